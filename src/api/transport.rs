@@ -1,0 +1,74 @@
+//! One request, one answer, or a reason why there is none. No retries, no meaning.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::Value;
+
+use crate::catalog::Method;
+
+/// One HTTP request to the API, before authentication.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub method: Method,
+    /// Absolute path, percent-encoded, without query: `/cloud/v1/networks/1/7`.
+    pub path: String,
+    /// Pairs in order, not encoded; a repeated key is a list.
+    pub query: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<Value>,
+}
+
+impl Request {
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        Self { method, path: path.into(), query: Vec::new(), headers: Vec::new(), body: None }
+    }
+
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::Get, path)
+    }
+
+    #[must_use]
+    pub fn query(mut self, name: &str, value: impl ToString) -> Self {
+        self.query.push((name.to_owned(), value.to_string()));
+        self
+    }
+}
+
+/// A whole HTTP answer, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// Surely never reached the API: refused connection, name not found, TLS failed.
+    #[error("{0}")]
+    NotSent(String),
+    /// Left, and no usable answer came: reset, timeout, cut-off body. It may have been carried out.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+/// A request under way.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, Lost>> + Send + 'a>>;
+
+/// Carries requests to the API: over HTTP, or to the simulator in memory.
+pub trait Transport: Send + Sync {
+    fn send(&self, request: Request) -> Sending<'_>;
+}

@@ -1,0 +1,210 @@
+//! What we know about one operation of the Cloud API, as facts.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The methods the API uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    pub const ALL: [Method; 5] = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Method> {
+        Method::ALL.into_iter().find(|method| method.as_str() == word)
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A method and a path as the API reference writes it: `POST /cloud/v1/networks/{project_id}/{region_id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Route {
+    pub method: Method,
+    pub path: String,
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// Whether a call changes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// A GET, or a POST that only computes (prices, limits).
+    Read,
+    /// Makes something new.
+    Create,
+    /// Changes or acts on something that exists.
+    Change,
+    /// Takes something away.
+    Delete,
+}
+
+/// Everything known about one operation except the shape of its body (see `schema`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    #[serde(flatten)]
+    pub route: Route,
+    /// The section of the API reference, such as `Networks`.
+    pub tag: String,
+    /// The reference's own id of the operation.
+    pub operation_id: String,
+    pub effect: Effect,
+    /// Answers with a list of tasks, as far as documented. The answer decides, never this.
+    pub asynchronous: bool,
+    /// Types the started task may have; empty when unknown.
+    pub task_types: Vec<String>,
+    /// A success with an empty list of tasks is documented or known.
+    pub may_be_no_op: bool,
+    pub deprecated: bool,
+    /// What to call instead of a deprecated operation.
+    pub successor: Option<Route>,
+    pub path_parameters: Vec<Parameter>,
+    pub query_parameters: Vec<Parameter>,
+    /// Whether the operation takes a JSON body, and whether it must.
+    pub body: BodyUse,
+    /// The body takes a mapping `tags` of our choosing: a stamp can be left there.
+    pub takes_tags: bool,
+    /// What a success makes.
+    pub creates: Option<Creates>,
+    /// Where the id of the parent stands that the API locks while this runs: writes below one parent go one after another.
+    pub locks: Option<ValueAt>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BodyUse {
+    None,
+    Optional,
+    Required,
+}
+
+/// A parameter in the path or the query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Parameter {
+    pub name: String,
+    pub required: bool,
+    /// JSON types a value may have: `string`, `integer`, `number`, `boolean`, `array`, `object`; empty when open.
+    pub types: Vec<String>,
+    /// Allowed values; empty when open.
+    pub values: Vec<serde_json::Value>,
+    /// The kind of resource whose id or name belongs here, such as `networks`.
+    pub kind: Option<String>,
+    /// The parameter wants the name of that resource, not its id.
+    pub by_name: bool,
+}
+
+/// A place in a call where a value stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueAt {
+    /// The path parameter of this name.
+    Path(String),
+    /// A JSON pointer into the request body.
+    Body(String),
+}
+
+/// Where the id of what was created appears.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdAt {
+    /// Under one of these keys of the finished task's `created_resources`; the first key that is present wins.
+    Task(Vec<String>),
+    /// A JSON pointer into a synchronous answer.
+    Response(String),
+    /// A JSON pointer into the request body: the answer never tells (resources known by name only).
+    Body(String),
+}
+
+/// What a create makes, and how to find, read and remove it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Creates {
+    /// The kind of the one thing created: a key of `created_resources`, or a word of the same shape (`ssh_keys`).
+    pub kind: String,
+    pub id_at: IdAt,
+    /// The id is an integer in the API, not a string.
+    pub integer_id: bool,
+    /// Other kinds the same call may make beside it: `volumes` of a machine, `routers` of a network.
+    pub also: Vec<String>,
+    /// JSON pointer into the body of the name it goes by, when it has one: `/name`.
+    pub name_at: Option<String>,
+    pub resource: Option<Resource>,
+}
+
+/// The calls around one created resource. Paths hold `{project_id}`, `{region_id}`, the parents' parameters as in the
+/// creating path, and `{<parameter>}` for the resource itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    /// The path parameter that stands for the resource.
+    pub parameter: String,
+    /// The API addresses it by name, not by the id found in the task.
+    pub by_name: bool,
+    /// GET path of one; `None` when it can only be found in its parent or a list.
+    pub read: Option<String>,
+    /// The collection to look through for one by name, tag or `creator_task_id`.
+    pub list: Option<ListCall>,
+    /// How it is taken away again; `None` when it goes with its parent or cannot be.
+    pub delete: Option<DeleteCall>,
+}
+
+/// A GET that answers `{count, results}`, or the parent object that embeds the members.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListCall {
+    pub path: String,
+    /// Query parameters that narrow the list without losing a match.
+    pub name_parameter: Option<String>,
+    /// Takes `tag_key_value`.
+    pub by_tag: bool,
+    /// Takes `limit` and `offset`.
+    pub paged: bool,
+    /// JSON pointer to the array: `/results` for collections, `/members` inside a parent.
+    pub items_at: String,
+    /// Field of an item that holds the id (`id`, `instance_id`, `port_id`, ...) and, when it has one, the name.
+    pub id_field: String,
+    pub name_field: Option<String>,
+    /// Items carry `creator_task_id`.
+    pub creator_task: bool,
+    /// Items carry our tags, under `tags` (list of `{key, value}`) or as a mapping.
+    pub tags: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeleteCall {
+    pub method: Method,
+    pub path: String,
+    /// Query parameter that takes a comma list of ids of this kind created beside the resource: `volumes` -> `volumes`.
+    pub also_by: Vec<AlsoBy>,
+}
+
+/// `delete?<parameter>=<ids>` removes the resources of `kind` too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlsoBy {
+    pub kind: String,
+    pub parameter: String,
+}

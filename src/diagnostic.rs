@@ -1,0 +1,119 @@
+//! What is wrong with a plan, as data: a code, a place, words, and what would be right.
+//!
+//! Whoever finds something builds a [`Diagnostic`]; it cannot be built without a place. Who shows it, and how,
+//! is `report::diagnostics`' business.
+
+use serde::Serialize;
+
+use crate::source::Span;
+
+/// How much a finding matters. Errors stop a run; warnings do with `--strict`; notes never do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Note,
+    Warning,
+    Error,
+}
+
+/// Replacing what stands at `span` by `text` would mend the finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Suggestion {
+    pub span: Span,
+    pub text: String,
+}
+
+/// One finding about a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// A stable name in kebab-case, such as `duplicate-step-id`; `plan explain CODE` tells more.
+    pub code: &'static str,
+    pub severity: Severity,
+    /// What is wrong: lower case, no full stop, names in backticks.
+    pub message: String,
+    pub primary: Span,
+    /// Words under the primary place; may be empty.
+    pub label: String,
+    /// Other places that belong to it, with words.
+    pub related: Vec<(Span, String)>,
+    /// What would be right, a line each.
+    pub help: Vec<String>,
+    pub suggestion: Option<Suggestion>,
+}
+
+impl Diagnostic {
+    pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, span, message)
+    }
+
+    pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, span, message)
+    }
+
+    pub fn note(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, code, span, message)
+    }
+
+    fn new(severity: Severity, code: &'static str, primary: Span, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity,
+            message: message.into(),
+            primary,
+            label: String::new(),
+            related: Vec::new(),
+            help: Vec::new(),
+            suggestion: None,
+        }
+    }
+
+    #[must_use]
+    pub fn label(mut self, words: impl Into<String>) -> Self {
+        self.label = words.into();
+        self
+    }
+
+    #[must_use]
+    pub fn related(mut self, span: Span, words: impl Into<String>) -> Self {
+        self.related.push((span, words.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn help(mut self, words: impl Into<String>) -> Self {
+        self.help.push(words.into());
+        self
+    }
+
+    #[must_use]
+    pub fn suggest(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.suggestion = Some(Suggestion { span, text: text.into() });
+        self
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// The nearest of `candidates` to a mistyped `word`, if any is near enough to be what was meant.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + word.chars().count().max(candidate.chars().count()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn the_nearest_word_is_offered_only_when_it_is_near() {
+        assert_eq!(nearest("nmae", ["name", "steps"]), Some("name"));
+        assert_eq!(nearest("Flavour", ["flavor", "volumes"]), Some("flavor"));
+        assert_eq!(nearest("xyz", ["name", "steps"]), None);
+    }
+}

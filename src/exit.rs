@@ -1,0 +1,69 @@
+//! How a command ends: the documented exit codes.
+
+use serde::Serialize;
+
+/// The end of a command, from the most ordinary to the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exit {
+    Done,
+    StepFailed,
+    Usage,
+    PlanWrong,
+    NotAllowed,
+    Quota,
+    StillWaiting,
+    Unknown,
+    Locked,
+    ChangesPending,
+    TeardownIncomplete,
+    RecordUnusable,
+    Bug,
+    /// SIGINT or SIGHUP.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl Exit {
+    /// The process exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::StepFailed => 1,
+            Exit::Usage => 2,
+            Exit::PlanWrong => 3,
+            Exit::NotAllowed => 4,
+            Exit::Quota => 5,
+            Exit::StillWaiting => 6,
+            Exit::Unknown => 7,
+            Exit::Locked => 8,
+            Exit::ChangesPending => 10,
+            Exit::TeardownIncomplete => 11,
+            Exit::RecordUnusable => 12,
+            Exit::Bug => 70,
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
+        }
+    }
+
+    /// What it means, in a few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Exit::Done => "done",
+            Exit::StepFailed => "a step failed",
+            Exit::Usage => "wrong usage",
+            Exit::PlanWrong => "the plan is wrong",
+            Exit::NotAllowed => "not authenticated or not allowed",
+            Exit::Quota => "quota or capacity exceeded",
+            Exit::StillWaiting => "still waiting: run again",
+            Exit::Unknown => "an outcome is unknown: decide",
+            Exit::Locked => "locked by another run",
+            Exit::ChangesPending => "changes pending",
+            Exit::TeardownIncomplete => "teardown incomplete",
+            Exit::RecordUnusable => "the record cannot be read or written",
+            Exit::Bug => "a bug in plan",
+            Exit::Interrupted | Exit::Terminated => "interrupted: run again",
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! `plan` runs a YAML plan of Gcore Cloud API calls.
+//!
+//! Text becomes a checked plan. A checked plan is run by an engine that writes down what it will do before doing it. The
+//! engine says what happened as events. Reporters turn events into words. Each arrow is a type, and each side is tested
+//! without the other:
+//!
+//! ```text
+//! command → engine, report → plan, api, journal, catalog, simulate → event, diagnostic, template → source, secret, files
+//! ```
+
+pub mod api;
+pub mod catalog;
+pub mod diagnostic;
+pub mod event;
+pub mod exit;
+pub mod plan;
+pub mod secret;
+pub mod source;
+pub mod template;
+pub mod yaml;

@@ -1,0 +1,230 @@
+//! The plan as accepted: what `check` has looked at once, so that nobody else asks again.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::catalog::{Method, Operation};
+use crate::source::{Source, Span};
+use crate::template::{Expression, Template};
+
+/// The name a step's results and records go by: `[A-Za-z_][A-Za-z0-9_]*`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(Arc<str>);
+
+impl StepId {
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
+        Self(id.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for StepId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A plan file that was found right.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub source: Arc<Source>,
+    /// Where `file(...)` reads: the folder of the plan file.
+    pub folder: PathBuf,
+    pub name: String,
+    pub description: Option<String>,
+    pub inputs: IndexMap<String, Input>,
+    pub project_id: Option<Template>,
+    pub region_id: Option<Template>,
+    /// How long an environment of this plan lives before a sweep may take it down.
+    pub ttl: Option<Duration>,
+    /// In the order of the file.
+    pub steps: IndexMap<StepId, Step>,
+    pub outputs: IndexMap<String, Output>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub id: StepId,
+    /// The whole step in the file.
+    pub span: Span,
+    pub id_span: Span,
+    /// Words for people.
+    pub name: Option<String>,
+    pub call: Call,
+    /// What the catalogue knows of the call.
+    pub operation: Option<Arc<Operation>>,
+    /// A mapping of parameter to value.
+    pub query: Option<Template>,
+    pub body: Option<Template>,
+    pub headers: Option<Template>,
+    pub project_id: Option<Template>,
+    pub region_id: Option<Template>,
+    /// Steps named by `needs`, with their places.
+    pub needs: Vec<(StepId, Span)>,
+    pub when: Option<Expression>,
+    pub for_each: Option<Template>,
+    pub wait: Wait,
+    pub ready: Option<Expression>,
+    pub retry: Option<Retry>,
+    pub undo: Undo,
+    /// `None`: the default (`error` for creates, `rerun` for the rest).
+    pub on_change: Option<OnChange>,
+    pub on_conflict: OnConflict,
+    /// What the call answers is never written or printed.
+    pub secret: bool,
+    /// A tag of ours may be left on what this create makes.
+    pub stamp: bool,
+    /// Every step this one must come after: references and `needs` together.
+    pub after: BTreeSet<StepId>,
+    /// Some template, here or elsewhere, refers to `steps.<id>.resource`.
+    pub resource_used: bool,
+}
+
+/// `METHOD /path`: segments are filled in and percent-encoded one by one.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub method: Method,
+    /// The whole value of `call` in the file.
+    pub span: Span,
+    /// As written, for people: `/cloud/v1/subnets/{project_id}/{region_id}/{{ steps.subnet.id }}`.
+    pub written: String,
+    pub segments: Vec<Segment>,
+}
+
+/// What stands between two slashes.
+#[derive(Debug, Clone)]
+pub enum Segment {
+    Literal(String),
+    ProjectId,
+    RegionId,
+    Template(Template),
+}
+
+/// How long to wait for the tasks of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wait {
+    /// `wait: false`: the step is done when the call is accepted.
+    pub skip: bool,
+    pub timeout: Option<Duration>,
+    /// Interval between looks.
+    pub every: Option<Duration>,
+    /// Time of the first look after acceptance.
+    pub first: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    pub attempts: u32,
+    /// Statuses to repeat on, beyond the default policy.
+    pub on: Vec<u16>,
+}
+
+/// The call that takes a step back.
+#[derive(Debug, Clone)]
+pub enum Undo {
+    /// What the catalogue says.
+    Default,
+    /// `undo: none`: what the step made stays.
+    Keep,
+    Call(Box<CallTemplate>),
+}
+
+/// A call written out in `undo` or `on_change: update`.
+#[derive(Debug, Clone)]
+pub struct CallTemplate {
+    pub call: Call,
+    pub operation: Option<Arc<Operation>>,
+    pub query: Option<Template>,
+    pub body: Option<Template>,
+}
+
+#[derive(Debug, Clone)]
+pub enum OnChange {
+    Error,
+    Replace,
+    Rerun,
+    Ignore,
+    Update(Box<CallTemplate>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnConflict {
+    #[default]
+    Error,
+    Adopt,
+}
+
+#[derive(Debug, Clone)]
+pub struct Input {
+    pub span: Span,
+    pub r#type: InputType,
+    pub default: Option<Value>,
+    pub required: bool,
+    pub r#enum: Option<Vec<Value>>,
+    pub pattern: Option<String>,
+    pub minimum: Option<f64>,
+    pub maximum: Option<f64>,
+    pub secret: bool,
+    pub description: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InputType {
+    #[default]
+    String,
+    Integer,
+    Number,
+    Boolean,
+    List,
+    Map,
+}
+
+#[derive(Debug, Clone)]
+pub struct Output {
+    pub span: Span,
+    pub value: Template,
+    pub description: Option<String>,
+    /// Said so, or holds a secret input or the answer of a secret step.
+    pub secret: bool,
+}
+
+/// One call of a step: the step itself, or one element of its `for_each`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InstanceId {
+    pub step: StepId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl InstanceId {
+    pub fn new(step: StepId, key: Option<String>) -> Self {
+        Self { step, key }
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "{}[{key}]", self.step),
+            None => write!(f, "{}", self.step),
+        }
+    }
+}

@@ -10,6 +10,7 @@
 
 pub mod api;
 pub mod catalog;
+pub mod clock;
 pub mod diagnostic;
 pub mod event;
 pub mod exit;

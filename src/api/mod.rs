@@ -1,5 +1,18 @@
 //! The cloud, as far as a run can see it: requests, answers, and what may go wrong between them.
+//!
+//! [`Transport`] carries one request. [`Client`] sends for a whole run, at one rate. [`ApiError`] says what a refusal
+//! means. Whether a write may be repeated is decided in the engine, never here.
 
+mod client;
+mod error;
+mod http;
+mod limit;
+mod retry;
 mod transport;
 
+pub use client::{Client, ReadError, json_of};
+pub use error::{ApiError, Meaning};
+pub use http::{Http, HttpError};
+pub use limit::Limit;
+pub use retry::Policy;
 pub use transport::{Answer, Lost, Request, Sending, Transport};

@@ -1,0 +1,174 @@
+//! Sends requests for a whole run: at one rate, counted, with the server's clock noted. Reads are repeated here; what to
+//! do about a failed write is the engine's decision, because every attempt must be on record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
+use crate::clock::Clock;
+
+/// The offset of the server's clock before any answer told it.
+const OFFSET_UNKNOWN: i64 = i64::MIN;
+/// 429 answers to one read before it gives up; each is a pause the API asked for.
+const PATIENCE: u32 = 30;
+
+/// The client of one run.
+pub struct Client {
+    transport: Arc<dyn Transport>,
+    limit: Limit,
+    clock: Clock,
+    /// Server time minus ours, in milliseconds.
+    offset: AtomicI64,
+    requests: AtomicU64,
+    looks: AtomicU64,
+}
+
+/// Why a read gave nothing.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ReadError {
+    /// The API said no.
+    #[error("{}", .0.story())]
+    Refused(ApiError),
+    /// No usable answer, however often it was tried.
+    #[error("{cause} (tried {attempts} times)")]
+    Failed { cause: String, attempts: u32 },
+}
+
+impl ReadError {
+    pub fn meaning(&self) -> Option<Meaning> {
+        match self {
+            ReadError::Refused(error) => Some(error.meaning()),
+            ReadError::Failed { .. } => None,
+        }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        self.meaning() == Some(Meaning::NotFound)
+    }
+}
+
+impl Client {
+    pub fn new(transport: Arc<dyn Transport>, clock: Clock) -> Self {
+        Self {
+            transport,
+            limit: Limit::new(clock),
+            clock,
+            offset: AtomicI64::new(OFFSET_UNKNOWN),
+            requests: AtomicU64::new(0),
+            looks: AtomicU64::new(0),
+        }
+    }
+
+    /// Sends once. 429 slows everybody down; what else the answer means is the caller's question.
+    ///
+    /// # Errors
+    ///
+    /// [`Lost`] when there is no whole answer.
+    pub async fn send(&self, request: Request) -> Result<Answer, Lost> {
+        self.limit.admit().await;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = self.transport.send(request).await?;
+        self.note_date(&answer);
+        if answer.status == 429 {
+            let error = self.error(&answer);
+            self.limit.slow_down(error.retry_after.map(Duration::from_secs));
+        }
+        Ok(answer)
+    }
+
+    /// Sends a GET and reads its JSON, repeating what may pass.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the API refused, or nothing usable came after all tries.
+    pub async fn read(&self, request: Request) -> Result<Value, ReadError> {
+        self.read_answer(request, &[]).await.map(|(_, value)| value)
+    }
+
+    /// The same, with the status; statuses in `repeat` are repeated too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::read`].
+    pub async fn read_answer(&self, request: Request, repeat: &[u16]) -> Result<(u16, Value), ReadError> {
+        let (mut attempt, mut patience) = (0, 0);
+        loop {
+            attempt += 1;
+            let (cause, after) = match self.send(request.clone()).await {
+                Ok(answer) if answer.is_success() => match json_of(&answer) {
+                    Some(value) => return Ok((answer.status, value)),
+                    None => ("the answer is not readable JSON".to_owned(), None),
+                },
+                Ok(answer) => {
+                    let error = self.error(&answer);
+                    let after = error.retry_after.map(Duration::from_secs);
+                    match error.meaning() {
+                        Meaning::RateLimited if patience < PATIENCE => {
+                            patience += 1;
+                            attempt -= 1;
+                            continue;
+                        }
+                        Meaning::RateLimited | Meaning::Unavailable | Meaning::Unknown | Meaning::Locked => {
+                            (error.story(), after)
+                        }
+                        _ if repeat.contains(&error.status) => (error.story(), after),
+                        _ => return Err(ReadError::Refused(error)),
+                    }
+                }
+                Err(lost) => (lost.to_string(), None),
+            };
+            match Policy::REQUEST.pause(attempt, after, fastrand::f64()) {
+                Some(pause) => self.clock.sleep(pause).await,
+                None => return Err(ReadError::Failed { cause, attempts: attempt }),
+            }
+        }
+    }
+
+    /// Counts the last request as a look at tasks.
+    pub fn count_look(&self) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests sent so far, and how many of them only looked at tasks.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.requests.load(Ordering::Relaxed), self.looks.load(Ordering::Relaxed))
+    }
+
+    pub fn error(&self, answer: &Answer) -> ApiError {
+        ApiError::read(answer, self.server_time(self.clock.now()).as_second())
+    }
+
+    /// A time of our clock as the server would write it; the same when no answer has told its clock yet.
+    pub fn server_time(&self, ours: Timestamp) -> Timestamp {
+        match self.offset.load(Ordering::Relaxed) {
+            OFFSET_UNKNOWN => ours,
+            offset => ours.checked_add(SignedDuration::from_millis(offset)).unwrap_or(ours),
+        }
+    }
+
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn note_date(&self, answer: &Answer) {
+        let date = answer.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
+        if let Some(date) = date.and_then(|date| Timestamp::try_from(date).ok()) {
+            let offset = date.as_millisecond() - self.clock.now().as_millisecond();
+            self.offset.store(offset, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The JSON of a success; an empty body is `null`. `None` when it cannot be read.
+pub fn json_of(answer: &Answer) -> Option<Value> {
+    if answer.body.iter().all(u8::is_ascii_whitespace) {
+        // 204, or a bare 200: nothing to say. A JSON content type with no body was cut off.
+        let promised = answer.status != 204 && answer.header("content-length").is_some_and(|length| length != "0");
+        return (!promised).then_some(Value::Null);
+    }
+    serde_json::from_slice(&answer.body).ok()
+}

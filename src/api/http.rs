@@ -1,0 +1,177 @@
+//! The real transport: HTTPS through reqwest. It follows no redirect and repeats nothing: a redirected POST would come
+//! back as a successful GET, and a repeated one may create twice.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::{Url, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Answer, Lost, Request, Sending, Transport};
+use crate::catalog::Method;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Idle connections are dropped before servers usually close them: a write into a closing connection is an unknown.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// What is wrong with the address, the key or the machine's certificates.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    #[error("`{0}` is not a base URL: {1}")]
+    BaseUrl(String, &'static str),
+    #[error("the API key holds characters that cannot be sent")]
+    Key,
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(String),
+}
+
+/// Requests to one base URL with one key.
+pub struct Http {
+    client: reqwest::Client,
+    base: Url,
+    authorization: HeaderValue,
+    real_timeout: Duration,
+}
+
+impl Http {
+    /// `timeout` is for one request, from connecting to the last byte.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError`] when the base URL is not acceptable, the key cannot be a header, or TLS cannot be set up.
+    pub fn new(base: &str, key: &SecretString, timeout: Duration) -> Result<Self, HttpError> {
+        let base = base_url(base)?;
+        // Installing twice is harmless: the first stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut authorization =
+            HeaderValue::try_from(format!("APIKey {}", key.expose_secret())).map_err(|_| HttpError::Key)?;
+        authorization.set_sensitive(true);
+        let client = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| HttpError::Client(chain(&error)))?;
+        Ok(Self { client, base, authorization, real_timeout: timeout })
+    }
+
+    async fn request(&self, request: Request) -> Result<Answer, Lost> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        let mut builder = self
+            .client
+            .request(method(request.method), url)
+            .timeout(self.real_timeout)
+            .header(AUTHORIZATION, self.authorization.clone());
+        for (name, value) in &request.headers {
+            let name = HeaderName::try_from(name.as_str())
+                .map_err(|_| Lost::NotSent(format!("`{name}` is no header name")))?;
+            let value = HeaderValue::try_from(value.as_str())
+                .map_err(|_| Lost::NotSent(format!("the value of header `{name}` cannot be sent")))?;
+            builder = builder.header(name, value);
+        }
+        if let Some(body) = &request.body {
+            builder = builder.json(body);
+        }
+        let answer = builder.send().await.map_err(|error| lost(&error))?;
+        let status = answer.status().as_u16();
+        let headers = answer
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        // The request was taken: whatever happens to the body, it is too late to say "not sent".
+        let body =
+            answer.bytes().await.map_err(|error| Lost::Unknown(format!("the answer broke off: {}", chain(&error))))?;
+        Ok(Answer { status, headers, body: body.to_vec() })
+    }
+}
+
+impl Transport for Http {
+    fn send(&self, request: Request) -> Sending<'_> {
+        Box::pin(self.request(request))
+    }
+}
+
+/// Checks a base URL: `https`, or `http` to this machine only; no user, query or fragment.
+fn base_url(text: &str) -> Result<Url, HttpError> {
+    let wrong = |why| HttpError::BaseUrl(text.to_owned(), why);
+    let url = Url::parse(text).map_err(|_| wrong("it should look like `https://api.gcore.com`"))?;
+    let host = url.host_str().ok_or_else(|| wrong("it names no host"))?;
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    match url.scheme() {
+        "https" => {}
+        "http" if loopback => {}
+        "http" => return Err(wrong("plain `http` would show the API key to the network; use `https`")),
+        _ => return Err(wrong("only `https` (and `http` to this machine) is spoken")),
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("it may hold a host, a port and a path, nothing else"));
+    }
+    Ok(url)
+}
+
+fn method(method: Method) -> reqwest::Method {
+    match method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Delete => reqwest::Method::DELETE,
+    }
+}
+
+/// Only a failed connection was surely not sent; anything else may have been carried out.
+fn lost(error: &reqwest::Error) -> Lost {
+    let words = chain(error);
+    if error.is_connect() || error.is_builder() {
+        Lost::NotSent(words)
+    } else if error.is_timeout() {
+        Lost::Unknown(format!("no answer in time: {words}"))
+    } else {
+        Lost::Unknown(words)
+    }
+}
+
+/// The causes from the outermost to the innermost, without the URL: it may hold what nobody should read.
+fn chain(error: &reqwest::Error) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !words.iter().any(|known| known.contains(&text)) {
+            words.push(text);
+        }
+        source = cause.source();
+    }
+    if words.is_empty() { "the request failed".to_owned() } else { words.join(": ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_goes_to_this_machine_only() {
+        for good in ["https://api.gcore.com", "http://127.0.0.1:8080", "http://localhost:1/x", "http://[::1]:80"] {
+            assert!(base_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://api.gcore.com",
+            "http://10.0.0.1",
+            "ftp://x",
+            "api.gcore.com",
+            "https://u:p@api.gcore.com",
+            "https://x?y=1",
+        ] {
+            assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! One rate for all requests of a run.
+//!
+//! The API states no number, so there is no limit until it complains. A 429 holds everybody for `Retry-After` and
+//! halves the rate that was in use; success widens it again, little by little (additive increase, multiplicative
+//! decrease, as TCP does).
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Clock;
+
+/// The rate is measured over this long.
+const WINDOW: Duration = Duration::from_secs(5);
+/// Requests per second below which the rate never falls.
+const SLOWEST: f64 = 0.5;
+/// Requests per second the rate grows by, each second.
+const GROWTH: f64 = 0.5;
+/// Above this the limit is lifted.
+const LIFTED: f64 = 200.0;
+/// What a 429 without `Retry-After` asks for.
+const DEFAULT_HOLD: Duration = Duration::from_secs(2);
+
+/// Admits requests one by one.
+#[derive(Debug)]
+pub struct Limit {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When the last requests left, to know the rate in use.
+    recent: VecDeque<Duration>,
+    /// Requests per second; `None` before the first 429.
+    rate: Option<f64>,
+    /// When the rate was last changed.
+    changed: Duration,
+    /// Nobody leaves before.
+    held_until: Duration,
+    /// The next free place.
+    next: Duration,
+}
+
+impl Limit {
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, state: Mutex::default() }
+    }
+
+    /// Waits for this request's turn.
+    pub async fn admit(&self) {
+        loop {
+            let turn = self.lock().turn(self.clock.elapsed());
+            match turn {
+                None => return,
+                Some(at) => self.clock.sleep_until(at).await,
+            }
+        }
+    }
+
+    /// The API answered 429: everybody waits, and goes slower afterwards.
+    pub fn slow_down(&self, retry_after: Option<Duration>) {
+        self.lock().slow_down(self.clock.elapsed(), retry_after);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// `None` to go now (and the request is counted), or when to ask again.
+    fn turn(&mut self, now: Duration) -> Option<Duration> {
+        if now < self.held_until {
+            return Some(self.held_until);
+        }
+        self.recover(now);
+        if let Some(rate) = self.rate {
+            if now < self.next {
+                return Some(self.next);
+            }
+            self.next = now + Duration::from_secs_f64(1.0 / rate);
+        }
+        while self.recent.front().is_some_and(|&at| at + WINDOW < now) {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(now);
+        None
+    }
+
+    fn recover(&mut self, now: Duration) {
+        if let Some(rate) = &mut self.rate {
+            *rate += GROWTH * now.saturating_sub(self.changed).as_secs_f64();
+            self.changed = now;
+            if *rate > LIFTED {
+                self.rate = None;
+            }
+        }
+    }
+
+    fn slow_down(&mut self, now: Duration, retry_after: Option<Duration>) {
+        let until = now + retry_after.unwrap_or(DEFAULT_HOLD);
+        // A burst of 429s is one complaint.
+        if now >= self.held_until {
+            let span =
+                self.recent.front().map_or(WINDOW, |&first| now.saturating_sub(first)).max(Duration::from_secs(1));
+            let in_use = self.recent.len() as f64 / span.as_secs_f64();
+            self.rate = Some((self.rate.unwrap_or(in_use).min(in_use) / 2.0).max(SLOWEST));
+            self.changed = until;
+        }
+        self.held_until = self.held_until.max(until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn nothing_is_limited_before_the_first_complaint() {
+        let mut state = State::default();
+        assert!((0..10_000).all(|_| state.turn(seconds(1.0)).is_none()));
+    }
+
+    #[test]
+    fn a_complaint_holds_everybody_and_halves_the_rate() {
+        let mut state = State::default();
+        for tenth in 0..40 {
+            assert_eq!(state.turn(seconds(f64::from(tenth) / 10.0)), None);
+        }
+        state.slow_down(seconds(4.0), Some(seconds(3.0)));
+        state.slow_down(seconds(4.0), Some(seconds(3.0)));
+        assert_eq!(state.turn(seconds(5.0)), Some(seconds(7.0)));
+        assert_eq!(state.turn(seconds(7.0)), None);
+        let next = state.turn(seconds(7.0)).unwrap();
+        assert!((0.15..0.25).contains(&(next - seconds(7.0)).as_secs_f64()), "{next:?}");
+    }
+
+    #[test]
+    fn the_limit_is_lifted_after_long_success() {
+        let mut state = State::default();
+        state.turn(seconds(0.0));
+        state.slow_down(seconds(0.0), None);
+        assert!(state.rate.is_some());
+        state.turn(seconds(1000.0));
+        assert!(state.rate.is_none());
+    }
+}

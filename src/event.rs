@@ -4,7 +4,7 @@
 //! a reporter must treat them as hostile. Events hold no secrets: the engine redacts before it speaks.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::plan::{InstanceId, StepId};
@@ -162,7 +162,7 @@ pub struct StepDone {
     pub duration_ms: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
     /// This run made the call.
@@ -189,7 +189,7 @@ pub enum SkipReason {
 }
 
 /// What went wrong with a step, and what we know of its effect.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepError {
     pub effect: EffectKnown,
     pub class: ErrorClass,
@@ -208,14 +208,14 @@ pub struct StepError {
     pub help: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub file: String,
     pub line: usize,
     pub column: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectKnown {
     NotApplied,
@@ -224,7 +224,7 @@ pub enum EffectKnown {
 }
 
 /// Decides the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorClass {
     /// A template could not be evaluated, a pattern did not match.

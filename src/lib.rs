@@ -14,6 +14,8 @@ pub mod clock;
 pub mod diagnostic;
 pub mod event;
 pub mod exit;
+pub mod files;
+pub mod journal;
 pub mod plan;
 pub mod secret;
 pub mod source;

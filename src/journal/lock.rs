@@ -1,0 +1,87 @@
+//! One writer at a time: a lock file beside the journal, held by the kernel for as long as its owner lives.
+//!
+//! The file names its owner for those who find it locked. It is never removed: removing a lock file while somebody waits
+//! for it gives two owners.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::JournalError;
+
+/// Who holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    pub pid: u32,
+    /// What it is doing: `run`, `destroy`, …
+    pub command: String,
+    pub since: Timestamp,
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`plan {}` (process {}, since {:.0})", self.command, self.pid, self.since)
+    }
+}
+
+/// A held lock; dropping it, or the death of the process, releases it.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock, or says who has it.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Locked`] when somebody else holds it; an I/O error with the path otherwise.
+    pub fn take(path: &Path, owner: &Owner) -> Result<Self, JournalError> {
+        let wrong = |error| JournalError::io("lock", path, error);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path).map_err(wrong)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(JournalError::Locked { path: PathBuf::from(path), owner: read_owner(&mut file) });
+            }
+            Err(TryLockError::Error(error)) => return Err(wrong(error)),
+        }
+        let text = serde_json::to_string(owner).expect("an owner can be written as JSON");
+        file.rewind().map_err(wrong)?;
+        file.set_len(0).map_err(wrong)?;
+        file.write_all(text.as_bytes()).map_err(wrong)?;
+        Ok(Self { _file: file })
+    }
+
+    /// Who holds the lock at `path` now; `None` when nobody does.
+    ///
+    /// # Errors
+    ///
+    /// An I/O error with the path.
+    pub fn holder(path: &Path) -> Result<Option<Option<Owner>>, JournalError> {
+        let wrong = |error| JournalError::io("look at", path, error);
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(wrong(error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(read_owner(&mut file))),
+            Err(TryLockError::Error(error)) => Err(wrong(error)),
+        }
+    }
+}
+
+fn read_owner(file: &mut File) -> Option<Owner> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}

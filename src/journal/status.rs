@@ -1,0 +1,317 @@
+//! A run is a fold over its journal: what each record makes of what was known before.
+//!
+//! Pure. Impossible sequences are errors, in a live run and on resume alike: a journal that says a task was accepted for a
+//! call that was never intended is not one to act on.
+
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::record::{Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded};
+use crate::event::StepError;
+use crate::plan::{InstanceId, StepId};
+
+/// Everything a journal says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    pub header: Header,
+    pub created: Timestamp,
+    /// The last command that began, and when.
+    pub started: Option<(Timestamp, Started)>,
+    /// The exit code of the last command that ended, unless another has begun since.
+    pub finished: Option<u8>,
+    pub updated: Timestamp,
+    /// In the order in which they were first intended.
+    pub instances: IndexMap<InstanceId, InstanceStatus>,
+    pub outputs: Vec<RecordedOutput>,
+    /// Every task that belongs to one of our calls.
+    pub tasks: HashSet<String>,
+    /// Type and milliseconds of finished tasks.
+    pub durations: Vec<(String, u64)>,
+}
+
+/// What is known about one instance.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    pub phase: Phase,
+    pub attempts: u32,
+    /// The last intent.
+    pub intent: Option<Box<Intent>>,
+    pub intended_at: Option<Timestamp>,
+    pub result: Option<StepResult>,
+    /// The call that the result agrees with.
+    pub agrees: Option<RecordedCall>,
+    /// What exists because of it, oldest first.
+    pub made: Vec<Made>,
+    pub after: Vec<StepId>,
+    /// The last thing that went wrong.
+    pub error: Option<StepError>,
+    pub finished_at: Option<Timestamp>,
+    pub duration_ms: Option<u64>,
+}
+
+/// Where an instance stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Nothing was done, or it is gone again.
+    #[default]
+    Absent,
+    /// A request was about to leave, and nothing more is known.
+    InDoubt,
+    /// These tasks run for it.
+    Accepted {
+        tasks: Vec<String>,
+        recovered: bool,
+        status: Option<u16>,
+    },
+    Succeeded,
+    /// A task ended in ERROR.
+    Failed,
+    /// A removal was about to leave.
+    Removing,
+    /// These tasks remove it.
+    RemovalAccepted {
+        tasks: Vec<String>,
+    },
+}
+
+/// A record that cannot follow what was there before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Impossible {
+    #[error("the first record is not a header")]
+    NoHeader,
+    #[error("a second header")]
+    SecondHeader,
+    #[error("record number {found} where {expected} was due")]
+    Number { expected: u64, found: u64 },
+    #[error("`{record}` cannot follow for `{instance}`, which is {phase}")]
+    Sequence { record: &'static str, instance: InstanceId, phase: &'static str },
+}
+
+impl InstanceStatus {
+    /// Something exists, or may: a teardown has work to do.
+    pub fn may_exist(&self) -> bool {
+        !self.made.is_empty()
+            || matches!(
+                self.phase,
+                Phase::InDoubt | Phase::Accepted { .. } | Phase::Removing | Phase::RemovalAccepted { .. }
+            )
+    }
+
+    fn settle_back(&mut self) {
+        self.phase = if self.result.is_some() { Phase::Succeeded } else { Phase::Absent };
+    }
+}
+
+impl Phase {
+    /// In a word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Phase::Absent => "absent",
+            Phase::InDoubt => "in doubt",
+            Phase::Accepted { .. } => "waiting",
+            Phase::Succeeded => "done",
+            Phase::Failed => "failed",
+            Phase::Removing | Phase::RemovalAccepted { .. } => "being removed",
+        }
+    }
+}
+
+impl Status {
+    /// The fold over a whole journal.
+    ///
+    /// # Errors
+    ///
+    /// The index of the record that cannot follow, and why.
+    pub fn of<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Result<Self, (usize, Impossible)> {
+        let mut lines = lines.into_iter().enumerate();
+        let (_, first) = lines.next().ok_or((0, Impossible::NoHeader))?;
+        let Record::Header(header) = &first.record else { return Err((0, Impossible::NoHeader)) };
+        let mut status = Self::new(header.clone(), first.at);
+        for (index, line) in lines {
+            if line.n != index as u64 {
+                return Err((index, Impossible::Number { expected: index as u64, found: line.n }));
+            }
+            status.apply(line.at, &line.record).map_err(|why| (index, why))?;
+        }
+        Ok(status)
+    }
+
+    pub fn new(header: Header, created: Timestamp) -> Self {
+        Self {
+            header,
+            created,
+            started: None,
+            finished: None,
+            updated: created,
+            instances: IndexMap::new(),
+            outputs: Vec::new(),
+            tasks: HashSet::new(),
+            durations: Vec::new(),
+        }
+    }
+
+    /// One step of the fold.
+    ///
+    /// # Errors
+    ///
+    /// [`Impossible`] when the record cannot follow; nothing is changed then.
+    pub fn apply(&mut self, at: Timestamp, record: &Record) -> Result<(), Impossible> {
+        self.updated = at;
+        match record {
+            Record::Header(_) => return Err(Impossible::SecondHeader),
+            Record::Started(started) => {
+                self.started = Some((at, started.clone()));
+                self.finished = None;
+            }
+            Record::Outputs { values } => self.outputs.clone_from(values),
+            Record::Finished { exit } => self.finished = Some(*exit),
+            Record::Compacted { tasks, durations } => {
+                self.tasks.extend(tasks.iter().cloned());
+                self.durations.extend(durations.iter().cloned());
+            }
+            Record::Kept { instance, status } => {
+                self.instances.insert(instance.clone(), (**status).clone());
+            }
+            Record::Intent(intent) => {
+                let instance = self.instances.entry(intent.instance.clone()).or_default();
+                instance.intend(at, intent)?;
+            }
+            other => {
+                let id = other.instance().expect("every other record is about an instance");
+                let Some(instance) = self.instances.get_mut(id) else {
+                    return Err(sequence(other, id, &Phase::Absent));
+                };
+                instance.apply(at, other, id)?;
+            }
+        }
+        match record {
+            Record::Accepted { tasks, .. } | Record::RemovalAccepted { tasks, .. } => {
+                self.tasks.extend(tasks.iter().cloned())
+            }
+            Record::Succeeded(done) => {
+                self.tasks.extend(done.result.tasks.iter().cloned());
+                self.durations.extend(done.durations.iter().cloned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Records that fold to the same status, as few as there can be.
+    pub fn compacted(&self) -> Vec<(Timestamp, Record)> {
+        let mut tasks: Vec<_> = self.tasks.iter().cloned().collect();
+        tasks.sort();
+        let mut records = vec![
+            (self.created, Record::Header(self.header.clone())),
+            (self.created, Record::Compacted { tasks, durations: self.durations.clone() }),
+        ];
+        records.extend(self.started.iter().map(|(at, started)| (*at, Record::Started(started.clone()))));
+        for (instance, status) in &self.instances {
+            let kept = Record::Kept { instance: instance.clone(), status: Box::new(status.clone()) };
+            records.push((status.finished_at.or(status.intended_at).unwrap_or(self.created), kept));
+        }
+        records.push((self.updated, Record::Outputs { values: self.outputs.clone() }));
+        records.extend(self.finished.map(|exit| (self.updated, Record::Finished { exit })));
+        records
+    }
+
+    /// Instances for which something exists, or may, in recorded order.
+    pub fn existing(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
+        self.instances.iter().filter(|(_, instance)| instance.may_exist())
+    }
+
+    /// Whether the id of a resource is already one of ours.
+    pub fn claims(&self, id: &Value) -> bool {
+        self.instances.values().any(|instance| {
+            instance.made.iter().any(|made| {
+                made.id.as_ref() == Some(id) || made.beside.iter().any(|other| other.id.as_ref() == Some(id))
+            })
+        })
+    }
+}
+
+impl InstanceStatus {
+    fn intend(&mut self, at: Timestamp, intent: &Intent) -> Result<(), Impossible> {
+        match self.phase {
+            Phase::Absent | Phase::Succeeded | Phase::Failed => {}
+            // An intent that was settled as "never arrived" is followed by the next attempt.
+            Phase::InDoubt if intent.attempt > self.attempts => {}
+            _ => {
+                let record = Record::Intent(intent.clone());
+                return Err(sequence(&record, &intent.instance, &self.phase));
+            }
+        }
+        self.phase = Phase::InDoubt;
+        self.attempts = intent.attempt;
+        self.after.clone_from(&intent.after);
+        self.intent = Some(Box::new(intent.clone()));
+        self.intended_at = Some(at);
+        self.error = None;
+        Ok(())
+    }
+
+    fn apply(&mut self, at: Timestamp, record: &Record, id: &InstanceId) -> Result<(), Impossible> {
+        match (&self.phase, record) {
+            (Phase::InDoubt, Record::NotApplied { error, .. }) => {
+                self.settle_back();
+                self.error = Some(error.clone());
+            }
+            (Phase::InDoubt, Record::Unknown { error, .. }) => self.error = Some(error.clone()),
+            (Phase::InDoubt, Record::Accepted { tasks, recovered, status, .. }) => {
+                self.phase = Phase::Accepted { tasks: tasks.clone(), recovered: *recovered, status: *status };
+                self.error = None;
+            }
+            // `Absent` and `Succeeded`: adopted by hand or because it existed, or agreed to anew without a call.
+            (
+                Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
+                Record::Succeeded(done),
+            ) => {
+                self.succeed(at, done);
+            }
+            (Phase::Accepted { .. }, Record::Failed { error, leftover, .. }) => {
+                let updated = self.intent.as_ref().is_some_and(|intent| intent.update);
+                self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
+                self.error = Some(error.clone());
+                self.made.extend(leftover.as_deref().cloned());
+            }
+            (Phase::Succeeded | Phase::Failed | Phase::Removing | Phase::Absent, Record::Removing { .. }) => {
+                self.phase = Phase::Removing;
+                self.error = None;
+            }
+            (Phase::Removing, Record::RemovalAccepted { tasks, .. }) => {
+                self.phase = Phase::RemovalAccepted { tasks: tasks.clone() };
+            }
+            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
+                self.settle_back();
+                self.error = Some(error.clone());
+            }
+            (_, Record::Removed { .. } | Record::Forgotten { .. }) => {
+                *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
+            }
+            (phase, record) => return Err(sequence(record, id, phase)),
+        }
+        Ok(())
+    }
+
+    fn succeed(&mut self, at: Timestamp, done: &Succeeded) {
+        let update = self.intent.as_ref().is_some_and(|intent| intent.update) && self.result.is_some();
+        self.agrees = done.agrees.clone().or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
+        self.phase = Phase::Succeeded;
+        self.error = None;
+        self.finished_at = Some(at);
+        self.duration_ms = Some(done.duration_ms);
+        self.result = Some(done.result.clone());
+        if !update && done.made != Made::default() && self.made.last() != Some(&done.made) {
+            self.made.push(done.made.clone());
+        }
+    }
+}
+
+fn sequence(record: &Record, instance: &InstanceId, phase: &Phase) -> Impossible {
+    Impossible::Sequence { record: record.name(), instance: instance.clone(), phase: phase.name() }
+}

@@ -12,6 +12,7 @@ pub mod api;
 pub mod catalog;
 pub mod clock;
 pub mod diagnostic;
+pub mod engine;
 pub mod event;
 pub mod exit;
 pub mod files;

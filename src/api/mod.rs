@@ -8,6 +8,7 @@ mod error;
 mod http;
 mod limit;
 mod retry;
+mod task;
 mod transport;
 
 pub use client::{Client, ReadError, json_of};
@@ -15,4 +16,5 @@ pub use error::{ApiError, Meaning};
 pub use http::{Http, HttpError};
 pub use limit::Limit;
 pub use retry::Policy;
+pub use task::{Task, TaskState, timestamp};
 pub use transport::{Answer, Lost, Request, Sending, Transport};

@@ -1,0 +1,117 @@
+//! A task of the API: the work behind an accepted write.
+//!
+//! Facts: `GET /cloud/v1/tasks/{task_id}`. States and types are open sets; times come with and without zone.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+/// What is known of a task at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    pub id: String,
+    pub task_type: Option<String>,
+    pub state: TaskState,
+    pub created_on: Option<Timestamp>,
+    pub finished_on: Option<Timestamp>,
+    pub project_id: Option<i64>,
+    pub region_id: Option<i64>,
+    pub user_id: Option<Value>,
+    /// Ids by kind; kinds with none are left out.
+    pub created: Map<String, Value>,
+    /// The API's own form of the request.
+    pub data: Value,
+    /// The API's words when it failed.
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskState {
+    /// NEW or RUNNING.
+    Pending(String),
+    Finished,
+    Error,
+    /// A state nobody has documented: waited for, and said.
+    Other(String),
+}
+
+impl Task {
+    /// Reads a task object; `None` when it has no id or state.
+    pub fn read(value: &Value) -> Option<Self> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let state = match text("state")?.as_str() {
+            "FINISHED" => TaskState::Finished,
+            "ERROR" => TaskState::Error,
+            state @ ("NEW" | "RUNNING") => TaskState::Pending(state.to_owned()),
+            other => TaskState::Other(other.to_owned()),
+        };
+        Some(Self {
+            id: text("id")?,
+            task_type: text("task_type"),
+            state,
+            created_on: text("created_on").and_then(|time| timestamp(&time)),
+            finished_on: text("finished_on").and_then(|time| timestamp(&time)),
+            project_id: value.get("project_id").and_then(Value::as_i64),
+            region_id: value.get("region_id").and_then(Value::as_i64),
+            user_id: value.get("user_id").filter(|id| !id.is_null()).cloned(),
+            created: created(value.get("created_resources")),
+            data: value.get("data").cloned().unwrap_or(Value::Null),
+            error: value.get("error").filter(|error| !error.is_null()).map(|error| match error {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            }),
+        })
+    }
+}
+
+fn created(resources: Option<&Value>) -> Map<String, Value> {
+    let Some(Value::Object(kinds)) = resources else { return Map::new() };
+    kinds
+        .iter()
+        .filter(|(_, ids)| ids.as_array().is_some_and(|ids| !ids.is_empty()))
+        .map(|(kind, ids)| (kind.clone(), ids.clone()))
+        .collect()
+}
+
+/// A time as the API writes it: RFC 3339, `+0000`, or without zone (then it is UTC).
+pub fn timestamp(text: &str) -> Option<Timestamp> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(time);
+    }
+    if let Ok(time) = Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text) {
+        return Some(time);
+    }
+    let civil: DateTime = text.replacen(' ', "T", 1).parse().ok()?;
+    civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_every_form_the_api_writes() {
+        let expected: Timestamp = "2026-05-23T05:07:31Z".parse().unwrap();
+        for text in [
+            "2026-05-23T05:07:31Z",
+            "2026-05-23T05:07:31",
+            "2026-05-23T05:07:31+0000",
+            "2026-05-23T05:07:31+00:00",
+            "2026-05-23 05:07:31",
+            "2026-05-23T05:07:31.000000",
+        ] {
+            assert_eq!(timestamp(text), Some(expected), "{text}");
+        }
+        assert_eq!(timestamp("soon"), None);
+    }
+
+    #[test]
+    fn empty_kinds_are_left_out() {
+        let task = Task::read(&serde_json::json!({
+            "id": "t", "state": "FINISHED", "created_resources": { "networks": ["n"], "routers": [], "ports": null }
+        }))
+        .unwrap();
+        assert_eq!(Value::Object(task.created), serde_json::json!({ "networks": ["n"] }));
+    }
+}

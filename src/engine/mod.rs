@@ -1,0 +1,2 @@
+//! Owns a run.
+pub mod watch;

@@ -1,0 +1,294 @@
+//! One watcher waits for every task of a run.
+//!
+//! Steps register the tasks they were given and hear of the end of each; [`schedule`] decides when a look is worth a
+//! request and which tasks share one. A failed look is never a task's failure.
+
+mod schedule;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::FuturesUnordered;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::api::{ApiError, Client, Meaning, Request, Task, TaskState, json_of};
+use schedule::{Entry, Look, Schedule};
+
+pub use schedule::Place;
+
+/// The longest page of `GET /cloud/v1/tasks`.
+const PAGE: usize = 1000;
+/// Pages of one list before the missing tasks are asked for one by one.
+const PAGES: usize = 5;
+/// The list starts this much before the oldest acceptance: clocks and rounding.
+const SLACK: SignedDuration = SignedDuration::from_secs(10);
+/// A task that the API does not know is asked for this many times: the list may lag behind the acceptance.
+const UNKNOWN_LOOKS: u32 = 20;
+
+/// A task to wait for.
+#[derive(Debug, Clone)]
+pub struct Awaited {
+    pub task: String,
+    pub place: Place,
+    /// The type the operation usually starts; corrected by the first look.
+    pub task_type: Option<String>,
+    /// When it was accepted, on the run's clock.
+    pub since: Duration,
+    pub first: Option<Duration>,
+    pub every: Option<Duration>,
+}
+
+/// How waiting for a task ended.
+#[derive(Debug, Clone)]
+pub enum TaskEnd {
+    Finished(Box<Task>),
+    /// The task ended in ERROR.
+    Failed(Box<Task>),
+    /// The API does not let us look, or does not know the task.
+    Refused(ApiError),
+}
+
+/// Something worth saying that no step hears of.
+pub type Warn = Arc<dyn Fn(String) + Send + Sync>;
+
+/// The handle steps hold.
+#[derive(Clone)]
+pub struct Watcher {
+    register: mpsc::UnboundedSender<(Awaited, oneshot::Sender<TaskEnd>)>,
+}
+
+impl Watcher {
+    /// Starts the watcher on the current runtime. `durations` of earlier tasks (type, milliseconds) teach it.
+    pub fn start(client: Arc<Client>, durations: &[(String, u64)], warn: Warn) -> Self {
+        let (register, registrations) = mpsc::unbounded_channel();
+        let mut schedule = Schedule::default();
+        for (task_type, took) in durations {
+            schedule.learn(task_type, Duration::from_millis(*took));
+        }
+        tokio::spawn(Watch { client, schedule, waiting: HashMap::new(), warn, said: Vec::new() }.run(registrations));
+        Self { register }
+    }
+
+    /// Waits for the end of a task. Dropping the future stops waiting.
+    pub async fn wait(&self, awaited: Awaited) -> TaskEnd {
+        let (tell, end) = oneshot::channel();
+        // The watcher lives as long as a handle does.
+        let _ = self.register.send((awaited, tell));
+        match end.await {
+            Ok(end) => end,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+struct Watch {
+    client: Arc<Client>,
+    schedule: Schedule,
+    waiting: HashMap<String, Vec<oneshot::Sender<TaskEnd>>>,
+    warn: Warn,
+    /// Undocumented states that were mentioned already.
+    said: Vec<String>,
+}
+
+/// What a look brought back.
+enum Seen {
+    /// What was found of the tasks asked for.
+    Tasks(Vec<Task>),
+    Refused(ApiError),
+    Nothing,
+}
+
+impl Watch {
+    async fn run(mut self, mut registrations: mpsc::UnboundedReceiver<(Awaited, oneshot::Sender<TaskEnd>)>) {
+        let clock = self.client.clock();
+        let mut looks: FuturesUnordered<BoxFuture<'static, (Look, Seen)>> = FuturesUnordered::new();
+        loop {
+            self.forget_abandoned();
+            for look in self.schedule.take_due(clock.elapsed()) {
+                looks.push(look_at(self.client.clone(), look).boxed());
+            }
+            let next = self.schedule.next();
+            tokio::select! {
+                registration = registrations.recv() => match registration {
+                    Some((awaited, tell)) => self.register(awaited, tell),
+                    None => return,
+                },
+                Some((look, seen)) = looks.next() => self.learn_of(&look, seen),
+                () = async { clock.sleep_until(next.unwrap_or_default()).await }, if next.is_some() => {}
+            }
+        }
+    }
+
+    fn register(&mut self, awaited: Awaited, tell: oneshot::Sender<TaskEnd>) {
+        let mut entry = Entry::new(awaited.place, awaited.task_type.as_deref().unwrap_or_default(), awaited.since);
+        entry.first = awaited.first;
+        entry.every = awaited.every;
+        if self.schedule.get(&awaited.task).is_none() {
+            self.schedule.add(&awaited.task, entry);
+        }
+        self.waiting.entry(awaited.task).or_default().push(tell);
+    }
+
+    /// Tasks nobody waits for any more cost no looks.
+    fn forget_abandoned(&mut self) {
+        let schedule = &mut self.schedule;
+        self.waiting.retain(|task, listeners| {
+            listeners.retain(|listener| !listener.is_closed());
+            if listeners.is_empty() {
+                schedule.remove(task);
+            }
+            !listeners.is_empty()
+        });
+    }
+
+    fn learn_of(&mut self, look: &Look, seen: Seen) {
+        let now = self.client.clock().elapsed();
+        let asked = match look {
+            Look::One(task) => std::slice::from_ref(task),
+            Look::Many { tasks, .. } => tasks,
+        };
+        match seen {
+            Seen::Tasks(tasks) => {
+                let found: Vec<String> = tasks.iter().map(|task| task.id.clone()).collect();
+                let mut running = Vec::new();
+                for task in tasks {
+                    running.extend(self.task_seen(task, now));
+                }
+                self.schedule.looked(&running, now);
+                let missing: Vec<String> = asked.iter().filter(|task| !found.contains(task)).cloned().collect();
+                self.schedule.failed(&missing, now);
+            }
+            Seen::Refused(error) => self.refused(look, asked, &error, now),
+            Seen::Nothing => self.schedule.failed(asked, now),
+        }
+    }
+
+    /// Tells the end of a task; gives its id back while it runs.
+    fn task_seen(&mut self, task: Task, now: Duration) -> Option<String> {
+        let entry = self.schedule.get(&task.id)?;
+        let took = now.saturating_sub(entry.since);
+        if let Some(task_type) = &task.task_type {
+            self.schedule.retype(&task.id, task_type);
+        }
+        match &task.state {
+            TaskState::Pending(_) => return Some(task.id),
+            TaskState::Other(state) => {
+                if !self.said.contains(state) {
+                    self.said.push(state.clone());
+                    (self.warn)(format!("task {} is in the undocumented state `{state}`: waiting on", task.id));
+                }
+                return Some(task.id);
+            }
+            TaskState::Finished => {
+                if let Some(task_type) = &task.task_type {
+                    self.schedule.learn(task_type, task_duration(&task).unwrap_or(took));
+                }
+                self.end(&task.id.clone(), &TaskEnd::Finished(Box::new(task)));
+            }
+            TaskState::Error => self.end(&task.id.clone(), &TaskEnd::Failed(Box::new(task))),
+        }
+        None
+    }
+
+    fn refused(&mut self, look: &Look, asked: &[String], error: &ApiError, now: Duration) {
+        match (error.meaning(), look) {
+            (Meaning::NotAllowed, _) => {
+                for task in asked {
+                    self.end(task, &TaskEnd::Refused(error.clone()));
+                }
+            }
+            (Meaning::NotFound, Look::One(task)) if self.schedule.failures(task) >= UNKNOWN_LOOKS => {
+                self.end(task, &TaskEnd::Refused(error.clone()));
+            }
+            (Meaning::NotFound | Meaning::Rejected, Look::Many { place, .. }) => {
+                self.schedule.cannot_list(place);
+                self.schedule.failed(asked, now);
+            }
+            _ => self.schedule.failed(asked, now),
+        }
+    }
+
+    fn end(&mut self, task: &str, end: &TaskEnd) {
+        self.schedule.remove(task);
+        for listener in self.waiting.remove(task).unwrap_or_default() {
+            // A step that stopped waiting does not listen.
+            let _ = listener.send(end.clone());
+        }
+    }
+}
+
+/// How long a finished task ran, by the server's own clock.
+pub fn task_duration(task: &Task) -> Option<Duration> {
+    Duration::try_from(task.finished_on?.duration_since(task.created_on?)).ok()
+}
+
+async fn look_at(client: Arc<Client>, look: Look) -> (Look, Seen) {
+    let seen = match &look {
+        Look::One(task) => look_at_one(&client, task).await,
+        Look::Many { place, tasks, since } => look_at_many(&client, place, tasks, *since).await,
+    };
+    (look, seen)
+}
+
+async fn look_at_one(client: &Client, task: &str) -> Seen {
+    match ask(client, Request::get(format!("/cloud/v1/tasks/{task}"))).await {
+        Ok(value) => Task::read(&value).map_or(Seen::Nothing, |task| Seen::Tasks(vec![task])),
+        Err(seen) => seen,
+    }
+}
+
+async fn look_at_many(client: &Client, place: &Place, wanted: &[String], since: Duration) -> Seen {
+    let clock = client.clock();
+    let ago = SignedDuration::try_from(clock.elapsed().saturating_sub(since)).unwrap_or(SignedDuration::ZERO);
+    let from = client.server_time(clock.now()) - ago - SLACK;
+    let mut found = Vec::new();
+    for page in 0..PAGES {
+        let request = list_request(place, from).query("limit", PAGE).query("offset", page * PAGE);
+        let value = match ask(client, request).await {
+            Ok(value) => value,
+            Err(seen) if page == 0 => return seen,
+            Err(_) => break,
+        };
+        let Some(results) = value.get("results").and_then(Value::as_array) else { return Seen::Nothing };
+        found.extend(results.iter().filter_map(Task::read).filter(|task| wanted.contains(&task.id)));
+        let count = value.get("count").and_then(Value::as_u64).unwrap_or(0);
+        if found.len() == wanted.len() || results.is_empty() || ((page + 1) * PAGE) as u64 >= count {
+            break;
+        }
+    }
+    // A task missing from the list is asked for by its id.
+    for task in wanted {
+        if !found.iter().any(|seen| seen.id == *task)
+            && let Seen::Tasks(tasks) = look_at_one(client, task).await
+        {
+            found.extend(tasks);
+        }
+    }
+    Seen::Tasks(found)
+}
+
+/// `GET /cloud/v1/tasks` of one project and region since `from`, oldest first. The caller adds the page.
+pub fn list_request(place: &Place, from: Timestamp) -> Request {
+    let mut request = Request::get("/cloud/v1/tasks");
+    if let Some(project) = place.project_id {
+        request = request.query("project_id", project);
+    }
+    if let Some(region) = place.region_id {
+        request = request.query("region_id", region);
+    }
+    request.query("from_timestamp", from.strftime("%Y-%m-%dT%H:%M:%SZ")).query("order_by", "asc")
+}
+
+async fn ask(client: &Client, request: Request) -> Result<Value, Seen> {
+    client.count_look();
+    match client.send(request).await {
+        Ok(answer) if answer.is_success() => json_of(&answer).ok_or(Seen::Nothing),
+        Ok(answer) => Err(Seen::Refused(client.error(&answer))),
+        Err(_) => Err(Seen::Nothing),
+    }
+}

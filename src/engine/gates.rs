@@ -1,0 +1,81 @@
+//! Who may go when: at most so many requests at once, one write below a parent that the API locks, and nobody through a
+//! route while an unknown outcome on it is being settled.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore, SemaphorePermit};
+
+/// Intents on record ahead of the requests that may leave, as a multiple of those: enough to keep the requests busy while
+/// the disk syncs, and few to look up after a crash.
+const INTENTS_AHEAD: usize = 3;
+
+/// The gates of one run.
+#[derive(Debug)]
+pub struct Gates {
+    requests: Semaphore,
+    intents: Semaphore,
+    parents: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
+    /// The parent that is locked for the resource of this id.
+    roots: Mutex<HashMap<String, String>>,
+    routes: Mutex<HashMap<String, Arc<RwLock<()>>>>,
+}
+
+impl Gates {
+    /// `parallelism`: requests at once.
+    pub fn new(parallelism: usize) -> Self {
+        let parallelism = parallelism.clamp(1, 1000);
+        Self {
+            requests: Semaphore::new(parallelism),
+            intents: Semaphore::new(parallelism * INTENTS_AHEAD),
+            parents: Mutex::default(),
+            roots: Mutex::default(),
+            routes: Mutex::default(),
+        }
+    }
+
+    /// A place among the requests.
+    pub async fn request(&self) -> SemaphorePermit<'_> {
+        self.requests.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// A place among the intents on record.
+    pub async fn intent(&self) -> SemaphorePermit<'_> {
+        self.intents.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// Waits until nobody writes below the parent of `id`.
+    pub async fn parent(&self, id: &str) -> OwnedMutexGuard<()> {
+        let root = self.root_of(id);
+        let gate = lock(&self.parents).entry(root).or_default().clone();
+        gate.lock_owned().await
+    }
+
+    /// What was made below a parent is locked with it: a listener with its load balancer.
+    pub fn belongs(&self, id: &str, parent: &str) {
+        let root = self.root_of(parent);
+        lock(&self.roots).insert(id.to_owned(), root);
+    }
+
+    fn root_of(&self, id: &str) -> String {
+        lock(&self.roots).get(id).cloned().unwrap_or_else(|| id.to_owned())
+    }
+
+    /// Held while a write is under way, until its answer is on record.
+    pub async fn sending(&self, route: &str) -> OwnedRwLockReadGuard<()> {
+        self.route(route).read_owned().await
+    }
+
+    /// Waits for all writes under way on a route and keeps others out: what is found then belongs to nobody else.
+    pub async fn settling(&self, route: &str) -> OwnedRwLockWriteGuard<()> {
+        self.route(route).write_owned().await
+    }
+
+    fn route(&self, route: &str) -> Arc<RwLock<()>> {
+        lock(&self.routes).entry(route.to_owned()).or_default().clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

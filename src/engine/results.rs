@@ -1,0 +1,337 @@
+//! What a call made: from finished tasks, or from a synchronous answer, to ids, names and the call that takes it back.
+//!
+//! Pure. Works on recorded calls, so that it serves a live run, a resumed one, and a teardown that has no plan.
+
+use serde_json::{Map, Value};
+
+use crate::api::Task;
+use crate::catalog::{Catalog, Creates, DeleteCall, IdAt, Method, Operation, Resource, ValueAt};
+use crate::journal::{IntendedUndo, Made, RecordedCall, StepResult};
+
+/// Characters around a JSON pointer into the step's own result, in an undo that was rendered before the result was known.
+const OPEN: char = '\u{E002}';
+const CLOSE: char = '\u{E003}';
+
+/// Fields of an answer that hold what is shown only once; they are kept out of the record and of every sink.
+const SENSITIVE: [&str; 10] =
+    ["private_key", "secret", "password", "secret_key", "access_key_secret", "token", "api_key", "kubeconfig", "client_key", "client_secret"];
+
+/// Path parameters of a call by name, as the catalogue names them.
+pub type Parameters = Vec<(String, String)>;
+
+/// The operation of a recorded call, and its path parameters.
+pub fn operation_of(catalog: &Catalog, call: &RecordedCall) -> Option<(std::sync::Arc<Operation>, Parameters)> {
+    catalog.matching(call.method, &call.path)
+}
+
+/// The result of a call that started tasks; they are all finished.
+pub fn of_tasks(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Task], status: Option<u16>) -> StepResult {
+    let mut created: Map<String, Value> = Map::new();
+    for task in tasks {
+        for (kind, ids) in &task.created {
+            let all = created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
+            if let (Value::Array(all), Value::Array(ids)) = (all, ids) {
+                all.extend(ids.iter().cloned());
+            }
+        }
+    }
+    let mut result = StepResult {
+        tasks: tasks.iter().map(|task| task.id.clone()).collect(),
+        status,
+        created,
+        ..StepResult::default()
+    };
+    identify(&mut result, operation, call, None);
+    result
+}
+
+/// The result of a call that was answered at once.
+pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16, answer: &Value) -> StepResult {
+    let mut result =
+        StepResult { status: Some(status), response: Some(answer.clone()), ..StepResult::default() };
+    identify(&mut result, operation, call, Some(answer));
+    result
+}
+
+/// Finds kind, ids and name.
+fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &RecordedCall, answer: Option<&Value>) {
+    let creates = operation.and_then(|operation| operation.creates.as_ref());
+    let Some(creates) = creates else {
+        // Unknown to the catalogue: one kind created leaves no doubt.
+        let mut kinds = result.created.iter();
+        if let (Some((kind, ids)), None) = (kinds.next(), kinds.next()) {
+            result.kind = Some(kind.clone());
+            result.ids = ids.as_array().cloned().unwrap_or_default();
+            result.id = result.ids.first().cloned();
+        }
+        return;
+    };
+    result.kind = Some(creates.kind.clone());
+    result.name = name_of(creates, call, answer);
+    result.ids = match &creates.id_at {
+        IdAt::Task(keys) => keys
+            .iter()
+            .find_map(|key| result.created.get(key).and_then(Value::as_array).filter(|ids| !ids.is_empty()))
+            .cloned()
+            .unwrap_or_default(),
+        IdAt::Response(pointer) => answer.and_then(|answer| scalar_at(answer, pointer)).into_iter().collect(),
+        IdAt::Body(pointer) => call.body.as_ref().and_then(|body| scalar_at(body, pointer)).into_iter().collect(),
+    };
+    if result.ids.is_empty() {
+        // The documented place is empty: an asynchronous create may have been answered at once, or the other way round.
+        result.ids = answer
+            .and_then(|answer| scalar_at(answer, "/id"))
+            .or_else(|| result.created.get(&creates.kind).and_then(|ids| ids.get(0)).cloned())
+            .into_iter()
+            .collect();
+    }
+    result.id = result.ids.first().cloned();
+    if let (Some(id), IdAt::Response(_) | IdAt::Body(_)) = (&result.id, &creates.id_at)
+        && result.created.is_empty()
+    {
+        result.created.insert(creates.kind.clone(), Value::Array(vec![id.clone()]));
+    }
+}
+
+fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Option<String> {
+    let text = |value: &Value| value.as_str().filter(|name| !name.starts_with("secret:")).map(str::to_owned);
+    let pointer = creates.name_at.as_deref().unwrap_or("/name");
+    let sent = call.body.as_ref().and_then(|body| body.pointer(pointer)).and_then(text);
+    sent.or_else(|| answer.and_then(|answer| answer.pointer("/name")).and_then(text))
+}
+
+fn scalar_at(value: &Value, pointer: &str) -> Option<Value> {
+    value.pointer(pointer).filter(|found| found.is_string() || found.is_number()).cloned()
+}
+
+/// Text of an id: a string as it is, a number in digits.
+pub fn id_text(id: &Value) -> String {
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
+}
+
+/// What exists because of a result, and the calls that take it away.
+pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &IntendedUndo) -> Made {
+    let matched = operation_of(catalog, call);
+    let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
+    let parameters = matched.as_ref().map(|(_, parameters)| parameters.as_slice()).unwrap_or_default();
+    let creates = operation.and_then(|operation| operation.creates.as_ref());
+    let mut made = Made {
+        kind: result.kind.clone(),
+        id: result.id.clone(),
+        name: result.name.clone(),
+        lock: operation.and_then(|operation| lock_value(operation, call, parameters)),
+        ..Made::default()
+    };
+    match (undo, creates) {
+        (IntendedUndo::Keep, _) => {}
+        (IntendedUndo::Call(call), _) => made.undo = Some(fill(call, result)),
+        (IntendedUndo::Default, Some(creates)) => {
+            if let Some(delete) = creates.resource.as_ref().and_then(|resource| resource.delete.as_ref()) {
+                made.undo = delete_call(creates, delete, parameters, result);
+            }
+            made.beside = beside(catalog, creates, parameters, result);
+        }
+        (IntendedUndo::Default, None) => {}
+    }
+    made
+}
+
+/// The catalogue's delete of what was created, with the flags that take along what was created beside it.
+fn delete_call(creates: &Creates, delete: &DeleteCall, parameters: &[(String, String)], result: &StepResult) -> Option<RecordedCall> {
+    let resource = creates.resource.as_ref()?;
+    let own = own_value(resource, result)?;
+    let path = fill_path(&delete.path, parameters, &resource.parameter, &own)?;
+    let mut query = Vec::new();
+    for also in &delete.also_by {
+        let ids = ids_of(result, &also.kind);
+        if also.repeated {
+            query.extend(ids.into_iter().map(|id| (also.parameter.clone(), id)));
+        } else if !ids.is_empty() {
+            query.push((also.parameter.clone(), ids.join(",")));
+        }
+    }
+    Some(RecordedCall { method: delete.method, path, query, headers: Vec::new(), body: None })
+}
+
+/// What was created beside the main resource and is not taken along by its delete.
+fn beside(catalog: &Catalog, creates: &Creates, parameters: &[(String, String)], result: &StepResult) -> Vec<Made> {
+    let taken: Vec<&str> = creates
+        .resource
+        .iter()
+        .filter_map(|resource| resource.delete.as_ref())
+        .flat_map(|delete| delete.also_by.iter().map(|also| also.kind.as_str()))
+        .collect();
+    let mut found = Vec::new();
+    for kind in creates.stays.iter().filter(|kind| !taken.contains(&kind.as_str()) && **kind != creates.kind) {
+        let Some(resource) = catalog.creators_of(kind).iter().find_map(|creator| creator.creates.as_ref()?.resource.clone()) else {
+            continue;
+        };
+        let Some(delete) = resource.delete else { continue };
+        for id in result.created.get(kind).and_then(Value::as_array).into_iter().flatten() {
+            let undo = fill_path(&delete.path, parameters, &resource.parameter, &id_text(id)).map(|path| RecordedCall {
+                method: delete.method,
+                path,
+                query: Vec::new(),
+                headers: Vec::new(),
+                body: None,
+            });
+            found.push(Made { kind: Some(kind.clone()), id: Some(id.clone()), undo, ..Made::default() });
+        }
+    }
+    found
+}
+
+fn ids_of(result: &StepResult, kind: &str) -> Vec<String> {
+    result.created.get(kind).and_then(Value::as_array).map(|ids| ids.iter().map(id_text).collect()).unwrap_or_default()
+}
+
+/// The path on which the created resource is read.
+pub fn read_path(operation: &Operation, parameters: &[(String, String)], result: &StepResult) -> Option<String> {
+    let resource = operation.creates.as_ref()?.resource.as_ref()?;
+    let own = own_value(resource, result)?;
+    fill_path(resource.read.as_ref()?, parameters, &resource.parameter, &own)
+}
+
+/// What stands for the resource in its paths; empty when they name only its parents.
+fn own_value(resource: &Resource, result: &StepResult) -> Option<String> {
+    match (resource.parameter.is_empty(), resource.by_name) {
+        (true, _) => Some(String::new()),
+        (false, true) => result.name.clone(),
+        (false, false) => result.id.as_ref().map(id_text),
+    }
+}
+
+/// Fills the parameters of a documented path, each percent-encoded; `None` when one is not known.
+pub fn fill_path(path: &str, parameters: &[(String, String)], own: &str, value: &str) -> Option<String> {
+    let mut filled = String::new();
+    for segment in path.split('/').skip(1) {
+        filled.push('/');
+        match segment.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) {
+            Some(name) if name == own => filled.push_str(&encode(value)),
+            Some(name) => {
+                let (_, known) = parameters.iter().find(|(parameter, _)| parameter == name)?;
+                filled.push_str(&encode(known));
+            }
+            None => filled.push_str(segment),
+        }
+    }
+    Some(filled)
+}
+
+/// Percent-encodes one path segment (RFC 3986 §2.3: all but unreserved characters).
+pub fn encode(segment: &str) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(segment, RESERVED).to_string()
+}
+
+/// The id of the parent that the API locks while this call runs.
+pub fn lock_value(operation: &Operation, call: &RecordedCall, parameters: &[(String, String)]) -> Option<String> {
+    operation.locks.iter().chain(&operation.locks_else).find_map(|place| match place {
+        ValueAt::Path(name) => parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value.clone()),
+        ValueAt::Body(pointer) => call.body.as_ref().and_then(|body| scalar_at(body, pointer)).map(|id| id_text(&id)),
+    })
+}
+
+/// The placeholder for one value of the step's own result.
+pub fn placeholder(pointer: &str) -> String {
+    format!("{OPEN}{pointer}{CLOSE}")
+}
+
+/// Puts the step's own result into an undo that was rendered before it was known.
+fn fill(call: &RecordedCall, result: &StepResult) -> RecordedCall {
+    let own = serde_json::to_value(result).expect("a result can be written as JSON");
+    let text = |text: &str| match fill_text(text, &own) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    RecordedCall {
+        method: call.method,
+        path: call.path.split('/').map(|segment| fill_segment(segment, &own)).collect::<Vec<_>>().join("/"),
+        query: call.query.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+        headers: call.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+        body: call.body.as_ref().map(|body| fill_value(body, &own)),
+    }
+}
+
+fn fill_segment(segment: &str, own: &Value) -> String {
+    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
+    if !decoded.contains(OPEN) {
+        return segment.to_owned();
+    }
+    match fill_text(&decoded, own) {
+        Value::String(text) => encode(&text),
+        other => encode(&other.to_string()),
+    }
+}
+
+fn fill_value(value: &Value, own: &Value) -> Value {
+    match value {
+        Value::String(text) => fill_text(text, own),
+        Value::Array(items) => items.iter().map(|item| fill_value(item, own)).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, field)| (name.clone(), fill_value(field, own))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn fill_text(text: &str, own: &Value) -> Value {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(OPEN) {
+        let Some((pointer, after)) = after.split_once(CLOSE) else { break };
+        let value = own.pointer(pointer).cloned().unwrap_or(Value::Null);
+        if before.is_empty() && out.is_empty() && after.is_empty() {
+            return value;
+        }
+        out.push_str(before);
+        out.push_str(&id_text(&value));
+        rest = after;
+    }
+    out.push_str(rest);
+    Value::String(out)
+}
+
+/// The answer without what is shown only once: for the record.
+pub fn without_sensitive(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, field)| !is_sensitive(name, field))
+            .map(|(name, field)| (name.clone(), without_sensitive(field)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.iter().map(without_sensitive).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Every text of an answer that is shown only once.
+pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(text) if is_sensitive(name, field) => found.push(text.clone()),
+                    _ => sensitive_texts(field, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| sensitive_texts(item, found)),
+        _ => {}
+    }
+}
+
+fn is_sensitive(name: &str, field: &Value) -> bool {
+    field.as_str().is_some_and(|text| !text.is_empty()) && SENSITIVE.contains(&name)
+}
+
+/// Whether repeating a call that may have been carried out does no harm: DELETE, and a PUT that replaces.
+pub fn is_repeatable(method: Method, operation: Option<&Operation>) -> bool {
+    match method {
+        Method::Get | Method::Delete => true,
+        Method::Put => operation.is_none_or(|operation| operation.creates.is_none()),
+        Method::Post | Method::Patch => false,
+    }
+}

@@ -1,0 +1,104 @@
+//! How a run is told to end early.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// After an interrupt, requests in flight get this long to answer (real time).
+pub const GRACE: Duration = Duration::from_secs(3);
+
+/// Why nothing new is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// A signal came: leave as soon as what is in flight is on record.
+    Interrupt(Signal),
+    /// `--timeout` is over: the same, with another exit code.
+    OutOfTime,
+    /// `--fail-fast`: what runs is waited for, nothing new is started.
+    NoNewSteps,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    Interrupt,
+    Terminate,
+    Hangup,
+}
+
+impl Signal {
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Interrupt => "SIGINT",
+            Signal::Terminate => "SIGTERM",
+            Signal::Hangup => "SIGHUP",
+        }
+    }
+}
+
+impl Stop {
+    /// In words, for steps that were not started.
+    pub fn words(self) -> &'static str {
+        match self {
+            Stop::Interrupt(_) => "the run was interrupted",
+            Stop::OutOfTime => "the time of the run was over",
+            Stop::NoNewSteps => "another step failed (`--fail-fast`)",
+        }
+    }
+}
+
+/// The side that listens. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Stopped(watch::Receiver<Option<Stop>>);
+
+/// The side that tells.
+#[derive(Debug, Clone)]
+pub struct Stopper(watch::Sender<Option<Stop>>);
+
+/// A pair that has not been stopped.
+pub fn stopper() -> (Stopper, Stopped) {
+    let (tell, listen) = watch::channel(None);
+    (Stopper(tell), Stopped(listen))
+}
+
+impl Stopper {
+    /// Stops; a stop that leaves at once replaces one that only starts nothing new.
+    pub fn stop(&self, stop: Stop) {
+        self.0.send_if_modified(|current| {
+            let replace = matches!(current, None | Some(Stop::NoNewSteps)) && *current != Some(stop);
+            if replace {
+                *current = Some(stop);
+            }
+            replace
+        });
+    }
+}
+
+impl Stopped {
+    pub fn now(&self) -> Option<Stop> {
+        *self.0.borrow()
+    }
+
+    /// Something new may be started.
+    pub fn may_start(&self) -> Result<(), Stop> {
+        self.now().map_or(Ok(()), Err)
+    }
+
+    /// Resolves when waiting must end (not for `NoNewSteps`).
+    pub async fn leave(&self) -> Stop {
+        let mut listen = self.0.clone();
+        match listen.wait_for(|stop| matches!(stop, Some(Stop::Interrupt(_) | Stop::OutOfTime))).await {
+            Ok(stop) => stop.expect("it was waited for"),
+            // Nobody is left who could stop the run.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Runs `work` unless the run is left before it is done.
+    pub async fn or_leave<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            stop = self.leave() => Err(stop),
+        }
+    }
+}

@@ -13,8 +13,18 @@ const OPEN: char = '\u{E002}';
 const CLOSE: char = '\u{E003}';
 
 /// Fields of an answer that hold what is shown only once; they are kept out of the record and of every sink.
-const SENSITIVE: [&str; 10] =
-    ["private_key", "secret", "password", "secret_key", "access_key_secret", "token", "api_key", "kubeconfig", "client_key", "client_secret"];
+const SENSITIVE: [&str; 10] = [
+    "private_key",
+    "secret",
+    "password",
+    "secret_key",
+    "access_key_secret",
+    "token",
+    "api_key",
+    "kubeconfig",
+    "client_key",
+    "client_secret",
+];
 
 /// Path parameters of a call by name, as the catalogue names them.
 pub type Parameters = Vec<(String, String)>;
@@ -47,8 +57,7 @@ pub fn of_tasks(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Tas
 
 /// The result of a call that was answered at once.
 pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16, answer: &Value) -> StepResult {
-    let mut result =
-        StepResult { status: Some(status), response: Some(answer.clone()), ..StepResult::default() };
+    let mut result = StepResult { status: Some(status), response: Some(answer.clone()), ..StepResult::default() };
     identify(&mut result, operation, call, Some(answer));
     result
 }
@@ -137,7 +146,12 @@ pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &
 }
 
 /// The catalogue's delete of what was created, with the flags that take along what was created beside it.
-fn delete_call(creates: &Creates, delete: &DeleteCall, parameters: &[(String, String)], result: &StepResult) -> Option<RecordedCall> {
+fn delete_call(
+    creates: &Creates,
+    delete: &DeleteCall,
+    parameters: &[(String, String)],
+    result: &StepResult,
+) -> Option<RecordedCall> {
     let resource = creates.resource.as_ref()?;
     let own = own_value(resource, result)?;
     let path = fill_path(&delete.path, parameters, &resource.parameter, &own)?;
@@ -163,17 +177,15 @@ fn beside(catalog: &Catalog, creates: &Creates, parameters: &[(String, String)],
         .collect();
     let mut found = Vec::new();
     for kind in creates.stays.iter().filter(|kind| !taken.contains(&kind.as_str()) && **kind != creates.kind) {
-        let Some(resource) = catalog.creators_of(kind).iter().find_map(|creator| creator.creates.as_ref()?.resource.clone()) else {
+        let Some(resource) =
+            catalog.creators_of(kind).iter().find_map(|creator| creator.creates.as_ref()?.resource.clone())
+        else {
             continue;
         };
         let Some(delete) = resource.delete else { continue };
         for id in result.created.get(kind).and_then(Value::as_array).into_iter().flatten() {
-            let undo = fill_path(&delete.path, parameters, &resource.parameter, &id_text(id)).map(|path| RecordedCall {
-                method: delete.method,
-                path,
-                query: Vec::new(),
-                headers: Vec::new(),
-                body: None,
+            let undo = fill_path(&delete.path, parameters, &resource.parameter, &id_text(id)).map(|path| {
+                RecordedCall { method: delete.method, path, query: Vec::new(), headers: Vec::new(), body: None }
             });
             found.push(Made { kind: Some(kind.clone()), id: Some(id.clone()), undo, ..Made::default() });
         }
@@ -228,7 +240,9 @@ pub fn encode(segment: &str) -> String {
 /// The id of the parent that the API locks while this call runs.
 pub fn lock_value(operation: &Operation, call: &RecordedCall, parameters: &[(String, String)]) -> Option<String> {
     operation.locks.iter().chain(&operation.locks_else).find_map(|place| match place {
-        ValueAt::Path(name) => parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value.clone()),
+        ValueAt::Path(name) => {
+            parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value.clone())
+        }
         ValueAt::Body(pointer) => call.body.as_ref().and_then(|body| scalar_at(body, pointer)).map(|id| id_text(&id)),
     })
 }

@@ -1,0 +1,482 @@
+//! One write, made once: on record before it leaves, on record when it is answered, never repeated on hope.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::gates::Gates;
+use super::results::{self, Parameters};
+use super::settle::{self, Doubt, Settled};
+use super::shared::{About, Shared};
+use super::stop::{GRACE, Stop};
+use super::watch::{Awaited, Place};
+use crate::api::{ApiError, Client, Lost, Meaning, Policy, Request, json_of};
+use crate::catalog::Operation;
+use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
+use crate::journal::{Intent, JournalError, Record, RecordedCall};
+use crate::plan::{InstanceId, Retry};
+
+/// Refusals that ask to come back, before the step gives up: each is a pause the API asked for.
+const PATIENCE: u32 = 40;
+/// A write that was looked for and not found is sent again this often.
+const RESENDS: u32 = 6;
+/// The first pause when a lock's task is not known; it grows by half each time.
+const LOCK_PAUSE: Duration = Duration::from_secs(3);
+const LONGEST_LOCK_PAUSE: Duration = Duration::from_secs(15);
+/// How long a lock is waited for.
+const LOCK_BUDGET: Duration = Duration::from_secs(30 * 60);
+
+/// A write, ready to be made.
+pub struct Write {
+    pub operation: Option<Arc<Operation>>,
+    /// Path parameters by name.
+    pub parameters: Parameters,
+    /// With secrets in place, without stamp.
+    pub request: Request,
+    /// The intent of the next attempt, but for `attempt` and `nonce`.
+    pub intent: Intent,
+    pub about: About,
+    pub retry: Option<Retry>,
+    /// Leave a tag on what it makes.
+    pub stamp: bool,
+}
+
+/// What came of a write.
+#[derive(Debug)]
+pub enum Called {
+    /// Tasks were started; that is on record.
+    Tasks { tasks: Vec<String>, status: Option<u16>, recovered: bool },
+    /// Answered at once; not on record yet.
+    Answered { status: u16, value: Value },
+    /// The answer was lost and the resource found; not on record yet.
+    Found { item: Value },
+}
+
+/// Why a write gave no result.
+#[derive(Debug)]
+pub enum Halt {
+    /// It surely did nothing.
+    Failed(StepError),
+    /// The API refused because it exists already, or is in use; on record as not applied.
+    Conflict(ApiError, StepError),
+    /// It may have been carried out, and nobody can tell.
+    Unknown(StepError),
+    /// The run ends; on record is whatever is known.
+    Stopped(Stop),
+    Journal(JournalError),
+}
+
+impl From<JournalError> for Halt {
+    fn from(error: JournalError) -> Self {
+        Halt::Journal(error)
+    }
+}
+
+/// One request and its answer, sorted.
+pub enum Sent {
+    Answer {
+        status: u16,
+        value: Value,
+    },
+    Refused(ApiError),
+    NotSent(String),
+    Lost {
+        cause: String,
+        slow: bool,
+    },
+    /// The run ended before the answer came.
+    Left(Stop),
+}
+
+/// Sends a write once, in its turn, unless the run ends first.
+pub async fn send(shared: &Shared, request: Request) -> Sent {
+    let permit = match shared.stopped.or_leave(shared.gates.request()).await {
+        Ok(permit) => permit,
+        Err(_) => return Sent::NotSent("the run ended first".to_owned()),
+    };
+    let sending = async {
+        let answer = shared.client.send(request).await;
+        drop(permit);
+        answer
+    };
+    let answer = tokio::select! {
+        biased;
+        answer = sending => answer,
+        stop = async {
+            let stop = shared.stopped.leave().await;
+            tokio::time::sleep(GRACE).await;
+            stop
+        } => return Sent::Left(stop),
+    };
+    sort(&shared.client, answer)
+}
+
+fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
+    match answer {
+        Ok(answer) if answer.is_success() => match json_of(&answer) {
+            Some(value) => Sent::Answer { status: answer.status, value },
+            None => {
+                Sent::Lost { cause: format!("the answer (status {}) is not readable JSON", answer.status), slow: false }
+            }
+        },
+        Ok(answer) => {
+            let error = client.error(&answer);
+            match error.meaning() {
+                Meaning::Unknown => Sent::Lost { slow: matches!(error.status, 408 | 504), cause: error.story() },
+                _ => Sent::Refused(error),
+            }
+        }
+        Err(Lost::NotSent(cause)) => Sent::NotSent(cause),
+        Err(Lost::Unknown(cause)) => Sent::Lost { slow: cause.contains("no answer in time"), cause },
+    }
+}
+
+impl Write {
+    fn instance(&self) -> &InstanceId {
+        &self.intent.instance
+    }
+
+    fn call(&self) -> &RecordedCall {
+        &self.intent.call
+    }
+
+    fn is_repeatable(&self) -> bool {
+        results::is_repeatable(self.call().method, self.operation.as_deref())
+    }
+
+    /// Writes through the same gate may be told apart only by looking at all of them.
+    fn route(&self) -> String {
+        self.operation.as_ref().map_or_else(|| self.call().to_string(), |operation| operation.route.to_string())
+    }
+
+    pub fn place(&self) -> Place {
+        place_of(&self.parameters)
+    }
+
+    /// Makes the write, starting with `attempts` on record. `doubt`: the last of those has no answer on record.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt`], with everything on record that is known.
+    pub async fn make(&self, shared: &Shared, attempts: u32, doubt: Option<Doubt>) -> Result<Called, Halt> {
+        let mut state = Attempts { attempt: attempts, tries: 0, patience: 0, resends: 0, locked: Duration::ZERO };
+        let mut doubt = doubt;
+        loop {
+            if let Some(doubt) = doubt.take()
+                && !self.is_repeatable()
+                && let Some(called) = self.settle(shared, &doubt, &mut state).await?
+            {
+                return Ok(called);
+            }
+            match self.attempt(shared, &mut state).await? {
+                Attempt::Called(called) => return Ok(called),
+                Attempt::Again => {}
+                Attempt::Doubt(next) => doubt = Some(next),
+            }
+        }
+    }
+
+    async fn attempt(&self, shared: &Shared, state: &mut Attempts) -> Result<Attempt, Halt> {
+        shared.stopped.may_start().map_err(Halt::Stopped)?;
+        let _place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Halt::Stopped)?;
+        state.attempt += 1;
+        state.tries += 1;
+        let nonce = uuid::Uuid::new_v4().simple().to_string();
+        let (request, stamped) = self.stamped_request(shared, &nonce);
+        let intent = Intent { attempt: state.attempt, nonce, stamped, ..self.intent.clone() };
+        shared.journal.append(vec![Record::Intent(intent.clone())]).await?;
+        let doubt = Doubt { sent_at: shared.now(), intent, cause: String::new(), slow: false };
+
+        // Held until the answer is on record: whoever settles on this route must not take this call's task for its own.
+        let gate = shared.gates.sending(&self.route()).await;
+        shared.events.tell(Event::CallStarted {
+            instance: self.instance().clone(),
+            call: self.call().to_string(),
+            attempt: state.attempt,
+        });
+        let sent = send(shared, request).await;
+        let outcome = self.answered(shared, state, sent, doubt).await;
+        drop(gate);
+        match outcome? {
+            Next::Pause(reason, pause) => {
+                let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                shared.events.tell(Event::CallDelayed { instance: self.instance().clone(), reason, pause_ms });
+                shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(Halt::Stopped)?;
+                Ok(Attempt::Again)
+            }
+            Next::WaitForLock => {
+                self.wait_for_lock(shared, state).await?;
+                Ok(Attempt::Again)
+            }
+            Next::Done(called) => Ok(Attempt::Called(called)),
+            Next::Doubt(doubt) => Ok(Attempt::Doubt(doubt)),
+        }
+    }
+
+    /// Puts the answer on record and says what to do next.
+    async fn answered(&self, shared: &Shared, state: &mut Attempts, sent: Sent, doubt: Doubt) -> Result<Next, Halt> {
+        match sent {
+            Sent::Answer { status, value } => {
+                let Some(tasks) = tasks_of(&value) else { return Ok(Next::Done(Called::Answered { status, value })) };
+                for task in &tasks {
+                    shared.claims.claim(task);
+                }
+                self.accept(shared, tasks, Some(status), false).await.map(Next::Done)
+            }
+            Sent::NotSent(cause) => {
+                let error = self.unreachable(shared, &cause, state.tries);
+                self.not_applied(shared, &error).await?;
+                shared.stopped.may_start().map_err(Halt::Stopped)?;
+                match self.policy().pause(state.tries, None, fastrand::f64()) {
+                    Some(pause) => {
+                        Ok(Next::Pause(Delay::NotSent { cause: shared.secrets.redact(&cause).into_owned() }, pause))
+                    }
+                    None => Err(Halt::Failed(error)),
+                }
+            }
+            Sent::Refused(error) => self.refused(shared, state, &error).await,
+            Sent::Lost { cause, .. } if self.is_repeatable() => {
+                let error = shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, &cause);
+                match self.policy().pause(state.tries, None, fastrand::f64()) {
+                    Some(pause) => Ok(Next::Pause(Delay::Failed { cause: error.message }, pause)),
+                    None => {
+                        shared
+                            .journal
+                            .append(vec![Record::Unknown { instance: self.instance().clone(), error: error.clone() }])
+                            .await?;
+                        Err(Halt::Unknown(error))
+                    }
+                }
+            }
+            Sent::Lost { cause, slow } => Ok(Next::Doubt(Doubt { cause, slow, ..doubt })),
+            Sent::Left(stop) => Err(Halt::Stopped(stop)),
+        }
+    }
+
+    async fn refused(&self, shared: &Shared, state: &mut Attempts, error: &ApiError) -> Result<Next, Halt> {
+        let meaning = error.meaning();
+        if meaning == Meaning::NotFound && self.call().method == crate::catalog::Method::Delete && state.attempt > 1 {
+            // An earlier attempt took it away.
+            return Ok(Next::Done(Called::Answered { status: error.status, value: Value::Null }));
+        }
+        let refusal = shared.refusal(&self.about, error);
+        self.not_applied(shared, &refusal).await?;
+        let after = error.retry_after.map(Duration::from_secs);
+        match meaning {
+            Meaning::RateLimited | Meaning::Unavailable if state.patience < PATIENCE => {
+                state.patience += 1;
+                state.tries = 0;
+                let reason = match meaning {
+                    Meaning::RateLimited => Delay::RateLimited,
+                    _ => Delay::Unavailable { status: error.status },
+                };
+                let pause = Policy::REQUEST.pause(state.patience.min(6), after, fastrand::f64()).unwrap_or(LOCK_PAUSE);
+                Ok(Next::Pause(reason, pause))
+            }
+            Meaning::Locked if state.locked < LOCK_BUDGET => Ok(Next::WaitForLock),
+            Meaning::Conflict => Err(Halt::Conflict(error.clone(), refusal)),
+            _ if self.retry.as_ref().is_some_and(|retry| retry.on.contains(&error.status)) => {
+                match self.policy().pause(state.tries, after, fastrand::f64()) {
+                    Some(pause) => Ok(Next::Pause(Delay::Unavailable { status: error.status }, pause)),
+                    None => Err(Halt::Failed(refusal)),
+                }
+            }
+            _ => Err(Halt::Failed(refusal)),
+        }
+    }
+
+    /// Looks for what a write without answer did. `None`: nothing, and it may be sent again.
+    async fn settle(&self, shared: &Shared, doubt: &Doubt, state: &mut Attempts) -> Result<Option<Called>, Halt> {
+        let reason = shared.secrets.redact(&doubt.cause).into_owned();
+        shared.events.tell(Event::SettlingStarted { instance: self.instance().clone(), reason: reason.clone() });
+        let route = self.route();
+        let settling = settle::settle(shared, doubt, self.operation.as_deref(), &self.parameters, &route);
+        match shared.stopped.or_leave(settling).await.map_err(Halt::Stopped)? {
+            Settled::Task(task) => self.accept(shared, vec![task], None, true).await.map(Some),
+            Settled::Resource(item) => Ok(Some(Called::Found { item })),
+            Settled::Nothing if state.resends < RESENDS => {
+                state.resends += 1;
+                Ok(None)
+            }
+            Settled::Nothing => {
+                let words =
+                    format!("sent {} times, never answered and nothing was found of it: {reason}", state.resends + 1);
+                self.unknown(shared, words, &[]).await
+            }
+            Settled::Several(candidates) => {
+                let words = format!(
+                    "the answer was lost ({reason}), and several candidates were found: {}",
+                    candidates.join(", ")
+                );
+                self.unknown(shared, words, &candidates).await
+            }
+            Settled::CannotTell(why) => {
+                self.unknown(shared, format!("the answer was lost ({reason}), and looking for it failed: {why}"), &[])
+                    .await
+            }
+        }
+    }
+
+    async fn unknown(&self, shared: &Shared, words: String, candidates: &[String]) -> Result<Option<Called>, Halt> {
+        let mut error = shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        let instance = self.instance();
+        error.help = if candidates.is_empty() {
+            vec!["run again: it will be looked for once more".to_owned()]
+        } else {
+            vec![
+                format!("decide with `plan state resolve '{instance}' --id ID` (it is that one)"),
+                format!("or `plan state resolve '{instance}' --not-applied` (it is none of them)"),
+            ]
+        };
+        shared.journal.append(vec![Record::Unknown { instance: instance.clone(), error: error.clone() }]).await?;
+        Err(Halt::Unknown(error))
+    }
+
+    async fn accept(
+        &self,
+        shared: &Shared,
+        tasks: Vec<String>,
+        status: Option<u16>,
+        recovered: bool,
+    ) -> Result<Called, Halt> {
+        let accepted = Record::Accepted { instance: self.instance().clone(), tasks: tasks.clone(), recovered, status };
+        shared.journal.append(vec![accepted]).await?;
+        Ok(Called::Tasks { tasks, status, recovered })
+    }
+
+    async fn not_applied(&self, shared: &Shared, error: &StepError) -> Result<(), JournalError> {
+        let record = Record::NotApplied { instance: self.instance().clone(), error: error.clone() };
+        shared.journal.append(vec![record]).await
+    }
+
+    fn unreachable(&self, shared: &Shared, cause: &str, tries: u32) -> StepError {
+        let mut error = shared.error(
+            &self.about,
+            EffectKnown::NotApplied,
+            ErrorClass::Unreachable,
+            format!("the API could not be reached (tried {tries} times): {cause}"),
+        );
+        error.help.push("check the network, the proxy and `GCORE_BASE_URL`, then run again".to_owned());
+        error
+    }
+
+    fn policy(&self) -> Policy {
+        let attempts = self.retry.as_ref().map_or(Policy::REQUEST.attempts, |retry| retry.attempts);
+        Policy { attempts, ..Policy::REQUEST }
+    }
+
+    /// Waits for the running task that holds what this write needs, or for a while when it cannot be found.
+    async fn wait_for_lock(&self, shared: &Shared, state: &mut Attempts) -> Result<(), Halt> {
+        let started = shared.clock().elapsed();
+        let waiting = async {
+            let task = settle::lock_holder(shared, self.operation.as_deref(), self.call(), &self.parameters).await;
+            let pause = LOCK_PAUSE.mul_f64(1.5_f64.powi(state.patience.min(8) as i32)).min(LONGEST_LOCK_PAUSE);
+            shared.events.tell(Event::CallDelayed {
+                instance: self.instance().clone(),
+                reason: Delay::Locked { task: task.clone() },
+                pause_ms: if task.is_some() { 0 } else { u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) },
+            });
+            match task {
+                Some(task) => {
+                    let awaited = Awaited {
+                        task,
+                        place: self.place(),
+                        task_type: None,
+                        since: shared.clock().elapsed(),
+                        first: None,
+                        every: None,
+                    };
+                    // However it ends, the lock is gone with it.
+                    let _ = tokio::time::timeout(shared.clock().real(LOCK_BUDGET), shared.watcher.wait(awaited)).await;
+                }
+                None => shared.clock().sleep(pause).await,
+            }
+        };
+        shared.stopped.or_leave(waiting).await.map_err(Halt::Stopped)?;
+        state.patience += 1;
+        state.tries = 0;
+        state.locked += shared.clock().elapsed().saturating_sub(started);
+        Ok(())
+    }
+
+    /// The request of one attempt: with a name for itself in `User-Agent`, and tags where the operation takes them.
+    fn stamped_request(&self, shared: &Shared, nonce: &str) -> (Request, bool) {
+        let mut request = self.request.clone();
+        request.headers.push(("user-agent".to_owned(), format!("{} (attempt {nonce})", shared.settings.user_agent)));
+        let takes_tags =
+            self.operation.as_ref().is_some_and(|operation| operation.takes_tags && operation.creates.is_some());
+        let stamped = self.stamp
+            && shared.settings.stamp
+            && takes_tags
+            && !self.intent.update
+            && stamp(shared, &mut request, self.instance(), nonce);
+        (request, stamped)
+    }
+}
+
+/// The tag that says whose it is.
+pub const STAMP: &str = "plan";
+/// The tag that says which attempt made it.
+pub const STAMP_ATTEMPT: &str = "plan-attempt";
+/// Longest value of a tag.
+const LONGEST_TAG: usize = 255;
+
+fn stamp(shared: &Shared, request: &mut Request, instance: &InstanceId, nonce: &str) -> bool {
+    let Some(Value::Object(body)) = &mut request.body else { return false };
+    let tags = body.entry("tags").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    let Value::Object(tags) = tags else { return false };
+    let owner = stamp_value(&shared.settings.plan, &shared.settings.environment, instance);
+    tags.entry(STAMP).or_insert(Value::String(owner));
+    tags.insert(STAMP_ATTEMPT.to_owned(), Value::String(nonce.to_owned()));
+    true
+}
+
+/// `<plan>/<environment>/<step>[key]`, as long as a tag may be.
+pub fn stamp_value(plan: &str, environment: &str, instance: &InstanceId) -> String {
+    format!("{plan}/{environment}/{instance}").chars().take(LONGEST_TAG).collect()
+}
+
+struct Attempts {
+    /// Over all runs.
+    attempt: u32,
+    /// Since the last answer that asked for patience.
+    tries: u32,
+    patience: u32,
+    resends: u32,
+    locked: Duration,
+}
+
+enum Attempt {
+    Called(Called),
+    Again,
+    Doubt(Doubt),
+}
+
+enum Next {
+    Done(Called),
+    Pause(Delay, Duration),
+    WaitForLock,
+    Doubt(Doubt),
+}
+
+/// The task ids of an answer; `None` when it is not a list of tasks.
+pub fn tasks_of(value: &Value) -> Option<Vec<String>> {
+    value.as_object()?.get("tasks")?.as_array()?.iter().map(|task| task.as_str().map(str::to_owned)).collect()
+}
+
+/// Project and region of a call.
+pub fn place_of(parameters: &[(String, String)]) -> Place {
+    let number = |name: &str| {
+        parameters.iter().find(|(parameter, _)| parameter == name).and_then(|(_, value)| value.parse().ok())
+    };
+    Place { project_id: number("project_id"), region_id: number("region_id") }
+}
+
+/// The parent gate of a write, where it has one: held until its tasks are done.
+pub async fn parent_gate(gates: &Gates, lock: Option<&str>) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+    match lock {
+        Some(parent) => Some(gates.parent(parent).await),
+        None => None,
+    }
+}

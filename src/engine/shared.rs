@@ -1,0 +1,186 @@
+//! What every step of a run works with.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::gates::Gates;
+use super::stop::Stopped;
+use super::watch::Watcher;
+use crate::api::{ApiError, Client, Meaning, Request};
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
+use crate::journal::{Journal, RecordedCall};
+use crate::secret::Secrets;
+
+/// The means of a run. One for all its steps.
+pub struct Shared {
+    pub client: Arc<Client>,
+    pub catalog: &'static Catalog,
+    pub journal: Journal,
+    pub secrets: Secrets,
+    pub gates: Gates,
+    pub watcher: Watcher,
+    pub stopped: Stopped,
+    pub events: Events,
+    pub settings: Settings,
+    /// The key of the digests that stand for secrets in the journal.
+    pub digest_key: Vec<u8>,
+    pub claims: Claims,
+}
+
+/// What was asked for on the command line.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub plan: String,
+    pub environment: String,
+    pub project_id: Option<i64>,
+    pub region_id: Option<i64>,
+    /// Requests at once.
+    pub parallelism: usize,
+    /// Leave tags of ours on what creates make.
+    pub stamp: bool,
+    /// How long a write whose answer was lost is looked for before it is sent again.
+    pub settle_time: Duration,
+    /// `plan/<version>`; every attempt adds a suffix of its own.
+    pub user_agent: String,
+}
+
+/// Where events go.
+#[derive(Clone)]
+pub struct Events {
+    pub sender: mpsc::UnboundedSender<Stamped>,
+    pub clock: Clock,
+}
+
+impl Events {
+    pub fn tell(&self, event: Event) {
+        let elapsed_ms = u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // Nobody listens any more when the reporters gave up; the run goes on.
+        let _ = self.sender.send(Stamped { at: self.clock.now(), elapsed_ms, event });
+    }
+}
+
+/// Tasks and resources that belong to a step, so that no other step takes them for its own.
+#[derive(Debug, Default)]
+pub struct Claims(Mutex<HashSet<String>>);
+
+impl Claims {
+    pub fn new(taken: impl IntoIterator<Item = String>) -> Self {
+        Self(Mutex::new(taken.into_iter().collect()))
+    }
+
+    /// `false` when it is somebody else's already.
+    pub fn claim(&self, id: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned())
+    }
+
+    pub fn is_taken(&self, id: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+}
+
+impl Shared {
+    pub fn clock(&self) -> Clock {
+        self.client.clock()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    pub fn warn(&self, message: impl AsRef<str>) {
+        self.events.tell(Event::Warned { message: self.secrets.redact(message.as_ref()).into_owned() });
+    }
+
+    /// An error for people: nothing in it shows a secret.
+    pub fn error(&self, about: &About, effect: EffectKnown, class: ErrorClass, message: impl AsRef<str>) -> StepError {
+        StepError {
+            effect,
+            class,
+            message: self.secrets.redact(message.as_ref()).into_owned(),
+            call: about.call.as_ref().map(|call| self.secrets.redact(&call.to_string()).into_owned()),
+            status: None,
+            request_id: None,
+            task: None,
+            invalid_fields: Vec::new(),
+            place: about.place.clone(),
+            help: Vec::new(),
+        }
+    }
+
+    /// The same for an answer that said no.
+    pub fn refusal(&self, about: &About, error: &ApiError) -> StepError {
+        let (class, help) = match error.meaning() {
+            Meaning::NotAllowed => (ErrorClass::NotAllowed, not_allowed_help(error.status)),
+            Meaning::Quota => (
+                ErrorClass::Quota,
+                vec!["ask for a higher limit, choose another flavor or region, or take something down".to_owned()],
+            ),
+            Meaning::Conflict => (
+                ErrorClass::Rejected,
+                vec!["if it exists already and should be used, say `on_conflict: adopt` in the step".to_owned()],
+            ),
+            Meaning::NotFound => (
+                ErrorClass::Rejected,
+                vec!["check the ids in the call, and that project and region are the right ones".to_owned()],
+            ),
+            Meaning::RateLimited | Meaning::Unavailable | Meaning::Locked => {
+                (ErrorClass::Unreachable, vec!["run again later: the run continues where it stopped".to_owned()])
+            }
+            Meaning::Rejected | Meaning::Unknown => (ErrorClass::Rejected, Vec::new()),
+        };
+        StepError {
+            status: Some(error.status),
+            request_id: error.request_id.clone(),
+            invalid_fields: error
+                .invalid_fields
+                .iter()
+                .map(|(at, words)| (at.clone(), self.secrets.redact(words).into_owned()))
+                .collect(),
+            help,
+            ..self.error(about, EffectKnown::NotApplied, class, error.story())
+        }
+    }
+
+    /// The request of a recorded call that holds no secrets any more (an undo).
+    pub fn request(call: &RecordedCall) -> Request {
+        Request {
+            method: call.method,
+            path: call.path.clone(),
+            query: call.query.clone(),
+            headers: call.headers.clone(),
+            body: call.body.clone(),
+        }
+    }
+
+    /// Hides what an answer shows only once, before anything of it can be told.
+    pub fn hide_sensitive(&self, answer: &Value) {
+        let mut texts = Vec::new();
+        super::results::sensitive_texts(answer, &mut texts);
+        for text in texts {
+            self.secrets.hide(&text);
+        }
+    }
+}
+
+fn not_allowed_help(status: u16) -> Vec<String> {
+    if status == 401 {
+        vec!["check `GCORE_API_KEY`: a permanent API token, whole, without the word `APIKey`".to_owned()]
+    } else {
+        vec!["the key is valid but may not do this: check its role in the project".to_owned()]
+    }
+}
+
+/// What an error is about.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    pub call: Option<RecordedCall>,
+    /// The step in the plan file.
+    pub place: Option<Place>,
+}

@@ -147,7 +147,7 @@ impl Write {
 
     /// Writes through the same gate may be told apart only by looking at all of them.
     fn route(&self) -> String {
-        self.operation.as_ref().map_or_else(|| self.call().to_string(), |operation| operation.route.to_string())
+        route_of(self.operation.as_deref(), self.call())
     }
 
     pub fn place(&self) -> Place {
@@ -160,7 +160,7 @@ impl Write {
     ///
     /// [`Halt`], with everything on record that is known.
     pub async fn make(&self, shared: &Shared, attempts: u32, doubt: Option<Doubt>) -> Result<Called, Halt> {
-        let mut state = Attempts { attempt: attempts, tries: 0, patience: 0, resends: 0, locked: Duration::ZERO };
+        let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         let mut doubt = doubt;
         loop {
             if let Some(doubt) = doubt.take()
@@ -175,6 +175,15 @@ impl Write {
                 Attempt::Doubt(next) => doubt = Some(next),
             }
         }
+    }
+
+    /// Looks for what an earlier attempt did, and never sends. `None`: nothing was found.
+    ///
+    /// # Errors
+    ///
+    /// As [`Write::make`].
+    pub async fn find(&self, shared: &Shared, doubt: &Doubt) -> Result<Option<Called>, Halt> {
+        self.settle(shared, doubt, &mut Attempts::default()).await
     }
 
     async fn attempt(&self, shared: &Shared, state: &mut Attempts) -> Result<Attempt, Halt> {
@@ -290,8 +299,7 @@ impl Write {
     async fn settle(&self, shared: &Shared, doubt: &Doubt, state: &mut Attempts) -> Result<Option<Called>, Halt> {
         let reason = shared.secrets.redact(&doubt.cause).into_owned();
         shared.events.tell(Event::SettlingStarted { instance: self.instance().clone(), reason: reason.clone() });
-        let route = self.route();
-        let settling = settle::settle(shared, doubt, self.operation.as_deref(), &self.parameters, &route);
+        let settling = settle::settle(shared, doubt);
         match shared.stopped.or_leave(settling).await.map_err(Halt::Stopped)? {
             Settled::Task(task) => self.accept(shared, vec![task], None, true).await.map(Some),
             Settled::Resource(item) => Ok(Some(Called::Found { item })),
@@ -437,6 +445,7 @@ pub fn stamp_value(plan: &str, environment: &str, instance: &InstanceId) -> Stri
     format!("{plan}/{environment}/{instance}").chars().take(LONGEST_TAG).collect()
 }
 
+#[derive(Default)]
 struct Attempts {
     /// Over all runs.
     attempt: u32,
@@ -458,6 +467,11 @@ enum Next {
     Pause(Delay, Duration),
     WaitForLock,
     Doubt(Doubt),
+}
+
+/// The gate of a call: its operation, or the call itself when the catalogue does not know it.
+pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
+    operation.map_or_else(|| call.to_string(), |operation| operation.route.to_string())
 }
 
 /// The task ids of an answer; `None` when it is not a list of tasks.

@@ -1,8 +1,27 @@
 //! Owns a run.
-pub mod call;
-pub mod gates;
-pub mod results;
-pub mod settle;
-pub mod shared;
-pub mod stop;
-pub mod watch;
+//!
+//! `dispatch` decides what may start, `step` runs one instance through `render`, `call`, `settle` and `finish`, `watch`
+//! waits for all tasks of the run, `remove` and `teardown` take things away again. Every step works through [`Shared`].
+//! Order is always: journal, then state, then event. Nothing is told that is not on disk.
+
+mod call;
+mod change;
+mod dispatch;
+mod finish;
+mod gates;
+mod remove;
+mod render;
+mod results;
+mod run;
+mod settle;
+mod shared;
+mod step;
+mod stop;
+mod teardown;
+mod watch;
+
+pub use gates::Gates;
+pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
+pub use shared::{Claims, Events, Settings, Shared};
+pub use stop::{Signal, Stop, Stopped, Stopper, stopper};
+pub use watch::{Warn, Watcher};

@@ -204,6 +204,15 @@ pub fn read_path(operation: &Operation, parameters: &[(String, String)], result:
     fill_path(resource.read.as_ref()?, parameters, &resource.parameter, &own)
 }
 
+/// Where the object behind a call is read: what it created, or what it is about.
+pub fn resource_path(operation: &Operation, call: &RecordedCall, parameters: &[(String, String)], result: &StepResult) -> Option<String> {
+    if operation.creates.is_some() {
+        return read_path(operation, parameters, result);
+    }
+    // A change of something that exists: PATCH and GET share the path, or the path without its action.
+    matches!(call.method, Method::Patch | Method::Put).then(|| call.path.clone())
+}
+
 /// What stands for the resource in its paths; empty when they name only its parents.
 fn own_value(resource: &Resource, result: &StepResult) -> Option<String> {
     match (resource.parameter.is_empty(), resource.by_name) {
@@ -337,7 +346,8 @@ pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-fn is_sensitive(name: &str, field: &Value) -> bool {
+/// A field that is shown only once.
+pub fn is_sensitive(name: &str, field: &Value) -> bool {
     field.as_str().is_some_and(|text| !text.is_empty()) && SENSITIVE.contains(&name)
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::call::{STAMP, STAMP_ATTEMPT, place_of};
+use super::call::{STAMP, STAMP_ATTEMPT, place_of, route_of};
 use super::results::{self, fill_path, id_text};
 use super::shared::Shared;
 use super::watch::list_request;
@@ -58,14 +58,15 @@ pub enum Settled {
 }
 
 /// Looks until something is found or the settling time is over.
-pub async fn settle(
-    shared: &Shared,
-    doubt: &Doubt,
-    operation: Option<&Operation>,
-    parameters: &[(String, String)],
-    route: &str,
-) -> Settled {
-    let search = Search { shared, doubt, operation, parameters };
+pub async fn settle(shared: &Shared, doubt: &Doubt) -> Settled {
+    let call = &doubt.intent.call;
+    let (operation, parameters) = match results::operation_of(shared.catalog, call) {
+        Some((operation, parameters)) => (Some(operation), parameters),
+        None => (None, Vec::new()),
+    };
+    let operation = operation.as_deref();
+    let route = &route_of(operation, call);
+    let search = Search { shared, doubt, operation, parameters: &parameters };
     let patience = shared.settings.settle_time * if doubt.slow { SLOW_FACTOR } else { 1 };
     let deadline = doubt.sent_at + SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX);
     let mut pauses = PAUSES.into_iter().chain(std::iter::repeat(PAUSES[PAUSES.len() - 1]));
@@ -343,6 +344,18 @@ pub async fn named_items(
     let Some(name) = name else { return Ok(found) };
     let field = list.name_field.as_deref().unwrap_or("name");
     Ok(found.into_iter().filter(|item| item.get(field) == Some(&name)).collect())
+}
+
+/// The resource that a task made, found by its `creator_task_id`; `None` when there is none, or it cannot be told.
+pub async fn item_of_task(
+    shared: &Shared,
+    operation: &Operation,
+    parameters: &[(String, String)],
+    task: &str,
+) -> Option<Value> {
+    let list = operation.creates.as_ref()?.resource.as_ref()?.list.as_ref().filter(|list| list.creator_task)?;
+    let found = items(shared, list, list_call(list, parameters)?).await.ok()?;
+    found.into_iter().find(|item| item.get("creator_task_id").and_then(Value::as_str) == Some(task))
 }
 
 /// A resource under the name a create asks for: for `on_conflict: adopt`. Also tells whether it carries our own stamp.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::gates::Gates;
 use super::stop::Stopped;
 use super::watch::Watcher;
-use crate::api::{ApiError, Client, Meaning, Request};
+use crate::api::{ApiError, Client, Meaning, ReadError, Request};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
@@ -145,6 +145,16 @@ impl Shared {
                 .collect(),
             help,
             ..self.error(about, EffectKnown::NotApplied, class, error.story())
+        }
+    }
+
+    /// The same for a read that failed.
+    pub fn read_failed(&self, about: &About, error: &ReadError) -> StepError {
+        match error {
+            ReadError::Refused(error) => self.refusal(about, error),
+            ReadError::Failed { .. } => {
+                self.error(about, EffectKnown::NotApplied, ErrorClass::Unreachable, error.to_string())
+            }
         }
     }
 

@@ -140,9 +140,9 @@ pub struct Intent {
     /// The answer is secret: it is not kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
-    /// It changes what the step made before (`on_change: update`).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub update: bool,
+    /// It changes what the step made before (`on_change: update`), which agrees with this call of the plan afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Box<RecordedCall>>,
 }
 
 /// What is known of a step's undo before its result is.

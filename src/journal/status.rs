@@ -274,12 +274,16 @@ impl InstanceStatus {
                 self.succeed(at, done);
             }
             (Phase::Accepted { .. }, Record::Failed { error, leftover, .. }) => {
-                let updated = self.intent.as_ref().is_some_and(|intent| intent.update);
+                let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
                 self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
                 self.error = Some(error.clone());
                 self.made.extend(leftover.as_deref().cloned());
             }
-            (Phase::Succeeded | Phase::Failed | Phase::Removing | Phase::Absent, Record::Removing { .. }) => {
+            // Repeated, or the next of several things it made.
+            (
+                Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
+                Record::Removing { .. },
+            ) => {
                 self.phase = Phase::Removing;
                 self.error = None;
             }
@@ -299,7 +303,7 @@ impl InstanceStatus {
     }
 
     fn succeed(&mut self, at: Timestamp, done: &Succeeded) {
-        let update = self.intent.as_ref().is_some_and(|intent| intent.update) && self.result.is_some();
+        let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
         self.agrees = done.agrees.clone().or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
         self.phase = Phase::Succeeded;
         self.error = None;

@@ -1,0 +1,400 @@
+//! A step whose call is not what it was, whose name is taken, or whose result is not ready: what the plan says to do.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Called, Write, stamp_value};
+use super::finish::millis;
+use super::remove::Remains;
+use super::render::{CallParts, Rendered, step_value};
+use super::results::{self, placeholder};
+use super::settle::{self, Doubt};
+use super::step::{End, Instance};
+use crate::api::Request;
+use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
+use crate::journal::{InstanceStatus, IntendedUndo, Intent, RecordedCall, StepResult};
+use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, StepId, Undo};
+use crate::secret::Secrets;
+use crate::template::{TemplateError, value_of};
+
+/// First pause between reads while `ready` does not hold; it doubles up to the longest.
+const READY_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_READY_PAUSE: Duration = Duration::from_secs(10);
+/// How long `ready` is waited for, unless the step's `wait` says otherwise.
+const READY_TIMEOUT: Duration = Duration::from_secs(20 * 60);
+
+impl Instance {
+    /// A write of this step. `update`: the plan's call that the result agrees with afterwards.
+    pub(super) fn write_of(&self, id: &InstanceId, rendered: &Rendered, update: Option<RecordedCall>) -> Write {
+        let step = self.step();
+        Write {
+            operation: rendered.operation.clone(),
+            parameters: rendered.parameters.clone(),
+            request: rendered.request.clone(),
+            intent: Intent {
+                instance: id.clone(),
+                call: rendered.recorded.clone(),
+                attempt: 0,
+                nonce: String::new(),
+                stamped: false,
+                after: step.after.iter().cloned().collect(),
+                undo: self.intended_undo(rendered),
+                timeout_ms: step.wait.timeout.map(millis),
+                secret: step.secret,
+                update: update.map(Box::new),
+            },
+            about: self.about(&rendered.recorded),
+            retry: step.retry.clone(),
+            stamp: step.stamp,
+        }
+    }
+
+    /// The write of an intent that has no answer; `None` when it was an update the plan no longer asks for.
+    pub(super) fn write_again(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+        intent: &Intent,
+    ) -> Result<Option<Write>, End> {
+        match (&intent.update, &self.step().on_change) {
+            (None, _) => Ok(Some(self.write_of(id, rendered, None))),
+            (Some(_), Some(OnChange::Update(template))) => self.update_of(id, rendered, known, template).map(Some),
+            (Some(_), _) => Ok(None),
+        }
+    }
+
+    /// Settles an update that will not be sent again.
+    pub(super) async fn give_up_update(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+        doubt: &Doubt,
+        started: Duration,
+    ) -> Result<Option<StepResult>, End> {
+        let write = Write { intent: doubt.intent.clone(), ..self.write_of(id, rendered, None) };
+        if let Some(called) = write.find(&self.run.shared, doubt).await? {
+            return self.finish(known, &doubt.intent, called, How::Recovered, started).await.map(Some);
+        }
+        let words = "an update was never answered, and nothing was found of it";
+        let error = self.run.shared.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
+        let record = crate::journal::Record::NotApplied { instance: id.clone(), error };
+        self.run.shared.journal.append(vec![record]).await?;
+        Ok(None)
+    }
+
+    fn update_of(&self, id: &InstanceId, rendered: &Rendered, known: &InstanceStatus, template: &CallTemplate) -> Result<Write, End> {
+        let own = value_of(&step_value(&known.result.clone().unwrap_or_default(), None));
+        let parts = CallParts::of_template(template, self.step());
+        let update = self.surroundings().render(&parts, Some(&own)).map_err(|error| self.run.template_failed(&error))?;
+        Ok(self.write_of(id, &update, Some(rendered.recorded.clone())))
+    }
+
+    /// The record's call and the plan's differ, or `--replace` was asked for. `Some` when the step is done with it.
+    pub(super) async fn changed(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+        replace: bool,
+        how: &mut How,
+        started: Duration,
+    ) -> Result<Option<StepResult>, End> {
+        let step = self.step();
+        let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
+        match &step.on_change {
+            _ if replace => self.replace(id, how).await,
+            Some(OnChange::Replace) => self.replace(id, how).await,
+            Some(OnChange::Ignore) => Ok(known.result.clone()),
+            Some(OnChange::Update(template)) => {
+                *how = How::Called;
+                let write = self.update_of(id, rendered, known, template)?;
+                self.make(&write, known, None, how, started).await.map(Some)
+            }
+            Some(OnChange::Rerun) => self.rerun(id, rendered, known, how, started).await.map(Some),
+            None if !creates => self.rerun(id, rendered, known, how, started).await.map(Some),
+            Some(OnChange::Error) | None => Err(End::Failed(self.change_refused(rendered, known))),
+        }
+    }
+
+    async fn rerun(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+        how: &mut How,
+        started: Duration,
+    ) -> Result<StepResult, End> {
+        *how = How::Called;
+        self.make(&self.write_of(id, rendered, None), known, None, how, started).await
+    }
+
+    /// Removes what the step made, and before that what was made from it, where that may be replaced as well.
+    async fn replace(&self, id: &InstanceId, how: &mut How) -> Result<Option<StepResult>, End> {
+        let dependants = self.run.recorded_dependants(&id.step);
+        let fixed: BTreeSet<&StepId> =
+            dependants.iter().map(|dependant| &dependant.step).filter(|step| !self.run.may_replace(step)).collect();
+        if let Some(step) = fixed.first() {
+            let mut error = self.run.shared.error(
+                &self.about(&self.step_call(id)),
+                EffectKnown::NotApplied,
+                ErrorClass::Rejected,
+                format!("it cannot be replaced: `{step}` was made from it, and may not be replaced"),
+            );
+            error.help.push(format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"));
+            return Err(End::Failed(error));
+        }
+        *how = How::Called;
+        let mut all = dependants;
+        all.push(id.clone());
+        self.run.remove_all(&all).await.map_err(|remains| self.remains(remains))?;
+        Ok(None)
+    }
+
+    fn step_call(&self, id: &InstanceId) -> RecordedCall {
+        self.known(id).agrees.unwrap_or(RecordedCall {
+            method: self.step().call.method,
+            path: self.step().call.written.clone(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        })
+    }
+
+    fn change_refused(&self, rendered: &Rendered, known: &InstanceStatus) -> StepError {
+        let differing = known.agrees.as_ref().map(|agrees| differences(agrees, &rendered.recorded)).unwrap_or_default();
+        let shared = &self.run.shared;
+        let mut error = shared.error(
+            &self.about(&rendered.recorded),
+            EffectKnown::Applied,
+            ErrorClass::Rejected,
+            format!("it was made by another call than the plan's, and may not be made anew: {}", differing.join("; ")),
+        );
+        error.help = vec![
+            format!("keep it as it is: `on_change: ignore`; change it: `on_change: {{ update: {{ call: … }} }}`"),
+            format!("make it anew: `on_change: replace`, or `--replace {}`", self.step().id),
+        ];
+        error
+    }
+
+    /// The API says that it exists already, or that something is in the way.
+    pub(super) async fn conflict(
+        &self,
+        write: &Write,
+        mut refusal: StepError,
+        how: &mut How,
+        started: Duration,
+    ) -> Result<StepResult, End> {
+        let shared = &self.run.shared;
+        let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt) else {
+            return Err(End::Failed(refusal));
+        };
+        let id = &write.intent.instance;
+        let owner = stamp_value(&shared.settings.plan, &shared.settings.environment, id);
+        match settle::adoptable(shared, operation, &write.intent.call, &write.parameters, &owner).await {
+            Ok((item, ours)) => {
+                *how = How::Adopted;
+                // What somebody else made is used, never removed.
+                let undo = if ours { write.intent.undo.clone() } else { IntendedUndo::Keep };
+                let intent = Intent { undo, ..write.intent.clone() };
+                self.finish(&self.known(id), &intent, Called::Found { item }, How::Adopted, started).await
+            }
+            Err(why) => {
+                refusal.message = format!("{}; it cannot be adopted: {why}", refusal.message);
+                Err(End::Failed(refusal))
+            }
+        }
+    }
+
+    /// The object behind the step, read again: until `ready` holds, where the step says so.
+    pub(super) async fn resource(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<Value, End> {
+        let shared = &self.run.shared;
+        let about = self.about(&rendered.recorded);
+        let path = rendered
+            .operation
+            .as_ref()
+            .and_then(|operation| results::resource_path(operation, &rendered.recorded, &rendered.parameters, result));
+        let Some(path) = path else {
+            let mut error = shared.error(&about, EffectKnown::Applied, ErrorClass::Template, "the API has no call that reads what this step made: there is no `resource`");
+            error.help.push("use a GET step that looks for it".to_owned());
+            return Err(End::Failed(error));
+        };
+        let deadline = shared.clock().elapsed() + self.step().wait.timeout.unwrap_or(READY_TIMEOUT);
+        let mut pause = self.step().wait.every.unwrap_or(READY_PAUSE);
+        let mut told = false;
+        loop {
+            let reading = shared.client.read(Request::get(path.clone()));
+            let value = match shared.stopped.or_leave(reading).await.map_err(End::Stopped)? {
+                Ok(value) => value,
+                // It may take a while until what a finished task made can be read (API facts, "FINISHED is not always ready").
+                Err(error) if error.is_not_found() && self.step().ready.is_some() => Value::Null,
+                Err(error) => {
+                    let mut failed = shared.read_failed(&about, &error);
+                    failed.effect = EffectKnown::Applied;
+                    return Err(End::Failed(failed));
+                }
+            };
+            shared.hide_sensitive(&value);
+            if self.is_ready(result, &value)? {
+                return Ok(value);
+            }
+            if !told {
+                shared.events.tell(Event::ReadinessAwaited { instance: id.clone() });
+                told = true;
+            }
+            if shared.clock().elapsed() >= deadline {
+                let waited = self.step().wait.timeout.unwrap_or(READY_TIMEOUT);
+                return Err(End::StillWaiting { tasks: result.tasks.clone(), waited });
+            }
+            shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(End::Stopped)?;
+            pause = self.step().wait.every.unwrap_or((pause * 2).min(LONGEST_READY_PAUSE));
+        }
+    }
+
+    fn is_ready(&self, result: &StepResult, resource: &Value) -> Result<bool, End> {
+        let Some(ready) = &self.step().ready else { return Ok(true) };
+        if resource.is_null() {
+            return Ok(false);
+        }
+        let own = value_of(&step_value(result, Some(resource)));
+        let surroundings = self.surroundings();
+        let mut scope = surroundings.scope();
+        scope.this = Some(&own);
+        scope.resource = Some(resource);
+        ready.is_true(&scope).map_err(|error| self.run.template_failed(&error))
+    }
+
+    pub(super) fn remains(&self, remains: Remains) -> End {
+        match remains {
+            Remains::Left(error) => End::Failed(error),
+            Remains::Halt(halt) => halt.into(),
+        }
+    }
+
+    /// The undo as far as it can be said before the result is known.
+    fn intended_undo(&self, rendered: &Rendered) -> IntendedUndo {
+        match &self.step().undo {
+            Undo::Default => IntendedUndo::Default,
+            Undo::Keep => IntendedUndo::Keep,
+            Undo::Call(template) => {
+                let creates = rendered.operation.as_ref().and_then(|operation| operation.creates.as_ref());
+                let kinds = creates.into_iter().flat_map(|creates| creates.also.iter().chain([&creates.kind]));
+                let created: Map<String, Value> =
+                    kinds.map(|kind| (kind.clone(), json!([placeholder(&format!("/created/{kind}/0"))]))).collect();
+                let own = json!({
+                    "id": placeholder("/id"), "ids": [placeholder("/id")], "name": placeholder("/name"),
+                    "task": placeholder("/tasks/0"), "created": created,
+                });
+                // What needs more of the result than this is known only later; until then the catalogue's undo stands.
+                self.render_undo(template, &own).map_or(IntendedUndo::Default, IntendedUndo::Call)
+            }
+        }
+    }
+
+    /// The undo of a result.
+    pub(super) fn undo_of(&self, result: &StepResult, intent: &Intent) -> IntendedUndo {
+        match (&intent.undo, &self.step().undo) {
+            (IntendedUndo::Keep, _) | (_, Undo::Keep) => IntendedUndo::Keep,
+            (_, Undo::Call(template)) => match self.render_undo(template, &step_value(result, None)) {
+                Ok(call) => IntendedUndo::Call(call),
+                Err(error) => {
+                    self.run.shared.warn(format!("`{}`: its undo cannot be evaluated: {}", self.step().id, error.message));
+                    intent.undo.clone()
+                }
+            },
+            (intended, Undo::Default) => intended.clone(),
+        }
+    }
+
+    fn render_undo(&self, template: &CallTemplate, own: &Value) -> Result<RecordedCall, TemplateError> {
+        let parts = CallParts { headers: None, ..CallParts::of_template(template, self.step()) };
+        self.surroundings().render(&parts, Some(&value_of(own))).map(|rendered| rendered.recorded)
+    }
+}
+
+/// An answer on its way into templates: of a secret step every text becomes a marker, of others what is shown only once.
+pub fn conceal(secrets: &Secrets, answer: Value, secret: bool) -> Value {
+    match answer {
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, field)| {
+                    let hide = secret || results::is_sensitive(&name, &field);
+                    let field = if hide && !field.is_object() && !field.is_array() { conceal_scalar(secrets, field) } else { conceal(secrets, field, secret) };
+                    (name, field)
+                })
+                .collect(),
+        ),
+        Value::Array(items) => items.into_iter().map(|item| conceal(secrets, item, secret)).collect(),
+        scalar if secret => conceal_scalar(secrets, scalar),
+        scalar => scalar,
+    }
+}
+
+fn conceal_scalar(secrets: &Secrets, value: Value) -> Value {
+    match value {
+        Value::Null | Value::Bool(_) => value,
+        value => Value::String(secrets.conceal(&value)),
+    }
+}
+
+/// The fields in which two calls differ, each as `body/name: "a" → "b"`; secrets stay hidden.
+pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
+    let mut found = Vec::new();
+    let whole = |call: &RecordedCall| {
+        let pairs = |pairs: &[(String, String)]| -> Map<String, Value> {
+            let mut map = Map::new();
+            for (name, value) in pairs {
+                let values = map.entry(name.clone()).or_insert_with(|| json!([]));
+                if let Value::Array(values) = values {
+                    values.push(Value::String(value.clone()));
+                }
+            }
+            map
+        };
+        json!({
+            "call": format!("{} {}", call.method, call.path),
+            "query": pairs(&call.query),
+            "headers": pairs(&call.headers),
+            "body": call.body,
+        })
+    };
+    compare("", &whole(before), &whole(after), &mut found);
+    found
+}
+
+fn compare(at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            for (name, value) in before {
+                compare(&join(at, name), value, after.get(name).unwrap_or(&Value::Null), found);
+            }
+            for (name, value) in after.iter().filter(|(name, _)| !before.contains_key(*name)) {
+                compare(&join(at, name), &Value::Null, value, found);
+            }
+        }
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            for (index, (before, after)) in before.iter().zip(after).enumerate() {
+                compare(&join(at, &index.to_string()), before, after, found);
+            }
+        }
+        (before, after) if before != after => found.push(format!("{at}: {} → {}", shown(before), shown(after))),
+        _ => {}
+    }
+}
+
+fn join(at: &str, name: &str) -> String {
+    if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "(absent)".to_owned(),
+        Value::String(text) if text.starts_with("secret:") => crate::secret::REDACTED.to_owned(),
+        Value::String(text) => format!("`{text}`"),
+        other => format!("`{other}`"),
+    }
+}

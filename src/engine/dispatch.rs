@@ -1,0 +1,331 @@
+//! Owns the state of a run: which steps are done, which may start, which never will.
+//!
+//! Instances run as tasks of their own and report their end here; nothing else changes this state. A step starts as soon
+//! as everything it comes after is done. After a failure independent branches go on.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::task::{Id, JoinSet};
+
+use super::render::{each_value, elements};
+use super::run::Run;
+use super::step::{Instance, InstanceEnd};
+use super::stop::Stop;
+use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
+use crate::journal::JournalError;
+use crate::plan::{InstanceId, StepId};
+use crate::template::{skipped_step, value_of};
+
+/// Instances alive at once. Waiting costs a little memory each; a plan of a hundred thousand steps must fit.
+const ALIVE: usize = 10_000;
+
+/// How an instance ended, as far as the totals care.
+#[derive(Debug)]
+pub enum Outcome {
+    Done { reused: bool },
+    /// By its own `when`.
+    Skipped,
+    /// Because of another step, or because the run ended first.
+    NotStarted,
+    Failed(StepError),
+    Unknown,
+    StillWaiting,
+}
+
+/// What a whole plan came to.
+#[derive(Debug, Default)]
+pub struct Dispatched {
+    pub outcomes: Vec<(InstanceId, Outcome)>,
+    /// `steps.<id>` of every step that is done or was skipped.
+    pub values: BTreeMap<StepId, minijinja::Value>,
+    /// Every instance the plan has now.
+    pub instances: HashSet<InstanceId>,
+    /// What this run made or brought to an end, or tried to.
+    pub made: HashSet<InstanceId>,
+}
+
+/// Runs every step of the plan, or of `--target`.
+///
+/// # Errors
+///
+/// [`JournalError`] when the record cannot be written: what is in flight is given up then.
+pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
+    let mut dispatcher = Dispatcher::new(run);
+    let mut tasks: JoinSet<(InstanceId, InstanceEnd)> = JoinSet::new();
+    let mut names: HashMap<Id, InstanceId> = HashMap::new();
+    loop {
+        while tasks.len() < ALIVE
+            && let Some(instance) = dispatcher.next()
+        {
+            let id = instance.id();
+            names.insert(tasks.spawn(instance.run()).id(), id);
+        }
+        let Some(joined) = tasks.join_next_with_id().await else { break };
+        match joined {
+            Ok((task, (id, end))) => {
+                names.remove(&task);
+                dispatcher.ended(id, end)?;
+            }
+            Err(error) => {
+                // A panic in one step must not take the writes of its siblings with it.
+                let Some(id) = names.remove(&error.id()) else { continue };
+                let about = super::shared::About::default();
+                let words = format!("a bug in plan: {error}");
+                let error = run.shared.error(&about, EffectKnown::Unknown, ErrorClass::Internal, words);
+                run.shared.events.tell(Event::StepFailed { instance: id.clone(), error: error.clone() });
+                dispatcher.ended(id, InstanceEnd::Failed(error))?;
+            }
+        }
+    }
+    Ok(dispatcher.finish())
+}
+
+struct Dispatcher<'r> {
+    run: &'r Arc<Run>,
+    nodes: Vec<Node>,
+    /// Steps whose turn has come.
+    ready: VecDeque<usize>,
+    /// Instances whose turn has come.
+    queue: VecDeque<Instance>,
+    done: Dispatched,
+}
+
+/// One step's state.
+#[derive(Default)]
+struct Node {
+    /// Steps it waits for.
+    waiting: usize,
+    dependants: Vec<usize>,
+    chosen: bool,
+    /// Instances that have not ended.
+    running: usize,
+    /// Keys in order, and the values of those that are done.
+    keys: Vec<Option<String>>,
+    values: HashMap<Option<String>, Value>,
+    for_each: bool,
+    /// Why it, or what it comes after, has no result.
+    broken: Option<Broken>,
+}
+
+#[derive(Clone)]
+enum Broken {
+    By(InstanceId),
+    Stopped(Stop),
+}
+
+impl<'r> Dispatcher<'r> {
+    fn new(run: &'r Arc<Run>) -> Self {
+        let plan = &run.plan;
+        let mut nodes: Vec<Node> = plan.steps.values().map(|_| Node::default()).collect();
+        for (index, step) in plan.steps.values().enumerate() {
+            for earlier in &step.after {
+                if let Some(at) = plan.steps.get_index_of(earlier) {
+                    nodes[at].dependants.push(index);
+                    nodes[index].waiting += 1;
+                }
+            }
+        }
+        let mut dispatcher = Self { run, nodes, ready: VecDeque::new(), queue: VecDeque::new(), done: Dispatched::default() };
+        dispatcher.choose();
+        let first = (0..dispatcher.nodes.len()).filter(|index| dispatcher.nodes[*index].waiting == 0);
+        dispatcher.ready = first.collect();
+        dispatcher
+    }
+
+    /// `--target`: those steps and what they come after; all steps otherwise.
+    fn choose(&mut self) {
+        let plan = &self.run.plan;
+        let target = &self.run.options.target;
+        let mut stack: Vec<usize> = if target.is_empty() {
+            (0..self.nodes.len()).collect()
+        } else {
+            target.iter().filter_map(|step| plan.steps.get_index_of(step)).collect()
+        };
+        while let Some(index) = stack.pop() {
+            if !std::mem::replace(&mut self.nodes[index].chosen, true) {
+                stack.extend(plan.steps[index].after.iter().filter_map(|step| plan.steps.get_index_of(step)));
+            }
+        }
+    }
+
+    /// The next instance to start, if there is one now.
+    fn next(&mut self) -> Option<Instance> {
+        loop {
+            if let Some(instance) = self.queue.pop_front() {
+                return Some(instance);
+            }
+            let index = self.ready.pop_front()?;
+            self.open(index);
+        }
+    }
+
+    /// A step's turn has come: its instances are known now.
+    fn open(&mut self, index: usize) {
+        let step = &self.run.plan.steps[index];
+        if !self.nodes[index].chosen {
+            return self.close(index);
+        }
+        let stopped = self.run.shared.stopped.now().map(Broken::Stopped);
+        if let Some(broken) = self.nodes[index].broken.clone().or(stopped) {
+            return self.skip(index, broken);
+        }
+        let values: BTreeMap<StepId, minijinja::Value> = step
+            .after
+            .iter()
+            .filter_map(|earlier| Some((earlier.clone(), self.done.values.get(earlier)?.clone())))
+            .collect();
+        let each = match &step.for_each {
+            None => vec![None],
+            Some(template) => match elements(template, &self.run.surroundings(&values, None).scope()) {
+                Ok(elements) => elements.into_iter().map(Some).collect(),
+                Err(error) => {
+                    let error = self.run.template_error(&error);
+                    return self.fail(index, error);
+                }
+            },
+        };
+        if step.for_each.is_some() {
+            self.run.shared.events.tell(Event::StepExpanded { step: step.id.clone(), instances: each.len() });
+        }
+        let node = &mut self.nodes[index];
+        node.for_each = step.for_each.is_some();
+        node.running = each.len();
+        node.keys = each.iter().map(|each| each.as_ref().map(|each| each.key.clone())).collect();
+        let values = Arc::new(values);
+        for each in each {
+            let instance = Instance { run: self.run.clone(), step: index, each, values: values.clone() };
+            self.done.instances.insert(instance.id());
+            self.queue.push_back(instance);
+        }
+        if self.nodes[index].running == 0 {
+            self.close(index);
+        }
+    }
+
+    fn fail(&mut self, index: usize, error: StepError) {
+        let instance = InstanceId::new(self.run.plan.steps[index].id.clone(), None);
+        self.run.shared.events.tell(Event::StepFailed { instance: instance.clone(), error: error.clone() });
+        self.nodes[index].broken = Some(Broken::By(instance.clone()));
+        self.keep_recorded(index);
+        self.done.outcomes.push((instance, Outcome::Failed(error)));
+        self.close(index);
+    }
+
+    fn skip(&mut self, index: usize, broken: Broken) {
+        let instance = InstanceId::new(self.run.plan.steps[index].id.clone(), None);
+        let reason = match &broken {
+            Broken::By(step) => SkipReason::Dependency { step: step.clone() },
+            Broken::Stopped(stop) => SkipReason::NotStarted { why: stop.words().to_owned() },
+        };
+        self.run.shared.events.tell(Event::StepSkipped { instance: instance.clone(), reason });
+        self.nodes[index].broken = Some(broken);
+        self.keep_recorded(index);
+        self.done.outcomes.push((instance, Outcome::NotStarted));
+        self.close(index);
+    }
+
+    /// A step that could not be expanded still is in the plan, with whatever instances it has on record.
+    fn keep_recorded(&mut self, index: usize) {
+        let id = &self.run.plan.steps[index].id;
+        let recorded = self.run.shared.journal.with_status(|status| {
+            status.instances.keys().filter(|instance| instance.step == *id).cloned().collect::<Vec<_>>()
+        });
+        self.done.instances.extend(recorded);
+    }
+
+    /// An instance has ended.
+    fn ended(&mut self, id: InstanceId, end: InstanceEnd) -> Result<(), JournalError> {
+        let Some(index) = self.run.plan.steps.get_index_of(&id.step) else { return Ok(()) };
+        let mut broken = None;
+        let outcome = match end {
+            InstanceEnd::Done { value, reused } => {
+                if !reused {
+                    self.done.made.insert(id.clone());
+                }
+                self.nodes[index].values.insert(id.key.clone(), value);
+                Outcome::Done { reused }
+            }
+            InstanceEnd::Skipped => Outcome::Skipped,
+            InstanceEnd::Failed(error) => {
+                broken = Some(Broken::By(id.clone()));
+                self.done.made.insert(id.clone());
+                Outcome::Failed(error)
+            }
+            InstanceEnd::Unknown(_) => {
+                broken = Some(Broken::By(id.clone()));
+                self.done.made.insert(id.clone());
+                Outcome::Unknown
+            }
+            InstanceEnd::StillWaiting => {
+                broken = Some(Broken::By(id.clone()));
+                self.done.made.insert(id.clone());
+                Outcome::StillWaiting
+            }
+            InstanceEnd::Stopped(stop) => {
+                broken = Some(Broken::Stopped(stop));
+                let reason = SkipReason::NotStarted { why: stop.words().to_owned() };
+                self.run.shared.events.tell(Event::StepSkipped { instance: id.clone(), reason });
+                Outcome::NotStarted
+            }
+            InstanceEnd::Journal(error) => return Err(error),
+        };
+        if matches!(outcome, Outcome::Failed(_) | Outcome::Unknown) {
+            self.failed(&outcome);
+        }
+        self.done.outcomes.push((id, outcome));
+        let node = &mut self.nodes[index];
+        node.running -= 1;
+        node.broken = node.broken.take().or(broken);
+        if node.running == 0 {
+            self.close(index);
+        }
+        Ok(())
+    }
+
+    /// A failure may end the run: `--fail-fast`, or a key that no call will accept.
+    fn failed(&self, outcome: &Outcome) {
+        let not_allowed = matches!(outcome, Outcome::Failed(error) if error.status == Some(401));
+        if self.run.options.fail_fast || not_allowed {
+            self.run.stopper.stop(Stop::NoNewSteps);
+        }
+    }
+
+    /// A step is done, one way or another: what comes after it may be ready.
+    fn close(&mut self, index: usize) {
+        let id = self.run.plan.steps[index].id.clone();
+        let node = &mut self.nodes[index];
+        let broken = node.broken.clone();
+        if broken.is_none() && node.chosen {
+            let mut values = std::mem::take(&mut node.values);
+            let value = if node.for_each {
+                let done: Vec<(String, Value)> = node
+                    .keys
+                    .iter()
+                    .filter_map(|key| Some((key.clone()?, values.remove(key)?)))
+                    .collect();
+                each_value(&done)
+            } else {
+                values.remove(&None).map_or_else(skipped_step, |value| value_of(&value))
+            };
+            self.done.values.insert(id, value);
+        }
+        for dependant in std::mem::take(&mut self.nodes[index].dependants) {
+            let node = &mut self.nodes[dependant];
+            node.waiting -= 1;
+            if node.broken.is_none() {
+                node.broken.clone_from(&broken);
+            }
+            if node.waiting == 0 {
+                self.ready.push_back(dependant);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Dispatched {
+        let order: HashMap<&StepId, usize> = self.run.plan.steps.keys().enumerate().map(|(at, id)| (id, at)).collect();
+        self.done.outcomes.sort_by_key(|(id, _)| order.get(&id.step).copied());
+        self.done
+    }
+}

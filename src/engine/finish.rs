@@ -1,0 +1,229 @@
+//! From an accepted write to its end: waiting for its tasks, and putting what they made on record. Needs no plan, so that
+//! a teardown can bring to an end what an earlier run began.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::call::{Called, Halt};
+use super::results::{self, Parameters};
+use super::settle::result_of_item;
+use super::shared::{About, Shared};
+use super::watch::{Awaited, TaskEnd, task_duration};
+use crate::api::Task;
+use crate::catalog::{Operation, pace_of};
+use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
+use crate::journal::{IntendedUndo, Made, Record, RecordedCall, StepResult, Succeeded};
+use crate::plan::{InstanceId, Wait};
+
+/// The undo of a result, once that is known.
+pub type UndoOf<'a> = Box<dyn Fn(&StepResult) -> IntendedUndo + Send + Sync + 'a>;
+
+/// What is needed to bring an accepted write to its end.
+pub struct Finishing<'a> {
+    pub instance: &'a InstanceId,
+    pub operation: Option<&'a Operation>,
+    pub parameters: &'a Parameters,
+    /// The call that was sent.
+    pub call: &'a RecordedCall,
+    pub about: &'a About,
+    /// How to take the result back.
+    pub undo: UndoOf<'a>,
+    pub wait: &'a Wait,
+    /// The answer is secret.
+    pub secret: bool,
+    /// The call the result agrees with from now on, when it is not `call`; and the result it had before (an update).
+    pub updates: Option<(RecordedCall, StepResult)>,
+    /// When the first request left, on the run's clock.
+    pub since: Duration,
+}
+
+/// Why an accepted write has no result yet, or never will.
+#[derive(Debug)]
+pub enum Unfinished {
+    /// A task ended in ERROR; on record.
+    Failed(StepError),
+    /// The time to wait is over; the tasks go on.
+    StillWaiting {
+        tasks: Vec<String>,
+        waited: Duration,
+    },
+    /// Not allowed to look, or the API does not know the task.
+    Refused(StepError),
+    Halt(Halt),
+}
+
+impl From<crate::journal::JournalError> for Unfinished {
+    fn from(error: crate::journal::JournalError) -> Self {
+        Unfinished::Halt(Halt::Journal(error))
+    }
+}
+
+impl Finishing<'_> {
+    /// Brings what came of a write to its end, and puts it on record.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfinished`].
+    pub async fn finish(&self, shared: &Shared, called: Called, how: How) -> Result<StepResult, Unfinished> {
+        let (result, durations) = match called {
+            Called::Answered { status, value } => {
+                shared.hide_sensitive(&value);
+                (results::of_answer(self.operation, self.call, status, &value), Vec::new())
+            }
+            Called::Found { item } => (result_of_item(self.operation, self.call, &item), Vec::new()),
+            Called::Tasks { tasks, status, .. } => {
+                let finished = self.wait(shared, &tasks).await?;
+                let durations = finished.iter().filter_map(duration_of).collect();
+                (results::of_tasks(self.operation, self.call, &finished, status), durations)
+            }
+        };
+        Ok(self.record(shared, result, how, durations).await?)
+    }
+
+    async fn record(
+        &self,
+        shared: &Shared,
+        result: StepResult,
+        how: How,
+        durations: Vec<(String, u64)>,
+    ) -> Result<StepResult, crate::journal::JournalError> {
+        let (result, agrees, made) = match &self.updates {
+            Some((agrees, before)) => (before.clone(), Some(agrees.clone()), Made::default()),
+            None => {
+                let made = results::made(shared.catalog, self.call, &result, &(self.undo)(&result));
+                (result, None, made)
+            }
+        };
+        if let (Some(id), Some(lock)) = (&made.id, &made.lock) {
+            shared.gates.belongs(&results::id_text(id), lock);
+        }
+        let kept = StepResult { response: self.kept(result.response.as_ref()), ..result.clone() };
+        let succeeded = Succeeded {
+            instance: self.instance.clone(),
+            how,
+            result: kept,
+            made,
+            duration_ms: millis(shared.clock().elapsed().saturating_sub(self.since)),
+            durations,
+            agrees,
+        };
+        shared.journal.append(vec![Record::Succeeded(Box::new(succeeded))]).await?;
+        Ok(result)
+    }
+
+    /// What of the answer may be written down.
+    fn kept(&self, response: Option<&Value>) -> Option<Value> {
+        if self.secret { None } else { response.map(results::without_sensitive) }
+    }
+
+    async fn wait(&self, shared: &Shared, tasks: &[String]) -> Result<Vec<Task>, Unfinished> {
+        if self.wait.skip {
+            return Ok(tasks.iter().map(|task| accepted_only(task)).collect());
+        }
+        let since = shared.clock().elapsed();
+        let task_type = self.operation.and_then(|operation| operation.task_types.first());
+        let pace = pace_of(task_type.map_or("", String::as_str));
+        shared.events.tell(Event::TasksAccepted {
+            instance: self.instance.clone(),
+            tasks: tasks.to_vec(),
+            earliest_ms: millis(pace.earliest),
+            latest_ms: millis(pace.latest),
+        });
+        let place = super::call::place_of(self.parameters);
+        let ends = futures_util::future::join_all(tasks.iter().map(|task| {
+            shared.watcher.wait(Awaited {
+                task: task.clone(),
+                place: place.clone(),
+                task_type: task_type.cloned(),
+                since,
+                first: self.wait.first,
+                every: self.wait.every,
+            })
+        }));
+        let timeout = self.wait.timeout.unwrap_or(pace.timeout);
+        let limited = tokio::time::timeout(shared.clock().real(timeout), ends);
+        let ends = match shared.stopped.or_leave(limited).await {
+            Ok(Ok(ends)) => ends,
+            Ok(Err(_)) => return Err(Unfinished::StillWaiting { tasks: tasks.to_vec(), waited: timeout }),
+            Err(stop) => return Err(Unfinished::Halt(Halt::Stopped(stop))),
+        };
+        let mut finished = Vec::new();
+        for end in ends {
+            match end {
+                TaskEnd::Finished(task) => finished.push(*task),
+                TaskEnd::Failed(task) => return Err(self.failed(shared, &task).await?),
+                TaskEnd::Refused(error) => {
+                    let mut refusal = shared.refusal(self.about, &error);
+                    refusal.effect = EffectKnown::Unknown;
+                    refusal.message = format!("its task cannot be looked at: {}", refusal.message);
+                    return Err(Unfinished::Refused(refusal));
+                }
+            }
+        }
+        Ok(finished)
+    }
+
+    /// A task that ended in ERROR may have left something behind all the same: that is found and put on record, so that
+    /// it can be taken away.
+    async fn failed(&self, shared: &Shared, task: &Task) -> Result<Unfinished, Unfinished> {
+        let words = task.error.clone().unwrap_or_else(|| "the API gives no reason".to_owned());
+        let quota = words.to_lowercase().contains("quota");
+        let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
+        let mut error =
+            shared.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
+        error.task = Some(task.id.clone());
+        let leftover = self.leftover(shared, task).await;
+        if let Some(id) = leftover.as_ref().and_then(|made| made.id.as_ref()) {
+            error.help.push(format!(
+                "it left {} behind: the next run, or `plan destroy`, removes it first",
+                results::id_text(id)
+            ));
+        } else {
+            error.effect = EffectKnown::NotApplied;
+        }
+        error.help.push("mend the cause and run again: the run continues with this step".to_owned());
+        let record =
+            Record::Failed { instance: self.instance.clone(), error: error.clone(), leftover: leftover.map(Box::new) };
+        shared.journal.append(vec![record]).await?;
+        Ok(Unfinished::Failed(error))
+    }
+
+    async fn leftover(&self, shared: &Shared, task: &Task) -> Option<Made> {
+        let operation = self.operation.filter(|_| self.updates.is_none())?;
+        operation.creates.as_ref()?;
+        let mut result = results::of_tasks(Some(operation), self.call, std::slice::from_ref(task), None);
+        if result.id.is_none() {
+            let item = super::settle::item_of_task(shared, operation, self.parameters, &task.id).await?;
+            result = result_of_item(Some(operation), self.call, &item);
+        }
+        result.id.as_ref()?;
+        Some(results::made(shared.catalog, self.call, &result, &(self.undo)(&result)))
+    }
+}
+
+/// A task nobody waits for: all that is known is its id.
+fn accepted_only(task: &str) -> Task {
+    Task {
+        id: task.to_owned(),
+        task_type: None,
+        state: crate::api::TaskState::Pending("NEW".to_owned()),
+        created_on: None,
+        finished_on: None,
+        project_id: None,
+        region_id: None,
+        user_id: None,
+        created: serde_json::Map::new(),
+        data: Value::Null,
+        error: None,
+    }
+}
+
+fn duration_of(task: &Task) -> Option<(String, u64)> {
+    Some((task.task_type.clone()?, millis(task_duration(task)?)))
+}
+
+/// Whole milliseconds.
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

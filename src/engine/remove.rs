@@ -1,0 +1,339 @@
+//! Taking one instance away again, from the record alone.
+//!
+//! What is in doubt is settled first, what runs is waited for; then every thing it made is removed by its recorded call,
+//! the youngest first. 404 is done. "In use" and locks are tried again within a budget.
+
+use std::time::Duration;
+
+use super::call::{Halt, Sent, Write, parent_gate, send, tasks_of};
+use super::finish::{Finishing, Unfinished};
+use super::results;
+use super::settle::Doubt;
+use super::shared::{About, Shared};
+use super::watch::{Awaited, TaskEnd};
+use crate::api::{ApiError, Meaning, Policy};
+use crate::catalog::pace_of;
+use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
+use crate::journal::{InstanceStatus, JournalError, Made, Phase, Record, RecordedCall};
+use crate::plan::{InstanceId, Wait};
+
+/// How long "in use" and locks are waited for: what uses it is usually being removed as well.
+const BUDGET: Duration = Duration::from_secs(5 * 60);
+const IN_USE_PAUSE: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// A task that ended in ERROR is tried again this often: what it stumbled over may be gone by then.
+const FAILED_TASKS: u32 = 2;
+
+/// Why something is still there.
+#[derive(Debug)]
+pub enum Remains {
+    /// The error is on record.
+    Left(StepError),
+    Halt(Halt),
+}
+
+impl From<JournalError> for Remains {
+    fn from(error: JournalError) -> Self {
+        Remains::Halt(Halt::Journal(error))
+    }
+}
+
+impl From<Halt> for Remains {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Failed(error) | Halt::Conflict(_, error) | Halt::Unknown(error) => Remains::Left(error),
+            halt => Remains::Halt(halt),
+        }
+    }
+}
+
+/// Removes everything an instance made. `Ok(true)` when something was there to remove.
+///
+/// # Errors
+///
+/// [`Remains`] when something is left.
+pub async fn remove(shared: &Shared, instance: &InstanceId) -> Result<bool, Remains> {
+    bring_to_an_end(shared, instance).await?;
+    let Some(status) = status_of(shared, instance) else { return Ok(false) };
+    let mut removed = false;
+    for made in status.made.iter().rev() {
+        removed |= remove_made(shared, instance, made).await?;
+    }
+    shared.journal.append(vec![Record::Removed { instance: instance.clone() }]).await?;
+    Ok(removed)
+}
+
+fn status_of(shared: &Shared, instance: &InstanceId) -> Option<InstanceStatus> {
+    shared.journal.with_status(|status| status.instances.get(instance).cloned())
+}
+
+/// An intent without answer is settled, accepted tasks are waited for: afterwards it is known what there is to remove.
+async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), Remains> {
+    let Some(status) = status_of(shared, instance) else { return Ok(()) };
+    let (Some(intent), Some(sent_at)) = (&status.intent, status.intended_at) else { return Ok(()) };
+    let matched = results::operation_of(shared.catalog, &intent.call);
+    let (operation, parameters) =
+        matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
+    let about = About { call: Some(intent.call.clone()), place: None };
+    let called = match &status.phase {
+        // What can be repeated made nothing new.
+        Phase::InDoubt if results::is_repeatable(intent.call.method, operation.as_deref()) => {
+            return not_found(shared, instance, &about).await;
+        }
+        Phase::InDoubt => {
+            let write = Write {
+                operation: operation.clone(),
+                parameters: parameters.clone(),
+                // Never sent: what is not found will not be made only to be removed.
+                request: Shared::request(&intent.call),
+                intent: (**intent).clone(),
+                about: about.clone(),
+                retry: None,
+                stamp: false,
+            };
+            let doubt =
+                Doubt { intent: (**intent).clone(), sent_at, cause: "no answer is on record".to_owned(), slow: false };
+            match write.find(shared, &doubt).await? {
+                Some(called) => called,
+                None => return not_found(shared, instance, &about).await,
+            }
+        }
+        Phase::Accepted { tasks, recovered, status } => {
+            super::call::Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered }
+        }
+        _ => return Ok(()),
+    };
+    let finishing = Finishing {
+        instance,
+        operation: operation.as_deref(),
+        parameters: &parameters,
+        call: &intent.call,
+        about: &about,
+        undo: Box::new(|_| intent.undo.clone()),
+        wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
+        secret: intent.secret,
+        updates: intent.update.as_deref().cloned().zip(status.result.clone()),
+        since: shared.clock().elapsed(),
+    };
+    match finishing.finish(shared, called, How::Recovered).await {
+        // A failed create may have left something, which is on record by now.
+        Ok(_) | Err(Unfinished::Failed(_)) => Ok(()),
+        Err(Unfinished::StillWaiting { tasks, .. }) => {
+            let words = format!("its task still runs: {}", tasks.join(", "));
+            Err(Remains::Left(shared.error(&about, EffectKnown::Unknown, ErrorClass::Unknown, words)))
+        }
+        Err(Unfinished::Refused(error)) => Err(Remains::Left(error)),
+        Err(Unfinished::Halt(halt)) => Err(halt.into()),
+    }
+}
+
+async fn not_found(shared: &Shared, instance: &InstanceId, about: &About) -> Result<(), Remains> {
+    let words = "never answered, and nothing was found of it";
+    let error = shared.error(about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
+    Ok(shared.journal.append(vec![Record::NotApplied { instance: instance.clone(), error }]).await?)
+}
+
+/// Removes one thing and what was made beside it. A router is taken away before its network, which it keeps in use; what
+/// else is beside goes afterwards, as a volume does once its machine is gone.
+async fn remove_made(shared: &Shared, instance: &InstanceId, made: &Made) -> Result<bool, Remains> {
+    let (before, after): (Vec<&Made>, Vec<&Made>) =
+        made.beside.iter().partition(|beside| beside.kind.as_deref() == Some("routers"));
+    for beside in before {
+        remove_one(shared, instance, beside, None).await?;
+    }
+    let removed = remove_one(shared, instance, made, made.lock.as_deref()).await?;
+    for beside in after {
+        remove_one(shared, instance, beside, None).await?;
+    }
+    Ok(removed)
+}
+
+async fn remove_one(shared: &Shared, instance: &InstanceId, made: &Made, lock: Option<&str>) -> Result<bool, Remains> {
+    let Some(call) = &made.undo else { return Ok(false) };
+    let gate = parent_gate(&shared.gates, lock);
+    let _alone = shared.stopped.or_leave(gate).await.map_err(Halt::Stopped)?;
+    let mut removal = Removal {
+        shared,
+        instance,
+        call,
+        about: About { call: Some(call.clone()), place: None },
+        attempt: 0,
+        failed_tasks: 0,
+        started: shared.clock().elapsed(),
+    };
+    let already_gone = removal.run().await?;
+    shared.events.tell(Event::ResourceRemoved {
+        instance: instance.clone(),
+        kind: made.kind.clone(),
+        id: made.id.as_ref().map(results::id_text),
+        already_gone,
+    });
+    Ok(true)
+}
+
+struct Removal<'a> {
+    shared: &'a Shared,
+    instance: &'a InstanceId,
+    call: &'a RecordedCall,
+    about: About,
+    attempt: u32,
+    failed_tasks: u32,
+    started: Duration,
+}
+
+enum Step {
+    Gone { already: bool },
+    Again(Delay, Duration),
+}
+
+impl Removal<'_> {
+    /// `true` when it was gone already.
+    async fn run(&mut self) -> Result<bool, Remains> {
+        loop {
+            self.shared.stopped.may_start().map_err(Halt::Stopped)?;
+            self.attempt += 1;
+            let intent =
+                Record::Removing { instance: self.instance.clone(), call: self.call.clone(), attempt: self.attempt };
+            self.shared.journal.append(vec![intent]).await?;
+            self.shared.events.tell(Event::CallStarted {
+                instance: self.instance.clone(),
+                call: self.call.to_string(),
+                attempt: self.attempt,
+            });
+            let mut request = Shared::request(self.call);
+            request.headers.push(("user-agent".to_owned(), self.shared.settings.user_agent.clone()));
+            match self.answered(send(self.shared, request).await).await? {
+                Step::Gone { already } => return Ok(already),
+                Step::Again(reason, pause) => {
+                    let pause_ms = super::finish::millis(pause);
+                    self.shared.events.tell(Event::CallDelayed { instance: self.instance.clone(), reason, pause_ms });
+                    self.shared.stopped.or_leave(self.shared.clock().sleep(pause)).await.map_err(Halt::Stopped)?;
+                }
+            }
+        }
+    }
+
+    async fn answered(&mut self, sent: Sent) -> Result<Step, Remains> {
+        match sent {
+            Sent::Answer { value, .. } => match tasks_of(&value) {
+                Some(tasks) if !tasks.is_empty() => self.wait(tasks).await,
+                _ => Ok(Step::Gone { already: false }),
+            },
+            Sent::Refused(error) => self.refused(error).await,
+            Sent::NotSent(cause) => {
+                // Nothing was sent because the run ends: not a matter of the network.
+                self.shared.stopped.may_start().map_err(Halt::Stopped)?;
+                let words = format!("the API could not be reached: {cause}");
+                self.again_or_left(Delay::NotSent { cause }, &words, None).await
+            }
+            Sent::Lost { cause, .. } => self.again_or_left(Delay::Failed { cause: cause.clone() }, &cause, None).await,
+            Sent::Left(stop) => Err(Halt::Stopped(stop).into()),
+        }
+    }
+
+    async fn refused(&mut self, error: ApiError) -> Result<Step, Remains> {
+        let after = error.retry_after.map(Duration::from_secs);
+        match error.meaning() {
+            Meaning::NotFound => Ok(Step::Gone { already: true }),
+            Meaning::RateLimited => self.again_within_budget(Delay::RateLimited, &error, after).await,
+            Meaning::Unavailable => {
+                self.again_within_budget(Delay::Unavailable { status: error.status }, &error, after).await
+            }
+            Meaning::Locked => self.again_within_budget(Delay::Locked { task: None }, &error, after).await,
+            _ if error.is_in_use() => self.again_within_budget(Delay::InUse, &error, after).await,
+            _ => {
+                let refusal = self.shared.refusal(&self.about, &error);
+                Err(self.left(refusal).await?)
+            }
+        }
+    }
+
+    async fn again_within_budget(
+        &mut self,
+        reason: Delay,
+        error: &ApiError,
+        after: Option<Duration>,
+    ) -> Result<Step, Remains> {
+        if self.shared.clock().elapsed().saturating_sub(self.started) > BUDGET {
+            let mut refusal = self.shared.refusal(&self.about, error);
+            refusal.help = vec!["run `plan destroy` again once nothing uses it any more".to_owned()];
+            return Err(self.left(refusal).await?);
+        }
+        let pause = IN_USE_PAUSE.mul_f64(1.5_f64.powi(self.attempt.min(8) as i32 - 1)).min(LONGEST_PAUSE);
+        Ok(Step::Again(reason, after.map_or(pause, |after| after.max(pause))))
+    }
+
+    async fn again_or_left(&mut self, reason: Delay, cause: &str, after: Option<Duration>) -> Result<Step, Remains> {
+        match Policy::REQUEST.pause(self.attempt, after, fastrand::f64()) {
+            Some(pause) => Ok(Step::Again(reason, pause)),
+            None => {
+                let mut error = self.shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unreachable, cause);
+                error.help.push("run `plan destroy` again: it continues where it stopped".to_owned());
+                Err(self.left(error).await?)
+            }
+        }
+    }
+
+    async fn wait(&mut self, tasks: Vec<String>) -> Result<Step, Remains> {
+        let accepted = Record::RemovalAccepted { instance: self.instance.clone(), tasks: tasks.clone() };
+        self.shared.journal.append(vec![accepted]).await?;
+        let matched = results::operation_of(self.shared.catalog, self.call);
+        let (task_type, place) = matched.map_or((None, super::watch::Place::default()), |(operation, parameters)| {
+            (operation.task_types.first().cloned(), super::call::place_of(&parameters))
+        });
+        let timeout = pace_of(task_type.as_deref().unwrap_or_default()).timeout;
+        let since = self.shared.clock().elapsed();
+        let ends = futures_util::future::join_all(tasks.iter().map(|task| {
+            let awaited = Awaited {
+                task: task.clone(),
+                place: place.clone(),
+                task_type: task_type.clone(),
+                since,
+                first: None,
+                every: None,
+            };
+            self.shared.watcher.wait(awaited)
+        }));
+        let limited = tokio::time::timeout(self.shared.clock().real(timeout), ends);
+        let ends = match self.shared.stopped.or_leave(limited).await.map_err(Halt::Stopped)? {
+            Ok(ends) => ends,
+            Err(_) => {
+                let words = format!("its removal still runs: task {}", tasks.join(", "));
+                let error = self.shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+                return Err(self.left(error).await?);
+            }
+        };
+        for end in ends {
+            match end {
+                TaskEnd::Finished(_) => {}
+                TaskEnd::Failed(task) => {
+                    let words = format!(
+                        "task {} ended in ERROR: {}",
+                        task.id,
+                        task.error.as_deref().unwrap_or("no reason given")
+                    );
+                    let mut error = self.shared.error(&self.about, EffectKnown::NotApplied, ErrorClass::Task, words);
+                    error.task = Some(task.id.clone());
+                    self.failed_tasks += 1;
+                    if self.failed_tasks > FAILED_TASKS {
+                        return Err(self.left(error).await?);
+                    }
+                    let record = Record::RemovalFailed { instance: self.instance.clone(), error };
+                    self.shared.journal.append(vec![record]).await?;
+                    return Ok(Step::Again(Delay::InUse, IN_USE_PAUSE * self.failed_tasks));
+                }
+                TaskEnd::Refused(error) => {
+                    let refusal = self.shared.refusal(&self.about, &error);
+                    return Err(self.left(refusal).await?);
+                }
+            }
+        }
+        Ok(Step::Gone { already: false })
+    }
+
+    async fn left(&self, error: StepError) -> Result<Remains, JournalError> {
+        let record = Record::RemovalFailed { instance: self.instance.clone(), error: error.clone() };
+        self.shared.journal.append(vec![record]).await?;
+        Ok(Remains::Left(error))
+    }
+}

@@ -1,0 +1,315 @@
+//! A step's templates, evaluated: the request to send, and the form of it that may be written down.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::results::{Parameters, encode};
+use super::shared::Settings;
+use crate::api::Request;
+use crate::catalog::{Method, Operation};
+use crate::journal::{RecordedCall, StepResult};
+use crate::plan::{Call, CallTemplate, Segment, Step, StepId};
+use crate::secret::Secrets;
+use crate::source::Span;
+use crate::template::{Each, Scope, Template, TemplateError, value_of};
+
+/// The unevaluated parts of a call.
+pub struct CallParts<'a> {
+    pub call: &'a Call,
+    pub operation: Option<&'a Arc<Operation>>,
+    pub query: Option<&'a Template>,
+    pub body: Option<&'a Template>,
+    pub headers: Option<&'a Template>,
+    pub project_id: Option<&'a Template>,
+    pub region_id: Option<&'a Template>,
+}
+
+impl<'a> CallParts<'a> {
+    pub fn of_step(step: &'a Step) -> Self {
+        Self {
+            call: &step.call,
+            operation: step.operation.as_ref(),
+            query: step.query.as_ref(),
+            body: step.body.as_ref(),
+            headers: step.headers.as_ref(),
+            project_id: step.project_id.as_ref(),
+            region_id: step.region_id.as_ref(),
+        }
+    }
+
+    /// A call written out in `undo` or `on_change`: headers, project and region are the step's.
+    pub fn of_template(template: &'a CallTemplate, step: &'a Step) -> Self {
+        Self {
+            call: &template.call,
+            operation: template.operation.as_ref(),
+            query: template.query.as_ref(),
+            body: template.body.as_ref(),
+            ..Self::of_step(step)
+        }
+    }
+}
+
+/// A call ready to leave.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    pub operation: Option<Arc<Operation>>,
+    pub parameters: Parameters,
+    /// With secrets in place.
+    pub request: Request,
+    /// With digests in their place.
+    pub recorded: RecordedCall,
+}
+
+/// What templates of one step see, but for the element and the step itself.
+pub struct Surroundings<'a> {
+    pub settings: &'a Settings,
+    pub secrets: &'a Secrets,
+    pub digest_key: &'a [u8],
+    pub folder: &'a Path,
+    pub inputs: &'a BTreeMap<String, minijinja::Value>,
+    pub steps: &'a BTreeMap<StepId, minijinja::Value>,
+    pub each: Option<&'a Each>,
+}
+
+impl<'a> Surroundings<'a> {
+    pub fn scope(&self) -> Scope<'a> {
+        Scope {
+            environment: &self.settings.environment,
+            project_id: self.settings.project_id,
+            region_id: self.settings.region_id,
+            inputs: self.inputs,
+            steps: self.steps,
+            each: self.each,
+            this: None,
+            resource: None,
+            folder: self.folder,
+            secrets: Some(self.secrets),
+        }
+    }
+
+    /// Evaluates every part of a call.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] with the place in the plan.
+    pub fn render(&self, parts: &CallParts<'_>, this: Option<&minijinja::Value>) -> Result<Rendered, TemplateError> {
+        let mut scope = self.scope();
+        scope.this = this;
+        let project_id = identifier(parts.project_id, &scope, scope.project_id)?;
+        let region_id = identifier(parts.region_id, &scope, scope.region_id)?;
+        // A template that names the project or region means the one the step works in.
+        scope.project_id = project_id;
+        scope.region_id = region_id;
+
+        let segments = self.segments(parts.call, &scope)?;
+        let query = match parts.query {
+            Some(template) => pairs(template, &template.evaluate(&scope)?)?,
+            None => Vec::new(),
+        };
+        let headers = match parts.headers {
+            Some(template) => pairs(template, &template.evaluate(&scope)?)?,
+            None => Vec::new(),
+        };
+        let body = parts.body.map(|template| template.evaluate(&scope)).transpose()?;
+        self.finish(parts, &segments, query, headers, body)
+    }
+
+    fn finish(
+        &self,
+        parts: &CallParts<'_>,
+        segments: &[String],
+        query: Vec<(String, String)>,
+        headers: Vec<(String, String)>,
+        body: Option<Value>,
+    ) -> Result<Rendered, TemplateError> {
+        let broken = |span: Span| move |error: crate::secret::BrokenMarker| TemplateError {
+            span,
+            message: error.to_string(),
+            help: Some("use the secret as a whole, or encode it with `b64encode`".to_owned()),
+        };
+        let body_span = parts.body.map_or(parts.call.span, |body| body.span);
+        let texts = |values: &[(String, String)], secret: &dyn Fn(&str) -> Result<String, crate::secret::BrokenMarker>| {
+            values.iter().map(|(name, value)| Ok((name.clone(), secret(value)?))).collect::<Result<Vec<_>, _>>()
+        };
+        let reveal = |text: &str| self.secrets.reveal_text(text);
+        let digest = |text: &str| match self.secrets.digest(&Value::String(text.to_owned()), self.digest_key)? {
+            Value::String(text) => Ok(text),
+            other => Ok(other.to_string()),
+        };
+        let path = |secret: &dyn Fn(&str) -> Result<String, crate::secret::BrokenMarker>| {
+            let encoded = segments.iter().map(|segment| Ok(format!("/{}", encode(&secret(segment)?))));
+            encoded.collect::<Result<String, _>>().map_err(broken(parts.call.span))
+        };
+        let wrong = broken(body_span);
+        Ok(Rendered {
+            operation: parts.operation.cloned(),
+            parameters: parameters(parts.operation, segments),
+            request: Request {
+                method: parts.call.method,
+                path: path(&reveal)?,
+                query: texts(&query, &reveal).map_err(&wrong)?,
+                headers: texts(&headers, &reveal).map_err(&wrong)?,
+                body: body.as_ref().map(|body| self.secrets.reveal(body)).transpose().map_err(&wrong)?,
+            },
+            recorded: RecordedCall {
+                method: parts.call.method,
+                path: path(&digest)?,
+                query: texts(&query, &digest).map_err(&wrong)?,
+                headers: texts(&headers, &digest).map_err(&wrong)?,
+                body: body.as_ref().map(|body| self.secrets.digest(body, self.digest_key)).transpose().map_err(&wrong)?,
+            },
+        })
+    }
+
+    fn segments(&self, call: &Call, scope: &Scope<'_>) -> Result<Vec<String>, TemplateError> {
+        let missing = |what: &str, variable: &str| TemplateError {
+            span: call.span,
+            message: format!("the call needs a {what}, and none is set"),
+            help: Some(format!("set `{variable}`, or `{what}` in the plan", )),
+        };
+        call.segments
+            .iter()
+            .map(|segment| {
+                let (text, span) = match segment {
+                    Segment::Literal(text) => return Ok(text.clone()),
+                    Segment::ProjectId => {
+                        let id = scope.project_id.ok_or_else(|| missing("project_id", "GCORE_CLOUD_PROJECT_ID"))?;
+                        return Ok(id.to_string());
+                    }
+                    Segment::RegionId => {
+                        let id = scope.region_id.ok_or_else(|| missing("region_id", "GCORE_CLOUD_REGION_ID"))?;
+                        return Ok(id.to_string());
+                    }
+                    Segment::Template(template) => (template.evaluate_text(scope)?, template.span),
+                };
+                // An empty segment would address the collection, `.` and `..` something else altogether.
+                if text.is_empty() || text == "." || text == ".." {
+                    return Err(TemplateError {
+                        span,
+                        message: format!("a segment of the path became `{text}`"),
+                        help: Some("every segment of a path needs a value".to_owned()),
+                    });
+                }
+                Ok(text)
+            })
+            .collect()
+    }
+}
+
+fn identifier(template: Option<&Template>, scope: &Scope<'_>, default: Option<i64>) -> Result<Option<i64>, TemplateError> {
+    let Some(template) = template else { return Ok(default) };
+    let value = template.evaluate(scope)?;
+    let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
+    number.filter(|id| *id > 0).map(Some).ok_or_else(|| TemplateError {
+        span: template.span,
+        message: "a project or region id is a positive whole number".to_owned(),
+        help: None,
+    })
+}
+
+/// Path parameters by the names of the operation.
+fn parameters(operation: Option<&Arc<Operation>>, segments: &[String]) -> Parameters {
+    let Some(operation) = operation else { return Vec::new() };
+    let names = operation.route.path.split('/').skip(1);
+    names
+        .zip(segments)
+        .filter_map(|(name, value)| {
+            let name = name.strip_prefix('{')?.strip_suffix('}')?;
+            Some((name.to_owned(), value.clone()))
+        })
+        .collect()
+}
+
+/// A mapping as name and text; a list repeats its name, `null` leaves it out.
+fn pairs(template: &Template, value: &Value) -> Result<Vec<(String, String)>, TemplateError> {
+    let Value::Object(fields) = value else {
+        return Err(TemplateError { span: template.span, message: "this must be a mapping".to_owned(), help: None });
+    };
+    let mut pairs = Vec::new();
+    for (name, value) in fields {
+        match value {
+            Value::Null => {}
+            Value::Array(items) => pairs.extend(items.iter().map(|item| (name.clone(), text(item)))),
+            other => pairs.push((name.clone(), text(other))),
+        }
+    }
+    Ok(pairs)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// `steps.<id>` of one instance, for templates.
+pub fn step_value(result: &StepResult, resource: Option<&Value>) -> Value {
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    put("id", result.id.clone());
+    put("ids", Some(Value::Array(result.ids.clone())));
+    put("name", result.name.clone().map(Value::String));
+    put("created", Some(Value::Object(result.created.clone())));
+    put("task", result.tasks.first().cloned().map(Value::String));
+    put("tasks", Some(result.tasks.iter().cloned().map(Value::String).collect()));
+    put("status", result.status.map(Value::from));
+    put("response", result.response.clone());
+    put("resource", resource.cloned());
+    put("outcome", Some(Value::String("succeeded".to_owned())));
+    Value::Object(fields)
+}
+
+/// `steps.<id>` of a step with `for_each`: its instances by key and in order.
+pub fn each_value(instances: &[(String, Value)]) -> minijinja::Value {
+    let ids: Vec<Value> = instances
+        .iter()
+        .flat_map(|(_, value)| value.get("ids").and_then(Value::as_array).cloned().unwrap_or_default())
+        .collect();
+    let all: Vec<Value> = instances.iter().map(|(_, value)| value.clone()).collect();
+    let each: Map<String, Value> = instances.iter().cloned().collect();
+    value_of(&serde_json::json!({ "all": all, "ids": ids, "each": each, "outcome": "succeeded" }))
+}
+
+/// The elements of a `for_each`.
+///
+/// # Errors
+///
+/// [`TemplateError`] when it is neither list nor mapping.
+pub fn elements(template: &Template, scope: &Scope<'_>) -> Result<Vec<Each>, TemplateError> {
+    match template.evaluate(scope)? {
+        Value::Array(items) => Ok(items
+            .into_iter()
+            .enumerate()
+            .map(|(index, value)| Each { key: index.to_string(), value, index })
+            .collect()),
+        Value::Object(fields) => {
+            Ok(fields.into_iter().enumerate().map(|(index, (key, value))| Each { key, value, index }).collect())
+        }
+        other => Err(TemplateError {
+            span: template.span,
+            message: format!("`for_each` needs a list or a mapping, and this is {}", kind_of(&other)),
+            help: Some("for a number of copies, say `{{ range(n) }}`".to_owned()),
+        }),
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}
+
+/// GET needs no intent: it changes nothing.
+pub fn is_read(method: Method) -> bool {
+    method == Method::Get
+}

@@ -1,0 +1,336 @@
+//! One run of a plan: its means, its options, its beginning and its end.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::dispatch::{Dispatched, Outcome, dispatch};
+use super::finish::millis;
+use super::remove::Remains;
+use super::render::{Rendered, Surroundings};
+use super::shared::Shared;
+use super::step::End;
+use super::stop::{Signal, Stop, Stopper};
+use super::teardown::{TornDown, teardown};
+use crate::event::{EffectKnown, ErrorClass, Event, Place, RunFinished, StepError};
+use crate::exit::Exit;
+use crate::journal::{JournalError, Record, RecordedOutput};
+use crate::plan::{InstanceId, OnChange, Plan, Step, StepId};
+use crate::secret::Secrets;
+use crate::source::Span;
+use crate::template::{Each, TemplateError};
+
+/// What `plan run` was asked for, besides running.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Only these steps, and what they come after.
+    pub target: BTreeSet<StepId>,
+    /// Make these anew, whatever the record says.
+    pub replace: BTreeSet<StepId>,
+    /// Take down what is no longer in the plan.
+    pub prune: bool,
+    /// When the run fails, take down what it made.
+    pub rollback: bool,
+    /// After a failure start nothing new.
+    pub fail_fast: bool,
+}
+
+/// A run under way.
+pub struct Run {
+    pub plan: Arc<Plan>,
+    pub shared: Arc<Shared>,
+    /// Inputs by name; secret ones as markers.
+    pub inputs: BTreeMap<String, minijinja::Value>,
+    pub options: RunOptions,
+    /// To end the run from inside: `--fail-fast`.
+    pub stopper: Stopper,
+}
+
+/// An output at the end of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunOutput {
+    pub name: String,
+    /// With secrets in place.
+    pub value: Value,
+    pub secret: bool,
+    pub description: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct RunEnd {
+    pub finished: RunFinished,
+    /// In the order of the plan; those whose steps did not succeed are left out.
+    pub outputs: Vec<RunOutput>,
+}
+
+impl Run {
+    pub(super) fn surroundings<'a>(
+        &'a self,
+        values: &'a BTreeMap<StepId, minijinja::Value>,
+        each: Option<&'a Each>,
+    ) -> Surroundings<'a> {
+        Surroundings {
+            settings: &self.shared.settings,
+            secrets: &self.shared.secrets,
+            digest_key: &self.shared.digest_key,
+            folder: &self.plan.folder,
+            inputs: &self.inputs,
+            steps: values,
+            each,
+        }
+    }
+
+    /// A span of the plan file as a place in it.
+    pub fn place(&self, span: Span) -> Place {
+        let position = self.plan.source.position(span.start);
+        Place { file: self.plan.source.path().display().to_string(), line: position.line, column: position.column }
+    }
+
+    pub(super) fn template_failed(&self, error: &TemplateError) -> End {
+        End::Failed(self.template_error(error))
+    }
+
+    pub(super) fn template_error(&self, error: &TemplateError) -> StepError {
+        StepError {
+            effect: EffectKnown::NotApplied,
+            class: ErrorClass::Template,
+            message: self.shared.secrets.redact(&error.message).into_owned(),
+            call: None,
+            status: None,
+            request_id: None,
+            task: None,
+            invalid_fields: Vec::new(),
+            place: Some(self.place(error.span)),
+            help: error.help.clone().into_iter().collect(),
+        }
+    }
+
+    /// The body as it will be sent, against the catalogue: templates may have made something wrong of a right plan.
+    pub(super) fn check_rendered(&self, step: &Step, rendered: &Rendered) -> Result<(), StepError> {
+        let _ = (step, rendered);
+        Ok(())
+    }
+
+    pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Remains> {
+        super::remove::remove(&self.shared, instance).await.map(|_| ())
+    }
+
+    pub(super) async fn remove_all(&self, instances: &[InstanceId]) -> Result<(), Remains> {
+        let torn = teardown(&self.shared, instances).await?;
+        match (torn.left.into_iter().next(), torn.stopped) {
+            (Some((_, error)), _) => Err(Remains::Left(error)),
+            (None, Some(stop)) => Err(super::call::Halt::Stopped(stop).into()),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Recorded instances that came after a step, directly or by way of others.
+    pub(super) fn recorded_dependants(&self, step: &StepId) -> Vec<InstanceId> {
+        self.shared.journal.with_status(|status| {
+            let mut reached: BTreeSet<StepId> = BTreeSet::from([step.clone()]);
+            let mut found: Vec<InstanceId> = Vec::new();
+            loop {
+                let before = found.len();
+                for (instance, known) in status.existing() {
+                    let after = instance.step != *step && known.after.iter().any(|earlier| reached.contains(earlier));
+                    if after && !found.contains(instance) {
+                        found.push(instance.clone());
+                        reached.insert(instance.step.clone());
+                    }
+                }
+                if found.len() == before {
+                    return found;
+                }
+            }
+        })
+    }
+
+    pub(super) fn may_replace(&self, step: &StepId) -> bool {
+        self.options.replace.contains(step)
+            || self.plan.steps.get(step).is_none_or(|step| {
+                // What is no create has nothing that could be lost.
+                let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
+                matches!(step.on_change, Some(OnChange::Replace)) || !creates
+            })
+    }
+}
+
+/// Runs a plan to its end.
+///
+/// # Errors
+///
+/// [`JournalError`] when the record cannot be written: nothing may be started then.
+pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
+    let dispatched = dispatch(&run).await?;
+    let mut outputs = evaluate_outputs(&run, &dispatched);
+    let mut exit = exit_of(&run, &dispatched);
+    let mut torn = TornDown::default();
+    if exit == Exit::Done {
+        torn = leave_or_prune(&run, &dispatched).await?;
+    } else if run.options.rollback && !dispatched.made.is_empty() && run.shared.stopped.now().is_none_or(|stop| stop == Stop::NoNewSteps) {
+        torn = teardown(&run.shared, &dispatched.made.iter().cloned().collect::<Vec<_>>()).await?;
+        outputs.clear();
+    }
+    if !torn.left.is_empty() {
+        exit = Exit::TeardownIncomplete;
+    }
+    record_outputs(&run, &outputs).await?;
+    run.shared.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
+    let finished = totals(&run, &dispatched, &torn, exit);
+    Ok(RunEnd { finished, outputs })
+}
+
+/// Instances on record that the plan no longer has: taken down with `--prune`, named otherwise.
+async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TornDown, JournalError> {
+    if !run.options.target.is_empty() {
+        return Ok(TornDown::default());
+    }
+    let gone: Vec<InstanceId> = run.shared.journal.with_status(|status| {
+        status.existing().map(|(instance, _)| instance).filter(|instance| !dispatched.instances.contains(*instance)).cloned().collect()
+    });
+    if gone.is_empty() {
+        return Ok(TornDown::default());
+    }
+    if run.options.prune {
+        return teardown(&run.shared, &gone).await;
+    }
+    let names = gone.iter().map(|instance| format!("`{instance}`")).collect::<Vec<_>>().join(", ");
+    run.shared.warn(format!("no longer in the plan, and kept: {names}; `--prune` takes it down"));
+    Ok(TornDown::default())
+}
+
+fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> Vec<RunOutput> {
+    let mut outputs = Vec::new();
+    for (name, output) in &run.plan.outputs {
+        let missing: HashSet<&str> = output
+            .value
+            .references()
+            .map(|reference| reference.step.as_str())
+            .filter(|step| !dispatched.values.contains_key(*step))
+            .collect();
+        if !missing.is_empty() {
+            continue;
+        }
+        let surroundings = run.surroundings(&dispatched.values, None);
+        let value = output.value.evaluate(&surroundings.scope());
+        match value {
+            Ok(value) => {
+                let secret = output.secret || Secrets::marks_value(&value);
+                match run.shared.secrets.reveal(&value) {
+                    Ok(value) => outputs.push(RunOutput { name: name.clone(), value, secret, description: output.description.clone() }),
+                    Err(broken) => run.shared.warn(format!("output `{name}`: {broken}")),
+                }
+            }
+            Err(error) => {
+                let place = run.place(error.span);
+                run.shared.warn(format!("output `{name}` is left out: {} ({}:{}:{})", error.message, place.file, place.line, place.column));
+            }
+        }
+    }
+    outputs
+}
+
+async fn record_outputs(run: &Run, outputs: &[RunOutput]) -> Result<(), JournalError> {
+    let values = outputs
+        .iter()
+        .map(|output| RecordedOutput {
+            name: output.name.clone(),
+            value: (!output.secret).then(|| output.value.clone()),
+            description: output.description.clone(),
+        })
+        .collect::<Vec<_>>();
+    let unchanged = run.shared.journal.with_status(|status| status.outputs == values);
+    if unchanged { Ok(()) } else { run.shared.journal.append(vec![Record::Outputs { values }]).await }
+}
+
+/// The exit code: the worst of what happened.
+fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
+    let any = |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().any(|(_, outcome)| wanted(outcome));
+    let failed = |class: ErrorClass| {
+        dispatched.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(error) if error.class == class))
+    };
+    if failed(ErrorClass::Internal) {
+        return Exit::Bug;
+    }
+    match run.shared.stopped.now() {
+        Some(Stop::Interrupt(Signal::Terminate)) => return Exit::Terminated,
+        Some(Stop::Interrupt(_)) => return Exit::Interrupted,
+        _ => {}
+    }
+    if any(|outcome| matches!(outcome, Outcome::Unknown)) {
+        Exit::Unknown
+    } else if failed(ErrorClass::NotAllowed) {
+        Exit::NotAllowed
+    } else if failed(ErrorClass::Quota) {
+        Exit::Quota
+    } else if any(|outcome| matches!(outcome, Outcome::Failed(_))) {
+        Exit::StepFailed
+    } else if any(|outcome| matches!(outcome, Outcome::StillWaiting | Outcome::NotStarted)) {
+        Exit::StillWaiting
+    } else {
+        Exit::Done
+    }
+}
+
+fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> RunFinished {
+    let count = |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
+    let (requests, looks) = run.shared.client.counts();
+    RunFinished {
+        exit,
+        succeeded: count(|outcome| matches!(outcome, Outcome::Done { reused: false })),
+        reused: count(|outcome| matches!(outcome, Outcome::Done { reused: true })),
+        failed: count(|outcome| matches!(outcome, Outcome::Failed(_))),
+        skipped: count(|outcome| matches!(outcome, Outcome::Skipped | Outcome::NotStarted)),
+        waiting: count(|outcome| matches!(outcome, Outcome::StillWaiting)),
+        unknown: count(|outcome| matches!(outcome, Outcome::Unknown)),
+        removed: torn.removed,
+        left: torn.left.len(),
+        requests,
+        looks,
+        elapsed_ms: millis(run.shared.clock().elapsed()),
+        next: None,
+    }
+}
+
+/// Removes everything an environment holds.
+///
+/// # Errors
+///
+/// [`JournalError`] when the record cannot be written.
+pub async fn destroy(shared: &Arc<Shared>) -> Result<RunFinished, JournalError> {
+    let instances: Vec<InstanceId> =
+        shared.journal.with_status(|status| status.existing().map(|(instance, _)| instance.clone()).collect());
+    let torn = teardown(shared, &instances).await?;
+    let remaining = shared.journal.with_status(|status| status.existing().count());
+    let exit = match torn.stopped {
+        Some(Stop::Interrupt(Signal::Terminate)) => Exit::Terminated,
+        Some(Stop::Interrupt(_)) => Exit::Interrupted,
+        _ if remaining == 0 => Exit::Done,
+        _ if torn.left.iter().any(|(_, error)| error.class == ErrorClass::NotAllowed) => Exit::NotAllowed,
+        _ => Exit::TeardownIncomplete,
+    };
+    shared.journal.append(vec![Record::Outputs { values: Vec::new() }, Record::Finished { exit: exit.code() }]).await?;
+    let (requests, looks) = shared.client.counts();
+    Ok(RunFinished {
+        exit,
+        succeeded: 0,
+        reused: 0,
+        failed: 0,
+        skipped: 0,
+        waiting: 0,
+        unknown: 0,
+        removed: torn.removed,
+        left: remaining,
+        requests,
+        looks,
+        elapsed_ms: millis(shared.clock().elapsed()),
+        next: None,
+    })
+}
+
+/// Says that a run ended.
+pub fn tell_finished(shared: &Shared, finished: RunFinished) {
+    shared.events.tell(Event::RunFinished(finished));
+}

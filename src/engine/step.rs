@@ -1,0 +1,349 @@
+//! One instance of a step, from its templates to its result.
+//!
+//! What to do is read off the record, again after every turn: nothing there, make the call; an intent without answer,
+//! settle it; tasks, wait for them; a result that agrees with the plan, keep it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::OwnedMutexGuard;
+
+use super::call::{Called, Halt, Write, parent_gate};
+use super::change;
+use super::finish::{Finishing, Unfinished, millis};
+use super::render::{CallParts, Rendered, Surroundings, is_read, step_value};
+use super::results::{self, Parameters};
+use super::run::Run;
+use super::settle::Doubt;
+use super::shared::About;
+use super::stop::Stop;
+use crate::catalog::Operation;
+use crate::event::{Event, How, SkipReason, StepDone, StepError};
+use crate::journal::{InstanceStatus, Intent, JournalError, Phase, RecordedCall, StepResult};
+use crate::plan::{InstanceId, Step, StepId};
+use crate::template::Each;
+
+/// One instance of a step, ready to run.
+pub struct Instance {
+    pub run: Arc<Run>,
+    /// Position of the step in the plan.
+    pub step: usize,
+    pub each: Option<Each>,
+    /// Results of the steps it comes after.
+    pub values: Arc<BTreeMap<StepId, minijinja::Value>>,
+}
+
+/// How an instance ended.
+#[derive(Debug)]
+pub enum InstanceEnd {
+    /// `steps.<id>`, for templates.
+    Done { value: Value, reused: bool },
+    Skipped,
+    Failed(StepError),
+    Unknown(StepError),
+    StillWaiting,
+    Stopped(Stop),
+    Journal(JournalError),
+}
+
+/// Why an instance has no result.
+pub(super) enum End {
+    Skipped,
+    Failed(StepError),
+    Unknown(StepError),
+    StillWaiting { tasks: Vec<String>, waited: Duration },
+    Stopped(Stop),
+    Journal(JournalError),
+}
+
+impl From<Halt> for End {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Failed(error) | Halt::Conflict(_, error) => End::Failed(error),
+            Halt::Unknown(error) => End::Unknown(error),
+            Halt::Stopped(stop) => End::Stopped(stop),
+            Halt::Journal(error) => End::Journal(error),
+        }
+    }
+}
+
+impl From<Unfinished> for End {
+    fn from(unfinished: Unfinished) -> Self {
+        match unfinished {
+            Unfinished::Failed(error) | Unfinished::Refused(error) => End::Failed(error),
+            Unfinished::StillWaiting { tasks, waited } => End::StillWaiting { tasks, waited },
+            Unfinished::Halt(halt) => halt.into(),
+        }
+    }
+}
+
+impl From<JournalError> for End {
+    fn from(error: JournalError) -> Self {
+        End::Journal(error)
+    }
+}
+
+/// What an instance came to.
+struct Done {
+    result: StepResult,
+    how: How,
+    resource: Option<Value>,
+}
+
+impl Instance {
+    pub(super) fn step(&self) -> &Step {
+        &self.run.plan.steps[self.step]
+    }
+
+    pub fn id(&self) -> InstanceId {
+        InstanceId::new(self.step().id.clone(), self.each.as_ref().map(|each| each.key.clone()))
+    }
+
+    pub(super) fn surroundings(&self) -> Surroundings<'_> {
+        self.run.surroundings(&self.values, self.each.as_ref())
+    }
+
+    pub(super) fn about(&self, call: &RecordedCall) -> About {
+        About { call: Some(call.clone()), place: Some(self.run.place(self.step().call.span)) }
+    }
+
+    pub(super) fn known(&self, id: &InstanceId) -> InstanceStatus {
+        self.run.shared.journal.with_status(|status| status.instances.get(id).cloned().unwrap_or_default())
+    }
+
+    /// Runs the instance to its end and says what happened.
+    pub async fn run(self) -> (InstanceId, InstanceEnd) {
+        let id = self.id();
+        let started = self.run.shared.clock().elapsed();
+        let end = match self.work(&id, started).await {
+            Ok((call, done)) => self.succeeded(&id, call, done, started),
+            Err(end) => self.ended(&id, end),
+        };
+        (id, end)
+    }
+
+    async fn work(&self, id: &InstanceId, started: Duration) -> Result<(RecordedCall, Done), End> {
+        let surroundings = self.surroundings();
+        if let Some(when) = &self.step().when
+            && !when.is_true(&surroundings.scope()).map_err(|error| self.run.template_failed(&error))?
+        {
+            return Err(End::Skipped);
+        }
+        let parts = CallParts::of_step(self.step());
+        let rendered = surroundings.render(&parts, None).map_err(|error| self.run.template_failed(&error))?;
+        self.run.check_rendered(self.step(), &rendered).map_err(End::Failed)?;
+        let mut done = if is_read(rendered.request.method) {
+            self.read(&rendered).await?
+        } else {
+            self.write(id, &rendered, started).await?
+        };
+        if self.step().ready.is_some() || self.step().resource_used {
+            done.resource = Some(self.resource(id, &rendered, &done.result).await?);
+        }
+        Ok((rendered.recorded, done))
+    }
+
+    /// A GET changes nothing and is made every time.
+    async fn read(&self, rendered: &Rendered) -> Result<Done, End> {
+        let shared = &self.run.shared;
+        shared.stopped.may_start().map_err(End::Stopped)?;
+        let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
+        let reading = async {
+            let _place = shared.gates.request().await;
+            shared.client.read_answer(rendered.request.clone(), repeat).await
+        };
+        let answer = shared.stopped.or_leave(reading).await.map_err(End::Stopped)?;
+        let about = self.about(&rendered.recorded);
+        let (status, value) = answer.map_err(|error| End::Failed(shared.read_failed(&about, &error)))?;
+        shared.hide_sensitive(&value);
+        let result = results::of_answer(rendered.operation.as_deref(), &rendered.recorded, status, &value);
+        Ok(Done { result, how: How::Called, resource: None })
+    }
+
+    /// Turns until the record says that the step is done and agrees with the plan.
+    async fn write(&self, id: &InstanceId, rendered: &Rendered, started: Duration) -> Result<Done, End> {
+        let mut gate = None;
+        let mut how = How::Reused;
+        loop {
+            let known = self.known(id);
+            let agrees = known.agrees.as_ref() == Some(&rendered.recorded);
+            let replace = how == How::Reused && self.run.options.replace.contains(&id.step);
+            if known.phase == Phase::Succeeded && agrees && !replace {
+                return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
+            }
+            if gate.is_none() {
+                gate = self.enter(rendered).await?;
+            }
+            let result = match &known.phase {
+                Phase::Succeeded => self.changed(id, rendered, &known, replace, &mut how, started).await?,
+                phase => self.turn(id, rendered, &known, phase, &mut how, started).await?,
+            };
+            // A fresh answer may hold more than may be kept: it is handed on from here, not from the record.
+            if let Some(result) = result
+                && (how == How::Reused || self.known(id).agrees.as_ref() == Some(&rendered.recorded))
+            {
+                return Ok(Done { result, how, resource: None });
+            }
+        }
+    }
+
+    /// The turn to write below the parent that the API locks; `Some(None)` where there is no such parent.
+    async fn enter(&self, rendered: &Rendered) -> Result<Option<Option<OwnedMutexGuard<()>>>, End> {
+        let operation = rendered.operation.as_deref();
+        let lock = operation
+            .and_then(|operation| results::lock_value(operation, &rendered.recorded, &rendered.parameters));
+        let entering = parent_gate(&self.run.shared.gates, lock.as_deref());
+        Ok(Some(self.run.shared.stopped.or_leave(entering).await.map_err(End::Stopped)?))
+    }
+
+    /// One turn of an instance that is not done.
+    async fn turn(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+        phase: &Phase,
+        how: &mut How,
+        started: Duration,
+    ) -> Result<Option<StepResult>, End> {
+        match (phase, known.intent.as_deref(), known.intended_at) {
+            (Phase::Absent, ..) if known.made.is_empty() => {
+                *how = How::Called;
+                let write = self.write_of(id, rendered, None);
+                self.make(&write, known, None, how, started).await.map(Some)
+            }
+            (Phase::InDoubt, Some(intent), Some(sent_at)) => {
+                *how = How::Called;
+                let cause = "the run ended before the answer came".to_owned();
+                let doubt = Doubt { intent: intent.clone(), sent_at, cause, slow: false };
+                match self.write_again(id, rendered, known, intent)? {
+                    Some(write) => self.make(&write, known, Some(doubt), how, started).await.map(Some),
+                    None => self.give_up_update(id, rendered, known, &doubt, started).await,
+                }
+            }
+            (Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
+                *how = if *recovered { How::Recovered } else { How::Continued };
+                let called = Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered };
+                self.finish(known, intent, called, *how, started).await.map(Some)
+            }
+            // Something of an earlier attempt is in the way.
+            _ => {
+                self.run.remove(id).await.map_err(|remains| self.remains(remains))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Makes a write and brings it to its end.
+    pub(super) async fn make(
+        &self,
+        write: &Write,
+        known: &InstanceStatus,
+        doubt: Option<Doubt>,
+        how: &mut How,
+        started: Duration,
+    ) -> Result<StepResult, End> {
+        let called = match write.make(&self.run.shared, known.attempts, doubt).await {
+            Ok(called) => called,
+            Err(Halt::Conflict(_, refusal)) => return self.conflict(write, refusal, how, started).await,
+            Err(halt) => return Err(halt.into()),
+        };
+        if matches!(called, Called::Found { .. } | Called::Tasks { recovered: true, .. }) {
+            *how = How::Recovered;
+        }
+        // What was found may belong to an earlier call than the plan's: the intent on record says which.
+        let known = self.known(&write.intent.instance);
+        let intent = known.intent.clone().unwrap_or_else(|| Box::new(write.intent.clone()));
+        self.finish(&known, &intent, called, *how, started).await
+    }
+
+    /// Waits for what was accepted and puts the result on record.
+    pub(super) async fn finish(
+        &self,
+        known: &InstanceStatus,
+        intent: &Intent,
+        called: Called,
+        how: How,
+        started: Duration,
+    ) -> Result<StepResult, End> {
+        let (operation, parameters) = self.operation_of(&intent.call);
+        let about = self.about(&intent.call);
+        let finishing = Finishing {
+            instance: &intent.instance,
+            operation: operation.as_deref(),
+            parameters: &parameters,
+            call: &intent.call,
+            about: &about,
+            undo: Box::new(|result| self.undo_of(result, intent)),
+            wait: &self.step().wait,
+            secret: self.step().secret,
+            updates: intent.update.as_deref().cloned().zip(known.result.clone()),
+            since: started,
+        };
+        Ok(finishing.finish(&self.run.shared, called, how).await?)
+    }
+
+    /// The operation of a recorded call: the catalogue's, or the step's own when the plan was checked against another.
+    fn operation_of(&self, call: &RecordedCall) -> (Option<Arc<Operation>>, Parameters) {
+        match results::operation_of(self.run.shared.catalog, call) {
+            Some((operation, parameters)) => (Some(operation), parameters),
+            None => (None, Vec::new()),
+        }
+    }
+
+    fn succeeded(&self, id: &InstanceId, call: RecordedCall, done: Done, started: Duration) -> InstanceEnd {
+        let shared = &self.run.shared;
+        let reused = done.how == How::Reused;
+        let conceal = |answer: Value| change::conceal(&shared.secrets, answer, self.step().secret);
+        shared.events.tell(Event::StepSucceeded {
+            instance: id.clone(),
+            result: StepDone {
+                how: done.how,
+                call: call.to_string(),
+                kind: done.result.kind.clone(),
+                id: done.result.id.as_ref().map(results::id_text),
+                name: done.result.name.as_ref().map(|name| shared.secrets.redact(name).into_owned()),
+                tasks: done.result.tasks.clone(),
+                duration_ms: if reused { 0 } else { millis(shared.clock().elapsed().saturating_sub(started)) },
+            },
+        });
+        let result = StepResult { response: done.result.response.map(conceal), ..done.result };
+        InstanceEnd::Done { value: step_value(&result, done.resource.map(conceal).as_ref()), reused }
+    }
+
+    fn ended(&self, id: &InstanceId, end: End) -> InstanceEnd {
+        let tell = |event| self.run.shared.events.tell(event);
+        let instance = id.clone();
+        match end {
+            End::Skipped => {
+                tell(Event::StepSkipped { instance, reason: SkipReason::Condition });
+                InstanceEnd::Skipped
+            }
+            End::Failed(error) => {
+                let error = self.located(error);
+                tell(Event::StepFailed { instance, error: error.clone() });
+                InstanceEnd::Failed(error)
+            }
+            End::Unknown(error) => {
+                tell(Event::StepUnknown { instance, error: error.clone() });
+                InstanceEnd::Unknown(error)
+            }
+            End::StillWaiting { tasks, waited } => {
+                tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });
+                InstanceEnd::StillWaiting
+            }
+            End::Stopped(stop) => InstanceEnd::Stopped(stop),
+            End::Journal(error) => InstanceEnd::Journal(error),
+        }
+    }
+
+    /// The place of the first field the API objects to, instead of the step's.
+    fn located(&self, mut error: StepError) -> StepError {
+        if let (Some((field, _)), Some(body)) = (error.invalid_fields.first(), &self.step().body) {
+            error.place = Some(self.run.place(body.at(field).span));
+        }
+        error
+    }
+}

@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod event;
 pub mod exit;
 pub mod plan;
+pub mod report;
 pub mod secret;
 pub mod source;
 pub mod template;

@@ -3,6 +3,8 @@
 //! The engine says it, reporters tell it. Nothing is said that is not on disk. Texts that came from the API are data:
 //! a reporter must treat them as hostile. Events hold no secrets: the engine redacts before it speaks.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -213,6 +215,12 @@ pub struct Place {
     pub file: String,
     pub line: usize,
     pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -12,10 +12,13 @@
 //!                  → github     groups, annotations, job summary
 //! ```
 
+mod board;
 pub mod diagnostics;
 pub mod github;
+mod human;
 mod palette;
 mod sink;
+mod story;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -23,6 +26,7 @@ mod words;
 
 use std::time::Duration;
 
+pub use human::Human;
 pub use palette::{Color, Palette};
 pub use sink::{ReportError, Sink};
 pub use text::{sanitize, sanitize_block};

@@ -1,6 +1,6 @@
 //! What every call of a run is doing right now: a fold over events, shared by the reporters that show what is pending.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -32,7 +32,10 @@ pub struct Pending {
 pub struct Board {
     activity: Option<Activity>,
     steps: usize,
-    pending: IndexMap<InstanceId, Pending>,
+    /// By the order of their starts: removing one must not move the others.
+    pending: BTreeMap<u64, (InstanceId, Pending)>,
+    places: HashMap<InstanceId, u64>,
+    next_place: u64,
     tallies: BTreeMap<StepId, Tally>,
 }
 
@@ -89,13 +92,16 @@ impl Board {
             | Event::StepStillWaiting { instance, .. }
             | Event::ResourceLeft { instance, .. } => self.ended(instance, |tally| tally.failed += 1),
             Event::StepSkipped { instance, .. } => self.ended(instance, |tally| tally.skipped += 1),
-            Event::RunFinished(_) => self.pending.clear(),
+            Event::RunFinished(_) => {
+                self.pending.clear();
+                self.places.clear();
+            }
             Event::InterruptReceived { .. } | Event::Warned { .. } => {}
         }
     }
 
     pub fn get(&self, instance: &InstanceId) -> Option<&Pending> {
-        self.pending.get(instance)
+        self.pending.get(self.places.get(instance)?).map(|(_, pending)| pending)
     }
 
     pub fn is_idle(&self) -> bool {
@@ -105,7 +111,7 @@ impl Board {
     /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many.
     pub fn rows(&self, now: Duration, most: usize) -> Vec<Row> {
         if self.pending.len() <= most {
-            return self.pending.iter().map(|(instance, pending)| pending.row(instance, now)).collect();
+            return self.pending.values().map(|(instance, pending)| pending.row(instance, now)).collect();
         }
         let mut rows = self.grouped(now);
         if rows.len() > most {
@@ -150,23 +156,27 @@ impl Board {
     fn doing(&mut self, instance: &InstanceId, now: Duration, doing: Doing) {
         let tally = self.tallies.entry(instance.step.clone()).or_default();
         tally.instances = tally.instances.max(1);
-        let pending = self.pending.entry(instance.clone()).or_insert_with(|| Pending {
-            started: now,
-            since: now,
-            doing: Doing::Settling,
-        });
-        pending.since = now;
-        pending.doing = doing;
+        let place = *self.places.entry(instance.clone()).or_insert(self.next_place);
+        if place == self.next_place {
+            self.next_place += 1;
+            let pending = Pending { started: now, since: now, doing };
+            self.pending.insert(place, (instance.clone(), pending));
+        } else if let Some((_, pending)) = self.pending.get_mut(&place) {
+            pending.since = now;
+            pending.doing = doing;
+        }
     }
 
     fn ended(&mut self, instance: &InstanceId, tell: impl FnOnce(&mut Tally)) {
-        self.pending.shift_remove(instance);
+        if let Some(place) = self.places.remove(instance) {
+            self.pending.remove(&place);
+        }
         tell(self.tallies.entry(instance.step.clone()).or_default());
     }
 
     fn grouped(&self, now: Duration) -> Vec<Row> {
         let mut groups: IndexMap<&StepId, Vec<(&InstanceId, &Pending)>> = IndexMap::new();
-        for (instance, pending) in &self.pending {
+        for (instance, pending) in self.pending.values() {
             groups.entry(&instance.step).or_default().push((instance, pending));
         }
         groups

@@ -3,6 +3,7 @@
 //! Reads well without colour and without a terminal, as in the log of a CI job. On a terminal the table of
 //! [`progress`](super::progress) is drawn under the same lines.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -33,7 +34,7 @@ pub struct Human {
     board: Board,
     failures: IndexMap<InstanceId, StepError>,
     /// Calls whose being held back was told.
-    held_back: IndexMap<InstanceId, ()>,
+    held_back: HashSet<InstanceId>,
     last_line: Duration,
     width: usize,
 }
@@ -48,7 +49,7 @@ impl Human {
             under_table: false,
             board: Board::default(),
             failures: IndexMap::new(),
-            held_back: IndexMap::new(),
+            held_back: HashSet::new(),
             last_line: Duration::ZERO,
             width: NARROWEST,
         }
@@ -64,49 +65,72 @@ impl Human {
         &self.board
     }
 
+    /// Whether an event is told at this verbosity.
+    pub(super) fn speaks(&self, event: &Stamped) -> bool {
+        self.level(&event.event) <= self.verbosity
+    }
+
+    fn level(&self, event: &Event) -> Verbosity {
+        // A change that will be followed by another of the same call is the table's business where there is one.
+        let passing = if self.under_table { Verbosity::Verbose } else { Verbosity::Normal };
+        match event {
+            Event::StepFailed { .. }
+            | Event::StepUnknown { .. }
+            | Event::StepStillWaiting { .. }
+            | Event::ResourceLeft { .. }
+            | Event::InterruptReceived { .. }
+            | Event::Warned { .. } => Verbosity::Quiet,
+            Event::RunFinished(run) if run.exit != Exit::Done => Verbosity::Quiet,
+            Event::RunStarted(_)
+            | Event::RunFinished(_)
+            | Event::SettlingStarted { .. }
+            | Event::StepSucceeded { .. }
+            | Event::StepSkipped { .. }
+            | Event::ResourceRemoved { .. } => Verbosity::Normal,
+            Event::TasksAccepted { .. } | Event::ReadinessAwaited { .. } => passing,
+            Event::CallDelayed { instance, .. } if !self.held_back.contains(instance) => passing,
+            Event::StepExpanded { .. } | Event::CallStarted { .. } | Event::CallDelayed { .. } => Verbosity::Verbose,
+        }
+    }
+
     fn say(&mut self, event: &Stamped) {
         let now = Duration::from_millis(event.elapsed_ms);
+        let palette = self.palette;
         match &event.event {
-            Event::RunStarted(run) => self.plain(Verbosity::Normal, &story::start(run)),
+            Event::RunStarted(run) => self.sink.line(&story::start(run)),
             Event::StepExpanded { step, instances } => {
-                self.row(Verbosity::Verbose, now, step.as_str(), &format!("has {}", count(*instances, "instance")));
+                self.row(now, step.as_str(), &format!("has {}", count(*instances, "instance")));
             }
             Event::CallStarted { instance, call, attempt } => {
                 let attempt = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                self.of(Verbosity::Verbose, now, instance, &format!("calling {}{attempt}", sanitize(call)));
+                self.of(now, instance, &format!("calling {}{attempt}", sanitize(call)));
             }
             Event::CallDelayed { instance, reason, pause_ms } => {
-                let first = self.held_back.insert(instance.clone(), ()).is_none();
-                let level = if first { self.passing() } else { Verbosity::Verbose };
                 let pause = duration(Duration::from_millis(*pause_ms));
-                self.of(level, now, instance, &format!("{}, again in {pause}", delay(reason)));
+                self.of(now, instance, &format!("{}, again in {pause}", delay(reason)));
             }
             Event::TasksAccepted { instance, tasks, earliest_ms, latest_ms } => {
-                let words = waiting(tasks, Duration::from_millis(*earliest_ms), Duration::from_millis(*latest_ms));
-                self.of(self.passing(), now, instance, &words);
+                let (earliest, latest) = (Duration::from_millis(*earliest_ms), Duration::from_millis(*latest_ms));
+                self.of(now, instance, &waiting(tasks, earliest, latest));
             }
             Event::SettlingStarted { instance, reason } => {
                 let words = format!("looking up what became of the call: {}", sanitize(reason));
-                self.of(Verbosity::Normal, now, instance, &self.palette.warning(words));
+                self.of(now, instance, &palette.warning(words));
             }
-            Event::ReadinessAwaited { instance } => {
-                self.of(self.passing(), now, instance, "waiting for its `ready` condition");
-            }
+            Event::ReadinessAwaited { instance } => self.of(now, instance, "waiting for its `ready` condition"),
             Event::StepSucceeded { instance, result } => {
-                self.of(Verbosity::Normal, now, instance, &self.palette.good(story::success(result)));
+                self.of(now, instance, &palette.good(story::success(result)));
             }
             Event::StepFailed { instance, error } => self.failure(now, instance, "failed", error),
             Event::StepUnknown { instance, error } => self.failure(now, instance, "unknown", error),
             Event::StepStillWaiting { instance, tasks, waited_ms } => {
                 let words = story::still_waiting(tasks, Duration::from_millis(*waited_ms));
-                self.of(Verbosity::Quiet, now, instance, &self.palette.warning(words));
+                self.of(now, instance, &palette.warning(words));
             }
-            Event::StepSkipped { instance, reason } => {
-                self.of(Verbosity::Normal, now, instance, &self.palette.faint(story::skip(reason)));
-            }
+            Event::StepSkipped { instance, reason } => self.of(now, instance, &palette.faint(story::skip(reason))),
             Event::ResourceRemoved { instance, kind, id, already_gone } => {
                 let words = story::removal(kind.as_deref(), id.as_deref(), *already_gone);
-                self.of(Verbosity::Normal, now, instance, &self.palette.good(words));
+                self.of(now, instance, &palette.good(words));
             }
             Event::ResourceLeft { instance, kind, id, error } => {
                 let what = format!("left: {}", story::named(kind.as_deref(), None, id.as_deref()));
@@ -115,24 +139,18 @@ impl Human {
             Event::InterruptReceived { signal, in_flight } => {
                 let requests = count(*in_flight, "request");
                 let words = format!("{}: nothing more is started, {requests} in flight may answer", sanitize(signal));
-                self.plain(Verbosity::Quiet, &self.palette.warning(words));
+                self.sink.line(&palette.warning(words));
             }
             Event::Warned { message } => {
-                let words = format!("{} {}", self.palette.warning("warning:"), sanitize(message));
-                self.plain(Verbosity::Quiet, &words);
+                self.sink.line(&format!("{} {}", palette.warning("warning:"), sanitize(message)));
             }
             Event::RunFinished(run) => self.end(run),
         }
     }
 
-    /// How loud a change is that will be followed by another of the same call.
-    fn passing(&self) -> Verbosity {
-        if self.under_table { Verbosity::Verbose } else { Verbosity::Normal }
-    }
-
     fn failure(&mut self, now: Duration, instance: &InstanceId, what: &str, error: &StepError) {
         let story = Story::of(error);
-        self.of(Verbosity::Quiet, now, instance, &format!("{}: {}", self.palette.bad(what), story.what));
+        self.of(now, instance, &format!("{}: {}", self.palette.bad(what), story.what));
         let at = story.place.map(|place| ("at", place));
         let help = story.help.into_iter().map(|help| ("help", help));
         for (label, text) in at.into_iter().chain(story.facts).chain(help) {
@@ -144,16 +162,12 @@ impl Human {
 
     fn end(&mut self, run: &RunFinished) {
         let took = duration(Duration::from_millis(run.elapsed_ms));
+        let (totals, requests) = (story::totals(run), story::requests(run));
         if run.exit == Exit::Done {
-            let words =
-                format!("{} in {took}: {}; {}", self.palette.good("done"), story::totals(run), story::requests(run));
-            return self.plain(Verbosity::Normal, &words);
+            return self.sink.line(&format!("{} in {took}: {totals}; {requests}", self.palette.good("done")));
         }
         let meaning = self.palette.bad(run.exit.meaning());
-        self.plain(
-            Verbosity::Quiet,
-            &format!("{meaning}, after {took}: {}; {}", story::totals(run), story::requests(run)),
-        );
+        self.sink.line(&format!("{meaning}, after {took}: {totals}; {requests}"));
         let failures = std::mem::take(&mut self.failures);
         for (instance, error) in failures.iter().take(RECALLED) {
             let story = Story::of(error);
@@ -170,14 +184,11 @@ impl Human {
     }
 
     /// A line about one call.
-    fn of(&mut self, level: Verbosity, now: Duration, instance: &InstanceId, what: &str) {
-        self.row(level, now, &instance.to_string(), what);
+    fn of(&mut self, now: Duration, instance: &InstanceId, what: &str) {
+        self.row(now, &instance.to_string(), what);
     }
 
-    fn row(&mut self, level: Verbosity, now: Duration, who: &str, what: &str) {
-        if level > self.verbosity {
-            return;
-        }
+    fn row(&mut self, now: Duration, who: &str, what: &str) {
         let who = sanitize(who);
         let length = who.chars().count();
         self.width = self.width.max(length.min(WIDEST));
@@ -186,18 +197,17 @@ impl Human {
         self.sink.line(&format!("{time}  {who}{padding}  {what}"));
         self.last_line = now;
     }
-
-    fn plain(&mut self, level: Verbosity, line: &str) {
-        if level <= self.verbosity {
-            self.sink.line(line);
-        }
-    }
 }
 
 impl Reporter for Human {
     fn tell(&mut self, event: &Stamped) {
         self.board.tell(event);
-        self.say(event);
+        if self.speaks(event) {
+            self.say(event);
+        }
+        if let Event::CallDelayed { instance, .. } = &event.event {
+            self.held_back.insert(instance.clone());
+        }
     }
 
     fn tick(&mut self, elapsed: Duration) {

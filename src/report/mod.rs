@@ -14,9 +14,12 @@
 
 mod board;
 pub mod diagnostics;
+mod events;
 pub mod github;
 mod human;
+pub mod outputs;
 mod palette;
+mod progress;
 mod sink;
 mod story;
 #[cfg(test)]
@@ -26,8 +29,10 @@ mod words;
 
 use std::time::Duration;
 
+pub use events::Events;
 pub use human::Human;
 pub use palette::{Color, Palette};
+pub use progress::{Progress, Room};
 pub use sink::{ReportError, Sink};
 pub use text::{sanitize, sanitize_block};
 pub use words::{clock, count, duration, list, plural, span, thing};

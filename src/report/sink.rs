@@ -41,6 +41,11 @@ impl Sink {
         self.attempt(|out| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 
+    /// Remembers that something could not be written.
+    pub fn fail(&mut self, error: io::Error) {
+        self.attempt(|_| Err(error));
+    }
+
     /// The secrets this sink hides.
     pub fn secrets(&self) -> &Secrets {
         &self.secrets

@@ -30,7 +30,7 @@ impl Story {
         }
         facts.push(("now", effect(error.effect).to_owned()));
         Self {
-            what: shorten(&sanitize(&error.message)),
+            what: sanitize(&shorten(&error.message)).into_owned(),
             place: error.place.as_ref().map(|place| sanitize(&place.to_string()).into_owned()),
             facts,
             help: error.help.iter().map(|help| sanitize(help).into_owned()).collect(),

@@ -23,7 +23,7 @@ pub fn write(out: &mut dyn Write, files: &[Findings<'_>], color: Color, width: O
     .term_width(width.unwrap_or(DEFAULT_TERM_WIDTH));
     for file in files {
         for found in file.in_order() {
-            writeln!(out, "{}\n", renderer.render(&groups(file.source, found)))?;
+            writeln!(out, "{}\n", renderer.render(&groups(file, found)))?;
         }
     }
     if let Some(tally) = super::tally(files) {
@@ -34,14 +34,15 @@ pub fn write(out: &mut dyn Write, files: &[Findings<'_>], color: Color, width: O
     out.flush()
 }
 
-fn groups<'a>(source: &'a Source, found: &'a Diagnostic) -> Vec<Group<'a>> {
+fn groups<'a>(file: &Findings<'a>, found: &'a Diagnostic) -> Vec<Group<'a>> {
     let level = match found.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
     let mut main = Group::with_title(level.primary_title(sanitize(&found.message)).id(found.code));
-    for excerpt in excerpts(source, found) {
+    let source = file.source;
+    for excerpt in excerpts(file, found) {
         main = match excerpt {
             Excerpt::Text(snippet) => main.element(snippet),
             Excerpt::Place(origin) => main.element(origin),
@@ -63,11 +64,12 @@ enum Excerpt<'a> {
 }
 
 /// The primary place and those that belong to it: in one excerpt while they are near each other.
-fn excerpts<'a>(source: &'a Source, found: &'a Diagnostic) -> Vec<Excerpt<'a>> {
-    let primary = Mark { kind: AnnotationKind::Primary, span: text_of(source, found.primary), label: &found.label };
+fn excerpts<'a>(file: &Findings<'a>, found: &'a Diagnostic) -> Vec<Excerpt<'a>> {
+    let source = file.source;
+    let primary = Mark { kind: AnnotationKind::Primary, span: file.text_of(found.primary), label: &found.label };
     let related = found.related.iter().map(|(span, label)| Mark {
         kind: AnnotationKind::Context,
-        span: text_of(source, *span),
+        span: file.text_of(*span),
         label,
     });
     let marks: Vec<Mark<'_>> = std::iter::once(primary).chain(related).collect();
@@ -101,13 +103,6 @@ fn excerpt<'a>(source: &'a Source, around: Span, marks: &[Mark<'a>]) -> Excerpt<
 
 fn path(source: &Source) -> String {
     sanitize(&source.path().to_string_lossy()).into_owned()
-}
-
-/// The span without the line breaks and spaces at its end, which would draw carets on the next line.
-fn text_of(source: &Source, span: Span) -> Span {
-    let span = source.clamp(span);
-    let blank = source.slice(span).len() - source.slice(span).trim_end().len();
-    Span::new(span.start, span.end - blank)
 }
 
 /// What would be right, shown as a change of the line. A line break at the end of the span stays where it is.

@@ -82,7 +82,7 @@ fn finding<'a>(file: &Findings<'a>, found: &'a Diagnostic) -> Finding<'a> {
         suggestion: found
             .suggestion
             .as_ref()
-            .map(|suggestion| Replacement { place: file.place(suggestion.span).into(), text: &suggestion.text }),
+            .map(|suggestion| Replacement { place: file.exactly(suggestion.span).into(), text: &suggestion.text }),
     }
 }
 

@@ -120,7 +120,19 @@ impl<'a> Findings<'a> {
         self.source.path().display().to_string()
     }
 
+    /// The place of something found, without the blanks and line breaks at its end: they would lead to the next line.
     fn place(&self, span: Span) -> Extent {
+        self.exactly(self.text_of(span))
+    }
+
+    fn text_of(&self, span: Span) -> Span {
+        let span = self.source.clamp(span);
+        let text = self.source.slice(span);
+        Span::new(span.start, span.start + text.trim_end().len())
+    }
+
+    /// The place of a text that is to be replaced.
+    fn exactly(&self, span: Span) -> Extent {
         let span = self.source.clamp(span);
         Extent { start: self.source.position(span.start), end: self.source.position(span.end) }
     }

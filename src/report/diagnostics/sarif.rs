@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::Findings;
+use super::{Extent, Findings};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::Span;
 
@@ -78,7 +78,7 @@ fn result(file: &Findings<'_>, found: &Diagnostic, codes: &[&str]) -> Value {
             "artifactChanges": [{
                 "artifactLocation": { "uri": uri(file) },
                 "replacements": [{
-                    "deletedRegion": region(file, suggestion.span),
+                    "deletedRegion": region(file.exactly(suggestion.span)),
                     "insertedContent": { "text": suggestion.text },
                 }],
             }],
@@ -97,11 +97,10 @@ fn message(found: &Diagnostic) -> String {
 }
 
 fn location(file: &Findings<'_>, span: Span) -> Value {
-    json!({ "artifactLocation": { "uri": uri(file) }, "region": region(file, span) })
+    json!({ "artifactLocation": { "uri": uri(file) }, "region": region(file.place(span)) })
 }
 
-fn region(file: &Findings<'_>, span: Span) -> Value {
-    let place = file.place(span);
+fn region(place: Extent) -> Value {
     json!({
         "startLine": place.start.line,
         "startColumn": place.start.column,

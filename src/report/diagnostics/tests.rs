@@ -168,7 +168,7 @@ fn github_gets_annotations_worst_first() {
         render(Format::Github),
         str![[r#"
 ::error file=deploy.yaml,line=5,endLine=5,col=13,endColumn=17,title=unknown-body-field::`nmae` is not a field of this call
-::error file=deploy.yaml,line=6,endLine=7,title=duplicate-step-id::two steps are called `network`%0Ahelp: give one of them another name
+::error file=deploy.yaml,line=6,endLine=6,col=9,endColumn=16,title=duplicate-step-id::two steps are called `network`%0Ahelp: give one of them another name
 ::warning file=deploy.yaml,line=8,endLine=8,col=1,endColumn=1,title=unused::beyond the end
 
 "#]]

@@ -38,7 +38,9 @@ fn a_run(human: &mut Human) {
 fn a_log_tells_every_change_once_and_what_is_pending() {
     let (out, mut human) = human(Verbosity::Normal, Color::Off);
     a_run(&mut human);
-    assert_data_eq!(out.text(), str![[r#"
+    assert_data_eq!(
+        out.text(),
+        str![[r#"
 running web-demo (deploy.yaml), environment default: 3 steps; the record is in .plan/web-demo/default
    0:00  network     waiting for task t-network, typically 5 s to 10 s
    0:07  network     created network `demo-net` id-network in 7 s
@@ -56,14 +58,17 @@ quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of th
   web[0]: QuotaLimitExceed: no more (request_id req-1) (deploy.yaml:23:5)
 next: plan run deploy.yaml
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn quiet_tells_failures_and_the_end() {
     let (out, mut human) = human(Verbosity::Quiet, Color::Off);
     a_run(&mut human);
-    assert_data_eq!(out.text(), str![[r#"
+    assert_data_eq!(
+        out.text(),
+        str![[r#"
    1:01  web[0]      failed: QuotaLimitExceed: no more (request_id req-1)
        at: deploy.yaml:23:5
      call: POST /cloud/v2/instances/1/7 (status 409)
@@ -74,7 +79,8 @@ quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of th
   web[0]: QuotaLimitExceed: no more (request_id req-1) (deploy.yaml:23:5)
 next: plan run deploy.yaml
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]

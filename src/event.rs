@@ -3,8 +3,6 @@
 //! The engine says it, reporters tell it. Nothing is said that is not on disk. Texts that came from the API are data:
 //! a reporter must treat them as hostile. Events hold no secrets: the engine redacts before it speaks.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -217,12 +215,6 @@ pub struct Place {
     pub column: usize,
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectKnown {
@@ -268,4 +260,10 @@ pub struct RunFinished {
     pub elapsed_ms: u64,
     /// What to type next, when something is left to do.
     pub next: Option<String>,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
 }

@@ -105,3 +105,34 @@ impl Fanout {
         self.reporters.iter_mut().filter_map(|reporter| reporter.finish().err()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::testing::{Broken, Shared, failed, stamped, started};
+    use super::*;
+    use crate::secret::Secrets;
+
+    fn lines(out: impl std::io::Write + Send + 'static) -> Human {
+        Human::new(Sink::new("the log", Box::new(out), Secrets::default()), Verbosity::Normal, Color::Off)
+    }
+
+    #[test]
+    fn one_broken_reporter_silences_no_other() {
+        let (out, events) = (Shared::default(), Shared::default());
+        let mut fanout = Fanout::new()
+            .with(lines(Broken(ErrorKind::BrokenPipe)))
+            .with(Events::new(Box::new(Broken(ErrorKind::StorageFull)), Secrets::default()))
+            .with(lines(out.clone()))
+            .with(Events::new(Box::new(events.clone()), Secrets::default()));
+        fanout.tell(&stamped(0, started()));
+        fanout.tick(Duration::from_secs(1));
+        fanout.tell(&stamped(9, failed("web", "no")));
+        let errors = fanout.finish();
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].to_string().starts_with("cannot write the events: "), "{}", errors[0]);
+        assert!(out.text().contains("failed: no"));
+        assert_eq!(events.text().lines().count(), 2);
+    }
+}

@@ -99,11 +99,18 @@ fn message_only() -> ProgressStyle {
     ProgressStyle::with_template("{msg}").expect("a template of one placeholder is valid")
 }
 
+/// At most `columns` characters, each of them one column wide: a row that wraps would leave its rest on the screen.
 fn cut(text: &str, columns: usize) -> String {
+    let narrow = text.chars().map(|character| if is_narrow(character) { character } else { '·' });
     if text.chars().count() <= columns {
-        return text.to_owned();
+        return narrow.collect();
     }
-    text.chars().take(columns.saturating_sub(1)).chain((columns > 0).then_some('…')).collect()
+    narrow.take(columns.saturating_sub(1)).chain((columns > 0).then_some('…')).collect()
+}
+
+/// Surely one column wide: letters of alphabets, punctuation, arrows; not ideographs, emoji and combining marks.
+fn is_narrow(character: char) -> bool {
+    matches!(character, ' '..='\u{2ff}' | '\u{370}'..='\u{482}' | '\u{48a}'..='\u{52f}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{2190}'..='\u{21ff}' | '\u{2400}'..='\u{243f}' | '\u{fffd}' | '⏎')
 }
 
 impl Reporter for Progress {
@@ -194,6 +201,12 @@ mod tests {
             // Elapsed time and the gaps around it are never cut.
             assert!(table.iter().all(|line| line.chars().count() <= columns.max(11 + columns / 3)), "{table:?}");
         }
+    }
+
+    #[test]
+    fn wide_and_combining_characters_cannot_wrap_a_row() {
+        assert_eq!(cut("größe: 東京🚀e\u{301}…", 20), "größe: ···e·…");
+        assert_eq!(cut("東京東京", 3), "··…");
     }
 
     #[test]

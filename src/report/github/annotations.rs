@@ -1,7 +1,7 @@
 //! Annotations: messages that GitHub shows on the lines of a file.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Log;
@@ -48,6 +48,14 @@ impl Annotation {
             title: None,
             message: message.into(),
         }
+    }
+
+    /// The same with a relative file seen from the repository, when `folder` is the working folder (see [`Annotations::new`]).
+    #[must_use]
+    pub fn below(mut self, folder: &Path) -> Self {
+        self.file =
+            self.file.map(|file| folder.join(file.strip_prefix("./").unwrap_or(&file)).to_string_lossy().into_owned());
+        self
     }
 
     /// The workflow command, one line.
@@ -118,11 +126,11 @@ impl Annotations {
         }
         let mut annotation = Annotation { title: Some(title), ..Annotation::new(Level::Error, message) };
         if let Some(place) = &error.place {
-            annotation.file = Some(self.folder.join(&place.file).to_string_lossy().into_owned());
+            annotation.file = Some(place.file.clone());
             annotation.line = Some(place.line);
             annotation.column = Some(place.column);
         }
-        self.collected.push((rank, annotation));
+        self.collected.push((rank, annotation.below(&self.folder)));
     }
 
     fn warn(&mut self, message: String) {

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 use super::board::{Board, delay, waiting};
 use super::story::{self, Story};
-use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, sanitize};
+use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, sanitize};
 use crate::event::{Event, RunFinished, Stamped, StepError};
 use crate::exit::Exit;
 use crate::plan::InstanceId;
@@ -19,6 +19,8 @@ use crate::plan::InstanceId;
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Things named in a heartbeat.
 const NAMED_PENDING: usize = 6;
+/// Resources named at the end of a run that did not get through.
+const NAMED_EXISTING: usize = 8;
 /// Failures told again at the end; more would hide the last line.
 const RECALLED: usize = 20;
 const NARROWEST: usize = 10;
@@ -33,6 +35,8 @@ pub struct Human {
     under_table: bool,
     board: Board,
     failures: IndexMap<InstanceId, StepError>,
+    /// What this run made or found, in words.
+    exists: Vec<String>,
     /// Calls whose being held back was told.
     held_back: HashSet<InstanceId>,
     last_line: Duration,
@@ -49,6 +53,7 @@ impl Human {
             under_table: false,
             board: Board::default(),
             failures: IndexMap::new(),
+            exists: Vec::new(),
             held_back: HashSet::new(),
             last_line: Duration::ZERO,
             width: NARROWEST,
@@ -168,6 +173,14 @@ impl Human {
         }
         let meaning = self.palette.bad(run.exit.meaning());
         self.sink.line(&format!("{meaning}, after {took}: {totals}; {requests}"));
+        if !self.board.is_idle() {
+            let pending = self.board.phrase(Duration::from_millis(run.elapsed_ms), NAMED_PENDING);
+            self.sink.line(&format!("{} {pending}", self.palette.name("pending:")));
+        }
+        if !self.exists.is_empty() {
+            let exists = list(&self.exists, NAMED_EXISTING);
+            self.sink.line(&format!("{} {exists}", self.palette.name("exists:")));
+        }
         let failures = std::mem::take(&mut self.failures);
         for (instance, error) in failures.iter().take(RECALLED) {
             let story = Story::of(error);
@@ -201,12 +214,16 @@ impl Human {
 
 impl Reporter for Human {
     fn tell(&mut self, event: &Stamped) {
-        self.board.tell(event);
         if self.speaks(event) {
             self.say(event);
         }
-        if let Event::CallDelayed { instance, .. } = &event.event {
-            self.held_back.insert(instance.clone());
+        self.board.tell(event);
+        match &event.event {
+            Event::CallDelayed { instance, .. } => {
+                self.held_back.insert(instance.clone());
+            }
+            Event::StepSucceeded { result, .. } => self.exists.extend(story::existing(result)),
+            _ => {}
         }
     }
 

@@ -99,6 +99,13 @@ fn resource(done: &StepDone) -> Option<String> {
     Some(named(done.kind.as_deref(), done.name.as_deref(), Some(id)))
 }
 
+/// What a step left in the cloud, shortly; `None` when it only read, changed or removed something.
+pub fn existing(done: &StepDone) -> Option<String> {
+    let made = !["GET ", "PUT ", "PATCH ", "DELETE "].iter().any(|method| done.call.starts_with(method));
+    let id = done.id.as_deref().filter(|_| made)?;
+    Some(named(done.kind.as_deref(), None, Some(id)))
+}
+
 /// ``network `demo-net` 7b5c…``, as much of it as is known.
 pub fn named(kind: Option<&str>, name: Option<&str>, id: Option<&str>) -> String {
     let mut words = vec![kind.map_or_else(|| "resource".to_owned(), |kind| thing(&sanitize(kind)))];

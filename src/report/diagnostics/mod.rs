@@ -138,7 +138,7 @@ impl<'a> Findings<'a> {
     }
 
     /// In the order of the file; of two at one place the worse comes first.
-    fn in_order(&self) -> Vec<&'a Diagnostic> {
+    pub(super) fn in_order(&self) -> Vec<&'a Diagnostic> {
         let mut found: Vec<_> = self.diagnostics.iter().collect();
         found.sort_by_key(|found| (found.primary.start, std::cmp::Reverse(found.severity), found.primary.end));
         found

@@ -9,14 +9,31 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::annotations::Annotation;
 use super::escape::data;
+use crate::report::sanitize;
 use crate::secret::Secrets;
 
 /// Shorter texts are not masked: every second word of the log would be hidden.
 const SHORTEST_MASK: usize = 4;
+
+/// What people should know of the secret `name` when it is too short to be masked in the log and hidden elsewhere.
+pub fn unmasked(name: &str, value: &Value) -> Option<String> {
+    let short = |text: &str| !text.is_empty() && text.len() < SHORTEST_MASK;
+    let found = match value {
+        Value::String(text) => short(text),
+        Value::Number(number) => short(&number.to_string()),
+        Value::Array(items) => return items.iter().find_map(|item| unmasked(name, item)),
+        Value::Object(fields) => return fields.values().find_map(|field| unmasked(name, field)),
+        Value::Null | Value::Bool(_) => false,
+    };
+    let name = sanitize(name);
+    found
+        .then(|| format!("secret `{name}` has a value shorter than {SHORTEST_MASK} characters, which cannot be masked"))
+}
 
 /// The log of a step. Clones share it.
 #[derive(Clone)]
@@ -233,6 +250,9 @@ impl Write for LogText {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
     use crate::report::github::Level;
     use crate::report::testing::Shared;
@@ -318,6 +338,33 @@ mod tests {
         assert!(after.starts_with("::token-1::\n::add-mask::"), "{after}");
         assert!(after.contains("::add-mask::learnt-later\n"), "{after}");
         assert!(!after.contains("second-line"), "{after}");
+    }
+
+    #[test]
+    fn a_value_too_short_to_mask_is_told_by_name() {
+        assert_eq!(unmasked("key", &json!({ "a": ["long enough"], "b": true })), None);
+        let note = unmasked("pin", &json!(["long enough", 123])).unwrap();
+        assert_eq!(note, "secret `pin` has a value shorter than 4 characters, which cannot be masked");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_in_whatever_pieces_is_no_command(
+            pieces in prop::collection::vec("(:|::|#|##\\[|\\]|\n|\r| |\u{a0}|\u{feff}|\t|\x1c|a|error){0,6}", 0..12)
+        ) {
+            let (out, log) = log(&Secrets::default());
+            for piece in &pieces {
+                let mut text = log.text();
+                write!(text, "{piece}").unwrap();
+                text.flush().unwrap();
+            }
+            drop(log);
+            let ours = ["::stop-commands::token-1", "::token-1::"];
+            for line in out.text().split(['\n', '\r']).filter(|line| !ours.contains(line)) {
+                let seen = line.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
+                prop_assert!(!seen.starts_with("::") && !line.contains("##["), "{line:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod annotations;
 mod escape;
+mod findings;
 mod gantt;
 mod groups;
 mod log;
@@ -17,8 +18,9 @@ use std::io::Write;
 use std::path::Path;
 
 pub use annotations::{Annotation, Annotations, Level};
+pub use findings::findings_summary;
 pub use groups::Groups;
-pub use log::{Log, LogText};
+pub use log::{Log, LogText, unmasked};
 pub use summary::{SUMMARY_LIMIT, Summary};
 
 use super::{ReportError, Verbosity};

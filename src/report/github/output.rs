@@ -145,6 +145,7 @@ impl Writer<'_> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -236,5 +237,16 @@ mod tests {
         let file = render(&outputs, &ending(), &["password".to_owned()], &secrets, "eof-1").unwrap();
         assert_eq!(read(&file.text)["password"], "hunter22");
         assert!(file.warnings[0].contains("GitHub hands it to no other job"), "{:?}", file.warnings);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back_as_it_was(value in "(eof|eof-2|<<|=|\n|\r|a|json|::| ){0,12}") {
+            let file = render_all(&[output("x", json!(value)), output("after", json!("y"))], &Secrets::default());
+            let values = read(&file.text);
+            prop_assert_eq!(&values["x"], &value);
+            prop_assert_eq!(&values["after"], "y");
+            prop_assert_eq!(&values["exit-code"], "6");
+        }
     }
 }

@@ -27,6 +27,9 @@ pub const SUMMARY_LIMIT: u64 = 1024 * 1024;
 const RESERVE: u64 = 64 * 1024;
 /// The part of the space that failures may take, in percent, so that the table is never wholly lost.
 const FAILURES_SHARE: usize = 60;
+/// Warnings are few; should they not be, the log has them all.
+const MOST_WARNINGS: usize = 20;
+const LONGEST_WARNING: usize = 500;
 /// For notes about what was cut.
 const NOTES: usize = 1024;
 
@@ -49,6 +52,7 @@ struct Phase {
     rows: Vec<Row>,
     bars: Vec<Bar>,
     failures: IndexMap<InstanceId, Failure>,
+    warnings: Vec<String>,
 }
 
 struct Failure {
@@ -85,7 +89,7 @@ impl Summary {
     }
 
     fn phase(&self, phase: &Phase, space: usize) -> String {
-        let head = head(phase);
+        let head = head(phase) + &self.warnings(phase);
         let mut left = space.saturating_sub(head.len() + NOTES);
         let failures = self.failures(phase, left * FAILURES_SHARE / 100);
         left = left.saturating_sub(failures.len());
@@ -93,6 +97,22 @@ impl Summary {
         left = left.saturating_sub(chart.len());
         let table = self.table(&phase.rows, left);
         [head, failures, table, chart].concat()
+    }
+
+    fn warnings(&self, phase: &Phase) -> String {
+        let mut lines: Vec<String> = phase
+            .warnings
+            .iter()
+            .take(MOST_WARNINGS)
+            .map(|warning| {
+                let warning: String = self.hide(warning).chars().take(LONGEST_WARNING).collect();
+                format!("- ⚠ {}\n", text(&warning))
+            })
+            .collect();
+        if phase.warnings.len() > MOST_WARNINGS {
+            lines.push(format!("- {}\n", count(phase.warnings.len() - MOST_WARNINGS, "more warning")));
+        }
+        if lines.is_empty() { String::new() } else { lines.concat() + "\n" }
     }
 
     fn failures(&self, phase: &Phase, space: usize) -> String {
@@ -276,6 +296,10 @@ impl Phase {
             Event::StepUnknown { instance, error } => {
                 self.fail(instance, "is unknown", error);
                 (Some(instance), ends(EndState::Failed))
+            }
+            Event::Warned { message } => {
+                self.warnings.push(message.clone());
+                (None, None)
             }
             Event::StepStillWaiting { instance, tasks, waited_ms } => {
                 let what = story::still_waiting(tasks, Duration::from_millis(*waited_ms));

@@ -55,6 +55,8 @@ running web-demo (deploy.yaml), environment default: 3 steps; the record is in .
      help: raise the quota, or use a smaller flavor
    1:01  lb          skipped: `web[0]` did not succeed
 quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of them looks at tasks
+pending: web[1] the API asks to slow down (429), trying again (1m 12s)
+exists: network id-network
   web[0]: QuotaLimitExceed: no more (request_id req-1) (deploy.yaml:23:5)
 next: plan run deploy.yaml
 
@@ -76,6 +78,8 @@ fn quiet_tells_failures_and_the_end() {
       now: the call changed nothing
      help: raise the quota, or use a smaller flavor
 quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of them looks at tasks
+pending: web[1] the API asks to slow down (429), trying again (1m 12s)
+exists: network id-network
   web[0]: QuotaLimitExceed: no more (request_id req-1) (deploy.yaml:23:5)
 next: plan run deploy.yaml
 

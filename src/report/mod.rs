@@ -34,6 +34,7 @@ pub use human::Human;
 pub use palette::{Color, Palette};
 pub use progress::{Progress, Room};
 pub use sink::{ReportError, Sink};
+pub use story::reason;
 pub use text::{sanitize, sanitize_block};
 pub use words::{clock, count, duration, list, plural, span, thing};
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{count, duration, list, sanitize, thing};
 use crate::event::{Activity, EffectKnown, How, RunFinished, RunStarted, SkipReason, StepDone, StepError};
+use crate::plan::InstanceId;
 
 /// Longer texts of the API are cut in lines for people; the events and the record keep them whole.
 const LONGEST_MESSAGE: usize = 4000;
@@ -28,7 +29,7 @@ impl Story {
         for (pointer, wrong) in &error.invalid_fields {
             facts.push(("field", format!("`{}` {}", sanitize(pointer), sanitize(wrong))));
         }
-        facts.push(("now", effect(error.effect).to_owned()));
+        facts.push(("now", effect(error).to_owned()));
         Self {
             what: sanitize(&shorten(&error.message)).into_owned(),
             place: error.place.as_ref().map(|place| sanitize(&place.to_string()).into_owned()),
@@ -36,6 +37,13 @@ impl Story {
             help: error.help.iter().map(|help| sanitize(help).into_owned()).collect(),
         }
     }
+}
+
+/// A failure in one phrase: `` `web[2]`: QuotaLimitExceed: … (deploy.yaml:23:5) ``.
+pub fn reason(instance: &InstanceId, error: &StepError) -> String {
+    let story = Story::of(error);
+    let place = story.place.map(|place| format!(" ({place})")).unwrap_or_default();
+    format!("`{}`: {}{place}", sanitize(&instance.to_string()), story.what)
 }
 
 /// `POST /cloud/… (status 409, task t1)`.
@@ -61,8 +69,9 @@ fn call(error: &StepError) -> Option<String> {
 }
 
 /// What exists now.
-fn effect(effect: EffectKnown) -> &'static str {
-    match effect {
+fn effect(error: &StepError) -> &'static str {
+    match error.effect {
+        EffectKnown::NotApplied if error.call.is_none() => "no call was made",
         EffectKnown::NotApplied => "the call changed nothing",
         EffectKnown::Applied => "the call was carried out, what it made may exist",
         EffectKnown::Unknown => "not known whether the call was carried out",
@@ -195,7 +204,7 @@ pub fn shorten(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::testing::error;
+    use crate::report::testing::{error, instance};
 
     #[test]
     fn a_failure_tells_what_where_what_exists_and_what_next() {
@@ -232,6 +241,14 @@ mod tests {
             "kept network `demo` n1, made by an earlier run"
         );
         assert_eq!(success(&done(How::Called, "POST /n", Some("demo"))), "created network demo in 7 s");
+    }
+
+    #[test]
+    fn a_failure_before_any_call_says_so() {
+        let error = StepError { call: None, status: None, request_id: None, ..error("`name` is undefined") };
+        let facts = Story::of(&error).facts;
+        assert_eq!(facts.last(), Some(&("now", "no call was made".to_owned())));
+        assert_eq!(reason(&instance("web[2]"), &error), "`web[2]`: `name` is undefined (deploy.yaml:23:5)");
     }
 
     #[test]

@@ -83,6 +83,8 @@ pub fn thing(kind: &str) -> String {
     let words = kind.replace('_', " ");
     if let Some(stem) = words.strip_suffix("ies") {
         format!("{stem}y")
+    } else if let Some(stem) = words.strip_suffix("sses") {
+        format!("{stem}ss")
     } else if words.ends_with("ss") || words.ends_with("us") {
         words
     } else {
@@ -145,6 +147,7 @@ mod tests {
             ("l7polices", "L7 policy"),
             ("ddos_profiles", "ddos profile"),
             ("registries", "registry"),
+            ("addresses", "address"),
         ] {
             assert_eq!(thing(kind), word);
         }

@@ -5,6 +5,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::report::count;
 use crate::report::diagnostics::{Findings, tally};
 use crate::secret::Secrets;
+use crate::source::{Source, Span};
 
 /// Far below GitHub's limit for a step; a page longer than this is read by nobody.
 const SPACE: usize = 128 * 1024;
@@ -16,11 +17,11 @@ pub fn findings_summary(files: &[Findings<'_>], secrets: &Secrets) -> Option<Str
     let mut cut = 0;
     for file in files {
         for found in file.in_order() {
-            let item = item(file, found, secrets);
-            if out.len() + item.len() <= SPACE {
-                out.push_str(&item);
-            } else {
-                cut += 1;
+            // The first that does not fit ends the page: one that is short enough later on would look like the next.
+            let item = (cut == 0).then(|| item(file, found, secrets)).filter(|item| out.len() + item.len() <= SPACE);
+            match item {
+                Some(item) => out.push_str(&item),
+                None => cut += 1,
             }
         }
     }
@@ -42,8 +43,8 @@ fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
     let shown = |words: &str| text(&secrets.redact(words));
     let at = format!("{}:{}:{}", file.source.path().display(), place.line, place.column);
     let mut out = format!("- **{level}** {}: {} at {}", code(found.code), shown(&found.message), code(&at));
-    let line = file.source.text().lines().nth(place.line - 1).map(str::trim).filter(|line| !line.is_empty());
-    if let Some(line) = line {
+    let line = line_at(file.source, found.primary).trim();
+    if !line.is_empty() {
         let line: String = secrets.redact(line).chars().take(LONGEST_LINE).collect();
         out.push_str(&format!(": {}", code(&line)));
     }
@@ -54,10 +55,17 @@ fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
     out
 }
 
+/// The whole line in which a span starts.
+fn line_at(source: &Source, span: Span) -> &str {
+    let (text, at) = (source.text(), source.clamp(span).start);
+    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |after| at + after);
+    &text[start..end]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Source, Span};
 
     #[test]
     fn findings_stand_with_their_place_and_line() {

@@ -2,6 +2,10 @@
 //!
 //! Nothing here reads the environment: the runner's files and the log come in as arguments. Commands go to the same stream
 //! as the lines for people (stderr: stdout stays results), through one [`Log`] that no text of the API can pass as a command.
+//!
+//! The order in the [`Fanout`](super::Fanout) matters: [`Groups`] first, so that the lines stand inside; then
+//! [`Human`](super::Human) over [`Log::text`], [`Annotations`], and [`Summary`]. At the very end [`Log::finish`] makes the
+//! runner listen again.
 
 pub mod annotations;
 mod escape;

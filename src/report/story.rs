@@ -91,15 +91,22 @@ pub fn success(done: &StepDone) -> String {
             How::Adopted => format!("adopted what {call} would have made"),
         };
     };
-    match (done.how, done.call.split(' ').next()) {
-        (How::Called, Some("GET")) => format!("read {resource} in {took}"),
-        (How::Called, Some("DELETE")) => format!("deleted {resource} in {took}"),
-        (How::Called, Some("PUT" | "PATCH")) => format!("changed {resource} in {took}"),
-        (How::Called, _) => format!("created {resource} in {took}"),
-        (How::Continued, _) => format!("created {resource}, started by an earlier run"),
-        (How::Reused, _) => format!("kept {resource}, made by an earlier run"),
-        (How::Recovered, _) => format!("recovered {resource}: its answer was lost and found again"),
-        (How::Adopted, _) => format!("adopted {resource}: it existed already"),
+    match done.how {
+        How::Called => format!("{} {resource} in {took}", verb(done)),
+        How::Continued => format!("{} {resource}, started by an earlier run", verb(done)),
+        How::Reused => format!("kept {resource}, made by an earlier run"),
+        How::Recovered => format!("recovered {resource}: its answer was lost and found again"),
+        How::Adopted => format!("adopted {resource}: it existed already"),
+    }
+}
+
+/// What a call did to its resource.
+pub fn verb(done: &StepDone) -> &'static str {
+    match done.call.split(' ').next() {
+        Some("GET") => "read",
+        Some("DELETE") => "deleted",
+        Some("PUT" | "PATCH") => "changed",
+        _ => "created",
     }
 }
 
@@ -110,8 +117,7 @@ fn resource(done: &StepDone) -> Option<String> {
 
 /// What a step left in the cloud, shortly; `None` when it only read, changed or removed something.
 pub fn existing(done: &StepDone) -> Option<String> {
-    let made = !["GET ", "PUT ", "PATCH ", "DELETE "].iter().any(|method| done.call.starts_with(method));
-    let id = done.id.as_deref().filter(|_| made)?;
+    let id = done.id.as_deref().filter(|_| verb(done) == "created")?;
     Some(named(done.kind.as_deref(), None, Some(id)))
 }
 

@@ -1,7 +1,7 @@
 //! What later steps and jobs read: the file behind `$GITHUB_OUTPUT`.
 //!
-//! Every output goes under its own name (strings raw, everything else as JSON), all of them as `json`, and beside them how
-//! the run ended. Values are written between random delimiters, so that none can end its own.
+//! Every output goes under its own name (strings raw, everything else as JSON), all public ones as `json`, and beside them
+//! how the run ended. Values are written between random delimiters, so that none can end its own.
 
 use std::collections::HashSet;
 
@@ -65,25 +65,16 @@ pub fn render(
     ] {
         file.put(name, &secrets.redact(&value))?;
     }
-    let shown: Vec<&OutputValue> =
-        outputs.iter().filter(|output| may_be_seen(output, asked_for, secrets, &mut warnings)).collect();
-    let all: Map<String, Value> = shown.iter().map(|output| (output.name.clone(), output.value.clone())).collect();
+    let shown: Vec<(&OutputValue, Seen)> =
+        outputs.iter().filter_map(|output| Some((output, see(output, asked_for, secrets, &mut warnings)?))).collect();
+    let all: Map<String, Value> = shown
+        .iter()
+        .filter(|(_, seen)| *seen == Seen::Public)
+        .map(|(output, _)| (output.name.clone(), output.value.clone()))
+        .collect();
     file.put("json", &Value::Object(all).to_string())?;
-    for output in shown {
-        let shown_name = sanitize(&output.name);
-        if !is_name(&output.name) {
-            warnings.push(format!(
-                "output `{shown_name}` is only in `json`: the name of a step's output has letters, digits, `_` and `-`"
-            ));
-        } else if file.is_taken(&output.name) {
-            warnings.push(format!("output `{shown_name}` is only in `json`: the name is taken, whatever its case"));
-        } else {
-            let value = plain(&output.value);
-            if value.len() > LARGEST {
-                warnings.push(format!("output `{shown_name}` is larger than GitHub hands to other jobs (1 MiB)"));
-            }
-            file.put(&output.name, &value)?;
-        }
+    for (output, seen) in shown {
+        file.put_output(output, seen, &mut warnings)?;
     }
     Ok(OutputFile { text: file.text, warnings })
 }
@@ -96,21 +87,31 @@ fn result(exit: Exit) -> String {
     }
 }
 
-fn may_be_seen(output: &OutputValue, asked_for: &[String], secrets: &Secrets, warnings: &mut Vec<String>) -> bool {
+/// How an output is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Public,
+    /// Under its own name only: GitHub keeps whatever holds it from other jobs, and must not keep `json` from them.
+    AskedFor,
+}
+
+fn see(output: &OutputValue, asked_for: &[String], secrets: &Secrets, warnings: &mut Vec<String>) -> Option<Seen> {
     let name = sanitize(&output.name);
-    let asked_for = asked_for.contains(&output.name);
-    let masked = output.secret || secrets.redact_value(&output.value) != output.value;
-    match (asked_for, output.secret, masked) {
-        (true, _, true) => warnings.push(format!(
-            "output `{name}` holds a masked value: later steps of this job can read it, but GitHub hands it to no other job"
-        )),
-        (false, true, _) => warnings.push(format!("output `{name}` is secret and was not exported")),
-        (false, false, true) => warnings.push(format!(
+    let masked = secrets.redact_value(&output.value) != output.value;
+    match (output.secret, masked, asked_for.contains(&output.name)) {
+        (false, false, _) => return Some(Seen::Public),
+        (_, _, true) => {
+            warnings.push(format!(
+                "output `{name}` holds a masked value: later steps of this job can read it, GitHub hands it to no other job"
+            ));
+            return Some(Seen::AskedFor);
+        }
+        (true, _, false) => warnings.push(format!("output `{name}` is secret and was not exported")),
+        (false, true, false) => warnings.push(format!(
             "output `{name}` holds a secret and was not exported: GitHub would drop it, and it would be readable"
         )),
-        (_, false, false) | (true, true, false) => {}
     }
-    asked_for || !masked
+    None
 }
 
 /// What `steps.<id>.outputs.<name>` can spell.
@@ -127,8 +128,30 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn is_taken(&self, name: &str) -> bool {
-        self.taken.contains(&name.to_ascii_lowercase())
+    /// An output under its own name, where that can be.
+    fn put_output(
+        &mut self,
+        output: &OutputValue,
+        seen: Seen,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), OutputFileError> {
+        let name = sanitize(&output.name);
+        let instead = if seen == Seen::Public { "is only in `json`" } else { "was not exported" };
+        if !is_name(&output.name) {
+            warnings.push(format!(
+                "output `{name}` {instead}: the name of a step's output has letters, digits, `_` and `-`"
+            ));
+            return Ok(());
+        }
+        if self.taken.contains(&output.name.to_ascii_lowercase()) {
+            warnings.push(format!("output `{name}` {instead}: the name is taken, whatever its case"));
+            return Ok(());
+        }
+        let value = plain(&output.value);
+        if value.len() > LARGEST {
+            warnings.push(format!("output `{name}` is larger than GitHub hands to other jobs (1 MiB)"));
+        }
+        self.put(&output.name, &value)
     }
 
     fn put(&mut self, name: &str, value: &str) -> Result<(), OutputFileError> {
@@ -235,7 +258,9 @@ mod tests {
         assert!(file.warnings[0].contains("`password`") && file.warnings[1].contains("`url`"));
 
         let file = render(&outputs, &ending(), &["password".to_owned()], &secrets, "eof-1").unwrap();
-        assert_eq!(read(&file.text)["password"], "hunter22");
+        let values = read(&file.text);
+        assert_eq!(values["password"], "hunter22");
+        assert_eq!(values["json"], r#"{"free":"x"}"#, "GitHub must not keep all of it from other jobs");
         assert!(file.warnings[0].contains("GitHub hands it to no other job"), "{:?}", file.warnings);
     }
 

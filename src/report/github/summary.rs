@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use super::gantt::{self, Bar, EndState};
 use super::markdown::{code, text};
-use crate::event::{Activity, Event, RunFinished, RunStarted, Stamped, StepError};
+use crate::event::{Activity, Event, How, RunFinished, RunStarted, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::plan::InstanceId;
 use crate::report::board::Board;
@@ -267,13 +267,13 @@ impl Phase {
                 (None, None)
             }
             Event::StepSucceeded { instance, result } => {
-                if result.id.is_some() && !result.call.starts_with("GET ") {
+                if result.id.is_some() && story::verb(result) != "read" {
                     self.rows.push(Row {
                         instance: instance.clone(),
                         kind: result.kind.clone(),
                         id: result.id.clone(),
                         name: result.name.clone(),
-                        what: how(result.how).to_owned(),
+                        what: how(result),
                         took: Some(Duration::from_millis(result.duration_ms)),
                     });
                 }
@@ -346,14 +346,13 @@ impl Phase {
     }
 }
 
-fn how(how: crate::event::How) -> &'static str {
-    use crate::event::How;
-    match how {
-        How::Called => "created",
-        How::Reused => "kept",
-        How::Continued => "created, started by an earlier run",
-        How::Recovered => "recovered after a lost answer",
-        How::Adopted => "adopted",
+fn how(done: &StepDone) -> String {
+    match done.how {
+        How::Called => story::verb(done).to_owned(),
+        How::Continued => format!("{}, started by an earlier run", story::verb(done)),
+        How::Reused => "kept".to_owned(),
+        How::Recovered => "recovered after a lost answer".to_owned(),
+        How::Adopted => "adopted".to_owned(),
     }
 }
 

@@ -261,3 +261,9 @@ pub struct RunFinished {
     /// What to type next, when something is left to do.
     pub next: Option<String>,
 }
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}

@@ -18,6 +18,7 @@ pub mod exit;
 pub mod files;
 pub mod journal;
 pub mod plan;
+pub mod report;
 pub mod secret;
 pub mod source;
 pub mod template;

@@ -1,0 +1,338 @@
+//! What every call of a run is doing right now: a fold over events, shared by the reporters that show what is pending.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::{count, duration, list, sanitize, span};
+use crate::event::{Activity, Delay, Event, Stamped};
+use crate::plan::{InstanceId, StepId};
+
+/// What a call in work is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Doing {
+    Calling { call: String, attempt: u32 },
+    Pausing { reason: Delay, until: Duration },
+    Waiting { tasks: Vec<String>, earliest: Duration, latest: Duration },
+    Settling,
+    AwaitingReadiness,
+}
+
+/// A call in work. Times count from the start of the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pending {
+    pub started: Duration,
+    pub since: Duration,
+    pub doing: Doing,
+}
+
+/// The calls in work, in the order in which they started, and how many of each step have ended.
+#[derive(Debug, Default)]
+pub struct Board {
+    activity: Option<Activity>,
+    steps: usize,
+    /// By the order of their starts: removing one must not move the others.
+    pending: BTreeMap<u64, (InstanceId, Pending)>,
+    places: HashMap<InstanceId, u64>,
+    next_place: u64,
+    tallies: BTreeMap<StepId, Tally>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Tally {
+    instances: usize,
+    done: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Tally {
+    fn ended(self) -> usize {
+        self.done + self.failed + self.skipped
+    }
+}
+
+/// One row of the table: who, what, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub who: String,
+    pub what: String,
+    pub elapsed: Duration,
+}
+
+impl Board {
+    pub fn tell(&mut self, stamped: &Stamped) {
+        let now = Duration::from_millis(stamped.elapsed_ms);
+        match &stamped.event {
+            Event::RunStarted(run) => {
+                *self = Self { activity: Some(run.command), steps: run.steps, ..Self::default() };
+            }
+            Event::StepExpanded { step, instances } => {
+                self.tallies.entry(step.clone()).or_default().instances = *instances;
+            }
+            Event::CallStarted { instance, call, attempt } => {
+                self.doing(instance, now, Doing::Calling { call: call.clone(), attempt: *attempt });
+            }
+            Event::CallDelayed { instance, reason, pause_ms } => {
+                let until = now + Duration::from_millis(*pause_ms);
+                self.doing(instance, now, Doing::Pausing { reason: reason.clone(), until });
+            }
+            Event::TasksAccepted { instance, tasks, earliest_ms, latest_ms } => {
+                let (earliest, latest) = (Duration::from_millis(*earliest_ms), Duration::from_millis(*latest_ms));
+                self.doing(instance, now, Doing::Waiting { tasks: tasks.clone(), earliest, latest });
+            }
+            Event::SettlingStarted { instance, .. } => self.doing(instance, now, Doing::Settling),
+            Event::ReadinessAwaited { instance } => self.doing(instance, now, Doing::AwaitingReadiness),
+            Event::StepSucceeded { instance, .. } | Event::ResourceRemoved { instance, .. } => {
+                self.ended(instance, |tally| tally.done += 1);
+            }
+            Event::StepFailed { instance, .. }
+            | Event::StepUnknown { instance, .. }
+            | Event::StepStillWaiting { instance, .. }
+            | Event::ResourceLeft { instance, .. } => self.ended(instance, |tally| tally.failed += 1),
+            Event::StepSkipped { instance, .. } => self.ended(instance, |tally| tally.skipped += 1),
+            Event::RunFinished(_) => {
+                self.pending.clear();
+                self.places.clear();
+            }
+            Event::InterruptReceived { .. } | Event::Warned { .. } => {}
+        }
+    }
+
+    pub fn get(&self, instance: &InstanceId) -> Option<&Pending> {
+        self.pending.get(self.places.get(instance)?).map(|(_, pending)| pending)
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many.
+    pub fn rows(&self, now: Duration, most: usize) -> Vec<Row> {
+        if self.pending.len() <= most {
+            return self.pending.values().map(|(instance, pending)| pending.row(instance, now)).collect();
+        }
+        let mut rows = self.grouped(now);
+        if rows.len() > most {
+            let rest = rows.len() + 1 - most.max(1);
+            rows.truncate(rows.len() - rest);
+            rows.push(Row { who: "…".to_owned(), what: count(rest, "more step"), elapsed: Duration::ZERO });
+        }
+        rows
+    }
+
+    /// The same in one phrase: `web[0..99]: 87 waiting, 13 done; lb: waiting, typically 30 s to 1m 30s`.
+    pub fn phrase(&self, now: Duration, most: usize) -> String {
+        let rows = self.rows(now, most);
+        let rows: Vec<String> = rows
+            .into_iter()
+            .map(|row| match row.elapsed.is_zero() {
+                true => format!("{} {}", row.who, row.what),
+                false => format!("{} {} ({})", row.who, row.what, duration(row.elapsed)),
+            })
+            .collect();
+        rows.join("; ")
+    }
+
+    /// The bottom line: totals over steps whose instances are known.
+    pub fn totals(&self) -> String {
+        let sum = |part: fn(&Tally) -> usize| self.tallies.values().map(part).sum::<usize>();
+        let (done, failed, skipped) = (sum(|tally| tally.done), sum(|tally| tally.failed), sum(|tally| tally.skipped));
+        let known: usize = self.tallies.values().map(|tally| tally.instances.max(tally.ended())).sum();
+        // Steps that were not heard of yet have at least one instance each.
+        let all =
+            known.max(done + failed + skipped + self.pending.len()) + self.steps.saturating_sub(self.tallies.len());
+        let word = if self.activity == Some(Activity::Destroy) { "removed" } else { "done" };
+        let mut parts = vec![format!("{done} of {all} {word}"), format!("{} in work", self.pending.len())];
+        for (number, word) in [(failed, "failed"), (skipped, "skipped")] {
+            if number > 0 {
+                parts.push(format!("{number} {word}"));
+            }
+        }
+        parts.join(", ")
+    }
+
+    fn doing(&mut self, instance: &InstanceId, now: Duration, doing: Doing) {
+        let tally = self.tallies.entry(instance.step.clone()).or_default();
+        tally.instances = tally.instances.max(1);
+        let place = *self.places.entry(instance.clone()).or_insert(self.next_place);
+        if place == self.next_place {
+            self.next_place += 1;
+            let pending = Pending { started: now, since: now, doing };
+            self.pending.insert(place, (instance.clone(), pending));
+        } else if let Some((_, pending)) = self.pending.get_mut(&place) {
+            pending.since = now;
+            pending.doing = doing;
+        }
+    }
+
+    fn ended(&mut self, instance: &InstanceId, tell: impl FnOnce(&mut Tally)) {
+        if let Some(place) = self.places.remove(instance) {
+            self.pending.remove(&place);
+        }
+        tell(self.tallies.entry(instance.step.clone()).or_default());
+    }
+
+    fn grouped(&self, now: Duration) -> Vec<Row> {
+        let mut groups: IndexMap<&StepId, Vec<(&InstanceId, &Pending)>> = IndexMap::new();
+        for (instance, pending) in self.pending.values() {
+            groups.entry(&instance.step).or_default().push((instance, pending));
+        }
+        groups
+            .into_iter()
+            .map(|(step, members)| match members[..] {
+                [(instance, pending)] => pending.row(instance, now),
+                _ => self.group(step, &members, now),
+            })
+            .collect()
+    }
+
+    fn group(&self, step: &StepId, members: &[(&InstanceId, &Pending)], now: Duration) -> Row {
+        let tally = self.tallies.get(step).copied().unwrap_or_default();
+        let all = tally.instances.max(members.len() + tally.ended());
+        let mut states: IndexMap<&str, usize> = IndexMap::new();
+        for (_, pending) in members {
+            *states.entry(pending.doing.word()).or_default() += 1;
+        }
+        let ends = [("done", tally.done), ("failed", tally.failed), ("skipped", tally.skipped)];
+        let parts = states.into_iter().chain(ends).filter(|(_, number)| *number > 0);
+        let since = members.iter().map(|(_, pending)| pending.started).min().unwrap_or(now);
+        Row {
+            who: format!("{step}[{}]", keys(members, all)),
+            what: parts.map(|(word, number)| format!("{number} {word}")).collect::<Vec<_>>().join(", "),
+            elapsed: now.saturating_sub(since),
+        }
+    }
+}
+
+/// `0..99` for a list's indices, otherwise how many there are.
+fn keys(members: &[(&InstanceId, &Pending)], all: usize) -> String {
+    let indices = members.iter().all(|(instance, _)| {
+        instance.key.as_ref().is_some_and(|key| key.parse::<usize>().is_ok_and(|index| index < all))
+    });
+    if indices { format!("0..{}", all - 1) } else { format!("{all} instances") }
+}
+
+impl Pending {
+    fn row(&self, instance: &InstanceId, now: Duration) -> Row {
+        let mut what = self.doing.describe(now);
+        if let Doing::Waiting { latest, .. } = &self.doing
+            && now.saturating_sub(self.since) > *latest * 2
+        {
+            what.push_str(", longer than usual");
+        }
+        Row { who: sanitize(&instance.to_string()).into_owned(), what, elapsed: now.saturating_sub(self.started) }
+    }
+}
+
+impl Doing {
+    /// One word, for counting.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Doing::Calling { .. } => "calling",
+            Doing::Pausing { .. } => "held back",
+            Doing::Waiting { .. } => "waiting",
+            Doing::Settling => "being looked up",
+            Doing::AwaitingReadiness => "getting ready",
+        }
+    }
+
+    /// A phrase that says why it takes time.
+    pub fn describe(&self, now: Duration) -> String {
+        match self {
+            Doing::Calling { call, attempt: 1 } => format!("calling {}", sanitize(call)),
+            Doing::Calling { call, attempt } => format!("calling {}, attempt {attempt}", sanitize(call)),
+            Doing::Pausing { reason, until } => match until.saturating_sub(now) {
+                Duration::ZERO => format!("{}, trying again", delay(reason)),
+                left => format!("{}, again in {}", delay(reason), duration(left)),
+            },
+            Doing::Waiting { tasks, earliest, latest } => waiting(tasks, *earliest, *latest),
+            Doing::Settling => "looking up a call whose answer was lost".to_owned(),
+            Doing::AwaitingReadiness => "waiting for its `ready` condition".to_owned(),
+        }
+    }
+}
+
+/// `waiting for task 3f2a…, typically 15 s to 30 s`.
+pub fn waiting(tasks: &[String], earliest: Duration, latest: Duration) -> String {
+    let noun = if tasks.len() == 1 { "task" } else { "tasks" };
+    let tasks = list(tasks.iter().map(|task| sanitize(task)), 2);
+    format!("waiting for {noun} {tasks}, typically {}", span(earliest, latest))
+}
+
+/// Why a call is held back.
+pub fn delay(reason: &Delay) -> String {
+    match reason {
+        Delay::RateLimited => "the API asks to slow down (429)".to_owned(),
+        Delay::Locked { task: Some(task) } => format!("locked by task {}", sanitize(task)),
+        Delay::Locked { task: None } => "locked by a running task".to_owned(),
+        Delay::NotSent { cause } => format!("not sent: {}", sanitize(cause)),
+        Delay::Unavailable { status } => format!("the API is unavailable ({status})"),
+        Delay::Failed { cause } => format!("failed on the way: {}", sanitize(cause)),
+        Delay::InUse => "still in use".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{accepted, done, instance, stamped};
+
+    fn board_of(number: usize, finished: usize) -> Board {
+        let mut board = Board::default();
+        board.tell(&stamped(0, Event::StepExpanded { step: StepId::new("web"), instances: number }));
+        for index in 0..number {
+            board.tell(&stamped(100, accepted(&format!("web[{index}]"), 15_000, 30_000)));
+        }
+        for index in 0..finished {
+            board.tell(&stamped(20_000, done(&format!("web[{index}]"), "instances", "vm")));
+        }
+        board
+    }
+
+    #[test]
+    fn few_calls_have_a_row_each() {
+        let board = board_of(2, 1);
+        let rows = board.rows(Duration::from_millis(25_100), 5);
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].who, "web[1]");
+        assert_eq!(rows[0].what, "waiting for task t-web[1], typically 15 s to 30 s");
+        assert_eq!(rows[0].elapsed, Duration::from_secs(25));
+    }
+
+    #[test]
+    fn many_calls_of_a_step_share_a_row() {
+        let board = board_of(100, 13);
+        let rows = board.rows(Duration::from_secs(25), 5);
+        assert_eq!(rows.len(), 1);
+        assert_eq!((rows[0].who.as_str(), rows[0].what.as_str()), ("web[0..99]", "87 waiting, 13 done"));
+        assert_eq!(board.totals(), "13 of 100 done, 87 in work");
+    }
+
+    #[test]
+    fn the_table_never_grows_past_its_height() {
+        let mut board = Board::default();
+        for index in 0..50 {
+            board.tell(&stamped(0, accepted(&format!("step{index}"), 1, 2)));
+        }
+        let rows = board.rows(Duration::from_secs(1), 8);
+        assert_eq!(rows.len(), 8);
+        assert_eq!(rows[7].what, "43 more steps");
+        assert_eq!(board.rows(Duration::from_secs(1), 0).len(), 1);
+    }
+
+    #[test]
+    fn a_pause_says_why_and_how_long() {
+        let mut board = Board::default();
+        let reason = Delay::Locked { task: Some("t1\nforged".to_owned()) };
+        board.tell(&stamped(1000, Event::CallDelayed { instance: instance("lb"), reason, pause_ms: 4000 }));
+        assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what, "locked by task t1⏎forged, again in 3 s");
+    }
+
+    #[test]
+    fn what_takes_unusually_long_is_said() {
+        let board = board_of(1, 0);
+        assert!(board.rows(Duration::from_secs(90), 5)[0].what.ends_with("longer than usual"));
+    }
+}

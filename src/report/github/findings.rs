@@ -1,0 +1,93 @@
+//! The page GitHub shows for a job whose plan is wrong.
+
+use super::markdown::{code, text};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::report::count;
+use crate::report::diagnostics::{Findings, tally};
+use crate::secret::Secrets;
+use crate::source::{Source, Span};
+
+/// Far below GitHub's limit for a step; a page longer than this is read by nobody.
+const SPACE: usize = 128 * 1024;
+
+/// What was found, in the order given, as Markdown; `None` when nothing was.
+pub fn findings_summary(files: &[Findings<'_>], secrets: &Secrets) -> Option<String> {
+    let errors = files.iter().flat_map(|file| file.diagnostics).any(Diagnostic::is_error);
+    let mut out = format!("## {} plan check: {}\n\n", if errors { "❌" } else { "⚠" }, text(&tally(files)?));
+    let mut cut = 0;
+    for file in files {
+        for found in file.in_order() {
+            // The first that does not fit ends the page: one that is short enough later on would look like the next.
+            let item = (cut == 0).then(|| item(file, found, secrets)).filter(|item| out.len() + item.len() <= SPACE);
+            match item {
+                Some(item) => out.push_str(&item),
+                None => cut += 1,
+            }
+        }
+    }
+    if cut > 0 {
+        out.push_str(&format!("\n{}, told in the log.\n", count(cut, "more finding")));
+    }
+    out.push('\n');
+    Some(out)
+}
+
+fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
+    const LONGEST_LINE: usize = 200;
+    let place = file.source.position(found.primary.start);
+    let level = match found.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    let shown = |words: &str| text(&secrets.redact(words));
+    let at = format!("{}:{}:{}", file.source.path().display(), place.line, place.column);
+    let mut out = format!("- **{level}** {}: {} at {}", code(found.code), shown(&found.message), code(&at));
+    let line = line_at(file.source, found.primary).trim();
+    if !line.is_empty() {
+        let line: String = secrets.redact(line).chars().take(LONGEST_LINE).collect();
+        out.push_str(&format!(": {}", code(&line)));
+    }
+    out.push('\n');
+    for help in &found.help {
+        out.push_str(&format!("  - help: {}\n", shown(help)));
+    }
+    out
+}
+
+/// The whole line in which a span starts.
+fn line_at(source: &Source, span: Span) -> &str {
+    let (text, at) = (source.text(), source.clamp(span).start);
+    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |after| at + after);
+    &text[start..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_stand_with_their_place_and_line() {
+        let source = Source::new("deploy.yaml", "a: 1\nb: <x>\n");
+        let found = [Diagnostic::error("bad-value", Span::new(8, 11), "`b` is | wrong").help("write 2")];
+        let files = [Findings { source: &source, diagnostics: &found }];
+        assert_eq!(
+            findings_summary(&files, &Secrets::default()).unwrap(),
+            "## ❌ plan check: 1 error in deploy&#46;yaml\n\n\
+             - **error** <code>bad-value</code>: &#96;b&#96; is &#124; wrong at <code>deploy&#46;yaml&#58;2&#58;4</code>: \
+             <code>b&#58; &#60;x&#62;</code>\n  - help: write 2\n\n"
+        );
+        let clean = [Findings { source: &source, diagnostics: &[] }];
+        assert_eq!(findings_summary(&clean, &Secrets::default()), None);
+    }
+
+    #[test]
+    fn thousands_of_findings_are_cut() {
+        let source = Source::new("deploy.yaml", "x\n".repeat(5000));
+        let found: Vec<_> =
+            (0..5000).map(|line| Diagnostic::error("code", Span::at(2 * line), "no".repeat(50))).collect();
+        let text = findings_summary(&[Findings { source: &source, diagnostics: &found }], &Secrets::default()).unwrap();
+        assert!(text.len() < SPACE + 200 && text.contains("more findings, told in the log"));
+    }
+}

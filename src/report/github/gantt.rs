@@ -1,0 +1,188 @@
+//! The run as a Mermaid Gantt chart.
+
+use std::fmt::Write;
+
+use indexmap::IndexMap;
+
+use crate::plan::{InstanceId, StepId};
+
+/// More bars than this are no picture; Mermaid also refuses texts of more than 50,000 characters.
+const MOST_BARS: usize = 60;
+/// Instances of one step beyond this share a bar.
+const MOST_INSTANCES: usize = 8;
+const LONGEST_NAME: usize = 40;
+
+/// One call's time on the chart, in milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bar {
+    pub instance: InstanceId,
+    pub start: i64,
+    pub end: i64,
+    pub end_state: EndState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EndState {
+    Done,
+    /// Not over yet.
+    Active,
+    Failed,
+}
+
+/// The chart in a fenced block, and how many bars were left out. `None` when there is nothing to draw.
+pub fn render(bars: &[Bar]) -> Option<(String, usize)> {
+    let lines = lines(bars);
+    if lines.is_empty() {
+        return None;
+    }
+    let left_out = lines.len().saturating_sub(MOST_BARS);
+    // Times are drawn in the time zone of whoever looks.
+    let mut text = String::from("```mermaid\ngantt\n    dateFormat x\n    axisFormat %H:%M:%S\n");
+    for line in lines.iter().take(MOST_BARS) {
+        let state = match line.end_state {
+            EndState::Done => "done, ",
+            EndState::Active => "active, ",
+            EndState::Failed => "crit, ",
+        };
+        // A bar of no length would not be seen.
+        let end = line.end.max(line.start + 1);
+        let _ = writeln!(text, "    {} :{state}{}, {end}", name(&line.name), line.start);
+    }
+    text.push_str("```\n");
+    Some((text, left_out))
+}
+
+struct Line {
+    name: String,
+    start: i64,
+    end: i64,
+    end_state: EndState,
+}
+
+/// In the order of their starts; the instances of a step with many of them in one.
+fn lines(bars: &[Bar]) -> Vec<Line> {
+    let mut steps: IndexMap<&StepId, Vec<&Bar>> = IndexMap::new();
+    for bar in bars {
+        steps.entry(&bar.instance.step).or_default().push(bar);
+    }
+    let mut lines = Vec::new();
+    for (step, bars) in steps {
+        if bars.len() <= MOST_INSTANCES {
+            lines.extend(bars.iter().map(|bar| Line {
+                name: bar.instance.to_string(),
+                start: bar.start,
+                end: bar.end,
+                end_state: bar.end_state,
+            }));
+        } else {
+            lines.push(Line {
+                name: format!("{step} ×{}", bars.len()),
+                start: bars.iter().map(|bar| bar.start).min().unwrap_or_default(),
+                end: bars.iter().map(|bar| bar.end).max().unwrap_or_default(),
+                end_state: bars.iter().map(|bar| bar.end_state).max().unwrap_or(EndState::Done),
+            });
+        }
+    }
+    lines.sort_by_key(|line| line.start);
+    lines
+}
+
+/// Words with which a line of a chart means something else; some of them even as the beginning of a word.
+const KEYWORDS: [&str; 18] = [
+    "gantt",
+    "title",
+    "section",
+    "click",
+    "call",
+    "href",
+    "dateformat",
+    "axisformat",
+    "tickinterval",
+    "weekday",
+    "weekend",
+    "includes",
+    "excludes",
+    "todaymarker",
+    "topaxis",
+    "inclusiveenddates",
+    "accdescr",
+    "acctitle",
+];
+
+/// Letters, digits and a few marks; everything else is a blank for the chart's grammar.
+fn name(text: &str) -> String {
+    let name: String = text
+        .chars()
+        .map(|character| match character {
+            '_' | '-' | '.' | '[' | ']' | '/' | '×' => character,
+            character if character.is_alphanumeric() => character,
+            _ => ' ',
+        })
+        .take(LONGEST_NAME)
+        .collect();
+    let name = name.trim();
+    let lower = name.to_lowercase();
+    let means_something = KEYWORDS.iter().any(|keyword| lower.starts_with(keyword));
+    // A date at the beginning would be read as one.
+    let starts_oddly = !name.starts_with(char::is_alphabetic);
+    if means_something || starts_oddly { format!("step {name}") } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use snapbox::{assert_data_eq, str};
+
+    use super::*;
+    use crate::report::testing::instance;
+
+    fn bar(name: &str, start: i64, end: i64, end_state: EndState) -> Bar {
+        Bar { instance: instance(name), start, end, end_state }
+    }
+
+    #[test]
+    fn bars_are_drawn_in_the_order_of_their_starts() {
+        let bars = [
+            bar("web[0]", 7000, 30_000, EndState::Failed),
+            bar("network", 0, 7000, EndState::Done),
+            bar("lookup", 10, 10, EndState::Done),
+        ];
+        let (text, left_out) = render(&bars).unwrap();
+        assert_eq!(left_out, 0);
+        assert_data_eq!(
+            text,
+            str![[r#"
+```mermaid
+gantt
+    dateFormat x
+    axisFormat %H:%M:%S
+    network :done, 0, 7000
+    lookup :done, 10, 11
+    web[0] :crit, 7000, 30000
+```
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn many_instances_share_a_bar_and_many_bars_are_cut() {
+        let bars: Vec<Bar> =
+            (0..100).map(|index| bar(&format!("web[{index}]"), index, 1000 + index, EndState::Done)).collect();
+        let (text, _) = render(&bars).unwrap();
+        assert!(text.contains("    web ×100 :done, 0, 1099\n"), "{text}");
+
+        let bars: Vec<Bar> = (0..5000).map(|index| bar(&format!("s{index}"), index, 5000, EndState::Done)).collect();
+        let (text, left_out) = render(&bars).unwrap();
+        assert_eq!(left_out, 4940);
+        assert!(text.len() < 50_000);
+    }
+
+    #[test]
+    fn names_cannot_break_out_of_the_chart() {
+        assert_eq!(name("web[a:b;c#d%%\n```]"), "web[a b c d      ]");
+        assert_eq!(name("title"), "step title");
+        assert_eq!(name("gantt_x"), "step gantt_x");
+        assert_eq!(name("2026-11-23"), "step 2026-11-23");
+        assert_eq!(render(&[]), None);
+    }
+}

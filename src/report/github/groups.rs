@@ -1,0 +1,92 @@
+//! Folds the lines of each phase in the log; the end of a run stays in sight.
+
+use std::io::{self, ErrorKind};
+
+use super::Log;
+use crate::event::{Activity, Event, Stamped};
+use crate::report::{ReportError, Reporter, sanitize};
+
+/// Must be told before whoever writes the lines, so that they stand inside.
+pub struct Groups {
+    log: Log,
+    open: bool,
+    error: Option<io::Error>,
+}
+
+impl Groups {
+    pub fn new(log: Log) -> Self {
+        Self { log, open: false, error: None }
+    }
+
+    fn open(&mut self, title: &str) {
+        self.close();
+        self.open = true;
+        let written = self.log.group(title);
+        self.keep(written);
+    }
+
+    fn close(&mut self) {
+        if std::mem::take(&mut self.open) {
+            let written = self.log.end_group();
+            self.keep(written);
+        }
+    }
+
+    fn keep(&mut self, written: io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            self.error.get_or_insert(error);
+        }
+    }
+}
+
+impl Reporter for Groups {
+    fn tell(&mut self, event: &Stamped) {
+        match &event.event {
+            Event::RunStarted(run) => {
+                let verb = match run.command {
+                    Activity::Run => "run",
+                    Activity::Rehearse => "rehearse",
+                    Activity::Destroy => "destroy",
+                };
+                self.open(&format!("{verb} {} ({})", sanitize(&run.plan), sanitize(&run.environment)));
+            }
+            Event::RunFinished(_) => self.close(),
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), ReportError> {
+        self.close();
+        match self.error.take() {
+            Some(source) => Err(ReportError { what: "the log".to_owned(), source }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::exit::Exit;
+    use crate::report::testing::{Shared, finished, stamped, started};
+    use crate::secret::Secrets;
+
+    #[test]
+    fn a_phase_is_folded_and_its_end_is_not() {
+        let out = Shared::default();
+        let log = Log::new(Box::new(out.clone()), Secrets::default(), "token-1");
+        let mut groups = Groups::new(log.clone());
+        groups.tell(&stamped(0, started()));
+        writeln!(log.text(), "line").unwrap();
+        groups.tell(&stamped(9, Event::RunFinished(finished(Exit::Done))));
+        groups.finish().unwrap();
+        assert_eq!(
+            out.text(),
+            "::group::run web-demo (default)\n::stop-commands::token-1\nline\n::token-1::\n::endgroup::\n"
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! What later steps and jobs read: the file behind `$GITHUB_OUTPUT`.
+//!
+//! Every output goes under its own name (strings raw, everything else as JSON), all public ones as `json`, and beside them
+//! how the run ended. Values are written between random delimiters, so that none can end its own.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use crate::exit::Exit;
+use crate::report::outputs::{OutputValue, plain};
+use crate::report::sanitize;
+use crate::secret::Secrets;
+
+/// GitHub's limit for one output of a job.
+const LARGEST: usize = 1024 * 1024;
+
+/// How the command ended, for the steps after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    pub exit: Exit,
+    /// The first cause, in one phrase; `None` after success.
+    pub failure_reason: Option<String>,
+    pub state_path: Option<String>,
+    /// What to type to go on; `None` when nothing is left to do.
+    pub resume_command: Option<String>,
+}
+
+/// Text to append to the file, and what people should know about what is missing from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    pub text: String,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OutputFileError {
+    /// Nothing was written: the delimiter is random, so somebody knew it.
+    #[error("output `{name}` holds the delimiter that should end it")]
+    Delimiter { name: String },
+}
+
+/// Renders the file. Secret outputs are left out unless they are in `asked_for`; so are others that hold a secret.
+///
+/// # Errors
+///
+/// [`OutputFileError::Delimiter`] when a value holds `delimiter`.
+pub fn render(
+    outputs: &[OutputValue],
+    ending: &Ending,
+    asked_for: &[String],
+    secrets: &Secrets,
+    delimiter: &str,
+) -> Result<OutputFile, OutputFileError> {
+    let mut file = Writer { text: String::new(), taken: HashSet::new(), delimiter };
+    let mut warnings = Vec::new();
+    let exit = ending.exit.code().to_string();
+    let or_empty = |text: &Option<String>| text.as_deref().map(sanitize).unwrap_or_default().into_owned();
+    for (name, value) in [
+        ("result", result(ending.exit)),
+        ("exit-code", exit),
+        ("failure-reason", or_empty(&ending.failure_reason)),
+        ("state-path", or_empty(&ending.state_path)),
+        ("resume-command", or_empty(&ending.resume_command)),
+    ] {
+        file.put(name, &secrets.redact(&value))?;
+    }
+    let shown: Vec<(&OutputValue, Seen)> =
+        outputs.iter().filter_map(|output| Some((output, see(output, asked_for, secrets, &mut warnings)?))).collect();
+    let all: Map<String, Value> = shown
+        .iter()
+        .filter(|(_, seen)| *seen == Seen::Public)
+        .map(|(output, _)| (output.name.clone(), output.value.clone()))
+        .collect();
+    file.put("json", &Value::Object(all).to_string())?;
+    for (output, seen) in shown {
+        file.put_output(output, seen, &mut warnings)?;
+    }
+    Ok(OutputFile { text: file.text, warnings })
+}
+
+/// The word for an end that workflows compare with: `done`, `step-failed`, `still-waiting`.
+fn result(exit: Exit) -> String {
+    match serde_json::to_value(exit) {
+        Ok(Value::String(word)) => word,
+        _ => exit.code().to_string(),
+    }
+}
+
+/// How an output is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Public,
+    /// Under its own name only: GitHub keeps whatever holds it from other jobs, and must not keep `json` from them.
+    AskedFor,
+}
+
+fn see(output: &OutputValue, asked_for: &[String], secrets: &Secrets, warnings: &mut Vec<String>) -> Option<Seen> {
+    let name = sanitize(&output.name);
+    let masked = secrets.redact_value(&output.value) != output.value;
+    match (output.secret, masked, asked_for.contains(&output.name)) {
+        (false, false, _) => return Some(Seen::Public),
+        (_, _, true) => {
+            warnings.push(format!(
+                "output `{name}` holds a masked value: later steps of this job can read it, GitHub hands it to no other job"
+            ));
+            return Some(Seen::AskedFor);
+        }
+        (true, _, false) => warnings.push(format!("output `{name}` is secret and was not exported")),
+        (false, true, false) => warnings.push(format!(
+            "output `{name}` holds a secret and was not exported: GitHub would drop it, and it would be readable"
+        )),
+    }
+    None
+}
+
+/// What `steps.<id>.outputs.<name>` can spell.
+fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-'))
+}
+
+struct Writer<'a> {
+    text: String,
+    /// In lower case: GitHub does not tell names apart by case.
+    taken: HashSet<String>,
+    delimiter: &'a str,
+}
+
+impl Writer<'_> {
+    /// An output under its own name, where that can be.
+    fn put_output(
+        &mut self,
+        output: &OutputValue,
+        seen: Seen,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), OutputFileError> {
+        let name = sanitize(&output.name);
+        let instead = if seen == Seen::Public { "is only in `json`" } else { "was not exported" };
+        if !is_name(&output.name) {
+            warnings.push(format!(
+                "output `{name}` {instead}: the name of a step's output has letters, digits, `_` and `-`"
+            ));
+            return Ok(());
+        }
+        if self.taken.contains(&output.name.to_ascii_lowercase()) {
+            warnings.push(format!("output `{name}` {instead}: the name is taken, whatever its case"));
+            return Ok(());
+        }
+        let value = plain(&output.value);
+        if value.len() > LARGEST {
+            warnings.push(format!("output `{name}` is larger than GitHub hands to other jobs (1 MiB)"));
+        }
+        self.put(&output.name, &value)
+    }
+
+    fn put(&mut self, name: &str, value: &str) -> Result<(), OutputFileError> {
+        if value.contains(self.delimiter) || name.contains(self.delimiter) {
+            return Err(OutputFileError::Delimiter { name: name.to_owned() });
+        }
+        self.taken.insert(name.to_ascii_lowercase());
+        self.text.push_str(&format!("{name}<<{0}\n{value}\n{0}\n", self.delimiter));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn output(name: &str, value: Value) -> OutputValue {
+        OutputValue { name: name.to_owned(), value, secret: false, description: None }
+    }
+
+    fn ending() -> Ending {
+        Ending {
+            exit: Exit::StillWaiting,
+            failure_reason: None,
+            state_path: Some(".plan/demo/default".to_owned()),
+            resume_command: Some("plan run deploy.yaml".to_owned()),
+        }
+    }
+
+    fn render_all(outputs: &[OutputValue], secrets: &Secrets) -> OutputFile {
+        render(outputs, &ending(), &[], secrets, "eof-1").unwrap()
+    }
+
+    /// Reads the file as the runner does.
+    fn read(text: &str) -> BTreeMap<String, String> {
+        let mut values = BTreeMap::new();
+        let mut lines = text.split('\n');
+        while let Some(line) = lines.next().filter(|line| !line.is_empty()) {
+            let (name, delimiter) = line.split_once("<<").unwrap();
+            let value: Vec<&str> = lines.by_ref().take_while(|line| *line != delimiter).collect();
+            values.insert(name.to_owned(), value.join("\n"));
+        }
+        values
+    }
+
+    #[test]
+    fn later_steps_read_what_was_put_out() {
+        let outputs = [
+            output("first_ip", json!("10.0.0.5")),
+            output("ids", json!(["a", 1])),
+            output("script", json!("line 1\r\nname=x\nother<<EOF\n\n")),
+        ];
+        let file = render_all(&outputs, &Secrets::default());
+        let values = read(&file.text);
+        assert_eq!(values["first_ip"], "10.0.0.5");
+        assert_eq!(values["ids"], "[\"a\",1]");
+        assert_eq!(values["script"], "line 1\r\nname=x\nother<<EOF\n\n");
+        assert_eq!(values["result"], "still-waiting");
+        assert_eq!(values["exit-code"], "6");
+        assert_eq!(values["failure-reason"], "");
+        assert_eq!(values["state-path"], ".plan/demo/default");
+        assert_eq!(values["resume-command"], "plan run deploy.yaml");
+        assert_eq!(serde_json::from_str::<Value>(&values["json"]).unwrap()["ids"], json!(["a", 1]));
+        assert!(file.warnings.is_empty(), "{:?}", file.warnings);
+    }
+
+    #[test]
+    fn a_value_with_the_delimiter_is_refused() {
+        let outputs = [output("x", json!("a\neof-1\nresult<<b"))];
+        let error = render(&outputs, &ending(), &[], &Secrets::default(), "eof-1").unwrap_err();
+        assert_eq!(error, OutputFileError::Delimiter { name: "json".to_owned() });
+    }
+
+    #[test]
+    fn names_that_cannot_stand_alone_are_still_in_json() {
+        let outputs =
+            [output("Result", json!(1)), output("a b\n", json!(2)), output("ip", json!(3)), output("IP", json!(4))];
+        let file = render_all(&outputs, &Secrets::default());
+        let values = read(&file.text);
+        assert_eq!(values["result"], "still-waiting");
+        assert_eq!(values["ip"], "3");
+        assert!(!values.contains_key("IP") && !values.contains_key("Result"));
+        assert_eq!(serde_json::from_str::<Value>(&values["json"]).unwrap()["a b\n"], 2);
+        assert_eq!(file.warnings.len(), 3, "{:?}", file.warnings);
+    }
+
+    #[test]
+    fn secrets_are_exported_only_when_asked_for() {
+        let secrets = Secrets::default();
+        secrets.hide("hunter22");
+        let outputs = [
+            OutputValue { secret: true, ..output("password", json!("hunter22")) },
+            output("url", json!("https://u:hunter22@host")),
+            output("free", json!("x")),
+        ];
+        let file = render_all(&outputs, &secrets);
+        assert!(!file.text.contains("hunter22"), "{}", file.text);
+        assert_eq!(file.warnings.len(), 2, "{:?}", file.warnings);
+        assert!(file.warnings[0].contains("`password`") && file.warnings[1].contains("`url`"));
+
+        let file = render(&outputs, &ending(), &["password".to_owned()], &secrets, "eof-1").unwrap();
+        let values = read(&file.text);
+        assert_eq!(values["password"], "hunter22");
+        assert_eq!(values["json"], r#"{"free":"x"}"#, "GitHub must not keep all of it from other jobs");
+        assert!(file.warnings[0].contains("GitHub hands it to no other job"), "{:?}", file.warnings);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back_as_it_was(value in "(eof|eof-2|<<|=|\n|\r|a|json|::| ){0,12}") {
+            let file = render_all(&[output("x", json!(value)), output("after", json!("y"))], &Secrets::default());
+            let values = read(&file.text);
+            prop_assert_eq!(&values["x"], &value);
+            prop_assert_eq!(&values["after"], "y");
+            prop_assert_eq!(&values["exit-code"], "6");
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The page GitHub shows for the job: how it ended, what failed and why, what exists, and when what happened.
+//!
+//! Collected while the run goes, written at its end, and kept below GitHub's limit: failures first, the table as far as it
+//! goes, the rest counted.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use jiff::SignedDuration;
+
+use super::gantt::{self, Bar, EndState};
+use super::markdown::{code, text};
+use crate::event::{Activity, Event, How, RunFinished, RunStarted, Stamped, StepDone, StepError};
+use crate::exit::Exit;
+use crate::plan::InstanceId;
+use crate::report::board::Board;
+use crate::report::story::{self, Story};
+use crate::report::{ReportError, Reporter, Sink, count, duration, thing};
+use crate::secret::Secrets;
+use crate::source::Source;
+
+/// GitHub refuses the summary of a step that is larger, all of it.
+pub const SUMMARY_LIMIT: u64 = 1024 * 1024;
+/// Left free for what other commands of the same step may add.
+const RESERVE: u64 = 64 * 1024;
+/// The part of the space that failures may take, in percent, so that the table is never wholly lost.
+const FAILURES_SHARE: usize = 60;
+/// Warnings are few; should they not be, the log has them all.
+const MOST_WARNINGS: usize = 20;
+const LONGEST_WARNING: usize = 500;
+/// For notes about what was cut.
+const NOTES: usize = 1024;
+
+/// Collects the summary of one command.
+pub struct Summary {
+    sink: Sink,
+    /// The plan, for the lines that failures point at.
+    plan: Option<Arc<Source>>,
+    /// Bytes that may be written.
+    space: usize,
+    /// A run, and the teardown that may follow it.
+    phases: Vec<Phase>,
+}
+
+#[derive(Default)]
+struct Phase {
+    started: Option<RunStarted>,
+    finished: Option<RunFinished>,
+    board: Board,
+    rows: Vec<Row>,
+    bars: Vec<Bar>,
+    failures: IndexMap<InstanceId, Failure>,
+    warnings: Vec<String>,
+}
+
+struct Failure {
+    what: &'static str,
+    error: StepError,
+}
+
+/// A row of the table of resources.
+struct Row {
+    instance: InstanceId,
+    kind: Option<String>,
+    id: Option<String>,
+    name: Option<String>,
+    what: String,
+    took: Option<Duration>,
+}
+
+impl Summary {
+    /// `written` is how many bytes the step's summary holds already.
+    pub fn new(out: Box<dyn Write + Send>, secrets: Secrets, plan: Option<Arc<Source>>, written: u64) -> Self {
+        let space = SUMMARY_LIMIT.saturating_sub(RESERVE).saturating_sub(written);
+        Self {
+            sink: Sink::new("the job summary", out, secrets),
+            plan,
+            space: usize::try_from(space).unwrap_or(usize::MAX),
+            phases: Vec::new(),
+        }
+    }
+
+    /// The Markdown as it would be written now.
+    pub fn render(&self) -> String {
+        let space = self.space / self.phases.len().max(1);
+        self.phases.iter().map(|phase| self.phase(phase, space)).collect()
+    }
+
+    fn phase(&self, phase: &Phase, space: usize) -> String {
+        let head = head(phase) + &self.warnings(phase);
+        let mut left = space.saturating_sub(head.len() + NOTES);
+        let failures = self.failures(phase, left * FAILURES_SHARE / 100);
+        left = left.saturating_sub(failures.len());
+        let chart = chart(&phase.bars).filter(|chart| chart.len() <= left / 2).unwrap_or_default();
+        left = left.saturating_sub(chart.len());
+        let table = self.table(&phase.rows, left);
+        [head, failures, table, chart].concat()
+    }
+
+    fn warnings(&self, phase: &Phase) -> String {
+        let mut lines: Vec<String> = phase
+            .warnings
+            .iter()
+            .take(MOST_WARNINGS)
+            .map(|warning| {
+                let warning: String = self.hide(warning).chars().take(LONGEST_WARNING).collect();
+                format!("- ⚠ {}\n", text(&warning))
+            })
+            .collect();
+        if phase.warnings.len() > MOST_WARNINGS {
+            lines.push(format!("- {}\n", count(phase.warnings.len() - MOST_WARNINGS, "more warning")));
+        }
+        if lines.is_empty() { String::new() } else { lines.concat() + "\n" }
+    }
+
+    fn failures(&self, phase: &Phase, space: usize) -> String {
+        let mut out = String::new();
+        let mut cut = 0;
+        for (instance, failure) in &phase.failures {
+            let left = space - out.len();
+            let title = format!("#### {} {}\n\n", code(&instance.to_string()), failure.what);
+            if title.len() > left {
+                cut += 1;
+                continue;
+            }
+            let cause = self.cause(&failure.error);
+            out.push_str(&title);
+            if cause.len() <= left - title.len() {
+                out.push_str(&cause);
+            }
+        }
+        if cut > 0 {
+            out.push_str(&format!(
+                "{} cut to stay below GitHub's limit; the log tells them all.\n\n",
+                count(cut, "failure")
+            ));
+        }
+        out
+    }
+
+    fn cause(&self, error: &StepError) -> String {
+        let story = Story::of(error);
+        let mut out = format!("{}\n\n", text(&self.hide(&story.what)));
+        if let Some(place) = &story.place {
+            out.push_str(&format!("- at {}{}\n", code(place), self.plan_line(error)));
+        }
+        for (label, fact) in &story.facts {
+            out.push_str(&format!("- {label}: {}\n", text(&self.hide(fact))));
+        }
+        for help in &story.help {
+            out.push_str(&format!("- **help**: {}\n", text(&self.hide(help))));
+        }
+        out.push('\n');
+        out
+    }
+
+    /// The line of the plan that a failure points at, when it is this plan's.
+    fn plan_line(&self, error: &StepError) -> String {
+        const LONGEST: usize = 200;
+        let line = self.plan.as_ref().zip(error.place.as_ref()).and_then(|(plan, place)| {
+            let same = plan.path().to_string_lossy() == place.file;
+            plan.text().lines().nth(place.line.checked_sub(1)?).filter(|line| same && !line.trim().is_empty())
+        });
+        line.map(|line| {
+            let line: String = self.hide(line.trim()).chars().take(LONGEST).collect();
+            format!(": {}", code(&line))
+        })
+        .unwrap_or_default()
+    }
+
+    fn table(&self, rows: &[Row], space: usize) -> String {
+        if rows.is_empty() {
+            return String::new();
+        }
+        let mut out =
+            String::from("### Resources\n\n| step | kind | name | id | what | time |\n|---|---|---|---|---|---|\n");
+        let mut shown = 0;
+        for row in rows {
+            let line = self.row(row);
+            if out.len() + line.len() > space {
+                break;
+            }
+            out.push_str(&line);
+            shown += 1;
+        }
+        out.push('\n');
+        if shown < rows.len() {
+            let rest = count(rows.len() - shown, "more row");
+            out.push_str(&format!("{rest} cut to stay below GitHub's limit; `plan status` shows them all.\n\n"));
+        }
+        out
+    }
+
+    fn row(&self, row: &Row) -> String {
+        let shown = |value: &Option<String>| value.as_deref().map(|value| code(&self.hide(value))).unwrap_or_default();
+        let kind = row.kind.as_deref().map(thing).unwrap_or_default();
+        let took = row.took.map(duration).unwrap_or_default();
+        format!(
+            "| {} | {} | {} | {} | {} | {} |\n",
+            code(&row.instance.to_string()),
+            text(&kind),
+            shown(&row.name),
+            shown(&row.id),
+            text(&self.hide(&row.what)),
+            took
+        )
+    }
+
+    /// Hidden before it is escaped: afterwards nobody would find it.
+    fn hide(&self, words: &str) -> String {
+        self.sink.secrets().redact(words).into_owned()
+    }
+}
+
+/// How it ended, and how to go on.
+fn head(phase: &Phase) -> String {
+    let title = match &phase.started {
+        Some(run) => {
+            let verb = match run.command {
+                Activity::Run => "run",
+                Activity::Rehearse => "rehearse",
+                Activity::Destroy => "destroy",
+            };
+            format!("plan {verb}: {} ({})", text(&run.plan), text(&run.environment))
+        }
+        None => "plan".to_owned(),
+    };
+    let Some(run) = &phase.finished else {
+        return format!("## {title}: not finished\n\n");
+    };
+    let mark = match run.exit {
+        Exit::Done => "✅",
+        Exit::StillWaiting | Exit::Interrupted | Exit::Terminated => "⏳",
+        _ => "❌",
+    };
+    let took = duration(Duration::from_millis(run.elapsed_ms));
+    let totals = story::totals(run);
+    let mut out =
+        format!("## {mark} {title}: {}\n\n{totals} in {took}; {}\n\n", run.exit.meaning(), story::requests(run));
+    if let Some(next) = &run.next {
+        out.push_str(&format!("To go on: {}\n\n", code(next)));
+    }
+    out
+}
+
+fn chart(bars: &[Bar]) -> Option<String> {
+    let (chart, left_out) = gantt::render(bars)?;
+    let note = match left_out {
+        0 => String::new(),
+        _ => format!("\n{} not drawn.\n", count(left_out, "more bar")),
+    };
+    Some(format!("### Timeline\n\n{chart}{note}\n"))
+}
+
+impl Phase {
+    fn tell(&mut self, stamped: &Stamped) {
+        let ends = |state| Some(state);
+        let (instance, state) = match &stamped.event {
+            Event::RunStarted(run) => {
+                self.started = Some(run.clone());
+                (None, None)
+            }
+            Event::RunFinished(run) => {
+                self.finished = Some(run.clone());
+                (None, None)
+            }
+            Event::StepSucceeded { instance, result } => {
+                if result.id.is_some() && story::verb(result) != "read" {
+                    self.rows.push(Row {
+                        instance: instance.clone(),
+                        kind: result.kind.clone(),
+                        id: result.id.clone(),
+                        name: result.name.clone(),
+                        what: how(result),
+                        took: Some(Duration::from_millis(result.duration_ms)),
+                    });
+                }
+                (Some(instance), ends(EndState::Done))
+            }
+            Event::ResourceRemoved { instance, kind, id, already_gone } => {
+                let what = if *already_gone { "was gone already" } else { "removed" };
+                self.resource(instance, kind, id, what);
+                (Some(instance), ends(EndState::Done))
+            }
+            Event::ResourceLeft { instance, kind, id, error } => {
+                self.resource(instance, kind, id, "left");
+                self.fail(instance, "was left", error);
+                (Some(instance), ends(EndState::Failed))
+            }
+            Event::StepFailed { instance, error } => {
+                self.fail(instance, "failed", error);
+                (Some(instance), ends(EndState::Failed))
+            }
+            Event::StepUnknown { instance, error } => {
+                self.fail(instance, "is unknown", error);
+                (Some(instance), ends(EndState::Failed))
+            }
+            Event::Warned { message } => {
+                self.warnings.push(message.clone());
+                (None, None)
+            }
+            Event::StepStillWaiting { instance, tasks, waited_ms } => {
+                let what = story::still_waiting(tasks, Duration::from_millis(*waited_ms));
+                self.resource(instance, &None, &None, &what);
+                (Some(instance), ends(EndState::Active))
+            }
+            _ => (None, None),
+        };
+        if let Some((instance, state)) = instance.zip(state) {
+            self.bar(stamped, instance, state);
+        }
+        self.board.tell(stamped);
+    }
+
+    /// Calls that were never in work, such as reused ones, took no time worth a bar.
+    fn bar(&mut self, stamped: &Stamped, instance: &InstanceId, end_state: EndState) {
+        let Some(pending) = self.board.get(instance) else { return };
+        let elapsed = SignedDuration::from_millis(i64::try_from(stamped.elapsed_ms).unwrap_or(i64::MAX));
+        // Counted from the start by the run's own clock: a rehearsal's time is not the wall's.
+        let Ok(zero) = stamped.at.checked_sub(elapsed) else { return };
+        let zero = zero.as_millisecond();
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        self.bars.push(Bar {
+            instance: instance.clone(),
+            start: zero.saturating_add(millis(pending.started)),
+            end: zero.saturating_add(millis(Duration::from_millis(stamped.elapsed_ms))),
+            end_state,
+        });
+    }
+
+    fn resource(&mut self, instance: &InstanceId, kind: &Option<String>, id: &Option<String>, what: &str) {
+        self.rows.push(Row {
+            instance: instance.clone(),
+            kind: kind.clone(),
+            id: id.clone(),
+            name: None,
+            what: what.to_owned(),
+            took: None,
+        });
+    }
+
+    fn fail(&mut self, instance: &InstanceId, what: &'static str, error: &StepError) {
+        self.failures.insert(instance.clone(), Failure { what, error: error.clone() });
+    }
+}
+
+fn how(done: &StepDone) -> String {
+    match done.how {
+        How::Called => story::verb(done).to_owned(),
+        How::Continued => format!("{}, started by an earlier run", story::verb(done)),
+        How::Reused => "kept".to_owned(),
+        How::Recovered => "recovered after a lost answer".to_owned(),
+        How::Adopted => "adopted".to_owned(),
+    }
+}
+
+impl Reporter for Summary {
+    fn tell(&mut self, event: &Stamped) {
+        if matches!(event.event, Event::RunStarted(_)) || self.phases.is_empty() {
+            self.phases.push(Phase::default());
+        }
+        if let Some(phase) = self.phases.last_mut() {
+            phase.tell(event);
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), ReportError> {
+        let text = self.render();
+        self.phases.clear();
+        self.sink.raw(&text);
+        self.sink.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

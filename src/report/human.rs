@@ -1,0 +1,247 @@
+//! Lines for people: one per change, a heartbeat while nothing changes, and the end.
+//!
+//! Reads well without colour and without a terminal, as in the log of a CI job. On a terminal the table of
+//! [`progress`](super::progress) is drawn under the same lines.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::board::{Board, delay, waiting};
+use super::story::{self, Story};
+use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, sanitize};
+use crate::event::{Event, RunFinished, Stamped, StepError};
+use crate::exit::Exit;
+use crate::plan::InstanceId;
+
+/// Silence longer than this makes a reader of a log wonder.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Things named in a heartbeat.
+const NAMED_PENDING: usize = 6;
+/// Resources named at the end of a run that did not get through.
+const NAMED_EXISTING: usize = 8;
+/// Failures told again at the end; more would hide the last line.
+const RECALLED: usize = 20;
+const NARROWEST: usize = 10;
+const WIDEST: usize = 32;
+
+/// The line view.
+pub struct Human {
+    sink: Sink,
+    palette: Palette,
+    verbosity: Verbosity,
+    /// A table shows what is pending: neither heartbeats nor lines about waiting are needed.
+    under_table: bool,
+    board: Board,
+    failures: IndexMap<InstanceId, StepError>,
+    /// What this run made or found, in words.
+    exists: Vec<String>,
+    /// Calls whose being held back was told.
+    held_back: HashSet<InstanceId>,
+    last_line: Duration,
+    width: usize,
+}
+
+impl Human {
+    /// Lines alone.
+    pub fn new(sink: Sink, verbosity: Verbosity, color: Color) -> Self {
+        Self {
+            sink,
+            palette: Palette::new(color),
+            verbosity,
+            under_table: false,
+            board: Board::default(),
+            failures: IndexMap::new(),
+            exists: Vec::new(),
+            held_back: HashSet::new(),
+            last_line: Duration::ZERO,
+            width: NARROWEST,
+        }
+    }
+
+    /// Lines above a table that shows what is pending.
+    pub(super) fn above_table(mut self) -> Self {
+        self.under_table = true;
+        self
+    }
+
+    pub(super) fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Whether an event is told at this verbosity.
+    pub(super) fn speaks(&self, event: &Stamped) -> bool {
+        self.level(&event.event) <= self.verbosity
+    }
+
+    fn level(&self, event: &Event) -> Verbosity {
+        // A change that will be followed by another of the same call is the table's business where there is one.
+        let passing = if self.under_table { Verbosity::Verbose } else { Verbosity::Normal };
+        match event {
+            Event::StepFailed { .. }
+            | Event::StepUnknown { .. }
+            | Event::StepStillWaiting { .. }
+            | Event::ResourceLeft { .. }
+            | Event::InterruptReceived { .. }
+            | Event::Warned { .. } => Verbosity::Quiet,
+            Event::RunFinished(run) if run.exit != Exit::Done => Verbosity::Quiet,
+            Event::RunStarted(_)
+            | Event::RunFinished(_)
+            | Event::SettlingStarted { .. }
+            | Event::StepSucceeded { .. }
+            | Event::StepSkipped { .. }
+            | Event::ResourceRemoved { .. } => Verbosity::Normal,
+            Event::TasksAccepted { .. } | Event::ReadinessAwaited { .. } => passing,
+            Event::CallDelayed { instance, .. } if !self.held_back.contains(instance) => passing,
+            Event::StepExpanded { .. } | Event::CallStarted { .. } | Event::CallDelayed { .. } => Verbosity::Verbose,
+        }
+    }
+
+    fn say(&mut self, event: &Stamped) {
+        let now = Duration::from_millis(event.elapsed_ms);
+        let palette = self.palette;
+        match &event.event {
+            Event::RunStarted(run) => self.sink.line(&story::start(run)),
+            Event::StepExpanded { step, instances } => {
+                self.row(now, step.as_str(), &format!("has {}", count(*instances, "instance")));
+            }
+            Event::CallStarted { instance, call, attempt } => {
+                let attempt = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                self.of(now, instance, &format!("calling {}{attempt}", sanitize(call)));
+            }
+            Event::CallDelayed { instance, reason, pause_ms } => {
+                let pause = duration(Duration::from_millis(*pause_ms));
+                self.of(now, instance, &format!("{}, again in {pause}", delay(reason)));
+            }
+            Event::TasksAccepted { instance, tasks, earliest_ms, latest_ms } => {
+                let (earliest, latest) = (Duration::from_millis(*earliest_ms), Duration::from_millis(*latest_ms));
+                self.of(now, instance, &waiting(tasks, earliest, latest));
+            }
+            Event::SettlingStarted { instance, reason } => {
+                let words = format!("looking up what became of the call: {}", sanitize(reason));
+                self.of(now, instance, &palette.warning(words));
+            }
+            Event::ReadinessAwaited { instance } => self.of(now, instance, "waiting for its `ready` condition"),
+            Event::StepSucceeded { instance, result } => {
+                self.of(now, instance, &palette.good(story::success(result)));
+            }
+            Event::StepFailed { instance, error } => self.failure(now, instance, "failed", error),
+            Event::StepUnknown { instance, error } => self.failure(now, instance, "unknown", error),
+            Event::StepStillWaiting { instance, tasks, waited_ms } => {
+                let words = story::still_waiting(tasks, Duration::from_millis(*waited_ms));
+                self.of(now, instance, &palette.warning(words));
+            }
+            Event::StepSkipped { instance, reason } => self.of(now, instance, &palette.faint(story::skip(reason))),
+            Event::ResourceRemoved { instance, kind, id, already_gone } => {
+                let words = story::removal(kind.as_deref(), id.as_deref(), *already_gone);
+                self.of(now, instance, &palette.good(words));
+            }
+            Event::ResourceLeft { instance, kind, id, error } => {
+                let what = format!("left: {}", story::named(kind.as_deref(), None, id.as_deref()));
+                self.failure(now, instance, &what, error);
+            }
+            Event::InterruptReceived { signal, in_flight } => {
+                let requests = count(*in_flight, "request");
+                let words = format!("{}: nothing more is started, {requests} in flight may answer", sanitize(signal));
+                self.sink.line(&palette.warning(words));
+            }
+            Event::Warned { message } => {
+                self.sink.line(&format!("{} {}", palette.warning("warning:"), sanitize(message)));
+            }
+            Event::RunFinished(run) => self.end(run),
+        }
+    }
+
+    fn failure(&mut self, now: Duration, instance: &InstanceId, what: &str, error: &StepError) {
+        let story = Story::of(error);
+        self.of(now, instance, &format!("{}: {}", self.palette.bad(what), story.what));
+        let at = story.place.map(|place| ("at", place));
+        let help = story.help.into_iter().map(|help| ("help", help));
+        for (label, text) in at.into_iter().chain(story.facts).chain(help) {
+            let label = self.palette.faint(format!("{label:>9}:"));
+            self.sink.line(&format!("{label} {text}"));
+        }
+        self.failures.insert(instance.clone(), error.clone());
+    }
+
+    fn end(&mut self, run: &RunFinished) {
+        let took = duration(Duration::from_millis(run.elapsed_ms));
+        let (totals, requests) = (story::totals(run), story::requests(run));
+        if run.exit == Exit::Done {
+            return self.sink.line(&format!("{} in {took}: {totals}; {requests}", self.palette.good("done")));
+        }
+        let meaning = self.palette.bad(run.exit.meaning());
+        self.sink.line(&format!("{meaning}, after {took}: {totals}; {requests}"));
+        if !self.board.is_idle() {
+            let pending = self.board.phrase(Duration::from_millis(run.elapsed_ms), NAMED_PENDING);
+            self.sink.line(&format!("{} {pending}", self.palette.name("pending:")));
+        }
+        if !self.exists.is_empty() {
+            let exists = list(&self.exists, NAMED_EXISTING);
+            self.sink.line(&format!("{} {exists}", self.palette.name("exists:")));
+        }
+        let failures = std::mem::take(&mut self.failures);
+        for (instance, error) in failures.iter().take(RECALLED) {
+            let story = Story::of(error);
+            let place = story.place.map(|place| format!(" ({place})")).unwrap_or_default();
+            let who = self.palette.name(sanitize(&instance.to_string()));
+            self.sink.line(&format!("  {who}: {}{place}", story.what));
+        }
+        if failures.len() > RECALLED {
+            self.sink.line(&format!("  and {} more, told above", failures.len() - RECALLED));
+        }
+        if let Some(next) = &run.next {
+            self.sink.line(&format!("{} {}", self.palette.name("next:"), sanitize(next)));
+        }
+    }
+
+    /// A line about one call.
+    fn of(&mut self, now: Duration, instance: &InstanceId, what: &str) {
+        self.row(now, &instance.to_string(), what);
+    }
+
+    fn row(&mut self, now: Duration, who: &str, what: &str) {
+        let who = sanitize(who);
+        let length = who.chars().count();
+        self.width = self.width.max(length.min(WIDEST));
+        let padding = " ".repeat(self.width.saturating_sub(length));
+        let (time, who) = (self.palette.faint(format!("{:>7}", clock(now))), self.palette.name(who));
+        self.sink.line(&format!("{time}  {who}{padding}  {what}"));
+        self.last_line = now;
+    }
+}
+
+impl Reporter for Human {
+    fn tell(&mut self, event: &Stamped) {
+        if self.speaks(event) {
+            self.say(event);
+        }
+        self.board.tell(event);
+        match &event.event {
+            Event::CallDelayed { instance, .. } => {
+                self.held_back.insert(instance.clone());
+            }
+            Event::StepSucceeded { result, .. } => self.exists.extend(story::existing(result)),
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, elapsed: Duration) {
+        let silent = elapsed.saturating_sub(self.last_line) < HEARTBEAT;
+        if self.under_table || silent || self.board.is_idle() || self.verbosity < Verbosity::Normal {
+            return;
+        }
+        self.last_line = elapsed;
+        let pending = self.board.phrase(elapsed, NAMED_PENDING);
+        let time = self.palette.faint(format!("{:>7}", clock(elapsed)));
+        self.sink.line(&format!("{time}  pending: {pending}"));
+    }
+
+    fn finish(&mut self) -> Result<(), ReportError> {
+        self.sink.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

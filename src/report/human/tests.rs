@@ -1,0 +1,139 @@
+use std::io::ErrorKind;
+
+use snapbox::{assert_data_eq, str};
+
+use super::*;
+use crate::event::{Delay, SkipReason};
+use crate::report::testing::{Broken, Shared, accepted, done, error, failed, finished, instance, stamped, started};
+use crate::secret::Secrets;
+
+fn human(verbosity: Verbosity, color: Color) -> (Shared, Human) {
+    let out = Shared::default();
+    let sink = Sink::new("the log", Box::new(out.clone()), Secrets::default());
+    (out, Human::new(sink, verbosity, color))
+}
+
+fn tell(human: &mut Human, elapsed_ms: u64, event: Event) {
+    human.tell(&stamped(elapsed_ms, event));
+}
+
+fn a_run(human: &mut Human) {
+    tell(human, 0, started());
+    tell(human, 50, Event::CallStarted { instance: instance("network"), call: "POST /n".into(), attempt: 1 });
+    tell(human, 400, accepted("network", 5_000, 10_000));
+    human.tick(Duration::from_secs(6));
+    tell(human, 7_400, done("network", "networks", "demo-net"));
+    tell(human, 7_500, accepted("web[0]", 15_000, 30_000));
+    tell(human, 7_600, Event::CallDelayed { instance: instance("web[1]"), reason: Delay::RateLimited, pause_ms: 2000 });
+    human.tick(Duration::from_secs(40));
+    human.tick(Duration::from_secs(50));
+    tell(human, 61_000, failed("web[0]", "QuotaLimitExceed: no more (request_id req-1)"));
+    let reason = SkipReason::Dependency { step: instance("web[0]") };
+    tell(human, 61_000, Event::StepSkipped { instance: instance("lb"), reason });
+    tell(human, 80_000, Event::RunFinished(finished(Exit::Quota)));
+    human.finish().unwrap();
+}
+
+#[test]
+fn a_log_tells_every_change_once_and_what_is_pending() {
+    let (out, mut human) = human(Verbosity::Normal, Color::Off);
+    a_run(&mut human);
+    assert_data_eq!(
+        out.text(),
+        str![[r#"
+running web-demo (deploy.yaml), environment default: 3 steps; the record is in .plan/web-demo/default
+   0:00  network     waiting for task t-network, typically 5 s to 10 s
+   0:07  network     created network `demo-net` id-network in 7 s
+   0:07  web[0]      waiting for task t-web[0], typically 15 s to 30 s
+   0:07  web[1]      the API asks to slow down (429), again in 2 s
+   0:40  pending: web[0] waiting for task t-web[0], typically 15 s to 30 s (33 s); web[1] the API asks to slow down (429), trying again (32 s)
+   1:01  web[0]      failed: QuotaLimitExceed: no more (request_id req-1)
+       at: deploy.yaml:23:5
+     call: POST /cloud/v2/instances/1/7 (status 409)
+    field: `/flavor` is sold out
+      now: the call changed nothing
+     help: raise the quota, or use a smaller flavor
+   1:01  lb          skipped: `web[0]` did not succeed
+quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of them looks at tasks
+pending: web[1] the API asks to slow down (429), trying again (1m 12s)
+exists: network id-network
+  web[0]: QuotaLimitExceed: no more (request_id req-1) (deploy.yaml:23:5)
+next: plan run deploy.yaml
+
+"#]]
+    );
+}
+
+#[test]
+fn quiet_tells_failures_and_the_end() {
+    let (out, mut human) = human(Verbosity::Quiet, Color::Off);
+    a_run(&mut human);
+    assert_data_eq!(
+        out.text(),
+        str![[r#"
+   1:01  web[0]      failed: QuotaLimitExceed: no more (request_id req-1)
+       at: deploy.yaml:23:5
+     call: POST /cloud/v2/instances/1/7 (status 409)
+    field: `/flavor` is sold out
+      now: the call changed nothing
+     help: raise the quota, or use a smaller flavor
+quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of them looks at tasks
+pending: web[1] the API asks to slow down (429), trying again (1m 12s)
+exists: network id-network
+  web[0]: QuotaLimitExceed: no more (request_id req-1) (deploy.yaml:23:5)
+next: plan run deploy.yaml
+
+"#]]
+    );
+}
+
+#[test]
+fn verbose_tells_every_request() {
+    let (out, mut human) = human(Verbosity::Verbose, Color::Off);
+    a_run(&mut human);
+    assert!(out.text().contains("network     calling POST /n\n"), "{}", out.text());
+}
+
+#[test]
+fn colour_changes_no_word() {
+    let (plain, mut one) = human(Verbosity::Normal, Color::Off);
+    a_run(&mut one);
+    let (painted, mut other) = human(Verbosity::Normal, Color::On);
+    a_run(&mut other);
+    assert!(painted.text().contains("\x1b["));
+    assert_eq!(anstream::adapter::strip_str(&painted.text()).to_string(), plain.text());
+}
+
+#[test]
+fn hostile_text_stays_on_its_line() {
+    let hostile = "x\r\n::error::forged\x1b[2J\u{9b}31m\u{202e}";
+    let (out, mut human) = human(Verbosity::Verbose, Color::Off);
+    let mut error = error(hostile);
+    error.help = vec![hostile.to_owned()];
+    error.invalid_fields = vec![(hostile.to_owned(), hostile.to_owned())];
+    tell(&mut human, 0, Event::StepFailed { instance: instance(&format!("web[{hostile}]")), error });
+    tell(&mut human, 0, done("net", hostile, hostile));
+    tell(&mut human, 0, Event::Warned { message: hostile.to_owned() });
+    tell(&mut human, 0, accepted(&format!("lb[{hostile}]"), 1, 2));
+    human.tick(Duration::from_secs(60));
+    tell(&mut human, 0, Event::RunFinished(finished(Exit::StepFailed)));
+    let text = out.text();
+    assert!(!text.contains(['\x1b', '\r', '\u{9b}', '\u{202e}']), "{text}");
+    assert!(text.lines().all(|line| !line.trim_start().starts_with("::")), "{text}");
+}
+
+#[test]
+fn nobody_listening_is_no_failure() {
+    let sink = Sink::new("the log", Box::new(Broken(ErrorKind::BrokenPipe)), Secrets::default());
+    a_run(&mut Human::new(sink, Verbosity::Normal, Color::Off));
+}
+
+#[test]
+fn secrets_in_texts_are_hidden() {
+    let out = Shared::default();
+    let secrets = Secrets::default();
+    secrets.hide("hunter22");
+    let mut human = Human::new(Sink::new("the log", Box::new(out.clone()), secrets), Verbosity::Normal, Color::Off);
+    tell(&mut human, 0, failed("web", "password hunter22 refused"));
+    assert!(out.text().contains("password [secret] refused"), "{}", out.text());
+}

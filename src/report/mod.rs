@@ -1,0 +1,139 @@
+//! What people and programs see of a run.
+//!
+//! Reporters turn [`events`](crate::event) into words. They are equals behind one [`Fanout`], fed by one consumer; each holds
+//! its own state and writes to a writer it was given. None of them reads the environment, the clock or the terminal: paths,
+//! colour, width and time are arguments. Text that came from the API is hostile until it went through [`sanitize`] or the
+//! escaping of the format at hand.
+//!
+//! ```text
+//! Stamped → Fanout → human      lines for people (no terminal)
+//!                  → progress   the same lines, and a live table under them (terminal)
+//!                  → events     NDJSON for programs
+//!                  → github     groups, annotations, job summary
+//! ```
+
+mod board;
+pub mod diagnostics;
+mod events;
+pub mod github;
+mod human;
+pub mod outputs;
+mod palette;
+mod progress;
+mod sink;
+mod story;
+#[cfg(test)]
+mod testing;
+mod text;
+mod words;
+
+use std::time::Duration;
+
+pub use events::Events;
+pub use human::Human;
+pub use palette::{Color, Palette};
+pub use progress::{Progress, Room};
+pub use sink::{ReportError, Sink};
+pub use story::reason;
+pub use text::{sanitize, sanitize_block};
+pub use words::{clock, count, duration, list, plural, span, thing};
+
+use crate::event::Stamped;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Verbosity {
+    /// Failures, warnings and the end.
+    Quiet,
+    /// One line per change.
+    #[default]
+    Normal,
+    /// Every request, too.
+    Verbose,
+}
+
+/// Tells somebody what happened.
+///
+/// A reporter never stops a run: a reader that went away (`EPIPE`) silences it, any other write error is kept for
+/// [`Reporter::finish`].
+pub trait Reporter: Send {
+    fn tell(&mut self, event: &Stamped);
+
+    /// Time passed and nothing happened: `elapsed` since the run started, by the clock of [`Stamped::elapsed_ms`].
+    fn tick(&mut self, elapsed: Duration) {
+        let _ = elapsed;
+    }
+
+    /// The last words.
+    ///
+    /// # Errors
+    ///
+    /// The first write that failed, unless the reader had gone away.
+    fn finish(&mut self) -> Result<(), ReportError>;
+}
+
+/// Every reporter of a run, told in the order in which they were added.
+#[derive(Default)]
+pub struct Fanout {
+    reporters: Vec<Box<dyn Reporter>>,
+}
+
+impl Fanout {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn with(mut self, reporter: impl Reporter + 'static) -> Self {
+        self.add(Box::new(reporter));
+        self
+    }
+
+    pub fn add(&mut self, reporter: Box<dyn Reporter>) {
+        self.reporters.push(reporter);
+    }
+
+    pub fn tell(&mut self, event: &Stamped) {
+        self.reporters.iter_mut().for_each(|reporter| reporter.tell(event));
+    }
+
+    pub fn tick(&mut self, elapsed: Duration) {
+        self.reporters.iter_mut().for_each(|reporter| reporter.tick(elapsed));
+    }
+
+    /// Lets everybody finish, also after one of them failed.
+    pub fn finish(&mut self) -> Vec<ReportError> {
+        self.reporters.iter_mut().filter_map(|reporter| reporter.finish().err()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::testing::{Broken, Shared, failed, stamped, started};
+    use super::*;
+    use crate::secret::Secrets;
+
+    fn lines(out: impl std::io::Write + Send + 'static) -> Human {
+        Human::new(Sink::new("the log", Box::new(out), Secrets::default()), Verbosity::Normal, Color::Off)
+    }
+
+    #[test]
+    fn one_broken_reporter_silences_no_other() {
+        let (out, events) = (Shared::default(), Shared::default());
+        let mut fanout = Fanout::new()
+            .with(lines(Broken(ErrorKind::BrokenPipe)))
+            .with(Events::new(Box::new(Broken(ErrorKind::StorageFull)), Secrets::default()))
+            .with(lines(out.clone()))
+            .with(Events::new(Box::new(events.clone()), Secrets::default()));
+        fanout.tell(&stamped(0, started()));
+        fanout.tick(Duration::from_secs(1));
+        fanout.tell(&stamped(9, failed("web", "no")));
+        let errors = fanout.finish();
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].to_string().starts_with("cannot write the events: "), "{}", errors[0]);
+        assert!(out.text().contains("failed: no"));
+        assert_eq!(events.text().lines().count(), 2);
+    }
+}

@@ -1,0 +1,229 @@
+//! The view on a terminal: lines scroll by as they do in a log, and under them a live table says what every call in work is
+//! doing, why it waits, for how long, and how long that usually takes.
+//!
+//! indicatif only draws. The words come from the same board as the heartbeat; the lines go through [`Human`] while the
+//! table is out of the way.
+
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::board::Row;
+use super::{Color, Human, Palette, ReportError, Reporter, Sink, Verbosity, clock, duration};
+use crate::event::{Event, Stamped};
+
+/// Rows of the table at most; the terminal may have fewer.
+const MOST_ROWS: usize = 12;
+/// The last line of the table.
+const BOTTOM: usize = 1;
+
+/// How much room there is on the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    pub columns: usize,
+    pub lines: usize,
+}
+
+/// Lines and a table.
+pub struct Progress {
+    human: Human,
+    palette: Palette,
+    bars: MultiProgress,
+    /// One a line of the table, from the top.
+    drawn: Vec<ProgressBar>,
+    room: Box<dyn Fn() -> Room + Send>,
+    /// Between the first event and the last: otherwise there is no table.
+    running: bool,
+}
+
+impl Progress {
+    /// `sink` and `target` must be the same terminal; `room` is asked at every drawing, windows change.
+    pub fn new(
+        sink: Sink,
+        target: ProgressDrawTarget,
+        verbosity: Verbosity,
+        color: Color,
+        room: impl Fn() -> Room + Send + 'static,
+    ) -> Self {
+        Self {
+            human: Human::new(sink, verbosity, color).above_table(),
+            palette: Palette::new(color),
+            bars: MultiProgress::with_draw_target(target),
+            drawn: Vec::new(),
+            room: Box::new(room),
+            running: false,
+        }
+    }
+
+    fn draw(&mut self, now: Duration) {
+        let lines = if self.running { self.table(now) } else { Vec::new() };
+        while self.drawn.len() > lines.len() {
+            if let Some(bar) = self.drawn.pop() {
+                bar.finish_and_clear();
+                self.bars.remove(&bar);
+            }
+        }
+        while self.drawn.len() < lines.len() {
+            // The length is unknown, so nothing is drawn but the message.
+            let bar = self.bars.add(ProgressBar::no_length().with_style(message_only()));
+            self.drawn.push(bar);
+        }
+        for (bar, line) in self.drawn.iter().zip(lines) {
+            bar.set_message(line);
+        }
+    }
+
+    fn table(&self, now: Duration) -> Vec<String> {
+        let room = (self.room)();
+        let most = room.lines.saturating_sub(BOTTOM + 1).clamp(1, MOST_ROWS);
+        let board = self.human.board();
+        let rows = board.rows(now, most);
+        let width = rows.iter().map(|row| row.who.chars().count()).max().unwrap_or(0).min(room.columns / 3);
+        let mut lines: Vec<String> = rows.iter().map(|row| self.line(row, width, room.columns)).collect();
+        lines.push(self.palette.faint(cut(&format!("{:>7}  {}", clock(now), board.totals()), room.columns)));
+        lines
+    }
+
+    /// Cut before it is painted: escape codes have no width.
+    fn line(&self, row: &Row, width: usize, columns: usize) -> String {
+        let elapsed = if row.elapsed.is_zero() { String::new() } else { duration(row.elapsed) };
+        let who = cut(&row.who, width);
+        let padding = " ".repeat(width - who.chars().count());
+        let used = 7 + 2 + width + 2;
+        let what = cut(&row.what, columns.saturating_sub(used));
+        format!("{}  {}{padding}  {}", self.palette.faint(format!("{elapsed:>7}")), self.palette.busy(who), what)
+    }
+}
+
+fn message_only() -> ProgressStyle {
+    ProgressStyle::with_template("{msg}").expect("a template of one placeholder is valid")
+}
+
+/// At most `columns` characters, each of them one column wide: a row that wraps would leave its rest on the screen.
+fn cut(text: &str, columns: usize) -> String {
+    let narrow = text.chars().map(|character| if is_narrow(character) { character } else { '·' });
+    if text.chars().count() <= columns {
+        return narrow.collect();
+    }
+    narrow.take(columns.saturating_sub(1)).chain((columns > 0).then_some('…')).collect()
+}
+
+/// Surely one column wide: letters of alphabets, punctuation, arrows; not ideographs, emoji and combining marks.
+fn is_narrow(character: char) -> bool {
+    matches!(character, ' '..='\u{2ff}' | '\u{370}'..='\u{482}' | '\u{48a}'..='\u{52f}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{2190}'..='\u{21ff}' | '\u{2400}'..='\u{243f}' | '\u{fffd}' | '⏎')
+}
+
+impl Reporter for Progress {
+    fn tell(&mut self, event: &Stamped) {
+        match &event.event {
+            Event::RunStarted(_) => self.running = true,
+            Event::RunFinished(_) => self.running = false,
+            _ => {}
+        }
+        if !self.running {
+            self.draw(Duration::ZERO);
+        }
+        let Self { human, bars, .. } = self;
+        // Most events say nothing: clearing the table for them would make it flicker. It is drawn by ticks alone, so that
+        // its cost does not grow with the number of events.
+        if human.speaks(event) {
+            bars.suspend(|| human.tell(event));
+        } else {
+            human.tell(event);
+        }
+    }
+
+    fn tick(&mut self, elapsed: Duration) {
+        self.draw(elapsed);
+    }
+
+    fn finish(&mut self) -> Result<(), ReportError> {
+        self.running = false;
+        self.draw(Duration::ZERO);
+        self.human.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+    use crate::plan::StepId;
+    use crate::report::testing::{Shared, accepted, done, failed, finished, stamped, started};
+    use crate::secret::Secrets;
+
+    fn progress(columns: usize, lines: usize) -> (Shared, Progress) {
+        let out = Shared::default();
+        let sink = Sink::new("the lines", Box::new(out.clone()), Secrets::default());
+        let room = move || Room { columns, lines };
+        (out, Progress::new(sink, ProgressDrawTarget::hidden(), Verbosity::Normal, Color::Off, room))
+    }
+
+    #[test]
+    fn the_table_says_what_and_why_and_how_long() {
+        let (_, mut progress) = progress(80, 24);
+        progress.tell(&stamped(0, started()));
+        progress.tell(&stamped(400, accepted("network", 5_000, 10_000)));
+        progress.tell(&stamped(500, accepted("lb", 30_000, 90_000)));
+        assert_eq!(
+            progress.table(Duration::from_millis(6_500)),
+            [
+                "  6.1 s  network  waiting for task t-network, typically 5 s to 10 s",
+                "    6 s  lb       waiting for task t-lb, typically 30 s to 1m 30s",
+                "   0:06  0 of 3 done, 2 in work",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_hundred_machines_are_one_row() {
+        let (_, mut progress) = progress(80, 24);
+        progress.tell(&stamped(0, Event::StepExpanded { step: StepId::new("web"), instances: 100 }));
+        for index in 0..100 {
+            progress.tell(&stamped(0, accepted(&format!("web[{index}]"), 15_000, 30_000)));
+        }
+        for index in 0..13 {
+            progress.tell(&stamped(19_000, done(&format!("web[{index}]"), "instances", "vm")));
+        }
+        let table = progress.table(Duration::from_secs(20));
+        assert_eq!(table, ["   20 s  web[0..99]  87 waiting, 13 done", "   0:20  13 of 100 done, 87 in work"]);
+    }
+
+    #[test]
+    fn the_table_fits_into_the_terminal() {
+        for (columns, lines) in [(80, 24), (20, 5), (9, 2), (1, 1), (0, 0)] {
+            let (_, mut progress) = progress(columns, lines);
+            for index in 0..50 {
+                progress.tell(&stamped(0, accepted(&format!("a_rather_long_name_{index}"), 1, 2)));
+            }
+            let table = progress.table(Duration::from_secs(20));
+            assert!(table.len() <= lines.max(2), "{columns}x{lines}: {table:?}");
+            // Elapsed time and the gaps around it are never cut.
+            assert!(table.iter().all(|line| line.chars().count() <= columns.max(11 + columns / 3)), "{table:?}");
+        }
+    }
+
+    #[test]
+    fn wide_and_combining_characters_cannot_wrap_a_row() {
+        assert_eq!(cut("größe: 東京🚀e\u{301}…", 20), "größe: ···e·…");
+        assert_eq!(cut("東京東京", 3), "··…");
+    }
+
+    #[test]
+    fn lines_are_written_while_the_table_is_away() {
+        let (out, mut progress) = progress(80, 24);
+        progress.tell(&stamped(0, started()));
+        progress.tell(&stamped(400, accepted("network", 5_000, 10_000)));
+        progress.tick(Duration::from_secs(1));
+        assert_eq!(progress.drawn.len(), 2);
+        progress.tick(Duration::from_secs(100));
+        progress.tell(&stamped(7_400, done("network", "networks", "demo-net")));
+        progress.tell(&stamped(7_500, failed("web", "no")));
+        progress.tell(&stamped(8_000, Event::RunFinished(finished(Exit::StepFailed))));
+        assert!(progress.drawn.is_empty());
+        progress.finish().unwrap();
+        let text = out.text();
+        assert!(text.contains("created network `demo-net`") && text.contains("failed: no"), "{text}");
+        assert!(!text.contains("waiting for task") && !text.contains("pending:"), "the table's business: {text}");
+    }
+}

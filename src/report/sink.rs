@@ -1,0 +1,108 @@
+//! Where a reporter's lines go: a writer whose failure never stops a run.
+
+use std::io::{self, ErrorKind, Write};
+
+use crate::secret::Secrets;
+
+/// A report could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {what}: {source}")]
+pub struct ReportError {
+    /// What was being written: `the events`, `the job summary`.
+    pub what: String,
+    pub source: io::Error,
+}
+
+/// A writer that redacts, falls silent when its reader has gone, and keeps the first other error for the end.
+pub struct Sink {
+    what: &'static str,
+    out: Box<dyn Write + Send>,
+    secrets: Secrets,
+    closed: bool,
+    error: Option<io::Error>,
+}
+
+impl Sink {
+    /// `what` names the report in errors.
+    pub fn new(what: &'static str, out: Box<dyn Write + Send>, secrets: Secrets) -> Self {
+        Self { what, out, secrets, closed: false, error: None }
+    }
+
+    /// Writes one line: redacted, ended, and flushed, so that whoever follows the log sees it now.
+    pub fn line(&mut self, line: &str) {
+        let line = self.secrets.redact(line);
+        // One write for the whole line: another process may write to the same terminal or file.
+        let line = format!("{line}\n");
+        self.attempt(|out| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
+    }
+
+    /// Writes text as it is: the caller has redacted it.
+    pub fn raw(&mut self, text: &str) {
+        self.attempt(|out| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    }
+
+    /// Remembers that something could not be written.
+    pub fn fail(&mut self, error: io::Error) {
+        self.attempt(|_| Err(error));
+    }
+
+    /// The secrets this sink hides.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// # Errors
+    ///
+    /// The first write that failed, unless the reader had gone away.
+    pub fn finish(&mut self) -> Result<(), ReportError> {
+        self.attempt(|out| out.flush());
+        match self.error.take() {
+            Some(source) => Err(ReportError { what: self.what.to_owned(), source }),
+            None => Ok(()),
+        }
+    }
+
+    fn attempt(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        if self.closed {
+            return;
+        }
+        if let Err(error) = write(&mut *self.out) {
+            self.closed = true;
+            if error.kind() != ErrorKind::BrokenPipe {
+                self.error = Some(error);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{Broken, Shared};
+
+    #[test]
+    fn a_reader_that_went_away_is_no_error() {
+        let mut sink = Sink::new("the events", Box::new(Broken(ErrorKind::BrokenPipe)), Secrets::default());
+        sink.line("one");
+        sink.line("two");
+        assert!(sink.finish().is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_once_at_the_end() {
+        let mut sink = Sink::new("the events", Box::new(Broken(ErrorKind::StorageFull)), Secrets::default());
+        sink.line("one");
+        let error = sink.finish().unwrap_err().to_string();
+        assert!(error.starts_with("cannot write the events: "), "{error}");
+        assert!(sink.finish().is_ok());
+    }
+
+    #[test]
+    fn secrets_learnt_later_are_hidden_too() {
+        let (out, secrets) = (Shared::default(), Secrets::default());
+        let mut sink = Sink::new("the log", Box::new(out.clone()), secrets.clone());
+        secrets.hide("hunter22");
+        sink.line("password hunter22 refused");
+        assert_eq!(out.text(), "password [secret] refused\n");
+    }
+}

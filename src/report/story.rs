@@ -1,0 +1,264 @@
+//! What happened, in words that do not depend on where they are shown. Every text is one harmless line.
+
+use std::time::Duration;
+
+use super::{count, duration, list, sanitize, thing};
+use crate::event::{Activity, EffectKnown, How, RunFinished, RunStarted, SkipReason, StepDone, StepError};
+use crate::plan::InstanceId;
+
+/// Longer texts of the API are cut in lines for people; the events and the record keep them whole.
+const LONGEST_MESSAGE: usize = 4000;
+
+/// A failure: what, where, what exists now, what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Story {
+    pub what: String,
+    /// `file:line:column`.
+    pub place: Option<String>,
+    /// Label and text, such as `call` and `POST /… (status 409)`.
+    pub facts: Vec<(&'static str, String)>,
+    pub help: Vec<String>,
+}
+
+impl Story {
+    pub fn of(error: &StepError) -> Self {
+        let mut facts = Vec::new();
+        if let Some(call) = call(error) {
+            facts.push(("call", call));
+        }
+        for (pointer, wrong) in &error.invalid_fields {
+            facts.push(("field", format!("`{}` {}", sanitize(pointer), sanitize(wrong))));
+        }
+        facts.push(("now", effect(error).to_owned()));
+        Self {
+            what: sanitize(&shorten(&error.message)).into_owned(),
+            place: error.place.as_ref().map(|place| sanitize(&place.to_string()).into_owned()),
+            facts,
+            help: error.help.iter().map(|help| sanitize(help).into_owned()).collect(),
+        }
+    }
+}
+
+/// A failure in one phrase: `` `web[2]`: QuotaLimitExceed: … (deploy.yaml:23:5) ``.
+pub fn reason(instance: &InstanceId, error: &StepError) -> String {
+    let story = Story::of(error);
+    let place = story.place.map(|place| format!(" ({place})")).unwrap_or_default();
+    format!("`{}`: {}{place}", sanitize(&instance.to_string()), story.what)
+}
+
+/// `POST /cloud/… (status 409, task t1)`.
+fn call(error: &StepError) -> Option<String> {
+    let mut details = Vec::new();
+    if let Some(status) = error.status {
+        details.push(format!("status {status}"));
+    }
+    // The message usually tells the request id already.
+    if let Some(request) = error.request_id.as_ref().filter(|id| !error.message.contains(id.as_str())) {
+        details.push(format!("request {}", sanitize(request)));
+    }
+    if let Some(task) = error.task.as_ref().filter(|id| !error.message.contains(id.as_str())) {
+        details.push(format!("task {}", sanitize(task)));
+    }
+    let call = error.call.as_ref().map(|call| sanitize(call));
+    match (call, details.is_empty()) {
+        (Some(call), true) => Some(call.into_owned()),
+        (Some(call), false) => Some(format!("{call} ({})", details.join(", "))),
+        (None, true) => None,
+        (None, false) => Some(details.join(", ")),
+    }
+}
+
+/// What exists now.
+fn effect(error: &StepError) -> &'static str {
+    match error.effect {
+        EffectKnown::NotApplied if error.call.is_none() => "no call was made",
+        EffectKnown::NotApplied => "the call changed nothing",
+        EffectKnown::Applied => "the call was carried out, what it made may exist",
+        EffectKnown::Unknown => "not known whether the call was carried out",
+    }
+}
+
+/// ``created network `demo-net` 7b5c… in 7 s``.
+pub fn success(done: &StepDone) -> String {
+    let took = duration(Duration::from_millis(done.duration_ms));
+    let Some(resource) = resource(done) else {
+        let call = sanitize(&done.call);
+        return match done.how {
+            How::Called => format!("done: {call} in {took}"),
+            How::Continued => format!("done: {call}, sent by an earlier run"),
+            How::Reused => format!("kept: {call}, done by an earlier run"),
+            How::Recovered => format!("done: {call}, its answer was lost and found again"),
+            How::Adopted => format!("adopted what {call} would have made"),
+        };
+    };
+    match done.how {
+        How::Called => format!("{} {resource} in {took}", verb(done)),
+        How::Continued => format!("{} {resource}, started by an earlier run", verb(done)),
+        How::Reused => format!("kept {resource}, made by an earlier run"),
+        How::Recovered => format!("recovered {resource}: its answer was lost and found again"),
+        How::Adopted => format!("adopted {resource}: it existed already"),
+    }
+}
+
+/// What a call did to its resource.
+pub fn verb(done: &StepDone) -> &'static str {
+    match done.call.split(' ').next() {
+        Some("GET") => "read",
+        Some("DELETE") => "deleted",
+        Some("PUT" | "PATCH") => "changed",
+        _ => "created",
+    }
+}
+
+fn resource(done: &StepDone) -> Option<String> {
+    let id = done.id.as_ref()?;
+    Some(named(done.kind.as_deref(), done.name.as_deref(), Some(id)))
+}
+
+/// What a step left in the cloud, shortly; `None` when it only read, changed or removed something.
+pub fn existing(done: &StepDone) -> Option<String> {
+    let id = done.id.as_deref().filter(|_| verb(done) == "created")?;
+    Some(named(done.kind.as_deref(), None, Some(id)))
+}
+
+/// ``network `demo-net` 7b5c…``, as much of it as is known.
+pub fn named(kind: Option<&str>, name: Option<&str>, id: Option<&str>) -> String {
+    let mut words = vec![kind.map_or_else(|| "resource".to_owned(), |kind| thing(&sanitize(kind)))];
+    // Resources known by name only have it for an id.
+    if let Some(name) = name.filter(|name| Some(*name) != id) {
+        words.push(format!("`{}`", sanitize(name)));
+    }
+    words.extend(id.map(|id| sanitize(id).into_owned()));
+    words.join(" ")
+}
+
+pub fn removal(kind: Option<&str>, id: Option<&str>, already_gone: bool) -> String {
+    let what = named(kind, None, id);
+    if already_gone { format!("{what} was gone already") } else { format!("removed {what}") }
+}
+
+pub fn skip(reason: &SkipReason) -> String {
+    match reason {
+        SkipReason::Condition => "skipped: its `when` is false".to_owned(),
+        SkipReason::Dependency { step } => format!("skipped: `{}` did not succeed", sanitize(&step.to_string())),
+        SkipReason::NotStarted { why } => format!("not started: {}", sanitize(why)),
+    }
+}
+
+pub fn still_waiting(tasks: &[String], waited: Duration) -> String {
+    let noun = if tasks.len() == 1 { "task" } else { "tasks" };
+    let tasks = list(tasks.iter().map(|task| sanitize(task)), 3);
+    format!("still not done after {}: {noun} {tasks} goes on, the next run waits for it", duration(waited))
+}
+
+/// `running web-demo (deploy.yaml), environment default: 3 steps, 2 done already`.
+pub fn start(run: &RunStarted) -> String {
+    let verb = match run.command {
+        Activity::Run => "running",
+        Activity::Rehearse => "rehearsing",
+        Activity::Destroy => "destroying",
+    };
+    let mut text = format!("{verb} {}", sanitize(&run.plan));
+    if let Some(file) = &run.file {
+        text.push_str(&format!(" ({})", sanitize(file)));
+    }
+    text.push_str(&format!(", environment {}: {}", sanitize(&run.environment), count(run.steps, "step")));
+    if run.recorded > 0 {
+        text.push_str(&format!(", {} recorded", run.recorded));
+    }
+    match &run.state {
+        Some(state) => text.push_str(&format!("; the record is in {}", sanitize(state))),
+        None => text.push_str("; nothing is recorded"),
+    }
+    text
+}
+
+/// `2 done, 1 failed, 2 skipped`.
+pub fn totals(run: &RunFinished) -> String {
+    let parts: Vec<String> = [
+        (run.succeeded, "done"),
+        (run.reused, "kept"),
+        (run.removed, "removed"),
+        (run.failed, "failed"),
+        (run.unknown, "unknown"),
+        (run.waiting, "still waiting"),
+        (run.left, "left"),
+        (run.skipped, "skipped"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, word)| format!("{number} {word}"))
+    .collect();
+    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+}
+
+/// `12 requests, 7 of them looks at tasks`.
+pub fn requests(run: &RunFinished) -> String {
+    let number = usize::try_from(run.requests).unwrap_or(usize::MAX);
+    let requests = count(number, "request");
+    if run.looks > 0 { format!("{requests}, {} of them looks at tasks", run.looks) } else { requests }
+}
+
+/// Cuts a text for people between characters.
+pub fn shorten(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((at, _)) => format!("{}… ({} more)", &text[..at], count(text[at..].chars().count(), "character")),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{error, instance};
+
+    #[test]
+    fn a_failure_tells_what_where_what_exists_and_what_next() {
+        let story = Story::of(&error("QuotaLimitExceed: no more\nforged line (request_id req-1)"));
+        assert_eq!(story.what, "QuotaLimitExceed: no more⏎forged line (request_id req-1)");
+        assert_eq!(story.place.as_deref(), Some("deploy.yaml:23:5"));
+        assert_eq!(
+            story.facts,
+            [
+                ("call", "POST /cloud/v2/instances/1/7 (status 409)".to_owned()),
+                ("field", "`/flavor` is sold out".to_owned()),
+                ("now", "the call changed nothing".to_owned()),
+            ]
+        );
+        assert_eq!(story.help, ["raise the quota, or use a smaller flavor"]);
+    }
+
+    #[test]
+    fn successes_say_how_they_came_to_be() {
+        let done = |how, call: &str, id: Option<&str>| StepDone {
+            how,
+            call: call.to_owned(),
+            kind: Some("networks".to_owned()),
+            id: id.map(str::to_owned),
+            name: Some("demo".to_owned()),
+            tasks: vec![],
+            duration_ms: 7000,
+        };
+        assert_eq!(success(&done(How::Called, "POST /n", Some("n1"))), "created network `demo` n1 in 7 s");
+        assert_eq!(success(&done(How::Called, "GET /n", Some("n1"))), "read network `demo` n1 in 7 s");
+        assert_eq!(success(&done(How::Called, "PATCH /n", None)), "done: PATCH /n in 7 s");
+        assert_eq!(
+            success(&done(How::Reused, "POST /n", Some("n1"))),
+            "kept network `demo` n1, made by an earlier run"
+        );
+        assert_eq!(success(&done(How::Called, "POST /n", Some("demo"))), "created network demo in 7 s");
+    }
+
+    #[test]
+    fn a_failure_before_any_call_says_so() {
+        let error = StepError { call: None, status: None, request_id: None, ..error("`name` is undefined") };
+        let facts = Story::of(&error).facts;
+        assert_eq!(facts.last(), Some(&("now", "no call was made".to_owned())));
+        assert_eq!(reason(&instance("web[2]"), &error), "`web[2]`: `name` is undefined (deploy.yaml:23:5)");
+    }
+
+    #[test]
+    fn megabytes_of_api_text_are_cut() {
+        assert!(shorten(&"é".repeat(1_000_000)).ends_with("… (996000 characters more)"));
+    }
+}

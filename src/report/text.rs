@@ -1,0 +1,79 @@
+//! Makes text that others wrote harmless to look at.
+//!
+//! The API's words, names of resources and file contents may hold terminal escapes, line breaks that would forge a line of
+//! ours, and characters that reorder what stands around them. All become visible marks; nothing is dropped.
+
+use std::borrow::Cow;
+
+/// The text as one harmless line.
+pub fn sanitize(text: &str) -> Cow<'_, str> {
+    clean(text, |_| false)
+}
+
+/// The same, with line feeds and tabs left in place; for whole texts that are indented or fenced by the caller.
+pub fn sanitize_block(text: &str) -> Cow<'_, str> {
+    let text = if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
+    let keep = |character| matches!(character, '\n' | '\t');
+    match text {
+        Cow::Borrowed(text) => clean(text, keep),
+        Cow::Owned(text) => Cow::Owned(clean(&text, keep).into_owned()),
+    }
+}
+
+fn clean(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let harmful = |character: char| !keep(character) && mark(character).is_some();
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    text.chars()
+        .map(|character| if keep(character) { character } else { mark(character).unwrap_or(character) })
+        .collect()
+}
+
+/// What is shown instead of a character that would do something.
+fn mark(character: char) -> Option<char> {
+    match character {
+        '\n' => Some('⏎'),
+        '\t' => Some(' '),
+        // The pictures of the C0 controls stand in their order.
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)),
+        '\u{7f}' => Some('␡'),
+        '\u{80}'..='\u{9f}' => Some(char::REPLACEMENT_CHARACTER),
+        '\u{2028}' | '\u{2029}' => Some('⏎'),
+        // Marks and overrides of direction; invisible characters that join, split or tag.
+        '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' => Some(char::REPLACEMENT_CHARACTER),
+        '\u{e0000}'..='\u{e007f}' => Some(char::REPLACEMENT_CHARACTER),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_text_is_not_touched() {
+        assert!(matches!(sanitize("größe: 20 GiB ✓"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn escapes_and_line_breaks_become_visible() {
+        assert_eq!(sanitize("a\x1b[31mred\x07\r\nfake line\u{9b}2J"), "a␛[31mred␇␍⏎fake line\u{fffd}2J");
+        assert_eq!(sanitize("one\u{2028}two\u{85}three"), "one⏎two\u{fffd}three");
+    }
+
+    #[test]
+    fn the_direction_of_text_cannot_be_turned() {
+        assert_eq!(sanitize("abc\u{202e}def\u{2066}"), "abc\u{fffd}def\u{fffd}");
+    }
+
+    #[test]
+    fn a_block_keeps_its_lines_only() {
+        assert_eq!(sanitize_block("a\r\n\tb\x1b[2J"), "a\n\tb␛[2J");
+    }
+}

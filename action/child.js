@@ -4,14 +4,14 @@
 const { spawn } = require('node:child_process');
 const os = require('node:os');
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const SIGNALS = process.platform === 'win32' ? ['SIGINT', 'SIGBREAK', 'SIGHUP'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
  * Runs `file` with `args` and returns its exit code (128 + n when a signal ended it).
  *
  * A cancelled job sends SIGINT and, 7.5 s later, SIGTERM to this process alone, so both are handed on. On Windows the
- * console tells every process of the group itself, and handing on would kill the child before it has written anything:
- * there we only stay alive until it is done.
+ * console tells every process of the group itself (Ctrl-C, then Ctrl-Break), and handing on would kill the child before it
+ * has written anything: there we only stay alive until it is done.
  */
 function run(file, args, { cwd, env }) {
   return new Promise((resolve, reject) => {

@@ -6,7 +6,7 @@ plan="$1"
 port="$2"
 log="${RUNNER_TEMP:-/tmp}/simulator.log"
 
-nohup "$plan" simulate --listen "127.0.0.1:$port" >"$log" 2>&1 &
+nohup "$plan" simulate --listen "127.0.0.1:$port" --speed 100 >"$log" 2>&1 &
 for _ in $(seq 50); do
   if curl --silent --output /dev/null "http://127.0.0.1:$port/"; then
     exit 0

@@ -8,6 +8,7 @@ const path = require('node:path');
 const { commandLine, teardownLine, teardownMode, environmentOf } = require('./arguments');
 const { locate } = require('./binary');
 const { run } = require('./child');
+const { resultOf } = require('./exit');
 const workflow = require('./workflow');
 
 /** All inputs of the action. Values are masked before anything else can print them. */
@@ -54,6 +55,13 @@ function hasReported(file, before) {
   return /^exit-code(=|<<)/m.test(fs.readFileSync(file).subarray(before).toString('utf8'));
 }
 
+/** Speaks for a `plan` that did not: commands without an account of their own, and runs that were killed. */
+function report(code) {
+  workflow.setOutput('result', resultOf(code));
+  workflow.setOutput('exit-code', code);
+  workflow.setOutput('failure-reason', code === 0 ? '' : `\`plan\` ended with exit code ${code}`);
+}
+
 async function main() {
   const inputs = readInputs();
   const args = commandLine(inputs);
@@ -80,7 +88,7 @@ async function main() {
   const before = sizeOf(outputs);
   const code = await run(file, args, { cwd, env: environmentOf(inputs, process.env) });
   workflow.saveState('exit-code', code);
-  if (!hasReported(outputs, before)) workflow.setOutput('exit-code', code);
+  if (!hasReported(outputs, before)) report(code);
   return code;
 }
 

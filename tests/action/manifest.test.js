@@ -35,3 +35,11 @@ test('the scripts that are named exist and need nothing but Node', () => {
     }
   }
 });
+
+test('exit codes mean what they mean to `plan`', () => {
+  const { RESULTS } = require('../../action/exit');
+  const codes = [...read('src/exit.rs').matchAll(/^\s+Exit::(\w+) => (\d+),$/gm)];
+  const words = codes.map(([, name, code]) => [code, name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()]);
+  assert.ok(words.length > 10);
+  assert.deepEqual(Object.fromEntries(words), Object.fromEntries(Object.entries(RESULTS)));
+});

@@ -92,7 +92,8 @@ test('arguments and the key arrive, the key is masked first, and no input leaks 
 
 test('the step ends as `plan` ended, and says so when `plan` did not', async () => {
   const silent = await new Job({ run: 'process.exit(7)' }).main({});
-  assert.deepEqual([silent.code, silent.outputs], [7, { 'exit-code': '7' }]);
+  assert.equal(silent.code, 7);
+  assert.deepEqual(silent.outputs, { result: 'unknown', 'exit-code': '7', 'failure-reason': '`plan` ended with exit code 7' });
 
   const writes = `require('node:fs').appendFileSync(process.env.GITHUB_OUTPUT, 'exit-code<<E\\n5\\nE\\nresult<<E\\nquota\\nE\\n'); process.exit(5)`;
   const speaking = await new Job({ run: writes }).main({});
@@ -170,6 +171,7 @@ test('signals are handed on, and the step waits for what `plan` makes of them', 
 });
 
 test('a `plan` that is killed counts as 128 and the signal', { skip: process.platform === 'win32' }, async () => {
-  const { code } = await new Job({ run: `process.kill(process.pid, 'SIGKILL')` }).main({});
+  const { code, outputs } = await new Job({ run: `process.kill(process.pid, 'SIGKILL')` }).main({});
   assert.equal(code, 137);
+  assert.equal(outputs.result, 'killed');
 });

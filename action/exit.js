@@ -19,9 +19,9 @@ const RESULTS = {
   143: 'terminated',
 };
 
-/** The word for an exit code; `killed` for one that `plan` never gives of its own accord. */
+/** The word for an exit code: above 128 it was killed by a signal, and any other that is not documented is a bug. */
 function resultOf(code) {
-  return RESULTS[code] ?? 'killed';
+  return RESULTS[code] ?? (code > 128 ? 'killed' : 'bug');
 }
 
 module.exports = { RESULTS, resultOf };

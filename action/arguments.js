@@ -1,0 +1,80 @@
+// From the action's inputs to the command line and the environment of `plan`. Pure: nothing is read or started here.
+'use strict';
+
+const TEARDOWNS = ['never', 'on-failure', 'always'];
+
+/** Commands that work on a plan file and cannot do without. */
+const NEED_A_PLAN = ['run', 'check', 'preview', 'rehearse', 'graph'];
+
+/** Options that say which record is meant; a teardown needs the same ones as the run before it. */
+function recordOptions(inputs) {
+  const options = [];
+  if (inputs.environment) options.push('--environment', inputs.environment);
+  if (inputs.state) options.push('--state', inputs.state);
+  return options;
+}
+
+/** The arguments for `plan`, each one passed on whole: no shell ever sees them. */
+function commandLine(inputs) {
+  if (!/^[a-z][a-z-]*$/.test(inputs.command)) {
+    throw new Error(`\`command: ${inputs.command}\` is not a command of \`plan\``);
+  }
+  if (!inputs.plan && NEED_A_PLAN.includes(inputs.command)) {
+    throw new Error(`\`command: ${inputs.command}\` needs a plan file: say which with \`plan:\``);
+  }
+  if (inputs.plan.startsWith('-')) {
+    throw new Error(`\`plan: ${inputs.plan}\` is no file name: put further options into \`args\``);
+  }
+  const args = [inputs.command];
+  if (inputs.plan) args.push(inputs.plan);
+  for (const pair of inputs.set) {
+    if (!/^[^=\s]+=/.test(pair)) throw new Error('a line of `set` is not `name=value`');
+    args.push('--set', pair);
+  }
+  if (inputs.inputs) args.push('--inputs', inputs.inputs);
+  args.push(...recordOptions(inputs));
+  if (inputs.parallelism) args.push('--parallelism', inputs.parallelism);
+  if (inputs.command === 'destroy' && !inputs.args.includes('--yes')) args.push('--yes');
+  return [...args, ...inputs.args];
+}
+
+/**
+ * The arguments that take the same environment down. It waits for the record's lock: after a cancelled job the run
+ * may still be writing down where it stopped.
+ */
+function teardownLine(inputs) {
+  const args = ['destroy'];
+  if (inputs.plan) args.push(inputs.plan);
+  return [...args, '--yes', '--lock-timeout', '60s', ...recordOptions(inputs)];
+}
+
+/** Which teardown was asked for; an error when the word is unknown or there is nothing to take down. */
+function teardownMode(inputs) {
+  if (!TEARDOWNS.includes(inputs.teardown)) {
+    throw new Error(`\`teardown: ${inputs.teardown}\` is none of ${TEARDOWNS.map((mode) => `\`${mode}\``).join(', ')}`);
+  }
+  if (inputs.teardown !== 'never' && inputs.command !== 'run') {
+    throw new Error(`\`teardown: ${inputs.teardown}\` goes with \`command: run\`, not with \`command: ${inputs.command}\``);
+  }
+  return inputs.teardown;
+}
+
+/**
+ * Whether the end of the job takes the environment down. `status` is the job's (`success`, `failure`, `cancelled`),
+ * `exitCode` is what `plan run` ended with, '' when it was killed before it could say.
+ */
+function tearsDown(mode, status, exitCode) {
+  if (mode === 'always') return true;
+  return mode === 'on-failure' && (status !== 'success' || exitCode !== '0');
+}
+
+/** The environment `plan` starts with: ours, less what only concerns the action, plus what the inputs say. */
+function environmentOf(inputs, env) {
+  const own = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/i.test(name)));
+  if (inputs.apiKey) own.GCORE_API_KEY = inputs.apiKey;
+  if (inputs.projectId) own.GCORE_CLOUD_PROJECT_ID = inputs.projectId;
+  if (inputs.regionId) own.GCORE_CLOUD_REGION_ID = inputs.regionId;
+  return own;
+}
+
+module.exports = { commandLine, teardownLine, teardownMode, tearsDown, environmentOf };

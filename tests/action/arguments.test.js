@@ -1,0 +1,112 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { commandLine, teardownLine, teardownMode, tearsDown, environmentOf } = require('../../action/arguments');
+
+function inputs(given = {}) {
+  return {
+    command: 'run',
+    plan: 'deploy.yaml',
+    set: [],
+    inputs: '',
+    environment: '',
+    state: '',
+    apiKey: '',
+    projectId: '',
+    regionId: '',
+    parallelism: '',
+    teardown: 'never',
+    args: [],
+    ...given,
+  };
+}
+
+test('a run without options is the command and the plan', () => {
+  assert.deepEqual(commandLine(inputs()), ['run', 'deploy.yaml']);
+});
+
+test('every option reaches the command line whole', () => {
+  const args = commandLine(
+    inputs({
+      set: ['name=a b', 'text=$(reboot) `x` "y" \'z\' & | > %PATH%'],
+      inputs: 'my inputs.yaml',
+      environment: 'pr-7',
+      state: 's3://bucket/prefix',
+      parallelism: '4',
+      args: ['--timeout=30m', '-v'],
+    }),
+  );
+  assert.deepEqual(args, [
+    'run', 'deploy.yaml',
+    '--set', 'name=a b',
+    '--set', 'text=$(reboot) `x` "y" \'z\' & | > %PATH%',
+    '--inputs', 'my inputs.yaml',
+    '--environment', 'pr-7',
+    '--state', 's3://bucket/prefix',
+    '--parallelism', '4',
+    '--timeout=30m', '-v',
+  ]);
+});
+
+test('destroy needs no plan, and does not ask', () => {
+  assert.deepEqual(commandLine(inputs({ command: 'destroy', plan: '', environment: 'pr-7' })), [
+    'destroy', '--environment', 'pr-7', '--yes',
+  ]);
+  assert.deepEqual(commandLine(inputs({ command: 'destroy', args: ['--yes'] })), ['destroy', 'deploy.yaml', '--yes']);
+});
+
+test('wrong inputs are refused before anything is started', () => {
+  assert.throws(() => commandLine(inputs({ plan: '' })), /needs a plan file/);
+  assert.throws(() => commandLine(inputs({ command: '--version' })), /is not a command/);
+  assert.throws(() => commandLine(inputs({ command: 'run; reboot' })), /is not a command/);
+  assert.throws(() => commandLine(inputs({ plan: '--api-key-command=x' })), /is no file name/);
+  assert.throws(() => commandLine(inputs({ set: ['secret value'] })), (error) => !error.message.includes('secret value'));
+  assert.throws(() => teardownMode(inputs({ teardown: 'sometimes' })), /none of `never`, `on-failure`, `always`/);
+  assert.throws(() => teardownMode(inputs({ teardown: 'always', command: 'check' })), /goes with `command: run`/);
+});
+
+test('a teardown means the record of the run before it', () => {
+  assert.deepEqual(teardownLine(inputs({ environment: 'demo', state: 'records', set: ['a=b'] })), [
+    'destroy', 'deploy.yaml', '--yes', '--lock-timeout', '60s', '--environment', 'demo', '--state', 'records',
+  ]);
+});
+
+test('when the environment is taken down', () => {
+  const table = [
+    // mode, status of the job, exit code of the run, taken down
+    ['always', 'success', '0', true],
+    ['always', 'cancelled', '', true],
+    ['never', 'failure', '1', false],
+    ['on-failure', 'success', '0', false],
+    ['on-failure', 'failure', '0', true],
+    ['on-failure', 'cancelled', '0', true],
+    ['on-failure', 'success', '1', true], // continue-on-error hides it from the job's status
+    ['on-failure', 'success', '', true], // killed before it could say
+  ];
+  for (const [mode, status, code, expected] of table) {
+    assert.equal(tearsDown(mode, status, code), expected, `${mode}, ${status}, ${code || 'no code'}`);
+  }
+});
+
+test('the environment of `plan` holds the key and nothing of the action', () => {
+  const env = environmentOf(inputs({ apiKey: 'k', projectId: '1', regionId: '7' }), {
+    PATH: '/bin',
+    'INPUT_API-KEY': 'k',
+    STATE_teardown: '{}',
+    GCORE_CLOUD_REGION_ID: '9',
+    PLAN_INPUT_TOKEN: 't',
+  });
+  assert.deepEqual(env, {
+    PATH: '/bin',
+    GCORE_API_KEY: 'k',
+    GCORE_CLOUD_PROJECT_ID: '1',
+    GCORE_CLOUD_REGION_ID: '7',
+    PLAN_INPUT_TOKEN: 't',
+  });
+});
+
+test('inputs that are not given leave the environment as it was', () => {
+  assert.deepEqual(environmentOf(inputs(), { GCORE_API_KEY: 'from env' }), { GCORE_API_KEY: 'from env' });
+});

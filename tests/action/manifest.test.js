@@ -1,0 +1,45 @@
+// The action's description, its scripts and the crate agree with each other.
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const ROOT = path.join(__dirname, '..', '..');
+const read = (file) => fs.readFileSync(path.join(ROOT, file), 'utf8').replace(/\r\n/g, '\n');
+
+/** The keys of a top-level mapping of action.yml, which is written in plain block style. */
+function keysOf(section) {
+  const body = read('action.yml').split(`\n${section}:\n`)[1].split(/\n(?=\S)/)[0];
+  return [...body.matchAll(/^ {2}([a-z-]+):/gm)].map(([, key]) => key);
+}
+
+test("the action's own version is the crate's", () => {
+  const crate = /^version = "(.+)"$/m.exec(read('Cargo.toml'))[1];
+  assert.equal(JSON.parse(read('action/checksums.json')).version, crate);
+});
+
+test('every input that is declared is read, and no other', () => {
+  const scripts = ['main.js', 'post.js'].map((file) => read(`action/${file}`)).join('\n');
+  const used = [...scripts.matchAll(/workflow\.(?:input|lines)\('([a-z-]+)'\)/g)].map(([, name]) => name);
+  assert.deepEqual([...new Set(used)].sort(), keysOf('inputs').sort());
+});
+
+test('the scripts that are named exist and need nothing but Node', () => {
+  const manifest = read('action.yml');
+  for (const [, script] of manifest.matchAll(/^ {2}(?:main|post): (\S+)$/gm)) assert.ok(fs.existsSync(path.join(ROOT, script)));
+  for (const file of fs.readdirSync(path.join(ROOT, 'action')).filter((name) => name.endsWith('.js'))) {
+    for (const [, module] of read(`action/${file}`).matchAll(/require\('([^']+)'\)/g)) {
+      assert.match(module, /^(node:|\.\/)/, `${file} requires ${module}`);
+    }
+  }
+});
+
+test('exit codes mean what they mean to `plan`', () => {
+  const { RESULTS } = require('../../action/exit');
+  const codes = [...read('src/exit.rs').matchAll(/^\s+Exit::(\w+) => (\d+),$/gm)];
+  const words = codes.map(([, name, code]) => [code, name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()]);
+  assert.ok(words.length > 10);
+  assert.deepEqual(Object.fromEntries(words), Object.fromEntries(Object.entries(RESULTS)));
+});

@@ -1,0 +1,177 @@
+// The action's two scripts as the runner starts them, with a `plan` that only says how it was called.
+//
+// The stand-in is Node itself: `node run deploy.yaml` runs `run.js` of the working directory, on every system alike.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const ACTION = path.join(__dirname, '..', '..', 'action');
+
+const SAYS_HOW_IT_WAS_CALLED = `
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(GCORE|INPUT|STATE)/i.test(name)));
+  require('node:fs').appendFileSync('calls', JSON.stringify({ args: process.argv.slice(2), env }) + '\\n');
+`;
+
+class Job {
+  constructor(programs) {
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plan-action-'));
+    for (const [name, source] of Object.entries(programs)) {
+      fs.writeFileSync(path.join(this.folder, `${name}.js`), source);
+    }
+    this.saved = {};
+  }
+
+  start(script, inputs, env = {}) {
+    const files = { GITHUB_OUTPUT: path.join(this.folder, 'output'), GITHUB_STATE: path.join(this.folder, 'state') };
+    for (const file of Object.values(files)) fs.writeFileSync(file, '');
+    const given = { binary: process.execPath, command: 'run', plan: 'deploy.yaml', teardown: 'never', 'job-status': 'success', ...inputs };
+    return spawn(process.execPath, [path.join(ACTION, script)], {
+      cwd: this.folder,
+      env: {
+        PATH: process.env.PATH,
+        SystemRoot: process.env.SystemRoot ?? '',
+        GITHUB_WORKSPACE: this.folder,
+        ...files,
+        ...Object.fromEntries(Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
+        ...Object.fromEntries(Object.entries(this.saved).map(([name, value]) => [`STATE_${name}`, value])),
+        ...env,
+      },
+    });
+  }
+
+  async run(script, inputs, env) {
+    const child = this.start(script, inputs, env);
+    let out = '';
+    child.stdout.on('data', (text) => { out += text; });
+    child.stderr.on('data', (text) => { out += text; });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    return { code, out, outputs: this.pairs('output') };
+  }
+
+  /** Main, and what the runner carries over to post. */
+  async main(inputs, env) {
+    const result = await this.run('main.js', inputs, env);
+    this.saved = this.pairs('state');
+    return result;
+  }
+
+  post(inputs) {
+    return this.run('post.js', inputs);
+  }
+
+  pairs(name) {
+    const text = fs.readFileSync(path.join(this.folder, name), 'utf8');
+    return Object.fromEntries([...text.matchAll(/^(\S+?)<<(\S+)\n([^]*?)\n\2$/gm)].map(([, key, , value]) => [key, value]));
+  }
+
+  calls() {
+    const file = path.join(this.folder, 'calls');
+    return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line)) : [];
+  }
+}
+
+test('arguments and the key arrive, the key is masked first, and no input leaks into the environment', async () => {
+  const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED });
+  const { code, out } = await job.main({
+    set: 'greeting=a "b" $(c) & d\nother=%PATH%',
+    'api-key': 'secret-key',
+    'project-id': '1',
+    'region-id': '7',
+  });
+  assert.equal(code, 0);
+  assert.match(out, /^::add-mask::secret-key\n/);
+  const [{ args, env }] = job.calls();
+  assert.deepEqual(args, ['deploy.yaml', '--set', 'greeting=a "b" $(c) & d', '--set', 'other=%PATH%']);
+  assert.deepEqual(env, { GCORE_API_KEY: 'secret-key', GCORE_CLOUD_PROJECT_ID: '1', GCORE_CLOUD_REGION_ID: '7' });
+});
+
+test('the step ends as `plan` ended, and says so when `plan` did not', async () => {
+  const silent = await new Job({ run: 'process.exit(7)' }).main({});
+  assert.equal(silent.code, 7);
+  assert.deepEqual(silent.outputs, { result: 'unknown', 'exit-code': '7', 'failure-reason': '`plan` ended with exit code 7' });
+
+  const writes = `require('node:fs').appendFileSync(process.env.GITHUB_OUTPUT, 'exit-code<<E\\n5\\nE\\nresult<<E\\nquota\\nE\\n'); process.exit(5)`;
+  const speaking = await new Job({ run: writes }).main({});
+  assert.deepEqual([speaking.code, speaking.outputs], [5, { 'exit-code': '5', result: 'quota' }]);
+});
+
+test('what cannot be started is an error on the step, with a reason in the outputs', async () => {
+  const { code, out, outputs } = await new Job({}).main({ binary: 'nowhere/plan' });
+  assert.equal(code, 1);
+  assert.match(out, /^::error::`binary: nowhere\/plan` does not exist$/m);
+  assert.deepEqual(outputs, { result: 'not-started', 'failure-reason': '`binary: nowhere/plan` does not exist' });
+});
+
+test('the working directory is below the workspace', async () => {
+  const job = new Job({});
+  fs.mkdirSync(path.join(job.folder, 'infra'));
+  fs.writeFileSync(path.join(job.folder, 'infra', 'run.js'), SAYS_HOW_IT_WAS_CALLED);
+  assert.equal((await job.main({ 'working-directory': 'infra' })).code, 0);
+  assert.ok(fs.existsSync(path.join(job.folder, 'infra', 'calls')));
+  assert.match((await job.main({ 'working-directory': 'nowhere' })).out, /`working-directory: nowhere` does not exist/);
+});
+
+test('teardown: always takes down what the run made, with the same record', async () => {
+  const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED, destroy: SAYS_HOW_IT_WAS_CALLED });
+  await job.main({ teardown: 'always', environment: 'demo', state: 'records', 'api-key': 'key', 'project-id': '1' });
+  assert.ok(!JSON.stringify(job.saved).includes('"key"'), 'no secret in the state');
+  const { code, out } = await job.post({ 'api-key': 'key' });
+  assert.equal(code, 0);
+  assert.match(out, /::add-mask::key/);
+  const [, { args, env }] = job.calls();
+  assert.deepEqual(args, ['deploy.yaml', '--yes', '--lock-timeout', '60s', '--environment', 'demo', '--state', 'records']);
+  assert.deepEqual(env, { GCORE_API_KEY: 'key', GCORE_CLOUD_PROJECT_ID: '1' });
+});
+
+test('teardown: on-failure looks at how the job stands at its end', async () => {
+  const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED, destroy: SAYS_HOW_IT_WAS_CALLED });
+  await job.main({ teardown: 'on-failure' });
+  assert.match((await job.post({ 'job-status': 'success' })).out, /the environment stays/);
+  assert.equal(job.calls().length, 1);
+  assert.match((await job.post({ 'job-status': 'failure' })).out, /taking the environment down/);
+  assert.equal(job.calls().length, 2);
+});
+
+test('teardown: never does nothing at the end', async () => {
+  const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED });
+  await job.main({});
+  assert.deepEqual(await job.post({ 'job-status': 'failure' }), { code: 0, out: '', outputs: {} });
+});
+
+test('a teardown that leaves something fails the post step', async () => {
+  const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED, destroy: 'process.exit(11)' });
+  await job.main({ teardown: 'always' });
+  assert.equal((await job.post({})).code, 11);
+});
+
+test('signals are handed on, and the step waits for what `plan` makes of them', { skip: process.platform === 'win32' }, async () => {
+  const waits = `
+    process.on('SIGTERM', () => { console.log('winding down'); process.exit(143); });
+    setInterval(() => {}, 1000);
+    console.log('under way');
+  `;
+  const job = new Job({ run: waits });
+  const child = job.start('main.js', {});
+  let out = '';
+  child.stdout.on('data', (text) => {
+    out += text;
+    if (out.includes('under way') && !child.killedOnce) {
+      child.killedOnce = true;
+      child.kill('SIGTERM');
+    }
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  assert.match(out, /winding down/);
+  assert.equal(code, 143);
+});
+
+test('a `plan` that is killed counts as 128 and the signal', { skip: process.platform === 'win32' }, async () => {
+  const { code, outputs } = await new Job({ run: `process.kill(process.pid, 'SIGKILL')` }).main({});
+  assert.equal(code, 137);
+  assert.equal(outputs.result, 'killed');
+});

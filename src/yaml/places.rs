@@ -4,21 +4,22 @@
 //! the table is built by walking the raw text and the decoded text side by side.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::ScalarStyle;
 use crate::source::Span;
 
 /// Where the characters of a scalar's text stand in the file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// Offset in the text, offset in the file; in between both grow alike. Sorted; empty when nothing is known.
-    runs: Vec<(u32, u32)>,
+    runs: Arc<[(u32, u32)]>,
 }
 
 impl Places {
     /// The text stands in the file as it is, from `start`.
     pub(super) fn straight(start: usize) -> Self {
-        Self { runs: vec![(0, narrow(start))] }
+        Self { runs: [(0, narrow(start))].into() }
     }
 
     /// Finds the characters of `text` in `raw`, which starts at `start` in the file.
@@ -38,7 +39,7 @@ impl Places {
             }
             expected = if straight { place + character.len_utf8() } else { usize::MAX };
         }
-        Self { runs }
+        Self { runs: runs.into() }
     }
 
     /// The place of a range of the text; `whole` (the node's own span) when nothing better is known.

@@ -3,13 +3,38 @@
 //! A [`Template`] is a value of the plan file (scalar, list or mapping) in which some strings hold `{{ expressions }}`.
 //! A string that is exactly one expression keeps the expression's type; any other string is text. Single braces are never
 //! touched. Secrets never enter the engine: they travel as markers (see [`crate::secret`]).
+//!
+//! `compile` turns nodes of the plan file into programs, once; `lexicon` measures and cuts text before anything
+//! recursive sees it; `uses` walks the syntax tree for what a program refers to; `engine` is the one environment with
+//! our functions; `scope` and `evaluate` run a program as often as wanted. Nothing here knows which steps a plan has.
+
+mod address;
+mod compile;
+mod engine;
+mod evaluate;
+mod functions;
+mod lexicon;
+mod names;
+mod program;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod text;
+mod uses;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::plan::StepId;
+use crate::secret::Secrets;
 use crate::source::Span;
+use crate::yaml::Key;
+
+pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
+pub use program::Program;
+pub use scope::{skipped_step, value_of};
+pub use uses::{InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
 
 /// What a template may see while it is evaluated.
 pub struct Scope<'a> {
@@ -18,7 +43,8 @@ pub struct Scope<'a> {
     pub region_id: Option<i64>,
     /// Inputs by name; secret ones as markers.
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
-    /// Results of the steps this template was declared to depend on, and of no others.
+    /// Results of the steps this template was declared to depend on, and of no others. A step that was skipped is
+    /// here too, as [`skipped_step`].
     pub steps: &'a BTreeMap<StepId, minijinja::Value>,
     pub each: Option<&'a Each>,
     /// `self`, in `undo`, `on_change: update` and `ready`: the step's own results.
@@ -26,6 +52,9 @@ pub struct Scope<'a> {
     /// `resource`, in `ready`: the object read again.
     pub resource: Option<&'a Value>,
     pub folder: &'a std::path::Path,
+    /// Where the markers among the values come from. Needed by functions that look into text (`b64encode`, `sha256`,
+    /// `tojson`): what they make of a text with a marker is concealed anew.
+    pub secrets: Option<&'a Secrets>,
 }
 
 /// One element of a `for_each`.
@@ -50,10 +79,149 @@ pub struct TemplateError {
 #[derive(Debug, Clone)]
 pub struct Expression {
     pub span: Span,
+    kind: ExpressionKind,
+}
+
+#[derive(Debug, Clone)]
+enum ExpressionKind {
+    Constant(bool),
+    Program(Program),
 }
 
 /// A value of the plan file in which some strings hold templates.
 #[derive(Debug, Clone)]
 pub struct Template {
     pub span: Span,
+    shape: Shape,
+}
+
+/// What a [`Template`] is made of.
+#[derive(Debug, Clone)]
+pub enum Shape {
+    /// A scalar without templates.
+    Constant(Value),
+    /// A string that is one expression: the result has any type.
+    Expression(Program),
+    /// A string with expressions or statements in it: the result is text.
+    Text(Text),
+    List(Vec<Template>),
+    Mapping(Vec<(Key, Template)>),
+}
+
+/// Text with expressions in it.
+#[derive(Debug, Clone)]
+pub enum Text {
+    /// Literal text and expressions, in turns.
+    Parts(Vec<Part>),
+    /// Text with `{% statements %}`.
+    Program(Program),
+}
+
+#[derive(Debug, Clone)]
+pub enum Part {
+    Literal(String),
+    Expression(Program),
+}
+
+impl Template {
+    /// A value without templates.
+    pub fn constant(span: Span, value: Value) -> Self {
+        Self { span, shape: Shape::Constant(value) }
+    }
+
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The value, when no part of it is a template.
+    pub fn as_constant(&self) -> Option<Value> {
+        match &self.shape {
+            Shape::Constant(value) => Some(value.clone()),
+            Shape::Expression(_) | Shape::Text(_) => None,
+            Shape::List(items) => items.iter().map(Template::as_constant).collect(),
+            Shape::Mapping(entries) => {
+                let entries: Option<serde_json::Map<_, _>> =
+                    entries.iter().map(|(key, value)| Some((key.text.clone(), value.as_constant()?))).collect();
+                entries.map(Value::Object)
+            }
+        }
+    }
+
+    /// The part at a JSON pointer (`/volumes/0/size`), as far as the pointer leads into lists and mappings.
+    pub fn at(&self, pointer: &str) -> &Template {
+        let mut here = self;
+        for token in pointer.split('/').skip(1) {
+            let name = token.replace("~1", "/").replace("~0", "~");
+            let next = match &here.shape {
+                Shape::Mapping(entries) => entries.iter().find(|(key, _)| key.text == name).map(|(_, value)| value),
+                Shape::List(items) => name.parse().ok().and_then(|index: usize| items.get(index)),
+                _ => None,
+            };
+            match next {
+                Some(next) => here = next,
+                None => break,
+            }
+        }
+        here
+    }
+
+    /// Every program in it, in the order of the file.
+    pub fn programs(&self) -> Vec<&Program> {
+        let mut programs = Vec::new();
+        self.collect(&mut programs);
+        programs
+    }
+
+    fn collect<'t>(&'t self, programs: &mut Vec<&'t Program>) {
+        match &self.shape {
+            Shape::Constant(_) => {}
+            Shape::Expression(program) | Shape::Text(Text::Program(program)) => programs.push(program),
+            Shape::Text(Text::Parts(parts)) => programs.extend(parts.iter().filter_map(|part| match part {
+                Part::Literal(_) => None,
+                Part::Expression(program) => Some(program),
+            })),
+            Shape::List(items) => items.iter().for_each(|item| item.collect(programs)),
+            Shape::Mapping(entries) => entries.iter().for_each(|(_, value)| value.collect(programs)),
+        }
+    }
+
+    /// Every mention of a step's results.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.programs().into_iter().flat_map(|program| program.uses().steps.iter())
+    }
+
+    /// Every mention of an input.
+    pub fn inputs(&self) -> impl Iterator<Item = &InputUse> {
+        self.programs().into_iter().flat_map(|program| program.uses().inputs.iter())
+    }
+
+    /// Whether a name of the scope (`each`, `self`, `resource`, ...) is mentioned.
+    pub fn mentions(&self, name: &str) -> bool {
+        self.programs().into_iter().any(|program| program.uses().mentions(name))
+    }
+}
+
+impl Expression {
+    /// The program; `None` when it is plainly `true` or `false`.
+    pub fn program(&self) -> Option<&Program> {
+        match &self.kind {
+            ExpressionKind::Constant(_) => None,
+            ExpressionKind::Program(program) => Some(program),
+        }
+    }
+
+    /// Every mention of a step's results.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.program().into_iter().flat_map(|program| program.uses().steps.iter())
+    }
+
+    /// Every mention of an input.
+    pub fn inputs(&self) -> impl Iterator<Item = &InputUse> {
+        self.program().into_iter().flat_map(|program| program.uses().inputs.iter())
+    }
+
+    /// Whether a name of the scope (`each`, `self`, `resource`, ...) is mentioned.
+    pub fn mentions(&self, name: &str) -> bool {
+        self.program().is_some_and(|program| program.uses().mentions(name))
+    }
 }

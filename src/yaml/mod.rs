@@ -1,10 +1,22 @@
 //! YAML as a tree of values with places.
 //!
 //! Built once from the parser's events, with the YAML 1.2 core schema; everything a plan file may not hold is a finding.
+//! Knows nothing of plans. `read` turns events into nodes, `scalar` gives plain words their type, `places` leads from
+//! a character of a scalar back to the file.
+
+mod explain;
+mod places;
+mod read;
+mod scalar;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value;
 
 use crate::source::Span;
+
+pub use places::Places;
+pub use read::{Parsed, parse};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +31,7 @@ pub enum NodeKind {
     Scalar {
         value: Value,
         style: ScalarStyle,
+        places: Places,
     },
     Sequence(Vec<Node>),
     Mapping(Vec<(Key, Node)>),
@@ -38,4 +51,88 @@ pub enum ScalarStyle {
     DoubleQuoted,
     /// `|` and `>`.
     Block,
+}
+
+impl Node {
+    /// The value without its places.
+    pub fn to_value(&self) -> Value {
+        match &self.kind {
+            NodeKind::Scalar { value, .. } => value.clone(),
+            NodeKind::Sequence(items) => items.iter().map(Node::to_value).collect(),
+            NodeKind::Mapping(entries) => {
+                Value::Object(entries.iter().map(|(key, node)| (key.text.clone(), node.to_value())).collect())
+            }
+        }
+    }
+
+    /// The text of a string scalar.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.kind {
+            NodeKind::Scalar { value, .. } => value.as_str(),
+            _ => None,
+        }
+    }
+
+    /// The value of a scalar.
+    pub fn scalar(&self) -> Option<&Value> {
+        match &self.kind {
+            NodeKind::Scalar { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+
+    pub fn is_null(&self) -> bool {
+        self.scalar().is_some_and(Value::is_null)
+    }
+
+    /// The entries of a mapping, in the order of the file.
+    pub fn entries(&self) -> Option<&[(Key, Node)]> {
+        match &self.kind {
+            NodeKind::Mapping(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The items of a sequence.
+    pub fn items(&self) -> Option<&[Node]> {
+        match &self.kind {
+            NodeKind::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The value under a key of a mapping.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entries()?.iter().find(|(name, _)| name.text == key).map(|(_, node)| node)
+    }
+
+    /// The place in the file of a range of bytes of this scalar's text; the whole node when it is no scalar.
+    pub fn place(&self, range: std::ops::Range<usize>) -> Span {
+        match &self.kind {
+            NodeKind::Scalar { places, .. } => places.span(range, self.span),
+            _ => self.span,
+        }
+    }
+
+    /// What it is, with its article, for messages.
+    pub fn describe(&self) -> &'static str {
+        match &self.kind {
+            NodeKind::Scalar { value, .. } => describe(value),
+            NodeKind::Sequence(_) => "a list",
+            NodeKind::Mapping(_) => "a mapping",
+        }
+    }
+}
+
+/// What a value is, with its article, for messages.
+pub fn describe(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(number) if number.is_f64() => "a number",
+        Value::Number(_) => "an integer",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
 }

@@ -1,0 +1,217 @@
+//! Nodes of the plan file → templates and expressions, with findings for what the engine cannot read.
+
+use std::ops::Range;
+
+use minijinja::machinery::{parse, parse_expr};
+use serde_json::Value;
+
+use super::lexicon::{self, Cut, Piece, Refused};
+use super::program::{Place, Program};
+use super::{Expression, ExpressionKind, Part, Shape, Template, Text, engine, uses};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::yaml::{Node, NodeKind, Places};
+
+/// The code of every finding about a template's syntax.
+pub(super) const SYNTAX: &str = "template-syntax";
+
+impl Template {
+    /// Compiles every string of a node.
+    ///
+    /// # Errors
+    ///
+    /// Every template that cannot be read, in the order of the file.
+    pub fn compile(node: &Node) -> Result<Self, Vec<Diagnostic>> {
+        let mut findings = Vec::new();
+        let template = value(node, &mut findings);
+        if findings.is_empty() { Ok(template) } else { Err(findings) }
+    }
+
+    /// Compiles a part of a scalar's text, such as one segment of a path: always text, or one expression.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn compile_part(node: &Node, range: Range<usize>) -> Result<Self, Vec<Diagnostic>> {
+        let NodeKind::Scalar { value: Value::String(text), places, .. } = &node.kind else {
+            return Self::compile(node);
+        };
+        let part = Scalar { text: &text[range.clone()], places, base: range.start, whole: node.span };
+        let span = part.locate(0..part.text.len());
+        let shape = part.shape().map_err(|refused| vec![part.finding(refused)])?;
+        Ok(Self { span, shape })
+    }
+}
+
+impl Expression {
+    /// Compiles a condition: `true`, `false`, an expression, or one between `{{` and `}}`.
+    ///
+    /// # Errors
+    ///
+    /// When it is no expression or cannot be read.
+    pub fn compile(node: &Node) -> Result<Self, Vec<Diagnostic>> {
+        let span = node.span;
+        let (text, places) = match &node.kind {
+            NodeKind::Scalar { value: Value::Bool(constant), .. } => {
+                return Ok(Self { span, kind: ExpressionKind::Constant(*constant) });
+            }
+            NodeKind::Scalar { value: Value::String(text), places, .. } if !text.trim().is_empty() => (text, places),
+            _ => {
+                let finding =
+                    Diagnostic::error("wrong-type", span, format!("expected an expression, found {}", node.describe()))
+                        .help("write a condition such as `inputs.replicas > 1`");
+                return Err(vec![finding]);
+            }
+        };
+        let scalar = Scalar { text, places, base: 0, whole: span };
+        let program = scalar.condition().map_err(|refused| vec![scalar.finding(refused)])?;
+        Ok(Self { span, kind: ExpressionKind::Program(program) })
+    }
+}
+
+fn value(node: &Node, findings: &mut Vec<Diagnostic>) -> Template {
+    let span = node.span;
+    let shape = match &node.kind {
+        NodeKind::Scalar { value: Value::String(text), places, .. } if lexicon::is_template(text) => {
+            let scalar = Scalar { text, places, base: 0, whole: span };
+            scalar.shape().unwrap_or_else(|refused| {
+                findings.push(scalar.finding(refused));
+                Shape::Constant(Value::Null)
+            })
+        }
+        NodeKind::Scalar { value, .. } => Shape::Constant(value.clone()),
+        NodeKind::Sequence(items) => Shape::List(items.iter().map(|item| value(item, findings)).collect()),
+        NodeKind::Mapping(entries) => Shape::Mapping(
+            entries
+                .iter()
+                .map(|(key, node)| {
+                    if lexicon::is_template(&key.text) {
+                        findings.push(
+                            Diagnostic::error("template-key", key.span, "a key cannot be a template")
+                                .help("write the whole mapping as one template: `\"{{ {each.key: each.value} }}\"`"),
+                        );
+                    }
+                    (key.clone(), value(node, findings))
+                })
+                .collect(),
+        ),
+    };
+    Template { span, shape }
+}
+
+/// A scalar's text, or a part of it.
+struct Scalar<'t> {
+    text: &'t str,
+    places: &'t Places,
+    base: usize,
+    whole: Span,
+}
+
+impl Scalar<'_> {
+    fn shape(&self) -> Result<Shape, Refused> {
+        if !lexicon::is_template(self.text) {
+            return Ok(Shape::Constant(Value::String(self.text.to_owned())));
+        }
+        let pieces = match lexicon::cut(self.text)? {
+            Cut::Statements => return self.statements().map(|program| Shape::Text(Text::Program(program))),
+            Cut::Pieces(pieces) => pieces,
+        };
+        if let [Piece::Expression(range)] = pieces.as_slice()
+            && self.text.starts_with("{{")
+            && self.text.ends_with("}}")
+        {
+            return self.expression(range.clone()).map(Shape::Expression);
+        }
+        let parts: Result<Vec<Part>, Refused> = pieces
+            .into_iter()
+            .map(|piece| match piece {
+                Piece::Literal(text) => Ok(Part::Literal(text)),
+                Piece::Expression(range) => self.expression(range).map(Part::Expression),
+            })
+            .collect();
+        Ok(Shape::Text(Text::Parts(parts?)))
+    }
+
+    fn condition(&self) -> Result<Program, Refused> {
+        let inner = self.text.trim();
+        let start = self.text.len() - self.text.trim_start().len();
+        if !lexicon::is_template(inner) {
+            lexicon::measure(inner).map_err(|refused| shifted(refused, start))?;
+            return self.expression(start..start + inner.len());
+        }
+        let part = Scalar { text: inner, places: self.places, base: self.base + start, whole: self.whole };
+        match part.shape().map_err(|refused| shifted(refused, start))? {
+            Shape::Expression(program) => Ok(program),
+            _ => Err(Refused {
+                range: start..start + inner.len(),
+                message: "a condition is one expression, not text with templates in it".to_owned(),
+                help: Some("write the whole condition without braces: `steps.net.id != ''`"),
+            }),
+        }
+    }
+
+    fn expression(&self, range: Range<usize>) -> Result<Program, Refused> {
+        let source = &self.text[range.clone()];
+        let place = self.place(range.start);
+        let refused = |error: &minijinja::Error| syntax_refused(error, range.start, source);
+        let tree = parse_expr(source).map_err(|error| refused(&error))?;
+        let (uses, mut joints) = uses::of_expression(&tree, source, &|range| place.locate(range));
+        joints.sort_unstable();
+        Program::expression(source, place.clone(), uses, joints).map_err(|error| refused(&error))
+    }
+
+    fn statements(&self) -> Result<Program, Refused> {
+        let place = self.place(0);
+        let refused = |error: &minijinja::Error| syntax_refused(error, 0, self.text);
+        let tree = parse(self.text, "", engine::syntax()).map_err(|error| refused(&error))?;
+        let (uses, mut joints) = uses::of_template(&tree, self.text, &|range| place.locate(range));
+        joints.sort_unstable();
+        if let Some(range) = uses.too_heavy.clone() {
+            return Err(Refused {
+                range,
+                message: "this variable multiplies others into something too large".to_owned(),
+                help: Some("bind it to less, or compute it where it is used"),
+            });
+        }
+        Program::text(self.text, place.clone(), uses, joints).map_err(|error| refused(&error))
+    }
+
+    fn place(&self, start: usize) -> Place {
+        Place { places: self.places.clone(), base: self.base + start, whole: self.whole }
+    }
+
+    fn locate(&self, range: Range<usize>) -> Span {
+        self.place(0).locate(range)
+    }
+
+    fn finding(&self, refused: Refused) -> Diagnostic {
+        let finding = Diagnostic::error(SYNTAX, self.locate(refused.range), refused.message);
+        match refused.help {
+            Some(help) => finding.help(help),
+            None => finding,
+        }
+    }
+}
+
+fn shifted(refused: Refused, by: usize) -> Refused {
+    Refused { range: refused.range.start + by..refused.range.end + by, ..refused }
+}
+
+fn syntax_refused(error: &minijinja::Error, base: usize, source: &str) -> Refused {
+    let range = error.range().unwrap_or(0..source.len());
+    let end = range.end.min(source.len());
+    let start = range.start.min(end);
+    let word = source.get(start..end).unwrap_or_default();
+    let message = match source.trim() {
+        "" => "an empty expression".to_owned(),
+        _ => format!("this template cannot be read: {}", error.detail().unwrap_or("syntax error")),
+    };
+    let help = match word {
+        "&&" | "&" => Some("write `and`"),
+        "||" => Some("write `or`"),
+        "!" => Some("write `not`"),
+        "?" => Some("write `a if condition else b`"),
+        _ => None,
+    };
+    Refused { range: base + start..base + end, message, help }
+}

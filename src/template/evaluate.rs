@@ -1,0 +1,229 @@
+//! Running templates: values out, or an error in place that says what is missing.
+
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind};
+use serde_json::Value;
+
+use super::program::Program;
+use super::text::{json_of, text_of};
+use super::{Expression, ExpressionKind, Part, Scope, Shape, Template, TemplateError, Text, scope};
+use crate::diagnostic::nearest;
+use crate::source::Span;
+
+/// The largest text a template may make.
+const LONGEST: usize = 16 << 20;
+
+impl Template {
+    /// The value in this scope. Secrets stay markers.
+    ///
+    /// # Errors
+    ///
+    /// The first expression that cannot be evaluated, in place.
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, TemplateError> {
+        match &self.shape {
+            Shape::Constant(value) => Ok(value.clone()),
+            Shape::Expression(program) => json(program, scope),
+            Shape::Text(Text::Parts(parts)) => parts_text(parts, scope).map(Value::String),
+            Shape::Text(Text::Program(program)) => json(program, scope),
+            Shape::List(items) => {
+                items.iter().map(|item| item.evaluate(scope)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+            }
+            Shape::Mapping(entries) => entries
+                .iter()
+                .map(|(key, value)| Ok((key.text.clone(), value.evaluate(scope)?)))
+                .collect::<Result<serde_json::Map<_, _>, _>>()
+                .map(Value::Object),
+        }
+    }
+
+    /// The value as text, as a path segment or a header wants it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::evaluate`], and for what cannot stand in text.
+    pub fn evaluate_text(&self, scope: &Scope<'_>) -> Result<String, TemplateError> {
+        match self.evaluate(scope)? {
+            Value::String(text) => Ok(text),
+            Value::Bool(flag) => Ok(flag.to_string()),
+            Value::Number(number) => Ok(number.to_string()),
+            other => Err(TemplateError {
+                span: self.span,
+                message: format!("expected text, the result is {}", crate::yaml::describe(&other)),
+                help: None,
+            }),
+        }
+    }
+}
+
+impl Expression {
+    /// The value in this scope.
+    ///
+    /// # Errors
+    ///
+    /// When the expression cannot be evaluated or gives nothing.
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, TemplateError> {
+        match &self.kind {
+            ExpressionKind::Constant(constant) => Ok(Value::Bool(*constant)),
+            ExpressionKind::Program(program) => json(program, scope),
+        }
+    }
+
+    /// Whether the condition holds. Lists and mappings hold when they are not empty, null does not.
+    ///
+    /// # Errors
+    ///
+    /// When the expression cannot be evaluated, or gives text or a number: whether `"false"` holds is anybody's guess.
+    pub fn is_true(&self, scope: &Scope<'_>) -> Result<bool, TemplateError> {
+        let ambiguous = |what: &str| TemplateError {
+            span: self.span,
+            message: format!("a condition must be true or false, this one gives {what}"),
+            help: Some("compare it, as in `x == 'on'` or `x > 0`".to_owned()),
+        };
+        match self.evaluate(scope)? {
+            Value::Bool(holds) => Ok(holds),
+            Value::Null => Ok(false),
+            Value::Array(items) => Ok(!items.is_empty()),
+            Value::Object(fields) => Ok(!fields.is_empty()),
+            Value::String(_) => Err(ambiguous("text")),
+            Value::Number(_) => Err(ambiguous("a number")),
+        }
+    }
+}
+
+fn json(program: &Program, scope: &Scope<'_>) -> Result<Value, TemplateError> {
+    let root = scope::root(scope, program.uses());
+    let result = program.run(root.clone()).and_then(|value| json_of(&value));
+    result.map_err(|error| explain(program, scope, &root, &error))
+}
+
+fn parts_text(parts: &[Part], scope: &Scope<'_>) -> Result<String, TemplateError> {
+    let mut out = String::new();
+    for part in parts {
+        match part {
+            Part::Literal(text) => out.push_str(text),
+            Part::Expression(program) => {
+                let root = scope::root(scope, program.uses());
+                let result = program.run(root.clone()).and_then(|value| {
+                    out.push_str(&text_of(&value)?);
+                    Ok(())
+                });
+                result.map_err(|error| explain(program, scope, &root, &error))?;
+                if out.len() > LONGEST {
+                    return Err(TemplateError {
+                        span: program.span(),
+                        message: "the text grows beyond 16 MiB".to_owned(),
+                        help: None,
+                    });
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The engine's error in our words, with the place in the file.
+fn explain(program: &Program, scope: &Scope<'_>, root: &minijinja::Value, error: &Error) -> TemplateError {
+    let span = match error.range() {
+        Some(range) if !range.is_empty() => program.locate_run(range),
+        _ => program.span(),
+    };
+    if error.kind() == ErrorKind::UndefinedError
+        && let Some(missing) = missing(program, scope, root)
+    {
+        return missing;
+    }
+    let detail = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<Error>())
+        .and_then(Error::detail)
+        .or(error.detail());
+    let message = match error.kind() {
+        ErrorKind::OutOfFuel => "this template does too much work".to_owned(),
+        ErrorKind::UndefinedError => "something here is undefined".to_owned(),
+        kind => detail.map_or_else(|| kind.to_string(), str::to_owned),
+    };
+    let (message, help) = match message.split_once("; ") {
+        Some((message, help)) => (message.to_owned(), Some(help.to_owned())),
+        None => (message, None),
+    };
+    TemplateError { span, message, help }
+}
+
+/// A mention and how it is looked up.
+struct Mention<'p> {
+    names: Vec<&'p str>,
+    span: Span,
+}
+
+/// The first mention that leads to nothing, and what was there instead.
+fn missing(program: &Program, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
+    let uses = program.uses();
+    let steps = uses.steps.iter().filter(|used| !used.guarded).map(|used| Mention {
+        names: ["steps", used.step.as_str()].into_iter().chain(used.path.iter().map(String::as_str)).collect(),
+        span: used.span,
+    });
+    let inputs = uses.inputs.iter().filter(|used| !used.guarded).map(|used| Mention {
+        names: ["inputs", used.name.as_str()].into_iter().chain(used.path.iter().map(String::as_str)).collect(),
+        span: used.span,
+    });
+    let names = uses.names.iter().filter(|used| !used.guarded).map(|used| Mention {
+        names: std::iter::once(used.name).chain(used.path.iter().map(String::as_str)).collect(),
+        span: used.span,
+    });
+    let mut mentions: Vec<_> = steps.chain(inputs).chain(names).collect();
+    mentions.sort_by_key(|mention| mention.span.start);
+    mentions.into_iter().find_map(|mention| follow(&mention, scope, root))
+}
+
+fn follow(mention: &Mention<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
+    let mut here = root.clone();
+    for (depth, name) in mention.names.iter().enumerate() {
+        let next = item(&here, name);
+        if !next.is_undefined() {
+            here = next;
+            continue;
+        }
+        let written = mention.names[..=depth].join(".");
+        let error = |message: String, help: Option<String>| Some(TemplateError { span: mention.span, message, help });
+        if scope::is_skipped(&here) {
+            let step = mention.names[depth - 1];
+            let help = format!("step `{step}` was skipped; `| default(...)` says what to use then");
+            return error(format!("`{written}` is undefined"), Some(help));
+        }
+        let candidates = keys(&here, scope, &mention.names[..depth]);
+        let near = nearest(name, candidates.iter().map(String::as_str));
+        let help = match near {
+            Some(near) => Some(format!("did you mean `{}.{near}`?", mention.names[..depth].join("."))),
+            None if candidates.is_empty() || depth == 0 => None,
+            None => Some(format!("there is {}", listed(&candidates))),
+        };
+        return error(format!("`{written}` is undefined"), help);
+    }
+    None
+}
+
+fn item(value: &minijinja::Value, name: &str) -> minijinja::Value {
+    if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        return name.parse().ok().and_then(|index| value.get_item_by_index(index).ok()).unwrap_or_default();
+    }
+    value.get_attr(name).unwrap_or_default()
+}
+
+fn keys(value: &minijinja::Value, scope: &Scope<'_>, path: &[&str]) -> Vec<String> {
+    if path == ["inputs"] {
+        return scope.inputs.keys().cloned().collect();
+    }
+    match value.kind() {
+        ValueKind::Map => value.try_iter().map(|keys| keys.take(1000).map(|key| key.to_string()).collect()),
+        _ => Ok(Vec::new()),
+    }
+    .unwrap_or_default()
+}
+
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let mut text: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    if names.len() > SHOWN {
+        text.push("...".to_owned());
+    }
+    text.join(", ")
+}

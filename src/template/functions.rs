@@ -1,0 +1,226 @@
+//! The functions and filters that plans have beside minijinja's own.
+
+use std::path::{Component, Path};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+use sha2::{Digest, Sha256};
+
+use super::address;
+use super::scope::{SURROUNDINGS, Surroundings};
+use super::text::{json_of, text_of};
+use crate::secret::{Secrets, hex};
+
+/// The filter that makes the operands of `~` text; not a word a plan can write.
+pub(super) const TEXT: &str = "__plan_text";
+/// The engine's own `format`, behind ours.
+const FORMAT: &str = "__plan_format";
+/// What `file(...)` may read: a script, a key, a manifest; not an image.
+const LARGEST_FILE: u64 = 1 << 20;
+/// What `join` may make.
+const LONGEST_JOINED: usize = 16 << 20;
+/// The longest name most APIs take for a host or a resource.
+const LONGEST_SLUG: usize = 63;
+
+pub(super) fn register(environment: &mut Environment<'static>) {
+    environment.add_filter(TEXT, |value: &Value| text_of(value).map(|text| Value::from(text.as_ref())));
+    environment.add_filter("string", |value: &Value| text_of(value).map(|text| Value::from(text.as_ref())));
+    environment.add_filter("join", join);
+    environment.add_filter(FORMAT, minijinja::filters::format);
+    environment.add_filter("format", format);
+    environment.add_filter("b64encode", b64encode);
+    environment.add_filter("b64decode", b64decode);
+    environment.add_filter("sha256", sha256);
+    environment.add_filter("tojson", tojson);
+    environment.add_filter("slug", slug);
+    environment.add_filter("first_address", first_address);
+    environment.add_filter("cidrsubnet", cidrsubnet);
+    environment.add_function("cidrsubnet", cidrsubnet);
+    environment.add_filter("cidrhost", cidrhost);
+    environment.add_function("cidrhost", cidrhost);
+    environment.add_function("file", file);
+}
+
+fn refuse(words: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, words.into())
+}
+
+fn join(list: &Value, separator: Option<&str>, kwargs: Kwargs) -> Result<String, Error> {
+    kwargs.assert_all_used()?;
+    let mut out = String::new();
+    for (index, item) in list.try_iter()?.checked().enumerate() {
+        if index > 0 {
+            out.push_str(separator.unwrap_or_default());
+        }
+        out.push_str(&text_of(&item?)?);
+        if out.len() > LONGEST_JOINED {
+            return Err(refuse("the joined text is too long"));
+        }
+    }
+    Ok(out)
+}
+
+/// `"%02d" | format(n)`, with booleans written as everywhere else.
+fn format(state: &mut State<'_, '_>, pattern: &Value, args: Rest<Value>) -> Result<Value, Error> {
+    let mut all = vec![pattern.clone()];
+    for arg in args.0 {
+        all.push(match arg.kind() {
+            ValueKind::Number => arg,
+            _ => Value::from(text_of(&arg)?.as_ref()),
+        });
+    }
+    state.apply_filter(FORMAT, &all)
+}
+
+fn b64encode(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
+    match value.as_bytes() {
+        Some(bytes) if value.kind() == ValueKind::Bytes => Ok(Value::from(STANDARD.encode(bytes))),
+        _ => behind_markers(state, &text_of(value)?, |text| Ok(STANDARD.encode(text))),
+    }
+}
+
+fn b64decode(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
+    behind_markers(state, &text_of(value)?, |text| {
+        let packed: String = text.chars().filter(|character| !character.is_ascii_whitespace()).collect();
+        let bytes = STANDARD.decode(packed).map_err(|_| refuse("this is no base64 text"))?;
+        String::from_utf8(bytes).map_err(|_| refuse("what the base64 text holds is not UTF-8"))
+    })
+}
+
+fn sha256(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
+    behind_markers(state, &text_of(value)?, |text| Ok(hex(&Sha256::digest(text))))
+}
+
+fn tojson(state: &State<'_, '_>, value: &Value, indent: Option<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let indent = match indent {
+        Some(indent) => Some(indent),
+        None => kwargs.get::<Option<Value>>("indent")?,
+    };
+    kwargs.assert_all_used()?;
+    let pretty = indent.is_some_and(|indent| indent.is_true());
+    let json = json_of(value)?;
+    let write = |json: &serde_json::Value| match pretty {
+        true => format!("{json:#}"),
+        false => json.to_string(),
+    };
+    if !Secrets::marks_value(&json) {
+        return Ok(Value::from(write(&json)));
+    }
+    let secrets = secrets(state)?;
+    let revealed = secrets.reveal(&json).map_err(|error| refuse(error.to_string()))?;
+    Ok(Value::from(secrets.conceal(&serde_json::Value::String(write(&revealed)))))
+}
+
+/// Computes on the text behind the markers, and conceals what comes of it.
+fn behind_markers(
+    state: &State<'_, '_>,
+    text: &str,
+    compute: impl Fn(&str) -> Result<String, Error>,
+) -> Result<Value, Error> {
+    if !Secrets::marks(text) {
+        return compute(text).map(Value::from);
+    }
+    let secrets = secrets(state)?;
+    let revealed = secrets.reveal_text(text).map_err(|error| refuse(error.to_string()))?;
+    Ok(Value::from(secrets.conceal(&serde_json::Value::String(compute(&revealed)?))))
+}
+
+fn surroundings(state: &State<'_, '_>) -> Result<std::sync::Arc<Surroundings>, Error> {
+    state
+        .lookup(SURROUNDINGS)
+        .and_then(|value| value.downcast_object::<Surroundings>())
+        .ok_or_else(|| refuse("this function cannot be used here"))
+}
+
+fn secrets(state: &State<'_, '_>) -> Result<Secrets, Error> {
+    surroundings(state)?.secrets.clone().ok_or_else(|| refuse("a secret cannot be used here"))
+}
+
+/// Lower-case letters, digits and single dashes, at most 63 characters or `length`.
+fn slug(value: &Value, length: Option<usize>) -> Result<String, Error> {
+    let text = text_of(value)?;
+    if Secrets::marks(&text) {
+        return Err(refuse("a secret cannot become a slug"));
+    }
+    let mut slug = String::new();
+    for character in text.chars().flat_map(char::to_lowercase) {
+        if character.is_ascii_alphanumeric() {
+            slug.push(character);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(length.unwrap_or(LONGEST_SLUG));
+    Ok(slug.trim_end_matches('-').to_owned())
+}
+
+fn first_address(value: &Value) -> Result<String, Error> {
+    address::first_address(&json_of(value)?)
+        .ok_or_else(|| refuse("there is no address yet; a `ready` condition on the step can wait for one"))
+}
+
+fn cidrsubnet(network: &str, more: i64, number: i128) -> Result<String, Error> {
+    address::cidr_subnet(network, more, number).map_err(refuse)
+}
+
+fn cidrhost(network: &str, number: i128) -> Result<String, Error> {
+    address::cidr_host(network, number).map_err(refuse)
+}
+
+/// The text of a file below the plan's folder.
+fn file(state: &State<'_, '_>, name: &str) -> Result<String, Error> {
+    read_below(&surroundings(state)?.folder, name).map_err(refuse)
+}
+
+fn read_below(folder: &Path, name: &str) -> Result<String, String> {
+    let path = Path::new(name);
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !plain || name.is_empty() {
+        return Err(format!("`{name}` must be a path below the plan's folder, without `..`"));
+    }
+    let cause = |error: std::io::Error| format!("cannot read `{name}`: {error}");
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // Links are followed first, and must end below the folder too.
+    let base = folder.canonicalize().map_err(cause)?;
+    let full = base.join(path).canonicalize().map_err(cause)?;
+    if !full.starts_with(&base) {
+        return Err(format!("`{name}` leads out of the plan's folder"));
+    }
+    let metadata = full.metadata().map_err(cause)?;
+    if !metadata.is_file() {
+        return Err(format!("`{name}` is no file"));
+    }
+    if metadata.len() > LARGEST_FILE {
+        return Err(format!("`{name}` is larger than {} KiB", LARGEST_FILE / 1024));
+    }
+    let bytes = std::fs::read(&full).map_err(cause)?;
+    String::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8 text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_below_the_folder_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("plan");
+        std::fs::create_dir_all(inside.join("scripts")).unwrap();
+        std::fs::write(inside.join("scripts/init.sh"), "#!/bin/sh\n").unwrap();
+        std::fs::write(folder.path().join("outside"), "no").unwrap();
+        assert_eq!(read_below(&inside, "scripts/init.sh").unwrap(), "#!/bin/sh\n");
+        assert_eq!(read_below(&inside, "./scripts/init.sh").unwrap(), "#!/bin/sh\n");
+        for name in ["../outside", "scripts/../../outside", "/etc/hostname", "", "scripts", "missing"] {
+            assert!(read_below(&inside, name).is_err(), "{name}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(folder.path().join("outside"), inside.join("link")).unwrap();
+            assert!(read_below(&inside, "link").unwrap_err().contains("leads out"));
+        }
+        std::fs::write(inside.join("big"), vec![b'x'; (LARGEST_FILE + 1) as usize]).unwrap();
+        assert!(read_below(&inside, "big").unwrap_err().contains("larger"));
+    }
+}

@@ -1,0 +1,232 @@
+//! A template's text cut into its parts, and measured, before anything recursive sees it.
+//!
+//! The engine's parser, its code generator and the drop of its syntax tree recurse along chains of operators; a chain
+//! that is long enough ends the process. So each expression is measured here, by reading tokens in a loop. What is
+//! limited is the single expression, never the text around it: a script of 60 KB with three expressions is ordinary.
+
+use std::ops::Range;
+
+use minijinja::machinery::{Token, Tokenizer};
+
+use super::engine::syntax;
+
+/// Operators, dots, pipes, brackets and keywords in one expression.
+const MOST_OPERATORS: usize = 128;
+/// Words, numbers and signs in one expression, literal lists included.
+const MOST_TOKENS: usize = 4096;
+/// Brackets in brackets in one expression; blocks in blocks in one text.
+const DEEPEST: usize = 24;
+/// `elif` in one text: each nests in the one before.
+const MOST_ALTERNATIVES: usize = 32;
+/// `{% ... %}` in one text.
+const MOST_STATEMENTS: usize = 1024;
+/// The engine counts offsets in 32 bits and lines in 16.
+const LONGEST: usize = 4 << 20;
+
+/// One part of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// Text as it will come out, white space control applied.
+    Literal(String),
+    /// The range of bytes between `{{` and `}}`.
+    Expression(Range<usize>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cut {
+    Pieces(Vec<Piece>),
+    /// It holds `{% statements %}`.
+    Statements,
+}
+
+/// Why a text is no template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub range: Range<usize>,
+    pub message: String,
+    pub help: Option<&'static str>,
+}
+
+impl Refused {
+    fn new(range: Range<usize>, message: impl Into<String>) -> Self {
+        Self { range, message: message.into(), help: None }
+    }
+
+    fn limit(range: Range<usize>, what: impl Into<String>) -> Self {
+        Self { range, message: what.into(), help: Some("take it apart: a step or an input may hold a part of it") }
+    }
+}
+
+/// Whether a string holds anything for the engine.
+pub(super) fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
+}
+
+/// Cuts a text into literals and expressions.
+pub(super) fn cut(text: &str) -> Result<Cut, Refused> {
+    if text.len() > LONGEST {
+        return Err(Refused::limit(0..0, "a template longer than 4 MiB"));
+    }
+    let mut tokens = Tokenizer::new(text, "", false, syntax());
+    let mut pieces = Vec::new();
+    let mut statements = Statements::default();
+    let mut inside: Option<Group> = None;
+    loop {
+        let (token, range) = match tokens.next_token() {
+            Ok(Some((token, span))) => (token, span.start_offset as usize..span.end_offset as usize),
+            Ok(None) => break,
+            Err(error) => return Err(tokens_refused(&error, inside.map(|group| group.open), text)),
+        };
+        match (&mut inside, token) {
+            (None, Token::TemplateData(data)) => pieces.push(Piece::Literal(data.to_owned())),
+            (None, Token::VariableStart | Token::BlockStart) => inside = Some(Group::new(range)),
+            (Some(group), Token::VariableEnd) => {
+                pieces.push(Piece::Expression(group.open.end..range.start));
+                inside = None;
+            }
+            (Some(group), Token::BlockEnd) => {
+                statements.add(group)?;
+                inside = None;
+            }
+            (Some(group), token) => group.add(&token, range)?,
+            (None, _) => {}
+        }
+    }
+    if let Some(group) = inside {
+        return Err(not_closed(group.open, text));
+    }
+    Ok(if statements.count > 0 { Cut::Statements } else { Cut::Pieces(pieces) })
+}
+
+/// Measures one expression that stands alone.
+pub(super) fn measure(expression: &str) -> Result<(), Refused> {
+    let mut tokens = Tokenizer::new(expression, "", true, syntax());
+    let mut group = Group::new(0..0);
+    loop {
+        match tokens.next_token() {
+            Ok(Some((token, span))) => group.add(&token, span.start_offset as usize..span.end_offset as usize)?,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(tokens_refused(&error, None, expression)),
+        }
+    }
+}
+
+/// What stands between one pair of delimiters.
+struct Group {
+    open: Range<usize>,
+    keyword: Option<Keyword>,
+    assigns: bool,
+    tokens: usize,
+    operators: usize,
+    depth: usize,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Keyword {
+    Opens,
+    Set,
+    Closes,
+    Alternative,
+    Other,
+}
+
+impl Group {
+    fn new(open: Range<usize>) -> Self {
+        Self { open, keyword: None, assigns: false, tokens: 0, operators: 0, depth: 0 }
+    }
+
+    fn add(&mut self, token: &Token<'_>, range: Range<usize>) -> Result<(), Refused> {
+        self.tokens += 1;
+        if self.keyword.is_none() {
+            self.keyword = Some(keyword(token));
+        }
+        match token {
+            Token::BracketOpen | Token::ParenOpen | Token::BraceOpen => {
+                self.depth += 1;
+                self.operators += 1;
+            }
+            Token::BracketClose | Token::ParenClose | Token::BraceClose => self.depth = self.depth.saturating_sub(1),
+            Token::Str(_)
+            | Token::String(_)
+            | Token::Int(_)
+            | Token::Int128(_)
+            | Token::Float(_)
+            | Token::Comma
+            | Token::Colon => {}
+            Token::Ident(word) => {
+                let operator = ["not", "and", "or", "if", "else", "in", "is"].contains(word);
+                self.operators += usize::from(operator);
+            }
+            other => {
+                self.assigns |= matches!(other, Token::Assign);
+                self.operators += 1;
+            }
+        }
+        if self.depth > DEEPEST {
+            return Err(Refused::limit(range, format!("brackets nested more than {DEEPEST} deep")));
+        }
+        if self.operators > MOST_OPERATORS {
+            return Err(Refused::limit(range, format!("more than {MOST_OPERATORS} operators in one expression")));
+        }
+        if self.tokens > MOST_TOKENS {
+            return Err(Refused::limit(range, format!("more than {MOST_TOKENS} words in one expression")));
+        }
+        Ok(())
+    }
+}
+
+fn keyword(token: &Token<'_>) -> Keyword {
+    match token {
+        Token::Ident("for" | "if" | "with" | "filter") => Keyword::Opens,
+        // `{% set x = 1 %}` is whole, `{% set x %}` opens a block.
+        Token::Ident("set") => Keyword::Set,
+        Token::Ident("elif") => Keyword::Alternative,
+        Token::Ident(word) if word.starts_with("end") => Keyword::Closes,
+        _ => Keyword::Other,
+    }
+}
+
+#[derive(Default)]
+struct Statements {
+    count: usize,
+    depth: usize,
+    alternatives: usize,
+}
+
+impl Statements {
+    fn add(&mut self, group: &Group) -> Result<(), Refused> {
+        self.count += 1;
+        match group.keyword {
+            Some(Keyword::Set) if group.assigns => {}
+            Some(Keyword::Opens | Keyword::Set) => self.depth += 1,
+            Some(Keyword::Closes) => self.depth = self.depth.saturating_sub(1),
+            Some(Keyword::Alternative) => self.alternatives += 1,
+            _ => {}
+        }
+        let open = group.open.clone();
+        if self.depth > DEEPEST {
+            return Err(Refused::limit(open, format!("blocks nested more than {DEEPEST} deep")));
+        }
+        if self.alternatives > MOST_ALTERNATIVES {
+            return Err(Refused::limit(open, format!("more than {MOST_ALTERNATIVES} `elif` in one text")));
+        }
+        if self.count > MOST_STATEMENTS {
+            return Err(Refused::limit(open, format!("more than {MOST_STATEMENTS} statements in one text")));
+        }
+        Ok(())
+    }
+}
+
+/// How to write braces that are not ours, as scripts and other template languages do.
+const RAW: &str = "braces that are not for `plan` go between `{% raw %}` and `{% endraw %}`";
+
+fn not_closed(open: Range<usize>, text: &str) -> Refused {
+    let sign = &text[open.clone()];
+    let end = if sign.starts_with("{%") { "%}" } else { "}}" };
+    Refused { help: Some(RAW), ..Refused::new(open, format!("this `{sign}` is not closed by `{end}`")) }
+}
+
+fn tokens_refused(error: &minijinja::Error, open: Option<Range<usize>>, text: &str) -> Refused {
+    let range = error.range().or(open).unwrap_or(0..text.len());
+    Refused { help: Some(RAW), ..Refused::new(range, error.detail().unwrap_or("unreadable").to_owned()) }
+}

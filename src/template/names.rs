@@ -1,0 +1,103 @@
+//! The words of the template language: what a plan may use, and nothing else.
+
+/// What templates may see.
+pub const NAMES: &[&str] = &["inputs", "steps", "each", "self", "resource", "environment", "project_id", "region_id"];
+
+pub const FUNCTIONS: &[&str] = &["range", "dict", "file", "cidrsubnet", "cidrhost"];
+
+/// minijinja's own, without those for HTML and for debugging, and ours.
+pub const FILTERS: &[&str] = &[
+    "abs",
+    "attr",
+    "b64decode",
+    "b64encode",
+    "batch",
+    "bool",
+    "capitalize",
+    "chain",
+    "cidrhost",
+    "cidrsubnet",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "first",
+    "first_address",
+    "float",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "sha256",
+    "slice",
+    "slug",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "unique",
+    "upper",
+    "zip",
+];
+
+pub const TESTS: &[&str] = &[
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "equalto",
+    "even",
+    "false",
+    "float",
+    "ge",
+    "greaterthan",
+    "gt",
+    "in",
+    "int",
+    "integer",
+    "iterable",
+    "le",
+    "lessthan",
+    "lower",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sameas",
+    "sequence",
+    "startingwith",
+    "string",
+    "true",
+    "undefined",
+    "upper",
+];
+
+/// Filters a secret may pass through: they keep its marker whole, or look behind it and conceal what they make.
+pub(super) const FILTERS_FOR_SECRETS: &[&str] =
+    &["b64decode", "b64encode", "d", "default", "join", "sha256", "string", "tojson"];
+
+/// Tests that ask nothing about the value itself.
+pub(super) const TESTS_FOR_SECRETS: &[&str] = &["defined", "undefined", "none"];

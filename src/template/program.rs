@@ -1,0 +1,129 @@
+//! One compiled piece of a template: an expression, or a text with statements. Compiled once, run many times.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use minijinja::{Environment, Error, Value};
+
+use super::uses::{Joints, Uses};
+use super::{engine, functions};
+use crate::source::Span;
+use crate::yaml::Places;
+
+/// The name of the only template of a text with statements.
+const ONLY: &str = "text";
+
+/// A compiled expression or text. Clones share it.
+#[derive(Clone)]
+pub struct Program {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// As written, without delimiters.
+    source: String,
+    place: Place,
+    uses: Uses,
+    /// Where our own filter was put into the source that runs.
+    joints: Joints,
+    code: Code,
+}
+
+enum Code {
+    Expression(minijinja::Expression<'static, 'static>),
+    Text(Box<Environment<'static>>),
+}
+
+/// Leads from a program's source to the file.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub places: Places,
+    /// Where the program's source starts within the scalar's text.
+    pub base: usize,
+    /// The scalar.
+    pub whole: Span,
+}
+
+impl Place {
+    pub(super) fn locate(&self, range: Range<usize>) -> Span {
+        self.places.span(self.base + range.start..self.base + range.end, self.whole)
+    }
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Program").field(&self.inner.source).finish()
+    }
+}
+
+impl Program {
+    /// As written, without delimiters.
+    pub fn source(&self) -> &str {
+        &self.inner.source
+    }
+
+    /// Its place in the file.
+    pub fn span(&self) -> Span {
+        self.inner.place.locate(0..self.inner.source.len())
+    }
+
+    /// What it refers to.
+    pub fn uses(&self) -> &Uses {
+        &self.inner.uses
+    }
+
+    pub(super) fn expression(source: &str, place: Place, uses: Uses, joints: Joints) -> Result<Self, Error> {
+        let code = engine::environment().compile_expression_owned(join(source, &joints)).map(Code::Expression)?;
+        Ok(Self { inner: Arc::new(Inner { source: source.to_owned(), place, uses, joints, code }) })
+    }
+
+    pub(super) fn text(source: &str, place: Place, uses: Uses, joints: Joints) -> Result<Self, Error> {
+        // A template borrows its source unless its environment owns it; copies of an environment share their parts.
+        let mut environment = engine::environment().clone();
+        environment.add_template_owned(ONLY, join(source, &joints))?;
+        let code = Code::Text(Box::new(environment));
+        Ok(Self { inner: Arc::new(Inner { source: source.to_owned(), place, uses, joints, code }) })
+    }
+
+    /// Runs it against a root built by [`super::scope::root`].
+    pub(super) fn run(&self, root: Value) -> Result<Value, Error> {
+        match &self.inner.code {
+            Code::Expression(expression) => expression.eval(root),
+            Code::Text(environment) => environment.get_template(ONLY)?.render(root).map(Value::from),
+        }
+    }
+
+    /// The place in the file of a range of the source that ran.
+    pub(super) fn locate_run(&self, range: Range<usize>) -> Span {
+        self.inner.place.locate(self.unjoin(range.start)..self.unjoin(range.end))
+    }
+
+    fn unjoin(&self, offset: usize) -> usize {
+        let mut offset = offset;
+        for &joint in &self.inner.joints {
+            if offset <= joint {
+                break;
+            }
+            offset = joint.max(offset.saturating_sub(joint_text().len()));
+        }
+        offset
+    }
+}
+
+fn joint_text() -> String {
+    format!("|{}", functions::TEXT)
+}
+
+/// The source with our filter put in at the joints, which are sorted.
+fn join(source: &str, joints: &[usize]) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut from = 0;
+    for &joint in joints {
+        out.push_str(&source[from..joint]);
+        out.push_str(&joint_text());
+        from = joint;
+    }
+    out.push_str(&source[from..]);
+    out
+}

@@ -1,0 +1,105 @@
+//! The parser's errors in words that say what to do.
+
+use granit_parser::ErrorKind;
+
+use super::read::DEEPEST;
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// A finding for text the parser could not read, at byte `at`.
+pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic {
+    let span = character_at(text, at);
+    if tab_indents(text, at) {
+        return Diagnostic::error("yaml-tab", tab_place(text, at), "a tab cannot indent YAML")
+            .help("indent with spaces");
+    }
+    if *kind == ErrorKind::RecursionLimitExceeded {
+        return too_deep(span);
+    }
+    let (message, help) = words(kind);
+    let finding = Diagnostic::error("yaml-syntax", span, message);
+    match help {
+        Some(help) => finding.help(help),
+        None => finding,
+    }
+}
+
+/// Collections nested beyond the limit.
+pub(super) fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::error("yaml-too-deep", span, format!("nested more than {DEEPEST} levels deep"))
+        .help("take the inner part apart: no API call needs this depth")
+}
+
+fn words(kind: &ErrorKind) -> (String, Option<&'static str>) {
+    const QUOTE: &str = "put quotes around the value if this sign belongs to it";
+    let (message, help) = match kind {
+        ErrorKind::MappingValueNotAllowed => (
+            "a colon starts a mapping where none can be",
+            Some("put quotes around a value that holds `: `, or check the indentation of the lines above"),
+        ),
+        ErrorKind::ExpectedBlockMappingKey => {
+            ("expected a key here", Some("check the indentation: keys of one mapping start in the same column"))
+        }
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
+            ("expected `key: value` here", Some("a colon and a space may be missing, or a quote above is not closed"))
+        }
+        ErrorKind::InvalidIndentation | ErrorKind::InvalidBlockScalarIndent => {
+            ("this line is indented in a way that fits nothing above", Some("check its column against the lines above"))
+        }
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
+            ("a quoted text is not closed", Some("add the closing quote"))
+        }
+        ErrorKind::UnexpectedCharacter { character } => {
+            return (format!("no value can start with `{}`", character.escape_default()), Some(QUOTE));
+        }
+        ErrorKind::UnclosedFlowCollection { open } => {
+            return (format!("a `{open}` is not closed"), Some("add the closing bracket"));
+        }
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            return (format!("`{open}` is closed by `{close}`"), None);
+        }
+        ErrorKind::UnexpectedEofFlowSequence => ("the file ends inside a list", Some("add the closing `]`")),
+        ErrorKind::UnexpectedEofFlowMapping | ErrorKind::UnexpectedEofImplicitFlowMapping => {
+            ("the file ends inside a mapping", Some("add the closing `}`"))
+        }
+        ErrorKind::ExpectedFlowMappingSeparator => ("expected `,` or `}` here", Some(QUOTE)),
+        ErrorKind::ExpectedFlowSequenceSeparator => ("expected `,` or `]` here", Some(QUOTE)),
+        ErrorKind::UnknownQuotedScalarEscape => {
+            ("an unknown escape in double quotes", Some("write `\\\\` for a backslash, or use single quotes"))
+        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+            ("text goes on after the closing quote", Some("put the whole value between the quotes"))
+        }
+        other => return (other.to_string(), None),
+    };
+    (message.to_owned(), help)
+}
+
+/// The character at an offset, so that the caret stands on something.
+fn character_at(text: &str, at: usize) -> Span {
+    let mut start = at.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let length = text[start..].chars().next().filter(|character| *character != '\n').map_or(0, char::len_utf8);
+    Span::new(start, start + length)
+}
+
+/// The white space before the first word of the line of `at`.
+fn indentation(text: &str, at: usize) -> (usize, &str) {
+    let at = character_at(text, at).start;
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = &text[start..];
+    let width = line.len() - line.trim_start_matches([' ', '\t']).len();
+    (start, &line[..width])
+}
+
+fn tab_indents(text: &str, at: usize) -> bool {
+    indentation(text, at).1.contains('\t')
+}
+
+fn tab_place(text: &str, at: usize) -> Span {
+    let (start, white) = indentation(text, at);
+    let tab = start + white.find('\t').unwrap_or_default();
+    Span::new(tab, tab + 1)
+}

@@ -1,0 +1,159 @@
+//! From a character of a scalar's text back to the file.
+//!
+//! A plain word stands in the file as it is. Quotes, escapes, folded lines and block indentation move the characters;
+//! the table is built by walking the raw text and the decoded text side by side.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::ScalarStyle;
+use crate::source::Span;
+
+/// Where the characters of a scalar's text stand in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// Offset in the text, offset in the file; in between both grow alike. Sorted; empty when nothing is known.
+    runs: Arc<[(u32, u32)]>,
+}
+
+impl Places {
+    /// The text stands in the file as it is, from `start`.
+    pub(super) fn straight(start: usize) -> Self {
+        Self { runs: [(0, narrow(start))].into() }
+    }
+
+    /// Finds the characters of `text` in `raw`, which starts at `start` in the file.
+    pub(super) fn align(text: &str, raw: &str, start: usize, style: ScalarStyle) -> Self {
+        let (raw_body, shift) = body(raw, style);
+        if raw_body.starts_with(text) {
+            return Self::straight(start + shift);
+        }
+        let mut walk = Walk { raw: raw_body, at: 0, style };
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        let mut expected = usize::MAX;
+        for (offset, character) in text.char_indices() {
+            let (place, straight) = walk.find(character);
+            let place = start + shift + place;
+            if place != expected {
+                runs.push((narrow(offset), narrow(place)));
+            }
+            expected = if straight { place + character.len_utf8() } else { usize::MAX };
+        }
+        Self { runs: runs.into() }
+    }
+
+    /// The place of a range of the text; `whole` (the node's own span) when nothing better is known.
+    pub fn span(&self, range: Range<usize>, whole: Span) -> Span {
+        let Some(start) = self.offset(range.start) else { return whole };
+        // The end is found through the last character inside, not through what follows it.
+        let end = match range.end > range.start {
+            true => self.offset(range.end - 1).map_or(start, |last| last + 1),
+            false => start,
+        };
+        Span::new(start.clamp(whole.start, whole.end), end.clamp(whole.start, whole.end))
+    }
+
+    fn offset(&self, at: usize) -> Option<usize> {
+        let run = self.runs.partition_point(|&(offset, _)| offset as usize <= at).checked_sub(1)?;
+        let (offset, place) = self.runs[run];
+        Some(place as usize + (at - offset as usize))
+    }
+}
+
+/// Files beyond 4 GiB are refused long before.
+fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+/// The raw text without its opening sign, and how much was cut.
+fn body(raw: &str, style: ScalarStyle) -> (&str, usize) {
+    let shift = match style {
+        ScalarStyle::Plain => 0,
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => usize::from(raw.starts_with(['\'', '"'])),
+        // The header (`|2-  # comment`) is a line of its own.
+        ScalarStyle::Block => raw.find('\n').map_or(raw.len(), |end| end + 1),
+    };
+    (&raw[shift..], shift)
+}
+
+struct Walk<'r> {
+    raw: &'r str,
+    at: usize,
+    style: ScalarStyle,
+}
+
+impl Walk<'_> {
+    /// The place of the next character of the text, and whether it stands there as itself.
+    fn find(&mut self, character: char) -> (usize, bool) {
+        if self.style == ScalarStyle::DoubleQuoted {
+            self.skip_joined_lines();
+            if !self.rest().starts_with('\\') && !character.is_whitespace() {
+                self.skip_space();
+            }
+            if self.rest().starts_with('\\') {
+                let place = self.at;
+                self.at += escape_length(self.rest());
+                return (place, false);
+            }
+        }
+        if self.rest().starts_with(character) {
+            let place = self.at;
+            self.at += character.len_utf8();
+            if self.style == ScalarStyle::SingleQuoted && character == '\'' {
+                // Written twice.
+                self.at += usize::from(self.rest().starts_with('\''));
+                return (place, false);
+            }
+            return (place, true);
+        }
+        // A folded line break or an indentation: the text has other white space here, or none.
+        if !character.is_whitespace() {
+            self.skip_space();
+            if self.rest().starts_with(character) {
+                let place = self.at;
+                self.at += character.len_utf8();
+                return (place, true);
+            }
+        }
+        (self.at, false)
+    }
+
+    fn rest(&self) -> &str {
+        &self.raw[self.at..]
+    }
+
+    fn skip_space(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    /// An escaped line break leaves nothing in the text.
+    fn skip_joined_lines(&mut self) {
+        loop {
+            let after_space = self.rest().trim_start_matches([' ', '\t']);
+            let Some(next) = after_space.strip_prefix("\\\n").or_else(|| after_space.strip_prefix("\\\r\n")) else {
+                return;
+            };
+            self.at = self.raw.len() - next.trim_start_matches([' ', '\t']).len();
+        }
+    }
+}
+
+/// The bytes of an escape in double quotes, which starts with `\`.
+fn escape_length(raw: &str) -> usize {
+    let length = match raw.as_bytes().get(1) {
+        Some(b'x') => 4,
+        Some(b'u') => match raw.as_bytes().get(6..8) {
+            // A surrogate pair is one character.
+            Some(b"\\u") if raw[2..].starts_with(['d', 'D']) => 12,
+            _ => 6,
+        },
+        Some(b'U') => 10,
+        Some(_) => 1 + raw[1..].chars().next().map_or(0, char::len_utf8),
+        None => 1,
+    };
+    let mut length = length.min(raw.len());
+    while !raw.is_char_boundary(length) {
+        length += 1;
+    }
+    length
+}

@@ -1,0 +1,539 @@
+//! Events of the YAML parser → a tree of nodes.
+//!
+//! Everything a plan file may not hold is found here, with its place: duplicate keys, tags, complex keys, several
+//! documents, anchors that are redefined, recursive or multiplied, and templates somebody forgot to quote. Reading goes
+//! on after each of these; only text the parser cannot make sense of ends it.
+
+use std::collections::{HashMap, HashSet};
+
+use granit_parser::{Event, Parser, StructureStyle, options};
+use serde_json::Value;
+
+use super::scalar::{Unreadable, resolve};
+use super::{Key, Node, NodeKind, Places, ScalarStyle};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// Collections within collections. Deeper than any request body, far from what a stack can hold.
+pub(super) const DEEPEST: usize = 64;
+/// What aliases may add to a file: nodes, and bytes of text.
+const MOST_ALIASED_NODES: usize = 100_000;
+const MOST_ALIASED_BYTES: usize = 8 << 20;
+/// Offsets are kept in 32 bits; nobody writes a plan of this size by hand or otherwise.
+const LARGEST_FILE: usize = 256 << 20;
+/// Up to here keys are compared one by one; beyond, through a table.
+const FEW_KEYS: usize = 16;
+
+/// What came of reading a file.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// `None` when the text could not be read to its end, or holds nothing.
+    pub root: Option<Node>,
+    pub findings: Vec<Diagnostic>,
+}
+
+/// Reads one YAML document.
+pub fn parse(text: &str) -> Parsed {
+    if text.len() > LARGEST_FILE {
+        let finding = Diagnostic::error("yaml-too-large", Span::at(0), "the file is larger than 256 MiB");
+        return Parsed { root: None, findings: vec![finding] };
+    }
+    let mut reader = Reader::new(text);
+    let complete = reader.read();
+    // A problem that made reading stop is the last one found, but the first in the file may be another.
+    reader.findings.sort_by_key(|finding| finding.primary.start);
+    Parsed { root: if complete { reader.root } else { None }, findings: reader.findings }
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    frames: Vec<Frame>,
+    root: Option<Node>,
+    findings: Vec<Diagnostic>,
+    anchors: HashMap<usize, Anchored>,
+    names: HashMap<String, Span>,
+    /// The anchors of collections that are still open.
+    open: Vec<usize>,
+    aliased: Size,
+    too_many_aliases: bool,
+    /// Inside something already reported: how many collections are open there, and where it began.
+    skipping: Option<Skip>,
+}
+
+struct Anchored {
+    node: Node,
+    size: Size,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+}
+
+struct Skip {
+    depth: usize,
+    start: usize,
+    instead: Instead,
+}
+
+/// What stands in the tree for something that was skipped.
+enum Instead {
+    /// An unquoted `{{ ... }}`: the text it would be between quotes.
+    Template,
+    /// A key that is no text: the entry is left out.
+    Key,
+}
+
+struct Frame {
+    start: usize,
+    anchor: usize,
+    flow: bool,
+    kind: FrameKind,
+}
+
+enum FrameKind {
+    Sequence(Vec<Node>),
+    Mapping { entries: Vec<(Key, Node)>, merges: Vec<(Span, Node)>, key: Pending, seen: HashMap<String, Span> },
+}
+
+/// What the next node of a mapping is.
+enum Pending {
+    Key,
+    Value(Key),
+    Merge,
+    /// The value of a key that was reported.
+    Nothing,
+}
+
+impl<'t> Reader<'t> {
+    fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            frames: Vec::new(),
+            root: None,
+            findings: Vec::new(),
+            anchors: HashMap::new(),
+            names: HashMap::new(),
+            open: Vec::new(),
+            aliased: Size::default(),
+            too_many_aliases: false,
+            skipping: None,
+        }
+    }
+
+    /// Whether the document was read to its end.
+    fn read(&mut self) -> bool {
+        let options = options! {
+            emit_anchor_events: true,
+            emit_unresolved_aliases: true,
+            block_scalar_eof_without_line_feed: true,
+            flow_nesting_limit: DEEPEST,
+            block_nesting_limit: DEEPEST,
+        };
+        let mut documents = 0;
+        for next in Parser::new_from_str_with_options(self.text, options) {
+            let (event, span) = match next {
+                Ok(next) => next,
+                Err(error) => {
+                    let at = error.marker().byte_offset().unwrap_or(self.text.len());
+                    self.unreadable(&error, at);
+                    return false;
+                }
+            };
+            let tag = span.tag_span().and_then(|tag| tag.byte_range()).map(|range| Span::new(range.start, range.end));
+            let span = span.byte_range().map_or(Span::at(self.text.len()), |range| Span::new(range.start, range.end));
+            if let Event::DocumentStart(..) = event {
+                documents += 1;
+                if documents > 1 {
+                    self.findings.push(
+                        Diagnostic::error("yaml-several-documents", span, "a second document starts here")
+                            .help("one file holds one document: remove the `---`, or split the file"),
+                    );
+                    return true;
+                }
+            }
+            if !self.event(event, span, tag) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether reading goes on.
+    fn event(&mut self, event: Event<'_>, span: Span, tag_span: Option<Span>) -> bool {
+        if self.skipping.is_some() {
+            self.skip(&event, span);
+            return true;
+        }
+        if let Some(tag) = event.tag() {
+            let message = format!("tags such as `{}` have no meaning here", tag.original());
+            self.findings.push(
+                Diagnostic::error("yaml-tag", tag_span.unwrap_or(span), message)
+                    .help("write the value without the tag; quotes make it text"),
+            );
+        }
+        match event {
+            Event::Scalar(text, style, anchor, _) => self.scalar(&text, style, anchor, span),
+            Event::SequenceStart(style, anchor, _) => {
+                return self.start(style, anchor, span, FrameKind::Sequence(Vec::new()));
+            }
+            Event::MappingStart(style, anchor, _) => {
+                let kind = FrameKind::Mapping {
+                    entries: Vec::new(),
+                    merges: Vec::new(),
+                    key: Pending::Key,
+                    seen: HashMap::new(),
+                };
+                return self.start(style, anchor, span, kind);
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(span),
+            Event::Alias(id) => self.alias(id, span),
+            Event::UnresolvedAlias(name) => {
+                self.findings.push(
+                    Diagnostic::error("yaml-unknown-alias", span, format!("no anchor `&{name}` was set before"))
+                        .help("put quotes around the value if the star belongs to it"),
+                );
+                self.push(null(span), span);
+            }
+            Event::Anchor(_, name) => self.name_anchor(&name, span),
+            _ => {}
+        }
+        true
+    }
+
+    fn scalar(&mut self, text: &str, style: granit_parser::ScalarStyle, anchor: usize, span: Span) {
+        let raw = &self.text[span.range()];
+        let style = match style {
+            granit_parser::ScalarStyle::Plain => ScalarStyle::Plain,
+            granit_parser::ScalarStyle::SingleQuoted => ScalarStyle::SingleQuoted,
+            granit_parser::ScalarStyle::DoubleQuoted => ScalarStyle::DoubleQuoted,
+            _ => ScalarStyle::Block,
+        };
+        if self.expects_key() {
+            self.remember(anchor, || Node { span, kind: string(text, raw, span, style) });
+            return self.key(text, span, style);
+        }
+        let kind = match style {
+            ScalarStyle::Plain => match resolve(text) {
+                Ok(Value::String(_)) => string(text, raw, span, style),
+                Ok(value) => NodeKind::Scalar { value, style, places: Places::straight(span.start) },
+                Err(problem) => {
+                    self.findings.push(unreadable_number(text, problem, span));
+                    string(text, raw, span, style)
+                }
+            },
+            _ => string(text, raw, span, style),
+        };
+        let node = Node { span, kind };
+        self.remember(anchor, || node.clone());
+        self.push(node, span);
+    }
+
+    fn key(&mut self, text: &str, span: Span, style: ScalarStyle) {
+        let Some(Frame { kind: FrameKind::Mapping { entries, key, seen, .. }, .. }) = self.frames.last_mut() else {
+            return;
+        };
+        if style == ScalarStyle::Plain && text == "<<" {
+            *key = Pending::Merge;
+            return;
+        }
+        if style == ScalarStyle::Plain && text.is_empty() {
+            self.findings.push(Diagnostic::error("yaml-key", span, "a key is missing before the colon"));
+            *key = Pending::Nothing;
+            return;
+        }
+        if let Some(first) = first_use(entries, seen, text) {
+            self.findings.push(
+                Diagnostic::error("yaml-duplicate-key", span, format!("`{text}` is set twice in this mapping"))
+                    .label("set again")
+                    .related(first, "set here first"),
+            );
+            *key = Pending::Nothing;
+            return;
+        }
+        *key = Pending::Value(Key { span, text: text.to_owned() });
+    }
+
+    fn start(&mut self, style: StructureStyle, anchor: usize, span: Span, kind: FrameKind) -> bool {
+        let flow = style == StructureStyle::Flow;
+        let rest = &self.text[span.start..];
+        if flow && ["{{", "{%", "{#"].iter().any(|open| rest.starts_with(open)) {
+            self.findings.push(unquoted_template(self.text, span.start));
+            let instead = if self.expects_key() { Instead::Key } else { Instead::Template };
+            self.skipping = Some(Skip { depth: 1, start: span.start, instead });
+            return true;
+        }
+        if self.expects_key() {
+            self.findings.push(Diagnostic::error("yaml-key", span, "a key must be text, not a list or a mapping"));
+            self.skipping = Some(Skip { depth: 1, start: span.start, instead: Instead::Key });
+            return true;
+        }
+        if self.frames.len() >= DEEPEST {
+            self.findings.push(super::explain::too_deep(span));
+            return false;
+        }
+        if anchor != 0 {
+            self.open.push(anchor);
+        }
+        self.frames.push(Frame { start: span.start, anchor, flow, kind });
+        true
+    }
+
+    fn end(&mut self, span: Span) {
+        let Some(frame) = self.frames.pop() else { return };
+        let (kind, last) = match frame.kind {
+            FrameKind::Sequence(items) => {
+                let last = items.last().map_or(frame.start, |item| item.span.end);
+                (NodeKind::Sequence(items), last)
+            }
+            FrameKind::Mapping { mut entries, merges, .. } => {
+                let last = entries.last().map_or(frame.start, |(key, node)| node.span.end.max(key.span.end));
+                self.merge(&mut entries, merges);
+                (NodeKind::Mapping(entries), last)
+            }
+        };
+        let end = if frame.flow { span.end } else { last };
+        let node = Node { span: Span::new(frame.start, end), kind };
+        if frame.anchor != 0 {
+            self.open.retain(|open| *open != frame.anchor);
+            self.remember(frame.anchor, || node.clone());
+        }
+        let span = node.span;
+        self.push(node, span);
+    }
+
+    /// `<<`: what the merged mappings have and this one has not.
+    fn merge(&mut self, entries: &mut Vec<(Key, Node)>, merges: Vec<(Span, Node)>) {
+        let mut names: HashSet<String> = match merges.is_empty() {
+            true => return,
+            false => entries.iter().map(|(key, _)| key.text.clone()).collect(),
+        };
+        for (span, node) in merges {
+            let sources = match node.kind {
+                NodeKind::Sequence(items) => items,
+                kind => vec![Node { span: node.span, kind }],
+            };
+            for source in sources {
+                let NodeKind::Mapping(merged) = source.kind else {
+                    self.findings.push(
+                        Diagnostic::error("yaml-merge", span, "`<<` merges mappings, and this is none")
+                            .help("write `<<: *name` with the anchor of a mapping, or a list of them"),
+                    );
+                    continue;
+                };
+                entries.extend(merged.into_iter().filter(|(key, _)| names.insert(key.text.clone())));
+            }
+        }
+    }
+
+    fn alias(&mut self, id: usize, span: Span) {
+        if self.open.contains(&id) {
+            self.findings.push(Diagnostic::error(
+                "yaml-recursive-alias",
+                span,
+                "this alias stands inside its own anchor",
+            ));
+            return self.push(null(span), span);
+        }
+        let Some(anchored) = self.anchors.get(&id) else {
+            // The anchor stands on something that was reported and skipped.
+            return self.push(null(span), span);
+        };
+        if self.expects_key() {
+            let Some(text) = anchored.node.as_str().map(str::to_owned) else {
+                self.findings.push(Diagnostic::error("yaml-key", span, "a key must be text, and this alias is not"));
+                return self.set_pending(Pending::Nothing);
+            };
+            return self.key(&text, span, ScalarStyle::DoubleQuoted);
+        }
+        self.aliased.nodes += anchored.size.nodes;
+        self.aliased.bytes += anchored.size.bytes;
+        if self.aliased.nodes > MOST_ALIASED_NODES || self.aliased.bytes > MOST_ALIASED_BYTES {
+            if !self.too_many_aliases {
+                self.too_many_aliases = true;
+                self.findings.push(
+                    Diagnostic::error("yaml-too-many-aliases", span, "aliases multiply into too large a document")
+                        .help(format!("aliases may add up to {MOST_ALIASED_NODES} values")),
+                );
+            }
+            return self.push(null(span), span);
+        }
+        let node = anchored.node.clone();
+        self.push(node, span);
+    }
+
+    fn name_anchor(&mut self, name: &str, span: Span) {
+        if let Some(first) = self.names.insert(name.to_owned(), span) {
+            self.findings.push(
+                Diagnostic::error("yaml-duplicate-anchor", span, format!("the anchor `&{name}` is set twice"))
+                    .label("set again")
+                    .related(first, "set here first")
+                    .help("readers of YAML disagree on which one an alias means: use two names"),
+            );
+        }
+    }
+
+    fn remember(&mut self, anchor: usize, node: impl FnOnce() -> Node) {
+        if anchor != 0 {
+            let node = node();
+            let size = size_of(&node);
+            self.anchors.insert(anchor, Anchored { node, size });
+        }
+    }
+
+    fn expects_key(&self) -> bool {
+        matches!(self.frames.last(), Some(Frame { kind: FrameKind::Mapping { key: Pending::Key, .. }, .. }))
+    }
+
+    fn set_pending(&mut self, next: Pending) {
+        if let Some(Frame { kind: FrameKind::Mapping { key, .. }, .. }) = self.frames.last_mut() {
+            *key = next;
+        }
+    }
+
+    /// Puts a finished node where it belongs. `span` is where it is used, which for an alias is not where it stands.
+    fn push(&mut self, node: Node, span: Span) {
+        let Some(frame) = self.frames.last_mut() else {
+            self.root = Some(node);
+            return;
+        };
+        match &mut frame.kind {
+            FrameKind::Sequence(items) => items.push(node),
+            FrameKind::Mapping { entries, merges, key, seen } => match std::mem::replace(key, Pending::Key) {
+                Pending::Key => *key = Pending::Nothing,
+                Pending::Nothing => {}
+                Pending::Merge => merges.push((span, node)),
+                Pending::Value(name) => {
+                    if entries.len() >= FEW_KEYS {
+                        seen.insert(name.text.clone(), name.span);
+                    }
+                    entries.push((name, node));
+                }
+            },
+        }
+    }
+
+    fn skip(&mut self, event: &Event<'_>, span: Span) {
+        let Some(skip) = &mut self.skipping else { return };
+        match event {
+            Event::SequenceStart(..) | Event::MappingStart(..) => skip.depth += 1,
+            Event::SequenceEnd | Event::MappingEnd => skip.depth -= 1,
+            _ => {}
+        }
+        if skip.depth > 0 {
+            return;
+        }
+        let whole = Span::new(skip.start, span.end.max(skip.start));
+        match self.skipping.take().map(|skip| skip.instead) {
+            Some(Instead::Template) => {
+                let raw = &self.text[whole.range()];
+                let node = Node { span: whole, kind: string(raw, raw, whole, ScalarStyle::Plain) };
+                self.push(node, whole);
+            }
+            _ => self.set_pending(Pending::Nothing),
+        }
+    }
+
+    /// The parser's own error, in our words; none when it follows from something already said.
+    fn unreadable(&mut self, error: &granit_parser::ScanError, at: usize) {
+        let at = at.min(self.text.len());
+        let line_start = self.text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let line_end = self.text[at..].find('\n').map_or(self.text.len(), |end| at + end);
+        let template_said = self
+            .findings
+            .iter()
+            .any(|finding| finding.code == UNQUOTED && finding.primary.end >= line_start.saturating_sub(1));
+        if template_said || (self.skipping.is_some() && self.findings.iter().any(|finding| finding.code == UNQUOTED)) {
+            return;
+        }
+        if let Some(open) = unquoted_on(&self.text[line_start..line_end]) {
+            self.findings.push(unquoted_template(self.text, line_start + open));
+            return;
+        }
+        self.findings.push(super::explain::scan_error(self.text, error.kind(), at));
+    }
+}
+
+const UNQUOTED: &str = "yaml-unquoted-template";
+
+/// A template that starts a value without quotes is a mapping to YAML.
+fn unquoted_template(text: &str, start: usize) -> Diagnostic {
+    let line = text[start..].lines().next().unwrap_or_default();
+    let value = line.split(" #").next().unwrap_or(line).trim_end();
+    let span = Span::new(start, start + value.len());
+    let quoted = if value.contains('"') && !value.contains('\'') { format!("'{value}'") } else { double_quoted(value) };
+    Diagnostic::error(UNQUOTED, span, "a template needs quotes around it")
+        .label("YAML reads a `{` here as the start of a mapping")
+        .help("put the whole value between quotes")
+        .suggest(span, quoted)
+}
+
+fn double_quoted(value: &str) -> String {
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Where on a line a value starts with an unquoted template.
+fn unquoted_on(line: &str) -> Option<usize> {
+    ["{{", "{%"]
+        .iter()
+        .flat_map(|open| line.match_indices(open))
+        .map(|(at, _)| at)
+        .filter(|&at| {
+            let before = line[..at].trim_end();
+            before.is_empty() || before.ends_with([':', '-', '[', ','])
+        })
+        .min()
+}
+
+fn unreadable_number(text: &str, problem: Unreadable, span: Span) -> Diagnostic {
+    match problem {
+        Unreadable::TooLarge => {
+            Diagnostic::error("yaml-number", span, format!("the number `{text}` does not fit into 64 bits"))
+                .help("put quotes around it to send it as text")
+                .suggest(span, format!("\"{text}\""))
+        }
+        Unreadable::NotFinite => {
+            Diagnostic::error("yaml-number", span, format!("`{text}` is no number that JSON can carry"))
+                .help("put quotes around it to send it as text")
+                .suggest(span, format!("\"{text}\""))
+        }
+    }
+}
+
+fn string(text: &str, raw: &str, span: Span, style: ScalarStyle) -> NodeKind {
+    let places = Places::align(text, raw, span.start, style);
+    NodeKind::Scalar { value: Value::String(text.to_owned()), style, places }
+}
+
+fn null(span: Span) -> Node {
+    let places = Places::straight(span.start);
+    Node { span, kind: NodeKind::Scalar { value: Value::Null, style: ScalarStyle::Plain, places } }
+}
+
+/// Where a key of this name was set before.
+fn first_use(entries: &[(Key, Node)], seen: &HashMap<String, Span>, text: &str) -> Option<Span> {
+    entries
+        .iter()
+        .take(FEW_KEYS)
+        .find(|(key, _)| key.text == text)
+        .map(|(key, _)| key.span)
+        .or_else(|| seen.get(text).copied())
+}
+
+fn size_of(node: &Node) -> Size {
+    let mut size = Size { nodes: 1, bytes: 0 };
+    let mut add = |part: Size| {
+        size.nodes += part.nodes;
+        size.bytes += part.bytes;
+    };
+    match &node.kind {
+        NodeKind::Scalar { value, .. } => add(Size { nodes: 0, bytes: value.as_str().map_or(0, str::len) }),
+        NodeKind::Sequence(items) => items.iter().for_each(|item| add(size_of(item))),
+        NodeKind::Mapping(entries) => entries.iter().for_each(|(key, node)| {
+            add(size_of(node));
+            add(Size { nodes: 0, bytes: key.text.len() });
+        }),
+    }
+    size
+}

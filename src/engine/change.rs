@@ -86,10 +86,17 @@ impl Instance {
         Ok(None)
     }
 
-    fn update_of(&self, id: &InstanceId, rendered: &Rendered, known: &InstanceStatus, template: &CallTemplate) -> Result<Write, End> {
+    fn update_of(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+        template: &CallTemplate,
+    ) -> Result<Write, End> {
         let own = value_of(&step_value(&known.result.clone().unwrap_or_default(), None));
         let parts = CallParts::of_template(template, self.step());
-        let update = self.surroundings().render(&parts, Some(&own)).map_err(|error| self.run.template_failed(&error))?;
+        let update =
+            self.surroundings().render(&parts, Some(&own)).map_err(|error| self.run.template_failed(&error))?;
         Ok(self.write_of(id, &update, Some(rendered.recorded.clone())))
     }
 
@@ -189,7 +196,8 @@ impl Instance {
         started: Duration,
     ) -> Result<StepResult, End> {
         let shared = &self.run.shared;
-        let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt) else {
+        let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
+        else {
             return Err(End::Failed(refusal));
         };
         let id = &write.intent.instance;
@@ -210,7 +218,12 @@ impl Instance {
     }
 
     /// The object behind the step, read again: until `ready` holds, where the step says so.
-    pub(super) async fn resource(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<Value, End> {
+    pub(super) async fn resource(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        result: &StepResult,
+    ) -> Result<Value, End> {
         let shared = &self.run.shared;
         let about = self.about(&rendered.recorded);
         let path = rendered
@@ -218,7 +231,12 @@ impl Instance {
             .as_ref()
             .and_then(|operation| results::resource_path(operation, &rendered.recorded, &rendered.parameters, result));
         let Some(path) = path else {
-            let mut error = shared.error(&about, EffectKnown::Applied, ErrorClass::Template, "the API has no call that reads what this step made: there is no `resource`");
+            let mut error = shared.error(
+                &about,
+                EffectKnown::Applied,
+                ErrorClass::Template,
+                "the API has no call that reads what this step made: there is no `resource`",
+            );
             error.help.push("use a GET step that looks for it".to_owned());
             return Err(End::Failed(error));
         };
@@ -301,7 +319,11 @@ impl Instance {
             (_, Undo::Call(template)) => match self.render_undo(template, &step_value(result, None)) {
                 Ok(call) => IntendedUndo::Call(call),
                 Err(error) => {
-                    self.run.shared.warn(format!("`{}`: its undo cannot be evaluated: {}", self.step().id, error.message));
+                    self.run.shared.warn(format!(
+                        "`{}`: its undo cannot be evaluated: {}",
+                        self.step().id,
+                        error.message
+                    ));
                     intent.undo.clone()
                 }
             },
@@ -323,7 +345,11 @@ pub fn conceal(secrets: &Secrets, answer: Value, secret: bool) -> Value {
                 .into_iter()
                 .map(|(name, field)| {
                     let hide = secret || results::is_sensitive(&name, &field);
-                    let field = if hide && !field.is_object() && !field.is_array() { conceal_scalar(secrets, field) } else { conceal(secrets, field, secret) };
+                    let field = if hide && !field.is_object() && !field.is_array() {
+                        conceal_scalar(secrets, field)
+                    } else {
+                        conceal(secrets, field, secret)
+                    };
                     (name, field)
                 })
                 .collect(),

@@ -169,7 +169,10 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     let mut torn = TornDown::default();
     if exit == Exit::Done {
         torn = leave_or_prune(&run, &dispatched).await?;
-    } else if run.options.rollback && !dispatched.made.is_empty() && run.shared.stopped.now().is_none_or(|stop| stop == Stop::NoNewSteps) {
+    } else if run.options.rollback
+        && !dispatched.made.is_empty()
+        && run.shared.stopped.now().is_none_or(|stop| stop == Stop::NoNewSteps)
+    {
         torn = teardown(&run.shared, &dispatched.made.iter().cloned().collect::<Vec<_>>()).await?;
         outputs.clear();
     }
@@ -188,7 +191,12 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TornDown, 
         return Ok(TornDown::default());
     }
     let gone: Vec<InstanceId> = run.shared.journal.with_status(|status| {
-        status.existing().map(|(instance, _)| instance).filter(|instance| !dispatched.instances.contains(*instance)).cloned().collect()
+        status
+            .existing()
+            .map(|(instance, _)| instance)
+            .filter(|instance| !dispatched.instances.contains(*instance))
+            .cloned()
+            .collect()
     });
     if gone.is_empty() {
         return Ok(TornDown::default());
@@ -219,13 +227,21 @@ fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> Vec<RunOutput> {
             Ok(value) => {
                 let secret = output.secret || Secrets::marks_value(&value);
                 match run.shared.secrets.reveal(&value) {
-                    Ok(value) => outputs.push(RunOutput { name: name.clone(), value, secret, description: output.description.clone() }),
+                    Ok(value) => outputs.push(RunOutput {
+                        name: name.clone(),
+                        value,
+                        secret,
+                        description: output.description.clone(),
+                    }),
                     Err(broken) => run.shared.warn(format!("output `{name}`: {broken}")),
                 }
             }
             Err(error) => {
                 let place = run.place(error.span);
-                run.shared.warn(format!("output `{name}` is left out: {} ({}:{}:{})", error.message, place.file, place.line, place.column));
+                run.shared.warn(format!(
+                    "output `{name}` is left out: {} ({}:{}:{})",
+                    error.message, place.file, place.line, place.column
+                ));
             }
         }
     }
@@ -275,7 +291,8 @@ fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
 }
 
 fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> RunFinished {
-    let count = |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
+    let count =
+        |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
     let (requests, looks) = run.shared.client.counts();
     RunFinished {
         exit,

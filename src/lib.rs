@@ -15,6 +15,7 @@ pub mod event;
 pub mod exit;
 pub mod plan;
 pub mod secret;
+pub mod simulate;
 pub mod source;
 pub mod template;
 pub mod yaml;

@@ -26,7 +26,7 @@ pub use operation::{
 };
 pub use pace::{Pace, pace_of};
 pub use regenerate::{Regenerated, regenerate};
-pub use routes::NearestRoute;
+pub use routes::{Difference, NearestRoute, PathParameters};
 pub use schema::BodySchema;
 
 use knowledge::Knowledge;
@@ -115,7 +115,7 @@ impl Catalog {
     }
 
     /// The operation of a concrete path, with its path parameters decoded; literal segments win over parameters.
-    pub fn matching(&self, method: Method, path: &str) -> Option<(Arc<Operation>, Vec<(String, String)>)> {
+    pub fn matching(&self, method: Method, path: &str) -> Option<(Arc<Operation>, PathParameters)> {
         let (at, parameters) = self.routes.matching(method, path)?;
         Some((self.operation(at), parameters))
     }

@@ -5,6 +5,7 @@
 //! takes the first variant that fits. And a field may say which kind of resource it refers to.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -253,13 +254,13 @@ pub struct BodySchema {
 impl BodySchema {
     /// `definition` gives a definition by its name; those it does not know count as open.
     pub fn gather<E>(root: Schema, mut definition: impl FnMut(&str) -> Result<Option<Schema>, E>) -> Result<Self, E> {
-        let mut definitions = BTreeMap::new();
+        let mut definitions: BTreeMap<String, Schema> = BTreeMap::new();
         let mut wanted: Vec<String> = root.references().into_iter().map(str::to_owned).collect();
         while let Some(name) = wanted.pop() {
-            if !definitions.contains_key(&name) {
-                let schema = definition(&name)?.unwrap_or_default();
+            if let Entry::Vacant(place) = definitions.entry(name) {
+                let schema = definition(place.key())?.unwrap_or_default();
                 wanted.extend(schema.references().into_iter().map(str::to_owned));
-                definitions.insert(name, schema);
+                place.insert(schema);
             }
         }
         Ok(Self { root, definitions })

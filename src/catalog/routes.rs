@@ -92,6 +92,11 @@ impl Routes {
     }
 
     pub fn nearest(&self, method: Method, given: &[Option<&str>]) -> NearestRoute {
+        // The same call in another version is nearer than another call: machines are made in v2 and listed in v1.
+        if let Some((at, Some(version))) = self.in_any_version(method, given) {
+            let route = Route { method, path: self.patterns[at].path.clone() };
+            return NearestRoute::Other { route, differences: vec![Difference::Version(version)] };
+        }
         let methods: Vec<(Method, usize)> =
             Method::ALL.into_iter().filter_map(|other| Some((other, self.matching_segments(other, given)?))).collect();
         if let Some((_, at)) = methods.first() {

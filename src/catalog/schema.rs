@@ -219,6 +219,11 @@ impl Schema {
         Schema { reference: Some(name.into()), ..Schema::default() }
     }
 
+    /// Whether a mapping may hold no other fields than those that are named; a shape that says nothing takes anything.
+    pub fn is_closed(&self) -> bool {
+        self.additional == Additional::None && (self.types.contains(Type::Object) || !self.properties.is_empty())
+    }
+
     /// Names of the definitions this one refers to, itself or below.
     pub fn references(&self) -> Vec<&str> {
         let mut names = Vec::new();
@@ -264,6 +269,11 @@ impl BodySchema {
             }
         }
         Ok(Self { root, definitions })
+    }
+
+    /// A shape that refers to no definitions.
+    pub fn alone(root: Schema) -> Self {
+        Self { root, definitions: BTreeMap::new() }
     }
 
     pub fn root(&self) -> &Schema {

@@ -174,7 +174,7 @@ fn json_schema_own(schema: &Schema, templates: bool) -> Map<String, Value> {
     if !schema.properties.is_empty() {
         say("properties", Some(json!({})));
     }
-    say("additionalProperties", schema.is_closed().then_some(Value::Bool(false)));
+    say("additionalProperties", schema.takes_only_named().then_some(Value::Bool(false)));
     say("deprecated", schema.deprecated.then_some(Value::Bool(true)));
     out
 }

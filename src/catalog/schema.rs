@@ -114,9 +114,11 @@ impl<'de> Deserialize<'de> for Types {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Additional {
-    /// Nothing.
+    /// Nothing that anybody said: what is not named is ignored, and probably a slip.
     #[default]
     None,
+    /// Nothing: the API refuses it.
+    Closed,
     /// Anything.
     Any,
     /// Values of this shape.
@@ -219,9 +221,13 @@ impl Schema {
         Schema { reference: Some(name.into()), ..Schema::default() }
     }
 
-    /// Whether a mapping may hold no other fields than those that are named; a shape that says nothing takes anything.
-    pub fn is_closed(&self) -> bool {
-        self.additional == Additional::None && (self.types.contains(Type::Object) || !self.properties.is_empty())
+    /// Whether a mapping takes no other fields than those that are named; a shape that says nothing takes anything.
+    pub fn takes_only_named(&self) -> bool {
+        match self.additional {
+            Additional::None => self.types.contains(Type::Object) || !self.properties.is_empty(),
+            Additional::Closed => true,
+            Additional::Any | Additional::Of(_) => false,
+        }
     }
 
     /// Names of the definitions this one refers to, itself or below.

@@ -233,9 +233,9 @@ impl<'s> Checker<'s> {
 
     fn unnamed_field(&mut self, shape: &Schema, name: &str, value: &Partial, all: &[(String, Partial)]) {
         match &shape.additional {
-            Additional::None if shape.is_closed() => self.unknown_field(shape, name, all),
-            Additional::None | Additional::Any => {}
             Additional::Of(field) => self.value(field, value),
+            _ if shape.takes_only_named() => self.unknown_field(shape, name, all),
+            _ => {}
         }
         if let Some(keys) = &shape.keys {
             let before = self.findings.len();
@@ -246,13 +246,15 @@ impl<'s> Checker<'s> {
 
     fn unknown_field(&mut self, shape: &Schema, name: &str, all: &[(String, Partial)]) {
         let free = shape.properties.keys().filter(|known| !all.iter().any(|(given, _)| given == *known));
-        let near = nearest(name, free.map(String::as_str));
+        let near = nearest_field(name, free.map(String::as_str));
         let found = Self::error("unknown-field", format!("there is no field `{name}` here")).on_key();
         let found = match near {
             Some(near) => found.help(format!("did you mean `{near}`?")),
             None if shape.properties.is_empty() => found.help("nothing may stand here"),
             None => found.help(format!("fields here: {}", field_list(shape.properties.keys()))),
         };
+        // Nothing like it, and nobody says that it is refused: one that the document forgot is as likely as a slip.
+        let found = if near.is_none() && shape.additional != Additional::Closed { found.warning() } else { found };
         self.report(found.replace(near));
     }
 
@@ -311,6 +313,16 @@ impl<'s> Checker<'s> {
             self.report(Self::error("wrong-length", message));
         }
     }
+}
+
+/// The field that was meant: a slip of the keyboard, or a word too many or too few.
+fn nearest_field<'n>(name: &str, fields: impl Iterator<Item = &'n str> + Clone) -> Option<&'n str> {
+    const SHORTEST: usize = 3;
+    let contained = |field: &&str| {
+        let (short, long) = if field.len() < name.len() { (*field, name) } else { (name, *field) };
+        short.len() > SHORTEST && (long.starts_with(short) || long.ends_with(short))
+    };
+    nearest(name, fields.clone()).or_else(|| fields.clone().find(contained))
 }
 
 /// A shape that says nothing of types: `null` will do too.

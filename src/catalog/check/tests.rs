@@ -71,6 +71,13 @@ fn a_misspelt_field_names_what_was_meant() {
 }
 
 #[test]
+fn a_field_like_no_other_is_a_warning_unless_the_api_refuses_it() {
+    let severity = |call: &str, body: Value| findings(call, &Partial::from(&body)).pop().map(|found| found.severity);
+    assert_eq!(severity(NETWORKS, json!({ "name": "demo", "image_id": ID })), Some(Severity::Warning));
+    assert_eq!(severity(NETWORKS, json!({ "name": "demo", "router": true })), Some(Severity::Error));
+}
+
+#[test]
 fn a_wrong_type_says_what_is_wanted_and_mends_quotes() {
     let found = findings(VOLUMES, &Partial::from(&json!({ "name": "data", "source": "new-volume", "size": "10" })));
     assert_eq!(told(found.clone()), ["size: wrong-type: `size` wants an integer, and this is a string"]);

@@ -58,6 +58,7 @@ impl Checker<'_> {
             let owners: Vec<String> = owners.flat_map(|variant| &variant.when).map(words::value).collect();
             if !owners.is_empty() {
                 let this = meant.when.first().map(words::value).unwrap_or_default();
+                found.severity = Severity::Error;
                 found.message = format!("there is no field `{key}` with `{property}: {this}`");
                 found.help = vec![format!("it belongs to `{property}`: {}", words::field_list(owners))];
             }
@@ -102,7 +103,7 @@ impl Checker<'_> {
         let mut nearest: Option<((usize, i64, usize), Vec<BodyFinding>)> = None;
         for variant in variants {
             let findings = self.trial(&variant.schema, value);
-            let errors = findings.iter().filter(|found| found.severity == Severity::Error).count();
+            let errors = findings.iter().filter(|found| speaks_against(found)).count();
             if errors == 0 {
                 return self.findings.extend(findings);
             }
@@ -160,4 +161,9 @@ impl Checker<'_> {
         };
         fields.iter().map(weigh).sum()
     }
+}
+
+/// Whether a finding says that another variant was meant.
+fn speaks_against(found: &BodyFinding) -> bool {
+    found.severity == Severity::Error || found.code == "unknown-field"
 }

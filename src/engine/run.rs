@@ -9,10 +9,12 @@ use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
 use super::remove::Remains;
 use super::render::{Rendered, Surroundings};
-use super::shared::Shared;
+use super::shared::{About, Shared};
 use super::step::End;
 use super::stop::{Signal, Stop, Stopper};
 use super::teardown::{TornDown, teardown};
+use crate::catalog::Partial;
+use crate::diagnostic::Severity;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, RunFinished, StepError};
 use crate::exit::Exit;
 use crate::journal::{JournalError, Record, RecordedOutput};
@@ -109,8 +111,22 @@ impl Run {
 
     /// The body as it will be sent, against the catalogue: templates may have made something wrong of a right plan.
     pub(super) fn check_rendered(&self, step: &Step, rendered: &Rendered) -> Result<(), StepError> {
-        let _ = (step, rendered);
-        Ok(())
+        let Some(operation) = &rendered.operation else { return Ok(()) };
+        let body = rendered.request.body.as_ref().map(Partial::from);
+        let findings = self.shared.catalog.check_body(operation, body.as_ref());
+        let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+        let Some(first) = errors.next() else { return Ok(()) };
+        let pointer: String = first.at.iter().map(|segment| format!("/{segment}")).collect();
+        let span = step.body.as_ref().map_or(step.call.span, |body| body.at(&pointer).span);
+        let about = About { call: Some(rendered.recorded.clone()), place: Some(self.place(span)) };
+        let more = match errors.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let message = format!("the body would be wrong: {}{more}", first.message);
+        let mut error = self.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Template, message);
+        error.help = first.help.iter().map(|help| self.shared.secrets.redact(help).into_owned()).collect();
+        Err(error)
     }
 
     pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Remains> {

@@ -337,34 +337,35 @@ impl Instance {
     }
 }
 
-/// An answer on its way into templates: of a secret step every text becomes a marker, of others what is shown only once.
+/// An answer on its way into templates: of a secret step every scalar becomes a marker, of others what is shown only once.
 pub fn conceal(secrets: &Secrets, answer: Value, secret: bool) -> Value {
-    match answer {
+    conceal_field(secrets, "", answer, secret)
+}
+
+fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> Value {
+    match value {
         Value::Object(fields) => Value::Object(
             fields
                 .into_iter()
                 .map(|(name, field)| {
-                    let hide = secret || results::is_sensitive(&name, &field);
-                    let field = if hide && !field.is_object() && !field.is_array() {
-                        conceal_scalar(secrets, field)
-                    } else {
-                        conceal(secrets, field, secret)
-                    };
+                    let field = conceal_field(secrets, &name, field, secret);
                     (name, field)
                 })
                 .collect(),
         ),
-        Value::Array(items) => items.into_iter().map(|item| conceal(secrets, item, secret)).collect(),
-        scalar if secret => conceal_scalar(secrets, scalar),
+        Value::Array(items) => items.into_iter().map(|item| conceal_field(secrets, name, item, secret)).collect(),
+        Value::Null | Value::Bool(_) => value,
+        scalar if results::is_sensitive(name, &scalar) => Value::String(secrets.conceal(&scalar)),
+        scalar if secret && is_identifier(name) => Value::String(secrets.mark(&scalar)),
+        scalar if secret => Value::String(secrets.conceal(&scalar)),
         scalar => scalar,
     }
 }
 
-fn conceal_scalar(secrets: &Secrets, value: Value) -> Value {
-    match value {
-        Value::Null | Value::Bool(_) => value,
-        value => Value::String(secrets.conceal(&value)),
-    }
+/// Ids, names and times are no secrets by themselves: hiding them everywhere would make a run unreadable.
+fn is_identifier(name: &str) -> bool {
+    ["id", "name", "status", "state"].contains(&name)
+        || ["_id", "_name", "_at", "_on"].iter().any(|end| name.ends_with(end))
 }
 
 /// The fields in which two calls differ, each as `body/name: "a" → "b"`; secrets stay hidden.

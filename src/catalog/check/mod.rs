@@ -9,7 +9,7 @@ mod parameters;
 mod scalar;
 mod unknown;
 mod variants;
-mod words;
+pub(super) mod words;
 
 use std::fmt;
 
@@ -19,6 +19,7 @@ pub use self::parameters::{ParameterFinding, ParameterPlace};
 use self::words::{a_type, field_list, wanted};
 use super::operation::{BodyUse, Operation};
 use super::schema::{Additional, BodySchema, Schema};
+use super::step::is_placeholder;
 use super::value::Partial;
 use super::{Catalog, schema::Type};
 use crate::diagnostic::{Severity, nearest};
@@ -59,7 +60,7 @@ pub struct BodyFinding {
 }
 
 /// Every code that a body or a parameter can be found wrong by.
-pub const CODES: [&str; 16] = [
+pub const CODES: [&str; 17] = [
     "body-not-taken",
     "duplicate-item",
     "host-bits-set",
@@ -69,6 +70,7 @@ pub const CODES: [&str; 16] = [
     "missing-parameter",
     "name-for-id",
     "out-of-range",
+    "placeholder",
     "unknown-field",
     "unknown-parameter",
     "value-not-allowed",
@@ -189,6 +191,11 @@ impl<'s> Checker<'s> {
             Partial::Null if shape.variants.is_empty() => return self.wrong_type(shape, "nothing (`null`)", None),
             _ => {}
         }
+        if let Partial::String(text) = value
+            && is_placeholder(text)
+        {
+            return self.placeholder(written);
+        }
         if !shape.variants.is_empty() {
             return self.variants(shape, value);
         }
@@ -204,6 +211,13 @@ impl<'s> Checker<'s> {
             Partial::List(items) => self.list(shape, items),
             _ => self.scalar(shape, value),
         }
+    }
+
+    /// Something that a pasted step left to fill in.
+    fn placeholder(&mut self, written: &Schema) {
+        let message = format!("{} is still to be filled in", self.name());
+        let help = format!("{} wants {}", self.name(), wanted(self.schema, written));
+        self.report(Self::error("placeholder", message).help(help));
     }
 
     fn wrong_type(&mut self, shape: &Schema, found: &str, replacement: Option<String>) {

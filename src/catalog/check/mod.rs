@@ -200,6 +200,9 @@ impl<'s> Checker<'s> {
             return self.variants(shape, value);
         }
         let Some(found) = value.r#type() else { return };
+        if !shape.types.allow(found) && matches!(value, Partial::Text(_)) {
+            return self.text_for_other(shape);
+        }
         if !shape.types.allow(found) {
             return self.wrong_type(shape, a_type(found), scalar::as_wanted(shape, value));
         }
@@ -228,6 +231,13 @@ impl<'s> Checker<'s> {
             None => found,
         };
         self.report(found.replace(replacement));
+    }
+
+    /// A string with holes where something else belongs.
+    fn text_for_other(&mut self, shape: &Schema) {
+        let message = format!("{} wants {}, and this is a string", self.name(), wanted(self.schema, shape));
+        let help = "a template keeps its type only when it is the whole string: `\"{{ … }}\"`";
+        self.report(Self::error("wrong-type", message).help(help));
     }
 
     fn mapping(&mut self, shape: &Schema, fields: &[(String, Partial)]) {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::schema::Schema;
+
 /// The methods the API uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -44,6 +46,15 @@ impl fmt::Display for Method {
 pub struct Route {
     pub method: Method,
     pub path: String,
+}
+
+impl Route {
+    /// Reads `METHOD /path`; `None` when it is anything else.
+    pub fn parse(text: &str) -> Option<Route> {
+        let (method, path) = text.split_once(' ')?;
+        path.starts_with('/').then_some(())?;
+        Some(Route { method: Method::parse(method)?, path: path.to_owned() })
+    }
 }
 
 impl fmt::Display for Route {
@@ -93,8 +104,34 @@ pub struct Operation {
     pub takes_tags: bool,
     /// What a success makes.
     pub creates: Option<Creates>,
+    /// Further keys that `created_resources` may have after this call, which is no create: new members of a changed pool.
+    #[serde(default)]
+    pub also_makes: Vec<String>,
     /// Where the id of the parent stands that the API locks while this runs: writes below one parent go one after another.
     pub locks: Option<ValueAt>,
+    /// Where the parent is named when nothing stands at `locks`, the best place first.
+    #[serde(default)]
+    pub locks_else: Vec<ValueAt>,
+    /// The shape of the body; `Catalog::body_schema` gives it with its definitions.
+    #[serde(skip)]
+    pub(crate) body_schema: Option<Schema>,
+}
+
+impl Operation {
+    /// Every kind of resource that a success may make, under the keys it may have in `created_resources`; the main one
+    /// first.
+    pub fn kinds_made(&self) -> Vec<&str> {
+        let mut kinds: Vec<&str> = Vec::new();
+        if let Some(creates) = &self.creates {
+            kinds.push(&creates.kind);
+            if let IdAt::Task(keys) = &creates.id_at {
+                kinds.extend(keys.iter().map(String::as_str).filter(|key| *key != creates.kind));
+            }
+            kinds.extend(creates.also.iter().map(String::as_str));
+        }
+        kinds.extend(self.also_makes.iter().map(String::as_str));
+        kinds
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +155,24 @@ pub struct Parameter {
     pub kind: Option<String>,
     /// The parameter wants the name of that resource, not its id.
     pub by_name: bool,
+    /// The shape of a value: limits, pattern, format.
+    #[serde(default)]
+    pub schema: Schema,
+}
+
+impl Parameter {
+    /// Types, values and kind are read off the shape.
+    pub fn new(name: impl Into<String>, required: bool, schema: Schema) -> Parameter {
+        Parameter {
+            name: name.into(),
+            required,
+            types: schema.types.iter().map(|r#type| r#type.as_str().to_owned()).collect(),
+            values: schema.values.clone(),
+            kind: schema.kind.clone(),
+            by_name: schema.by_name,
+            schema,
+        }
+    }
 }
 
 /// A place in a call where a value stands.
@@ -152,6 +207,9 @@ pub struct Creates {
     pub integer_id: bool,
     /// Other kinds the same call may make beside it: `volumes` of a machine, `routers` of a network.
     pub also: Vec<String>,
+    /// Those of `also` that are still there when the resource itself is deleted, unless `DeleteCall::also_by` takes them along.
+    #[serde(default)]
+    pub stays: Vec<String>,
     /// JSON pointer into the body of the name it goes by, when it has one: `/name`.
     pub name_at: Option<String>,
     pub resource: Option<Resource>,
@@ -161,7 +219,7 @@ pub struct Creates {
 /// creating path, and `{<parameter>}` for the resource itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resource {
-    /// The path parameter that stands for the resource.
+    /// The path parameter that stands for the resource; empty when its paths name only parents (a pool's health monitor).
     pub parameter: String,
     /// The API addresses it by name, not by the id found in the task.
     pub by_name: bool,
@@ -190,8 +248,11 @@ pub struct ListCall {
     pub name_field: Option<String>,
     /// Items carry `creator_task_id`.
     pub creator_task: bool,
-    /// Items carry our tags, under `tags` (list of `{key, value}`) or as a mapping.
+    /// Items carry our tags, as a list of `{key, value}` or as a mapping.
     pub tags: bool,
+    /// The field of an item that holds them: `tags`, `tags_v2`.
+    #[serde(default)]
+    pub tags_field: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -207,4 +268,7 @@ pub struct DeleteCall {
 pub struct AlsoBy {
     pub kind: String,
     pub parameter: String,
+    /// The parameter is repeated for every id; otherwise one comma list.
+    #[serde(default)]
+    pub repeated: bool,
 }

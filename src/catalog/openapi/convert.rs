@@ -1,0 +1,401 @@
+//! Shapes of an OpenAPI document (3.0 or 3.1) in our own form.
+
+use std::collections::BTreeMap;
+
+use regex_lite::Regex;
+use serde_json::{Map, Number, Value};
+
+use super::document::{Document, schema_name};
+use crate::catalog::CatalogError;
+use crate::catalog::knowledge::Knowledge;
+use crate::catalog::schema::{Additional, Bound, Schema, Type, Types, Variant};
+
+/// How deep shapes may be nested before the document counts as circular where it must not be.
+const DEEPEST: usize = 64;
+
+/// Converts shapes and collects the definitions they refer to.
+pub(super) struct Converter<'d> {
+    document: &'d Document,
+    knowledge: &'d Knowledge,
+    pub definitions: BTreeMap<String, Schema>,
+    /// Patterns that our regular expressions do not know: left out.
+    pub skipped_patterns: usize,
+    depth: usize,
+}
+
+/// Where a shape stands, for what we know of fields by their names.
+#[derive(Clone, Copy, Default)]
+struct Around<'a> {
+    /// The field it is the value of, or an element of.
+    field: Option<&'a str>,
+    /// The field above it.
+    below: Option<&'a str>,
+    /// The document's name of the shape it is written in.
+    schema: Option<&'a str>,
+}
+
+impl<'d> Converter<'d> {
+    pub fn new(document: &'d Document, knowledge: &'d Knowledge) -> Self {
+        Self { document, knowledge, definitions: BTreeMap::new(), skipped_patterns: 0, depth: 0 }
+    }
+
+    /// A body: references to the document's shapes stay references.
+    pub fn body(&mut self, raw: &Value) -> Result<Schema, CatalogError> {
+        self.convert(raw, Around::default())
+    }
+
+    /// A parameter: references are written out.
+    pub fn parameter(&mut self, name: &str, raw: &Value) -> Result<Schema, CatalogError> {
+        let around = Around { field: Some(name), ..Around::default() };
+        let mut schema = self.convert_written_out(raw, around)?;
+        // A list of choices, a filter: one level of references may remain below.
+        if let Some(items) = &mut schema.items
+            && let Some(name) = items.reference.take()
+        {
+            **items = self.definitions.get(&name).cloned().unwrap_or_default();
+        }
+        for variant in &mut schema.variants {
+            if let Some(name) = variant.schema.reference.take() {
+                variant.schema = self.definitions.get(&name).cloned().unwrap_or_default();
+            }
+        }
+        Ok(schema)
+    }
+
+    fn convert(&mut self, raw: &Value, around: Around<'_>) -> Result<Schema, CatalogError> {
+        let Some(name) = schema_name(raw) else { return self.convert_written_out(raw, around) };
+        if around.field.is_some_and(|field| self.knowledge.narrows_below(field)) {
+            return self.convert_written_out(raw, around);
+        }
+        self.define(name)?;
+        let mut schema = Schema::reference(name);
+        annotate(&mut schema, raw);
+        self.say_kind(&mut schema, around);
+        Ok(schema)
+    }
+
+    fn define(&mut self, name: &str) -> Result<(), CatalogError> {
+        if self.definitions.contains_key(name) {
+            return Ok(());
+        }
+        let raw = self.document.schema(name).ok_or_else(|| CatalogError::Reference(name.to_owned()))?;
+        // Holds the place, so that a shape may refer to itself.
+        self.definitions.insert(name.to_owned(), Schema::default());
+        let schema = self.convert(raw, Around { schema: Some(name), ..Around::default() })?;
+        self.definitions.insert(name.to_owned(), schema);
+        Ok(())
+    }
+
+    fn convert_written_out(&mut self, raw: &Value, around: Around<'_>) -> Result<Schema, CatalogError> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(CatalogError::Reference("a shape is nested in itself".to_owned()));
+        }
+        let target = self.document.resolve(raw)?;
+        let around = Around { schema: schema_name(raw).or(around.schema), ..around };
+        let schema = match target {
+            Value::Object(fields) => self.convert_object(fields, around),
+            // `true` and `false`: anything and nothing; nobody writes the latter for a body.
+            _ => Ok(Schema::default()),
+        };
+        self.depth -= 1;
+        let mut schema = schema?;
+        annotate(&mut schema, raw);
+        self.say_kind(&mut schema, around);
+        Ok(schema)
+    }
+
+    fn convert_object(&mut self, raw: &Map<String, Value>, around: Around<'_>) -> Result<Schema, CatalogError> {
+        let mut schema = self.convert_own(raw, around)?;
+        for part in list(raw, "allOf") {
+            let part = self.convert_written_out(part, around)?;
+            schema = merge(schema, part);
+        }
+        let alternatives = [list(raw, "anyOf"), list(raw, "oneOf")];
+        if let Some(alternatives) = alternatives.into_iter().find(|list| !list.is_empty()) {
+            let discriminator = raw.get("discriminator");
+            schema = self.convert_alternatives(schema, alternatives, discriminator, around)?;
+        }
+        Ok(schema)
+    }
+
+    /// What stands in a shape itself, without the combinations.
+    fn convert_own(&mut self, raw: &Map<String, Value>, around: Around<'_>) -> Result<Schema, CatalogError> {
+        let (types, null) = types(raw);
+        let mut schema = Schema {
+            types,
+            nullable: null,
+            required: strings(raw, "required"),
+            min_properties: count(raw, "minProperties"),
+            max_properties: count(raw, "maxProperties"),
+            min_items: count(raw, "minItems"),
+            max_items: count(raw, "maxItems"),
+            unique_items: raw.get("uniqueItems") == Some(&Value::Bool(true)),
+            minimum: bound(raw, "minimum", "exclusiveMinimum"),
+            maximum: bound(raw, "maximum", "exclusiveMaximum"),
+            min_length: count(raw, "minLength"),
+            max_length: count(raw, "maxLength"),
+            pattern: self.pattern(raw),
+            format: raw.get("format").and_then(Value::as_str).map(str::to_owned),
+            ..Schema::default()
+        };
+        schema.values = match raw.get("const") {
+            Some(value) => vec![value.clone()],
+            None => raw.get("enum").and_then(Value::as_array).cloned().unwrap_or_default(),
+        };
+        schema.nullable |= schema.values.contains(&Value::Null);
+        schema.values.retain(|value| !value.is_null());
+        for (name, field) in raw.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let below = around.field.or(around.below);
+            let inside = Around { field: Some(name), below, ..around };
+            let field = self.convert(field, inside)?;
+            schema.properties.insert(name.clone(), field);
+        }
+        if let Some(items) = raw.get("items") {
+            // An element goes by the list's field: what is known of `volume_ids` holds for each of them.
+            schema.items = Some(Box::new(self.convert(items, around)?));
+        }
+        if let Some(keys) = raw.get("propertyNames") {
+            schema.keys = Some(Box::new(self.convert(keys, Around::default())?));
+        }
+        schema.additional = self.additional(raw, &schema)?;
+        Ok(schema)
+    }
+
+    fn additional(&mut self, raw: &Map<String, Value>, schema: &Schema) -> Result<Additional, CatalogError> {
+        let named = raw.get("additionalProperties").or_else(|| {
+            raw.get("patternProperties").and_then(Value::as_object).and_then(|patterns| patterns.values().next())
+        });
+        Ok(match named {
+            Some(Value::Bool(false)) => Additional::Closed,
+            Some(Value::Bool(true)) => Additional::Any,
+            Some(shape) if shape.as_object().is_some_and(Map::is_empty) => Additional::Any,
+            Some(shape) => Additional::Of(Box::new(self.convert(shape, Around::default())?)),
+            None if schema.properties.is_empty() && schema.types.contains(Type::Object) => Additional::Any,
+            None => Additional::None,
+        })
+    }
+
+    fn convert_alternatives(
+        &mut self,
+        own: Schema,
+        alternatives: &[Value],
+        discriminator: Option<&Value>,
+        around: Around<'_>,
+    ) -> Result<Schema, CatalogError> {
+        let (nulls, shapes): (Vec<&Value>, Vec<&Value>) = alternatives.iter().partition(|shape| is_null(shape));
+        let mut converted = Vec::new();
+        for shape in &shapes {
+            converted.push(self.convert(shape, around)?);
+        }
+        let nullable = !nulls.is_empty();
+        let mut schema = match converted.len() {
+            0 => own,
+            1 => {
+                let only = converted.remove(0);
+                if own == Schema::default() { only } else { merge(own, self.written_out(only)) }
+            }
+            _ => match only_types(&converted) {
+                Some(types) => merge(own, Schema { types, ..Schema::default() }),
+                None => self.variants(own, converted, discriminator),
+            },
+        };
+        schema.nullable |= nullable;
+        Ok(schema)
+    }
+
+    /// Several shapes. Fields written beside them belong to each, so that each is whole by itself.
+    fn variants(&self, own: Schema, shapes: Vec<Schema>, discriminator: Option<&Value>) -> Schema {
+        let property = discriminator.and_then(|it| it.get("propertyName")).and_then(Value::as_str);
+        let mapping = discriminator.and_then(|it| it.get("mapping")).and_then(Value::as_object);
+        let variants = shapes.into_iter().map(|shape| {
+            let whole = if own.properties.is_empty() { shape } else { merge(own.clone(), self.written_out(shape)) };
+            let when = property.map(|property| self.values_of(&whole, property, mapping)).unwrap_or_default();
+            Variant { when, schema: whole }
+        });
+        Schema {
+            variants: variants.collect(),
+            discriminator: property.map(str::to_owned),
+            nullable: own.nullable,
+            default: own.default.clone(),
+            types: if own.properties.is_empty() { own.types } else { Types::default() },
+            ..Schema::default()
+        }
+    }
+
+    /// Values of the discriminating field that mean a variant: what the variant itself says, else the document's table.
+    fn values_of(&self, variant: &Schema, property: &str, mapping: Option<&Map<String, Value>>) -> Vec<Value> {
+        let whole = self.written_out(variant.clone());
+        if let Some(field) = whole.properties.get(property) {
+            let values = self.written_out(field.clone()).values;
+            if !values.is_empty() {
+                return values;
+            }
+        }
+        let Some(name) = variant.reference.as_deref() else { return Vec::new() };
+        mapping
+            .into_iter()
+            .flatten()
+            .filter(|(_, target)| {
+                target.as_str().is_some_and(|target| target.rsplit('/').next().is_some_and(|last| last == name))
+            })
+            .map(|(value, _)| Value::String(value.clone()))
+            .collect()
+    }
+
+    fn written_out(&self, schema: Schema) -> Schema {
+        let mut schema = schema;
+        for _ in 0..DEEPEST {
+            let Some(name) = schema.reference.take() else { break };
+            let definition = self.definitions.get(&name).cloned().unwrap_or_default();
+            schema = merge(definition, schema);
+        }
+        schema
+    }
+
+    fn pattern(&mut self, raw: &Map<String, Value>) -> Option<String> {
+        let pattern = raw.get("pattern")?.as_str()?;
+        if Regex::new(pattern).is_ok() {
+            return Some(pattern.to_owned());
+        }
+        self.skipped_patterns += 1;
+        None
+    }
+
+    /// Says which kind of resource a value refers to, as far as its name tells.
+    fn say_kind(&self, schema: &mut Schema, around: Around<'_>) {
+        let whole = if schema.reference.is_some() { self.written_out(schema.clone()) } else { schema.clone() };
+        if !may_be_an_id(&whole) {
+            return;
+        }
+        let known = around.field.and_then(|field| self.knowledge.field(field, around.below, around.schema));
+        if let Some(known) = known {
+            schema.kind = Some(known.kind.clone());
+            schema.by_name = known.by_name;
+        }
+    }
+}
+
+fn may_be_an_id(schema: &Schema) -> bool {
+    let scalar = Types::of(&[Type::String, Type::Integer]);
+    let plain = |schema: &Schema| !schema.types.is_empty() && schema.types.intersection(scalar) == schema.types;
+    if schema.variants.is_empty() {
+        plain(schema) && schema.values.is_empty()
+    } else {
+        schema.variants.iter().all(|variant| plain(&variant.schema))
+    }
+}
+
+/// What may stand beside a reference.
+fn annotate(schema: &mut Schema, raw: &Value) {
+    if let Some(default) = raw.get("default").filter(|default| !default.is_null()) {
+        schema.default = Some(default.clone());
+    }
+    schema.deprecated |= raw.get("deprecated") == Some(&Value::Bool(true));
+    schema.nullable |= raw.get("nullable") == Some(&Value::Bool(true));
+}
+
+/// Both hold: the second is the nearer one.
+fn merge(one: Schema, two: Schema) -> Schema {
+    let mut merged = one;
+    merged.types = match (merged.types.is_empty(), two.types.is_empty()) {
+        (true, _) => two.types,
+        (_, true) => merged.types,
+        _ => merged.types.intersection(two.types),
+    };
+    for name in two.required {
+        if !merged.required.contains(&name) {
+            merged.required.push(name);
+        }
+    }
+    // A bare `type: object` takes anything, until somebody names fields.
+    let first_names = merged.properties.is_empty() && !two.properties.is_empty();
+    if first_names || two.additional != Additional::None {
+        merged.additional = two.additional;
+    }
+    merged.properties.extend(two.properties);
+    if !two.values.is_empty() {
+        merged.values = two.values;
+    }
+    if !two.variants.is_empty() {
+        merged.variants = two.variants;
+        merged.discriminator = two.discriminator;
+    }
+    merged.nullable |= two.nullable;
+    merged.deprecated |= two.deprecated;
+    merged.unique_items |= two.unique_items;
+    macro_rules! nearer {
+        ($($field:ident),*) => { $(merged.$field = two.$field.or(merged.$field);)* };
+    }
+    nearer!(
+        reference,
+        keys,
+        min_properties,
+        max_properties,
+        items,
+        min_items,
+        max_items,
+        minimum,
+        maximum,
+        min_length,
+        max_length,
+        pattern,
+        format,
+        default,
+        kind
+    );
+    merged.by_name |= two.by_name;
+    merged
+}
+
+/// `Some` when the alternatives differ in nothing but their types.
+fn only_types(shapes: &[Schema]) -> Option<Types> {
+    let bare = |shape: &Schema| {
+        *shape == Schema { types: shape.types, additional: shape.additional.clone(), ..Schema::default() }
+    };
+    let scalar = |shape: &Schema| !shape.types.contains(Type::Object) && !shape.types.is_empty();
+    shapes
+        .iter()
+        .all(|shape| bare(shape) && scalar(shape))
+        .then(|| shapes.iter().fold(Types::default(), |types, shape| types.union(shape.types)))
+}
+
+fn is_null(raw: &Value) -> bool {
+    raw.get("type").and_then(Value::as_str) == Some("null")
+}
+
+fn types(raw: &Map<String, Value>) -> (Types, bool) {
+    let words: Vec<&str> = match raw.get("type") {
+        Some(Value::String(word)) => vec![word],
+        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let known = words.iter().filter_map(|word| Type::parse(word)).collect::<Vec<_>>();
+    let mut types = Types::of(&known);
+    if words.is_empty() && raw.contains_key("properties") {
+        types = Types::of(&[Type::Object]);
+    }
+    (types, words.contains(&"null"))
+}
+
+fn bound(raw: &Map<String, Value>, plain: &str, exclusive: &str) -> Option<Bound> {
+    let number = |value: Option<&Value>| -> Option<Number> { value.and_then(Value::as_number).cloned() };
+    match raw.get(exclusive) {
+        // OpenAPI 3.0 says it with a boolean.
+        Some(Value::Bool(exclusive)) => number(raw.get(plain)).map(|value| Bound { value, exclusive: *exclusive }),
+        Some(value) => number(Some(value)).map(|value| Bound { value, exclusive: true }),
+        None => number(raw.get(plain)).map(|value| Bound { value, exclusive: false }),
+    }
+}
+
+fn count(raw: &Map<String, Value>, name: &str) -> Option<u64> {
+    raw.get(name).and_then(Value::as_u64)
+}
+
+fn strings(raw: &Map<String, Value>, name: &str) -> Vec<String> {
+    list(raw, name).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn list<'r>(raw: &'r Map<String, Value>, name: &str) -> &'r [Value] {
+    raw.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}

@@ -1,0 +1,81 @@
+//! The text of an OpenAPI document as a tree, and the references in it.
+
+use serde_json::{Map, Value};
+
+use crate::catalog::CatalogError;
+
+/// How deep references may lead before they count as a circle.
+const DEEPEST: usize = 64;
+
+pub(super) struct Document {
+    root: Value,
+}
+
+impl Document {
+    /// Reads JSON or YAML.
+    pub fn parse(text: &str) -> Result<Self, CatalogError> {
+        let root = if text.trim_start().starts_with('{') {
+            serde_json::from_str(text).map_err(|error| CatalogError::Document(error.to_string()))?
+        } else {
+            let yaml: serde_yaml::Value =
+                serde_yaml::from_str(text).map_err(|error| CatalogError::Document(error.to_string()))?;
+            json(yaml)?
+        };
+        Self::new(root)
+    }
+
+    pub fn new(root: Value) -> Result<Self, CatalogError> {
+        if root.get("paths").is_some_and(Value::is_object) {
+            Ok(Self { root })
+        } else {
+            Err(CatalogError::Document("there are no `paths`: this is no OpenAPI document".to_owned()))
+        }
+    }
+
+    pub fn paths(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.root.get("paths").and_then(Value::as_object).into_iter().flatten()
+    }
+
+    /// The shape of this name among the document's own.
+    pub fn schema(&self, name: &str) -> Option<&Value> {
+        self.root.pointer("/components/schemas")?.get(name)
+    }
+
+    /// Follows `$ref` until something else stands there.
+    pub fn resolve<'d>(&'d self, value: &'d Value) -> Result<&'d Value, CatalogError> {
+        let mut value = value;
+        for _ in 0..DEEPEST {
+            let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return Ok(value) };
+            value = reference
+                .strip_prefix('#')
+                .and_then(|pointer| self.root.pointer(pointer))
+                .ok_or_else(|| CatalogError::Reference(reference.to_owned()))?;
+        }
+        Err(CatalogError::Reference("a reference leads back to itself".to_owned()))
+    }
+}
+
+/// The name of one of the document's own shapes, when a reference leads there.
+pub(super) fn schema_name(value: &Value) -> Option<&str> {
+    value.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/").filter(|name| !name.contains('/'))
+}
+
+/// YAML as JSON: keys become text, as in `200:`.
+fn json(value: serde_yaml::Value) -> Result<Value, CatalogError> {
+    Ok(match value {
+        serde_yaml::Value::Mapping(fields) => {
+            let mut map = Map::new();
+            for (key, field) in fields {
+                let key = match json(key)? {
+                    Value::String(key) => key,
+                    other => other.to_string(),
+                };
+                map.insert(key, json(field)?);
+            }
+            Value::Object(map)
+        }
+        serde_yaml::Value::Sequence(items) => Value::Array(items.into_iter().map(json).collect::<Result<_, _>>()?),
+        serde_yaml::Value::Tagged(tagged) => json(tagged.value)?,
+        scalar => serde_json::to_value(scalar).map_err(|error| CatalogError::Document(error.to_string()))?,
+    })
+}

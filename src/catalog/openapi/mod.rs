@@ -1,0 +1,315 @@
+//! An OpenAPI document and our own knowledge become the facts of the catalogue.
+//!
+//! The same code writes the data in the repository and reads a document that a user gives to check against. It keeps facts
+//! and no prose: titles, descriptions and examples stay behind.
+
+mod convert;
+mod document;
+mod lists;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use self::convert::Converter;
+use self::document::Document;
+use super::CatalogError;
+use super::knowledge::{Knowledge, KnownCreate, KnownResource, full_path, full_route};
+use super::operation::{
+    AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, Method, Operation, Parameter, Resource, Route,
+};
+use super::schema::{Additional, Schema, Type, Types};
+
+/// Everything the catalogue knows.
+pub(super) struct Facts {
+    /// By path, then method.
+    pub operations: Vec<Operation>,
+    /// Definitions that bodies refer to.
+    pub schemas: BTreeMap<String, Schema>,
+    pub skipped_patterns: usize,
+}
+
+/// The facts of a document.
+///
+/// # Errors
+///
+/// [`CatalogError`] when it is no OpenAPI document, or a reference in it leads nowhere.
+pub(super) fn facts(text: &str, knowledge: &Knowledge) -> Result<Facts, CatalogError> {
+    read(&Document::parse(text)?, knowledge)
+}
+
+/// The facts of operations that only an older edition of the document has.
+pub(super) fn older_facts(knowledge: &Knowledge) -> Result<Facts, CatalogError> {
+    read(&Document::new(knowledge.older.clone())?, knowledge)
+}
+
+fn read(document: &Document, knowledge: &Knowledge) -> Result<Facts, CatalogError> {
+    let mut reader = Reader { document, knowledge, converter: Converter::new(document, knowledge) };
+    let mut operations = Vec::new();
+    for (path, item) in document.paths().filter(|(path, _)| path.starts_with("/cloud/")) {
+        for method in Method::ALL {
+            if let Some(raw) = item.get(method.as_str().to_lowercase()) {
+                operations.push(reader.operation(Route { method, path: path.clone() }, item, raw)?);
+            }
+        }
+    }
+    operations.sort_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
+    let Converter { definitions, skipped_patterns, .. } = reader.converter;
+    let schemas = reachable(&operations, definitions);
+    Ok(Facts { operations, schemas, skipped_patterns })
+}
+
+/// The definitions that bodies need; those only parameters refer to are written out there.
+fn reachable(operations: &[Operation], mut definitions: BTreeMap<String, Schema>) -> BTreeMap<String, Schema> {
+    let bodies = operations.iter().filter_map(|operation| operation.body_schema.as_ref());
+    let mut wanted: Vec<String> = bodies.flat_map(|body| body.references()).map(str::to_owned).collect();
+    let mut found = BTreeMap::new();
+    while let Some(name) = wanted.pop() {
+        if let Some(schema) = definitions.remove(&name) {
+            wanted.extend(schema.references().into_iter().map(str::to_owned));
+            found.insert(name, schema);
+        }
+    }
+    found
+}
+
+struct Reader<'d> {
+    document: &'d Document,
+    knowledge: &'d Knowledge,
+    converter: Converter<'d>,
+}
+
+impl Reader<'_> {
+    fn operation(&mut self, route: Route, item: &Value, raw: &Value) -> Result<Operation, CatalogError> {
+        let knowledge = self.knowledge;
+        let (path_parameters, query_parameters) = self.parameters(&route, item, raw)?;
+        let (body, body_schema) = self.body(raw)?;
+        let known = Knowledge::entry(&knowledge.creates, &route);
+        let creates = match known {
+            Some(known) => self.creates(known, body_schema.as_ref())?,
+            None => None,
+        };
+        let mut locks = knowledge.locks_of(&route).into_iter();
+        Ok(Operation {
+            tag: text(raw.pointer("/tags/0")),
+            operation_id: text(raw.get("operationId")),
+            effect: self.effect(&route, creates.is_some()),
+            asynchronous: self.is_asynchronous(raw)?,
+            task_types: Knowledge::entry(&knowledge.tasks, &route).cloned().unwrap_or_default(),
+            may_be_no_op: Knowledge::lists(&knowledge.may_be_no_op, &route),
+            deprecated: raw.get("deprecated") == Some(&Value::Bool(true)),
+            successor: Knowledge::entry(&knowledge.successors, &route).and_then(|call| full_route(call)),
+            takes_tags: creates.is_some() && body_schema.as_ref().is_some_and(|body| self.takes_tags(body)),
+            also_makes: Knowledge::entry(&knowledge.updates_make, &route).cloned().unwrap_or_default(),
+            locks: locks.next(),
+            locks_else: locks.collect(),
+            path_parameters,
+            query_parameters,
+            body,
+            body_schema,
+            creates,
+            route,
+        })
+    }
+
+    fn effect(&self, route: &Route, creates: bool) -> Effect {
+        match route.method {
+            Method::Get => Effect::Read,
+            _ if Knowledge::lists(&self.knowledge.only_compute, route) => Effect::Read,
+            _ if creates => Effect::Create,
+            Method::Delete => Effect::Delete,
+            Method::Post | Method::Put | Method::Patch => Effect::Change,
+        }
+    }
+
+    fn parameters(
+        &mut self,
+        route: &Route,
+        item: &Value,
+        raw: &Value,
+    ) -> Result<(Vec<Parameter>, Vec<Parameter>), CatalogError> {
+        let (mut path, mut query) = (Vec::new(), Vec::new());
+        let both = [item, raw].into_iter().filter_map(|at| at.get("parameters")?.as_array()).flatten();
+        for parameter in both {
+            let parameter = self.document.resolve(parameter)?;
+            let name = text(parameter.get("name"));
+            let place = text(parameter.get("in"));
+            let required = place == "path" || parameter.get("required") == Some(&Value::Bool(true));
+            let mut schema = match parameter.get("schema") {
+                Some(shape) => self.converter.parameter(&name, shape)?,
+                None => Schema::default(),
+            };
+            schema.default = schema.default.filter(|_| place != "path");
+            match place.as_str() {
+                "path" => path.push(self.path_parameter(route, name, schema)),
+                "query" => query.push(Parameter::new(name, required, schema)),
+                _ => {}
+            }
+        }
+        // In the order of the path, whatever the document's.
+        path.sort_by_key(|parameter| route.path.find(&format!("{{{}}}", parameter.name)));
+        Ok((path, query))
+    }
+
+    fn path_parameter(&self, route: &Route, name: String, mut schema: Schema) -> Parameter {
+        let placeholder = format!("{{{name}}}");
+        let prefix = route.path.find(&placeholder).map(|at| &route.path[..at + placeholder.len()]);
+        let known = prefix.and_then(|prefix| self.knowledge.kind_at(prefix));
+        schema.kind = known.map(|(kind, _)| kind.to_owned());
+        schema.by_name = known.is_some_and(|(_, by_name)| by_name);
+        Parameter::new(name, true, schema)
+    }
+
+    fn body(&mut self, raw: &Value) -> Result<(BodyUse, Option<Schema>), CatalogError> {
+        let Some(body) = raw.get("requestBody") else { return Ok((BodyUse::None, None)) };
+        let body = self.document.resolve(body)?;
+        let Some(shape) = body.pointer("/content/application~1json/schema") else {
+            return Ok((BodyUse::None, None));
+        };
+        let schema = self.converter.body(shape)?;
+        // The document never says `required`; a shape that cannot be empty says it too.
+        let required = body.get("required") == Some(&Value::Bool(true)) || self.needs_fields(&schema);
+        Ok((if required { BodyUse::Required } else { BodyUse::Optional }, Some(schema)))
+    }
+
+    fn needs_fields(&self, schema: &Schema) -> bool {
+        let whole = self.whole(schema);
+        !whole.required.is_empty()
+            || (!whole.variants.is_empty() && whole.variants.iter().all(|variant| self.needs_fields(&variant.schema)))
+    }
+
+    /// The definition behind a reference.
+    fn whole<'s>(&'s self, schema: &'s Schema) -> &'s Schema {
+        let mut whole = schema;
+        for _ in 0..=self.converter.definitions.len() {
+            match whole.reference.as_deref().and_then(|name| self.converter.definitions.get(name)) {
+                Some(definition) => whole = definition,
+                None => break,
+            }
+        }
+        whole
+    }
+
+    /// The field of this name in a body, or in its first variant that has one.
+    fn field<'s>(&'s self, schema: &'s Schema, name: &str) -> Option<&'s Schema> {
+        let whole = self.whole(schema);
+        whole
+            .properties
+            .get(name)
+            .or_else(|| whole.variants.iter().find_map(|variant| self.field(&variant.schema, name)))
+    }
+
+    fn takes_tags(&self, body: &Schema) -> bool {
+        let Some(tags) = self.field(body, "tags").map(|tags| self.whole(tags)) else { return false };
+        let texts = match &tags.additional {
+            Additional::None | Additional::Closed => false,
+            Additional::Any => true,
+            Additional::Of(value) => self.whole(value).types.allow(Type::String),
+        };
+        tags.types.contains(Type::Object) && texts
+    }
+
+    /// `{tasks: [id, …]}` and nothing else.
+    fn is_asynchronous(&self, raw: &Value) -> Result<bool, CatalogError> {
+        let Some(shape) = self.answer(raw)? else { return Ok(false) };
+        let fields = shape.get("properties").and_then(Value::as_object);
+        Ok(fields.is_some_and(|fields| {
+            fields.len() == 1
+                && fields.get("tasks").is_some_and(|tasks| tasks.pointer("/items/type") == Some(&Value::from("string")))
+        }))
+    }
+
+    /// The shape of a successful answer.
+    fn answer<'a>(&'a self, raw: &'a Value) -> Result<Option<&'a Value>, CatalogError> {
+        let Some(responses) = raw.get("responses").and_then(Value::as_object) else { return Ok(None) };
+        let success = responses.iter().find(|(status, _)| status.starts_with('2')).map(|(_, response)| response);
+        let Some(success) = success else { return Ok(None) };
+        // A snapshot may leave answers out that the document refers to; then nothing is known.
+        let shape = self.document.resolve(success)?.pointer("/content/application~1json/schema");
+        shape.map(|shape| self.document.resolve(shape)).transpose()
+    }
+
+    fn creates(&self, known: &KnownCreate, body: Option<&Schema>) -> Result<Option<Creates>, CatalogError> {
+        let resource = self
+            .knowledge
+            .resources
+            .get(&known.makes)
+            .ok_or_else(|| CatalogError::Knowledge(format!("`{}` is no resource", known.makes)))?;
+        let id_at = match (&known.task, &known.answer, &known.sent) {
+            (Some(keys), None, None) => IdAt::Task(keys.clone()),
+            (None, Some(pointer), None) => IdAt::Response(pointer.clone()),
+            (None, None, Some(pointer)) => IdAt::Body(pointer.clone()),
+            _ => {
+                let words = "says not exactly one of `task`, `answer` and `sent`";
+                return Err(CatalogError::Knowledge(format!("what makes `{}` {words}", known.makes)));
+            }
+        };
+        Ok(Some(Creates {
+            kind: resource.kind.clone(),
+            id_at,
+            integer_id: resource.integer,
+            also: known.also.clone(),
+            stays: known.stays.clone(),
+            name_at: body.and_then(|body| self.name_at(resource, body)),
+            resource: Some(self.resource(resource)?),
+        }))
+    }
+
+    fn name_at(&self, resource: &KnownResource, body: &Schema) -> Option<String> {
+        let names = || resource.name.as_deref().into_iter().chain(["name"]);
+        if let Some(name) = names().find(|name| self.field(body, name).is_some()) {
+            return Some(format!("/{name}"));
+        }
+        // The first edition of security groups wraps the group.
+        self.whole(body).properties.iter().find_map(|(outer, field)| {
+            let whole = self.whole(field);
+            let name = names().find(|name| whole.required.iter().any(|required| required == name))?;
+            (whole.types == Types::of(&[Type::Object])).then(|| format!("/{outer}/{name}"))
+        })
+    }
+
+    fn resource(&self, known: &KnownResource) -> Result<Resource, CatalogError> {
+        let list = match &known.list {
+            Some(path) => self.list_call(known, &full_path(path))?,
+            None => None,
+        };
+        Ok(Resource {
+            parameter: known.parameter(),
+            by_name: known.by_name,
+            read: known.read(),
+            list,
+            delete: known.delete().map(|path| self.delete_call(known, path)).transpose()?,
+        })
+    }
+
+    fn delete_call(&self, known: &KnownResource, path: String) -> Result<DeleteCall, CatalogError> {
+        let mut also_by = Vec::new();
+        for (kind, parameter) in &known.delete_with {
+            let repeated = self
+                .raw_query(&path, "delete", parameter)?
+                .is_some_and(|shape| shape.pointer("/schema/type") == Some(&Value::from("array")));
+            also_by.push(AlsoBy { kind: kind.clone(), parameter: parameter.clone(), repeated });
+        }
+        Ok(DeleteCall { method: Method::Delete, path, also_by })
+    }
+
+    /// A query parameter as the document has it.
+    fn raw_query(&self, path: &str, method: &str, name: &str) -> Result<Option<&Value>, CatalogError> {
+        let item = self.document.paths().find(|(known, _)| *known == path).map(|(_, item)| item);
+        let Some(raw) = item.and_then(|item| item.get(method)) else { return Ok(None) };
+        for parameter in raw.get("parameters").and_then(Value::as_array).into_iter().flatten() {
+            let parameter = self.document.resolve(parameter)?;
+            if text(parameter.get("name")) == name {
+                return Ok(Some(parameter));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn text(value: Option<&Value>) -> String {
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+//! Finding the operation a path belongs to, and what was meant when there is none.
+
+use std::collections::HashMap;
+
+use percent_encoding::percent_decode_str;
+
+use super::operation::{Method, Route};
+
+/// The newest first: what is asked for in an old version is probably wanted in the new one.
+const VERSIONS: [&str; 4] = ["v4", "v3", "v2", "v1"];
+
+/// What people leave out of a path.
+const LEFT_OUT: [&[&str]; 4] = [&[], &["{project_id}", "{region_id}"], &["{region_id}"], &["{project_id}"]];
+
+/// Values of the placeholders in a concrete path, decoded.
+pub type PathParameters = Vec<(String, String)>;
+
+/// A path in its segments, without the empty one before the first slash.
+struct Pattern {
+    method: Method,
+    path: String,
+    segments: Vec<String>,
+}
+
+/// All routes, by method and number of segments.
+pub(super) struct Routes {
+    patterns: Vec<Pattern>,
+    groups: HashMap<(Method, usize), Vec<usize>>,
+    exact: HashMap<Route, usize>,
+}
+
+/// What was probably meant by a path that no operation has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NearestRoute {
+    /// The path is right, and takes other methods than the one given.
+    OtherMethod { path: String, methods: Vec<Method> },
+    /// A route that differs, and in what; the most telling first.
+    Other { route: Route, differences: Vec<Difference> },
+    /// Nothing comes near.
+    Nothing,
+}
+
+/// How a path as written differs from the one that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// It begins without `/cloud`.
+    NoPrefix,
+    /// These placeholders are missing: `project_id`, `region_id`.
+    Missing(Vec<String>),
+    /// This version of the API has it: `v1`.
+    Version(String),
+    /// It is spelt otherwise, or takes another method too.
+    Spelling,
+}
+
+impl Routes {
+    pub fn new<'r>(routes: impl Iterator<Item = &'r Route>) -> Self {
+        let mut all = Routes { patterns: Vec::new(), groups: HashMap::new(), exact: HashMap::new() };
+        for (at, route) in routes.enumerate() {
+            let segments: Vec<String> = split(&route.path).map(str::to_owned).collect();
+            all.groups.entry((route.method, segments.len())).or_default().push(at);
+            all.patterns.push(Pattern { method: route.method, path: route.path.clone(), segments });
+            all.exact.insert(route.clone(), at);
+        }
+        all
+    }
+
+    pub fn exact(&self, route: &Route) -> Option<usize> {
+        self.exact.get(route).copied()
+    }
+
+    pub fn matching(&self, method: Method, path: &str) -> Option<(usize, PathParameters)> {
+        let given: Vec<&str> = split(path).collect();
+        let at = self.best(method, given.len(), |pattern| concrete_fit(pattern, &given))?;
+        let pairs = self.patterns[at].segments.iter().zip(&given);
+        let parameters = pairs.filter_map(|(segment, value)| {
+            let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
+            Some((placeholder(segment)?.to_owned(), value))
+        });
+        Some((at, parameters.collect()))
+    }
+
+    pub fn matching_segments(&self, method: Method, given: &[Option<&str>]) -> Option<usize> {
+        self.best(method, given.len(), |pattern| written_fit(pattern, given))
+    }
+
+    /// The pattern that fits best: the order of fits is from the left, a literal before a parameter.
+    fn best(&self, method: Method, length: usize, fit: impl Fn(&[String]) -> Option<Vec<u8>>) -> Option<usize> {
+        let group = self.groups.get(&(method, length))?;
+        let fits = group.iter().filter_map(|&at| Some((fit(&self.patterns[at].segments)?, at)));
+        fits.max_by(|(one, _), (two, _)| one.cmp(two)).map(|(_, at)| at)
+    }
+
+    pub fn nearest(&self, method: Method, given: &[Option<&str>]) -> NearestRoute {
+        // The same call in another version is nearer than another call: machines are made in v2 and listed in v1.
+        if let Some((at, Some(version))) = self.in_any_version(method, given) {
+            let route = Route { method, path: self.patterns[at].path.clone() };
+            return NearestRoute::Other { route, differences: vec![Difference::Version(version)] };
+        }
+        let methods: Vec<(Method, usize)> =
+            Method::ALL.into_iter().filter_map(|other| Some((other, self.matching_segments(other, given)?))).collect();
+        if let Some((_, at)) = methods.first() {
+            let path = self.patterns[*at].path.clone();
+            return NearestRoute::OtherMethod {
+                path,
+                methods: methods.into_iter().map(|(method, _)| method).collect(),
+            };
+        }
+        self.repaired(method, given).or_else(|| self.respelt(method, given)).unwrap_or(NearestRoute::Nothing)
+    }
+
+    /// A path that becomes right when what people leave out is put in.
+    fn repaired(&self, method: Method, given: &[Option<&str>]) -> Option<NearestRoute> {
+        let prefixed = given.first() == Some(&Some("cloud"));
+        let mut whole = given.to_vec();
+        if !prefixed {
+            whole.insert(0, Some("cloud"));
+        }
+        LEFT_OUT.iter().find_map(|missing| {
+            let (at, version) = with_placeholders(&whole, missing)
+                .into_iter()
+                .find_map(|candidate| self.in_any_version(method, &candidate))?;
+            let mut differences = Vec::new();
+            if !prefixed {
+                differences.push(Difference::NoPrefix);
+            }
+            if !missing.is_empty() {
+                let names = missing.iter().filter_map(|segment| placeholder(segment)).map(str::to_owned).collect();
+                differences.push(Difference::Missing(names));
+            }
+            differences.extend(version.map(Difference::Version));
+            let route = Route { method, path: self.patterns[at].path.clone() };
+            Some(NearestRoute::Other { route, differences })
+        })
+    }
+
+    /// The operation, and its version when that is not the given one.
+    fn in_any_version(&self, method: Method, given: &[Option<&str>]) -> Option<(usize, Option<String>)> {
+        if let Some(at) = self.matching_segments(method, given) {
+            return Some((at, None));
+        }
+        VERSIONS.iter().find_map(|version| {
+            let mut candidate = given.to_vec();
+            *candidate.get_mut(1)? = Some(version);
+            Some((self.matching_segments(method, &candidate)?, Some((*version).to_owned())))
+        })
+    }
+
+    /// The route whose segments take the fewest edits; of the same method if one is near enough.
+    fn respelt(&self, method: Method, given: &[Option<&str>]) -> Option<NearestRoute> {
+        let scored = self.patterns.iter().map(|pattern| {
+            let foreign = usize::from(pattern.method != method) * 2;
+            (distance(&pattern.segments, given) + foreign, pattern)
+        });
+        let (score, nearest) = scored.min_by_key(|(score, _)| *score)?;
+        let longest = given.iter().flatten().map(|segment| segment.len()).sum::<usize>() + given.len();
+        (score <= 2 + longest / 4).then(|| NearestRoute::Other {
+            route: Route { method: nearest.method, path: nearest.path.clone() },
+            differences: vec![Difference::Spelling],
+        })
+    }
+}
+
+/// The path with the placeholders put in together, at every place they may stand.
+fn with_placeholders<'p>(path: &[Option<&'p str>], missing: &[&'p str]) -> Vec<Vec<Option<&'p str>>> {
+    if missing.is_empty() {
+        return vec![path.to_vec()];
+    }
+    // Never before `/cloud/v1/<word>`.
+    let places = 3..=path.len();
+    places
+        .map(|at| {
+            let mut candidate = path.to_vec();
+            candidate.splice(at..at, missing.iter().map(|name| Some(*name)));
+            candidate
+        })
+        .collect()
+}
+
+fn split(path: &str) -> impl Iterator<Item = &str> {
+    path.trim_start_matches('/').split('/')
+}
+
+fn placeholder(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// `Some` when a concrete path fits; a literal segment weighs more than a parameter.
+fn concrete_fit(pattern: &[String], given: &[&str]) -> Option<Vec<u8>> {
+    let weigh = |(segment, value): (&String, &&str)| match placeholder(segment) {
+        Some(_) if value.is_empty() => None,
+        Some(_) => Some(0),
+        None => (segment == value).then_some(1),
+    };
+    pattern.iter().zip(given).map(weigh).collect()
+}
+
+/// The same for a path as written in a plan: a template fits a parameter, a placeholder best the one of its name.
+fn written_fit(pattern: &[String], given: &[Option<&str>]) -> Option<Vec<u8>> {
+    let weigh = |(segment, value): (&String, &Option<&str>)| match (placeholder(segment), value) {
+        (None, Some(value)) => (segment == value).then_some(3),
+        (None, None) => None,
+        (Some(_), Some(value)) if segment == value => Some(2),
+        (Some(name), Some(value)) if placeholder(value).is_some() => {
+            // `{project_id}` and `{region_id}` are filled in and stand for nothing else.
+            let filled = ["project_id", "region_id"];
+            (!filled.contains(&name) && !placeholder(value).is_some_and(|value| filled.contains(&value))).then_some(1)
+        }
+        (Some(_), Some("")) => None,
+        (Some(_), Some(_)) => Some(0),
+        (Some(_), None) => Some(1),
+    };
+    pattern.iter().zip(given).map(weigh).collect()
+}
+
+/// Edits that make the given path the pattern: a whole segment more or less costs three.
+fn distance(pattern: &[String], given: &[Option<&str>]) -> usize {
+    const SEGMENT: usize = 3;
+    let mut row: Vec<usize> = (0..=given.len()).map(|at| at * SEGMENT).collect();
+    for (nth, segment) in pattern.iter().enumerate() {
+        let mut next = vec![(nth + 1) * SEGMENT];
+        for (at, value) in given.iter().enumerate() {
+            let changed = row[at] + segment_distance(segment, *value);
+            next.push(changed.min(row[at + 1] + SEGMENT).min(next[at] + SEGMENT));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
+fn segment_distance(segment: &str, given: Option<&str>) -> usize {
+    match (placeholder(segment), given) {
+        (None, Some(value)) => strsim::damerau_levenshtein(segment, value),
+        (None, None) => segment.len(),
+        (Some(_), None) => 0,
+        (Some(name), Some(value)) => match placeholder(value) {
+            Some(other) if other == name => 0,
+            Some(_) => 2,
+            None => 1,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn segments(path: &str) -> Vec<Option<&str>> {
+        split(path).map(|segment| (!segment.contains("{{")).then_some(segment)).collect()
+    }
+
+    fn written(method: Method, path: &str) -> Option<String> {
+        Catalog::embedded().matching_segments(method, &segments(path)).map(|operation| operation.route.path.clone())
+    }
+
+    fn nearest(method: Method, path: &str) -> (String, Vec<Difference>) {
+        match Catalog::embedded().nearest(method, &segments(path)) {
+            NearestRoute::Other { route, differences } => (route.to_string(), differences),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_route_matches_itself() {
+        for operation in Catalog::embedded().operations() {
+            let Route { method, path } = &operation.route;
+            assert_eq!(written(*method, path).as_deref(), Some(path.as_str()));
+        }
+    }
+
+    #[test]
+    fn literal_segments_win_over_parameters() {
+        let (operation, parameters) =
+            Catalog::embedded().matching(Method::Get, "/cloud/v1/loadbalancers/1/7/status").unwrap();
+        assert_eq!(operation.route.path, "/cloud/v1/loadbalancers/{project_id}/{region_id}/status");
+        assert_eq!(parameters, [("project_id".to_owned(), "1".to_owned()), ("region_id".to_owned(), "7".to_owned())]);
+    }
+
+    #[test]
+    fn parameters_of_a_concrete_path_are_decoded() {
+        let (_, parameters) =
+            Catalog::embedded().matching(Method::Get, "/cloud/v2/k8s/clusters/1/7/my%20cluster%2F1").unwrap();
+        assert_eq!(parameters[2].1, "my cluster/1");
+        assert!(Catalog::embedded().matching(Method::Get, "/cloud/v1/networks/1/7/").is_none());
+    }
+
+    #[test]
+    fn a_template_stands_for_a_parameter_and_never_for_a_word() {
+        let path = "/cloud/v1/networks/{project_id}/{region_id}/{{ steps.a.id }}";
+        assert_eq!(
+            written(Method::Delete, path).as_deref(),
+            Some("/cloud/v1/networks/{project_id}/{region_id}/{network_id}")
+        );
+        assert_eq!(written(Method::Post, "/cloud/v1/{{ x }}/{project_id}/{region_id}"), None);
+        assert_eq!(written(Method::Post, "/cloud/v1/networks/{region_id}/{project_id}"), None);
+        assert_eq!(
+            written(Method::Post, "/cloud/v1/networks/1/7").as_deref(),
+            Some("/cloud/v1/networks/{project_id}/{region_id}")
+        );
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_from_a_wrong_path() {
+        let path = "/cloud/v1/networks/{project_id}/{region_id}";
+        assert_eq!(
+            Catalog::embedded().nearest(Method::Put, &segments(path)),
+            NearestRoute::OtherMethod { path: path.to_owned(), methods: vec![Method::Get, Method::Post] }
+        );
+    }
+
+    #[test]
+    fn what_people_leave_out_is_named() {
+        let post = "POST /cloud/v1/networks/{project_id}/{region_id}".to_owned();
+        let missing = Difference::Missing(vec!["project_id".into(), "region_id".into()]);
+        assert_eq!(
+            nearest(Method::Post, "/v1/networks/{project_id}/{region_id}"),
+            (post.clone(), vec![Difference::NoPrefix])
+        );
+        assert_eq!(nearest(Method::Post, "/cloud/v1/networks"), (post.clone(), vec![missing.clone()]));
+        assert_eq!(nearest(Method::Post, "/v1/networks"), (post.clone(), vec![Difference::NoPrefix, missing]));
+        assert_eq!(
+            nearest(Method::Post, "/cloud/v3/networks/{project_id}/{region_id}"),
+            (post.clone(), vec![Difference::Version("v1".into())])
+        );
+        assert_eq!(
+            nearest(Method::Post, "/cloud/v1/instances/{project_id}/{region_id}"),
+            ("POST /cloud/v2/instances/{project_id}/{region_id}".into(), vec![Difference::Version("v2".into())])
+        );
+        assert_eq!(
+            nearest(Method::Post, "/cloud/v1/netwroks/{project_id}/{region_id}"),
+            (post, vec![Difference::Spelling])
+        );
+    }
+
+    #[test]
+    fn nothing_is_near_to_nonsense() {
+        assert_eq!(Catalog::embedded().nearest(Method::Post, &segments("/what/ever/this/is")), NearestRoute::Nothing);
+        assert_eq!(Catalog::embedded().nearest(Method::Post, &[]), NearestRoute::Nothing);
+    }
+}

@@ -1,0 +1,350 @@
+//! The shape of a request body: what JSON Schema says of it, in a form that is small on disk and quick to check.
+//!
+//! Three things differ from JSON Schema on purpose. A mapping with named fields takes no others unless the document says
+//! so: the API ignores what it does not know, and a misspelt field is never meant. `oneOf` is read as `anyOf`: the API
+//! takes the first variant that fits. And a field may say which kind of resource it refers to.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Number, Value};
+
+/// JSON types a value may have; empty when any will do. `null` is not among them, see [`Schema::nullable`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Types(u8);
+
+/// One JSON type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Type {
+    Boolean,
+    Integer,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Type {
+    pub const ALL: [Type; 6] = [Type::Boolean, Type::Integer, Type::Number, Type::String, Type::Array, Type::Object];
+
+    /// The word of JSON Schema.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Type::Boolean => "boolean",
+            Type::Integer => "integer",
+            Type::Number => "number",
+            Type::String => "string",
+            Type::Array => "array",
+            Type::Object => "object",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Type> {
+        Type::ALL.into_iter().find(|r#type| r#type.as_str() == word)
+    }
+}
+
+impl Types {
+    pub fn of(types: &[Type]) -> Types {
+        Types(types.iter().fold(0, |bits, r#type| bits | 1 << *r#type as u8))
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether it is named; a number includes the integers.
+    pub fn contains(self, r#type: Type) -> bool {
+        self.0 & (1 << r#type as u8) != 0 || (r#type == Type::Integer && self.contains(Type::Number))
+    }
+
+    /// Whether a value of this type may stand there.
+    pub fn allow(self, r#type: Type) -> bool {
+        self.is_empty() || self.contains(r#type)
+    }
+
+    #[must_use]
+    pub fn union(self, other: Types) -> Types {
+        Types(self.0 | other.0)
+    }
+
+    #[must_use]
+    pub fn intersection(self, other: Types) -> Types {
+        Types(self.0 & other.0)
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Type> {
+        Type::ALL.into_iter().filter(move |r#type| self.0 & (1 << *r#type as u8) != 0)
+    }
+}
+
+impl fmt::Display for Types {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, r#type) in self.iter().enumerate() {
+            if nth > 0 {
+                f.write_str("|")?;
+            }
+            f.write_str(r#type.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Types {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Types {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.split('|')
+            .map(|word| {
+                Type::parse(word).ok_or_else(|| serde::de::Error::custom(format_args!("`{word}` is no JSON type")))
+            })
+            .try_fold(Types::default(), |types, r#type| Ok(types.union(Types::of(&[r#type?]))))
+    }
+}
+
+/// What a mapping may hold beside its named fields.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Additional {
+    /// Nothing that anybody said: what is not named is ignored, and probably a slip.
+    #[default]
+    None,
+    /// Nothing: the API refuses it.
+    Closed,
+    /// Anything.
+    Any,
+    /// Values of this shape.
+    Of(Box<Schema>),
+}
+
+/// A limit of a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bound {
+    #[serde(rename = "is")]
+    pub value: Number,
+    /// The limit itself is outside.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub exclusive: bool,
+}
+
+/// One of several shapes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Variant {
+    /// Values of the discriminating field that mean this one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub when: Vec<Value>,
+    pub schema: Schema,
+}
+
+/// The shape of a value.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Schema {
+    /// The name of a definition that holds beside what stands here.
+    #[serde(rename = "ref", default, skip_serializing_if = "is_default")]
+    pub reference: Option<String>,
+    #[serde(rename = "type", default, skip_serializing_if = "is_default")]
+    pub types: Types,
+    /// `null` is right too, whatever else is said.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub nullable: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub required: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub properties: IndexMap<String, Schema>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub additional: Additional,
+    /// Limits of the keys of a mapping.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub keys: Option<Box<Schema>>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub min_properties: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_properties: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub items: Option<Box<Schema>>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub min_items: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_items: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unique_items: bool,
+    /// The only values allowed; empty when open.
+    #[serde(rename = "enum", default, skip_serializing_if = "is_default")]
+    pub values: Vec<Value>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub minimum: Option<Bound>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub maximum: Option<Bound>,
+    /// In characters.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub min_length: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_length: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pattern: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub format: Option<String>,
+    /// At least one of these must fit as well.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub variants: Vec<Variant>,
+    /// The field whose value says which variant is meant.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub discriminator: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub default: Option<Value>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deprecated: bool,
+    /// The kind of resource whose id belongs here.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kind: Option<String>,
+    /// Not its id: its name.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub by_name: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Schema {
+    /// The shape of a definition of this name.
+    pub fn reference(name: impl Into<String>) -> Schema {
+        Schema { reference: Some(name.into()), ..Schema::default() }
+    }
+
+    /// Whether a mapping takes no other fields than those that are named; a shape that says nothing takes anything.
+    pub fn takes_only_named(&self) -> bool {
+        match self.additional {
+            Additional::None => self.types.contains(Type::Object) || !self.properties.is_empty(),
+            Additional::Closed => true,
+            Additional::Any | Additional::Of(_) => false,
+        }
+    }
+
+    /// Names of the definitions this one refers to, itself or below.
+    pub fn references(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.visit(&mut |schema| names.extend(schema.reference.as_deref()));
+        names
+    }
+
+    /// Calls `see` with this shape and every one written below it; references are not followed.
+    pub fn visit<'s>(&'s self, see: &mut impl FnMut(&'s Schema)) {
+        see(self);
+        for field in self.properties.values() {
+            field.visit(see);
+        }
+        for below in self.items.iter().chain(&self.keys) {
+            below.visit(see);
+        }
+        if let Additional::Of(below) = &self.additional {
+            below.visit(see);
+        }
+        for variant in &self.variants {
+            variant.schema.visit(see);
+        }
+    }
+}
+
+/// The shape of one operation's body, with every definition it refers to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BodySchema {
+    root: Schema,
+    definitions: BTreeMap<String, Schema>,
+}
+
+impl BodySchema {
+    /// `definition` gives a definition by its name; those it does not know count as open.
+    pub fn gather<E>(root: Schema, mut definition: impl FnMut(&str) -> Result<Option<Schema>, E>) -> Result<Self, E> {
+        let mut definitions: BTreeMap<String, Schema> = BTreeMap::new();
+        let mut wanted: Vec<String> = root.references().into_iter().map(str::to_owned).collect();
+        while let Some(name) = wanted.pop() {
+            if let Entry::Vacant(place) = definitions.entry(name) {
+                let schema = definition(place.key())?.unwrap_or_default();
+                wanted.extend(schema.references().into_iter().map(str::to_owned));
+                place.insert(schema);
+            }
+        }
+        Ok(Self { root, definitions })
+    }
+
+    /// A shape that refers to no definitions.
+    pub fn alone(root: Schema) -> Self {
+        Self { root, definitions: BTreeMap::new() }
+    }
+
+    pub fn root(&self) -> &Schema {
+        &self.root
+    }
+
+    pub fn definitions(&self) -> &BTreeMap<String, Schema> {
+        &self.definitions
+    }
+
+    /// What a reference stands for; any other shape itself.
+    pub fn resolve<'s>(&'s self, schema: &'s Schema) -> &'s Schema {
+        let mut schema = schema;
+        // A definition that is nothing but another's name may be one of a circle.
+        for _ in 0..=self.definitions.len() {
+            match schema.reference.as_deref().and_then(|name| self.definitions.get(name)) {
+                Some(definition) => schema = definition,
+                None => break,
+            }
+        }
+        schema
+    }
+
+    /// Whether `null` may stand there, by what is said here or in the definition.
+    pub fn nullable(&self, schema: &Schema) -> bool {
+        schema.nullable || self.resolve(schema).nullable
+    }
+
+    /// The kind of resource a value refers to, and whether by its name.
+    pub fn kind<'s>(&'s self, schema: &'s Schema) -> Option<(&'s str, bool)> {
+        [schema, self.resolve(schema)]
+            .into_iter()
+            .find_map(|schema| schema.kind.as_deref().map(|kind| (kind, schema.by_name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_schema_is_short_on_disk_and_comes_back_whole() {
+        let text = r#"{"type":"object","required":["a"],"properties":{"a":{"type":"integer|string"},"b":{"ref":"B"}}}"#;
+        let schema: Schema = serde_json::from_str(text).unwrap();
+        assert_eq!(schema.properties["a"].types, Types::of(&[Type::Integer, Type::String]));
+        assert_eq!(serde_json::to_string(&schema).unwrap(), text);
+    }
+
+    #[test]
+    fn a_number_may_be_an_integer_and_not_the_other_way_round() {
+        assert!(Types::of(&[Type::Number]).allow(Type::Integer));
+        assert!(!Types::of(&[Type::Integer]).allow(Type::Number));
+        assert!(Types::default().allow(Type::Array));
+    }
+
+    #[test]
+    fn definitions_that_name_each_other_are_gathered_once_and_resolve_to_an_end() {
+        let body = BodySchema::gather::<()>(Schema::reference("A"), |name| {
+            Ok(Some(Schema::reference(if name == "A" { "B" } else { "A" })))
+        })
+        .unwrap();
+        assert_eq!(body.definitions().len(), 2);
+        assert!(body.resolve(body.root()).reference.is_some());
+        assert_eq!(json!(body.root()), json!({ "ref": "A" }));
+    }
+}

@@ -1,0 +1,207 @@
+//! The catalogue on disk: two texts of one line a fact, which a person can read and compare, and the same compressed.
+//!
+//! `operations.txt` has `METHOD /path`, a tab and the rest of the operation as JSON, by path and method; `schemas.txt` the
+//! name of a definition, a tab and its shape, by name. What the binary carries is both, compressed.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::CatalogError;
+use super::operation::{BodyUse, Creates, Effect, Operation, Parameter, Route, ValueAt};
+use super::schema::{Schema, Type, Types};
+
+/// The two texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Texts {
+    pub operations: String,
+    pub schemas: String,
+}
+
+impl Texts {
+    pub fn write(operations: &[Operation], schemas: &BTreeMap<String, Schema>) -> Texts {
+        let mut texts = Texts { operations: String::new(), schemas: String::new() };
+        for operation in operations {
+            let line = json(&Stored::from(operation));
+            texts.operations += &format!("{}\t{line}\n", operation.route);
+        }
+        for (name, schema) in schemas {
+            texts.schemas += &format!("{name}\t{}\n", json(schema));
+        }
+        texts
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("facts are plain data, which JSON can hold")
+}
+
+/// Compressed as the binary carries it.
+pub(super) fn compress(text: &str) -> Result<Vec<u8>, CatalogError> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder
+        .write_all(text.as_bytes())
+        .and_then(|()| encoder.finish())
+        .map_err(|error| CatalogError::Document(error.to_string()))
+}
+
+/// The text again; `None` when the bytes are not what [`compress`] made.
+pub(super) fn decompress(bytes: &[u8]) -> Option<String> {
+    let mut text = String::with_capacity(bytes.len() * 8);
+    DeflateDecoder::new(bytes).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// One line of `schemas.txt` without its name.
+pub(super) fn schema(json: &str) -> Result<Schema, CatalogError> {
+    serde_json::from_str(json).map_err(|error| CatalogError::Document(error.to_string()))
+}
+
+/// One line of `operations.txt` without its route.
+pub(super) fn operation(route: Route, json: &str) -> Result<Operation, CatalogError> {
+    let stored: Stored = serde_json::from_str(json).map_err(|error| CatalogError::Document(error.to_string()))?;
+    Ok(stored.operation(route))
+}
+
+/// Whether a stored line makes something: it can be told without reading the line as JSON.
+pub(super) fn creates(json: &str) -> bool {
+    json.contains(r#""creates":{"#)
+}
+
+/// An operation as written: whatever is as usual is left out.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Stored {
+    tag: String,
+    id: String,
+    effect: Effect,
+    #[serde(rename = "async", default, skip_serializing_if = "is_default")]
+    asynchronous: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    tasks: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    no_op: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    deprecated: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    successor: Option<String>,
+    /// Parameters of the path that are more than the usual integer.
+    #[serde(default, skip_serializing_if = "is_default")]
+    path: Vec<StoredParameter>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    query: Vec<StoredParameter>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    body: Option<Schema>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    body_required: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    takes_tags: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    creates: Option<Creates>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    also_makes: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    locks: Vec<ValueAt>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+struct StoredParameter {
+    name: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    required: bool,
+    schema: Schema,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn usual_path_parameter() -> Schema {
+    Schema { types: Types::of(&[Type::Integer]), ..Schema::default() }
+}
+
+impl From<&Operation> for Stored {
+    fn from(operation: &Operation) -> Self {
+        let path = operation.path_parameters.iter().filter(|parameter| parameter.schema != usual_path_parameter());
+        Stored {
+            tag: operation.tag.clone(),
+            id: operation.operation_id.clone(),
+            effect: operation.effect,
+            asynchronous: operation.asynchronous,
+            tasks: operation.task_types.clone(),
+            no_op: operation.may_be_no_op,
+            deprecated: operation.deprecated,
+            successor: operation.successor.as_ref().map(Route::to_string),
+            path: path
+                .map(|parameter| StoredParameter {
+                    name: parameter.name.clone(),
+                    required: false,
+                    schema: parameter.schema.clone(),
+                })
+                .collect(),
+            query: operation
+                .query_parameters
+                .iter()
+                .map(|parameter| StoredParameter {
+                    name: parameter.name.clone(),
+                    required: parameter.required,
+                    schema: parameter.schema.clone(),
+                })
+                .collect(),
+            body: operation.body_schema.clone(),
+            body_required: operation.body == BodyUse::Required,
+            takes_tags: operation.takes_tags,
+            creates: operation.creates.clone(),
+            also_makes: operation.also_makes.clone(),
+            locks: operation.locks.iter().chain(&operation.locks_else).cloned().collect(),
+        }
+    }
+}
+
+impl Stored {
+    fn operation(self, route: Route) -> Operation {
+        let mut unusual = self.path;
+        let placeholders = route.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+        let path_parameters = placeholders
+            .map(|name| {
+                let at = unusual.iter().position(|parameter| parameter.name == name);
+                let schema = at.map_or_else(usual_path_parameter, |at| unusual.swap_remove(at).schema);
+                Parameter::new(name, true, schema)
+            })
+            .collect();
+        let query_parameters = self
+            .query
+            .into_iter()
+            .map(|parameter| Parameter::new(parameter.name, parameter.required, parameter.schema))
+            .collect();
+        let mut locks = self.locks.into_iter();
+        Operation {
+            tag: self.tag,
+            operation_id: self.id,
+            effect: self.effect,
+            asynchronous: self.asynchronous,
+            task_types: self.tasks,
+            may_be_no_op: self.no_op,
+            deprecated: self.deprecated,
+            successor: self.successor.as_deref().and_then(Route::parse),
+            path_parameters,
+            query_parameters,
+            body: match (&self.body, self.body_required) {
+                (None, _) => BodyUse::None,
+                (Some(_), true) => BodyUse::Required,
+                (Some(_), false) => BodyUse::Optional,
+            },
+            takes_tags: self.takes_tags,
+            creates: self.creates,
+            also_makes: self.also_makes,
+            locks: locks.next(),
+            locks_else: locks.collect(),
+            body_schema: self.body,
+            route,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::catalog::schema::Schema;
+
+fn route(call: &str) -> Route {
+    knowledge::full_route(call).expect("tests write calls rightly")
+}
+
+fn find(call: &str) -> Arc<Operation> {
+    Catalog::embedded().find(&route(call)).unwrap_or_else(|| panic!("`{call}` is in the catalogue"))
+}
+
+fn exists(method: Method, path: &str) -> bool {
+    Catalog::embedded().find(&Route { method, path: path.to_owned() }).is_some()
+}
+
+#[test]
+fn every_write_of_the_api_is_there() {
+    let count = |reads: bool| {
+        Catalog::embedded().operations().filter(|operation| (operation.route.method == Method::Get) == reads).count()
+    };
+    assert_eq!((count(false), count(true)), (335, 215));
+    let computing =
+        |operation: &Arc<Operation>| operation.effect == Effect::Read && operation.route.method != Method::Get;
+    assert_eq!(Catalog::embedded().operations().filter(computing).count(), 43);
+    assert_eq!(Catalog::embedded().operations().filter(|operation| operation.asynchronous).count(), 135);
+    assert_eq!(Catalog::embedded().operations().filter(|operation| operation.body != BodyUse::None).count(), 235);
+}
+
+#[test]
+fn the_texts_in_the_repository_are_what_the_binary_carries() {
+    assert_eq!(store::decompress(OPERATIONS).unwrap(), include_str!("data/operations.txt"));
+    assert_eq!(store::decompress(SCHEMAS).unwrap(), include_str!("data/schemas.txt"));
+}
+
+#[test]
+fn every_line_comes_back_as_it_was_written() {
+    let operations: Vec<Operation> =
+        Catalog::embedded().operations().map(|operation| Operation::clone(&operation)).collect();
+    let text = include_str!("data/schemas.txt");
+    let schemas = keyed_lines(text).map(|(name, at)| (name.to_owned(), store::schema(&text[at]).unwrap())).collect();
+    let texts = store::Texts::write(&operations, &schemas);
+    assert_eq!(texts.operations, include_str!("data/operations.txt"));
+    assert_eq!(texts.schemas, text);
+}
+
+#[test]
+fn every_call_that_the_knowledge_names_exists() {
+    let ours = Knowledge::ours().unwrap();
+    let calls = ours
+        .creates
+        .keys()
+        .chain(ours.updates_make.keys())
+        .chain(ours.successors.keys())
+        .chain(ours.successors.values())
+        .chain(ours.tasks.keys())
+        .chain(&ours.may_be_no_op)
+        .chain(&ours.only_compute);
+    for call in calls {
+        find(call);
+    }
+    for (name, resource) in &ours.resources {
+        for path in resource.read().iter().chain(&resource.list.as_deref().map(knowledge::full_path)) {
+            assert!(exists(Method::Get, path), "{name}: GET {path}");
+        }
+        assert!(resource.delete().is_none_or(|path| exists(Method::Delete, &path)), "{name} can be deleted");
+        let made = ours.creates.values().any(|create| create.makes == *name);
+        assert!(made || name == "quota_request", "{name} is made by some call");
+    }
+}
+
+#[test]
+fn deprecated_operations_name_a_successor_that_is_not() {
+    let without = ["GET v1/instances/PR/available_names", "GET v1/users/roles"].map(route);
+    for operation in Catalog::embedded().operations() {
+        match &operation.successor {
+            Some(successor) => {
+                let successor = Catalog::embedded().find(successor).unwrap();
+                assert!(!successor.deprecated, "{} → {}", operation.route, successor.route);
+            }
+            None => assert!(!operation.deprecated || without.contains(&operation.route), "{}", operation.route),
+        }
+    }
+}
+
+#[test]
+fn what_is_made_can_be_listed_and_taken_away() {
+    for operation in Catalog::embedded().operations() {
+        let Some(creates) = &operation.creates else { continue };
+        let resource = creates.resource.as_ref().unwrap();
+        let own = |path: &str| {
+            let placeholders: BTreeSet<&str> = path.split('/').filter(|segment| segment.starts_with('{')).collect();
+            placeholders.into_iter().all(|segment| {
+                segment == format!("{{{}}}", resource.parameter) || operation.route.path.contains(segment)
+            })
+        };
+        let delete = resource.delete.as_ref().unwrap_or_else(|| panic!("{} has an undo", operation.route));
+        if operation.route != route("POST v1/securitygroups/PR/{group_id}/copy") {
+            assert!(own(&delete.path), "{} → {}", operation.route, delete.path);
+        }
+        if let Some(list) = &resource.list {
+            assert!(own(&list.path), "{} → {}", operation.route, list.path);
+        }
+        let without_list = ["healthmonitors", "laas_topic"];
+        assert_eq!(resource.list.is_none(), without_list.contains(&creates.kind.as_str()), "{}", operation.route);
+        let deleting = Catalog::embedded().find(&Route { method: delete.method, path: delete.path.clone() }).unwrap();
+        for along in &delete.also_by {
+            let parameter =
+                deleting.query_parameters.iter().find(|parameter| parameter.name == along.parameter).unwrap();
+            assert_eq!(along.repeated, parameter.types == ["array"]);
+        }
+        assert!(creates.stays.iter().all(|kind| creates.also.contains(kind)));
+        let asynchronous = matches!(creates.id_at, IdAt::Task(_));
+        assert!(!asynchronous || operation.asynchronous, "{}", operation.route);
+        assert!(operation.task_types.is_empty() != operation.asynchronous, "{}", operation.route);
+    }
+}
+
+#[test]
+fn kinds_that_fields_and_parameters_mean_are_made_by_some_call() {
+    let made: BTreeSet<String> = Catalog::embedded()
+        .operations()
+        .filter_map(|operation| Some(operation.creates.as_ref()?.kind.clone()))
+        .collect();
+    let text = include_str!("data/schemas.txt");
+    let mut meant = BTreeSet::new();
+    for (_, at) in keyed_lines(text) {
+        store::schema(&text[at]).unwrap().visit(&mut |schema: &Schema| meant.extend(schema.kind.clone()));
+    }
+    for operation in Catalog::embedded().operations() {
+        meant.extend(operation.path_parameters.iter().filter_map(|parameter| parameter.kind.clone()));
+    }
+    let unknown: Vec<_> = meant.difference(&made).filter(|kind| *kind != "limits_requests").collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn every_pattern_compiles() {
+    let text = include_str!("data/schemas.txt");
+    let mut patterns = 0;
+    for (_, at) in keyed_lines(text) {
+        store::schema(&text[at]).unwrap().visit(&mut |schema: &Schema| {
+            if let Some(pattern) = &schema.pattern {
+                assert!(regex_lite::Regex::new(pattern).is_ok(), "{pattern}");
+                patterns += 1;
+            }
+        });
+    }
+    assert!(patterns > 100, "{patterns}");
+}
+
+#[test]
+fn the_things_people_make_most_are_known_whole() {
+    let network = find("POST v1/networks/PR");
+    let creates = network.creates.as_ref().unwrap();
+    assert_eq!(creates.id_at, IdAt::Task(vec!["networks".into()]));
+    assert_eq!((creates.also.as_slice(), creates.stays.as_slice()), (&["routers".into()][..], &["routers".into()][..]));
+    let list = creates.resource.as_ref().unwrap().list.as_ref().unwrap();
+    assert_eq!((list.name_parameter.as_deref(), list.id_field.as_str()), (Some("name"), "id"));
+    assert!(list.by_tag && list.paged && list.creator_task && list.tags && network.takes_tags);
+
+    let machine = find("POST v2/instances/PR");
+    let resource = machine.creates.as_ref().unwrap().resource.as_ref().unwrap();
+    assert_eq!(resource.read.as_deref(), Some("/cloud/v1/instances/{project_id}/{region_id}/{instance_id}"));
+    assert!(resource.delete.as_ref().unwrap().also_by.iter().any(|also| also.parameter == "volumes" && !also.repeated));
+
+    let cluster = find("POST v2/k8s/clusters/PR");
+    let creates = cluster.creates.as_ref().unwrap();
+    assert!(creates.resource.as_ref().unwrap().by_name);
+    assert_eq!(creates.name_at.as_deref(), Some("/name"));
+
+    let database = find("POST v1/dbaas/postgres/clusters/PR");
+    let creates = database.creates.as_ref().unwrap();
+    assert!(!creates.resource.as_ref().unwrap().by_name);
+    assert_eq!(creates.name_at.as_deref(), Some("/cluster_name"));
+
+    let pool = find("POST v1/lbpools/PR");
+    assert_eq!(pool.locks, Some(ValueAt::Body("/load_balancer_id".into())));
+    assert_eq!(pool.locks_else, [ValueAt::Body("/listener_id".into())]);
+}
+
+#[test]
+fn kinds_are_found_by_who_makes_them() {
+    let routes: Vec<String> =
+        Catalog::embedded().creators_of("networks").iter().map(|operation| operation.route.to_string()).collect();
+    assert_eq!(routes, ["POST /cloud/v1/networks/{project_id}/{region_id}"]);
+    assert!(Catalog::embedded().creators_of("nothing").is_empty());
+}
+
+#[test]
+fn words_of_a_search_are_found_in_any_case_and_place() {
+    let found = Catalog::embedded().search(&["post", "Networks", "{region_id}"]);
+    assert!(found.iter().any(|operation| operation.route == route("POST v1/networks/PR")));
+    assert!(found.iter().all(|operation| operation.route.method == Method::Post));
+}
+
+#[test]
+fn a_body_comes_with_all_its_definitions() {
+    for operation in Catalog::embedded().operations() {
+        let Some(body) = Catalog::embedded().body_schema(&operation) else { continue };
+        for schema in std::iter::once(body.root()).chain(body.definitions().values()) {
+            for name in schema.references() {
+                let definition = &body.definitions()[name];
+                assert_ne!(*definition, Schema::default(), "{}: {name}", operation.route);
+            }
+        }
+    }
+}
+
+#[test]
+fn kinds_made_are_the_keys_a_result_may_have() {
+    assert_eq!(find("POST v1/networks/PR").kinds_made(), ["networks", "routers"]);
+    assert_eq!(find("POST v3/gpu/virtual/PR/clusters").kinds_made()[..2], ["clusters", "ai_clusters"]);
+    assert_eq!(find("PATCH v2/lbpools/PR/{pool_id}").kinds_made(), ["members"]);
+    assert!(find("GET v1/networks/PR").kinds_made().is_empty());
+}
+
+#[test]
+fn data_written_anew_holds_the_document_and_the_older_operations() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = "paths:\n  /cloud/v1/regions:\n    get: { operationId: list, tags: [Regions], responses: {} }\n";
+    let written = regenerate(document, folder.path()).unwrap();
+    assert_eq!((written.operations, written.schemas, written.skipped_patterns), (3, 0, 0));
+    let text = std::fs::read_to_string(folder.path().join("operations.txt")).unwrap();
+    assert!(text.starts_with("PUT /cloud/v1/projects/{project_id}\t"), "{text}");
+    let packed = std::fs::read(folder.path().join("operations.deflate")).unwrap();
+    assert_eq!(store::decompress(&packed).unwrap(), text);
+    assert!(matches!(regenerate(document, &folder.path().join("none")), Err(CatalogError::Write { .. })));
+}

@@ -71,8 +71,7 @@ impl Trial {
     }
 
     pub fn with_faults(faults: &[&str]) -> Self {
-        let faults: Vec<String> = faults.iter().map(|&fault| fault.to_owned()).collect();
-        Self::new(Options { faults: Faults::parse_all(&faults).unwrap(), ..Options::default() })
+        Self::new(Options { faults: Faults::parse(faults.iter().copied()).unwrap(), ..Options::default() })
     }
 
     pub fn status(&self) -> Status {
@@ -206,7 +205,7 @@ impl Trial {
         let mut names: Vec<String> = simulator
             .everything()
             .iter()
-            .map(|held| format!("{} {}", held.kind, held.name.as_deref().unwrap_or("-")))
+            .map(|held| format!("{} {}", held.kind, held.name))
             .collect();
         names.sort();
         names

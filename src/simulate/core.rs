@@ -156,6 +156,11 @@ impl Simulator {
         };
         self.exist(&call)?;
         self.state.open(call.scope());
+        if call.target.kind == "projects" {
+            let named = call.target.key.iter().filter_map(|key| key.parse().ok());
+            let known = self.state.options.projects.clone().unwrap_or_else(|| vec![1]);
+            named.chain(known).for_each(|project| self.state.open_project(project));
+        }
         self.state.touched.clear();
         let words: Vec<_> = segments.iter().skip(2).map(String::as_str).collect();
         if let Some(answer) = account::respond(&mut self.state, &call, &words) {
@@ -268,9 +273,11 @@ impl Simulator {
             .collect()
     }
 
-    /// Everything that exists, kind by kind, without what was there from the beginning.
+    /// Everything that exists, kind by kind, without what was there from the beginning and without the ports of
+    /// machines and load balancers, which come and go with them.
     pub fn everything(&self) -> Vec<Held> {
-        kinds::KINDS.iter().flat_map(|kind| self.resources(kind.name)).collect()
+        let kinds = kinds::KINDS.iter().filter(|kind| kind.name != "ports");
+        kinds.flat_map(|kind| self.resources(kind.name)).collect()
     }
 
     /// How many of each kind were ever made, those gone again included.

@@ -172,7 +172,7 @@ pub(super) static KINDS: &[Kind] = &[
         .hides(&["connect_to_network_router", "router_id_to_connect"])
         .held_by(&["ports", "reserved_fixed_ips", "k8s_clusters", "file_shares"]),
     kind("routers", "Router", &["routers/{p}/{r}"]).tasks("create_router", "delete_router").status(ACTIVE),
-    kind("ports", "Port", &["ports/{p}/{r}"]).ids_in("port_id", "name"),
+    kind("ports", "Port", &["ports/{p}/{r}"]),
     kind("floatingips", "Floating IP", &["floatingips/{p}/{r}", "availablefloatingips/{p}/{r}"])
         .tasks("create_fip", "delete_fip")
         .tags("tags"),

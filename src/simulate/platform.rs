@@ -50,7 +50,7 @@ pub(super) fn kubeconfig(state: &State, cluster: Uid) -> Value {
          user: {{}}\n"
     );
     json!({
-        "config": config, "host": host, "created_at": state.clock(), "expires_at": null, "client_certificate": "",
+        "config": config, "host": host, "created_at": state.clock(), "expires_at": state.clock(), "client_certificate": "",
         "client_key": "", "cluster_ca_certificate": "",
     })
 }

@@ -140,6 +140,7 @@ impl State {
 
     /// Puts in place what every project and region has, the first time it is spoken of.
     pub(super) fn open(&mut self, scope: Scope) {
+        self.open_project(scope.project);
         if scope.project > 0 && scope.region > 0 && self.settled_scopes.insert(scope) {
             for resource in seeds::resources(scope, self.now) {
                 let parent = resource.parent;
@@ -149,6 +150,15 @@ impl State {
                 }
             }
             seeds::join(&mut self.store, scope);
+        }
+    }
+
+    /// Projects nobody made here exist all the same, as far as the options say.
+    pub(super) fn open_project(&mut self, project: u64) {
+        let id = project.to_string();
+        let allowed = project > 0 && self.options.projects.as_ref().is_none_or(|known| known.contains(&project));
+        if allowed && !self.gone.contains(&id) && self.store.by_id("projects", &id).is_none() {
+            self.store.insert(seeds::project(project, self.now));
         }
     }
 

@@ -18,7 +18,7 @@ use super::state::{Call, State, TaskFault};
 use super::store::Scope;
 use super::{account, audit, body, change, make, read};
 use crate::api::{Answer, Request};
-use crate::catalog::{BodyUse, Catalog, Effect, Method, Operation};
+use crate::catalog::{Catalog, Effect, Method, Operation};
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -385,9 +385,4 @@ impl Call<'_> {
             request_id: self.request_id.clone(),
         }
     }
-}
-
-/// Whether a body is due at all.
-pub(super) fn wants_body(operation: &Operation) -> bool {
-    operation.body != BodyUse::None
 }

@@ -33,6 +33,8 @@ mod server;
 mod state;
 mod store;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use clock::SimClock;

@@ -50,6 +50,7 @@ fn below(state: &mut State, call: &Call<'_>, uid: Uid, what: &str) -> Result<Ans
             let url = format!("https://console.simulated.invalid/{}", state.id(uid));
             return Ok(ok(200, json!({ "remote_console": { "url": url, "type": "novnc", "protocol": "vnc" } })));
         }
+        "servers" => state.store.users(uid, "instances").map(|(server, _)| state.view(server)).collect(),
         "available_flavors" => seeds::flavors(),
         _ => Vec::new(),
     };

@@ -220,6 +220,12 @@ impl State {
         self.store.insert(resource)
     }
 
+    /// A resource nobody has named, below an assumed one: plans that build on what an account has name the least.
+    pub(super) fn assume_some(&mut self, kind: &'static str, scope: Scope) -> Uid {
+        let id = self.draw.uuid();
+        self.assume(kinds::named(kind), scope, &id)
+    }
+
     /// Nothing runs on any of these.
     pub(super) fn free(&self, resources: &[Uid]) -> Result<(), Refusal> {
         let locked = |uid: &Uid| self.store.get(*uid).is_some_and(|resource| resource.lock.is_some());
@@ -240,7 +246,9 @@ impl State {
             }
             Numbering::Name => name.to_owned(),
         };
-        let hidden = |field: &str| kind.write_only.contains(&field) || (kind.tags_field.is_some() && field == "tags");
+        // Name and tags are kept apart, and shown by every read in their own way.
+        let apart = |field: &str| field == kind.name_field || (kind.tags_field.is_some() && field == "tags");
+        let hidden = |field: &str| kind.write_only.contains(&field) || apart(field);
         let mut fields: Map<_, _> = body
             .iter()
             .filter(|(field, _)| !hidden(field))

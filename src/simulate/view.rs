@@ -291,6 +291,7 @@ fn defaults(resource: &Resource) -> Value {
             "client_id": super::tasks::CLIENT, "description": null, "is_default": false, "deleted_at": null,
             "state": "ACTIVE", "task_id": null,
         }),
+        "keypairs" => json!({ "sshkey_id": resource.id, "fingerprint": fingerprint(&resource.id), "public_key": "" }),
         "ssh_keys" => json!({
             "shared_in_project": true, "state": "ACTIVE", "public_key": "", "fingerprint": fingerprint(&resource.id),
         }),

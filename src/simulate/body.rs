@@ -36,7 +36,11 @@ fn refused(finding: &BodyFinding) -> bool {
 
 /// The field, dotted, and what is wrong with it.
 fn as_field(finding: &BodyFinding) -> (String, String) {
-    let path: Vec<_> = finding.at.iter().map(ToString::to_string).collect();
+    let mut path: Vec<_> = finding.at.iter().map(ToString::to_string).collect();
+    if finding.code == "missing-field" {
+        // The finding is about the object, the API's complaint about the field.
+        path.extend(finding.message.split('`').nth(1).map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()));
+    }
     let field = if path.is_empty() { "body".to_owned() } else { path.join(".") };
     (field, finding.message.clone())
 }

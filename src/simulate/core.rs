@@ -14,7 +14,7 @@ use super::draw::Draw;
 use super::faults::What;
 use super::kinds::{self, Target};
 use super::options::Options;
-use super::state::{Call, State, TaskFault};
+use super::state::{Call, Creation, State, TaskFault};
 use super::store::Scope;
 use super::{account, audit, body, change, make, read};
 use crate::api::{Answer, Request};
@@ -283,10 +283,15 @@ impl Simulator {
     /// How many of each kind were ever made, those gone again included.
     pub fn ever_made(&self) -> BTreeMap<&'static str, u64> {
         let mut counts = BTreeMap::new();
-        for (kind, _) in &self.state.ever {
-            *counts.entry(*kind).or_default() += 1;
+        for creation in &self.state.ever {
+            *counts.entry(creation.kind).or_default() += 1;
         }
         counts
+    }
+
+    /// Everything ever made, in order, those gone again included: two of one name are probably one too many.
+    pub fn history(&self) -> &[Creation] {
+        &self.state.ever
     }
 
     /// Requests so far, by method and path without ids: `POST /cloud/v1/networks/{project_id}/{region_id}`.

@@ -43,3 +43,4 @@ pub use faults::{Fault, FaultError, Faults, What, When};
 pub use memory::{InMemory, Shared};
 pub use options::{Durations, Options, Strangers};
 pub use server::serve;
+pub use state::Creation;

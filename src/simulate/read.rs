@@ -50,7 +50,7 @@ fn below(state: &mut State, call: &Call<'_>, uid: Uid, what: &str) -> Result<Ans
             let url = format!("https://console.simulated.invalid/{}", state.id(uid));
             return Ok(ok(200, json!({ "remote_console": { "url": url, "type": "novnc", "protocol": "vnc" } })));
         }
-        "servers" => state.store.users(uid, "instances").map(|(server, _)| state.view(server)).collect(),
+        "servers" => state.store.children(uid, "instances").map(|(server, _)| state.view(server)).collect(),
         "available_flavors" => seeds::flavors(),
         _ => Vec::new(),
     };
@@ -103,6 +103,8 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
         .store
         .of_kind(kind.name)
         .filter(|(_, resource)| resource.scope == call.scope() && (parent.is_none() || resource.parent == parent))
+        // Machines of clusters are listed with their cluster.
+        .filter(|(_, resource)| resource.parent.is_none() || kind.name != "instances")
         .filter(|(_, resource)| filters.coarse(resource))
         .map(|(uid, _)| (uid, state.view(uid)))
         .filter(|(_, shown)| filters.fine(shown))

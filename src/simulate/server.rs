@@ -105,10 +105,8 @@ async fn answer(
     loop {
         reaction = match reaction {
             Reaction::Answer(answer) => return Ok(response(&answer, None)),
-            Reaction::Cut { answer, bytes } => {
-                reset.store(true, Ordering::Relaxed);
-                return Ok(response(&answer, Some(bytes)));
-            }
+            // Closed, not reset: what did arrive stays readable.
+            Reaction::Cut { answer, bytes } => return Ok(response(&answer, Some(bytes))),
             Reaction::Reset | Reaction::LoseAnswer => {
                 reset.store(true, Ordering::Relaxed);
                 return Err(HangUp);

@@ -87,6 +87,15 @@ pub(super) struct TaskFault {
     pub(super) leaves: bool,
 }
 
+/// A resource that was made at some time, and may be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Creation {
+    /// `networks`, `instances`: a key of `created_resources`, or a word of the same shape.
+    pub kind: &'static str,
+    pub id: String,
+    pub name: String,
+}
+
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) now: Timestamp,
@@ -95,8 +104,8 @@ pub(super) struct State {
     pub(super) tasks: Tasks,
     pub(super) audit: Audit,
     pub(super) options: Options,
-    /// Every resource anybody ever made: kind and id, in order.
-    pub(super) ever: Vec<(&'static str, String)>,
+    /// Every resource anybody ever made, in order.
+    pub(super) ever: Vec<Creation>,
     /// The fate of the task the present request starts.
     pub(super) task_fault: Option<TaskFault>,
     /// What the present request is about, for the audit log.
@@ -280,7 +289,7 @@ impl State {
     /// Puts a draft into the store and into the list of everything ever made.
     pub(super) fn insert(&mut self, mut resource: Resource) -> Uid {
         view::complete(&mut resource);
-        self.ever.push((resource.kind.name, resource.id.clone()));
+        self.ever.push(Creation { kind: resource.kind.name, id: resource.id.clone(), name: resource.name.clone() });
         self.store.insert(resource)
     }
 
@@ -388,6 +397,14 @@ impl State {
             Ending::Finished => {
                 task.made.iter().for_each(|uid| self.made(*uid));
                 task.changes.iter().for_each(|change| self.change(change));
+            }
+            Ending::Error { leaves: false, .. } if task.made.is_empty() => {
+                for change in &task.changes {
+                    // What could not be removed is there still, and not well.
+                    if let Change::Remove(uid) = change {
+                        self.break_down(*uid);
+                    }
+                }
             }
             // The newest first: what was made last may use what was made before.
             Ending::Error { leaves: false, .. } => task.made.iter().rev().for_each(|uid| self.remove(*uid)),

@@ -182,3 +182,20 @@ fn thousands_of_resources_are_counted_and_paged() {
     assert_eq!(world.get(&format!("{VOLUMES}?limit=3"))["count"], 5_000);
     assert_eq!(world.delete(&format!("{NETWORKS}/{network}")).0, 200);
 }
+
+#[test]
+fn a_cluster_of_machines_lists_them_apart_and_takes_them_along() {
+    let mut world = world(instant());
+    let settings = json!({ "interfaces": [{ "type": "external" }], "credentials": { "ssh_key_name": "mine" } });
+    let body = json!({
+        "name": "gpu", "flavor": "bm3-ai-1xlarge", "image_id": IMAGE, "servers_count": 2, "servers_settings": settings,
+    });
+    let clusters = "/cloud/v3/gpu/baremetal/1/7/clusters";
+    let accepted = world.post(clusters, body);
+    let cluster = world.ended(accepted)["created_resources"]["clusters"][0].as_str().unwrap().to_owned();
+    assert_eq!(world.get(&format!("{clusters}/{cluster}/servers"))["count"], 2);
+    assert_eq!(world.get(MACHINES)["count"], 0);
+    let accepted = world.delete(&format!("{clusters}/{cluster}"));
+    world.ended(accepted);
+    assert_eq!(world.simulator.everything(), []);
+}

@@ -125,3 +125,16 @@ fn the_same_seed_and_requests_give_the_same_answers() {
     assert_eq!(run(7), run(7));
     assert_ne!(run(7), run(8));
 }
+
+#[test]
+fn a_removal_that_fails_leaves_the_resource_in_error_and_free() {
+    let mut world = with_faults(&["task-error:DELETE:volumes:1"]);
+    let volume = world.make(VOLUMES, json!({ "name": "data", "source": "new-volume", "size": 5 }));
+    let path = format!("{VOLUMES}/{volume}");
+    let accepted = world.delete(&path);
+    assert_eq!(world.ended(accepted)["state"], "ERROR");
+    let shown = world.get(&path);
+    assert_eq!((&shown["status"], &shown["task_id"]), (&json!("error"), &Value::Null));
+    let accepted = world.delete(&path);
+    assert_eq!(world.ended(accepted)["state"], "FINISHED");
+}

@@ -46,7 +46,7 @@ pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
             Checker::new(&doc, &mut findings).run(unread);
             let operations = catalog.map(|catalog| {
                 let operations = Operations::find(&doc, catalog, &mut findings);
-                operations.check(&doc, catalog, &mut findings);
+                operations.check(&doc, catalog, source, &mut findings);
                 operations
             });
             match findings.iter().any(Diagnostic::is_error) {

@@ -20,6 +20,7 @@ pub mod journal;
 pub mod plan;
 pub mod report;
 pub mod secret;
+pub mod simulate;
 pub mod source;
 pub mod template;
 pub mod yaml;

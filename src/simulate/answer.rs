@@ -1,0 +1,163 @@
+//! How the simulated API says yes and no: answers, and refusals in the API's own shape.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::api::Answer;
+
+/// What the API says while a running task holds a resource; clients tell this 409 from others by these words alone.
+pub(super) const LOCKED: &str = "Operation on resource currently locked by running task to prevent concurrent \
+                                 operations. Repeat request a little later.";
+
+/// A request that is not carried out, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Refusal {
+    // Boxed: it travels as the error of nearly every function here.
+    reason: Box<Reason>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Reason {
+    status: u16,
+    class: &'static str,
+    message: String,
+    /// Field of the body, and what is wrong there.
+    invalid_fields: Vec<(String, String)>,
+    info: Option<Value>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, class: &'static str, message: impl Into<String>) -> Self {
+        let reason = Reason { status, class, message: message.into(), invalid_fields: Vec::new(), info: None };
+        Self { reason: Box::new(reason) }
+    }
+
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(404, "NotFoundError", message)
+    }
+
+    pub(super) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(409, "ConflictError", message)
+    }
+
+    pub(super) fn locked() -> Self {
+        Self::conflict(LOCKED)
+    }
+
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(403, "ForbiddenError", message)
+    }
+
+    /// A body or parameter that is not right. `fields` pairs each field with what is wrong with it.
+    pub(super) fn invalid(fields: Vec<(String, String)>) -> Self {
+        let names: Vec<_> = fields.iter().map(|(field, _)| field.as_str()).collect();
+        let message = format!("Validation failed for: {}", names.join(", "));
+        let mut refusal = Self::new(400, "ValidationError", message);
+        refusal.reason.invalid_fields = fields;
+        refusal
+    }
+
+    pub(super) fn invalid_field(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::invalid(vec![(field.into(), reason.into())])
+    }
+
+    pub(super) fn quota(kind: &str, usage: u64, limit: u64) -> Self {
+        let attribute = format!("{kind}_count_limit");
+        let message = format!("Quota limit exceeded for {attribute}: {limit}");
+        let info = json!([{
+            "attribute": attribute, "current_usage": usage, "requested_usage": 1, "limit": limit,
+        }]);
+        let mut refusal = Self::new(403, "QuotaLimitExceed", message);
+        refusal.reason.info = Some(info);
+        refusal
+    }
+
+    /// The answer that carries it; `request_id` is what support would ask for.
+    pub(super) fn answer(&self, request_id: &str) -> Answer {
+        let Reason { status, class, message, invalid_fields, info } = &*self.reason;
+        let mut body = Map::new();
+        body.insert("exception_class".into(), (*class).into());
+        body.insert("message".into(), message.as_str().into());
+        body.insert("request_id".into(), request_id.into());
+        if let Some(info) = info {
+            body.insert("info".into(), info.clone());
+        }
+        if !invalid_fields.is_empty() {
+            body.insert("invalid_fields".into(), grouped(invalid_fields));
+        }
+        ok(*status, Value::Object(body))
+    }
+}
+
+/// `{field: [reason, …]}`, fields in order of first mention.
+fn grouped(fields: &[(String, String)]) -> Value {
+    let mut by_field = Map::new();
+    for (field, reason) in fields {
+        let reasons = by_field.entry(field.as_str()).or_insert_with(|| json!([]));
+        if let Value::Array(reasons) = reasons {
+            reasons.push(reason.as_str().into());
+        }
+    }
+    Value::Object(by_field)
+}
+
+/// A JSON answer.
+pub(super) fn ok(status: u16, body: Value) -> Answer {
+    Answer {
+        status,
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: body.to_string().into_bytes(),
+    }
+}
+
+/// 204: done, nothing to say.
+pub(super) fn no_content() -> Answer {
+    Answer { status: 204, headers: Vec::new(), body: Vec::new() }
+}
+
+/// The answer of a collection.
+pub(super) fn listing(count: usize, results: Vec<Value>) -> Answer {
+    ok(200, json!({ "count": count, "results": results }))
+}
+
+/// `2026-05-23T05:07:31`: how tasks tell the time, without a zone.
+pub(super) fn task_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+/// `2026-05-23T05:07:31+0000`: how resources do.
+pub(super) fn resource_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string()
+}
+
+/// `Sat, 23 May 2026 05:07:31 GMT`: the `Date` header.
+pub(super) fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_the_shape_of_the_api() {
+        let refusal = Refusal::invalid(vec![("name".into(), "required".into()), ("name".into(), "text".into())]);
+        let answer = refusal.answer("abc");
+        assert_eq!(answer.status, 400);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&answer.body).unwrap(),
+            json!({
+                "exception_class": "ValidationError", "message": "Validation failed for: name, name",
+                "request_id": "abc", "invalid_fields": { "name": ["required", "text"] },
+            })
+        );
+    }
+
+    #[test]
+    fn times_are_written_as_the_api_writes_them() {
+        let at: Timestamp = "2026-05-23T05:07:31.5Z".parse().unwrap();
+        assert_eq!(task_time(at), "2026-05-23T05:07:31");
+        assert_eq!(resource_time(at), "2026-05-23T05:07:31+0000");
+        assert_eq!(http_date(at), "Sat, 23 May 2026 05:07:31 GMT");
+    }
+}

@@ -1,0 +1,243 @@
+//! Load balancers and what is below them. The load balancer is the root: whatever changes below it holds it.
+
+use serde_json::{Map, Value, json};
+
+use super::answer::Refusal;
+use super::compute::occupy;
+use super::make::Made;
+use super::network::{bind, insert_floating_ip, network_and_subnet, port};
+use super::seeds;
+use super::state::{Call, State, fields};
+use super::store::{Scope, Uid};
+
+pub(super) fn load_balancer(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let scope = call.scope();
+    let reserved = call.text("vip_port_id").map(|id| state.need("reserved_fixed_ips", scope, id)).transpose()?;
+    let vip = fields(json!({ "network_id": call.text("vip_network_id"), "subnet_id": call.text("vip_subnet_id") }));
+    let (network, subnet) = network_and_subnet(state, scope, &vip)?;
+    let floating = call.body.get("floating_ip").and_then(Value::as_object);
+    let existing = floating.and_then(|floating| floating.get("existing_floating_id")?.as_str());
+    let existing = existing.map(|id| state.need("floatingips", scope, id)).transpose()?;
+    for listener in call.list("listeners") {
+        secrets(state, scope, listener.as_object().unwrap_or(&Map::new()))?;
+    }
+
+    let mut draft = state.draft("loadbalancers", scope, &call.body);
+    if draft.name.is_empty() {
+        draft.name = call.text("name_template").unwrap_or("loadbalancer").to_owned();
+    }
+    draft.fields.insert("flavor".into(), seeds::balancer_flavor(call.text("flavor").unwrap_or("lb1-1-2")));
+    if draft.fields.get("logging").is_some_and(Value::is_object) {
+        let logging =
+            json!({ "enabled": false, "topic_name": null, "destination_region_id": null, "retention_policy": null });
+        let mut logging = fields(logging);
+        logging.extend(call.body.get("logging").and_then(Value::as_object).cloned().unwrap_or_default());
+        draft.fields.insert("logging".into(), logging.into());
+    }
+    let balancer = state.insert(draft);
+    let vip_port = match reserved {
+        Some(reserved) => {
+            state.store.link(balancer, reserved);
+            occupy(state, reserved, Some(balancer));
+            reserved
+        }
+        None => port(state, balancer, network, subnet, &Map::new()),
+    };
+    let address = state.store.get(vip_port).and_then(|port| port.field("fixed_ip_address").cloned());
+    let port_id = state.id(vip_port);
+    let subnet_id = state.id(subnet);
+    if let Some(balancer) = state.store.get_mut(balancer) {
+        balancer.fields.insert("vip_port_id".into(), port_id.into());
+        balancer.fields.insert("vip_address".into(), address.clone().into());
+        let vrrp = json!([{ "ip_address": address, "subnet_id": subnet_id, "role": "MASTER" }]);
+        balancer.once_made.insert("vrrp_ips".into(), vrrp);
+    }
+    let mut all = vec![balancer];
+    if floating.is_some() {
+        let ip = match existing {
+            Some(ip) => ip,
+            None => {
+                let ip = insert_floating_ip(state, scope, &Map::new());
+                all.push(ip);
+                ip
+            }
+        };
+        bind(state, ip, Some(vip_port));
+    }
+    for listener in call.list("listeners") {
+        all.extend(insert_listener(state, balancer, listener.as_object().unwrap_or(&Map::new())));
+    }
+    Ok(Made { all, ..Made::default() })
+}
+
+/// A listener with its pools, and all that was made for them, the listener first.
+fn insert_listener(state: &mut State, balancer: Uid, body: &Map<String, Value>) -> Vec<Uid> {
+    let scope = state.store.get(balancer).map(|balancer| balancer.scope).unwrap_or_default();
+    let used = secrets(state, scope, body).unwrap_or_default();
+    let mut draft = state.draft("listeners", scope, body);
+    draft.parent = Some(balancer);
+    draft.fields.insert("load_balancer_id".into(), state.id(balancer).into());
+    if body.get("insert_x_forwarded") == Some(&Value::Bool(true)) {
+        let headers = json!({ "X-Forwarded-For": "true", "X-Forwarded-Port": "true", "X-Forwarded-Proto": "true" });
+        draft.fields.insert("insert_headers".into(), headers);
+    }
+    let listener = state.insert(draft);
+    used.into_iter().for_each(|secret| state.store.link(listener, secret));
+    let mut all = vec![listener];
+    for pool in body.get("pools").and_then(Value::as_array).into_iter().flatten() {
+        let pool = insert_pool(state, balancer, Some(listener), pool.as_object().unwrap_or(&Map::new()));
+        all.extend(pool);
+    }
+    all
+}
+
+/// The secrets a listener refers to.
+fn secrets(state: &mut State, scope: Scope, body: &Map<String, Value>) -> Result<Vec<Uid>, Refusal> {
+    let one = body.get("secret_id").and_then(Value::as_str);
+    let more = body.get("sni_secret_id").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let ids = one.into_iter().chain(more).filter(|id| !id.is_empty());
+    ids.map(|id| state.need("secrets", scope, id)).collect()
+}
+
+fn insert_pool(state: &mut State, balancer: Uid, listener: Option<Uid>, body: &Map<String, Value>) -> Vec<Uid> {
+    let scope = state.store.get(balancer).map(|balancer| balancer.scope).unwrap_or_default();
+    let mut draft = state.draft("pools", scope, body);
+    draft.parent = Some(balancer);
+    let pool = state.insert(draft);
+    if let Some(listener) = listener {
+        state.store.link(pool, listener);
+    }
+    let mut all = vec![pool];
+    for member in body.get("members").and_then(Value::as_array).into_iter().flatten() {
+        all.push(insert_below(state, "members", pool, member.as_object().unwrap_or(&Map::new())));
+    }
+    if let Some(Value::Object(monitor)) = body.get("healthmonitor") {
+        all.push(insert_below(state, "healthmonitors", pool, monitor));
+    }
+    all
+}
+
+fn insert_below(state: &mut State, kind: &'static str, parent: Uid, body: &Map<String, Value>) -> Uid {
+    let scope = state.store.get(parent).map(|parent| parent.scope).unwrap_or_default();
+    let mut draft = state.draft(kind, scope, body);
+    draft.parent = Some(parent);
+    state.insert(draft)
+}
+
+/// The load balancer above, if nothing holds it.
+fn free_root(state: &State, below: Uid) -> Result<Uid, Refusal> {
+    let root = state.store.root(below);
+    state.free(&[root, below])?;
+    Ok(root)
+}
+
+pub(super) fn listener(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let scope = call.scope();
+    let balancer = state.need("loadbalancers", scope, call.text("load_balancer_id").unwrap_or_default())?;
+    state.free(&[balancer])?;
+    secrets(state, scope, &call.body)?;
+    let default_pool = call.text("default_pool_id").map(|id| state.need("pools", scope, id)).transpose()?;
+    let (port, protocol) = (call.body.get("protocol_port"), call.text("protocol"));
+    let taken = state.store.children(balancer, "listeners").any(|(_, other)| {
+        other.field("protocol_port") == port && (other.text("protocol") == Some("UDP")) == (protocol == Some("UDP"))
+    });
+    if taken {
+        let words = format!("Another listener of the load balancer already uses port {}", port.unwrap_or(&Value::Null));
+        return Err(Refusal::conflict(words));
+    }
+    let listener = insert_listener(state, balancer, &call.body);
+    if let (Some(pool), Some(listener)) = (default_pool, listener.first()) {
+        state.store.link(pool, *listener);
+    }
+    Ok(Made { all: listener, locks: vec![balancer], ..Made::default() })
+}
+
+pub(super) fn pool(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let scope = call.scope();
+    let listener = call.text("listener_id").map(|id| state.need("listeners", scope, id)).transpose()?;
+    let balancer = match (call.text("load_balancer_id"), listener) {
+        (Some(id), _) => state.need("loadbalancers", scope, id)?,
+        (None, Some(listener)) => state.store.root(listener),
+        (None, None) => {
+            let reason = "one of load_balancer_id and listener_id is needed";
+            return Err(Refusal::invalid_field("load_balancer_id", reason));
+        }
+    };
+    state.free(&[balancer])?;
+    members_exist(state, scope, call.list("members"))?;
+    let all = insert_pool(state, balancer, listener, &call.body);
+    Ok(Made { all, locks: vec![balancer], ..Made::default() })
+}
+
+fn members_exist(state: &mut State, scope: Scope, members: &[Value]) -> Result<(), Refusal> {
+    for member in members {
+        let text = |field: &str| member.get(field).and_then(Value::as_str);
+        if let Some(machine) = text("instance_id")
+            && state.store.by_id("bminstances", machine).is_none()
+        {
+            state.need("instances", scope, machine)?;
+        }
+        if let Some(subnet) = text("subnet_id") {
+            state.need("subnets", scope, subnet)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn member(state: &mut State, call: &Call<'_>, pool: Option<Uid>) -> Result<Made, Refusal> {
+    let pool = pool.ok_or_else(|| Refusal::not_found("Pool not found"))?;
+    let root = free_root(state, pool)?;
+    members_exist(state, call.scope(), &[Value::Object(call.body.clone())])?;
+    let member = insert_below(state, "members", pool, &call.body);
+    Ok(Made { all: vec![member], locks: vec![root, pool], ..Made::default() })
+}
+
+/// A pool's new members, whole list, as PATCH and PUT give them: the old ones go, the new ones have new ids.
+pub(super) fn replace_members(state: &mut State, pool: Uid, members: &[Value]) -> Result<Vec<Uid>, Refusal> {
+    let scope = state.store.get(pool).map(|pool| pool.scope).unwrap_or_default();
+    members_exist(state, scope, members)?;
+    let old: Vec<_> = state.store.children(pool, "members").map(|(member, _)| member).collect();
+    old.into_iter().for_each(|member| state.remove(member));
+    let empty = Map::new();
+    Ok(members
+        .iter()
+        .map(|member| insert_below(state, "members", pool, member.as_object().unwrap_or(&empty)))
+        .collect())
+}
+
+/// A pool's health monitor, replaced or, with null, removed.
+pub(super) fn replace_monitor(state: &mut State, pool: Uid, monitor: &Value) {
+    let old: Vec<_> = state.store.children(pool, "healthmonitors").map(|(monitor, _)| monitor).collect();
+    old.into_iter().for_each(|monitor| state.remove(monitor));
+    if let Value::Object(monitor) = monitor {
+        let monitor = insert_below(state, "healthmonitors", pool, monitor);
+        state.made(monitor);
+    }
+}
+
+pub(super) fn health_monitor(state: &mut State, call: &Call<'_>, pool: Option<Uid>) -> Result<Made, Refusal> {
+    let pool = pool.ok_or_else(|| Refusal::not_found("Pool not found"))?;
+    let root = free_root(state, pool)?;
+    if state.store.children(pool, "healthmonitors").next().is_some() {
+        return Err(Refusal::conflict("The pool already has a health monitor"));
+    }
+    let monitor = insert_below(state, "healthmonitors", pool, &call.body);
+    Ok(Made { all: vec![monitor], locks: vec![root, pool], ..Made::default() })
+}
+
+pub(super) fn l7_policy(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let listener = state.need("listeners", call.scope(), call.text("listener_id").unwrap_or_default())?;
+    let root = free_root(state, listener)?;
+    if let Some(pool) = call.text("redirect_pool_id") {
+        state.need("pools", call.scope(), pool)?;
+    }
+    let policy = insert_below(state, "l7polices", listener, &call.body);
+    Ok(Made { all: vec![policy], locks: vec![root, listener], ..Made::default() })
+}
+
+pub(super) fn l7_rule(state: &mut State, call: &Call<'_>, policy: Option<Uid>) -> Result<Made, Refusal> {
+    let policy = policy.ok_or_else(|| Refusal::not_found("L7 policy not found"))?;
+    let root = free_root(state, policy)?;
+    let rule = insert_below(state, "l7rules", policy, &call.body);
+    Ok(Made { all: vec![rule], locks: vec![root, policy], ..Made::default() })
+}

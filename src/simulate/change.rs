@@ -1,0 +1,454 @@
+//! Changing, acting on and removing what exists.
+
+use serde_json::{Map, Value, json};
+
+use super::answer::{Refusal, no_content, ok};
+use super::state::{Call, State, Work};
+use super::store::Uid;
+use super::tasks::Change;
+use super::{balancer, compute, kinds, network};
+use crate::api::Answer;
+use crate::catalog::Method;
+
+// ── updates ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// `PATCH` and `PUT` on a resource: fields are replaced, tags are merged, null takes a tag away.
+pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let uid = state.addressed(&call.target)?;
+    let root = state.store.root(uid);
+    state.free(&[uid, root])?;
+    let changes = changes(state, call, uid)?;
+    state.touched.push(uid);
+    if !call.asynchronous() {
+        changes.fields.iter().for_each(|change| state.change(change));
+        retag(state, call, uid);
+        return Ok(state.show(uid));
+    }
+    let unchanged = changes.made.is_empty()
+        && !changes.nested
+        && !alters(state, &changes.fields)
+        && !call.body.contains_key("tags");
+    if unchanged && call.operation.may_be_no_op {
+        return Ok(ok(200, json!({ "tasks": [] })));
+    }
+    retag(state, call, uid);
+    let task_type = call.task_type().unwrap_or("update").to_owned();
+    let work = Work { made: changes.made, locks: held(uid, root), changes: changes.fields, data: data_of(state, uid) };
+    Ok(state.start(call, &task_type, work))
+}
+
+#[derive(Default)]
+struct Changes {
+    fields: Vec<Change>,
+    /// Resources below that are new.
+    made: Vec<Uid>,
+    /// Something below was replaced.
+    nested: bool,
+}
+
+fn changes(state: &mut State, call: &Call<'_>, uid: Uid) -> Result<Changes, Refusal> {
+    let kind = kinds::named(call.target.kind);
+    let mut body = call.body.clone();
+    body.shift_remove("tags");
+    let mut changes = Changes::default();
+    match kind.name {
+        "pools" => {
+            if let Some(members) = body.shift_remove("members") {
+                changes.made = balancer::replace_members(state, uid, members.as_array().map_or(&[], Vec::as_slice))?;
+                changes.nested = true;
+            }
+            if let Some(monitor) = body.shift_remove("healthmonitor") {
+                balancer::replace_monitor(state, uid, &monitor);
+                changes.nested = true;
+            }
+        }
+        "security_groups" => {
+            body.shift_remove("changed_rules");
+            if let Some(Value::Array(rules)) = body.shift_remove("rules") {
+                network::replace_rules(state, uid, &rules);
+                changes.nested = true;
+            }
+        }
+        "floatingips" => {
+            if let Some(port) = body.shift_remove("port_id") {
+                let port = port.as_str().map(|id| network::need_port(state, id)).transpose()?;
+                let before = state.store.get(uid).and_then(|ip| ip.text("port_id").map(str::to_owned));
+                changes.nested = before != port.map(|port| state.id(port));
+                network::bind(state, uid, port);
+            }
+            body.shift_remove("fixed_ip_address");
+        }
+        "k8s_pools" => body.retain(|_, value| !value.is_null()),
+        _ => {}
+    }
+    for hidden in kind.write_only {
+        body.shift_remove(*hidden);
+    }
+    if let Some(Value::String(name)) = body.shift_remove(kind.name_field) {
+        rename(state, uid, &name, &mut changes);
+    }
+    changes.fields.push(Change::Merge(uid, body));
+    Ok(changes)
+}
+
+/// Names are not fields of their own: who is addressed by name keeps it.
+fn rename(state: &mut State, uid: Uid, name: &str, changes: &mut Changes) {
+    if let Some(resource) = state.store.get_mut(uid)
+        && !resource.kind.by_name
+        && resource.name != name
+    {
+        name.clone_into(&mut resource.name);
+        changes.nested = true;
+    }
+}
+
+/// Whether any of the fields differs from what is there.
+fn alters(state: &State, changes: &[Change]) -> bool {
+    changes.iter().any(|change| match change {
+        Change::Merge(uid, fields) => state
+            .store
+            .get(*uid)
+            .is_some_and(|resource| fields.iter().any(|(field, value)| resource.field(field) != Some(value))),
+        Change::Remove(_) | Change::Link(..) | Change::Unlink(..) => true,
+    })
+}
+
+fn retag(state: &mut State, call: &Call<'_>, uid: Uid) {
+    let Some(Value::Object(tags)) = call.body.get("tags") else { return };
+    let Some(resource) = state.store.get_mut(uid) else { return };
+    if resource.kind.tags_field.is_none() {
+        resource.fields.insert("tags".into(), Value::Object(tags.clone()));
+        return;
+    }
+    for (key, value) in tags {
+        match value.as_str() {
+            Some(value) => resource.tags.insert(key.clone(), value.to_owned()),
+            None => resource.tags.remove(key),
+        };
+    }
+}
+
+fn held(uid: Uid, root: Uid) -> Vec<Uid> {
+    if uid == root { vec![uid] } else { vec![uid, root] }
+}
+
+/// What a task that works on something existing tells about it.
+fn data_of(state: &State, uid: Uid) -> Map<String, Value> {
+    let Some(resource) = state.store.get(uid) else { return Map::new() };
+    let name = match resource.kind.name {
+        "instances" | "bminstances" => "instance_uuid",
+        "secrets" => "resource_id",
+        "floatingips" => "floatingip_id",
+        "k8s_clusters" => "cluster_id",
+        "k8s_pools" => "pool_id",
+        _ => "",
+    };
+    let name =
+        if name.is_empty() { format!("{}_id", resource.kind.name.trim_end_matches('s')) } else { name.to_owned() };
+    Map::from_iter([(name, Value::from(resource.id.as_str())), ("name".into(), resource.name.as_str().into())])
+}
+
+// ── removal ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// `DELETE` on a resource.
+pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let uid = match (call.target.kind, call.target.key.as_deref()) {
+        // One a pool: its path ends with the word.
+        ("healthmonitors", None) => only_child(state, call, "healthmonitors")?,
+        _ => state.addressed(&call.target)?,
+    };
+    let root = state.store.root(uid);
+    let network = parent_network(state, uid);
+    let mut locks = held(uid, root);
+    locks.extend(network);
+    state.free(&locks)?;
+    may_go(state, uid)?;
+    let mut going = beside(state, call, uid)?;
+    state.free(&going)?;
+    going.push(uid);
+    state.touched.push(uid);
+    if !call.asynchronous() {
+        going.iter().rev().for_each(|uid| state.remove(*uid));
+        // The one synchronous delete that shows what it took away answers with an empty object here.
+        return Ok(if call.target.kind == "assignments" { ok(200, json!({})) } else { no_content() });
+    }
+    for uid in &going {
+        if let Some(resource) = state.store.get_mut(*uid) {
+            resource.leaving = true;
+            depart(&mut resource.fields, resource.kind.name);
+        }
+    }
+    let data = data_of(state, uid);
+    let kind = kinds::named(call.target.kind);
+    let types = call.operation.task_types.iter();
+    let task_type = types.map(String::as_str).find(|known| *known == kind.delete_task).or(call.task_type());
+    let task_type = task_type.unwrap_or(kind.delete_task).to_owned();
+    // The main one first: what it held is free before it is removed itself.
+    let changes = going.iter().rev().map(|uid| Change::Remove(*uid)).collect();
+    locks.extend(&going);
+    locks.sort_unstable();
+    locks.dedup();
+    Ok(state.start(call, &task_type, Work { made: Vec::new(), locks, changes, data }))
+}
+
+fn only_child(state: &mut State, call: &Call<'_>, kind: &'static str) -> Result<Uid, Refusal> {
+    let missing = || Refusal::not_found(format!("{} not found", kinds::named(kind).label));
+    let parent = state.parent(&call.target)?.ok_or_else(missing)?;
+    state.store.children(parent, kind).map(|(child, _)| child).next().ok_or_else(missing)
+}
+
+/// Subnets of one network come and go one after another.
+fn parent_network(state: &State, uid: Uid) -> Option<Uid> {
+    let is_subnet = state.store.get(uid).is_some_and(|resource| resource.kind.name == "subnets");
+    is_subnet.then(|| state.store.used(uid, "networks").map(|(network, _)| network).next()).flatten()
+}
+
+/// The words of a status for something on its way out.
+fn depart(fields: &mut Map<String, Value>, kind: &str) {
+    for (field, word) in [("provisioning_status", "PENDING_DELETE"), ("status", "deleting")] {
+        let word = if kind == "k8s_clusters" { "Deleting" } else { word };
+        if let Some(status) = fields.get_mut(field)
+            && !matches!(kind, "instances" | "bminstances" | "floatingips")
+        {
+            *status = word.into();
+        }
+    }
+}
+
+/// Nothing that stays needs it.
+fn may_go(state: &State, uid: Uid) -> Result<(), Refusal> {
+    let Some(resource) = state.store.get(uid) else { return Ok(()) };
+    let kind = resource.kind;
+    let by_default = matches!(kind.name, "security_groups" | "projects") && resource.name == "default";
+    let public = resource.seeded && resource.text("visibility") == Some("public");
+    let external = resource.seeded && kind.name == "networks" && resource.field("external") == Some(&true.into());
+    if by_default || public || external {
+        return Err(Refusal::forbidden(format!("{} {} can not be deleted", kind.label, resource.name)));
+    }
+    if resource.field("is_vip") == Some(&true.into()) {
+        return Err(Refusal::conflict("Reserved fixed IP is a VIP: set is_vip to false first"));
+    }
+    for user_kind in kind.held_by {
+        if let Some((_, user)) = state.store.users(uid, user_kind).next() {
+            let words = format!("{} {} is in use by {} {}", kind.label, resource.id, user.kind.label, user.id);
+            return Err(if kind.name == "secrets" {
+                Refusal::invalid_field("secret_id", words)
+            } else {
+                Refusal::conflict(words)
+            });
+        }
+    }
+    if kind.name == "routers" && state.store.used(uid, "subnets").next().is_some() {
+        return Err(Refusal::conflict(format!("Router {} still has interfaces in subnets", resource.id)));
+    }
+    if let Some((_, child)) =
+        state.store.children(uid, "registry_users").chain(state.store.children(uid, "faas_functions")).next()
+    {
+        return Err(Refusal::conflict(format!(
+            "{} {} still has {} {}",
+            kind.label, resource.name, child.kind.label, child.name
+        )));
+    }
+    Ok(())
+}
+
+/// What goes with it by the nature of its kind, or because the query says so.
+fn beside(state: &State, call: &Call<'_>, uid: Uid) -> Result<Vec<Uid>, Refusal> {
+    match call.target.kind {
+        "instances" | "bminstances" => compute::goes_with(state, call, uid),
+        "listeners" if call.query("delete_default_pool") == Some("true") => {
+            Ok(state.store.users(uid, "pools").map(|(pool, _)| pool).collect())
+        }
+        "volumes" => {
+            let wanted = call.query_list("snapshots");
+            let snapshots = state.store.users(uid, "snapshots").filter(|(_, snapshot)| wanted.contains(&snapshot.id));
+            Ok(snapshots.map(|(snapshot, _)| snapshot).collect())
+        }
+        // A cluster goes with its last pool.
+        "k8s_pools" => {
+            let cluster = state.store.root(uid);
+            let last = state.store.children(cluster, "k8s_pools").count() == 1;
+            Ok(if last { vec![cluster] } else { Vec::new() })
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+// ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Whatever is done to a resource below its own path: `POST …/action`, `PUT …/members`, `DELETE …/metadata_item`.
+pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let uid = state.addressed(&super::kinds::Target { rest: Vec::new(), ..call.target.clone() })?;
+    let root = state.store.root(uid);
+    let action = call.target.rest.first().map(String::as_str).unwrap_or_default();
+    state.free(&[uid, root])?;
+    state.touched.push(uid);
+    if action.starts_with("metadata") {
+        return Ok(metadata(state, call, uid));
+    }
+    let mut work = Work { locks: held(uid, root), data: data_of(state, uid), ..Work::default() };
+    match (call.target.kind, action) {
+        ("routers", "attach") => return network::attach_subnet(state, call, uid),
+        ("routers", "detach") => return network::detach_subnet(state, call, uid),
+        ("volumes", "attach") => attach_volume(state, call, uid, &mut work)?,
+        ("volumes", "detach") => detach_volume(state, call, uid, &mut work)?,
+        ("volumes" | "file_shares", "extend") => {
+            let size = Map::from_iter([("size".to_owned(), call.body.get("size").cloned().unwrap_or_default())]);
+            work.changes.push(Change::Merge(uid, size));
+        }
+        ("volumes", "retype") => set(&mut work, uid, "volume_type", call.body.get("volume_type")),
+        ("instances", "attach_interface") => work.made = compute::attach_interface(state, call, uid)?,
+        ("instances", "detach_interface") => compute::detach_interface(state, call, uid)?,
+        ("instances", "changeflavor") => {
+            let flavor = super::seeds::flavor_of(call.text("flavor_id").unwrap_or_default());
+            set(&mut work, uid, "flavor", Some(&flavor));
+        }
+        ("loadbalancers", "resize") => {
+            let flavor = super::seeds::balancer_flavor(call.text("flavor").unwrap_or_default());
+            set(&mut work, uid, "flavor", Some(&flavor));
+        }
+        ("instances", "addsecuritygroup" | "delsecuritygroup") => return regroup(state, call, uid, action),
+        ("instances", "put_into_servergroup") => {
+            let group = state.need("servergroups", call.scope(), call.text("servergroup_id").unwrap_or_default())?;
+            work.changes.push(Change::Link(uid, group));
+        }
+        ("instances", "remove_from_servergroup") => {
+            let groups: Vec<_> = state.store.used(uid, "servergroups").map(|(group, _)| group).collect();
+            work.changes.extend(groups.into_iter().map(|group| Change::Unlink(uid, group)));
+        }
+        ("instances" | "bminstances", _) => {
+            let word = if action == "action" { call.text("action").unwrap_or_default() } else { action };
+            power(&mut work, uid, word);
+        }
+        ("k8s_clusters", "upgrade") => set(&mut work, uid, "version", call.body.get("version")),
+        ("k8s_pools", "resize") => set(&mut work, uid, "node_count", call.body.get("node_count")),
+        ("pools", "members") => {
+            let members = call.list("members").to_vec();
+            work.made = balancer::replace_members(state, uid, &members)?;
+        }
+        ("floatingips", "assign") => {
+            let port = network::need_port(state, call.text("port_id").unwrap_or_default())?;
+            network::bind(state, uid, Some(port));
+        }
+        ("floatingips", "unassign") => network::bind(state, uid, None),
+        ("inference_instances", "start") => set(&mut work, uid, "status", Some(&"ACTIVE".into())),
+        ("inference_instances", "stop") => set(&mut work, uid, "status", Some(&"DISABLED".into())),
+        _ => {}
+    }
+    finish(state, call, uid, action, work)
+}
+
+fn finish(state: &mut State, call: &Call<'_>, uid: Uid, action: &str, work: Work) -> Result<Answer, Refusal> {
+    if call.asynchronous() {
+        let task_type = action_task(call).to_owned();
+        return Ok(state.start(call, &task_type, work));
+    }
+    work.changes.iter().for_each(|change| state.change(change));
+    let silent = call.target.kind == "inference_instances" || call.method() == Method::Delete;
+    if silent {
+        return Ok(no_content());
+    }
+    let secret = matches!(action, "refresh_secret" | "credentials").then(|| state.draw.secret());
+    let mut shown = state.view(uid);
+    if let (Some(shown), Some(secret)) = (shown.as_object_mut(), secret) {
+        shown.insert(if action == "credentials" { "password" } else { "secret" }.into(), secret.into());
+    }
+    Ok(ok(200, shown))
+}
+
+/// The task type of an action: the one that bears the action's own word, where a route has several.
+fn action_task<'c>(call: &'c Call<'_>) -> &'c str {
+    let word = match call.text("action") {
+        Some("reboot") => "soft_reboot",
+        Some("reboot_hard") => "hard_reboot",
+        Some(word) => word,
+        None => "",
+    };
+    let types = &call.operation.task_types;
+    let named = types.iter().find(|known| !word.is_empty() && known.starts_with(word));
+    named.or(types.first()).map_or("update", String::as_str)
+}
+
+fn set(work: &mut Work, uid: Uid, field: &str, value: Option<&Value>) {
+    if let Some(value) = value {
+        work.changes.push(Change::Merge(uid, Map::from_iter([(field.to_owned(), value.clone())])));
+    }
+}
+
+/// What starting and stopping does to a machine's status.
+fn power(work: &mut Work, uid: Uid, word: &str) {
+    let status = match word {
+        "stop" => "SHUTOFF",
+        "suspend" => "SUSPENDED",
+        _ => "ACTIVE",
+    };
+    let state = if word == "suspend" { "paused" } else { "active" };
+    set(work, uid, "status", Some(&status.into()));
+    set(work, uid, "vm_state", Some(&state.into()));
+}
+
+fn attach_volume(state: &mut State, call: &Call<'_>, volume: Uid, work: &mut Work) -> Result<(), Refusal> {
+    let id = call.text("instance_id").unwrap_or_default();
+    let machine = state.need("instances", call.scope(), id)?;
+    if compute::holder(state, volume).is_some() {
+        return Err(Refusal::conflict(format!("Volume {} is already attached", state.id(volume))));
+    }
+    compute::hang(state, machine, volume, false);
+    work.data.insert("instance_id".into(), id.into());
+    work.data.insert("attachment_tag".into(), call.body.get("attachment_tag").cloned().unwrap_or_default());
+    Ok(())
+}
+
+fn detach_volume(state: &mut State, call: &Call<'_>, volume: Uid, work: &mut Work) -> Result<(), Refusal> {
+    let id = call.text("instance_id").unwrap_or_default();
+    let machine = state.need("instances", call.scope(), id)?;
+    if compute::holder(state, volume) != Some(machine) {
+        return Err(Refusal::conflict(format!("Volume {} is not attached to instance {id}", state.id(volume))));
+    }
+    compute::unhang(state, machine, volume);
+    work.data.insert("instance_id".into(), id.into());
+    Ok(())
+}
+
+/// Security groups of a machine are given by name.
+fn regroup(state: &mut State, call: &Call<'_>, machine: Uid, action: &str) -> Result<Answer, Refusal> {
+    let name = call.text("name").unwrap_or_default().to_owned();
+    let scope = call.scope();
+    let group = state.store.of_kind("security_groups").find(|(_, group)| group.scope == scope && group.name == name);
+    let group =
+        group.map(|(group, _)| group).ok_or_else(|| Refusal::not_found(format!("Security group {name} not found")))?;
+    let ports: Vec<_> = super::view::ports_of(&state.store, machine).map(|(port, _)| port).collect();
+    for port in ports {
+        if action == "addsecuritygroup" { state.store.link(port, group) } else { state.store.unlink(port, group) }
+    }
+    if let Some(resource) = state.store.get_mut(machine)
+        && let Some(Value::Array(names)) = resource.fields.get_mut("security_groups")
+    {
+        names.retain(|known| known.get("name") != Some(&Value::from(name.as_str())));
+        if action == "addsecuritygroup" {
+            names.push(json!({ "name": name }));
+        }
+    }
+    Ok(no_content())
+}
+
+/// The old way to change tags: POST adds, PUT replaces, DELETE takes one key away.
+fn metadata(state: &mut State, call: &Call<'_>, uid: Uid) -> Answer {
+    let given = super::state::tags(Some(&Value::Object(call.body.clone())));
+    let named = call.query("key").map(str::to_owned).or_else(|| call.target.rest.get(1).cloned());
+    if let Some(resource) = state.store.get_mut(uid) {
+        match call.method() {
+            Method::Put => resource.tags = given,
+            Method::Delete => {
+                resource.tags.remove(&named.unwrap_or_default());
+            }
+            _ => resource.tags.extend(given),
+        }
+    }
+    if call.asynchronous() {
+        let task_type = call.task_type().unwrap_or("update").to_owned();
+        let work = Work { locks: vec![uid], data: data_of(state, uid), ..Work::default() };
+        return state.start(call, &task_type, work);
+    }
+    no_content()
+}

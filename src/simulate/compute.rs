@@ -1,0 +1,371 @@
+//! Machines, volumes, snapshots and images: what making, joining and leaving them means.
+
+use serde_json::{Map, Value, json};
+
+use super::answer::Refusal;
+use super::make::Made;
+use super::network::{bind, groups, insert_floating_ip, need_port, network_and_subnet, port};
+use super::seeds;
+use super::state::{Call, State, fields};
+use super::store::{Scope, Uid};
+use super::view::ports_of;
+
+// ── volumes, snapshots, images ──────────────────────────────────────────────────────────────────────────────────────
+
+/// Where a new volume's content comes from, checked: (bytes of its own, bootable, smallest size in GiB).
+fn source(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result<(bool, u64), Refusal> {
+    let text = |field: &str| wanted.get(field).and_then(Value::as_str).unwrap_or_default();
+    match text("source") {
+        "image" => Ok((true, 1)),
+        "apptemplate" => Ok((true, 10)),
+        "snapshot" => {
+            let snapshot = state.need("snapshots", scope, text("snapshot_id"))?;
+            let size = state.store.get(snapshot).and_then(|snapshot| snapshot.field("size")?.as_u64());
+            Ok((true, size.unwrap_or(1)))
+        }
+        _ => Ok((false, 1)),
+    }
+}
+
+fn insert_volume(state: &mut State, scope: Scope, body: &Map<String, Value>, (bootable, smallest): (bool, u64)) -> Uid {
+    let mut draft = state.draft("volumes", scope, body);
+    let size = body.get("size").cloned().unwrap_or_else(|| smallest.into());
+    let volume_type = body.get("type_name").cloned().unwrap_or_else(|| "standard".into());
+    draft.fields.insert("size".into(), size);
+    draft.fields.insert("volume_type".into(), volume_type);
+    draft.fields.insert("bootable".into(), bootable.into());
+    if bootable && let Some(image) = body.get("image_id") {
+        draft.fields.insert("volume_image_metadata".into(), json!({ "image_id": image }));
+    }
+    state.insert(draft)
+}
+
+pub(super) fn volume(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let content = source(state, call.scope(), &call.body)?;
+    let machine = match call.text("instance_id_to_attach_to") {
+        Some(id) => Some(state.need("instances", call.scope(), id)?),
+        None => None,
+    };
+    let volume = insert_volume(state, call.scope(), &call.body, content);
+    if let Some(machine) = machine {
+        hang(state, machine, volume, false);
+    }
+    Ok(Made::one(volume))
+}
+
+pub(super) fn snapshot(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let volume = state.need("volumes", call.scope(), call.text("volume_id").unwrap_or_default())?;
+    state.free(&[volume])?;
+    let mut draft = state.draft("snapshots", call.scope(), &call.body);
+    let size = state.store.get(volume).and_then(|volume| volume.field("size").cloned());
+    draft.fields.insert("size".into(), size.unwrap_or_else(|| 1.into()));
+    let snapshot = state.insert(draft);
+    state.store.link(snapshot, volume);
+    Ok(Made { all: vec![snapshot], locks: vec![volume], ..Made::default() })
+}
+
+pub(super) fn image(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    if let Some(volume) = call.text("volume_id") {
+        state.need("volumes", call.scope(), volume)?;
+    }
+    let draft = state.draft(call.target.kind, call.scope(), &call.body);
+    Ok(Made::one(state.insert(draft)))
+}
+
+/// Attaches a volume to a machine.
+pub(super) fn hang(state: &mut State, machine: Uid, volume: Uid, goes_too: bool) {
+    let id = state.id(volume);
+    state.store.link(machine, volume);
+    if let Some(machine) = state.store.get_mut(machine)
+        && let Some(Value::Array(volumes)) = machine.fields.get_mut("volumes")
+    {
+        volumes.push(json!({ "id": id, "delete_on_termination": goes_too }));
+    }
+    if let Some(volume) = state.store.get_mut(volume) {
+        let status = if volume.once_made.is_empty() { &mut volume.fields } else { &mut volume.once_made };
+        status.insert("status".into(), "in-use".into());
+    }
+}
+
+/// Detaches it again.
+pub(super) fn unhang(state: &mut State, machine: Uid, volume: Uid) {
+    let id = Value::from(state.id(volume));
+    state.store.unlink(machine, volume);
+    if let Some(machine) = state.store.get_mut(machine)
+        && let Some(Value::Array(volumes)) = machine.fields.get_mut("volumes")
+    {
+        volumes.retain(|attached| attached.get("id") != Some(&id));
+    }
+    if let Some(volume) = state.store.get_mut(volume) {
+        volume.fields.insert("status".into(), "available".into());
+    }
+}
+
+/// The machine a volume is attached to.
+pub(super) fn holder(state: &State, volume: Uid) -> Option<Uid> {
+    let machines = state.store.users(volume, "instances").chain(state.store.users(volume, "bminstances"));
+    machines.map(|(machine, _)| machine).next()
+}
+
+/// What removing a machine means to the volumes and reserved addresses it used.
+pub(super) fn part_with(state: &mut State, leaving: Uid) {
+    let volumes: Vec<_> = state.store.used(leaving, "volumes").map(|(volume, _)| volume).collect();
+    if state.store.get(leaving).is_some_and(|resource| resource.kind.name == "instances") {
+        volumes.into_iter().for_each(|volume| unhang(state, leaving, volume));
+    }
+    let reserved: Vec<_> = state.store.used(leaving, "reserved_fixed_ips").map(|(reserved, _)| reserved).collect();
+    for reserved in reserved {
+        occupy(state, reserved, None);
+    }
+}
+
+// ── machines ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// What a machine's body asks for, every reference checked.
+struct Wanted {
+    volumes: Vec<WantedVolume>,
+    interfaces: Vec<WantedInterface>,
+    server_group: Option<Uid>,
+}
+
+enum WantedVolume {
+    New { body: Map<String, Value>, content: (bool, u64), root: bool },
+    Existing { volume: Uid, root: bool, goes_too: bool },
+}
+
+struct WantedInterface {
+    body: Map<String, Value>,
+    at: Where,
+    groups: Vec<Uid>,
+    floating: Floating,
+}
+
+enum Where {
+    Subnet { network: Uid, subnet: Uid },
+    Reserved(Uid),
+}
+
+enum Floating {
+    None,
+    New,
+    Existing(Uid),
+}
+
+/// A virtual machine with its volumes, ports and addresses.
+pub(super) fn machine(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let wanted = wanted(state, call)?;
+    let scope = call.scope();
+    let kind = call.target.kind;
+    let mut draft = state.draft(kind, scope, &call.body);
+    if draft.name.is_empty() {
+        draft.name = call.text("name_template").map_or_else(|| "instance".to_owned(), str::to_owned);
+    }
+    let name = draft.name.clone();
+    draft.fields.insert("flavor".into(), seeds::flavor_of(call.text("flavor").unwrap_or_default()));
+    draft.fields.insert("volumes".into(), json!([]));
+    let groups = wanted.interfaces.iter().flat_map(|interface| &interface.groups);
+    let mut names: Vec<_> =
+        groups.filter_map(|group| state.store.get(*group)).map(|group| json!({ "name": group.name })).collect();
+    if names.is_empty() {
+        names.push(json!({ "name": "default" }));
+    }
+    names.dedup();
+    draft.fields.insert("security_groups".into(), names.into());
+    let machine = state.insert(draft);
+    let mut all = vec![machine];
+    if let Some(group) = wanted.server_group {
+        state.store.link(machine, group);
+    }
+    for (index, volume) in wanted.volumes.into_iter().enumerate() {
+        let (volume, new) = add_volume(state, scope, machine, volume, &format!("{name}-volume-{index}"));
+        all.extend(new.then_some(volume));
+    }
+    for interface in wanted.interfaces {
+        all.extend(add_interface(state, machine, &interface));
+    }
+    Ok(Made { all, ..Made::default() })
+}
+
+fn wanted(state: &mut State, call: &Call<'_>) -> Result<Wanted, Refusal> {
+    let scope = call.scope();
+    let server_group = call.text("servergroup_id").map(|id| state.need("servergroups", scope, id)).transpose()?;
+    let mut volumes = Vec::new();
+    for (index, volume) in call.list("volumes").iter().enumerate() {
+        volumes.push(wanted_volume(state, scope, volume, index)?);
+    }
+    let mut interfaces = Vec::new();
+    for interface in call.list("interfaces") {
+        interfaces.push(wanted_interface(state, scope, interface)?);
+    }
+    Ok(Wanted { volumes, interfaces, server_group })
+}
+
+fn wanted_volume(state: &mut State, scope: Scope, volume: &Value, index: usize) -> Result<WantedVolume, Refusal> {
+    let body = fields(volume.clone());
+    let boot = body.get("boot_index").and_then(Value::as_i64);
+    let root = boot == Some(0) || (boot.is_none() && index == 0);
+    if body.get("source").and_then(Value::as_str) != Some("existing-volume") {
+        let content = source(state, scope, &body)?;
+        return Ok(WantedVolume::New { body, content, root });
+    }
+    let id = body.get("volume_id").and_then(Value::as_str).unwrap_or_default();
+    let volume = state.need("volumes", scope, id)?;
+    state.free(&[volume])?;
+    if holder(state, volume).is_some() {
+        return Err(Refusal::conflict(format!("Volume {id} is already attached")));
+    }
+    let goes_too = body.get("delete_on_termination").and_then(Value::as_bool) == Some(true);
+    Ok(WantedVolume::Existing { volume, root, goes_too })
+}
+
+fn wanted_interface(state: &mut State, scope: Scope, interface: &Value) -> Result<WantedInterface, Refusal> {
+    let body = fields(interface.clone());
+    let groups = groups(state, scope, body.get("security_groups"))?;
+    let at = match body.get("port_id").and_then(Value::as_str) {
+        Some(id) => Where::Reserved(free_address(state, scope, id)?),
+        None => {
+            let (network, subnet) = network_and_subnet(state, scope, &body)?;
+            Where::Subnet { network, subnet }
+        }
+    };
+    let floating = match body.get("floating_ip") {
+        Some(Value::Object(wanted)) => match wanted.get("existing_floating_id").and_then(Value::as_str) {
+            Some(id) => Floating::Existing(state.need("floatingips", scope, id)?),
+            None => Floating::New,
+        },
+        _ => Floating::None,
+    };
+    Ok(WantedInterface { body, at, groups, floating })
+}
+
+/// A reserved address that no machine has, unless it is shared as a virtual IP.
+fn free_address(state: &mut State, scope: Scope, id: &str) -> Result<Uid, Refusal> {
+    let reserved = state.need("reserved_fixed_ips", scope, id)?;
+    let used = ["instances", "bminstances", "loadbalancers"]
+        .into_iter()
+        .any(|kind| state.store.users(reserved, kind).next().is_some());
+    if used { Err(Refusal::conflict(format!("Port {id} is already in use"))) } else { Ok(reserved) }
+}
+
+fn add_volume(state: &mut State, scope: Scope, machine: Uid, wanted: WantedVolume, name: &str) -> (Uid, bool) {
+    let (volume, new, root, goes_too) = match wanted {
+        WantedVolume::New { mut body, content, root } => {
+            let goes_too = body.shift_remove("delete_on_termination") == Some(Value::Bool(true));
+            body.shift_remove("boot_index");
+            body.entry("name").or_insert_with(|| name.into());
+            (insert_volume(state, scope, &body, content), true, root, goes_too)
+        }
+        WantedVolume::Existing { volume, root, goes_too } => (volume, false, root, goes_too),
+    };
+    hang(state, machine, volume, goes_too);
+    if root && let Some(volume) = state.store.get_mut(volume) {
+        volume.fields.insert("is_root_volume".into(), true.into());
+        volume.fields.insert("bootable".into(), true.into());
+        volume.fields.insert("device".into(), "/dev/vda".into());
+    }
+    (volume, new)
+}
+
+/// The port of an interface, and what was made for it beside: a floating IP.
+fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface) -> Option<Uid> {
+    let scope = state.store.get(machine).map(|machine| machine.scope).unwrap_or_default();
+    let port = match wanted.at {
+        Where::Subnet { network, subnet } => port(state, machine, network, subnet, &wanted.body),
+        Where::Reserved(reserved) => {
+            state.store.link(machine, reserved);
+            occupy(state, reserved, Some(machine));
+            reserved
+        }
+    };
+    for group in &wanted.groups {
+        state.store.link(port, *group);
+    }
+    match wanted.floating {
+        Floating::None => None,
+        Floating::New => {
+            let ip = insert_floating_ip(state, scope, &Map::new());
+            bind(state, ip, Some(port));
+            Some(ip)
+        }
+        Floating::Existing(ip) => {
+            bind(state, ip, Some(port));
+            None
+        }
+    }
+}
+
+/// Shows who has a reserved address.
+pub(super) fn occupy(state: &mut State, reserved: Uid, by: Option<Uid>) {
+    let holder = by.and_then(|uid| state.store.get(uid)).map(|holder| (holder.kind.name, holder.id.clone()));
+    let reservation = match &holder {
+        Some((kind, id)) => {
+            json!({ "status": "in_use", "resource_type": kind.trim_end_matches('s'), "resource_id": id })
+        }
+        None => json!({ "status": "available", "resource_type": null, "resource_id": null }),
+    };
+    if let Some(reserved) = state.store.get_mut(reserved) {
+        let attachments: Vec<_> = holder
+            .iter()
+            .map(|(kind, id)| json!({ "resource_type": kind.trim_end_matches('s'), "resource_id": id }))
+            .collect();
+        reserved.fields.insert("status".into(), if holder.is_some() { "ACTIVE" } else { "DOWN" }.into());
+        reserved.fields.insert("reservation".into(), reservation);
+        reserved.fields.insert("attachments".into(), attachments.into());
+    }
+}
+
+/// `POST …/attach_interface`: the port is there at once, the task only takes its time.
+pub(super) fn attach_interface(state: &mut State, call: &Call<'_>, machine: Uid) -> Result<Vec<Uid>, Refusal> {
+    let wanted = wanted_interface(state, call.scope(), &Value::Object(call.body.clone()))?;
+    Ok(add_interface(state, machine, &wanted).into_iter().collect())
+}
+
+/// `POST …/detach_interface`, by port or by address.
+pub(super) fn detach_interface(state: &mut State, call: &Call<'_>, machine: Uid) -> Result<(), Refusal> {
+    let (port_id, address) = (call.text("port_id"), call.text("ip_address"));
+    let found = ports_of(&state.store, machine)
+        .find(|(_, port)| port_id == Some(&port.id) || (address.is_some() && port.text("fixed_ip_address") == address))
+        .map(|(uid, port)| (uid, port.kind.name));
+    match found {
+        Some((port, "ports")) => state.remove(port),
+        Some((reserved, _)) => {
+            state.store.unlink(machine, reserved);
+            occupy(state, reserved, None);
+        }
+        None => {
+            let what = port_id.or(address).unwrap_or_default();
+            return Err(Refusal::not_found(format!("Port {what} of the instance not found")));
+        }
+    }
+    Ok(())
+}
+
+/// What goes with a machine: volumes bound to it, and what the query names.
+pub(super) fn goes_with(state: &State, call: &Call<'_>, machine: Uid) -> Result<Vec<Uid>, Refusal> {
+    let mut going = Vec::new();
+    if let Some(resource) = state.store.get(machine) {
+        let attached = resource.field("volumes").and_then(Value::as_array).into_iter().flatten();
+        let bound = attached.filter(|volume| volume.get("delete_on_termination") == Some(&Value::Bool(true)));
+        going.extend(bound.filter_map(|volume| state.store.by_id("volumes", volume.get("id")?.as_str()?)));
+    }
+    for id in call.query_list("volumes") {
+        let volume = state.store.used(machine, "volumes").find(|(_, volume)| volume.id == id).map(|(volume, _)| volume);
+        let words = || Refusal::invalid_field("volumes", format!("volume {id} is not attached to the instance"));
+        going.push(volume.ok_or_else(words)?);
+    }
+    let ports: Vec<_> = ports_of(&state.store, machine).map(|(port, _)| port).collect();
+    let ips = || ports.iter().flat_map(|port| state.store.users(*port, "floatingips"));
+    if call.query("delete_floatings") == Some("true") || call.query("all_floating_ips") == Some("true") {
+        going.extend(ips().map(|(ip, _)| ip));
+    }
+    for id in call.query_list("floatings").into_iter().chain(call.query_list("floating_ip_ids")) {
+        let words = || Refusal::invalid_field("floatings", format!("floating IP {id} is not bound to the instance"));
+        going.push(ips().find(|(_, ip)| ip.id == id).map(|(ip, _)| ip).ok_or_else(words)?);
+    }
+    for id in call.query_list("reserved_fixed_ips").into_iter().chain(call.query_list("reserved_fixed_ip_ids")) {
+        going.push(need_port(state, &id)?);
+    }
+    going.sort_unstable();
+    going.dedup();
+    Ok(going)
+}

@@ -1,0 +1,386 @@
+//! The simulator: a pure state machine from a request and a time to a reaction. No I/O, no clock, and no chance but
+//! the seed's. Requests must come with times that do not run backwards; one that does is taken as the latest seen.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::answer::{Refusal, http_date};
+use super::audit::{Entry, action_of};
+use super::draw::Draw;
+use super::faults::What;
+use super::kinds::{self, Target};
+use super::options::Options;
+use super::state::{Call, State, TaskFault};
+use super::store::Scope;
+use super::{account, audit, body, change, make, read};
+use crate::api::{Answer, Request};
+use crate::catalog::{BodyUse, Catalog, Effect, Method, Operation};
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reaction {
+    Answer(Answer),
+    /// The connection is reset; nothing happened.
+    Reset,
+    /// The request was carried out; the connection is reset instead of an answer.
+    LoseAnswer,
+    /// The answer's head arrives, and this many bytes of its body.
+    Cut {
+        answer: Answer,
+        bytes: usize,
+    },
+    /// The same, after this much simulated time.
+    Delay(Duration, Box<Reaction>),
+}
+
+/// A resource as the simulator holds it, for tests and tables.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held {
+    /// `networks`, `instances`: a key of `created_resources`, or a word of the same shape.
+    pub kind: &'static str,
+    pub id: String,
+    pub name: String,
+    pub project: u64,
+    pub region: u64,
+    /// As a read shows it.
+    pub shown: Value,
+}
+
+/// A task that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    pub id: String,
+    pub task_type: String,
+    pub ends: Timestamp,
+}
+
+/// A simulated Cloud API.
+#[derive(Debug)]
+pub struct Simulator {
+    state: State,
+    /// Drawn from apart, so that looking more often changes no ids.
+    request_ids: Draw,
+    requests: BTreeMap<String, u64>,
+}
+
+impl Simulator {
+    pub fn new(options: Options) -> Self {
+        let request_ids = Draw::fixed(("request ids", options.seed));
+        Self { state: State::new(options), request_ids, requests: BTreeMap::new() }
+    }
+
+    /// Takes one request at a moment.
+    pub fn handle(&mut self, request: &Request, now: Timestamp) -> Reaction {
+        self.state.advance(now);
+        let request_id = self.request_ids.request_id();
+        *self.requests.entry(route_of(request)).or_default() += 1;
+        match self.state.options.faults.decide(request) {
+            None => Reaction::Answer(self.carry_out(request, &request_id)),
+            Some(what) => self.go_wrong(what, request, &request_id),
+        }
+    }
+
+    fn go_wrong(&mut self, what: What, request: &Request, request_id: &str) -> Reaction {
+        match what {
+            What::Reset => Reaction::Reset,
+            What::LoseAnswer => {
+                self.carry_out(request, request_id);
+                Reaction::LoseAnswer
+            }
+            What::Status { status, retry_after, html, acted } => {
+                if acted {
+                    self.carry_out(request, request_id);
+                }
+                Reaction::Answer(self.dated(trouble(status, retry_after, html, request_id)))
+            }
+            What::Cut => {
+                let answer = self.carry_out(request, request_id);
+                let bytes = answer.body.len() / 2;
+                Reaction::Cut { answer, bytes }
+            }
+            What::Html => {
+                self.carry_out(request, request_id);
+                Reaction::Answer(self.dated(page(200)))
+            }
+            What::BadJson => {
+                let mut answer = self.carry_out(request, request_id);
+                let half = answer.body.len() / 2;
+                answer.body.truncate(half);
+                answer.body.extend_from_slice(b"\x00}]");
+                Reaction::Answer(answer)
+            }
+            What::TaskError { text, leaves } => {
+                self.state.task_fault = Some(TaskFault { text, leaves });
+                let answer = self.carry_out(request, request_id);
+                self.state.task_fault = None;
+                Reaction::Answer(answer)
+            }
+            What::Delay(length) => {
+                let answer = self.carry_out(request, request_id);
+                Reaction::Delay(length, Box::new(Reaction::Answer(answer)))
+            }
+            What::Quota => {
+                let kind = route_kind(request).unwrap_or("resources");
+                Reaction::Answer(self.dated(Refusal::quota(kind, 10, 10).answer(request_id)))
+            }
+        }
+    }
+
+    /// The whole answer of a request nothing is done to.
+    fn carry_out(&mut self, request: &Request, request_id: &str) -> Answer {
+        let answer = self.respond(request, request_id).unwrap_or_else(|refusal| refusal.answer(request_id));
+        self.dated(answer)
+    }
+
+    fn dated(&self, mut answer: Answer) -> Answer {
+        answer.headers.push(("date".into(), http_date(self.state.now)));
+        answer
+    }
+
+    fn respond(&mut self, request: &Request, request_id: &str) -> Result<Answer, Refusal> {
+        self.authenticate(request)?;
+        let operation = operation(request)?;
+        let segments = segments(&request.path);
+        let body = body::check(&operation, request)?;
+        let target = kinds::target(segments.get(2..).unwrap_or_default());
+        let call = Call {
+            request,
+            target: target.clone().unwrap_or(Target::NOWHERE),
+            body,
+            operation,
+            request_id: request_id.to_owned(),
+        };
+        self.exist(&call)?;
+        self.state.open(call.scope());
+        self.state.touched.clear();
+        let words: Vec<_> = segments.iter().skip(2).map(String::as_str).collect();
+        if let Some(answer) = account::respond(&mut self.state, &call, &words) {
+            return answer;
+        }
+        let answer = match target {
+            Some(_) => self.route(&call),
+            None => account::remainder(&mut self.state, &call),
+        }?;
+        if call.operation.effect != Effect::Read {
+            self.log(&call, &answer);
+        }
+        Ok(answer)
+    }
+
+    fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+        let header = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let Some((_, value)) = header else {
+            return Err(Refusal::new(401, "not_authenticated", "Authentication credentials were not provided."));
+        };
+        let key = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("apikey"));
+        let key = key.map(|(_, key)| key.trim()).filter(|key| !key.is_empty());
+        let right = key.is_some_and(|key| self.state.options.api_key.as_ref().is_none_or(|wanted| wanted == key));
+        if right {
+            Ok(())
+        } else {
+            Err(Refusal::new(401, "token_not_valid", "Given token not valid for any token type"))
+        }
+    }
+
+    /// The project and region of a path exist.
+    fn exist(&self, call: &Call<'_>) -> Result<(), Refusal> {
+        let Options { projects, regions, .. } = &self.state.options;
+        let Scope { project, region } = call.scope();
+        let given = &call.operation.route.path;
+        for (name, label, id, known) in
+            [("{project_id}", "Project", project, projects), ("{region_id}", "Region", region, regions)]
+        {
+            let made = name == "{project_id}" && self.state.store.by_id("projects", &id.to_string()).is_some();
+            let exists = id > 0 && (made || known.as_ref().is_none_or(|known| known.contains(&id)));
+            let in_place = call.target.kind != "projects" && call.target.kind != Target::NOWHERE.kind;
+            if in_place && given.contains(name) && !exists {
+                return Err(Refusal::not_found(format!("{label} with id {id} not found")));
+            }
+        }
+        Ok(())
+    }
+
+    fn route(&mut self, call: &Call<'_>) -> Result<Answer, Refusal> {
+        let state = &mut self.state;
+        let target = &call.target;
+        match (call.method(), target.kind, target.key.as_deref()) {
+            (Method::Get, ..) => read::read(state, call),
+            // A pool's whole list of members: an act on the pool.
+            (Method::Put, "members", None) => {
+                let (kind, key) = target.parent.clone().unwrap_or(("pools", String::new()));
+                let pool =
+                    Target { kind, key: Some(key), parent: None, rest: vec!["members".into()], ..target.clone() };
+                change::act(state, &Call { target: pool, body: call.body.clone(), ..call.shared() })
+            }
+            (Method::Delete, _, Some(_)) if target.rest.is_empty() => change::delete(state, call),
+            (Method::Delete, "healthmonitors", None) => change::delete(state, call),
+            (Method::Post | Method::Put, _, None) => make::create(state, call),
+            (Method::Post, "registry_users", Some("batch")) => make::create(state, call),
+            (Method::Patch | Method::Put, _, Some(_)) if target.rest.is_empty() => change::update(state, call),
+            (_, _, Some(_)) => change::act(state, call),
+            (Method::Patch | Method::Delete, _, None) => Err(Refusal::new(405, "HTTPError", "Method Not Allowed")),
+        }
+    }
+
+    fn log(&mut self, call: &Call<'_>, answer: &Answer) {
+        let resources: Vec<_> = self.state.touched.iter().filter_map(|uid| self.state.store.get(*uid)).collect();
+        let resources: Vec<_> = resources.iter().map(|resource| (resource.kind.name, resource.id.clone())).collect();
+        let shown: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let task = shown.as_ref().and_then(|body| body.pointer("/tasks/0")?.as_str()).map(str::to_owned);
+        let agent = call.request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
+        let entry = Entry {
+            id: self.state.draw.uuid(),
+            at: self.state.now,
+            action: action_of(call),
+            group: audit::group(call.target.kind),
+            project: call.target.project,
+            region: call.target.region,
+            user_agent: agent.map(|(_, agent)| agent.clone()),
+            task,
+            resources,
+        };
+        self.state.audit.add(entry);
+    }
+
+    // ── looking in from outside ─────────────────────────────────────────────────────────────────────────────────
+
+    /// Ends what is due by `now` without any request.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.state.advance(now);
+    }
+
+    /// What exists of a kind, oldest first, without what was there from the beginning.
+    pub fn resources(&self, kind: &str) -> Vec<Held> {
+        let found = self.state.store.of_kind(kind).filter(|(_, resource)| !resource.seeded);
+        found
+            .map(|(uid, resource)| Held {
+                kind: resource.kind.name,
+                id: resource.id.clone(),
+                name: resource.name.clone(),
+                project: resource.scope.project,
+                region: resource.scope.region,
+                shown: self.state.view(uid),
+            })
+            .collect()
+    }
+
+    /// Everything that exists, kind by kind, without what was there from the beginning.
+    pub fn everything(&self) -> Vec<Held> {
+        kinds::KINDS.iter().flat_map(|kind| self.resources(kind.name)).collect()
+    }
+
+    /// How many of each kind were ever made, those gone again included.
+    pub fn ever_made(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts = BTreeMap::new();
+        for (kind, _) in &self.state.ever {
+            *counts.entry(*kind).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Requests so far, by method and path without ids: `POST /cloud/v1/networks/{project_id}/{region_id}`.
+    pub fn requests(&self) -> &BTreeMap<String, u64> {
+        &self.requests
+    }
+
+    /// Tasks that have not ended, the first to end first.
+    pub fn pending(&self) -> Vec<Pending> {
+        let pending = self.state.tasks.pending();
+        pending
+            .map(|task| Pending { id: task.id.clone(), task_type: task.task_type.clone(), ends: task.ends })
+            .collect()
+    }
+
+    /// Every task there ever was, as `GET /cloud/v1/tasks/{task_id}` shows it, oldest first.
+    pub fn tasks(&self) -> Vec<Value> {
+        self.state.tasks.all().iter().map(|task| task.view(self.state.now)).collect()
+    }
+
+    /// When the next task ends.
+    pub fn next_end(&self) -> Option<Timestamp> {
+        self.state.tasks.next_end()
+    }
+
+    /// Replaces the faults from now on.
+    pub fn set_faults(&mut self, faults: super::faults::Faults) {
+        self.state.options.faults = faults;
+    }
+}
+
+/// The operation a request is about.
+fn operation(request: &Request) -> Result<std::sync::Arc<Operation>, Refusal> {
+    let catalog = Catalog::embedded();
+    if let Some((operation, _)) = catalog.matching(request.method, &request.path) {
+        return Ok(operation);
+    }
+    let other = Method::ALL.into_iter().any(|method| catalog.matching(method, &request.path).is_some());
+    Err(if other {
+        Refusal::new(405, "HTTPError", "Method Not Allowed")
+    } else {
+        Refusal::not_found("The requested URL was not found on the server.")
+    })
+}
+
+/// The decoded segments of a path: `cloud`, the version, and what follows.
+fn segments(path: &str) -> Vec<String> {
+    path.trim_matches('/')
+        .split('/')
+        .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
+        .collect()
+}
+
+/// Method and path, ids replaced by their names; the path as it came where no operation has it.
+fn route_of(request: &Request) -> String {
+    let known = Catalog::embedded().matching(request.method, &request.path);
+    known.map_or_else(|| format!("{} {}", request.method, request.path), |(operation, _)| operation.route.to_string())
+}
+
+fn route_kind(request: &Request) -> Option<&'static str> {
+    kinds::target(segments(&request.path).get(2..)?).map(|target| target.kind)
+}
+
+/// An error status, in the API's shape or as a page of the edge.
+fn trouble(status: u16, retry_after: Option<u64>, html: bool, request_id: &str) -> Answer {
+    let mut answer = if html {
+        page(status)
+    } else {
+        let (class, message) = match status {
+            429 => ("TooManyRequests", "Too many requests"),
+            503 => ("ServiceUnavailable", "Service temporarily unavailable"),
+            500 => ("InternalServerError", "Internal server error"),
+            _ => ("HTTPError", "Request failed"),
+        };
+        Refusal::new(status, class, message).answer(request_id)
+    };
+    answer.headers.extend(retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string())));
+    answer
+}
+
+/// What a proxy says when it speaks for itself.
+fn page(status: u16) -> Answer {
+    let body =
+        format!("<html><head><title>{status}</title></head><body><center><h1>{status}</h1></center></body></html>");
+    Answer { status, headers: vec![("content-type".into(), "text/html".into())], body: body.into_bytes() }
+}
+
+impl Call<'_> {
+    /// The same request with nothing of its target and body taken over.
+    fn shared(&self) -> Call<'_> {
+        Call {
+            request: self.request,
+            target: Target::NOWHERE,
+            body: Map::new(),
+            operation: self.operation.clone(),
+            request_id: self.request_id.clone(),
+        }
+    }
+}
+
+/// Whether a body is due at all.
+pub(super) fn wants_body(operation: &Operation) -> bool {
+    operation.body != BodyUse::None
+}

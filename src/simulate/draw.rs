@@ -1,0 +1,94 @@
+//! Everything the simulator draws at random, from one seed: the same requests at the same times give the same answers.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use uuid::Builder;
+
+use crate::secret::hex;
+
+/// A seeded source of ids and durations.
+#[derive(Debug, Clone)]
+pub(super) struct Draw {
+    source: fastrand::Rng,
+}
+
+impl Draw {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { source: fastrand::Rng::with_seed(seed) }
+    }
+
+    /// A source that depends on nothing but `words`: what every simulator has, such as its public images, goes by
+    /// the same ids everywhere.
+    pub(super) fn fixed(words: impl Hash) -> Self {
+        // `DefaultHasher::new` is keyed with constants, so the ids hold from one process to the next.
+        let mut hasher = DefaultHasher::new();
+        words.hash(&mut hasher);
+        Self::new(hasher.finish())
+    }
+
+    /// A version 4 UUID.
+    pub(super) fn uuid(&mut self) -> String {
+        let mut bytes = [0; 16];
+        self.source.fill(&mut bytes);
+        Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+
+    /// 32 hexadecimal digits, as request ids are.
+    pub(super) fn request_id(&mut self) -> String {
+        let mut bytes = [0; 16];
+        self.source.fill(&mut bytes);
+        hex(&bytes)
+    }
+
+    /// `fa:16:3e:…`, as virtual network cards have.
+    pub(super) fn mac_address(&mut self) -> String {
+        let mut bytes = [0; 3];
+        self.source.fill(&mut bytes);
+        format!("fa:16:3e:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2])
+    }
+
+    /// A text nobody guesses, for keys that are shown once.
+    pub(super) fn secret(&mut self) -> String {
+        self.request_id()
+    }
+
+    /// A duration within the window, in milliseconds.
+    pub(super) fn between(&mut self, earliest: Duration, latest: Duration) -> Duration {
+        let low = u64::try_from(earliest.as_millis()).unwrap_or(u64::MAX);
+        let high = u64::try_from(latest.as_millis()).unwrap_or(u64::MAX).max(low);
+        Duration::from_millis(self.source.u64(low..=high))
+    }
+
+    /// True with the given probability.
+    pub(super) fn chance(&mut self, probability: f64) -> bool {
+        self.source.f64() < probability
+    }
+
+    /// A whole number below `limit`, which must not be 0.
+    pub(super) fn below(&mut self, limit: usize) -> usize {
+        self.source.usize(0..limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_draws_the_same() {
+        let (mut one, mut two) = (Draw::new(7), Draw::new(7));
+        assert_eq!(one.uuid(), two.uuid());
+        assert_ne!(one.uuid(), Draw::new(8).uuid());
+        assert_eq!(Draw::fixed(("image", 7)).uuid(), Draw::fixed(("image", 7)).uuid());
+    }
+
+    #[test]
+    fn durations_stay_in_their_window() {
+        let mut draw = Draw::new(1);
+        for _ in 0..100 {
+            let drawn = draw.between(Duration::from_secs(5), Duration::from_secs(6));
+            assert!((5_000..=6_000).contains(&drawn.as_millis()));
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! Trouble on purpose: which requests go wrong, and how.
+//!
+//! A rule reads as words with colons between them. The first says what goes wrong, the others which requests it is
+//! about, in any order:
+//!
+//! ```text
+//! lost-answer:POST:networks:1        the first POST whose path holds `networks` is carried out, its answer lost
+//! reset:every=3                      every third request is reset before anything happened
+//! status=503:retry-after=2:GET:tasks answered with 503 instead of being carried out
+//! status=502:html:acted:POST         carried out, then answered with an error page
+//! rate-limit:retry-after=1:p=0.2     one request in five is answered with 429
+//! cut  html  bad-json                carried out, the body cut off, an HTML page, broken JSON
+//! task-error:volumes:text=no space   the started task ends in ERROR; `leaves` keeps what it was making, in error
+//! delay=2s:GET                       answered two simulated seconds late
+//! quota:instances                    refused with QuotaLimitExceed
+//! random:0.3:seed=7                  three requests in ten meet one of the transport troubles, drawn from the seed
+//! ```
+//!
+//! Which requests: a method, a piece of the path, a number `n` (the nth request that fits, from 1), `every=n`, or
+//! `p=0.2`; none of them means all that fit. `lost-answer`, `task-error` and `quota` are about writes unless a method
+//! is named. `text=` takes the rest of the rule, colons included.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::draw::Draw;
+use crate::api::Request;
+use crate::catalog::Method;
+
+/// One way for a request to go wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// The connection is reset before anything happened.
+    Reset,
+    /// Carried out; then the connection is reset.
+    LoseAnswer,
+    /// An error status; `acted` says whether the request was carried out first.
+    Status { status: u16, retry_after: Option<u64>, html: bool, acted: bool },
+    /// Carried out; half of the answer's body arrives.
+    Cut,
+    /// Carried out; the answer's body is an HTML page.
+    Html,
+    /// Carried out; the answer's body is broken JSON.
+    BadJson,
+    /// The started task ends in ERROR with this text, or one of the API's own; `leaves` keeps what it was making.
+    TaskError { text: Option<String>, leaves: bool },
+    /// Carried out at once, answered after this much simulated time.
+    Delay(Duration),
+    /// Refused: over quota.
+    Quota,
+}
+
+/// Which of the requests that fit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum When {
+    Always,
+    /// The nth that fits, from 1.
+    Nth(u64),
+    Every(u64),
+    Probability(f64),
+}
+
+/// A rule: what goes wrong with which requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    pub what: What,
+    pub methods: Vec<Method>,
+    /// The path holds this.
+    pub path: Option<String>,
+    pub when: When,
+}
+
+/// A text that is no rule, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{rule}` is no fault: {reason}")]
+pub struct FaultError {
+    pub rule: String,
+    pub reason: String,
+}
+
+/// Rules, the first that applies wins, and how often each has fitted so far.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    rules: Vec<(Fault, u64)>,
+    random: Vec<Random>,
+    draw: Draw,
+}
+
+#[derive(Debug, Clone)]
+struct Random {
+    probability: f64,
+    draw: Draw,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self { rules: Vec::new(), random: Vec::new(), draw: Draw::new(0) }
+    }
+}
+
+const WRITES: [Method; 4] = [Method::Post, Method::Put, Method::Patch, Method::Delete];
+/// In the API's documentation a client waits 1 to 5 s after trouble.
+const RETRY_AFTER: u64 = 2;
+
+impl Faults {
+    pub fn new(rules: impl IntoIterator<Item = Fault>) -> Self {
+        Self { rules: rules.into_iter().map(|rule| (rule, 0)).collect(), ..Self::default() }
+    }
+
+    /// Any transport trouble, each request with this probability, drawn from the seed.
+    pub fn random(seed: u64, probability: f64) -> Self {
+        Self { random: vec![Random { probability, draw: Draw::new(seed) }], ..Self::default() }
+    }
+
+    /// Reads a rule and adds it.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultError`] when the text does not follow the grammar of this module.
+    pub fn add(&mut self, rule: &str) -> Result<(), FaultError> {
+        match parse(rule).map_err(|reason| FaultError { rule: rule.to_owned(), reason })? {
+            Parsed::Rule(fault) => self.rules.push((fault, 0)),
+            Parsed::Random { probability, seed } => self.random.push(Random { probability, draw: Draw::new(seed) }),
+        }
+        Ok(())
+    }
+
+    /// Reads rules, one a text.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultError`] for the first text that does not follow the grammar of this module.
+    pub fn parse<'r>(rules: impl IntoIterator<Item = &'r str>) -> Result<Self, FaultError> {
+        let mut faults = Self::default();
+        rules.into_iter().try_for_each(|rule| faults.add(rule))?;
+        Ok(faults)
+    }
+
+    /// What goes wrong with this request, if anything does. Counts it for every rule it fits.
+    pub(super) fn decide(&mut self, request: &Request) -> Option<What> {
+        let mut chosen = None;
+        for (fault, fitted) in &mut self.rules {
+            if !fault.fits(request) {
+                continue;
+            }
+            *fitted += 1;
+            let applies = match fault.when {
+                When::Always => true,
+                When::Nth(nth) => *fitted == nth,
+                When::Every(every) => *fitted % every == 0,
+                When::Probability(probability) => self.draw.chance(probability),
+            };
+            if applies && chosen.is_none() {
+                chosen = Some(fault.what.clone());
+            }
+        }
+        for random in &mut self.random {
+            if random.draw.chance(random.probability) && chosen.is_none() {
+                chosen = Some(any_trouble(&mut random.draw));
+            }
+        }
+        chosen
+    }
+}
+
+/// One of the troubles that say nothing about the request itself.
+fn any_trouble(draw: &mut Draw) -> What {
+    let status = |status, retry_after, html, acted| What::Status { status, retry_after, html, acted };
+    match draw.below(11) {
+        0 | 1 => What::LoseAnswer,
+        2 | 3 => What::Reset,
+        4 => status(500, None, false, false),
+        5 => status(500, None, false, true),
+        6 => status(502, None, true, true),
+        7 => status(503, Some(1), false, false),
+        8 => status(429, Some(1), false, false),
+        9 => What::Cut,
+        _ => What::BadJson,
+    }
+}
+
+impl Fault {
+    /// A rule about every request.
+    pub fn new(what: What) -> Self {
+        Self { what, methods: Method::ALL.to_vec(), path: None, when: When::Always }
+    }
+
+    #[must_use]
+    pub fn on(mut self, method: Method) -> Self {
+        self.methods = vec![method];
+        self
+    }
+
+    #[must_use]
+    pub fn path(mut self, piece: &str) -> Self {
+        self.path = Some(piece.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn when(mut self, when: When) -> Self {
+        self.when = when;
+        self
+    }
+
+    fn fits(&self, request: &Request) -> bool {
+        self.methods.contains(&request.method) && self.path.as_ref().is_none_or(|piece| request.path.contains(piece))
+    }
+}
+
+enum Parsed {
+    Rule(Fault),
+    Random { probability: f64, seed: u64 },
+}
+
+/// The words of a rule, sorted.
+#[derive(Default)]
+struct Words<'r> {
+    methods: Vec<Method>,
+    path: Option<&'r str>,
+    when: Option<When>,
+    bare_number: Option<&'r str>,
+    retry_after: Option<u64>,
+    seed: Option<u64>,
+    text: Option<String>,
+    html: bool,
+    acted: bool,
+    leaves: bool,
+}
+
+fn parse(rule: &str) -> Result<Parsed, String> {
+    let (rule, text) = match rule.split_once(":text=") {
+        Some((rule, text)) => (rule, Some(text.to_owned())),
+        None => (rule, None),
+    };
+    let mut parts = rule.split(':').map(str::trim);
+    let (name, value) = match parts.next().unwrap_or_default().split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (rule.split(':').next().unwrap_or_default().trim(), None),
+    };
+    let mut words = Words { text, ..Words::default() };
+    for part in parts {
+        words.sort(part)?;
+    }
+    if name == "random" {
+        return random(&words);
+    }
+    let what = words.what(name, value)?;
+    let about_writes = matches!(what, What::LoseAnswer | What::TaskError { .. } | What::Quota);
+    let methods = match (words.methods.is_empty(), about_writes) {
+        (false, _) => words.methods,
+        (true, true) => WRITES.to_vec(),
+        (true, false) => Method::ALL.to_vec(),
+    };
+    let nth = words.bare_number.map(|number| positive("the number of a request", number).map(When::Nth)).transpose()?;
+    let when = words.when.or(nth).unwrap_or(When::Always);
+    Ok(Parsed::Rule(Fault { what, methods, path: words.path.map(str::to_owned), when }))
+}
+
+fn random(words: &Words<'_>) -> Result<Parsed, String> {
+    let probability = match (words.when, words.bare_number) {
+        (Some(When::Probability(probability)), _) => probability,
+        (_, Some(number)) => probability(number)?,
+        _ => return Err("`random` needs a probability, as in `random:0.3:seed=7`".into()),
+    };
+    Ok(Parsed::Random { probability, seed: words.seed.unwrap_or(1) })
+}
+
+impl<'r> Words<'r> {
+    fn sort(&mut self, part: &'r str) -> Result<(), String> {
+        match part.split_once('=') {
+            Some(("every", n)) => self.when = Some(When::Every(positive("`every`", n)?)),
+            Some(("p", p)) => self.when = Some(When::Probability(probability(p)?)),
+            Some(("retry-after", s)) => self.retry_after = Some(whole("`retry-after`", s)?),
+            Some(("seed", n)) => self.seed = Some(whole("`seed`", n)?),
+            Some((unknown, _)) => return Err(format!("`{unknown}` is not known here")),
+            None if part.is_empty() => return Err("nothing stands between two colons".into()),
+            None if part == "html" => self.html = true,
+            None if part == "acted" => self.acted = true,
+            None if part == "leaves" => self.leaves = true,
+            None if part.starts_with(|first: char| first.is_ascii_digit()) => self.bare_number = Some(part),
+            None => match Method::parse(part) {
+                Some(method) => self.methods.push(method),
+                None => self.path = Some(part),
+            },
+        }
+        Ok(())
+    }
+
+    fn what(&mut self, name: &str, value: Option<&str>) -> Result<What, String> {
+        Ok(match (name, value) {
+            ("reset", None) => What::Reset,
+            ("lost-answer", None) => What::LoseAnswer,
+            ("cut", None) => What::Cut,
+            ("html", None) => What::Html,
+            ("bad-json", None) => What::BadJson,
+            ("quota", None) => What::Quota,
+            ("task-error", None) => What::TaskError { text: self.text.take(), leaves: self.leaves },
+            ("rate-limit", None) => What::Status {
+                status: 429,
+                retry_after: Some(self.retry_after.unwrap_or(RETRY_AFTER)),
+                html: false,
+                acted: false,
+            },
+            ("status", Some(status)) => {
+                let status = status.parse().ok().filter(|status| (400..600).contains(status));
+                let status = status.ok_or("`status` takes a number from 400 to 599")?;
+                What::Status { status, retry_after: self.retry_after, html: self.html, acted: self.acted }
+            }
+            ("delay", Some(length)) => {
+                let parsed: Result<SignedDuration, _> = length.parse();
+                let length = parsed.ok().and_then(|length| Duration::try_from(length).ok());
+                What::Delay(length.ok_or("`delay` takes a duration such as `2s`")?)
+            }
+            ("status" | "delay", None) => return Err(format!("`{name}` needs a value, as in `{name}=…`")),
+            _ => {
+                return Err(format!(
+                    "`{name}` is not one of reset, lost-answer, status=…, rate-limit, cut, html, bad-json, task-error, \
+                     delay=…, quota, random"
+                ));
+            }
+        })
+    }
+}
+
+fn whole(what: &str, text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{what} takes a whole number, not `{text}`"))
+}
+
+fn positive(what: &str, text: &str) -> Result<u64, String> {
+    whole(what, text)?.checked_sub(1).map(|less| less + 1).ok_or_else(|| format!("{what} counts from 1"))
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number.filter(|p| (0.0..=1.0).contains(p)).ok_or_else(|| format!("a probability is from 0 to 1, not `{text}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn post(path: &str) -> Request {
+        Request::new(Method::Post, path)
+    }
+
+    #[test]
+    fn a_rule_is_about_the_requests_it_names() {
+        let mut faults = Faults::parse(["lost-answer:POST:networks:2"]).unwrap();
+        assert_eq!(faults.decide(&post("/cloud/v1/networks/1/7")), None);
+        assert_eq!(faults.decide(&post("/cloud/v1/subnets/1/7")), None);
+        assert_eq!(faults.decide(&Request::get("/cloud/v1/networks/1/7")), None);
+        assert_eq!(faults.decide(&post("/cloud/v1/networks/1/7")), Some(What::LoseAnswer));
+        assert_eq!(faults.decide(&post("/cloud/v1/networks/1/7")), None);
+    }
+
+    #[test]
+    fn values_and_words_are_read() {
+        let what = |rule: &str| match parse(rule) {
+            Ok(Parsed::Rule(fault)) => fault.what,
+            Ok(Parsed::Random { .. }) => panic!("{rule} is random"),
+            Err(reason) => panic!("{rule}: {reason}"),
+        };
+        assert_eq!(what("delay=1500ms:GET"), What::Delay(Duration::from_millis(1500)));
+        let gone = What::Status { status: 502, retry_after: None, html: true, acted: true };
+        assert_eq!(what("status=502:html:acted:POST"), gone);
+        let text = Some("Quota limit: 5 exceeded".to_owned());
+        assert_eq!(what("task-error:leaves:text=Quota limit: 5 exceeded"), What::TaskError { text, leaves: true });
+    }
+
+    #[test]
+    fn wrong_rules_say_what_is_wrong() {
+        for (rule, words) in [
+            ("explode", "not one of"),
+            ("reset:every=0", "counts from 1"),
+            ("status", "needs a value"),
+            ("status=200", "400 to 599"),
+            ("random", "probability"),
+            ("random:7", "from 0 to 1"),
+            ("reset::GET", "two colons"),
+            ("reset:often=2", "`often`"),
+        ] {
+            let error = Faults::parse([rule]).unwrap_err();
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn random_trouble_repeats_with_its_seed() {
+        let drawn = |seed| {
+            let mut faults = Faults::random(seed, 0.5);
+            (0..50).map(|_| faults.decide(&post("/cloud/v1/networks/1/7"))).collect::<Vec<_>>()
+        };
+        assert_eq!(drawn(7), drawn(7));
+        assert_ne!(drawn(7), drawn(8));
+        let troubles = drawn(7).into_iter().flatten().count();
+        assert!((10..40).contains(&troubles), "{troubles}");
+    }
+}

@@ -1,0 +1,482 @@
+//! The kinds of resources, and which path leads to which.
+//!
+//! One row a kind: where its collections are, how it is addressed, which tasks make and remove it, what keeps it from
+//! being removed. What a kind does beyond its row is in the modules named for their part of the cloud. Whether a
+//! route exists at all, in which version and with which body, is the catalogue's knowledge, not this table's.
+
+use std::sync::LazyLock;
+
+/// What the simulator knows about a kind of resource.
+#[derive(Debug)]
+pub(super) struct Kind {
+    /// The key of `created_resources`, or a word of the same shape.
+    pub(super) name: &'static str,
+    /// What messages call one of them.
+    pub(super) label: &'static str,
+    /// Paths of its collections after the version. `{p}` is a project, `{r}` a region, `{^kind}` the parent.
+    collections: &'static [&'static str],
+    pub(super) id_field: &'static str,
+    pub(super) name_field: &'static str,
+    pub(super) numbering: Numbering,
+    pub(super) by_name: bool,
+    /// Task types; empty where the write is synchronous.
+    pub(super) create_task: &'static str,
+    pub(super) delete_task: &'static str,
+    /// The field that shows the tags.
+    pub(super) tags_field: Option<&'static str>,
+    pub(super) unique_name: bool,
+    pub(super) partial_name_filter: bool,
+    /// Results a list gives when nobody says how many.
+    pub(super) page: usize,
+    /// Kinds whose use of one keeps it from being removed.
+    pub(super) held_by: &'static [&'static str],
+    /// Reads carry `task_id` and `creator_task_id`.
+    pub(super) tells_task: bool,
+    /// Fields of the body that no read ever shows.
+    pub(super) write_only: &'static [&'static str],
+    /// The status fields: name, while being made, once made.
+    pub(super) status: &'static [(&'static str, &'static str, &'static str)],
+}
+
+/// What ids look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbering {
+    Uuid,
+    Integer,
+    /// The name is the id.
+    Name,
+}
+
+const fn kind(name: &'static str, label: &'static str, collections: &'static [&'static str]) -> Kind {
+    Kind {
+        name,
+        label,
+        collections,
+        id_field: "id",
+        name_field: "name",
+        numbering: Numbering::Uuid,
+        by_name: false,
+        create_task: "",
+        delete_task: "",
+        tags_field: None,
+        unique_name: false,
+        partial_name_filter: false,
+        page: 1000,
+        held_by: &[],
+        tells_task: true,
+        write_only: &[],
+        status: &[],
+    }
+}
+
+impl Kind {
+    const fn tasks(mut self, create: &'static str, delete: &'static str) -> Self {
+        self.create_task = create;
+        self.delete_task = delete;
+        self
+    }
+
+    const fn integer(mut self) -> Self {
+        self.numbering = Numbering::Integer;
+        self.tells_task = false;
+        self
+    }
+
+    /// Its name is its id.
+    const fn named(mut self) -> Self {
+        self.numbering = Numbering::Name;
+        self.by_name()
+    }
+
+    /// Paths hold its name; the id is something else.
+    const fn by_name(mut self) -> Self {
+        self.by_name = true;
+        self.unique_name = true;
+        self
+    }
+
+    const fn unique(mut self) -> Self {
+        self.unique_name = true;
+        self
+    }
+
+    const fn tags(mut self, field: &'static str) -> Self {
+        self.tags_field = Some(field);
+        self
+    }
+
+    const fn held_by(mut self, kinds: &'static [&'static str]) -> Self {
+        self.held_by = kinds;
+        self
+    }
+
+    const fn silent(mut self) -> Self {
+        self.tells_task = false;
+        self
+    }
+
+    const fn page(mut self, results: usize) -> Self {
+        self.page = results;
+        self
+    }
+
+    const fn partial(mut self) -> Self {
+        self.partial_name_filter = true;
+        self
+    }
+
+    const fn hides(mut self, fields: &'static [&'static str]) -> Self {
+        self.write_only = fields;
+        self
+    }
+
+    const fn status(mut self, status: &'static [(&'static str, &'static str, &'static str)]) -> Self {
+        self.status = status;
+        self
+    }
+
+    const fn ids_in(mut self, id: &'static str, name: &'static str) -> Self {
+        self.id_field = id;
+        self.name_field = name;
+        self
+    }
+
+    /// The key of `created_resources` it is listed under.
+    pub(super) fn created_key(&self) -> &'static str {
+        match self.name {
+            "reserved_fixed_ips" => "ports",
+            "bminstances" => "instances",
+            "gpu_baremetal_clusters" | "gpu_virtual_clusters" => "clusters",
+            "gpu_images" => "images",
+            name => name,
+        }
+    }
+}
+
+const BALANCER: &[(&str, &str, &str)] =
+    &[("provisioning_status", "PENDING_CREATE", "ACTIVE"), ("operating_status", "OFFLINE", "ONLINE")];
+const VOLUME: &[(&str, &str, &str)] = &[("status", "creating", "available")];
+const MACHINE: &[(&str, &str, &str)] = &[("status", "BUILD", "ACTIVE"), ("vm_state", "building", "active")];
+const ACTIVE: &[(&str, &str, &str)] = &[("status", "creating", "ACTIVE")];
+const FUNCTION: &[(&str, &str, &str)] = &[("status", "Deploying", "active")];
+
+pub(super) static KINDS: &[Kind] = &[
+    kind("networks", "Network", &["networks/{p}/{r}", "availablenetworks/{p}/{r}"])
+        .tasks("create_network", "delete_network")
+        .tags("tags")
+        .hides(&["create_router"])
+        .held_by(&["subnets", "ports", "reserved_fixed_ips"]),
+    kind("subnets", "Subnet", &["subnets/{p}/{r}"])
+        .tasks("create_subnet", "delete_subnet")
+        .tags("tags")
+        .hides(&["connect_to_network_router", "router_id_to_connect"])
+        .held_by(&["ports", "reserved_fixed_ips", "k8s_clusters", "file_shares"]),
+    kind("routers", "Router", &["routers/{p}/{r}"]).tasks("create_router", "delete_router").status(ACTIVE),
+    kind("ports", "Port", &["ports/{p}/{r}"]).ids_in("port_id", "name"),
+    kind("floatingips", "Floating IP", &["floatingips/{p}/{r}", "availablefloatingips/{p}/{r}"])
+        .tasks("create_fip", "delete_fip")
+        .tags("tags"),
+    kind("reserved_fixed_ips", "Reserved fixed IP", &["reserved_fixed_ips/{p}/{r}"])
+        .tasks("create_reserved_fixed_ip", "delete_reserved_fixed_ip")
+        .ids_in("port_id", "name")
+        .hides(&["type", "ip_family", "ip_address"])
+        .held_by(&["instances", "bminstances", "loadbalancers"]),
+    kind("security_groups", "Security group", &["securitygroups/{p}/{r}", "security_groups/{p}/{r}"])
+        .tasks("create_security_group", "delete_security_group")
+        .tags("tags_v2")
+        .silent()
+        .page(10)
+        .hides(&["rules", "security_group"])
+        .held_by(&["ports"]),
+    kind(
+        "security_group_rules",
+        "Security group rule",
+        &[
+            "securitygroups/{p}/{r}/{^security_groups}/rules",
+            "security_groups/{p}/{r}/{^security_groups}/rules",
+            "securitygrouprules/{p}/{r}",
+        ],
+    )
+    .tasks("create_security_group_rule", "delete_security_group_rule")
+    .silent(),
+    kind("volumes", "Volume", &["volumes/{p}/{r}"])
+        .tasks("create_volume", "delete_volume")
+        .tags("tags")
+        .hides(&["source", "image_id", "snapshot_id", "type_name", "instance_id_to_attach_to", "attachment_tag"])
+        .held_by(&["instances", "bminstances"])
+        .status(VOLUME),
+    kind("snapshots", "Snapshot", &["snapshots/{p}/{r}"])
+        .tasks("create_snapshot", "delete_snapshot")
+        .tags("tags")
+        .status(VOLUME),
+    kind("images", "Image", &["images/{p}/{r}", "bmimages/{p}/{r}", "downloadimage/{p}/{r}", "projectimages/{p}/{r}"])
+        .tasks("create_image", "delete_image")
+        .tags("tags_v2")
+        .hides(&["source", "volume_id", "url"])
+        .status(&[("status", "saving", "active")]),
+    kind("instances", "Instance", &["instances/{p}/{r}"])
+        .tasks("create_vm", "delete_vm")
+        .tags("tags")
+        .partial()
+        .hides(&["password", "username", "user_data", "interfaces", "volumes", "configuration", "name_template"])
+        .status(MACHINE),
+    kind("bminstances", "Bare metal server", &["bminstances/{p}/{r}", "baremetal/{p}/{r}"])
+        .tasks("create_bm", "delete_vm")
+        .tags("tags")
+        .partial()
+        .hides(&["password", "username", "user_data", "interfaces", "app_config", "image_id", "name_template"])
+        .status(MACHINE),
+    kind("servergroups", "Server group", &["servergroups/{p}/{r}"])
+        .tasks("", "delete_servergroup")
+        .ids_in("servergroup_id", "name")
+        .silent(),
+    kind("loadbalancers", "Load balancer", &["loadbalancers/{p}/{r}"])
+        .tasks("create_loadbalancer", "delete_loadbalancer")
+        .tags("tags_v2")
+        .hides(&["vip_network_id", "vip_subnet_id", "floating_ip", "listeners", "name_template"])
+        .status(BALANCER),
+    kind("listeners", "Listener", &["lblisteners/{p}/{r}"])
+        .tasks("create_lblistener", "delete_lblistener")
+        .hides(&["insert_x_forwarded", "default_pool_id", "pools"])
+        .status(BALANCER),
+    kind("pools", "Pool", &["lbpools/{p}/{r}"])
+        .tasks("create_lbpool", "delete_lbpool")
+        .hides(&["listener_id", "load_balancer_id", "members", "healthmonitor"])
+        .status(BALANCER),
+    kind(
+        "members",
+        "Pool member",
+        &["lbpools/{p}/{r}/{^pools}/member", "loadbalancers/{p}/{r}/pools/{^pools}/members"],
+    )
+    .tasks("create_lbmember", "delete_lbmember")
+    .status(BALANCER),
+    kind("healthmonitors", "Health monitor", &["lbpools/{p}/{r}/{^pools}/healthmonitor"])
+        .tasks("create_lbpool_health_monitor", "")
+        .status(BALANCER),
+    kind("l7polices", "L7 policy", &["l7policies/{p}/{r}"])
+        .tasks("create_l7policy", "delete_l7policy")
+        .status(BALANCER),
+    kind("l7rules", "L7 rule", &["l7policies/{p}/{r}/{^l7polices}/rules"])
+        .tasks("create_l7rule", "delete_l7rule")
+        .status(BALANCER),
+    kind("secrets", "Secret", &["secrets/{p}/{r}"])
+        .tasks("create_secret", "delete_secret")
+        .hides(&["payload"])
+        .held_by(&["listeners"])
+        .status(ACTIVE),
+    kind("ssh_keys", "SSH key", &["ssh_keys/{p}"]).silent().unique().page(10).partial(),
+    kind("keypairs", "Key pair", &["keypairs", "keypairs/{p}/{r}"]).silent().ids_in("sshkey_id", "sshkey_name"),
+    kind("k8s_clusters", "Kubernetes cluster", &["k8s/clusters/{p}/{r}"])
+        .tasks("create_k8s_cluster_v2", "delete_k8s_cluster_v2")
+        .by_name()
+        .hides(&["pools"])
+        .status(&[("status", "Provisioning", "Provisioned")]),
+    kind("k8s_pools", "Kubernetes pool", &["k8s/clusters/{p}/{r}/{^k8s_clusters}/pools"])
+        .tasks("create_k8s_cluster_pool_v2", "delete_k8s_cluster_pool_v2")
+        .by_name()
+        .silent()
+        .status(&[("status", "Creating", "Running")]),
+    kind("postgresql_clusters", "Postgres cluster", &["dbaas/postgres/clusters/{p}/{r}"])
+        .tasks("create_dbaas_postgres_cluster", "delete_dbaas_postgres_cluster")
+        .named()
+        .ids_in("cluster_name", "cluster_name")
+        .silent()
+        .page(10)
+        .status(&[("status", "PREPARING", "READY")]),
+    kind("file_shares", "File share", &["file_shares/{p}/{r}"])
+        .tasks("create_sfs", "delete_sfs")
+        .tags("tags")
+        .partial()
+        .hides(&["access", "network"])
+        .status(VOLUME),
+    kind("access_rules", "Access rule", &["file_shares/{p}/{r}/{^file_shares}/access_rule"]).silent(),
+    kind("ddos_profiles", "DDoS profile", &["ddos/profiles/{p}/{r}"])
+        .tasks("create_ddos_profile", "delete_ddos_profile")
+        .integer(),
+    kind("projects", "Project", &["projects"]).tasks("", "delete_project").integer().unique().page(100),
+    kind("gpu_baremetal_clusters", "GPU cluster", &["gpu/baremetal/{p}/{r}/clusters"])
+        .tasks("create_ai_cluster_gpu", "delete_ai_cluster_gpu")
+        .tags("tags")
+        .silent()
+        .page(10)
+        .status(&[("status", "creating", "active")]),
+    kind("gpu_virtual_clusters", "GPU cluster", &["gpu/virtual/{p}/{r}/clusters"])
+        .tasks("create_gpu_virtual_cluster", "delete_gpu_virtual_cluster")
+        .tags("tags")
+        .silent()
+        .page(10)
+        .status(&[("status", "creating", "active")]),
+    kind("gpu_images", "GPU image", &["gpu/baremetal/{p}/{r}/images", "gpu/virtual/{p}/{r}/images"])
+        .tasks("download_image", "delete_image")
+        .tags("tags")
+        .hides(&["url"])
+        .status(&[("status", "saving", "active")]),
+    kind("ai_clusters", "AI cluster", &["ai/clusters/{p}/{r}", "ai/clusters/gpu/{p}/{r}"])
+        .tasks("create_ai_cluster_gpu", "delete_ai_cluster_gpu")
+        .ids_in("cluster_id", "cluster_name")
+        .page(10)
+        .status(&[("cluster_status", "PENDING", "ACTIVE")]),
+    kind("caas_containers", "Container", &["caas/{p}/{r}/containers"])
+        .tasks("create_caas_container", "delete_caas_container")
+        .named()
+        .status(&[("status", "Deploying", "Running")]),
+    kind("caas_keys", "Container API key", &["caas/keys/{p}/{r}"]).named().silent(),
+    kind("caas_secrets", "Pull secret", &["caas/secrets/{p}/{r}"])
+        .named()
+        .silent()
+        .hides(&["password"])
+        .held_by(&["caas_containers"]),
+    kind("faas_namespaces", "Namespace", &["faas/namespaces/{p}/{r}"])
+        .tasks("create_faas_namespace", "delete_faas_namespace")
+        .named()
+        .status(FUNCTION),
+    kind("faas_functions", "Function", &["faas/namespaces/{p}/{r}/{^faas_namespaces}/functions"])
+        .tasks("create_faas_function", "delete_faas_function")
+        .named()
+        .status(FUNCTION),
+    kind("faas_keys", "Function API key", &["faas/keys/{p}/{r}"]).named().silent(),
+    kind("inference_instances", "Inference deployment", &["inference/{p}/deployments"])
+        .tasks("create_inference_instance", "delete_inference_instance")
+        .named()
+        .silent()
+        .status(&[("status", "DEPLOYING", "ACTIVE")]),
+    kind("inference_applications", "Application deployment", &["inference/applications/{p}/deployments"])
+        .tasks("create_inference_application", "delete_inference_application")
+        .named()
+        .silent()
+        .status(&[("status", "DEPLOYING", "ACTIVE")]),
+    kind("inference_secrets", "Inference secret", &["inference/{p}/secrets"]).named().silent(),
+    kind("registry_credentials", "Registry credential", &["inference/{p}/registry_credentials"])
+        .named()
+        .silent()
+        .hides(&["password"]),
+    kind("api_keys", "API key", &["inference/{p}/api_keys"])
+        .named()
+        .silent()
+        .page(100)
+        .held_by(&["inference_instances"]),
+    kind("registry_registries", "Registry", &["registries/{p}/{r}"]).integer().unique(),
+    kind("registry_users", "Registry user", &["registries/{p}/{r}/{^registry_registries}/users"])
+        .integer()
+        .unique()
+        .hides(&["secret"]),
+    kind("laas_topic", "Topic", &["laas/{p}/{r}/topics"]).named().silent(),
+    kind("lifecycle_policies", "Lifecycle policy", &["lifecycle_policy/{p}/{r}"]).integer(),
+    kind("limit_requests", "Limit request", &["limits_request"]).integer(),
+    kind("assignments", "Role assignment", &["users/assignments"]).integer(),
+];
+
+/// The row of a kind.
+pub(super) fn named(name: &str) -> &'static Kind {
+    KINDS.iter().find(|kind| kind.name == name).expect("the simulator's own code names only kinds of its table")
+}
+
+/// Where a path leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// The row in [`KINDS`].
+    pub(super) kind: &'static str,
+    pub(super) project: u64,
+    pub(super) region: u64,
+    /// Kind and key of the parent the path goes through.
+    pub(super) parent: Option<(&'static str, String)>,
+    /// The resource; `None` for the collection.
+    pub(super) key: Option<String>,
+    /// What follows the resource: `action`, `metadata`.
+    pub(super) rest: Vec<String>,
+}
+
+impl Target {
+    /// Where a path leads that no kind has.
+    pub(super) const NOWHERE: Target =
+        Target { kind: "", project: 0, region: 0, parent: None, key: None, rest: Vec::new() };
+}
+
+struct Place {
+    kind: &'static Kind,
+    segments: Vec<&'static str>,
+}
+
+/// The most specific place first: `lbpools/…/{pool}/member` before `lbpools/…`.
+static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
+    let mut places: Vec<_> = KINDS
+        .iter()
+        .flat_map(|kind| kind.collections.iter().map(move |path| Place { kind, segments: path.split('/').collect() }))
+        .collect();
+    places.sort_by_key(|place| std::cmp::Reverse(place.segments.len()));
+    places
+});
+
+/// Where the segments after the version lead, if to any kind at all.
+pub(super) fn target(segments: &[String]) -> Option<Target> {
+    PLACES.iter().find_map(|place| place.target(segments))
+}
+
+impl Place {
+    fn target(&self, segments: &[String]) -> Option<Target> {
+        let (head, tail) = segments.split_at_checked(self.segments.len())?;
+        let mut target = Target {
+            kind: self.kind.name,
+            project: 0,
+            region: 0,
+            parent: None,
+            key: tail.first().cloned(),
+            rest: tail.get(1..).unwrap_or_default().to_vec(),
+        };
+        for (pattern, segment) in self.segments.iter().zip(head) {
+            match *pattern {
+                "{p}" => target.project = segment.parse().ok()?,
+                "{r}" => target.region = segment.parse().ok()?,
+                literal => match parent_kind(literal) {
+                    Some(kind) => target.parent = Some((kind, segment.clone())),
+                    None if literal == segment => {}
+                    None => return None,
+                },
+            }
+        }
+        Some(target)
+    }
+}
+
+fn parent_kind(pattern: &'static str) -> Option<&'static str> {
+    pattern.strip_prefix("{^")?.strip_suffix('}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(path: &str) -> Option<Target> {
+        let segments: Vec<_> = path.split('/').map(str::to_owned).collect();
+        target(&segments)
+    }
+
+    #[test]
+    fn the_most_specific_place_wins() {
+        let member = find("lbpools/1/7/p/member/m").unwrap();
+        assert_eq!(member.kind, "members");
+        assert_eq!(member.parent, Some(("pools", "p".to_owned())));
+        assert_eq!(member.key.as_deref(), Some("m"));
+        let action = find("instances/1/7/i/action").unwrap();
+        assert_eq!((action.kind, action.key.as_deref()), ("instances", Some("i")));
+        assert_eq!(action.rest, ["action"]);
+        assert_eq!(find("loadbalancers/1/7/pools/p/members").unwrap().kind, "members");
+    }
+
+    #[test]
+    fn projects_and_regions_are_numbers() {
+        assert_eq!(find("networks/1/seven"), None);
+        assert_eq!(find("nowhere/1/7"), None);
+    }
+
+    #[test]
+    fn every_kind_a_row_mentions_has_a_row() {
+        for kind in KINDS {
+            let parents =
+                kind.collections.iter().flat_map(|path| path.split('/')).filter_map(|segment| parent_kind(segment));
+            for other in kind.held_by.iter().copied().chain(parents) {
+                assert!(KINDS.iter().any(|kind| kind.name == other), "{other}, mentioned by {}", kind.name);
+            }
+        }
+    }
+}

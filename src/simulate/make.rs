@@ -1,0 +1,159 @@
+//! Creating: from a body that was found right to resources in the store and, mostly, a task that completes them.
+
+use serde_json::{Map, Value, json};
+
+use super::answer::{Refusal, ok};
+use super::kinds::{self, Kind};
+use super::state::{Call, State, Work};
+use super::store::Uid;
+use super::tasks::Change;
+use super::{balancer, compute, network, platform, seeds};
+use crate::api::Answer;
+
+/// What a create put into the store.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// The main one first.
+    pub(super) all: Vec<Uid>,
+    /// What else is held while the task runs.
+    pub(super) locks: Vec<Uid>,
+    /// What the end of the task changes elsewhere.
+    pub(super) changes: Vec<Change>,
+}
+
+impl Made {
+    pub(super) fn one(uid: Uid) -> Self {
+        Self { all: vec![uid], ..Self::default() }
+    }
+}
+
+/// `POST` on a collection.
+pub(super) fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let kind = kinds::named(call.target.kind);
+    let parent = state.parent(&call.target)?;
+    state.room(kind, call.scope(), parent, name_of(kind, &call.body))?;
+    let made = make(state, call, kind, parent)?;
+    let Some(main) = made.all.first().copied() else {
+        return Err(Refusal::new(500, "HTTPError", "nothing was created"));
+    };
+    state.touched.extend(made.all.iter().copied());
+    if call.asynchronous() {
+        let task_type = create_task(call, kind);
+        let work =
+            Work { made: made.all, locks: made.locks, changes: made.changes, data: data(state, call, kind, main) };
+        return Ok(state.start(call, &task_type, work));
+    }
+    for uid in &made.all {
+        state.made(*uid);
+    }
+    made.changes.iter().for_each(|change| state.change(change));
+    Ok(shown_once(state, kind, main))
+}
+
+fn name_of<'b>(kind: &Kind, body: &'b Map<String, Value>) -> &'b str {
+    body.get(kind.name_field).or_else(|| body.get("name")).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The task type of the route; the row's own where the route leaves a choice.
+fn create_task(call: &Call<'_>, kind: &Kind) -> String {
+    match call.operation.task_types.as_slice() {
+        [] => kind.create_task.to_owned(),
+        types if types.iter().any(|known| known == kind.create_task) => kind.create_task.to_owned(),
+        [first, ..] => first.clone(),
+    }
+}
+
+fn make(state: &mut State, call: &Call<'_>, kind: &'static Kind, parent: Option<Uid>) -> Result<Made, Refusal> {
+    match kind.name {
+        "networks" => Ok(network::network(state, call)),
+        "subnets" => network::subnet(state, call),
+        "routers" => network::router(state, call),
+        "floatingips" => network::floating_ip(state, call),
+        "reserved_fixed_ips" => network::reserved_fixed_ip(state, call),
+        "security_groups" => Ok(network::security_group(state, call)),
+        "security_group_rules" => {
+            let group = parent.ok_or_else(|| Refusal::not_found("Security group not found"))?;
+            Ok(Made::one(network::insert_rule(state, group, &call.body)))
+        }
+        "volumes" => compute::volume(state, call),
+        "snapshots" => compute::snapshot(state, call),
+        "images" | "gpu_images" => compute::image(state, call),
+        "instances" | "bminstances" => compute::machine(state, call),
+        "loadbalancers" => balancer::load_balancer(state, call),
+        "listeners" => balancer::listener(state, call),
+        "pools" => balancer::pool(state, call),
+        "members" => balancer::member(state, call, parent),
+        "healthmonitors" => balancer::health_monitor(state, call, parent),
+        "l7polices" => balancer::l7_policy(state, call),
+        "l7rules" => balancer::l7_rule(state, call, parent),
+        "k8s_clusters" => platform::kubernetes(state, call),
+        "k8s_pools" => platform::kubernetes_pool(state, call, parent),
+        "postgresql_clusters" => Ok(platform::postgres(state, call)),
+        "file_shares" => platform::file_share(state, call),
+        _ => Ok(plain(state, call, parent)),
+    }
+}
+
+/// A resource that is what its body says and nothing more.
+fn plain(state: &mut State, call: &Call<'_>, parent: Option<Uid>) -> Made {
+    let mut draft = state.draft(call.target.kind, call.scope(), &call.body);
+    draft.parent = parent;
+    Made::one(state.insert(draft))
+}
+
+/// The answer of a synchronous create, with what is told this once and never again.
+fn shown_once(state: &mut State, kind: &Kind, main: Uid) -> Answer {
+    let mut shown = state.view(main);
+    let status = match kind.name {
+        "ssh_keys" | "projects" | "registry_registries" | "registry_users" | "laas_topic" | "limit_requests" => 201,
+        _ => 200,
+    };
+    if let Value::Object(shown) = &mut shown {
+        match kind.name {
+            "ssh_keys" if shown.get("public_key") == Some(&Value::from("")) => {
+                let (public, private) = seeds::key_pair(&mut state.draw);
+                if let Some(key) = state.store.get_mut(main) {
+                    key.fields.insert("public_key".into(), public.clone().into());
+                }
+                shown.insert("public_key".into(), public.into());
+                shown.insert("private_key".into(), private.into());
+            }
+            "registry_users" | "caas_keys" | "faas_keys" | "api_keys" => {
+                shown.insert("secret".into(), state.draw.secret().into());
+            }
+            _ => {}
+        }
+    }
+    ok(status, shown)
+}
+
+/// The API's own form of what a create was asked: its words, without what is secret or big.
+fn data(state: &State, call: &Call<'_>, kind: &Kind, main: Uid) -> Map<String, Value> {
+    const SECRET: [&str; 8] =
+        ["password", "username", "user_data", "payload", "tags", "public_key", "pg_conf", "secret"];
+    let mut data: Map<_, _> = call
+        .body
+        .iter()
+        .filter(|(field, _)| !SECRET.contains(&field.as_str()))
+        .map(|(field, value)| (field.clone(), value.clone()))
+        .collect();
+    if let Some((parent, key)) = &call.target.parent {
+        data.insert(format!("{}_id", parent.trim_end_matches('s')), key.as_str().into());
+    }
+    if matches!(kind.name, "instances" | "bminstances") {
+        for (theirs, ours) in [
+            ("flavor", "flavor_name"),
+            ("volumes", "block_device_config"),
+            ("interfaces", "network_config"),
+            ("ssh_key_name", "keypair_name"),
+        ] {
+            let value = data.shift_remove(theirs).unwrap_or_default();
+            data.insert(ours.into(), value);
+        }
+        let name = state.store.get(main).map(|machine| machine.name.clone());
+        data.insert("name".into(), name.into());
+        data.insert("security_groups".into(), json!([]));
+        data.insert("reservation_id".into(), Value::Null);
+    }
+    data
+}

@@ -1,0 +1,73 @@
+//! The simulator without sockets: a transport over the state machine, on tokio's clock, which a test may pause.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::clock::SimClock;
+use super::core::{Reaction, Simulator};
+use crate::api::{Lost, Request, Sending, Transport};
+
+/// A simulator that several may talk to.
+pub type Shared = Arc<Mutex<Simulator>>;
+
+/// Carries requests straight to a simulator.
+///
+/// A request without `Authorization` gets the given key, as the HTTP transport would add it.
+#[derive(Debug, Clone)]
+pub struct InMemory {
+    simulator: Shared,
+    clock: SimClock,
+    key: String,
+}
+
+impl InMemory {
+    pub fn new(simulator: Shared, clock: SimClock) -> Self {
+        Self { simulator, clock, key: "simulated".to_owned() }
+    }
+
+    /// The same with another API key.
+    #[must_use]
+    pub fn with_key(mut self, key: &str) -> Self {
+        key.clone_into(&mut self.key);
+        self
+    }
+
+    pub fn simulator(&self) -> &Shared {
+        &self.simulator
+    }
+
+    pub fn clock(&self) -> SimClock {
+        self.clock
+    }
+}
+
+impl Transport for InMemory {
+    fn send(&self, mut request: Request) -> Sending<'_> {
+        Box::pin(async move {
+            if !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+                request.headers.push(("authorization".into(), format!("APIKey {}", self.key)));
+            }
+            // The lock must not be held while time passes.
+            let mut reaction = lock(&self.simulator).handle(&request, self.clock.now());
+            loop {
+                reaction = match reaction {
+                    Reaction::Answer(answer) => return Ok(answer),
+                    Reaction::Reset | Reaction::LoseAnswer => {
+                        return Err(Lost::Unknown("connection reset by peer".into()));
+                    }
+                    Reaction::Cut { .. } => {
+                        return Err(Lost::Unknown("connection closed before the answer was complete".into()));
+                    }
+                    Reaction::Delay(length, then) => {
+                        tokio::time::sleep(self.clock.real(length)).await;
+                        *then
+                    }
+                };
+            }
+        })
+    }
+}
+
+/// A panic in one request leaves the simulated cloud as it was; others go on with it.
+pub(super) fn lock(simulator: &Shared) -> std::sync::MutexGuard<'_, Simulator> {
+    simulator.lock().unwrap_or_else(PoisonError::into_inner)
+}

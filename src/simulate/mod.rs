@@ -1,0 +1,43 @@
+//! A simulated Cloud API: rehearsals, tests and other clients talk to it as they would to the real one.
+//!
+//! `core` is a pure state machine, `(request, now) → reaction`: it knows the operations from the catalogue, checks what
+//! it is sent, runs tasks for as long as the documentation says, keeps resources with their references and refusals, and
+//! injects `faults`. `memory` puts it behind the engine's transport, `server` behind loopback HTTP. It knows nothing of
+//! plans, engines or records, so that it can bear witness about them.
+//!
+//! It answers as the documentation and the official clients let one expect, with these choices of its own: any image id,
+//! flavour and SSH key name is taken as existing; resources can be seen from the moment of the request, in their
+//! status of being made; a network's router outlives the network; addresses come from ranges reserved for such use.
+
+mod account;
+mod addresses;
+mod answer;
+mod audit;
+mod balancer;
+mod body;
+mod change;
+mod clock;
+mod compute;
+mod core;
+mod draw;
+pub mod faults;
+mod kinds;
+mod make;
+mod memory;
+mod network;
+mod options;
+mod platform;
+mod read;
+mod seeds;
+mod server;
+mod state;
+mod store;
+mod tasks;
+mod view;
+
+pub use clock::SimClock;
+pub use core::{Held, Pending, Reaction, Simulator};
+pub use faults::{Fault, FaultError, Faults, What, When};
+pub use memory::{InMemory, Shared};
+pub use options::{Durations, Options, Strangers};
+pub use server::serve;

@@ -1,0 +1,405 @@
+//! Networks, subnets, routers, ports, addresses and security groups: what making, joining and leaving them means.
+
+use serde_json::{Map, Value, json};
+
+use super::addresses::Range;
+use super::answer::Refusal;
+use super::make::Made;
+use super::seeds;
+use super::state::{Call, State, fields};
+use super::store::{Resource, Scope, Uid};
+use super::view::port_at;
+use crate::api::Answer;
+
+// ── networks, subnets, routers ──────────────────────────────────────────────────────────────────────────────────────
+
+/// A network, and its router unless the body says otherwise.
+pub(super) fn network(state: &mut State, call: &Call<'_>) -> Made {
+    let draft = state.draft("networks", call.scope(), &call.body);
+    let name = draft.name.clone();
+    let network = state.insert(draft);
+    if call.flag("create_router") == Some(false) {
+        return Made::one(network);
+    }
+    let body = fields(json!({ "name": format!("{name}_router"), "external_gateway_info": { "type": "default" } }));
+    let router = insert_router(state, call.scope(), &body);
+    state.store.link(router, network);
+    Made { all: vec![network, router], ..Made::default() }
+}
+
+pub(super) fn subnet(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let scope = call.scope();
+    let network = state.need("networks", scope, call.text("network_id").unwrap_or_default())?;
+    state.free(&[network])?;
+    let cidr = call.text("cidr").unwrap_or_default();
+    let range = Range::parse(cidr).ok_or_else(|| Refusal::invalid_field("cidr", "not a network in CIDR notation"))?;
+    let taken = state
+        .store
+        .users(network, "subnets")
+        .find(|(_, other)| other.text("cidr").and_then(Range::parse).is_some_and(|other| other.overlaps(&range)));
+    if let Some((_, other)) = taken {
+        let other = other.text("cidr").unwrap_or_default();
+        return Err(Refusal::invalid_field("cidr", format!("overlaps with {other} in the same network")));
+    }
+    let router = match call.text("router_id_to_connect") {
+        Some(router) => Some(state.need("routers", scope, router)?),
+        None if call.flag("connect_to_network_router") == Some(false) => None,
+        None => state.store.users(network, "routers").next().map(|(router, _)| router),
+    };
+    let mut draft = state.draft("subnets", scope, &call.body);
+    let gateway = call.body.get("gateway_ip").cloned().unwrap_or_else(|| range.gateway().to_string().into());
+    draft.fields.insert("gateway_ip".into(), gateway);
+    draft.fields.insert("ip_version".into(), if range.is_v6() { 6 } else { 4 }.into());
+    draft.fields.insert("total_ips".into(), range.hosts().into());
+    draft.fields.insert("available_ips".into(), range.hosts().into());
+    draft.fields.insert("has_router".into(), router.is_some().into());
+    let subnet = state.insert(draft);
+    state.store.link(subnet, network);
+    if let Some(router) = router {
+        join(state, router, subnet, network);
+    }
+    Ok(Made { all: vec![subnet], locks: vec![network], ..Made::default() })
+}
+
+pub(super) fn router(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let scope = call.scope();
+    let mut subnets = Vec::new();
+    for interface in call.list("interfaces") {
+        let subnet = interface.get("subnet_id").and_then(Value::as_str).unwrap_or_default();
+        subnets.push(state.need("subnets", scope, subnet)?);
+    }
+    if let Some(network) = call.body.get("external_gateway_info").and_then(|info| info.get("network_id")?.as_str()) {
+        state.need("networks", scope, network)?;
+    }
+    let router = insert_router(state, scope, &call.body);
+    for subnet in subnets {
+        if let Some(network) = network_of(state, subnet) {
+            join(state, router, subnet, network);
+        }
+    }
+    Ok(Made::one(router))
+}
+
+fn insert_router(state: &mut State, scope: Scope, body: &Map<String, Value>) -> Uid {
+    let mut draft = state.draft("routers", scope, body);
+    draft.fields.insert("interfaces".into(), json!([]));
+    if let Some(Value::Object(info)) = draft.fields.get("external_gateway_info").cloned() {
+        let external = seeds::external(&state.store, scope);
+        let address = next_address(state, external.subnet);
+        let chosen = info.get("network_id").cloned();
+        draft.fields.insert(
+            "external_gateway_info".into(),
+            json!({
+                "enable_snat": info.get("enable_snat").cloned().unwrap_or(true.into()),
+                "network_id": chosen.unwrap_or_else(|| state.id(external.network).into()),
+                "external_fixed_ips": [{ "ip_address": address, "subnet_id": state.id(external.subnet) }],
+            }),
+        );
+    }
+    if draft.fields.get("routes").is_some_and(Value::is_null) {
+        draft.fields.insert("routes".into(), json!([]));
+    }
+    state.insert(draft)
+}
+
+fn network_of(state: &State, subnet: Uid) -> Option<Uid> {
+    state.store.used(subnet, "networks").map(|(network, _)| network).next()
+}
+
+/// Gives a router an interface in a subnet.
+fn join(state: &mut State, router: Uid, subnet: Uid, network: Uid) {
+    let gateway = state.store.get(subnet).and_then(|subnet| subnet.field("gateway_ip").cloned());
+    let interface = json!({
+        "network_id": state.id(network),
+        "port_id": state.draw.uuid(),
+        "mac_address": state.draw.mac_address(),
+        "ip_assignments": [{ "ip_address": gateway, "subnet_id": state.id(subnet) }],
+    });
+    state.store.link(router, subnet);
+    if let Some(router) = state.store.get_mut(router)
+        && let Some(Value::Array(interfaces)) = router.fields.get_mut("interfaces")
+    {
+        interfaces.push(interface);
+    }
+}
+
+/// `POST …/routers/…/attach`, which answers with the router at once.
+pub(super) fn attach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> Result<Answer, Refusal> {
+    let subnet = state.need("subnets", call.scope(), call.text("subnet_id").unwrap_or_default())?;
+    state.free(&[router, subnet])?;
+    if state.store.used(router, "subnets").any(|(known, _)| known == subnet) {
+        return Err(Refusal::conflict(format!("Subnet {} is already attached to the router", state.id(subnet))));
+    }
+    if let Some(network) = network_of(state, subnet) {
+        join(state, router, subnet, network);
+    }
+    Ok(state.show(router))
+}
+
+/// `POST …/routers/…/detach`.
+pub(super) fn detach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> Result<Answer, Refusal> {
+    let subnet = state.need("subnets", call.scope(), call.text("subnet_id").unwrap_or_default())?;
+    state.free(&[router, subnet])?;
+    leave(state, router, subnet);
+    Ok(state.show(router))
+}
+
+/// Takes the interface of a subnet off a router.
+pub(super) fn leave(state: &mut State, router: Uid, subnet: Uid) {
+    let id = state.id(subnet);
+    state.store.unlink(router, subnet);
+    if let Some(router) = state.store.get_mut(router)
+        && let Some(Value::Array(interfaces)) = router.fields.get_mut("interfaces")
+    {
+        interfaces
+            .retain(|interface| interface.pointer("/ip_assignments/0/subnet_id") != Some(&Value::from(id.as_str())));
+    }
+}
+
+// ── ports and addresses ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/// The network and subnet a body's interface asks for, checked.
+pub(super) fn network_and_subnet(
+    state: &mut State,
+    scope: Scope,
+    wanted: &Map<String, Value>,
+) -> Result<(Uid, Uid), Refusal> {
+    let (network, subnet) = place(state, scope, wanted)?;
+    let address = wanted.get("ip_address").and_then(Value::as_str).and_then(|address| address.parse().ok());
+    let range = state.store.get(subnet).and_then(|subnet| subnet.text("cidr")).and_then(Range::parse);
+    match (address, range) {
+        (Some(address), Some(range)) if !range.contains(address) => {
+            Err(Refusal::invalid_field("ip_address", format!("{address} is not in subnet {}", state.id(subnet))))
+        }
+        _ => Ok((network, subnet)),
+    }
+}
+
+fn place(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result<(Uid, Uid), Refusal> {
+    let text = |field: &str| wanted.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let subnet = text("subnet_id").map(|id| state.need("subnets", scope, id)).transpose()?;
+    let network = text("network_id").map(|id| state.need("networks", scope, id)).transpose()?;
+    match (network, subnet) {
+        (None, None) => {
+            let external = seeds::external(&state.store, scope);
+            Ok((external.network, external.subnet))
+        }
+        (None, Some(subnet)) => {
+            let network = network_of(state, subnet)
+                .ok_or_else(|| Refusal::not_found(format!("Network of subnet {} not found", state.id(subnet))))?;
+            Ok((network, subnet))
+        }
+        (Some(network), Some(subnet)) => match network_of(state, subnet) {
+            // An assumed subnet belongs to whatever network the plan says.
+            None => {
+                state.store.link(subnet, network);
+                Ok((network, subnet))
+            }
+            Some(owner) if owner == network => Ok((network, subnet)),
+            Some(_) => {
+                let words = format!("subnet {} is not in network {}", state.id(subnet), state.id(network));
+                Err(Refusal::invalid_field("subnet_id", words))
+            }
+        },
+        (Some(network), None) => {
+            let first = state.store.users(network, "subnets").map(|(subnet, _)| subnet).next();
+            let subnet = first.ok_or_else(|| {
+                Refusal::invalid_field("network_id", "the network has no subnet to take an address from")
+            })?;
+            Ok((network, subnet))
+        }
+    }
+}
+
+/// A new port of `device` in a subnet.
+pub(super) fn port(state: &mut State, device: Uid, network: Uid, subnet: Uid, wanted: &Map<String, Value>) -> Uid {
+    let scope = state.store.get(device).map(|device| device.scope).unwrap_or_default();
+    let mut draft = state.draft("ports", scope, &Map::new());
+    let address = match wanted.get("ip_address").and_then(Value::as_str) {
+        Some(address) => address.to_owned(),
+        None => next_address(state, subnet),
+    };
+    draft.parent = Some(device);
+    draft.fields.insert("fixed_ip_address".into(), address.into());
+    draft.fields.insert("interface_name".into(), wanted.get("interface_name").cloned().unwrap_or_default());
+    draft.fields.insert("mac_address".into(), state.draw.mac_address().into());
+    draft.fields.insert("port_security_enabled".into(), true.into());
+    draft.fields.insert("allowed_address_pairs".into(), json!([]));
+    let port = state.store.insert(draft);
+    state.store.link(port, network);
+    state.store.link(port, subnet);
+    port
+}
+
+/// An address of the subnet that no port has; the last one again when all are taken.
+pub(super) fn next_address(state: &mut State, subnet: Uid) -> String {
+    let Some(resource) = state.store.get(subnet) else { return "192.0.2.1".into() };
+    let range = resource.text("cidr").and_then(Range::parse);
+    // An assumed subnet has no range of its own.
+    let range = range.or_else(|| Range::parse("192.168.0.0/16")).expect("a constant range is well-formed");
+    let mut next = resource.field("_next_address").and_then(Value::as_u64).unwrap_or_default();
+    if next >= range.hosts() {
+        let holders = state.store.users(subnet, "ports").chain(state.store.users(subnet, "reserved_fixed_ips"));
+        let taken: std::collections::HashSet<_> =
+            holders.filter_map(|(_, port)| port.text("fixed_ip_address").map(str::to_owned)).collect();
+        next = (0..range.hosts()).find(|n| !taken.contains(&range.host(*n).to_string())).unwrap_or(next);
+    }
+    if let Some(resource) = state.store.get_mut(subnet) {
+        resource.fields.insert("_next_address".into(), (next + 1).into());
+    }
+    range.host(next).to_string()
+}
+
+/// Binds a floating IP to a port, or frees it.
+pub(super) fn bind(state: &mut State, ip: Uid, port: Option<Uid>) {
+    let before: Vec<_> =
+        state.store.used(ip, "ports").chain(state.store.used(ip, "reserved_fixed_ips")).map(|(port, _)| port).collect();
+    before.iter().for_each(|port| state.store.unlink(ip, *port));
+    let address = port.and_then(|port| state.store.get(port)?.field("fixed_ip_address").cloned());
+    let port_id = port.map(|port| state.id(port));
+    if let Some(port) = port {
+        state.store.link(ip, port);
+    }
+    if let Some(ip) = state.store.get_mut(ip) {
+        ip.fields.insert("status".into(), if port_id.is_some() { "ACTIVE" } else { "DOWN" }.into());
+        ip.fields.insert("port_id".into(), port_id.into());
+        ip.fields.insert("fixed_ip_address".into(), address.into());
+    }
+}
+
+pub(super) fn floating_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let port = call.text("port_id").map(|id| need_port(state, id)).transpose()?;
+    let ip = insert_floating_ip(state, call.scope(), &call.body);
+    if port.is_some() {
+        bind(state, ip, port);
+    }
+    Ok(Made::one(ip))
+}
+
+pub(super) fn insert_floating_ip(state: &mut State, scope: Scope, body: &Map<String, Value>) -> Uid {
+    let external = seeds::external(&state.store, scope);
+    let address = next_address(state, external.subnet);
+    let mut draft = state.draft("floatingips", scope, body);
+    draft.fields.insert("floating_ip_address".into(), address.into());
+    draft.fields.insert("port_id".into(), Value::Null);
+    draft.fields.insert("fixed_ip_address".into(), Value::Null);
+    draft.fields.insert("status".into(), "DOWN".into());
+    state.insert(draft)
+}
+
+pub(super) fn need_port(state: &State, id: &str) -> Result<Uid, Refusal> {
+    port_at(&state.store, id)
+        .map(|(port, _)| port)
+        .ok_or_else(|| Refusal::not_found(format!("Port with id {id} not found")))
+}
+
+pub(super) fn reserved_fixed_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+    let scope = call.scope();
+    let external = call.text("type") == Some("external");
+    let (network, subnet) = network_and_subnet(state, scope, &call.body)?;
+    let address = match call.text("ip_address") {
+        Some(address) => address.to_owned(),
+        None => next_address(state, subnet),
+    };
+    let mut draft = state.draft("reserved_fixed_ips", scope, &call.body);
+    draft.name = format!("rfip-{address}");
+    for (field, value) in [
+        ("fixed_ip_address", Value::from(address)),
+        ("is_external", external.into()),
+        ("network_id", state.id(network).into()),
+        ("subnet_id", state.id(subnet).into()),
+    ] {
+        draft.fields.insert(field.into(), value);
+    }
+    let reserved = state.insert(draft);
+    state.store.link(reserved, network);
+    state.store.link(reserved, subnet);
+    Ok(Made::one(reserved))
+}
+
+/// What removing a subnet or port means to routers and floating IPs.
+pub(super) fn part_with(state: &mut State, leaving: Uid) {
+    let routers: Vec<_> = state.store.users(leaving, "routers").map(|(router, _)| router).collect();
+    for router in routers {
+        leave(state, router, leaving);
+    }
+    let ips: Vec<_> = state.store.users(leaving, "floatingips").map(|(ip, _)| ip).collect();
+    for ip in ips {
+        bind(state, ip, None);
+    }
+}
+
+// ── security groups ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A security group; the old version of the call wraps it in `security_group`.
+pub(super) fn security_group(state: &mut State, call: &Call<'_>) -> Made {
+    let wrapped = call.body.get("security_group").and_then(Value::as_object);
+    let body = wrapped.unwrap_or(&call.body);
+    let rules = body.get("rules").or_else(|| body.get("security_group_rules")).and_then(Value::as_array).cloned();
+    let mut draft = state.draft("security_groups", call.scope(), body);
+    draft.fields.shift_remove("security_group_rules");
+    let group = state.insert(draft);
+    for rule in rules.unwrap_or_else(open_rules) {
+        insert_rule(state, group, &fields(rule));
+    }
+    Made::one(group)
+}
+
+/// Whoever names no rules gets a group that lets everything through.
+fn open_rules() -> Vec<Value> {
+    let rule = |direction: &str, version: &str| json!({ "direction": direction, "ethertype": version });
+    vec![rule("egress", "IPv4"), rule("egress", "IPv6"), rule("ingress", "IPv4"), rule("ingress", "IPv6")]
+}
+
+/// A rule below its group.
+pub(super) fn insert_rule(state: &mut State, group: Uid, body: &Map<String, Value>) -> Uid {
+    let scope = state.store.get(group).map(|group| group.scope).unwrap_or_default();
+    let mut draft = state.draft("security_group_rules", scope, body);
+    draft.parent = Some(group);
+    draft.fields.insert("security_group_id".into(), state.id(group).into());
+    state.insert(draft)
+}
+
+/// The groups a body's `security_groups: [{id}]` names.
+pub(super) fn groups(state: &mut State, scope: Scope, wanted: Option<&Value>) -> Result<Vec<Uid>, Refusal> {
+    let wanted = wanted.and_then(Value::as_array).into_iter().flatten();
+    wanted
+        .filter_map(|group| group.get("id").and_then(Value::as_str))
+        .map(|id| state.need("security_groups", scope, id))
+        .collect()
+}
+
+/// The whole list of rules of a group, replaced.
+pub(super) fn replace_rules(state: &mut State, group: Uid, rules: &[Value]) {
+    let old: Vec<_> = state.store.children(group, "security_group_rules").map(|(rule, _)| rule).collect();
+    old.into_iter().for_each(|rule| state.remove(rule));
+    for rule in rules {
+        insert_rule(state, group, rule.as_object().unwrap_or(&Map::new()));
+    }
+}
+
+/// `GET …/instances/…/interfaces`, one a port.
+pub(super) fn interface(state: &State, port: Uid, resource: &Resource) -> Value {
+    let network = state.store.used(port, "networks").next();
+    let subnet = state.store.used(port, "subnets").next();
+    let floating: Vec<_> = state.store.users(port, "floatingips").map(|(ip, _)| state.view(ip)).collect();
+    let mut network_details = network.map_or(Value::Null, |(network, _)| state.view(network));
+    if let (Some(details), Some((subnet, _))) = (network_details.as_object_mut(), subnet) {
+        details.insert("subnets".into(), json!([state.view(subnet)]));
+    }
+    json!({
+        "port_id": resource.id,
+        "mac_address": resource.field("mac_address"),
+        "network_id": network.map(|(_, network)| network.id.as_str()),
+        "interface_name": resource.field("interface_name"),
+        "port_security_enabled": resource.field("port_security_enabled").cloned().unwrap_or(true.into()),
+        "allowed_address_pairs": resource.field("allowed_address_pairs").cloned().unwrap_or_else(|| json!([])),
+        "ip_assignments": [{
+            "ip_address": resource.field("fixed_ip_address"),
+            "subnet_id": subnet.map(|(_, subnet)| subnet.id.as_str()),
+        }],
+        "floatingip_details": floating,
+        "network_details": network_details,
+        "sub_ports": [],
+    })
+}

@@ -1,0 +1,244 @@
+//! What the simulated cloud has from the beginning: public images, flavours, the external network, Kubernetes versions.
+//! Their ids depend on nothing but their names and places, so that a note or a test may quote them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::draw::Draw;
+use super::kinds;
+use super::state::fields;
+use super::store::{Resource, Scope, Store, Uid};
+use super::view;
+
+/// Name, distribution, version, system, smallest disk in GiB.
+const IMAGES: [(&str, &str, &str, &str, u64); 8] = [
+    ("ubuntu-22.04-x64", "ubuntu", "22.04", "linux", 3),
+    ("ubuntu-24.04-x64", "ubuntu", "24.04", "linux", 3),
+    ("debian-12-x64", "debian", "12", "linux", 2),
+    ("debian-13-x64", "debian", "13", "linux", 2),
+    ("rocky-9-x64", "rocky", "9", "linux", 10),
+    ("almalinux-9-x64", "almalinux", "9", "linux", 10),
+    ("fedora-41-x64", "fedora", "41", "linux", 5),
+    ("windows-server-2022-x64", "windows-server", "2022", "windows", 21),
+];
+
+/// Name, virtual processors, memory in MiB.
+const FLAVORS: [(&str, u64, u64); 8] = [
+    ("g2-standard-1-2", 1, 2048),
+    ("g2-standard-2-4", 2, 4096),
+    ("g2-standard-2-8", 2, 8192),
+    ("g2-standard-4-8", 4, 8192),
+    ("g2-standard-4-16", 4, 16_384),
+    ("g2-standard-8-16", 8, 16_384),
+    ("g2-standard-8-32", 8, 32_768),
+    ("g2-standard-16-64", 16, 65_536),
+];
+
+const BARE_METAL_FLAVORS: [(&str, u64, u64); 2] =
+    [("bm1-infrastructure-small", 16, 65_536), ("bm1-infrastructure-medium", 32, 131_072)];
+
+const BALANCER_FLAVORS: [(&str, u64, u64); 4] =
+    [("lb1-1-2", 1, 2048), ("lb1-2-4", 2, 4096), ("lb1-4-8", 4, 8192), ("lb1-8-16", 8, 16_384)];
+
+pub(super) const KUBERNETES_VERSIONS: [&str; 4] = ["v1.31.9", "v1.32.5", "v1.33.3", "v1.34.1"];
+
+/// Number, display name, country, zone. Regions beyond the list are called by their number.
+const REGIONS: [(u64, &str, &str, &str); 6] = [
+    (7, "Simulated-7", "LU", "EMEA"),
+    (8, "Simulated-8", "US", "AMERICAS"),
+    (76, "Simulated-76", "NL", "EMEA"),
+    (84, "Simulated-84", "DE", "EMEA"),
+    (88, "Simulated-88", "SG", "APAC"),
+    (104, "Simulated-104", "JP", "APAC"),
+];
+
+pub(super) fn region_name(region: u64) -> String {
+    format!("Simulated-{region}")
+}
+
+/// The regions a list shows when none are configured.
+pub(super) fn region_numbers() -> Vec<u64> {
+    REGIONS.iter().map(|(number, ..)| *number).collect()
+}
+
+/// A region as `GET /cloud/v1/regions/{region_id}` shows it.
+pub(super) fn region(number: u64) -> Value {
+    let known = REGIONS.iter().find(|(known, ..)| *known == number);
+    let (country, zone) = known.map_or(("LU", "EMEA"), |(_, _, country, zone)| (*country, *zone));
+    let scope = Scope { project: 0, region: number };
+    json!({
+        "id": number, "display_name": region_name(number), "keystone_id": number, "keystone_name": region_name(number),
+        "country": country, "zone": zone, "state": "ACTIVE", "access_level": "core", "endpoint_type": "public",
+        "slug": region_name(number).to_lowercase(), "created_at": "2020-01-01T00:00:00+0000",
+        "external_network_id": fixed_id(scope, "external-network"), "coordinates": null, "metrics_database_id": null,
+        "available_volume_types": ["standard", "ssd_hiiops", "ssd_lowlatency", "cold", "ultra"],
+        "file_share_types": ["standard", "vast"], "vlan_physical_network": "vlan",
+        "has_ai": true, "has_ai_gpu": true, "has_baremetal": true, "has_basic_vm": true, "has_dbaas": true,
+        "has_ddos": true, "has_k8s": true, "has_kvm": true, "has_sfs": true,
+    })
+}
+
+fn fixed_id(scope: Scope, name: &str) -> String {
+    Draw::fixed((scope.project, scope.region, name)).uuid()
+}
+
+fn seeded(kind: &str, scope: Scope, name: &str, now: Timestamp, body: Value) -> Resource {
+    let mut resource = Resource {
+        kind: kinds::named(kind),
+        id: fixed_id(scope, &format!("{kind}/{name}")),
+        name: name.to_owned(),
+        scope,
+        parent: None,
+        fields: fields(body),
+        once_made: Map::new(),
+        tags: Default::default(),
+        created: now,
+        updated: now,
+        creator_task: None,
+        lock: None,
+        leaving: false,
+        seeded: true,
+    };
+    view::complete(&mut resource);
+    resource
+}
+
+const EXTERNAL_NETWORK: &str = "pub_net";
+const EXTERNAL_SUBNET: &str = "pub_net_subnet";
+
+/// What every project has in every region.
+pub(super) fn resources(scope: Scope, now: Timestamp) -> Vec<Resource> {
+    let mut all: Vec<_> = IMAGES.iter().map(|image| public_image(scope, now, image)).collect();
+    let network = json!({ "external": true, "shared": true, "mtu": 1500, "type": "vlan" });
+    // The external network belongs to the region: every project sees the same id.
+    let mut network = seeded("networks", scope, EXTERNAL_NETWORK, now, network);
+    network.id = fixed_id(Scope { project: 0, ..scope }, "external-network");
+    let subnet = json!({
+        "cidr": "198.18.0.0/15", "gateway_ip": "198.18.0.1", "enable_dhcp": true, "network_id": network.id,
+        "total_ips": 131_069, "available_ips": 131_069,
+    });
+    all.push(network);
+    all.push(seeded("subnets", scope, EXTERNAL_SUBNET, now, subnet));
+    all.push(seeded("security_groups", scope, "default", now, json!({ "description": "Default security group" })));
+    all
+}
+
+/// Puts the external subnet into the external network.
+pub(super) fn join(store: &mut Store, scope: Scope) {
+    let External { network, subnet } = external(store, scope);
+    store.link(subnet, network);
+}
+
+fn public_image(scope: Scope, now: Timestamp, image: &(&str, &str, &str, &str, u64)) -> Resource {
+    let (name, distribution, version, system, disk) = *image;
+    let ssh_key = if system == "windows" { "deny" } else { "allow" };
+    let body = json!({
+        "os_distro": distribution, "os_version": version, "os_type": system, "min_disk": disk, "min_ram": 512,
+        "visibility": "public", "status": "active", "ssh_key": ssh_key, "architecture": "x86_64",
+    });
+    let mut image = seeded("images", scope, name, now, body);
+    image.id = fixed_id(Scope { project: 0, ..scope }, &format!("images/{name}"));
+    image
+}
+
+pub(super) struct External {
+    pub(super) network: Uid,
+    pub(super) subnet: Uid,
+}
+
+/// The external network of a region and its subnet.
+pub(super) fn external(store: &Store, scope: Scope) -> External {
+    let seeded = |kind, name| {
+        store
+            .of_kind(kind)
+            .find(|(_, resource)| resource.seeded && resource.scope == scope && resource.name == name)
+            .map(|(uid, _)| uid)
+            .expect("a project's region is opened before any of its resources is spoken of")
+    };
+    External { network: seeded("networks", EXTERNAL_NETWORK), subnet: seeded("subnets", EXTERNAL_SUBNET) }
+}
+
+// ── flavours ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Processors and memory (MiB) of a flavour; a name nobody has heard of is read as `…-<processors>-<GiB>`.
+fn size(name: &str) -> (u64, u64) {
+    let known = FLAVORS.iter().chain(&BARE_METAL_FLAVORS).chain(&BALANCER_FLAVORS).find(|(known, ..)| *known == name);
+    if let Some((_, processors, memory)) = known {
+        return (*processors, *memory);
+    }
+    let mut numbers = name.rsplit('-').map_while(|word| word.parse::<u64>().ok());
+    let memory = numbers.next();
+    match (numbers.next(), memory) {
+        (Some(processors), Some(memory)) => (processors, memory * 1024),
+        _ => (1, 1024),
+    }
+}
+
+/// A machine's flavour, as a read of the machine shows it.
+pub(super) fn flavor_of(name: &str) -> Value {
+    let (processors, memory) = size(name);
+    json!({
+        "flavor_id": name, "flavor_name": name, "vcpus": processors, "ram": memory, "architecture": "x86_64",
+        "os_type": "linux",
+        "hardware_description": { "cpu": processors.to_string(), "ram": memory.to_string(), "disk": null, "network": null, "gpu": null },
+    })
+}
+
+pub(super) fn balancer_flavor(name: &str) -> Value {
+    let (processors, memory) = size(name);
+    json!({ "flavor_id": name, "flavor_name": name, "vcpus": processors, "ram": memory })
+}
+
+fn listed(names: &[(&str, u64, u64)]) -> Vec<Value> {
+    let one = |(name, ..): &(&str, u64, u64)| {
+        let mut flavor = fields(flavor_of(name));
+        flavor.insert("disabled".into(), false.into());
+        Value::Object(flavor)
+    };
+    names.iter().map(one).collect()
+}
+
+pub(super) fn flavors() -> Vec<Value> {
+    listed(&FLAVORS)
+}
+
+pub(super) fn bare_metal_flavors() -> Vec<Value> {
+    listed(&BARE_METAL_FLAVORS)
+}
+
+pub(super) fn balancer_flavors() -> Vec<Value> {
+    BALANCER_FLAVORS.iter().map(|(name, ..)| balancer_flavor(name)).collect()
+}
+
+pub(super) fn kubernetes_versions() -> Vec<Value> {
+    KUBERNETES_VERSIONS.iter().map(|version| json!({ "version": version })).collect()
+}
+
+/// A public and a private key of the right look, and of no use.
+pub(super) fn key_pair(draw: &mut Draw) -> (String, String) {
+    let body = STANDARD.encode(format!("simulated key {}", draw.secret()));
+    let public = format!("ssh-ed25519 {body} simulated");
+    let private = format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n");
+    (public, private)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_flavours_are_read_by_their_name() {
+        assert_eq!(size("g9-mega-3-12"), (3, 12 * 1024));
+        assert_eq!(size("g2-standard-2-4"), (2, 4096));
+        assert_eq!(size("whatever"), (1, 1024));
+    }
+
+    #[test]
+    fn the_seeds_are_the_same_in_every_simulator() {
+        let scope = Scope { project: 1, region: 7 };
+        let ids = |now: Timestamp| resources(scope, now).into_iter().map(|seed| seed.id).collect::<Vec<_>>();
+        assert_eq!(ids(Timestamp::UNIX_EPOCH), ids(Timestamp::MAX));
+    }
+}

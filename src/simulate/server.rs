@@ -1,0 +1,196 @@
+//! The simulator over HTTP, for any client. Bare hyper, because resets and cut answers need the connection itself.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use http_body_util::BodyExt as _;
+use hyper::body::{Bytes, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::answer::Refusal;
+use super::clock::SimClock;
+use super::core::Reaction;
+use super::memory::{Shared, lock};
+use crate::api::{Answer, Request};
+use crate::catalog::Method;
+
+/// Serves until `shutdown` is done; then lets no request in and gives those under way no more than their next answer.
+///
+/// # Errors
+///
+/// The listener's, once it can accept no more connections.
+pub async fn serve(
+    listener: TcpListener,
+    simulator: Shared,
+    clock: SimClock,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let (stop, stopped) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, Arc::clone(&simulator), clock, stopped.clone()));
+                }
+                // The client went away again before it was let in.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => return Err(error),
+            },
+        }
+    }
+    drop(stop);
+    while connections.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// One connection, until the client closes it, trouble ends it, or the server stops.
+async fn connection(stream: TcpStream, simulator: Shared, clock: SimClock, mut stopped: watch::Receiver<()>) {
+    let raw = socket2::SockRef::from(&stream).try_clone();
+    let reset = Arc::new(AtomicBool::new(false));
+    let service = service_fn(|request| answer(request, &simulator, clock, Arc::clone(&reset)));
+    let served = http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(stream), service);
+    let mut served = pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        _ = stopped.changed() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    // What ended it, if not the client, is the reaction below; there is nobody else to tell.
+    drop(ended);
+    if reset.load(Ordering::Relaxed)
+        && let Ok(raw) = raw
+    {
+        // Closing with a linger of zero sends RST instead of FIN. A socket that is gone already needs neither.
+        let _ = raw.set_linger(Some(std::time::Duration::ZERO));
+    }
+}
+
+/// Ends the connection from within the service: hyper closes it without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is to be reset")]
+struct HangUp;
+
+async fn answer(
+    request: hyper::Request<Incoming>,
+    simulator: &Shared,
+    clock: SimClock,
+    reset: Arc<AtomicBool>,
+) -> Result<Response<Payload>, HangUp> {
+    let request = match read(request).await {
+        Ok(request) => request,
+        Err(refusal) => return Ok(response(&refusal.answer("unreadable"), None)),
+    };
+    let mut reaction = lock(simulator).handle(&request, clock.now());
+    loop {
+        reaction = match reaction {
+            Reaction::Answer(answer) => return Ok(response(&answer, None)),
+            Reaction::Cut { answer, bytes } => {
+                reset.store(true, Ordering::Relaxed);
+                return Ok(response(&answer, Some(bytes)));
+            }
+            Reaction::Reset | Reaction::LoseAnswer => {
+                reset.store(true, Ordering::Relaxed);
+                return Err(HangUp);
+            }
+            Reaction::Delay(length, then) => {
+                tokio::time::sleep(clock.real(length)).await;
+                *then
+            }
+        };
+    }
+}
+
+/// The request as the simulator takes it.
+async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
+    let (head, body) = request.into_parts();
+    let method = Method::parse(head.method.as_str());
+    let method = method.ok_or_else(|| Refusal::new(405, "HTTPError", "Method Not Allowed"))?;
+    let mut read = Request::new(method, head.uri.path());
+    read.query = head.uri.query().map(query).unwrap_or_default();
+    for (name, value) in &head.headers {
+        read.headers.push((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    }
+    let bytes = body.collect().await.map_err(|_| Refusal::new(400, "HTTPError", "the body is incomplete"))?.to_bytes();
+    if !bytes.is_empty() {
+        let body = serde_json::from_slice(&bytes).map_err(|_| Refusal::invalid_field("body", "is not JSON"))?;
+        read.body = Some(body);
+    }
+    Ok(read)
+}
+
+/// The pairs of a query, decoded.
+fn query(text: &str) -> Vec<(String, String)> {
+    let decoded = |word: &str| percent_decode_str(&word.replace('+', " ")).decode_utf8_lossy().into_owned();
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decoded(name), decoded(value)))
+        .collect()
+}
+
+fn response(answer: &Answer, cut: Option<usize>) -> Response<Payload> {
+    let payload = Payload::new(answer, cut);
+    let mut response = Response::new(payload);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in &answer.headers {
+        let pair = hyper::header::HeaderName::try_from(name.as_str()).ok().zip(value.parse().ok());
+        if let Some((name, value)) = pair {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+/// A body that may stop in its middle.
+struct Payload {
+    bytes: Option<Bytes>,
+    announced: u64,
+    cut: bool,
+}
+
+impl Payload {
+    fn new(answer: &Answer, cut: Option<usize>) -> Self {
+        let arrives = cut.unwrap_or(usize::MAX).min(answer.body.len());
+        let bytes = (arrives > 0).then(|| Bytes::copy_from_slice(&answer.body[..arrives]));
+        Self { bytes, announced: answer.body.len() as u64, cut: cut.is_some() }
+    }
+}
+
+impl hyper::body::Body for Payload {
+    type Data = Bytes;
+    type Error = HangUp;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HangUp>>> {
+        match self.bytes.take() {
+            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            None if self.cut => Poll::Ready(Some(Err(HangUp))),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none() && !self.cut
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        // The whole length is announced, so that the client knows the cut for what it is.
+        SizeHint::with_exact(self.announced)
+    }
+}

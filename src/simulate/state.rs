@@ -1,0 +1,470 @@
+//! The simulated cloud at one moment: what exists, what is under way, and the steps every kind of resource shares.
+//! What is particular to a kind is in `network`, `compute`, `balancer` and `platform`.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::answer::{Refusal, ok, resource_time};
+use super::draw::Draw;
+use super::kinds::{self, Kind, Numbering, Target};
+use super::options::{Durations, Options, Strangers};
+use super::store::{Resource, Scope, Store, Uid};
+use super::tasks::{Change, Ending, Task, Tasks};
+use super::{audit::Audit, compute, network, seeds, view};
+use crate::api::{Answer, Request};
+use crate::catalog::{Method, Operation, pace_of};
+
+/// A request on its way to a kind of resource.
+pub(super) struct Call<'r> {
+    pub(super) request: &'r Request,
+    pub(super) target: Target,
+    pub(super) body: Map<String, Value>,
+    /// What the catalogue says about the operation.
+    pub(super) operation: Arc<Operation>,
+    pub(super) request_id: String,
+}
+
+impl Call<'_> {
+    pub(super) fn method(&self) -> Method {
+        self.request.method
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        Scope { project: self.target.project, region: self.target.region }
+    }
+
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
+        self.body.get(field)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn flag(&self, field: &str) -> Option<bool> {
+        self.body.get(field)?.as_bool()
+    }
+
+    pub(super) fn list(&self, field: &str) -> &[Value] {
+        self.body.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        self.request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn asynchronous(&self) -> bool {
+        self.operation.asynchronous
+    }
+
+    /// The first type a task of this operation may have.
+    pub(super) fn task_type(&self) -> Option<&str> {
+        self.operation.task_types.first().map(String::as_str)
+    }
+
+    /// A query parameter that is a list, comma-separated or repeated.
+    pub(super) fn query_list(&self, name: &str) -> BTreeSet<String> {
+        let values = self.request.query.iter().filter(|(known, _)| known.trim_end_matches("[]") == name);
+        let words = values.flat_map(|(_, value)| value.split(','));
+        words.map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+/// What a task is to do, once its request was found right.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// What it makes, the main one first.
+    pub(super) made: Vec<Uid>,
+    /// What else it holds while it runs.
+    pub(super) locks: Vec<Uid>,
+    pub(super) changes: Vec<Change>,
+    pub(super) data: Map<String, Value>,
+}
+
+/// How the next started task is to fail.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TaskFault {
+    pub(super) text: Option<String>,
+    pub(super) leaves: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) now: Timestamp,
+    pub(super) draw: Draw,
+    pub(super) store: Store,
+    pub(super) tasks: Tasks,
+    pub(super) audit: Audit,
+    pub(super) options: Options,
+    /// Every resource anybody ever made: kind and id, in order.
+    pub(super) ever: Vec<(&'static str, String)>,
+    /// The fate of the task the present request starts.
+    pub(super) task_fault: Option<TaskFault>,
+    /// What the present request is about, for the audit log.
+    pub(super) touched: Vec<Uid>,
+    /// Settings that belong to no resource, by path.
+    pub(super) switches: BTreeMap<String, Value>,
+    settled_scopes: HashSet<Scope>,
+    /// Removed ids are never assumed to exist.
+    gone: HashSet<String>,
+    last_integer: u64,
+}
+
+impl State {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            now: Timestamp::UNIX_EPOCH,
+            draw: Draw::new(options.seed),
+            store: Store::default(),
+            tasks: Tasks::default(),
+            audit: Audit::default(),
+            options,
+            ever: Vec::new(),
+            task_fault: None,
+            touched: Vec::new(),
+            switches: BTreeMap::new(),
+            settled_scopes: HashSet::new(),
+            gone: HashSet::new(),
+            last_integer: 1000,
+        }
+    }
+
+    /// Moves to `now`, never back, and ends the tasks that are due, in their order.
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        let now = now.max(self.now);
+        while let Some(task) = self.tasks.end_next(now) {
+            self.now = self.now.max(task.ends);
+            self.carry_out(&task);
+        }
+        self.now = now;
+    }
+
+    /// Puts in place what every project and region has, the first time it is spoken of.
+    pub(super) fn open(&mut self, scope: Scope) {
+        if scope.project > 0 && scope.region > 0 && self.settled_scopes.insert(scope) {
+            for resource in seeds::resources(scope, self.now) {
+                let parent = resource.parent;
+                let uid = self.store.insert(resource);
+                if let Some(network) = parent {
+                    self.store.link(uid, network);
+                }
+            }
+            seeds::join(&mut self.store, scope);
+        }
+    }
+
+    // ── finding ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The resource a path names.
+    pub(super) fn addressed(&mut self, target: &Target) -> Result<Uid, Refusal> {
+        let kind = kinds::named(target.kind);
+        let key = target.key.as_deref().unwrap_or_default();
+        let parent = self.parent(target)?;
+        self.find(kind, Scope { project: target.project, region: target.region }, parent, key)
+    }
+
+    /// The resource a path goes through to reach a nested one.
+    pub(super) fn parent(&mut self, target: &Target) -> Result<Option<Uid>, Refusal> {
+        let Some((kind, key)) = &target.parent else { return Ok(None) };
+        let scope = Scope { project: target.project, region: target.region };
+        self.find(kinds::named(kind), scope, None, key).map(Some)
+    }
+
+    fn find(&mut self, kind: &'static Kind, scope: Scope, parent: Option<Uid>, key: &str) -> Result<Uid, Refusal> {
+        let below = if kind.by_name { parent } else { None };
+        let found = self.store.at(kind, scope, below, key).filter(|uid| {
+            // An id below the wrong parent is not there.
+            parent.is_none() || self.store.get(*uid).is_some_and(|resource| resource.parent == parent)
+        });
+        match found {
+            Some(uid) => Ok(uid),
+            None if self.may_assume(kind, key) && parent.is_none() => Ok(self.assume(kind, scope, key)),
+            None => Err(Refusal::not_found(format!("{} with id {key} not found", kind.label))),
+        }
+    }
+
+    /// The resource that an id in a body or query names; it must exist and must not be on its way out.
+    pub(super) fn need(&mut self, kind: &'static str, scope: Scope, id: &str) -> Result<Uid, Refusal> {
+        let uid = self.find(kinds::named(kind), scope, None, id)?;
+        match self.store.get(uid) {
+            Some(resource) if resource.leaving => Err(Refusal::locked()),
+            _ => Ok(uid),
+        }
+    }
+
+    fn may_assume(&self, kind: &Kind, key: &str) -> bool {
+        let plausible = kind.by_name || kind.numbering == Numbering::Integer || is_uuid(key);
+        self.options.strangers == Strangers::Assume && plausible && !key.is_empty() && !self.gone.contains(key)
+    }
+
+    fn assume(&mut self, kind: &'static Kind, scope: Scope, key: &str) -> Uid {
+        let name = if kind.by_name { key.to_owned() } else { format!("{}-{}", kind.name, key.get(..8).unwrap_or(key)) };
+        let body = Map::from_iter([(kind.name_field.to_owned(), Value::from(name))]);
+        let mut resource = self.draft(kind.name, scope, &body);
+        if !kind.by_name {
+            key.clone_into(&mut resource.id);
+        }
+        let settled = std::mem::take(&mut resource.once_made);
+        resource.fields.extend(settled);
+        resource.seeded = true;
+        view::complete(&mut resource);
+        self.store.insert(resource)
+    }
+
+    /// Nothing runs on any of these.
+    pub(super) fn free(&self, resources: &[Uid]) -> Result<(), Refusal> {
+        let locked = |uid: &Uid| self.store.get(*uid).is_some_and(|resource| resource.lock.is_some());
+        if resources.iter().any(locked) { Err(Refusal::locked()) } else { Ok(()) }
+    }
+
+    // ── making ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// A resource as its create body asks for it, not yet in the store: every field of the body that a read shows.
+    pub(super) fn draft(&mut self, kind: &'static str, scope: Scope, body: &Map<String, Value>) -> Resource {
+        let kind = kinds::named(kind);
+        let name = body.get(kind.name_field).or_else(|| body.get("name")).and_then(Value::as_str).unwrap_or_default();
+        let id = match kind.numbering {
+            Numbering::Uuid => self.draw.uuid(),
+            Numbering::Integer => {
+                self.last_integer += 1;
+                self.last_integer.to_string()
+            }
+            Numbering::Name => name.to_owned(),
+        };
+        let hidden = |field: &str| kind.write_only.contains(&field) || (kind.tags_field.is_some() && field == "tags");
+        let mut fields: Map<_, _> = body
+            .iter()
+            .filter(|(field, _)| !hidden(field))
+            .map(|(field, value)| (field.clone(), value.clone()))
+            .collect();
+        let mut once_made = Map::new();
+        for (field, making, made) in kind.status {
+            fields.insert((*field).into(), (*making).into());
+            once_made.insert((*field).into(), (*made).into());
+        }
+        Resource {
+            kind,
+            id,
+            name: name.to_owned(),
+            scope,
+            parent: None,
+            fields,
+            once_made,
+            tags: if kind.tags_field.is_some() { tags(body.get("tags")) } else { BTreeMap::new() },
+            created: self.now,
+            updated: self.now,
+            creator_task: None,
+            lock: None,
+            leaving: false,
+            seeded: false,
+        }
+    }
+
+    /// Puts a draft into the store and into the list of everything ever made.
+    pub(super) fn insert(&mut self, mut resource: Resource) -> Uid {
+        view::complete(&mut resource);
+        self.ever.push((resource.kind.name, resource.id.clone()));
+        self.store.insert(resource)
+    }
+
+    /// The quota of this kind has room for one more, and the name is free where it must be.
+    pub(super) fn room(
+        &self,
+        kind: &'static Kind,
+        scope: Scope,
+        parent: Option<Uid>,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        if let Some(limit) = self.options.quotas.get(kind.name) {
+            let count = self.store.of_kind(kind.name).filter(|(_, held)| held.scope == scope && !held.seeded).count();
+            if count as u64 >= *limit {
+                return Err(Refusal::quota(kind.name, count as u64, *limit));
+            }
+        }
+        let taken = if kind.by_name {
+            self.store.at(kind, scope, parent, name).is_some()
+        } else {
+            kind.unique_name
+                && self
+                    .store
+                    .of_kind(kind.name)
+                    .any(|(_, known)| known.scope == scope && known.parent == parent && known.name == name)
+        };
+        if taken { Err(Refusal::conflict(format!("{} with name {name} already exists", kind.label))) } else { Ok(()) }
+    }
+
+    // ── tasks ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Starts a task and answers with its id.
+    pub(super) fn start(&mut self, call: &Call<'_>, task_type: &str, work: Work) -> Answer {
+        let id = self.draw.uuid();
+        let length = self.length_of(task_type);
+        let waits = self.draw.between(std::time::Duration::ZERO, std::time::Duration::from_secs(1)).min(length / 4);
+        let mut creates = Vec::new();
+        for uid in &work.made {
+            if let Some(resource) = self.store.get_mut(*uid) {
+                resource.creator_task = Some(id.clone());
+                creates.push((resource.kind.created_key(), view::id_value(resource)));
+            }
+        }
+        let mut locks = work.locks;
+        locks.extend(&work.made);
+        for uid in &locks {
+            if let Some(resource) = self.store.get_mut(*uid) {
+                resource.lock = Some(id.clone());
+            }
+        }
+        let ending = self.ending(task_type, &work.made);
+        self.tasks.add(Task {
+            id: id.clone(),
+            task_type: task_type.to_owned(),
+            scope: call.scope(),
+            data: Value::Object(work.data),
+            request_id: call.request_id.clone(),
+            created: self.now,
+            starts: self.now + waits,
+            ends: self.now + length,
+            ending,
+            done: false,
+            acknowledged: None,
+            creates,
+            made: work.made,
+            locks,
+            changes: work.changes,
+        });
+        if length.is_zero() {
+            self.advance(self.now);
+        }
+        ok(200, json!({ "tasks": [id] }))
+    }
+
+    fn length_of(&mut self, task_type: &str) -> std::time::Duration {
+        let pace = pace_of(task_type);
+        match self.options.durations {
+            Durations::Documented => self.draw.between(pace.earliest, pace.latest),
+            Durations::Scaled(factor) => self.draw.between(pace.earliest, pace.latest).mul_f64(factor.max(0.0)),
+            Durations::Fixed(length) => length,
+        }
+    }
+
+    fn ending(&mut self, task_type: &str, made: &[Uid]) -> Ending {
+        let Some(fault) = self.task_fault.take() else { return Ending::Finished };
+        let main = made.first().and_then(|uid| self.store.get(*uid));
+        let text = fault.text.unwrap_or_else(|| match main {
+            Some(resource) => format!("{} {} is in error state", resource.kind.label, resource.id),
+            None => format!("Task {task_type} failed"),
+        });
+        Ending::Error { text, leaves: fault.leaves }
+    }
+
+    /// What the end of a task means for the resources.
+    fn carry_out(&mut self, task: &Task) {
+        for uid in &task.locks {
+            if let Some(resource) = self.store.get_mut(*uid)
+                && resource.lock.as_ref() == Some(&task.id)
+            {
+                resource.lock = None;
+                resource.leaving = false;
+            }
+        }
+        match &task.ending {
+            Ending::Finished => {
+                task.made.iter().for_each(|uid| self.made(*uid));
+                task.changes.iter().for_each(|change| self.change(change));
+            }
+            // The newest first: what was made last may use what was made before.
+            Ending::Error { leaves: false, .. } => task.made.iter().rev().for_each(|uid| self.remove(*uid)),
+            Ending::Error { leaves: true, .. } => task.made.iter().for_each(|uid| self.break_down(*uid)),
+        }
+    }
+
+    /// The creating task is done.
+    pub(super) fn made(&mut self, uid: Uid) {
+        let now = self.now;
+        if let Some(resource) = self.store.get_mut(uid) {
+            let settled = std::mem::take(&mut resource.once_made);
+            resource.fields.extend(settled);
+            resource.updated = now;
+        }
+    }
+
+    fn break_down(&mut self, uid: Uid) {
+        if let Some(resource) = self.store.get_mut(uid) {
+            resource.once_made.clear();
+            for (field, ..) in resource.kind.status {
+                let word = match (resource.kind.name, *field) {
+                    ("volumes" | "snapshots" | "file_shares", _) | (_, "vm_state") => "error",
+                    _ => "ERROR",
+                };
+                resource.fields.insert((*field).into(), word.into());
+            }
+        }
+    }
+
+    pub(super) fn change(&mut self, change: &Change) {
+        match change {
+            Change::Merge(uid, fields) => {
+                let now = self.now;
+                if let Some(resource) = self.store.get_mut(*uid) {
+                    resource.fields.extend(fields.clone());
+                    resource.updated = now;
+                }
+            }
+            Change::Remove(uid) => self.remove(*uid),
+            Change::Link(user, used) => self.store.link(*user, *used),
+            Change::Unlink(user, used) => self.store.unlink(*user, *used),
+        }
+    }
+
+    pub(super) fn remove(&mut self, uid: Uid) {
+        for member in self.store.family(uid) {
+            network::part_with(self, member);
+            compute::part_with(self, member);
+            if let Some(resource) = self.store.get(member) {
+                self.gone.insert(resource.id.clone());
+                if resource.kind.by_name {
+                    self.gone.insert(resource.name.clone());
+                }
+            }
+        }
+        self.store.remove(uid);
+    }
+
+    /// A resource as a read shows it.
+    pub(super) fn view(&self, uid: Uid) -> Value {
+        view::of(&self.store, uid)
+    }
+
+    /// 200 with the resource.
+    pub(super) fn show(&self, uid: Uid) -> Answer {
+        ok(200, self.view(uid))
+    }
+
+    pub(super) fn id(&self, uid: Uid) -> String {
+        self.store.get(uid).map(|resource| resource.id.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn clock(&self) -> String {
+        resource_time(self.now)
+    }
+}
+
+pub(super) fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+}
+
+/// The tags of a create body: a mapping of texts.
+pub(super) fn tags(body: Option<&Value>) -> BTreeMap<String, String> {
+    body.and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+/// The fields of an object; anything else has none.
+pub(super) fn fields(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}

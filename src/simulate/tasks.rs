@@ -1,0 +1,403 @@
+//! The tasks of the simulated cloud: NEW, RUNNING, FINISHED or ERROR, and the lists of them. What a finished task
+//! changes is data here; carrying it out is the state's business.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
+
+use super::answer::{Refusal, task_time};
+use super::store::{Scope, Uid};
+
+/// Every key `created_resources` may have.
+const CREATED_KEYS: [&str; 36] = [
+    "ai_clusters",
+    "api_keys",
+    "caas_containers",
+    "clusters",
+    "ddos_profiles",
+    "faas_functions",
+    "faas_namespaces",
+    "file_shares",
+    "floatingips",
+    "healthmonitors",
+    "images",
+    "inference_instances",
+    "instances",
+    "k8s_clusters",
+    "k8s_pools",
+    "l7polices",
+    "l7rules",
+    "laas_topic",
+    "listeners",
+    "loadbalancers",
+    "members",
+    "networks",
+    "pools",
+    "ports",
+    "postgresql_clusters",
+    "projects",
+    "registry_registries",
+    "registry_users",
+    "routers",
+    "secrets",
+    "security_group_rules",
+    "security_groups",
+    "servergroups",
+    "snapshots",
+    "subnets",
+    "volumes",
+];
+
+/// Task lists give this many when nobody says how many.
+const PAGE: usize = 10;
+
+/// What happens to the store when a task is done.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    Merge(Uid, Map<String, Value>),
+    Remove(Uid),
+    Link(Uid, Uid),
+    Unlink(Uid, Uid),
+}
+
+/// How a task will end.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Ending {
+    Finished,
+    /// ERROR with this text; `leaves` what it was making behind, in a state of error.
+    Error {
+        text: String,
+        leaves: bool,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Task {
+    pub(super) id: String,
+    pub(super) task_type: String,
+    pub(super) scope: Scope,
+    pub(super) data: Value,
+    pub(super) request_id: String,
+    pub(super) created: Timestamp,
+    pub(super) starts: Timestamp,
+    pub(super) ends: Timestamp,
+    pub(super) ending: Ending,
+    pub(super) done: bool,
+    pub(super) acknowledged: Option<Timestamp>,
+    /// What it makes: key of `created_resources` and id, the main one first.
+    pub(super) creates: Vec<(&'static str, Value)>,
+    pub(super) made: Vec<Uid>,
+    pub(super) locks: Vec<Uid>,
+    pub(super) changes: Vec<Change>,
+}
+
+impl Task {
+    fn state(&self, now: Timestamp) -> &'static str {
+        match &self.ending {
+            _ if now < self.starts => "NEW",
+            _ if !self.done => "RUNNING",
+            Ending::Finished => "FINISHED",
+            Ending::Error { .. } => "ERROR",
+        }
+    }
+
+    /// As `GET /cloud/v1/tasks/{task_id}` shows it.
+    pub(super) fn view(&self, now: Timestamp) -> Value {
+        let error = match &self.ending {
+            Ending::Error { text, .. } if self.done => Value::from(text.as_str()),
+            _ => Value::Null,
+        };
+        json!({
+            "id": self.id,
+            "task_type": self.task_type,
+            "state": self.state(now),
+            "detailed_state": null,
+            "created_on": task_time(self.created),
+            "updated_on": (now >= self.starts).then(|| task_time(if self.done { self.ends } else { self.starts })),
+            "finished_on": self.done.then(|| task_time(self.ends)),
+            "acknowledged_at": self.acknowledged.map(task_time),
+            "acknowledged_by": self.acknowledged.map(|_| USER),
+            "created_resources": self.created_resources(),
+            "data": self.data,
+            "error": error,
+            "request_id": self.request_id,
+            "project_id": (self.scope.project > 0).then_some(self.scope.project),
+            "region_id": (self.scope.region > 0).then_some(self.scope.region),
+            "client_id": CLIENT,
+            "user_id": USER,
+            "user_client_id": CLIENT,
+            "job_id": null,
+            "lifecycle_policy_id": null,
+            "schedule_id": null,
+        })
+    }
+
+    /// Null until it is known, and for tasks that make nothing or failed.
+    fn created_resources(&self) -> Value {
+        if !self.done || self.ending != Ending::Finished || self.creates.is_empty() {
+            return Value::Null;
+        }
+        let ids = |key| self.creates.iter().filter(|(made, _)| *made == key).map(|(_, id)| id.clone()).collect();
+        CREATED_KEYS.iter().map(|key| ((*key).to_owned(), Value::Array(ids(*key)))).collect::<Map<_, _>>().into()
+    }
+}
+
+/// The account every task and log entry belongs to.
+pub(super) const CLIENT: u64 = 1;
+pub(super) const USER: u64 = 1;
+
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    /// In order of creation.
+    all: Vec<Task>,
+    by_id: HashMap<String, usize>,
+    /// When each unfinished task ends.
+    due: BTreeSet<(Timestamp, usize)>,
+}
+
+impl Tasks {
+    pub(super) fn add(&mut self, task: Task) {
+        let index = self.all.len();
+        self.due.insert((task.ends, index));
+        self.by_id.insert(task.id.clone(), index);
+        self.all.push(task);
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&Task> {
+        self.by_id.get(id).map(|index| &self.all[*index])
+    }
+
+    pub(super) fn all(&self) -> &[Task] {
+        &self.all
+    }
+
+    pub(super) fn pending(&self) -> impl Iterator<Item = &Task> {
+        self.due.iter().map(|(_, index)| &self.all[*index])
+    }
+
+    /// When the next task ends.
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        self.due.first().map(|(ends, _)| *ends)
+    }
+
+    /// Ends the task that is due first, if it is due by `now`, and hands it out.
+    pub(super) fn end_next(&mut self, now: Timestamp) -> Option<Task> {
+        let (ends, index) = *self.due.first()?;
+        if ends > now {
+            return None;
+        }
+        self.due.pop_first();
+        self.all[index].done = true;
+        let task = &mut self.all[index];
+        // Carried out once, and of no use afterwards.
+        let changes = std::mem::take(&mut task.changes);
+        Some(Task { changes, ..task.clone() })
+    }
+
+    /// Marks a task as seen; `None` when there is none of this id.
+    pub(super) fn acknowledge(&mut self, id: &str, now: Timestamp) -> Option<&Task> {
+        let task = &mut self.all[*self.by_id.get(id)?];
+        if task.done {
+            task.acknowledged.get_or_insert(now);
+        }
+        Some(task)
+    }
+
+    /// Marks every finished task as seen, of one project or region where asked for.
+    pub(super) fn acknowledge_all(&mut self, project: Option<u64>, region: Option<u64>, now: Timestamp) {
+        for task in self.all.iter_mut().filter(|task| task.done) {
+            if project.is_none_or(|id| id == task.scope.project) && region.is_none_or(|id| id == task.scope.region) {
+                task.acknowledged.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Total and one page of the tasks a query asks for.
+    pub(super) fn list(&self, query: &[(String, String)], now: Timestamp) -> Result<(usize, Vec<Value>), Refusal> {
+        let wanted = Wanted::parse(query)?;
+        let from = wanted.from.map_or(0, |from| self.all.partition_point(|task| task.created < from));
+        let matching: Vec<_> = self.all[from..].iter().filter(|task| wanted.matches(task, now)).collect();
+        Ok((matching.len(), wanted.page(matching).map(|task| task.view(now)).collect()))
+    }
+
+    /// The same for the unfinished tasks of one project and region.
+    pub(super) fn active(
+        &self,
+        scope: Scope,
+        query: &[(String, String)],
+        now: Timestamp,
+    ) -> Result<(usize, Vec<Value>), Refusal> {
+        let wanted = Wanted::parse(query)?;
+        let mut matching: Vec<_> =
+            self.pending().filter(|task| task.scope == scope && wanted.matches(task, now)).collect();
+        matching.sort_by_key(|task| task.created);
+        Ok((matching.len(), wanted.page(matching).map(|task| task.view(now)).collect()))
+    }
+}
+
+/// The filters of a task list.
+#[derive(Debug, Default)]
+struct Wanted {
+    projects: Vec<u64>,
+    regions: Vec<u64>,
+    states: Vec<String>,
+    task_type: Option<String>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    acknowledged: Option<bool>,
+    ascending: bool,
+    limit: usize,
+    offset: usize,
+}
+
+impl Wanted {
+    fn parse(query: &[(String, String)]) -> Result<Self, Refusal> {
+        let mut wanted = Wanted { limit: PAGE, ..Wanted::default() };
+        for (name, value) in query {
+            match name.as_str() {
+                "project_id" => wanted.projects.push(number(name, value)?),
+                "region_id" => wanted.regions.push(number(name, value)?),
+                "state" => match value.as_str() {
+                    "NEW" | "RUNNING" | "FINISHED" | "ERROR" => wanted.states.push(value.clone()),
+                    _ => return Err(Refusal::invalid_field(name, "must be one of NEW, RUNNING, FINISHED, ERROR")),
+                },
+                "task_type" => wanted.task_type = Some(value.clone()),
+                "from_timestamp" => wanted.from = Some(time(name, value)?),
+                "to_timestamp" => wanted.to = Some(time(name, value)?),
+                "is_acknowledged" => {
+                    wanted.acknowledged =
+                        Some(value.parse().map_err(|_| Refusal::invalid_field(name, "must be true or false"))?);
+                }
+                "order_by" | "sorting" => wanted.ascending = ascending(name, value)?,
+                "limit" => wanted.limit = limit(value)?,
+                "offset" => {
+                    wanted.offset = number(name, value)?.try_into().unwrap_or(usize::MAX);
+                }
+                _ => {}
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn matches(&self, task: &Task, now: Timestamp) -> bool {
+        (self.projects.is_empty() || self.projects.contains(&task.scope.project))
+            && (self.regions.is_empty() || self.regions.contains(&task.scope.region))
+            && (self.states.is_empty() || self.states.iter().any(|state| state == task.state(now)))
+            && self.task_type.as_ref().is_none_or(|task_type| *task_type == task.task_type)
+            && self.from.is_none_or(|from| task.created >= from)
+            && self.to.is_none_or(|to| task.created <= to)
+            && self.acknowledged.is_none_or(|seen| task.acknowledged.is_some() == seen)
+    }
+
+    /// `tasks` come in order of creation.
+    fn page<'t>(&self, mut tasks: Vec<&'t Task>) -> impl Iterator<Item = &'t Task> {
+        if !self.ascending {
+            tasks.reverse();
+        }
+        tasks.into_iter().skip(self.offset).take(self.limit)
+    }
+}
+
+pub(super) fn number(name: &str, value: &str) -> Result<u64, Refusal> {
+    value.parse().map_err(|_| Refusal::invalid_field(name, "must be a whole number of at least 0"))
+}
+
+/// `limit`: 1 to 1000.
+pub(super) fn limit(value: &str) -> Result<usize, Refusal> {
+    match value.parse() {
+        Ok(limit @ 1..=1000) => Ok(limit),
+        _ => Err(Refusal::invalid_field("limit", "must be a whole number from 1 to 1000")),
+    }
+}
+
+pub(super) fn ascending(name: &str, value: &str) -> Result<bool, Refusal> {
+    match value {
+        "asc" => Ok(true),
+        "desc" => Ok(false),
+        _ => Err(Refusal::invalid_field(name, "must be asc or desc")),
+    }
+}
+
+/// A time with a zone, or without one, which means UTC.
+pub(super) fn time(name: &str, value: &str) -> Result<Timestamp, Refusal> {
+    let without_zone =
+        || value.parse::<DateTime>().ok().and_then(|time| TimeZone::UTC.to_ambiguous_zoned(time).compatible().ok());
+    value
+        .parse()
+        .ok()
+        .or_else(|| without_zone().map(|time| time.timestamp()))
+        .ok_or_else(|| Refusal::invalid_field(name, "must be a date and time such as 2026-05-23T05:07:31Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn task(id: &str, created: i64, ends: i64, region: u64) -> Task {
+        Task {
+            id: id.into(),
+            task_type: "create_network".into(),
+            scope: Scope { project: 1, region },
+            data: json!({}),
+            request_id: "r".into(),
+            created: at(created),
+            starts: at(created + 1),
+            ends: at(ends),
+            ending: Ending::Finished,
+            done: false,
+            acknowledged: None,
+            creates: vec![("networks", "n".into())],
+            made: Vec::new(),
+            locks: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    fn ids(tasks: &Tasks, query: &[(&str, &str)], now: i64) -> Vec<String> {
+        let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (_, page) = tasks.list(&query, at(now)).unwrap();
+        page.iter().map(|task| task["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_task_goes_through_its_states_and_tells_what_it_made_at_the_end() {
+        let mut tasks = Tasks::default();
+        tasks.add(task("a", 0, 10, 7));
+        assert_eq!(tasks.get("a").unwrap().view(at(0))["state"], "NEW");
+        assert_eq!(tasks.get("a").unwrap().view(at(5))["state"], "RUNNING");
+        assert!(tasks.end_next(at(9)).is_none());
+        assert!(tasks.end_next(at(10)).is_some());
+        let view = tasks.get("a").unwrap().view(at(10));
+        assert_eq!((&view["state"], &view["created_resources"]["networks"]), (&json!("FINISHED"), &json!(["n"])));
+        assert_eq!(view["created_resources"]["subnets"], json!([]));
+    }
+
+    #[test]
+    fn lists_filter_order_and_page() {
+        let mut tasks = Tasks::default();
+        for number in 0..12 {
+            tasks.add(task(&number.to_string(), number, 100, if number % 2 == 0 { 7 } else { 8 }));
+        }
+        assert_eq!(ids(&tasks, &[], 50).len(), 10);
+        assert_eq!(ids(&tasks, &[], 50)[0], "11");
+        assert_eq!(ids(&tasks, &[("order_by", "asc"), ("limit", "2"), ("offset", "1")], 50), ["1", "2"]);
+        let from = at(10).to_string();
+        assert_eq!(ids(&tasks, &[("from_timestamp", &from), ("order_by", "asc")], 50), ["10", "11"]);
+        assert_eq!(ids(&tasks, &[("region_id", "7"), ("limit", "1000")], 50).len(), 6);
+        assert!(ids(&tasks, &[("state", "NEW"), ("state", "FINISHED")], 50).is_empty());
+        assert!(tasks.list(&[("limit".into(), "0".into())], at(0)).is_err());
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_utc() {
+        assert_eq!(time("t", "2026-05-23T05:07:31").unwrap(), time("t", "2026-05-23T05:07:31Z").unwrap());
+        assert!(time("t", "yesterday").is_err());
+    }
+}

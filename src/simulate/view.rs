@@ -1,0 +1,285 @@
+//! How a read shows a resource: what was stored, and what is worked out at the moment of reading.
+
+use serde_json::{Map, Value, json};
+
+use super::answer::resource_time;
+use super::kinds::Numbering;
+use super::seeds;
+use super::store::{Resource, Store, Uid};
+
+/// The id as the API writes it: a number for kinds that have numbers.
+pub(super) fn id_value(resource: &Resource) -> Value {
+    match resource.kind.numbering {
+        Numbering::Integer => resource.id.parse::<u64>().map_or(Value::Null, Value::from),
+        Numbering::Uuid | Numbering::Name => resource.id.as_str().into(),
+    }
+}
+
+/// The resource as `GET` answers it; null when it is gone.
+pub(super) fn of(store: &Store, uid: Uid) -> Value {
+    let Some(resource) = store.get(uid) else { return Value::Null };
+    let kind = resource.kind;
+    let mut shown = Map::new();
+    shown.insert(kind.id_field.into(), id_value(resource));
+    shown.insert(kind.name_field.into(), resource.name.as_str().into());
+    if resource.scope.project > 0 {
+        shown.insert("project_id".into(), resource.scope.project.into());
+    }
+    if resource.scope.region > 0 {
+        shown.insert("region_id".into(), resource.scope.region.into());
+        shown.insert("region".into(), seeds::region_name(resource.scope.region).into());
+    }
+    shown.insert("created_at".into(), resource_time(resource.created).into());
+    shown.insert("updated_at".into(), resource_time(resource.updated).into());
+    if kind.tells_task {
+        shown.insert("creator_task_id".into(), resource.creator_task.as_deref().into());
+        shown.insert("task_id".into(), resource.lock.as_deref().into());
+    }
+    if let Some(field) = kind.tags_field {
+        shown.insert(field.into(), tag_list(resource));
+    }
+    // An underscore marks what the simulator keeps for itself.
+    let shared = resource.fields.iter().filter(|(field, _)| !field.starts_with('_'));
+    shown.extend(shared.map(|(field, value)| (field.clone(), value.clone())));
+    relate(store, uid, resource, &mut shown);
+    Value::Object(shown)
+}
+
+fn tag_list(resource: &Resource) -> Value {
+    let tag = |(key, value): (&String, &String)| json!({ "key": key, "value": value, "read_only": false });
+    resource.tags.iter().map(tag).collect::<Vec<_>>().into()
+}
+
+/// What a read tells about a resource's relations.
+fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, Value>) {
+    let ids = |found: &mut dyn Iterator<Item = (Uid, &Resource)>| -> Value {
+        found.map(|(_, other)| json!({ "id": other.id })).collect::<Vec<_>>().into()
+    };
+    let whole = |found: &mut dyn Iterator<Item = (Uid, &Resource)>| -> Value {
+        found.map(|(other, _)| of(store, other)).collect::<Vec<_>>().into()
+    };
+    let mut show = |field: &str, value: Value| {
+        shown.insert(field.to_owned(), value);
+    };
+    match resource.kind.name {
+        "networks" => {
+            let subnets: Vec<_> =
+                store.users(uid, "subnets").map(|(_, subnet)| Value::from(subnet.id.as_str())).collect();
+            show("subnets", subnets.into());
+        }
+        "instances" | "bminstances" => show("addresses", addresses(store, uid, resource)),
+        "volumes" => show("attachments", attachments(store, uid, resource)),
+        "servergroups" => {
+            let members = store.users(uid, "instances");
+            let member = |(_, other): (Uid, &Resource)| json!({ "instance_id": other.id, "instance_name": other.name });
+            show("instances", members.map(member).collect::<Vec<_>>().into());
+        }
+        "loadbalancers" => {
+            show("listeners", ids(&mut store.children(uid, "listeners")));
+            let port = resource.field("vip_port_id");
+            let ours = store.of_kind("floatingips").filter(|(_, ip)| port.is_some() && ip.field("port_id") == port);
+            let ours: Vec<_> = ours.map(|(ip, _)| of(store, ip)).collect();
+            show("floating_ips", ours.into());
+        }
+        "listeners" => show("pool_count", store.users(uid, "pools").count().into()),
+        "pools" => {
+            show("members", whole(&mut store.children(uid, "members")));
+            show(
+                "healthmonitor",
+                store.children(uid, "healthmonitors").next().map_or(Value::Null, |(hm, _)| of(store, hm)),
+            );
+            show("listeners", ids(&mut store.used(uid, "listeners")));
+            let balancer = resource.parent.and_then(|parent| store.get(parent));
+            show("loadbalancers", balancer.map(|balancer| json!({ "id": balancer.id })).into_iter().collect());
+        }
+        "l7polices" => show("rules", whole(&mut store.children(uid, "l7rules"))),
+        "security_groups" => show("security_group_rules", whole(&mut store.children(uid, "security_group_rules"))),
+        "k8s_clusters" => show("pools", whole(&mut store.children(uid, "k8s_pools"))),
+        "reserved_fixed_ips" => {
+            let network = store.used(uid, "networks").next();
+            show("network", network.map_or(Value::Null, |(network, _)| of(store, network)));
+        }
+        "floatingips" => {
+            let port = resource.text("port_id").and_then(|port| port_at(store, port));
+            let device = port.and_then(|(_, port)| port.parent).and_then(|device| store.get(device));
+            if device.is_some_and(|device| device.kind.name == "instances") {
+                show("instance", device.map_or(Value::Null, |device| json!({ "id": device.id, "name": device.name })));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A port by its id: of a machine or load balancer, or a reserved address, which is one too.
+pub(super) fn port_at<'s>(store: &'s Store, id: &str) -> Option<(Uid, &'s Resource)> {
+    let uid = store.by_id("ports", id).or_else(|| store.by_id("reserved_fixed_ips", id))?;
+    Some((uid, store.get(uid)?))
+}
+
+/// The ports of a machine or load balancer, reserved addresses included.
+pub(super) fn ports_of(store: &Store, device: Uid) -> impl Iterator<Item = (Uid, &Resource)> {
+    store.children(device, "ports").chain(store.used(device, "reserved_fixed_ips"))
+}
+
+/// `{network: [{type, addr, …}]}`; empty while the machine is being built.
+fn addresses(store: &Store, uid: Uid, machine: &Resource) -> Value {
+    let mut by_network: Map<String, Value> = Map::new();
+    if !machine.once_made.is_empty() {
+        return by_network.into();
+    }
+    for (port_uid, port) in ports_of(store, uid) {
+        let Some((_, network)) = store.used(port_uid, "networks").next() else { continue };
+        let subnet = store.used(port_uid, "subnets").next().map(|(_, subnet)| subnet);
+        let list = by_network.entry(network.name.clone()).or_insert_with(|| json!([]));
+        let Value::Array(list) = list else { continue };
+        list.push(json!({
+            "type": "fixed",
+            "addr": port.field("fixed_ip_address"),
+            "subnet_id": subnet.map(|subnet| subnet.id.as_str()),
+            "subnet_name": subnet.map(|subnet| subnet.name.as_str()),
+            "interface_name": port.field("interface_name"),
+        }));
+        for (_, ip) in store.users(port_uid, "floatingips") {
+            list.push(json!({ "type": "floating", "addr": ip.field("floating_ip_address") }));
+        }
+    }
+    by_network.into()
+}
+
+fn attachments(store: &Store, uid: Uid, volume: &Resource) -> Value {
+    let users = store.users(uid, "instances").chain(store.users(uid, "bminstances"));
+    let attachment = |(_, machine): (Uid, &Resource)| {
+        json!({
+            "attachment_id": volume.id,
+            "volume_id": volume.id,
+            "server_id": machine.id,
+            "instance_name": machine.name,
+            "attached_at": resource_time(volume.updated),
+            "device": volume.field("device").cloned().unwrap_or_else(|| "/dev/vdb".into()),
+            "flavor_id": machine.field("flavor").and_then(|flavor| flavor.get("flavor_id")),
+        })
+    };
+    users.map(attachment).collect::<Vec<_>>().into()
+}
+
+/// Fields that every read of a kind has, whether the body named them or not.
+pub(super) fn complete(resource: &mut Resource) {
+    let defaults = defaults(resource);
+    if let Value::Object(defaults) = defaults {
+        for (field, value) in defaults {
+            resource.fields.entry(field).or_insert(value);
+        }
+    }
+}
+
+fn defaults(resource: &Resource) -> Value {
+    match resource.kind.name {
+        "networks" => json!({
+            "type": "vxlan", "mtu": 1450, "external": false, "shared": false, "default": false,
+            "port_security_enabled": true, "segmentation_id": null,
+        }),
+        "subnets" => json!({
+            "enable_dhcp": true, "gateway_ip": null, "ip_version": 4, "dns_nameservers": ["8.8.8.8", "8.8.4.4"],
+            "host_routes": [], "has_router": false, "network_id": null, "cidr": null,
+        }),
+        "routers" => json!({
+            "distributed": false, "external_gateway_info": null, "interfaces": [], "routes": [],
+        }),
+        "floatingips" => json!({
+            "fixed_ip_address": null, "floating_ip_address": null, "port_id": null, "router_id": null, "status": "DOWN",
+        }),
+        "reserved_fixed_ips" => json!({
+            "is_vip": false, "is_external": false, "status": "DOWN", "fixed_ip_address": null, "fixed_ipv6_address": null,
+            "allowed_address_pairs": [], "attachments": [], "subnet_id": null, "subnet_v6_id": null,
+            "reservation": { "status": "available", "resource_type": null, "resource_id": null },
+        }),
+        "security_groups" => json!({ "description": "", "revision_number": 1 }),
+        "security_group_rules" => json!({
+            "description": null, "direction": "ingress", "ethertype": "IPv4", "protocol": null, "port_range_min": null,
+            "port_range_max": null, "remote_group_id": null, "remote_ip_prefix": null, "revision_number": 1,
+        }),
+        "volumes" => json!({
+            "volume_type": "standard", "bootable": false, "is_root_volume": false, "size": 1, "snapshot_ids": [],
+            "volume_image_metadata": null,
+            "limiter_stats": {
+                "iops_base_limit": 10, "iops_burst_limit": 10, "MBps_base_limit": 1, "MBps_burst_limit": 1,
+            },
+        }),
+        "snapshots" => json!({ "description": null, "size": 1 }),
+        "images" | "gpu_images" => json!({
+            "architecture": "x86_64", "description": null, "disk_format": "raw", "display_order": null,
+            "hw_firmware_type": "bios", "hw_machine_type": "q35", "is_baremetal": false, "min_disk": 0, "min_ram": 0,
+            "os_distro": "", "os_type": "linux", "os_version": "", "size": 1_073_741_824, "ssh_key": "allow",
+            "visibility": "private", "gpu_driver": null, "gpu_driver_type": null, "gpu_driver_version": null,
+            "currency_code": null, "price_per_hour": null, "price_per_month": null, "price_status": null,
+        }),
+        "instances" | "bminstances" => json!({
+            "ssh_key_name": null, "instance_description": null, "instance_isolation": null, "blackhole_ports": [],
+            "ddos_profile": null, "fixed_ip_assignments": null, "task_state": null, "security_groups": [], "volumes": [],
+        }),
+        "loadbalancers" => json!({
+            "admin_state_up": true, "preferred_connectivity": "L2", "vip_ip_family": "ipv4", "vip_fqdn": null,
+            "additional_vips": [], "vrrp_ips": [], "ddos_profile": null, "stats": null,
+            "logging": { "enabled": false, "topic_name": null, "destination_region_id": null, "retention_policy": null },
+        }),
+        "listeners" => json!({
+            "admin_state_up": true, "allowed_cidrs": null, "connection_limit": 100_000, "insert_headers": {},
+            "secret_id": null, "sni_secret_id": [], "stats": null, "timeout_client_data": 50_000, "user_list": [],
+        }),
+        "pools" => json!({
+            "admin_state_up": true, "ca_secret_id": null, "crl_secret_id": null, "secret_id": null,
+            "session_persistence": null, "timeout_member_connect": 5_000, "timeout_member_data": 50_000,
+        }),
+        "members" => json!({
+            "admin_state_up": true, "backup": false, "weight": 1, "subnet_id": null, "instance_id": null,
+            "monitor_address": null, "monitor_port": null,
+        }),
+        "healthmonitors" => json!({
+            "admin_state_up": true, "max_retries_down": 3, "domain_name": null, "http_version": null,
+            "http_method": null, "expected_codes": null, "url_path": null,
+        }),
+        "l7polices" => json!({
+            "position": 1, "redirect_http_code": null, "redirect_pool_id": null, "redirect_prefix": null,
+            "redirect_url": null, "tags": [],
+        }),
+        "l7rules" => json!({ "invert": false, "key": null, "tags": [] }),
+        "secrets" => json!({
+            "secret_type": "certificate", "algorithm": null, "bit_length": null, "mode": null, "expiration": null,
+            "content_types": null,
+        }),
+        "k8s_clusters" => json!({
+            "is_public": true, "is_ipv6": false, "fixed_network": null, "fixed_subnet": null, "keypair": "",
+            "add_ons": { "slurm": { "enabled": false, "file_share_id": null, "ssh_key_ids": null, "worker_count": null } },
+            "csi": { "nfs": { "vast_enabled": false } }, "cni": { "provider": "calico" }, "authentication": null,
+            "autoscaler_config": null, "ddos_profile": null,
+            "logging": { "enabled": false, "topic_name": null, "destination_region_id": null, "retention_policy": null },
+        }),
+        "k8s_pools" => json!({
+            "auto_healing_enabled": true, "boot_volume_size": 50, "boot_volume_type": "standard", "crio_config": {},
+            "kubelet_config": {}, "labels": {}, "taints": {}, "is_public_ipv4": false, "security_group_ids": [],
+            "servergroup_id": "", "servergroup_name": "", "servergroup_policy": "soft-anti-affinity",
+            "max_node_count": resource.field("min_node_count"), "node_count": resource.field("min_node_count"),
+        }),
+        "postgresql_clusters" => json!({ "databases": [], "users": [], "high_availability": null }),
+        "file_shares" => json!({
+            "type_name": "standard", "share_settings": { "type_name": "standard" }, "share_network_name": null,
+            "connection_point": null, "network_id": null, "network_name": null, "subnet_id": null, "subnet_name": null,
+        }),
+        "access_rules" => json!({ "state": "active", "access_level": resource.field("access_mode") }),
+        "servergroups" => json!({ "policy": "anti-affinity" }),
+        "projects" => json!({
+            "client_id": super::tasks::CLIENT, "description": null, "is_default": false, "deleted_at": null,
+            "state": "ACTIVE", "task_id": null,
+        }),
+        "ssh_keys" => json!({
+            "shared_in_project": true, "state": "ACTIVE", "public_key": "", "fingerprint": fingerprint(&resource.id),
+        }),
+        _ => json!({}),
+    }
+}
+
+/// Sixteen pairs of hexadecimal digits that stand for the key.
+fn fingerprint(id: &str) -> String {
+    let digits: Vec<_> = id.chars().filter(char::is_ascii_hexdigit).collect();
+    digits.chunks(2).map(|pair| pair.iter().collect::<String>()).collect::<Vec<_>>().join(":")
+}

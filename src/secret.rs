@@ -55,6 +55,11 @@ impl Secrets {
     /// Remembers a value and gives the marker that travels in its place.
     pub fn conceal(&self, value: &Value) -> String {
         self.hide_value(value);
+        self.mark(value)
+    }
+
+    /// The same without hiding the value wherever else it turns up: for ids and names in a secret answer.
+    pub fn mark(&self, value: &Value) -> String {
         let mut inner = self.write();
         inner.values.push(Entry { json: value.to_string().into() });
         format!("{OPEN}{}{CLOSE}", inner.values.len() - 1)

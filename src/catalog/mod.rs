@@ -5,7 +5,9 @@
 //! [`Catalog`] unpacks them when it is first asked, and reads the lines of the operations that are asked for, no others.
 //! The catalogue knows neither plans nor requests.
 
+pub mod check;
 mod error;
+pub mod json_schema;
 mod knowledge;
 mod openapi;
 mod operation;
@@ -14,11 +16,13 @@ mod regenerate;
 mod routes;
 pub mod schema;
 mod store;
+mod value;
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
+pub use check::{BodyFinding, ParameterFinding, ParameterPlace, PathSegment, check_body};
 pub use error::CatalogError;
 pub use operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, ListCall, Method, Operation, Parameter, Resource, Route,
@@ -26,8 +30,9 @@ pub use operation::{
 };
 pub use pace::{Pace, pace_of};
 pub use regenerate::{Regenerated, regenerate};
-pub use routes::NearestRoute;
+pub use routes::{Difference, NearestRoute, PathParameters};
 pub use schema::BodySchema;
+pub use value::{By, Partial, Reference, Unknown};
 
 use knowledge::Knowledge;
 use routes::Routes;
@@ -115,7 +120,7 @@ impl Catalog {
     }
 
     /// The operation of a concrete path, with its path parameters decoded; literal segments win over parameters.
-    pub fn matching(&self, method: Method, path: &str) -> Option<(Arc<Operation>, Vec<(String, String)>)> {
+    pub fn matching(&self, method: Method, path: &str) -> Option<(Arc<Operation>, PathParameters)> {
         let (at, parameters) = self.routes.matching(method, path)?;
         Some((self.operation(at), parameters))
     }

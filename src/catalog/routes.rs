@@ -6,6 +6,15 @@ use percent_encoding::percent_decode_str;
 
 use super::operation::{Method, Route};
 
+/// The newest first: what is asked for in an old version is probably wanted in the new one.
+const VERSIONS: [&str; 4] = ["v4", "v3", "v2", "v1"];
+
+/// What people leave out of a path.
+const LEFT_OUT: [&[&str]; 4] = [&[], &["{project_id}", "{region_id}"], &["{region_id}"], &["{project_id}"]];
+
+/// Values of the placeholders in a concrete path, decoded.
+pub type PathParameters = Vec<(String, String)>;
+
 /// A path in its segments, without the empty one before the first slash.
 struct Pattern {
     method: Method,
@@ -25,8 +34,8 @@ pub(super) struct Routes {
 pub enum NearestRoute {
     /// The path is right, and takes other methods than the one given.
     OtherMethod { path: String, methods: Vec<Method> },
-    /// A path that differs, and in what.
-    Other { route: Route, difference: Difference },
+    /// A route that differs, and in what; the most telling first.
+    Other { route: Route, differences: Vec<Difference> },
     /// Nothing comes near.
     Nothing,
 }
@@ -38,9 +47,9 @@ pub enum Difference {
     NoPrefix,
     /// These placeholders are missing: `project_id`, `region_id`.
     Missing(Vec<String>),
-    /// Another version of the API has it: `v1`.
+    /// This version of the API has it: `v1`.
     Version(String),
-    /// It is spelt otherwise.
+    /// It is spelt otherwise, or takes another method too.
     Spelling,
 }
 
@@ -60,7 +69,7 @@ impl Routes {
         self.exact.get(route).copied()
     }
 
-    pub fn matching(&self, method: Method, path: &str) -> Option<(usize, Vec<(String, String)>)> {
+    pub fn matching(&self, method: Method, path: &str) -> Option<(usize, PathParameters)> {
         let given: Vec<&str> = split(path).collect();
         let at = self.best(method, given.len(), |pattern| concrete_fit(pattern, &given))?;
         let pairs = self.patterns[at].segments.iter().zip(&given);
@@ -83,6 +92,11 @@ impl Routes {
     }
 
     pub fn nearest(&self, method: Method, given: &[Option<&str>]) -> NearestRoute {
+        // The same call in another version is nearer than another call: machines are made in v2 and listed in v1.
+        if let Some((at, Some(version))) = self.in_any_version(method, given) {
+            let route = Route { method, path: self.patterns[at].path.clone() };
+            return NearestRoute::Other { route, differences: vec![Difference::Version(version)] };
+        }
         let methods: Vec<(Method, usize)> =
             Method::ALL.into_iter().filter_map(|other| Some((other, self.matching_segments(other, given)?))).collect();
         if let Some((_, at)) = methods.first() {
@@ -95,61 +109,41 @@ impl Routes {
         self.repaired(method, given).or_else(|| self.respelt(method, given)).unwrap_or(NearestRoute::Nothing)
     }
 
-    /// Paths that become right when what people leave out is put in.
+    /// A path that becomes right when what people leave out is put in.
     fn repaired(&self, method: Method, given: &[Option<&str>]) -> Option<NearestRoute> {
-        let prefixes: &[bool] = if given.first() == Some(&Some("cloud")) { &[false] } else { &[true] };
-        let placeholders: [&[&str]; 4] = [&[], &["{project_id}", "{region_id}"], &["{project_id}"], &["{region_id}"]];
-        for &prefix in prefixes {
-            for missing in placeholders {
-                let mut whole: Vec<Option<&str>> = given.to_vec();
-                if prefix {
-                    whole.insert(0, Some("cloud"));
-                }
-                for at in (2..=whole.len()).filter(|_| true) {
-                    let mut candidate = whole.clone();
-                    candidate.splice(at..at, missing.iter().map(|name| Some(*name)));
-                    let missing: Vec<String> =
-                        missing.iter().map(|name| name.trim_matches(['{', '}']).to_owned()).collect();
-                    if let Some(found) = self.in_any_version(method, &candidate, prefix, missing) {
-                        return Some(found);
-                    }
-                    if placeholders[0].len() == candidate.len() - whole.len() {
-                        break;
-                    }
-                }
-            }
+        let prefixed = given.first() == Some(&Some("cloud"));
+        let mut whole = given.to_vec();
+        if !prefixed {
+            whole.insert(0, Some("cloud"));
         }
-        None
+        LEFT_OUT.iter().find_map(|missing| {
+            let (at, version) = with_placeholders(&whole, missing)
+                .into_iter()
+                .find_map(|candidate| self.in_any_version(method, &candidate))?;
+            let mut differences = Vec::new();
+            if !prefixed {
+                differences.push(Difference::NoPrefix);
+            }
+            if !missing.is_empty() {
+                let names = missing.iter().filter_map(|segment| placeholder(segment)).map(str::to_owned).collect();
+                differences.push(Difference::Missing(names));
+            }
+            differences.extend(version.map(Difference::Version));
+            let route = Route { method, path: self.patterns[at].path.clone() };
+            Some(NearestRoute::Other { route, differences })
+        })
     }
 
-    fn in_any_version(
-        &self,
-        method: Method,
-        given: &[Option<&str>],
-        prefix: bool,
-        missing: Vec<String>,
-    ) -> Option<NearestRoute> {
-        let other = |at: usize, difference| {
-            let pattern = &self.patterns[at];
-            let route = Route { method: pattern.method, path: pattern.path.clone() };
-            Some(NearestRoute::Other { route, difference })
-        };
-        let difference = |version: Option<&str>| match version {
-            Some(version) if missing.is_empty() && !prefix => Difference::Version(version.to_owned()),
-            _ if !missing.is_empty() => Difference::Missing(missing.clone()),
-            _ => Difference::NoPrefix,
-        };
+    /// The operation, and its version when that is not the given one.
+    fn in_any_version(&self, method: Method, given: &[Option<&str>]) -> Option<(usize, Option<String>)> {
         if let Some(at) = self.matching_segments(method, given) {
-            return other(at, difference(None));
+            return Some((at, None));
         }
-        for version in ["v1", "v2", "v3", "v4"] {
+        VERSIONS.iter().find_map(|version| {
             let mut candidate = given.to_vec();
             *candidate.get_mut(1)? = Some(version);
-            if let Some(at) = self.matching_segments(method, &candidate) {
-                return other(at, difference(Some(version)));
-            }
-        }
-        None
+            Some((self.matching_segments(method, &candidate)?, Some((*version).to_owned())))
+        })
     }
 
     /// The route whose segments take the fewest edits; of the same method if one is near enough.
@@ -162,9 +156,25 @@ impl Routes {
         let longest = given.iter().flatten().map(|segment| segment.len()).sum::<usize>() + given.len();
         (score <= 2 + longest / 4).then(|| NearestRoute::Other {
             route: Route { method: nearest.method, path: nearest.path.clone() },
-            difference: Difference::Spelling,
+            differences: vec![Difference::Spelling],
         })
     }
+}
+
+/// The path with the placeholders put in together, at every place they may stand.
+fn with_placeholders<'p>(path: &[Option<&'p str>], missing: &[&'p str]) -> Vec<Vec<Option<&'p str>>> {
+    if missing.is_empty() {
+        return vec![path.to_vec()];
+    }
+    // Never before `/cloud/v1/<word>`.
+    let places = 3..=path.len();
+    places
+        .map(|at| {
+            let mut candidate = path.to_vec();
+            candidate.splice(at..at, missing.iter().map(|name| Some(*name)));
+            candidate
+        })
+        .collect()
 }
 
 fn split(path: &str) -> impl Iterator<Item = &str> {
@@ -228,5 +238,104 @@ fn segment_distance(segment: &str, given: Option<&str>) -> usize {
             Some(_) => 2,
             None => 1,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn segments(path: &str) -> Vec<Option<&str>> {
+        split(path).map(|segment| (!segment.contains("{{")).then_some(segment)).collect()
+    }
+
+    fn written(method: Method, path: &str) -> Option<String> {
+        Catalog::embedded().matching_segments(method, &segments(path)).map(|operation| operation.route.path.clone())
+    }
+
+    fn nearest(method: Method, path: &str) -> (String, Vec<Difference>) {
+        match Catalog::embedded().nearest(method, &segments(path)) {
+            NearestRoute::Other { route, differences } => (route.to_string(), differences),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_route_matches_itself() {
+        for operation in Catalog::embedded().operations() {
+            let Route { method, path } = &operation.route;
+            assert_eq!(written(*method, path).as_deref(), Some(path.as_str()));
+        }
+    }
+
+    #[test]
+    fn literal_segments_win_over_parameters() {
+        let (operation, parameters) =
+            Catalog::embedded().matching(Method::Get, "/cloud/v1/loadbalancers/1/7/status").unwrap();
+        assert_eq!(operation.route.path, "/cloud/v1/loadbalancers/{project_id}/{region_id}/status");
+        assert_eq!(parameters, [("project_id".to_owned(), "1".to_owned()), ("region_id".to_owned(), "7".to_owned())]);
+    }
+
+    #[test]
+    fn parameters_of_a_concrete_path_are_decoded() {
+        let (_, parameters) =
+            Catalog::embedded().matching(Method::Get, "/cloud/v2/k8s/clusters/1/7/my%20cluster%2F1").unwrap();
+        assert_eq!(parameters[2].1, "my cluster/1");
+        assert!(Catalog::embedded().matching(Method::Get, "/cloud/v1/networks/1/7/").is_none());
+    }
+
+    #[test]
+    fn a_template_stands_for_a_parameter_and_never_for_a_word() {
+        let path = "/cloud/v1/networks/{project_id}/{region_id}/{{ steps.a.id }}";
+        assert_eq!(
+            written(Method::Delete, path).as_deref(),
+            Some("/cloud/v1/networks/{project_id}/{region_id}/{network_id}")
+        );
+        assert_eq!(written(Method::Post, "/cloud/v1/{{ x }}/{project_id}/{region_id}"), None);
+        assert_eq!(written(Method::Post, "/cloud/v1/networks/{region_id}/{project_id}"), None);
+        assert_eq!(
+            written(Method::Post, "/cloud/v1/networks/1/7").as_deref(),
+            Some("/cloud/v1/networks/{project_id}/{region_id}")
+        );
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_from_a_wrong_path() {
+        let path = "/cloud/v1/networks/{project_id}/{region_id}";
+        assert_eq!(
+            Catalog::embedded().nearest(Method::Put, &segments(path)),
+            NearestRoute::OtherMethod { path: path.to_owned(), methods: vec![Method::Get, Method::Post] }
+        );
+    }
+
+    #[test]
+    fn what_people_leave_out_is_named() {
+        let post = "POST /cloud/v1/networks/{project_id}/{region_id}".to_owned();
+        let missing = Difference::Missing(vec!["project_id".into(), "region_id".into()]);
+        assert_eq!(
+            nearest(Method::Post, "/v1/networks/{project_id}/{region_id}"),
+            (post.clone(), vec![Difference::NoPrefix])
+        );
+        assert_eq!(nearest(Method::Post, "/cloud/v1/networks"), (post.clone(), vec![missing.clone()]));
+        assert_eq!(nearest(Method::Post, "/v1/networks"), (post.clone(), vec![Difference::NoPrefix, missing]));
+        assert_eq!(
+            nearest(Method::Post, "/cloud/v3/networks/{project_id}/{region_id}"),
+            (post.clone(), vec![Difference::Version("v1".into())])
+        );
+        assert_eq!(
+            nearest(Method::Post, "/cloud/v1/instances/{project_id}/{region_id}"),
+            ("POST /cloud/v2/instances/{project_id}/{region_id}".into(), vec![Difference::Version("v2".into())])
+        );
+        assert_eq!(
+            nearest(Method::Post, "/cloud/v1/netwroks/{project_id}/{region_id}"),
+            (post, vec![Difference::Spelling])
+        );
+    }
+
+    #[test]
+    fn nothing_is_near_to_nonsense() {
+        assert_eq!(Catalog::embedded().nearest(Method::Post, &segments("/what/ever/this/is")), NearestRoute::Nothing);
+        assert_eq!(Catalog::embedded().nearest(Method::Post, &[]), NearestRoute::Nothing);
     }
 }

@@ -5,6 +5,7 @@
 //! takes the first variant that fits. And a field may say which kind of resource it refers to.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -113,9 +114,11 @@ impl<'de> Deserialize<'de> for Types {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Additional {
-    /// Nothing.
+    /// Nothing that anybody said: what is not named is ignored, and probably a slip.
     #[default]
     None,
+    /// Nothing: the API refuses it.
+    Closed,
     /// Anything.
     Any,
     /// Values of this shape.
@@ -218,6 +221,15 @@ impl Schema {
         Schema { reference: Some(name.into()), ..Schema::default() }
     }
 
+    /// Whether a mapping takes no other fields than those that are named; a shape that says nothing takes anything.
+    pub fn takes_only_named(&self) -> bool {
+        match self.additional {
+            Additional::None => self.types.contains(Type::Object) || !self.properties.is_empty(),
+            Additional::Closed => true,
+            Additional::Any | Additional::Of(_) => false,
+        }
+    }
+
     /// Names of the definitions this one refers to, itself or below.
     pub fn references(&self) -> Vec<&str> {
         let mut names = Vec::new();
@@ -253,16 +265,21 @@ pub struct BodySchema {
 impl BodySchema {
     /// `definition` gives a definition by its name; those it does not know count as open.
     pub fn gather<E>(root: Schema, mut definition: impl FnMut(&str) -> Result<Option<Schema>, E>) -> Result<Self, E> {
-        let mut definitions = BTreeMap::new();
+        let mut definitions: BTreeMap<String, Schema> = BTreeMap::new();
         let mut wanted: Vec<String> = root.references().into_iter().map(str::to_owned).collect();
         while let Some(name) = wanted.pop() {
-            if !definitions.contains_key(&name) {
-                let schema = definition(&name)?.unwrap_or_default();
+            if let Entry::Vacant(place) = definitions.entry(name) {
+                let schema = definition(place.key())?.unwrap_or_default();
                 wanted.extend(schema.references().into_iter().map(str::to_owned));
-                definitions.insert(name, schema);
+                place.insert(schema);
             }
         }
         Ok(Self { root, definitions })
+    }
+
+    /// A shape that refers to no definitions.
+    pub fn alone(root: Schema) -> Self {
+        Self { root, definitions: BTreeMap::new() }
     }
 
     pub fn root(&self) -> &Schema {

@@ -59,7 +59,7 @@ pub enum Halt {
     /// It surely did nothing.
     Failed(StepError),
     /// The API refused because it exists already, or is in use; on record as not applied.
-    Conflict(ApiError, StepError),
+    Conflict(StepError),
     /// It may have been carried out, and nobody can tell.
     Unknown(StepError),
     /// The run ends; on record is whatever is known.
@@ -80,7 +80,7 @@ pub enum Sent {
         value: Value,
     },
     Refused(ApiError),
-    NotSent(String),
+    Unsent(String),
     Lost {
         cause: String,
         slow: bool,
@@ -93,7 +93,7 @@ pub enum Sent {
 pub async fn send(shared: &Shared, request: Request) -> Sent {
     let permit = match shared.stopped.or_leave(shared.gates.request()).await {
         Ok(permit) => permit,
-        Err(_) => return Sent::NotSent("the run ended first".to_owned()),
+        Err(_) => return Sent::Unsent("the run ended first".to_owned()),
     };
     let sending = async {
         let answer = shared.client.send(request).await;
@@ -127,7 +127,7 @@ fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
                 _ => Sent::Refused(error),
             }
         }
-        Err(Lost::NotSent(cause)) => Sent::NotSent(cause),
+        Err(Lost::NotSent(cause)) => Sent::Unsent(cause),
         Err(Lost::Unknown(cause)) => Sent::Lost { slow: cause.contains("no answer in time"), cause },
     }
 }
@@ -233,7 +233,7 @@ impl Write {
                 }
                 self.accept(shared, tasks, Some(status), false).await.map(Next::Done)
             }
-            Sent::NotSent(cause) => {
+            Sent::Unsent(cause) => {
                 let error = self.unreachable(shared, &cause, state.tries);
                 self.not_applied(shared, &error).await?;
                 shared.stopped.may_start().map_err(Halt::Stopped)?;
@@ -284,7 +284,7 @@ impl Write {
                 Ok(Next::Pause(reason, pause))
             }
             Meaning::Locked if state.locked < LOCK_BUDGET => Ok(Next::WaitForLock),
-            Meaning::Conflict => Err(Halt::Conflict(error.clone(), refusal)),
+            Meaning::Conflict => Err(Halt::Conflict(refusal)),
             _ if self.retry.as_ref().is_some_and(|retry| retry.on.contains(&error.status)) => {
                 match self.policy().pause(state.tries, after, fastrand::f64()) {
                     Some(pause) => Ok(Next::Pause(Delay::Unavailable { status: error.status }, pause)),
@@ -417,7 +417,7 @@ impl Write {
         let stamped = self.stamp
             && shared.settings.stamp
             && takes_tags
-            && !self.intent.update
+            && self.intent.update.is_none()
             && stamp(shared, &mut request, self.instance(), nonce);
         (request, stamped)
     }

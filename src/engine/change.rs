@@ -86,10 +86,17 @@ impl Instance {
         Ok(None)
     }
 
-    fn update_of(&self, id: &InstanceId, rendered: &Rendered, known: &InstanceStatus, template: &CallTemplate) -> Result<Write, End> {
+    fn update_of(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+        template: &CallTemplate,
+    ) -> Result<Write, End> {
         let own = value_of(&step_value(&known.result.clone().unwrap_or_default(), None));
         let parts = CallParts::of_template(template, self.step());
-        let update = self.surroundings().render(&parts, Some(&own)).map_err(|error| self.run.template_failed(&error))?;
+        let update =
+            self.surroundings().render(&parts, Some(&own)).map_err(|error| self.run.template_failed(&error))?;
         Ok(self.write_of(id, &update, Some(rendered.recorded.clone())))
     }
 
@@ -189,7 +196,8 @@ impl Instance {
         started: Duration,
     ) -> Result<StepResult, End> {
         let shared = &self.run.shared;
-        let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt) else {
+        let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
+        else {
             return Err(End::Failed(refusal));
         };
         let id = &write.intent.instance;
@@ -210,7 +218,12 @@ impl Instance {
     }
 
     /// The object behind the step, read again: until `ready` holds, where the step says so.
-    pub(super) async fn resource(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<Value, End> {
+    pub(super) async fn resource(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        result: &StepResult,
+    ) -> Result<Value, End> {
         let shared = &self.run.shared;
         let about = self.about(&rendered.recorded);
         let path = rendered
@@ -218,7 +231,12 @@ impl Instance {
             .as_ref()
             .and_then(|operation| results::resource_path(operation, &rendered.recorded, &rendered.parameters, result));
         let Some(path) = path else {
-            let mut error = shared.error(&about, EffectKnown::Applied, ErrorClass::Template, "the API has no call that reads what this step made: there is no `resource`");
+            let mut error = shared.error(
+                &about,
+                EffectKnown::Applied,
+                ErrorClass::Template,
+                "the API has no call that reads what this step made: there is no `resource`",
+            );
             error.help.push("use a GET step that looks for it".to_owned());
             return Err(End::Failed(error));
         };
@@ -301,7 +319,11 @@ impl Instance {
             (_, Undo::Call(template)) => match self.render_undo(template, &step_value(result, None)) {
                 Ok(call) => IntendedUndo::Call(call),
                 Err(error) => {
-                    self.run.shared.warn(format!("`{}`: its undo cannot be evaluated: {}", self.step().id, error.message));
+                    self.run.shared.warn(format!(
+                        "`{}`: its undo cannot be evaluated: {}",
+                        self.step().id,
+                        error.message
+                    ));
                     intent.undo.clone()
                 }
             },
@@ -315,30 +337,35 @@ impl Instance {
     }
 }
 
-/// An answer on its way into templates: of a secret step every text becomes a marker, of others what is shown only once.
+/// An answer on its way into templates: of a secret step every scalar becomes a marker, of others what is shown only once.
 pub fn conceal(secrets: &Secrets, answer: Value, secret: bool) -> Value {
-    match answer {
+    conceal_field(secrets, "", answer, secret)
+}
+
+fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> Value {
+    match value {
         Value::Object(fields) => Value::Object(
             fields
                 .into_iter()
                 .map(|(name, field)| {
-                    let hide = secret || results::is_sensitive(&name, &field);
-                    let field = if hide && !field.is_object() && !field.is_array() { conceal_scalar(secrets, field) } else { conceal(secrets, field, secret) };
+                    let field = conceal_field(secrets, &name, field, secret);
                     (name, field)
                 })
                 .collect(),
         ),
-        Value::Array(items) => items.into_iter().map(|item| conceal(secrets, item, secret)).collect(),
-        scalar if secret => conceal_scalar(secrets, scalar),
+        Value::Array(items) => items.into_iter().map(|item| conceal_field(secrets, name, item, secret)).collect(),
+        Value::Null | Value::Bool(_) => value,
+        scalar if results::is_sensitive(name, &scalar) => Value::String(secrets.conceal(&scalar)),
+        scalar if secret && is_identifier(name) => Value::String(secrets.mark(&scalar)),
+        scalar if secret => Value::String(secrets.conceal(&scalar)),
         scalar => scalar,
     }
 }
 
-fn conceal_scalar(secrets: &Secrets, value: Value) -> Value {
-    match value {
-        Value::Null | Value::Bool(_) => value,
-        value => Value::String(secrets.conceal(&value)),
-    }
+/// Ids, names and times are no secrets by themselves: hiding them everywhere would make a run unreadable.
+fn is_identifier(name: &str) -> bool {
+    ["id", "name", "status", "state"].contains(&name)
+        || ["_id", "_name", "_at", "_on"].iter().any(|end| name.ends_with(end))
 }
 
 /// The fields in which two calls differ, each as `body/name: "a" → "b"`; secrets stay hidden.

@@ -24,7 +24,9 @@ const ALIVE: usize = 10_000;
 /// How an instance ended, as far as the totals care.
 #[derive(Debug)]
 pub enum Outcome {
-    Done { reused: bool },
+    Done {
+        reused: bool,
+    },
     /// By its own `when`.
     Skipped,
     /// Because of another step, or because the run ended first.
@@ -127,7 +129,8 @@ impl<'r> Dispatcher<'r> {
                 }
             }
         }
-        let mut dispatcher = Self { run, nodes, ready: VecDeque::new(), queue: VecDeque::new(), done: Dispatched::default() };
+        let mut dispatcher =
+            Self { run, nodes, ready: VecDeque::new(), queue: VecDeque::new(), done: Dispatched::default() };
         dispatcher.choose();
         let first = (0..dispatcher.nodes.len()).filter(|index| dispatcher.nodes[*index].waiting == 0);
         dispatcher.ready = first.collect();
@@ -253,7 +256,7 @@ impl<'r> Dispatcher<'r> {
                 self.done.made.insert(id.clone());
                 Outcome::Failed(error)
             }
-            InstanceEnd::Unknown(_) => {
+            InstanceEnd::Unknown => {
                 broken = Some(Broken::By(id.clone()));
                 self.done.made.insert(id.clone());
                 Outcome::Unknown
@@ -300,11 +303,8 @@ impl<'r> Dispatcher<'r> {
         if broken.is_none() && node.chosen {
             let mut values = std::mem::take(&mut node.values);
             let value = if node.for_each {
-                let done: Vec<(String, Value)> = node
-                    .keys
-                    .iter()
-                    .filter_map(|key| Some((key.clone()?, values.remove(key)?)))
-                    .collect();
+                let done: Vec<(String, Value)> =
+                    node.keys.iter().filter_map(|key| Some((key.clone()?, values.remove(key)?))).collect();
                 each_value(&done)
             } else {
                 values.remove(&None).map_or_else(skipped_step, |value| value_of(&value))

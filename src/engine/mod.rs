@@ -9,6 +9,7 @@ mod change;
 mod dispatch;
 mod finish;
 mod gates;
+mod preview;
 mod remove;
 mod render;
 mod results;
@@ -21,6 +22,7 @@ mod teardown;
 mod watch;
 
 pub use gates::Gates;
+pub use preview::{Action, Change, ChangeKind, Preview};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
 pub use shared::{Claims, Events, Settings, Shared};
 pub use stop::{Signal, Stop, Stopped, Stopper, stopper};

@@ -41,7 +41,7 @@ impl From<JournalError> for Remains {
 impl From<Halt> for Remains {
     fn from(halt: Halt) -> Self {
         match halt {
-            Halt::Failed(error) | Halt::Conflict(_, error) | Halt::Unknown(error) => Remains::Left(error),
+            Halt::Failed(error) | Halt::Conflict(error) | Halt::Unknown(error) => Remains::Left(error),
             halt => Remains::Halt(halt),
         }
     }
@@ -220,7 +220,7 @@ impl Removal<'_> {
                 _ => Ok(Step::Gone { already: false }),
             },
             Sent::Refused(error) => self.refused(error).await,
-            Sent::NotSent(cause) => {
+            Sent::Unsent(cause) => {
                 // Nothing was sent because the run ends: not a matter of the network.
                 self.shared.stopped.may_start().map_err(Halt::Stopped)?;
                 let words = format!("the API could not be reached: {cause}");

@@ -125,13 +125,16 @@ impl<'a> Surroundings<'a> {
         headers: Vec<(String, String)>,
         body: Option<Value>,
     ) -> Result<Rendered, TemplateError> {
-        let broken = |span: Span| move |error: crate::secret::BrokenMarker| TemplateError {
-            span,
-            message: error.to_string(),
-            help: Some("use the secret as a whole, or encode it with `b64encode`".to_owned()),
+        let broken = |span: Span| {
+            move |error: crate::secret::BrokenMarker| TemplateError {
+                span,
+                message: error.to_string(),
+                help: Some("use the secret as a whole, or encode it with `b64encode`".to_owned()),
+            }
         };
         let body_span = parts.body.map_or(parts.call.span, |body| body.span);
-        let texts = |values: &[(String, String)], secret: &dyn Fn(&str) -> Result<String, crate::secret::BrokenMarker>| {
+        let texts = |values: &[(String, String)],
+                     secret: &dyn Fn(&str) -> Result<String, crate::secret::BrokenMarker>| {
             values.iter().map(|(name, value)| Ok((name.clone(), secret(value)?))).collect::<Result<Vec<_>, _>>()
         };
         let reveal = |text: &str| self.secrets.reveal_text(text);
@@ -159,7 +162,11 @@ impl<'a> Surroundings<'a> {
                 path: path(&digest)?,
                 query: texts(&query, &digest).map_err(&wrong)?,
                 headers: texts(&headers, &digest).map_err(&wrong)?,
-                body: body.as_ref().map(|body| self.secrets.digest(body, self.digest_key)).transpose().map_err(&wrong)?,
+                body: body
+                    .as_ref()
+                    .map(|body| self.secrets.digest(body, self.digest_key))
+                    .transpose()
+                    .map_err(&wrong)?,
             },
         })
     }
@@ -168,7 +175,7 @@ impl<'a> Surroundings<'a> {
         let missing = |what: &str, variable: &str| TemplateError {
             span: call.span,
             message: format!("the call needs a {what}, and none is set"),
-            help: Some(format!("set `{variable}`, or `{what}` in the plan", )),
+            help: Some(format!("set `{variable}`, or `{what}` in the plan",)),
         };
         call.segments
             .iter()
@@ -199,7 +206,11 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-fn identifier(template: Option<&Template>, scope: &Scope<'_>, default: Option<i64>) -> Result<Option<i64>, TemplateError> {
+fn identifier(
+    template: Option<&Template>,
+    scope: &Scope<'_>,
+    default: Option<i64>,
+) -> Result<Option<i64>, TemplateError> {
     let Some(template) = template else { return Ok(default) };
     let value = template.evaluate(scope)?;
     let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));

@@ -205,7 +205,12 @@ pub fn read_path(operation: &Operation, parameters: &[(String, String)], result:
 }
 
 /// Where the object behind a call is read: what it created, or what it is about.
-pub fn resource_path(operation: &Operation, call: &RecordedCall, parameters: &[(String, String)], result: &StepResult) -> Option<String> {
+pub fn resource_path(
+    operation: &Operation,
+    call: &RecordedCall,
+    parameters: &[(String, String)],
+    result: &StepResult,
+) -> Option<String> {
     if operation.creates.is_some() {
         return read_path(operation, parameters, result);
     }

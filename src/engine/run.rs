@@ -9,10 +9,12 @@ use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
 use super::remove::Remains;
 use super::render::{Rendered, Surroundings};
-use super::shared::Shared;
+use super::shared::{About, Shared};
 use super::step::End;
 use super::stop::{Signal, Stop, Stopper};
 use super::teardown::{TornDown, teardown};
+use crate::catalog::Partial;
+use crate::diagnostic::Severity;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, RunFinished, StepError};
 use crate::exit::Exit;
 use crate::journal::{JournalError, Record, RecordedOutput};
@@ -109,8 +111,22 @@ impl Run {
 
     /// The body as it will be sent, against the catalogue: templates may have made something wrong of a right plan.
     pub(super) fn check_rendered(&self, step: &Step, rendered: &Rendered) -> Result<(), StepError> {
-        let _ = (step, rendered);
-        Ok(())
+        let Some(operation) = &rendered.operation else { return Ok(()) };
+        let body = rendered.request.body.as_ref().map(Partial::from);
+        let findings = self.shared.catalog.check_body(operation, body.as_ref());
+        let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+        let Some(first) = errors.next() else { return Ok(()) };
+        let pointer: String = first.at.iter().map(|segment| format!("/{segment}")).collect();
+        let span = step.body.as_ref().map_or(step.call.span, |body| body.at(&pointer).span);
+        let about = About { call: Some(rendered.recorded.clone()), place: Some(self.place(span)) };
+        let more = match errors.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let message = format!("the body would be wrong: {}{more}", first.message);
+        let mut error = self.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Template, message);
+        error.help = first.help.iter().map(|help| self.shared.secrets.redact(help).into_owned()).collect();
+        Err(error)
     }
 
     pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Remains> {
@@ -169,7 +185,10 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     let mut torn = TornDown::default();
     if exit == Exit::Done {
         torn = leave_or_prune(&run, &dispatched).await?;
-    } else if run.options.rollback && !dispatched.made.is_empty() && run.shared.stopped.now().is_none_or(|stop| stop == Stop::NoNewSteps) {
+    } else if run.options.rollback
+        && !dispatched.made.is_empty()
+        && run.shared.stopped.now().is_none_or(|stop| stop == Stop::NoNewSteps)
+    {
         torn = teardown(&run.shared, &dispatched.made.iter().cloned().collect::<Vec<_>>()).await?;
         outputs.clear();
     }
@@ -188,7 +207,12 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TornDown, 
         return Ok(TornDown::default());
     }
     let gone: Vec<InstanceId> = run.shared.journal.with_status(|status| {
-        status.existing().map(|(instance, _)| instance).filter(|instance| !dispatched.instances.contains(*instance)).cloned().collect()
+        status
+            .existing()
+            .map(|(instance, _)| instance)
+            .filter(|instance| !dispatched.instances.contains(*instance))
+            .cloned()
+            .collect()
     });
     if gone.is_empty() {
         return Ok(TornDown::default());
@@ -219,13 +243,21 @@ fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> Vec<RunOutput> {
             Ok(value) => {
                 let secret = output.secret || Secrets::marks_value(&value);
                 match run.shared.secrets.reveal(&value) {
-                    Ok(value) => outputs.push(RunOutput { name: name.clone(), value, secret, description: output.description.clone() }),
+                    Ok(value) => outputs.push(RunOutput {
+                        name: name.clone(),
+                        value,
+                        secret,
+                        description: output.description.clone(),
+                    }),
                     Err(broken) => run.shared.warn(format!("output `{name}`: {broken}")),
                 }
             }
             Err(error) => {
                 let place = run.place(error.span);
-                run.shared.warn(format!("output `{name}` is left out: {} ({}:{}:{})", error.message, place.file, place.line, place.column));
+                run.shared.warn(format!(
+                    "output `{name}` is left out: {} ({}:{}:{})",
+                    error.message, place.file, place.line, place.column
+                ));
             }
         }
     }
@@ -275,7 +307,8 @@ fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
 }
 
 fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> RunFinished {
-    let count = |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
+    let count =
+        |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
     let (requests, looks) = run.shared.client.counts();
     RunFinished {
         exit,

@@ -39,10 +39,13 @@ pub struct Instance {
 #[derive(Debug)]
 pub enum InstanceEnd {
     /// `steps.<id>`, for templates.
-    Done { value: Value, reused: bool },
+    Done {
+        value: Value,
+        reused: bool,
+    },
     Skipped,
     Failed(StepError),
-    Unknown(StepError),
+    Unknown,
     StillWaiting,
     Stopped(Stop),
     Journal(JournalError),
@@ -61,7 +64,7 @@ pub(super) enum End {
 impl From<Halt> for End {
     fn from(halt: Halt) -> Self {
         match halt {
-            Halt::Failed(error) | Halt::Conflict(_, error) => End::Failed(error),
+            Halt::Failed(error) | Halt::Conflict(error) => End::Failed(error),
             Halt::Unknown(error) => End::Unknown(error),
             Halt::Stopped(stop) => End::Stopped(stop),
             Halt::Journal(error) => End::Journal(error),
@@ -192,8 +195,8 @@ impl Instance {
     /// The turn to write below the parent that the API locks; `Some(None)` where there is no such parent.
     async fn enter(&self, rendered: &Rendered) -> Result<Option<Option<OwnedMutexGuard<()>>>, End> {
         let operation = rendered.operation.as_deref();
-        let lock = operation
-            .and_then(|operation| results::lock_value(operation, &rendered.recorded, &rendered.parameters));
+        let lock =
+            operation.and_then(|operation| results::lock_value(operation, &rendered.recorded, &rendered.parameters));
         let entering = parent_gate(&self.run.shared.gates, lock.as_deref());
         Ok(Some(self.run.shared.stopped.or_leave(entering).await.map_err(End::Stopped)?))
     }
@@ -247,7 +250,7 @@ impl Instance {
     ) -> Result<StepResult, End> {
         let called = match write.make(&self.run.shared, known.attempts, doubt).await {
             Ok(called) => called,
-            Err(Halt::Conflict(_, refusal)) => return self.conflict(write, refusal, how, started).await,
+            Err(Halt::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,
             Err(halt) => return Err(halt.into()),
         };
         if matches!(called, Called::Found { .. } | Called::Tasks { recovered: true, .. }) {
@@ -327,8 +330,8 @@ impl Instance {
                 InstanceEnd::Failed(error)
             }
             End::Unknown(error) => {
-                tell(Event::StepUnknown { instance, error: error.clone() });
-                InstanceEnd::Unknown(error)
+                tell(Event::StepUnknown { instance, error });
+                InstanceEnd::Unknown
             }
             End::StillWaiting { tasks, waited } => {
                 tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });

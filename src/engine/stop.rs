@@ -86,10 +86,14 @@ impl Stopped {
     /// Resolves when waiting must end (not for `NoNewSteps`).
     pub async fn leave(&self) -> Stop {
         let mut listen = self.0.clone();
-        match listen.wait_for(|stop| matches!(stop, Some(Stop::Interrupt(_) | Stop::OutOfTime))).await {
-            Ok(stop) => stop.expect("it was waited for"),
-            // Nobody is left who could stop the run.
-            Err(_) => std::future::pending().await,
+        loop {
+            if let Some(stop @ (Stop::Interrupt(_) | Stop::OutOfTime)) = self.now() {
+                return stop;
+            }
+            if listen.changed().await.is_err() {
+                // Nobody is left who could stop the run.
+                std::future::pending::<()>().await;
+            }
         }
     }
 

@@ -94,7 +94,8 @@ impl Order {
     }
 
     fn take_ready(&mut self) -> Vec<InstanceId> {
-        let (ready, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|instance| self.is_free(&instance.step));
+        let (ready, waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|instance| self.is_free(&instance.step));
         self.waiting = waiting;
         ready
     }

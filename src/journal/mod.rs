@@ -9,6 +9,8 @@ mod folder;
 mod lock;
 mod record;
 mod status;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -167,7 +167,7 @@ impl<'d> Converter<'d> {
             raw.get("patternProperties").and_then(Value::as_object).and_then(|patterns| patterns.values().next())
         });
         Ok(match named {
-            Some(Value::Bool(false)) => Additional::None,
+            Some(Value::Bool(false)) => Additional::Closed,
             Some(Value::Bool(true)) => Additional::Any,
             Some(shape) if shape.as_object().is_some_and(Map::is_empty) => Additional::Any,
             Some(shape) => Additional::Of(Box::new(self.convert(shape, Around::default())?)),

@@ -202,7 +202,7 @@ impl Reader<'_> {
     fn takes_tags(&self, body: &Schema) -> bool {
         let Some(tags) = self.field(body, "tags").map(|tags| self.whole(tags)) else { return false };
         let texts = match &tags.additional {
-            Additional::None => false,
+            Additional::None | Additional::Closed => false,
             Additional::Any => true,
             Additional::Of(value) => self.whole(value).types.allow(Type::String),
         };

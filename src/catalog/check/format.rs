@@ -1,0 +1,128 @@
+//! Formats of strings that the API names.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What a format is called.
+pub(super) fn words(format: &str) -> Option<&'static str> {
+    Some(match format {
+        "uuid" | "uuid4" => "an id (a UUID)",
+        "ipvanyaddress" => "an IP address",
+        "ipvanynetwork" => "an IP network such as `10.0.0.0/24`",
+        "ipvanyinterface" => "an IP address with its network, such as `10.0.0.5/24`",
+        "ipv4" => "an IPv4 address",
+        "ipv6" => "an IPv6 address",
+        "ipv4network" => "an IPv4 network such as `10.0.0.0/24`",
+        "ipv6network" => "an IPv6 network such as `fd00::/64`",
+        "date-time" => "a date and time such as `2026-01-31T12:00:00Z`",
+        "date" => "a date such as `2026-01-31`",
+        "uri" => "a URL",
+        _ => return None,
+    })
+}
+
+/// What keeps a text from being of a format; formats nobody knows fit everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// It is none.
+    Wrong,
+    /// A network whose address has bits beyond the prefix; the network it lies in.
+    HostBits(String),
+}
+
+pub(super) fn problem(format: &str, text: &str) -> Option<Problem> {
+    let right = match format {
+        "uuid" | "uuid4" => uuid::Uuid::try_parse(text).is_ok(),
+        "ipvanyaddress" => text.parse::<IpAddr>().is_ok(),
+        "ipv4" => text.parse::<Ipv4Addr>().is_ok(),
+        "ipv6" => text.parse::<Ipv6Addr>().is_ok(),
+        "ipvanynetwork" => return network_problem(text, |_| true),
+        "ipv4network" => return network_problem(text, |address| address.is_ipv4()),
+        "ipv6network" => return network_problem(text, |address| address.is_ipv6()),
+        "ipvanyinterface" => network(text).is_some(),
+        "date-time" => text.parse::<jiff::Timestamp>().is_ok() || text.parse::<jiff::civil::DateTime>().is_ok(),
+        "date" => text.parse::<jiff::civil::Date>().is_ok(),
+        "uri" => is_url(text),
+        _ => true,
+    };
+    (!right).then_some(Problem::Wrong)
+}
+
+fn network_problem(text: &str, family: impl Fn(&IpAddr) -> bool) -> Option<Problem> {
+    let Some((address, prefix)) = network(text).filter(|(address, _)| family(address)) else {
+        return Some(Problem::Wrong);
+    };
+    let base = base_of(address, prefix);
+    (base != address).then(|| Problem::HostBits(format!("{base}/{prefix}")))
+}
+
+/// Address and prefix; an address alone is a network of one.
+fn network(text: &str) -> Option<(IpAddr, u32)> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix)),
+        None => (text.parse::<IpAddr>().ok()?, None),
+    };
+    let widest = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = match prefix {
+        None => widest,
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
+        Some(mask) => prefix_of_mask(mask.parse().ok()?)?,
+    };
+    (prefix <= widest).then_some((address, prefix))
+}
+
+/// `255.255.255.0` → 24
+fn prefix_of_mask(mask: Ipv4Addr) -> Option<u32> {
+    let bits = u32::from(mask);
+    (bits.leading_ones() + bits.trailing_zeros() == 32 || bits == u32::MAX).then(|| bits.leading_ones())
+}
+
+fn base_of(address: IpAddr, prefix: u32) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
+            IpAddr::V4(Ipv4Addr::from(u32::from(address) & mask))
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
+            IpAddr::V6(Ipv6Addr::from(u128::from(address) & mask))
+        }
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.chars().all(|character| character.is_ascii_alphanumeric() || "+-.".contains(character))
+        && !rest.is_empty()
+        && !text.contains(char::is_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_take_what_they_name_and_nothing_else() {
+        for (format, right, wrong) in [
+            ("uuid4", "b5b4d65d-945f-4b98-ab6f-332319c724ef", "b5b4d65d-945f"),
+            ("ipvanyaddress", "fd00::1", "10.0.0.256"),
+            ("ipvanynetwork", "10.0.0.0/24", "10.0.0.0/33"),
+            ("ipvanynetwork", "10.0.0.0/255.255.255.0", "10.0.0.0/255.0.255.0"),
+            ("ipvanyinterface", "10.0.0.5/24", "10.0.0/24"),
+            ("ipv4network", "10.0.0.0/8", "fd00::/8"),
+            ("date-time", "2026-01-31T12:00:00Z", "yesterday"),
+            ("uri", "https://example.com/a", "example.com"),
+        ] {
+            assert_eq!(problem(format, right), None, "{format}: {right}");
+            assert_eq!(problem(format, wrong), Some(Problem::Wrong), "{format}: {wrong}");
+        }
+        assert_eq!(problem("password", "anything"), None);
+    }
+
+    #[test]
+    fn a_network_with_host_bits_names_the_network_it_lies_in() {
+        assert_eq!(problem("ipvanynetwork", "10.0.0.5/24"), Some(Problem::HostBits("10.0.0.0/24".into())));
+        assert_eq!(problem("ipvanynetwork", "0.0.0.0/0"), None);
+        assert_eq!(problem("ipvanynetwork", "::/0"), None);
+    }
+}

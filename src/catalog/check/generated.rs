@@ -1,0 +1,259 @@
+//! Every body of the catalogue, generated and then spoilt, against an independent validator.
+//!
+//! A generated body must have no findings; a spoilt one must have some exactly when the validator refuses it too.
+
+use std::cell::Cell;
+
+use fastrand::Rng;
+use jsonschema::Validator;
+use serde_json::{Map, Value, json};
+
+use super::format::problem;
+use super::{BodyFinding, check_body};
+use crate::catalog::json_schema::{Strings, to_json_schema};
+use crate::catalog::schema::{Additional, BodySchema, Schema, Type};
+use crate::catalog::{Catalog, Partial};
+use crate::diagnostic::Severity;
+
+/// Texts of which one matches each pattern of the API.
+const TEXTS: [&str; 16] = [
+    "web-1",
+    "web",
+    "a1",
+    "HTTP",
+    "aws-iam",
+    "128mCPU-128MiB",
+    "128mCPU-128MB",
+    "/health",
+    "example.com",
+    "library/nginx:1.27",
+    "Name with spaces.1",
+    "key",
+    "200",
+    "",
+    "a",
+    "0123456789abcdef",
+];
+
+struct Generator<'s> {
+    schema: &'s BodySchema,
+    rng: Rng,
+}
+
+impl Generator<'_> {
+    fn value(&mut self, written: &Schema, depth: usize) -> Value {
+        let shape = self.schema.resolve(written);
+        if self.schema.nullable(written) && self.rng.u8(..8) == 0 {
+            return Value::Null;
+        }
+        if !shape.variants.is_empty() {
+            let variant = &shape.variants[self.rng.usize(..shape.variants.len())];
+            return self.value(&variant.schema, depth);
+        }
+        if !shape.values.is_empty() {
+            return shape.values[self.rng.usize(..shape.values.len())].clone();
+        }
+        let types: Vec<Type> = shape.types.iter().collect();
+        match types.get(self.rng.usize(..types.len().max(1))) {
+            None => json!({ "any": ["thing", 1] }),
+            Some(Type::Boolean) => json!(self.rng.bool()),
+            Some(Type::Integer) => json!(self.integer(shape)),
+            Some(Type::Number) => json!(self.integer(shape) as f64),
+            Some(Type::String) => json!(text(shape)),
+            Some(Type::Array) => self.list(shape, depth),
+            Some(Type::Object) => self.mapping(shape, depth),
+        }
+    }
+
+    fn integer(&mut self, shape: &Schema) -> i64 {
+        let low = shape.minimum.as_ref().map(|low| low.value.as_f64().unwrap() as i64 + i64::from(low.exclusive));
+        let high = shape.maximum.as_ref().map(|high| high.value.as_f64().unwrap() as i64 - i64::from(high.exclusive));
+        let low = low.unwrap_or_else(|| high.unwrap_or(100).min(0));
+        self.rng.i64(low..=high.unwrap_or(low.saturating_add(100)))
+    }
+
+    fn list(&mut self, shape: &Schema, depth: usize) -> Value {
+        let least = shape.min_items.unwrap_or(0);
+        let most = shape.max_items.unwrap_or(least + 2).min(least + 2);
+        let open = Schema::default();
+        let items = shape.items.as_deref().unwrap_or(&open);
+        let mut list: Vec<Value> = Vec::new();
+        for _ in 0..self.rng.u64(least..=most) {
+            let item = self.value(items, depth + 1);
+            if !shape.unique_items || !list.contains(&item) {
+                list.push(item);
+            }
+        }
+        Value::Array(list)
+    }
+
+    fn mapping(&mut self, shape: &Schema, depth: usize) -> Value {
+        let mut map = Map::new();
+        for (name, field) in &shape.properties {
+            if shape.required.contains(name) || (depth < 5 && self.rng.bool()) {
+                map.insert(name.clone(), self.value(field, depth + 1));
+            }
+        }
+        let wanted = shape.min_properties.unwrap_or(0).max(1) as usize;
+        match &shape.additional {
+            Additional::None | Additional::Closed => {
+                while let Some(name) = shape.properties.keys().find(|name| !map.contains_key(*name)) {
+                    if map.len() >= shape.min_properties.unwrap_or(0) as usize {
+                        break;
+                    }
+                    map.insert(name.clone(), self.value(&shape.properties[name], depth + 1));
+                }
+            }
+            Additional::Any => drop(map.insert("key".to_owned(), json!("value"))),
+            Additional::Of(field) => {
+                let keys = shape.keys.as_deref().map_or("key", text);
+                for nth in 0..wanted {
+                    let value = self.value(field, depth + 1);
+                    map.insert(if nth == 0 { keys.to_owned() } else { format!("{keys}{nth}") }, value);
+                }
+            }
+        }
+        Value::Object(map)
+    }
+}
+
+fn text(shape: &Schema) -> &'static str {
+    match shape.format.as_deref() {
+        Some("uuid4") => return "b5b4d65d-945f-4b98-ab6f-332319c724ef",
+        Some("ipvanyaddress" | "ipv4") => return "10.0.0.5",
+        Some("ipv6") => return "fd00::1",
+        Some("ipvanynetwork") => return "10.0.0.0/24",
+        Some("ipvanyinterface") => return "10.0.0.5/24",
+        Some("date-time") => return "2026-01-31T12:00:00Z",
+        Some("uri") => return "https://example.com/a",
+        _ => {}
+    }
+    let fits = |text: &&str| {
+        let schema = BodySchema::alone(Schema { format: None, ..shape.clone() });
+        check_body(&schema, &Partial::String((*text).to_owned())).is_empty()
+    };
+    TEXTS.into_iter().find(fits).unwrap_or_else(|| panic!("no text for {shape:?}"))
+}
+
+/// Every way to spoil a value, one at a time.
+fn spoil(value: &Value, with: &mut dyn FnMut(Value)) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let without: Map<String, Value> =
+                    fields.iter().filter(|(other, _)| *other != name).map(|(k, v)| (k.clone(), v.clone())).collect();
+                let mut misspelt = without.clone();
+                misspelt.insert(format!("{name}x"), field.clone());
+                with(Value::Object(without));
+                with(Value::Object(misspelt));
+                spoil(field, &mut |field| {
+                    let mut changed = fields.clone();
+                    changed.insert(name.clone(), field);
+                    with(Value::Object(changed));
+                });
+            }
+            with(json!([]));
+            with(json!("a mapping stood here"));
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                spoil(item, &mut |item| {
+                    let mut changed = items.clone();
+                    changed[index] = item;
+                    with(Value::Array(changed));
+                });
+            }
+            with(json!({ "a": "list stood here" }));
+            with(Value::Array(vec![]));
+            with(Value::Array(
+                items.iter().chain(items).chain(items).cycle().take(items.len() * 60).cloned().collect(),
+            ));
+        }
+        Value::String(_) => {
+            for other in [json!("no such value!"), json!(7), json!([]), json!(null), json!("x".repeat(5000)), json!("")]
+            {
+                with(other);
+            }
+        }
+        Value::Number(_) => {
+            for other in
+                [json!("7"), json!(-1_000_000_007), json!(1_000_000_000_007_i64), json!(1.5), json!(true), json!({})]
+            {
+                with(other);
+            }
+        }
+        Value::Bool(_) => {
+            for other in [json!("true"), json!(1), json!(null)] {
+                with(other);
+            }
+        }
+        Value::Null => with(json!({ "nothing": "stood here" })),
+    }
+}
+
+fn errors(schema: &BodySchema, body: &Value) -> Vec<BodyFinding> {
+    let mut findings = check_body(schema, &Partial::from(body));
+    // A field that is like none of those named is a warning, where the validator knows only wrong and right.
+    findings.retain(|found| found.severity == Severity::Error || found.code == "unknown-field");
+    findings
+}
+
+/// The validator, with the API's formats.
+fn validator(schema: &BodySchema) -> Validator {
+    let mut options = jsonschema::options().should_validate_formats(true);
+    for format in ["uuid4", "ipvanyaddress", "ipvanynetwork", "ipvanyinterface", "ipv4", "ipv6", "date-time", "uri"] {
+        options =
+            options.with_format(format, move |text: &str| problem(format, text) != Some(super::format::Problem::Wrong));
+    }
+    options.build(&to_json_schema(schema, Strings::Plain)).expect("our schemas are JSON Schema")
+}
+
+/// Spoilt bodies looked at: how many were wrong, and how many of those were found.
+#[derive(Default)]
+struct Score {
+    right: Cell<usize>,
+    wrong: Cell<usize>,
+    found: Cell<usize>,
+}
+
+fn add(count: &Cell<usize>, more: usize) {
+    count.set(count.get() + more);
+}
+
+/// Bodies an operation, and spoilt ones a body. More of both: `PLAN_MUTATIONS=20 cargo test`.
+const BODIES: u64 = 2;
+const SPOILT: usize = 20;
+
+#[test]
+fn generated_bodies_are_right_and_spoilt_ones_are_found_out() {
+    let more: u64 = option_env!("PLAN_MUTATIONS").and_then(|more| more.parse().ok()).unwrap_or(1);
+    let score = Score::default();
+    for (nth, operation) in Catalog::embedded().operations().enumerate() {
+        let Some(schema) = Catalog::embedded().body_schema(&operation) else { continue };
+        let validator = validator(&schema);
+        for seed in 0..BODIES * more {
+            let mut generator = Generator { schema: &schema, rng: Rng::with_seed(seed << 16 | nth as u64) };
+            let body = generator.value(schema.root(), 0);
+            let found = errors(&schema, &body);
+            assert!(validator.is_valid(&body), "{}: {body} is generated right", operation.route);
+            assert_eq!(found, [], "{}: {body}", operation.route);
+            add(&score.right, 1);
+            let mut spoilt = Vec::new();
+            spoil(&body, &mut |body| spoilt.push(body));
+            generator.rng.shuffle(&mut spoilt);
+            for body in spoilt.iter().take(SPOILT * more as usize) {
+                let found = errors(&schema, body);
+                if validator.is_valid(body) {
+                    assert_eq!(found, [], "{}: {body} is still right", operation.route);
+                    add(&score.right, 1);
+                } else {
+                    add(&score.wrong, 1);
+                    add(&score.found, usize::from(!found.is_empty()));
+                    assert!(!found.is_empty(), "{}: {body} is wrong", operation.route);
+                }
+            }
+        }
+    }
+    let (right, wrong, found) = (score.right.get(), score.wrong.get(), score.found.get());
+    assert!(wrong > 2000 && right > 500, "{right} right bodies without a finding, {found} of {wrong} wrong ones found");
+}

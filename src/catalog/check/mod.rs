@@ -1,0 +1,341 @@
+//! Is a body right? Every finding at once, each with the place in the body, why, and what would be right.
+//!
+//! [`Checker`] walks a value and its shape side by side. `scalar` looks at single values, `variants` finds out which of
+//! several shapes was meant and explains by that one alone, `unknown` says what can be said of a template, `parameters`
+//! checks what stands outside the body. None of it knows YAML: a finding has a path, and the caller finds the line.
+
+mod format;
+mod parameters;
+mod scalar;
+mod unknown;
+mod variants;
+mod words;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use self::parameters::{ParameterFinding, ParameterPlace};
+use self::words::{a_type, field_list, wanted};
+use super::operation::{BodyUse, Operation};
+use super::schema::{Additional, BodySchema, Schema};
+use super::value::Partial;
+use super::{Catalog, schema::Type};
+use crate::diagnostic::{Severity, nearest};
+
+/// One step on the way from the body's root to a place in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum PathSegment {
+    Key(String),
+    Index(usize),
+}
+
+impl fmt::Display for PathSegment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PathSegment::Key(key) => f.write_str(key),
+            PathSegment::Index(index) => write!(f, "{index}"),
+        }
+    }
+}
+
+/// Something wrong with a body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BodyFinding {
+    /// Where: empty is the body as a whole.
+    pub at: Vec<PathSegment>,
+    /// It is about the key that `at` ends with, not about the value.
+    pub on_key: bool,
+    /// A stable name in kebab-case.
+    pub code: &'static str,
+    pub severity: Severity,
+    /// Lower case, no full stop, names in backticks.
+    pub message: String,
+    /// What would be right, a line each.
+    pub help: Vec<String>,
+    /// Text that would mend it in the place of the key or the scalar, as YAML.
+    pub replacement: Option<String>,
+}
+
+/// Every code that a body or a parameter can be found wrong by.
+pub const CODES: [&str; 16] = [
+    "body-not-taken",
+    "duplicate-item",
+    "host-bits-set",
+    "id-for-name",
+    "missing-body",
+    "missing-field",
+    "missing-parameter",
+    "name-for-id",
+    "out-of-range",
+    "unknown-field",
+    "unknown-parameter",
+    "value-not-allowed",
+    "wrong-format",
+    "wrong-kind",
+    "wrong-length",
+    "wrong-type",
+];
+
+impl Catalog {
+    /// What is wrong with the body of a call; `None` is a call without one.
+    pub fn check_body(&self, operation: &Operation, body: Option<&Partial>) -> Vec<BodyFinding> {
+        match (operation.body, body, self.body_schema(operation)) {
+            (BodyUse::Required, None, schema) => vec![missing_body(operation, schema.as_deref())],
+            (_, Some(body), Some(schema)) => check_body(&schema, body),
+            (BodyUse::None, Some(_), _) => {
+                let message = format!("`{}` takes no body", operation.route);
+                vec![finding(Severity::Error, "body-not-taken", message).help("leave `body` out")]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What is wrong with a body of this shape.
+pub fn check_body(schema: &BodySchema, body: &Partial) -> Vec<BodyFinding> {
+    let mut checker = Checker::new(schema);
+    checker.value(schema.root(), body);
+    checker.findings
+}
+
+fn missing_body(operation: &Operation, schema: Option<&BodySchema>) -> BodyFinding {
+    let required = schema.map(|schema| schema.resolve(schema.root()).required.clone()).unwrap_or_default();
+    let found = finding(Severity::Error, "missing-body", format!("`{}` needs a body", operation.route));
+    if required.is_empty() { found } else { found.help(format!("required: {}", field_list(&required))) }
+}
+
+fn finding(severity: Severity, code: &'static str, message: impl Into<String>) -> BodyFinding {
+    let (at, help) = (Vec::new(), Vec::new());
+    BodyFinding { at, on_key: false, code, severity, message: message.into(), help, replacement: None }
+}
+
+impl BodyFinding {
+    fn help(mut self, words: impl Into<String>) -> Self {
+        self.help.push(words.into());
+        self
+    }
+
+    fn on_key(mut self) -> Self {
+        self.on_key = true;
+        self
+    }
+
+    fn replace(mut self, text: Option<impl Into<String>>) -> Self {
+        self.replacement = text.map(Into::into);
+        self
+    }
+
+    fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+}
+
+/// Walks a value and its shape side by side.
+struct Checker<'s> {
+    schema: &'s BodySchema,
+    at: Vec<PathSegment>,
+    findings: Vec<BodyFinding>,
+}
+
+impl<'s> Checker<'s> {
+    fn new(schema: &'s BodySchema) -> Self {
+        Self { schema, at: Vec::new(), findings: Vec::new() }
+    }
+
+    /// What a value would be found wrong by, at the same place.
+    fn trial(&self, schema: &Schema, value: &Partial) -> Vec<BodyFinding> {
+        let mut checker = Checker { schema: self.schema, at: self.at.clone(), findings: Vec::new() };
+        checker.value(schema, value);
+        checker.findings
+    }
+
+    /// Says that something is wrong with the value at hand.
+    fn report(&mut self, found: BodyFinding) {
+        self.findings.push(BodyFinding { at: self.at.clone(), ..found });
+    }
+
+    fn error(code: &'static str, message: impl Into<String>) -> BodyFinding {
+        finding(Severity::Error, code, message)
+    }
+
+    /// What the value at hand goes by in messages.
+    fn name(&self) -> String {
+        match self.at.last() {
+            None => "the body".to_owned(),
+            Some(PathSegment::Key(key)) => format!("`{key}`"),
+            Some(PathSegment::Index(_)) => {
+                match self.at.iter().rev().find(|step| matches!(step, PathSegment::Key(_))) {
+                    Some(key) => format!("an item of `{key}`"),
+                    None => "an item".to_owned(),
+                }
+            }
+        }
+    }
+
+    fn inside(&mut self, step: PathSegment, look: impl FnOnce(&mut Self)) {
+        self.at.push(step);
+        look(self);
+        self.at.pop();
+    }
+
+    fn value(&mut self, written: &Schema, value: &Partial) {
+        let shape = self.schema.resolve(written);
+        match value {
+            Partial::Unknown(unknown) => return self.unknown(written, unknown),
+            Partial::Null if self.schema.nullable(written) || takes_anything(shape) => return,
+            Partial::Null if shape.variants.is_empty() => return self.wrong_type(shape, "nothing (`null`)", None),
+            _ => {}
+        }
+        if !shape.variants.is_empty() {
+            return self.variants(shape, value);
+        }
+        let Some(found) = value.r#type() else { return };
+        if !shape.types.allow(found) {
+            return self.wrong_type(shape, a_type(found), scalar::as_wanted(shape, value));
+        }
+        if !shape.values.is_empty() {
+            return self.allowed(shape, value);
+        }
+        match value {
+            Partial::Map(fields) => self.mapping(shape, fields),
+            Partial::List(items) => self.list(shape, items),
+            _ => self.scalar(shape, value),
+        }
+    }
+
+    fn wrong_type(&mut self, shape: &Schema, found: &str, replacement: Option<String>) {
+        let message = format!("{} wants {}, and this is {found}", self.name(), wanted(self.schema, shape));
+        let found = Self::error("wrong-type", message);
+        let found = match &replacement {
+            Some(right) => found.help(format!("write `{right}`")),
+            None => found,
+        };
+        self.report(found.replace(replacement));
+    }
+
+    fn mapping(&mut self, shape: &Schema, fields: &[(String, Partial)]) {
+        for (name, value) in fields {
+            self.inside(PathSegment::Key(name.clone()), |checker| match shape.properties.get(name) {
+                Some(field) => checker.value(field, value),
+                None => checker.unnamed_field(shape, name, value, fields),
+            });
+        }
+        for name in &shape.required {
+            if !fields.iter().any(|(field, _)| field == name) {
+                self.missing_field(shape, name);
+            }
+        }
+        self.count_of_fields(shape, fields.len());
+    }
+
+    fn unnamed_field(&mut self, shape: &Schema, name: &str, value: &Partial, all: &[(String, Partial)]) {
+        match &shape.additional {
+            Additional::Of(field) => self.value(field, value),
+            _ if shape.takes_only_named() => self.unknown_field(shape, name, all),
+            _ => {}
+        }
+        if let Some(keys) = &shape.keys {
+            let before = self.findings.len();
+            self.value(keys, &Partial::String(name.to_owned()));
+            self.findings[before..].iter_mut().for_each(|found| found.on_key = true);
+        }
+    }
+
+    fn unknown_field(&mut self, shape: &Schema, name: &str, all: &[(String, Partial)]) {
+        let free = shape.properties.keys().filter(|known| !all.iter().any(|(given, _)| given == *known));
+        let near = nearest_field(name, free.map(String::as_str));
+        let found = Self::error("unknown-field", format!("there is no field `{name}` here")).on_key();
+        let found = match near {
+            Some(near) => found.help(format!("did you mean `{near}`?")),
+            None if shape.properties.is_empty() => found.help("nothing may stand here"),
+            None => found.help(format!("fields here: {}", field_list(shape.properties.keys()))),
+        };
+        // Nothing like it, and nobody says that it is refused: one that the document forgot is as likely as a slip.
+        let found = if near.is_none() && shape.additional != Additional::Closed { found.warning() } else { found };
+        self.report(found.replace(near));
+    }
+
+    fn missing_field(&mut self, shape: &Schema, name: &str) {
+        let message = match self.at.last() {
+            None => format!("`{name}` is missing"),
+            Some(_) => format!("`{name}` is missing in {}", self.name()),
+        };
+        let found = Self::error("missing-field", message);
+        let found = match shape.properties.get(name) {
+            Some(field) => found.help(format!("`{name}` wants {}", wanted(self.schema, field))),
+            None => found,
+        };
+        self.report(found);
+    }
+
+    fn count_of_fields(&mut self, shape: &Schema, count: usize) {
+        let (least, most) = (shape.min_properties, shape.max_properties);
+        self.count(count, least, most, "field");
+    }
+
+    fn list(&mut self, shape: &Schema, items: &[Partial]) {
+        if let Some(schema) = &shape.items {
+            for (index, item) in items.iter().enumerate() {
+                self.inside(PathSegment::Index(index), |checker| checker.value(schema, item));
+            }
+        }
+        self.count(items.len(), shape.min_items, shape.max_items, "item");
+        if shape.unique_items {
+            self.unique(items);
+        }
+    }
+
+    fn unique(&mut self, items: &[Partial]) {
+        for (index, item) in items.iter().enumerate() {
+            let first = items[..index].iter().position(|earlier| earlier.known().is_some() && earlier == item);
+            if let Some(first) = first {
+                self.inside(PathSegment::Index(index), |checker| {
+                    checker.report(Self::error("duplicate-item", format!("this stands at item {first} already")));
+                });
+            }
+        }
+    }
+
+    fn count(&mut self, count: usize, least: Option<u64>, most: Option<u64>, what: &str) {
+        let count = count as u64;
+        let limit = if least.is_some_and(|least| count < least) {
+            least.map(|least| format!("at least {}", words::count(least, what)))
+        } else if most.is_some_and(|most| count > most) {
+            most.map(|most| format!("at most {}", words::count(most, what)))
+        } else {
+            None
+        };
+        if let Some(limit) = limit {
+            let message = format!("{} wants {limit}, and has {count}", self.name());
+            self.report(Self::error("wrong-length", message));
+        }
+    }
+}
+
+/// The field that was meant: a slip of the keyboard, or a word too many or too few.
+fn nearest_field<'n>(name: &str, fields: impl Iterator<Item = &'n str> + Clone) -> Option<&'n str> {
+    const SHORTEST: usize = 3;
+    let contained = |field: &&str| {
+        let (short, long) = if field.len() < name.len() { (*field, name) } else { (name, *field) };
+        short.len() > SHORTEST && (long.starts_with(short) || long.ends_with(short))
+    };
+    nearest(name, fields.clone()).or_else(|| fields.clone().find(contained))
+}
+
+/// A shape that says nothing of types: `null` will do too.
+fn takes_anything(shape: &Schema) -> bool {
+    shape.types.is_empty() && shape.variants.is_empty() && shape.values.is_empty()
+}
+
+/// The types of a value that may stand in for several.
+fn is_scalar(r#type: Type) -> bool {
+    !matches!(r#type, Type::Array | Type::Object)
+}
+
+#[cfg(test)]
+mod generated;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Parameters of the path and the query: text on the wire, so a number may be written as one or in quotes.
+
+use serde::Serialize;
+
+use super::{BodyFinding, Checker, PathSegment, finding};
+use crate::catalog::operation::{Operation, Parameter};
+use crate::catalog::schema::{BodySchema, Schema, Type};
+use crate::catalog::value::Partial;
+use crate::diagnostic::{Severity, nearest};
+
+/// Where a parameter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParameterPlace {
+    Path,
+    Query,
+}
+
+/// Something wrong with a parameter; `finding.at` begins with its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ParameterFinding {
+    pub place: ParameterPlace,
+    #[serde(flatten)]
+    pub finding: BodyFinding,
+}
+
+impl Operation {
+    /// What is wrong with the values in the path and in the query of a call of this operation.
+    pub fn check_parameters(&self, path: &[(String, Partial)], query: &[(String, Partial)]) -> Vec<ParameterFinding> {
+        let in_path = path.iter().filter_map(|(name, value)| {
+            let parameter = self.path_parameters.iter().find(|parameter| parameter.name == *name)?;
+            Some(check(parameter, name, value))
+        });
+        let in_path = in_path.flatten().map(|finding| ParameterFinding { place: ParameterPlace::Path, finding });
+        let mut in_query: Vec<BodyFinding> =
+            query.iter().flat_map(|(name, value)| self.in_query(name, value)).collect();
+        for parameter in self.query_parameters.iter().filter(|parameter| parameter.required) {
+            if !query.iter().any(|(name, _)| base_name(name) == parameter.name) {
+                let message = format!("the query parameter `{}` is missing", parameter.name);
+                in_query.push(finding(Severity::Error, "missing-parameter", message));
+            }
+        }
+        let in_query = in_query.into_iter().map(|finding| ParameterFinding { place: ParameterPlace::Query, finding });
+        in_path.chain(in_query).collect()
+    }
+
+    fn in_query(&self, name: &str, value: &Partial) -> Vec<BodyFinding> {
+        match self.query_parameters.iter().find(|parameter| parameter.name == base_name(name)) {
+            // `name[prefix]=web`: a filter's own fields.
+            Some(parameter)
+                if name != parameter.name && parameter.types != ["object"] && !parameter.types.is_empty() =>
+            {
+                vec![self.unknown_parameter(name)]
+            }
+            Some(_) if base_name(name) != name => Vec::new(),
+            Some(parameter) => check(parameter, name, value),
+            None => vec![self.unknown_parameter(name)],
+        }
+    }
+
+    fn unknown_parameter(&self, name: &str) -> BodyFinding {
+        let names = || self.query_parameters.iter().map(|parameter| parameter.name.as_str());
+        let near = nearest(name, names());
+        let message = format!("`{}` takes no query parameter `{name}`", self.route);
+        let found = finding(Severity::Error, "unknown-parameter", message).on_key().replace(near);
+        let found = match near {
+            Some(near) => found.help(format!("did you mean `{near}`?")),
+            // Nothing like it: one that the document forgot is as likely as a slip.
+            None if self.query_parameters.is_empty() => found.warning().help("it takes none at all"),
+            None => found.warning().help(format!("it takes {}", super::field_list(names()))),
+        };
+        BodyFinding { at: vec![PathSegment::Key(name.to_owned())], ..found }
+    }
+}
+
+/// `name` of `name[prefix]`.
+fn base_name(name: &str) -> &str {
+    name.split_once('[').map_or(name, |(base, _)| base)
+}
+
+fn check(parameter: &Parameter, name: &str, value: &Partial) -> Vec<BodyFinding> {
+    let shape = &parameter.schema;
+    // How a mapping is spelt in a query is the API's business.
+    if shape.types.contains(Type::Object) || matches!(value, Partial::Map(_)) && shape.types.contains(Type::String) {
+        return Vec::new();
+    }
+    let schema = BodySchema::alone(shape.clone());
+    let mut checker = Checker::new(&schema);
+    checker.inside(PathSegment::Key(name.to_owned()), |checker| {
+        let value = listed(shape, value);
+        checker.value(shape, &on_the_wire(shape, &value));
+    });
+    checker.findings
+}
+
+/// One value where a list is wanted is a list of one.
+fn listed(shape: &Schema, value: &Partial) -> Partial {
+    let single = matches!(value.r#type(), Some(found) if found != Type::Array && found != Type::Object);
+    if single && shape.types.contains(Type::Array) && !shape.types.contains(Type::String) {
+        Partial::List(vec![value.clone()])
+    } else {
+        value.clone()
+    }
+}
+
+/// The value as the wanted type reads its text.
+fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
+    match value {
+        Partial::String(text) if !shape.types.contains(Type::String) => {
+            let bare = serde_json::from_str(text).map(|value| Partial::from(&value));
+            bare.ok()
+                .filter(|bare| bare.r#type().is_some_and(|found| shape.types.allow(found)))
+                .unwrap_or_else(|| value.clone())
+        }
+        Partial::Number(_) | Partial::Bool(_) if shape.types.contains(Type::String) => {
+            value.known().map_or_else(|| value.clone(), |value| Partial::String(value.to_string()))
+        }
+        Partial::List(items) => {
+            let open = Schema::default();
+            let shape = shape.items.as_deref().unwrap_or(&open);
+            Partial::List(items.iter().map(|item| on_the_wire(shape, item)).collect())
+        }
+        // Text with holes may become any of them.
+        Partial::Text(_) if !shape.types.contains(Type::String) => Partial::unknown(),
+        Partial::Unknown(unknown)
+            if shape.types.contains(Type::String)
+                || unknown.types == crate::catalog::schema::Types::of(&[Type::String]) =>
+        {
+            let reference = unknown.reference.clone();
+            Partial::Unknown(Box::new(crate::catalog::value::Unknown { reference, ..Default::default() }))
+        }
+        other => other.clone(),
+    }
+}

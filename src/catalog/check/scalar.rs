@@ -1,0 +1,219 @@
+//! Single values: allowed values, ranges, lengths, patterns, formats.
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use regex_lite::Regex;
+use serde_json::{Number, Value};
+
+use super::format::Problem;
+use super::{Checker, format, words};
+use crate::catalog::schema::{Schema, Type};
+use crate::catalog::value::Partial;
+use crate::diagnostic::nearest;
+
+impl Checker<'_> {
+    /// A value of the right type, where more than a few are allowed.
+    pub(super) fn scalar(&mut self, shape: &Schema, value: &Partial) {
+        match value {
+            Partial::Number(number) => self.range(shape, number),
+            Partial::String(text) => {
+                self.length(shape, text.chars().count());
+                self.pattern(shape, text);
+                self.format(shape, text);
+            }
+            // Of a text with holes the rest must fit at least.
+            Partial::Text(pieces) => {
+                let known: usize = pieces.iter().flatten().map(|piece| piece.chars().count()).sum();
+                if shape.max_length.is_some_and(|most| known as u64 > most) {
+                    self.length(shape, known);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A value where only a few are allowed.
+    pub(super) fn allowed(&mut self, shape: &Schema, value: &Partial) {
+        let holes = matches!(value, Partial::List(_) | Partial::Map(_)) && value.known().is_none();
+        if holes {
+            return;
+        }
+        let fits = |allowed: &Value| match value {
+            Partial::Text(pieces) => allowed.as_str().is_some_and(|allowed| may_become(pieces, allowed)),
+            _ => value.known().is_some_and(|value| equal(&value, allowed)),
+        };
+        if shape.values.iter().any(fits) {
+            return;
+        }
+        let given = value.known().map(|value| words::value(&value));
+        let what = given.as_ref().map_or_else(|| "this text".to_owned(), |given| format!("`{given}`"));
+        let message = format!("{what} is no value of {}", self.name());
+        let texts: Vec<&str> = shape.values.iter().filter_map(Value::as_str).collect();
+        let near = given.as_deref().and_then(|given| nearest(given, texts.iter().copied()));
+        // Only one thing can be meant when there is only one.
+        let right = near.map(str::to_owned).or_else(|| match shape.values.as_slice() {
+            [only] => Some(words::value(only)),
+            _ => None,
+        });
+        let found = Self::error("value-not-allowed", message);
+        let found = match near {
+            Some(near) => found.help(format!("did you mean `{near}`?")),
+            None => found,
+        };
+        let found = found.help(format!("allowed: {}", words::field_list(shape.values.iter().map(words::value))));
+        self.report(found.replace(right));
+    }
+
+    fn range(&mut self, shape: &Schema, number: &Number) {
+        let too_low = shape.minimum.as_ref().is_some_and(|low| match compare(number, &low.value) {
+            Ordering::Less => true,
+            Ordering::Equal => low.exclusive,
+            Ordering::Greater => false,
+        });
+        let too_high = shape.maximum.as_ref().is_some_and(|high| match compare(number, &high.value) {
+            Ordering::Greater => true,
+            Ordering::Equal => high.exclusive,
+            Ordering::Less => false,
+        });
+        if too_low || too_high {
+            let range = words::range(shape.minimum.as_ref(), shape.maximum.as_ref());
+            let message = format!("{} is {range}, and this is {number}", self.name());
+            self.report(Self::error("out-of-range", message));
+        }
+    }
+
+    fn length(&mut self, shape: &Schema, length: usize) {
+        self.count(length, shape.min_length, shape.max_length, "character");
+    }
+
+    fn pattern(&mut self, shape: &Schema, text: &str) {
+        let Some(pattern) = &shape.pattern else { return };
+        if matches(pattern, text) {
+            return;
+        }
+        let message = format!("{} is not written as the API wants it", self.name());
+        let help = match words::pattern(pattern) {
+            Some(words) => words.to_owned(),
+            None => format!("it must match `{pattern}`"),
+        };
+        self.report(Self::error("wrong-format", message).help(help));
+    }
+
+    fn format(&mut self, shape: &Schema, text: &str) {
+        let Some(name) = shape.format.as_deref() else { return };
+        match format::problem(name, text) {
+            None => {}
+            Some(Problem::Wrong) => {
+                let wanted = format::words(name).unwrap_or("something else");
+                let message = format!("{} wants {wanted}, and `{text}` is none", self.name());
+                self.report(Self::error("wrong-format", message));
+            }
+            Some(Problem::HostBits(network)) => {
+                let message = format!("`{text}` is an address within a network, and {} wants the network", self.name());
+                let found = Self::error("host-bits-set", message).warning();
+                self.report(found.help(format!("did you mean `{network}`?")).replace(Some(network)));
+            }
+        }
+    }
+}
+
+/// The value in the type that is wanted, when it only lacks or has quotes too many.
+pub(super) fn as_wanted(shape: &Schema, value: &Partial) -> Option<String> {
+    match value {
+        Partial::String(text) => {
+            let bare: Value = serde_json::from_str(text).ok()?;
+            let found = Partial::from(&bare).r#type()?;
+            (super::is_scalar(found) && shape.types.allow(found)).then(|| text.clone())
+        }
+        Partial::Number(_) | Partial::Bool(_) if shape.types.contains(Type::String) => {
+            value.known().map(|value| format!("\"{value}\""))
+        }
+        _ => None,
+    }
+}
+
+/// Whether two values are the same as JSON Schema sees it: `1` and `1.0` are.
+pub(super) fn equal(one: &Value, two: &Value) -> bool {
+    match (one, two) {
+        (Value::Number(one), Value::Number(two)) => compare(one, two) == Ordering::Equal,
+        _ => one == two,
+    }
+}
+
+/// Exact for integers of any size.
+pub(super) fn compare(one: &Number, two: &Number) -> Ordering {
+    match (one.as_i128(), two.as_i128()) {
+        (Some(one), Some(two)) => one.cmp(&two),
+        _ => {
+            let (one, two) = (one.as_f64().unwrap_or(f64::NAN), two.as_f64().unwrap_or(f64::NAN));
+            one.partial_cmp(&two).unwrap_or(Ordering::Equal)
+        }
+    }
+}
+
+/// Whether a text with holes can still become this one.
+pub(super) fn may_become(pieces: &[Option<String>], text: &str) -> bool {
+    let mut rest = text;
+    let mut after_hole = false;
+    for (nth, piece) in pieces.iter().enumerate() {
+        let Some(piece) = piece else {
+            after_hole = true;
+            continue;
+        };
+        let last = nth + 1 == pieces.len();
+        rest = match (after_hole, last) {
+            (false, _) => match rest.strip_prefix(piece.as_str()) {
+                Some(rest) => rest,
+                None => return false,
+            },
+            (true, true) => return rest.ends_with(piece.as_str()),
+            (true, false) => match rest.find(piece.as_str()) {
+                Some(at) => &rest[at + piece.len()..],
+                None => return false,
+            },
+        };
+        after_hole = false;
+    }
+    after_hole || rest.is_empty()
+}
+
+/// Whether a text matches a pattern of the catalogue; each is compiled once a thread.
+fn matches(pattern: &str, text: &str) -> bool {
+    thread_local! {
+        static COMPILED: RefCell<HashMap<String, Option<Regex>>> = RefCell::default();
+    }
+    COMPILED.with_borrow_mut(|compiled| {
+        if !compiled.contains_key(pattern) {
+            compiled.insert(pattern.to_owned(), Regex::new(pattern).ok());
+        }
+        // A pattern we cannot compile was left out when the catalogue was written.
+        compiled[pattern].as_ref().is_none_or(|regex| regex.is_match(text))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_text_with_holes_may_become_what_its_pieces_allow() {
+        let piece = |text: &str| Some(text.to_owned());
+        assert!(may_become(&[piece("g1-"), None], "g1-standard"));
+        assert!(!may_become(&[piece("g2-"), None], "g1-standard"));
+        assert!(may_become(&[None, piece("-4")], "g1-4"));
+        assert!(!may_become(&[None, piece("-8")], "g1-4"));
+        assert!(may_become(&[None, piece("x"), None], "axb"));
+        assert!(may_become(&[None], ""));
+    }
+
+    #[test]
+    fn numbers_are_compared_exactly() {
+        let number = |value: Value| value.as_number().unwrap().clone();
+        assert_eq!(compare(&number(json!(u64::MAX)), &number(json!(u64::MAX - 1))), Ordering::Greater);
+        assert!(equal(&json!(1), &json!(1.0)));
+    }
+}

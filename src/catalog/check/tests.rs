@@ -1,0 +1,288 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::catalog::schema::Types;
+use crate::catalog::{By, Method, Reference, Route, Unknown};
+
+fn operation(call: &str) -> std::sync::Arc<Operation> {
+    let route = Route::parse(&call.replace("PR", "{project_id}/{region_id}")).expect("tests write routes rightly");
+    Catalog::embedded().find(&route).unwrap_or_else(|| panic!("{call}"))
+}
+
+fn findings(call: &str, body: &Partial) -> Vec<BodyFinding> {
+    Catalog::embedded().check_body(&operation(call), Some(body))
+}
+
+fn check(call: &str, body: Value) -> Vec<String> {
+    told(findings(call, &Partial::from(&body)))
+}
+
+/// `at: code: message`
+fn told(findings: Vec<BodyFinding>) -> Vec<String> {
+    let tell = |found: &BodyFinding| {
+        let at: Vec<String> = found.at.iter().map(PathSegment::to_string).collect();
+        format!("{}: {}: {}", at.join("."), found.code, found.message)
+    };
+    findings.iter().map(tell).collect()
+}
+
+/// A body with one field that a template gives.
+fn with(body: Value, field: &str, value: Partial) -> Partial {
+    let Partial::Map(mut fields) = Partial::from(&body) else { panic!("tests write mappings") };
+    fields.retain(|(name, _)| name != field);
+    fields.push((field.to_owned(), value));
+    Partial::Map(fields)
+}
+
+const NETWORKS: &str = "POST /cloud/v1/networks/PR";
+const SUBNETS: &str = "POST /cloud/v1/subnets/PR";
+const MACHINES: &str = "POST /cloud/v2/instances/PR";
+const VOLUMES: &str = "POST /cloud/v1/volumes/PR";
+const ID: &str = "b5b4d65d-945f-4b98-ab6f-332319c724ef";
+
+fn machine() -> Value {
+    json!({
+        "name": "web-1",
+        "flavor": "g1-standard-1-2",
+        "volumes": [{ "source": "image", "image_id": ID, "size": 20, "boot_index": 0 }],
+        "interfaces": [{ "type": "subnet", "network_id": ID, "subnet_id": ID }],
+        "tags": { "anything": "goes" },
+        "ssh_key_name": "laptop",
+    })
+}
+
+#[test]
+fn a_right_body_has_no_findings() {
+    assert_eq!(check(NETWORKS, json!({ "name": "demo-net", "create_router": false })), [""; 0]);
+    assert_eq!(check(SUBNETS, json!({ "name": "demo", "network_id": ID, "cidr": "10.0.0.0/24" })), [""; 0]);
+    assert_eq!(check(MACHINES, machine()), [""; 0]);
+}
+
+#[test]
+fn a_misspelt_field_names_what_was_meant() {
+    let found = findings(NETWORKS, &Partial::from(&json!({ "nmae": "demo" })));
+    assert_eq!(
+        told(found.clone()),
+        ["nmae: unknown-field: there is no field `nmae` here", ": missing-field: `name` is missing"]
+    );
+    assert!(found[0].on_key);
+    assert_eq!(found[0].replacement.as_deref(), Some("name"));
+    assert_eq!(found[0].help, ["did you mean `name`?"]);
+}
+
+#[test]
+fn a_field_like_no_other_is_a_warning_unless_the_api_refuses_it() {
+    let severity = |call: &str, body: Value| findings(call, &Partial::from(&body)).pop().map(|found| found.severity);
+    assert_eq!(severity(NETWORKS, json!({ "name": "demo", "image_id": ID })), Some(Severity::Warning));
+    assert_eq!(severity(NETWORKS, json!({ "name": "demo", "router": true })), Some(Severity::Error));
+}
+
+#[test]
+fn a_wrong_type_says_what_is_wanted_and_mends_quotes() {
+    let found = findings(VOLUMES, &Partial::from(&json!({ "name": "data", "source": "new-volume", "size": "10" })));
+    assert_eq!(told(found.clone()), ["size: wrong-type: `size` wants an integer, and this is a string"]);
+    assert_eq!(found[0].replacement.as_deref(), Some("10"));
+    let found = findings(NETWORKS, &Partial::from(&json!({ "name": 123 })));
+    assert_eq!(found[0].replacement.as_deref(), Some("\"123\""));
+}
+
+#[test]
+fn limits_are_told_in_words() {
+    assert_eq!(
+        check(
+            "POST /cloud/v1/lblisteners/PR",
+            json!({
+                "name": "http", "protocol": "HTP", "protocol_port": 70000, "load_balancer_id": "lb"
+            })
+        ),
+        [
+            "protocol: value-not-allowed: `HTP` is no value of `protocol`",
+            "protocol_port: out-of-range: `protocol_port` is from 1 to 65535, and this is 70000",
+            "load_balancer_id: wrong-format: `load_balancer_id` wants an id (a UUID), and `lb` is none",
+        ]
+    );
+    assert_eq!(
+        check(NETWORKS, json!({ "name": "x" })),
+        ["name: wrong-format: `name` is not written as the API wants it"]
+    );
+    assert_eq!(
+        check(SUBNETS, json!({ "name": "demo", "network_id": ID, "cidr": "10.0.0.1/24" })),
+        ["cidr: host-bits-set: `10.0.0.1/24` is an address within a network, and `cidr` wants the network"]
+    );
+}
+
+#[test]
+fn the_variant_that_was_named_explains_what_is_wrong() {
+    let mut body = machine();
+    body["volumes"][0] = json!({ "source": "image", "size": 20 });
+    assert_eq!(
+        check(MACHINES, body.clone()),
+        ["volumes.0: missing-field: `image_id` is missing in an item of `volumes`"]
+    );
+    body["volumes"][0] = json!({ "source": "new-volume", "size": 20, "snapshot_id": ID });
+    let found = findings(MACHINES, &Partial::from(&body));
+    assert_eq!(
+        told(found.clone()),
+        ["volumes.0.snapshot_id: unknown-field: there is no field `snapshot_id` with `source: new-volume`"]
+    );
+    assert_eq!(found[0].help, ["it belongs to `source`: `snapshot`"]);
+    body["volumes"][0] = json!({ "source": "imgae", "image_id": ID });
+    let found = findings(MACHINES, &Partial::from(&body));
+    assert_eq!(told(found.clone()), ["volumes.0.source: value-not-allowed: `imgae` is no value of `source`"]);
+    assert_eq!(found[0].replacement.as_deref(), Some("image"));
+}
+
+#[test]
+fn without_a_naming_field_the_nearest_variant_explains() {
+    let standard = json!({ "name": "share", "protocol": "NFS", "size": 5, "network": { "network_id": "x" } });
+    assert_eq!(
+        check("POST /cloud/v1/file_shares/PR", standard),
+        ["network.network_id: wrong-format: `network_id` wants an id (a UUID), and `x` is none"]
+    );
+    let action = json!({ "action": "reboot", "activate_profile": true });
+    assert_eq!(
+        check("POST /cloud/v2/instances/PR/{instance_id}/action", action),
+        ["activate_profile: unknown-field: there is no field `activate_profile` here"]
+    );
+}
+
+#[test]
+fn an_id_of_the_wrong_kind_is_found() {
+    let body = json!({ "name": "demo", "cidr": "10.0.0.0/24" });
+    let check =
+        |kind: &str, by| told(findings(SUBNETS, &with(body.clone(), "network_id", Partial::reference(kind, by))));
+    assert_eq!(check("networks", By::Id), [""; 0]);
+    assert_eq!(
+        check("subnets", By::Id),
+        ["network_id: wrong-kind: `network_id` wants the id of one of `networks`, and this is one of `subnets`"]
+    );
+    assert_eq!(
+        check("networks", By::Name),
+        ["network_id: name-for-id: `network_id` wants the id of one of `networks`, and this is its name"]
+    );
+    assert_eq!(check("subnets", By::Other), [""; 0]);
+}
+
+#[test]
+fn an_id_where_a_name_is_wanted_is_found() {
+    let key = |by| told(findings(MACHINES, &with(machine(), "ssh_key_name", Partial::reference("ssh_keys", by))));
+    assert_eq!(key(By::Name), [""; 0]);
+    assert_eq!(
+        key(By::Id),
+        ["ssh_key_name: id-for-name: `ssh_key_name` wants the name of one of `ssh_keys`, and this is its id"]
+    );
+    let pools = operation("POST /cloud/v2/k8s/clusters/PR/{cluster_name}/pools");
+    let path = [("cluster_name".to_owned(), Partial::reference("k8s_clusters", By::Id))];
+    let found = pools.check_parameters(&path, &[]);
+    assert_eq!((found.len(), found[0].finding.code, found[0].place), (1, "id-for-name", ParameterPlace::Path));
+}
+
+#[test]
+fn of_a_template_what_can_be_known_is_checked() {
+    let size = |unknown: Unknown| {
+        let body = json!({ "name": "data", "source": "new-volume" });
+        told(findings(VOLUMES, &with(body, "size", Partial::Unknown(Box::new(unknown)))))
+    };
+    let integer = Types::of(&[Type::Integer]);
+    assert_eq!(size(Unknown::default()), [""; 0]);
+    assert_eq!(size(Unknown { types: integer, minimum: Some(1.0), ..Unknown::default() }), [""; 0]);
+    assert_eq!(
+        size(Unknown { types: Types::of(&[Type::String]), ..Unknown::default() }),
+        ["size: wrong-type: `size` wants an integer, and this template gives a string"]
+    );
+    assert_eq!(
+        size(Unknown { types: integer, default: Some(json!(0)), ..Unknown::default() }),
+        ["size: out-of-range: `0`, the default: `size` is at least 1, and this is 0"]
+    );
+    assert_eq!(
+        size(Unknown { types: integer, values: vec![json!(5), json!(-5)], ..Unknown::default() }),
+        ["size: out-of-range: `-5`, one that this may be: `size` is at least 1, and this is -5"]
+    );
+    assert_eq!(
+        size(Unknown { types: integer, maximum: Some(0.0), ..Unknown::default() }),
+        ["size: out-of-range: `size` is at least 1, and no value that this may have is"]
+    );
+}
+
+#[test]
+fn a_text_with_holes_is_a_string_that_may_become_right() {
+    let text = |known: &str| Partial::Text(vec![None, Some(known.to_owned())]);
+    assert_eq!(told(findings(NETWORKS, &Partial::Map(vec![("name".into(), text("-net"))]))), [""; 0]);
+    let volume = json!({ "name": "data", "source": "new-volume" });
+    assert_eq!(
+        told(findings(VOLUMES, &with(volume.clone(), "size", text("0")))),
+        ["size: wrong-type: `size` wants an integer, and this is a string"]
+    );
+    let typed = with(json!({ "name": "data", "source": "new-volume", "size": 5 }), "type_name", text("-nothing"));
+    assert_eq!(told(findings(VOLUMES, &typed)), ["type_name: value-not-allowed: this text is no value of `type_name`"]);
+}
+
+#[test]
+fn a_whole_variant_may_come_from_a_template() {
+    let body = with(json!({ "name": "data" }), "source", Partial::unknown());
+    assert_eq!(told(findings(VOLUMES, &body)).len(), 1, "a size, an image or a snapshot is missing");
+    let body = with(json!({ "name": "data", "size": 5 }), "source", Partial::unknown());
+    assert_eq!(told(findings(VOLUMES, &body)), [""; 0]);
+}
+
+#[test]
+fn a_body_where_none_belongs_and_none_where_one_does() {
+    let network = operation(NETWORKS);
+    let found = Catalog::embedded().check_body(&network, None);
+    assert_eq!((found[0].code, found[0].help.as_slice()), ("missing-body", &["required: `name`".to_owned()][..]));
+    let read = operation("GET /cloud/v1/networks/PR");
+    assert_eq!(Catalog::embedded().check_body(&read, None), []);
+    assert_eq!(Catalog::embedded().check_body(&read, Some(&Partial::Map(vec![])))[0].code, "body-not-taken");
+}
+
+#[test]
+fn parameters_are_text_on_the_wire() {
+    let list = operation("GET /cloud/v1/images/PR");
+    let query = |name: &str, value: Value| {
+        let found = list.check_parameters(&[], &[(name.to_owned(), Partial::from(&value))]);
+        told(found.into_iter().map(|found| found.finding).collect())
+    };
+    assert_eq!(query("limit", json!("10")), [""; 0]);
+    assert_eq!(query("limit", json!(10)), [""; 0]);
+    assert_eq!(query("limit", json!("ten")), ["limit: wrong-type: `limit` wants an integer, and this is a string"]);
+    assert_eq!(query("include_prices", json!("true")), [""; 0]);
+    assert_eq!(query("name", json!(22)), [""; 0]);
+    assert_eq!(
+        query("visibilty", json!("public")),
+        [
+            "visibilty: unknown-parameter: `GET /cloud/v1/images/{project_id}/{region_id}` takes no query parameter `visibilty`"
+        ]
+    );
+    let machine = Catalog::embedded().matching(Method::Delete, "/cloud/v1/instances/1/7/not-an-id").unwrap();
+    let path: Vec<_> = machine.1.into_iter().map(|(name, value)| (name, Partial::String(value))).collect();
+    let found = machine.0.check_parameters(&path, &[]);
+    assert_eq!((found.len(), found[0].finding.code), (1, "wrong-format"));
+}
+
+#[test]
+fn a_parameter_of_the_wrong_kind_is_found() {
+    let operation = operation("DELETE /cloud/v1/networks/PR/{network_id}");
+    let reference = Partial::Unknown(Box::new(Unknown {
+        types: Types::of(&[Type::String]),
+        reference: Some(Reference { kind: "subnets".into(), by: By::Id }),
+        ..Unknown::default()
+    }));
+    let found = operation.check_parameters(&[("network_id".to_owned(), reference)], &[]);
+    assert_eq!(found[0].finding.code, "wrong-kind");
+}
+
+#[test]
+fn every_code_is_listed() {
+    let sources = [
+        include_str!("mod.rs"),
+        include_str!("scalar.rs"),
+        include_str!("unknown.rs"),
+        include_str!("variants.rs"),
+        include_str!("parameters.rs"),
+    ];
+    for code in CODES {
+        let quoted = format!("\"{code}\"");
+        let uses: usize = sources.iter().map(|source| source.matches(&quoted).count()).sum();
+        assert!(uses > 1, "{code} is found somewhere");
+    }
+}

@@ -1,0 +1,144 @@
+//! What can be said of a value that a template will give.
+
+use serde_json::Value;
+
+use super::{Checker, words};
+use crate::catalog::schema::{Schema, Type, Types};
+use crate::catalog::value::{By, Partial, Reference, Unknown};
+use crate::diagnostic::Severity;
+
+/// Kinds whose ids stand for each other: one is the older word of `created_resources` for the other.
+const SAME_KINDS: [[&str; 2]; 1] = [["clusters", "ai_clusters"]];
+
+impl Checker<'_> {
+    pub(super) fn unknown(&mut self, written: &Schema, unknown: &Unknown) {
+        if let Some(reference) = &unknown.reference
+            && self.reference(written, reference)
+        {
+            return;
+        }
+        if !unknown.values.is_empty() {
+            return self.possible_values(written, unknown);
+        }
+        if self.types_clash(written, unknown) {
+            return;
+        }
+        self.possible_range(written, unknown);
+        if let Some(default) = &unknown.default {
+            self.possible_value(written, default, "the default");
+        }
+    }
+
+    /// Whether something was found wrong.
+    fn reference(&mut self, written: &Schema, reference: &Reference) -> bool {
+        let Some((kind, by_name)) = self.schema.kind(written) else { return false };
+        if reference.by == By::Other {
+            return false;
+        }
+        let word = if by_name { "name" } else { "id" };
+        if !same_kind(kind, &reference.kind) {
+            let (name, given) = (self.name(), &reference.kind);
+            let message = format!("{name} wants the {word} of one of `{kind}`, and this is one of `{given}`");
+            self.report(Self::error("wrong-kind", message));
+            return true;
+        }
+        let found = match (by_name, reference.by) {
+            (true, By::Id) => Self::error(
+                "id-for-name",
+                format!("{} wants the name of one of `{kind}`, and this is its id", self.name()),
+            )
+            .help("use the name that the step sends: the same template as in its body"),
+            (false, By::Name) if self.is_no_name(written) => Self::error(
+                "name-for-id",
+                format!("{} wants the id of one of `{kind}`, and this is its name", self.name()),
+            )
+            .help("use `.id` of the step"),
+            _ => return false,
+        };
+        self.report(found);
+        true
+    }
+
+    /// Some ids are names; those of this shape are not.
+    fn is_no_name(&self, written: &Schema) -> bool {
+        let shape = self.schema.resolve(written);
+        shape.format.as_deref() == Some("uuid4") || shape.types == Types::of(&[Type::Integer])
+    }
+
+    fn types_clash(&mut self, written: &Schema, unknown: &Unknown) -> bool {
+        let wanted = self.all_types(written);
+        if wanted.is_empty() || unknown.types.is_empty() {
+            return false;
+        }
+        let fits = unknown
+            .types
+            .iter()
+            .any(|r#type| wanted.allow(r#type) || (r#type == Type::Number && wanted.contains(Type::Integer)));
+        let null = unknown.nullable && self.schema.nullable(written);
+        if !fits && !null {
+            let given: Vec<&str> = unknown.types.iter().map(words::a_type).collect();
+            let wanted = words::wanted(self.schema, written);
+            let message = format!("{} wants {wanted}, and this template gives {}", self.name(), given.join(" or "));
+            self.report(Self::error("wrong-type", message));
+        }
+        !fits && !null
+    }
+
+    /// Types that a place takes, in any of its variants; empty when any will do.
+    fn all_types(&self, written: &Schema) -> Types {
+        let shape = self.schema.resolve(written);
+        if shape.variants.is_empty() {
+            return shape.types;
+        }
+        let mut types = Types::default();
+        for variant in &shape.variants {
+            let own = self.all_types(&variant.schema);
+            if own.is_empty() {
+                return own;
+            }
+            types = types.union(own);
+        }
+        types
+    }
+
+    /// Every value an input may have must be right.
+    fn possible_values(&mut self, written: &Schema, unknown: &Unknown) {
+        for value in &unknown.values {
+            if self.possible_value(written, value, "one that this may be") {
+                return;
+            }
+        }
+    }
+
+    /// Whether something was found wrong; only the first, for one value gives one reason.
+    fn possible_value(&mut self, written: &Schema, value: &Value, what: &str) -> bool {
+        let findings = self.trial(written, &Partial::from(value));
+        let Some(mut found) = findings.into_iter().find(|found| found.severity == Severity::Error) else {
+            return false;
+        };
+        found.message = format!("`{}`, {what}: {}", words::value(value), found.message);
+        found.at.truncate(self.at.len());
+        found.on_key = false;
+        found.replacement = None;
+        self.findings.push(found);
+        true
+    }
+
+    /// A range that lies outside as a whole; one that overlaps may do.
+    fn possible_range(&mut self, written: &Schema, unknown: &Unknown) {
+        let shape = self.schema.resolve(written);
+        let limit =
+            |bound: &Option<crate::catalog::schema::Bound>| bound.as_ref().and_then(|bound| bound.value.as_f64());
+        let below = unknown.maximum.zip(limit(&shape.minimum)).is_some_and(|(most, least)| most < least);
+        let above = unknown.minimum.zip(limit(&shape.maximum)).is_some_and(|(least, most)| least > most);
+        if below || above {
+            let range = words::range(shape.minimum.as_ref(), shape.maximum.as_ref());
+            let message = format!("{} is {range}, and no value that this may have is", self.name());
+            self.report(Self::error("out-of-range", message));
+        }
+    }
+}
+
+fn same_kind(one: &str, two: &str) -> bool {
+    one == two || SAME_KINDS.iter().any(|same| same.contains(&one) && same.contains(&two))
+}

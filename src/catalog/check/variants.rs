@@ -1,0 +1,169 @@
+//! Several shapes for one place: which of them was meant, and what is wrong by that one alone.
+
+use serde_json::Value;
+
+use super::{BodyFinding, Checker, PathSegment, finding, is_scalar, words};
+use crate::catalog::schema::{Schema, Type, Variant};
+use crate::catalog::value::Partial;
+use crate::diagnostic::{Severity, nearest};
+
+impl Checker<'_> {
+    pub(super) fn variants(&mut self, shape: &Schema, value: &Partial) {
+        if let Some(property) = &shape.discriminator
+            && let Partial::Map(fields) = value
+        {
+            let given = fields.iter().find(|(name, _)| name == property).map(|(_, value)| value);
+            return self.discriminated(shape, property, given, value);
+        }
+        self.nearest_of(&shape.variants.iter().collect::<Vec<_>>(), value);
+    }
+
+    fn discriminated(&mut self, shape: &Schema, property: &str, given: Option<&Partial>, value: &Partial) {
+        let Some(given) = given else {
+            // Some variants go without saying.
+            let silent: Vec<&Variant> = shape
+                .variants
+                .iter()
+                .filter(|variant| !self.schema.resolve(&variant.schema).required.iter().any(|name| name == property))
+                .collect();
+            return match silent.as_slice() {
+                [] => self.undecided(shape, property, value),
+                _ => self.nearest_of(&silent, value),
+            };
+        };
+        let Some(known) = given.known() else {
+            return self.nearest_of(&shape.variants.iter().collect::<Vec<_>>(), value);
+        };
+        let meant = shape.variants.iter().find(|variant| variant.when.contains(&known));
+        match meant {
+            Some(variant) => self.as_variant(shape, variant, property, value),
+            None => self.no_such_variant(shape, property, &known),
+        }
+    }
+
+    /// Findings by the variant that was named; a field of another one says so.
+    fn as_variant(&mut self, shape: &Schema, meant: &Variant, property: &str, value: &Partial) {
+        let before = self.findings.len();
+        self.value(&meant.schema, value);
+        let depth = self.at.len();
+        for found in &mut self.findings[before..] {
+            let Some(PathSegment::Key(key)) = found.at.get(depth) else { continue };
+            if found.code != "unknown-field" || found.at.len() != depth + 1 || found.replacement.is_some() {
+                continue;
+            }
+            let owners = shape
+                .variants
+                .iter()
+                .filter(|variant| self.schema.resolve(&variant.schema).properties.contains_key(key));
+            let owners: Vec<String> = owners.flat_map(|variant| &variant.when).map(words::value).collect();
+            if !owners.is_empty() {
+                let this = meant.when.first().map(words::value).unwrap_or_default();
+                found.severity = Severity::Error;
+                found.message = format!("there is no field `{key}` with `{property}: {this}`");
+                found.help = vec![format!("it belongs to `{property}`: {}", words::field_list(owners))];
+            }
+        }
+    }
+
+    fn undecided(&mut self, shape: &Schema, property: &str, value: &Partial) {
+        let all = words::field_list(shape.variants.iter().flat_map(|variant| &variant.when).map(words::value));
+        let message = format!("`{property}` is missing, and says what the rest means");
+        let found = Self::error("missing-field", message).help(format!("one of {all}"));
+        self.report(found);
+        // What was meant can be seen from the fields most of the time; then a misspelt `property` is one finding, not two.
+        let Partial::Map(fields) = value else { return };
+        if let Some((key, _)) = fields.iter().find(|(key, _)| nearest(key, [property]).is_some()) {
+            let last = self.findings.len() - 1;
+            let key = key.clone();
+            self.inside(PathSegment::Key(key.clone()), |checker| {
+                let message = format!("there is no field `{key}` here");
+                let help = format!("did you mean `{property}`?");
+                checker.report(Self::error("unknown-field", message).on_key().help(help).replace(Some(property)));
+            });
+            self.findings.remove(last);
+        }
+    }
+
+    fn no_such_variant(&mut self, shape: &Schema, property: &str, known: &Value) {
+        let values: Vec<Value> = shape.variants.iter().flat_map(|variant| variant.when.clone()).collect();
+        let texts = values.iter().filter_map(Value::as_str);
+        let near = known.as_str().and_then(|known| nearest(known, texts)).map(str::to_owned);
+        let message = format!("`{}` is no value of `{property}`", words::value(known));
+        let found = Self::error("value-not-allowed", message);
+        let found = match &near {
+            Some(near) => found.help(format!("did you mean `{near}`?")),
+            None => found,
+        };
+        let found = found.help(format!("allowed: {}", words::field_list(values.iter().map(words::value))));
+        self.inside(PathSegment::Key(property.to_owned()), |checker| checker.report(found.replace(near)));
+    }
+
+    /// Without a field that tells: any that fits will do, else the one that comes nearest explains what is wrong.
+    fn nearest_of(&mut self, variants: &[&Variant], value: &Partial) {
+        let mut nearest: Option<((usize, i64, usize), Vec<BodyFinding>)> = None;
+        for variant in variants {
+            let findings = self.trial(&variant.schema, value);
+            let errors = findings.iter().filter(|found| speaks_against(found)).count();
+            if errors == 0 {
+                return self.findings.extend(findings);
+            }
+            let likeness = self.likeness(&variant.schema, value);
+            let score = (usize::from(!self.type_fits(&variant.schema, value)), -likeness, errors);
+            if nearest.as_ref().is_none_or(|(best, _)| score < *best) {
+                nearest = Some((score, findings));
+            }
+        }
+        let scalars = variants.iter().all(|variant| {
+            let types = self.schema.resolve(&variant.schema).types;
+            !types.is_empty() && types.iter().all(is_scalar)
+        });
+        match nearest {
+            Some((_, findings)) if !scalars => self.findings.extend(findings),
+            Some(_) => self.none_of(variants, value),
+            None => {}
+        }
+    }
+
+    /// Several shapes of a single value: one finding names them all.
+    fn none_of(&mut self, variants: &[&Variant], value: &Partial) {
+        let whole =
+            Schema { variants: variants.iter().map(|variant| (*variant).clone()).collect(), ..Schema::default() };
+        let wanted = words::wanted(self.schema, &whole);
+        let fits = variants.iter().any(|variant| self.type_fits(&variant.schema, value));
+        let code = if fits { "wrong-format" } else { "wrong-type" };
+        let given = value.known().map_or_else(|| "this".to_owned(), |value| format!("`{}`", words::value(&value)));
+        let message = format!("{} wants {wanted}, and {given} is none", self.name());
+        self.report(finding(Severity::Error, code, message));
+    }
+
+    fn type_fits(&self, schema: &Schema, value: &Partial) -> bool {
+        let shape = self.schema.resolve(schema);
+        value.r#type().is_none_or(|found| shape.types.allow(found))
+    }
+
+    /// How much a mapping looks like a shape: fields with a fixed value weigh most, then fields that it has at all.
+    fn likeness(&self, schema: &Schema, value: &Partial) -> i64 {
+        let shape = self.schema.resolve(schema);
+        let Partial::Map(fields) = value else { return 0 };
+        if !shape.types.allow(Type::Object) {
+            return i64::MIN / 2;
+        }
+        let weigh = |(name, value): &(String, Partial)| match shape.properties.get(name) {
+            None => -1,
+            Some(field) => {
+                let field = self.schema.resolve(field);
+                match (field.values.len(), value.known()) {
+                    (0, _) | (_, None) => 1,
+                    (_, Some(value)) if field.values.contains(&value) => 10,
+                    _ => -10,
+                }
+            }
+        };
+        fields.iter().map(weigh).sum()
+    }
+}
+
+/// Whether a finding says that another variant was meant.
+fn speaks_against(found: &BodyFinding) -> bool {
+    found.severity == Severity::Error || found.code == "unknown-field"
+}

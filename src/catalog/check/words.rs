@@ -1,0 +1,116 @@
+//! Words for shapes, as messages use them.
+
+use crate::catalog::schema::{BodySchema, Bound, Schema, Type};
+
+/// How many names a list of words may have.
+const MOST_NAMES: usize = 24;
+
+/// A type with its article.
+pub(super) fn a_type(r#type: Type) -> &'static str {
+    match r#type {
+        Type::Boolean => "`true` or `false`",
+        Type::Integer => "an integer",
+        Type::Number => "a number",
+        Type::String => "a string",
+        Type::Array => "a list",
+        Type::Object => "a mapping",
+    }
+}
+
+/// What belongs in a place, in a few words.
+pub(in crate::catalog) fn wanted(schema: &BodySchema, written: &Schema) -> String {
+    let shape = schema.resolve(written);
+    if let Some(kind) = shape.kind.as_deref().or(written.kind.as_deref()) {
+        let what = if shape.by_name || written.by_name { "name" } else { "id" };
+        return format!("the {what} of one of `{kind}`");
+    }
+    if !shape.variants.is_empty() {
+        let mut words: Vec<String> = Vec::new();
+        for variant in &shape.variants {
+            let variant = wanted(schema, &variant.schema);
+            if !words.contains(&variant) {
+                words.push(variant);
+            }
+        }
+        return words.join(" or ");
+    }
+    if !shape.values.is_empty() {
+        return one_of(shape.values.iter().map(value));
+    }
+    if let Some(format) = shape.format.as_deref().and_then(super::format::words) {
+        return format.to_owned();
+    }
+    let types: Vec<&str> = shape.types.iter().map(a_type).collect();
+    if types.is_empty() { "any value".to_owned() } else { types.join(" or ") }
+}
+
+/// `one of a, b`; just `a` when there is one.
+pub(super) fn one_of(values: impl Iterator<Item = String>) -> String {
+    let values: Vec<String> = values.map(|value| format!("`{value}`")).collect();
+    match values.as_slice() {
+        [only] => only.clone(),
+        _ => format!("one of {}", cut(values)),
+    }
+}
+
+/// `a`, `b`, `c`
+pub(super) fn field_list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    cut(names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect())
+}
+
+fn cut(words: Vec<String>) -> String {
+    let more = words.len().saturating_sub(MOST_NAMES);
+    let shown = words[..words.len() - more].join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+/// A value as it is written in YAML, on one line.
+pub(super) fn value(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) if text.is_empty() => "\"\"".to_owned(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// `1 item`, `2 items`
+pub(super) fn count(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// `from 1 to 10`, `at least 1`, `below 10`
+pub(super) fn range(minimum: Option<&Bound>, maximum: Option<&Bound>) -> String {
+    match (minimum, maximum) {
+        (Some(low), Some(high)) if !low.exclusive && !high.exclusive => format!("from {} to {}", low.value, high.value),
+        (low, high) => {
+            let low = low.map(|low| format!("{} {}", if low.exclusive { "above" } else { "at least" }, low.value));
+            let high = high.map(|high| format!("{} {}", if high.exclusive { "below" } else { "at most" }, high.value));
+            low.into_iter().chain(high).collect::<Vec<_>>().join(" and ")
+        }
+    }
+}
+
+/// What a pattern asks for, for those that people meet.
+pub(super) fn pattern(pattern: &str) -> Option<&'static str> {
+    Some(match pattern {
+        r"^[a-zA-Z0-9][a-zA-Z 0-9._\-]{1,61}[a-zA-Z0-9._]$" => {
+            "3 to 63 characters: letters, digits, spaces, `.`, `_`, `-`; the first a letter or digit, the last no space or `-`"
+        }
+        r"^[a-zA-Z0-9{][a-zA-Z 0-9._\-}{]{1,61}[a-zA-Z0-9._}]$" => {
+            "3 to 63 characters: letters, digits, spaces, `.`, `_`, `-`, `{`, `}`; the first and last no space or `-`"
+        }
+        "^[a-z][-a-z0-9]{0,24}[a-z0-9]$" => {
+            "2 to 26 lower-case letters, digits and `-`; the first a letter, the last no `-`"
+        }
+        "^[a-z][-a-z0-9]{0,62}[a-z0-9]$" => {
+            "2 to 64 lower-case letters, digits and `-`; the first a letter, the last no `-`"
+        }
+        r"^[a-z][a-z0-9\-]{0,18}[a-z0-9]$" => {
+            "2 to 20 lower-case letters, digits and `-`; the first a letter, the last no `-`"
+        }
+        "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" => "lower-case letters, digits and `-`; the first and last no `-`",
+        r"^[^\s=]+$" => "no spaces and no `=`",
+        "^[0-9]{0,12}mCPU-[0-9]{0,12}M[i]?B$" => "such as `256mCPU-256MiB`",
+        _ => return None,
+    })
+}

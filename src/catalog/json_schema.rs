@@ -1,0 +1,180 @@
+//! Shapes as JSON Schema (draft-07, which editors read best), for editors and as a second opinion in tests.
+
+use serde_json::{Map, Value, json};
+
+use super::operation::Operation;
+use super::schema::{Additional, BodySchema, Schema, Type};
+use super::{Catalog, CatalogError};
+
+/// What a string that holds a template looks like.
+const TEMPLATE: &str = r"\{\{";
+
+/// How shapes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strings {
+    /// A string that holds `{{` is right everywhere: for plans.
+    Templates,
+    /// Values as they are sent.
+    Plain,
+}
+
+impl Catalog {
+    /// The body of an operation for an editor, whole, with `definitions`; `None` when it takes none.
+    pub fn to_json_schema(&self, operation: &Operation) -> Option<Value> {
+        self.body_schema(operation).map(|body| to_json_schema(&body, Strings::Templates))
+    }
+
+    /// The root of an operation's body; it refers to `#/definitions/…` as [`Catalog::json_schema_definitions`] has them.
+    pub fn json_schema_root(&self, operation: &Operation) -> Option<Value> {
+        self.body_schema(operation).map(|body| json_schema(body.root(), Strings::Templates))
+    }
+
+    /// Every definition that some body refers to, by name: for one schema that holds all operations.
+    pub fn json_schema_definitions(&self) -> Result<Map<String, Value>, CatalogError> {
+        let mut definitions = Map::new();
+        for operation in self.operations() {
+            let Some(body) = self.body_schema(&operation) else { continue };
+            for (name, schema) in body.definitions() {
+                if !definitions.contains_key(name) {
+                    definitions.insert(name.clone(), json_schema(schema, Strings::Templates));
+                }
+            }
+        }
+        definitions.sort_keys();
+        Ok(definitions)
+    }
+}
+
+/// A whole shape, with its `definitions`.
+pub fn to_json_schema(body: &BodySchema, strings: Strings) -> Value {
+    let mut root = json_schema(body.root(), strings);
+    // Draft-07 reads nothing beside a `$ref`.
+    if root.get("$ref").is_some() && !body.definitions().is_empty() {
+        root = json!({ "allOf": [root] });
+    }
+    let definitions: Map<String, Value> =
+        body.definitions().iter().map(|(name, schema)| (name.clone(), json_schema(schema, strings))).collect();
+    if let Some(fields) = root.as_object_mut()
+        && !definitions.is_empty()
+    {
+        fields.insert("definitions".to_owned(), Value::Object(definitions));
+    }
+    root
+}
+
+/// A shape by itself; definitions are referred to as `#/definitions/<name>`.
+pub fn json_schema(schema: &Schema, strings: Strings) -> Value {
+    let templates = strings == Strings::Templates;
+    let mut out = Map::new();
+    if let Some(default) = &schema.default {
+        out.insert("default".to_owned(), default.clone());
+    }
+    if let Some(name) = &schema.reference {
+        let reference = json!({ "$ref": format!("#/definitions/{name}") });
+        if !schema.nullable && out.is_empty() {
+            return reference;
+        }
+        let branches = if schema.nullable { vec![reference, json!({ "type": "null" })] } else { vec![reference] };
+        out.insert("anyOf".to_owned(), Value::Array(branches));
+        return Value::Object(out);
+    }
+    if !schema.variants.is_empty() {
+        let mut branches: Vec<Value> =
+            schema.variants.iter().map(|variant| json_schema(&variant.schema, strings)).collect();
+        if schema.nullable {
+            branches.push(json!({ "type": "null" }));
+        }
+        out.insert("anyOf".to_owned(), Value::Array(branches));
+        return Value::Object(out);
+    }
+    if templates && needs_branch(schema) {
+        let plain = json_schema_own(schema, false);
+        out.insert("anyOf".to_owned(), json!([plain, { "type": "string", "pattern": TEMPLATE }]));
+        return Value::Object(out);
+    }
+    out.extend(json_schema_own(schema, templates));
+    if let Some(Value::Object(fields)) = out.get_mut("properties") {
+        for (name, field) in &schema.properties {
+            fields.insert(name.clone(), json_schema(field, strings));
+        }
+    }
+    if let Some(items) = &schema.items {
+        out.insert("items".to_owned(), json_schema(items, strings));
+    }
+    if let Some(keys) = &schema.keys {
+        out.insert("propertyNames".to_owned(), json_schema(keys, strings));
+    }
+    if let Additional::Of(field) = &schema.additional {
+        out.insert("additionalProperties".to_owned(), json_schema(field, strings));
+    }
+    Value::Object(out)
+}
+
+/// Limits that a template would break: it needs a branch of its own. Others bind only values of their type.
+fn needs_branch(schema: &Schema) -> bool {
+    !schema.values.is_empty() || (schema.types.contains(Type::String) && schema.max_length.is_some())
+}
+
+/// What a shape says itself; fields and elements follow.
+fn json_schema_own(schema: &Schema, templates: bool) -> Map<String, Value> {
+    let mut out = Map::new();
+    let mut types: Vec<&str> = schema.types.iter().map(Type::as_str).collect();
+    let strings = types.contains(&"string");
+    let bounded = !types.is_empty();
+    if bounded && templates && !strings {
+        types.push("string");
+    }
+    if bounded && schema.nullable {
+        types.push("null");
+    }
+    match types.as_slice() {
+        [] => {}
+        [one] => {
+            out.insert("type".to_owned(), json!(one));
+        }
+        several => {
+            out.insert("type".to_owned(), json!(several));
+        }
+    }
+    let pattern = match (&schema.pattern, templates && bounded) {
+        (Some(own), true) => Some(format!("(?:{own})|{TEMPLATE}")),
+        (Some(own), false) => Some(own.clone()),
+        (None, true) if !strings => Some(TEMPLATE.to_owned()),
+        (None, _) => None,
+    };
+    let mut say = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            out.insert(name.to_owned(), value);
+        }
+    };
+    say("pattern", pattern.map(Value::from));
+    say("format", schema.format.clone().filter(|_| !templates).map(Value::from));
+    say("minLength", schema.min_length.map(Value::from));
+    say("maxLength", schema.max_length.map(Value::from));
+    for (bound, plain, exclusive) in
+        [(&schema.minimum, "minimum", "exclusiveMinimum"), (&schema.maximum, "maximum", "exclusiveMaximum")]
+    {
+        if let Some(bound) = bound {
+            let name = if bound.exclusive { exclusive } else { plain };
+            say(name, Some(Value::Number(bound.value.clone())));
+        }
+    }
+    say("minItems", schema.min_items.map(Value::from));
+    say("maxItems", schema.max_items.map(Value::from));
+    say("uniqueItems", schema.unique_items.then_some(Value::Bool(true)));
+    say("minProperties", schema.min_properties.map(Value::from));
+    say("maxProperties", schema.max_properties.map(Value::from));
+    if !schema.values.is_empty() {
+        let null = schema.nullable.then_some(Value::Null);
+        say("enum", Some(schema.values.iter().cloned().chain(null).collect()));
+    }
+    if !schema.required.is_empty() {
+        say("required", Some(json!(schema.required)));
+    }
+    if !schema.properties.is_empty() {
+        say("properties", Some(json!({})));
+    }
+    say("additionalProperties", schema.takes_only_named().then_some(Value::Bool(false)));
+    say("deprecated", schema.deprecated.then_some(Value::Bool(true)));
+    out
+}

@@ -1,0 +1,129 @@
+//! A value as far as it is known before a plan runs: templates leave holes, and of most holes something is known.
+
+use serde_json::{Number, Value};
+
+use super::schema::{Type, Types};
+
+/// A value of a request, perhaps with parts that are known only later.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Partial {
+    Null,
+    Bool(bool),
+    Number(Number),
+    String(String),
+    List(Vec<Partial>),
+    /// In the order of the file.
+    Map(Vec<(String, Partial)>),
+    /// A string in pieces: those that are `None` are known later.
+    Text(Vec<Option<String>>),
+    /// Known later as a whole.
+    Unknown(Box<Unknown>),
+}
+
+/// What is known of a value that is not known yet. The default knows nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Unknown {
+    /// JSON types it may have; empty when any.
+    pub types: Types,
+    /// It may be `null` too; of no meaning when any type is possible.
+    pub nullable: bool,
+    /// The only values it may have; empty when open.
+    pub values: Vec<Value>,
+    pub minimum: Option<f64>,
+    pub maximum: Option<f64>,
+    /// A regular expression that it will match.
+    pub pattern: Option<String>,
+    /// What it is when nobody says otherwise.
+    pub default: Option<Value>,
+    /// It stands for something that a step makes.
+    pub reference: Option<Reference>,
+}
+
+/// A value that stands for something that a step makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The kind of resource: `networks`.
+    pub kind: String,
+    pub by: By,
+}
+
+/// What of a resource a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    Id,
+    Name,
+    /// Some other field of it.
+    Other,
+}
+
+impl Partial {
+    /// A value of which nothing is known.
+    pub fn unknown() -> Partial {
+        Partial::Unknown(Box::default())
+    }
+
+    /// A value that stands for something that a step makes.
+    pub fn reference(kind: impl Into<String>, by: By) -> Partial {
+        Partial::Unknown(Box::new(Unknown {
+            reference: Some(Reference { kind: kind.into(), by }),
+            ..Unknown::default()
+        }))
+    }
+
+    /// Its JSON type; `None` for `null` and what is not known.
+    pub fn r#type(&self) -> Option<Type> {
+        match self {
+            Partial::Null | Partial::Unknown(_) => None,
+            Partial::Bool(_) => Some(Type::Boolean),
+            Partial::Number(number) if is_integer(number) => Some(Type::Integer),
+            Partial::Number(_) => Some(Type::Number),
+            Partial::String(_) | Partial::Text(_) => Some(Type::String),
+            Partial::List(_) => Some(Type::Array),
+            Partial::Map(_) => Some(Type::Object),
+        }
+    }
+
+    /// The value itself when all of it is known.
+    pub fn known(&self) -> Option<Value> {
+        Some(match self {
+            Partial::Null => Value::Null,
+            Partial::Bool(value) => Value::Bool(*value),
+            Partial::Number(value) => Value::Number(value.clone()),
+            Partial::String(value) => Value::String(value.clone()),
+            Partial::List(items) => Value::Array(items.iter().map(Partial::known).collect::<Option<_>>()?),
+            Partial::Map(fields) => {
+                let fields = fields.iter().map(|(name, field)| Some((name.clone(), field.known()?)));
+                Value::Object(fields.collect::<Option<_>>()?)
+            }
+            Partial::Text(_) | Partial::Unknown(_) => return None,
+        })
+    }
+
+    /// The field of this name, when it is a mapping that has one.
+    pub fn get(&self, name: &str) -> Option<&Partial> {
+        match self {
+            Partial::Map(fields) => fields.iter().find(|(field, _)| field == name).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+}
+
+/// As JSON Schema sees it: `1.0` is an integer.
+pub(super) fn is_integer(number: &Number) -> bool {
+    number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|value| value.fract() == 0.0)
+}
+
+impl From<&Value> for Partial {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Null => Partial::Null,
+            Value::Bool(value) => Partial::Bool(*value),
+            Value::Number(value) => Partial::Number(value.clone()),
+            Value::String(value) => Partial::String(value.clone()),
+            Value::Array(items) => Partial::List(items.iter().map(Partial::from).collect()),
+            Value::Object(fields) => {
+                Partial::Map(fields.iter().map(|(name, field)| (name.clone(), Partial::from(field))).collect())
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+use std::path::Path;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::file::parse;
+use super::*;
+use crate::catalog::Method;
+use crate::clock::Clock;
+use crate::event::{EffectKnown, ErrorClass, How, StepError};
+use crate::plan::{InstanceId, StepId};
+
+fn instance(name: &str) -> InstanceId {
+    InstanceId::new(StepId::new(name), None)
+}
+
+fn call(path: &str) -> RecordedCall {
+    RecordedCall {
+        method: Method::Post,
+        path: path.to_owned(),
+        query: vec![],
+        headers: vec![],
+        body: Some(json!({ "name": "n" })),
+    }
+}
+
+fn intent(name: &str, attempt: u32) -> Record {
+    Record::Intent(Intent {
+        instance: instance(name),
+        call: call("/cloud/v1/networks/1/7"),
+        attempt,
+        nonce: "nonce".to_owned(),
+        stamped: false,
+        after: vec![],
+        undo: IntendedUndo::Default,
+        timeout_ms: None,
+        secret: false,
+        update: None,
+    })
+}
+
+fn accepted(name: &str) -> Record {
+    Record::Accepted {
+        instance: instance(name),
+        tasks: vec![format!("task-{name}")],
+        recovered: false,
+        status: Some(200),
+    }
+}
+
+fn succeeded(name: &str) -> Record {
+    Record::Succeeded(Box::new(Succeeded {
+        instance: instance(name),
+        how: How::Called,
+        result: StepResult { id: Some(json!("id")), ..StepResult::default() },
+        made: Made {
+            kind: Some("networks".to_owned()),
+            id: Some(json!("id")),
+            undo: Some(call("/x")),
+            ..Made::default()
+        },
+        duration_ms: 7,
+        durations: vec![("create_network".to_owned(), 7000)],
+        agrees: None,
+    }))
+}
+
+fn error() -> StepError {
+    StepError {
+        effect: EffectKnown::NotApplied,
+        class: ErrorClass::Rejected,
+        message: "no".to_owned(),
+        call: None,
+        status: Some(400),
+        request_id: None,
+        task: None,
+        invalid_fields: vec![],
+        place: None,
+        help: vec![],
+    }
+}
+
+fn not_applied(name: &str) -> Record {
+    Record::NotApplied { instance: instance(name), error: error() }
+}
+
+fn header() -> Record {
+    let mut header = EnvironmentFolder::header("demo", "default");
+    header.key = "00".repeat(32);
+    Record::Header(header)
+}
+
+fn text(records: &[Record]) -> String {
+    std::iter::once(&header())
+        .chain(records)
+        .enumerate()
+        .map(|(n, record)| Line { n: n as u64, at: Timestamp::UNIX_EPOCH, record: record.clone() }.encode())
+        .collect()
+}
+
+fn phase(records: &[Record], name: &str) -> Phase {
+    let contents = parse(Path::new("j"), text(records).as_bytes()).unwrap().unwrap();
+    contents.status.instances[&instance(name)].phase.clone()
+}
+
+#[test]
+fn a_step_goes_from_intent_to_done() {
+    assert_eq!(phase(&[intent("a", 1)], "a"), Phase::InDoubt);
+    assert_eq!(phase(&[intent("a", 1), not_applied("a")], "a"), Phase::Absent);
+    assert!(matches!(phase(&[intent("a", 1), accepted("a")], "a"), Phase::Accepted { .. }));
+    assert_eq!(phase(&[intent("a", 1), accepted("a"), succeeded("a")], "a"), Phase::Succeeded);
+    assert_eq!(phase(&[intent("a", 1), intent("a", 2), accepted("a"), succeeded("a")], "a"), Phase::Succeeded);
+}
+
+#[test]
+fn a_refused_change_leaves_what_was_there() {
+    let records = [intent("a", 1), accepted("a"), succeeded("a"), intent("a", 2), not_applied("a")];
+    assert_eq!(phase(&records, "a"), Phase::Succeeded);
+}
+
+#[test]
+fn what_is_removed_is_absent() {
+    let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1 };
+    let records = [intent("a", 1), succeeded("a"), removing, Record::Removed { instance: instance("a") }];
+    let contents = parse(Path::new("j"), text(&records).as_bytes()).unwrap().unwrap();
+    assert_eq!(contents.status.existing().count(), 0);
+}
+
+#[test]
+fn a_torn_last_line_is_tolerated_and_other_damage_is_named() {
+    let whole = text(&[intent("a", 1), accepted("a")]);
+    let last = whole.trim_end().rfind('\n').unwrap() + 1;
+    for cut in last..whole.len() {
+        let contents = parse(Path::new("j"), &whole.as_bytes()[..cut]).unwrap().unwrap();
+        assert_eq!((contents.lines.len(), contents.whole), (2, last as u64), "cut at {cut}");
+    }
+    let damaged = whole.replacen("nonce", "nouns", 1);
+    let message = parse(Path::new("state/journal.jsonl"), damaged.as_bytes()).unwrap_err().to_string();
+    assert_eq!(message, "state/journal.jsonl:2: the journal is damaged: its checksum does not match");
+}
+
+#[test]
+fn a_missing_line_is_damage() {
+    let whole = text(&[intent("a", 1), not_applied("a"), intent("a", 2)]);
+    let lines: Vec<_> = whole.lines().collect();
+    let without = [lines[0], lines[1], lines[3], ""].join("\n");
+    let message = parse(Path::new("j"), without.as_bytes()).unwrap_err().to_string();
+    assert!(message.contains("record number 3 where 2 was due"), "{message}");
+}
+
+#[test]
+fn zeros_after_the_last_line_are_a_torn_write() {
+    let mut bytes = text(&[intent("a", 1)]).into_bytes();
+    let whole = bytes.len() as u64;
+    bytes.extend([0; 300]);
+    bytes.push(b'\n');
+    assert_eq!(parse(Path::new("j"), &bytes).unwrap().unwrap().whole, whole);
+}
+
+#[test]
+fn impossible_sequences_are_errors() {
+    for (records, words) in [
+        (vec![accepted("a")], "`accepted` cannot follow for `a`, which is absent"),
+        (vec![intent("a", 1), accepted("a"), intent("a", 2)], "`intent` cannot follow for `a`, which is waiting"),
+        (vec![intent("a", 1), intent("a", 1)], "`intent` cannot follow for `a`, which is in doubt"),
+    ] {
+        let message = parse(Path::new("j"), text(&records).as_bytes()).unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn a_newer_journal_is_refused_in_words() {
+    let Record::Header(mut newer) = header() else { unreachable!("it is a header") };
+    newer.version = VERSION + 1;
+    let line = Line { n: 0, at: Timestamp::UNIX_EPOCH, record: Record::Header(newer) }.encode();
+    let message = parse(Path::new("j"), line.as_bytes()).unwrap_err().to_string();
+    assert!(message.contains("written by a newer `plan`"), "{message}");
+}
+
+/// Every version ever written is read: the fixture is never regenerated.
+#[test]
+fn journals_of_every_version_are_read() {
+    let version_1 = include_bytes!("../../tests/journals/version-1.jsonl");
+    let status = parse(Path::new("version-1.jsonl"), version_1).unwrap().unwrap().status;
+    assert_eq!(status.header.version, 1);
+    assert_eq!(status.instances[&instance("network")].phase, Phase::Succeeded);
+    assert_eq!(status.instances[&instance("network")].made[0].id, Some(json!("id")));
+    assert!(status.tasks.contains("task-network"));
+}
+
+#[test]
+fn a_compacted_journal_says_the_same() {
+    let records = [intent("a", 1), accepted("a"), succeeded("a"), intent("b", 1), not_applied("b"), intent("b", 2)];
+    let status = parse(Path::new("j"), text(&records).as_bytes()).unwrap().unwrap().status;
+    let lines: Vec<Line> =
+        status.compacted().into_iter().enumerate().map(|(n, (at, record))| Line { n: n as u64, at, record }).collect();
+    let compacted = Status::of(&lines).unwrap();
+    assert_eq!((compacted.instances, compacted.tasks), (status.instances, status.tasks));
+}
+
+#[test]
+fn a_torn_line_is_cut_off_before_the_next_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let whole = text(&[intent("a", 1)]);
+    std::fs::write(&path, format!("{whole}{{\"sum\":\"12")).unwrap();
+    let (mut file, _, lines) =
+        JournalFile::open(&path, || unreachable!("there is a header"), Timestamp::UNIX_EPOCH).unwrap();
+    let next = Line { n: lines, at: Timestamp::UNIX_EPOCH, record: not_applied("a") };
+    file.append(next.encode().as_bytes()).unwrap();
+    assert_eq!(read(&path).unwrap().unwrap().status.instances[&instance("a")].phase, Phase::Absent);
+}
+
+#[test]
+fn one_writer_at_a_time_and_the_other_hears_who() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lock");
+    let owner = Owner { pid: 4711, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH };
+    let held = Lock::take(&path, &owner).unwrap();
+    let refused = Lock::take(&path, &owner).unwrap_err();
+    assert!(refused.to_string().contains("`plan run` (process 4711"), "{refused}");
+    assert_eq!(Lock::holder(&path).unwrap(), Some(Some(owner.clone())));
+    drop(held);
+    assert_eq!(Lock::holder(&path).unwrap(), None);
+    assert!(Lock::take(&path, &owner).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_may_read_the_record() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let environment = StateFolder::new(folder.path().join("state")).environment("demo", "default");
+    crate::files::make_private_folder(environment.path()).unwrap();
+    JournalFile::open(&environment.journal(), || EnvironmentFolder::header("demo", "default"), Timestamp::UNIX_EPOCH)
+        .unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(environment.path()), 0o700);
+    assert_eq!(mode(&environment.journal()), 0o600);
+}
+
+#[tokio::test]
+async fn records_written_together_share_a_sync() {
+    #[derive(Clone, Default)]
+    struct Counting(std::sync::Arc<std::sync::atomic::AtomicUsize>, MemorySink);
+    impl Sink for Counting {
+        fn append(&mut self, text: &[u8]) -> Result<(), JournalError> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            self.1.append(text)
+        }
+    }
+    let Record::Header(first) = header() else { unreachable!("it is a header") };
+    let sink = Counting::default();
+    let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+    let journal = Journal::start(sink.clone(), Status::new(first, Timestamp::UNIX_EPOCH), 1, clock);
+    let names: Vec<String> = (0..200).map(|n| format!("s{n}")).collect();
+    let appends = names.iter().map(|name| journal.append(vec![intent(name, 1)]));
+    for result in futures_util::future::join_all(appends).await {
+        result.unwrap();
+    }
+    let syncs = sink.0.load(std::sync::atomic::Ordering::SeqCst);
+    assert!(syncs <= 3, "{syncs} syncs for 200 records");
+    let bytes = [text(&[]).into_bytes(), sink.1.bytes()].concat();
+    assert_eq!(parse(Path::new("j"), &bytes).unwrap().unwrap().lines.len(), 201);
+}
+
+#[tokio::test]
+async fn after_a_failed_write_nothing_more_is_written() {
+    struct Full;
+    impl Sink for Full {
+        fn append(&mut self, _: &[u8]) -> Result<(), JournalError> {
+            Err(JournalError::io("write", Path::new("j"), std::io::Error::other("disk full")))
+        }
+    }
+    let Record::Header(first) = header() else { unreachable!("it is a header") };
+    let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+    let journal = Journal::start(Full, Status::new(first, Timestamp::UNIX_EPOCH), 1, clock);
+    assert!(journal.append(vec![intent("a", 1)]).await.unwrap_err().to_string().contains("disk full"));
+    assert!(matches!(journal.append(vec![intent("b", 1)]).await, Err(JournalError::Closed(_))));
+}
+
+fn any_record() -> impl Strategy<Value = Record> {
+    let name = "[a-c]";
+    prop_oneof![
+        (name, 1..5u32).prop_map(|(name, attempt)| intent(&name, attempt)),
+        name.prop_map(|name| accepted(&name)),
+        name.prop_map(|name| succeeded(&name)),
+        name.prop_map(|name| not_applied(&name)),
+        "\\PC*".prop_map(|message| Record::Unknown {
+            instance: InstanceId::new(StepId::new("a"), Some(message.clone())),
+            error: StepError { message, ..error() }
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn records_round_trip(record in any_record(), n: u64) {
+        let line = Line { n, at: Timestamp::UNIX_EPOCH, record };
+        let encoded = line.encode();
+        prop_assert_eq!(encoded.matches('\n').count(), 1);
+        prop_assert_eq!(Line::decode(encoded.trim_end()).unwrap(), line);
+    }
+
+    #[test]
+    fn damaged_lines_never_read_as_others(record in any_record(), at: usize, bit in 0..7u8) {
+        let line = Line { n: 1, at: Timestamp::UNIX_EPOCH, record };
+        let mut bytes = line.encode().trim_end().as_bytes().to_vec();
+        let at = at % bytes.len();
+        bytes[at] ^= 1 << bit;
+        if let Ok(text) = std::str::from_utf8(&bytes) {
+            prop_assert!(Line::decode(text).is_err());
+        }
+    }
+}
+
+#[test]
+fn the_current_version_is_written_as_its_fixture_says() {
+    let written = text(&[intent("network", 1), accepted("network"), succeeded("network")]);
+    let kept = include_str!("../../tests/journals/version-1.jsonl");
+    // The tool's own version in the header changes with every release; everything else may not.
+    assert_eq!(written.lines().skip(1).collect::<Vec<_>>(), kept.lines().skip(1).collect::<Vec<_>>());
+}

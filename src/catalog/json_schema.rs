@@ -178,3 +178,57 @@ fn json_schema_own(schema: &Schema, templates: bool) -> Map<String, Value> {
     say("deprecated", schema.deprecated.then_some(Value::Bool(true)));
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Route;
+
+    fn validator(call: &str) -> jsonschema::Validator {
+        let route = Route::parse(&call.replace("PR", "{project_id}/{region_id}")).unwrap();
+        let operation = Catalog::embedded().find(&route).unwrap();
+        let schema = Catalog::embedded().to_json_schema(&operation).unwrap();
+        jsonschema::draft7::new(&schema).unwrap()
+    }
+
+    #[test]
+    fn a_template_may_stand_for_any_value_and_other_text_may_not() {
+        let volume = validator("POST /cloud/v1/volumes/PR");
+        let body = |size: Value, kind: &str| json!({ "name": "data", "source": "new-volume", "size": size, "type_name": kind });
+        assert!(volume.is_valid(&body(json!(5), "standard")));
+        assert!(volume.is_valid(&body(json!("{{ inputs.size }}"), "{{ inputs.type }}")));
+        assert!(!volume.is_valid(&body(json!("5"), "standard")));
+        assert!(!volume.is_valid(&body(json!(5), "no such type")));
+        assert!(!volume.is_valid(&body(json!(0), "standard")));
+    }
+
+    #[test]
+    fn a_list_or_a_mapping_may_be_a_template_and_a_name_may_hold_one() {
+        let machine = validator("POST /cloud/v2/instances/PR");
+        let body = json!({
+            "name": "{{ environment }}-web",
+            "flavor": "{{ inputs.flavor }}",
+            "volumes": "{{ inputs.volumes }}",
+            "interfaces": [{ "type": "external" }, "{{ inputs.interface }}"],
+            "tags": { "team": "{{ inputs.team }}" },
+        });
+        assert!(machine.is_valid(&body));
+        let mut misspelt = body;
+        misspelt["flavour"] = json!("x");
+        assert!(!machine.is_valid(&misspelt));
+    }
+
+    #[test]
+    fn definitions_serve_every_operation() {
+        let definitions = Catalog::embedded().json_schema_definitions().unwrap();
+        let roots: Vec<Value> = Catalog::embedded()
+            .operations()
+            .filter_map(|operation| Catalog::embedded().json_schema_root(&operation))
+            .collect();
+        assert_eq!(roots.len(), 235);
+        let all = json!({ "anyOf": roots, "definitions": definitions });
+        assert!(
+            jsonschema::draft7::new(&all).unwrap().is_valid(&json!({ "name": "demo-net", "create_router": false }))
+        );
+    }
+}

@@ -6,6 +6,7 @@
 //! The catalogue knows neither plans nor requests.
 
 pub mod check;
+mod describe;
 mod error;
 pub mod json_schema;
 mod knowledge;
@@ -15,6 +16,7 @@ mod pace;
 mod regenerate;
 mod routes;
 pub mod schema;
+mod step;
 mod store;
 mod value;
 
@@ -23,6 +25,7 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 pub use check::{BodyFinding, ParameterFinding, ParameterPlace, PathSegment, check_body};
+pub use describe::{Description, Field};
 pub use error::CatalogError;
 pub use operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, ListCall, Method, Operation, Parameter, Resource, Route,
@@ -32,6 +35,7 @@ pub use pace::{Pace, pace_of};
 pub use regenerate::{Regenerated, regenerate};
 pub use routes::{Difference, NearestRoute, PathParameters};
 pub use schema::BodySchema;
+pub use step::is_placeholder;
 pub use value::{By, Partial, Reference, Unknown};
 
 use knowledge::Knowledge;

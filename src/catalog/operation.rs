@@ -117,6 +117,23 @@ pub struct Operation {
     pub(crate) body_schema: Option<Schema>,
 }
 
+impl Operation {
+    /// Every kind of resource that a success may make, under the keys it may have in `created_resources`; the main one
+    /// first.
+    pub fn kinds_made(&self) -> Vec<&str> {
+        let mut kinds: Vec<&str> = Vec::new();
+        if let Some(creates) = &self.creates {
+            kinds.push(&creates.kind);
+            if let IdAt::Task(keys) = &creates.id_at {
+                kinds.extend(keys.iter().map(String::as_str).filter(|key| *key != creates.kind));
+            }
+            kinds.extend(creates.also.iter().map(String::as_str));
+        }
+        kinds.extend(self.also_makes.iter().map(String::as_str));
+        kinds
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BodyUse {

@@ -207,3 +207,24 @@ fn a_body_comes_with_all_its_definitions() {
         }
     }
 }
+
+#[test]
+fn kinds_made_are_the_keys_a_result_may_have() {
+    assert_eq!(find("POST v1/networks/PR").kinds_made(), ["networks", "routers"]);
+    assert_eq!(find("POST v3/gpu/virtual/PR/clusters").kinds_made()[..2], ["clusters", "ai_clusters"]);
+    assert_eq!(find("PATCH v2/lbpools/PR/{pool_id}").kinds_made(), ["members"]);
+    assert!(find("GET v1/networks/PR").kinds_made().is_empty());
+}
+
+#[test]
+fn data_written_anew_holds_the_document_and_the_older_operations() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = "paths:\n  /cloud/v1/regions:\n    get: { operationId: list, tags: [Regions], responses: {} }\n";
+    let written = regenerate(document, folder.path()).unwrap();
+    assert_eq!((written.operations, written.schemas, written.skipped_patterns), (3, 0, 0));
+    let text = std::fs::read_to_string(folder.path().join("operations.txt")).unwrap();
+    assert!(text.starts_with("PUT /cloud/v1/projects/{project_id}\t"), "{text}");
+    let packed = std::fs::read(folder.path().join("operations.deflate")).unwrap();
+    assert_eq!(store::decompress(&packed).unwrap(), text);
+    assert!(matches!(regenerate(document, &folder.path().join("none")), Err(CatalogError::Write { .. })));
+}

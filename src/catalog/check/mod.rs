@@ -9,7 +9,7 @@ mod parameters;
 mod scalar;
 mod unknown;
 mod variants;
-mod words;
+pub(super) mod words;
 
 use std::fmt;
 
@@ -19,6 +19,7 @@ pub use self::parameters::{ParameterFinding, ParameterPlace};
 use self::words::{a_type, field_list, wanted};
 use super::operation::{BodyUse, Operation};
 use super::schema::{Additional, BodySchema, Schema};
+use super::step::is_placeholder;
 use super::value::Partial;
 use super::{Catalog, schema::Type};
 use crate::diagnostic::{Severity, nearest};
@@ -59,7 +60,7 @@ pub struct BodyFinding {
 }
 
 /// Every code that a body or a parameter can be found wrong by.
-pub const CODES: [&str; 16] = [
+pub const CODES: [&str; 17] = [
     "body-not-taken",
     "duplicate-item",
     "host-bits-set",
@@ -69,6 +70,7 @@ pub const CODES: [&str; 16] = [
     "missing-parameter",
     "name-for-id",
     "out-of-range",
+    "placeholder",
     "unknown-field",
     "unknown-parameter",
     "value-not-allowed",
@@ -189,10 +191,18 @@ impl<'s> Checker<'s> {
             Partial::Null if shape.variants.is_empty() => return self.wrong_type(shape, "nothing (`null`)", None),
             _ => {}
         }
+        if let Partial::String(text) = value
+            && is_placeholder(text)
+        {
+            return self.placeholder(written);
+        }
         if !shape.variants.is_empty() {
             return self.variants(shape, value);
         }
         let Some(found) = value.r#type() else { return };
+        if !shape.types.allow(found) && matches!(value, Partial::Text(_)) {
+            return self.text_for_other(shape);
+        }
         if !shape.types.allow(found) {
             return self.wrong_type(shape, a_type(found), scalar::as_wanted(shape, value));
         }
@@ -206,6 +216,13 @@ impl<'s> Checker<'s> {
         }
     }
 
+    /// Something that a pasted step left to fill in.
+    fn placeholder(&mut self, written: &Schema) {
+        let message = format!("{} is still to be filled in", self.name());
+        let help = format!("{} wants {}", self.name(), wanted(self.schema, written));
+        self.report(Self::error("placeholder", message).help(help));
+    }
+
     fn wrong_type(&mut self, shape: &Schema, found: &str, replacement: Option<String>) {
         let message = format!("{} wants {}, and this is {found}", self.name(), wanted(self.schema, shape));
         let found = Self::error("wrong-type", message);
@@ -214,6 +231,13 @@ impl<'s> Checker<'s> {
             None => found,
         };
         self.report(found.replace(replacement));
+    }
+
+    /// A string with holes where something else belongs.
+    fn text_for_other(&mut self, shape: &Schema) {
+        let message = format!("{} wants {}, and this is a string", self.name(), wanted(self.schema, shape));
+        let help = "a template keeps its type only when it is the whole string: `\"{{ … }}\"`";
+        self.report(Self::error("wrong-type", message).help(help));
     }
 
     fn mapping(&mut self, shape: &Schema, fields: &[(String, Partial)]) {

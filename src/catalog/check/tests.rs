@@ -133,6 +133,14 @@ fn the_variant_that_was_named_explains_what_is_wrong() {
 }
 
 #[test]
+fn a_naming_field_that_may_be_left_out_is_missed_all_the_same() {
+    let attach = "POST /cloud/v1/instances/PR/{instance_id}/attach_interface";
+    let found = findings(attach, &Partial::from(&json!({ "subnet_id": ID })));
+    assert_eq!((found.len(), found[0].code, found[0].severity), (1, "missing-field", Severity::Warning));
+    assert_eq!(check(attach, json!({ "type": "subnet", "subnet_id": ID })), [""; 0]);
+}
+
+#[test]
 fn without_a_naming_field_the_nearest_variant_explains() {
     let standard = json!({ "name": "share", "protocol": "NFS", "size": 5, "network": { "network_id": "x" } });
     assert_eq!(

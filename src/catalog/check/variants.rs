@@ -28,7 +28,10 @@ impl Checker<'_> {
                 .collect();
             return match silent.as_slice() {
                 [] => self.undecided(shape, property, value),
-                _ => self.nearest_of(&silent, value),
+                _ => {
+                    self.left_out(shape, property);
+                    self.nearest_of(&silent, value);
+                }
             };
         };
         let Some(known) = given.known() else {
@@ -63,6 +66,13 @@ impl Checker<'_> {
                 found.help = vec![format!("it belongs to `{property}`: {}", words::field_list(owners))];
             }
         }
+    }
+
+    /// The document lets the naming field go, and yet one of several is meant.
+    fn left_out(&mut self, shape: &Schema, property: &str) {
+        let all = words::field_list(shape.variants.iter().flat_map(|variant| &variant.when).map(words::value));
+        let message = format!("`{property}` is left out, and says what the rest means");
+        self.report(Self::error("missing-field", message).warning().help(format!("one of {all}")));
     }
 
     fn undecided(&mut self, shape: &Schema, property: &str, value: &Partial) {

@@ -6,7 +6,7 @@ use crate::catalog::schema::{BodySchema, Bound, Schema, Type};
 const MOST_NAMES: usize = 24;
 
 /// A type with its article.
-pub(super) fn a_type(r#type: Type) -> &'static str {
+pub(in crate::catalog) fn a_type(r#type: Type) -> &'static str {
     match r#type {
         Type::Boolean => "`true` or `false`",
         Type::Integer => "an integer",
@@ -45,7 +45,7 @@ pub(in crate::catalog) fn wanted(schema: &BodySchema, written: &Schema) -> Strin
 }
 
 /// `one of a, b`; just `a` when there is one.
-pub(super) fn one_of(values: impl Iterator<Item = String>) -> String {
+pub(in crate::catalog) fn one_of(values: impl Iterator<Item = String>) -> String {
     let values: Vec<String> = values.map(|value| format!("`{value}`")).collect();
     match values.as_slice() {
         [only] => only.clone(),
@@ -54,8 +54,13 @@ pub(super) fn one_of(values: impl Iterator<Item = String>) -> String {
 }
 
 /// `a`, `b`, `c`
-pub(super) fn field_list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+pub(in crate::catalog) fn field_list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     cut(names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect())
+}
+
+/// a, b, c
+pub(in crate::catalog) fn plain_list(words: impl Iterator<Item = String>) -> String {
+    cut(words.collect())
 }
 
 fn cut(words: Vec<String>) -> String {
@@ -65,7 +70,7 @@ fn cut(words: Vec<String>) -> String {
 }
 
 /// A value as it is written in YAML, on one line.
-pub(super) fn value(value: &serde_json::Value) -> String {
+pub(in crate::catalog) fn value(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) if text.is_empty() => "\"\"".to_owned(),
         serde_json::Value::String(text) => text.clone(),
@@ -74,12 +79,12 @@ pub(super) fn value(value: &serde_json::Value) -> String {
 }
 
 /// `1 item`, `2 items`
-pub(super) fn count(count: u64, what: &str) -> String {
+pub(in crate::catalog) fn count(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// `from 1 to 10`, `at least 1`, `below 10`
-pub(super) fn range(minimum: Option<&Bound>, maximum: Option<&Bound>) -> String {
+pub(in crate::catalog) fn range(minimum: Option<&Bound>, maximum: Option<&Bound>) -> String {
     match (minimum, maximum) {
         (Some(low), Some(high)) if !low.exclusive && !high.exclusive => format!("from {} to {}", low.value, high.value),
         (low, high) => {
@@ -91,7 +96,7 @@ pub(super) fn range(minimum: Option<&Bound>, maximum: Option<&Bound>) -> String 
 }
 
 /// What a pattern asks for, for those that people meet.
-pub(super) fn pattern(pattern: &str) -> Option<&'static str> {
+pub(in crate::catalog) fn pattern(pattern: &str) -> Option<&'static str> {
     Some(match pattern {
         r"^[a-zA-Z0-9][a-zA-Z 0-9._\-]{1,61}[a-zA-Z0-9._]$" => {
             "3 to 63 characters: letters, digits, spaces, `.`, `_`, `-`; the first a letter or digit, the last no space or `-`"

@@ -256,16 +256,16 @@ impl Reader<'_> {
     }
 
     fn name_at(&self, resource: &KnownResource, body: &Schema) -> Option<String> {
-        let own = resource.name.as_deref().unwrap_or("name");
-        if self.field(body, own).is_some() {
-            return Some(format!("/{own}"));
+        let names = || resource.name.as_deref().into_iter().chain(["name"]);
+        if let Some(name) = names().find(|name| self.field(body, name).is_some()) {
+            return Some(format!("/{name}"));
         }
         // The first edition of security groups wraps the group.
-        let (outer, inner) = self.whole(body).properties.iter().find(|(_, field)| {
+        self.whole(body).properties.iter().find_map(|(outer, field)| {
             let whole = self.whole(field);
-            whole.types == Types::of(&[Type::Object]) && whole.required.iter().any(|name| name == own)
-        })?;
-        self.field(inner, own).map(|_| format!("/{outer}/{own}"))
+            let name = names().find(|name| whole.required.iter().any(|required| required == name))?;
+            (whole.types == Types::of(&[Type::Object])).then(|| format!("/{outer}/{name}"))
+        })
     }
 
     fn resource(&self, known: &KnownResource) -> Result<Resource, CatalogError> {
@@ -310,3 +310,6 @@ impl Reader<'_> {
 fn text(value: Option<&Value>) -> String {
     value.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

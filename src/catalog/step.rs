@@ -1,0 +1,324 @@
+//! A step to paste: the call, and every field that must be there with something to fill in.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::Catalog;
+use super::check::words;
+use super::operation::{BodyUse, Effect, Method, Operation};
+use super::schema::{Additional, BodySchema, Schema, Type, Variant};
+
+/// How deep fields are filled in; what is required below that is rare and read from `plan ops --show`.
+const DEEPEST: usize = 8;
+
+/// Whether a text is something left to fill in, as in a pasted step: `<name>`.
+pub fn is_placeholder(text: &str) -> bool {
+    text.strip_prefix('<')
+        .and_then(|rest| rest.strip_suffix('>'))
+        .is_some_and(|inside| inside.starts_with(char::is_alphabetic) && !inside.contains(['<', '>', '\n']))
+}
+
+impl Catalog {
+    /// A YAML step of this operation: its id after what it makes, the call, and every required field with a value that is
+    /// right or, where only the reader knows, a placeholder such as `<name>`.
+    pub fn new_step(&self, operation: &Operation) -> String {
+        let mut yaml =
+            format!("- id: {}\n  call: {} {}\n", step_id(operation), operation.route.method, call_path(operation));
+        let required = operation.query_parameters.iter().filter(|parameter| parameter.required);
+        for (nth, parameter) in required.enumerate() {
+            if nth == 0 {
+                yaml += "  query:\n";
+            }
+            let schema = BodySchema::alone(parameter.schema.clone());
+            let mut writer = Writer { schema: &schema, yaml: String::new() };
+            writer.field(&parameter.name, &parameter.schema, 2, false);
+            yaml += &writer.yaml;
+        }
+        if let Some(schema) = self.body_schema(operation) {
+            let mut writer = Writer { schema: &schema, yaml: String::new() };
+            writer.mapping(schema.root(), 2, false);
+            if !writer.yaml.is_empty() {
+                yaml += "  body:\n";
+                yaml += &writer.yaml;
+            } else if operation.body == BodyUse::Required {
+                yaml += "  body: {}\n";
+            }
+        }
+        yaml
+    }
+}
+
+/// Placeholders beside project and region are left to fill in.
+fn call_path(operation: &Operation) -> String {
+    let segments = operation.route.path.split('/').map(|segment| match segment {
+        "{project_id}" | "{region_id}" => segment.to_owned(),
+        _ => match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) => format!("<{name}>"),
+            None => segment.to_owned(),
+        },
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// A name for a step of this operation: after what it makes, else after what it does.
+pub(super) fn step_id(operation: &Operation) -> String {
+    if let Some(creates) = &operation.creates {
+        return one_of_kind(&creates.kind);
+    }
+    let words: Vec<&str> = operation.route.path.split('/').filter(|segment| !segment.starts_with('{')).collect();
+    let last = words.last().copied().unwrap_or("step");
+    let ends_with_parameter = operation.route.path.ends_with('}');
+    let verb = match (operation.effect, operation.route.method) {
+        (Effect::Delete, _) => Some("delete"),
+        (Effect::Change, Method::Patch | Method::Put) => Some("change"),
+        _ => None,
+    };
+    let noun = if ends_with_parameter { one_of_kind(last) } else { last.to_owned() };
+    let id = verb.map_or_else(|| noun.clone(), |verb| format!("{verb}_{noun}"));
+    id.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
+}
+
+/// The word for one of a kind.
+fn one_of_kind(kind: &str) -> String {
+    let known = match kind {
+        "floatingips" => "floating_ip",
+        "loadbalancers" => "load_balancer",
+        "l7polices" | "l7policies" => "l7_policy",
+        "l7rules" => "l7_rule",
+        "healthmonitors" => "health_monitor",
+        "servergroups" => "server_group",
+        "securitygroups" => "security_group",
+        "ports" | "reserved_fixed_ips" => "reserved_ip",
+        "lifecycle_policies" => "snapshot_schedule",
+        "laas_topic" => "log_topic",
+        "registry_registries" | "registries" => "registry",
+        "postgresql_clusters" => "postgres",
+        "lblisteners" => "listener",
+        "lbpools" => "pool",
+        _ => kind.strip_suffix('s').unwrap_or(kind),
+    };
+    known.to_owned()
+}
+
+struct Writer<'s> {
+    schema: &'s BodySchema,
+    yaml: String,
+}
+
+impl Writer<'_> {
+    /// Required fields of a mapping, each on lines of its own, `depth` levels in.
+    fn mapping(&mut self, written: &Schema, depth: usize, in_list: bool) {
+        let mut shape = self.schema.resolve(written);
+        let mut naming = None;
+        for _ in 0..DEEPEST {
+            let Some(variant) = sensible(&shape.variants, in_list) else { break };
+            naming = shape.discriminator.as_deref().or(naming);
+            shape = self.schema.resolve(&variant.schema);
+        }
+        // The field that says what the rest means comes first, required or not.
+        let named =
+            naming.into_iter().chain(shape.required.iter().map(String::as_str).filter(|name| Some(*name) != naming));
+        for name in named {
+            if let Some(field) = shape.properties.get(name) {
+                self.field(name, field, depth, in_list);
+            }
+        }
+    }
+
+    fn field(&mut self, name: &str, written: &Schema, depth: usize, in_list: bool) {
+        let shape = self.schema.resolve(written);
+        let indent = "  ".repeat(depth);
+        let _ = write!(self.yaml, "{indent}{name}:");
+        if depth >= DEEPEST {
+            self.yaml += " \"<see the API reference>\"\n";
+            return;
+        }
+        if let Some((kind, by_name)) = self.schema.kind(written) {
+            let what = if by_name { "name" } else { "id" };
+            let _ = writeln!(self.yaml, " \"<{what} of one of {kind}>\"");
+            return;
+        }
+        match self.main_type(shape, in_list) {
+            Some(Type::Object) => self.nested(shape, depth, in_list),
+            Some(Type::Array) => self.list(shape, depth),
+            _ => {
+                let (value, comment) = self.scalar(name, written, shape);
+                let _ = writeln!(self.yaml, " {value}{comment}");
+            }
+        }
+    }
+
+    fn nested(&mut self, shape: &Schema, depth: usize, in_list: bool) {
+        let before = self.yaml.len();
+        self.mapping(shape, depth + 1, in_list);
+        if self.yaml.len() > before {
+            self.yaml.insert(before, '\n');
+        } else if matches!(shape.additional, Additional::Of(_)) && shape.min_properties.unwrap_or(0) > 0 {
+            let _ = writeln!(self.yaml, "\n{}key: \"<value>\"", "  ".repeat(depth + 1));
+        } else {
+            self.yaml += " {}\n";
+        }
+    }
+
+    fn list(&mut self, shape: &Schema, depth: usize) {
+        let open = Schema::default();
+        let item = shape.items.as_deref().unwrap_or(&open);
+        let resolved = self.schema.resolve(item);
+        if self.main_type(resolved, true) != Some(Type::Object) {
+            let (value, _) = match self.schema.kind(item) {
+                Some((kind, true)) => (format!("\"<name of one of {kind}>\""), String::new()),
+                Some((kind, false)) => (format!("\"<id of one of {kind}>\""), String::new()),
+                None => self.scalar("item", item, resolved),
+            };
+            let _ = writeln!(self.yaml, " [{value}]");
+            return;
+        }
+        let mut inside = Writer { schema: self.schema, yaml: String::new() };
+        inside.mapping(item, depth + 2, true);
+        if inside.yaml.is_empty() {
+            self.yaml += " [{}]\n";
+            return;
+        }
+        // The first field stands beside the dash.
+        let dash = format!("{}- ", "  ".repeat(depth + 1));
+        self.yaml.push('\n');
+        self.yaml += &inside.yaml.replacen(&"  ".repeat(depth + 2), &dash, 1);
+    }
+
+    /// A value that is right, or a placeholder; and what else may stand there, as a comment.
+    fn scalar(&self, name: &str, written: &Schema, shape: &Schema) -> (String, String) {
+        let default = written.default.as_ref().or(shape.default.as_ref());
+        let (first, others) = match (default, shape.values.split_first()) {
+            (Some(default), _) => (Some(default), &[][..]),
+            (None, Some((first, others))) => (Some(first), others),
+            (None, None) => (None, &[][..]),
+        };
+        if let Some(first) = first {
+            let or = match others {
+                [] => String::new(),
+                others => format!("  # or {}", words::plain_list(others.iter().map(words::value))),
+            };
+            return (scalar_yaml(first), or);
+        }
+        match self.main_type(shape, false) {
+            Some(Type::Boolean) => ("false".to_owned(), String::new()),
+            Some(Type::Integer | Type::Number) => number(shape),
+            _ => (format!("\"<{}>\"", text_placeholder(name, shape)), String::new()),
+        }
+    }
+
+    /// The type a value is shown in, when there are several.
+    fn main_type(&self, shape: &Schema, in_list: bool) -> Option<Type> {
+        let shape = match sensible(&shape.variants, in_list) {
+            Some(variant) => self.schema.resolve(&variant.schema),
+            None => shape,
+        };
+        let order = [Type::Object, Type::Array, Type::String, Type::Integer, Type::Number, Type::Boolean];
+        order.into_iter().find(|r#type| !shape.types.is_empty() && shape.types.contains(*r#type))
+    }
+}
+
+/// The variant most people want: elements of a list boot from an image or are reached from outside.
+fn sensible(variants: &[Variant], in_list: bool) -> Option<&Variant> {
+    let liked: &[&str] =
+        if in_list { &["image", "external"] } else { &["new-volume", "new", "external", "interval", "create"] };
+    let means = |variant: &&Variant, word: &str| variant.when.iter().any(|value| value.as_str() == Some(word));
+    liked.iter().find_map(|word| variants.iter().find(|variant| means(variant, word))).or(variants.first())
+}
+
+fn text_placeholder(name: &str, shape: &Schema) -> String {
+    match shape.format.as_deref() {
+        Some("ipvanynetwork") => "network such as 10.0.0.0/24".to_owned(),
+        Some("ipvanyaddress" | "ipv4" | "ipv6") => "IP address".to_owned(),
+        Some("uuid4") => "id".to_owned(),
+        Some("date-time") => "date and time such as 2026-01-31T12:00:00Z".to_owned(),
+        Some("uri") => "URL".to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+/// The least that is right; where nothing says what that is, a placeholder.
+fn number(shape: &Schema) -> (String, String) {
+    let range = words::range(shape.minimum.as_ref(), shape.maximum.as_ref());
+    let comment = if range.is_empty() { String::new() } else { format!("  # {range}") };
+    match &shape.minimum {
+        Some(least) if !least.exclusive => (least.value.to_string(), comment),
+        Some(least) => match least.value.as_i64() {
+            Some(least) => (least.saturating_add(1).to_string(), comment),
+            None => ("\"<number>\"".to_owned(), comment),
+        },
+        None => ("\"<number>\"".to_owned(), comment),
+    }
+}
+
+/// Strings in quotes where YAML would read something else.
+fn scalar_yaml(value: &Value) -> String {
+    match value {
+        Value::String(text) => {
+            let plain = text.starts_with(|first: char| first.is_ascii_alphabetic())
+                && text.chars().all(|character| character.is_ascii_alphanumeric() || "-_./".contains(character))
+                && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
+                    .contains(&text.to_lowercase().as_str());
+            if plain { text.clone() } else { value.to_string() }
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Partial, Route};
+
+    fn step(call: &str) -> String {
+        let route = Route::parse(&call.replace("PR", "{project_id}/{region_id}")).unwrap();
+        Catalog::embedded().new_step(&Catalog::embedded().find(&route).unwrap())
+    }
+
+    #[test]
+    fn a_step_has_every_required_field() {
+        assert_eq!(
+            step("POST /cloud/v1/subnets/PR"),
+            "- id: subnet\n  call: POST /cloud/v1/subnets/{project_id}/{region_id}\n  body:\n    name: \"<name>\"\n    \
+             network_id: \"<id of one of networks>\"\n    cidr: \"<network such as 10.0.0.0/24>\"\n"
+        );
+    }
+
+    #[test]
+    fn variants_are_those_that_most_people_want() {
+        let machine = step("POST /cloud/v2/instances/PR");
+        assert!(machine.contains("      - source: image\n        image_id: \"<id of one of images>\"\n"), "{machine}");
+        assert!(machine.contains("      - type: external\n"), "{machine}");
+    }
+
+    #[test]
+    fn every_step_is_yaml_in_which_nothing_but_placeholders_is_wrong() {
+        for operation in Catalog::embedded().operations() {
+            let yaml = Catalog::embedded().new_step(&operation);
+            let read: Value = serde_yaml::from_str(&yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
+            let step = &read[0];
+            assert!(
+                step["id"].as_str().is_some_and(|id| id.starts_with(|first: char| first.is_ascii_lowercase())),
+                "{yaml}"
+            );
+            let body = step.get("body").map(Partial::from);
+            let found = Catalog::embedded().check_body(&operation, body.as_ref());
+            let wrong: Vec<_> = found.iter().filter(|found| found.code != "placeholder").collect();
+            assert!(wrong.is_empty(), "{wrong:?}\n{yaml}");
+            let (_, path) = step["call"].as_str().unwrap().split_once(' ').unwrap();
+            let segments: Vec<_> = path.trim_start_matches('/').split('/').map(Some).collect();
+            let matched = Catalog::embedded().matching_segments(operation.route.method, &segments).unwrap();
+            assert_eq!(matched.route, operation.route);
+        }
+    }
+
+    #[test]
+    fn placeholders_are_told_from_other_texts() {
+        assert!(is_placeholder("<name>"));
+        assert!(is_placeholder("<id of one of networks>"));
+        for other in ["<", "<>", "a < b > c", "<<name>>", "< 5>", "<html><body></body></html>"] {
+            assert!(!is_placeholder(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! A plan as written → a plan that is right: names lead somewhere, nothing goes round in circles, secrets stay secret.
+//!
+//! Everything wrong is told in one go, in the order of the file. What single keys may hold was looked at by `doc`.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::doc::{self, PlanDoc};
+use super::graph::Graph;
+use super::mentions::{Names, Place};
+use super::model::{CallTemplate, OnChange, Output, Plan, Segment, Step, StepId, Undo};
+use super::step_doc::StepDoc;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::source::{Source, Span};
+use crate::template::{Program, Template};
+use crate::yaml;
+
+/// What came of looking at a plan file.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// `None` when something is wrong.
+    pub plan: Option<Plan>,
+    /// Errors, warnings and notes, in the order of the file.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// Reads and checks a plan file.
+pub fn check(source: &Arc<Source>) -> Checked {
+    let parsed = yaml::parse(source.text());
+    let mut findings = parsed.findings;
+    let plan = match parsed.root {
+        None if findings.iter().any(Diagnostic::is_error) => None,
+        root => {
+            let doc = doc::read(root.as_ref(), &mut findings);
+            let unread = findings.iter().any(Diagnostic::is_error);
+            Checker::new(&doc, &mut findings).run(unread);
+            match findings.iter().any(Diagnostic::is_error) {
+                true => None,
+                false => Some(accept(doc, source)),
+            }
+        }
+    };
+    // Stable: findings at one place stay in the order they were made in.
+    findings.sort_by_key(|finding| finding.primary.start);
+    findings.dedup();
+    Checked { plan, findings }
+}
+
+/// Reads a plan file that must be right.
+///
+/// # Errors
+///
+/// Everything found, when some of it is an error.
+pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
+    let checked = check(source);
+    checked.plan.ok_or(checked.findings)
+}
+
+struct Checker<'d> {
+    doc: &'d PlanDoc,
+    names: Names<'d>,
+    findings: &'d mut Vec<Diagnostic>,
+}
+
+impl<'d> Checker<'d> {
+    fn new(doc: &'d PlanDoc, findings: &'d mut Vec<Diagnostic>) -> Self {
+        Self { doc, names: Names::new(doc), findings }
+    }
+
+    /// `unread`: some part could not be read, so that what it uses is not known.
+    fn run(&mut self, unread: bool) {
+        self.duplicate_ids();
+        self.duplicate_outputs();
+        for template in [&self.doc.project_id, &self.doc.region_id].into_iter().flatten() {
+            self.template(template, &Place::PLAN);
+        }
+        for step in &self.doc.steps {
+            self.step(step);
+        }
+        for output in &self.doc.outputs {
+            if let Some(value) = &output.value {
+                self.template(value, &Place::output(output.secret));
+            }
+        }
+        self.cycles();
+        if !unread {
+            self.unused_inputs();
+        }
+    }
+
+    fn duplicate_ids(&mut self) {
+        let mut first: HashMap<&str, Span> = HashMap::new();
+        for id in self.doc.steps.iter().filter_map(|step| step.id.as_ref()) {
+            if let Some(first) = first.get(id.value.as_str()) {
+                self.findings.push(
+                    Diagnostic::error("duplicate-step-id", id.span, format!("two steps have the id `{}`", id.value))
+                        .label("used again")
+                        .related(*first, "used here first")
+                        .help("give each step an id of its own"),
+                );
+                continue;
+            }
+            first.insert(&id.value, id.span);
+        }
+    }
+
+    /// GitHub and environments do not tell names apart that differ in case only.
+    fn duplicate_outputs(&mut self) {
+        let mut first: HashMap<String, Span> = HashMap::new();
+        for output in &self.doc.outputs {
+            if let Some(first) = first.insert(output.name.to_lowercase(), output.name_span) {
+                let message = format!("two outputs are called `{}` but for upper and lower case", output.name);
+                self.findings
+                    .push(Diagnostic::error("bad-name", output.name_span, message).related(first, "used here first"));
+            }
+        }
+    }
+
+    fn step(&mut self, step: &StepDoc) {
+        for need in &step.needs {
+            if !self.names.steps.contains_key(need.value.as_str()) {
+                let finding = self.names.unknown_step(&need.value, need.span);
+                self.findings.push(finding);
+            } else if step.id.as_ref().is_some_and(|id| id.value == need.value) {
+                self.findings.push(Diagnostic::error("cycle", need.span, "a step cannot need itself"));
+            }
+        }
+        for (place, program) in programs(step) {
+            self.program(program, &place);
+        }
+    }
+
+    fn template(&mut self, template: &Template, place: &Place) {
+        for program in template.programs() {
+            self.program(program, place);
+        }
+    }
+
+    fn program(&mut self, program: &Program, place: &Place) {
+        self.names.check(program, place, self.findings);
+    }
+
+    fn cycles(&mut self) {
+        let mut after: IndexMap<StepId, BTreeSet<StepId>> = IndexMap::new();
+        let mut places: HashMap<(StepId, StepId), Span> = HashMap::new();
+        for step in &self.doc.steps {
+            let Some(id) = &step.id else { continue };
+            let id = StepId::new(id.value.as_str());
+            let edges = after.entry(id.clone()).or_default();
+            for (to, span) in edges_of(step) {
+                edges.insert(to.clone());
+                places.entry((id.clone(), to)).or_insert(span);
+            }
+        }
+        let graph = Graph::new(after.iter().map(|(id, after)| (id.clone(), after)));
+        for cycle in graph.cycles() {
+            let edge = |at: usize| {
+                let (from, to) = (cycle[at], cycle[(at + 1) % cycle.len()]);
+                places.get(&(from.clone(), to.clone())).copied().unwrap_or_default()
+            };
+            let circle: Vec<&str> = cycle.iter().chain(cycle.first()).map(|id| id.as_str()).collect();
+            let finding = match cycle.as_slice() {
+                [me] => {
+                    let place = edge(0);
+                    if self.findings.iter().any(|finding| finding.code == "cycle" && finding.primary == place) {
+                        continue;
+                    }
+                    Diagnostic::error("cycle", place, format!("step `{me}` refers to itself"))
+                        .help("`self` is known in `undo`, `ready` and `on_change: update` only")
+                }
+                _ => {
+                    let message = format!("steps wait for each other in a circle: {}", circle.join(" → "));
+                    let finding = Diagnostic::error("cycle", edge(0), message)
+                        .label(format!("`{}` refers to `{}`", circle[0], circle[1]))
+                        .help("take one of these references away");
+                    (1..cycle.len()).fold(finding, |finding, at| {
+                        finding.related(edge(at), format!("`{}` refers to `{}`", circle[at], circle[at + 1]))
+                    })
+                }
+            };
+            self.findings.push(finding);
+        }
+    }
+
+    fn unused_inputs(&mut self) {
+        let used: BTreeSet<&str> = self.names.used_inputs();
+        for input in &self.doc.inputs {
+            if !used.contains(input.name.as_str()) {
+                self.findings.push(
+                    Diagnostic::warning(
+                        "unused-input",
+                        input.name_span,
+                        format!("no template uses the input `{}`", input.name),
+                    )
+                    .help("remove it, or use it as `{{ inputs.<name> }}`"),
+                );
+            }
+        }
+    }
+}
+
+/// Every template and condition of a step, with what it may see.
+pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
+    let mut all = Vec::new();
+    let own = Place::step(step.is_for_each);
+    let mut templates: Vec<(Place, &Template)> = Vec::new();
+    if let Some(call) = &step.call {
+        templates.extend(segments(&call.segments).map(|template| (own.clone(), template)));
+    }
+    for template in [&step.query, &step.body, &step.headers, &step.project_id, &step.region_id].into_iter().flatten() {
+        templates.push((own.clone(), template));
+    }
+    if let Some(for_each) = &step.for_each {
+        templates.push((Place::for_each(), for_each));
+    }
+    let with_self = Place::own_results(step.is_for_each);
+    let calls = [
+        match &step.undo {
+            Undo::Call(call) => Some(call),
+            _ => None,
+        },
+        match &step.on_change {
+            Some(OnChange::Update(call)) => Some(call),
+            _ => None,
+        },
+    ];
+    for call in calls.into_iter().flatten() {
+        templates.extend(call_templates(call).map(|template| (with_self.clone(), template)));
+    }
+    for (place, template) in templates {
+        all.extend(template.programs().into_iter().map(|program| (place.clone(), program)));
+    }
+    let conditions = [(&step.when, Place::when(step.is_for_each)), (&step.ready, Place::ready(step.is_for_each))];
+    for (condition, place) in conditions {
+        all.extend(condition.as_ref().and_then(|condition| condition.program()).map(|program| (place, program)));
+    }
+    all
+}
+
+fn segments(segments: &[Segment]) -> impl Iterator<Item = &Template> {
+    segments.iter().filter_map(|segment| match segment {
+        Segment::Template(template) => Some(template),
+        _ => None,
+    })
+}
+
+fn call_templates(call: &CallTemplate) -> impl Iterator<Item = &Template> {
+    segments(&call.call.segments).chain(&call.query).chain(&call.body)
+}
+
+/// What a step comes after, with the place that says so.
+fn edges_of(step: &StepDoc) -> Vec<(StepId, Span)> {
+    let references = programs(step)
+        .into_iter()
+        .flat_map(|(_, program)| program.uses().steps.iter().map(|used| (used.step.clone(), used.span)));
+    references.chain(step.needs.iter().map(|need| (StepId::new(need.value.as_str()), need.span))).collect()
+}
+
+/// A plan in which nothing is wrong.
+fn accept(doc: PlanDoc, source: &Arc<Source>) -> Plan {
+    let resource_used = super::mentions::resources_used(&doc);
+    let steps = doc.steps.into_iter().filter_map(|step| accept_step(step, &resource_used));
+    let steps: IndexMap<StepId, Step> = steps.map(|step| (step.id.clone(), step)).collect();
+    let outputs = doc.outputs.into_iter().filter_map(|output| {
+        let accepted = Output {
+            span: output.name_span,
+            value: output.value?,
+            description: output.description,
+            secret: output.secret,
+        };
+        Some((output.name, accepted))
+    });
+    Plan {
+        source: Arc::clone(source),
+        folder: source.path().parent().unwrap_or_else(|| Path::new("")).to_owned(),
+        name: doc.name.map(|name| name.value).unwrap_or_default(),
+        description: doc.description,
+        inputs: doc.inputs.into_iter().map(|input| (input.name, input.input)).collect(),
+        project_id: doc.project_id,
+        region_id: doc.region_id,
+        ttl: doc.ttl,
+        steps,
+        outputs: outputs.collect(),
+    }
+}
+
+fn accept_step(step: StepDoc, resource_used: &BTreeSet<StepId>) -> Option<Step> {
+    let after = edges_of(&step).into_iter().map(|(id, _)| id).collect();
+    let id = step.id?;
+    let id_span = id.span;
+    let id = StepId::new(id.value);
+    Some(Step {
+        resource_used: resource_used.contains(&id),
+        id,
+        span: step.span,
+        id_span,
+        name: step.name,
+        call: step.call?,
+        operation: None,
+        query: step.query,
+        body: step.body,
+        headers: step.headers,
+        project_id: step.project_id,
+        region_id: step.region_id,
+        needs: step.needs.into_iter().map(|need| (StepId::new(need.value), need.span)).collect(),
+        when: step.when,
+        for_each: step.for_each,
+        wait: step.wait,
+        ready: step.ready,
+        retry: step.retry,
+        undo: step.undo,
+        on_change: step.on_change,
+        on_conflict: step.on_conflict,
+        secret: step.secret,
+        stamp: step.stamp,
+        after,
+    })
+}
+
+/// A name that leads nowhere, with what was meant.
+pub(super) fn did_you_mean<'a>(
+    finding: Diagnostic,
+    word: &str,
+    span: Span,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
+    match nearest(word, candidates) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
+        None => finding,
+    }
+}

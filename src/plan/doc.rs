@@ -1,0 +1,227 @@
+//! The plan as written: every key read and typed, every template compiled, with places. What the parts mean to each
+//! other is `check`'s business.
+
+use std::time::Duration;
+
+use super::duration;
+use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_type};
+use super::input_doc::{self, InputDoc};
+use super::step_doc::{self, StepDoc};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::template::Template;
+use crate::yaml::{Key, Node};
+
+/// A plan file, read. What could not be read is `None` here and a finding.
+#[derive(Debug, Default)]
+pub(super) struct PlanDoc {
+    pub name: Option<Placed<String>>,
+    pub description: Option<String>,
+    pub inputs: Vec<InputDoc>,
+    pub project_id: Option<Template>,
+    pub region_id: Option<Template>,
+    pub ttl: Option<Duration>,
+    pub steps: Vec<StepDoc>,
+    pub outputs: Vec<OutputDoc>,
+}
+
+#[derive(Debug)]
+pub(super) struct OutputDoc {
+    pub name: String,
+    pub name_span: Span,
+    pub value: Option<Template>,
+    pub description: Option<String>,
+    pub secret: bool,
+}
+
+const PLAN: Shape = Shape {
+    name: "a plan",
+    keys: &["name", "description", "inputs", "project_id", "region_id", "ttl", "steps", "outputs"],
+    hints: &[
+        ("variables", "write `inputs:`"),
+        ("vars", "write `inputs:`"),
+        ("parameters", "write `inputs:`"),
+        ("tasks", "write `steps:`"),
+        ("calls", "write `steps:`"),
+        ("resources", "write `steps:`"),
+        ("project", "write `project_id:`"),
+        ("region", "write `region_id:`"),
+        ("base_url", "only `--base-url` and `GCORE_BASE_URL` say where requests go"),
+        ("api_key", "a key never stands in a plan: set `GCORE_API_KEY`"),
+        ("environment", "the environment is chosen when running: `--environment NAME`"),
+        ("version", "a plan file has no version"),
+    ],
+};
+
+const OUTPUT: Shape = Shape { name: "an output", keys: &["value", "description", "secret"], hints: &[] };
+
+/// Reads the root of a plan file.
+pub(super) fn read(root: Option<&Node>, findings: &mut Vec<Diagnostic>) -> PlanDoc {
+    let Some(root) = root.filter(|root| !root.is_null()) else {
+        findings.push(
+            Diagnostic::error("empty-plan", Span::at(0), "there is nothing in this file")
+                .help("a plan has a `name` and `steps`"),
+        );
+        return PlanDoc::default();
+    };
+    let Some(fields) = Fields::open(root, &PLAN, findings) else { return PlanDoc::default() };
+    let name = match fields.get("name") {
+        Some(node) => plan_name(node, findings),
+        None => {
+            findings.push(missing_key("a plan", "name", fields.head()).help("it names the record: `name: web-demo`"));
+            None
+        }
+    };
+    let description = fields.get("description").and_then(|node| text(node, "`description`", findings));
+    let inputs = fields.get("inputs").map(|node| named(node, "`inputs`", findings)).unwrap_or_default();
+    let inputs = inputs.iter().filter_map(|(key, node)| input_doc::read(key, node, findings)).collect();
+    let project_id = fields.get("project_id").and_then(|node| number(node, "`project_id`", findings));
+    let region_id = fields.get("region_id").and_then(|node| number(node, "`region_id`", findings));
+    let ttl = fields.get("ttl").and_then(|node| duration::read(node, "`ttl`", findings));
+    let steps = steps(&fields, findings);
+    let outputs = fields.get("outputs").map(|node| named(node, "`outputs`", findings)).unwrap_or_default();
+    let outputs = outputs.iter().map(|(key, node)| output(key, node, findings)).collect();
+    let description = description.map(|description| description.value);
+    PlanDoc { name, description, inputs, project_id, region_id, ttl, steps, outputs }
+}
+
+/// A mapping with names of the user's own; one with nothing in it is empty.
+fn named<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic>) -> &'n [(Key, Node)] {
+    if node.is_null() {
+        return &[];
+    }
+    mapping(node, what, findings).unwrap_or_default()
+}
+
+fn steps(fields: &Fields<'_>, findings: &mut Vec<Diagnostic>) -> Vec<StepDoc> {
+    let Some(node) = fields.get("steps") else {
+        findings.push(missing_key("a plan", "steps", fields.head()).help("a plan without steps does nothing"));
+        return Vec::new();
+    };
+    if let Some(entries) = node.entries() {
+        let finding = wrong_type(node, "`steps`", "a list");
+        findings.push(match entries.first() {
+            Some((key, _)) => finding.help(format!("start each step with a dash: `- id: {}`", key.text)),
+            None => finding,
+        });
+        return Vec::new();
+    }
+    let key = fields.key_span("steps").unwrap_or(node.span);
+    let items = match node.is_null() {
+        true => &[],
+        false => list(node, "`steps`", findings).unwrap_or_default(),
+    };
+    if items.is_empty() && (node.is_null() || node.items().is_some()) {
+        findings
+            .push(Diagnostic::error("no-steps", key, "there are no steps").help("a plan without steps does nothing"));
+    }
+    items.iter().filter_map(|item| step_doc::read(item, findings)).collect()
+}
+
+pub(super) fn missing_key(what: &str, key: &str, place: Span) -> Diagnostic {
+    Diagnostic::error("missing-key", place, format!("{what} needs the key `{key}`"))
+}
+
+fn plan_name(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
+    const LONGEST: usize = 100;
+    let name = text(node, "`name`", findings)?;
+    let fits = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
+    if !name.value.is_empty() && name.value.len() <= LONGEST && name.value.chars().all(fits) {
+        return Some(name);
+    }
+    let right: String =
+        name.value.to_lowercase().chars().map(|letter| if fits(letter) { letter } else { '-' }).collect();
+    let finding = Diagnostic::error("bad-name", name.span, format!("`{}` is no name for a plan", name.value))
+        .help("lower-case letters, digits and dashes, at most 100: it names a folder and stands in tags");
+    findings.push(match right.trim_matches('-') {
+        "" => finding,
+        right if right.len() > LONGEST => finding,
+        right => finding.suggest(name.span, right),
+    });
+    None
+}
+
+/// The number of a project or region, or a template of it.
+pub(super) fn number(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+    let number = node.scalar().and_then(|value| match value {
+        serde_json::Value::String(digits) => digits.parse().ok(),
+        other => other.as_i64(),
+    });
+    if let Some(number) = number {
+        if number > 0 {
+            return Some(Template::constant(node.span, number.into()));
+        }
+        findings.push(Diagnostic::error("out-of-range", node.span, format!("{what} is a positive number")));
+        return None;
+    }
+    match node.as_str() {
+        Some(text) if text.contains("{{") || text.contains("{%") => compiled(node, findings),
+        _ => {
+            findings.push(wrong_type(node, what, "a whole number, or a template of one"));
+            None
+        }
+    }
+}
+
+/// Compiles a node's templates.
+pub(super) fn compiled(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+    Template::compile(node).map_err(|found| findings.extend(found)).ok()
+}
+
+fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
+    if !is_output_name(&key.text) {
+        findings.push(
+            Diagnostic::error("bad-name", key.span, format!("`{}` is no name for an output", key.text))
+                .help("letters, digits, `_` and `-`, and no digit first"),
+        );
+    }
+    let mut doc =
+        OutputDoc { name: key.text.clone(), name_span: key.span, value: None, description: None, secret: false };
+    let long = node.entries().is_some_and(|entries| {
+        entries.iter().any(|(key, _)| key.text == "value")
+            || (!entries.is_empty() && entries.iter().all(|(key, _)| OUTPUT.keys.contains(&key.text.as_str())))
+    });
+    if !long {
+        if node.is_null() {
+            findings.push(wrong_type(node, &format!("the output `{}`", key.text), "a value or a template"));
+        }
+        doc.value = compiled(node, findings);
+        return doc;
+    }
+    let Some(fields) = Fields::open(node, &OUTPUT, findings) else { return doc };
+    doc.value = match fields.get("value") {
+        Some(value) => compiled(value, findings),
+        None => {
+            findings.push(
+                missing_key("an output", "value", key.span)
+                    .help(format!("its keys are {}", listed(OUTPUT.keys.iter().copied()))),
+            );
+            None
+        }
+    };
+    let description = fields.get("description").and_then(|node| text(node, "`description`", findings));
+    doc.description = description.map(|text| text.value);
+    doc.secret = fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false);
+    doc
+}
+
+fn is_output_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-'))
+}
+
+/// `[A-Za-z_][A-Za-z0-9_]*`
+pub(super) fn is_identifier(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
+
+/// The identifier nearest to a word that is none.
+pub(super) fn as_identifier(word: &str) -> Option<String> {
+    let mut right: String =
+        word.trim().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+    if right.starts_with(|first: char| first.is_ascii_digit()) {
+        right.insert(0, '_');
+    }
+    right.chars().any(|letter| letter != '_').then_some(right)
+}

@@ -1,0 +1,212 @@
+//! Reading mappings of the plan file: known keys, types, and a finding for everything else.
+
+use serde_json::Value;
+
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::source::Span;
+use crate::yaml::{Key, Node, NodeKind, describe};
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Placed<T> {
+    pub value: T,
+    pub span: Span,
+}
+
+impl<T> Placed<T> {
+    pub(super) fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
+/// A mapping with the keys it may have.
+pub(super) struct Fields<'n> {
+    pub span: Span,
+    entries: &'n [(Key, Node)],
+}
+
+/// What a mapping is called, its keys, and what people write for them that is something else.
+pub(super) struct Shape {
+    /// With its article: `a step`.
+    pub name: &'static str,
+    pub keys: &'static [&'static str],
+    /// A wrong key, and what to say of it.
+    pub hints: &'static [(&'static str, &'static str)],
+}
+
+impl<'n> Fields<'n> {
+    /// Opens a mapping; tells what is no mapping, and every key it should not have.
+    pub(super) fn open(node: &'n Node, shape: &Shape, findings: &mut Vec<Diagnostic>) -> Option<Self> {
+        let Some(entries) = node.entries() else {
+            let message = format!("{} must be a mapping, found {}", shape.name, node.describe());
+            findings.push(
+                Diagnostic::error("wrong-type", node.span, message)
+                    .help(format!("its keys are {}", listed(shape.keys.iter().copied()))),
+            );
+            return None;
+        };
+        for (key, _) in entries {
+            if !shape.keys.contains(&key.text.as_str()) {
+                findings.push(unknown_key(key, shape));
+            }
+        }
+        Some(Self { span: node.span, entries })
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+        self.entries.iter().find(|(name, _)| name.text == key).map(|(_, node)| node)
+    }
+
+    pub(super) fn key_span(&self, key: &str) -> Option<Span> {
+        self.entries.iter().find(|(name, _)| name.text == key).map(|(name, _)| name.span)
+    }
+
+    /// The first key, where a finding about the whole mapping can point.
+    pub(super) fn head(&self) -> Span {
+        self.entries.first().map_or(self.span, |(key, _)| key.span)
+    }
+}
+
+fn unknown_key(key: &Key, shape: &Shape) -> Diagnostic {
+    let finding = Diagnostic::error("unknown-key", key.span, format!("{} has no key `{}`", shape.name, key.text));
+    if let Some((_, hint)) = shape.hints.iter().find(|(wrong, _)| *wrong == key.text) {
+        return finding.help(*hint);
+    }
+    match nearest(&key.text, shape.keys.iter().copied()) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(key.span, near),
+        None => finding.help(format!("its keys are {}", listed(shape.keys.iter().copied()))),
+    }
+}
+
+/// `` `a`, `b` and `c` ``
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+pub(super) fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
+    let finding =
+        Diagnostic::error("wrong-type", node.span, format!("{what} must be {wanted}, found {}", node.describe()));
+    match node.is_null() {
+        true => finding.help("give it a value, or leave the key out"),
+        false => finding,
+    }
+}
+
+/// Plain text: not empty, and no template.
+pub(super) fn text(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
+    let Some(text) = node.as_str() else {
+        let finding = wrong_type(node, what, "text");
+        findings.push(match node.scalar() {
+            Some(value) if !value.is_null() => {
+                let quoted = format!("\"{}\"", raw_scalar(value));
+                finding.help("put quotes around it").suggest(node.span, quoted)
+            }
+            _ => finding,
+        });
+        return None;
+    };
+    if ["{{", "{%"].iter().any(|open| text.contains(open)) {
+        findings.push(
+            Diagnostic::error("template-not-here", node.span, format!("{what} cannot be a template"))
+                .help("write it out: it is read before any template runs"),
+        );
+        return None;
+    }
+    Some(Placed::new(text.to_owned(), node.span))
+}
+
+fn raw_scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn boolean(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<bool> {
+    if let Some(Value::Bool(flag)) = node.scalar() {
+        return Some(*flag);
+    }
+    let finding = wrong_type(node, what, "`true` or `false`");
+    let meant = node.as_str().and_then(|word| match word.to_lowercase().as_str() {
+        "yes" | "on" | "y" | "true" => Some("true"),
+        "no" | "off" | "n" | "false" => Some("false"),
+        _ => None,
+    });
+    findings.push(match meant {
+        Some(word) => finding.help(format!("write `{word}`")).suggest(node.span, word),
+        None => finding,
+    });
+    None
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(
+    node: &Node,
+    what: &str,
+    words: &[(&'static str, T)],
+    findings: &mut Vec<Diagnostic>,
+) -> Option<T> {
+    let names = || words.iter().map(|(name, _)| *name);
+    let Some(text) = node.as_str() else {
+        findings.push(wrong_type(node, what, &format!("one of {}", listed(names()))));
+        return None;
+    };
+    if let Some((_, value)) = words.iter().find(|(name, _)| *name == text) {
+        return Some(*value);
+    }
+    let finding = Diagnostic::error("unknown-value", node.span, format!("{what} cannot be `{text}`"))
+        .help(format!("it is one of {}", listed(names())));
+    findings.push(match nearest(text, names()) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(node.span, near),
+        None => finding,
+    });
+    None
+}
+
+/// A whole number within limits.
+pub(super) fn integer(
+    node: &Node,
+    what: &str,
+    limits: std::ops::RangeInclusive<u64>,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<u64> {
+    let Some(number) = node.scalar().and_then(Value::as_u64) else {
+        findings.push(wrong_type(node, what, "a whole number"));
+        return None;
+    };
+    if !limits.contains(&number) {
+        let message = format!("{what} must be between {} and {}", limits.start(), limits.end());
+        findings.push(Diagnostic::error("out-of-range", node.span, message));
+        return None;
+    }
+    Some(number)
+}
+
+/// The items of a list.
+pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<&'n [Node]> {
+    if node.items().is_none() {
+        findings.push(wrong_type(node, what, "a list"));
+    }
+    node.items()
+}
+
+/// The entries of a mapping with keys of the user's own.
+pub(super) fn mapping<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<&'n [(Key, Node)]> {
+    match &node.kind {
+        NodeKind::Mapping(entries) => Some(entries),
+        _ => {
+            findings.push(wrong_type(node, what, "a mapping"));
+            None
+        }
+    }
+}
+
+/// What a value is, for messages about values that come from elsewhere.
+pub(super) fn described(value: &Value) -> &'static str {
+    describe(value)
+}

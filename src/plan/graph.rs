@@ -1,0 +1,214 @@
+//! The order of steps, as a pure structure: who comes after whom, and who goes round in circles.
+//!
+//! Knows names only. Where several orders are right, the order of the file is kept, so that runs look alike.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+
+use super::model::{Plan, StepId};
+
+/// A directed graph of steps.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    /// In the order of the file.
+    ids: Vec<StepId>,
+    places: HashMap<StepId, usize>,
+    /// For each step, what it comes after; sorted.
+    after: Vec<Vec<usize>>,
+    /// For each step, what comes after it; sorted.
+    before: Vec<Vec<usize>>,
+}
+
+impl Graph {
+    /// The graph of an accepted plan.
+    pub fn of(plan: &Plan) -> Self {
+        Self::new(plan.steps.values().map(|step| (step.id.clone(), &step.after)))
+    }
+
+    /// A graph of steps in the order of the file, each with what it comes after. Names nobody has are left out.
+    pub fn new<'a>(steps: impl IntoIterator<Item = (StepId, &'a BTreeSet<StepId>)>) -> Self {
+        let (ids, names): (Vec<StepId>, Vec<&BTreeSet<StepId>>) = steps.into_iter().unzip();
+        let places: HashMap<StepId, usize> = ids.iter().cloned().enumerate().map(|(at, id)| (id, at)).collect();
+        let mut after: Vec<Vec<usize>> = names
+            .into_iter()
+            .map(|names| names.iter().filter_map(|name| places.get(name).copied()).collect())
+            .collect();
+        let mut before = vec![Vec::new(); ids.len()];
+        for (at, dependencies) in after.iter_mut().enumerate() {
+            dependencies.sort_unstable();
+            for &dependency in dependencies.iter() {
+                before[dependency].push(at);
+            }
+        }
+        Self { ids, places, after, before }
+    }
+
+    /// Every step after all it depends on; among steps that could come next, the first in the file. Steps on a circle,
+    /// and those that depend on them, are left out.
+    pub fn order(&self) -> Vec<&StepId> {
+        self.kahn().into_iter().map(|at| &self.ids[at]).collect()
+    }
+
+    /// What a step comes after, directly.
+    pub fn dependencies(&self, id: &StepId) -> impl Iterator<Item = &StepId> {
+        self.neighbours(id, &self.after)
+    }
+
+    /// What comes after a step, directly.
+    pub fn dependants(&self, id: &StepId) -> impl Iterator<Item = &StepId> {
+        self.neighbours(id, &self.before)
+    }
+
+    /// Every step that a step depends on, directly or not, in the order of the file.
+    pub fn all_dependencies(&self, id: &StepId) -> Vec<&StepId> {
+        self.reachable(id, &self.after)
+    }
+
+    /// Every step that depends on a step, directly or not, in the order of the file.
+    pub fn all_dependants(&self, id: &StepId) -> Vec<&StepId> {
+        self.reachable(id, &self.before)
+    }
+
+    /// Circles, each from its first step in the file on, in the direction of "depends on". No step is in two of them.
+    pub fn cycles(&self) -> Vec<Vec<&StepId>> {
+        let mut open = vec![true; self.ids.len()];
+        for at in self.kahn() {
+            open[at] = false;
+        }
+        // What is left is on a circle or depends on one; a walk along dependencies ends up on a circle.
+        let mut cycles = Vec::new();
+        let mut seen_in = vec![0_usize; self.ids.len()];
+        for start in 0..self.ids.len() {
+            let mut path = Vec::new();
+            let mut here = Some(start).filter(|&at| open[at]);
+            while let Some(at) = here {
+                if seen_in[at] == start + 1 {
+                    let from = path.iter().position(|&step| step == at).unwrap_or_default();
+                    cycles.push(first_first(&path[from..]));
+                    break;
+                }
+                if seen_in[at] != 0 {
+                    break;
+                }
+                seen_in[at] = start + 1;
+                path.push(at);
+                here = self.after[at].iter().copied().find(|&next| open[next]);
+            }
+        }
+        cycles.into_iter().map(|cycle| cycle.into_iter().map(|at| &self.ids[at]).collect()).collect()
+    }
+
+    fn kahn(&self) -> Vec<usize> {
+        let mut waiting: Vec<usize> = self.after.iter().map(Vec::len).collect();
+        let mut ready: BinaryHeap<Reverse<usize>> =
+            (0..self.ids.len()).filter(|&at| waiting[at] == 0).map(Reverse).collect();
+        let mut order = Vec::with_capacity(self.ids.len());
+        while let Some(Reverse(at)) = ready.pop() {
+            order.push(at);
+            for &dependant in &self.before[at] {
+                waiting[dependant] -= 1;
+                if waiting[dependant] == 0 {
+                    ready.push(Reverse(dependant));
+                }
+            }
+        }
+        order
+    }
+
+    fn neighbours<'g>(&'g self, id: &StepId, edges: &'g [Vec<usize>]) -> impl Iterator<Item = &'g StepId> + use<'g> {
+        let found = self.places.get(id).map(|&at| edges[at].as_slice()).unwrap_or_default();
+        found.iter().map(|&at| &self.ids[at])
+    }
+
+    fn reachable(&self, id: &StepId, edges: &[Vec<usize>]) -> Vec<&StepId> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<usize> = self.places.get(id).copied().into_iter().collect();
+        while let Some(at) = open.pop() {
+            open.extend(edges[at].iter().copied().filter(|&next| seen.insert(next)));
+        }
+        seen.into_iter().map(|at| &self.ids[at]).collect()
+    }
+}
+
+/// The circle turned so that it starts with its first step in the file.
+fn first_first(cycle: &[usize]) -> Vec<usize> {
+    let first = cycle.iter().enumerate().min_by_key(|(_, at)| **at).map_or(0, |(position, _)| position);
+    let mut turned = cycle.to_vec();
+    turned.rotate_left(first);
+    turned
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn graph(edges: &[(&str, &[&str])]) -> Graph {
+        let steps: Vec<(StepId, BTreeSet<StepId>)> = edges
+            .iter()
+            .map(|(id, after)| (StepId::new(*id), after.iter().copied().map(StepId::new).collect()))
+            .collect();
+        Graph::new(steps.iter().map(|(id, after)| (id.clone(), after)))
+    }
+
+    fn names(ids: Vec<&StepId>) -> String {
+        ids.into_iter().map(StepId::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_order_of_the_file_is_kept_where_it_is_free() {
+        let graph = graph(&[("vm", &["net", "key"]), ("b", &[]), ("net", &[]), ("key", &["net"]), ("a", &[])]);
+        assert_eq!(names(graph.order()), "b net key vm a");
+        assert_eq!(names(graph.dependants(&StepId::new("net")).collect()), "vm key");
+        assert_eq!(names(graph.all_dependencies(&StepId::new("vm"))), "net key");
+        assert_eq!(names(graph.all_dependants(&StepId::new("net"))), "vm key");
+    }
+
+    #[test]
+    fn every_circle_is_found_once_and_whole() {
+        let graph = graph(&[("x", &["a"]), ("a", &["b"]), ("b", &["c"]), ("c", &["a"]), ("me", &["me"]), ("ok", &[])]);
+        let cycles: Vec<String> = graph.cycles().into_iter().map(names).collect();
+        assert_eq!(cycles, ["a b c", "me"]);
+        assert_eq!(names(graph.order()), "ok");
+    }
+
+    #[test]
+    fn a_hundred_thousand_steps_in_a_row_are_no_matter() {
+        let ids: Vec<StepId> = (0..100_000).map(|at| StepId::new(format!("s{at}"))).collect();
+        let after: Vec<BTreeSet<StepId>> = (0..ids.len())
+            .map(|at| at.checked_sub(1).map(|before| ids[before].clone()).into_iter().collect())
+            .collect();
+        let graph = Graph::new(ids.iter().cloned().zip(&after).rev());
+        let order = graph.order();
+        assert_eq!(order.len(), ids.len());
+        assert_eq!(order[0], &ids[0]);
+        assert!(graph.cycles().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn order_respects_every_edge_or_there_is_a_circle(edges in proptest::collection::vec((0_usize..12, 0_usize..12), 0..30)) {
+            let ids: Vec<StepId> = (0..12).map(|at| StepId::new(format!("s{at}"))).collect();
+            let mut after = vec![BTreeSet::new(); 12];
+            for &(from, to) in &edges {
+                after[from].insert(ids[to].clone());
+            }
+            let graph = Graph::new(ids.iter().cloned().zip(&after));
+            let order = graph.order();
+            for (at, id) in order.iter().enumerate() {
+                for dependency in graph.dependencies(id) {
+                    prop_assert!(order[..at].contains(&dependency));
+                }
+            }
+            let cycles = graph.cycles();
+            prop_assert_eq!(order.len() == 12, cycles.is_empty());
+            for cycle in cycles {
+                for (at, id) in cycle.iter().enumerate() {
+                    let next = cycle[(at + 1) % cycle.len()];
+                    prop_assert!(graph.dependencies(id).any(|dependency| dependency == next));
+                }
+            }
+        }
+    }
+}

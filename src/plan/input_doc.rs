@@ -1,0 +1,204 @@
+//! Declarations of inputs: types, defaults and limits, and whether they fit together.
+
+use serde_json::Value;
+
+use super::doc::{as_identifier, is_identifier};
+use super::fields::{Fields, Shape, boolean, list, text, word, wrong_type};
+use super::inputs::fits;
+use super::model::{Input, InputType};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::yaml::{Key, Node};
+
+#[derive(Debug)]
+pub(super) struct InputDoc {
+    pub name: String,
+    pub name_span: Span,
+    pub input: Input,
+}
+
+const INPUT: Shape = Shape {
+    name: "an input",
+    keys: &["type", "description", "default", "required", "enum", "pattern", "minimum", "maximum", "secret"],
+    hints: &[
+        ("sensitive", "write `secret: true`"),
+        ("value", "write `default:`"),
+        ("options", "write `enum:`"),
+        ("values", "write `enum:`"),
+        ("min", "write `minimum:`"),
+        ("max", "write `maximum:`"),
+        ("regex", "write `pattern:`"),
+        ("optional", "write `required: false`"),
+    ],
+};
+
+const TYPES: &[(&str, InputType)] = &[
+    ("string", InputType::String),
+    ("integer", InputType::Integer),
+    ("number", InputType::Number),
+    ("boolean", InputType::Boolean),
+    ("list", InputType::List),
+    ("map", InputType::Map),
+];
+
+/// Reads one declaration: `name: { type: ..., ... }`, or `name:` alone for required text.
+pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Option<InputDoc> {
+    if !is_identifier(&key.text) {
+        let finding = Diagnostic::error("bad-name", key.span, format!("`{}` is no name for an input", key.text))
+            .help("letters, digits and `_`, and no digit first: templates say `inputs.<name>`");
+        findings.push(match as_identifier(&key.text) {
+            Some(right) => finding.suggest(key.span, right),
+            None => finding,
+        });
+    }
+    let doc = |input| Some(InputDoc { name: key.text.clone(), name_span: key.span, input });
+    if node.is_null() {
+        return doc(bare(key.span));
+    }
+    if node.scalar().is_some() {
+        findings.push(
+            wrong_type(node, &format!("the input `{}`", key.text), "a mapping")
+                .help("a default value goes below `default:`"),
+        );
+        return doc(bare(key.span));
+    }
+    let Some(fields) = Fields::open(node, &INPUT, findings) else { return doc(bare(key.span)) };
+    let mut input = bare(key.span.to(node.span));
+    if let Some(r#type) = fields.get("type").and_then(|node| word(node, "`type`", TYPES, findings)) {
+        input.r#type = r#type;
+    } else if let Some(guessed) = fields.get("default").and_then(guess).filter(|_| fields.get("type").is_none()) {
+        // A default says as much as a type would; only text could be meant otherwise, and it is the default type.
+        input.r#type = guessed;
+    }
+    input.description =
+        fields.get("description").and_then(|node| text(node, "`description`", findings)).map(|text| text.value);
+    input.secret = fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false);
+    input.pattern = fields.get("pattern").and_then(|node| pattern(node, input.r#type, findings));
+    input.minimum = fields.get("minimum").and_then(|node| limit(node, "`minimum`", input.r#type, findings));
+    input.maximum = fields.get("maximum").and_then(|node| limit(node, "`maximum`", input.r#type, findings));
+    if let (Some(minimum), Some(maximum)) = (input.minimum, input.maximum)
+        && minimum > maximum
+    {
+        let place = fields.key_span("maximum").unwrap_or(fields.span);
+        findings.push(Diagnostic::error("input-limits", place, "`maximum` is below `minimum`: no value fits"));
+    }
+    input.r#enum = fields.get("enum").and_then(|node| allowed(node, &input, findings));
+    input.default = fields.get("default").and_then(|node| default(node, &input, findings));
+    let required = fields.get("required").and_then(|node| boolean(node, "`required`", findings));
+    // Without a default a plan cannot do without it, unless it says so.
+    input.required = required.unwrap_or(fields.get("default").is_none());
+    if input.required
+        && let Some(place) = fields.key_span("default")
+    {
+        findings.push(
+            Diagnostic::warning("input-limits", place, "a required input never uses its default")
+                .help("leave `required` or `default` out"),
+        );
+    }
+    doc(input)
+}
+
+fn bare(span: Span) -> Input {
+    Input {
+        span,
+        r#type: InputType::String,
+        default: None,
+        required: true,
+        r#enum: None,
+        pattern: None,
+        minimum: None,
+        maximum: None,
+        secret: false,
+        description: None,
+    }
+}
+
+fn guess(node: &Node) -> Option<InputType> {
+    match node.to_value() {
+        Value::Bool(_) => Some(InputType::Boolean),
+        Value::Number(number) => Some(if number.is_f64() { InputType::Number } else { InputType::Integer }),
+        Value::Array(_) => Some(InputType::List),
+        Value::Object(_) => Some(InputType::Map),
+        Value::String(_) | Value::Null => None,
+    }
+}
+
+fn pattern(node: &Node, r#type: InputType, findings: &mut Vec<Diagnostic>) -> Option<String> {
+    let pattern = text(node, "`pattern`", findings)?;
+    if r#type != InputType::String {
+        findings.push(Diagnostic::error("input-limits", node.span, "only text has a `pattern`"));
+        return None;
+    }
+    match regex_lite::Regex::new(&pattern.value) {
+        Ok(_) => Some(pattern.value),
+        Err(error) => {
+            findings.push(Diagnostic::error("bad-pattern", node.span, format!("`pattern` cannot be read: {error}")));
+            None
+        }
+    }
+}
+
+fn limit(node: &Node, what: &str, r#type: InputType, findings: &mut Vec<Diagnostic>) -> Option<f64> {
+    let Some(limit) = node.scalar().and_then(Value::as_f64) else {
+        findings.push(wrong_type(node, what, "a number"));
+        return None;
+    };
+    if !matches!(r#type, InputType::Integer | InputType::Number) {
+        findings.push(
+            Diagnostic::error("input-limits", node.span, format!("only numbers have a {what}"))
+                .help("add `type: integer` or `type: number`"),
+        );
+        return None;
+    }
+    Some(limit)
+}
+
+fn allowed(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option<Vec<Value>> {
+    let items = list(node, "`enum`", findings)?;
+    if items.is_empty() {
+        findings.push(Diagnostic::error("input-limits", node.span, "`enum` is empty: no value fits"));
+        return None;
+    }
+    let values = items.iter().filter_map(|item| {
+        let value = item.to_value();
+        match fits(input, &value) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                findings.push(misfit("a value of `enum`", &why, item));
+                None
+            }
+        }
+    });
+    Some(values.collect())
+}
+
+fn default(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option<Value> {
+    if node.as_str().is_some_and(|text| text.contains("{{")) {
+        findings.push(
+            Diagnostic::error("template-not-here", node.span, "`default` cannot be a template")
+                .help("use the input in a template: `{{ inputs.x | default(...) }}`"),
+        );
+        return None;
+    }
+    let value = node.to_value();
+    if value.is_null() {
+        return Some(value);
+    }
+    match fits(input, &value) {
+        Ok(value) => Some(value),
+        Err(why) => {
+            findings.push(misfit("`default`", &why, node));
+            None
+        }
+    }
+}
+
+fn misfit(what: &str, why: &str, node: &Node) -> Diagnostic {
+    let finding = Diagnostic::error("input-value", node.span, format!("{what} does not fit its input: {why}"));
+    match node.scalar() {
+        Some(Value::Number(number)) if why.contains("text") => {
+            finding.help("put quotes around it, or add a `type`").suggest(node.span, format!("\"{number}\""))
+        }
+        _ => finding,
+    }
+}

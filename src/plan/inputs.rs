@@ -1,0 +1,329 @@
+//! The values of inputs: default, then files, then `PLAN_INPUT_<NAME>`, then `--set`; checked against their
+//! declarations, secrets concealed as soon as they are read.
+//!
+//! Reads no environment and no file itself: whoever knows them hands them in.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::fields::{described, listed};
+use super::model::{Input, InputType, Plan};
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::secret::Secrets;
+use crate::source::{Position, Source, Span};
+use crate::template::value_of;
+use crate::yaml::{self, Node};
+
+/// Where values come from, the weakest first.
+#[derive(Debug, Default)]
+pub struct InputSources<'a> {
+    /// `--inputs FILE`, in the order given.
+    pub files: &'a [Source],
+    /// `PLAN_INPUT_<NAME>`: names as they stand in the environment, with their values.
+    pub environment: &'a [(String, String)],
+    /// `--set name=value`.
+    pub set: &'a [(String, String)],
+}
+
+/// The start of the names of environment variables that are inputs.
+pub const VARIABLE_PREFIX: &str = "PLAN_INPUT_";
+
+/// A value that is missing or does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputProblem {
+    /// Where the value came from: `--set`, `PLAN_INPUT_X`, a file; or the plan, for one that is missing.
+    pub origin: Origin,
+    /// The declaration in the plan, where there is one.
+    pub declared: Option<Span>,
+    pub message: String,
+    pub help: Vec<String>,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody gave one: the plan's own declaration asks for it.
+    Plan,
+    File {
+        path: String,
+        at: Position,
+    },
+    Variable(String),
+    Set(String),
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Plan => f.write_str("the plan"),
+            Origin::File { path, at } => write!(f, "{path}:{}:{}", at.line, at.column),
+            Origin::Variable(name) => f.write_str(name),
+            Origin::Set(name) => write!(f, "--set {name}"),
+        }
+    }
+}
+
+/// A value, read but not yet checked.
+struct Given {
+    value: Value,
+    origin: Origin,
+}
+
+/// The values of all inputs, as templates see them. Secret ones are markers. Optional ones without value are absent.
+///
+/// # Errors
+///
+/// Everything wrong, in one go: unknown names, values that do not fit, required inputs nobody gave.
+pub fn resolve(
+    plan: &Plan,
+    sources: &InputSources<'_>,
+    secrets: &Secrets,
+) -> Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>> {
+    let mut resolver = Resolver { plan, given: BTreeMap::new(), problems: Vec::new() };
+    for file in sources.files {
+        resolver.file(file);
+    }
+    for (name, text) in sources.environment {
+        resolver.variable(name, text);
+    }
+    for (name, text) in sources.set {
+        resolver.text(name, text, Origin::Set(name.clone()));
+    }
+    resolver.finish(secrets)
+}
+
+struct Resolver<'p> {
+    plan: &'p Plan,
+    given: BTreeMap<String, Given>,
+    problems: Vec<InputProblem>,
+}
+
+impl Resolver<'_> {
+    fn file(&mut self, file: &Source) {
+        let path = file.path().display().to_string();
+        let parsed = yaml::parse(file.text());
+        for finding in parsed.findings.iter().filter(|finding| finding.is_error()) {
+            let at = file.position(finding.primary.start);
+            self.problem(Origin::File { path: path.clone(), at }, finding.message.clone(), finding.help.clone());
+        }
+        let Some(root) = parsed.root.filter(|root| !root.is_null()) else { return };
+        let Some(entries) = root.entries() else {
+            let at = file.position(root.span.start);
+            let message = format!("a file of inputs is a mapping, found {}", root.describe());
+            return self.problem(Origin::File { path, at }, message, Vec::new());
+        };
+        for (key, node) in entries {
+            let at = file.position(key.span.start);
+            self.node(&key.text, node, Origin::File { path: path.clone(), at });
+        }
+    }
+
+    /// Upper case is what environments are written in; the input's own spelling is taken too.
+    fn variable(&mut self, variable: &str, text: &str) {
+        let Some(rest) = variable.strip_prefix(VARIABLE_PREFIX) else { return };
+        let exact = self.plan.inputs.keys().find(|name| *name == rest);
+        let name = exact.or_else(|| self.plan.inputs.keys().find(|name| name.eq_ignore_ascii_case(rest)));
+        let name = name.cloned().unwrap_or_else(|| rest.to_lowercase());
+        self.text(&name, text, Origin::Variable(variable.to_owned()));
+    }
+
+    /// A value written as text: text inputs keep it as it is, others read it as YAML.
+    fn text(&mut self, name: &str, text: &str, origin: Origin) {
+        let Some(input) = self.declared(name, &origin) else { return };
+        if input.r#type == InputType::String {
+            let value = Value::String(text.to_owned());
+            self.given.insert(name.to_owned(), Given { value, origin });
+            return;
+        }
+        let parsed = yaml::parse(text);
+        match parsed.findings.first() {
+            Some(finding) if finding.is_error() => {
+                self.problem(
+                    origin,
+                    format!("`{name}` cannot be read as YAML: {}", finding.message),
+                    finding.help.clone(),
+                );
+            }
+            _ => {
+                let value = parsed.root.map_or(Value::Null, |root| root.to_value());
+                self.given.insert(name.to_owned(), Given { value, origin });
+            }
+        }
+    }
+
+    fn node(&mut self, name: &str, node: &Node, origin: Origin) {
+        if self.declared(name, &origin).is_some() {
+            self.given.insert(name.to_owned(), Given { value: node.to_value(), origin });
+        }
+    }
+
+    fn declared(&mut self, name: &str, origin: &Origin) -> Option<Input> {
+        if let Some(input) = self.plan.inputs.get(name) {
+            return Some(input.clone());
+        }
+        let names = || self.plan.inputs.keys().map(String::as_str);
+        let help = match nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if self.plan.inputs.is_empty() => "the plan has no inputs".to_owned(),
+            None => format!("the plan's inputs are {}", listed(names())),
+        };
+        self.problem(origin.clone(), format!("the plan has no input `{name}`"), vec![help]);
+        None
+    }
+
+    fn problem(&mut self, origin: Origin, message: String, help: Vec<String>) {
+        self.problems.push(InputProblem { origin, declared: None, message, help });
+    }
+
+    fn finish(mut self, secrets: &Secrets) -> Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>> {
+        let mut values = BTreeMap::new();
+        for (name, input) in &self.plan.inputs {
+            let value = match self.given.remove(name) {
+                Some(given) => self.checked(name, input, given),
+                None => self.ungiven(name, input),
+            };
+            match value {
+                Some(value) if input.secret && !value.is_null() => {
+                    values.insert(name.clone(), minijinja::Value::from(secrets.conceal(&value)));
+                }
+                Some(value) => {
+                    values.insert(name.clone(), value_of(&value));
+                }
+                None => {}
+            }
+        }
+        if self.problems.is_empty() { Ok(values) } else { Err(self.problems) }
+    }
+
+    fn checked(&mut self, name: &str, input: &Input, given: Given) -> Option<Value> {
+        if given.value.is_null() && !input.required {
+            // Said to be nothing: as if the plan had no default.
+            return None;
+        }
+        match fits(input, &given.value) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                let help = input.description.iter().map(|words| format!("{name}: {words}")).collect();
+                let message = format!("the value of `{name}` does not fit: {why}");
+                self.problems.push(InputProblem { origin: given.origin, declared: Some(input.span), message, help });
+                None
+            }
+        }
+    }
+
+    fn ungiven(&mut self, name: &str, input: &Input) -> Option<Value> {
+        if !input.required {
+            return input.default.clone();
+        }
+        let mut help = Vec::new();
+        help.extend(input.description.iter().map(|words| format!("{name}: {words}")));
+        help.push(match input.secret {
+            // A secret on the command line is read by everybody who can list processes.
+            true => format!(
+                "set the environment variable {VARIABLE_PREFIX}{}, or give it in a file with `--inputs FILE`",
+                name.to_uppercase()
+            ),
+            false => format!(
+                "give it with `--set {name}=...`, in a file with `--inputs FILE`, or as {VARIABLE_PREFIX}{}",
+                name.to_uppercase()
+            ),
+        });
+        let message = format!("the input `{name}` is required");
+        self.problems.push(InputProblem { origin: Origin::Plan, declared: Some(input.span), message, help });
+        None
+    }
+}
+
+impl InputProblem {
+    /// As a finding about the plan, for those that are about a declaration.
+    pub fn to_diagnostic(&self) -> Option<Diagnostic> {
+        let mut finding = Diagnostic::error(
+            "input-value",
+            self.declared?,
+            match &self.origin {
+                Origin::Plan => self.message.clone(),
+                origin => format!("{} ({origin})", self.message),
+            },
+        );
+        finding.help = self.help.clone();
+        Some(finding)
+    }
+}
+
+/// The value in the declared type.
+///
+/// # Errors
+///
+/// Why it does not fit, in words that never hold the value of a secret.
+pub(super) fn fits(input: &Input, value: &Value) -> Result<Value, String> {
+    let value = typed(input.r#type, value)?;
+    let shown = |value: &Value| match input.secret {
+        true => "it".to_owned(),
+        false => format!("`{}`", plain(value)),
+    };
+    if let Some(allowed) = &input.r#enum
+        && !allowed.contains(&value)
+    {
+        let allowed: Vec<String> = allowed.iter().map(plain).collect();
+        let near = value.as_str().and_then(|word| nearest(word, allowed.iter().map(String::as_str)));
+        let meant = near.filter(|_| !input.secret).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
+        let allowed = listed(allowed.iter().map(String::as_str));
+        return Err(format!("{} is none of {allowed}{meant}", shown(&value)));
+    }
+    if let (Some(pattern), Some(text)) = (&input.pattern, value.as_str()) {
+        let matches = regex_lite::Regex::new(pattern).is_ok_and(|regex| regex.is_match(text));
+        if !matches {
+            return Err(format!("{} does not match the pattern `{pattern}`", shown(&value)));
+        }
+    }
+    if let Some(number) = value.as_f64() {
+        if let Some(minimum) = input.minimum.filter(|minimum| number < *minimum) {
+            return Err(format!("{} is below the minimum of {minimum}", shown(&value)));
+        }
+        if let Some(maximum) = input.maximum.filter(|maximum| number > *maximum) {
+            return Err(format!("{} is above the maximum of {maximum}", shown(&value)));
+        }
+    }
+    Ok(value)
+}
+
+fn typed(r#type: InputType, value: &Value) -> Result<Value, String> {
+    let wrong = |wanted: &str| Err(format!("expected {wanted}, found {}", described(value)));
+    match (r#type, value) {
+        (InputType::String, Value::String(_))
+        | (InputType::Boolean, Value::Bool(_))
+        | (InputType::Number, Value::Number(_))
+        | (InputType::List, Value::Array(_))
+        | (InputType::Map, Value::Object(_)) => Ok(value.clone()),
+        (InputType::Integer, Value::Number(number)) => match whole(number) {
+            Some(number) => Ok(number),
+            None => wrong("an integer"),
+        },
+        (InputType::String, _) => wrong("text"),
+        (InputType::Integer, _) => wrong("an integer"),
+        (InputType::Number, _) => wrong("a number"),
+        (InputType::Boolean, _) => wrong("`true` or `false`"),
+        (InputType::List, _) => wrong("a list"),
+        (InputType::Map, _) => wrong("a mapping"),
+    }
+}
+
+/// `3` and `3.0` are the same whole number.
+fn whole(number: &serde_json::Number) -> Option<Value> {
+    /// Up to here every whole number has a float of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if !number.is_f64() {
+        return Some(Value::Number(number.clone()));
+    }
+    let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT)?;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the exact range")]
+    Some(Value::from(float as i64))
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

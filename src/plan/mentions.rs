@@ -1,0 +1,414 @@
+//! What templates mention, held against what the plan has: steps, results, inputs, and the names of each place.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::check::{did_you_mean, programs};
+use super::doc::PlanDoc;
+use super::fields::listed;
+use super::model::StepId;
+use super::step_doc::StepDoc;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::source::Span;
+use crate::template::{FILTERS, FUNCTIONS, NameUse, Program, Reference, Shape, Spoiled, TESTS, Unknown, UnknownKind};
+
+/// The results of one call.
+const RESULTS: &[&str] =
+    &["id", "ids", "name", "created", "task", "tasks", "status", "response", "resource", "outcome"];
+/// The results of a step with `for_each`.
+const RESULTS_OF_EACH: &[&str] = &["all", "ids", "each"];
+const EACH: &[&str] = &["key", "value", "index"];
+/// What a secret step's call answered; its ids and tasks are no secret, or nobody could take it down.
+const ANSWERS: &[&str] = &["response", "resource"];
+/// Looking for the nearest of a hundred thousand names a hundred thousand times helps nobody.
+const MOST_SUGGESTIONS: usize = 200;
+
+/// Where a template stands, which decides what it may see.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    what: &'static str,
+    steps: bool,
+    each: bool,
+    own_results: bool,
+    resource: bool,
+    /// A secret may not decide: a condition, a loop.
+    decides: bool,
+    /// An output that everybody may read.
+    public: bool,
+    ids: bool,
+}
+
+impl Place {
+    pub(super) const PLAN: Place = Place {
+        what: "`project_id` and `region_id` of a plan",
+        steps: false,
+        each: false,
+        own_results: false,
+        resource: false,
+        decides: false,
+        public: false,
+        ids: false,
+    };
+
+    pub(super) fn step(each: bool) -> Self {
+        Place { what: "a step", steps: true, each, ids: true, ..Self::PLAN }
+    }
+
+    pub(super) fn for_each() -> Self {
+        Place { what: "`for_each`", steps: true, decides: true, ids: true, ..Self::PLAN }
+    }
+
+    pub(super) fn when(each: bool) -> Self {
+        Place { what: "`when`", decides: true, ..Self::step(each) }
+    }
+
+    pub(super) fn own_results(each: bool) -> Self {
+        Place { what: "this call", own_results: true, ..Self::step(each) }
+    }
+
+    pub(super) fn ready(each: bool) -> Self {
+        Place { what: "`ready`", own_results: true, resource: true, decides: true, ..Self::step(each) }
+    }
+
+    pub(super) fn output(secret: bool) -> Self {
+        Place { what: "an output", steps: true, public: !secret, ids: true, ..Self::PLAN }
+    }
+
+    fn sees(&self, name: &str) -> bool {
+        match name {
+            "inputs" | "environment" => true,
+            "steps" => self.steps,
+            "each" => self.each,
+            "self" => self.own_results,
+            "resource" => self.resource,
+            _ => self.ids,
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        crate::template::NAMES.iter().copied().filter(|name| self.sees(name))
+    }
+}
+
+/// The names a plan has.
+pub(super) struct Names<'d> {
+    pub steps: HashMap<&'d str, &'d StepDoc>,
+    inputs: HashMap<&'d str, bool>,
+    used_inputs: BTreeSet<String>,
+    suggestions: usize,
+}
+
+impl<'d> Names<'d> {
+    pub(super) fn new(doc: &'d PlanDoc) -> Self {
+        let mut steps = HashMap::new();
+        for step in &doc.steps {
+            if let Some(id) = &step.id {
+                steps.entry(id.value.as_str()).or_insert(step);
+            }
+        }
+        let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), input.input.secret)).collect();
+        Self { steps, inputs, used_inputs: BTreeSet::new(), suggestions: 0 }
+    }
+
+    pub(super) fn used_inputs(&self) -> BTreeSet<&str> {
+        self.used_inputs.iter().map(String::as_str).collect()
+    }
+
+    pub(super) fn check(&mut self, program: &Program, place: &Place, findings: &mut Vec<Diagnostic>) {
+        let uses = program.uses();
+        for unknown in &uses.unknown {
+            findings.push(self.unknown(unknown, place));
+        }
+        for used in &uses.names {
+            findings.extend(name_use(used, place));
+        }
+        for used in &uses.inputs {
+            self.used_inputs.insert(used.name.clone());
+            let Some(&secret) = self.inputs.get(used.name.as_str()) else {
+                findings.push(self.unknown_input(&used.name, used.name_span));
+                continue;
+            };
+            if secret {
+                let part = (!used.path.is_empty()).then(|| Spoiled { by: "a part of it".to_owned(), span: used.span });
+                let spoiled = used.spoiled.as_ref().or(part.as_ref());
+                let what = format!("the secret input `{}`", used.name);
+                findings.extend(secret_use(&what, used.span, spoiled, place, used.guarded));
+            }
+        }
+        for reference in &uses.steps {
+            self.reference(reference, place, findings);
+        }
+    }
+
+    fn reference(&mut self, used: &Reference, place: &Place, findings: &mut Vec<Diagnostic>) {
+        if !place.steps {
+            findings.push(not_here("steps", used.span, place));
+            return;
+        }
+        let Some(&step) = self.steps.get(used.step.as_str()) else {
+            findings.push(self.unknown_step(used.step.as_str(), used.step_span));
+            return;
+        };
+        findings.extend(result(used, step));
+        if step.secret && mentions_answer(used, step) {
+            let what = format!("the answer of the secret step `{}`", used.step);
+            findings.extend(secret_use(&what, used.span, used.spoiled.as_ref(), place, used.guarded));
+        }
+    }
+
+    fn near<'a>(&mut self, word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        self.suggestions += 1;
+        if self.suggestions > MOST_SUGGESTIONS { None } else { nearest(word, names) }
+    }
+
+    pub(super) fn unknown_step(&mut self, word: &str, span: Span) -> Diagnostic {
+        let finding = Diagnostic::error("unknown-step", span, format!("there is no step `{word}`"));
+        let mut names: Vec<&'d str> = self.steps.keys().copied().collect();
+        names.sort_unstable();
+        match self.near(word, names.iter().copied()) {
+            Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
+            None if names.is_empty() => finding,
+            None => finding.help(format!("the plan's steps are {}", some(&names))),
+        }
+    }
+
+    fn unknown_input(&mut self, word: &str, span: Span) -> Diagnostic {
+        let finding = Diagnostic::error("unknown-input", span, format!("there is no input `{word}`"));
+        let mut names: Vec<&'d str> = self.inputs.keys().copied().collect();
+        names.sort_unstable();
+        match self.near(word, names.iter().copied()) {
+            Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
+            None if names.is_empty() => finding.help("declare it below `inputs:`"),
+            None => finding.help(format!("the plan's inputs are {}", some(&names))),
+        }
+    }
+
+    fn unknown(&mut self, unknown: &Unknown, place: &Place) -> Diagnostic {
+        let span = unknown.span;
+        let unknown_name = |what: &str, word: &str| {
+            Diagnostic::error("unknown-name", span, format!("there is no {what} `{word}` in templates"))
+        };
+        match &unknown.kind {
+            UnknownKind::Name(word) => self.unknown_name(word, span, place),
+            UnknownKind::Filter(word) => {
+                did_you_mean(unknown_name("filter", word), word, span, FILTERS.iter().copied())
+            }
+            UnknownKind::Test(word) => did_you_mean(unknown_name("test", word), word, span, TESTS.iter().copied()),
+            UnknownKind::Function(word) => {
+                let finding = unknown_name("function", word);
+                match word.as_str() {
+                    "now" | "timestamp" | "random" | "uuid" | "env" | "getenv" => {
+                        finding.help("the same plan and inputs give the same calls: pass it in as an input")
+                    }
+                    word if FILTERS.contains(&word) => finding.help(format!("it is a filter: `value | {word}`")),
+                    word => did_you_mean(finding, word, span, FUNCTIONS.iter().copied()),
+                }
+            }
+            UnknownKind::Whole("inputs") => Diagnostic::error("not-by-name", span, "an input is asked for by its name")
+                .help("write `inputs.<name>`: which inputs a plan uses is known before it runs"),
+            UnknownKind::Whole(_) => Diagnostic::error("not-by-name", span, "a step is asked for by its name")
+                .help("write `steps.<id>`: what a step comes after is known before it runs"),
+            UnknownKind::Rebound(word) => {
+                Diagnostic::error("rebound-name", span, format!("`{word}` cannot be bound to something else"))
+                    .help("take another name")
+            }
+            UnknownKind::NotAllowed(what) => {
+                Diagnostic::error("template-not-allowed", span, format!("templates here have no {what}"))
+            }
+        }
+    }
+
+    fn unknown_name(&mut self, word: &str, span: Span, place: &Place) -> Diagnostic {
+        let finding = Diagnostic::error("unknown-name", span, format!("there is nothing called `{word}` in templates"));
+        for (root, known) in [("inputs", self.inputs.contains_key(word)), ("steps", self.steps.contains_key(word))] {
+            if known && place.sees(root) {
+                return finding.help(format!("write `{root}.{word}`")).suggest(span, format!("{root}.{word}"));
+            }
+        }
+        match word {
+            "input" | "vars" | "var" | "variables" => finding.help("write `inputs.<name>`").suggest(span, "inputs"),
+            "step" => finding.help("write `steps.<id>`").suggest(span, "steps"),
+            "item" | "key" | "value" | "index" => finding.help("write `each.key`, `each.value` or `each.index`"),
+            "env" | "secrets" => finding.help("pass it in as an input: `inputs.<name>`"),
+            _ => match self.near(word, place.names()) {
+                Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
+                None => finding.help(format!("{} sees {}", place.what, listed(place.names()))),
+            },
+        }
+    }
+}
+
+/// Some of many names.
+fn some(names: &[&str]) -> String {
+    const SHOWN: usize = 8;
+    match names.len() > SHOWN {
+        true => format!("{} and {} more", listed(names[..SHOWN].iter().copied()), names.len() - SHOWN),
+        false => listed(names.iter().copied()),
+    }
+}
+
+fn not_here(name: &str, span: Span, place: &Place) -> Diagnostic {
+    let finding = Diagnostic::error("name-not-here", span, format!("{} cannot see `{name}`", place.what));
+    match name {
+        "each" => finding.help("`each` is known in the templates of a step with `for_each`"),
+        "self" => finding.help("`self` is known in `undo`, `ready` and `on_change: update`"),
+        "resource" => finding.help("`resource` is known in `ready`; elsewhere write `steps.<id>.resource`"),
+        _ => finding.help(format!("it sees {}", listed(place.names()))),
+    }
+}
+
+fn name_use(used: &NameUse, place: &Place) -> Option<Diagnostic> {
+    if !place.sees(used.name) {
+        return Some(not_here(used.name, used.span, place));
+    }
+    let fields = match used.name {
+        "each" => EACH,
+        "self" => RESULTS,
+        _ => return None,
+    };
+    unknown_result(used.path.first()?, *used.path_spans.first()?, used.name, fields)
+}
+
+fn unknown_result(word: &str, span: Span, of: &str, fields: &[&str]) -> Option<Diagnostic> {
+    if fields.contains(&word) {
+        return None;
+    }
+    let finding = Diagnostic::error("unknown-result", span, format!("`{of}` has no `{word}`"));
+    Some(match nearest(word, fields.iter().copied()) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
+        None => finding.help(format!(
+            "it has {}{}",
+            listed(fields.iter().copied()),
+            if fields == RESULTS {
+                "; what the API answered is in `response`, the object itself in `resource`"
+            } else {
+                ""
+            }
+        )),
+    })
+}
+
+/// Whether the results asked for are those the step has.
+fn result(used: &Reference, step: &StepDoc) -> Option<Diagnostic> {
+    let id = used.step.as_str();
+    let (first, span) = (used.path.first()?, *used.path_spans.first()?);
+    if !step.is_for_each {
+        if first == "all" || first == "each" {
+            let finding =
+                Diagnostic::error("unknown-result", span, format!("step `{id}` has no `for_each`, so no `{first}`"));
+            return Some(finding.help(format!("write `steps.{id}.id` and so on")));
+        }
+        return unknown_result(first, span, &format!("steps.{id}"), RESULTS);
+    }
+    match first.as_str() {
+        "all" | "each" => {
+            let of = format!("steps.{id}.{first}[...]");
+            match (used.path.get(1), used.path.get(2), used.path_spans.get(2)) {
+                (Some(key), _, _) if first == "each" && !has_key(step, key) => {
+                    let span = used.path_spans[1];
+                    Some(Diagnostic::error(
+                        "unknown-result",
+                        span,
+                        format!("the `for_each` of `{id}` has no key `{key}`"),
+                    ))
+                }
+                (_, Some(word), Some(span)) => unknown_result(word, *span, &of, RESULTS),
+                _ => None,
+            }
+        }
+        word if RESULTS.contains(&word) && word != "ids" => {
+            let finding = Diagnostic::error(
+                "unknown-result",
+                span,
+                format!("step `{id}` has `for_each`: there are many `{word}`"),
+            );
+            Some(finding.help(format!(
+                "write `steps.{id}.all[0].{word}`, `steps.{id}.each[\"key\"].{word}` or `steps.{id}.ids`"
+            )))
+        }
+        word => unknown_result(word, span, &format!("steps.{id}"), RESULTS_OF_EACH),
+    }
+}
+
+/// Whether a `for_each` may have a key; when in doubt, it may.
+fn has_key(step: &StepDoc, key: &str) -> bool {
+    match step.for_each.as_ref().map(|for_each| for_each.shape()) {
+        Some(Shape::Mapping(entries)) => entries.iter().any(|(name, _)| name.text == key),
+        Some(Shape::List(items)) => key.parse().is_ok_and(|index: usize| index < items.len()),
+        _ => true,
+    }
+}
+
+/// Whether a mention can lead to what the call answered.
+fn mentions_answer(used: &Reference, step: &StepDoc) -> bool {
+    let field = match step.is_for_each {
+        true if used.path.first().is_some_and(|first| first == "ids") => return false,
+        true => used.path.get(2),
+        false => used.path.first(),
+    };
+    field.is_none_or(|field| ANSWERS.contains(&field.as_str()))
+}
+
+/// What is wrong with a secret being used like this.
+fn secret_use(what: &str, span: Span, spoiled: Option<&Spoiled>, place: &Place, guarded: bool) -> Option<Diagnostic> {
+    if let Some(spoiled) = spoiled {
+        let finding = Diagnostic::error("secret-misused", span, format!("{what} cannot go through {}", spoiled.by))
+            .help("a secret is put in place whole: in text, in a list or mapping, or through `b64encode`, `sha256` or `tojson`");
+        return Some(match spoiled.span == span {
+            true => finding,
+            false => finding.related(spoiled.span, "here"),
+        });
+    }
+    if place.decides && !guarded {
+        let message = format!("{what} cannot decide in {}", place.what);
+        return Some(Diagnostic::error("secret-misused", span, message).help("use an input that is no secret"));
+    }
+    if place.public && !guarded {
+        let message = format!("{what} would be shown by a public output");
+        return Some(
+            Diagnostic::error("secret-output", span, message)
+                .help("add `secret: true` to the output: it is then given only to those who ask for it by name"),
+        );
+    }
+    None
+}
+
+/// The steps whose `.resource` some template may ask for.
+pub(super) fn resources_used(doc: &PlanDoc) -> BTreeSet<StepId> {
+    let mut used = BTreeSet::new();
+    let mut look = |program: &Program, own: Option<&str>| {
+        for reference in &program.uses().steps {
+            if asks_for_resource(&reference.path, program) {
+                used.insert(reference.step.clone());
+            }
+        }
+        for name in &program.uses().names {
+            if let (Some(own), "self") = (own, name.name)
+                && asks_for_resource(&name.path, program)
+            {
+                used.insert(StepId::new(own));
+            }
+        }
+    };
+    for step in &doc.steps {
+        for (_, program) in programs(step) {
+            look(program, step.id.as_ref().map(|id| id.value.as_str()));
+        }
+    }
+    for output in &doc.outputs {
+        for program in output.value.iter().flat_map(|value| value.programs()) {
+            look(program, None);
+        }
+    }
+    used
+}
+
+/// `net.resource`, `web.all[0].resource`; or all results of a step in a template that speaks of a `resource`.
+fn asks_for_resource(path: &[String], program: &Program) -> bool {
+    match path {
+        [first, ..] if first == "resource" => true,
+        [first, _, third, ..] if first == "all" || first == "each" => third == "resource",
+        [] => program.source().contains("resource"),
+        [first] | [first, _] if first == "all" || first == "each" => program.source().contains("resource"),
+        _ => false,
+    }
+}

@@ -1,0 +1,420 @@
+//! Steps as written: every key of a step, typed, its templates compiled.
+
+use super::call;
+use super::doc::{as_identifier, compiled, is_identifier, missing_key, number};
+use super::duration;
+use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
+use super::model::{Call, CallTemplate, OnChange, OnConflict, Retry, Undo, Wait};
+use crate::catalog::Method;
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::template::{Expression, Shape as TemplateShape, Template};
+use crate::yaml::{Node, NodeKind};
+
+/// One step, read. What could not be read is `None` here and a finding.
+#[derive(Debug)]
+pub(super) struct StepDoc {
+    pub span: Span,
+    pub id: Option<Placed<String>>,
+    pub name: Option<String>,
+    pub call: Option<Call>,
+    pub query: Option<Template>,
+    pub body: Option<Template>,
+    pub headers: Option<Template>,
+    pub project_id: Option<Template>,
+    pub region_id: Option<Template>,
+    pub needs: Vec<Placed<String>>,
+    pub when: Option<Expression>,
+    pub for_each: Option<Template>,
+    /// Whether the key is there, right or wrong.
+    pub is_for_each: bool,
+    pub wait: Wait,
+    pub ready: Option<Expression>,
+    pub retry: Option<Retry>,
+    pub undo: Undo,
+    pub on_change: Option<OnChange>,
+    pub on_conflict: OnConflict,
+    pub secret: bool,
+    pub stamp: bool,
+}
+
+const STEP: Shape = Shape {
+    name: "a step",
+    keys: &[
+        "id",
+        "name",
+        "call",
+        "query",
+        "body",
+        "headers",
+        "region_id",
+        "project_id",
+        "needs",
+        "when",
+        "for_each",
+        "wait",
+        "ready",
+        "retry",
+        "undo",
+        "on_change",
+        "on_conflict",
+        "secret",
+        "stamp",
+    ],
+    hints: &[
+        ("depends_on", "write `needs:`"),
+        ("if", "write `when:`"),
+        ("condition", "write `when:`"),
+        ("loop", "write `for_each:`"),
+        ("with_items", "write `for_each:`"),
+        ("count", "write `for_each: \"{{ range(3) }}\"`"),
+        ("timeout", "write `wait: { timeout: 15m }`"),
+        ("method", "method and path go together: `call: POST /cloud/v1/...`"),
+        ("path", "method and path go together: `call: POST /cloud/v1/...`"),
+        ("url", "method and path go together: `call: POST /cloud/v1/...`"),
+        ("uses", "write `call: POST /cloud/v1/...`"),
+        ("params", "write `query:`"),
+        ("parameters", "write `query:`"),
+        ("data", "write `body:`"),
+        ("json", "write `body:`"),
+        ("payload", "write `body:`"),
+        ("retries", "write `retry: { attempts: 3 }`"),
+        ("destroy", "write `undo:`"),
+        ("delete", "write `undo:`"),
+        ("sensitive", "write `secret: true`"),
+        ("outputs", "results are there without being named: `{{ steps.<id>.id }}`"),
+        ("register", "results are there without being named: `{{ steps.<id>.id }}`"),
+        ("region", "write `region_id:`"),
+        ("project", "write `project_id:`"),
+    ],
+};
+
+const WAIT: Shape = Shape {
+    name: "`wait`",
+    keys: &["timeout", "every", "first"],
+    hints: &[("interval", "write `every:`"), ("delay", "write `first:`"), ("max", "write `timeout:`")],
+};
+const RETRY: Shape = Shape {
+    name: "`retry`",
+    keys: &["attempts", "on"],
+    hints: &[("count", "write `attempts:`"), ("times", "write `attempts:`"), ("statuses", "write `on:`")],
+};
+const CALL: Shape = Shape { name: "a call", keys: &["call", "query", "body"], hints: &[] };
+const ON_CHANGE: Shape = Shape { name: "`on_change`", keys: &["update"], hints: &[] };
+
+/// Headers that are ours to set, or that say how the request travels.
+const OWN_HEADERS: &[&str] = &[
+    "authorization",
+    "host",
+    "content-length",
+    "content-type",
+    "cookie",
+    "connection",
+    "transfer-encoding",
+    "user-agent",
+    "accept-encoding",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "keep-alive",
+];
+
+/// Reads one element of `steps`.
+pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDoc> {
+    let fields = Fields::open(node, &STEP, findings)?;
+    let id = match fields.get("id") {
+        Some(node) => id(node, findings),
+        None => {
+            findings
+                .push(missing_key("a step", "id", fields.head()).help("results and records go by it: `id: network`"));
+            None
+        }
+    };
+    let call = match fields.get("call") {
+        Some(node) => call::read(node, findings),
+        None => {
+            let place = id.as_ref().map_or(fields.head(), |id| id.span);
+            findings.push(missing_key("a step", "call", place).help("write `call: POST /cloud/v1/...`"));
+            None
+        }
+    };
+    let parts = parts(&fields, call.as_ref(), findings);
+    let headers = fields.get("headers").and_then(|node| headers(node, findings));
+    let for_each = fields.get("for_each").and_then(|node| for_each(node, findings));
+    Some(StepDoc {
+        span: node.span,
+        id,
+        name: fields.get("name").and_then(|node| text(node, "`name`", findings)).map(|name| name.value),
+        call,
+        query: parts.query,
+        body: parts.body,
+        headers,
+        project_id: fields.get("project_id").and_then(|node| number(node, "`project_id`", findings)),
+        region_id: fields.get("region_id").and_then(|node| number(node, "`region_id`", findings)),
+        needs: fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default(),
+        when: fields.get("when").and_then(|node| condition(node, findings)),
+        for_each,
+        is_for_each: fields.get("for_each").is_some(),
+        wait: fields.get("wait").map(|node| wait(node, findings)).unwrap_or_default(),
+        ready: fields.get("ready").and_then(|node| condition(node, findings)),
+        retry: fields.get("retry").and_then(|node| retry(node, findings)),
+        undo: fields.get("undo").map_or(Undo::Default, |node| undo(node, findings)),
+        on_change: fields.get("on_change").and_then(|node| on_change(node, findings)),
+        on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
+        secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
+        stamp: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)).unwrap_or(true),
+    })
+}
+
+fn id(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
+    const LONGEST: usize = 100;
+    let id = text(node, "`id`", findings)?;
+    if is_identifier(&id.value) && id.value.len() <= LONGEST {
+        return Some(id);
+    }
+    let finding = Diagnostic::error("bad-name", id.span, format!("`{}` is no id for a step", id.value))
+        .help("letters, digits and `_`, no digit first, at most 100: templates say `steps.<id>`");
+    findings.push(match as_identifier(&id.value).filter(|right| right.len() <= LONGEST) {
+        Some(right) => finding.suggest(id.span, right),
+        None => finding,
+    });
+    // References to it are right as soon as its name is: not another finding each.
+    Some(id)
+}
+
+struct Parts {
+    query: Option<Template>,
+    body: Option<Template>,
+}
+
+/// What goes with a call.
+fn parts(fields: &Fields<'_>, call: Option<&Call>, findings: &mut Vec<Diagnostic>) -> Parts {
+    let query = fields.get("query").and_then(|node| query(node, findings));
+    if let (Some(place), Some(Method::Get)) = (fields.key_span("body"), call.map(|call| call.method)) {
+        findings.push(
+            Diagnostic::error("body-on-get", place, "a GET has no body").help("parameters of a GET go below `query:`"),
+        );
+    }
+    let body = fields.get("body").and_then(|node| match node.is_null() {
+        true => {
+            findings.push(wrong_type(node, "`body`", "a mapping"));
+            None
+        }
+        false => compiled(node, findings),
+    });
+    if let (Some(node), Some(body)) = (fields.get("body"), &body)
+        && let TemplateShape::Constant(value) = body.shape()
+        && !value.is_null()
+    {
+        findings.push(wrong_type(node, "`body`", "a mapping or a list"));
+    }
+    Parts { query, body }
+}
+
+fn query(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+    for (key, value) in mapping(node, "`query`", findings)? {
+        let scalars = |items: &[Node]| items.iter().all(|item| item.scalar().is_some());
+        let fits = match &value.kind {
+            NodeKind::Scalar { .. } => !value.is_null(),
+            NodeKind::Sequence(items) => scalars(items),
+            NodeKind::Mapping(_) => false,
+        };
+        if !fits {
+            let what = format!("the parameter `{}`", key.text);
+            findings.push(
+                wrong_type(value, &what, "a single value or a list of them")
+                    .help("where the API wants JSON in a parameter, write it as text: `\"{{ {'a': 1} | tojson }}\"`"),
+            );
+        }
+    }
+    compiled(node, findings)
+}
+
+fn headers(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+    for (key, value) in mapping(node, "`headers`", findings)? {
+        let name = key.text.to_lowercase();
+        if OWN_HEADERS.contains(&name.as_str()) {
+            let finding = Diagnostic::error(
+                "header-not-allowed",
+                key.span,
+                format!("a plan cannot set the header `{}`", key.text),
+            );
+            findings.push(match name.as_str() {
+                "authorization" => finding.help("the key comes from `GCORE_API_KEY`"),
+                _ => finding.help("it is set for every request alike"),
+            });
+        } else if name.is_empty() || !name.bytes().all(is_token) {
+            findings.push(Diagnostic::error("header-not-allowed", key.span, format!("`{}` is no header", key.text)));
+        }
+        if value.scalar().is_none_or(serde_json::Value::is_null) {
+            findings.push(wrong_type(value, &format!("the header `{}`", key.text), "text"));
+        } else if value.as_str().is_some_and(|text| text.contains(['\r', '\n', '\0'])) {
+            let message = format!("the header `{}` holds a line break", key.text);
+            findings.push(Diagnostic::error("header-not-allowed", value.span, message));
+        }
+    }
+    compiled(node, findings)
+}
+
+/// What the name of a header is made of.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn needs(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<Placed<String>> {
+    let items = match node.scalar() {
+        Some(value) if !value.is_null() => std::slice::from_ref(node),
+        _ => list(node, "`needs`", findings).unwrap_or_default(),
+    };
+    items.iter().filter_map(|item| text(item, "an item of `needs`", findings)).collect()
+}
+
+fn condition(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Expression> {
+    Expression::compile(node).map_err(|found| findings.extend(found)).ok()
+}
+
+fn for_each(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+    let template = compiled(node, findings)?;
+    match template.shape() {
+        TemplateShape::Expression(_) | TemplateShape::List(_) | TemplateShape::Mapping(_) => Some(template),
+        TemplateShape::Constant(value) if value.is_u64() => {
+            let finding = wrong_type(node, "`for_each`", "a list or a mapping");
+            let range = format!("\"{{{{ range({value}) }}}}\"");
+            findings.push(finding.help(format!("write `{range}` to count")).suggest(node.span, range));
+            None
+        }
+        _ => {
+            findings.push(
+                wrong_type(node, "`for_each`", "a list or a mapping")
+                    .help("write them out, or one template that gives them: `\"{{ range(inputs.count) }}\"`"),
+            );
+            None
+        }
+    }
+}
+
+fn wait(node: &Node, findings: &mut Vec<Diagnostic>) -> Wait {
+    if let Some(serde_json::Value::Bool(wait)) = node.scalar() {
+        return Wait { skip: !wait, ..Wait::default() };
+    }
+    if node.entries().is_none() {
+        let finding = wrong_type(node, "`wait`", "`false` or a mapping");
+        findings.push(match node.as_str().and_then(|text| duration::parse(text).ok()) {
+            Some(_) => finding.help(format!("write `wait: {{ timeout: {} }}`", node.as_str().unwrap_or_default())),
+            None => finding.help("write `wait: { timeout: 15m }`"),
+        });
+        return Wait::default();
+    }
+    let Some(fields) = Fields::open(node, &WAIT, findings) else { return Wait::default() };
+    let mut read = |key: &str| fields.get(key).and_then(|node| duration::read(node, &format!("`{key}`"), findings));
+    Wait { skip: false, timeout: read("timeout"), every: read("every"), first: read("first") }
+}
+
+fn retry(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Retry> {
+    const MOST_ATTEMPTS: u64 = 100;
+    let fields = Fields::open(node, &RETRY, findings)?;
+    let attempts = match fields.get("attempts") {
+        Some(node) => integer(node, "`attempts`", 1..=MOST_ATTEMPTS, findings),
+        None => {
+            findings.push(missing_key("`retry`", "attempts", fields.head()));
+            None
+        }
+    };
+    let on = fields.get("on").map(|node| match node.scalar() {
+        Some(serde_json::Value::Number(_)) => std::slice::from_ref(node),
+        _ => list(node, "`on`", findings).unwrap_or_default(),
+    });
+    let statuses: Vec<u16> = on
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|node| integer(node, "a status to retry on", 400..=599, findings))
+        .filter_map(|status| u16::try_from(status).ok())
+        .collect();
+    Some(Retry { attempts: u32::try_from(attempts?).ok()?, on: statuses })
+}
+
+fn undo(node: &Node, findings: &mut Vec<Diagnostic>) -> Undo {
+    match node.as_str() {
+        Some("none") => return Undo::Keep,
+        Some(word) if !word.contains('/') => {
+            findings.push(
+                Diagnostic::error("unknown-value", node.span, format!("`undo` cannot be `{word}`"))
+                    .help("it is `none`, or a call: `DELETE /cloud/v1/.../{{ self.id }}`"),
+            );
+            return Undo::Default;
+        }
+        _ => {}
+    }
+    if node.is_null() || matches!(node.scalar(), Some(serde_json::Value::Bool(false))) {
+        let finding = wrong_type(node, "`undo`", "`none` or a call");
+        findings.push(finding.help("write `undo: none` to keep what the step makes").suggest(node.span, "none"));
+        return Undo::Default;
+    }
+    call_template(node, "`undo`", findings).map_or(Undo::Default, |call| Undo::Call(Box::new(call)))
+}
+
+/// A call of its own: `METHOD /path`, or a mapping with query and body.
+fn call_template(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<CallTemplate> {
+    if node.as_str().is_some() {
+        let call = call::read(node, findings)?;
+        return Some(CallTemplate { call, operation: None, query: None, body: None });
+    }
+    if node.entries().is_none() {
+        findings.push(wrong_type(node, what, "a call"));
+        return None;
+    }
+    let fields = Fields::open(node, &CALL, findings)?;
+    let Some(call_node) = fields.get("call") else {
+        findings.push(missing_key(what, "call", fields.head()));
+        return None;
+    };
+    let call = call::read(call_node, findings);
+    let parts = parts(&fields, call.as_ref(), findings);
+    Some(CallTemplate { call: call?, operation: None, query: parts.query, body: parts.body })
+}
+
+fn on_change(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<OnChange> {
+    #[derive(Clone, Copy)]
+    enum Word {
+        Error,
+        Replace,
+        Rerun,
+        Ignore,
+        Update,
+    }
+    let words = [
+        ("error", Word::Error),
+        ("replace", Word::Replace),
+        ("rerun", Word::Rerun),
+        ("ignore", Word::Ignore),
+        ("update", Word::Update),
+    ];
+    if node.entries().is_some() {
+        let fields = Fields::open(node, &ON_CHANGE, findings)?;
+        let Some(update) = fields.get("update") else {
+            findings.push(missing_key("`on_change`", "update", fields.head()));
+            return None;
+        };
+        return call_template(update, "`update`", findings).map(|call| OnChange::Update(Box::new(call)));
+    }
+    match word(node, "`on_change`", &words, findings)? {
+        Word::Error => Some(OnChange::Error),
+        Word::Replace => Some(OnChange::Replace),
+        Word::Rerun => Some(OnChange::Rerun),
+        Word::Ignore => Some(OnChange::Ignore),
+        Word::Update => {
+            findings.push(
+                Diagnostic::error("wrong-type", node.span, "`update` needs the call that updates")
+                    .help("write `on_change: { update: { call: PATCH /cloud/v1/..., body: {...} } }`"),
+            );
+            None
+        }
+    }
+}
+
+fn on_conflict(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<OnConflict> {
+    word(node, "`on_conflict`", &[("error", OnConflict::Error), ("adopt", OnConflict::Adopt)], findings)
+}

@@ -224,6 +224,15 @@ impl Context {
         self.folder.join(path)
     }
 
+    /// The current folder as seen from the repository of a GitHub Actions job; the folder itself elsewhere.
+    pub fn folder_in_repository(&self) -> PathBuf {
+        let workspace = self.environment.github.as_ref().and_then(|github| github.workspace.as_ref());
+        match workspace.and_then(|workspace| self.folder.strip_prefix(workspace).ok()) {
+            Some(below) => below.to_owned(),
+            None => self.folder.clone(),
+        }
+    }
+
     /// A random word nobody can guess: delimiters and tokens for GitHub's files.
     pub fn token(&self) -> String {
         uuid::Uuid::new_v4().simple().to_string()

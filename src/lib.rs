@@ -10,9 +10,13 @@
 
 pub mod api;
 pub mod catalog;
+pub mod cli;
 pub mod clock;
+pub mod command;
+pub mod context;
 pub mod diagnostic;
 pub mod engine;
+pub mod error;
 pub mod event;
 pub mod exit;
 pub mod files;

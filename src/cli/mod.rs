@@ -15,7 +15,7 @@ pub use arguments::{
     SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
 };
 pub use options::{ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
-pub use values::{Assignment, CheckFormat, ColorChoice, OutputFormat, ResultFormat};
+pub use values::{Assignment, CheckFormat, ColorChoice, OutputFormat, ResultFormat, name};
 
 /// The last part of `plan --help`.
 const AFTER_HELP: &str = "\

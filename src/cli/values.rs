@@ -80,7 +80,11 @@ pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
 }
 
 /// A name that becomes a folder and goes into names of resources.
-pub(super) fn name(text: &str) -> Result<String, String> {
+///
+/// # Errors
+///
+/// In words: what is wrong with it.
+pub fn name(text: &str) -> Result<String, String> {
     const LONGEST: usize = 64;
     let fits = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
     if text.len() > LONGEST {

@@ -3,6 +3,7 @@
 use serde_json::{Number, Value};
 
 use super::schema::{Type, Types};
+use crate::secret::{REDACTED, Secrets};
 
 /// A value of a request, perhaps with parts that are known only later.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,17 +114,67 @@ pub(super) fn is_integer(number: &Number) -> bool {
     number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|value| value.fract() == 0.0)
 }
 
+/// A secret travels as a marker until the request leaves: what it will be is not known here.
+fn from_text(text: &str) -> Partial {
+    if !Secrets::marks(text) {
+        return Partial::String(text.to_owned());
+    }
+    let hidden = Secrets::default().redact(text).into_owned();
+    if hidden == REDACTED {
+        return Partial::unknown();
+    }
+    let mut pieces = Vec::new();
+    for (nth, piece) in hidden.split(REDACTED).enumerate() {
+        if nth > 0 {
+            pieces.push(None);
+        }
+        if !piece.is_empty() {
+            pieces.push(Some(piece.to_owned()));
+        }
+    }
+    Partial::Text(pieces)
+}
+
 impl From<&Value> for Partial {
     fn from(value: &Value) -> Self {
         match value {
             Value::Null => Partial::Null,
             Value::Bool(value) => Partial::Bool(*value),
             Value::Number(value) => Partial::Number(value.clone()),
-            Value::String(value) => Partial::String(value.clone()),
+            Value::String(value) => from_text(value),
             Value::Array(items) => Partial::List(items.iter().map(Partial::from).collect()),
             Value::Object(fields) => {
                 Partial::Map(fields.iter().map(|(name, field)| (name.clone(), Partial::from(field))).collect())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_known_whole_is_the_value_again() {
+        let value = json!({ "a": [1, "two", null, { "b": true }], "c": 1.5 });
+        assert_eq!(Partial::from(&value).known(), Some(value));
+        assert_eq!(Partial::List(vec![Partial::unknown()]).known(), None);
+    }
+
+    #[test]
+    fn a_secret_is_a_hole() {
+        let secrets = Secrets::default();
+        let marker = secrets.conceal(&json!("hunter22"));
+        assert_eq!(Partial::from(&json!(marker)), Partial::unknown());
+        let text = Partial::from(&json!(format!("user:{marker}@host")));
+        assert_eq!(text, Partial::Text(vec![Some("user:".into()), None, Some("@host".into())]));
+    }
+
+    #[test]
+    fn a_whole_number_is_an_integer_however_it_is_written() {
+        assert_eq!(Partial::from(&json!(1.0)).r#type(), Some(Type::Integer));
+        assert_eq!(Partial::from(&json!(1.5)).r#type(), Some(Type::Number));
     }
 }

@@ -5,33 +5,30 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::call::{Called, Halt};
+use super::call::{Called, Halt, STAMP_ATTEMPT};
 use super::results::{self, Parameters};
-use super::settle::result_of_item;
+use super::settle::{result_of_item, tag};
 use super::shared::{About, Shared};
 use super::watch::{Awaited, TaskEnd, task_duration};
-use crate::api::Task;
+use crate::api::{Request, Task};
 use crate::catalog::{Operation, pace_of};
 use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{IntendedUndo, Made, Record, RecordedCall, StepResult, Succeeded};
-use crate::plan::{InstanceId, Wait};
+use crate::journal::{IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
+use crate::plan::Wait;
 
 /// The undo of a result, once that is known.
 pub type UndoOf<'a> = Box<dyn Fn(&StepResult) -> IntendedUndo + Send + Sync + 'a>;
 
 /// What is needed to bring an accepted write to its end.
 pub struct Finishing<'a> {
-    pub instance: &'a InstanceId,
+    /// What was sent.
+    pub intent: &'a Intent,
     pub operation: Option<&'a Operation>,
     pub parameters: &'a Parameters,
-    /// The call that was sent.
-    pub call: &'a RecordedCall,
     pub about: &'a About,
     /// How to take the result back.
     pub undo: UndoOf<'a>,
     pub wait: &'a Wait,
-    /// The answer is secret.
-    pub secret: bool,
     /// The call the result agrees with from now on, when it is not `call`; and the result it had before (an update).
     pub updates: Option<(RecordedCall, StepResult)>,
     /// When the first request left, on the run's clock.
@@ -50,6 +47,8 @@ pub enum Unfinished {
     },
     /// Not allowed to look, or the API does not know the task.
     Refused(StepError),
+    /// The task that was taken for ours made something that carries another attempt's tag; on record as not applied.
+    NotOurs,
     Halt(Halt),
 }
 
@@ -69,16 +68,33 @@ impl Finishing<'_> {
         let (result, durations) = match called {
             Called::Answered { status, value } => {
                 shared.hide_sensitive(&value);
-                (results::of_answer(self.operation, self.call, status, &value), Vec::new())
+                (results::of_answer(self.operation, &self.intent.call, status, &value), Vec::new())
             }
-            Called::Found { item } => (result_of_item(self.operation, self.call, &item), Vec::new()),
-            Called::Tasks { tasks, status, .. } => {
+            Called::Found { item } => (result_of_item(self.operation, &self.intent.call, &item), Vec::new()),
+            Called::Tasks { tasks, status, recovered } => {
                 let finished = self.wait(shared, &tasks).await?;
                 let durations = finished.iter().filter_map(duration_of).collect();
-                (results::of_tasks(self.operation, self.call, &finished, status), durations)
+                let result = results::of_tasks(self.operation, &self.intent.call, &finished, status);
+                if recovered && self.is_anothers(shared, &result).await {
+                    let words = "the task found for it belongs to another attempt";
+                    let error = shared.error(self.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
+                    let record = Record::NotApplied { instance: self.intent.instance.clone(), error };
+                    shared.journal.append(vec![record]).await?;
+                    return Err(Unfinished::NotOurs);
+                }
+                (result, durations)
             }
         };
         Ok(self.record(shared, result, how, durations).await?)
+    }
+
+    /// A task was found by its name and time: what it made must not carry somebody else's tag.
+    async fn is_anothers(&self, shared: &Shared, result: &StepResult) -> bool {
+        let path = self.operation.and_then(|operation| results::read_path(operation, self.parameters, result));
+        let (true, Some(path)) = (self.intent.stamped, path) else { return false };
+        // When it cannot be read, the first finding stands.
+        let Ok(item) = shared.client.read(Request::get(path)).await else { return false };
+        tag(&item, None, STAMP_ATTEMPT).is_some_and(|nonce| nonce != self.intent.nonce)
     }
 
     async fn record(
@@ -91,7 +107,7 @@ impl Finishing<'_> {
         let (result, agrees, made) = match &self.updates {
             Some((agrees, before)) => (before.clone(), Some(agrees.clone()), Made::default()),
             None => {
-                let made = results::made(shared.catalog, self.call, &result, &(self.undo)(&result));
+                let made = results::made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result));
                 (result, None, made)
             }
         };
@@ -100,7 +116,7 @@ impl Finishing<'_> {
         }
         let kept = StepResult { response: self.kept(result.response.as_ref()), ..result.clone() };
         let succeeded = Succeeded {
-            instance: self.instance.clone(),
+            instance: self.intent.instance.clone(),
             how,
             result: kept,
             made,
@@ -114,7 +130,7 @@ impl Finishing<'_> {
 
     /// What of the answer may be written down.
     fn kept(&self, response: Option<&Value>) -> Option<Value> {
-        if self.secret { None } else { response.map(results::without_sensitive) }
+        if self.intent.secret { None } else { response.map(results::without_sensitive) }
     }
 
     async fn wait(&self, shared: &Shared, tasks: &[String]) -> Result<Vec<Task>, Unfinished> {
@@ -125,7 +141,7 @@ impl Finishing<'_> {
         let task_type = self.operation.and_then(|operation| operation.task_types.first());
         let pace = pace_of(task_type.map_or("", String::as_str));
         shared.events.tell(Event::TasksAccepted {
-            instance: self.instance.clone(),
+            instance: self.intent.instance.clone(),
             tasks: tasks.to_vec(),
             earliest_ms: millis(pace.earliest),
             latest_ms: millis(pace.latest),
@@ -183,8 +199,11 @@ impl Finishing<'_> {
             error.effect = EffectKnown::NotApplied;
         }
         error.help.push("mend the cause and run again: the run continues with this step".to_owned());
-        let record =
-            Record::Failed { instance: self.instance.clone(), error: error.clone(), leftover: leftover.map(Box::new) };
+        let record = Record::Failed {
+            instance: self.intent.instance.clone(),
+            error: error.clone(),
+            leftover: leftover.map(Box::new),
+        };
         shared.journal.append(vec![record]).await?;
         Ok(Unfinished::Failed(error))
     }
@@ -192,13 +211,13 @@ impl Finishing<'_> {
     async fn leftover(&self, shared: &Shared, task: &Task) -> Option<Made> {
         let operation = self.operation.filter(|_| self.updates.is_none())?;
         operation.creates.as_ref()?;
-        let mut result = results::of_tasks(Some(operation), self.call, std::slice::from_ref(task), None);
+        let mut result = results::of_tasks(Some(operation), &self.intent.call, std::slice::from_ref(task), None);
         if result.id.is_none() {
             let item = super::settle::item_of_task(shared, operation, self.parameters, &task.id).await?;
-            result = result_of_item(Some(operation), self.call, &item);
+            result = result_of_item(Some(operation), &self.intent.call, &item);
         }
         result.id.as_ref()?;
-        Some(results::made(shared.catalog, self.call, &result, &(self.undo)(&result)))
+        Some(results::made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result)))
     }
 }
 

@@ -19,6 +19,8 @@ mod shared;
 mod step;
 mod stop;
 mod teardown;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use gates::Gates;

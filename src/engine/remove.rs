@@ -104,20 +104,18 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         _ => return Ok(()),
     };
     let finishing = Finishing {
-        instance,
+        intent,
         operation: operation.as_deref(),
         parameters: &parameters,
-        call: &intent.call,
         about: &about,
         undo: Box::new(|_| intent.undo.clone()),
         wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
-        secret: intent.secret,
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
     };
     match finishing.finish(shared, called, How::Recovered).await {
         // A failed create may have left something, which is on record by now.
-        Ok(_) | Err(Unfinished::Failed(_)) => Ok(()),
+        Ok(_) | Err(Unfinished::Failed(_) | Unfinished::NotOurs) => Ok(()),
         Err(Unfinished::StillWaiting { tasks, .. }) => {
             let words = format!("its task still runs: {}", tasks.join(", "));
             Err(Remains::Left(shared.error(&about, EffectKnown::Unknown, ErrorClass::Unknown, words)))

@@ -364,3 +364,107 @@ pub fn is_repeatable(method: Method, operation: Option<&Operation>) -> bool {
         Method::Post | Method::Patch => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn post(path: &str, body: Value) -> RecordedCall {
+        RecordedCall { method: Method::Post, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
+    }
+
+    fn finished(created: Value) -> Task {
+        let task = json!({ "id": "task-1", "state": "FINISHED", "created_resources": created });
+        Task::read(&task).unwrap()
+    }
+
+    /// Result and undo of an asynchronous create.
+    fn created(call: &RecordedCall, created: Value) -> (StepResult, Made) {
+        let catalog = Catalog::embedded();
+        let (operation, _) = operation_of(catalog, call).unwrap();
+        let result = of_tasks(Some(&operation), call, &[finished(created)], Some(200));
+        let made = made(catalog, call, &result, &IntendedUndo::Default);
+        (result, made)
+    }
+
+    fn undo(made: &Made) -> String {
+        let call = made.undo.as_ref().unwrap();
+        let query: Vec<_> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{call} {}", query.join("&")).trim_end().to_owned()
+    }
+
+    #[test]
+    fn a_machine_takes_its_boot_volume_with_it() {
+        let call = post("/cloud/v2/instances/1/7", json!({ "name": "web" }));
+        let (result, made) = created(&call, json!({ "instances": ["i"], "volumes": ["v", "w"], "ports": [] }));
+        assert_eq!((result.id, result.name.as_deref()), (Some(json!("i")), Some("web")));
+        assert_eq!(undo(&made), "DELETE /cloud/v1/instances/1/7/i volumes=v,w");
+        assert!(made.beside.is_empty());
+    }
+
+    #[test]
+    fn a_network_takes_its_router_with_it() {
+        let call = post("/cloud/v1/networks/1/7", json!({ "name": "net" }));
+        let (_, made) = created(&call, json!({ "networks": ["n"], "routers": ["r"] }));
+        assert_eq!(undo(&made), "DELETE /cloud/v1/networks/1/7/n");
+        assert_eq!(made.beside.iter().map(undo).collect::<Vec<_>>(), ["DELETE /cloud/v1/routers/1/7/r"]);
+    }
+
+    #[test]
+    fn a_cluster_is_addressed_by_name_and_known_by_id() {
+        let call = post("/cloud/v2/k8s/clusters/1/7", json!({ "name": "prod/1" }));
+        let (result, made) = created(&call, json!({ "k8s_clusters": ["c5"] }));
+        assert_eq!((result.id, result.name.as_deref()), (Some(json!("c5")), Some("prod/1")));
+        assert_eq!(undo(&made), "DELETE /cloud/v2/k8s/clusters/1/7/prod%2F1");
+    }
+
+    #[test]
+    fn a_misspelt_key_of_the_api_is_known() {
+        let call = post("/cloud/v1/l7policies/1/7", json!({ "name": "p", "listener_id": "l" }));
+        let (result, made) = created(&call, json!({ "l7polices": ["p7"] }));
+        assert_eq!(result.id, Some(json!("p7")));
+        assert_eq!(undo(&made), "DELETE /cloud/v1/l7policies/1/7/p7");
+        assert_eq!(made.lock.as_deref(), Some("l"));
+    }
+
+    #[test]
+    fn a_synchronous_create_tells_its_id_in_the_answer() {
+        let catalog = Catalog::embedded();
+        let call = post("/cloud/v1/ssh_keys/1", json!({ "name": "key" }));
+        let (operation, _) = operation_of(catalog, &call).unwrap();
+        let result =
+            of_answer(Some(&operation), &call, 201, &json!({ "id": "k", "name": "key", "private_key": "-----" }));
+        assert_eq!((result.id.clone(), result.created["ssh_keys"].clone()), (Some(json!("k")), json!(["k"])));
+        assert_eq!(undo(&made(catalog, &call, &result, &IntendedUndo::Default)), "DELETE /cloud/v1/ssh_keys/1/k");
+        let group = post("/cloud/v1/servergroups/1/7", json!({ "name": "g", "policy": "affinity" }));
+        let (operation, _) = operation_of(catalog, &group).unwrap();
+        assert_eq!(of_answer(Some(&operation), &group, 200, &json!({ "servergroup_id": "s" })).id, Some(json!("s")));
+    }
+
+    #[test]
+    fn what_is_shown_once_is_not_kept() {
+        let answer = json!({ "id": "k", "private_key": "-----", "nested": [{ "secret": "s", "public_key": "p" }] });
+        assert_eq!(without_sensitive(&answer), json!({ "id": "k", "nested": [{ "public_key": "p" }] }));
+        let mut texts = Vec::new();
+        sensitive_texts(&answer, &mut texts);
+        assert_eq!(texts, ["-----", "s"]);
+    }
+
+    #[test]
+    fn an_undo_written_before_the_result_is_filled_in() {
+        let result = StepResult { id: Some(json!("a/b")), ids: vec![json!(7)], ..StepResult::default() };
+        let undo = RecordedCall {
+            method: Method::Post,
+            path: format!("/cloud/x/{}/stop", encode(&placeholder("/id"))),
+            query: vec![("of".to_owned(), format!("id-{}", placeholder("/ids/0")))],
+            headers: vec![],
+            body: Some(json!({ "number": placeholder("/ids/0") })),
+        };
+        let filled = fill(&undo, &result);
+        assert_eq!(filled.path, "/cloud/x/a%2Fb/stop");
+        assert_eq!(filled.query, [("of".to_owned(), "id-7".to_owned())]);
+        assert_eq!(filled.body, Some(json!({ "number": 7 })));
+    }
+}

@@ -157,7 +157,7 @@ impl Search<'_> {
             request = request.query("tag_key_value", serde_json::json!({ STAMP_ATTEMPT: nonce }));
         }
         let items = self.items(list, request).await?;
-        let ours = items.into_iter().find(|item| tag(item, list, STAMP_ATTEMPT).as_deref() == Some(nonce));
+        let ours = items.into_iter().find(|item| tag(item, Some(list), STAMP_ATTEMPT).as_deref() == Some(nonce));
         Ok(ours.and_then(|item| self.claim_item(list, item)))
     }
 
@@ -377,7 +377,7 @@ pub async fn adoptable(
     let ids: HashSet<String> = found.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
     match (found.into_iter().next(), ids.len()) {
         (Some(item), 1) => {
-            let ours = tag(&item, list, STAMP).as_deref() == Some(owner);
+            let ours = tag(&item, Some(list), STAMP).as_deref() == Some(owner);
             Ok((item, ours))
         }
         (_, 0) => Err("nothing of that name was found".to_owned()),
@@ -386,8 +386,9 @@ pub async fn adoptable(
 }
 
 /// The value of a tag of a listed resource, in any of the forms the API shows tags.
-fn tag(item: &Value, list: &ListCall, key: &str) -> Option<String> {
-    let fields = list.tags_field.as_deref().into_iter().chain(["tags", "tags_v2", "metadata_detailed", "metadata"]);
+pub fn tag(item: &Value, list: Option<&ListCall>, key: &str) -> Option<String> {
+    let own = list.and_then(|list| list.tags_field.as_deref());
+    let fields = own.into_iter().chain(["tags", "tags_v2", "metadata_detailed", "metadata"]);
     for tags in fields.filter_map(|field| item.get(field)) {
         let value = match tags {
             Value::Object(tags) => tags.get(key).and_then(Value::as_str),

@@ -41,8 +41,6 @@ pub struct Settings {
     pub environment: String,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
-    /// Requests at once.
-    pub parallelism: usize,
     /// Leave tags of ours on what creates make.
     pub stamp: bool,
     /// How long a write whose answer was lost is looked for before it is sent again.

@@ -54,9 +54,14 @@ pub enum InstanceEnd {
 /// Why an instance has no result.
 pub(super) enum End {
     Skipped,
+    /// Nothing yet: another turn decides.
+    Again,
     Failed(StepError),
     Unknown(StepError),
-    StillWaiting { tasks: Vec<String>, waited: Duration },
+    StillWaiting {
+        tasks: Vec<String>,
+        waited: Duration,
+    },
     Stopped(Stop),
     Journal(JournalError),
 }
@@ -77,6 +82,7 @@ impl From<Unfinished> for End {
         match unfinished {
             Unfinished::Failed(error) | Unfinished::Refused(error) => End::Failed(error),
             Unfinished::StillWaiting { tasks, waited } => End::StillWaiting { tasks, waited },
+            Unfinished::NotOurs => End::Again,
             Unfinished::Halt(halt) => halt.into(),
         }
     }
@@ -179,9 +185,14 @@ impl Instance {
             if gate.is_none() {
                 gate = self.enter(rendered).await?;
             }
-            let result = match &known.phase {
-                Phase::Succeeded => self.changed(id, rendered, &known, replace, &mut how, started).await?,
-                phase => self.turn(id, rendered, &known, phase, &mut how, started).await?,
+            let turned = match &known.phase {
+                Phase::Succeeded => self.changed(id, rendered, &known, replace, &mut how, started).await,
+                phase => self.turn(id, rendered, &known, phase, &mut how, started).await,
+            };
+            let result = match turned {
+                Ok(result) => result,
+                Err(End::Again) => continue,
+                Err(end) => return Err(end),
             };
             // A fresh answer may hold more than may be kept: it is handed on from here, not from the record.
             if let Some(result) = result
@@ -274,14 +285,12 @@ impl Instance {
         let (operation, parameters) = self.operation_of(&intent.call);
         let about = self.about(&intent.call);
         let finishing = Finishing {
-            instance: &intent.instance,
+            intent,
             operation: operation.as_deref(),
             parameters: &parameters,
-            call: &intent.call,
             about: &about,
             undo: Box::new(|result| self.undo_of(result, intent)),
             wait: &self.step().wait,
-            secret: self.step().secret,
             updates: intent.update.as_deref().cloned().zip(known.result.clone()),
             since: started,
         };
@@ -320,7 +329,7 @@ impl Instance {
         let tell = |event| self.run.shared.events.tell(event);
         let instance = id.clone();
         match end {
-            End::Skipped => {
+            End::Skipped | End::Again => {
                 tell(Event::StepSkipped { instance, reason: SkipReason::Condition });
                 InstanceEnd::Skipped
             }

@@ -257,7 +257,8 @@ impl InstanceStatus {
 
     fn apply(&mut self, at: Timestamp, record: &Record, id: &InstanceId) -> Result<(), Impossible> {
         match (&self.phase, record) {
-            (Phase::InDoubt, Record::NotApplied { error, .. }) => {
+            // `Accepted`: the task that was found turned out to be another's.
+            (Phase::InDoubt | Phase::Accepted { recovered: true, .. }, Record::NotApplied { error, .. }) => {
                 self.settle_back();
                 self.error = Some(error.clone());
             }

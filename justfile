@@ -1,0 +1,30 @@
+# What there is to do in this repository: `just --list`.
+
+# Everything CI asks for.
+ci:
+    .ci/run
+
+# The tests, as the README says.
+test:
+    cargo test --locked
+
+# Formatting and lints.
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets --locked -- -D warnings
+
+# The main example against the simulator.
+rehearse:
+    cargo run --locked -- rehearse examples/web-server.yaml
+
+# Crashes, lost answers and resumed runs, counted: the figures of docs/reliability.md.
+reliability:
+    cargo test --locked --release --test it -- reliability --nocapture
+
+# Speed, side by side in one run.
+bench:
+    cargo bench --locked
+
+# Dependencies: advisories, licences, sources.
+deny:
+    cargo deny check

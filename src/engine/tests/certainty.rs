@@ -1,0 +1,78 @@
+use serde_json::Value;
+
+use super::harness::{Trial, assert_done, paused};
+use super::order::CHAIN;
+use crate::engine::RunOptions;
+use crate::exit::Exit;
+use crate::simulate::Options;
+
+#[test]
+fn a_lost_answer_is_found_again_and_never_sent_twice() {
+    paused(async {
+        for what in ["networks", "subnets", "volumes"] {
+            let mut trial = Trial::with_faults(&[&format!("lost-answer:POST:{what}:1")]);
+            let end = trial.run(CHAIN).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.alive().len(), 5, "{what}: {:?}", trial.alive());
+            assert_eq!(trial.made()[what], if what == "volumes" { 3 } else { 1 });
+        }
+    });
+}
+
+#[test]
+fn a_write_that_never_arrived_is_sent_again() {
+    paused(async {
+        let mut trial = Trial::with_faults(&["reset:POST:networks:1"]);
+        let end = trial.run(CHAIN).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.alive().len(), trial.made()["networks"]), (5, 1));
+    });
+}
+
+#[test]
+fn identical_steps_never_share_a_resource() {
+    paused(async {
+        let twins = "name: demo\nsteps:\n  - id: volume\n    for_each: \"{{ range(6) }}\"\n    \
+                     call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                     body: { name: twin, source: new-volume, size: 1 }\noutputs: { ids: \"{{ steps.volume.ids }}\" }\n";
+        for seed in 0..10 {
+            let mut trial = Trial::with_faults(&[&format!("random:0.4:seed={seed}")]);
+            let mut end = trial.run(twins).await;
+            for _ in 0..5 {
+                if end.finished.exit == Exit::Done {
+                    break;
+                }
+                end = trial.run(twins).await;
+            }
+            assert_done(&trial, &end);
+            assert_eq!(trial.made()["volumes"], 6, "seed {seed}");
+            let ids = Trial::output(&end, "ids");
+            assert_eq!(
+                super::harness::distinct(ids.as_array().unwrap().iter().map(Value::to_string)),
+                6,
+                "seed {seed}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_run_cut_off_at_any_record_ends_as_an_unbroken_one() {
+    paused(async {
+        let mut unbroken = Trial::new(Options::default());
+        unbroken.run(CHAIN).await;
+        let mut cuts = 0;
+        for records in 0.. {
+            let mut trial = Trial::new(Options::default());
+            if trial.crash_after(CHAIN, records, 0).await.is_some() {
+                break;
+            }
+            cuts += 1;
+            let end = trial.run_with(CHAIN, RunOptions::default(), std::future::pending()).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.alive(), unbroken.alive(), "cut after {records} records");
+            assert_eq!(trial.made(), unbroken.made(), "cut after {records} records");
+        }
+        assert!(cuts >= 15, "{cuts}");
+    });
+}

@@ -1,0 +1,249 @@
+//! A cloud, a journal, and runs over them that may be cut off anywhere.
+
+use std::collections::{BTreeMap, HashSet};
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::api::{Client, Request, Sending, Transport};
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::engine::*;
+use crate::event::{Event, RunFinished, Stamped};
+use crate::exit::Exit;
+use crate::journal::{EnvironmentFolder, Journal, Line, MemorySink, Record, Status};
+use crate::plan::{self, Plan};
+use crate::secret::Secrets;
+use crate::simulate::{Faults, InMemory, Options, SimClock, Simulator};
+use crate::source::Source;
+
+const START: i64 = 1_800_000_000;
+
+/// One environment over any number of runs.
+pub struct Trial {
+    pub simulator: Arc<Mutex<Simulator>>,
+    sim_clock: SimClock,
+    /// The whole journal so far.
+    pub journal: Vec<u8>,
+    pub events: Vec<Event>,
+    pub inputs: Vec<(String, String)>,
+    /// Every request that was sent, in order.
+    pub requests: Arc<Mutex<Vec<Request>>>,
+    pub secrets: Secrets,
+}
+
+/// Runs a test on a paused clock.
+pub fn paused<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(test)
+}
+
+struct Counting {
+    inner: InMemory,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Transport for Counting {
+    fn send(&self, request: Request) -> Sending<'_> {
+        self.requests.lock().unwrap().push(request.clone());
+        self.inner.send(request)
+    }
+}
+
+impl Trial {
+    pub fn new(options: Options) -> Self {
+        let started = Timestamp::from_second(START).unwrap();
+        let header = EnvironmentFolder::header("demo", "default");
+        let first = Line { n: 0, at: started, record: Record::Header(header) };
+        Self {
+            simulator: Arc::new(Mutex::new(Simulator::new(options))),
+            sim_clock: SimClock::new(started, 1.0),
+            journal: first.encode().into_bytes(),
+            events: Vec::new(),
+            inputs: Vec::new(),
+            requests: Arc::default(),
+            secrets: Secrets::default(),
+        }
+    }
+
+    pub fn with_faults(faults: &[&str]) -> Self {
+        let faults: Vec<String> = faults.iter().map(|&fault| fault.to_owned()).collect();
+        Self::new(Options { faults: Faults::parse_all(&faults).unwrap(), ..Options::default() })
+    }
+
+    pub fn status(&self) -> Status {
+        let lines: Vec<Line> =
+            String::from_utf8(self.journal.clone()).unwrap().lines().map(|line| Line::decode(line).unwrap()).collect();
+        Status::of(&lines).unwrap()
+    }
+
+    /// Everything a run needs; also the sink its records go to and the events it tells.
+    fn shared(&self, stopped: Stopped) -> (Arc<Shared>, MemorySink, mpsc::UnboundedReceiver<Stamped>) {
+        let clock = Clock::starting_at(self.sim_clock.now(), 1.0);
+        let transport =
+            Counting { inner: InMemory::new(self.simulator.clone(), self.sim_clock), requests: self.requests.clone() };
+        let client = Arc::new(Client::new(Arc::new(transport), clock));
+        let status = self.status();
+        let sink = MemorySink::default();
+        let lines = self.journal.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let claims = Claims::new(status.tasks.iter().cloned());
+        let durations = status.durations.clone();
+        let digest_key = status.header.key.clone().into_bytes();
+        let journal = Journal::start(sink.clone(), status, lines, clock);
+        let (sender, events) = mpsc::unbounded_channel();
+        let events_out = Events { sender, clock };
+        let warn: Warn = {
+            let events = events_out.clone();
+            Arc::new(move |message| events.tell(Event::Warned { message }))
+        };
+        let shared = Arc::new(Shared {
+            watcher: Watcher::start(client.clone(), &durations, warn),
+            client,
+            catalog: Catalog::embedded(),
+            journal,
+            secrets: self.secrets.clone(),
+            gates: Gates::new(10),
+            stopped,
+            events: events_out,
+            settings: Settings {
+                plan: "demo".to_owned(),
+                environment: "default".to_owned(),
+                project_id: Some(1),
+                region_id: Some(7),
+                stamp: true,
+                settle_time: Duration::from_secs(10),
+                user_agent: "plan/test".to_owned(),
+            },
+            digest_key,
+            claims,
+        });
+        (shared, sink, events)
+    }
+
+    pub fn plan(text: &str) -> Plan {
+        let source = Arc::new(Source::new("plan.yaml", text));
+        plan::load(&source).unwrap_or_else(|findings| panic!("{findings:#?}"))
+    }
+
+    pub async fn run(&mut self, text: &str) -> RunEnd {
+        self.run_with(text, RunOptions::default(), std::future::pending()).await
+    }
+
+    /// Runs until the end, or until `stop` says so.
+    pub async fn run_with(&mut self, text: &str, options: RunOptions, stop: impl Future<Output = Stop>) -> RunEnd {
+        let plan = Self::plan(text);
+        let (stopper, stopped) = stopper();
+        let (shared, sink, mut events) = self.shared(stopped);
+        let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
+        let inputs = plan::inputs::resolve(&plan, &sources, &self.secrets).unwrap();
+        let under_way = Run { plan: Arc::new(plan), shared, inputs, options, stopper: stopper.clone() };
+        let running = run(Arc::new(under_way));
+        tokio::pin!(running, stop);
+        let end = tokio::select! {
+            end = &mut running => end,
+            reason = &mut stop => {
+                stopper.stop(reason);
+                running.await
+            }
+        };
+        self.journal.extend(sink.bytes());
+        while let Ok(stamped) = events.try_recv() {
+            self.events.push(stamped.event);
+        }
+        end.unwrap()
+    }
+
+    /// Runs until `records` lines were written, then forgets everything but the first `records` of them (and `torn` bytes
+    /// of the next): as after a crash. `None` when the run ended before.
+    pub async fn crash_after(&mut self, text: &str, records: usize, torn: usize) -> Option<RunEnd> {
+        let plan = Self::plan(text);
+        let (stopper, stopped) = stopper();
+        let (shared, sink, _events) = self.shared(stopped);
+        let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
+        let inputs = plan::inputs::resolve(&plan, &sources, &self.secrets).unwrap();
+        let options = RunOptions::default();
+        let task = tokio::spawn(run(Arc::new(Run { plan: Arc::new(plan), shared, inputs, options, stopper })));
+        loop {
+            let lines = sink.bytes().iter().filter(|&&byte| byte == b'\n').count();
+            if lines > records {
+                break;
+            }
+            if task.is_finished() {
+                self.journal.extend(sink.bytes());
+                return Some(task.await.unwrap().unwrap());
+            }
+            tokio::time::advance(Duration::from_millis(20)).await;
+        }
+        task.abort();
+        let _ = task.await;
+        let bytes = sink.bytes();
+        let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+        let whole = if records == 0 { 0 } else { ends.nth(records - 1).unwrap() };
+        // What was torn is cut off when the journal is opened again.
+        let _ = torn;
+        self.journal.extend(&bytes[..whole]);
+        None
+    }
+
+    pub async fn destroy(&mut self) -> RunFinished {
+        let (_stopper, stopped) = stopper();
+        let (shared, sink, mut events) = self.shared(stopped);
+        let finished = destroy(&shared).await.unwrap();
+        self.journal.extend(sink.bytes());
+        while let Ok(stamped) = events.try_recv() {
+            self.events.push(stamped.event);
+        }
+        finished
+    }
+
+    /// Kind and name of everything alive in the cloud, sorted.
+    pub fn alive(&self) -> Vec<String> {
+        let simulator = self.simulator.lock().unwrap();
+        let mut names: Vec<String> = simulator
+            .everything()
+            .iter()
+            .map(|held| format!("{} {}", held.kind, held.name.as_deref().unwrap_or("-")))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// How often something of each kind was made, ever.
+    pub fn made(&self) -> BTreeMap<&'static str, u64> {
+        self.simulator.lock().unwrap().ever_made()
+    }
+
+    /// Requests that were no GET.
+    pub fn writes(&self) -> usize {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().filter(|request| request.method != crate::catalog::Method::Get).count()
+    }
+
+    pub fn output(end: &RunEnd, name: &str) -> Value {
+        end.outputs.iter().find(|output| output.name == name).map_or(Value::Null, |output| output.value.clone())
+    }
+
+    pub fn failures(&self) -> Vec<String> {
+        let failed = self.events.iter().filter_map(|event| match event {
+            Event::StepFailed { instance, error } | Event::StepUnknown { instance, error } => {
+                Some(format!("{instance}: {}", error.message))
+            }
+            _ => None,
+        });
+        failed.collect()
+    }
+}
+
+/// Asserts that a run went through.
+pub fn assert_done(trial: &Trial, end: &RunEnd) {
+    assert_eq!(end.finished.exit, Exit::Done, "{:#?}", trial.failures());
+}
+
+/// All distinct values.
+pub fn distinct<T: Eq + std::hash::Hash>(values: impl IntoIterator<Item = T>) -> usize {
+    values.into_iter().collect::<HashSet<_>>().len()
+}

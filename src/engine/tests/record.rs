@@ -1,0 +1,102 @@
+use super::harness::{Trial, assert_done, paused};
+use super::order::CHAIN;
+use crate::engine::RunOptions;
+use crate::exit::Exit;
+use crate::plan::StepId;
+use crate::simulate::Options;
+
+#[test]
+fn the_second_run_writes_nothing() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let first = trial.run(CHAIN).await;
+        let writes = trial.writes();
+        let second = trial.run(CHAIN).await;
+        assert_done(&trial, &second);
+        assert_eq!(trial.writes(), writes);
+        assert_eq!(second.finished.reused, 5);
+        assert_eq!(first.outputs, second.outputs);
+    });
+}
+
+#[test]
+fn a_changed_create_stops_and_says_what_differs() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(CHAIN).await;
+        trial.inputs = vec![("cidr".to_owned(), "10.1.0.0/24".to_owned())];
+        let end = trial.run(CHAIN).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed);
+        let failures = trial.failures().join("\n");
+        assert!(failures.contains("body/cidr: `10.0.0.0/24` → `10.1.0.0/24`"), "{failures}");
+        assert_eq!(trial.made()["subnets"], 1);
+    });
+}
+
+#[test]
+fn a_step_is_replaced_when_asked_for() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(CHAIN).await;
+        let options = RunOptions { replace: [StepId::new("subnet")].into(), ..RunOptions::default() };
+        let end = trial.run_with(CHAIN, options, std::future::pending()).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.made()["subnets"], trial.alive().len()), (2, 5));
+    });
+}
+
+#[test]
+fn what_was_made_from_a_step_goes_before_it_is_replaced() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(CHAIN).await;
+        let network = RunOptions { replace: [StepId::new("network")].into(), ..RunOptions::default() };
+        let refused = trial.run_with(CHAIN, network, std::future::pending()).await;
+        assert_eq!(refused.finished.exit, Exit::StepFailed);
+        assert!(trial.failures().join("\n").contains("`subnet` was made from it"), "{:?}", trial.failures());
+        let both = [StepId::new("network"), StepId::new("subnet")];
+        let options = RunOptions { replace: both.into(), ..RunOptions::default() };
+        let end = trial.run_with(CHAIN, options, std::future::pending()).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.made()["networks"], trial.made()["subnets"], trial.alive().len()), (2, 2, 5));
+    });
+}
+
+#[test]
+fn destroy_needs_nothing_but_the_record_and_leaves_nothing() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(CHAIN).await;
+        let finished = trial.destroy().await;
+        assert_eq!(finished.exit, Exit::Done, "{:?}", trial.failures());
+        assert_eq!(trial.alive(), Vec::<String>::new());
+        assert_eq!(trial.status().existing().count(), 0);
+    });
+}
+
+#[test]
+fn a_step_that_left_the_plan_is_kept_until_pruned() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(CHAIN).await;
+        let fewer = CHAIN.replace("range(3)", "range(1)");
+        let end = trial.run(&fewer).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.alive().len(), 5);
+        let end =
+            trial.run_with(&fewer, RunOptions { prune: true, ..RunOptions::default() }, std::future::pending()).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.alive().len(), 3);
+    });
+}
+
+#[test]
+fn a_failed_run_can_take_down_what_it_made() {
+    paused(async {
+        let mut trial = Trial::with_faults(&["task-error:subnets"]);
+        let options = RunOptions { rollback: true, ..RunOptions::default() };
+        let end = trial.run_with(CHAIN, options, std::future::pending()).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}

@@ -12,7 +12,9 @@ use super::doc::{self, PlanDoc};
 use super::graph::Graph;
 use super::mentions::{Names, Place};
 use super::model::{CallTemplate, OnChange, Output, Plan, Segment, Step, StepId, Undo};
-use super::step_doc::StepDoc;
+use super::operations::{OfStep, Operations};
+use super::step_doc::{StepDoc, calls};
+use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::{Source, Span};
 use crate::template::{Program, Template};
@@ -27,8 +29,13 @@ pub struct Checked {
     pub findings: Vec<Diagnostic>,
 }
 
-/// Reads and checks a plan file.
+/// Reads and checks a plan file, its calls against the catalogue in the binary.
 pub fn check(source: &Arc<Source>) -> Checked {
+    check_with(source, Some(Catalog::embedded()))
+}
+
+/// Reads and checks a plan file, its calls against a catalogue, or against none.
+pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
     let parsed = yaml::parse(source.text());
     let mut findings = parsed.findings;
     let plan = match parsed.root {
@@ -37,9 +44,14 @@ pub fn check(source: &Arc<Source>) -> Checked {
             let doc = doc::read(root.as_ref(), &mut findings);
             let unread = findings.iter().any(Diagnostic::is_error);
             Checker::new(&doc, &mut findings).run(unread);
+            let operations = catalog.map(|catalog| {
+                let operations = Operations::find(&doc, catalog, &mut findings);
+                operations.check(&doc, catalog, &mut findings);
+                operations
+            });
             match findings.iter().any(Diagnostic::is_error) {
                 true => None,
-                false => Some(accept(doc, source)),
+                false => Some(accept(doc, operations, source)),
             }
         }
     };
@@ -217,17 +229,8 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
         templates.push((Place::for_each(), for_each));
     }
     let with_self = Place::own_results(step.is_for_each);
-    let calls = [
-        match &step.undo {
-            Undo::Call(call) => Some(call),
-            _ => None,
-        },
-        match &step.on_change {
-            Some(OnChange::Update(call)) => Some(call),
-            _ => None,
-        },
-    ];
-    for call in calls.into_iter().flatten() {
+    let (undo, update) = calls(step);
+    for call in [undo, update].into_iter().flatten() {
         templates.extend(call_templates(call).map(|template| (with_self.clone(), template)));
     }
     for (place, template) in templates {
@@ -238,6 +241,13 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
         all.extend(condition.as_ref().and_then(|condition| condition.program()).map(|program| (place, program)));
     }
     all
+}
+
+/// Every template and condition of a plan.
+pub(super) fn all_programs(doc: &PlanDoc) -> impl Iterator<Item = &Program> {
+    let steps = doc.steps.iter().flat_map(|step| programs(step).into_iter().map(|(_, program)| program));
+    let outputs = doc.outputs.iter().flat_map(|output| output.value.iter().flat_map(Template::programs));
+    steps.chain(outputs)
 }
 
 fn segments(segments: &[Segment]) -> impl Iterator<Item = &Template> {
@@ -260,9 +270,12 @@ fn edges_of(step: &StepDoc) -> Vec<(StepId, Span)> {
 }
 
 /// A plan in which nothing is wrong.
-fn accept(doc: PlanDoc, source: &Arc<Source>) -> Plan {
+fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) -> Plan {
     let resource_used = super::mentions::resources_used(&doc);
-    let steps = doc.steps.into_iter().filter_map(|step| accept_step(step, &resource_used));
+    let operations =
+        operations.into_iter().flat_map(Operations::into_steps).map(Some).chain(std::iter::repeat_with(|| None));
+    let steps = doc.steps.into_iter().zip(operations);
+    let steps = steps.filter_map(|(step, of)| accept_step(step, of.unwrap_or_default(), &resource_used));
     let steps: IndexMap<StepId, Step> = steps.map(|step| (step.id.clone(), step)).collect();
     let outputs = doc.outputs.into_iter().filter_map(|output| {
         let accepted = Output {
@@ -287,7 +300,7 @@ fn accept(doc: PlanDoc, source: &Arc<Source>) -> Plan {
     }
 }
 
-fn accept_step(step: StepDoc, resource_used: &BTreeSet<StepId>) -> Option<Step> {
+fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> Option<Step> {
     let after = edges_of(&step).into_iter().map(|(id, _)| id).collect();
     let id = step.id?;
     let id_span = id.span;
@@ -299,7 +312,7 @@ fn accept_step(step: StepDoc, resource_used: &BTreeSet<StepId>) -> Option<Step> 
         id_span,
         name: step.name,
         call: step.call?,
-        operation: None,
+        operation: of.own,
         query: step.query,
         body: step.body,
         headers: step.headers,
@@ -311,8 +324,14 @@ fn accept_step(step: StepDoc, resource_used: &BTreeSet<StepId>) -> Option<Step> 
         wait: step.wait,
         ready: step.ready,
         retry: step.retry,
-        undo: step.undo,
-        on_change: step.on_change,
+        undo: match step.undo {
+            Undo::Call(call) => Undo::Call(Box::new(CallTemplate { operation: of.undo, ..*call })),
+            other => other,
+        },
+        on_change: step.on_change.map(|on_change| match on_change {
+            OnChange::Update(call) => OnChange::Update(Box::new(CallTemplate { operation: of.update, ..*call })),
+            other => other,
+        }),
         on_conflict: step.on_conflict,
         secret: step.secret,
         stamp: step.stamp,

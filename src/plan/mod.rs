@@ -1,7 +1,7 @@
 //! The plan: as written, checked, accepted, and its order.
 //!
 //! `doc` (with `step_doc`, `input_doc`, `call`) reads what stands there; `check` (with `mentions`) holds the parts
-//! against each other and accepts; `model` is what everybody else sees; `graph` is the order, `inputs` the values of
+//! against each other and accepts, `operations` (with `partial`) holds calls against the catalogue; `model` is what everybody else sees; `graph` is the order, `inputs` the values of
 //! inputs, `draw` the picture. Nothing here waits, calls or writes.
 
 mod call;
@@ -14,11 +14,13 @@ mod input_doc;
 pub mod inputs;
 mod mentions;
 mod model;
+mod operations;
+mod partial;
 mod step_doc;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Checked, check, load};
+pub use check::{Checked, check, check_with, load};
 pub use graph::Graph;
 pub use model::{
     Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,

@@ -20,6 +20,8 @@ pub(super) struct StepDoc {
     pub call: Option<Call>,
     pub query: Option<Template>,
     pub body: Option<Template>,
+    /// Whether the key is there, right or wrong.
+    pub has_body: bool,
     pub headers: Option<Template>,
     pub project_id: Option<Template>,
     pub region_id: Option<Template>,
@@ -151,6 +153,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         call,
         query: parts.query,
         body: parts.body,
+        has_body: fields.get("body").is_some(),
         headers,
         project_id: fields.get("project_id").and_then(|node| number(node, "`project_id`", findings)),
         region_id: fields.get("region_id").and_then(|node| number(node, "`region_id`", findings)),
@@ -167,6 +170,19 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
         stamp: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)).unwrap_or(true),
     })
+}
+
+/// The calls of `undo` and of `on_change: update`.
+pub(super) fn calls(step: &StepDoc) -> (Option<&CallTemplate>, Option<&CallTemplate>) {
+    let undo = match &step.undo {
+        Undo::Call(call) => Some(&**call),
+        _ => None,
+    };
+    let update = match &step.on_change {
+        Some(OnChange::Update(call)) => Some(&**call),
+        _ => None,
+    };
+    (undo, update)
 }
 
 fn id(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {

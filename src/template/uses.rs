@@ -22,6 +22,8 @@ pub struct Uses {
     pub names: Vec<NameUse>,
     /// Names, filters, tests and functions that do not exist, and constructs that are not allowed.
     pub unknown: Vec<Unknown>,
+    /// The whole program is one mention: `steps.net.id`, and nothing is done with it.
+    pub alone: bool,
     /// Reads files, or looks behind markers.
     pub(super) surroundings: bool,
     /// A variable that multiplies others beyond measure.
@@ -109,6 +111,7 @@ pub(super) type Joints = Vec<usize>;
 pub(super) fn of_expression(expr: &ast::Expr<'_>, source: &str, locate: Locate<'_>) -> (Uses, Joints) {
     let mut walk = Walk::new(source, locate);
     walk.expr(expr, &Flow::default());
+    walk.uses.alone = unchain(expr).is_some_and(|chain| chain.links.iter().all(|link| matches!(link, Link::Named(..))));
     (walk.uses, walk.joints)
 }
 

@@ -1,0 +1,289 @@
+//! The calls of a plan held against the catalogue: do they exist, and are their bodies and parameters right?
+//!
+//! The catalogue knows no YAML, the plan no shapes: findings come back with a path into the body, and the place in the
+//! file is found here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::doc::PlanDoc;
+use super::model::{Call, Segment};
+use super::partial::Known;
+use super::step_doc::{StepDoc, calls};
+use crate::catalog::{
+    BodyFinding, Catalog, Difference, Effect, Method, NearestRoute, Operation, ParameterPlace, Partial, PathSegment,
+};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::template::{Shape, Template};
+
+/// Where the API reference lives among paths.
+const CLOUD: &str = "cloud";
+
+/// What the catalogue knows of the calls of a plan.
+pub(super) struct Operations {
+    /// Of each step, in the order of the file.
+    steps: Vec<OfStep>,
+}
+
+/// Of one step: its own call, and those of `undo` and `on_change: update`.
+#[derive(Default)]
+pub(super) struct OfStep {
+    pub own: Option<Arc<Operation>>,
+    pub undo: Option<Arc<Operation>>,
+    pub update: Option<Arc<Operation>>,
+}
+
+/// One call with what goes with it.
+struct Whole<'d> {
+    call: &'d Call,
+    operation: Arc<Operation>,
+    query: Option<&'d Template>,
+    body: Option<&'d Template>,
+    /// A body was written, right or wrong.
+    has_body: bool,
+}
+
+impl Operations {
+    /// Finds every call's operation; tells those that do not exist.
+    pub(super) fn find(doc: &PlanDoc, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> Self {
+        let mut find = |call: Option<&Call>| call.and_then(|call| operation(call, catalog, findings));
+        let steps = doc.steps.iter().map(|step| {
+            let (undo, update) = calls(step);
+            OfStep {
+                own: find(step.call.as_ref()),
+                undo: find(undo.map(|undo| &undo.call)),
+                update: find(update.map(|update| &update.call)),
+            }
+        });
+        Self { steps: steps.collect() }
+    }
+
+    pub(super) fn by_step<'d>(&self, doc: &'d PlanDoc) -> HashMap<&'d str, Arc<Operation>> {
+        let ids = doc.steps.iter().zip(&self.steps);
+        ids.filter_map(|(step, of)| Some((step.id.as_ref()?.value.as_str(), Arc::clone(of.own.as_ref()?)))).collect()
+    }
+
+    pub(super) fn into_steps(self) -> impl Iterator<Item = OfStep> {
+        self.steps.into_iter()
+    }
+
+    /// Checks bodies and parameters as far as they are known before the plan runs.
+    pub(super) fn check(&self, doc: &PlanDoc, catalog: &Catalog, findings: &mut Vec<Diagnostic>) {
+        let by_step = self.by_step(doc);
+        let known = Known::new(doc, &by_step);
+        for (step, of) in doc.steps.iter().zip(&self.steps) {
+            let (undo, update) = calls(step);
+            let own = step.call.as_ref().zip(of.own.clone()).map(|(call, operation)| Whole {
+                call,
+                operation,
+                query: step.query.as_ref(),
+                body: step.body.as_ref(),
+                has_body: step.has_body,
+            });
+            let others = [(undo, &of.undo), (update, &of.update)].into_iter().filter_map(|(template, operation)| {
+                let (template, operation) = template.zip(operation.clone())?;
+                let (query, body) = (template.query.as_ref(), template.body.as_ref());
+                Some(Whole { call: &template.call, operation, query, body, has_body: body.is_some() })
+            });
+            for whole in own.into_iter().chain(others) {
+                check_call(&whole, &known, catalog, findings);
+            }
+            findings.extend(step_notes(step, of));
+        }
+        findings.extend(never_made(doc, &by_step));
+    }
+}
+
+fn operation(call: &Call, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> Option<Arc<Operation>> {
+    let segments: Vec<Option<&str>> = call
+        .segments
+        .iter()
+        .map(|segment| match segment {
+            Segment::Literal(text) => Some(text.as_str()),
+            Segment::ProjectId => Some("{project_id}"),
+            Segment::RegionId => Some("{region_id}"),
+            Segment::Template(_) => None,
+        })
+        .collect();
+    let Some(operation) = catalog.matching_segments(call.method, &segments) else {
+        findings.push(unknown_route(call, &segments, catalog));
+        return None;
+    };
+    if operation.deprecated {
+        let message = format!("`{}` is deprecated", operation.route);
+        let finding = Diagnostic::warning("deprecated-operation", call.span, message);
+        findings.push(match &operation.successor {
+            Some(successor) => finding.help(format!("use `{successor}`")),
+            None => finding,
+        });
+    }
+    Some(operation)
+}
+
+fn unknown_route(call: &Call, segments: &[Option<&str>], catalog: &Catalog) -> Diagnostic {
+    let written = format!("{} {}", call.method, call.written);
+    match catalog.nearest(call.method, segments) {
+        NearestRoute::OtherMethod { methods, .. } => {
+            let takes: Vec<&str> = methods.iter().copied().map(Method::as_str).collect();
+            let message = format!("this path takes no {}", call.method);
+            Diagnostic::error("unknown-method", call.span, message)
+                .help(format!("it takes {}", super::fields::listed(takes)))
+        }
+        NearestRoute::Other { route, differences } => {
+            let finding = Diagnostic::error("unknown-route", call.span, format!("the API has no `{written}`"));
+            finding.help(format!("did you mean `{route}`?{}", differing(&differences)))
+        }
+        NearestRoute::Nothing if segments.first() != Some(&Some(CLOUD)) => {
+            let message = format!("`{written}` is outside the Cloud API and cannot be checked");
+            Diagnostic::warning("unknown-route", call.span, message).help("paths of the Cloud API start with `/cloud/`")
+        }
+        NearestRoute::Nothing => {
+            let finding = Diagnostic::error("unknown-route", call.span, format!("the API has no `{written}`"));
+            finding.help("`plan ops WORDS` searches the API; `--spec FILE` checks against a newer API document")
+        }
+    }
+}
+
+fn differing(differences: &[Difference]) -> String {
+    let words = differences.iter().filter_map(|difference| match difference {
+        Difference::NoPrefix => Some("it begins with `/cloud`".to_owned()),
+        Difference::Missing(names) => {
+            let names: Vec<String> = names.iter().map(|name| format!("{{{name}}}")).collect();
+            Some(format!("it has {}", super::fields::listed(names.iter().map(String::as_str))))
+        }
+        Difference::Version(version) => Some(format!("it is in version {version}")),
+        Difference::Spelling => None,
+    });
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
+}
+
+fn check_call(whole: &Whole<'_>, known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Diagnostic>) {
+    let operation = &whole.operation;
+    // A body that could not be read was told about already.
+    if whole.body.is_some() == whole.has_body {
+        let body = whole.body.map(|body| known.partial(body));
+        for found in catalog.check_body(operation, body.as_ref()) {
+            findings.push(placed(found, whole.body, whole.call.span));
+        }
+    }
+    let (path, places) = path_parameters(whole.call, operation, known);
+    let query = match whole.query.map(Template::shape) {
+        Some(Shape::Mapping(entries)) => {
+            entries.iter().map(|(key, value)| (key.text.clone(), known.partial(value))).collect()
+        }
+        _ => Vec::new(),
+    };
+    for found in operation.check_parameters(&path, &query) {
+        match found.place {
+            ParameterPlace::Query => findings.push(placed(found.finding, whole.query, whole.call.span)),
+            ParameterPlace::Path => {
+                let name = found.finding.at.first().map(ToString::to_string);
+                let place = name.and_then(|name| places.get(&name).copied()).unwrap_or(whole.call.span);
+                findings.push(diagnostic(found.finding, place, None));
+            }
+        }
+    }
+}
+
+/// The values in the path, by the names the API reference gives them, and their places.
+fn path_parameters(
+    call: &Call,
+    operation: &Operation,
+    known: &Known<'_>,
+) -> (Vec<(String, Partial)>, HashMap<String, Span>) {
+    let mut values = Vec::new();
+    let mut places = HashMap::new();
+    for (pattern, segment) in operation.route.path.split('/').skip(1).zip(&call.segments) {
+        let Some(name) = pattern.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else { continue };
+        let (value, place) = match segment {
+            Segment::Literal(text) => (Partial::String(text.clone()), call.span),
+            Segment::Template(template) => (known.partial(template), template.span),
+            Segment::ProjectId | Segment::RegionId => continue,
+        };
+        values.push((name.to_owned(), value));
+        places.insert(name.to_owned(), place);
+    }
+    (values, places)
+}
+
+/// A finding about a body or a query, with its place in the file.
+fn placed(found: BodyFinding, template: Option<&Template>, call: Span) -> Diagnostic {
+    let Some(template) = template else { return diagnostic(found, call, None) };
+    let mut here = template;
+    let mut key = None;
+    for step in &found.at {
+        let next = match (step, here.shape()) {
+            (PathSegment::Key(name), Shape::Mapping(entries)) => {
+                entries.iter().find(|(key, _)| key.text == *name).map(|(key, value)| (Some(key.span), value))
+            }
+            (PathSegment::Index(index), Shape::List(items)) => items.get(*index).map(|item| (None, item)),
+            _ => None,
+        };
+        // Further in, the value is one template: the finding is about that.
+        let Some((span, value)) = next else { break };
+        (key, here) = (span, value);
+    }
+    let on_key = found.on_key;
+    let place = match (on_key, key, here.shape()) {
+        (true, Some(key), _) => key,
+        // A whole list or mapping is too much to point at.
+        (_, Some(key), Shape::List(_) | Shape::Mapping(_)) => key,
+        (_, None, Shape::Mapping(entries)) => entries.first().map_or(here.span, |(key, _)| key.span),
+        _ => here.span,
+    };
+    let mendable = on_key || !matches!(here.shape(), Shape::List(_) | Shape::Mapping(_));
+    diagnostic(found, place, mendable.then_some(place))
+}
+
+fn diagnostic(found: BodyFinding, place: Span, mend: Option<Span>) -> Diagnostic {
+    let mut finding = Diagnostic::error(found.code, place, found.message);
+    finding.severity = found.severity;
+    finding.help = found.help;
+    match (found.replacement, mend) {
+        (Some(text), Some(span)) => finding.suggest(span, text),
+        _ => finding,
+    }
+}
+
+/// What is worth knowing about a step and hinders nothing.
+fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
+    let operation = of.own.as_ref()?;
+    let undone = matches!(step.undo, super::model::Undo::Default)
+        && operation.effect == Effect::Create
+        && operation
+            .creates
+            .as_ref()
+            .is_some_and(|creates| creates.resource.as_ref().is_none_or(|resource| resource.delete.is_none()));
+    undone.then(|| {
+        let place = step.call.as_ref().map_or(step.span, |call| call.span);
+        Diagnostic::note("no-undo", place, "nothing is known to take back what this call makes")
+            .help("write the call under `undo:`, or `undo: none` if it goes with something else")
+    })
+}
+
+/// `created.<kind>` of calls that never make that kind.
+fn never_made(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for program in super::check::all_programs(doc) {
+        for used in &program.uses().steps {
+            let Some(operation) = by_step.get(used.step.as_str()) else { continue };
+            let Some(at) = used.path.iter().position(|name| name == "created").filter(|at| [0, 2].contains(at)) else {
+                continue;
+            };
+            let (Some(kind), Some(&span)) = (used.path.get(at + 1), used.path_spans.get(at + 1)) else { continue };
+            let kinds = operation.kinds_made();
+            if kinds.contains(&kind.as_str()) || (kinds.is_empty() && operation.effect == Effect::Create) {
+                continue;
+            }
+            let message = format!("`{}` never makes `{kind}`", operation.route);
+            let finding = Diagnostic::error("never-made", span, message);
+            findings.push(match kinds.is_empty() {
+                true => finding.help("it makes nothing new"),
+                false => finding.help(format!("it makes {}", super::fields::listed(kinds))),
+            });
+        }
+    }
+    findings
+}

@@ -455,9 +455,6 @@ pub struct NewArguments {
     /// Id of the step [default: made from what it creates]
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
-    /// Add the optional fields, too, as comments
-    #[arg(long, conflicts_with = "curl")]
-    pub all_fields: bool,
     /// Use this OpenAPI document instead of the built-in catalogue
     #[arg(long, value_name = "FILE")]
     pub spec: Option<PathBuf>,

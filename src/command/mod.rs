@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod confirm;
 mod connect;
+mod curl;
 pub mod destroy;
 mod explain;
 mod findings;
@@ -22,6 +23,7 @@ mod print;
 mod records;
 pub mod rehearse;
 pub mod run;
+mod resolve;
 mod schema;
 mod signals;
 mod simulate;
@@ -29,6 +31,8 @@ mod state;
 mod status;
 mod sweep;
 mod tasks;
+#[cfg(test)]
+mod testing;
 mod view;
 mod wait;
 

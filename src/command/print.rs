@@ -1,7 +1,9 @@
 //! Results to stdout, words to stderr.
 
 use std::io::Write;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::cli::ResultFormat;
@@ -9,7 +11,7 @@ use crate::context::Context;
 use crate::engine::RunOutput;
 use crate::error::Error;
 use crate::report::outputs::{OutputFormat, OutputValue, render};
-use crate::report::{Palette, Verbosity, sanitize};
+use crate::report::{Palette, Verbosity, duration, sanitize};
 use crate::secret::Secrets;
 
 /// Writes a result as it is: whoever calls has hidden what must be hidden.
@@ -79,6 +81,16 @@ pub fn print_outputs(
     print_text(context, &rendered.text)
 }
 
+/// How long something took, or has been there: `42 s`, `2h 5m`, `3d`.
+pub(super) fn age(span: SignedDuration) -> String {
+    const DAY: i64 = 24 * 60 * 60;
+    match span.as_secs() {
+        seconds if seconds >= 2 * DAY => format!("{}d", seconds / DAY),
+        // A clock that was set back makes nothing younger than new.
+        _ => duration(Duration::try_from(span).unwrap_or(Duration::ZERO)),
+    }
+}
+
 /// An output as it may be seen: secret ones only when they are in `shown`, and secrets hidden in all others.
 fn seen(context: &Context, output: &RunOutput, shown: &[String]) -> OutputValue {
     let asked = shown.contains(&output.name);
@@ -121,6 +133,14 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>], palette: Palette) -> St
 mod tests {
     use super::*;
     use crate::report::Color;
+
+    #[test]
+    fn days_are_counted_from_the_second_on() {
+        assert_eq!(age(SignedDuration::from_secs(3700)), "1h 1m");
+        assert_eq!(age(SignedDuration::from_hours(47)), "47h");
+        assert_eq!(age(SignedDuration::from_hours(73)), "3d");
+        assert_eq!(age(SignedDuration::from_secs(-5)), "0 ms");
+    }
 
     #[test]
     fn columns_stand_under_their_heads_and_end_without_blanks() {

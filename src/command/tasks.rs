@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::print::table;
+use super::print::{age, table};
 use super::{Account, note, print_json, print_text};
 use crate::api::{Client, Request, Task, TaskState, timestamp};
 use crate::cli::{ResultFormat, TasksArguments};
@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::engine::id_text;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::report::{Palette, age, list, plural, thing};
+use crate::report::{Palette, list, plural, thing};
 
 /// The longest page the API gives.
 const PAGE: usize = 1000;

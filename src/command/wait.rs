@@ -1,5 +1,6 @@
 //! `plan wait`: waits for tasks that somebody else started.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,8 +69,11 @@ fn is_pending(task: &Task) -> bool {
 
 /// Waits for every task that still runs; `known` says at any time how far it came.
 async fn end_all(context: &Context, client: &Arc<Client>, known: &mut [Task]) -> Result<(), Error> {
-    let stderr = context.clone_stderr();
-    let warn = Arc::new(move |words: String| stderr.line(&words));
+    let (stderr, secrets) = (context.stderr.clone(), context.secrets.clone());
+    let warn = Arc::new(move |words: String| {
+        // The wait goes on, also when nobody reads what it says.
+        let _ = writeln!(stderr.clone(), "warning: {}", secrets.redact(&sanitize(&words)));
+    });
     let watcher = Watcher::start(Arc::clone(client), &[], warn);
     let waits = known.iter_mut().filter(|task| is_pending(task)).map(|task| end(context, &watcher, client, task));
     join_all(waits).await.into_iter().collect()

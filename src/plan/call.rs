@@ -117,14 +117,14 @@ impl CallReader<'_> {
                 }
             };
         }
-        if let Some(open) = text.find(['{', '}']) {
-            let end = text.rfind('}').map_or(text.len(), |end| end + 1).max(open + 1);
-            self.placeholder(&text[open..end], range.start + open..range.start + end);
-            return None;
-        }
         if let Some(at) = text.find(['?', '#']) {
             let finding = self.bad(range.start + at..range.end, "a path holds no query");
             self.findings.push(finding.help("parameters go below `query:`, as a mapping"));
+            return None;
+        }
+        if let Some(open) = text.find(['{', '}']) {
+            let end = text.rfind('}').map_or(text.len(), |end| end + 1).max(open + 1);
+            self.placeholder(&text[open..end], range.start + open..range.start + end);
             return None;
         }
         if text.contains(char::is_whitespace) || text.contains(char::is_control) || text.contains('\\') {

@@ -2,7 +2,7 @@
 //!
 //! Everything wrong is told in one go, in the order of the file. What single keys may hold was looked at by `doc`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
             Checker::new(&doc, &mut findings).run(unread);
             let operations = catalog.map(|catalog| {
                 let operations = Operations::find(&doc, catalog, &mut findings);
-                operations.check(&doc, catalog, &mut findings);
+                operations.check(&doc, catalog, source, &mut findings);
                 operations
             });
             match findings.iter().any(Diagnostic::is_error) {
@@ -55,9 +55,7 @@ pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
             }
         }
     };
-    // Stable: findings at one place stay in the order they were made in.
-    findings.sort_by_key(|finding| finding.primary.start);
-    findings.dedup();
+    tidy(&mut findings);
     Checked { plan, findings }
 }
 
@@ -69,6 +67,21 @@ pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
 pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
     let checked = check(source);
     checked.plan.ok_or(checked.findings)
+}
+
+/// Puts findings in the order of the file, and drops those that only follow from another at the same place.
+fn tidy(findings: &mut Vec<Diagnostic>) {
+    let unreadable: HashSet<Span> =
+        findings.iter().filter(|finding| finding.code.starts_with("yaml-")).map(|finding| finding.primary).collect();
+    let mut types = HashSet::new();
+    findings.retain(|finding| match finding.code {
+        code if code.starts_with("yaml-") => true,
+        "wrong-type" => !unreadable.contains(&finding.primary) && types.insert(finding.primary),
+        _ => !unreadable.contains(&finding.primary),
+    });
+    // Stable: findings at one place stay in the order they were made in.
+    findings.sort_by_key(|finding| finding.primary.start);
+    findings.dedup();
 }
 
 struct Checker<'d> {

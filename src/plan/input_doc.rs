@@ -64,12 +64,11 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Op
     }
     let Some(fields) = Fields::open(node, &INPUT, findings) else { return doc(bare(key.span)) };
     let mut input = bare(key.span.to(node.span));
-    if let Some(r#type) = fields.get("type").and_then(|node| word(node, "`type`", TYPES, findings)) {
-        input.r#type = r#type;
-    } else if let Some(guessed) = fields.get("default").and_then(guess).filter(|_| fields.get("type").is_none()) {
-        // A default says as much as a type would; only text could be meant otherwise, and it is the default type.
-        input.r#type = guessed;
-    }
+    // Without a type, the values say what it is; only text could be meant otherwise, and it is the default type.
+    let guessed =
+        || fields.get("enum").and_then(|values| values.items()?.first()).or(fields.get("default")).and_then(guess);
+    let declared = fields.get("type").and_then(|node| word(node, "`type`", TYPES, findings));
+    input.r#type = declared.or_else(guessed).unwrap_or_default();
     input.description =
         fields.get("description").and_then(|node| text(node, "`description`", findings)).map(|text| text.value);
     input.secret = fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false);
@@ -159,17 +158,14 @@ fn allowed(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option
         findings.push(Diagnostic::error("input-limits", node.span, "`enum` is empty: no value fits"));
         return None;
     }
-    let values = items.iter().filter_map(|item| {
-        let value = item.to_value();
-        match fits(input, &value) {
-            Ok(value) => Some(value),
-            Err(why) => {
-                findings.push(misfit("a value of `enum`", &why, item));
-                None
-            }
+    let mut values = Vec::new();
+    for item in items {
+        match fits(input, &item.to_value()) {
+            Ok(value) => values.push(value),
+            Err(why) => findings.push(misfit("a value of `enum`", &why, item)),
         }
-    });
-    Some(values.collect())
+    }
+    (values.len() == items.len()).then_some(values)
 }
 
 fn default(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option<Value> {

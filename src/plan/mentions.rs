@@ -353,7 +353,7 @@ fn secret_use(what: &str, span: Span, spoiled: Option<&Spoiled>, place: &Place, 
     if let Some(spoiled) = spoiled {
         let finding = Diagnostic::error("secret-misused", span, format!("{what} cannot go through {}", spoiled.by))
             .help("a secret is put in place whole: in text, in a list or mapping, or through `b64encode`, `sha256` or `tojson`");
-        return Some(match spoiled.span == span {
+        return Some(match spoiled.span.start == span.start {
             true => finding,
             false => finding.related(spoiled.span, "here"),
         });

@@ -7,6 +7,7 @@
 mod call;
 mod check;
 mod doc;
+pub mod draw;
 pub mod duration;
 mod fields;
 pub mod graph;

@@ -14,7 +14,7 @@ use crate::catalog::{
     BodyFinding, Catalog, Difference, Effect, Method, NearestRoute, Operation, ParameterPlace, Partial, PathSegment,
 };
 use crate::diagnostic::Diagnostic;
-use crate::source::Span;
+use crate::source::{Source, Span};
 use crate::template::{Shape, Template};
 
 /// Where the API reference lives among paths.
@@ -69,7 +69,8 @@ impl Operations {
     }
 
     /// Checks bodies and parameters as far as they are known before the plan runs.
-    pub(super) fn check(&self, doc: &PlanDoc, catalog: &Catalog, findings: &mut Vec<Diagnostic>) {
+    pub(super) fn check(&self, doc: &PlanDoc, catalog: &Catalog, source: &Source, findings: &mut Vec<Diagnostic>) {
+        let before = findings.len();
         let by_step = self.by_step(doc);
         let known = Known::new(doc, &by_step);
         for (step, of) in doc.steps.iter().zip(&self.steps) {
@@ -92,7 +93,25 @@ impl Operations {
             findings.extend(step_notes(step, of));
         }
         findings.extend(never_made(doc, &by_step));
+        for finding in &mut findings[before..] {
+            quote_as_written(finding, source);
+        }
     }
+}
+
+/// The catalogue sees values, not how they are written: `1e3` in quotes is `"1e3"`, not `"1000.0"`.
+fn quote_as_written(finding: &mut Diagnostic, source: &Source) {
+    let Some(suggestion) = &mut finding.suggestion else { return };
+    let written = source.slice(suggestion.span);
+    let is_number = matches!(crate::yaml::resolve(written), Ok(serde_json::Value::Number(_)));
+    if !is_number || !suggestion.text.starts_with('"') {
+        return;
+    }
+    let quoted = format!("\"{written}\"");
+    for help in &mut finding.help {
+        *help = help.replace(&suggestion.text, &quoted);
+    }
+    suggestion.text = quoted;
 }
 
 fn operation(call: &Call, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> Option<Arc<Operation>> {
@@ -161,8 +180,8 @@ fn differing(differences: &[Difference]) -> String {
 
 fn check_call(whole: &Whole<'_>, known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Diagnostic>) {
     let operation = &whole.operation;
-    // A body that could not be read was told about already.
-    if whole.body.is_some() == whole.has_body {
+    // A body that could not be read was told about already, and so was one on a GET.
+    if whole.call.method != Method::Get && whole.body.is_some() == whole.has_body {
         let body = whole.body.map(|body| known.partial(body));
         for found in catalog.check_body(operation, body.as_ref()) {
             findings.push(placed(found, whole.body, whole.call.span));

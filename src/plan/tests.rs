@@ -86,3 +86,250 @@ fn a_plan_that_is_right_becomes_a_model() {
     let order: Vec<_> = Graph::of(&plan).order().into_iter().map(|id| id.to_string()).collect();
     assert_eq!(order, ["network", "subnet", "web"]);
 }
+
+/// Every plan in `tests/plans` and what is found in it, beside it. `SNAPSHOTS=overwrite cargo test` writes them anew.
+#[test]
+fn bad_plans_are_told_all_their_mistakes_at_once() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let source = Arc::new(Source::new("plan.yaml", text));
+        let checked = check(&source);
+        for finding in &checked.findings {
+            assert_eq!(source.clamp(finding.primary), finding.primary, "{}: {finding:?}", path.display());
+        }
+        let lines = checked.findings.iter().map(|finding| snapshot(&source, finding) + "\n");
+        let actual = lines.collect::<String>() + if checked.plan.is_some() { "accepted\n" } else { "refused\n" };
+        let expected = snapbox::Data::read_from(&path.with_extension("txt"), Some(snapbox::data::DataFormat::Text));
+        snapbox::Assert::new().action_env("SNAPSHOTS").eq(actual, expected.raw());
+        seen += 1;
+    }
+    assert!(seen >= 40);
+}
+
+fn snapshot(source: &Source, finding: &Diagnostic) -> String {
+    let first_line = |span| source.slice(span).lines().next().unwrap_or_default().to_owned();
+    let severity = format!("{:?}", finding.severity).to_lowercase();
+    let at = source.position(finding.primary.start);
+    let mut out = format!(
+        "{}:{} {severity}[{}] {}\n    > {}",
+        at.line,
+        at.column,
+        finding.code,
+        finding.message,
+        first_line(finding.primary)
+    );
+    for (span, words) in &finding.related {
+        let at = source.position(span.start);
+        out += &format!("\n    {}:{} {words}", at.line, at.column);
+    }
+    for help in &finding.help {
+        out += &format!("\n    help: {help}");
+    }
+    if let Some(suggestion) = &finding.suggestion {
+        out += &format!("\n    mend: `{}` -> `{}`", first_line(suggestion.span), suggestion.text);
+    }
+    out
+}
+
+#[test]
+fn the_picture_of_a_plan_escapes_what_its_format_reads() {
+    let text = "name: demo\nsteps:\n  - id: end\n    name: say \\\"<b>[x]\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: net }\n  - id: b\n    needs: [end]\n    for_each: [1, 2]\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: net }\n";
+    let plan = load(&source(text)).unwrap();
+    let drawn = |draw: fn(&Plan, &mut dyn std::io::Write) -> std::io::Result<()>| {
+        let mut out = Vec::new();
+        draw(&plan, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    snapbox::assert_data_eq!(
+        drawn(draw::mermaid),
+        snapbox::str![[r##"
+flowchart TD
+  s_end["end<br/>say #92;#34;#60;b#62;#91;x#93;"]
+  s_b[["b<br/>POST /cloud/v1/networks/#123;project_id#125;/#123;region_id#125;"]]
+  s_end --> s_b
+
+"##]]
+    );
+    snapbox::assert_data_eq!(
+        drawn(draw::dot),
+        snapbox::str![[r#"
+digraph "demo" {
+  node [shape=box];
+  "end" [label="end/nsay ///"<b>[x]"];
+  "b" [label="b/nPOST /cloud/v1/networks/{project_id}/{region_id}", peripheries=2];
+  "end" -> "b";
+}
+
+"#]]
+    );
+}
+
+fn inputs_of(declared: &str) -> Plan {
+    let names: Vec<&str> = declared.lines().filter_map(|line| line.trim().split(':').next()).collect();
+    let used: String = names.iter().map(|name| format!("{{{{ [inputs.{name}] | length }}}}")).collect();
+    let used = if declared.contains("secret") { "'x'".to_owned() } else { format!("'{used}'") };
+    let text = format!(
+        "name: demo\ninputs:\n{declared}steps:\n  - id: a\n    call: GET /cloud/v1/tasks\noutputs:\n  x: {used}\n"
+    );
+    load(&source(&text)).unwrap_or_else(|findings| panic!("{findings:#?}"))
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn the_last_source_of_an_input_wins_and_types_are_the_declared_ones() {
+    let plan = inputs_of(
+        "  a: { default: one }\n  b: { type: integer, default: 1 }\n  c: { type: list }\n  d: { type: boolean, default: false }\n  e: {}\n  f: { type: number, required: false }\n  g: { default: x }\n",
+    );
+    let files = [
+        Source::new("one.yaml", "a: two\nb: 2\nc: [1, 2]\ng: y\n"),
+        Source::new("two.json", "{ \"b\": 3.0, \"e\": \"from file\" }"),
+    ];
+    let environment = pairs(&[("PLAN_INPUT_B", "4"), ("PLAN_INPUT_e", "007"), ("PATH", "/bin")]);
+    let set = pairs(&[("e", "no: way"), ("d", "true")]);
+    let sources = inputs::InputSources { files: &files, environment: &environment, set: &set };
+    let values = inputs::resolve(&plan, &sources, &crate::secret::Secrets::default()).unwrap();
+    assert_eq!(
+        serde_json::to_value(&values).unwrap(),
+        serde_json::json!({ "a": "two", "b": 4, "c": [1, 2], "d": true, "e": "no: way", "g": "y" })
+    );
+}
+
+#[test]
+fn everything_wrong_with_the_values_of_inputs_is_told_at_once() {
+    let plan = inputs_of(
+        "  flavor: { enum: [small, large], default: small }\n  count: { type: integer, minimum: 1, maximum: 3, default: 1 }\n  name: { pattern: '^[a-z]+$', description: what it is called }\n  missing: {}\n  list: { type: list, default: [] }\n",
+    );
+    let files = [Source::new("in.yaml", "flavour: large\ncount: 9\n"), Source::new("bad.yaml", "a: b: c\n")];
+    let environment = pairs(&[("PLAN_INPUT_NAME", "X1")]);
+    let set = pairs(&[("flavor", "smal"), ("list", "text"), ("nope", "1")]);
+    let sources = inputs::InputSources { files: &files, environment: &environment, set: &set };
+    let problems = inputs::resolve(&plan, &sources, &crate::secret::Secrets::default()).unwrap_err();
+    let told: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("{}: {} | {}", problem.origin, problem.message, problem.help.join("; ")))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "in.yaml:1:1: the plan has no input `flavour` | did you mean `flavor`?",
+            "bad.yaml:1:5: a colon starts a mapping where none can be | put quotes around a value that holds `: `, or check the indentation of the lines above",
+            "--set nope: the plan has no input `nope` | did you mean `name`?",
+            "--set flavor: the value of `flavor` does not fit: `smal` is none of `small` and `large`, did you mean `small`? | ",
+            "in.yaml:2:1: the value of `count` does not fit: `9` is above the maximum of 3 | ",
+            "PLAN_INPUT_NAME: the value of `name` does not fit: `X1` does not match the pattern `^[a-z]+$` | name: what it is called",
+            "the plan: the input `missing` is required | give it with `--set missing=...`, in a file with `--inputs FILE`, or as PLAN_INPUT_MISSING",
+            "--set list: the value of `list` does not fit: expected a list, found text | ",
+        ]
+    );
+    assert!(problems.iter().filter_map(inputs::InputProblem::to_diagnostic).count() == 5);
+}
+
+#[test]
+fn secret_inputs_are_concealed_when_they_are_read() {
+    let plan = inputs_of("  pw: { secret: true }\n  pin: { secret: true, type: integer, maximum: 10, default: 5 }\n");
+    let secrets = crate::secret::Secrets::default();
+    let set = pairs(&[("pw", "hunter2222")]);
+    let values = inputs::resolve(&plan, &inputs::InputSources { set: &set, ..Default::default() }, &secrets).unwrap();
+    assert!(crate::secret::Secrets::marks(values["pw"].as_str().unwrap()));
+    let revealed = secrets.reveal(&serde_json::to_value(&values).unwrap()).unwrap();
+    assert_eq!(revealed, serde_json::json!({ "pw": "hunter2222", "pin": 5 }));
+    let set = pairs(&[("pw", "x"), ("pin", "4711")]);
+    let problems =
+        inputs::resolve(&plan, &inputs::InputSources { set: &set, ..Default::default() }, &secrets).unwrap_err();
+    assert!(!problems[0].message.contains("4711"), "{}", problems[0].message);
+}
+
+mod mutated {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pieces that change what a plan means.
+    const PIECES: &[&str] = &[
+        "{{",
+        "}}",
+        "{%",
+        "%}",
+        "\"",
+        "'",
+        "\n",
+        "\t",
+        "  ",
+        ":",
+        "- ",
+        "#",
+        "&a ",
+        "*a ",
+        "!!x ",
+        "|",
+        ">",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        "<<: ",
+        "---\n",
+        "~",
+        "null",
+        "é",
+        "\u{1F600}",
+        "\r\n",
+        "\u{FEFF}",
+        "steps.",
+        "inputs.",
+        "\\x",
+        "?",
+        "@",
+        "`",
+        "%",
+        "0x1f",
+        "\u{0}",
+        "| ",
+        "(",
+        ")",
+        "not ",
+        "..",
+        "//",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn no_change_to_a_plan_makes_it_panic_or_point_outside(
+            edits in proptest::collection::vec((0_usize..DEMO.len(), 0_usize..6, 0_usize..PIECES.len()), 1..8),
+        ) {
+            let mut text = DEMO.to_owned();
+            for (at, cut, piece) in edits {
+                let mut start = at.min(text.len());
+                while !text.is_char_boundary(start) {
+                    start -= 1;
+                }
+                let mut end = (start + cut).min(text.len());
+                while !text.is_char_boundary(end) {
+                    end += 1;
+                }
+                text.replace_range(start..end, PIECES[piece]);
+            }
+            let source = source(&text);
+            let checked = check(&source);
+            prop_assert!(checked.plan.is_some() || checked.findings.iter().any(Diagnostic::is_error));
+            for finding in &checked.findings {
+                let places = finding.related.iter().map(|(span, _)| *span).chain([finding.primary]);
+                let places = places.chain(finding.suggestion.iter().map(|suggestion| suggestion.span));
+                for span in places {
+                    prop_assert_eq!(source.clamp(span), span, "{:?} in {:?}", finding, text);
+                }
+            }
+        }
+    }
+}

@@ -181,7 +181,7 @@ impl Scalar<'_> {
     }
 
     fn locate(&self, range: Range<usize>) -> Span {
-        self.place(0).locate(range)
+        self.place(0).locate(lexicon::whole_characters(self.text, range))
     }
 
     fn finding(&self, refused: Refused) -> Diagnostic {
@@ -206,12 +206,6 @@ fn syntax_refused(error: &minijinja::Error, base: usize, source: &str) -> Refuse
         "" => "an empty expression".to_owned(),
         _ => format!("this template cannot be read: {}", error.detail().unwrap_or("syntax error")),
     };
-    let help = match word {
-        "&&" | "&" => Some("write `and`"),
-        "||" => Some("write `or`"),
-        "!" => Some("write `not`"),
-        "?" => Some("write `a if condition else b`"),
-        _ => None,
-    };
+    let help = lexicon::other_language(word);
     Refused { range: base + start..base + end, message, help }
 }

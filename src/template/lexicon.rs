@@ -223,10 +223,41 @@ const RAW: &str = "braces that are not for `plan` go between `{% raw %}` and `{%
 fn not_closed(open: Range<usize>, text: &str) -> Refused {
     let sign = &text[open.clone()];
     let end = if sign.starts_with("{%") { "%}" } else { "}}" };
-    Refused { help: Some(RAW), ..Refused::new(open, format!("this `{sign}` is not closed by `{end}`")) }
+    // A single brace is a slip; none at all is probably no template of ours.
+    let help = match text[open.end..].contains('}') {
+        true if end == "}}" => "close it with two braces: `}}`",
+        _ => RAW,
+    };
+    Refused { help: Some(help), ..Refused::new(open, format!("this `{sign}` is not closed by `{end}`")) }
 }
 
 fn tokens_refused(error: &minijinja::Error, open: Option<Range<usize>>, text: &str) -> Refused {
     let range = error.range().or(open).unwrap_or(0..text.len());
-    Refused { help: Some(RAW), ..Refused::new(range, error.detail().unwrap_or("unreadable").to_owned()) }
+    let help = text.get(range.clone()).and_then(other_language).unwrap_or(RAW);
+    Refused { help: Some(help), ..Refused::new(range, error.detail().unwrap_or("unreadable").to_owned()) }
+}
+
+/// What operators of other languages are called here.
+pub(super) fn other_language(word: &str) -> Option<&'static str> {
+    match word {
+        "&&" | "&" => Some("write `and`"),
+        "||" => Some("write `or`"),
+        "!" => Some("write `not`"),
+        "?" => Some("write `a if condition else b`"),
+        "$" => Some("write `inputs.<name>` or `steps.<id>`, without a `$`"),
+        _ => None,
+    }
+}
+
+/// The range moved outward to whole characters, and cut to the text: the engine counts some of them in bytes.
+pub(super) fn whole_characters(text: &str, range: Range<usize>) -> Range<usize> {
+    let mut start = range.start.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let mut end = range.end.clamp(start, text.len());
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use minijinja::{Environment, Error, Value};
 
 use super::uses::{Joints, Uses};
-use super::{engine, functions};
+use super::{engine, functions, lexicon};
 use crate::source::Span;
 use crate::yaml::Places;
 
@@ -96,7 +96,8 @@ impl Program {
 
     /// The place in the file of a range of the source that ran.
     pub(super) fn locate_run(&self, range: Range<usize>) -> Span {
-        self.inner.place.locate(self.unjoin(range.start)..self.unjoin(range.end))
+        let range = self.unjoin(range.start)..self.unjoin(range.end);
+        self.inner.place.locate(lexicon::whole_characters(&self.inner.source, range))
     }
 
     fn unjoin(&self, offset: usize) -> usize {

@@ -318,8 +318,15 @@ impl<'l> Walk<'l> {
                 }
             }
             ast::Expr::GetAttr(method) if matches!(&method.expr, ast::Expr::Var(name) if name.id == "loop") => {}
+            ast::Expr::GetAttr(method) => {
+                let end = method.span().end_offset as usize;
+                let place = (self.locate)(end.saturating_sub(method.name.len())..end);
+                let kind = UnknownKind::NotAllowed("methods: use filters");
+                self.uses.unknown.push(Unknown { span: place, kind });
+                self.expr(&method.expr, &spoiled);
+            }
             other => {
-                self.not_allowed("methods: use filters", other.span());
+                self.not_allowed("calls of computed functions", other.span());
                 self.expr(other, &spoiled);
             }
         }

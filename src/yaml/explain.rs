@@ -40,6 +40,10 @@ fn words(kind: &ErrorKind) -> (String, Option<&'static str>) {
         ErrorKind::ExpectedBlockMappingKey => {
             ("expected a key here", Some("check the indentation: keys of one mapping start in the same column"))
         }
+        ErrorKind::ExpectedBlockSequenceEntry => (
+            "expected `- ` here, or a key of the item above",
+            Some("check the indentation: keys of one item start in the same column"),
+        ),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             ("expected `key: value` here", Some("a colon and a space may be missing, or a quote above is not closed"))
         }

@@ -17,6 +17,7 @@ use crate::source::Span;
 
 pub use places::Places;
 pub use read::{Parsed, parse};
+pub use scalar::{Unreadable, resolve};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]

@@ -259,7 +259,8 @@ impl<'t> Reader<'t> {
         let flow = style == StructureStyle::Flow;
         let rest = &self.text[span.start..];
         if flow && ["{{", "{%", "{#"].iter().any(|open| rest.starts_with(open)) {
-            self.findings.push(unquoted_template(self.text, span.start));
+            let in_flow = self.frames.last().is_some_and(|frame| frame.flow);
+            self.findings.push(unquoted_template(self.text, span.start, in_flow));
             let instead = if self.expects_key() { Instead::Key } else { Instead::Template };
             self.skipping = Some(Skip { depth: 1, start: span.start, instead });
             return true;
@@ -448,7 +449,8 @@ impl<'t> Reader<'t> {
             return;
         }
         if let Some(open) = unquoted_on(&self.text[line_start..line_end]) {
-            self.findings.push(unquoted_template(self.text, line_start + open));
+            let in_flow = self.frames.last().is_some_and(|frame| frame.flow);
+            self.findings.push(unquoted_template(self.text, line_start + open, in_flow));
             return;
         }
         self.findings.push(super::explain::scan_error(self.text, error.kind(), at));
@@ -458,9 +460,14 @@ impl<'t> Reader<'t> {
 const UNQUOTED: &str = "yaml-unquoted-template";
 
 /// A template that starts a value without quotes is a mapping to YAML.
-fn unquoted_template(text: &str, start: usize) -> Diagnostic {
+fn unquoted_template(text: &str, start: usize, in_flow: bool) -> Diagnostic {
     let line = text[start..].lines().next().unwrap_or_default();
-    let value = line.split(" #").next().unwrap_or(line).trim_end();
+    let mut value = line.split(" #").next().unwrap_or(line).trim_end();
+    if in_flow && let Some(close) = value.find("}}") {
+        let after = close + 2;
+        let end = value[after..].find([',', '}', ']']).map_or(value.len(), |end| after + end);
+        value = value[..end].trim_end();
+    }
     let span = Span::new(start, start + value.len());
     let quoted = if value.contains('"') && !value.contains('\'') { format!("'{value}'") } else { double_quoted(value) };
     Diagnostic::error(UNQUOTED, span, "a template needs quotes around it")

@@ -75,7 +75,7 @@ fn all_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, and no leading zeros.
+/// `(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`
 fn is_float(unsigned: &str) -> bool {
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
@@ -90,9 +90,7 @@ fn is_float(unsigned: &str) -> bool {
     let mantissa_fits = match (whole, fraction) {
         ("", Some(fraction)) => all_digits(fraction),
         (whole, fraction) => {
-            all_digits(whole)
-                && !(whole.len() > 1 && whole.starts_with('0'))
-                && fraction.is_none_or(|fraction| fraction.is_empty() || all_digits(fraction))
+            all_digits(whole) && fraction.is_none_or(|fraction| fraction.is_empty() || all_digits(fraction))
         }
     };
     exponent_fits && mantissa_fits

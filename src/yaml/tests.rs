@@ -122,3 +122,157 @@ fn a_large_file_is_read_without_quadratic_work() {
     }
     assert_eq!(parse(&text).root.unwrap().entries().unwrap().len(), 20_001);
 }
+
+mod lockstep {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Words on which readers of YAML are likely to disagree, and ordinary ones.
+    fn word() -> impl Strategy<Value = String> {
+        let special = prop::sample::select(vec![
+            "no",
+            "on",
+            "yes",
+            "off",
+            "y",
+            "true",
+            "True",
+            "FALSE",
+            "null",
+            "~",
+            "Null",
+            "1e3",
+            "1E-2",
+            "-.5",
+            ".5",
+            "1.",
+            "+1",
+            "-0",
+            "0",
+            "007",
+            "-007",
+            "08",
+            "0x1f",
+            "0o17",
+            "0777",
+            "1_000",
+            "12:30:45",
+            "2026-01-01",
+            "1.2.3",
+            "-",
+            "12345678901234567890",
+            "-9223372036854775808",
+            "18446744073709551615",
+            ".",
+            "..",
+            "e3",
+            "1e",
+            "0x",
+            "0xg",
+            "=",
+            "<<x",
+            "a b",
+            "a: b",
+            "a #b",
+            "#a",
+            "'a",
+            "\"a",
+            "{a",
+            "[a",
+            "*a",
+            "&a",
+            "!a",
+            "%a",
+            "@a",
+            "`a",
+            "é ü",
+            "\u{1F600}",
+            "a\\nb",
+            "tab\there",
+            "",
+            " ",
+            " lead",
+            "trail ",
+            "line\nbreak",
+            "two\n\nbreaks\n",
+            "\u{7f}",
+        ]);
+        prop_oneof![special.prop_map(str::to_owned), "[a-z]{1,6}", "[ -~]{0,12}", "-?[0-9]{1,4}(\\.[0-9]{1,3})?"]
+    }
+
+    /// A scalar written in one of the styles that can carry it.
+    fn scalar() -> impl Strategy<Value = String> {
+        (word(), 0_u8..4).prop_map(|(word, style)| {
+            let plain = !word.is_empty()
+                && !word.contains(|c: char| ":#,[]{}&*!|>'\"%@`?\n\t\u{7f}".contains(c))
+                && word.trim() == word
+                && !word.starts_with(['-', '=']);
+            match style {
+                0 | 1 if plain => word,
+                2 if !word.contains(|c: char| c.is_control()) => format!("'{}'", word.replace('\'', "''")),
+                _ => serde_json::to_string(&word).unwrap(),
+            }
+        })
+    }
+
+    fn document() -> impl Strategy<Value = String> {
+        let leaf = scalar().prop_map(|text| (true, text));
+        let tree = leaf.prop_recursive(4, 40, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(|items| {
+                    (true, format!("[{}]", items.into_iter().map(|(_, item)| item).collect::<Vec<_>>().join(", ")))
+                }),
+                prop::collection::vec(inner, 0..5).prop_map(|items| {
+                    let fields = items.into_iter().enumerate().map(|(at, (_, item))| format!("k{at}: {item}"));
+                    (true, format!("{{ {} }}", fields.collect::<Vec<_>>().join(", ")))
+                }),
+            ]
+        });
+        let block = prop_oneof![
+            scalar().prop_map(|text| format!("  {text}")),
+            "[a-z ]{1,20}".prop_map(|text| format!(" |\n    x{text}\n    y")),
+            "[a-z]{1,20}".prop_map(|text| format!(" >-\n    {text}\n    z\n\n    w")),
+        ];
+        (prop::collection::vec(tree, 1..5), prop::collection::vec(block, 0..3)).prop_map(|(trees, blocks)| {
+            let trees = trees.into_iter().enumerate().map(|(at, (_, text))| format!("key{at}: {text}\n"));
+            let blocks = blocks.into_iter().enumerate().map(|(at, text)| format!("block{at}:{text}\n"));
+            trees.chain(blocks).collect()
+        })
+    }
+
+    /// Whether two readers see the same. Where serde_yaml knows a number we refuse or leave as text, on purpose, we say so.
+    fn same(ours: &Value, theirs: &serde_yaml::Value) -> bool {
+        match (ours, theirs) {
+            (Value::Null, serde_yaml::Value::Null) => true,
+            (Value::Bool(one), serde_yaml::Value::Bool(two)) => one == two,
+            (Value::String(one), serde_yaml::Value::String(two)) => one == two,
+            (Value::Number(one), serde_yaml::Value::Number(two)) => {
+                one.as_u64() == two.as_u64() && one.as_i64() == two.as_i64() && one.as_f64() == two.as_f64()
+            }
+            (Value::Array(one), serde_yaml::Value::Sequence(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| same(one, two))
+            }
+            (Value::Object(one), serde_yaml::Value::Mapping(two)) => {
+                one.len() == two.len()
+                    && one.iter().zip(two).all(|((name, one), (key, two))| key.as_str() == Some(name) && same(one, two))
+            }
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn our_values_are_those_of_serde_yaml(text in document()) {
+            let theirs: Result<serde_yaml::Value, _> = serde_yaml::from_str(&text);
+            let ours = parse(&text);
+            match (&ours.root, theirs) {
+                (Some(root), Ok(theirs)) if ours.findings.is_empty() => {
+                    prop_assert!(same(&root.to_value(), &theirs), "{}\nours {:?}\ntheirs {:?}", text, root.to_value(), theirs);
+                }
+                // Refusing more than another reader is always allowed.
+                _ => prop_assert!(!ours.findings.is_empty(), "{}", text),
+            }
+        }
+    }
+}

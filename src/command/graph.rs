@@ -9,7 +9,9 @@ use crate::plan::draw;
 
 pub(super) fn graph(context: &Context, arguments: &GraphArguments) -> Result<Exit, Error> {
     let plan = load_plan(context, &arguments.file, None)?.plan;
-    let text = if arguments.dot { draw::dot(&plan) } else { draw::mermaid(&plan) };
-    print_text(context, &text)?;
+    let mut text = Vec::new();
+    let drawn = if arguments.dot { draw::dot(&plan, &mut text) } else { draw::mermaid(&plan, &mut text) };
+    drawn.map_err(|error| Error::Stream { stream: "stdout", error })?;
+    print_text(context, &String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
 }

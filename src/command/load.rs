@@ -6,15 +6,17 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Account;
 use super::findings::{self, Found};
 use crate::catalog::Catalog;
-use crate::cli::PlanOptions;
+use crate::cli::{ApiOptions, PlanOptions};
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
 use crate::error::Error;
 use crate::plan::inputs::{InputProblem, InputSources, resolve};
 use crate::plan::{self, Checked, Plan};
 use crate::source::Source;
+use crate::template::{Scope, Template};
 
 /// What a plan from stdin is called.
 const STDIN: &str = "-";
@@ -57,8 +59,8 @@ pub(super) fn catalog(context: &Context, spec: Option<&Path>) -> Result<&'static
 }
 
 /// Checks a text against a catalogue.
-pub(super) fn check(source: &Arc<Source>, _catalog: &'static Catalog) -> Checked {
-    plan::check(source)
+pub(super) fn check(source: &Arc<Source>, catalog: &'static Catalog) -> Checked {
+    plan::check_with(source, Some(catalog))
 }
 
 /// Reads and checks a plan; findings are told, warnings too.
@@ -103,6 +105,65 @@ pub fn resolve_inputs(
             Err(Error::PlanWrong)
         }
     }
+}
+
+/// Project and region of a plan's calls: a flag wins over the plan, the plan over the environment.
+///
+/// # Errors
+///
+/// [`Error::PlanWrong`] when the plan's template gives no number, which is told.
+pub fn places(
+    context: &Context,
+    plan: &Plan,
+    inputs: &BTreeMap<String, minijinja::Value>,
+    environment: &str,
+    options: &ApiOptions,
+    account: &Account,
+) -> Result<(Option<i64>, Option<i64>), Error> {
+    let scope = Scope {
+        environment,
+        project_id: None,
+        region_id: None,
+        inputs,
+        steps: &BTreeMap::new(),
+        each: None,
+        this: None,
+        resource: None,
+        folder: &plan.folder,
+        secrets: Some(&context.secrets),
+    };
+    let mut findings = Vec::new();
+    let mut place = |flag: Option<i64>, template: Option<&Template>, otherwise: Option<i64>| {
+        match (flag, template) {
+            (Some(id), _) => Some(id),
+            (None, None) => otherwise,
+            (None, Some(template)) => match number(template, &scope) {
+                Ok(id) => Some(id),
+                Err(finding) => {
+                    findings.push(finding);
+                    None
+                }
+            },
+        }
+    };
+    let project_id = place(options.project_id, plan.project_id.as_ref(), account.project_id);
+    let region_id = place(options.region_id, plan.region_id.as_ref(), account.region_id);
+    if findings.is_empty() {
+        return Ok((project_id, region_id));
+    }
+    findings::tell(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
+    Err(Error::PlanWrong)
+}
+
+fn number(template: &Template, scope: &Scope<'_>) -> Result<i64, Diagnostic> {
+    let value = template.evaluate(scope).map_err(|error| {
+        let finding = Diagnostic::error("input-value", error.span, error.message.clone());
+        error.help.into_iter().fold(finding, Diagnostic::help)
+    })?;
+    let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
+    number.ok_or_else(|| {
+        Diagnostic::error("input-value", template.span, "the id of a project or region is a whole number")
+    })
 }
 
 /// What is wrong with the values of a plan's inputs; what has no place in the plan is told at once.

@@ -49,7 +49,7 @@ use crate::report::{Palette, sanitize_block};
 pub use confirm::confirm;
 pub use connect::{Account, DEFAULT_BASE_URL, number_of};
 pub use findings::tell as tell_findings;
-pub use load::{LoadedPlan, load_plan, read_source, resolve_inputs};
+pub use load::{LoadedPlan, load_plan, places, read_source, resolve_inputs};
 pub use print::{note, print_json, print_outputs, print_text};
 pub use records::{environment_name, find_record, owner, state_folder};
 pub use signals::Signals;

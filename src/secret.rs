@@ -5,6 +5,7 @@
 //! through [`Secrets::redact`], which knows the value in the encodings it may come back in.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, RwLock};
 
@@ -13,7 +14,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 const OPEN: char = '\u{E000}';
 const CLOSE: char = '\u{E001}';
@@ -36,6 +37,8 @@ pub struct Secrets {
 #[derive(Default)]
 struct Inner {
     values: Vec<Entry>,
+    /// Of values computed from secrets: the digest of the value, and its number.
+    derived: HashMap<[u8; 32], usize>,
     /// Everything to hide, longest first.
     patterns: Vec<SecretString>,
 }
@@ -63,6 +66,29 @@ impl Secrets {
         let mut inner = self.write();
         inner.values.push(Entry { json: value.to_string().into() });
         format!("{OPEN}{}{CLOSE}", inner.values.len() - 1)
+    }
+
+    /// Remembers a text that was computed from secrets, such as the base64 of one, and gives its marker. The same text
+    /// gets the same marker. Only the text itself is hidden: what of the secret shows in it is hidden in every encoding
+    /// already.
+    pub fn derive(&self, text: &str) -> String {
+        let mut inner = self.write();
+        let digest: [u8; 32] = Sha256::digest(text).into();
+        let number = match inner.derived.get(&digest) {
+            Some(number) => *number,
+            None => {
+                let number = inner.values.len();
+                inner.values.push(Entry { json: Value::String(text.to_owned()).to_string().into() });
+                inner.derived.insert(digest, number);
+                if text.len() >= SHORTEST_REDACTED {
+                    let longer = |known: &SecretString| known.expose_secret().len() >= text.len();
+                    let at = inner.patterns.partition_point(longer);
+                    inner.patterns.insert(at, text.to_owned().into());
+                }
+                number
+            }
+        };
+        format!("{OPEN}{number}{CLOSE}")
     }
 
     /// Remembers a text that must be redacted everywhere, such as the API key.
@@ -318,6 +344,16 @@ mod tests {
             secrets.reveal(&json!({ "pin": marker, "text": format!("pin={marker}!") })).unwrap(),
             json!({ "pin": 4711, "text": "pin=4711!" })
         );
+    }
+
+    #[test]
+    fn what_is_computed_from_a_secret_is_hidden_and_has_one_marker() {
+        let secrets = Secrets::default();
+        let marker = secrets.derive("cHc6IGh1bnRlcg==");
+        assert_eq!(secrets.derive("cHc6IGh1bnRlcg=="), marker);
+        assert_ne!(secrets.derive("other"), marker);
+        assert_eq!(secrets.reveal_text(&marker).unwrap(), "cHc6IGh1bnRlcg==");
+        assert_eq!(secrets.redact("sent cHc6IGh1bnRlcg==!"), "sent [secret]!");
     }
 
     #[test]

@@ -173,7 +173,6 @@ impl Instance {
 
     /// Turns until the record says that the step is done and agrees with the plan.
     async fn write(&self, id: &InstanceId, rendered: &Rendered, started: Duration) -> Result<Done, End> {
-        let mut gate = None;
         let mut how = How::Reused;
         loop {
             let known = self.known(id);
@@ -181,9 +180,6 @@ impl Instance {
             let replace = how == How::Reused && self.run.options.replace.contains(&id.step);
             if known.phase == Phase::Succeeded && agrees && !replace {
                 return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
-            }
-            if gate.is_none() {
-                gate = self.enter(rendered).await?;
             }
             let turned = match &known.phase {
                 Phase::Succeeded => self.changed(id, rendered, &known, replace, &mut how, started).await,
@@ -203,13 +199,12 @@ impl Instance {
         }
     }
 
-    /// The turn to write below the parent that the API locks; `Some(None)` where there is no such parent.
-    async fn enter(&self, rendered: &Rendered) -> Result<Option<Option<OwnedMutexGuard<()>>>, End> {
-        let operation = rendered.operation.as_deref();
-        let lock =
-            operation.and_then(|operation| results::lock_value(operation, &rendered.recorded, &rendered.parameters));
+    /// The turn to write below the parent that the API locks: kept until the tasks of the write are done.
+    async fn enter(&self, call: &RecordedCall) -> Result<Option<OwnedMutexGuard<()>>, End> {
+        let (operation, parameters) = self.operation_of(call);
+        let lock = operation.and_then(|operation| results::lock_value(&operation, call, &parameters));
         let entering = parent_gate(&self.run.shared.gates, lock.as_deref());
-        Ok(Some(self.run.shared.stopped.or_leave(entering).await.map_err(End::Stopped)?))
+        self.run.shared.stopped.or_leave(entering).await.map_err(End::Stopped)
     }
 
     /// One turn of an instance that is not done.
@@ -240,6 +235,7 @@ impl Instance {
             (Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
                 *how = if *recovered { How::Recovered } else { How::Continued };
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered };
+                let _turn = self.enter(&intent.call).await?;
                 self.finish(known, intent, called, *how, started).await.map(Some)
             }
             // Something of an earlier attempt is in the way.
@@ -259,6 +255,7 @@ impl Instance {
         how: &mut How,
         started: Duration,
     ) -> Result<StepResult, End> {
+        let _turn = self.enter(&write.intent.call).await?;
         let called = match write.make(&self.run.shared, known.attempts, doubt).await {
             Ok(called) => called,
             Err(Halt::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,

@@ -20,7 +20,7 @@ const EACH: &[&str] = &["key", "value", "index"];
 /// What a secret step's call answered; its ids and tasks are no secret, or nobody could take it down.
 const ANSWERS: &[&str] = &["response", "resource"];
 /// Looking for the nearest of a hundred thousand names a hundred thousand times helps nobody.
-const MOST_SUGGESTIONS: usize = 200;
+const MOST_SUGGESTIONS: usize = 50;
 
 /// Where a template stands, which decides what it may see.
 #[derive(Debug, Clone)]
@@ -93,6 +93,9 @@ impl Place {
 pub(super) struct Names<'d> {
     pub steps: HashMap<&'d str, &'d StepDoc>,
     inputs: HashMap<&'d str, bool>,
+    /// Sorted, for messages.
+    step_names: Vec<&'d str>,
+    input_names: Vec<&'d str>,
     used_inputs: BTreeSet<String>,
     suggestions: usize,
 }
@@ -105,8 +108,15 @@ impl<'d> Names<'d> {
                 steps.entry(id.value.as_str()).or_insert(step);
             }
         }
-        let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), input.input.secret)).collect();
-        Self { steps, inputs, used_inputs: BTreeSet::new(), suggestions: 0 }
+        let inputs: HashMap<&str, bool> =
+            doc.inputs.iter().map(|input| (input.name.as_str(), input.input.secret)).collect();
+        let sorted = |mut names: Vec<&'d str>| {
+            names.sort_unstable();
+            names
+        };
+        let (step_names, input_names) =
+            (sorted(steps.keys().copied().collect()), sorted(inputs.keys().copied().collect()));
+        Self { steps, inputs, step_names, input_names, used_inputs: BTreeSet::new(), suggestions: 0 }
     }
 
     pub(super) fn used_inputs(&self) -> BTreeSet<&str> {
@@ -160,25 +170,39 @@ impl<'d> Names<'d> {
         if self.suggestions > MOST_SUGGESTIONS { None } else { nearest(word, names) }
     }
 
+    fn near_step(&mut self, word: &str) -> Option<&'d str> {
+        let names = std::mem::take(&mut self.step_names);
+        let near = self.near(word, names.iter().copied());
+        self.step_names = names;
+        near
+    }
+
+    fn near_input(&mut self, word: &str) -> Option<&'d str> {
+        let names = std::mem::take(&mut self.input_names);
+        let near = self.near(word, names.iter().copied());
+        self.input_names = names;
+        near
+    }
+
     pub(super) fn unknown_step(&mut self, word: &str, span: Span) -> Diagnostic {
         let finding = Diagnostic::error("unknown-step", span, format!("there is no step `{word}`"));
-        let mut names: Vec<&'d str> = self.steps.keys().copied().collect();
-        names.sort_unstable();
-        match self.near(word, names.iter().copied()) {
+        let near = self.near_step(word);
+        let names = &self.step_names;
+        match near {
             Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
             None if names.is_empty() => finding,
-            None => finding.help(format!("the plan's steps are {}", some(&names))),
+            None => finding.help(format!("the plan's steps are {}", some(names))),
         }
     }
 
     fn unknown_input(&mut self, word: &str, span: Span) -> Diagnostic {
         let finding = Diagnostic::error("unknown-input", span, format!("there is no input `{word}`"));
-        let mut names: Vec<&'d str> = self.inputs.keys().copied().collect();
-        names.sort_unstable();
-        match self.near(word, names.iter().copied()) {
+        let near = self.near_input(word);
+        let names = &self.input_names;
+        match near {
             Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
             None if names.is_empty() => finding.help("declare it below `inputs:`"),
-            None => finding.help(format!("the plan's inputs are {}", some(&names))),
+            None => finding.help(format!("the plan's inputs are {}", some(names))),
         }
     }
 

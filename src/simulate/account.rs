@@ -22,9 +22,16 @@ pub(super) fn respond(state: &mut State, call: &Call<'_>, segments: &[&str]) -> 
         (Method::Get, ["regions"]) => page(call, 100, regions(state)),
         (Method::Get, ["regions", number]) => region(number),
         (Method::Get, [.., "create_versions"]) => page(call, 1000, seeds::kubernetes_versions()),
+        (Method::Get, ["k8s", .., "flavors"]) => page(call, 1000, seeds::node_flavors()),
         (Method::Get, [name @ ("flavors" | "bmflavors" | "lbflavors"), ..]) => page(call, 1000, flavors(name)),
-        (Method::Get, ["k8s" | "ai" | "gpu" | "inference" | "caas" | "faas", .., "flavors"])
+        (Method::Get, ["ai" | "gpu" | "inference" | "caas" | "faas", .., "flavors"])
         | (Method::Get, ["ai" | "caas" | "faas", "flavors", ..]) => page(call, 1000, seeds::flavors()),
+        (Method::Get, ["dbaas", "status", ..]) if !state.switches.contains_key(&call.request.path) => {
+            Ok(ok(200, json!({ "is_initialized": true })))
+        }
+        (Method::Get, ["laas", _, _, "status"]) if !state.switches.contains_key(&call.request.path) => {
+            Ok(ok(200, json!({ "is_initialized": true, "namespace": null })))
+        }
         (Method::Get, ["client_quotas"]) => Ok(ok(200, quotas(state, None))),
         (Method::Get, ["global_quotas", _]) => Ok(ok(200, Value::Object(counted(state, None)))),
         (Method::Get, ["regional_quotas", _, region]) => regional_quotas(state, region),

@@ -33,7 +33,7 @@ impl Entry {
         let resources: Vec<_> = self
             .resources
             .iter()
-            .map(|(kind, id)| json!({ "resource_id": id, "resource_type": group(kind), "resource_body": null, "search_field": null }))
+            .map(|(kind, id)| json!({ "resource_id": id, "resource_type": resource_type(kind), "resource_body": null, "search_field": null }))
             .collect();
         json!({
             "id": self.id,
@@ -136,6 +136,23 @@ pub(super) fn action_of(call: &Call<'_>) -> &'static str {
         Method::Delete => "delete",
         Method::Post if call.target.key.is_none() => "create",
         _ => "update",
+    }
+}
+
+/// The log's word for a resource of a kind.
+fn resource_type(kind: &str) -> String {
+    match kind {
+        "bminstances" => "baremetal_server".to_owned(),
+        "reserved_fixed_ips" => "port".to_owned(),
+        "inference_instances" => "inference_instance".to_owned(),
+        "inference_applications" => "inference_application".to_owned(),
+        "inference_secrets" => "inference_secret".to_owned(),
+        "api_keys" => "inference_api_key".to_owned(),
+        "registry_credentials" => "inference_registry_credentials".to_owned(),
+        "registry_users" => "registry_user".to_owned(),
+        "ai_clusters" | "gpu_baremetal_clusters" => "gpuai_cluster".to_owned(),
+        "gpu_virtual_clusters" => "virtual_gpu_cluster".to_owned(),
+        kind => group(kind),
     }
 }
 

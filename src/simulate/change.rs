@@ -6,7 +6,7 @@ use super::answer::{Refusal, no_content, ok};
 use super::state::{Call, State, Work};
 use super::store::Uid;
 use super::tasks::Change;
-use super::{balancer, compute, kinds, network};
+use super::{balancer, compute, kinds, network, platform};
 use crate::api::Answer;
 use crate::catalog::Method;
 
@@ -331,11 +331,42 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
             network::bind(state, uid, Some(port));
         }
         ("floatingips", "unassign") => network::bind(state, uid, None),
+        ("floatingips", "convert") => {
+            work.made.push(network::to_reserved(state, uid));
+            work.changes.push(Change::Remove(uid));
+        }
+        ("reserved_fixed_ips", "convert") => {
+            work.made.push(network::to_floating(state, uid));
+            work.changes.push(Change::Remove(uid));
+        }
+        (_, "servers" | "node" | "instances") if call.method() == Method::Delete => {
+            let id = call.target.rest.get(1).map(String::as_str).unwrap_or_default();
+            work.changes.extend(
+                state
+                    .store
+                    .children(uid, "instances")
+                    .find(|(_, server)| server.id == id)
+                    .map(|(server, _)| Change::Remove(server)),
+            );
+        }
+        ("security_groups", "copy") => work.made.push(network::copy_group(state, uid, &call.body)),
         ("inference_instances", "start") => set(&mut work, uid, "status", Some(&"ACTIVE".into())),
         ("inference_instances", "stop") => set(&mut work, uid, "status", Some(&"DISABLED".into())),
-        _ => {}
+        _ => work.made.extend(offspring(state, call, uid)),
     }
+    state.touched.extend(&work.made);
     finish(state, call, uid, action, work)
+}
+
+/// What an action makes that the catalogue knows of and nothing here does: a resource with nothing but its id.
+fn offspring(state: &mut State, call: &Call<'_>, of: Uid) -> Option<Uid> {
+    let creates = call.operation.creates.as_ref()?;
+    if creates.kind == "instances" {
+        return Some(platform::insert_server(state, of, "replacement"));
+    }
+    let kind = kinds::KINDS.iter().find(|kind| kind.name == creates.kind)?;
+    let draft = state.draft(kind.name, call.scope(), &Map::new());
+    Some(state.insert(draft))
 }
 
 fn finish(state: &mut State, call: &Call<'_>, uid: Uid, action: &str, work: Work) -> Result<Answer, Refusal> {
@@ -349,7 +380,7 @@ fn finish(state: &mut State, call: &Call<'_>, uid: Uid, action: &str, work: Work
         return Ok(no_content());
     }
     let secret = matches!(action, "refresh_secret" | "credentials").then(|| state.draw.secret());
-    let mut shown = state.view(uid);
+    let mut shown = state.view(work.made.first().copied().unwrap_or(uid));
     if let (Some(shown), Some(secret)) = (shown.as_object_mut(), secret) {
         shown.insert(if action == "credentials" { "password" } else { "secret" }.into(), secret.into());
     }

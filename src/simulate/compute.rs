@@ -161,7 +161,9 @@ pub(super) fn machine(state: &mut State, call: &Call<'_>) -> Result<Made, Refusa
         draft.name = call.text("name_template").map_or_else(|| "instance".to_owned(), str::to_owned);
     }
     let name = draft.name.clone();
-    draft.fields.insert("flavor".into(), seeds::flavor_of(call.text("flavor").unwrap_or_default()));
+    let flavor = call.text("flavor").unwrap_or_default();
+    let flavor = if kind == "bminstances" { seeds::bare_metal_flavor_of(flavor) } else { seeds::flavor_of(flavor) };
+    draft.fields.insert("flavor".into(), flavor);
     draft.fields.insert("volumes".into(), json!([]));
     let groups = wanted.interfaces.iter().flat_map(|interface| &interface.groups);
     let mut names: Vec<_> =

@@ -14,11 +14,11 @@ use super::draw::Draw;
 use super::faults::What;
 use super::kinds::{self, Target};
 use super::options::Options;
-use super::state::{Call, State, TaskFault};
+use super::state::{Call, Creation, State, TaskFault};
 use super::store::Scope;
 use super::{account, audit, body, change, make, read};
 use crate::api::{Answer, Request};
-use crate::catalog::{BodyUse, Catalog, Effect, Method, Operation};
+use crate::catalog::{Catalog, Effect, Method, Operation};
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,6 +156,11 @@ impl Simulator {
         };
         self.exist(&call)?;
         self.state.open(call.scope());
+        if call.target.kind == "projects" {
+            let named = call.target.key.iter().filter_map(|key| key.parse().ok());
+            let known = self.state.options.projects.clone().unwrap_or_else(|| vec![1]);
+            named.chain(known).for_each(|project| self.state.open_project(project));
+        }
         self.state.touched.clear();
         let words: Vec<_> = segments.iter().skip(2).map(String::as_str).collect();
         if let Some(answer) = account::respond(&mut self.state, &call, &words) {
@@ -268,18 +273,25 @@ impl Simulator {
             .collect()
     }
 
-    /// Everything that exists, kind by kind, without what was there from the beginning.
+    /// Everything that exists, kind by kind, without what was there from the beginning and without the ports of
+    /// machines and load balancers, which come and go with them.
     pub fn everything(&self) -> Vec<Held> {
-        kinds::KINDS.iter().flat_map(|kind| self.resources(kind.name)).collect()
+        let kinds = kinds::KINDS.iter().filter(|kind| kind.name != "ports");
+        kinds.flat_map(|kind| self.resources(kind.name)).collect()
     }
 
     /// How many of each kind were ever made, those gone again included.
     pub fn ever_made(&self) -> BTreeMap<&'static str, u64> {
         let mut counts = BTreeMap::new();
-        for (kind, _) in &self.state.ever {
-            *counts.entry(*kind).or_default() += 1;
+        for creation in &self.state.ever {
+            *counts.entry(creation.kind).or_default() += 1;
         }
         counts
+    }
+
+    /// Everything ever made, in order, those gone again included: two of one name are probably one too many.
+    pub fn history(&self) -> &[Creation] {
+        &self.state.ever
     }
 
     /// Requests so far, by method and path without ids: `POST /cloud/v1/networks/{project_id}/{region_id}`.
@@ -378,9 +390,4 @@ impl Call<'_> {
             request_id: self.request_id.clone(),
         }
     }
-}
-
-/// Whether a body is due at all.
-pub(super) fn wants_body(operation: &Operation) -> bool {
-    operation.body != BodyUse::None
 }

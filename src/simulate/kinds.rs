@@ -172,7 +172,7 @@ pub(super) static KINDS: &[Kind] = &[
         .hides(&["connect_to_network_router", "router_id_to_connect"])
         .held_by(&["ports", "reserved_fixed_ips", "k8s_clusters", "file_shares"]),
     kind("routers", "Router", &["routers/{p}/{r}"]).tasks("create_router", "delete_router").status(ACTIVE),
-    kind("ports", "Port", &["ports/{p}/{r}"]).ids_in("port_id", "name"),
+    kind("ports", "Port", &["ports/{p}/{r}"]),
     kind("floatingips", "Floating IP", &["floatingips/{p}/{r}", "availablefloatingips/{p}/{r}"])
         .tasks("create_fip", "delete_fip")
         .tags("tags"),
@@ -265,7 +265,7 @@ pub(super) static KINDS: &[Kind] = &[
         .held_by(&["listeners"])
         .status(ACTIVE),
     kind("ssh_keys", "SSH key", &["ssh_keys/{p}"]).silent().unique().page(10).partial(),
-    kind("keypairs", "Key pair", &["keypairs", "keypairs/{p}/{r}"]).silent().ids_in("sshkey_id", "sshkey_name"),
+    kind("keypairs", "Key pair", &["keypairs", "keypairs/{p}/{r}"]).silent().ids_in("id", "sshkey_name"),
     kind("k8s_clusters", "Kubernetes cluster", &["k8s/clusters/{p}/{r}"])
         .tasks("create_k8s_cluster_v2", "delete_k8s_cluster_v2")
         .by_name()

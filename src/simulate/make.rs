@@ -88,6 +88,7 @@ fn make(state: &mut State, call: &Call<'_>, kind: &'static Kind, parent: Option<
         "l7rules" => balancer::l7_rule(state, call, parent),
         "k8s_clusters" => platform::kubernetes(state, call),
         "k8s_pools" => platform::kubernetes_pool(state, call, parent),
+        "gpu_baremetal_clusters" | "gpu_virtual_clusters" | "ai_clusters" => Ok(platform::gpu_cluster(state, call)),
         "postgresql_clusters" => Ok(platform::postgres(state, call)),
         "file_shares" => platform::file_share(state, call),
         _ => Ok(plain(state, call, parent)),

@@ -33,6 +33,8 @@ mod server;
 mod state;
 mod store;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use clock::SimClock;
@@ -41,3 +43,4 @@ pub use faults::{Fault, FaultError, Faults, What, When};
 pub use memory::{InMemory, Shared};
 pub use options::{Durations, Options, Strangers};
 pub use server::serve;
+pub use state::Creation;

@@ -8,7 +8,7 @@ use super::make::Made;
 use super::seeds;
 use super::state::{Call, State, fields};
 use super::store::{Resource, Scope, Uid};
-use super::view::port_at;
+use super::view::{complete, port_at};
 use crate::api::Answer;
 
 // ── networks, subnets, routers ──────────────────────────────────────────────────────────────────────────────────────
@@ -202,7 +202,12 @@ fn place(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result
             }
         },
         (Some(network), None) => {
-            let first = state.store.users(network, "subnets").map(|(subnet, _)| subnet).next();
+            let mut first = state.store.users(network, "subnets").map(|(subnet, _)| subnet).next();
+            if first.is_none() && state.store.get(network).is_some_and(|network| network.seeded) {
+                let subnet = state.assume_some("subnets", scope);
+                state.store.link(subnet, network);
+                first = Some(subnet);
+            }
             let subnet = first.ok_or_else(|| {
                 Refusal::invalid_field("network_id", "the network has no subnet to take an address from")
             })?;
@@ -225,6 +230,8 @@ pub(super) fn port(state: &mut State, device: Uid, network: Uid, subnet: Uid, wa
     draft.fields.insert("mac_address".into(), state.draw.mac_address().into());
     draft.fields.insert("port_security_enabled".into(), true.into());
     draft.fields.insert("allowed_address_pairs".into(), json!([]));
+    complete(&mut draft);
+    // Nobody asked for it by itself: it does not count as something made.
     let port = state.store.insert(draft);
     state.store.link(port, network);
     state.store.link(port, subnet);
@@ -317,6 +324,33 @@ pub(super) fn reserved_fixed_ip(state: &mut State, call: &Call<'_>) -> Result<Ma
     Ok(Made::one(reserved))
 }
 
+/// The reserved address that a floating IP becomes: the same address.
+pub(super) fn to_reserved(state: &mut State, ip: Uid) -> Uid {
+    let scope = state.store.get(ip).map(|ip| ip.scope).unwrap_or_default();
+    let address = state.store.get(ip).and_then(|ip| ip.field("floating_ip_address").cloned()).unwrap_or_default();
+    let external = seeds::external(&state.store, scope);
+    let mut draft = state.draft("reserved_fixed_ips", scope, &Map::new());
+    draft.fields.insert("network_id".into(), state.id(external.network).into());
+    draft.fields.insert("subnet_id".into(), state.id(external.subnet).into());
+    draft.fields.insert("fixed_ip_address".into(), address);
+    draft.fields.insert("is_external".into(), true.into());
+    let reserved = state.insert(draft);
+    state.store.link(reserved, external.network);
+    state.store.link(reserved, external.subnet);
+    reserved
+}
+
+/// The floating IP that a reserved address becomes.
+pub(super) fn to_floating(state: &mut State, reserved: Uid) -> Uid {
+    let scope = state.store.get(reserved).map(|reserved| reserved.scope).unwrap_or_default();
+    let address = state.store.get(reserved).and_then(|reserved| reserved.field("fixed_ip_address").cloned());
+    let ip = insert_floating_ip(state, scope, &Map::new());
+    if let (Some(ip), Some(address)) = (state.store.get_mut(ip), address) {
+        ip.fields.insert("floating_ip_address".into(), address);
+    }
+    ip
+}
+
 /// What removing a subnet or port means to routers and floating IPs.
 pub(super) fn part_with(state: &mut State, leaving: Uid) {
     let routers: Vec<_> = state.store.users(leaving, "routers").map(|(router, _)| router).collect();
@@ -358,6 +392,23 @@ pub(super) fn insert_rule(state: &mut State, group: Uid, body: &Map<String, Valu
     draft.parent = Some(group);
     draft.fields.insert("security_group_id".into(), state.id(group).into());
     state.insert(draft)
+}
+
+/// A copy of a group with its rules, under another name.
+pub(super) fn copy_group(state: &mut State, group: Uid, body: &Map<String, Value>) -> Uid {
+    let scope = state.store.get(group).map(|group| group.scope).unwrap_or_default();
+    let rules: Vec<_> =
+        state.store.children(group, "security_group_rules").map(|(_, rule)| rule.fields.clone()).collect();
+    let mut draft = state.draft("security_groups", scope, body);
+    if let Some(group) = state.store.get(group) {
+        let description = group.field("description").cloned().unwrap_or_default();
+        draft.fields.entry("description").or_insert(description);
+    }
+    let copy = state.insert(draft);
+    for rule in rules {
+        insert_rule(state, copy, &rule);
+    }
+    copy
 }
 
 /// The groups a body's `security_groups: [{id}]` names.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::answer::Refusal;
 use super::make::Made;
 use super::network::{network_and_subnet, next_address};
+use super::seeds::bare_metal_flavor_of;
 use super::state::{Call, State};
 use super::store::Uid;
 
@@ -40,6 +41,31 @@ pub(super) fn kubernetes_pool(state: &mut State, call: &Call<'_>, cluster: Optio
     Ok(Made { all: vec![pool], locks: vec![cluster], ..Made::default() })
 }
 
+/// A cluster of machines with graphics processors; the machines come and go with it.
+pub(super) fn gpu_cluster(state: &mut State, call: &Call<'_>) -> Made {
+    let draft = state.draft(call.target.kind, call.scope(), &call.body);
+    let name = draft.name.clone();
+    let cluster = state.insert(draft);
+    let count = call.body.get("servers_count").or_else(|| call.body.get("instances_count")).and_then(Value::as_u64);
+    let mut all = vec![cluster];
+    for number in 0..count.unwrap_or(1) {
+        all.push(insert_server(state, cluster, &format!("{name}-{number}")));
+    }
+    Made { all, ..Made::default() }
+}
+
+/// A machine of a cluster.
+pub(super) fn insert_server(state: &mut State, cluster: Uid, name: &str) -> Uid {
+    let (scope, flavor) = match state.store.get(cluster) {
+        Some(cluster) => (cluster.scope, cluster.text("flavor").unwrap_or_default().to_owned()),
+        None => Default::default(),
+    };
+    let mut draft = state.draft("instances", scope, &Map::from_iter([("name".to_owned(), Value::from(name))]));
+    draft.parent = Some(cluster);
+    draft.fields.insert("flavor".into(), bare_metal_flavor_of(&flavor));
+    state.insert(draft)
+}
+
 /// A kubeconfig of the documented shape that leads nowhere.
 pub(super) fn kubeconfig(state: &State, cluster: Uid) -> Value {
     let name = state.store.get(cluster).map(|cluster| cluster.name.clone()).unwrap_or_default();
@@ -50,7 +76,7 @@ pub(super) fn kubeconfig(state: &State, cluster: Uid) -> Value {
          user: {{}}\n"
     );
     json!({
-        "config": config, "host": host, "created_at": state.clock(), "expires_at": null, "client_certificate": "",
+        "config": config, "host": host, "created_at": state.clock(), "expires_at": state.clock(), "client_certificate": "",
         "client_key": "", "cluster_ca_certificate": "",
     })
 }

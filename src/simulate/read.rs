@@ -43,15 +43,37 @@ fn below(state: &mut State, call: &Call<'_>, uid: Uid, what: &str) -> Result<Ans
         "config" => return Ok(ok(200, platform::kubeconfig(state, uid))),
         "upgrade_versions" => later_versions(state, uid),
         "metadata" | "metadata_item" => return metadata(state, call, uid),
+        "status" if call.target.kind == "loadbalancers" => return Ok(ok(200, statuses(state, uid))),
         "status" => return Ok(state.show(uid)),
+        "certificates" => return Ok(ok(200, json!({ "certificate": "", "key": "" }))),
         "get_console" => {
             let url = format!("https://console.simulated.invalid/{}", state.id(uid));
             return Ok(ok(200, json!({ "remote_console": { "url": url, "type": "novnc", "protocol": "vnc" } })));
         }
+        "servers" => state.store.children(uid, "instances").map(|(server, _)| state.view(server)).collect(),
         "available_flavors" => seeds::flavors(),
         _ => Vec::new(),
     };
-    Ok(page(call, 1000, results)?)
+    page(call, 1000, results)
+}
+
+/// The status of a load balancer and of everything below it.
+fn statuses(state: &State, balancer: Uid) -> Value {
+    let brief = |uid: Uid, below: &[(&str, Vec<Value>)]| {
+        let view = state.view(uid);
+        let kept = ["id", "name", "operating_status", "provisioning_status", "address", "protocol_port", "type"];
+        let mut brief: Map<String, Value> =
+            kept.iter().filter_map(|field| Some(((*field).to_owned(), view.get(*field)?.clone()))).collect();
+        brief.extend(below.iter().map(|(field, list)| ((*field).to_owned(), list.clone().into())));
+        Value::Object(brief)
+    };
+    let members = |pool| state.store.children(pool, "members").map(|(member, _)| brief(member, &[])).collect();
+    let pools = |listener| {
+        state.store.users(listener, "pools").map(|(pool, _)| brief(pool, &[("members", members(pool))])).collect()
+    };
+    let listeners = state.store.children(balancer, "listeners");
+    let listeners = listeners.map(|(listener, _)| brief(listener, &[("pools", pools(listener))])).collect();
+    brief(balancer, &[("listeners", listeners)])
 }
 
 fn later_versions(state: &State, cluster: Uid) -> Vec<Value> {
@@ -81,6 +103,8 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
         .store
         .of_kind(kind.name)
         .filter(|(_, resource)| resource.scope == call.scope() && (parent.is_none() || resource.parent == parent))
+        // Machines of clusters are listed with their cluster.
+        .filter(|(_, resource)| resource.parent.is_none() || kind.name != "instances")
         .filter(|(_, resource)| filters.coarse(resource))
         .map(|(uid, _)| (uid, state.view(uid)))
         .filter(|(_, shown)| filters.fine(shown))
@@ -93,6 +117,9 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
             }
         }
     }
+    if kind.name == "floatingips" {
+        found.iter_mut().for_each(|(uid, shown)| tell_holder(state, *uid, shown));
+    }
     if call.request.path.contains("/availablefloatingips/") {
         found.retain(|(_, shown)| shown.get("port_id").is_none_or(Value::is_null));
     }
@@ -100,6 +127,20 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
         found.reverse();
     }
     page(call, kind.page, found.into_iter().map(|(_, shown)| shown).collect())
+}
+
+/// Lists of floating IPs show what holds each, whole.
+fn tell_holder(state: &State, ip: Uid, shown: &mut Value) {
+    let port = state.store.used(ip, "ports").next().map(|(_, port)| port);
+    let holder = port.and_then(|port| port.parent).map(|holder| (holder, state.view(holder)));
+    let of_kind = |kind| {
+        let fits = |uid| state.store.get(uid).is_some_and(|holder| holder.kind.name == kind);
+        holder.clone().filter(|(uid, _)| fits(*uid)).map_or(Value::Null, |(_, shown)| shown)
+    };
+    if let Value::Object(shown) = shown {
+        shown.insert("instance".into(), of_kind("instances"));
+        shown.insert("loadbalancer".into(), of_kind("loadbalancers"));
+    }
 }
 
 /// One page of all results, as `limit` and `offset` ask.
@@ -161,7 +202,7 @@ impl<'c> Filters<'c> {
                     shown.get("visibility").and_then(Value::as_str) == Some("private")
                 }
                 (_, Some(Value::String(value))) => value == wanted,
-                (_, Some(value @ (Value::Bool(_) | Value::Number(_)))) => value.to_string() == *wanted,
+                (_, Some(value @ (Value::Bool(_) | Value::Number(_)))) => value.to_string().as_str() == *wanted,
                 _ => true,
             }
         })

@@ -72,6 +72,7 @@ pub(super) fn region(number: u64) -> Value {
         "id": number, "display_name": region_name(number), "keystone_id": number, "keystone_name": region_name(number),
         "country": country, "zone": zone, "state": "ACTIVE", "access_level": "core", "endpoint_type": "public",
         "slug": region_name(number).to_lowercase(), "created_at": "2020-01-01T00:00:00+0000",
+        "created_on": "2020-01-01T00:00:00+0000", "task_id": null,
         "external_network_id": fixed_id(scope, "external-network"), "coordinates": null, "metrics_database_id": null,
         "available_volume_types": ["standard", "ssd_hiiops", "ssd_lowlatency", "cold", "ultra"],
         "file_share_types": ["standard", "vast"], "vlan_physical_network": "vlan",
@@ -107,6 +108,15 @@ fn seeded(kind: &str, scope: Scope, name: &str, now: Timestamp, body: Value) -> 
 
 const EXTERNAL_NETWORK: &str = "pub_net";
 const EXTERNAL_SUBNET: &str = "pub_net_subnet";
+
+/// A project somebody made before the simulation began.
+pub(super) fn project(number: u64, now: Timestamp) -> Resource {
+    let scope = Scope::default();
+    let mut project =
+        seeded("projects", scope, &format!("project-{number}"), now, json!({ "is_default": number == 1 }));
+    project.id = number.to_string();
+    project
+}
 
 /// What every project has in every region.
 pub(super) fn resources(scope: Scope, now: Timestamp) -> Vec<Resource> {
@@ -182,7 +192,20 @@ pub(super) fn flavor_of(name: &str) -> Value {
     json!({
         "flavor_id": name, "flavor_name": name, "vcpus": processors, "ram": memory, "architecture": "x86_64",
         "os_type": "linux",
-        "hardware_description": { "cpu": processors.to_string(), "ram": memory.to_string(), "disk": null, "network": null, "gpu": null },
+        "hardware_description": { "vcpus": processors.to_string(), "ram": memory.to_string() },
+    })
+}
+
+/// The same for a machine without a hypervisor.
+pub(super) fn bare_metal_flavor_of(name: &str) -> Value {
+    let (processors, memory) = size(name);
+    json!({
+        "flavor_id": name, "flavor_name": name, "vcpus": processors, "ram": memory, "architecture": "x86_64",
+        "os_type": "linux", "resource_class": name,
+        "hardware_description": {
+            "cpu": format!("{processors} cores"), "ram": format!("{memory} MiB"), "disk": "2x480 GB SSD",
+            "network": "2x10 Gbit/s", "license": "",
+        },
     })
 }
 
@@ -191,21 +214,27 @@ pub(super) fn balancer_flavor(name: &str) -> Value {
     json!({ "flavor_id": name, "flavor_name": name, "vcpus": processors, "ram": memory })
 }
 
-fn listed(names: &[(&str, u64, u64)]) -> Vec<Value> {
-    let one = |(name, ..): &(&str, u64, u64)| {
-        let mut flavor = fields(flavor_of(name));
-        flavor.insert("disabled".into(), false.into());
-        Value::Object(flavor)
-    };
-    names.iter().map(one).collect()
+fn listed(flavors: impl Iterator<Item = Value>) -> Vec<Value> {
+    flavors
+        .map(|flavor| {
+            let mut flavor = fields(flavor);
+            flavor.insert("disabled".into(), false.into());
+            Value::Object(flavor)
+        })
+        .collect()
 }
 
 pub(super) fn flavors() -> Vec<Value> {
-    listed(&FLAVORS)
+    listed(FLAVORS.iter().map(|(name, ..)| flavor_of(name)))
 }
 
 pub(super) fn bare_metal_flavors() -> Vec<Value> {
-    listed(&BARE_METAL_FLAVORS)
+    listed(BARE_METAL_FLAVORS.iter().map(|(name, ..)| bare_metal_flavor_of(name)))
+}
+
+/// What a Kubernetes node may run on: either sort, in one shape.
+pub(super) fn node_flavors() -> Vec<Value> {
+    listed(FLAVORS.iter().chain(&BARE_METAL_FLAVORS).map(|(name, ..)| bare_metal_flavor_of(name)))
 }
 
 pub(super) fn balancer_flavors() -> Vec<Value> {

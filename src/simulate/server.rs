@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::answer::Refusal;
+use super::answer::{Refusal, http_date};
 use super::clock::SimClock;
 use super::core::Reaction;
 use super::memory::{Shared, lock};
@@ -95,16 +95,18 @@ async fn answer(
 ) -> Result<Response<Payload>, HangUp> {
     let request = match read(request).await {
         Ok(request) => request,
-        Err(refusal) => return Ok(response(&refusal.answer("unreadable"), None)),
+        Err(refusal) => {
+            let mut answer = refusal.answer("unreadable");
+            answer.headers.push(("date".into(), http_date(clock.now())));
+            return Ok(response(&answer, None));
+        }
     };
     let mut reaction = lock(simulator).handle(&request, clock.now());
     loop {
         reaction = match reaction {
             Reaction::Answer(answer) => return Ok(response(&answer, None)),
-            Reaction::Cut { answer, bytes } => {
-                reset.store(true, Ordering::Relaxed);
-                return Ok(response(&answer, Some(bytes)));
-            }
+            // Closed, not reset: what did arrive stays readable.
+            Reaction::Cut { answer, bytes } => return Ok(response(&answer, Some(bytes))),
             Reaction::Reset | Reaction::LoseAnswer => {
                 reset.store(true, Ordering::Relaxed);
                 return Err(HangUp);

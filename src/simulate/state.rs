@@ -87,6 +87,15 @@ pub(super) struct TaskFault {
     pub(super) leaves: bool,
 }
 
+/// A resource that was made at some time, and may be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Creation {
+    /// `networks`, `instances`: a key of `created_resources`, or a word of the same shape.
+    pub kind: &'static str,
+    pub id: String,
+    pub name: String,
+}
+
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) now: Timestamp,
@@ -95,8 +104,8 @@ pub(super) struct State {
     pub(super) tasks: Tasks,
     pub(super) audit: Audit,
     pub(super) options: Options,
-    /// Every resource anybody ever made: kind and id, in order.
-    pub(super) ever: Vec<(&'static str, String)>,
+    /// Every resource anybody ever made, in order.
+    pub(super) ever: Vec<Creation>,
     /// The fate of the task the present request starts.
     pub(super) task_fault: Option<TaskFault>,
     /// What the present request is about, for the audit log.
@@ -140,6 +149,7 @@ impl State {
 
     /// Puts in place what every project and region has, the first time it is spoken of.
     pub(super) fn open(&mut self, scope: Scope) {
+        self.open_project(scope.project);
         if scope.project > 0 && scope.region > 0 && self.settled_scopes.insert(scope) {
             for resource in seeds::resources(scope, self.now) {
                 let parent = resource.parent;
@@ -149,6 +159,15 @@ impl State {
                 }
             }
             seeds::join(&mut self.store, scope);
+        }
+    }
+
+    /// Projects nobody made here exist all the same, as far as the options say.
+    pub(super) fn open_project(&mut self, project: u64) {
+        let id = project.to_string();
+        let allowed = project > 0 && self.options.projects.as_ref().is_none_or(|known| known.contains(&project));
+        if allowed && !self.gone.contains(&id) && self.store.by_id("projects", &id).is_none() {
+            self.store.insert(seeds::project(project, self.now));
         }
     }
 
@@ -210,6 +229,12 @@ impl State {
         self.store.insert(resource)
     }
 
+    /// A resource nobody has named, below an assumed one: plans that build on what an account has name the least.
+    pub(super) fn assume_some(&mut self, kind: &'static str, scope: Scope) -> Uid {
+        let id = self.draw.uuid();
+        self.assume(kinds::named(kind), scope, &id)
+    }
+
     /// Nothing runs on any of these.
     pub(super) fn free(&self, resources: &[Uid]) -> Result<(), Refusal> {
         let locked = |uid: &Uid| self.store.get(*uid).is_some_and(|resource| resource.lock.is_some());
@@ -230,7 +255,9 @@ impl State {
             }
             Numbering::Name => name.to_owned(),
         };
-        let hidden = |field: &str| kind.write_only.contains(&field) || (kind.tags_field.is_some() && field == "tags");
+        // Name and tags are kept apart, and shown by every read in their own way.
+        let apart = |field: &str| field == kind.name_field || (kind.tags_field.is_some() && field == "tags");
+        let hidden = |field: &str| kind.write_only.contains(&field) || apart(field);
         let mut fields: Map<_, _> = body
             .iter()
             .filter(|(field, _)| !hidden(field))
@@ -262,7 +289,7 @@ impl State {
     /// Puts a draft into the store and into the list of everything ever made.
     pub(super) fn insert(&mut self, mut resource: Resource) -> Uid {
         view::complete(&mut resource);
-        self.ever.push((resource.kind.name, resource.id.clone()));
+        self.ever.push(Creation { kind: resource.kind.name, id: resource.id.clone(), name: resource.name.clone() });
         self.store.insert(resource)
     }
 
@@ -370,6 +397,14 @@ impl State {
             Ending::Finished => {
                 task.made.iter().for_each(|uid| self.made(*uid));
                 task.changes.iter().for_each(|change| self.change(change));
+            }
+            Ending::Error { leaves: false, .. } if task.made.is_empty() => {
+                for change in &task.changes {
+                    // What could not be removed is there still, and not well.
+                    if let Change::Remove(uid) = change {
+                        self.break_down(*uid);
+                    }
+                }
             }
             // The newest first: what was made last may use what was made before.
             Ending::Error { leaves: false, .. } => task.made.iter().rev().for_each(|uid| self.remove(*uid)),

@@ -30,7 +30,9 @@ pub(super) fn of(store: &Store, uid: Uid) -> Value {
         shown.insert("region".into(), seeds::region_name(resource.scope.region).into());
     }
     shown.insert("created_at".into(), resource_time(resource.created).into());
-    shown.insert("updated_at".into(), resource_time(resource.updated).into());
+    if kind.name != "ssh_keys" {
+        shown.insert("updated_at".into(), resource_time(resource.updated).into());
+    }
     if kind.tells_task {
         shown.insert("creator_task_id".into(), resource.creator_task.as_deref().into());
         shown.insert("task_id".into(), resource.lock.as_deref().into());
@@ -99,12 +101,16 @@ fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, 
             let network = store.used(uid, "networks").next();
             show("network", network.map_or(Value::Null, |(network, _)| of(store, network)));
         }
-        "floatingips" => {
-            let port = resource.text("port_id").and_then(|port| port_at(store, port));
-            let device = port.and_then(|(_, port)| port.parent).and_then(|device| store.get(device));
-            if device.is_some_and(|device| device.kind.name == "instances") {
-                show("instance", device.map_or(Value::Null, |device| json!({ "id": device.id, "name": device.name })));
-            }
+        "ports" => {
+            let device = resource.parent.and_then(|device| store.get(device));
+            let network = store.used(uid, "networks").next().map(|(_, network)| network.id.as_str());
+            let subnet = store.used(uid, "subnets").next().map(|(_, subnet)| subnet.id.as_str());
+            let groups: Vec<_> =
+                store.used(uid, "security_groups").map(|(_, group)| Value::from(group.id.as_str())).collect();
+            show("network_id", network.into());
+            show("ip_assignments", json!([{ "ip_address": resource.field("fixed_ip_address"), "subnet_id": subnet }]));
+            show("security_group_ids", groups.into());
+            show("device_id", device.map(|device| device.id.as_str()).into());
         }
         _ => {}
     }
@@ -215,7 +221,7 @@ fn defaults(resource: &Resource) -> Value {
         }),
         "instances" | "bminstances" => json!({
             "ssh_key_name": null, "instance_description": null, "instance_isolation": null, "blackhole_ports": [],
-            "ddos_profile": null, "fixed_ip_assignments": null, "task_state": null, "security_groups": [], "volumes": [],
+            "ddos_profile": null, "fixed_ip_assignments": [], "task_state": null, "security_groups": [], "volumes": [],
         }),
         "loadbalancers" => json!({
             "admin_state_up": true, "preferred_connectivity": "L2", "vip_ip_family": "ipv4", "vip_fqdn": null,
@@ -225,10 +231,11 @@ fn defaults(resource: &Resource) -> Value {
         "listeners" => json!({
             "admin_state_up": true, "allowed_cidrs": null, "connection_limit": 100_000, "insert_headers": {},
             "secret_id": null, "sni_secret_id": [], "stats": null, "timeout_client_data": 50_000, "user_list": [],
+            "timeout_member_connect": null, "timeout_member_data": null,
         }),
         "pools" => json!({
             "admin_state_up": true, "ca_secret_id": null, "crl_secret_id": null, "secret_id": null,
-            "session_persistence": null, "timeout_member_connect": 5_000, "timeout_member_data": 50_000,
+            "session_persistence": null, "timeout_client_data": null, "timeout_member_connect": 5_000, "timeout_member_data": 50_000,
         }),
         "members" => json!({
             "admin_state_up": true, "backup": false, "weight": 1, "subnet_id": null, "instance_id": null,
@@ -260,17 +267,31 @@ fn defaults(resource: &Resource) -> Value {
             "servergroup_id": "", "servergroup_name": "", "servergroup_policy": "soft-anti-affinity",
             "max_node_count": resource.field("min_node_count"), "node_count": resource.field("min_node_count"),
         }),
-        "postgresql_clusters" => json!({ "databases": [], "users": [], "high_availability": null }),
+        "registry_registries" => json!({
+            "storage_limit": 5, "storage_used": 0, "repo_count": 0,
+            "url": format!("registry.simulated.invalid/{}", resource.name),
+        }),
+        "registry_users" => {
+            json!({ "read_only": false, "duration": -1, "expires_at": resource_time(resource.created) })
+        }
+        "postgresql_clusters" => json!({
+            "version": resource.field("pg_server_configuration").and_then(|configuration| configuration.get("version")), "databases": [], "users": [], "high_availability": null }),
         "file_shares" => json!({
-            "type_name": "standard", "share_settings": { "type_name": "standard" }, "share_network_name": null,
+            "type_name": "standard", "volume_type": "default_share_type", "share_settings": { "type_name": "standard" }, "share_network_name": null,
             "connection_point": null, "network_id": null, "network_name": null, "subnet_id": null, "subnet_name": null,
         }),
-        "access_rules" => json!({ "state": "active", "access_level": resource.field("access_mode") }),
+        "access_rules" => json!({
+            "state": "active", "access_level": resource.field("access_mode"), "access_to": resource.field("ip_address"),
+        }),
+        "ports" => json!({
+            "tags": {}, "system_tags": {}, "managed_by": "user", "capabilities": null, "attached_to": null,
+        }),
         "servergroups" => json!({ "policy": "anti-affinity" }),
         "projects" => json!({
             "client_id": super::tasks::CLIENT, "description": null, "is_default": false, "deleted_at": null,
             "state": "ACTIVE", "task_id": null,
         }),
+        "keypairs" => json!({ "sshkey_id": resource.id, "fingerprint": fingerprint(&resource.id), "public_key": "" }),
         "ssh_keys" => json!({
             "shared_in_project": true, "state": "ACTIVE", "public_key": "", "fingerprint": fingerprint(&resource.id),
         }),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::lexicon::{self, Cut, Piece, Refused};
 use super::program::{Place, Program};
-use super::{Expression, ExpressionKind, Part, Shape, Template, Text, engine, uses};
+use super::{Expression, ExpressionKind, Part, Shape, Template, Text, engine, walk};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::yaml::{Node, NodeKind, Places};
@@ -155,7 +155,7 @@ impl Scalar<'_> {
         let place = self.place(range.start);
         let refused = |error: &minijinja::Error| syntax_refused(error, range.start, source);
         let tree = parse_expr(source).map_err(|error| refused(&error))?;
-        let (uses, mut joints) = uses::of_expression(&tree, source, &|range| place.locate(range));
+        let (uses, mut joints) = walk::of_expression(&tree, source, &|range| place.locate(range));
         joints.sort_unstable();
         Program::expression(source, place.clone(), uses, joints).map_err(|error| refused(&error))
     }
@@ -164,7 +164,7 @@ impl Scalar<'_> {
         let place = self.place(0);
         let refused = |error: &minijinja::Error| syntax_refused(error, 0, self.text);
         let tree = parse(self.text, "", engine::syntax()).map_err(|error| refused(&error))?;
-        let (uses, mut joints) = uses::of_template(&tree, self.text, &|range| place.locate(range));
+        let (uses, mut joints) = walk::of_template(&tree, self.text, &|range| place.locate(range));
         joints.sort_unstable();
         if let Some(range) = uses.too_heavy.clone() {
             return Err(Refused {

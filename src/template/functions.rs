@@ -110,7 +110,7 @@ fn tojson(state: &State<'_, '_>, value: &Value, indent: Option<Value>, kwargs: K
     }
     let secrets = secrets(state)?;
     let revealed = secrets.reveal(&json).map_err(|error| refuse(error.to_string()))?;
-    Ok(Value::from(secrets.conceal(&serde_json::Value::String(write(&revealed)))))
+    Ok(Value::from(secrets.derive(&write(&revealed))))
 }
 
 /// Computes on the text behind the markers, and conceals what comes of it.
@@ -124,7 +124,7 @@ fn behind_markers(
     }
     let secrets = secrets(state)?;
     let revealed = secrets.reveal_text(text).map_err(|error| refuse(error.to_string()))?;
-    Ok(Value::from(secrets.conceal(&serde_json::Value::String(compute(&revealed)?))))
+    Ok(Value::from(secrets.derive(&compute(&revealed)?)))
 }
 
 fn surroundings(state: &State<'_, '_>) -> Result<std::sync::Arc<Surroundings>, Error> {

@@ -5,7 +5,7 @@
 //! touched. Secrets never enter the engine: they travel as markers (see [`crate::secret`]).
 //!
 //! `compile` turns nodes of the plan file into programs, once; `lexicon` measures and cuts text before anything
-//! recursive sees it; `uses` walks the syntax tree for what a program refers to; `engine` is the one environment with
+//! recursive sees it; `walk` finds what a program refers to (`uses`) in its syntax tree; `engine` is the one environment with
 //! our functions; `scope` and `evaluate` run a program as often as wanted. Nothing here knows which steps a plan has.
 
 mod address;
@@ -21,6 +21,7 @@ mod scope;
 mod tests;
 mod text;
 mod uses;
+mod walk;
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use minijinja::{Environment, Error, Value};
 
-use super::uses::{Joints, Uses};
+use super::uses::Uses;
+use super::walk::Joints;
 use super::{engine, functions, lexicon};
 use crate::source::Span;
 use crate::yaml::Places;

@@ -378,3 +378,108 @@ fn conditions_are_expressions_with_or_without_braces() {
     assert!(refused("3").contains("expected an expression"));
     assert!(refused("'a ='").contains("cannot be read"));
 }
+
+mod mutated {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PIECES: &[&str] = &[
+        "{{ ",
+        " }}",
+        "{% if ",
+        "{% for x in ",
+        "{% endif %}",
+        "{% endfor %}",
+        " %}",
+        "{% set x = ",
+        "{# ",
+        " #}",
+        "{{-",
+        "-}}",
+        "steps.net",
+        ".id",
+        "[0]",
+        "['id']",
+        "inputs.list",
+        "inputs.password",
+        "inputs.none",
+        "each.value",
+        " | ",
+        "length",
+        "b64encode",
+        "tojson",
+        "join(',')",
+        "first",
+        "default('')",
+        "map('upper')",
+        "slug",
+        "sha256",
+        "batch(2)",
+        " ~ ",
+        " + ",
+        " - ",
+        " * ",
+        " ** ",
+        " // ",
+        " % ",
+        " == ",
+        " in ",
+        " is ",
+        "defined",
+        " not ",
+        " and ",
+        " if ",
+        " else ",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ":",
+        ",",
+        "1",
+        "0",
+        "-1",
+        "9999999999",
+        "1.5",
+        "'a'",
+        "\"é\"",
+        "true",
+        "none",
+        "range(9)",
+        "file('x')",
+        "cidrhost('10.0.0.0/8', 1)",
+        "x",
+        "\u{1F600}",
+        "\n",
+        "\\",
+        "|",
+        "loop.index",
+        "dict(a=1)",
+        "*",
+        "**",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn no_template_panics_or_lets_a_secret_out(pieces in proptest::collection::vec(0_usize..PIECES.len(), 1..25)) {
+            let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+            let world = world();
+            for text in [format!("{{{{ {text} }}}}"), text] {
+                let yaml = serde_json::to_string(&text).unwrap();
+                let Ok(template) = compile(&yaml) else { continue };
+                let shown = match template.evaluate(&world.scope()) {
+                    Ok(value) => value.to_string(),
+                    Err(error) => {
+                        prop_assert!(error.span.end <= yaml.len());
+                        error.message
+                    }
+                };
+                prop_assert!(!shown.contains("wörd"), "{}: {}", text, shown);
+            }
+        }
+    }
+}

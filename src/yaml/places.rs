@@ -12,14 +12,21 @@ use crate::source::Span;
 /// Where the characters of a scalar's text stand in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
-    /// Offset in the text, offset in the file; in between both grow alike. Sorted; empty when nothing is known.
-    runs: Arc<[(u32, u32)]>,
+    runs: Runs,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Runs {
+    /// The text stands in the file as it is, from here: nearly every scalar does.
+    Straight(u32),
+    /// Offset in the text, offset in the file; in between both grow alike. Sorted.
+    Table(Arc<[(u32, u32)]>),
 }
 
 impl Places {
     /// The text stands in the file as it is, from `start`.
     pub(super) fn straight(start: usize) -> Self {
-        Self { runs: [(0, narrow(start))].into() }
+        Self { runs: Runs::Straight(narrow(start)) }
     }
 
     /// Finds the characters of `text` in `raw`, which starts at `start` in the file.
@@ -39,7 +46,7 @@ impl Places {
             }
             expected = if straight { place + character.len_utf8() } else { usize::MAX };
         }
-        Self { runs: runs.into() }
+        Self { runs: Runs::Table(runs.into()) }
     }
 
     /// The place of a range of the text; `whole` (the node's own span) when nothing better is known.
@@ -54,9 +61,14 @@ impl Places {
     }
 
     fn offset(&self, at: usize) -> Option<usize> {
-        let run = self.runs.partition_point(|&(offset, _)| offset as usize <= at).checked_sub(1)?;
-        let (offset, place) = self.runs[run];
-        Some(place as usize + (at - offset as usize))
+        match &self.runs {
+            Runs::Straight(start) => Some(*start as usize + at),
+            Runs::Table(runs) => {
+                let run = runs.partition_point(|&(offset, _)| offset as usize <= at).checked_sub(1)?;
+                let (offset, place) = runs[run];
+                Some(place as usize + (at - offset as usize))
+            }
+        }
     }
 }
 

@@ -45,7 +45,7 @@ fn identical_steps_never_share_a_resource() {
                 end = trial.run(twins).await;
             }
             assert_done(&trial, &end);
-            assert_eq!(trial.made()["volumes"], 6, "seed {seed}");
+            assert_eq!(trial.alive().len(), 6, "seed {seed}");
             let ids = Trial::output(&end, "ids");
             assert_eq!(
                 super::harness::distinct(ids.as_array().unwrap().iter().map(Value::to_string)),
@@ -64,7 +64,7 @@ fn a_run_cut_off_at_any_record_ends_as_an_unbroken_one() {
         let mut cuts = 0;
         for records in 0.. {
             let mut trial = Trial::new(Options::default());
-            if trial.crash_after(CHAIN, records, 0).await.is_some() {
+            if trial.crash_after(CHAIN, records).await.is_some() {
                 break;
             }
             cuts += 1;

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::engine::*;
 use crate::event::{Event, RunFinished, Stamped};
 use crate::exit::Exit;
-use crate::journal::{EnvironmentFolder, Journal, Line, MemorySink, Record, Status};
+use crate::journal::{EnvironmentFolder, Journal, JournalError, Line, MemorySink, Record, Sink, Status};
 use crate::plan::{self, Plan};
 use crate::secret::Secrets;
 use crate::simulate::{Faults, InMemory, Options, SimClock, Simulator};
@@ -54,6 +54,25 @@ impl Transport for Counting {
     }
 }
 
+/// Takes some lines, and nothing after them.
+struct Dying {
+    kept: MemorySink,
+    left: usize,
+}
+
+impl Sink for Dying {
+    fn append(&mut self, text: &[u8]) -> Result<(), JournalError> {
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            if self.left == 0 {
+                return Err(JournalError::Closed("the process died".to_owned()));
+            }
+            self.left -= 1;
+            self.kept.append(line)?;
+        }
+        Ok(())
+    }
+}
+
 impl Trial {
     pub fn new(options: Options) -> Self {
         let started = Timestamp::from_second(START).unwrap();
@@ -71,8 +90,7 @@ impl Trial {
     }
 
     pub fn with_faults(faults: &[&str]) -> Self {
-        let faults: Vec<String> = faults.iter().map(|&fault| fault.to_owned()).collect();
-        Self::new(Options { faults: Faults::parse_all(&faults).unwrap(), ..Options::default() })
+        Self::new(Options { faults: Faults::parse(faults.iter().copied()).unwrap(), ..Options::default() })
     }
 
     pub fn status(&self) -> Status {
@@ -83,17 +101,22 @@ impl Trial {
 
     /// Everything a run needs; also the sink its records go to and the events it tells.
     fn shared(&self, stopped: Stopped) -> (Arc<Shared>, MemorySink, mpsc::UnboundedReceiver<Stamped>) {
+        let sink = MemorySink::default();
+        let (shared, events) = self.shared_over(stopped, sink.clone());
+        (shared, sink, events)
+    }
+
+    fn shared_over(&self, stopped: Stopped, sink: impl Sink) -> (Arc<Shared>, mpsc::UnboundedReceiver<Stamped>) {
         let clock = Clock::starting_at(self.sim_clock.now(), 1.0);
         let transport =
             Counting { inner: InMemory::new(self.simulator.clone(), self.sim_clock), requests: self.requests.clone() };
         let client = Arc::new(Client::new(Arc::new(transport), clock));
         let status = self.status();
-        let sink = MemorySink::default();
         let lines = self.journal.iter().filter(|&&byte| byte == b'\n').count() as u64;
         let claims = Claims::new(status.tasks.iter().cloned());
         let durations = status.durations.clone();
         let digest_key = status.header.key.clone().into_bytes();
-        let journal = Journal::start(sink.clone(), status, lines, clock);
+        let journal = Journal::start(sink, status, lines, clock);
         let (sender, events) = mpsc::unbounded_channel();
         let events_out = Events { sender, clock };
         let warn: Warn = {
@@ -121,7 +144,7 @@ impl Trial {
             digest_key,
             claims,
         });
-        (shared, sink, events)
+        (shared, events)
     }
 
     pub fn plan(text: &str) -> Plan {
@@ -157,36 +180,20 @@ impl Trial {
         end.unwrap()
     }
 
-    /// Runs until `records` lines were written, then forgets everything but the first `records` of them (and `torn` bytes
-    /// of the next): as after a crash. `None` when the run ended before.
-    pub async fn crash_after(&mut self, text: &str, records: usize, torn: usize) -> Option<RunEnd> {
+    /// Runs with a disk that takes only so many records and then fails, as if the process had died there: nothing is
+    /// acknowledged any more, and nothing leaves. `None` when that happened before the end.
+    pub async fn crash_after(&mut self, text: &str, records: usize) -> Option<RunEnd> {
         let plan = Self::plan(text);
         let (stopper, stopped) = stopper();
-        let (shared, sink, _events) = self.shared(stopped);
+        let sink = Dying { kept: MemorySink::default(), left: records };
+        let kept = sink.kept.clone();
+        let (shared, _events) = self.shared_over(stopped, sink);
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
         let inputs = plan::inputs::resolve(&plan, &sources, &self.secrets).unwrap();
         let options = RunOptions::default();
-        let task = tokio::spawn(run(Arc::new(Run { plan: Arc::new(plan), shared, inputs, options, stopper })));
-        loop {
-            let lines = sink.bytes().iter().filter(|&&byte| byte == b'\n').count();
-            if lines > records {
-                break;
-            }
-            if task.is_finished() {
-                self.journal.extend(sink.bytes());
-                return Some(task.await.unwrap().unwrap());
-            }
-            tokio::time::advance(Duration::from_millis(20)).await;
-        }
-        task.abort();
-        let _ = task.await;
-        let bytes = sink.bytes();
-        let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
-        let whole = if records == 0 { 0 } else { ends.nth(records - 1).unwrap() };
-        // What was torn is cut off when the journal is opened again.
-        let _ = torn;
-        self.journal.extend(&bytes[..whole]);
-        None
+        let end = run(Arc::new(Run { plan: Arc::new(plan), shared, inputs, options, stopper })).await;
+        self.journal.extend(kept.bytes());
+        end.ok()
     }
 
     pub async fn destroy(&mut self) -> RunFinished {
@@ -203,11 +210,8 @@ impl Trial {
     /// Kind and name of everything alive in the cloud, sorted.
     pub fn alive(&self) -> Vec<String> {
         let simulator = self.simulator.lock().unwrap();
-        let mut names: Vec<String> = simulator
-            .everything()
-            .iter()
-            .map(|held| format!("{} {}", held.kind, held.name.as_deref().unwrap_or("-")))
-            .collect();
+        let mut names: Vec<String> =
+            simulator.everything().iter().map(|held| format!("{} {}", held.kind, held.name)).collect();
         names.sort();
         names
     }

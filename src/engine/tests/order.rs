@@ -57,7 +57,7 @@ fn a_hundred_machines_are_built_at_the_clouds_pace() {
             .run(
                 "name: demo\nsteps:\n  - id: volume\n    for_each: \"{{ range(100) }}\"\n    \
                  call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
-                 body: { name: \"v{{ each.key }}\", source: new-volume, size: 1 }\n",
+                 body: { name: \"vol-{{ each.key }}\", source: new-volume, size: 1 }\n",
             )
             .await;
         assert_done(&trial, &end);
@@ -101,7 +101,7 @@ fn an_interrupt_with_a_hundred_waits_ends_at_once_and_the_next_run_goes_on() {
     paused(async {
         let plan = "name: demo\nsteps:\n  - id: volume\n    for_each: \"{{ range(100) }}\"\n    \
                     call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
-                    body: { name: \"v{{ each.key }}\", source: new-volume, size: 1 }\n";
+                    body: { name: \"vol-{{ each.key }}\", source: new-volume, size: 1 }\n";
         let mut trial =
             Trial::new(Options { durations: Durations::Fixed(Duration::from_secs(60)), ..Options::default() });
         let signal = async {

@@ -264,10 +264,8 @@ impl Context {
 /// The size of the terminal behind stderr, or a usual one. Asked anew each time: windows change.
 pub fn room() -> Room {
     const USUAL: Room = Room { columns: 80, lines: 24 };
-    terminal_size::terminal_size_of(io::stderr()).map_or(USUAL, |(columns, lines)| Room {
-        columns: usize::from(columns.0),
-        lines: usize::from(lines.0),
-    })
+    terminal_size::terminal_size_of(io::stderr())
+        .map_or(USUAL, |(columns, lines)| Room { columns: usize::from(columns.0), lines: usize::from(lines.0) })
 }
 
 #[cfg(test)]
@@ -295,7 +293,8 @@ mod tests {
 
     #[test]
     fn neither_key_nor_inputs_are_shown() {
-        let shown = format!("{:?}", environment(&[("GCORE_API_KEY", "hunter22"), ("PLAN_INPUT_PASSWORD", "swordfish")]));
+        let shown =
+            format!("{:?}", environment(&[("GCORE_API_KEY", "hunter22"), ("PLAN_INPUT_PASSWORD", "swordfish")]));
         assert!(!shown.contains("hunter22") && !shown.contains("swordfish"), "{shown}");
         assert!(shown.contains("PLAN_INPUT_PASSWORD"));
     }

@@ -59,9 +59,7 @@ pub enum OutputFormat {
 /// Reads `name=value`.
 pub(super) fn assignment(text: &str) -> Result<Assignment, String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => {
-            Ok(Assignment { name: name.to_owned(), value: value.to_owned() })
-        }
+        Some((name, value)) if !name.is_empty() => Ok(Assignment { name: name.to_owned(), value: value.to_owned() }),
         _ => Err("write it as `name=value`".to_owned()),
     }
 }

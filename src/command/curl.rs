@@ -26,12 +26,35 @@ pub(super) struct Step {
 
 /// Options that take a value and say nothing about the request.
 const IGNORED_WITH_VALUE: [&str; 18] = [
-    "-o", "--output", "-A", "--user-agent", "-e", "--referer", "-b", "--cookie", "-c", "--cookie-jar", "-u", "--user",
-    "-m", "--max-time", "--connect-timeout", "--retry", "-w", "--write-out",
+    "-o",
+    "--output",
+    "-A",
+    "--user-agent",
+    "-e",
+    "--referer",
+    "-b",
+    "--cookie",
+    "-c",
+    "--cookie-jar",
+    "-u",
+    "--user",
+    "-m",
+    "--max-time",
+    "--connect-timeout",
+    "--retry",
+    "-w",
+    "--write-out",
 ];
 /// Headers that the client sets itself, or that carry the key.
 const OWN_HEADERS: [&str; 9] = [
-    "authorization", "content-type", "accept", "host", "content-length", "user-agent", "cookie", "connection",
+    "authorization",
+    "content-type",
+    "accept",
+    "host",
+    "content-length",
+    "user-agent",
+    "cookie",
+    "connection",
     "accept-encoding",
 ];
 
@@ -115,9 +138,8 @@ fn address(url: &str) -> Result<(String, Vec<(String, String)>), String> {
 }
 
 fn pairs_of(query: &str) -> Vec<(String, String)> {
-    let decoded = |text: &str| {
-        percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
-    };
+    let decoded =
+        |text: &str| percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -154,12 +176,7 @@ fn words(command: &str) -> Result<Vec<String>, String> {
     Ok(words)
 }
 
-fn quoted(
-    rest: &mut impl Iterator<Item = char>,
-    end: char,
-    escapes: bool,
-    word: &mut String,
-) -> Result<(), String> {
+fn quoted(rest: &mut impl Iterator<Item = char>, end: char, escapes: bool, word: &mut String) -> Result<(), String> {
     while let Some(character) = rest.next() {
         match character {
             character if character == end => return Ok(()),
@@ -288,7 +305,8 @@ mod tests {
 
     #[test]
     fn ids_in_the_address_become_placeholders_and_are_told() {
-        let step = to_step(&parse("curl -XDELETE https://api.gcore.com/v1/networks/1/7/abc").unwrap(), Catalog::embedded());
+        let step =
+            to_step(&parse("curl -XDELETE https://api.gcore.com/v1/networks/1/7/abc").unwrap(), Catalog::embedded());
         assert!(step.yaml.contains("call: DELETE /cloud/v1/networks/{project_id}/{region_id}/abc\n"), "{}", step.yaml);
         assert_eq!(step.notes.len(), 2);
         assert!(step.notes[0].contains("--project-id"), "{:?}", step.notes);

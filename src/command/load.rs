@@ -133,18 +133,16 @@ pub fn places(
         secrets: Some(&context.secrets),
     };
     let mut findings = Vec::new();
-    let mut place = |flag: Option<i64>, template: Option<&Template>, otherwise: Option<i64>| {
-        match (flag, template) {
-            (Some(id), _) => Some(id),
-            (None, None) => otherwise,
-            (None, Some(template)) => match number(template, &scope) {
-                Ok(id) => Some(id),
-                Err(finding) => {
-                    findings.push(finding);
-                    None
-                }
-            },
-        }
+    let mut place = |flag: Option<i64>, template: Option<&Template>, otherwise: Option<i64>| match (flag, template) {
+        (Some(id), _) => Some(id),
+        (None, None) => otherwise,
+        (None, Some(template)) => match number(template, &scope) {
+            Ok(id) => Some(id),
+            Err(finding) => {
+                findings.push(finding);
+                None
+            }
+        },
     };
     let project_id = place(options.project_id, plan.project_id.as_ref(), account.project_id);
     let region_id = place(options.region_id, plan.region_id.as_ref(), account.region_id);

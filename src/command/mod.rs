@@ -22,8 +22,8 @@ pub mod preview;
 mod print;
 mod records;
 pub mod rehearse;
-pub mod run;
 mod resolve;
+pub mod run;
 mod schema;
 mod signals;
 mod simulate;
@@ -145,7 +145,8 @@ pub fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
         // Words known when the program was built; others are made from data.
-        let words = panic.payload().downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default();
+        let words =
+            panic.payload().downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default();
         let _ = writeln!(
             io::stderr(),
             "error: a bug in plan {} at {place}{words}\nhelp: what is on record is safe, run again to continue; please \

@@ -260,9 +260,8 @@ fn exceeded(answer: &Value) -> Vec<String> {
             let (requested, limit) = (number(name, "requested")?, number(name, "limit")?);
             let usage = number(name, "usage").unwrap_or(0);
             // -1 is the API's way to say that there is no limit.
-            (limit >= 0 && usage + requested > limit).then(|| {
-                format!("quota `{name}` leaves no room: {requested} more wanted, {usage} of {limit} in use")
-            })
+            (limit >= 0 && usage + requested > limit)
+                .then(|| format!("quota `{name}` leaves no room: {requested} more wanted, {usage} of {limit} in use"))
         })
         .collect()
 }

@@ -21,9 +21,7 @@ use crate::secret::Secrets;
 /// When stdout cannot be written.
 pub fn print_text(context: &Context, text: &str) -> Result<(), Error> {
     let mut out = context.stdout.clone();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Error::Stream { stream: "stdout", error })
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Error::Stream { stream: "stdout", error })
 }
 
 /// Writes a result as JSON, secrets hidden.

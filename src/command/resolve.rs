@@ -74,11 +74,7 @@ fn only<'s>(
 }
 
 /// The record that a decision becomes.
-fn decided(
-    instance: &InstanceId,
-    known: &InstanceStatus,
-    arguments: &ResolveArguments,
-) -> Result<Record, Error> {
+fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArguments) -> Result<Record, Error> {
     let intent = match (&known.phase, &known.intent) {
         (Phase::InDoubt, Some(intent)) => intent,
         (phase, _) => {

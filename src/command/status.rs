@@ -61,12 +61,7 @@ fn tell(
     Ok(())
 }
 
-fn headline(
-    folder: &EnvironmentFolder,
-    status: &Status,
-    holder: Option<&Option<Owner>>,
-    now: Timestamp,
-) -> String {
+fn headline(folder: &EnvironmentFolder, status: &Status, holder: Option<&Option<Owner>>, now: Timestamp) -> String {
     let mut words = format!("{} ({}), made {} ago", folder.plan(), folder.environment(), since(status.created, now));
     words += &match (&status.started, status.finished, holder) {
         (_, _, Some(Some(owner))) => format!("; in use by {owner}"),
@@ -209,7 +204,12 @@ fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-pub(super) fn environment_row(folder: &EnvironmentFolder, status: &Status, in_use: bool, now: Timestamp) -> Vec<String> {
+pub(super) fn environment_row(
+    folder: &EnvironmentFolder,
+    status: &Status,
+    in_use: bool,
+    now: Timestamp,
+) -> Vec<String> {
     let pending = status.instances.values().filter(|instance| is_pending(&instance.phase)).count();
     let state = match (in_use, pending, status.finished) {
         (true, ..) => "in use".to_owned(),

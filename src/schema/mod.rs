@@ -91,9 +91,7 @@ fn says_more(one: &Operation, other: &Operation) -> bool {
     one.route.method == other.route.method
         && left.len() == right.len()
         && left != right
-        && left.iter().zip(&right).all(|(left, right)| {
-            left == right || parameter(right).is_some()
-        })
+        && left.iter().zip(&right).all(|(left, right)| left == right || parameter(right).is_some())
         && left.iter().zip(&right).any(|(left, right)| parameter(left).is_none() && parameter(right).is_some())
 }
 

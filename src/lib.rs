@@ -10,15 +10,21 @@
 
 pub mod api;
 pub mod catalog;
+pub mod cli;
 pub mod clock;
+pub mod command;
+pub mod context;
 pub mod diagnostic;
 pub mod engine;
+pub mod error;
 pub mod event;
 pub mod exit;
+pub mod explain;
 pub mod files;
 pub mod journal;
 pub mod plan;
 pub mod report;
+pub mod schema;
 pub mod secret;
 pub mod simulate;
 pub mod source;

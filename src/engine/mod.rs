@@ -25,7 +25,8 @@ mod watch;
 
 pub use gates::Gates;
 pub use preview::{Action, Change, ChangeKind, Preview};
+pub use results::{encode, id_text, made, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
 pub use shared::{Claims, Events, Settings, Shared};
 pub use stop::{Signal, Stop, Stopped, Stopper, stopper};
-pub use watch::{Warn, Watcher};
+pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

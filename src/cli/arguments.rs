@@ -1,0 +1,537 @@
+//! What each command takes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use clap_complete::Shell;
+
+use super::options::{ApiOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
+use super::values::{self, CheckFormat, OutputFormat, ResultFormat};
+
+/// `plan run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan run deploy.yaml
+  plan run deploy.yaml --set replicas=3 --environment staging
+  plan run deploy.yaml --target network     only `network` and what it depends on
+  plan run deploy.yaml --replace web        make `web` anew
+  plan run deploy.yaml --rollback           take down what this run made, when it fails
+  plan run deploy.plan                      exactly what `plan preview --out deploy.plan` showed
+
+GCORE_API_KEY must hold the API key. Running again continues: what is on record is not made twice.")]
+pub struct RunArguments {
+    /// The plan file, or what `plan preview --out` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// Make this step anew, whatever the record says; may be repeated
+    #[arg(long, value_name = "STEP", help_heading = "Run")]
+    pub replace: Vec<String>,
+    /// Take down what is on record and no longer in the plan
+    #[arg(long, help_heading = "Run")]
+    pub prune: bool,
+    /// When the run fails, take down what it made
+    #[arg(long, help_heading = "Run")]
+    pub rollback: bool,
+    /// When a sweep may take the environment down, from now on [default: the plan's `ttl`]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration, help_heading = "Record")]
+    pub ttl: Option<Duration>,
+    /// How outputs are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Run")]
+    pub format: ResultFormat,
+    #[command(flatten)]
+    pub plan: PlanOptions,
+    #[command(flatten)]
+    pub state: StateOptions,
+    #[command(flatten)]
+    pub lock: LockOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
+/// `plan check`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan check deploy.yaml
+  plan check plans/*.yaml --strict
+  plan check deploy.yaml --format sarif > findings.sarif
+  plan check deploy.yaml --online     also ask the API whether key, project, region and quotas are right
+
+Exits 3 when there are errors. `plan explain CODE` tells more about a finding.")]
+pub struct CheckArguments {
+    /// Plan files; `-` is stdin
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// How findings are written [default: human, with annotations in a GitHub Actions job]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<CheckFormat>,
+    /// Warnings are errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Check against this OpenAPI document instead of the built-in catalogue
+    #[arg(long, value_name = "FILE")]
+    pub spec: Option<PathBuf>,
+    /// Ask the API, too; reads only
+    #[arg(long)]
+    pub online: bool,
+    #[command(flatten)]
+    pub plan: PlanOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
+/// `plan preview`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan preview deploy.yaml
+  plan preview deploy.yaml --exit-code      exit 10 when there are changes
+  plan preview deploy.yaml --out deploy.plan && plan run deploy.plan")]
+pub struct PreviewArguments {
+    /// The plan file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Exit 10 when there are changes
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Write what was shown to a file that `plan run` takes; it refuses when anything has moved on
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ResultFormat,
+    /// Only this step and what it depends on; may be repeated
+    #[arg(long, value_name = "STEP", help_heading = "Run")]
+    pub target: Vec<String>,
+    /// Make this step anew, whatever the record says; may be repeated
+    #[arg(long, value_name = "STEP", help_heading = "Run")]
+    pub replace: Vec<String>,
+    /// Take down what is on record and no longer in the plan
+    #[arg(long, help_heading = "Run")]
+    pub prune: bool,
+    /// Check against this OpenAPI document instead of the built-in catalogue
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub spec: Option<PathBuf>,
+    #[command(flatten)]
+    pub plan: PlanOptions,
+    #[command(flatten)]
+    pub state: StateOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
+/// `plan rehearse`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan rehearse examples/web-server.yaml
+  plan rehearse deploy.yaml --fault lost-answer:POST:networks:1     the first network's answer is lost
+  plan rehearse deploy.yaml --fault 'task-error:volumes:text=no space'
+  plan rehearse deploy.yaml --fault random:0.3:seed=7               three requests in ten meet trouble
+
+A fault is words with colons between them: reset, lost-answer, status=503, rate-limit, cut, html, bad-json,
+task-error, delay=2s, quota or random:P, then which requests: a method, a piece of the path, a number, every=N, p=P.")]
+pub struct RehearseArguments {
+    /// The plan file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Trouble to rehearse; may be repeated
+    #[arg(long, value_name = "RULE", help_heading = "Simulator")]
+    pub fault: Vec<String>,
+    /// Simulated seconds in each real one
+    #[arg(long, value_name = "N", value_parser = values::factor, default_value = "200", help_heading = "Simulator")]
+    pub speed: f64,
+    /// What ids and durations are drawn from
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Simulator")]
+    pub seed: u64,
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// How outputs are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Run")]
+    pub format: ResultFormat,
+    #[command(flatten)]
+    pub plan: PlanOptions,
+    /// The project, for `{project_id}` [default: 1]
+    #[arg(long, value_name = "ID", help_heading = "Account")]
+    pub project_id: Option<i64>,
+    /// The region, for `{region_id}` [default: 1]
+    #[arg(long, value_name = "ID", help_heading = "Account")]
+    pub region_id: Option<i64>,
+}
+
+/// `plan destroy`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan destroy deploy.yaml
+  plan destroy deploy.yaml --environment staging --yes
+  plan destroy --plan web-demo --state records     without the plan file
+
+Works from the record alone. Asks first on a terminal; elsewhere `--yes` is needed. Exits 11 when something is left.")]
+pub struct DestroyArguments {
+    /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
+    #[arg(value_name = "FILE", conflicts_with = "plan")]
+    pub file: Option<PathBuf>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Requests at once; waiting for tasks does not count
+    #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10", help_heading = "Run")]
+    pub parallelism: usize,
+    /// Stop waiting after this long; the next destroy goes on
+    #[arg(long, value_name = "DURATION", value_parser = values::duration, help_heading = "Run")]
+    pub timeout: Option<Duration>,
+    /// Write what happens to this file, one JSON object a line
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub events: Option<PathBuf>,
+    #[command(flatten)]
+    pub record: RecordOptions,
+    #[command(flatten)]
+    pub lock: LockOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
+/// `plan status`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan status deploy.yaml
+  plan status --all                     every environment, with its age and when it expires
+  plan status deploy.yaml --format json
+
+Reads the record without locking it: safe beside a run.")]
+pub struct StatusArguments {
+    /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
+    #[arg(value_name = "FILE", conflicts_with = "plan")]
+    pub file: Option<PathBuf>,
+    /// List all environments instead
+    #[arg(long, conflicts_with = "environment")]
+    pub all: bool,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ResultFormat,
+    #[command(flatten)]
+    pub record: RecordOptions,
+}
+
+/// `plan output`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan output                       all outputs of the plan on record here
+  plan output first_ip --file deploy.yaml --format raw
+  plan output --format env >> .env
+
+Secret outputs are not kept on record: `plan run FILE --show-secret NAME` prints one.")]
+pub struct OutputArguments {
+    /// Names of outputs [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
+    #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
+    pub file: Option<PathBuf>,
+    /// How they are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: OutputFormat,
+    #[command(flatten)]
+    pub record: RecordOptions,
+}
+
+/// `plan sweep`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan sweep --dry-run                  what would go
+  plan sweep --state records --yes
+
+Needs no plan file. An environment has a time to live when its plan says `ttl`, or it was run with `--ttl`.")]
+pub struct SweepArguments {
+    /// Only list what would be destroyed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Only environments of this plan
+    #[arg(long, value_name = "NAME", value_parser = values::name, help_heading = "Record")]
+    pub plan: Option<String>,
+    /// How the list is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ResultFormat,
+    /// Requests at once; waiting for tasks does not count
+    #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10", help_heading = "Run")]
+    pub parallelism: usize,
+    #[command(flatten)]
+    pub state: StateOptions,
+    #[command(flatten)]
+    pub lock: LockOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
+/// `plan state …`
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// List every call on record, with its phase
+    List {
+        /// The plan file
+        #[arg(value_name = "FILE", conflicts_with = "plan")]
+        file: Option<PathBuf>,
+        /// How it is printed
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+        format: ResultFormat,
+        #[command(flatten)]
+        record: RecordOptions,
+    },
+    /// Show everything that is on record for one step
+    Show {
+        /// The step, or one instance of it: `web` or `web[0]`
+        #[arg(value_name = "STEP")]
+        step: String,
+        /// The plan file
+        #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
+        file: Option<PathBuf>,
+        /// How it is printed
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+        format: ResultFormat,
+        #[command(flatten)]
+        record: RecordOptions,
+    },
+    /// Decide what became of a call whose outcome is unknown
+    Resolve(ResolveArguments),
+    /// Give up what a step made: it stays, and is ours no longer
+    Forget {
+        /// The step, or one instance of it: `web` or `web[0]`
+        #[arg(value_name = "STEP")]
+        step: String,
+        /// The plan file
+        #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
+        file: Option<PathBuf>,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+        #[command(flatten)]
+        lock: LockOptions,
+        #[command(flatten)]
+        record: RecordOptions,
+    },
+    /// Tell who holds the lock, and what to do about it
+    ///
+    /// The lock is the kernel's: it is released when its owner ends, however it ends. There is nothing to break by force.
+    Unlock {
+        /// The plan file
+        #[arg(value_name = "FILE", conflicts_with = "plan")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        record: RecordOptions,
+    },
+}
+
+/// `plan state resolve`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("decision").required(true).args(["id", "task", "not_applied"]))]
+#[command(after_help = "\
+Examples:
+  plan state resolve network --id 8f1c0a3e-…      it was made: this is its id
+  plan state resolve network --task 7d0f6b2a-…    it runs as this task: the next run waits for it
+  plan state resolve 'web[0]' --not-applied       nothing was made: the next run makes the call again")]
+pub struct ResolveArguments {
+    /// The step, or one instance of it: `web` or `web[0]`
+    #[arg(value_name = "STEP")]
+    pub step: String,
+    /// It was made, and this is its id (or name, where the API addresses it by name)
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// The API started this task for it; may be repeated
+    #[arg(long, value_name = "TASK")]
+    pub task: Vec<String>,
+    /// It was never carried out
+    #[arg(long)]
+    pub not_applied: bool,
+    /// The plan file
+    #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub lock: LockOptions,
+    #[command(flatten)]
+    pub record: RecordOptions,
+}
+
+/// `plan tasks`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan tasks                                    the latest, newest first
+  plan tasks --state RUNNING --state NEW
+  plan tasks --type create_vm --since 2h --format json")]
+pub struct TasksArguments {
+    /// Only tasks in this state: NEW, RUNNING, FINISHED, ERROR; may be repeated
+    #[arg(long, value_name = "STATE")]
+    pub state: Vec<String>,
+    /// Only tasks of this type, such as `create_vm`; may be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    pub types: Vec<String>,
+    /// Only tasks started this long ago or later
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub since: Option<Duration>,
+    /// At most this many
+    #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "20")]
+    pub limit: usize,
+    /// How they are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ResultFormat,
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
+/// `plan wait`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan wait 3fa85f64-5717-4562-b3fc-2c963f66afa6
+  plan wait $(curl … | jq -r '.tasks[]') --timeout 20m --format json
+
+Prints what the tasks created. Exits 1 when one ends in ERROR, 6 when the time is over.")]
+pub struct WaitArguments {
+    /// Ids of tasks
+    #[arg(value_name = "TASK", required = true)]
+    pub tasks: Vec<String>,
+    /// Stop waiting after this long
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub timeout: Option<Duration>,
+    /// How results are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ResultFormat,
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
+/// `plan ops`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan ops load balancer
+  plan ops POST subnets
+  plan ops --show 'POST /cloud/v1/networks/{project_id}/{region_id}'
+  plan ops --show 'POST networks'               enough of it to be the only one")]
+pub struct OpsArguments {
+    /// Words of the method, path, section or id of the operation
+    #[arg(value_name = "WORD")]
+    pub words: Vec<String>,
+    /// Show one operation: parameters, fields, result, undo
+    #[arg(long, value_name = "OPERATION", conflicts_with = "words")]
+    pub show: Option<String>,
+    /// Also list what only reads
+    #[arg(long)]
+    pub reads: bool,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ResultFormat,
+    /// Use this OpenAPI document instead of the built-in catalogue
+    #[arg(long, value_name = "FILE")]
+    pub spec: Option<PathBuf>,
+}
+
+/// `plan new`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan new 'POST /cloud/v1/networks/{project_id}/{region_id}'
+  plan new 'POST v2/instances' --id web
+  plan new --curl \"curl -X POST https://api.gcore.com/cloud/v1/networks/1/7 -d '{\\\"name\\\": \\\"n\\\"}'\"")]
+pub struct NewArguments {
+    /// The operation, or enough of it to be the only one
+    #[arg(value_name = "OPERATION", required_unless_present = "curl")]
+    pub operation: Vec<String>,
+    /// Turn a curl command, as in the API's documentation, into a step; `-` reads it from stdin
+    #[arg(long, value_name = "COMMAND", conflicts_with = "operation")]
+    pub curl: Option<String>,
+    /// Id of the step [default: made from what it creates]
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Use this OpenAPI document instead of the built-in catalogue
+    #[arg(long, value_name = "FILE")]
+    pub spec: Option<PathBuf>,
+}
+
+/// `plan graph`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan graph deploy.yaml                        Mermaid, for Markdown
+  plan graph deploy.yaml --dot | dot -Tsvg > deploy.svg")]
+pub struct GraphArguments {
+    /// The plan file; `-` is stdin
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Graphviz instead of Mermaid
+    #[arg(long)]
+    pub dot: bool,
+}
+
+/// `plan simulate`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan simulate --listen 127.0.0.1:8080 --speed 100
+  GCORE_BASE_URL=http://127.0.0.1:8080 GCORE_API_KEY=any plan run deploy.yaml --project-id 1 --region-id 7
+
+Prints where it listens, then serves until it is interrupted. `plan rehearse --help` tells how faults are written.")]
+pub struct SimulateArguments {
+    /// Address and port; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Simulated seconds in each real one
+    #[arg(long, value_name = "N", value_parser = values::factor, default_value = "1")]
+    pub speed: f64,
+    /// What ids and durations are drawn from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Trouble to inject; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub fault: Vec<String>,
+    /// The one key that is accepted [default: any]
+    #[arg(long, value_name = "KEY")]
+    pub api_key: Option<String>,
+    /// Take ids it never made as existing, as a plan that builds on an account needs
+    #[arg(long)]
+    pub assume_existing: bool,
+}
+
+/// `plan explain`
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// The code of a finding, such as `unknown-field` [default: list all]
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+/// `plan completions`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan completions bash > ~/.local/share/bash-completion/completions/plan
+  plan completions zsh > ~/.zfunc/_plan
+  plan completions fish > ~/.config/fish/completions/plan.fish")]
+pub struct CompletionsArguments {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: Shell,
+}
+
+/// `plan catalog`
+#[derive(Debug, Args)]
+pub struct CatalogArguments {
+    /// The OpenAPI document, JSON or YAML
+    #[arg(long, value_name = "FILE")]
+    pub spec: PathBuf,
+    /// The folder to write to: `src/catalog/data`
+    #[arg(long, value_name = "FOLDER")]
+    pub write: PathBuf,
+}

@@ -1,0 +1,168 @@
+//! What was typed; no meaning yet.
+//!
+//! `options` holds the groups several commands share, `arguments` what each command takes, `values` the words that are
+//! more than text. Nothing here reads the environment: `context` does, and the commands put both together.
+
+mod arguments;
+mod options;
+mod values;
+
+use clap::{Parser, Subcommand};
+
+pub use arguments::{
+    CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, ExplainArguments, GraphArguments,
+    NewArguments, OpsArguments, OutputArguments, PreviewArguments, RehearseArguments, ResolveArguments, RunArguments,
+    SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
+};
+pub use options::{ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
+pub use values::{Assignment, CheckFormat, ColorChoice, OutputFormat, ResultFormat, name};
+
+/// The last part of `plan --help`.
+const AFTER_HELP: &str = "\
+First steps:
+  plan rehearse examples/web-server.yaml     try a plan: offline, in seconds, nothing is created
+  plan check deploy.yaml                     everything wrong with a plan, before the first call
+  plan run deploy.yaml --set replicas=3      run it; run again to continue
+  plan status deploy.yaml                    what exists and what is pending
+  plan destroy deploy.yaml                   take everything down again
+
+Environment:
+  GCORE_API_KEY             the API key (or --api-key-command); there is no flag, others could read it
+  GCORE_CLOUD_PROJECT_ID    the project, unless the plan or --project-id says so
+  GCORE_CLOUD_REGION_ID     the region, unless the plan or --region-id says so
+  GCORE_BASE_URL            where the API is, unless --base-url says so
+  PLAN_INPUT_<NAME>         the value of an input
+  PLAN_ENVIRONMENT          as --environment
+  PLAN_STATE                as --state
+  NO_COLOR, CLICOLOR_FORCE  colour off, or on without a terminal
+
+Exit codes:
+    0  done
+    1  a step failed
+    2  wrong usage
+    3  the plan is wrong
+    4  not authenticated or not allowed
+    5  quota or capacity exceeded
+    6  still waiting: run again
+    7  an outcome is unknown: decide
+    8  locked by another run
+   10  changes pending
+   11  teardown incomplete
+   12  the record cannot be read or written
+   70  a bug in plan
+  130  interrupted: run again (143 after SIGTERM)";
+
+/// Runs a YAML plan of Gcore Cloud API calls: ordered, waited for, remembered, and taken down again.
+#[derive(Debug, Parser)]
+#[command(name = "plan", version, about, after_help = AFTER_HELP, max_term_width = 120)]
+#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalOptions,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// One variant a command, in the order of `plan --help`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a plan, or continue it
+    ///
+    /// Checks the plan, makes the calls that are not on record yet, waits for their tasks, and prints the outputs. A run
+    /// that was interrupted, or had to stop, is continued by running again.
+    Run(Box<RunArguments>),
+    /// Find everything wrong with plans, without a call
+    Check(Box<CheckArguments>),
+    /// Show what a run would do
+    Preview(Box<PreviewArguments>),
+    /// Run a plan against the built-in simulator; nothing is created, nothing kept
+    Rehearse(Box<RehearseArguments>),
+    /// Take an environment down, from its record
+    Destroy(Box<DestroyArguments>),
+    /// Show what exists and what is pending
+    Status(StatusArguments),
+    /// Print the outputs of the last run
+    Output(OutputArguments),
+    /// Destroy the environments whose `ttl` has passed
+    Sweep(Box<SweepArguments>),
+    /// Look into the record, and correct it by hand
+    #[command(subcommand)]
+    State(StateCommand),
+    /// List recent tasks of the API
+    Tasks(TasksArguments),
+    /// Wait for tasks that somebody else started
+    Wait(WaitArguments),
+    /// Search the operations of the API
+    Ops(OpsArguments),
+    /// Print a step to paste into a plan
+    New(NewArguments),
+    /// Print the order of the steps as a diagram
+    Graph(GraphArguments),
+    /// Serve the simulated API to any client
+    Simulate(SimulateArguments),
+    /// Print the JSON Schema of the plan file, for editors
+    Schema,
+    /// Tell what the code of a finding means
+    Explain(ExplainArguments),
+    /// Print a completion script for a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page
+    Man,
+    /// Write the embedded catalogue anew from an OpenAPI document
+    #[command(hide = true)]
+    Catalog(CatalogArguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_exit_code_is_in_the_help() {
+        for exit in [
+            Exit::Done,
+            Exit::StepFailed,
+            Exit::Usage,
+            Exit::PlanWrong,
+            Exit::NotAllowed,
+            Exit::Quota,
+            Exit::StillWaiting,
+            Exit::Unknown,
+            Exit::Locked,
+            Exit::ChangesPending,
+            Exit::TeardownIncomplete,
+            Exit::RecordUnusable,
+            Exit::Bug,
+            Exit::Interrupted,
+        ] {
+            let line = format!("{:>5}  {}", exit.code(), exit.meaning());
+            assert!(AFTER_HELP.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_says_what_it_does() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn every_long_option_says_what_it_is_for() {
+        fn visit(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(visit);
+        }
+        visit(&Cli::command());
+    }
+}

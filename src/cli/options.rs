@@ -1,0 +1,125 @@
+//! Groups of options that several commands share.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+
+use super::values::{self, Assignment, ColorChoice};
+
+/// For every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct GlobalOptions {
+    /// Say only failures, warnings and the end
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say every request, too
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(help = "When to use colour: auto, always or never")]
+    pub color: ColorChoice,
+}
+
+/// Which API, with which key, and where in the account.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Account")]
+pub struct ApiOptions {
+    /// Where the API is [default: https://api.gcore.com]
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Command that prints the API key, instead of GCORE_API_KEY
+    #[arg(long, value_name = "COMMAND")]
+    pub api_key_command: Option<String>,
+    /// The project, for `{project_id}`
+    #[arg(long, value_name = "ID")]
+    pub project_id: Option<i64>,
+    /// The region, for `{region_id}`
+    #[arg(long, value_name = "ID")]
+    pub region_id: Option<i64>,
+    /// How long one request may take
+    #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "2m")]
+    pub request_timeout: Duration,
+}
+
+/// What the plan is given.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Inputs")]
+pub struct PlanOptions {
+    /// Value of an input; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::assignment)]
+    pub set: Vec<Assignment>,
+    /// YAML or JSON file of input values; may be repeated, later ones win
+    #[arg(long, value_name = "FILE")]
+    pub inputs: Vec<PathBuf>,
+    /// Name of the environment: each has a record of its own [default: default]
+    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    pub environment: Option<String>,
+}
+
+/// Where records are kept.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Record")]
+pub struct StateOptions {
+    /// Folder of records [default: .plan beside the plan]
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+}
+
+/// How patiently to ask for the record.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Record")]
+pub struct LockOptions {
+    /// Wait this long for another run on the same environment to end
+    #[arg(long, value_name = "DURATION", value_parser = values::duration_or_zero, default_value = "0s")]
+    pub lock_timeout: Duration,
+}
+
+/// Which record is meant.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Record")]
+pub struct RecordOptions {
+    /// Name of the plan, instead of its file
+    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    pub plan: Option<String>,
+    /// Name of the environment [default: default]
+    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    pub environment: Option<String>,
+    #[command(flatten)]
+    pub state: StateOptions,
+}
+
+/// How a plan is run.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Run")]
+pub struct RunOptions {
+    /// Requests at once; waiting for tasks does not count
+    #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10")]
+    pub parallelism: usize,
+    /// Only this step and what it depends on; may be repeated
+    #[arg(long, value_name = "STEP")]
+    pub target: Vec<String>,
+    /// After a failure start nothing new
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Stop waiting after this long; the next run goes on
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub timeout: Option<Duration>,
+    /// Leave no tags of ours on what is created
+    #[arg(long)]
+    pub no_stamp: bool,
+    /// How long to look for a call whose answer was lost before it is made again
+    #[arg(long, value_name = "DURATION", value_parser = values::duration_or_zero)]
+    pub settle_time: Option<Duration>,
+    /// Check against this OpenAPI document instead of the built-in catalogue
+    #[arg(long, value_name = "FILE")]
+    pub spec: Option<PathBuf>,
+    /// Write what happens to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Print this secret output, too; may be repeated
+    #[arg(long, value_name = "OUTPUT", action = ArgAction::Append)]
+    pub show_secret: Vec<String>,
+}

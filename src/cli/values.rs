@@ -1,0 +1,137 @@
+//! Words of the command line that are more than text.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use jiff::SignedDuration;
+
+/// `name=value`, as `--set` takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    pub name: String,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ColorChoice {
+    /// Where it goes to a terminal
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// How a result is written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ResultFormat {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// Excerpts with carets
+    Human,
+    /// One JSON document
+    Json,
+    /// Annotations for a GitHub Actions job
+    Github,
+    /// For code scanning
+    Sarif,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OutputFormat {
+    /// Names, values and descriptions in columns
+    #[default]
+    Table,
+    /// One object, values typed
+    Json,
+    /// `NAME='value'` lines for a shell
+    Env,
+    /// The bare value
+    Raw,
+}
+
+/// Reads `name=value`.
+pub(super) fn assignment(text: &str) -> Result<Assignment, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok(Assignment { name: name.to_owned(), value: value.to_owned() }),
+        _ => Err("write it as `name=value`".to_owned()),
+    }
+}
+
+/// Reads a duration such as `30s`, `15m` or `1h30m`; more than nothing.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let zero = duration_or_zero(text)?;
+    if zero.is_zero() { Err("it must be longer than nothing".to_owned()) } else { Ok(zero) }
+}
+
+/// The same; `0s` is meant.
+pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
+    let wrong = || "write it as `30s`, `15m` or `1h30m`".to_owned();
+    let parsed: SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(parsed).map_err(|_| wrong())
+}
+
+/// A name that becomes a folder and goes into names of resources.
+///
+/// # Errors
+///
+/// In words: what is wrong with it.
+pub fn name(text: &str) -> Result<String, String> {
+    const LONGEST: usize = 64;
+    let fits = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    if text.len() > LONGEST {
+        return Err(format!("it may have {LONGEST} characters"));
+    }
+    if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) || !text.chars().all(fits) {
+        return Err("it may hold letters, digits, `-`, `_` and `.`, and starts with a letter or digit".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A number above zero.
+pub(super) fn factor(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number.filter(|number| number.is_finite() && *number > 0.0).ok_or_else(|| "it must be above zero".to_owned())
+}
+
+/// How many at once: 1 or more.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "it must be a number from 1".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_assignment_keeps_every_equals_sign_but_the_first() {
+        let expected = Assignment { name: "url".into(), value: "a=b=".into() };
+        assert_eq!(assignment("url=a=b="), Ok(expected));
+        assert_eq!(assignment("empty=").unwrap().value, "");
+        assert!(assignment("url").is_err() && assignment("=x").is_err());
+    }
+
+    #[test]
+    fn durations_are_positive_and_have_units() {
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1500ms"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
+        for wrong in ["90", "-5s", "soon", "0s", ""] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_folder() {
+        assert!(name("pr-12").is_ok() && name("v1.2_x").is_ok());
+        for wrong in ["", "..", "a/b", ".hidden", "-x", "a b", "ä", &"x".repeat(65)] {
+            assert!(name(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `plan catalog`: writes the embedded catalogue anew. For those who work on `plan` itself.
+
+use std::fs;
+
+use super::note;
+use crate::catalog::regenerate;
+use crate::cli::CatalogArguments;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::count;
+
+pub(super) fn catalog(context: &Context, arguments: &CatalogArguments) -> Result<Exit, Error> {
+    let spec = context.resolve(&arguments.spec);
+    let text = fs::read_to_string(&spec).map_err(|error| Error::read(&arguments.spec, error))?;
+    let written = regenerate(&text, &context.resolve(&arguments.write))?;
+    let words = format!(
+        "{} and {} in {} KiB; {} of the document not checked",
+        count(written.operations, "operation"),
+        count(written.schemas, "schema"),
+        written.compressed.div_ceil(1024),
+        count(written.skipped_patterns, "pattern"),
+    );
+    note(context, &words)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,72 @@
+//! `plan check`: everything wrong with plan files, in one go.
+
+use std::io::Write;
+
+use super::findings::{self, Found};
+use super::load::{self, read_source, resolve_problems};
+use super::{note, online, print_text};
+use crate::cli::{CheckArguments, CheckFormat};
+use crate::context::Context;
+use crate::diagnostic::Severity;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::plan::Plan;
+use crate::report::diagnostics::{self, Findings, Format};
+use crate::report::{count, sanitize};
+
+pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Result<Exit, Error> {
+    let catalog = load::catalog(context, arguments.spec.as_deref())?;
+    let mut found = Vec::new();
+    let mut plans: Vec<Plan> = Vec::new();
+    for file in &arguments.files {
+        let source = read_source(context, file)?;
+        let checked = load::check(&source, catalog);
+        let mut findings = checked.findings;
+        if let Some(plan) = checked.plan {
+            if gives_inputs(arguments) {
+                findings.extend(resolve_problems(context, &plan, &arguments.plan)?);
+            }
+            plans.push(plan);
+        }
+        found.push(Found { source, findings });
+    }
+    let mut wrong = found.iter().flat_map(|found| &found.findings).any(|finding| is_wrong(finding.severity, arguments));
+    tell(context, arguments.format, &found)?;
+    if arguments.online && !wrong {
+        wrong = !online::check(context, arguments, &plans).await?;
+    }
+    Ok(if wrong { Exit::PlanWrong } else { Exit::Done })
+}
+
+/// Inputs are looked at when some are given: a plan may be right before anybody knows their values.
+fn gives_inputs(arguments: &CheckArguments) -> bool {
+    !arguments.plan.set.is_empty() || !arguments.plan.inputs.is_empty() || arguments.online
+}
+
+fn is_wrong(severity: Severity, arguments: &CheckArguments) -> bool {
+    severity == Severity::Error || (arguments.strict && severity == Severity::Warning)
+}
+
+fn tell(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Result<(), Error> {
+    let format = match format {
+        None | Some(CheckFormat::Human) => return tell_people(context, found),
+        Some(CheckFormat::Json) => Format::Json,
+        Some(CheckFormat::Github) => Format::Github,
+        Some(CheckFormat::Sarif) => Format::Sarif,
+    };
+    let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
+    let mut text = Vec::new();
+    diagnostics::write(&mut text, &findings, format)
+        .and_then(|()| text.flush())
+        .map_err(|error| Error::Stream { stream: "stdout", error })?;
+    print_text(context, &context.secrets.redact(&String::from_utf8_lossy(&text)))
+}
+
+fn tell_people(context: &Context, found: &[Found]) -> Result<(), Error> {
+    findings::tell(context, found)?;
+    match found.iter().filter(|found| found.findings.is_empty()).collect::<Vec<_>>()[..] {
+        [] => Ok(()),
+        [only] => note(context, &format!("no findings in {}", sanitize(&only.source.path().display().to_string()))),
+        ref several => note(context, &format!("no findings in {}", count(several.len(), "file"))),
+    }
+}

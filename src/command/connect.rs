@@ -1,0 +1,118 @@
+//! From options and environment to the API: where it is, with which key, and where in the account.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::api::{Client, Http, Transport};
+use crate::cli::ApiOptions;
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::error::Error;
+
+pub const DEFAULT_BASE_URL: &str = "https://api.gcore.com";
+
+/// Who asks, and where.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub base_url: String,
+    pub key: SecretString,
+    pub request_timeout: Duration,
+    /// Flag or environment; a plan may say otherwise where no flag was given.
+    pub project_id: Option<i64>,
+    pub region_id: Option<i64>,
+}
+
+impl Account {
+    /// Flags win over the environment. The key is hidden from every sink from here on.
+    ///
+    /// # Errors
+    ///
+    /// When there is no key, its command fails, or an id in the environment is no number.
+    pub fn of(context: &Context, options: &ApiOptions) -> Result<Self, Error> {
+        let environment = &context.environment;
+        let key = match (&options.api_key_command, &environment.api_key) {
+            (Some(command), _) => key_from(command)?,
+            (None, Some(key)) => key.clone(),
+            (None, None) => return Err(Error::NoKey),
+        };
+        context.secrets.hide(key.expose_secret());
+        let base_url = options.base_url.as_ref().or(environment.base_url.as_ref());
+        Ok(Self {
+            base_url: base_url.map_or(DEFAULT_BASE_URL, String::as_str).to_owned(),
+            key,
+            request_timeout: options.request_timeout,
+            project_id: number_of("GCORE_CLOUD_PROJECT_ID", options.project_id, environment.project_id.as_deref())?,
+            region_id: number_of("GCORE_CLOUD_REGION_ID", options.region_id, environment.region_id.as_deref())?,
+        })
+    }
+
+    /// # Errors
+    ///
+    /// When the base URL is not acceptable, or the key cannot be sent.
+    pub fn transport(&self) -> Result<Arc<dyn Transport>, Error> {
+        Ok(Arc::new(Http::new(&self.base_url, &self.key, self.request_timeout)?))
+    }
+
+    /// # Errors
+    ///
+    /// As [`Account::transport`].
+    pub fn client(&self, clock: Clock) -> Result<Arc<Client>, Error> {
+        Ok(Arc::new(Client::new(self.transport()?, clock)))
+    }
+}
+
+/// An id from a flag, or else from the variable of that name.
+///
+/// # Errors
+///
+/// When the variable holds no whole number.
+pub fn number_of(variable: &str, flag: Option<i64>, value: Option<&str>) -> Result<Option<i64>, Error> {
+    match (flag, value) {
+        (Some(id), _) => Ok(Some(id)),
+        (None, None) => Ok(None),
+        (None, Some(text)) => text.trim().parse().map(Some).map_err(|_| {
+            Error::usage(format!("`{variable}` is `{text}`, which is no whole number"))
+                .help("ids of projects and regions are numbers, as in the portal's address")
+        }),
+    }
+}
+
+/// Runs a command in the system's shell and takes what it prints for the key.
+fn key_from(command: &str) -> Result<SecretString, Error> {
+    let mut shell = match cfg!(windows) {
+        true => Command::new("cmd"),
+        false => Command::new("sh"),
+    };
+    shell.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(command).stderr(Stdio::inherit());
+    let output = shell.output().map_err(|error| Error::KeyCommand(format!("it cannot be started: {error}")))?;
+    if !output.status.success() {
+        return Err(Error::KeyCommand(format!("it ended with {}", output.status)));
+    }
+    let text = String::from_utf8(output.stdout).map_err(|_| Error::KeyCommand("it printed no text".to_owned()))?;
+    match text.trim() {
+        "" => Err(Error::KeyCommand("it printed nothing".to_owned())),
+        key => Ok(key.to_owned().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_environment() {
+        assert_eq!(number_of("X", Some(1), Some("x")).unwrap(), Some(1));
+        assert_eq!(number_of("X", None, Some(" 7 ")).unwrap(), Some(7));
+        assert!(number_of("X", None, Some("seven")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_may_print_the_key() {
+        assert_eq!(key_from("echo ' 1$abc '").unwrap().expose_secret(), "1$abc");
+        assert!(key_from("exit 3").is_err() && key_from("true").is_err());
+    }
+}

@@ -1,0 +1,338 @@
+//! From a curl command, as the API's documentation shows them, to a step of a plan.
+//!
+//! Only what makes a request is read: method, address, headers, body. The key is dropped wherever it stands.
+
+use serde_json::Value;
+
+use crate::catalog::{Catalog, Method};
+
+/// A request as a curl command describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Call {
+    pub method: Method,
+    /// As written: it may hold `{name}`, `$NAME` and `<name>`.
+    pub path: String,
+    pub query: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<Value>,
+}
+
+/// A step, and what the reader should know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    pub yaml: String,
+    pub notes: Vec<String>,
+}
+
+/// Options that take a value and say nothing about the request.
+const IGNORED_WITH_VALUE: [&str; 18] = [
+    "-o",
+    "--output",
+    "-A",
+    "--user-agent",
+    "-e",
+    "--referer",
+    "-b",
+    "--cookie",
+    "-c",
+    "--cookie-jar",
+    "-u",
+    "--user",
+    "-m",
+    "--max-time",
+    "--connect-timeout",
+    "--retry",
+    "-w",
+    "--write-out",
+];
+/// Headers that the client sets itself, or that carry the key.
+const OWN_HEADERS: [&str; 9] = [
+    "authorization",
+    "content-type",
+    "accept",
+    "host",
+    "content-length",
+    "user-agent",
+    "cookie",
+    "connection",
+    "accept-encoding",
+];
+
+/// Reads a curl command.
+///
+/// # Errors
+///
+/// In words: what cannot be read.
+pub(super) fn parse(command: &str) -> Result<Call, String> {
+    let words = words(command)?;
+    let start = words.iter().position(|word| word == "curl").ok_or("it does not start with `curl`")?;
+    let mut method: Option<String> = None;
+    let mut url: Option<String> = None;
+    let mut headers = Vec::new();
+    let mut data: Vec<String> = Vec::new();
+    let mut as_query = false;
+    let mut rest = words[start + 1..].iter().cloned();
+    while let Some(word) = rest.next() {
+        let (name, glued) = split_option(&word);
+        let mut value = || glued.clone().or_else(|| rest.next()).ok_or(format!("`{name}` has no value"));
+        match name.as_str() {
+            "-X" | "--request" => method = Some(value()?),
+            "-H" | "--header" => headers.extend(header(&value()?)),
+            "-d" | "--data" | "--data-raw" | "--data-binary" | "--data-ascii" | "--json" => data.push(value()?),
+            "-F" | "--form" | "-T" | "--upload-file" => return Err(format!("`{name}` sends no JSON")),
+            "--url" => url = Some(value()?),
+            "-G" | "--get" => as_query = true,
+            ignored if IGNORED_WITH_VALUE.contains(&ignored) => drop(value()?),
+            option if option.starts_with('-') => {}
+            _ => url = Some(word),
+        }
+    }
+    let (path, mut query) = address(&url.ok_or("it names no address")?)?;
+    let body = match (as_query, &data[..]) {
+        (_, []) => None,
+        (true, pairs) => {
+            query.extend(pairs.iter().flat_map(|pairs| pairs_of(pairs)));
+            None
+        }
+        (false, [one]) if one.starts_with('@') => return Err(format!("the body is in the file `{}`", &one[1..])),
+        (false, parts) => {
+            let text = parts.concat();
+            Some(serde_json::from_str(&text).map_err(|error| format!("the body is no JSON: {error}"))?)
+        }
+    };
+    let method = match (method, &body) {
+        (Some(word), _) => Method::parse(&word.to_uppercase()).ok_or(format!("the API has no method `{word}`"))?,
+        (None, Some(_)) => Method::Post,
+        (None, None) => Method::Get,
+    };
+    Ok(Call { method, path, query, headers, body })
+}
+
+/// `-XPOST` is `-X POST`; `--request=POST` is `--request POST`.
+fn split_option(word: &str) -> (String, Option<String>) {
+    if let Some((name, value)) = word.split_once('=').filter(|(name, _)| name.starts_with("--")) {
+        return (name.to_owned(), Some(value.to_owned()));
+    }
+    match word.as_bytes() {
+        [b'-', b'X' | b'H' | b'd', _, ..] => (word[..2].to_owned(), Some(word[2..].to_owned())),
+        _ => (word.to_owned(), None),
+    }
+}
+
+fn header(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once(':')?;
+    let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+    (!OWN_HEADERS.contains(&name.to_lowercase().as_str())).then_some((name, value))
+}
+
+/// Path and query of an address; scheme and host are dropped.
+fn address(url: &str) -> Result<(String, Vec<(String, String)>), String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = rest.find('/').map(|at| &rest[at..]).ok_or(format!("`{url}` has no path"))?;
+    let path = path.split('#').next().unwrap_or(path);
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let path = path.trim_end_matches('/');
+    // The documentation leaves the prefix out at times.
+    let path = if path.starts_with("/cloud/") { path.to_owned() } else { format!("/cloud{path}") };
+    Ok((path, pairs_of(query)))
+}
+
+fn pairs_of(query: &str) -> Vec<(String, String)> {
+    let decoded =
+        |text: &str| percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decoded(name), decoded(value)))
+        .collect()
+}
+
+/// The words of a shell command line: quotes, backslashes, `$'…'`, continued lines.
+fn words(command: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut rest = command.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '\\' => match rest.next() {
+                Some('\n') | None => {}
+                Some('\r') if rest.peek() == Some(&'\n') => drop(rest.next()),
+                Some(escaped) => word.get_or_insert_default().push(escaped),
+            },
+            '$' if rest.peek() == Some(&'\'') => {
+                rest.next();
+                quoted(&mut rest, '\'', true, word.get_or_insert_default())?;
+            }
+            '\'' => quoted(&mut rest, '\'', false, word.get_or_insert_default())?,
+            '"' => quoted(&mut rest, '"', true, word.get_or_insert_default())?,
+            blank if blank.is_whitespace() => words.extend(word.take()),
+            // What follows is another command.
+            '|' | ';' | '>' => break,
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+fn quoted(rest: &mut impl Iterator<Item = char>, end: char, escapes: bool, word: &mut String) -> Result<(), String> {
+    while let Some(character) = rest.next() {
+        match character {
+            character if character == end => return Ok(()),
+            '\\' if escapes => match rest.next() {
+                Some('\n') => {}
+                Some(escaped) if escaped == end || matches!(escaped, '\\' | '$' | '`') => word.push(escaped),
+                Some(other) => word.extend(['\\', other]),
+                None => break,
+            },
+            other => word.push(other),
+        }
+    }
+    Err(format!("a `{end}` has no end"))
+}
+
+/// The step that makes a call.
+pub(super) fn to_step(call: &Call, catalog: &Catalog) -> Step {
+    let mut notes = Vec::new();
+    // Placeholders must not be taken for words of the path.
+    let plain: Vec<String> = call.path.split('/').map(plain_segment).collect();
+    let matched = catalog.matching(call.method, &plain.join("/"));
+    let known = matched.as_ref().map(|(operation, _)| operation);
+    let path = match known {
+        Some(operation) => fill(&operation.route.path, &call.path, &mut notes),
+        None => {
+            notes.push(format!("note: the catalogue knows no `{} {}`", call.method, call.path));
+            call.path.clone()
+        }
+    };
+    if let Some(operation) = known.filter(|operation| operation.deprecated) {
+        let successor = operation.successor.as_ref().map(|successor| format!(": use {successor}")).unwrap_or_default();
+        notes.push(format!("note: this operation is deprecated{successor}"));
+    }
+    let id = known.map(|operation| catalog.new_step(operation));
+    let first = id.as_deref().and_then(|step| step.lines().next()).unwrap_or("- id: step");
+    let mut yaml = format!("{first}\n  call: {} {path}\n", call.method);
+    let pairs = |pairs: &[(String, String)]| {
+        Value::Object(pairs.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect())
+    };
+    for (key, value) in [
+        ("query", (!call.query.is_empty()).then(|| pairs(&call.query))),
+        ("headers", (!call.headers.is_empty()).then(|| pairs(&call.headers))),
+        ("body", call.body.clone()),
+    ] {
+        if let Some(value) = value {
+            write(&mut yaml, key, &value);
+        }
+    }
+    Step { yaml, notes }
+}
+
+/// A segment as the catalogue can match it: one that stands for something else is any word.
+fn plain_segment(segment: &str) -> String {
+    if segment.contains(['{', '$', '<']) { "x".to_owned() } else { segment.to_owned() }
+}
+
+/// The documented path with what the call says of it: project and region stay placeholders, the rest keeps its value.
+fn fill(documented: &str, called: &str, notes: &mut Vec<String>) -> String {
+    let segments = documented.split('/').zip(called.split('/')).map(|(documented, called)| {
+        let name = documented.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        match name {
+            None => documented.to_owned(),
+            Some("project_id" | "region_id") => {
+                if called.parse::<i64>().is_ok() {
+                    let name = documented.trim_matches(['{', '}']);
+                    notes.push(format!(
+                        "note: `{documented}` stands for {called}: give it with `--{}`, or write `{name}: {called}` \
+                         into the step",
+                        name.replace('_', "-")
+                    ));
+                }
+                documented.to_owned()
+            }
+            Some(name) if called.contains(['{', '$', '<']) => format!("<{name}>"),
+            Some(_) => called.to_owned(),
+        }
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// A key of the step, its value in YAML below it.
+fn write(yaml: &mut String, key: &str, value: &Value) {
+    let text = serde_yaml::to_string(value).expect("JSON can be written as YAML");
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            yaml.push_str(&format!("  {key}:\n"));
+            for line in text.lines() {
+                // Blank lines of a block of text stay blank.
+                yaml.push_str(&if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") });
+            }
+        }
+        _ => yaml.push_str(&format!("  {key}: {value}\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const COMMAND: &str = r#"curl -X POST "https://api.gcore.com/cloud/v1/subnets/$PROJECT_ID/{region_id}?a=b%20c" \
+      -H 'Authorization: APIKey 123$abc' -H "X-Trace: one" -H 'Content-Type: application/json' \
+      -d '{"name": "s", "cidr": "10.0.0.0/24", "network_id": "n"}' -s | jq ."#;
+
+    #[test]
+    fn a_command_of_the_documentation_becomes_a_call() {
+        let call = parse(COMMAND).unwrap();
+        assert_eq!(call.method, Method::Post);
+        assert_eq!(call.path, "/cloud/v1/subnets/$PROJECT_ID/{region_id}");
+        assert_eq!(call.query, [("a".to_owned(), "b c".to_owned())]);
+        assert_eq!(call.headers, [("X-Trace".to_owned(), "one".to_owned())]);
+        assert_eq!(call.body, Some(json!({ "name": "s", "cidr": "10.0.0.0/24", "network_id": "n" })));
+    }
+
+    #[test]
+    fn a_call_becomes_a_step_without_the_key() {
+        let step = to_step(&parse(COMMAND).unwrap(), Catalog::embedded());
+        assert_eq!(
+            step.yaml,
+            "- id: subnet\n  call: POST /cloud/v1/subnets/{project_id}/{region_id}\n  query:\n    a: b c\n  headers:\n    \
+             X-Trace: one\n  body:\n    name: s\n    cidr: 10.0.0.0/24\n    network_id: n\n"
+        );
+        assert!(!format!("{step:?}").contains("123$abc"));
+    }
+
+    #[test]
+    fn ids_in_the_address_become_placeholders_and_are_told() {
+        let step =
+            to_step(&parse("curl -XDELETE https://api.gcore.com/v1/networks/1/7/abc").unwrap(), Catalog::embedded());
+        assert!(step.yaml.contains("call: DELETE /cloud/v1/networks/{project_id}/{region_id}/abc\n"), "{}", step.yaml);
+        assert_eq!(step.notes.len(), 2);
+        assert!(step.notes[0].contains("--project-id"), "{:?}", step.notes);
+    }
+
+    #[test]
+    fn a_body_alone_is_a_post_and_quotes_are_those_of_a_shell() {
+        let call = parse("curl --url https://x/cloud/v1/a --json \"{\\\"a\\\": \\\"it's\\\"}\"").unwrap();
+        assert_eq!((call.method, call.body), (Method::Post, Some(json!({ "a": "it's" }))));
+        let call = parse("curl https://x/cloud/v1/a -G -d a=1 --data-raw 'b=2'").unwrap();
+        assert_eq!((call.method, call.query.len()), (Method::Get, 2));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        for (command, words) in [
+            ("wget x", "start with"),
+            ("curl -X POST", "no address"),
+            ("curl https://x/a -d '{'", "no JSON"),
+            ("curl https://x/a -d @body.json", "in the file"),
+            ("curl 'https://x/a", "has no end"),
+            ("curl https://x/a -X BREW", "no method"),
+            ("curl https://x/a -F file=@x", "no JSON"),
+        ] {
+            let error = parse(command).unwrap_err();
+            assert!(error.contains(words), "{command}: {error}");
+        }
+    }
+}

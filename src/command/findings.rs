@@ -1,0 +1,104 @@
+//! What is wrong with plans, told to whoever is there: a terminal, a log, a GitHub Actions job.
+
+use std::fs;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use crate::context::{Context, GitHub};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::error::Error;
+use crate::report::diagnostics::{self, Findings, Format, tally};
+use crate::report::github::{Annotation, Level, Log, append, findings_summary};
+use crate::report::{Palette, sanitize_block};
+use crate::source::Source;
+
+/// What was found in one file.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub source: Arc<Source>,
+    pub findings: Vec<Diagnostic>,
+}
+
+impl Found {
+    pub(super) fn as_findings(&self) -> Findings<'_> {
+        Findings { source: &self.source, diagnostics: &self.findings }
+    }
+}
+
+/// Worth a word before a run: notes are for `plan check`.
+pub(super) fn is_worth_saying(finding: &Diagnostic) -> bool {
+    finding.severity > Severity::Note
+}
+
+/// Tells findings to people on stderr, and to the job there is one.
+///
+/// # Errors
+///
+/// When stderr or one of the job's files cannot be written.
+pub fn tell(context: &Context, found: &[Found]) -> Result<(), Error> {
+    let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
+    let format = Format::Human { color: context.color(&context.stderr), width: context.width(&context.stderr) };
+    let mut text = Vec::new();
+    let written = diagnostics::write(&mut text, &findings, format).and_then(|()| {
+        if let Some(tally) = tally(&findings) {
+            writeln!(text, "{tally}")?;
+        }
+        Ok(())
+    });
+    written.map_err(stderr)?;
+    let text = String::from_utf8_lossy(&text);
+    let text = context.secrets.redact(&text);
+    match &context.environment.github {
+        None => context.stderr.clone().write_all(text.as_bytes()).map_err(stderr),
+        Some(github) => tell_job(context, github, &findings, &text),
+    }
+}
+
+fn tell_job(context: &Context, github: &GitHub, findings: &[Findings<'_>], text: &str) -> Result<(), Error> {
+    let log = Log::new(Box::new(context.stderr.clone()), context.secrets.clone(), context.token());
+    let folder = context.folder_in_repository();
+    let told: io::Result<()> = (|| {
+        log.text().write_all(text.as_bytes())?;
+        for annotation in diagnostics::annotations(findings) {
+            log.annotate(&annotation.below(&folder))?;
+        }
+        log.finish()
+    })();
+    told.map_err(stderr)?;
+    if let (Some(path), Some(summary)) = (&github.step_summary, findings_summary(findings, &context.secrets)) {
+        append(path, "the job summary", &summary)?;
+    }
+    Ok(())
+}
+
+/// Tells one thing that is wrong with what the plan was given, with no place in the plan.
+///
+/// # Errors
+///
+/// When stderr cannot be written.
+pub(super) fn tell_line(context: &Context, message: &str, help: &[String]) -> Result<(), Error> {
+    let hidden = |text: &str| context.secrets.redact(&sanitize_block(text)).into_owned();
+    let mut err = context.stderr.clone();
+    let lines: Vec<String> = help.iter().map(|words| hidden(words)).collect();
+    let text = match &context.environment.github {
+        Some(_) => {
+            let words = lines.iter().map(|words| format!("\nhelp: {words}")).collect::<String>();
+            Annotation::new(Level::Error, hidden(message) + &words).command() + "\n"
+        }
+        None => {
+            let palette = Palette::new(context.color(&context.stderr));
+            let words = lines.iter().map(|words| format!("{} {words}\n", palette.name("help:"))).collect::<String>();
+            format!("{} {}\n{words}", palette.bad("error:"), hidden(message))
+        }
+    };
+    err.write_all(text.as_bytes()).map_err(stderr)
+}
+
+/// How many bytes one of the job's files holds already.
+pub(super) fn length(path: &std::path::Path) -> u64 {
+    fs::metadata(path).map_or(0, |data| data.len())
+}
+
+fn stderr(error: io::Error) -> Error {
+    Error::Stream { stream: "stderr", error }
+}

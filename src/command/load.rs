@@ -1,0 +1,212 @@
+//! Plan files: read, checked, their inputs resolved; what is wrong with them is told.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Account;
+use super::findings::{self, Found};
+use crate::catalog::Catalog;
+use crate::cli::{ApiOptions, PlanOptions};
+use crate::context::Context;
+use crate::diagnostic::Diagnostic;
+use crate::error::Error;
+use crate::plan::inputs::{InputProblem, InputSources, resolve};
+use crate::plan::{self, Checked, Plan};
+use crate::source::Source;
+use crate::template::{Scope, Template};
+
+/// What a plan from stdin is called.
+const STDIN: &str = "-";
+
+/// A plan that is right, and the catalogue it was checked against.
+pub struct LoadedPlan {
+    pub plan: Arc<Plan>,
+    pub catalog: &'static Catalog,
+}
+
+/// Reads a plan file, or stdin for `-`.
+///
+/// # Errors
+///
+/// When it cannot be read, or is no text.
+pub fn read_source(context: &Context, file: &Path) -> Result<Arc<Source>, Error> {
+    let text = match file == Path::new(STDIN) {
+        true => context.read_stdin(),
+        false => read_text(&context.resolve(file)),
+    };
+    let text = text.map_err(|error| Error::read(file, error))?;
+    Ok(Arc::new(Source::new(file, text)))
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let bytes = fs::read(path)?;
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text"))
+}
+
+/// The catalogue to check against: that of an OpenAPI document, or the built-in one.
+///
+/// # Errors
+///
+/// When the document cannot be read.
+pub(super) fn catalog(context: &Context, spec: Option<&Path>) -> Result<&'static Catalog, Error> {
+    let Some(spec) = spec else { return Ok(Catalog::embedded()) };
+    let text = read_text(&context.resolve(spec)).map_err(|error| Error::read(spec, error))?;
+    // One for the whole process, like the built-in one.
+    Ok(Box::leak(Box::new(Catalog::from_openapi(&text)?)))
+}
+
+/// Checks a text against a catalogue.
+pub(super) fn check(source: &Arc<Source>, catalog: &'static Catalog) -> Checked {
+    plan::check_with(source, Some(catalog))
+}
+
+/// Reads and checks a plan; findings are told, warnings too.
+///
+/// # Errors
+///
+/// [`Error::PlanWrong`] when it is; otherwise when something cannot be read.
+pub fn load_plan(context: &Context, file: &Path, spec: Option<&Path>) -> Result<LoadedPlan, Error> {
+    let source = read_source(context, file)?;
+    let catalog = catalog(context, spec)?;
+    let Checked { plan, findings } = check(&source, catalog);
+    let Some(mut plan) = plan else {
+        findings::tell(context, &[Found { source, findings }])?;
+        return Err(Error::PlanWrong);
+    };
+    let warnings: Vec<Diagnostic> = findings.into_iter().filter(findings::is_worth_saying).collect();
+    if !warnings.is_empty() {
+        findings::tell(context, &[Found { source, findings: warnings }])?;
+    }
+    // `file(...)` reads beside the plan, wherever the command was typed.
+    plan.folder = context.resolve(&plan.folder);
+    Ok(LoadedPlan { plan: Arc::new(plan), catalog })
+}
+
+/// The values of a plan's inputs: its defaults, files, environment, flags; secret ones as markers.
+///
+/// # Errors
+///
+/// [`Error::PlanWrong`] when some are missing or do not fit, which is told; otherwise when a file cannot be read.
+pub fn resolve_inputs(
+    context: &Context,
+    plan: &Plan,
+    options: &PlanOptions,
+) -> Result<BTreeMap<String, minijinja::Value>, Error> {
+    match values_of(context, plan, options)? {
+        Ok(values) => Ok(values),
+        Err(problems) => {
+            let findings = sort_problems(context, problems)?;
+            if !findings.is_empty() {
+                findings::tell(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
+            }
+            Err(Error::PlanWrong)
+        }
+    }
+}
+
+/// Project and region of a plan's calls: a flag wins over the plan, the plan over the environment.
+///
+/// # Errors
+///
+/// [`Error::PlanWrong`] when the plan's template gives no number, which is told.
+pub fn places(
+    context: &Context,
+    plan: &Plan,
+    inputs: &BTreeMap<String, minijinja::Value>,
+    environment: &str,
+    options: &ApiOptions,
+    account: &Account,
+) -> Result<(Option<i64>, Option<i64>), Error> {
+    let scope = Scope {
+        environment,
+        project_id: None,
+        region_id: None,
+        inputs,
+        steps: &BTreeMap::new(),
+        each: None,
+        this: None,
+        resource: None,
+        folder: &plan.folder,
+        secrets: Some(&context.secrets),
+    };
+    let mut findings = Vec::new();
+    let mut place = |flag: Option<i64>, template: Option<&Template>, otherwise: Option<i64>| match (flag, template) {
+        (Some(id), _) => Some(id),
+        (None, None) => otherwise,
+        (None, Some(template)) => match number(template, &scope) {
+            Ok(id) => Some(id),
+            Err(finding) => {
+                findings.push(finding);
+                None
+            }
+        },
+    };
+    let project_id = place(options.project_id, plan.project_id.as_ref(), account.project_id);
+    let region_id = place(options.region_id, plan.region_id.as_ref(), account.region_id);
+    if findings.is_empty() {
+        return Ok((project_id, region_id));
+    }
+    findings::tell(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
+    Err(Error::PlanWrong)
+}
+
+fn number(template: &Template, scope: &Scope<'_>) -> Result<i64, Diagnostic> {
+    let value = template.evaluate(scope).map_err(|error| {
+        let finding = Diagnostic::error("input-value", error.span, error.message.clone());
+        error.help.into_iter().fold(finding, Diagnostic::help)
+    })?;
+    let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
+    number.ok_or_else(|| {
+        Diagnostic::error("input-value", template.span, "the id of a project or region is a whole number")
+    })
+}
+
+/// What is wrong with the values of a plan's inputs; what has no place in the plan is told at once.
+///
+/// # Errors
+///
+/// [`Error::PlanWrong`] when there is nothing but what was told; otherwise when a file cannot be read.
+pub(super) fn resolve_problems(
+    context: &Context,
+    plan: &Plan,
+    options: &PlanOptions,
+) -> Result<Vec<Diagnostic>, Error> {
+    match values_of(context, plan, options)? {
+        Ok(_) => Ok(Vec::new()),
+        Err(problems) => match sort_problems(context, problems)? {
+            findings if findings.is_empty() => Err(Error::PlanWrong),
+            findings => Ok(findings),
+        },
+    }
+}
+
+type Values = Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>>;
+
+fn values_of(context: &Context, plan: &Plan, options: &PlanOptions) -> Result<Values, Error> {
+    let files = options
+        .inputs
+        .iter()
+        .map(|file| read_source(context, file).map(|source| Source::clone(&source)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let set: Vec<_> = options.set.iter().map(|given| (given.name.clone(), given.value.clone())).collect();
+    let sources = InputSources { files: &files, environment: &context.environment.inputs.0, set: &set };
+    Ok(resolve(plan, &sources, &context.secrets))
+}
+
+/// Problems with a declaration as findings about the plan; the others are told.
+fn sort_problems(context: &Context, problems: Vec<InputProblem>) -> Result<Vec<Diagnostic>, Error> {
+    let mut found = Vec::new();
+    for problem in problems {
+        match problem.to_diagnostic() {
+            Some(finding) => found.push(finding),
+            None => {
+                let message = format!("{}: {}", problem.origin, problem.message);
+                findings::tell_line(context, &message, &problem.help)?;
+            }
+        }
+    }
+    Ok(found)
+}

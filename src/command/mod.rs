@@ -1,0 +1,158 @@
+//! One file a command: wiring, no logic.
+//!
+//! `connect` finds the API and the key, `load` a plan, `records` a record; `view` shows a run, `findings` what is wrong
+//! with a plan, `print` results. Errors get their words and their exit code here, at the border.
+
+mod catalog;
+mod check;
+mod completions;
+mod confirm;
+mod connect;
+mod curl;
+pub mod destroy;
+mod explain;
+mod findings;
+mod graph;
+mod load;
+mod new;
+mod online;
+mod ops;
+mod output;
+pub mod preview;
+mod print;
+mod records;
+pub mod rehearse;
+mod resolve;
+pub mod run;
+mod schema;
+mod signals;
+mod simulate;
+mod state;
+mod status;
+mod sweep;
+mod tasks;
+#[cfg(test)]
+mod testing;
+mod view;
+mod wait;
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crate::cli::{Cli, Command};
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::github::{Annotation, Level};
+use crate::report::{Palette, sanitize_block};
+
+pub use confirm::confirm;
+pub use connect::{Account, DEFAULT_BASE_URL, number_of};
+pub use findings::tell as tell_findings;
+pub use load::{LoadedPlan, load_plan, places, read_source, resolve_inputs};
+pub use print::{note, print_json, print_outputs, print_text};
+pub use records::{environment_name, find_record, owner, state_folder};
+pub use signals::Signals;
+pub use view::{View, ViewOptions};
+
+/// At the end, blocking work (a sync under way) gets this long.
+const LAST_WORK: Duration = Duration::from_secs(1);
+
+/// Carries out a command line and says what went wrong, if anything did.
+pub fn run_to_end(cli: Cli) -> Exit {
+    let mut context = match Context::gather(cli.global) {
+        Ok(context) => context,
+        Err(error) => return tell_early("find the current folder", &error),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return tell_early("start the runtime", &error),
+    };
+    let ended = runtime.block_on(dispatch(&context, &cli.command));
+    runtime.shutdown_timeout(LAST_WORK);
+    let ended = ended.and_then(|exit| {
+        context.stdout.flush().map_err(|error| Error::Stream { stream: "stdout", error })?;
+        Ok(exit)
+    });
+    match ended {
+        Ok(exit) => exit,
+        Err(error) => tell(&context, &error),
+    }
+}
+
+async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
+    match command {
+        Command::Run(arguments) => run::run(context, arguments).await,
+        Command::Check(arguments) => check::check(context, arguments).await,
+        Command::Preview(arguments) => preview::preview(context, arguments).await,
+        Command::Rehearse(arguments) => rehearse::rehearse(context, arguments).await,
+        Command::Destroy(arguments) => destroy::destroy(context, arguments).await,
+        Command::Status(arguments) => status::status(context, arguments),
+        Command::Output(arguments) => output::output(context, arguments),
+        Command::Sweep(arguments) => sweep::sweep(context, arguments).await,
+        Command::State(command) => state::state(context, command).await,
+        Command::Tasks(arguments) => tasks::tasks(context, arguments).await,
+        Command::Wait(arguments) => wait::wait(context, arguments).await,
+        Command::Ops(arguments) => ops::ops(context, arguments),
+        Command::New(arguments) => new::new(context, arguments),
+        Command::Graph(arguments) => graph::graph(context, arguments),
+        Command::Simulate(arguments) => simulate::simulate(context, arguments).await,
+        Command::Schema => schema::schema(context),
+        Command::Explain(arguments) => explain::explain(context, arguments),
+        Command::Completions(arguments) => completions::completions(context, arguments),
+        Command::Man => completions::man(context),
+        Command::Catalog(arguments) => catalog::catalog(context, arguments),
+    }
+}
+
+/// Says why a command ended, and what to do next; gives its exit code.
+fn tell(context: &Context, error: &Error) -> Exit {
+    if !error.is_silent() {
+        let hidden = |text: &str| context.secrets.redact(&sanitize_block(text)).into_owned();
+        let (message, hints) = (hidden(&error.to_string()), error.hints());
+        let hints: Vec<String> = hints.iter().map(|hint| hidden(hint)).collect();
+        let mut err = context.stderr.clone();
+        // Should this fail, too, the exit code is all that is left to say it with.
+        let _ = match &context.environment.github {
+            Some(_) => {
+                let lines: Vec<String> =
+                    std::iter::once(message).chain(hints.iter().map(|hint| format!("help: {hint}"))).collect();
+                writeln!(err, "{}", Annotation::new(Level::Error, lines.join("\n")).command())
+            }
+            None => {
+                let palette = Palette::new(context.color(&context.stderr));
+                let hints: String = hints.iter().map(|hint| format!("{} {hint}\n", palette.name("help:"))).collect();
+                write!(err, "{} {message}\n{hints}", palette.bad("error:"))
+            }
+        };
+    }
+    error.exit()
+}
+
+/// Says what the system refused before there was a context.
+fn tell_early(what: &'static str, error: &io::Error) -> Exit {
+    let _ = writeln!(io::stderr(), "error: cannot {what}: {error}");
+    Exit::StepFailed
+}
+
+/// The same for the program's thread; gives the exit code.
+pub fn tell_no_thread(error: &io::Error) -> Exit {
+    tell_early("start a thread", error)
+}
+
+/// From now on a panic says where it happened, asks for a report, and shows no data: its words may hold a secret.
+pub fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
+        // Words known when the program was built; others are made from data.
+        let words =
+            panic.payload().downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default();
+        let _ = writeln!(
+            io::stderr(),
+            "error: a bug in plan {} at {place}{words}\nhelp: what is on record is safe, run again to continue; please \
+             report this line at {}/issues",
+            env!("CARGO_PKG_VERSION"),
+            env!("CARGO_PKG_REPOSITORY"),
+        );
+    }));
+}

@@ -1,0 +1,304 @@
+//! `plan check --online`: what only the API can tell, by reads alone: whether the key works, project and region exist,
+//! flavors are offered, and quotas suffice.
+//!
+//! A check, not a promise: what is known only while a plan runs is left out, and others use the same quotas.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::findings::{self, Found};
+use super::{Account, environment_name, load, note, resolve_inputs};
+use crate::api::{Client, Meaning, ReadError, Request};
+use crate::catalog::{Catalog, Effect, Method};
+use crate::cli::CheckArguments;
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::engine::{Change, Preview, Settings};
+use crate::error::Error;
+use crate::journal::RecordedCall;
+use crate::plan::{Plan, StepId};
+use crate::report::{count, sanitize};
+use crate::source::Span;
+
+/// The longest page of a list.
+const PAGE: usize = 1000;
+/// What stands where a value is known only while the plan runs.
+const UNKNOWN: &str = "(known after ";
+/// Below this part of a create's path its quotas are asked for.
+const CHECK_LIMITS: &str = "/check_limits";
+
+/// Where the flavors of a create are listed: its path up to project and region, the list's, and where the body names one.
+const FLAVORS: [(&str, &str, &str); 4] = [
+    ("/cloud/v2/instances/", "/cloud/v1/flavors/", "/flavor"),
+    ("/cloud/v1/bminstances/", "/cloud/v1/bmflavors/", "/flavor"),
+    ("/cloud/v1/loadbalancers/", "/cloud/v1/lbflavors/", "/flavor"),
+    ("/cloud/v2/k8s/clusters/", "/cloud/v1/k8s/", "/pools/0/flavor_id"),
+];
+
+/// Asks the API about plans that are right in themselves; findings are told. Whether nothing is wrong.
+pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: &[Plan]) -> Result<bool, Error> {
+    let account = Account::of(context, &arguments.api)?;
+    let client = account.client(Clock::starting_at(context.now, 1.0))?;
+    let mut all = Vec::new();
+    for plan in plans {
+        let calls = calls(context, arguments, &account, plan)?;
+        let mut checker = Online { client: &client, plan, findings: Vec::new(), asked: BTreeMap::new() };
+        checker.places(&calls).await?;
+        if checker.findings.is_empty() {
+            for (step, call) in &calls {
+                checker.flavor(step, call).await?;
+                checker.limits(step, call).await?;
+            }
+        }
+        all.push(Found { source: Arc::clone(&plan.source), findings: checker.findings });
+    }
+    let right = all.iter().all(|found| found.findings.is_empty());
+    if right {
+        let (requests, _) = client.counts();
+        let place = sanitize(&account.base_url).into_owned();
+        note(context, &format!("{place} agrees, as far as it can tell ({})", count_of(requests)))?;
+    } else {
+        findings::tell(context, &all)?;
+    }
+    Ok(right)
+}
+
+fn count_of(requests: u64) -> String {
+    count(usize::try_from(requests).unwrap_or(usize::MAX), "read")
+}
+
+/// The calls of a plan, as a first run would make them, as far as they are known now.
+fn calls(
+    context: &Context,
+    arguments: &CheckArguments,
+    account: &Account,
+    plan: &Plan,
+) -> Result<Vec<(StepId, RecordedCall)>, Error> {
+    let inputs = resolve_inputs(context, plan, &arguments.plan)?;
+    let environment = environment_name(context, arguments.plan.environment.as_deref())?;
+    let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, account)?;
+    let settings = Settings {
+        plan: plan.name.clone(),
+        environment,
+        project_id,
+        region_id,
+        stamp: false,
+        settle_time: Duration::ZERO,
+        user_agent: String::new(),
+    };
+    let replace = BTreeSet::new();
+    let preview = Preview {
+        plan,
+        settings: &settings,
+        secrets: &context.secrets,
+        digest_key: &[],
+        inputs: &inputs,
+        status: None,
+        replace: &replace,
+        prune: false,
+    };
+    let known = |change: Change| Some((change.instance.step, change.call?));
+    Ok(preview.changes().into_iter().filter_map(known).collect())
+}
+
+/// One plan being held against the API.
+struct Online<'a> {
+    client: &'a Client,
+    plan: &'a Plan,
+    findings: Vec<Diagnostic>,
+    /// Lists of flavors that were read, by path.
+    asked: BTreeMap<String, Vec<String>>,
+}
+
+impl Online<'_> {
+    /// The projects and regions that the calls name.
+    async fn places(&mut self, calls: &[(StepId, RecordedCall)]) -> Result<(), Error> {
+        let mut seen: BTreeMap<(&str, String), Span> = BTreeMap::new();
+        for (step, call) in calls {
+            let Some((_, parameters)) = Catalog::embedded().matching(call.method, &call.path) else { continue };
+            for (name, value) in parameters.iter() {
+                let what = match name.as_str() {
+                    "project_id" => "project",
+                    "region_id" => "region",
+                    _ => continue,
+                };
+                if value.parse::<i64>().is_ok() {
+                    seen.entry((what, value.to_string())).or_insert_with(|| self.place_of(what, step));
+                }
+            }
+        }
+        for ((what, id), span) in seen {
+            let request = Request::get(format!("/cloud/v1/{what}s/{id}"));
+            match self.client.read(request).await {
+                Ok(_) => {}
+                Err(error) if error.is_not_found() => {
+                    let code = if what == "project" { "no-such-project" } else { "no-such-region" };
+                    self.findings.push(
+                        Diagnostic::error(code, span, format!("there is no {what} {id} for this key"))
+                            .help(format!("give the right one with `--{what}-id`, or as `{what}_id` in the plan")),
+                    );
+                }
+                Err(error) => return Err(failed(&format!("{what} {id} cannot be read"), error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the plan says which project or region: at the step, at its top, or nowhere.
+    fn place_of(&self, what: &str, step: &StepId) -> Span {
+        let own = self.plan.steps.get(step);
+        let (own, top) = match what {
+            "project" => (own.and_then(|step| step.project_id.as_ref()), &self.plan.project_id),
+            _ => (own.and_then(|step| step.region_id.as_ref()), &self.plan.region_id),
+        };
+        own.or(top.as_ref()).map_or_else(|| self.call_span(step), |template| template.span)
+    }
+
+    fn call_span(&self, step: &StepId) -> Span {
+        self.plan.steps.get(step).map_or(Span::at(0), |step| step.call.span)
+    }
+
+    /// The place of a field of a step's body.
+    fn field_span(&self, step: &StepId, pointer: &str) -> Span {
+        let body = self.plan.steps.get(step).and_then(|step| step.body.as_ref());
+        body.map_or_else(|| self.call_span(step), |body| body.at(pointer).span)
+    }
+
+    /// Whether the flavor of a machine, balancer or cluster is offered there.
+    async fn flavor(&mut self, step: &StepId, call: &RecordedCall) -> Result<(), Error> {
+        let Some((create, list, pointer)) = FLAVORS.iter().find(|(create, ..)| call.path.starts_with(create)) else {
+            return Ok(());
+        };
+        let place = &call.path[create.len()..];
+        let wanted = call.body.as_ref().and_then(|body| body.pointer(pointer)).and_then(Value::as_str);
+        let Some(wanted) = wanted.filter(|wanted| !wanted.contains(UNKNOWN)) else { return Ok(()) };
+        if call.method != Method::Post || place.split('/').count() != 2 {
+            return Ok(());
+        }
+        let path = match create.contains("k8s") {
+            true => format!("{list}{place}/flavors"),
+            false => format!("{list}{place}"),
+        };
+        let offered = self.offered(&path).await?;
+        if offered.is_empty() || offered.iter().any(|flavor| flavor == wanted) {
+            return Ok(());
+        }
+        let near = nearest(wanted, offered.iter().map(String::as_str)).map(str::to_owned);
+        let span = self.field_span(step, pointer);
+        let finding = Diagnostic::error("flavor-not-offered", span, format!("flavor `{wanted}` is not offered there"));
+        self.findings.push(match near {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding.help(format!("`GET {path}` lists those that are")),
+        });
+        Ok(())
+    }
+
+    async fn offered(&mut self, path: &str) -> Result<Vec<String>, Error> {
+        if let Some(known) = self.asked.get(path) {
+            return Ok(known.clone());
+        }
+        let answer = self.client.read(Request::get(path).query("limit", PAGE)).await;
+        let answer = answer.map_err(|error| failed("the flavors cannot be listed", error))?;
+        let results = answer.get("results").and_then(Value::as_array).cloned().unwrap_or_default();
+        let names = results.iter().flat_map(|flavor| [flavor.get("flavor_id"), flavor.get("flavor_name")]);
+        let names: Vec<String> = names.flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        self.asked.insert(path.to_owned(), names.clone());
+        Ok(names)
+    }
+
+    /// Whether the quotas leave room for what a call creates.
+    async fn limits(&mut self, step: &StepId, call: &RecordedCall) -> Result<(), Error> {
+        let path = format!("{}{CHECK_LIMITS}", call.path);
+        let Some((operation, _)) = Catalog::embedded().matching(Method::Post, &path) else { return Ok(()) };
+        if call.method != Method::Post || operation.effect != Effect::Read {
+            return Ok(());
+        }
+        let known = Catalog::embedded().body_schema(&operation);
+        let fields = known.as_ref().map(|schema| &schema.resolve(schema.root()).properties);
+        let Some(Value::Object(body)) = &call.body else { return Ok(()) };
+        let asked: Map<String, Value> = body
+            .iter()
+            .filter(|(name, value)| fields.is_some_and(|fields| fields.contains_key(*name)) && !is_unknown(value))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let request = Request { body: Some(Value::Object(asked)), ..Request::new(Method::Post, path) };
+        let answer = match self.client.read(request).await {
+            Ok(answer) => answer,
+            // It wants what is not known yet, or is not there in this region: then it cannot tell.
+            Err(error) if matches!(error.meaning(), Some(Meaning::Rejected | Meaning::NotFound)) => return Ok(()),
+            Err(ReadError::Refused(error)) if error.meaning() == Meaning::Quota => {
+                let span = self.call_span(step);
+                self.findings.push(quota(span, error.story()));
+                return Ok(());
+            }
+            Err(error) => return Err(failed("the quotas cannot be asked for", error)),
+        };
+        for words in exceeded(&answer) {
+            let span = self.call_span(step);
+            self.findings.push(quota(span, words));
+        }
+        Ok(())
+    }
+}
+
+fn quota(span: Span, words: String) -> Diagnostic {
+    Diagnostic::error("quota-exceeded", span, words)
+        .help("ask for a higher limit, choose another flavor or region, or take something down")
+}
+
+/// Quotas that an answer of `check_limits` says are too small: `<name>_limit`, `<name>_usage`, `<name>_requested`.
+fn exceeded(answer: &Value) -> Vec<String> {
+    let number = |name: &str, what: &str| answer.get(format!("{name}_{what}")).and_then(Value::as_i64);
+    let fields = answer.as_object().into_iter().flatten();
+    fields
+        .filter_map(|(field, _)| {
+            let name = field.strip_suffix("_requested")?;
+            let (requested, limit) = (number(name, "requested")?, number(name, "limit")?);
+            let usage = number(name, "usage").unwrap_or(0);
+            // -1 is the API's way to say that there is no limit.
+            (limit >= 0 && usage + requested > limit)
+                .then(|| format!("quota `{name}` leaves no room: {requested} more wanted, {usage} of {limit} in use"))
+        })
+        .collect()
+}
+
+fn is_unknown(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(UNKNOWN),
+        Value::Array(items) => items.iter().any(is_unknown),
+        Value::Object(fields) => fields.values().any(is_unknown),
+        _ => false,
+    }
+}
+
+fn failed(what: &str, error: ReadError) -> Error {
+    Error::Api { what: what.to_owned(), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_quotas_that_are_too_small_are_told() {
+        let answer = json!({
+            "cpu_count_limit": 10, "cpu_count_usage": 8, "cpu_count_requested": 4,
+            "ram_limit": 100, "ram_usage": 8, "ram_requested": 4,
+            "volume_count_limit": -1, "volume_count_requested": 4, "volume_count_usage": 3,
+        });
+        assert_eq!(exceeded(&answer), ["quota `cpu_count` leaves no room: 4 more wanted, 8 of 10 in use"]);
+        assert!(exceeded(&Value::Null).is_empty() && exceeded(&json!({})).is_empty());
+    }
+
+    #[test]
+    fn a_body_that_is_known_only_later_is_not_asked_about() {
+        assert!(is_unknown(&json!({ "a": ["(known after `network`)"] })));
+        assert!(!is_unknown(&json!({ "a": [1, "x"] })));
+    }
+}

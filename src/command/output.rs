@@ -1,0 +1,61 @@
+//! `plan output`: the outputs of the last run, from its record.
+
+use serde_json::Value;
+
+use super::records::{find_record, read};
+use super::{note, print_text};
+use crate::cli::{OutputArguments, OutputFormat};
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::journal::RecordedOutput;
+use crate::report::outputs::{self, OutputError, OutputValue};
+use crate::secret::Secrets;
+
+pub(super) fn output(context: &Context, arguments: &OutputArguments) -> Result<Exit, Error> {
+    let folder = find_record(context, arguments.file.as_deref(), &arguments.record)?;
+    let status = read(&folder)?.status;
+    let values: Vec<OutputValue> = status.outputs.iter().map(value_of).collect();
+    if let Some(secret) = values.iter().find(|output| output.secret && arguments.names.contains(&output.name)) {
+        return Err(Error::usage(format!("output `{}` is secret: it is not kept on record", secret.name))
+            .help(format!("`plan run FILE --show-secret {}` prints it", secret.name)));
+    }
+    if values.is_empty() && arguments.names.is_empty() {
+        note(context, "no outputs are on record: the plan has none, or has not run to its end")?;
+    }
+    let format = match arguments.format {
+        OutputFormat::Table => outputs::OutputFormat::Table {
+            color: context.color(&context.stdout),
+            width: context.width(&context.stdout),
+        },
+        OutputFormat::Json => outputs::OutputFormat::Json,
+        OutputFormat::Env => outputs::OutputFormat::Env,
+        OutputFormat::Raw => outputs::OutputFormat::Raw,
+    };
+    // The record holds no secrets, so there are none to hide here.
+    let rendered = outputs::render(&values, &arguments.names, &Secrets::default(), format).map_err(wrong)?;
+    for words in &rendered.notes {
+        note(context, words)?;
+    }
+    print_text(context, &rendered.text)?;
+    Ok(Exit::Done)
+}
+
+fn value_of(output: &RecordedOutput) -> OutputValue {
+    OutputValue {
+        name: output.name.clone(),
+        value: output.value.clone().unwrap_or(Value::Null),
+        secret: output.value.is_none(),
+        description: output.description.clone(),
+    }
+}
+
+fn wrong(error: OutputError) -> Error {
+    let message = error.to_string();
+    match error {
+        OutputError::Missing { .. } => Error::usage(message).help("`plan output` lists those there are"),
+        OutputError::SameVariable { .. } | OutputError::ZeroByte { .. } => {
+            Error::usage(message).help("`--format json` can hold them")
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Results to stdout, words to stderr.
+
+use std::io::Write;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::cli::ResultFormat;
+use crate::context::Context;
+use crate::engine::RunOutput;
+use crate::error::Error;
+use crate::report::outputs::{OutputFormat, OutputValue, render};
+use crate::report::{Palette, Verbosity, duration, sanitize};
+use crate::secret::Secrets;
+
+/// Writes a result as it is: whoever calls has hidden what must be hidden.
+///
+/// # Errors
+///
+/// When stdout cannot be written.
+pub fn print_text(context: &Context, text: &str) -> Result<(), Error> {
+    let mut out = context.stdout.clone();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Error::Stream { stream: "stdout", error })
+}
+
+/// Writes a result as JSON, secrets hidden.
+///
+/// # Errors
+///
+/// When stdout cannot be written.
+pub fn print_json(context: &Context, value: &Value) -> Result<(), Error> {
+    print_text(context, &format!("{:#}\n", context.secrets.redact_value(value)))
+}
+
+/// A line for people, unless they asked for quiet.
+///
+/// # Errors
+///
+/// When stderr cannot be written.
+pub fn note(context: &Context, words: &str) -> Result<(), Error> {
+    if context.verbosity() == Verbosity::Quiet {
+        return Ok(());
+    }
+    let line = format!("{}\n", context.secrets.redact(words));
+    context.stderr.clone().write_all(line.as_bytes()).map_err(|error| Error::Stream { stream: "stderr", error })
+}
+
+/// The outputs of a run on stdout: all public ones, and the secret ones in `shown`.
+///
+/// # Errors
+///
+/// When a name in `shown` is no output, or stdout cannot be written.
+pub fn print_outputs(
+    context: &Context,
+    outputs: &[RunOutput],
+    shown: &[String],
+    format: ResultFormat,
+) -> Result<(), Error> {
+    if outputs.is_empty() && format == ResultFormat::Human {
+        return Ok(());
+    }
+    for missing in shown.iter().filter(|name| !outputs.iter().any(|output| output.name == **name)) {
+        note(context, &format!("warning: there is no output `{}` to show", sanitize(missing)))?;
+    }
+    let values: Vec<OutputValue> = outputs.iter().map(|output| seen(context, output, shown)).collect();
+    let format = match format {
+        ResultFormat::Human => {
+            OutputFormat::Table { color: context.color(&context.stdout), width: context.width(&context.stdout) }
+        }
+        ResultFormat::Json => OutputFormat::Json,
+    };
+    // What may be seen was decided above; secrets that were asked for by name must stay readable.
+    let rendered =
+        render(&values, &[], &Secrets::default(), format).map_err(|error| Error::usage(error.to_string()))?;
+    for words in &rendered.notes {
+        note(context, words)?;
+    }
+    print_text(context, &rendered.text)
+}
+
+/// How long something took, or has been there: `42 s`, `2h 5m`, `3d`.
+pub(super) fn age(span: SignedDuration) -> String {
+    const DAY: i64 = 24 * 60 * 60;
+    match span.as_secs() {
+        seconds if seconds >= 2 * DAY => format!("{}d", seconds / DAY),
+        // A clock that was set back makes nothing younger than new.
+        _ => duration(Duration::try_from(span).unwrap_or(Duration::ZERO)),
+    }
+}
+
+/// An output as it may be seen: secret ones only when they are in `shown`, and secrets hidden in all others.
+fn seen(context: &Context, output: &RunOutput, shown: &[String]) -> OutputValue {
+    let asked = shown.contains(&output.name);
+    OutputValue {
+        name: output.name.clone(),
+        value: if asked { output.value.clone() } else { context.secrets.redact_value(&output.value) },
+        secret: output.secret && !asked,
+        description: output.description.clone(),
+    }
+}
+
+/// Rows in columns under a head, each as wide as what stands in it. The last column is not padded.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>], palette: Palette) -> String {
+    let length = |text: &str| text.chars().count();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| sanitize(cell).into_owned()).collect()).collect();
+    let width = |at: usize| {
+        rows.iter().filter_map(|row| row.get(at)).map(|cell| length(cell)).chain([length(head[at])]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |cells: &[&str]| {
+        let mut line = String::new();
+        for (at, cell) in cells.iter().enumerate() {
+            line.push_str(cell);
+            if at + 1 < cells.len() {
+                line.push_str(&" ".repeat(widths[at] - length(cell) + 2));
+            }
+        }
+        line.trim_end().to_owned()
+    };
+    let mut text = palette.faint(line(head)) + "\n";
+    for row in &rows {
+        text.push_str(&line(&row.iter().map(String::as_str).collect::<Vec<_>>()));
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Color;
+
+    #[test]
+    fn days_are_counted_from_the_second_on() {
+        assert_eq!(age(SignedDuration::from_secs(3700)), "1h 1m");
+        assert_eq!(age(SignedDuration::from_hours(47)), "47h");
+        assert_eq!(age(SignedDuration::from_hours(73)), "3d");
+        assert_eq!(age(SignedDuration::from_secs(-5)), "0 ms");
+    }
+
+    #[test]
+    fn columns_stand_under_their_heads_and_end_without_blanks() {
+        let rows = [vec!["network".to_owned(), "done".to_owned()], vec!["a".to_owned(), String::new()]];
+        let text = table(&["STEP", "PHASE"], &rows, Palette::new(Color::Off));
+        assert_eq!(text, "STEP     PHASE\nnetwork  done\na\n");
+    }
+}

@@ -1,0 +1,201 @@
+//! Decisions about the record: what became of a call nobody knows about, and what is ours no longer.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::records::{find_record, owner, read};
+use super::state::{named, words};
+use super::{confirm, note};
+use crate::api::{Task, TaskState};
+use crate::catalog::Catalog;
+use crate::cli::ResolveArguments;
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::engine::{made, of_tasks, operation_of};
+use crate::error::Error;
+use crate::event::{EffectKnown, ErrorClass, How, StepError};
+use crate::exit::Exit;
+use crate::journal::{
+    EnvironmentFolder, InstanceStatus, Intent, Journal, Lock, Made, Phase, Record, StepResult, Succeeded,
+};
+use crate::plan::InstanceId;
+use crate::report::{count, list};
+
+/// Things named in a sentence.
+const NAMED: usize = 8;
+
+/// `plan state resolve`
+pub(super) async fn resolve(context: &Context, arguments: &ResolveArguments) -> Result<Exit, Error> {
+    let folder = find_record(context, arguments.file.as_deref(), &arguments.record)?;
+    read(&folder)?;
+    let (_lock, journal) = open(context, &folder, "state resolve", arguments.lock.lock_timeout).await?;
+    let record = journal.with_status(|status| {
+        let (instance, known) = only(named(status, &arguments.step)?, &arguments.step)?;
+        decided(instance, known, arguments)
+    })?;
+    let said = match &record {
+        Record::Succeeded(done) => format!("{}: {} is on record as made by it", done.instance, words(&done.made)),
+        Record::Accepted { instance, tasks, .. } => {
+            format!("{instance}: the next run waits for {}", count(tasks.len(), "task"))
+        }
+        _ => format!("{}: the next run makes the call again", arguments.step),
+    };
+    journal.append(vec![record]).await?;
+    note(context, &said)?;
+    Ok(Exit::Done)
+}
+
+/// Takes the lock and opens the journal for writing.
+async fn open(
+    context: &Context,
+    folder: &EnvironmentFolder,
+    command: &str,
+    patience: Duration,
+) -> Result<(Lock, Journal), Error> {
+    let clock = Clock::starting_at(context.now, 1.0);
+    let lock = folder.lock(&owner(context, command), patience, &clock).await?;
+    let (file, status, lines) = folder.open(&lock, context.now)?;
+    Ok((lock, Journal::start(file, status, lines, clock)))
+}
+
+fn only<'s>(
+    found: Vec<(&'s InstanceId, &'s InstanceStatus)>,
+    name: &str,
+) -> Result<(&'s InstanceId, &'s InstanceStatus), Error> {
+    match found[..] {
+        [only] => Ok(only),
+        _ => {
+            let ids = found.iter().map(|(id, _)| format!("`{id}`"));
+            Err(Error::usage(format!("step `{name}` has {}", count(found.len(), "instance")))
+                .help(format!("say which: {}", list(ids, NAMED))))
+        }
+    }
+}
+
+/// The record that a decision becomes.
+fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArguments) -> Result<Record, Error> {
+    let intent = match (&known.phase, &known.intent) {
+        (Phase::InDoubt, Some(intent)) => intent,
+        (phase, _) => {
+            let error = Error::usage(format!("the outcome of `{instance}` is known: it is {}", phase.name()));
+            return Err(error.help("only a call whose outcome is unknown can be resolved; see `plan status`"));
+        }
+    };
+    if arguments.not_applied {
+        return Ok(Record::NotApplied { instance: instance.clone(), error: by_hand(intent) });
+    }
+    if !arguments.task.is_empty() {
+        let tasks = arguments.task.clone();
+        return Ok(Record::Accepted { instance: instance.clone(), tasks, recovered: true, status: None });
+    }
+    let id = arguments.id.as_deref().expect("one of the three decisions is required on the command line");
+    let (result, made, agrees) = match (&intent.update, &known.result) {
+        // A change of what is known already: nothing new was made.
+        (Some(agrees), Some(result)) => (result.clone(), Made::default(), Some((**agrees).clone())),
+        _ => {
+            let result = result_of(intent, id);
+            let made = made(Catalog::embedded(), &intent.call, &result, &intent.undo);
+            (result, made, None)
+        }
+    };
+    let done = Succeeded {
+        instance: instance.clone(),
+        how: How::Recovered,
+        result,
+        made,
+        duration_ms: 0,
+        durations: Vec::new(),
+        agrees,
+    };
+    Ok(Record::Succeeded(Box::new(done)))
+}
+
+/// What a create came to, when its id is all that is known.
+fn result_of(intent: &Intent, id: &str) -> StepResult {
+    let matched = operation_of(Catalog::embedded(), &intent.call);
+    let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
+    let creates = operation.and_then(|operation| operation.creates.as_ref());
+    let value = match creates {
+        Some(creates) if creates.integer_id => id.parse::<i64>().map_or_else(|_| id.into(), Value::from),
+        _ => Value::from(id),
+    };
+    let created: Map<String, Value> =
+        creates.iter().map(|creates| (creates.kind.clone(), Value::Array(vec![value.clone()]))).collect();
+    let task = Task { created, ..task_without_words() };
+    let mut result = StepResult { tasks: Vec::new(), ..of_tasks(operation, &intent.call, &[task], None) };
+    let by_name = creates.and_then(|creates| creates.resource.as_ref()).is_some_and(|resource| resource.by_name);
+    if by_name && result.name.is_none() {
+        result.name = Some(id.to_owned());
+    }
+    if result.id.is_none() {
+        result.ids = vec![value.clone()];
+        result.id = Some(value);
+    }
+    result
+}
+
+fn task_without_words() -> Task {
+    Task {
+        id: String::new(),
+        task_type: None,
+        state: TaskState::Finished,
+        created_on: None,
+        finished_on: None,
+        project_id: None,
+        region_id: None,
+        user_id: None,
+        created: Map::new(),
+        data: Value::Null,
+        error: None,
+    }
+}
+
+fn by_hand(intent: &Intent) -> StepError {
+    StepError {
+        effect: EffectKnown::NotApplied,
+        class: ErrorClass::Unknown,
+        message: "decided by hand: it was never carried out".to_owned(),
+        call: Some(intent.call.to_string()),
+        status: None,
+        request_id: None,
+        task: None,
+        invalid_fields: Vec::new(),
+        place: None,
+        help: Vec::new(),
+    }
+}
+
+/// `plan state forget`
+pub(super) async fn forget(
+    context: &Context,
+    folder: &EnvironmentFolder,
+    step: &str,
+    yes: bool,
+    patience: Duration,
+) -> Result<Exit, Error> {
+    let status = read(folder)?.status;
+    let found = named(&status, step)?;
+    let left: Vec<String> = found.iter().flat_map(|(_, instance)| instance.made.iter().map(words)).collect();
+    let question = match left.is_empty() {
+        true => format!("forget `{step}`?"),
+        false => format!("forget `{step}`? {} will stay, and `plan destroy` will not know of it", list(&left, NAMED)),
+    };
+    if !confirm(context, &question, yes)? {
+        note(context, "nothing was forgotten")?;
+        return Ok(Exit::Done);
+    }
+    let (_lock, journal) = open(context, folder, "state forget", patience).await?;
+    // Looked up anew: another run may have ended between the question and the lock.
+    let records = journal.with_status(|status| {
+        let ids = named(status, step)?.into_iter().map(|(id, _)| Record::Forgotten { instance: id.clone() });
+        Ok::<_, Error>(ids.collect::<Vec<_>>())
+    })?;
+    let forgotten = records.len();
+    journal.append(records).await?;
+    note(context, &format!("forgot {}", count(forgotten, "instance")))?;
+    if !left.is_empty() {
+        note(context, &format!("still there: {}", list(&left, NAMED)))?;
+    }
+    Ok(Exit::Done)
+}

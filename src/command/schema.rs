@@ -1,0 +1,13 @@
+//! `plan schema`: the JSON Schema of the plan file.
+
+use super::print_text;
+use crate::catalog::Catalog;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::schema::plan_schema_text;
+
+pub(super) fn schema(context: &Context) -> Result<Exit, Error> {
+    print_text(context, &plan_schema_text(Catalog::embedded())?)?;
+    Ok(Exit::Done)
+}

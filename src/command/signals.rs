@@ -1,0 +1,66 @@
+//! Signals that ask the program to end.
+
+use std::io;
+
+use crate::engine::Signal;
+use crate::error::Error;
+
+/// Listens from the moment it is made; until then the system's own handling stands.
+pub struct Signals {
+    #[cfg(unix)]
+    streams: [(tokio::signal::unix::Signal, Signal); 3],
+    #[cfg(windows)]
+    control_c: tokio::signal::windows::CtrlC,
+    #[cfg(windows)]
+    control_break: tokio::signal::windows::CtrlBreak,
+    #[cfg(windows)]
+    close: tokio::signal::windows::CtrlClose,
+}
+
+impl Signals {
+    /// # Errors
+    ///
+    /// When the system lets nobody listen.
+    pub fn listen() -> Result<Self, Error> {
+        Self::new().map_err(|error| Error::System { what: "listen for signals", error })
+    }
+
+    #[cfg(unix)]
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            streams: [
+                (signal(SignalKind::interrupt())?, Signal::Interrupt),
+                (signal(SignalKind::terminate())?, Signal::Terminate),
+                (signal(SignalKind::hangup())?, Signal::Hangup),
+            ],
+        })
+    }
+
+    /// The next one.
+    #[cfg(unix)]
+    pub async fn next(&mut self) -> Signal {
+        let [(interrupt, first), (terminate, second), (hangup, third)] = &mut self.streams;
+        tokio::select! {
+            _ = interrupt.recv() => *first,
+            _ = terminate.recv() => *second,
+            _ = hangup.recv() => *third,
+        }
+    }
+
+    #[cfg(windows)]
+    fn new() -> io::Result<Self> {
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+        Ok(Self { control_c: ctrl_c()?, control_break: ctrl_break()?, close: ctrl_close()? })
+    }
+
+    /// The next one.
+    #[cfg(windows)]
+    pub async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.control_c.recv() => Signal::Interrupt,
+            _ = self.control_break.recv() => Signal::Terminate,
+            _ = self.close.recv() => Signal::Hangup,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `plan simulate`: the simulated API, for any client.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::net::TcpListener;
+
+use super::{Signals, note, print_text};
+use crate::cli::SimulateArguments;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::simulate::{Faults, Options, SimClock, Simulator, Strangers, serve};
+
+pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -> Result<Exit, Error> {
+    let options = options(arguments)?;
+    let mut signals = Signals::listen()?;
+    let listen = |error| Error::System { what: "listen there", error };
+    let listener = TcpListener::bind(arguments.listen).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    // Programs read this line to learn the port.
+    print_text(context, &format!("listening on http://{address}\n"))?;
+    note(context, &format!("use it with GCORE_BASE_URL=http://{address} and any GCORE_API_KEY; Ctrl-C ends it"))?;
+
+    let simulator = Arc::new(Mutex::new(Simulator::new(options)));
+    let clock = SimClock::new(context.now, arguments.speed);
+    let shutdown = async {
+        signals.next().await;
+    };
+    serve(listener, simulator, clock, shutdown).await.map_err(|error| Error::System { what: "serve on", error })?;
+    Ok(Exit::Done)
+}
+
+fn options(arguments: &SimulateArguments) -> Result<Options, Error> {
+    Ok(Options {
+        seed: arguments.seed,
+        api_key: arguments.api_key.clone(),
+        strangers: if arguments.assume_existing { Strangers::Assume } else { Strangers::Refuse },
+        faults: faults(&arguments.fault)?,
+        ..Options::default()
+    })
+}
+
+/// Trouble as written with `--fault`.
+///
+/// # Errors
+///
+/// When a rule cannot be read.
+pub(super) fn faults(rules: &[String]) -> Result<Faults, Error> {
+    Faults::parse(rules.iter().map(String::as_str)).map_err(|error| {
+        Error::usage(error.to_string())
+            .help("write it as `lost-answer:POST:networks:1` or `random:0.3:seed=7`; see `plan rehearse --help`")
+    })
+}

@@ -1,0 +1,157 @@
+//! `plan state`: the record, by hand.
+
+use serde_json::{Value, json};
+
+use super::print::table;
+use super::records::{find_record, read};
+use super::status::{instance_json, shown};
+use super::{note, print_json, print_text, resolve};
+use crate::cli::{ResultFormat, StateCommand};
+use crate::context::Context;
+use crate::engine::id_text;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::journal::{InstanceStatus, Made, Phase, Status};
+use crate::plan::InstanceId;
+use crate::report::{Palette, list, sanitize, thing};
+
+/// Names listed in a hint.
+const NAMED: usize = 10;
+
+pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<Exit, Error> {
+    match command {
+        StateCommand::List { file, format, record } => {
+            let status = read(&find_record(context, file.as_deref(), record)?)?.status;
+            list_all(context, &status, *format)?;
+        }
+        StateCommand::Show { step, file, format, record } => {
+            let status = read(&find_record(context, file.as_deref(), record)?)?.status;
+            show(context, &status, step, *format)?;
+        }
+        StateCommand::Resolve(arguments) => return resolve::resolve(context, arguments).await,
+        StateCommand::Forget { step, file, yes, lock, record } => {
+            let folder = find_record(context, file.as_deref(), record)?;
+            return resolve::forget(context, &folder, step, *yes, lock.lock_timeout).await;
+        }
+        StateCommand::Unlock { file, record } => {
+            let folder = find_record(context, file.as_deref(), record)?;
+            return unlock(context, folder.holder()?.as_ref().map(Option::as_ref));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Instances of a step, or the one that was named: `web` or `web[0]`.
+///
+/// # Errors
+///
+/// When none is on record, with those that are.
+pub(super) fn named<'s>(status: &'s Status, name: &str) -> Result<Vec<(&'s InstanceId, &'s InstanceStatus)>, Error> {
+    let found: Vec<_> =
+        status.instances.iter().filter(|(id, _)| id.step.as_str() == name || id.to_string() == name).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let names: Vec<String> = status.instances.keys().map(|id| format!("`{id}`")).collect();
+    let error = Error::usage(format!("step `{name}` is not on record"));
+    Err(if names.is_empty() { error } else { error.help(format!("on record are {}", list(names, NAMED))) })
+}
+
+fn list_all(context: &Context, status: &Status, format: ResultFormat) -> Result<(), Error> {
+    match format {
+        ResultFormat::Json => {
+            let all = status.instances.iter().map(|(id, instance)| instance_json(id, instance));
+            print_json(context, &Value::Array(all.collect()))
+        }
+        ResultFormat::Human if status.instances.is_empty() => note(context, "no call is on record"),
+        ResultFormat::Human => {
+            let rows: Vec<Vec<String>> = status
+                .instances
+                .iter()
+                .map(|(id, instance)| {
+                    let (kind, resource, _) = shown(instance);
+                    vec![
+                        id.to_string(),
+                        instance.phase.name().to_owned(),
+                        instance.attempts.to_string(),
+                        kind.map(|kind| thing(&kind)).unwrap_or_default(),
+                        resource.unwrap_or_default(),
+                        instance.intent.as_ref().map(|intent| intent.call.to_string()).unwrap_or_default(),
+                    ]
+                })
+                .collect();
+            let palette = Palette::new(context.color(&context.stdout));
+            let text = table(&["STEP", "PHASE", "ATTEMPTS", "KIND", "ID", "CALL"], &rows, palette);
+            print_text(context, &context.secrets.redact(&text))
+        }
+    }
+}
+
+fn show(context: &Context, status: &Status, step: &str, format: ResultFormat) -> Result<(), Error> {
+    let found = named(status, step)?;
+    match format {
+        ResultFormat::Json => {
+            let all: Vec<Value> =
+                found.iter().map(|(id, instance)| json!({ "instance": id, "status": instance })).collect();
+            print_json(context, &Value::Array(all))
+        }
+        ResultFormat::Human => {
+            let palette = Palette::new(context.color(&context.stdout));
+            let text: Vec<String> = found.iter().map(|(id, instance)| story(id, instance, palette)).collect();
+            print_text(context, &context.secrets.redact(&text.join("\n")))
+        }
+    }
+}
+
+/// Everything about an instance, a line each.
+fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String {
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    if let Some(intent) = &instance.intent {
+        lines.push(("call", intent.call.to_string()));
+        let at = instance.intended_at.map(|at| format!(", last at {at:.0}")).unwrap_or_default();
+        lines.push(("attempts", format!("{}{at}", instance.attempts)));
+        lines.extend(intent.call.body.as_ref().map(|body| ("body", body.to_string())));
+    }
+    if let Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } = &instance.phase {
+        lines.push(("tasks", tasks.join(", ")));
+    }
+    for made in &instance.made {
+        lines.push(("made", words(made)));
+        lines.push(("undo", made.undo.as_ref().map_or("none: it stays".to_owned(), ToString::to_string)));
+        lines.extend(made.beside.iter().map(|beside| ("beside", words(beside))));
+    }
+    if !instance.after.is_empty() {
+        let after: Vec<&str> = instance.after.iter().map(|step| step.as_str()).collect();
+        lines.push(("after", after.join(", ")));
+    }
+    if let Some(error) = &instance.error {
+        lines.push(("error", error.message.clone()));
+        lines.extend(error.help.iter().map(|help| ("help", help.clone())));
+    }
+    let mut text = format!("{}: {}\n", palette.name(sanitize(&id.to_string())), instance.phase.name());
+    for (name, value) in lines {
+        text.push_str(&format!("  {}{}{}\n", palette.faint(name), " ".repeat(10 - name.len()), sanitize(&value)));
+    }
+    text
+}
+
+/// What was made, in words: `network 8f1c… (web-net)`.
+pub(super) fn words(made: &Made) -> String {
+    let kind = made.kind.as_deref().map_or("something".to_owned(), thing);
+    let id = made.id.as_ref().map(|id| format!(" {}", id_text(id))).unwrap_or_default();
+    let name = made.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("{kind}{id}{name}")
+}
+
+fn unlock(context: &Context, holder: Option<Option<&crate::journal::Owner>>) -> Result<Exit, Error> {
+    let Some(owner) = holder else {
+        note(context, "it is not locked: nothing to do")?;
+        return Ok(Exit::Done);
+    };
+    let words = match owner {
+        Some(owner) => format!("locked by {owner}: it is free as soon as process {} has ended", owner.pid),
+        None => "locked by a process that has not said its name yet: look again".to_owned(),
+    };
+    note(context, &words)?;
+    Ok(Exit::Locked)
+}

@@ -1,0 +1,238 @@
+//! `plan status`: what exists and what is pending, from the record, without its lock.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::print::{age, table};
+use super::records::{find_record, read, state_folder};
+use super::{note, print_json, print_text};
+use crate::cli::{ResultFormat, StatusArguments};
+use crate::context::Context;
+use crate::engine::id_text;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::journal::{EnvironmentFolder, InstanceStatus, Made, Owner, Phase, Status};
+use crate::plan::InstanceId;
+use crate::report::{Palette, count, thing};
+
+pub(super) fn status(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
+    if arguments.all {
+        return all(context, arguments);
+    }
+    let folder = find_record(context, arguments.file.as_deref(), &arguments.record)?;
+    let status = read(&folder)?.status;
+    let holder = folder.holder()?;
+    match arguments.format {
+        ResultFormat::Json => print_json(context, &environment_json(&folder, &status, holder.as_ref()))?,
+        ResultFormat::Human => tell(context, &folder, &status, holder.as_ref())?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether an instance is worth a line: it exists, may exist, or went wrong.
+fn is_telling(status: &InstanceStatus) -> bool {
+    status.phase != Phase::Absent || status.error.is_some()
+}
+
+fn tell(
+    context: &Context,
+    folder: &EnvironmentFolder,
+    status: &Status,
+    holder: Option<&Option<Owner>>,
+) -> Result<(), Error> {
+    let rows: Vec<Vec<String>> = status
+        .instances
+        .iter()
+        .filter(|(_, instance)| is_telling(instance))
+        .map(|(id, instance)| row(id, instance, context.now))
+        .collect();
+    note(context, &headline(folder, status, holder, context.now))?;
+    if rows.is_empty() {
+        return note(context, "nothing exists");
+    }
+    let palette = Palette::new(context.color(&context.stdout));
+    let text = table(&["STEP", "PHASE", "KIND", "ID", "NAME", "SINCE"], &rows, palette);
+    print_text(context, &context.secrets.redact(&text))?;
+    for (id, instance) in status.instances.iter().filter(|(_, instance)| is_telling(instance)) {
+        if let Some(error) = &instance.error {
+            note(context, &format!("{id}: {}", crate::report::sanitize(&error.message)))?;
+        }
+    }
+    Ok(())
+}
+
+fn headline(folder: &EnvironmentFolder, status: &Status, holder: Option<&Option<Owner>>, now: Timestamp) -> String {
+    let mut words = format!("{} ({}), made {} ago", folder.plan(), folder.environment(), since(status.created, now));
+    words += &match (&status.started, status.finished, holder) {
+        (_, _, Some(Some(owner))) => format!("; in use by {owner}"),
+        (_, _, Some(None)) => "; in use".to_owned(),
+        (Some((at, started)), Some(code), None) => {
+            format!("; last `plan {}` {} ago ended with {code}", started.command, since(*at, now))
+        }
+        (Some((at, started)), None, None) => {
+            format!("; last `plan {}` {} ago did not end: run it again to continue", started.command, since(*at, now))
+        }
+        (None, ..) => String::new(),
+    };
+    if let Some(expires) = expires(status) {
+        words += &match expires <= now {
+            true => format!("; expired {} ago", since(expires, now)),
+            false => format!("; expires in {}", since(now, expires)),
+        };
+    }
+    words
+}
+
+pub(super) fn expires(status: &Status) -> Option<Timestamp> {
+    status.started.as_ref().and_then(|(_, started)| started.expires)
+}
+
+fn since(from: Timestamp, to: Timestamp) -> String {
+    age(to.duration_since(from))
+}
+
+/// What stands for an instance: the last thing it made, or what its answer told.
+pub(super) fn shown(instance: &InstanceStatus) -> (Option<String>, Option<String>, Option<String>) {
+    match (instance.made.last(), &instance.result) {
+        (Some(made), _) => (made.kind.clone(), made.id.as_ref().map(id_text), made.name.clone()),
+        (None, Some(result)) => (result.kind.clone(), result.id.as_ref().map(id_text), result.name.clone()),
+        (None, None) => (None, None, None),
+    }
+}
+
+fn row(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<String> {
+    let (kind, resource, name) = shown(instance);
+    let at = instance.finished_at.filter(|_| instance.phase == Phase::Succeeded).or(instance.intended_at);
+    vec![
+        id.to_string(),
+        instance.phase.name().to_owned(),
+        kind.map(|kind| thing(&kind)).unwrap_or_default(),
+        resource.unwrap_or_default(),
+        name.unwrap_or_default(),
+        at.map(|at| since(at, now)).unwrap_or_default(),
+    ]
+}
+
+/// An environment for programs.
+fn environment_json(folder: &EnvironmentFolder, status: &Status, holder: Option<&Option<Owner>>) -> Value {
+    let instances: Vec<Value> = status
+        .instances
+        .iter()
+        .filter(|(_, instance)| is_telling(instance))
+        .map(|(id, instance)| instance_json(id, instance))
+        .collect();
+    let mut environment = summary_json(folder, status, holder);
+    environment["instances"] = Value::Array(instances);
+    environment
+}
+
+fn summary_json(folder: &EnvironmentFolder, status: &Status, holder: Option<&Option<Owner>>) -> Value {
+    json!({
+        "plan": folder.plan(),
+        "environment": folder.environment(),
+        "state": folder.path(),
+        "created": status.created,
+        "updated": status.updated,
+        "expires": expires(status),
+        "last": status.started.as_ref().map(|(at, started)| json!({
+            "command": started.command,
+            "file": started.file,
+            "started": at,
+            "exit": status.finished,
+        })),
+        "in_use": holder.is_some(),
+        "holder": holder.and_then(Option::as_ref),
+        "existing": status.existing().count(),
+    })
+}
+
+/// An instance for programs.
+pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value {
+    let (kind, resource, name) = shown(instance);
+    let tasks = match &instance.phase {
+        Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.clone(),
+        _ => Vec::new(),
+    };
+    let beside = |made: &Made| -> Vec<Value> {
+        made.beside.iter().map(|made| json!({ "kind": made.kind, "id": made.id, "name": made.name })).collect()
+    };
+    json!({
+        "instance": id.to_string(),
+        "step": id.step,
+        "key": id.key,
+        "phase": instance.phase.name(),
+        "kind": kind,
+        "id": resource,
+        "name": name,
+        "exists": instance.may_exist(),
+        "beside": instance.made.iter().flat_map(beside).collect::<Vec<_>>(),
+        "tasks": tasks,
+        "call": instance.intent.as_ref().map(|intent| intent.call.to_string()),
+        "attempts": instance.attempts,
+        "intended": instance.intended_at,
+        "finished": instance.finished_at,
+        "duration_ms": instance.duration_ms,
+        "error": instance.error,
+    })
+}
+
+/// `--all`: every environment in the folder of records.
+fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
+    let state = state_folder(context, &arguments.record.state, arguments.file.as_deref())?;
+    let mut rows = Vec::new();
+    let mut values = Vec::new();
+    for folder in state.environments()? {
+        if arguments.record.plan.as_deref().is_some_and(|plan| plan != folder.plan()) {
+            continue;
+        }
+        let Some(contents) = folder.read()? else { continue };
+        let holder = folder.holder()?;
+        values.push(summary_json(&folder, &contents.status, holder.as_ref()));
+        rows.push(environment_row(&folder, &contents.status, holder.is_some(), context.now));
+    }
+    match arguments.format {
+        ResultFormat::Json => print_json(context, &Value::Array(values))?,
+        ResultFormat::Human if rows.is_empty() => {
+            note(context, &format!("there are no records in `{}`", state.path().display()))?;
+        }
+        ResultFormat::Human => {
+            let palette = Palette::new(context.color(&context.stdout));
+            let head = ["PLAN", "ENVIRONMENT", "AGE", "CHANGED", "EXPIRES", "EXISTING", "STATE"];
+            print_text(context, &context.secrets.redact(&table(&head, &rows, palette)))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn environment_row(
+    folder: &EnvironmentFolder,
+    status: &Status,
+    in_use: bool,
+    now: Timestamp,
+) -> Vec<String> {
+    let pending = status.instances.values().filter(|instance| is_pending(&instance.phase)).count();
+    let state = match (in_use, pending, status.finished) {
+        (true, ..) => "in use".to_owned(),
+        (false, 0, Some(0)) => "settled".to_owned(),
+        (false, 0, Some(code)) => format!("ended with {code}"),
+        (false, 0, None) => "did not end".to_owned(),
+        (false, pending, _) => format!("{} pending", count(pending, "call")),
+    };
+    vec![
+        folder.plan().to_owned(),
+        folder.environment().to_owned(),
+        since(status.created, now),
+        format!("{} ago", since(status.updated, now)),
+        match expires(status) {
+            None => String::new(),
+            Some(expires) if expires <= now => format!("{} ago", since(expires, now)),
+            Some(expires) => format!("in {}", since(now, expires)),
+        },
+        status.existing().count().to_string(),
+        state,
+    ]
+}
+
+fn is_pending(phase: &Phase) -> bool {
+    matches!(phase, Phase::InDoubt | Phase::Accepted { .. } | Phase::Removing | Phase::RemovalAccepted { .. })
+}

@@ -1,0 +1,109 @@
+//! `plan sweep`: takes down the environments whose time is over.
+
+use serde_json::{Value, json};
+
+use super::destroy::{TeardownOptions, destroy_environment};
+use super::print::table;
+use super::records::state_folder;
+use super::status::{environment_row, expires};
+use super::{confirm, findings, note, print_json, print_text};
+use crate::cli::{ResultFormat, SweepArguments};
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::journal::{EnvironmentFolder, Status};
+use crate::report::{Palette, count};
+
+pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Result<Exit, Error> {
+    let mut worst = Exit::Done;
+    let expired = find_expired(context, arguments, &mut worst)?;
+    list(context, arguments.format, &expired)?;
+    if expired.is_empty() || arguments.dry_run {
+        return Ok(worst);
+    }
+    // Whoever made them said when they may go: elsewhere than on a terminal that is enough.
+    let question = format!("destroy {}?", count(expired.len(), "environment"));
+    if context.interactive && !confirm(context, &question, arguments.yes)? {
+        note(context, "nothing was destroyed")?;
+        return Ok(worst);
+    }
+    let options = TeardownOptions {
+        parallelism: arguments.parallelism,
+        timeout: None,
+        lock_timeout: arguments.lock.lock_timeout,
+        events: None,
+        api: &arguments.api,
+    };
+    for (folder, _) in &expired {
+        let exit = match destroy_environment(context, folder, &options).await {
+            Ok(exit) => exit,
+            Err(error) => tell_failed(context, folder, &error)?,
+        };
+        worst = worst.max(exit);
+        if matches!(exit, Exit::Interrupted | Exit::Terminated) {
+            break;
+        }
+    }
+    Ok(worst)
+}
+
+/// Environments past their time that still hold something. A record that cannot be read keeps nobody from the others.
+fn find_expired(
+    context: &Context,
+    arguments: &SweepArguments,
+    worst: &mut Exit,
+) -> Result<Vec<(EnvironmentFolder, Status)>, Error> {
+    let mut expired = Vec::new();
+    for folder in state_folder(context, &arguments.state, None)?.environments()? {
+        if arguments.plan.as_deref().is_some_and(|plan| plan != folder.plan()) {
+            continue;
+        }
+        let status = match folder.read() {
+            Ok(Some(contents)) => contents.status,
+            Ok(None) => continue,
+            Err(error) => {
+                *worst = (*worst).max(tell_failed(context, &folder, &error.into())?);
+                continue;
+            }
+        };
+        let over = expires(&status).is_some_and(|expires| expires <= context.now);
+        if over && status.existing().next().is_some() {
+            expired.push((folder, status));
+        }
+    }
+    Ok(expired)
+}
+
+fn list(context: &Context, format: ResultFormat, expired: &[(EnvironmentFolder, Status)]) -> Result<(), Error> {
+    match format {
+        ResultFormat::Json => {
+            let all = expired.iter().map(|(folder, status)| {
+                json!({
+                    "plan": folder.plan(),
+                    "environment": folder.environment(),
+                    "state": folder.path(),
+                    "expires": expires(status),
+                    "existing": status.existing().count(),
+                })
+            });
+            print_json(context, &Value::Array(all.collect()))
+        }
+        ResultFormat::Human if expired.is_empty() => note(context, "no environment is past its `ttl`"),
+        ResultFormat::Human => {
+            let rows: Vec<_> =
+                expired.iter().map(|(folder, status)| environment_row(folder, status, false, context.now)).collect();
+            let palette = Palette::new(context.color(&context.stdout));
+            let head = ["PLAN", "ENVIRONMENT", "AGE", "CHANGED", "EXPIRED", "EXISTING", "STATE"];
+            print_text(context, &context.secrets.redact(&table(&head, &rows, palette)))
+        }
+    }
+}
+
+/// Says why one environment was not taken down; gives the exit code that deserves.
+fn tell_failed(context: &Context, folder: &EnvironmentFolder, error: &Error) -> Result<Exit, Error> {
+    if !error.is_silent() {
+        let message = format!("{} ({}): {error}", folder.plan(), folder.environment());
+        findings::tell_line(context, &message, &error.hints())?;
+    }
+    Ok(error.exit())
+}

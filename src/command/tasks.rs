@@ -1,0 +1,158 @@
+//! `plan tasks`: what the account has been doing.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::print::{age, table};
+use super::{Account, note, print_json, print_text};
+use crate::api::{Client, Request, Task, TaskState, timestamp};
+use crate::cli::{ResultFormat, TasksArguments};
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::engine::id_text;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::{Palette, list, plural, thing};
+
+/// The longest page the API gives.
+const PAGE: usize = 1000;
+/// Ids named in a row.
+const NAMED: usize = 2;
+
+pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Result<Exit, Error> {
+    let account = Account::of(context, &arguments.api)?;
+    let client = account.client(Clock::starting_at(context.now, 1.0))?;
+    let from = arguments.since.map(|since| context.now - since);
+    let found = read(&client, &account, arguments, from).await?;
+    match arguments.format {
+        ResultFormat::Json => print_json(context, &Value::Array(found))?,
+        ResultFormat::Human if found.is_empty() => note(context, "no such tasks")?,
+        ResultFormat::Human => {
+            let rows: Vec<Vec<String>> =
+                found.iter().filter_map(|value| Some(row(value, &Task::read(value)?, context.now))).collect();
+            let palette = Palette::new(context.color(&context.stdout));
+            let text = table(&["TASK", "STATE", "TYPE", "STARTED", "TOOK", "CREATED"], &rows, palette);
+            print_text(context, &context.secrets.redact(&text))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The newest tasks that fit, newest first, page by page.
+async fn read(
+    client: &Client,
+    account: &Account,
+    arguments: &TasksArguments,
+    from: Option<Timestamp>,
+) -> Result<Vec<Value>, Error> {
+    let mut found: Vec<Value> = Vec::new();
+    // The API takes one type; several are sorted out here.
+    let fits = |task: &Value| {
+        let is = |name: &String| task.get("task_type").and_then(Value::as_str) == Some(name);
+        arguments.types.is_empty() || arguments.types.iter().any(is)
+    };
+    let mut offset = 0;
+    loop {
+        let size = (arguments.limit - found.len()).min(PAGE);
+        let size = if arguments.types.len() > 1 { PAGE } else { size };
+        let request = request(account, arguments, from).query("limit", size).query("offset", offset);
+        let answer = client
+            .read(request)
+            .await
+            .map_err(|error| Error::Api { what: "the tasks cannot be listed".to_owned(), error })?;
+        let page = answer.get("results").and_then(Value::as_array).cloned().unwrap_or_default();
+        let total = answer.get("count").and_then(Value::as_u64).unwrap_or(0);
+        offset += page.len();
+        let last = page.is_empty() || offset as u64 >= total;
+        found.extend(page.into_iter().filter(fits));
+        if last || found.len() >= arguments.limit {
+            found.truncate(arguments.limit);
+            return Ok(found);
+        }
+    }
+}
+
+fn request(account: &Account, arguments: &TasksArguments, from: Option<Timestamp>) -> Request {
+    let mut request = Request::get("/cloud/v1/tasks").query("order_by", "desc");
+    if let Some(project) = account.project_id {
+        request = request.query("project_id", project);
+    }
+    if let Some(region) = account.region_id {
+        request = request.query("region_id", region);
+    }
+    for state in &arguments.state {
+        request = request.query("state", state.to_uppercase());
+    }
+    if let [only] = &arguments.types[..] {
+        request = request.query("task_type", only);
+    }
+    if let Some(from) = from {
+        request = request.query("from_timestamp", from.strftime("%Y-%m-%dT%H:%M:%SZ"));
+    }
+    request
+}
+
+fn row(value: &Value, task: &Task, now: Timestamp) -> Vec<String> {
+    let updated = value.get("updated_on").and_then(Value::as_str).and_then(timestamp);
+    let ended = task.finished_on.or(updated).filter(|_| !matches!(task.state, TaskState::Pending(_)));
+    let took = task.created_on.map(|created| ended.unwrap_or(now).duration_since(created));
+    vec![
+        task.id.clone(),
+        state(task).to_owned(),
+        task.task_type.clone().unwrap_or_default(),
+        task.created_on.map(|created| format!("{} ago", age(now.duration_since(created)))).unwrap_or_default(),
+        took.map(|took| age(took.max(SignedDuration::ZERO))).unwrap_or_default(),
+        task.error.clone().unwrap_or_else(|| created(task)),
+    ]
+}
+
+/// The API's word for the state of a task.
+pub(super) fn state(task: &Task) -> &str {
+    match &task.state {
+        TaskState::Pending(state) | TaskState::Other(state) => state,
+        TaskState::Finished => "FINISHED",
+        TaskState::Error => "ERROR",
+    }
+}
+
+/// What a task created, in words: `network 8f1c…, 2 volumes …`.
+pub(super) fn created(task: &Task) -> String {
+    let kinds = task.created.iter().filter_map(|(kind, ids)| {
+        let ids: Vec<String> = ids.as_array()?.iter().map(id_text).collect();
+        let thing = thing(kind);
+        Some(match &ids[..] {
+            [only] => format!("{thing} {only}"),
+            several => format!("{} {} {}", several.len(), plural(several.len(), &thing), list(several, NAMED)),
+        })
+    });
+    kinds.collect::<Vec<_>>().join(", ")
+}
+
+/// A task for programs.
+pub(super) fn to_json(task: &Task) -> Value {
+    json!({
+        "id": task.id,
+        "state": state(task),
+        "task_type": task.task_type,
+        "created_resources": task.created,
+        "error": task.error,
+        "project_id": task.project_id,
+        "region_id": task.region_id,
+        "created_on": task.created_on,
+        "finished_on": task.finished_on,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_task_created_reads_as_words() {
+        let task = Task::read(&json!({
+            "id": "t", "state": "FINISHED",
+            "created_resources": { "instances": ["vm"], "volumes": ["a", "b", "c"], "ports": [] }
+        }));
+        assert_eq!(created(&task.unwrap()), "instance vm, 3 volumes a, b and 1 more");
+    }
+}

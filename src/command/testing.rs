@@ -1,0 +1,61 @@
+//! A context made by hand, and what was written to its streams.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::cli::GlobalOptions;
+use crate::context::{Context, Environment, Stream};
+use crate::secret::Secrets;
+
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
+    }
+}
+
+/// What a command wrote.
+pub struct Written {
+    out: Memory,
+    err: Memory,
+}
+
+impl Written {
+    pub fn stdout(&self) -> String {
+        self.out.text()
+    }
+
+    pub fn stderr(&self) -> String {
+        self.err.text()
+    }
+}
+
+/// An empty environment, no terminal, a folder that does not matter.
+pub fn context() -> (Context, Written) {
+    let written = Written { out: Memory::default(), err: Memory::default() };
+    let context = Context {
+        environment: Environment::default(),
+        folder: ".".into(),
+        now: "2026-01-02T03:04:05Z".parse().unwrap(),
+        arguments: vec!["plan".into()],
+        global: GlobalOptions::default(),
+        stdout: Stream::new(written.out.clone()),
+        stderr: Stream::new(written.err.clone()),
+        interactive: false,
+        secrets: Secrets::default(),
+    };
+    (context, written)
+}

@@ -1,0 +1,170 @@
+//! Shows a run: puts the right reporters together, feeds them, and lets them have the last word.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::ProgressDrawTarget;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::findings::length;
+use crate::clock::Clock;
+use crate::context::{Context, GitHub, room};
+use crate::engine::Events as Teller;
+use crate::error::Error;
+use crate::event::Stamped;
+use crate::report::github::{Annotations, Groups, Log, Summary};
+use crate::report::{Events, Fanout, Human, Progress, ReportError, Sink, Verbosity};
+use crate::source::Source;
+
+/// How often the table on a terminal is drawn.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What is shown besides the events themselves.
+#[derive(Debug, Clone, Default)]
+pub struct ViewOptions {
+    /// `--events FILE`
+    pub events: Option<PathBuf>,
+    /// The plan, for the lines that failures point at.
+    pub source: Option<Arc<Source>>,
+}
+
+/// The reporters of a run, at work.
+pub struct View {
+    teller: Teller,
+    log: Option<Log>,
+    finish: oneshot::Sender<()>,
+    reporters: JoinHandle<Vec<ReportError>>,
+}
+
+impl View {
+    /// Starts the reporters on the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When a file that was asked for cannot be opened.
+    pub fn start(context: &Context, clock: Clock, options: &ViewOptions) -> Result<Self, Error> {
+        let mut fanout = Fanout::new();
+        let log = match &context.environment.github {
+            Some(github) => Some(report_to_job(context, github, options, &mut fanout)?),
+            None => {
+                report_to_people(context, &mut fanout);
+                None
+            }
+        };
+        if let Some(path) = &options.events {
+            let file = File::create(context.resolve(path)).map_err(|error| Error::write(path, error))?;
+            fanout.add(Box::new(Events::new(Box::new(file), context.secrets.clone())));
+        }
+        let (sender, events) = mpsc::unbounded_channel();
+        let (finish, finished) = oneshot::channel();
+        let reporters = tokio::spawn(feed(fanout, events, finished, clock));
+        Ok(Self { teller: Teller { sender, clock }, log, finish, reporters })
+    }
+
+    /// Where the engine tells what happened.
+    pub fn teller(&self) -> Teller {
+        self.teller.clone()
+    }
+
+    /// Lets every reporter finish what it was told until now; says on stderr which could not.
+    ///
+    /// # Errors
+    ///
+    /// When stderr is gone, too.
+    pub async fn finish(self, context: &Context) -> Result<(), Error> {
+        // The reporters end by themselves only if everybody who could tell them something is gone.
+        let _ = self.finish.send(());
+        let mut errors: Vec<String> = match self.reporters.await {
+            Ok(errors) => errors.iter().map(ReportError::to_string).collect(),
+            Err(_) => vec!["the report stopped with a bug".to_owned()],
+        };
+        if let Some(log) = self.log {
+            errors.extend(log.finish().err().map(|error| format!("cannot write the log: {error}")));
+        }
+        for error in errors {
+            super::findings::tell_line(context, &error, &[])?;
+        }
+        Ok(())
+    }
+}
+
+fn report_to_people(context: &Context, fanout: &mut Fanout) {
+    let stream = &context.stderr;
+    let sink = Sink::new("the log", Box::new(stream.clone()), context.secrets.clone());
+    let (verbosity, color) = (context.verbosity(), context.color(stream));
+    let drawn = stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
+    if drawn {
+        fanout.add(Box::new(Progress::new(sink, ProgressDrawTarget::stderr(), verbosity, color, room)));
+    } else {
+        fanout.add(Box::new(Human::new(sink, verbosity, color)));
+    }
+}
+
+/// Groups first, so that the lines stand inside; the summary last, when all is said.
+fn report_to_job(context: &Context, github: &GitHub, options: &ViewOptions, fanout: &mut Fanout) -> Result<Log, Error> {
+    let secrets = &context.secrets;
+    let log = Log::new(Box::new(context.stderr.clone()), secrets.clone(), context.token());
+    let lines = Sink::new("the log", Box::new(log.text()), secrets.clone());
+    fanout.add(Box::new(Groups::new(log.clone())));
+    fanout.add(Box::new(Human::new(lines, context.verbosity(), context.color(&context.stderr))));
+    fanout.add(Box::new(Annotations::new(log.clone(), context.folder_in_repository())));
+    if let Some(path) = &github.step_summary {
+        let file = open_summary(path)?;
+        let summary = Summary::new(Box::new(file), secrets.clone(), options.source.clone(), length(path));
+        fanout.add(Box::new(summary));
+    }
+    Ok(log)
+}
+
+fn open_summary(path: &Path) -> Result<File, Error> {
+    OpenOptions::new().append(true).create(true).open(path).map_err(|error| Error::write(path, error))
+}
+
+/// Hands on what is told, and the passing of time, until it is over.
+async fn feed(
+    mut fanout: Fanout,
+    mut events: mpsc::UnboundedReceiver<Stamped>,
+    mut finished: oneshot::Receiver<()>,
+    clock: Clock,
+) -> Vec<ReportError> {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Some(event) => fanout.tell(&event),
+                None => break,
+            },
+            _ = &mut finished => break,
+            _ = ticks.tick() => fanout.tick(clock.elapsed()),
+        }
+    }
+    while let Ok(event) = events.try_recv() {
+        fanout.tell(&event);
+    }
+    fanout.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::context;
+    use crate::event::Event;
+
+    #[tokio::test]
+    async fn everything_told_before_the_end_is_shown_though_others_still_could_tell() {
+        let (context, out) = context();
+        let clock = Clock::starting_at(context.now, 1.0);
+        let view = View::start(&context, clock, &ViewOptions::default()).unwrap();
+        let teller = view.teller();
+        teller.tell(Event::Warned { message: "careful".to_owned() });
+        view.finish(&context).await.unwrap();
+        assert!(out.stderr().contains("careful"), "{}", out.stderr());
+        drop(teller);
+    }
+}

@@ -1,0 +1,129 @@
+//! `plan wait`: waits for tasks that somebody else started.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::print::table;
+use super::tasks::{created, state, to_json};
+use super::{Account, Signals, note, print_json, print_text};
+use crate::api::{Client, Request, Task, TaskState};
+use crate::catalog::pace_of;
+use crate::cli::{ResultFormat, WaitArguments};
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::engine::{Awaited, Signal, TaskEnd, TaskPlace, Watcher};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::{Palette, count, sanitize};
+
+/// A task that runs already is looked at this soon, however young its type says it is.
+const SOONEST: Duration = Duration::from_secs(1);
+
+pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result<Exit, Error> {
+    let clock = Clock::starting_at(context.now, 1.0);
+    let client = Account::of(context, &arguments.api)?.client(clock)?;
+    let mut signals = Signals::listen()?;
+    let mut known = join_all(arguments.tasks.iter().map(|id| look(&client, id)))
+        .await
+        .into_iter()
+        .collect::<Result<Vec<Task>, Error>>()?;
+
+    let timeout = async {
+        match arguments.timeout {
+            Some(timeout) => clock.sleep(timeout).await,
+            None => std::future::pending().await,
+        }
+    };
+    let early = tokio::select! {
+        ended = end_all(context, &client, &mut known) => { ended?; None }
+        () = timeout => Some(Exit::StillWaiting),
+        signal = signals.next() => Some(if signal == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted }),
+    };
+    tell(context, arguments.format, &known)?;
+    if early.is_some() {
+        let waiting = known.iter().filter(|task| is_pending(task)).count();
+        note(context, &format!("{} still running: type the same command to go on waiting", count(waiting, "task")))?;
+    }
+    let failed = known.iter().any(|task| task.state == TaskState::Error);
+    Ok(match early {
+        _ if failed => Exit::StepFailed,
+        Some(exit) => exit,
+        None => Exit::Done,
+    })
+}
+
+async fn look(client: &Client, id: &str) -> Result<Task, Error> {
+    let failed = |error| Error::Api { what: format!("task `{id}` cannot be read"), error };
+    let value = client.read(Request::get(format!("/cloud/v1/tasks/{}", crate::engine::encode(id)))).await;
+    Task::read(&value.map_err(failed)?).ok_or_else(|| Error::usage(format!("`{id}` is no task")))
+}
+
+fn is_pending(task: &Task) -> bool {
+    matches!(task.state, TaskState::Pending(_) | TaskState::Other(_))
+}
+
+/// Waits for every task that still runs; `known` says at any time how far it came.
+async fn end_all(context: &Context, client: &Arc<Client>, known: &mut [Task]) -> Result<(), Error> {
+    let (stderr, secrets) = (context.stderr.clone(), context.secrets.clone());
+    let warn = Arc::new(move |words: String| {
+        // The wait goes on, also when nobody reads what it says.
+        let _ = writeln!(stderr.clone(), "warning: {}", secrets.redact(&sanitize(&words)));
+    });
+    let watcher = Watcher::start(Arc::clone(client), &[], warn);
+    let waits = known.iter_mut().filter(|task| is_pending(task)).map(|task| end(context, &watcher, client, task));
+    join_all(waits).await.into_iter().collect()
+}
+
+async fn end(context: &Context, watcher: &Watcher, client: &Client, task: &mut Task) -> Result<(), Error> {
+    let end = watcher.wait(awaited(client, task)).await;
+    match end {
+        TaskEnd::Finished(ended) | TaskEnd::Failed(ended) => {
+            *task = *ended;
+            let words = task.error.clone().unwrap_or_else(|| created(task));
+            note(context, &format!("{} {} {}", sanitize(&task.id), state(task), sanitize(&words)))
+        }
+        TaskEnd::Refused(error) => Err(Error::Api {
+            what: format!("task `{}` cannot be read", task.id),
+            error: crate::api::ReadError::Refused(error),
+        }),
+    }
+}
+
+fn awaited(client: &Client, task: &Task) -> Awaited {
+    let clock = client.clock();
+    let now = client.server_time(clock.now());
+    let age = task.created_on.map_or(SignedDuration::ZERO, |created| now.duration_since(created));
+    let age = Duration::try_from(age).unwrap_or(Duration::ZERO);
+    let earliest = pace_of(task.task_type.as_deref().unwrap_or_default()).earliest;
+    Awaited {
+        task: task.id.clone(),
+        place: TaskPlace { project_id: task.project_id, region_id: task.region_id },
+        task_type: task.task_type.clone(),
+        since: clock.elapsed(),
+        first: Some(earliest.saturating_sub(age).max(SOONEST)),
+        every: None,
+    }
+}
+
+fn tell(context: &Context, format: ResultFormat, tasks: &[Task]) -> Result<(), Error> {
+    match format {
+        ResultFormat::Json => print_json(context, &json!(tasks.iter().map(to_json).collect::<Vec<Value>>())),
+        ResultFormat::Human => {
+            let rows: Vec<Vec<String>> = tasks
+                .iter()
+                .map(|task| {
+                    let words = task.error.clone().unwrap_or_else(|| created(task));
+                    vec![task.id.clone(), state(task).to_owned(), task.task_type.clone().unwrap_or_default(), words]
+                })
+                .collect();
+            let palette = Palette::new(context.color(&context.stdout));
+            let text = table(&["TASK", "STATE", "TYPE", "CREATED"], &rows, palette);
+            print_text(context, &context.secrets.redact(&text))
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The world around one command: environment, terminal, current folder, wall clock, arguments, standard streams.
+//!
+//! The only reader of all these. Everybody else is given a [`Context`], so that a test can build one by hand.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::cli::{ColorChoice, GlobalOptions};
+use crate::report::{Color, Room, Verbosity, github};
+use crate::secret::Secrets;
+
+/// Start of the names of variables that are inputs of a plan.
+const INPUT_PREFIX: &str = "PLAN_INPUT_";
+
+/// What one command works in.
+#[derive(Debug)]
+pub struct Context {
+    pub environment: Environment,
+    /// The current folder.
+    pub folder: PathBuf,
+    /// When the command started.
+    pub now: Timestamp,
+    /// What was typed, the program's name first: to say how to go on.
+    pub arguments: Vec<OsString>,
+    pub global: GlobalOptions,
+    /// For results.
+    pub stdout: Stream,
+    /// For people.
+    pub stderr: Stream,
+    /// stdin can be asked: it is a terminal.
+    pub interactive: bool,
+    /// Everything that must not be shown.
+    pub secrets: Secrets,
+}
+
+/// What the environment says, as far as it concerns us.
+#[derive(Debug, Default)]
+pub struct Environment {
+    pub api_key: Option<SecretString>,
+    pub base_url: Option<String>,
+    pub project_id: Option<String>,
+    pub region_id: Option<String>,
+    pub state: Option<PathBuf>,
+    /// `PLAN_ENVIRONMENT`
+    pub environment: Option<String>,
+    /// `PLAN_INPUT_…`: whole names and values. Some are secret: they are never printed.
+    pub inputs: Inputs,
+    /// Set inside a GitHub Actions job.
+    pub github: Option<GitHub>,
+    pub no_color: bool,
+    pub force_color: bool,
+    /// `TERM=dumb`: a terminal that only takes lines.
+    pub dumb: bool,
+}
+
+/// Values of inputs from the environment; shows none.
+#[derive(Default)]
+pub struct Inputs(pub Vec<(String, String)>);
+
+impl std::fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// What a GitHub Actions job offers.
+#[derive(Debug, Clone, Default)]
+pub struct GitHub {
+    pub output: Option<PathBuf>,
+    pub step_summary: Option<PathBuf>,
+    /// The folder of the repository.
+    pub workspace: Option<PathBuf>,
+    pub runner_debug: Option<String>,
+}
+
+impl Environment {
+    /// Sorts out variables, given as names and values. Empty ones count as not set: workflows pass them on so.
+    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut set: BTreeMap<String, OsString> = BTreeMap::new();
+        let mut inputs = Vec::new();
+        for (name, value) in variables {
+            let Ok(name) = name.into_string() else { continue };
+            if name.starts_with(INPUT_PREFIX) {
+                // Also an empty one: it is a value.
+                inputs.push((name, value.to_string_lossy().into_owned()));
+            } else if !value.is_empty() {
+                set.insert(name, value);
+            }
+        }
+        inputs.sort();
+        let mut text = |name: &str| set.remove(name).map(|value| value.to_string_lossy().into_owned());
+        Self {
+            api_key: text("GCORE_API_KEY").map(|key| key.trim().to_owned().into()),
+            base_url: text("GCORE_BASE_URL"),
+            project_id: text("GCORE_CLOUD_PROJECT_ID"),
+            region_id: text("GCORE_CLOUD_REGION_ID"),
+            environment: text("PLAN_ENVIRONMENT"),
+            github: (text("GITHUB_ACTIONS").as_deref() == Some("true")).then(|| GitHub {
+                output: text("GITHUB_OUTPUT").map(PathBuf::from),
+                step_summary: text("GITHUB_STEP_SUMMARY").map(PathBuf::from),
+                workspace: text("GITHUB_WORKSPACE").map(PathBuf::from),
+                runner_debug: text("RUNNER_DEBUG"),
+            }),
+            no_color: text("NO_COLOR").is_some(),
+            force_color: text("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            dumb: text("TERM").as_deref() == Some("dumb"),
+            inputs: Inputs(inputs),
+            state: set.remove("PLAN_STATE").map(PathBuf::from),
+        }
+    }
+}
+
+/// A standard stream, or a memory in its place. Clones share it.
+#[derive(Clone)]
+pub struct Stream {
+    out: Arc<Mutex<Box<dyn Write + Send>>>,
+    /// It goes to a terminal.
+    pub terminal: bool,
+    /// The process's own stream, so that the terminal's cursor may be moved.
+    pub real: bool,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("terminal", &self.terminal).field("real", &self.real).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// Writes to `out`, which is no terminal.
+    pub fn new(out: impl Write + Send + 'static) -> Self {
+        Self { out: Arc::new(Mutex::new(Box::new(out))), terminal: false, real: false }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Box<dyn Write + Send>> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().write(bytes)
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.lock().write_all(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lock().flush()
+    }
+}
+
+impl Context {
+    /// The context of this process.
+    ///
+    /// # Errors
+    ///
+    /// When the current folder is not there any more.
+    pub fn gather(global: GlobalOptions) -> io::Result<Self> {
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let terminal = [stdout.is_terminal(), stderr.is_terminal()];
+        let context = Self {
+            environment: Environment::new(std::env::vars_os()),
+            folder: std::env::current_dir()?,
+            now: Timestamp::now(),
+            arguments: std::env::args_os().collect(),
+            global,
+            stdout: Stream { terminal: terminal[0], real: true, ..Stream::new(stdout) },
+            stderr: Stream { terminal: terminal[1], real: true, ..Stream::new(stderr) },
+            interactive: io::stdin().is_terminal() && terminal[1],
+            secrets: Secrets::default(),
+        };
+        context.hide_key();
+        Ok(context)
+    }
+
+    fn hide_key(&self) {
+        use secrecy::ExposeSecret;
+        if let Some(key) = &self.environment.api_key {
+            self.secrets.hide(key.expose_secret());
+        }
+    }
+
+    /// Whether to write colour to a stream.
+    pub fn color(&self, stream: &Stream) -> Color {
+        let environment = &self.environment;
+        let on = match self.global.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto if environment.no_color => false,
+            ColorChoice::Auto if environment.force_color => true,
+            ColorChoice::Auto => stream.terminal && !environment.dumb,
+        };
+        if on { Color::On } else { Color::Off }
+    }
+
+    /// Columns of the terminal that a stream goes to.
+    pub fn width(&self, stream: &Stream) -> Option<usize> {
+        (stream.terminal && stream.real).then(|| room().columns)
+    }
+
+    /// How much to say.
+    pub fn verbosity(&self) -> Verbosity {
+        let asked = match (self.global.quiet, self.global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        match &self.environment.github {
+            Some(github) => github::verbosity(asked, github.runner_debug.as_deref()),
+            None => asked,
+        }
+    }
+
+    /// A path as given on the command line, seen from the current folder.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The current folder as seen from the repository of a GitHub Actions job; the folder itself elsewhere.
+    pub fn folder_in_repository(&self) -> PathBuf {
+        let workspace = self.environment.github.as_ref().and_then(|github| github.workspace.as_ref());
+        match workspace.and_then(|workspace| self.folder.strip_prefix(workspace).ok()) {
+            Some(below) => below.to_owned(),
+            None => self.folder.clone(),
+        }
+    }
+
+    /// A random word nobody can guess: delimiters and tokens for GitHub's files.
+    pub fn token(&self) -> String {
+        uuid::Uuid::new_v4().simple().to_string()
+    }
+
+    /// All of stdin.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is no text.
+    pub fn read_stdin(&self) -> io::Result<String> {
+        let mut text = String::new();
+        io::stdin().lock().read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    /// One line that somebody types.
+    ///
+    /// # Errors
+    ///
+    /// When stdin cannot be read.
+    pub fn read_answer(&self) -> io::Result<String> {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line)?;
+        Ok(line)
+    }
+}
+
+/// The size of the terminal behind stderr, or a usual one. Asked anew each time: windows change.
+pub fn room() -> Room {
+    const USUAL: Room = Room { columns: 80, lines: 24 };
+    terminal_size::terminal_size_of(io::stderr())
+        .map_or(USUAL, |(columns, lines)| Room { columns: usize::from(columns.0), lines: usize::from(lines.0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+    }
+
+    #[test]
+    fn empty_variables_are_not_set_but_empty_inputs_are() {
+        let environment = environment(&[("GCORE_API_KEY", ""), ("PLAN_STATE", ""), ("PLAN_INPUT_A", "")]);
+        assert!(environment.api_key.is_none() && environment.state.is_none() && environment.github.is_none());
+        assert_eq!(environment.inputs.0, [("PLAN_INPUT_A".to_owned(), String::new())]);
+    }
+
+    #[test]
+    fn a_job_is_known_by_its_runner() {
+        let job = environment(&[("GITHUB_ACTIONS", "true"), ("GITHUB_OUTPUT", "/out"), ("RUNNER_DEBUG", "1")]);
+        let github = job.github.unwrap();
+        assert_eq!(github.output, Some(PathBuf::from("/out")));
+        assert!(environment(&[("GITHUB_OUTPUT", "/out")]).github.is_none());
+    }
+
+    #[test]
+    fn neither_key_nor_inputs_are_shown() {
+        let shown =
+            format!("{:?}", environment(&[("GCORE_API_KEY", "hunter22"), ("PLAN_INPUT_PASSWORD", "swordfish")]));
+        assert!(!shown.contains("hunter22") && !shown.contains("swordfish"), "{shown}");
+        assert!(shown.contains("PLAN_INPUT_PASSWORD"));
+    }
+}

@@ -1,0 +1,187 @@
+//! Why `plan` could not go on, and the exit code that says so.
+//!
+//! A plan that is wrong is a [`Diagnostic`](crate::diagnostic::Diagnostic), a step that failed a
+//! [`StepError`](crate::event::StepError); this is the third kind: the command itself came to an end.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::api::{HttpError, Meaning, ReadError};
+use crate::catalog::CatalogError;
+use crate::exit::Exit;
+use crate::journal::JournalError;
+use crate::report::ReportError;
+
+/// The end of a command that could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked for cannot be, and what would be right.
+    #[error("{message}")]
+    Usage { message: String, help: Vec<String> },
+    /// The plan is wrong; the findings have been told.
+    #[error("the plan is wrong")]
+    PlanWrong,
+    /// A file that somebody named cannot be read.
+    #[error("cannot read `{}`: {error}", path.display())]
+    Read { path: PathBuf, error: io::Error },
+    /// A result cannot be written.
+    #[error("cannot write `{}`: {error}", path.display())]
+    Write { path: PathBuf, error: io::Error },
+    /// stdout or stderr is gone.
+    #[error("cannot write to {stream}: {error}")]
+    Stream { stream: &'static str, error: io::Error },
+    #[error("there is no API key")]
+    NoKey,
+    /// `--api-key-command` gave none.
+    #[error("`--api-key-command` gave no key: {0}")]
+    KeyCommand(String),
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// A read the command cannot do without.
+    #[error("{what}: {error}")]
+    Api { what: String, error: ReadError },
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The system refused something every process needs.
+    #[error("cannot {what}: {error}")]
+    System { what: &'static str, error: io::Error },
+}
+
+impl Error {
+    /// Wrong usage, with nothing more to say.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Error::Usage { message: message.into(), help: Vec::new() }
+    }
+
+    /// The same, with one line of what would be right.
+    #[must_use]
+    pub fn help(self, words: impl Into<String>) -> Self {
+        match self {
+            Error::Usage { message, mut help } => {
+                help.push(words.into());
+                Error::Usage { message, help }
+            }
+            other => other,
+        }
+    }
+
+    pub fn read(path: &Path, error: io::Error) -> Self {
+        Error::Read { path: path.to_owned(), error }
+    }
+
+    pub fn write(path: &Path, error: io::Error) -> Self {
+        Error::Write { path: path.to_owned(), error }
+    }
+
+    /// The documented exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            // Nobody is left who reads, as in `plan status | head`.
+            Error::Stream { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Error::Usage { .. } | Error::Read { .. } | Error::Catalog(_) | Error::Http(HttpError::BaseUrl(..)) => {
+                Exit::Usage
+            }
+            Error::PlanWrong => Exit::PlanWrong,
+            Error::NoKey | Error::KeyCommand(_) | Error::Http(HttpError::Key) => Exit::NotAllowed,
+            Error::Api { error, .. } => match error.meaning() {
+                Some(Meaning::NotAllowed) => Exit::NotAllowed,
+                Some(Meaning::Quota) => Exit::Quota,
+                _ => Exit::StepFailed,
+            },
+            Error::Journal(JournalError::Locked { .. }) => Exit::Locked,
+            Error::Journal(JournalError::Impossible(_)) => Exit::Bug,
+            Error::Journal(_) => Exit::RecordUnusable,
+            Error::Write { .. }
+            | Error::Stream { .. }
+            | Error::Http(HttpError::Client(_))
+            | Error::Report(_)
+            | Error::System { .. } => Exit::StepFailed,
+        }
+    }
+
+    /// What to do next, a line each.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Error::Usage { help, .. } => help.clone(),
+            Error::NoKey => vec![
+                "set `GCORE_API_KEY` to a permanent API token, or name a command that prints it with \
+                 `--api-key-command`"
+                    .to_owned(),
+                "to try a plan without an account, use `plan rehearse FILE`".to_owned(),
+            ],
+            Error::KeyCommand(_) => {
+                vec!["the command must exit 0 and print the key, and nothing else, to stdout".to_owned()]
+            }
+            Error::Http(HttpError::Key) => {
+                vec!["check `GCORE_API_KEY`: the token alone, on one line, without the word `APIKey`".to_owned()]
+            }
+            Error::Api { error, .. } => match error.meaning() {
+                Some(Meaning::NotAllowed) => {
+                    vec!["check `GCORE_API_KEY` and its role in the project".to_owned()]
+                }
+                Some(Meaning::NotFound) => {
+                    vec!["check `--project-id`, `--region-id` and the ids that were named".to_owned()]
+                }
+                _ => Vec::new(),
+            },
+            Error::Journal(JournalError::Locked { .. }) => {
+                vec!["wait for it with `--lock-timeout 10m`, or end that process".to_owned()]
+            }
+            Error::Journal(JournalError::Damaged { .. }) => vec![
+                "keep a copy of the file; then restore it from a backup, or cut it off before that line and settle \
+                 the rest with `plan state resolve`"
+                    .to_owned(),
+            ],
+            Error::Journal(JournalError::Impossible(_)) => {
+                vec!["please report this; what is on record is untouched, and running again is safe".to_owned()]
+            }
+            Error::PlanWrong
+            | Error::Read { .. }
+            | Error::Write { .. }
+            | Error::Stream { .. }
+            | Error::Http(HttpError::BaseUrl(..) | HttpError::Client(_))
+            | Error::Journal(JournalError::Io { .. } | JournalError::Closed(_))
+            | Error::Catalog(_)
+            | Error::Report(_)
+            | Error::System { .. } => Vec::new(),
+        }
+    }
+
+    /// It has been told already, or there is nobody to tell.
+    pub fn is_silent(&self) -> bool {
+        match self {
+            Error::PlanWrong => true,
+            Error::Stream { error, .. } => error.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure() {
+        let gone = Error::Stream { stream: "stdout", error: io::ErrorKind::BrokenPipe.into() };
+        assert!(gone.is_silent());
+        assert_eq!(gone.exit(), Exit::Done);
+        let full = Error::Stream { stream: "stdout", error: io::ErrorKind::StorageFull.into() };
+        assert!(!full.is_silent());
+        assert_eq!(full.exit(), Exit::StepFailed);
+    }
+
+    #[test]
+    fn the_record_has_codes_of_its_own() {
+        let locked = JournalError::Locked { path: "p".into(), owner: None };
+        assert_eq!(Error::Journal(locked).exit(), Exit::Locked);
+        let damaged = JournalError::Damaged { path: "p".into(), line: 3, why: "torn".into() };
+        let error = Error::Journal(damaged);
+        assert_eq!(error.exit(), Exit::RecordUnusable);
+        assert!(!error.hints().is_empty());
+    }
+}

@@ -1,0 +1,55 @@
+//! What the codes of findings mean, with a wrong and a right example each.
+//!
+//! Kept as Markdown, `codes.md`, for people to read there, too. Tests hold it against the sources (every code has its
+//! section) and against the checker (every wrong example is found wrong by its code, every right one is not).
+
+/// The sections, in alphabetical order.
+const CODES: &str = include_str!("codes.md");
+
+/// What one code means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Explanation {
+    pub code: &'static str,
+    pub meaning: &'static str,
+    /// Part of a plan: steps, or top-level keys. Empty where an example would be larger than a page.
+    pub wrong: &'static str,
+    pub right: &'static str,
+}
+
+/// Every code there is, in alphabetical order.
+pub fn explanations() -> impl Iterator<Item = Explanation> {
+    CODES.split("\n## ").skip(1).map(read)
+}
+
+/// What a code means; `None` when there is no such code.
+pub fn explain(code: &str) -> Option<Explanation> {
+    explanations().find(|explanation| explanation.code == code)
+}
+
+impl Explanation {
+    /// The first sentence of the meaning.
+    pub fn summary(&self) -> String {
+        let text = self.meaning.replace('\n', " ");
+        let end = text.find(". ").or_else(|| text.find(": ")).unwrap_or(text.len());
+        text[..end].trim_end_matches('.').to_owned()
+    }
+}
+
+fn read(section: &'static str) -> Explanation {
+    let (code, rest) = section.split_once('\n').unwrap_or((section, ""));
+    let (meaning, _) = rest.split_once("\n```").unwrap_or((rest, ""));
+    Explanation {
+        code: code.trim(),
+        meaning: meaning.trim(),
+        wrong: fenced(rest, "```yaml wrong\n"),
+        right: fenced(rest, "```yaml right\n"),
+    }
+}
+
+fn fenced(text: &'static str, open: &str) -> &'static str {
+    let inside = text.split_once(open).map(|(_, inside)| inside);
+    inside.and_then(|inside| inside.split_once("\n```")).map_or("", |(example, _)| example)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::plan;
+use crate::source::Source;
+
+/// Found by other means than reading the plan file.
+const NOT_IN_A_FILE: [&str; 0] = [];
+
+/// A part of a plan, completed to a whole one.
+fn whole(part: &str) -> String {
+    let has = |key: &str| part.lines().any(|line| line.starts_with(key));
+    if part.starts_with("- ") {
+        return format!("name: demo\nsteps:\n{part}\n");
+    }
+    if has("name:") || part.starts_with('#') {
+        return format!("{part}\n");
+    }
+    let steps = "steps:\n  - id: other_step\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: web }\n";
+    format!("name: demo\n{part}\n{}", if has("steps:") { "" } else { steps })
+}
+
+fn codes_of(part: &str) -> BTreeSet<&'static str> {
+    let source = Arc::new(Source::new("plan.yaml", whole(part)));
+    plan::check(&source).findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn sections_are_in_order_and_whole() {
+    let codes: Vec<&str> = explanations().map(|explanation| explanation.code).collect();
+    assert!(codes.is_sorted() && codes.len() > 50, "{codes:?}");
+    for explanation in explanations() {
+        assert!(!explanation.meaning.is_empty(), "{}", explanation.code);
+        assert_eq!(explanation.wrong.is_empty(), explanation.right.is_empty(), "{}", explanation.code);
+        assert!(explanation.summary().len() > 10, "{}", explanation.code);
+    }
+    assert_eq!(explain("cycle").map(|explanation| explanation.code), Some("cycle"));
+    assert_eq!(explain("no-such-code"), None);
+}
+
+#[test]
+fn every_wrong_example_is_found_by_its_code_and_no_right_one() {
+    let mut problems = Vec::new();
+    for Explanation { code, wrong, right, .. } in explanations().filter(|explanation| !explanation.wrong.is_empty()) {
+        let (of_wrong, of_right) = (codes_of(wrong), codes_of(right));
+        if !of_wrong.contains(code) {
+            problems.push(format!("the wrong example of `{code}` gives {of_wrong:?}"));
+        }
+        if of_right.contains(code) {
+            problems.push(format!("the right example of `{code}` gives {of_right:?}"));
+        }
+    }
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
+fn every_code_of_the_sources_is_explained() {
+    let mut used = BTreeSet::new();
+    for folder in ["src/plan", "src/template", "src/yaml", "src/catalog/check"] {
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut used);
+    }
+    used.extend(crate::catalog::check::CODES.map(str::to_owned));
+    let explained: BTreeSet<String> = explanations().map(|explanation| explanation.code.to_owned()).collect();
+    let missing: Vec<_> = used.difference(&explained).collect();
+    assert!(missing.is_empty(), "not explained: {missing:?}");
+    let stale: Vec<_> = explained.difference(&used).filter(|code| !NOT_IN_A_FILE.contains(&code.as_str())).collect();
+    assert!(stale.is_empty(), "explained, and used nowhere: {stale:?}");
+}
+
+/// The first argument of whatever makes a finding, and constants that hold one.
+fn collect(folder: &Path, used: &mut BTreeSet<String>) {
+    let made = regex_lite::Regex::new(
+        r#"(?:Diagnostic::(?:error|warning|note)\(|const [A-Z_]+: &str =|BodyFinding::(?:error|warning)\()\s*"([a-z]+(?:-[a-z]+)*)""#,
+    )
+    .unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, used);
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            used.extend(made.captures_iter(text).map(|found| found[1].to_owned()));
+        }
+    }
+}

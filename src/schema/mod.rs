@@ -1,0 +1,99 @@
+//! The JSON Schema of the plan file (draft-07, which editors read best): what `plan.json` says of its keys, and for every
+//! operation of the catalogue what its body takes, so that an editor completes and checks bodies as one types.
+//!
+//! A looser second opinion on purpose: templates fit everywhere, and references are `plan check`'s business.
+
+use serde_json::{Value, json};
+
+use crate::catalog::{Catalog, CatalogError, Operation};
+
+/// What is the same whatever the API offers.
+const PLAN: &str = include_str!("plan.json");
+
+/// The schema of a plan that calls the operations of a catalogue.
+///
+/// # Errors
+///
+/// [`CatalogError`] when the definitions of its bodies cannot be read.
+pub fn plan_schema(catalog: &Catalog) -> Result<Value, CatalogError> {
+    let mut schema: Value = serde_json::from_str(PLAN).expect("our own part of the schema is JSON");
+    let operations: Vec<_> = catalog.operations().collect();
+    let calls: Vec<Value> =
+        operations.iter().filter(|operation| !operation.deprecated).map(|op| suggested(op).into()).collect();
+    let bodies: Vec<Value> = operations
+        .iter()
+        .filter_map(|operation| {
+            let body = catalog.json_schema_root(operation)?;
+            Some(json!({
+                "if": { "required": ["call"], "properties": { "call": called(operation, &operations) } },
+                "then": { "properties": { "body": body } },
+            }))
+        })
+        .collect();
+    let definitions = schema["definitions"].as_object_mut().expect("our own part has definitions");
+    definitions["plan-call"]["anyOf"][0]["enum"] = Value::Array(calls);
+    definitions["plan-step"]["allOf"] = json!([{ "$ref": "#/definitions/plan-bodies" }]);
+    definitions["plan-whole-call"]["anyOf"][1]["allOf"] = json!([{ "$ref": "#/definitions/plan-bodies" }]);
+    definitions.insert("plan-bodies".to_owned(), json!({ "allOf": bodies }));
+    definitions.extend(catalog.json_schema_definitions()?);
+    Ok(schema)
+}
+
+/// The schema as a file.
+///
+/// # Errors
+///
+/// As [`plan_schema`].
+pub fn plan_schema_text(catalog: &Catalog) -> Result<String, CatalogError> {
+    Ok(format!("{:#}\n", plan_schema(catalog)?))
+}
+
+/// A call as an editor proposes it: what is left to fill in stands as a template.
+fn suggested(operation: &Operation) -> String {
+    let segments = operation.route.path.split('/').map(|segment| match parameter(segment) {
+        None | Some("project_id" | "region_id") => segment.to_owned(),
+        Some(name) => format!("{{{{ {name} }}}}"),
+    });
+    format!("{} {}", operation.route.method, segments.collect::<Vec<_>>().join("/"))
+}
+
+fn parameter(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// The calls of an operation: those that fit its path, and no path of the same length that says more.
+fn called(operation: &Operation, all: &[std::sync::Arc<Operation>]) -> Value {
+    let own = pattern(operation);
+    let others: Vec<Value> = all
+        .iter()
+        .filter(|other| says_more(other, operation))
+        .map(|other| json!({ "not": { "pattern": pattern(other) } }))
+        .collect();
+    if others.is_empty() {
+        return json!({ "pattern": own });
+    }
+    let both: Vec<Value> = std::iter::once(json!({ "pattern": own })).chain(others).collect();
+    json!({ "allOf": both })
+}
+
+fn pattern(operation: &Operation) -> String {
+    let segments = operation.route.path.split('/').map(|segment| match parameter(segment) {
+        Some(_) => r"(\{\{.*\}\}|[^/])+".to_owned(),
+        None => regex_lite::escape(segment),
+    });
+    format!("^{} {}$", operation.route.method, segments.collect::<Vec<_>>().join("/"))
+}
+
+/// Whether every call of `one` also fits `other`, which takes more.
+fn says_more(one: &Operation, other: &Operation) -> bool {
+    let (left, right): (Vec<&str>, Vec<&str>) =
+        (one.route.path.split('/').collect(), other.route.path.split('/').collect());
+    one.route.method == other.route.method
+        && left.len() == right.len()
+        && left != right
+        && left.iter().zip(&right).all(|(left, right)| left == right || parameter(right).is_some())
+        && left.iter().zip(&right).any(|(left, right)| parameter(left).is_none() && parameter(right).is_some())
+}
+
+#[cfg(test)]
+mod tests;

@@ -114,7 +114,7 @@ impl Search<'_> {
         if let Some(settled) = self.by_stamp().await? {
             return Ok(Some(settled));
         }
-        let tasks = self.tasks().await?;
+        let tasks = self.without_others(self.tasks().await?).await?;
         if tasks.is_empty() && self.may_start_tasks() && !last {
             return Ok(None);
         }
@@ -158,13 +158,37 @@ impl Search<'_> {
         }
         let items = self.items(list, request).await?;
         let ours = items.into_iter().find(|item| tag(item, Some(list), STAMP_ATTEMPT).as_deref() == Some(nonce));
-        Ok(ours.and_then(|item| self.claim_item(list, item)))
+        Ok(ours.and_then(|item| match creator_task(&item) {
+            // Certain: a step that took the task by its looks finds out when it ends.
+            Some(task) => {
+                self.shared.claims.claim(&task);
+                Some(Settled::Task(task))
+            }
+            None => self.claim_item(list, item),
+        }))
+    }
+
+    /// Of tasks that may be ours those whose resource carries the tag of another attempt are not.
+    async fn without_others(&self, tasks: Vec<Task>) -> Result<Vec<Task>, ReadError> {
+        let list = self.list().filter(|list| list.creator_task && (list.tags || list.by_tag));
+        let request = list.and_then(|list| self.list_request(list));
+        let (Some(list), Some(request), true) = (list, request, self.doubt.intent.stamped && !tasks.is_empty()) else {
+            return Ok(tasks);
+        };
+        let items = self.items(list, request).await?;
+        let is_others = |task: &Task| {
+            items.iter().any(|item| {
+                creator_task(item).as_ref() == Some(&task.id)
+                    && tag(item, Some(list), STAMP_ATTEMPT).is_some_and(|nonce| nonce != self.doubt.intent.nonce)
+            })
+        };
+        Ok(tasks.into_iter().filter(|task| !is_others(task)).collect())
     }
 
     /// The task that created it is waited for, as if it had been answered; without one the resource itself is taken.
     fn claim_item(&self, list: &ListCall, item: Value) -> Option<Settled> {
-        if let Some(task) = item.get("creator_task_id").and_then(Value::as_str).filter(|task| !task.is_empty()) {
-            return self.claim_task(task);
+        if let Some(task) = creator_task(&item) {
+            return self.claim_task(&task);
         }
         let id = item.get(&list.id_field).map(id_text)?;
         self.shared.claims.claim(&format!("{}:{id}", self.creates()?.kind)).then_some(Settled::Resource(item))
@@ -293,6 +317,11 @@ impl Search<'_> {
     async fn items(&self, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
         items(self.shared, list, request).await
     }
+}
+
+/// The task that created a listed resource.
+fn creator_task(item: &Value) -> Option<String> {
+    item.get("creator_task_id").and_then(Value::as_str).filter(|task| !task.is_empty()).map(str::to_owned)
 }
 
 fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Request> {

@@ -7,6 +7,9 @@ use super::*;
 use crate::plan;
 use crate::source::Source;
 
+/// What would have to be larger than a page to be found, or a newer API.
+const TOO_LARGE_TO_SHOW: [&str; 4] = ["no-undo", "yaml-too-deep", "yaml-too-large", "yaml-too-many-aliases"];
+
 /// Found with `--online`: no example can show it without an account.
 const ONLINE: [&str; 4] = ["flavor-not-offered", "no-such-project", "no-such-region", "quota-exceeded"];
 
@@ -34,7 +37,7 @@ fn sections_are_in_order_and_whole() {
     assert!(codes.is_sorted() && codes.len() > 50, "{codes:?}");
     for explanation in explanations() {
         assert!(!explanation.meaning.is_empty(), "{}", explanation.code);
-        assert_eq!(explanation.wrong.is_empty(), explanation.right.is_empty(), "{}", explanation.code);
+        assert!(!explanation.wrong.is_empty() && !explanation.right.is_empty(), "{}", explanation.code);
         assert!(explanation.summary().len() > 10, "{}", explanation.code);
     }
     assert_eq!(explain("cycle").map(|explanation| explanation.code), Some("cycle"));
@@ -44,8 +47,8 @@ fn sections_are_in_order_and_whole() {
 #[test]
 fn every_wrong_example_is_found_by_its_code_and_no_right_one() {
     let mut problems = Vec::new();
-    for Explanation { code, wrong, right, .. } in explanations().filter(|explanation| !explanation.wrong.is_empty()) {
-        if ONLINE.contains(&code) {
+    for Explanation { code, wrong, right, .. } in explanations() {
+        if ONLINE.contains(&code) || TOO_LARGE_TO_SHOW.contains(&code) {
             continue;
         }
         let (of_wrong, of_right) = (codes_of(wrong), codes_of(right));
@@ -62,8 +65,9 @@ fn every_wrong_example_is_found_by_its_code_and_no_right_one() {
 #[test]
 fn every_code_of_the_sources_is_explained() {
     let mut used = BTreeSet::new();
-    used.extend(ONLINE.map(str::to_owned));
-    for folder in ["src/plan", "src/template", "src/yaml", "src/catalog/check", "src/command"] {
+    let online = include_str!("../command/online.rs");
+    used.extend(ONLINE.iter().filter(|code| online.contains(&format!("\"{code}\""))).map(|code| (*code).to_owned()));
+    for folder in ["src/plan", "src/template", "src/yaml", "src/catalog/check"] {
         collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut used);
     }
     used.extend(crate::catalog::check::CODES.map(str::to_owned));

@@ -30,6 +30,8 @@ pub enum Error {
     /// stdout or stderr is gone.
     #[error("cannot write to {stream}: {error}")]
     Stream { stream: &'static str, error: io::Error },
+    #[error("{what} is not what the preview saw: nothing was done")]
+    Moved { what: &'static str },
     #[error("there is no API key")]
     NoKey,
     /// `--api-key-command` gave none.
@@ -85,7 +87,7 @@ impl Error {
             Error::Usage { .. } | Error::Read { .. } | Error::Catalog(_) | Error::Http(HttpError::BaseUrl(..)) => {
                 Exit::Usage
             }
-            Error::PlanWrong => Exit::PlanWrong,
+            Error::PlanWrong | Error::Moved { .. } => Exit::PlanWrong,
             Error::NoKey | Error::KeyCommand(_) | Error::Http(HttpError::Key) => Exit::NotAllowed,
             Error::Api { error, .. } => match error.meaning() {
                 Some(Meaning::NotAllowed) => Exit::NotAllowed,
@@ -107,6 +109,7 @@ impl Error {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Error::Usage { help, .. } => help.clone(),
+            Error::Moved { .. } => vec!["look again: `plan preview FILE --out FILE`".to_owned()],
             Error::NoKey => vec![
                 "set `GCORE_API_KEY` to a permanent API token, or name a command that prints it with \
                  `--api-key-command`"

@@ -47,7 +47,10 @@ impl Http {
         let mut authorization =
             HeaderValue::try_from(format!("APIKey {}", key.expose_secret())).map_err(|_| HttpError::Key)?;
         authorization.set_sensitive(true);
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        // What is on this machine is not behind a proxy.
+        let builder = if is_loopback(&base) { builder.no_proxy() } else { builder };
+        let client = builder
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .connect_timeout(CONNECT_TIMEOUT)
@@ -103,9 +106,8 @@ impl Transport for Http {
 fn base_url(text: &str) -> Result<Url, HttpError> {
     let wrong = |why| HttpError::BaseUrl(text.to_owned(), why);
     let url = Url::parse(text).map_err(|_| wrong("it should look like `https://api.gcore.com`"))?;
-    let host = url.host_str().ok_or_else(|| wrong("it names no host"))?;
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    url.host_str().ok_or_else(|| wrong("it names no host"))?;
+    let loopback = is_loopback(&url);
     match url.scheme() {
         "https" => {}
         "http" if loopback => {}
@@ -116,6 +118,12 @@ fn base_url(text: &str) -> Result<Url, HttpError> {
         return Err(wrong("it may hold a host, a port and a path, nothing else"));
     }
     Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn method(method: Method) -> reqwest::Method {

@@ -44,6 +44,13 @@ pub struct ApiOptions {
     pub request_timeout: Duration,
 }
 
+impl ApiOptions {
+    /// Only a place: for a rehearsal, which has an API of its own.
+    pub fn at(project_id: Option<i64>, region_id: Option<i64>) -> Self {
+        Self { base_url: None, api_key_command: None, project_id, region_id, request_timeout: Duration::from_secs(30) }
+    }
+}
+
 /// What the plan is given.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Inputs")]

@@ -1,13 +1,21 @@
-//! `plan destroy`.
+//! `plan destroy`: takes an environment down from its record. No plan file, no inputs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, quoted};
+use super::view::ViewOptions;
+use super::{Account, confirm, note, records};
+use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, DestroyArguments};
+use crate::clock::Clock;
 use crate::context::Context;
+use crate::engine::{self, Settings};
 use crate::error::Error;
+use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
-use crate::journal::EnvironmentFolder;
+use crate::journal::{EnvironmentFolder, Journal, Record, Started, Status};
+use crate::report::count;
 
 /// How an environment is taken down.
 #[derive(Debug, Clone)]
@@ -20,22 +28,110 @@ pub struct TeardownOptions<'a> {
     pub api: &'a ApiOptions,
 }
 
+/// Asks, then takes one environment down.
+///
 /// # Errors
 ///
-/// Always: it is not part of this build yet.
-pub async fn destroy(_context: &Context, _arguments: &DestroyArguments) -> Result<Exit, Error> {
-    Err(Error::usage("`plan destroy` is not part of this build yet"))
+/// When there is no such record, nobody can be asked, or the record cannot be locked.
+pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<Exit, Error> {
+    let folder = records::find_record(context, arguments.file.as_deref(), &arguments.record)?;
+    let status = records::read(&folder)?.status;
+    let existing = status.existing().count();
+    if existing == 0 {
+        note(context, &format!("nothing is left of environment `{}`", folder.environment()))?;
+        return Ok(Exit::Done);
+    }
+    let question = format!(
+        "take down {} of plan `{}`, environment `{}`?",
+        count(existing, "step"),
+        folder.plan(),
+        folder.environment()
+    );
+    if !confirm(context, &question, arguments.yes)? {
+        note(context, "nothing was destroyed")?;
+        return Ok(Exit::Done);
+    }
+    let options = TeardownOptions {
+        parallelism: arguments.parallelism,
+        timeout: arguments.timeout,
+        lock_timeout: arguments.lock.lock_timeout,
+        events: arguments.events.as_deref(),
+        api: &arguments.api,
+    };
+    destroy_environment(context, &folder, &options).await
 }
 
 /// Takes one environment down, from its record.
 ///
 /// # Errors
 ///
-/// Always: it is not part of this build yet.
+/// When there is no API key, or the record cannot be read, locked or written.
 pub async fn destroy_environment(
-    _context: &Context,
-    _folder: &EnvironmentFolder,
-    _options: &TeardownOptions<'_>,
+    context: &Context,
+    folder: &EnvironmentFolder,
+    options: &TeardownOptions<'_>,
 ) -> Result<Exit, Error> {
-    Err(Error::usage("`plan destroy` is not part of this build yet"))
+    let account = Account::of(context, options.api)?;
+    let clock = Clock::starting_at(context.now, 1.0);
+    let lock = folder.lock(&records::owner(context, "destroy"), options.lock_timeout, &clock).await?;
+    let (sink, status, lines) = folder.open(&lock, clock.now())?;
+    let existing = status.existing().count();
+    let journal = Journal::start(sink, status.clone(), lines, clock);
+    journal.append(vec![Record::Started(started(context, &status))]).await?;
+    let session = Session::start(
+        context,
+        Parts {
+            transport: account.transport()?,
+            clock,
+            catalog: Catalog::embedded(),
+            journal,
+            settings: Settings {
+                plan: folder.plan().to_owned(),
+                environment: folder.environment().to_owned(),
+                project_id: account.project_id,
+                region_id: account.region_id,
+                stamp: false,
+                settle_time: SETTLE_TIME,
+                user_agent: USER_AGENT.to_owned(),
+            },
+            parallelism: options.parallelism,
+            timeout: options.timeout,
+            view: ViewOptions { events: options.events.map(PathBuf::from), source: None },
+        },
+    )?;
+    session.tell_started(RunStarted {
+        version: crate::event::EVENTS_VERSION,
+        command: Activity::Destroy,
+        plan: folder.plan().to_owned(),
+        file: None,
+        environment: folder.environment().to_owned(),
+        steps: existing,
+        recorded: existing,
+        state: Some(folder.path().display().to_string()),
+        api: account.base_url.clone(),
+    });
+    let mut finished = engine::destroy(&session.shared).await?;
+    finished.next = (finished.exit != Exit::Done).then(|| again(folder));
+    let exit = finished.exit;
+    session.finish(context, finished).await?;
+    Ok(exit)
+}
+
+/// The new beginning keeps what the last run said of file, place and time.
+fn started(context: &Context, status: &Status) -> Started {
+    let last = status.started.as_ref().map(|(_, started)| started);
+    Started {
+        run: context.token(),
+        command: "destroy".to_owned(),
+        file: last.and_then(|last| last.file.clone()),
+        project_id: last.and_then(|last| last.project_id),
+        region_id: last.and_then(|last| last.region_id),
+        expires: last.and_then(|last| last.expires),
+    }
+}
+
+fn again(folder: &EnvironmentFolder) -> String {
+    let state = folder.path().parent().and_then(Path::parent).map(|state| state.display().to_string());
+    let state = state.map(|state| format!(" --state {}", quoted(&state))).unwrap_or_default();
+    format!("plan destroy --plan {} --environment {}{state}", quoted(folder.plan()), quoted(folder.environment()))
 }

@@ -1,13 +1,134 @@
-//! `plan rehearse`.
+//! `plan rehearse`: a whole run against the embedded simulator, time compressed, nothing kept.
 
-use crate::cli::RehearseArguments;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+
+use super::run::{settings, step_ids};
+use super::session::{Parts, Session, export};
+use super::view::ViewOptions;
+use super::{load, note, print_outputs, records, simulate};
+use crate::api::Http;
+use crate::cli::{ApiOptions, RehearseArguments};
+use crate::clock::Clock;
+use crate::command::Account;
 use crate::context::Context;
+use crate::engine::{self, Run, RunEnd, RunOptions};
 use crate::error::Error;
+use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
+use crate::journal::{EnvironmentFolder, Journal, MemorySink, Phase, Status};
+use crate::report::github::output::Ending;
+use crate::report::reason;
+use crate::simulate::{Options, SimClock, Simulator, Strangers, serve};
 
+/// Project and region of a rehearsal, when nobody says.
+const PLACE: i64 = 1;
+/// With trouble on purpose a run may fail: it is continued this often, as a user would.
+const RUNS: usize = 4;
+/// One request to this machine.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Rehearses a plan.
+///
 /// # Errors
 ///
-/// Always: it is not part of this build yet.
-pub async fn rehearse(_context: &Context, _arguments: &RehearseArguments) -> Result<Exit, Error> {
-    Err(Error::usage("`plan rehearse` is not part of this build yet"))
+/// When the plan or a fault is wrong.
+pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Result<Exit, Error> {
+    let faults = simulate::faults(&arguments.fault)?;
+    let loaded = load::load_plan(context, &arguments.file, arguments.run.spec.as_deref())?;
+    let plan = loaded.plan.clone();
+    let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
+    let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
+    let options = RunOptions {
+        target: step_ids(&plan, &arguments.run.target)?,
+        fail_fast: arguments.run.fail_fast,
+        ..RunOptions::default()
+    };
+
+    let listen = |error| Error::System { what: "listen on this machine", error };
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(listen)?;
+    let base_url = format!("http://{}", listener.local_addr().map_err(listen)?);
+    let cloud = Options { seed: arguments.seed, strangers: Strangers::Assume, faults, ..Options::default() };
+    let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
+    let serving = serve(listener, simulator, SimClock::new(context.now, arguments.speed), std::future::pending());
+    let server = tokio::spawn(serving);
+
+    let account = Account {
+        base_url: base_url.clone(),
+        key: SecretString::from("rehearsal"),
+        request_timeout: REQUEST_TIMEOUT,
+        project_id: Some(PLACE),
+        region_id: Some(PLACE),
+    };
+    let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
+    let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
+
+    let clock = Clock::starting_at(context.now, arguments.speed);
+    let header = EnvironmentFolder::header(&plan.name, &environment);
+    let mut status = Status::new(header, context.now);
+    let mut runs = 0;
+    let end = loop {
+        runs += 1;
+        let recorded = status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
+        // Nothing is kept: the record lives in memory, and is handed from one run to the next.
+        let journal = Journal::start(MemorySink::default(), status.clone(), 1, clock);
+        let session = Session::start(
+            context,
+            Parts {
+                transport: Arc::new(Http::new(&base_url, &account.key, account.request_timeout)?),
+                clock,
+                catalog: loaded.catalog,
+                journal,
+                settings: settings(&plan, &environment, project_id, region_id, &arguments.run),
+                parallelism: arguments.run.parallelism,
+                timeout: arguments.run.timeout,
+                view: ViewOptions { events: arguments.run.events.clone(), source: Some(plan.source.clone()) },
+            },
+        )?;
+        session.tell_started(RunStarted {
+            version: crate::event::EVENTS_VERSION,
+            command: Activity::Rehearse,
+            plan: plan.name.clone(),
+            file: Some(arguments.file.display().to_string()),
+            environment: environment.clone(),
+            steps: plan.steps.len(),
+            recorded,
+            state: None,
+            api: base_url.clone(),
+        });
+        let run = Run {
+            plan: plan.clone(),
+            shared: session.shared.clone(),
+            inputs: inputs.clone(),
+            options: options.clone(),
+            stopper: session.stopper.clone(),
+        };
+        let end = engine::run(Arc::new(run)).await?;
+        status = session.shared.journal.with_status(Status::clone);
+        session.finish(context, end.finished.clone()).await?;
+        if is_over(&end, runs, arguments) {
+            break end;
+        }
+        note(context, "rehearsing what a user would do next: run again")?;
+    };
+    server.abort();
+    print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
+    let ending = Ending {
+        exit: end.finished.exit,
+        failure_reason: end.failure.as_ref().map(|(instance, error)| reason(instance, error)),
+        state_path: None,
+        resume_command: None,
+    };
+    export(context, &end.outputs, &ending, &arguments.run.show_secret)?;
+    Ok(end.finished.exit)
+}
+
+/// A run that met trouble on purpose is continued, until it is done or nothing changes any more.
+fn is_over(end: &RunEnd, runs: usize, arguments: &RehearseArguments) -> bool {
+    matches!(end.finished.exit, Exit::Done | Exit::Interrupted | Exit::Terminated)
+        || arguments.fault.is_empty()
+        || runs >= RUNS
 }

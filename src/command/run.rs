@@ -1,13 +1,207 @@
-//! `plan run`.
+//! `plan run`: checks a plan, then makes its calls or continues with them.
 
-use crate::cli::RunArguments;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
+use super::view::ViewOptions;
+use super::{Account, load, preview_file, print_outputs, records};
+use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
+use crate::clock::Clock;
 use crate::context::Context;
+use crate::engine::{self, Run, RunEnd, RunOptions, Settings};
 use crate::error::Error;
+use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
+use crate::journal::{EnvironmentFolder, Journal, Phase, Record, Started};
+use crate::plan::{Plan, Segment, StepId};
+use crate::report::github::output::Ending;
+use crate::report::github::unmasked;
+use crate::report::reason;
 
+/// Runs a plan, or exactly what a preview showed.
+///
 /// # Errors
 ///
-/// Always: it is not part of this build yet.
-pub async fn run(_context: &Context, _arguments: &RunArguments) -> Result<Exit, Error> {
-    Err(Error::usage("`plan run` is not part of this build yet"))
+/// When the plan is wrong, the account is not told, or the record cannot be read or locked.
+pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Error> {
+    let approved = preview_file::read(context, &arguments.file)?;
+    let file = approved.as_ref().map_or(arguments.file.as_path(), |approved| approved.plan.as_path());
+    let loaded = load::load_plan(context, file, arguments.run.spec.as_deref())?;
+    let plan = &loaded.plan;
+    let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
+    let account = Account::of(context, &arguments.api)?;
+    let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
+    let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
+    need_places(plan, project_id, region_id)?;
+    tell_unmasked(context, plan, &inputs)?;
+
+    let folder = records::state_folder(context, &arguments.state, Some(file))?.environment(&plan.name, &environment);
+    let clock = Clock::starting_at(context.now, 1.0);
+    let lock = folder.lock(&records::owner(context, "run"), arguments.lock.lock_timeout, &clock).await?;
+    let (sink, status, lines) = folder.open(&lock, clock.now())?;
+    if let Some(approved) = &approved {
+        approved.verify(context, plan, &inputs, &status)?;
+    }
+    let recorded = status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
+    let journal = Journal::start(sink, status, lines, clock);
+    let ttl = arguments.ttl.or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
+    let started = Started {
+        run: context.token(),
+        command: "run".to_owned(),
+        file: Some(file.display().to_string()),
+        project_id,
+        region_id,
+        expires: ttl.and_then(|ttl| context.now.checked_add(ttl).ok()),
+    };
+    journal.append(vec![Record::Started(started)]).await?;
+
+    let session = Session::start(
+        context,
+        Parts {
+            transport: account.transport()?,
+            clock,
+            catalog: loaded.catalog,
+            journal,
+            settings: settings(plan, &environment, project_id, region_id, &arguments.run),
+            parallelism: arguments.run.parallelism,
+            timeout: arguments.run.timeout,
+            view: ViewOptions { events: arguments.run.events.clone(), source: Some(plan.source.clone()) },
+        },
+    )?;
+    session.tell_started(RunStarted {
+        version: crate::event::EVENTS_VERSION,
+        command: Activity::Run,
+        plan: plan.name.clone(),
+        file: Some(file.display().to_string()),
+        environment: environment.clone(),
+        steps: plan.steps.len(),
+        recorded,
+        state: Some(folder.path().display().to_string()),
+        api: account.base_url.clone(),
+    });
+    let options = RunOptions {
+        target: step_ids(plan, &arguments.run.target)?,
+        replace: step_ids(plan, &arguments.replace)?,
+        prune: arguments.prune,
+        rollback: arguments.rollback,
+        fail_fast: arguments.run.fail_fast,
+    };
+    let run =
+        Run { plan: plan.clone(), shared: session.shared.clone(), inputs, options, stopper: session.stopper.clone() };
+    let mut end = engine::run(Arc::new(run)).await?;
+    let resume = resume_command(plan, &environment, file, arguments);
+    end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
+    let exit = end.finished.exit;
+    session.finish(context, end.finished.clone()).await?;
+    print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
+    export(context, &end.outputs, &ending(&end, &folder, resume), &arguments.run.show_secret)?;
+    Ok(exit)
+}
+
+fn ending(end: &RunEnd, folder: &EnvironmentFolder, resume: String) -> Ending {
+    Ending {
+        exit: end.finished.exit,
+        failure_reason: end.failure.as_ref().map(|(instance, error)| reason(instance, error)),
+        state_path: Some(folder.path().display().to_string()),
+        resume_command: Some(resume),
+    }
+}
+
+/// What the engine is told of plan and flags.
+pub(super) fn settings(
+    plan: &Plan,
+    environment: &str,
+    project_id: Option<i64>,
+    region_id: Option<i64>,
+    flags: &RunFlags,
+) -> Settings {
+    Settings {
+        plan: plan.name.clone(),
+        environment: environment.to_owned(),
+        project_id,
+        region_id,
+        stamp: !flags.no_stamp,
+        settle_time: flags.settle_time.unwrap_or(SETTLE_TIME),
+        user_agent: USER_AGENT.to_owned(),
+    }
+}
+
+/// Steps named on the command line.
+///
+/// # Errors
+///
+/// When the plan has no such step.
+pub(super) fn step_ids(plan: &Plan, names: &[String]) -> Result<BTreeSet<StepId>, Error> {
+    names
+        .iter()
+        .map(|name| {
+            if plan.steps.contains_key(name.as_str()) {
+                return Ok(StepId::new(name.as_str()));
+            }
+            let error = Error::usage(format!("the plan has no step `{name}`"));
+            Err(match crate::diagnostic::nearest(name, plan.steps.keys().map(StepId::as_str)) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            })
+        })
+        .collect()
+}
+
+/// A call that needs a project or region must find one before the first call is made.
+pub(super) fn need_places(plan: &Plan, project_id: Option<i64>, region_id: Option<i64>) -> Result<(), Error> {
+    for step in plan.steps.values() {
+        let needs = |own: bool, wanted: fn(&Segment) -> bool| !own && step.call.segments.iter().any(wanted);
+        let missing = if project_id.is_none()
+            && needs(step.project_id.is_some(), |segment| matches!(segment, Segment::ProjectId))
+        {
+            Some(("project", "--project-id", "GCORE_CLOUD_PROJECT_ID", "project_id"))
+        } else if region_id.is_none() && needs(step.region_id.is_some(), |segment| matches!(segment, Segment::RegionId))
+        {
+            Some(("region", "--region-id", "GCORE_CLOUD_REGION_ID", "region_id"))
+        } else {
+            None
+        };
+        if let Some((what, flag, variable, key)) = missing {
+            return Err(Error::usage(format!("step `{}` needs a {what}, and none is set", step.id))
+                .help(format!("set `{variable}`, use `{flag} ID`, or say `{key}:` in the plan")));
+        }
+    }
+    Ok(())
+}
+
+/// Secrets too short to be hidden in a log are said by name.
+fn tell_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, minijinja::Value>) -> Result<(), Error> {
+    for (name, _) in plan.inputs.iter().filter(|(_, input)| input.secret) {
+        let Some(marker) = inputs.get(name).and_then(|value| value.as_str()) else { continue };
+        let value = context.secrets.reveal(&serde_json::Value::String(marker.to_owned())).unwrap_or_default();
+        if let Some(words) = unmasked(name, &value) {
+            super::note(context, &format!("warning: {words}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// What to type to go on; values of secret inputs stay out of it.
+fn resume_command(plan: &Plan, environment: &str, file: &Path, arguments: &RunArguments) -> String {
+    let mut words = vec!["plan".to_owned(), "run".to_owned(), quoted(&file.display().to_string())];
+    let mut flag = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);
+    if environment != "default" {
+        flag("--environment", environment);
+    }
+    if let Some(state) = &arguments.state.state {
+        flag("--state", &state.display().to_string());
+    }
+    let PlanOptions { set, inputs, .. } = &arguments.plan;
+    for file in inputs {
+        flag("--inputs", &file.display().to_string());
+    }
+    for given in set {
+        let secret = plan.inputs.get(&given.name).is_some_and(|input| input.secret);
+        flag("--set", &format!("{}={}", given.name, if secret { "…" } else { &given.value }));
+    }
+    words.join(" ")
 }

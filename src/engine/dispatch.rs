@@ -32,7 +32,7 @@ pub enum Outcome {
     /// Because of another step, or because the run ended first.
     NotStarted,
     Failed(StepError),
-    Unknown,
+    Unknown(StepError),
     StillWaiting,
 }
 
@@ -256,10 +256,10 @@ impl<'r> Dispatcher<'r> {
                 self.done.made.insert(id.clone());
                 Outcome::Failed(error)
             }
-            InstanceEnd::Unknown => {
+            InstanceEnd::Unknown(error) => {
                 broken = Some(Broken::By(id.clone()));
                 self.done.made.insert(id.clone());
-                Outcome::Unknown
+                Outcome::Unknown(error)
             }
             InstanceEnd::StillWaiting => {
                 broken = Some(Broken::By(id.clone()));
@@ -274,7 +274,7 @@ impl<'r> Dispatcher<'r> {
             }
             InstanceEnd::Journal(error) => return Err(error),
         };
-        if matches!(outcome, Outcome::Failed(_) | Outcome::Unknown) {
+        if matches!(outcome, Outcome::Failed(_) | Outcome::Unknown(_)) {
             self.failed(&outcome);
         }
         self.done.outcomes.push((id, outcome));

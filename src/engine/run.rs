@@ -65,6 +65,8 @@ pub struct RunEnd {
     pub finished: RunFinished,
     /// In the order of the plan; those whose steps did not succeed are left out.
     pub outputs: Vec<RunOutput>,
+    /// The first thing that went wrong, in the order of the plan.
+    pub failure: Option<(InstanceId, StepError)>,
 }
 
 impl Run {
@@ -198,7 +200,11 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     record_outputs(&run, &outputs).await?;
     run.shared.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
     let finished = totals(&run, &dispatched, &torn, exit);
-    Ok(RunEnd { finished, outputs })
+    let failure = dispatched.outcomes.into_iter().find_map(|(instance, outcome)| match outcome {
+        Outcome::Failed(error) | Outcome::Unknown(error) => Some((instance, error)),
+        _ => None,
+    });
+    Ok(RunEnd { finished, outputs, failure })
 }
 
 /// Instances on record that the plan no longer has: taken down with `--prune`, named otherwise.
@@ -291,7 +297,7 @@ fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
         Some(Stop::Interrupt(_)) => return Exit::Interrupted,
         _ => {}
     }
-    if any(|outcome| matches!(outcome, Outcome::Unknown)) {
+    if any(|outcome| matches!(outcome, Outcome::Unknown(_))) {
         Exit::Unknown
     } else if failed(ErrorClass::NotAllowed) {
         Exit::NotAllowed
@@ -317,7 +323,7 @@ fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> Ru
         failed: count(|outcome| matches!(outcome, Outcome::Failed(_))),
         skipped: count(|outcome| matches!(outcome, Outcome::Skipped | Outcome::NotStarted)),
         waiting: count(|outcome| matches!(outcome, Outcome::StillWaiting)),
-        unknown: count(|outcome| matches!(outcome, Outcome::Unknown)),
+        unknown: count(|outcome| matches!(outcome, Outcome::Unknown(_))),
         removed: torn.removed,
         left: torn.left.len(),
         requests,

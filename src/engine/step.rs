@@ -45,7 +45,7 @@ pub enum InstanceEnd {
     },
     Skipped,
     Failed(StepError),
-    Unknown,
+    Unknown(StepError),
     StillWaiting,
     Stopped(Stop),
     Journal(JournalError),
@@ -336,8 +336,8 @@ impl Instance {
                 InstanceEnd::Failed(error)
             }
             End::Unknown(error) => {
-                tell(Event::StepUnknown { instance, error });
-                InstanceEnd::Unknown
+                tell(Event::StepUnknown { instance, error: error.clone() });
+                InstanceEnd::Unknown(error)
             }
             End::StillWaiting { tasks, waited } => {
                 tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });

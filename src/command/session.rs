@@ -1,0 +1,162 @@
+//! What a run, a rehearsal and a teardown share: the engine's means, the view, and how they end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Signals;
+use super::view::{View, ViewOptions};
+use crate::api::{Client, Transport};
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::engine::{
+    Claims, Gates, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper, tell_finished,
+};
+use crate::error::Error;
+use crate::event::{Event, RunFinished, RunStarted};
+use crate::exit::Exit;
+use crate::journal::{Journal, Status};
+use crate::report::github::output::{self, Ending};
+
+/// How long a write whose answer was lost is looked for, unless `--settle-time` says otherwise.
+pub const SETTLE_TIME: Duration = Duration::from_secs(10);
+/// What the API is told about who asks.
+pub const USER_AGENT: &str = concat!("plan/", env!("CARGO_PKG_VERSION"));
+
+/// What a session is made of.
+pub struct Parts {
+    pub transport: Arc<dyn Transport>,
+    pub clock: Clock,
+    pub catalog: &'static Catalog,
+    pub journal: Journal,
+    pub settings: Settings,
+    pub parallelism: usize,
+    pub timeout: Option<Duration>,
+    pub view: ViewOptions,
+}
+
+/// A command at work.
+pub struct Session {
+    pub shared: Arc<Shared>,
+    pub stopper: Stopper,
+    view: View,
+}
+
+impl Session {
+    /// Starts watcher, view, signal handling and the run's own time limit.
+    ///
+    /// # Errors
+    ///
+    /// When a file that was asked for cannot be opened, or signals cannot be heard.
+    pub fn start(context: &Context, parts: Parts) -> Result<Self, Error> {
+        let (stopper, stopped) = stopper();
+        let view = View::start(context, parts.clock, &parts.view)?;
+        let client = Arc::new(Client::new(parts.transport, parts.clock));
+        let known = |status: &Status| (status.tasks.clone(), status.durations.clone(), status.header.key.clone());
+        let (tasks, durations, key) = parts.journal.with_status(known);
+        let teller = view.teller();
+        let (warn, secrets) = (view.teller(), context.secrets.clone());
+        let warn = Arc::new(move |message: String| {
+            warn.tell(Event::Warned { message: secrets.redact(&message).into_owned() });
+        });
+        let shared = Arc::new(Shared {
+            watcher: Watcher::start(client.clone(), &durations, warn),
+            client,
+            catalog: parts.catalog,
+            journal: parts.journal,
+            secrets: context.secrets.clone(),
+            gates: Gates::new(parts.parallelism),
+            stopped,
+            events: teller,
+            settings: parts.settings,
+            digest_key: key.into_bytes(),
+            claims: Claims::new(tasks),
+        });
+        listen(Signals::listen()?, stopper.clone(), &shared);
+        if let Some(timeout) = parts.timeout {
+            let (stopper, clock) = (stopper.clone(), parts.clock);
+            tokio::spawn(async move {
+                clock.sleep(timeout).await;
+                stopper.stop(Stop::OutOfTime);
+            });
+        }
+        Ok(Self { shared, stopper, view })
+    }
+
+    pub fn tell_started(&self, started: RunStarted) {
+        self.shared.events.tell(Event::RunStarted(started));
+    }
+
+    /// Says how it ended, and lets the view have the last word.
+    ///
+    /// # Errors
+    ///
+    /// When stderr is gone.
+    pub async fn finish(self, context: &Context, finished: RunFinished) -> Result<(), Error> {
+        tell_finished(&self.shared, finished);
+        self.view.finish(context).await
+    }
+}
+
+/// The first signal ends the run in good order, the second at once: everything that is known is on disk.
+fn listen(mut signals: Signals, stopper: Stopper, shared: &Arc<Shared>) {
+    let events = shared.events.clone();
+    tokio::spawn(async move {
+        let first = signals.next().await;
+        events.tell(Event::InterruptReceived { signal: first.name().to_owned(), in_flight: 0 });
+        stopper.stop(Stop::Interrupt(first));
+        let second = signals.next().await;
+        let exit = if second == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted };
+        std::process::exit(i32::from(exit.code()));
+    });
+}
+
+/// Hands results to the job's later steps, where there is a job.
+///
+/// # Errors
+///
+/// When `$GITHUB_OUTPUT` cannot be written, or a value holds its delimiter.
+pub fn export(context: &Context, outputs: &[RunOutput], ending: &Ending, shown: &[String]) -> Result<(), Error> {
+    let Some(path) = context.environment.github.as_ref().and_then(|github| github.output.as_ref()) else {
+        return Ok(());
+    };
+    let values: Vec<_> = outputs
+        .iter()
+        .map(|output| crate::report::outputs::OutputValue {
+            name: output.name.clone(),
+            value: output.value.clone(),
+            secret: output.secret,
+            description: output.description.clone(),
+        })
+        .collect();
+    let delimiter = format!("plan_{}", context.token());
+    let file = output::render(&values, ending, shown, &context.secrets, &delimiter)
+        .map_err(|error| Error::usage(error.to_string()))?;
+    for warning in &file.warnings {
+        super::note(context, &format!("warning: {warning}"))?;
+    }
+    crate::report::github::append(path, "GITHUB_OUTPUT", &file.text)?;
+    Ok(())
+}
+
+/// A word of a command line, quoted where a shell would take it apart.
+pub fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./=:@%+,".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_quoted_only_where_they_must_be() {
+        assert_eq!(quoted("plans/web.yaml"), "plans/web.yaml");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

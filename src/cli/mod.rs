@@ -27,7 +27,7 @@ First steps:
   plan destroy deploy.yaml                   take everything down again
 
 Environment:
-  GCORE_API_KEY             the API key (or --api-key-command); there is no flag, others could read it
+  GCORE_API_KEY             the API key; a flag could be read by others (see --api-key-command)
   GCORE_CLOUD_PROJECT_ID    the project, unless the plan or --project-id says so
   GCORE_CLOUD_REGION_ID     the region, unless the plan or --region-id says so
   GCORE_BASE_URL            where the API is, unless --base-url says so

@@ -42,10 +42,8 @@ fn list(palette: Palette) -> String {
 fn page(explanation: &Explanation, palette: Palette) -> String {
     let mut text = format!("{}\n\n{}\n", palette.name(explanation.code), explanation.meaning);
     for (title, example) in [(palette.bad("wrong"), explanation.wrong), (palette.good("right"), explanation.right)] {
-        if !example.is_empty() {
-            let lines: String = example.lines().map(|line| format!("  {line}\n")).collect();
-            text.push_str(&format!("\n{title}\n{lines}"));
-        }
+        let lines: String = example.lines().map(|line| format!("  {line}\n")).collect();
+        text.push_str(&format!("\n{title}\n{lines}"));
     }
     text
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::context::{Context, GitHub};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::error::Error;
-use crate::report::diagnostics::{self, Findings, Format, tally};
+use crate::report::diagnostics::{self, Findings, Format};
 use crate::report::github::{Annotation, Level, Log, append, findings_summary};
 use crate::report::{Palette, sanitize_block};
 use crate::source::Source;
@@ -39,13 +39,7 @@ pub fn tell(context: &Context, found: &[Found]) -> Result<(), Error> {
     let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
     let format = Format::Human { color: context.color(&context.stderr), width: context.width(&context.stderr) };
     let mut text = Vec::new();
-    let written = diagnostics::write(&mut text, &findings, format).and_then(|()| {
-        if let Some(tally) = tally(&findings) {
-            writeln!(text, "{tally}")?;
-        }
-        Ok(())
-    });
-    written.map_err(stderr)?;
+    diagnostics::write(&mut text, &findings, format).map_err(stderr)?;
     let text = String::from_utf8_lossy(&text);
     let text = context.secrets.redact(&text);
     match &context.environment.github {

@@ -42,8 +42,19 @@ pub fn note(context: &Context, words: &str) -> Result<(), Error> {
     if context.verbosity() == Verbosity::Quiet {
         return Ok(());
     }
-    let line = format!("{}\n", context.secrets.redact(words));
+    let words = context.secrets.redact(words);
+    // What the API said may stand in these words: the runner of a job must not take it for a command.
+    let mark = match &context.environment.github {
+        Some(_) if words.lines().any(is_command) => "| ",
+        _ => "",
+    };
+    let line: String = words.lines().map(|line| format!("{mark}{line}\n")).collect();
     context.stderr.clone().write_all(line.as_bytes()).map_err(|error| Error::Stream { stream: "stderr", error })
+}
+
+/// Whether the runner of a GitHub Actions job reads a line as a command.
+fn is_command(line: &str) -> bool {
+    line.trim_start().starts_with("::") || line.contains("##[")
 }
 
 /// The outputs of a run on stdout: all public ones, and the secret ones in `shown`.

@@ -29,15 +29,10 @@ impl Memory {
 
 /// What a command wrote.
 pub struct Written {
-    out: Memory,
     err: Memory,
 }
 
 impl Written {
-    pub fn stdout(&self) -> String {
-        self.out.text()
-    }
-
     pub fn stderr(&self) -> String {
         self.err.text()
     }
@@ -45,14 +40,14 @@ impl Written {
 
 /// An empty environment, no terminal, a folder that does not matter.
 pub fn context() -> (Context, Written) {
-    let written = Written { out: Memory::default(), err: Memory::default() };
+    let written = Written { err: Memory::default() };
     let context = Context {
         environment: Environment::default(),
         folder: ".".into(),
         now: "2026-01-02T03:04:05Z".parse().unwrap(),
         arguments: vec!["plan".into()],
         global: GlobalOptions::default(),
-        stdout: Stream::new(written.out.clone()),
+        stdout: Stream::new(Memory::default()),
         stderr: Stream::new(written.err.clone()),
         interactive: false,
         secrets: Secrets::default(),

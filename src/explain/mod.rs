@@ -1,7 +1,7 @@
 //! What the codes of findings mean, with a wrong and a right example each.
 //!
 //! Kept as Markdown, `codes.md`, for people to read there, too. Tests hold it against the sources (every code has its
-//! section) and against the checker (every wrong example is found wrong by its code, every right one is not).
+//! section) and against the checker (every wrong example that fits on a page is found by its code, and no right one).
 
 /// The sections, in alphabetical order.
 const CODES: &str = include_str!("codes.md");
@@ -11,7 +11,7 @@ const CODES: &str = include_str!("codes.md");
 pub struct Explanation {
     pub code: &'static str,
     pub meaning: &'static str,
-    /// Part of a plan: steps, or top-level keys. Empty where an example would be larger than a page.
+    /// Part of a plan: steps, or top-level keys.
     pub wrong: &'static str,
     pub right: &'static str,
 }

@@ -25,7 +25,7 @@ pub fn plan_schema(catalog: &Catalog) -> Result<Value, CatalogError> {
         .filter_map(|operation| {
             let body = catalog.json_schema_root(operation)?;
             Some(json!({
-                "if": { "required": ["call"], "properties": { "call": called(operation, &operations) } },
+                "if": { "required": ["call"], "properties": { "call": { "pattern": pattern(operation) } } },
                 "then": { "properties": { "body": body } },
             }))
         })
@@ -61,38 +61,13 @@ fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// The calls of an operation: those that fit its path, and no path of the same length that says more.
-fn called(operation: &Operation, all: &[std::sync::Arc<Operation>]) -> Value {
-    let own = pattern(operation);
-    let others: Vec<Value> = all
-        .iter()
-        .filter(|other| says_more(other, operation))
-        .map(|other| json!({ "not": { "pattern": pattern(other) } }))
-        .collect();
-    if others.is_empty() {
-        return json!({ "pattern": own });
-    }
-    let both: Vec<Value> = std::iter::once(json!({ "pattern": own })).chain(others).collect();
-    json!({ "allOf": both })
-}
-
+/// What every call of an operation looks like, a template in any of its segments.
 fn pattern(operation: &Operation) -> String {
     let segments = operation.route.path.split('/').map(|segment| match parameter(segment) {
         Some(_) => r"(\{\{.*\}\}|[^/])+".to_owned(),
         None => regex_lite::escape(segment),
     });
     format!("^{} {}$", operation.route.method, segments.collect::<Vec<_>>().join("/"))
-}
-
-/// Whether every call of `one` also fits `other`, which takes more.
-fn says_more(one: &Operation, other: &Operation) -> bool {
-    let (left, right): (Vec<&str>, Vec<&str>) =
-        (one.route.path.split('/').collect(), other.route.path.split('/').collect());
-    one.route.method == other.route.method
-        && left.len() == right.len()
-        && left != right
-        && left.iter().zip(&right).all(|(left, right)| left == right || parameter(right).is_some())
-        && left.iter().zip(&right).any(|(left, right)| parameter(left).is_none() && parameter(right).is_some())
 }
 
 #[cfg(test)]

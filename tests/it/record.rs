@@ -1,0 +1,202 @@
+//! Commands that work on a record alone.
+
+use gcore_plan::catalog::Method;
+use gcore_plan::event::How;
+use gcore_plan::journal::{
+    EnvironmentFolder, Header, IntendedUndo, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started,
+    StateFolder, StepResult, Succeeded,
+};
+use gcore_plan::plan::{InstanceId, StepId};
+use serde_json::json;
+
+use crate::support::Folder;
+
+fn call(path: &str) -> RecordedCall {
+    RecordedCall {
+        method: Method::Post,
+        path: path.to_owned(),
+        query: Vec::new(),
+        headers: Vec::new(),
+        body: Some(json!({ "name": "demo-net" })),
+    }
+}
+
+fn intent(step: &str, key: Option<&str>) -> Record {
+    Record::Intent(Intent {
+        instance: InstanceId::new(StepId::new(step), key.map(str::to_owned)),
+        call: call("/cloud/v1/networks/1/7"),
+        attempt: 1,
+        nonce: "n".to_owned(),
+        stamped: false,
+        after: Vec::new(),
+        undo: IntendedUndo::Default,
+        timeout_ms: None,
+        secret: false,
+        update: None,
+    })
+}
+
+fn succeeded(step: &str) -> Record {
+    let undo = RecordedCall { method: Method::Delete, body: None, ..call("/cloud/v1/networks/1/7/net-1") };
+    Record::Succeeded(Box::new(Succeeded {
+        instance: InstanceId::new(StepId::new(step), None),
+        how: How::Called,
+        result: StepResult { id: Some("net-1".into()), kind: Some("networks".into()), ..StepResult::default() },
+        made: Made {
+            kind: Some("networks".into()),
+            id: Some("net-1".into()),
+            name: Some("demo-net".into()),
+            undo: Some(undo),
+            ..Made::default()
+        },
+        duration_ms: 7000,
+        durations: Vec::new(),
+        agrees: None,
+    }))
+}
+
+/// A record that expired long ago: `network` exists, `lost` may, and one output is secret.
+fn write_record(folder: &Folder, environment: &str) -> EnvironmentFolder {
+    let record = StateFolder::new(folder.path().join(".plan")).environment("demo", environment);
+    let started = Started {
+        run: "r".into(),
+        command: "run".into(),
+        file: Some("plan.yaml".into()),
+        project_id: Some(1),
+        region_id: Some(7),
+        expires: Some("2026-01-02T00:00:00Z".parse().unwrap()),
+    };
+    let output = |name: &str, value| RecordedOutput { name: name.into(), value, description: None };
+    let header: Header = EnvironmentFolder::header("demo", environment);
+    let records = [
+        Record::Header(header),
+        Record::Started(started),
+        intent("network", None),
+        succeeded("network"),
+        intent("lost", Some("a")),
+        Record::Outputs { values: vec![output("network_id", Some("net-1".into())), output("password", None)] },
+        Record::Finished { exit: 7 },
+    ];
+    let at = "2026-01-01T00:00:00Z".parse().unwrap();
+    let lines = records.into_iter().enumerate().map(|(n, record)| Line { n: n as u64, at, record }.encode());
+    std::fs::create_dir_all(record.path()).unwrap();
+    std::fs::write(record.journal(), lines.collect::<String>()).unwrap();
+    record
+}
+
+#[test]
+fn what_exists_is_shown() {
+    let folder = Folder::new();
+    write_record(&folder, "default");
+    let ended = folder.run(&["status"]).with_code(0);
+    ended.prints("network  done      network  net-1  demo-net");
+    ended.prints("lost[a]  in doubt");
+    ended.says("ended with 7");
+    let json = folder.run(&["status", "--plan", "demo", "--format", "json"]).with_code(0).json();
+    assert_eq!((&json["existing"], &json["instances"][0]["id"]), (&json!(2), &json!("net-1")));
+}
+
+#[test]
+fn every_environment_is_listed() {
+    let folder = Folder::new();
+    write_record(&folder, "default");
+    write_record(&folder, "pr-12");
+    let ended = folder.run(&["status", "--all"]).with_code(0);
+    ended.prints("pr-12");
+    ended.prints("1 call pending");
+    assert_eq!(folder.run(&["status", "--all", "--format", "json"]).json().as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_record_that_is_not_there_names_those_that_are() {
+    let folder = Folder::new().with("plan.yaml", "name: demo\nsteps: nonsense\n");
+    folder.run(&["status"]).with_code(2).says("there are no records");
+    write_record(&folder, "staging");
+    folder.run(&["status"]).with_code(2).says("staging");
+    // A plan file that is wrong still says which record is meant.
+    folder.run(&["status", "plan.yaml", "--environment", "staging"]).with_code(0);
+}
+
+#[test]
+fn outputs_come_from_the_record() {
+    let folder = Folder::new();
+    write_record(&folder, "default");
+    assert_eq!(folder.run(&["output", "network_id", "--format", "raw"]).with_code(0).stdout, "net-1");
+    folder.run(&["output"]).with_code(0).prints("network_id  net-1");
+    folder.run(&["output", "password"]).with_code(2).says("not kept");
+    folder.run(&["output", "nework_id"]).with_code(2).says("did you mean `network_id`");
+}
+
+#[test]
+fn an_unknown_outcome_can_be_decided_in_three_ways() {
+    for (decision, then) in
+        [(&["--id", "net-2"][..], "done"), (&["--task", "task-1"][..], "waiting"), (&["--not-applied"][..], "absent")]
+    {
+        let folder = Folder::new();
+        write_record(&folder, "default");
+        folder.run(&[&["state", "resolve", "lost"], decision].concat()).with_code(0);
+        let list = folder.run(&["state", "list", "--format", "json"]).with_code(0).json();
+        assert_eq!(list[1]["phase"], then, "{decision:?}");
+        // It is decided now.
+        folder.run(&["state", "resolve", "lost[a]", "--not-applied"]).with_code(2).says("is known");
+    }
+}
+
+#[test]
+fn what_was_made_by_decision_can_be_taken_down() {
+    let folder = Folder::new();
+    write_record(&folder, "default");
+    folder.run(&["state", "resolve", "lost[a]", "--id", "net-2"]).with_code(0).says("network net-2 (demo-net)");
+    let shown = folder.run(&["state", "show", "lost"]).with_code(0);
+    shown.prints("undo      DELETE /cloud/v1/networks/1/7/net-2");
+}
+
+#[test]
+fn forgetting_asks_and_names_what_stays() {
+    let folder = Folder::new();
+    write_record(&folder, "default");
+    folder.run(&["state", "forget", "network"]).with_code(2).says("--yes");
+    folder.run(&["state", "forget", "network", "--yes"]).with_code(0).says("still there: network net-1 (demo-net)");
+    assert!(!folder.run(&["status"]).with_code(0).stdout.contains("net-1"));
+    folder.run(&["state", "forget", "nothing", "--yes"]).with_code(2).says("on record are");
+}
+
+#[test]
+fn a_lock_names_its_owner_and_keeps_others_out() {
+    use gcore_plan::journal::{Lock, Owner};
+    let folder = Folder::new();
+    let record = write_record(&folder, "default");
+    folder.run(&["state", "unlock"]).with_code(0).says("not locked");
+    let owner = Owner { pid: 4711, command: "run".into(), since: "2026-01-01T00:00:00Z".parse().unwrap() };
+    let _lock = Lock::take(&record.path().join("lock"), &owner).unwrap();
+    folder.run(&["state", "unlock"]).with_code(8).says("process 4711");
+    folder.run(&["state", "resolve", "lost", "--not-applied"]).with_code(8).says("--lock-timeout");
+    folder.run(&["status"]).with_code(0).says("in use by `plan run`");
+}
+
+#[test]
+fn a_damaged_record_exits_12_and_names_the_line() {
+    let folder = Folder::new();
+    let record = write_record(&folder, "default");
+    let text = std::fs::read_to_string(record.journal()).unwrap().replacen("net-1", "net-9", 1);
+    std::fs::write(record.journal(), text).unwrap();
+    let ended = folder.run(&["status"]).with_code(12);
+    ended.says("journal.jsonl:4");
+    ended.says("checksum");
+}
+
+#[test]
+fn a_sweep_lists_what_has_expired() {
+    let folder = Folder::new();
+    write_record(&folder, "default");
+    folder.run(&["sweep", "--dry-run"]).with_code(0).prints("default");
+    let json = folder.run(&["sweep", "--dry-run", "--format", "json"]).with_code(0).json();
+    assert_eq!(json[0]["existing"], 2);
+    folder.run(&["sweep", "--dry-run", "--plan", "other"]).with_code(0).says("no environment is past");
+}
+
+#[test]
+fn records_in_an_object_store_are_refused_in_words() {
+    let folder = Folder::new();
+    folder.run(&["status", "--state", "s3://bucket/x"]).with_code(2).says("an address, not a folder");
+}

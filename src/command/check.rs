@@ -50,8 +50,8 @@ fn is_wrong(severity: Severity, arguments: &CheckArguments) -> bool {
 fn tell(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Result<(), Error> {
     let format = match format {
         None | Some(CheckFormat::Human) => return tell_people(context, found),
+        Some(CheckFormat::Github) => return annotate(context, found),
         Some(CheckFormat::Json) => Format::Json,
-        Some(CheckFormat::Github) => Format::Github,
         Some(CheckFormat::Sarif) => Format::Sarif,
     };
     let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
@@ -60,6 +60,21 @@ fn tell(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Resu
         .and_then(|()| text.flush())
         .map_err(|error| Error::Stream { stream: "stdout", error })?;
     print_text(context, &context.secrets.redact(&String::from_utf8_lossy(&text)))
+}
+
+/// Annotations on stdout; in a job they name files as the repository does.
+fn annotate(context: &Context, found: &[Found]) -> Result<(), Error> {
+    let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
+    let folder = context.environment.github.as_ref().map(|_| context.folder_in_repository());
+    let lines: String = diagnostics::annotations(&findings)
+        .into_iter()
+        .map(|annotation| match &folder {
+            Some(folder) => annotation.below(folder),
+            None => annotation,
+        })
+        .map(|annotation| annotation.command() + "\n")
+        .collect();
+    print_text(context, &context.secrets.redact(&lines))
 }
 
 fn tell_people(context: &Context, found: &[Found]) -> Result<(), Error> {

@@ -90,13 +90,14 @@ pub fn print_outputs(
     print_text(context, &rendered.text)
 }
 
-/// How long something took, or has been there: `42 s`, `2h 5m`, `3d`.
+/// How long something took, or has been there, in whole seconds or more: `42 s`, `2h 5m`, `3d`.
 pub(super) fn age(span: SignedDuration) -> String {
-    const DAY: i64 = 24 * 60 * 60;
-    match span.as_secs() {
+    const DAY: u64 = 24 * 60 * 60;
+    // A clock that was set back makes nothing younger than new.
+    match u64::try_from(span.as_secs()).unwrap_or(0) {
+        0 => "0 s".to_owned(),
         seconds if seconds >= 2 * DAY => format!("{}d", seconds / DAY),
-        // A clock that was set back makes nothing younger than new.
-        _ => duration(Duration::try_from(span).unwrap_or(Duration::ZERO)),
+        seconds => duration(Duration::from_secs(seconds)),
     }
 }
 
@@ -148,7 +149,8 @@ mod tests {
         assert_eq!(age(SignedDuration::from_secs(3700)), "1h 1m");
         assert_eq!(age(SignedDuration::from_hours(47)), "47h");
         assert_eq!(age(SignedDuration::from_hours(73)), "3d");
-        assert_eq!(age(SignedDuration::from_secs(-5)), "0 ms");
+        assert_eq!(age(SignedDuration::from_secs(-5)), "0 s");
+        assert_eq!(age(SignedDuration::from_millis(4700)), "4 s");
     }
 
     #[test]

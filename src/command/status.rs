@@ -74,7 +74,8 @@ fn headline(folder: &EnvironmentFolder, status: &Status, holder: Option<&Option<
         }
         (None, ..) => String::new(),
     };
-    if let Some(expires) = expires(status) {
+    let exists = status.existing().next().is_some();
+    if let Some(expires) = expires(status).filter(|_| exists) {
         words += &match expires <= now {
             true => format!("; expired {} ago", since(expires, now)),
             false => format!("; expires in {}", since(now, expires)),
@@ -223,7 +224,7 @@ pub(super) fn environment_row(
         folder.environment().to_owned(),
         since(status.created, now),
         format!("{} ago", since(status.updated, now)),
-        match expires(status) {
+        match expires(status).filter(|_| status.existing().next().is_some()) {
             None => String::new(),
             Some(expires) if expires <= now => format!("{} ago", since(expires, now)),
             Some(expires) => format!("in {}", since(now, expires)),

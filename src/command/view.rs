@@ -167,4 +167,32 @@ mod tests {
         assert!(out.stderr().contains("careful"), "{}", out.stderr());
         drop(teller);
     }
+
+    #[tokio::test]
+    async fn a_job_gets_lines_that_are_no_commands_and_a_summary() {
+        let (mut context, out) = context();
+        let folder = tempfile::TempDir::new().unwrap();
+        let summary = folder.path().join("summary.md");
+        context.environment.github = Some(GitHub { step_summary: Some(summary.clone()), ..GitHub::default() });
+        let view = View::start(&context, Clock::starting_at(context.now, 1.0), &ViewOptions::default()).unwrap();
+        view.teller().tell(Event::Warned { message: "::set-output name=x::y".to_owned() });
+        view.finish(&context).await.unwrap();
+        let log = out.stderr();
+        let (stop, text) = log.split_once('\n').unwrap();
+        assert!(stop.starts_with("::stop-commands::") && text.contains("set-output"), "{log}");
+        assert!(summary.exists());
+    }
+
+    #[tokio::test]
+    async fn events_go_to_a_file_beside_the_lines() {
+        let (mut context, out) = context();
+        let folder = tempfile::TempDir::new().unwrap();
+        context.folder = folder.path().to_owned();
+        let options = ViewOptions { events: Some("events.ndjson".into()), ..ViewOptions::default() };
+        let view = View::start(&context, Clock::starting_at(context.now, 1.0), &options).unwrap();
+        view.teller().tell(Event::Warned { message: "careful".to_owned() });
+        view.finish(&context).await.unwrap();
+        let text = std::fs::read_to_string(folder.path().join("events.ndjson")).unwrap();
+        assert!(text.contains("\"warned\"") && out.stderr().contains("careful"), "{text}");
+    }
 }

@@ -111,6 +111,39 @@ fn the_api_agrees_with_a_right_plan() {
     served.run(&folder, &["check", "plan.yaml", "--online"]).with_code(0).says("agrees");
 }
 
+const MACHINE: &str = "\
+name: demo
+inputs:
+  flavor: { default: g2-standard-2-4 }
+steps:
+  - id: web
+    call: POST /cloud/v2/instances/{project_id}/{region_id}
+    body:
+      flavor: '{{ inputs.flavor }}'
+      volumes: [{ source: image, image_id: 8f1c0a3e-0000-4000-8000-000000000000, size: 20, boot_index: 0 }]
+      interfaces: [{ type: external }]
+";
+
+#[test]
+fn a_flavor_that_is_not_offered_is_found_online() {
+    let folder = Folder::new().with("plan.yaml", MACHINE);
+    let served = Served::start(&folder, &[]);
+    served.run(&folder, &["check", "plan.yaml", "--online"]).with_code(0);
+    let ended =
+        served.run(&folder, &["check", "plan.yaml", "--online", "--set", "flavor=g2-standard-2-5"]).with_code(3);
+    ended.says("flavor-not-offered");
+    ended.says("plan.yaml:8:");
+}
+
+#[test]
+fn a_quota_without_room_is_found_online() {
+    let folder = Folder::new().with("plan.yaml", MACHINE);
+    let served = Served::start(&folder, &["--fault", "quota:instances"]);
+    let ended = served.run(&folder, &["check", "plan.yaml", "--online"]).with_code(3);
+    ended.says("quota-exceeded");
+    ended.says("plan.yaml:6:");
+}
+
 #[test]
 fn a_wrong_key_is_not_allowed() {
     let folder = Folder::new().with("plan.yaml", PLAN);

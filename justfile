@@ -18,8 +18,8 @@ rehearse:
     cargo run --locked -- rehearse examples/web-server.yaml
 
 # Crashes, lost answers and resumed runs, counted: the figures of docs/reliability.md.
-reliability:
-    cargo test --locked --release --test it -- reliability --nocapture
+reliability scale="5":
+    RELIABILITY_SCALE={{ scale }} cargo test --locked --lib --test it reliability -- --nocapture
 
 # Speed, side by side in one run.
 bench:

@@ -32,6 +32,8 @@ pub struct Trial {
     pub journal: Vec<u8>,
     pub events: Vec<Event>,
     pub inputs: Vec<(String, String)>,
+    /// Of runs that may end early.
+    pub options: RunOptions,
     /// Every request that was sent, in order.
     pub requests: Arc<Mutex<Vec<Request>>>,
     pub secrets: Secrets,
@@ -54,6 +56,7 @@ impl Trial {
             journal: first.encode().into_bytes(),
             events: Vec::new(),
             inputs: Vec::new(),
+            options: RunOptions::default(),
             requests: Arc::default(),
             secrets: Secrets::default(),
         }
@@ -134,7 +137,7 @@ impl Trial {
 
     /// Runs for as long as the process lives. `None` when it died before the end.
     pub async fn run_until(&mut self, plan: &Arc<Plan>, life: &Life) -> Option<RunEnd> {
-        self.live(plan, RunOptions::default(), std::future::pending(), life).await
+        self.live(plan, self.options.clone(), std::future::pending(), life).await
     }
 
     async fn live(

@@ -59,12 +59,17 @@ impl Unbroken {
         let life = Life::until(When::Never);
         let end = trial.run_until(&case.plan, &life).await.expect("this process lives on");
         assert_eq!(end.finished.exit, Exit::Done, "{}: {:#?}", case.name, trial.failures());
+        Self::seen(&trial, &end, before, &life)
+    }
+
+    /// What there is after a run that began with a journal of so many lines.
+    pub fn seen(trial: &Trial, end: &RunEnd, before: usize, life: &Life) -> Self {
         Self {
             alive: trial.alive(),
             made: trial.made(),
-            outputs: outputs(&trial, &end),
-            recorded: recorded(&trial),
-            records: lines(&trial) - before,
+            outputs: outputs(trial, end),
+            recorded: recorded(trial),
+            records: lines(trial) - before,
             requests: life.requests(),
         }
     }

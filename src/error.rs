@@ -30,7 +30,7 @@ pub enum Error {
     /// stdout or stderr is gone.
     #[error("cannot write to {stream}: {error}")]
     Stream { stream: &'static str, error: io::Error },
-    #[error("{what} is not what the preview saw: nothing was done")]
+    #[error("{what} changed since the preview: nothing was done")]
     Moved { what: &'static str },
     #[error("there is no API key")]
     NoKey,

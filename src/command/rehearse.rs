@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::journal::{EnvironmentFolder, Journal, MemorySink, Phase, Status};
 use crate::report::github::output::Ending;
 use crate::report::reason;
-use crate::simulate::{Options, SimClock, Simulator, Strangers, serve};
+use crate::simulate::{Options, Simulator, Strangers, serve};
 
 /// Project and region of a rehearsal, when nobody says.
 const PLACE: i64 = 1;
@@ -53,7 +53,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let base_url = format!("http://{}", listener.local_addr().map_err(listen)?);
     let cloud = Options { seed: arguments.seed, strangers: Strangers::Assume, faults, ..Options::default() };
     let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
-    let serving = serve(listener, simulator, SimClock::new(context.now, arguments.speed), std::future::pending());
+    let serving = serve(listener, simulator, Clock::starting_at(context.now, arguments.speed), std::future::pending());
     let server = tokio::spawn(serving);
 
     let account = Account {

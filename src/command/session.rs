@@ -102,10 +102,11 @@ impl Session {
 
 /// The first signal ends the run in good order, the second at once: everything that is known is on disk.
 fn listen(mut signals: Signals, stopper: Stopper, shared: &Arc<Shared>) {
-    let events = shared.events.clone();
+    let shared = shared.clone();
     tokio::spawn(async move {
         let first = signals.next().await;
-        events.tell(Event::InterruptReceived { signal: first.name().to_owned(), in_flight: 0 });
+        let in_flight = shared.gates.in_flight();
+        shared.events.tell(Event::InterruptReceived { signal: first.name().to_owned(), in_flight });
         stopper.stop(Stop::Interrupt(first));
         let second = signals.next().await;
         let exit = if second == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted };

@@ -421,6 +421,7 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Null => "(absent)".to_owned(),
         Value::String(text) if text.starts_with("secret:") => crate::secret::REDACTED.to_owned(),
+        Value::String(text) if text.starts_with("(known after ") => text.clone(),
         Value::String(text) => format!("`{text}`"),
         other => format!("`{other}`"),
     }

@@ -16,6 +16,7 @@ const INTENTS_AHEAD: usize = 3;
 /// The gates of one run.
 #[derive(Debug)]
 pub struct Gates {
+    parallelism: usize,
     requests: Semaphore,
     intents: Semaphore,
     parents: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
@@ -29,6 +30,7 @@ impl Gates {
     pub fn new(parallelism: usize) -> Self {
         let parallelism = parallelism.clamp(1, 1000);
         Self {
+            parallelism,
             requests: Semaphore::new(parallelism),
             intents: Semaphore::new(parallelism * INTENTS_AHEAD),
             parents: Mutex::default(),
@@ -40,6 +42,11 @@ impl Gates {
     /// A place among the requests.
     pub async fn request(&self) -> SemaphorePermit<'_> {
         self.requests.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// Requests that have left and are not answered.
+    pub fn in_flight(&self) -> usize {
+        self.parallelism - self.requests.available_permits()
     }
 
     /// A place among the intents on record.

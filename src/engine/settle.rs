@@ -138,6 +138,10 @@ impl Search<'_> {
         self.operation.is_none_or(|operation| operation.asynchronous)
     }
 
+    fn task_types(&self) -> &[String] {
+        self.operation.map(|operation| operation.task_types.as_slice()).unwrap_or_default()
+    }
+
     fn claim_task(&self, task: &str) -> Option<Settled> {
         self.shared.claims.claim(task).then(|| Settled::Task(task.to_owned()))
     }
@@ -196,6 +200,10 @@ impl Search<'_> {
 
     /// Tasks started since the intent that may be ours.
     async fn tasks(&self) -> Result<Vec<Task>, ReadError> {
+        if !self.may_start_tasks() && self.task_types().is_empty() {
+            // Nothing would tell its task from any other: what has the same name may be another step's.
+            return Ok(Vec::new());
+        }
         let place = place_of(self.parameters);
         let from = self.shared.client.server_time(self.doubt.sent_at) - LIST_BEFORE;
         let mut found: Vec<Task> = Vec::new();
@@ -219,7 +227,7 @@ impl Search<'_> {
     }
 
     fn may_be_ours(&self, task: &Task) -> bool {
-        let types = self.operation.map(|operation| operation.task_types.as_slice()).unwrap_or_default();
+        let types = self.task_types();
         let fitting = types.is_empty() || task.task_type.as_ref().is_none_or(|task_type| types.contains(task_type));
         fitting
             && task.created_on.is_none_or(|created| created >= self.since())

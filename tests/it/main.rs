@@ -1,8 +1,12 @@
 //! Through the binary: what only the binary shows.
 
 mod check;
+#[cfg(unix)]
+mod cloud;
 mod help;
 mod ops;
 mod record;
+#[cfg(unix)]
+mod reliability;
 mod server;
 mod support;

@@ -9,16 +9,17 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::api::{Client, Request, Sending, Transport};
+use super::death::{Disk, Life, When, Wire};
+use crate::api::{Client, Request};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::engine::*;
 use crate::event::{Event, RunFinished, Stamped};
 use crate::exit::Exit;
-use crate::journal::{EnvironmentFolder, Journal, JournalError, Line, MemorySink, Record, Sink, Status};
+use crate::journal::{EnvironmentFolder, Journal, JournalError, JournalFile, Line, MemorySink, Record, Status};
 use crate::plan::{self, Plan};
 use crate::secret::Secrets;
-use crate::simulate::{Faults, InMemory, Options, SimClock, Simulator};
+use crate::simulate::{Faults, InMemory, Options, Simulator};
 use crate::source::Source;
 
 const START: i64 = 1_800_000_000;
@@ -26,11 +27,13 @@ const START: i64 = 1_800_000_000;
 /// One environment over any number of runs.
 pub struct Trial {
     pub simulator: Arc<Mutex<Simulator>>,
-    sim_clock: SimClock,
+    sim_clock: Clock,
     /// The whole journal so far.
     pub journal: Vec<u8>,
     pub events: Vec<Event>,
     pub inputs: Vec<(String, String)>,
+    /// Of runs that may end early.
+    pub options: RunOptions,
     /// Every request that was sent, in order.
     pub requests: Arc<Mutex<Vec<Request>>>,
     pub secrets: Secrets,
@@ -42,37 +45,6 @@ pub fn paused<T>(test: impl Future<Output = T>) -> T {
     runtime.block_on(test)
 }
 
-struct Counting {
-    inner: InMemory,
-    requests: Arc<Mutex<Vec<Request>>>,
-}
-
-impl Transport for Counting {
-    fn send(&self, request: Request) -> Sending<'_> {
-        self.requests.lock().unwrap().push(request.clone());
-        self.inner.send(request)
-    }
-}
-
-/// Takes some lines, and nothing after them.
-struct Dying {
-    kept: MemorySink,
-    left: usize,
-}
-
-impl Sink for Dying {
-    fn append(&mut self, text: &[u8]) -> Result<(), JournalError> {
-        for line in text.split_inclusive(|&byte| byte == b'\n') {
-            if self.left == 0 {
-                return Err(JournalError::Closed("the process died".to_owned()));
-            }
-            self.left -= 1;
-            self.kept.append(line)?;
-        }
-        Ok(())
-    }
-}
-
 impl Trial {
     pub fn new(options: Options) -> Self {
         let started = Timestamp::from_second(START).unwrap();
@@ -80,10 +52,11 @@ impl Trial {
         let first = Line { n: 0, at: started, record: Record::Header(header) };
         Self {
             simulator: Arc::new(Mutex::new(Simulator::new(options))),
-            sim_clock: SimClock::new(started, 1.0),
+            sim_clock: Clock::starting_at(started, 1.0),
             journal: first.encode().into_bytes(),
             events: Vec::new(),
             inputs: Vec::new(),
+            options: RunOptions::default(),
             requests: Arc::default(),
             secrets: Secrets::default(),
         }
@@ -100,23 +73,22 @@ impl Trial {
     }
 
     /// Everything a run needs; also the sink its records go to and the events it tells.
-    fn shared(&self, stopped: Stopped) -> (Arc<Shared>, MemorySink, mpsc::UnboundedReceiver<Stamped>) {
-        let sink = MemorySink::default();
-        let (shared, events) = self.shared_over(stopped, sink.clone());
-        (shared, sink, events)
-    }
-
-    fn shared_over(&self, stopped: Stopped, sink: impl Sink) -> (Arc<Shared>, mpsc::UnboundedReceiver<Stamped>) {
+    fn shared(&self, stopped: Stopped, life: &Life) -> (Arc<Shared>, MemorySink, mpsc::UnboundedReceiver<Stamped>) {
         let clock = Clock::starting_at(self.sim_clock.now(), 1.0);
-        let transport =
-            Counting { inner: InMemory::new(self.simulator.clone(), self.sim_clock), requests: self.requests.clone() };
+        let disk = Disk::new(life);
+        let kept = disk.kept.clone();
+        let transport = Wire {
+            inner: InMemory::new(self.simulator.clone(), self.sim_clock),
+            life: life.clone(),
+            sent: self.requests.clone(),
+        };
         let client = Arc::new(Client::new(Arc::new(transport), clock));
         let status = self.status();
         let lines = self.journal.iter().filter(|&&byte| byte == b'\n').count() as u64;
         let claims = Claims::new(status.tasks.iter().cloned());
         let durations = status.durations.clone();
         let digest_key = status.header.key.clone().into_bytes();
-        let journal = Journal::start(sink, status, lines, clock);
+        let journal = Journal::start(disk, status, lines, clock);
         let (sender, events) = mpsc::unbounded_channel();
         let events_out = Events { sender, clock };
         let warn: Warn = {
@@ -144,12 +116,13 @@ impl Trial {
             digest_key,
             claims,
         });
-        (shared, events)
+        (shared, kept, events)
     }
 
-    pub fn plan(text: &str) -> Plan {
-        let source = Arc::new(Source::new("plan.yaml", text));
-        plan::load(&source).unwrap_or_else(|findings| panic!("{findings:#?}"))
+    /// The plan of a text; `file` tells its folder.
+    pub fn plan(file: &str, text: &str) -> Arc<Plan> {
+        let source = Arc::new(Source::new(file, text));
+        Arc::new(plan::load(&source).unwrap_or_else(|findings| panic!("{findings:#?}")))
     }
 
     pub async fn run(&mut self, text: &str) -> RunEnd {
@@ -158,53 +131,75 @@ impl Trial {
 
     /// Runs until the end, or until `stop` says so.
     pub async fn run_with(&mut self, text: &str, options: RunOptions, stop: impl Future<Output = Stop>) -> RunEnd {
-        let plan = Self::plan(text);
-        let (stopper, stopped) = stopper();
-        let (shared, sink, mut events) = self.shared(stopped);
-        let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
-        let inputs = plan::inputs::resolve(&plan, &sources, &self.secrets).unwrap();
-        let under_way = Run { plan: Arc::new(plan), shared, inputs, options, stopper: stopper.clone() };
-        let running = run(Arc::new(under_way));
-        tokio::pin!(running, stop);
-        let end = tokio::select! {
-            end = &mut running => end,
-            reason = &mut stop => {
-                stopper.stop(reason);
-                running.await
-            }
-        };
-        self.journal.extend(sink.bytes());
-        while let Ok(stamped) = events.try_recv() {
-            self.events.push(stamped.event);
-        }
-        end.unwrap()
+        let life = Life::until(When::Never);
+        self.live(&Self::plan("plan.yaml", text), options, stop, &life).await.expect("this process lives on")
     }
 
-    /// Runs with a disk that takes only so many records and then fails, as if the process had died there: nothing is
-    /// acknowledged any more, and nothing leaves. `None` when that happened before the end.
-    pub async fn crash_after(&mut self, text: &str, records: usize) -> Option<RunEnd> {
-        let plan = Self::plan(text);
+    /// Runs for as long as the process lives. `None` when it died before the end.
+    pub async fn run_until(&mut self, plan: &Arc<Plan>, life: &Life) -> Option<RunEnd> {
+        self.live(plan, self.options.clone(), std::future::pending(), life).await
+    }
+
+    async fn live(
+        &mut self,
+        plan: &Arc<Plan>,
+        options: RunOptions,
+        stop: impl Future<Output = Stop>,
+        life: &Life,
+    ) -> Option<RunEnd> {
+        // A new process knows no secrets but those it reads.
+        self.secrets = Secrets::default();
         let (stopper, stopped) = stopper();
-        let sink = Dying { kept: MemorySink::default(), left: records };
-        let kept = sink.kept.clone();
-        let (shared, _events) = self.shared_over(stopped, sink);
+        let (shared, kept, mut events) = self.shared(stopped, life);
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
-        let inputs = plan::inputs::resolve(&plan, &sources, &self.secrets).unwrap();
-        let options = RunOptions::default();
-        let end = run(Arc::new(Run { plan: Arc::new(plan), shared, inputs, options, stopper })).await;
-        self.journal.extend(kept.bytes());
-        end.ok()
+        let inputs = plan::inputs::resolve(plan, &sources, &self.secrets).unwrap();
+        let under_way = Run { plan: plan.clone(), shared, inputs, options, stopper: stopper.clone() };
+        let end = {
+            let running = run(Arc::new(under_way));
+            tokio::pin!(running, stop);
+            let to_its_end = async {
+                tokio::select! {
+                    end = &mut running => end,
+                    reason = &mut stop => {
+                        stopper.stop(reason);
+                        running.await
+                    }
+                }
+            };
+            unless_dead(life, to_its_end).await
+        };
+        self.keep(&kept, &mut events);
+        end
+    }
+
+    /// Runs with a disk that takes only so many records, as if the process had died there. `None` when that happened
+    /// before the end.
+    pub async fn crash_after(&mut self, text: &str, records: usize) -> Option<RunEnd> {
+        self.run_until(&Self::plan("plan.yaml", text), &Life::until(When::Records { kept: records, torn: false })).await
     }
 
     pub async fn destroy(&mut self) -> RunFinished {
+        self.destroy_until(&Life::until(When::Never)).await.expect("this process lives on")
+    }
+
+    /// Takes everything down for as long as the process lives. `None` when it died before the end.
+    pub async fn destroy_until(&mut self, life: &Life) -> Option<RunFinished> {
         let (_stopper, stopped) = stopper();
-        let (shared, sink, mut events) = self.shared(stopped);
-        let finished = destroy(&shared).await.unwrap();
-        self.journal.extend(sink.bytes());
+        let (shared, kept, mut events) = self.shared(stopped, life);
+        let finished = unless_dead(life, async { destroy(&shared).await }).await;
+        self.keep(&kept, &mut events);
+        finished
+    }
+
+    /// What is on disk after a run, read as the next run reads it.
+    fn keep(&mut self, kept: &MemorySink, events: &mut mpsc::UnboundedReceiver<Stamped>) {
+        self.journal.extend(kept.bytes());
+        if self.journal.last() != Some(&b'\n') {
+            self.journal = reopened(&self.journal);
+        }
         while let Ok(stamped) = events.try_recv() {
             self.events.push(stamped.event);
         }
-        finished
     }
 
     /// Kind and name of everything alive in the cloud, sorted.
@@ -240,6 +235,29 @@ impl Trial {
         });
         failed.collect()
     }
+}
+
+/// The end of some work, or `None` when the process died first.
+async fn unless_dead<T>(life: &Life, work: impl Future<Output = Result<T, JournalError>>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = life.end() => None,
+        end = work => match end {
+            Ok(end) => Some(end),
+            Err(_) if life.is_over() => None,
+            Err(error) => panic!("the journal failed: {error}"),
+        },
+    }
+}
+
+/// A journal with a torn last line, opened as a file and closed again.
+fn reopened(bytes: &[u8]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    std::fs::write(&path, bytes).unwrap();
+    let header = || panic!("the journal has a header");
+    drop(JournalFile::open(&path, header, Timestamp::from_second(START).unwrap()).unwrap());
+    std::fs::read(&path).unwrap()
 }
 
 /// Asserts that a run went through.

@@ -1,6 +1,8 @@
 //! Behaviour over time: whole runs on the paused clock against the simulator in memory.
 
 mod certainty;
+mod death;
 mod harness;
 mod order;
 mod record;
+mod reliability;

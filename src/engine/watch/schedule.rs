@@ -12,8 +12,12 @@ use crate::catalog::{Pace, pace_of};
 
 /// Seconds of interval for a window of one second.
 const TRADE: f64 = 0.36;
+/// Ends are rarer at the beginning of the window than in its middle: the interval shrinks from this factor…
+const EARLY: f64 = 1.6;
+/// …to this one.
+const LIKELY: f64 = 0.6;
 /// No task is worth more looks than this.
-const SHORTEST: Duration = Duration::from_millis(800);
+const SHORTEST: Duration = Duration::from_millis(700);
 /// A failing look is not repeated faster than this.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Durations of a type seen before this many are chance.
@@ -199,7 +203,9 @@ impl Schedule {
         let elapsed = now.saturating_sub(entry.since);
         let window = pace.latest.saturating_sub(pace.earliest).as_secs_f64();
         let shared = (together.max(1) as f64).sqrt();
-        let base = (TRADE * window.sqrt() / shared).max(SHORTEST.as_secs_f64());
+        let into = elapsed.saturating_sub(pace.earliest).as_secs_f64() / (window / 2.0).max(0.001);
+        let eagerness = EARLY - (EARLY - LIKELY) * into.min(1.0);
+        let base = (TRADE * eagerness * window.sqrt() / shared).max(SHORTEST.as_secs_f64());
         let late = elapsed.saturating_sub(pace.latest).as_secs_f64() / pace.latest.as_secs_f64().max(1.0);
         Duration::from_secs_f64(base * (1.0 + 2.0 * late)).min(pace.every.max(SHORTEST))
     }

@@ -1,0 +1,229 @@
+//! A process that dies: from one moment on nothing is sent any more, nothing is written, nothing is heard.
+//!
+//! The moment is given as a number of records, or as a request and a place in its life. What happened before it stays:
+//! in the cloud what was carried out, on disk what was synced.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::api::{Answer, Lost, Request, Sending, Transport};
+use crate::journal::{JournalError, MemorySink, Sink};
+use crate::simulate::InMemory;
+
+/// How long a request may still be under way after its sender died.
+const LATE: Duration = Duration::from_secs(3);
+
+/// Where in a request's life its sender dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The intent is on disk; the request never leaves.
+    BeforeSending,
+    /// The request arrives when its sender is dead already.
+    Late,
+    /// The API has acted; the answer is never heard.
+    Acted,
+    /// The answer was heard; nothing of it is on disk.
+    Answered,
+    /// What follows from the answer is on disk; nobody acts on it.
+    Written,
+}
+
+impl Moment {
+    pub const ALL: [Moment; 5] =
+        [Moment::BeforeSending, Moment::Late, Moment::Acted, Moment::Answered, Moment::Written];
+}
+
+/// When a process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Never,
+    /// After so many records of its own; `torn`: half of the next one still reaches the disk.
+    Records {
+        kept: usize,
+        torn: bool,
+    },
+    /// At the nth request, from 1.
+    Request {
+        nth: u64,
+        moment: Moment,
+    },
+}
+
+/// One process's life. Clones share it.
+#[derive(Clone)]
+pub struct Life(Arc<State>);
+
+struct State {
+    when: When,
+    requests: AtomicU64,
+    /// Answers that were missing, cut off, unreadable, or refusals of the moment.
+    troubles: AtomicU64,
+    dead: AtomicBool,
+    dies_with_next_write: AtomicBool,
+    died: Notify,
+}
+
+impl Life {
+    pub fn until(when: When) -> Self {
+        Self(Arc::new(State {
+            when,
+            requests: AtomicU64::new(0),
+            troubles: AtomicU64::new(0),
+            dead: AtomicBool::new(false),
+            dies_with_next_write: AtomicBool::new(false),
+            died: Notify::new(),
+        }))
+    }
+
+    /// Requests that were about to leave.
+    pub fn requests(&self) -> u64 {
+        self.0.requests.load(Ordering::SeqCst)
+    }
+
+    pub fn troubles(&self) -> u64 {
+        self.0.troubles.load(Ordering::SeqCst)
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.0.dead.load(Ordering::SeqCst)
+    }
+
+    /// Resolves when the process has died.
+    pub async fn end(&self) {
+        let died = self.0.died.notified();
+        if !self.is_over() {
+            died.await;
+        }
+    }
+
+    fn die(&self) {
+        self.0.dead.store(true, Ordering::SeqCst);
+        self.0.died.notify_one();
+    }
+
+    /// What becomes of the request that is about to leave.
+    fn moment(&self) -> Option<Moment> {
+        let number = self.0.requests.fetch_add(1, Ordering::SeqCst) + 1;
+        match self.0.when {
+            When::Request { nth, moment } if nth == number => Some(moment),
+            _ => None,
+        }
+    }
+}
+
+/// Carries requests for as long as the process lives.
+pub struct Wire {
+    pub inner: InMemory,
+    pub life: Life,
+    pub sent: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Wire {
+    async fn carry(&self, request: Request) -> Result<Answer, Lost> {
+        self.sent.lock().unwrap().push(request.clone());
+        let answer = self.inner.send(request).await;
+        if is_trouble(&answer) {
+            self.life.0.troubles.fetch_add(1, Ordering::SeqCst);
+        }
+        answer
+    }
+}
+
+impl Transport for Wire {
+    fn send(&self, request: Request) -> Sending<'_> {
+        Box::pin(async move {
+            let life = &self.life;
+            if life.is_over() {
+                return std::future::pending().await;
+            }
+            match life.moment() {
+                None => self.carry(request).await,
+                Some(Moment::BeforeSending) => {
+                    life.die();
+                    std::future::pending().await
+                }
+                Some(Moment::Late) => {
+                    let inner = self.inner.clone();
+                    self.sent.lock().unwrap().push(request.clone());
+                    tokio::spawn(async move {
+                        tokio::time::sleep(LATE).await;
+                        // Nobody is there to hear the answer.
+                        let _ = inner.send(request).await;
+                    });
+                    life.die();
+                    std::future::pending().await
+                }
+                Some(Moment::Acted) => {
+                    let _ = self.carry(request).await;
+                    life.die();
+                    std::future::pending().await
+                }
+                Some(Moment::Answered) => {
+                    let answer = self.carry(request).await;
+                    life.die();
+                    answer
+                }
+                Some(Moment::Written) => {
+                    let answer = self.carry(request).await;
+                    life.0.dies_with_next_write.store(true, Ordering::SeqCst);
+                    answer
+                }
+            }
+        })
+    }
+}
+
+fn is_trouble(answer: &Result<Answer, Lost>) -> bool {
+    match answer {
+        Err(_) => true,
+        Ok(answer) if answer.is_success() => {
+            !answer.body.is_empty() && serde_json::from_slice::<serde_json::Value>(&answer.body).is_err()
+        }
+        Ok(answer) => answer.status == 429 || answer.status >= 500,
+    }
+}
+
+/// Keeps records for as long as the process lives.
+pub struct Disk {
+    pub kept: MemorySink,
+    pub life: Life,
+    left: usize,
+}
+
+impl Disk {
+    pub fn new(life: &Life) -> Self {
+        let left = match life.0.when {
+            When::Records { kept, .. } => kept,
+            _ => usize::MAX,
+        };
+        Self { kept: MemorySink::default(), life: life.clone(), left }
+    }
+}
+
+impl Sink for Disk {
+    fn append(&mut self, text: &[u8]) -> Result<(), JournalError> {
+        let gone = || Err(JournalError::Closed("the process died".to_owned()));
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            if self.life.is_over() {
+                return gone();
+            }
+            if self.left == 0 {
+                if let When::Records { torn: true, .. } = self.life.0.when {
+                    self.kept.append(&line[..line.len() / 2])?;
+                }
+                self.life.die();
+                return gone();
+            }
+            self.left -= 1;
+            self.kept.append(line)?;
+        }
+        if self.life.0.dies_with_next_write.load(Ordering::SeqCst) {
+            self.life.die();
+            return gone();
+        }
+        Ok(())
+    }
+}

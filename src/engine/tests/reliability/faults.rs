@@ -1,0 +1,117 @@
+//! An API that fails from a seed: answers lost, connections reset, errors with and without effect, broken bodies.
+//!
+//! The label of a problem names the seed. `RELIABILITY_SEED` runs that one alone.
+
+use std::time::Duration;
+
+use super::plans::{Case, drawn, examples, generated};
+use super::proof::{Figures, Unbroken, seeds, trial};
+use crate::engine::tests::death::{Life, Moment, When};
+use crate::engine::tests::harness::{Trial, paused};
+use crate::exit::Exit;
+use crate::simulate::{Faults, Options, Strangers};
+
+/// Lives that end early before one is let live to its end.
+const SHORT_LIVES: u32 = 5;
+const PROBABILITIES: [f64; 3] = [0.1, 0.3, 0.5];
+
+async fn troubled(figures: &mut Figures, case: &Case, unbroken: &Unbroken, probability: f64, seed: u64) {
+    let label = format!("{}: random:{probability}:seed={seed}", case.name);
+    // The pauses between tries are drawn from this one.
+    fastrand::seed(seed);
+    let mut trial = trial(Faults::random(seed, probability));
+    let Some(end) = figures.continue_to_the_end(&label, case, &mut trial).await else { return };
+    figures.compare(&label, unbroken, &trial, &end);
+    figures.take_down(&label, &mut trial).await;
+}
+
+#[test]
+fn examples_get_through_any_mix_of_faults() {
+    let mut figures = Figures::default();
+    for case in examples() {
+        paused(async {
+            let unbroken = Unbroken::of(&case).await;
+            figures.plans += 1;
+            for seed in seeds(3) {
+                for probability in PROBABILITIES {
+                    troubled(&mut figures, &case, &unbroken, probability, seed).await;
+                }
+            }
+        });
+    }
+    figures.tell("examples under random faults");
+}
+
+#[test]
+fn drawn_plans_get_through_any_mix_of_faults() {
+    let mut figures = Figures::default();
+    for seed in seeds(6) {
+        paused(async {
+            let case = generated(&format!("plan {seed}"), &drawn(seed, 25));
+            let unbroken = Unbroken::of(&case).await;
+            figures.plans += 1;
+            for probability in PROBABILITIES {
+                troubled(&mut figures, &case, &unbroken, probability, seed).await;
+            }
+        });
+    }
+    figures.tell("drawn plans under random faults");
+}
+
+/// Runs that are killed at random, under random faults, with an audit log that tells too late: then down again, killed at
+/// random as well.
+#[test]
+fn killed_at_random_under_faults_nothing_is_lost() {
+    let mut figures = Figures::default();
+    for (number, seed) in seeds(24).into_iter().enumerate() {
+        paused(async {
+            let examples = examples();
+            let (case, late_audit) = match number % 3 {
+                0 => (generated(&format!("plan {seed}"), &drawn(seed, 20)), 0),
+                _ => (examples[seed as usize % examples.len()].clone(), 60),
+            };
+            let unbroken = Unbroken::of(&case).await;
+            figures.plans += 1;
+            let options = Options {
+                strangers: Strangers::Assume,
+                faults: Faults::random(seed, PROBABILITIES[number % 2]),
+                audit_delay: Duration::from_secs(late_audit),
+                ..Options::default()
+            };
+            haunted(&mut figures, &case, &unbroken, Trial::new(options), seed).await;
+        });
+    }
+    figures.tell("killed at random under random faults");
+}
+
+async fn haunted(figures: &mut Figures, case: &Case, unbroken: &Unbroken, mut trial: Trial, seed: u64) {
+    let label = format!("{}: killed at random, seed={seed}", case.name);
+    fastrand::seed(seed);
+    let mut draw = fastrand::Rng::with_seed(seed);
+    for _ in 0..SHORT_LIVES {
+        let life = short_life(&mut draw, unbroken.requests);
+        let end = trial.run_until(&case.plan, &life).await;
+        figures.lived(&life);
+        if end.is_some_and(|end| end.finished.exit == Exit::Done) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(draw.u64(0..20))).await;
+    }
+    let Some(end) = figures.continue_to_the_end(&label, case, &mut trial).await else { return };
+    figures.compare(&label, unbroken, &trial, &end);
+    for _ in 0..SHORT_LIVES {
+        let life = short_life(&mut draw, unbroken.requests);
+        let finished = trial.destroy_until(&life).await;
+        figures.lived(&life);
+        if finished.is_some_and(|finished| finished.exit == Exit::Done) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(draw.u64(0..20))).await;
+    }
+    figures.take_down(&label, &mut trial).await;
+}
+
+fn short_life(draw: &mut fastrand::Rng, requests: u64) -> Life {
+    let moment = Moment::ALL[draw.usize(..Moment::ALL.len())];
+    Life::until(When::Request { nth: draw.u64(1..=requests), moment })
+}

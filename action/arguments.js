@@ -6,11 +6,35 @@ const TEARDOWNS = ['never', 'on-failure', 'always'];
 /** Commands that work on a plan file and cannot do without. */
 const NEED_A_PLAN = ['run', 'check', 'preview', 'rehearse', 'graph'];
 
+/** How a command is told which plan it is about; the others are not about one. */
+const PLAN_AS = {
+  ...Object.fromEntries([...NEED_A_PLAN, 'destroy', 'status'].map((command) => [command, (file) => [file]])),
+  output: (file) => ['--file', file],
+};
+
+/** Commands that look at inputs. A teardown needs none: given the same ones as the run, it leaves them alone. */
+const TAKE_NO_INPUTS = ['destroy'];
+
+/** Commands that lock the record. After a cancelled job the run before may still be writing down where it stopped. */
+const LOCK = ['run', 'destroy', 'sweep'];
+const LOCK_TIMEOUT = ['--lock-timeout', '60s'];
+
 /** Options that say which record is meant; a teardown needs the same ones as the run before it. */
 function recordOptions(inputs) {
   const options = [];
   if (inputs.environment) options.push('--environment', inputs.environment);
   if (inputs.state) options.push('--state', inputs.state);
+  return options;
+}
+
+/** Options that give values to the plan's inputs. */
+function inputOptions(inputs) {
+  const options = [];
+  for (const pair of inputs.set) {
+    if (!/^[^=\s]+=/.test(pair)) throw new Error('a line of `set` is not `name=value`');
+    options.push('--set', pair);
+  }
+  if (inputs.inputs) options.push('--inputs', inputs.inputs);
   return options;
 }
 
@@ -25,27 +49,24 @@ function commandLine(inputs) {
   if (inputs.plan.startsWith('-')) {
     throw new Error(`\`plan: ${inputs.plan}\` is no file name: put further options into \`args\``);
   }
-  const args = [inputs.command];
-  if (inputs.plan) args.push(inputs.plan);
-  for (const pair of inputs.set) {
-    if (!/^[^=\s]+=/.test(pair)) throw new Error('a line of `set` is not `name=value`');
-    args.push('--set', pair);
+  if (inputs.plan && !PLAN_AS[inputs.command]) {
+    throw new Error(`\`command: ${inputs.command}\` takes no plan file: leave \`plan\` out, or name it in \`args\``);
   }
-  if (inputs.inputs) args.push('--inputs', inputs.inputs);
+  const args = [inputs.command];
+  if (inputs.plan) args.push(...PLAN_AS[inputs.command](inputs.plan));
+  if (!TAKE_NO_INPUTS.includes(inputs.command)) args.push(...inputOptions(inputs));
   args.push(...recordOptions(inputs));
+  if (LOCK.includes(inputs.command) && !inputs.args.some((arg) => arg.startsWith('--lock-timeout'))) args.push(...LOCK_TIMEOUT);
   if (inputs.parallelism) args.push('--parallelism', inputs.parallelism);
   if (inputs.command === 'destroy' && !inputs.args.includes('--yes')) args.push('--yes');
   return [...args, ...inputs.args];
 }
 
-/**
- * The arguments that take the same environment down. It waits for the record's lock: after a cancelled job the run
- * may still be writing down where it stopped.
- */
+/** The arguments that take the same environment down. */
 function teardownLine(inputs) {
   const args = ['destroy'];
   if (inputs.plan) args.push(inputs.plan);
-  return [...args, '--yes', '--lock-timeout', '60s', ...recordOptions(inputs)];
+  return [...args, '--yes', ...LOCK_TIMEOUT, ...recordOptions(inputs)];
 }
 
 /** Which teardown was asked for; an error when the word is unknown or there is nothing to take down. */

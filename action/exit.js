@@ -1,4 +1,5 @@
-// What the exit codes of `plan` mean, in the words of its `result` output. The same as in src/exit.rs: a test compares.
+// What the exit codes of `plan` mean: the word of its `result` output, and a few words for people. The same as in
+// src/exit.rs: a test compares.
 'use strict';
 
 const RESULTS = {
@@ -19,9 +20,31 @@ const RESULTS = {
   143: 'terminated',
 };
 
+const MEANINGS = {
+  1: 'a step failed',
+  2: 'wrong usage',
+  3: 'the plan is wrong',
+  4: 'not authenticated or not allowed',
+  5: 'quota or capacity exceeded',
+  6: 'still waiting: run again',
+  7: 'an outcome is unknown: decide',
+  8: 'locked by another run',
+  10: 'changes pending',
+  11: 'teardown incomplete',
+  12: 'the record cannot be read or written',
+  70: 'a bug in plan',
+  130: 'interrupted: run again',
+  143: 'interrupted: run again',
+};
+
 /** The word for an exit code: above 128 it was killed by a signal, and any other that is not documented is a bug. */
 function resultOf(code) {
   return RESULTS[code] ?? (code > 128 ? 'killed' : 'bug');
 }
 
-module.exports = { RESULTS, resultOf };
+/** Why it did not end well, in a few words; '' when it did. */
+function reasonOf(code) {
+  return code === 0 ? '' : MEANINGS[code] ?? `\`plan\` ended with exit code ${code}`;
+}
+
+module.exports = { RESULTS, MEANINGS, resultOf, reasonOf };

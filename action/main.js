@@ -8,7 +8,7 @@ const path = require('node:path');
 const { commandLine, teardownLine, teardownMode, environmentOf } = require('./arguments');
 const { locate } = require('./binary');
 const { run } = require('./child');
-const { resultOf } = require('./exit');
+const { reasonOf, resultOf } = require('./exit');
 const workflow = require('./workflow');
 
 /** All inputs of the action. Values are masked before anything else can print them. */
@@ -59,7 +59,7 @@ function hasReported(file, before) {
 function report(code) {
   workflow.setOutput('result', resultOf(code));
   workflow.setOutput('exit-code', code);
-  workflow.setOutput('failure-reason', code === 0 ? '' : `\`plan\` ended with exit code ${code}`);
+  workflow.setOutput('failure-reason', reasonOf(code));
 }
 
 async function main() {
@@ -100,6 +100,7 @@ main().then(
     // `plan` never ran, so nobody else says why.
     workflow.command('error', error.message);
     workflow.setOutput('result', 'not-started');
+    workflow.setOutput('exit-code', 1);
     workflow.setOutput('failure-reason', error.message);
     process.exitCode = 1;
   },

@@ -3,6 +3,7 @@
 
 const { environmentOf, tearsDown } = require('./arguments');
 const { run } = require('./child');
+const { resultOf } = require('./exit');
 const workflow = require('./workflow');
 
 async function post() {
@@ -18,7 +19,12 @@ async function post() {
   process.stdout.write(`teardown: ${mode}, the job's status is ${status}: taking the environment down\n`);
   const apiKey = workflow.input('api-key');
   workflow.mask(apiKey);
-  return run(file, args, { cwd, env: environmentOf({ apiKey, projectId, regionId }, process.env) });
+  const env = environmentOf({ apiKey, projectId, regionId }, process.env);
+  // The step's outputs tell of the run. Jobs read them after the post phase, and must not find the teardown's instead.
+  delete env.GITHUB_OUTPUT;
+  const code = await run(file, args, { cwd, env });
+  process.stdout.write(`teardown: ${resultOf(code)} (exit code ${code})\n`);
+  return code;
 }
 
 post().then(

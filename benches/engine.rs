@@ -18,7 +18,7 @@ use gcore_plan::exit::Exit;
 use gcore_plan::journal::{EnvironmentFolder, Journal, MemorySink, Owner, StateFolder, Status};
 use gcore_plan::plan::{self, Plan};
 use gcore_plan::secret::Secrets;
-use gcore_plan::simulate::{Durations, InMemory, Options, SimClock, Simulator, serve};
+use gcore_plan::simulate::{Durations, InMemory, Options, Simulator, serve};
 use gcore_plan::source::Source;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -74,7 +74,7 @@ async fn over_http() {
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("it is a socket");
             let simulator = cloud(Durations::Fixed(Duration::ZERO));
-            serve(listener, simulator, SimClock::new(now, 1.0), std::future::pending()).await
+            serve(listener, simulator, Clock::starting_at(now, 1.0), std::future::pending()).await
         })
     });
     let key = SecretString::from("bench");
@@ -151,7 +151,7 @@ fn in_memory(durations: Durations) -> (Arc<dyn Transport>, Journal, Clock) {
     let now = Timestamp::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let clock = Clock::starting_at(now, 1.0);
     let status = Status::new(EnvironmentFolder::header("bench", "default"), now);
-    let transport = Arc::new(InMemory::new(cloud(durations), SimClock::new(now, 1.0)));
+    let transport = Arc::new(InMemory::new(cloud(durations), Clock::starting_at(now, 1.0)));
     (transport, Journal::start(MemorySink::default(), status, 1, clock), clock)
 }
 

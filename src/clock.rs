@@ -29,7 +29,8 @@ impl Clock {
     }
 
     pub fn now(&self) -> Timestamp {
-        self.started + SignedDuration::try_from(self.elapsed()).unwrap_or(SignedDuration::MAX)
+        let passed = SignedDuration::try_from(self.elapsed()).unwrap_or(SignedDuration::MAX);
+        self.started.checked_add(passed).unwrap_or(Timestamp::MAX)
     }
 
     /// Sleeps until [`Clock::elapsed`] reaches `until`.
@@ -49,5 +50,19 @@ impl Clock {
 
     pub fn speed(&self) -> f64 {
         self.speed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn time_runs_at_its_speed() {
+        let started = Timestamp::UNIX_EPOCH;
+        let clock = Clock::starting_at(started, 200.0);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(clock.now(), started + Duration::from_secs(600));
+        assert_eq!(clock.real(Duration::from_secs(200)), Duration::from_secs(1));
     }
 }

@@ -109,7 +109,10 @@ impl Error {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Error::Usage { help, .. } => help.clone(),
-            Error::Moved { .. } => vec!["look again: `plan preview FILE --out FILE`".to_owned()],
+            Error::Moved { .. } => vec![
+                "give the same `--set` and `--inputs` as to the preview, or look again: `plan preview FILE --out FILE`"
+                    .to_owned(),
+            ],
             Error::NoKey => vec![
                 "set `GCORE_API_KEY` to a permanent API token, or name a command that prints it with \
                  `--api-key-command`"

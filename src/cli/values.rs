@@ -83,7 +83,7 @@ pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
 ///
 /// In words: what is wrong with it.
 pub fn name(text: &str) -> Result<String, String> {
-    const LONGEST: usize = 64;
+    const LONGEST: usize = 100;
     let fits = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
     if text.len() > LONGEST {
         return Err(format!("it may have {LONGEST} characters"));

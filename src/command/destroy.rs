@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, quoted};
+use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export_ending, quoted};
 use super::view::ViewOptions;
 use super::{Account, confirm, note, records};
 use crate::catalog::Catalog;
@@ -16,6 +16,7 @@ use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{EnvironmentFolder, Journal, Record, Started, Status};
 use crate::report::count;
+use crate::report::github::output::Ending;
 
 /// How an environment is taken down.
 #[derive(Debug, Clone)]
@@ -39,7 +40,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     let existing = status.existing().count();
     if existing == 0 {
         note(context, &format!("nothing is left of environment `{}`", folder.environment()))?;
-        return Ok(Exit::Done);
+        return tell_job(context, &folder, Exit::Done);
     }
     let question = format!(
         "take down {} of plan `{}`, environment `{}`?",
@@ -58,7 +59,21 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         events: arguments.events.as_deref(),
         api: &arguments.api,
     };
-    destroy_environment(context, &folder, &options).await
+    let exit = destroy_environment(context, &folder, &options).await?;
+    tell_job(context, &folder, exit)
+}
+
+/// Tells the job's later steps how the teardown of the only environment there was ended.
+fn tell_job(context: &Context, folder: &EnvironmentFolder, exit: Exit) -> Result<Exit, Error> {
+    let unless_done = |words: String| (exit != Exit::Done).then_some(words);
+    let ending = Ending {
+        exit,
+        failure_reason: unless_done(exit.meaning().to_owned()),
+        state_path: Some(folder.path().display().to_string()),
+        resume_command: unless_done(again(folder)),
+    };
+    export_ending(context, &ending)?;
+    Ok(exit)
 }
 
 /// Takes one environment down, from its record.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use crate::context::{Context, GitHub};
+use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::error::Error;
 use crate::report::diagnostics::{self, Findings, Format};
@@ -30,12 +30,27 @@ pub(super) fn is_worth_saying(finding: &Diagnostic) -> bool {
     finding.severity > Severity::Note
 }
 
-/// Tells findings to people on stderr, and to the job there is one.
+/// Tells findings to people on stderr, and to the job if there is one.
 ///
 /// # Errors
 ///
 /// When stderr or one of the job's files cannot be written.
 pub fn tell(context: &Context, found: &[Found]) -> Result<(), Error> {
+    let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
+    warn(context, found)?;
+    let page = context.environment.github.as_ref().and_then(|github| github.step_summary.as_ref());
+    if let (Some(path), Some(summary)) = (page, findings_summary(&findings, &context.secrets)) {
+        append(path, "the job summary", &summary)?;
+    }
+    Ok(())
+}
+
+/// The same without a word in the job's summary, which begins with how the command ended.
+///
+/// # Errors
+///
+/// When stderr cannot be written.
+pub(super) fn warn(context: &Context, found: &[Found]) -> Result<(), Error> {
     let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
     let format = Format::Human { color: context.color(&context.stderr), width: context.width(&context.stderr) };
     let mut text = Vec::new();
@@ -44,11 +59,11 @@ pub fn tell(context: &Context, found: &[Found]) -> Result<(), Error> {
     let text = context.secrets.redact(&text);
     match &context.environment.github {
         None => context.stderr.clone().write_all(text.as_bytes()).map_err(stderr),
-        Some(github) => tell_job(context, github, &findings, &text),
+        Some(_) => tell_log(context, &findings, &text),
     }
 }
 
-fn tell_job(context: &Context, github: &GitHub, findings: &[Findings<'_>], text: &str) -> Result<(), Error> {
+fn tell_log(context: &Context, findings: &[Findings<'_>], text: &str) -> Result<(), Error> {
     let log = Log::new(Box::new(context.stderr.clone()), context.secrets.clone(), context.token());
     let folder = context.folder_in_repository();
     let told: io::Result<()> = (|| {
@@ -58,11 +73,7 @@ fn tell_job(context: &Context, github: &GitHub, findings: &[Findings<'_>], text:
         }
         log.finish()
     })();
-    told.map_err(stderr)?;
-    if let (Some(path), Some(summary)) = (&github.step_summary, findings_summary(findings, &context.secrets)) {
-        append(path, "the job summary", &summary)?;
-    }
-    Ok(())
+    told.map_err(stderr)
 }
 
 /// Tells one thing that is wrong with what the plan was given, with no place in the plan.

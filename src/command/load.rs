@@ -78,7 +78,7 @@ pub fn load_plan(context: &Context, file: &Path, spec: Option<&Path>) -> Result<
     };
     let warnings: Vec<Diagnostic> = findings.into_iter().filter(findings::is_worth_saying).collect();
     if !warnings.is_empty() {
-        findings::tell(context, &[Found { source, findings: warnings }])?;
+        findings::warn(context, &[Found { source, findings: warnings }])?;
     }
     // `file(...)` reads beside the plan, wherever the command was typed.
     plan.folder = context.resolve(&plan.folder);

@@ -45,6 +45,7 @@ use crate::cli::{Cli, Command};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::report::github::output::Ending;
 use crate::report::github::{Annotation, Level};
 use crate::report::{Palette, sanitize_block};
 
@@ -109,6 +110,12 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
 
 /// Says why a command ended, and what to do next; gives its exit code.
 fn tell(context: &Context, error: &Error) -> Exit {
+    let ending =
+        Ending { exit: error.exit(), failure_reason: Some(error.to_string()), state_path: None, resume_command: None };
+    if let Err(unwritten) = session::export_ending(context, &ending) {
+        // The error itself is what matters; should this one have nobody to hear it either, the exit code remains.
+        let _ = findings::tell_line(context, &unwritten.to_string(), &[]);
+    }
     if !error.is_silent() {
         let hidden = |text: &str| context.secrets.redact(&sanitize_block(text)).into_owned();
         let (message, hints) = (hidden(&error.to_string()), error.hints());

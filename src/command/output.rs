@@ -1,14 +1,16 @@
-//! `plan output`: the outputs of the last run, from its record.
+//! `plan output`: the outputs of the last run, from its record; in a GitHub Actions job for later steps as well.
 
 use serde_json::Value;
 
 use super::records::{find_record, read};
+use super::session::export_values;
 use super::{note, print_text};
 use crate::cli::{OutputArguments, OutputFormat};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::RecordedOutput;
+use crate::report::github::output::Ending;
 use crate::report::outputs::{self, OutputError, OutputValue};
 use crate::secret::Secrets;
 
@@ -38,6 +40,13 @@ pub(super) fn output(context: &Context, arguments: &OutputArguments) -> Result<E
         note(context, words)?;
     }
     print_text(context, &rendered.text)?;
+    let ending = Ending {
+        exit: Exit::Done,
+        failure_reason: None,
+        state_path: Some(folder.path().display().to_string()),
+        resume_command: None,
+    };
+    export_values(context, &values, &ending, &[])?;
     Ok(Exit::Done)
 }
 

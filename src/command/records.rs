@@ -73,7 +73,7 @@ fn plan_name(context: &Context, file: &Path) -> Result<String, Error> {
     let source = read_source(context, file)?;
     let parsed = yaml::parse(source.text());
     let name = parsed.root.as_ref().and_then(|root| root.get("name")).and_then(|name| name.as_str());
-    let name = name.filter(|name| crate::cli::name(name).is_ok());
+    let name = name.filter(|name| crate::cli::name(name.trim_start_matches('-')).is_ok());
     name.map(str::to_owned).ok_or_else(|| {
         Error::usage(format!("`{}` tells no name of a plan", file.display()))
             .help("say which record is meant with `--plan NAME`")

@@ -10,7 +10,7 @@ use super::run::{settings, step_ids};
 use super::session::{Parts, Session, export};
 use super::view::ViewOptions;
 use super::{load, note, print_outputs, records, simulate};
-use crate::api::Http;
+use crate::api::{Http, Transport};
 use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
 use crate::command::Account;
@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::journal::{EnvironmentFolder, Journal, MemorySink, Phase, Status};
 use crate::report::github::output::Ending;
 use crate::report::reason;
-use crate::simulate::{Options, SimClock, Simulator, Strangers, serve};
+use crate::simulate::{Options, Simulator, Strangers, serve};
 
 /// Project and region of a rehearsal, when nobody says.
 const PLACE: i64 = 1;
@@ -53,8 +53,6 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let base_url = format!("http://{}", listener.local_addr().map_err(listen)?);
     let cloud = Options { seed: arguments.seed, strangers: Strangers::Assume, faults, ..Options::default() };
     let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
-    let serving = serve(listener, simulator, SimClock::new(context.now, arguments.speed), std::future::pending());
-    let server = tokio::spawn(serving);
 
     let account = Account {
         base_url: base_url.clone(),
@@ -66,19 +64,22 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
     let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
 
+    let transport: Arc<dyn Transport> = Arc::new(Http::new(&base_url, &account.key, account.request_timeout)?);
+    // Simulated time starts when everything is ready: a moment of preparation would count as many.
     let clock = Clock::starting_at(context.now, arguments.speed);
+    let server = tokio::spawn(serve(listener, simulator, clock, std::future::pending()));
     let header = EnvironmentFolder::header(&plan.name, &environment);
     let mut status = Status::new(header, context.now);
     let mut runs = 0;
     let end = loop {
         runs += 1;
-        let recorded = status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
+        let recorded = done(&status);
         // Nothing is kept: the record lives in memory, and is handed from one run to the next.
         let journal = Journal::start(MemorySink::default(), status.clone(), 1, clock);
         let session = Session::start(
             context,
             Parts {
-                transport: Arc::new(Http::new(&base_url, &account.key, account.request_timeout)?),
+                transport: transport.clone(),
                 clock,
                 catalog: loaded.catalog,
                 journal,
@@ -109,7 +110,8 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         let end = engine::run(Arc::new(run)).await?;
         status = session.shared.journal.with_status(Status::clone);
         session.finish(context, end.finished.clone()).await?;
-        if is_over(&end, runs, arguments) {
+        let progress = done(&status) > recorded;
+        if is_over(&end, runs, progress, arguments) {
             break end;
         }
         note(context, "rehearsing what a user would do next: run again")?;
@@ -127,8 +129,14 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
 }
 
 /// A run that met trouble on purpose is continued, until it is done or nothing changes any more.
-fn is_over(end: &RunEnd, runs: usize, arguments: &RehearseArguments) -> bool {
+fn is_over(end: &RunEnd, runs: usize, progress: bool, arguments: &RehearseArguments) -> bool {
     matches!(end.finished.exit, Exit::Done | Exit::Interrupted | Exit::Terminated)
         || arguments.fault.is_empty()
         || runs >= RUNS
+        || (runs > 1 && !progress)
+}
+
+/// Steps that are done on record.
+fn done(status: &Status) -> usize {
+    status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count()
 }

@@ -1,5 +1,6 @@
 //! What a run, a rehearsal and a teardown share: the engine's means, the view, and how they end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{Journal, Status};
-use crate::report::github::output::{self, Ending};
+use crate::report::github::output::{self, Ending, OutputFileError};
+use crate::report::outputs::OutputValue;
 
 /// How long a write whose answer was lost is looked for, unless `--settle-time` says otherwise.
 pub const SETTLE_TIME: Duration = Duration::from_secs(10);
@@ -118,26 +120,60 @@ fn listen(mut signals: Signals, stopper: Stopper, shared: &Arc<Shared>) {
 ///
 /// When `$GITHUB_OUTPUT` cannot be written, or a value holds its delimiter.
 pub fn export(context: &Context, outputs: &[RunOutput], ending: &Ending, shown: &[String]) -> Result<(), Error> {
-    let Some(path) = context.environment.github.as_ref().and_then(|github| github.output.as_ref()) else {
-        return Ok(());
-    };
     let values: Vec<_> = outputs
         .iter()
-        .map(|output| crate::report::outputs::OutputValue {
+        .map(|output| OutputValue {
             name: output.name.clone(),
             value: output.value.clone(),
             secret: output.secret,
             description: output.description.clone(),
         })
         .collect();
-    let delimiter = format!("plan_{}", context.token());
-    let file = output::render(&values, ending, shown, &context.secrets, &delimiter)
-        .map_err(|error| Error::usage(error.to_string()))?;
+    export_values(context, &values, ending, shown)
+}
+
+/// The same for outputs as they stand on record.
+///
+/// # Errors
+///
+/// As [`export`].
+pub fn export_values(
+    context: &Context,
+    values: &[OutputValue],
+    ending: &Ending,
+    shown: &[String],
+) -> Result<(), Error> {
+    let Some(path) = output_file(context) else { return Ok(()) };
+    let file = output::render(values, ending, shown, &context.secrets, &delimiter(context)).map_err(refused)?;
     for warning in &file.warnings {
         super::note(context, &format!("warning: {warning}"))?;
     }
     crate::report::github::append(path, "GITHUB_OUTPUT", &file.text)?;
     Ok(())
+}
+
+/// Tells the job's later steps how a command ended that has no outputs, where there is a job.
+///
+/// # Errors
+///
+/// When `$GITHUB_OUTPUT` cannot be written, or a value holds its delimiter.
+pub fn export_ending(context: &Context, ending: &Ending) -> Result<(), Error> {
+    let Some(path) = output_file(context) else { return Ok(()) };
+    let text = output::render_ending(ending, &context.secrets, &delimiter(context)).map_err(refused)?;
+    crate::report::github::append(path, "GITHUB_OUTPUT", &text)?;
+    Ok(())
+}
+
+fn output_file(context: &Context) -> Option<&PathBuf> {
+    context.environment.github.as_ref()?.output.as_ref()
+}
+
+fn delimiter(context: &Context) -> String {
+    format!("plan_{}", context.token())
+}
+
+fn refused(error: OutputFileError) -> Error {
+    Error::usage(error.to_string())
 }
 
 /// A word of a command line, quoted where a shell would take it apart.

@@ -6,10 +6,11 @@ use tokio::net::TcpListener;
 
 use super::{Signals, note, print_text};
 use crate::cli::SimulateArguments;
+use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::simulate::{Faults, Options, SimClock, Simulator, Strangers, serve};
+use crate::simulate::{Faults, Options, Simulator, Strangers, serve};
 
 pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -> Result<Exit, Error> {
     let options = options(arguments)?;
@@ -22,7 +23,7 @@ pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -
     note(context, &format!("use it with GCORE_BASE_URL=http://{address} and any GCORE_API_KEY; Ctrl-C ends it"))?;
 
     let simulator = Arc::new(Mutex::new(Simulator::new(options)));
-    let clock = SimClock::new(context.now, arguments.speed);
+    let clock = Clock::starting_at(context.now, arguments.speed);
     let shutdown = async {
         signals.next().await;
     };

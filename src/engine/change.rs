@@ -77,7 +77,7 @@ impl Instance {
     ) -> Result<Option<StepResult>, End> {
         let write = Write { intent: doubt.intent.clone(), ..self.write_of(id, rendered, None) };
         if let Some(called) = write.find(&self.run.shared, doubt).await? {
-            return self.finish(known, &doubt.intent, called, How::Recovered, started).await.map(Some);
+            return self.finish(known, &doubt.intent, called, How::Recovered, started, false).await.map(Some);
         }
         let words = "an update was never answered, and nothing was found of it";
         let error = self.run.shared.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
@@ -176,7 +176,7 @@ impl Instance {
         let shared = &self.run.shared;
         let mut error = shared.error(
             &self.about(&rendered.recorded),
-            EffectKnown::Applied,
+            EffectKnown::NotApplied,
             ErrorClass::Rejected,
             format!("it was made by another call than the plan's, and may not be made anew: {}", differing.join("; ")),
         );
@@ -208,7 +208,7 @@ impl Instance {
                 // What somebody else made is used, never removed.
                 let undo = if ours { write.intent.undo.clone() } else { IntendedUndo::Keep };
                 let intent = Intent { undo, ..write.intent.clone() };
-                self.finish(&self.known(id), &intent, Called::Found { item }, How::Adopted, started).await
+                self.finish(&self.known(id), &intent, Called::Found { item }, How::Adopted, started, false).await
             }
             Err(why) => {
                 refusal.message = format!("{}; it cannot be adopted: {why}", refusal.message);

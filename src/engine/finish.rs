@@ -33,6 +33,8 @@ pub struct Finishing<'a> {
     pub updates: Option<(RecordedCall, StepResult)>,
     /// When the first request left, on the run's clock.
     pub since: Duration,
+    /// An earlier run was given the tasks: they may be done already.
+    pub resumed: bool,
 }
 
 /// Why an accepted write has no result yet, or never will.
@@ -71,6 +73,10 @@ impl Finishing<'_> {
                 (results::of_answer(self.operation, &self.intent.call, status, &value), Vec::new())
             }
             Called::Found { item } => (result_of_item(self.operation, &self.intent.call, &item), Vec::new()),
+            // Nobody waits, so nobody knows yet what it makes: it stays on record as accepted, for whoever needs it.
+            Called::Tasks { tasks, status, .. } if self.wait.skip && self.creates() => {
+                return Ok(StepResult { tasks, status, ..StepResult::default() });
+            }
             Called::Tasks { tasks, status, recovered } => {
                 let finished = self.wait(shared, &tasks).await?;
                 let durations = finished.iter().filter_map(duration_of).collect();
@@ -86,6 +92,10 @@ impl Finishing<'_> {
             }
         };
         Ok(self.record(shared, result, how, durations).await?)
+    }
+
+    fn creates(&self) -> bool {
+        self.operation.is_none_or(|operation| operation.creates.is_some())
     }
 
     /// A task was found by its name and time: what it made must not carry somebody else's tag.
@@ -153,7 +163,7 @@ impl Finishing<'_> {
                 place: place.clone(),
                 task_type: task_type.cloned(),
                 since,
-                first: self.wait.first,
+                first: if self.resumed { Some(Duration::ZERO) } else { self.wait.first },
                 every: self.wait.every,
             })
         }));

@@ -15,7 +15,7 @@ use super::shared::Settings;
 use crate::journal::{InstanceStatus, Made, Phase, RecordedCall, Status};
 use crate::plan::{Call, InstanceId, OnChange, Plan, Segment, Step, StepId};
 use crate::secret::Secrets;
-use crate::template::{Each, Scope, Shape, Template, TemplateError, skipped_step, value_of};
+use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
 
 /// What would happen to one instance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,6 +96,22 @@ pub struct Preview<'a> {
 struct Known {
     values: BTreeMap<StepId, minijinja::Value>,
     unknown: BTreeSet<StepId>,
+    /// Known but for the object behind it, which would have to be read.
+    unread: BTreeSet<StepId>,
+}
+
+impl Known {
+    fn is_unknown(&self, reference: &Reference) -> bool {
+        let path = &reference.path;
+        // `all` and `each` lead on by computed keys, perhaps to the object.
+        let may_read = path.first().is_none_or(|first| ["all", "each"].contains(&first.as_str()))
+            || path.iter().any(|field| field == "resource");
+        self.unknown.contains(&reference.step) || (may_read && self.unread.contains(&reference.step))
+    }
+
+    fn all_known(&self, step: &Step) -> bool {
+        step.after.is_disjoint(&self.unknown) && step.after.is_disjoint(&self.unread)
+    }
 }
 
 impl Preview<'_> {
@@ -187,6 +203,9 @@ impl Preview<'_> {
             Some(_) => each_value(&done),
             None => done.pop().map_or_else(skipped_step, |(_, value)| value_of(&value)),
         };
+        if step.resource_used {
+            known.unread.insert(step.id.clone());
+        }
         known.values.insert(step.id.clone(), value);
     }
 
@@ -200,8 +219,8 @@ impl Preview<'_> {
         if let Some(when) = &step.when {
             let on: Vec<StepId> = when
                 .references()
+                .filter(|reference| known.is_unknown(reference))
                 .map(|reference| reference.step.clone())
-                .filter(|step| known.unknown.contains(step))
                 .collect();
             if !on.is_empty() {
                 return (Change { instance: id, action: Action::Depends { on }, call: None }, None);
@@ -232,8 +251,7 @@ impl Preview<'_> {
                 (Action::Continue { phase: phase.name().to_owned() }, None)
             }
             Phase::Succeeded => {
-                let value =
-                    recorded.result.as_ref().filter(|_| !step.resource_used).map(|result| step_value(result, None));
+                let value = recorded.result.as_ref().map(|result| step_value(result, None));
                 let replace = self.replace.contains(&id.step);
                 let fields = recorded.agrees.as_ref().map(|agrees| differences(agrees, call)).unwrap_or_default();
                 if fields.is_empty() && !replace {
@@ -286,7 +304,7 @@ impl Preview<'_> {
     fn render(&self, step: &Step, known: &Known, each: Option<&Each>) -> Result<RecordedCall, TemplateError> {
         let surroundings = self.surroundings(known, each);
         let parts = CallParts::of_step(step);
-        if step.after.is_disjoint(&known.unknown) {
+        if known.all_known(step) {
             let Rendered { recorded, .. } = surroundings.render(&parts, None)?;
             return Ok(recorded);
         }
@@ -313,8 +331,8 @@ impl Preview<'_> {
 fn unknown_in(template: &Template, known: &Known) -> Vec<StepId> {
     let steps: BTreeSet<StepId> = template
         .references()
+        .filter(|reference| known.is_unknown(reference))
         .map(|reference| reference.step.clone())
-        .filter(|step| known.unknown.contains(step))
         .collect();
     steps.into_iter().collect()
 }

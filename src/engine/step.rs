@@ -128,7 +128,7 @@ impl Instance {
         let started = self.run.shared.clock().elapsed();
         let end = match self.work(&id, started).await {
             Ok((call, done)) => self.succeeded(&id, call, done, started),
-            Err(end) => self.ended(&id, end),
+            Err(end) => self.ended(&id, end, self.run.shared.clock().elapsed().saturating_sub(started)),
         };
         (id, end)
     }
@@ -192,11 +192,18 @@ impl Instance {
             };
             // A fresh answer may hold more than may be kept: it is handed on from here, not from the record.
             if let Some(result) = result
-                && (how == How::Reused || self.known(id).agrees.as_ref() == Some(&rendered.recorded))
+                && (how == How::Reused || self.is_settled(id, rendered))
             {
                 return Ok(Done { result, how, resource: None });
             }
         }
+    }
+
+    /// The record agrees with the plan; or the step is not to be waited for, and its tasks run.
+    fn is_settled(&self, id: &InstanceId, rendered: &Rendered) -> bool {
+        let known = self.known(id);
+        known.agrees.as_ref() == Some(&rendered.recorded)
+            || (self.step().wait.skip && matches!(known.phase, Phase::Accepted { .. }))
     }
 
     /// The turn to write below the parent that the API locks: kept until the tasks of the write are done.
@@ -236,7 +243,7 @@ impl Instance {
                 *how = if *recovered { How::Recovered } else { How::Continued };
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered };
                 let _turn = self.enter(&intent.call).await?;
-                self.finish(known, intent, called, *how, started).await.map(Some)
+                self.finish(known, intent, called, *how, started, true).await.map(Some)
             }
             // Something of an earlier attempt is in the way.
             _ => {
@@ -267,7 +274,7 @@ impl Instance {
         // What was found may belong to an earlier call than the plan's: the intent on record says which.
         let known = self.known(&write.intent.instance);
         let intent = known.intent.clone().unwrap_or_else(|| Box::new(write.intent.clone()));
-        self.finish(&known, &intent, called, *how, started).await
+        self.finish(&known, &intent, called, *how, started, false).await
     }
 
     /// Waits for what was accepted and puts the result on record.
@@ -278,6 +285,7 @@ impl Instance {
         called: Called,
         how: How,
         started: Duration,
+        resumed: bool,
     ) -> Result<StepResult, End> {
         let (operation, parameters) = self.operation_of(&intent.call);
         let about = self.about(&intent.call);
@@ -290,6 +298,7 @@ impl Instance {
             wait: &self.step().wait,
             updates: intent.update.as_deref().cloned().zip(known.result.clone()),
             since: started,
+            resumed,
         };
         Ok(finishing.finish(&self.run.shared, called, how).await?)
     }
@@ -322,7 +331,7 @@ impl Instance {
         InstanceEnd::Done { value: step_value(&result, done.resource.map(conceal).as_ref()), reused }
     }
 
-    fn ended(&self, id: &InstanceId, end: End) -> InstanceEnd {
+    fn ended(&self, id: &InstanceId, end: End, waited: Duration) -> InstanceEnd {
         let tell = |event| self.run.shared.events.tell(event);
         let instance = id.clone();
         match end {
@@ -343,7 +352,17 @@ impl Instance {
                 tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });
                 InstanceEnd::StillWaiting
             }
-            End::Stopped(stop) => InstanceEnd::Stopped(stop),
+            End::Stopped(stop) => match self.known(id).phase {
+                Phase::Accepted { tasks, .. } => {
+                    tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });
+                    InstanceEnd::StillWaiting
+                }
+                Phase::InDoubt => {
+                    tell(Event::StepStillWaiting { instance, tasks: Vec::new(), waited_ms: millis(waited) });
+                    InstanceEnd::StillWaiting
+                }
+                _ => InstanceEnd::Stopped(stop),
+            },
             End::Journal(error) => InstanceEnd::Journal(error),
         }
     }

@@ -36,7 +36,8 @@ pub struct Human {
     board: Board,
     failures: IndexMap<InstanceId, StepError>,
     /// What this run made or found, in words.
-    exists: Vec<String>,
+    /// What this run made and did not remove again.
+    exists: Vec<(InstanceId, String)>,
     /// Calls whose being held back was told.
     held_back: HashSet<InstanceId>,
     last_line: Duration,
@@ -178,7 +179,7 @@ impl Human {
             self.sink.line(&format!("{} {pending}", self.palette.name("pending:")));
         }
         if !self.exists.is_empty() {
-            let exists = list(&self.exists, NAMED_EXISTING);
+            let exists = list(self.exists.iter().map(|(_, thing)| thing), NAMED_EXISTING);
             self.sink.line(&format!("{} {exists}", self.palette.name("exists:")));
         }
         let failures = std::mem::take(&mut self.failures);
@@ -222,7 +223,10 @@ impl Reporter for Human {
             Event::CallDelayed { instance, .. } => {
                 self.held_back.insert(instance.clone());
             }
-            Event::StepSucceeded { result, .. } => self.exists.extend(story::existing(result)),
+            Event::StepSucceeded { instance, result } => {
+                self.exists.extend(story::existing(result).map(|thing| (instance.clone(), thing)));
+            }
+            Event::ResourceRemoved { instance, .. } => self.exists.retain(|(existing, _)| existing != instance),
             _ => {}
         }
     }

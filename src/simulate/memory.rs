@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::clock::SimClock;
 use super::core::{Reaction, Simulator};
 use crate::api::{Lost, Request, Sending, Transport};
+use crate::clock::Clock;
 
 /// A simulator that several may talk to.
 pub type Shared = Arc<Mutex<Simulator>>;
@@ -15,12 +15,12 @@ pub type Shared = Arc<Mutex<Simulator>>;
 #[derive(Debug, Clone)]
 pub struct InMemory {
     simulator: Shared,
-    clock: SimClock,
+    clock: Clock,
     key: String,
 }
 
 impl InMemory {
-    pub fn new(simulator: Shared, clock: SimClock) -> Self {
+    pub fn new(simulator: Shared, clock: Clock) -> Self {
         Self { simulator, clock, key: "simulated".to_owned() }
     }
 
@@ -35,7 +35,7 @@ impl InMemory {
         &self.simulator
     }
 
-    pub fn clock(&self) -> SimClock {
+    pub fn clock(&self) -> Clock {
         self.clock
     }
 }

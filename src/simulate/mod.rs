@@ -16,7 +16,6 @@ mod audit;
 mod balancer;
 mod body;
 mod change;
-mod clock;
 mod compute;
 mod core;
 mod draw;
@@ -37,7 +36,6 @@ mod tasks;
 mod tests;
 mod view;
 
-pub use clock::SimClock;
 pub use core::{Held, Pending, Reaction, Simulator};
 pub use faults::{Fault, FaultError, Faults, What, When};
 pub use memory::{InMemory, Shared};

@@ -19,11 +19,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::answer::{Refusal, http_date};
-use super::clock::SimClock;
 use super::core::Reaction;
 use super::memory::{Shared, lock};
 use crate::api::{Answer, Request};
 use crate::catalog::Method;
+use crate::clock::Clock;
 
 /// Serves until `shutdown` is done; then lets no request in and gives those under way no more than their next answer.
 ///
@@ -33,7 +33,7 @@ use crate::catalog::Method;
 pub async fn serve(
     listener: TcpListener,
     simulator: Shared,
-    clock: SimClock,
+    clock: Clock,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopped) = watch::channel(());
@@ -59,7 +59,7 @@ pub async fn serve(
 }
 
 /// One connection, until the client closes it, trouble ends it, or the server stops.
-async fn connection(stream: TcpStream, simulator: Shared, clock: SimClock, mut stopped: watch::Receiver<()>) {
+async fn connection(stream: TcpStream, simulator: Shared, clock: Clock, mut stopped: watch::Receiver<()>) {
     let raw = socket2::SockRef::from(&stream).try_clone();
     let reset = Arc::new(AtomicBool::new(false));
     let service = service_fn(|request| answer(request, &simulator, clock, Arc::clone(&reset)));
@@ -90,7 +90,7 @@ struct HangUp;
 async fn answer(
     request: hyper::Request<Incoming>,
     simulator: &Shared,
-    clock: SimClock,
+    clock: Clock,
     reset: Arc<AtomicBool>,
 ) -> Result<Response<Payload>, HangUp> {
     let request = match read(request).await {

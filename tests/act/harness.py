@@ -31,11 +31,12 @@ PROJECT, REGION = 1, 76
 
 
 class Simulator:
-    """`plan simulate` on a port of its own."""
+    """`plan simulate` on a port of its own, with trouble on purpose."""
 
-    def __init__(self, speed):
+    def __init__(self, speed=200, faults=()):
+        trouble = [word for fault in faults for word in ("--fault", fault)]
         self.process = subprocess.Popen(
-            [PLAN, "simulate", "--listen", "127.0.0.1:0", "--speed", str(speed)],
+            [PLAN, "simulate", "--listen", "127.0.0.1:0", "--speed", str(speed), *trouble],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,9 +1,16 @@
-"""The action and the example workflows, run by act. Started by run.sh, which installs act."""
+"""The action and the example workflows, run by act. Started by run.sh, which installs act.
+
+Most of the time passes while a task is waited for, so several tests run at once, each with a simulator of its own.
+"""
 
 import base64
+import concurrent.futures
 import json
+import os
 import re
+import signal
 import sys
+import time
 import unittest
 
 from harness import HERE, PLAN, ROOT, Repository, Simulator, until
@@ -19,14 +26,13 @@ def workflow(name):
 
 class WorkflowTest(unittest.TestCase):
     maxDiff = None
+    # Whether the tests of a class share what `setUpClass` made, and run one after another.
+    together = False
 
-    @classmethod
-    def setUpClass(cls):
-        cls.simulator = Simulator(speed=200)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.simulator.stop()
+    def simulate(self, **how):
+        simulator = Simulator(**how)
+        self.addCleanup(simulator.stop)
+        return simulator
 
     def succeeded(self, run):
         self.assertEqual(run.code, 0, run.text)
@@ -38,9 +44,12 @@ class WorkflowTest(unittest.TestCase):
 class Outputs(WorkflowTest):
     """One run, looked at from all sides."""
 
+    together = True
+
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
+        cls.simulator = Simulator()
+        cls.addClassCleanup(cls.simulator.stop)
         repository = Repository("outputs", [workflow("outputs.yml")])
         cls.report = repository.report
         cls.run_ = repository.run(
@@ -73,7 +82,8 @@ class Outputs(WorkflowTest):
         self.assertEqual((self.report / "network_id").read_text(), self.outputs["network_id"])
         self.assertEqual(json.loads((self.report / "second.json").read_text()), json.loads(self.outputs["json"]))
 
-    def test_the_summary_shows_what_was_made(self):
+    def test_the_summary_begins_with_the_result_and_shows_what_was_made(self):
+        self.assertTrue(self.run_.summary.startswith("## ✅ plan run: small (outputs): done"), self.run_.summary)
         self.assertIn(self.outputs["network_id"], self.run_.summary)
         self.assertIn("mermaid", self.run_.summary)
 
@@ -98,19 +108,25 @@ class Outputs(WorkflowTest):
 
 class Teardown(WorkflowTest):
     def run_it(self, environment, teardown, later):
+        self.simulator = self.simulate()
         repository = Repository(environment, [workflow("teardown.yml")])
-        variables = {"ENVIRONMENT": environment, "TEARDOWN": teardown, "LATER": later}
+        self.report = repository.report
+        variables = {"REPORT": repository.report, "ENVIRONMENT": environment, "TEARDOWN": teardown, "LATER": later}
         return repository.run(self.simulator, variables=variables)
 
     def test_always_takes_it_down_after_a_later_step_has_failed(self):
         run = self.run_it("always-failed", "always", later=1)
         self.failed(run)
         self.assertIn("taking the environment down", run.text)
+        self.assertIn("teardown: done (exit code 0)", run.text)
         self.assertEqual(self.simulator.networks("always-failed"), [])
 
-    def test_always_takes_it_down_after_success(self):
+    def test_always_takes_it_down_after_success_and_the_outputs_stay_those_of_the_run(self):
         self.succeeded(self.run_it("always", "always", later=0))
         self.assertEqual(self.simulator.networks("always"), [])
+        outputs = json.loads((self.report / "second.json").read_text())
+        self.assertIn("plan run", outputs["resume-command"])
+        self.assertIn("network_id", json.loads(outputs["json"]))
 
     def test_on_failure_takes_it_down_after_a_later_step_has_failed(self):
         self.failed(self.run_it("on-failure", "on-failure", later=1))
@@ -127,8 +143,9 @@ class Teardown(WorkflowTest):
 
 class Wrong(WorkflowTest):
     def test_a_mistake_is_annotated_on_its_line_and_nothing_is_called(self):
+        simulator = self.simulate()
         repository = Repository("wrong", [workflow("wrong.yml")])
-        run = repository.run(self.simulator)
+        run = repository.run(simulator)
         self.failed(run)
         places = [
             (line.arguments.get("file"), line.arguments.get("line"))
@@ -136,35 +153,136 @@ class Wrong(WorkflowTest):
             if "wiat" in line.text
         ]
         self.assertIn(("plans/wrong.yaml", "5"), places, run.text)
+        self.assertIn("plans/wrong.yaml:5:5", run.summary)
         outputs = json.loads((repository.report / "outputs.json").read_text())
         self.assertEqual(outputs["exit-code"], "3")
-        self.assertTrue(outputs["failure-reason"])
-        self.assertEqual(self.simulator.networks("default"), [])
+        self.assertEqual(outputs["failure-reason"], "the plan is wrong")
+        self.assertEqual(simulator.networks("default"), [])
 
 
-class Continue(unittest.TestCase):
-    def test_a_cancelled_run_is_continued_by_the_next(self):
+class Failing(WorkflowTest):
+    """A task that fails with a text made to do harm."""
+
+    together = True
+    HARM = (
+        "<img src=x> [l](http://e.example) @team `q` | p ::set-output name=hostile::yes %0A::error::hostile"
+        f" ##[error]hostile {PASSWORD}"
+    )
+
+    @classmethod
+    def setUpClass(cls):
+        cls.simulator = Simulator(faults=[f"task-error:POST:subnets:1:text={cls.HARM}"])
+        cls.addClassCleanup(cls.simulator.stop)
+        cls.repository = Repository("failing", [workflow("failing.yml")])
+        cls.run_ = cls.repository.run(cls.simulator, variables={"PASSWORD": PASSWORD})
+        cls.outputs = json.loads((cls.repository.report / "outputs.json").read_text())
+
+    def test_it_is_annotated_on_its_own_line(self):
+        self.failed(self.run_)
+        [annotation] = self.run_.commands("error")
+        lines = (HERE / "plans" / "small.yaml").read_text().splitlines()
+        self.assertEqual(annotation.arguments["file"], "plans/small.yaml")
+        self.assertIn("POST /cloud/v1/subnets/", lines[int(annotation.arguments["line"]) - 1])
+
+    def test_the_outputs_say_what_happened_and_how_to_go_on(self):
+        self.assertEqual((self.outputs["result"], self.outputs["exit-code"]), ("step-failed", "1"))
+        self.assertIn("ended in ERROR", self.outputs["failure-reason"])
+        self.assertIn("plan run plans/small.yaml --environment failing", self.outputs["resume-command"])
+        # What was made before is known all the same.
+        self.assertEqual(json.loads(self.outputs["json"])["network_id"], self.outputs["network_id"])
+
+    def test_the_summary_tells_the_failure_first(self):
+        summary = self.run_.summary
+        self.assertTrue(summary.startswith("## ❌ plan run: small (failing): a step failed"), summary)
+        self.assertLess(summary.index("ended in ERROR"), summary.index("### Resources"))
+        self.assertIn("plans/small.yaml:", summary)
+
+    def test_the_text_does_nothing(self):
+        self.assertNotIn("hostile", self.outputs)
+        hostile = [line.text for line in self.run_.commands("error", "warning", "set-output") if line.text.startswith("hostile")]
+        self.assertEqual(hostile, [])
+        for harm in ("<img", "](http", "@team", "`q`", "| p"):
+            self.assertNotIn(harm, self.run_.summary)
+        # Inside a command it is data; the older form works in any other line, wherever it stands.
+        self.assertEqual([line.text for line in self.run_.lines if "##[" in line.text and not line.command], [])
+
+    def test_a_secret_in_it_is_not_shown(self):
+        for place in (self.run_.text, self.run_.summary, json.dumps(self.outputs)):
+            self.assertNotIn(PASSWORD, place)
+            self.assertNotIn(json.dumps(PASSWORD)[1:-1], place)
+
+    def test_the_next_run_goes_on_from_there(self):
+        run = self.repository.run(self.simulator, variables={"PASSWORD": PASSWORD})
+        self.succeeded(run)
+        [network] = self.simulator.networks("failing")
+        self.assertEqual(network["id"], self.outputs["network_id"])
+
+
+class Commands(WorkflowTest):
+    def test_every_command_tells_later_steps_how_it_ended(self):
+        simulator = self.simulate()
+        repository = Repository("commands", [workflow("commands.yml")])
+        self.succeeded(repository.run(simulator))
+        steps = json.loads((repository.report / "steps.json").read_text())
+        ends = {name: (step["outputs"].get("result"), step["outputs"].get("exit-code")) for name, step in steps.items()}
+        done = ("done", "0")
+        self.assertEqual(
+            {name: end for name, end in ends.items() if end != (None, None)},
+            {
+                "one": done,
+                "two": done,
+                "pending": ("changes-pending", "10"),
+                "output": done,
+                "sweep": done,
+                "gone": done,
+                "no-key": ("not-allowed", "4"),
+                "not-started": ("not-started", "1"),
+            },
+        )
+        self.assertEqual(steps["output"]["outputs"]["network_id"], steps["two"]["outputs"]["network_id"])
+        self.assertNotEqual(steps["one"]["outputs"]["network_id"], steps["two"]["outputs"]["network_id"])
+        self.assertEqual(steps["no-key"]["outputs"]["failure-reason"], "there is no API key")
+        self.assertEqual(simulator.networks("two"), [], "swept")
+        self.assertEqual(simulator.networks("one"), [], "destroyed")
+
+
+class Cancelled(WorkflowTest):
+    def cancel(self, name, how, teardown="never"):
         # Slow, so that there is something to cut short: a network takes some seconds.
-        simulator = Simulator(speed=2)
-        try:
-            repository = Repository("continue", [workflow("continue.yml")])
-            process, log = repository.start(simulator)
-            self.assertTrue(until(lambda: process.poll() is not None or simulator.tasks()), "no task was started")
-            process.send_signal(2)
-            cancelled = repository.finish(process, log)
-            self.assertEqual(cancelled.code, 1, cancelled.text)
-            self.assertFalse((repository.report / "network_id").exists(), "the run was not cut short")
+        self.simulator = self.simulate(speed=2)
+        self.repository = Repository(name, [workflow("continue.yml")])
+        process, log = self.repository.start(self.simulator, variables={"TEARDOWN": teardown})
+        begun = until(lambda: process.poll() is not None or self.simulator.tasks())
+        process.send_signal(how)
+        run = self.repository.finish(process, log)
+        self.assertTrue(begun, f"no task was started\n{run.text}")
+        self.assertEqual(run.code, 1, run.text)
+        self.assertFalse((self.repository.report / "network_id").exists(), "the run was not cut short")
 
-            continued = repository.run(simulator)
-            self.assertEqual(continued.code, 0, continued.text)
-            networks = simulator.networks("default")
-            self.assertEqual([network["id"] for network in networks], [(repository.report / "network_id").read_text()])
-        finally:
-            simulator.stop()
+    def continues(self):
+        run = self.repository.run(self.simulator, variables={"TEARDOWN": "never"})
+        self.succeeded(run)
+        networks = self.simulator.networks("default")
+        self.assertEqual([network["id"] for network in networks], [(self.repository.report / "network_id").read_text()])
+
+    def test_the_next_run_continues(self):
+        self.cancel("interrupted", signal.SIGINT)
+        self.continues()
+
+    def test_the_next_run_continues_after_a_harder_end(self):
+        self.cancel("terminated", signal.SIGTERM)
+        self.continues()
+
+    def test_always_takes_down_what_there_is(self):
+        self.cancel("cancelled", signal.SIGTERM, teardown="always")
+        self.assertEqual(self.simulator.networks("default"), [])
 
 
 class Examples(WorkflowTest):
     """The workflows for users, as they stand. `gcore-plan/plan@…` is this working tree."""
+
+    def setUp(self):
+        self.simulator = self.simulate()
 
     def repository(self, name, *workflows):
         # The one thing that is changed: a release is downloaded where these tests name a binary.
@@ -236,11 +354,45 @@ class Examples(WorkflowTest):
             self.assertEqual(len(self.simulator.networks("demo-fair")), alive, run.text)
 
 
+def tests_in(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from tests_in(test)
+        else:
+            yield test
+
+
+def units(names):
+    """What can run at the same time: single tests, and classes whose tests belong together."""
+    module = sys.modules[__name__]
+    loader = unittest.defaultTestLoader
+    shared = {}
+    for test in tests_in(loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module)):
+        if not getattr(test, "together", False):
+            yield unittest.TestSuite([test])
+            continue
+        shared.setdefault(type(test), unittest.TestSuite()).addTest(test)
+    yield from shared.values()
+
+
+def run_unit(suite):
+    names = [str(test).split(" ")[0] for test in suite]
+    result = unittest.TestResult()
+    began = time.monotonic()
+    suite.run(result)
+    wrong = [*result.failures, *result.errors]
+    title = f"{time.monotonic() - began:5.1f} s  {', '.join(names)}"
+    story = "".join(f"\n{test}\n{traceback}" for test, traceback in wrong)
+    print(f"{'FAILED' if wrong else 'ok':6} {title}{story}", flush=True)
+    return len(names) - len(wrong), len(wrong)
+
+
 def main():
-    program = unittest.main(exit=False, verbosity=2)
-    failed = len(program.result.failures) + len(program.result.errors)
-    print(f"{program.result.testsRun - failed} passed, {failed} failed")
-    return 0 if program.result.wasSuccessful() and program.result.testsRun else 1
+    with concurrent.futures.ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+        counts = list(pool.map(run_unit, list(units(sys.argv[1:]))))
+    passed, failed = (sum(column) for column in zip(*counts)) if counts else (0, 0)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":

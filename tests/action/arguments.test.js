@@ -24,7 +24,14 @@ function inputs(given = {}) {
 }
 
 test('a run without options is the command and the plan', () => {
-  assert.deepEqual(commandLine(inputs()), ['run', 'deploy.yaml']);
+  assert.deepEqual(commandLine(inputs({ command: 'check' })), ['check', 'deploy.yaml']);
+});
+
+test('what locks the record waits for a run that was cancelled, unless it is told how long', () => {
+  assert.deepEqual(commandLine(inputs()), ['run', 'deploy.yaml', '--lock-timeout', '60s']);
+  assert.deepEqual(commandLine(inputs({ args: ['--lock-timeout=5m'] })), ['run', 'deploy.yaml', '--lock-timeout=5m']);
+  assert.deepEqual(commandLine(inputs({ args: ['--lock-timeout', '5m'] })), ['run', 'deploy.yaml', '--lock-timeout', '5m']);
+  assert.deepEqual(commandLine(inputs({ command: 'sweep', plan: '' })), ['sweep', '--lock-timeout', '60s']);
 });
 
 test('every option reaches the command line whole', () => {
@@ -45,6 +52,7 @@ test('every option reaches the command line whole', () => {
     '--inputs', 'my inputs.yaml',
     '--environment', 'pr-7',
     '--state', 's3://bucket/prefix',
+    '--lock-timeout', '60s',
     '--parallelism', '4',
     '--timeout=30m', '-v',
   ]);
@@ -52,9 +60,22 @@ test('every option reaches the command line whole', () => {
 
 test('destroy needs no plan, and does not ask', () => {
   assert.deepEqual(commandLine(inputs({ command: 'destroy', plan: '', environment: 'pr-7' })), [
-    'destroy', '--environment', 'pr-7', '--yes',
+    'destroy', '--environment', 'pr-7', '--lock-timeout', '60s', '--yes',
   ]);
-  assert.deepEqual(commandLine(inputs({ command: 'destroy', args: ['--yes'] })), ['destroy', 'deploy.yaml', '--yes']);
+  assert.deepEqual(commandLine(inputs({ command: 'destroy', args: ['--yes'] })), [
+    'destroy', 'deploy.yaml', '--lock-timeout', '60s', '--yes',
+  ]);
+});
+
+test('a teardown may be given the inputs of the run, and needs none', () => {
+  const args = commandLine(inputs({ command: 'destroy', set: ['flavor=small'], inputs: 'inputs.yaml' }));
+  assert.ok(!args.some((arg) => arg === '--set' || arg === '--inputs'), args.join(' '));
+});
+
+test('each command is told of the plan in its own way', () => {
+  assert.deepEqual(commandLine(inputs({ command: 'output' })), ['output', '--file', 'deploy.yaml']);
+  assert.deepEqual(commandLine(inputs({ command: 'status' })), ['status', 'deploy.yaml']);
+  assert.throws(() => commandLine(inputs({ command: 'sweep' })), /`command: sweep` takes no plan file/);
 });
 
 test('wrong inputs are refused before anything is started', () => {

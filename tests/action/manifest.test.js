@@ -2,6 +2,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
@@ -37,9 +38,29 @@ test('the scripts that are named exist and need nothing but Node', () => {
 });
 
 test('exit codes mean what they mean to `plan`', () => {
-  const { RESULTS } = require('../../action/exit');
+  const { RESULTS, MEANINGS } = require('../../action/exit');
   const codes = [...read('src/exit.rs').matchAll(/^\s+Exit::(\w+) => (\d+),$/gm)];
   const words = codes.map(([, name, code]) => [code, name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()]);
   assert.ok(words.length > 10);
   assert.deepEqual(Object.fromEntries(words), Object.fromEntries(Object.entries(RESULTS)));
+
+  const meanings = [...read('src/exit.rs').matchAll(/^\s+((?:Exit::\w+(?: \| )?)+) => "([^"]+)",$/gm)].flatMap(([, names, meaning]) =>
+    [...names.matchAll(/Exit::(\w+)/g)].map(([, name]) => [codes.find(([, known]) => known === name)[2], meaning]),
+  );
+  assert.deepEqual(Object.fromEntries(meanings), { 0: 'done', ...MEANINGS });
+});
+
+test('the example workflows use one commit of this history that holds the action', (t) => {
+  const folder = path.join(ROOT, 'examples', 'github');
+  const texts = fs.readdirSync(folder).map((name) => fs.readFileSync(path.join(folder, name), 'utf8'));
+  const commits = new Set(texts.flatMap((text) => [...text.matchAll(/uses: gcore-plan\/plan@(\S+)/g)].map(([, commit]) => commit)));
+  assert.equal(commits.size, 1, [...commits].join(', '));
+  const [commit] = commits;
+  const git = (...args) => spawnSync('git', ['-C', ROOT, ...args], { encoding: 'utf8' });
+  if (git('rev-parse', '--is-shallow-repository').stdout?.trim() !== 'false') {
+    t.skip('the history is not here');
+    return;
+  }
+  assert.equal(git('merge-base', '--is-ancestor', commit, 'HEAD').status, 0, `${commit} is no commit of this history`);
+  assert.equal(git('cat-file', '-e', `${commit}:action.yml`).status, 0, `${commit} holds no action`);
 });

@@ -86,14 +86,14 @@ test('arguments and the key arrive, the key is masked first, and no input leaks 
   assert.equal(code, 0);
   assert.match(out, /^::add-mask::secret-key\n/);
   const [{ args, env }] = job.calls();
-  assert.deepEqual(args, ['deploy.yaml', '--set', 'greeting=a "b" $(c) & d', '--set', 'other=%PATH%']);
+  assert.deepEqual(args, ['deploy.yaml', '--set', 'greeting=a "b" $(c) & d', '--set', 'other=%PATH%', '--lock-timeout', '60s']);
   assert.deepEqual(env, { GCORE_API_KEY: 'secret-key', GCORE_CLOUD_PROJECT_ID: '1', GCORE_CLOUD_REGION_ID: '7' });
 });
 
 test('the step ends as `plan` ended, and says so when `plan` did not', async () => {
   const silent = await new Job({ run: 'process.exit(7)' }).main({});
   assert.equal(silent.code, 7);
-  assert.deepEqual(silent.outputs, { result: 'unknown', 'exit-code': '7', 'failure-reason': '`plan` ended with exit code 7' });
+  assert.deepEqual(silent.outputs, { result: 'unknown', 'exit-code': '7', 'failure-reason': 'an outcome is unknown: decide' });
 
   const writes = `require('node:fs').appendFileSync(process.env.GITHUB_OUTPUT, 'exit-code<<E\\n5\\nE\\nresult<<E\\nquota\\nE\\n'); process.exit(5)`;
   const speaking = await new Job({ run: writes }).main({});
@@ -104,7 +104,7 @@ test('what cannot be started is an error on the step, with a reason in the outpu
   const { code, out, outputs } = await new Job({}).main({ binary: 'nowhere/plan' });
   assert.equal(code, 1);
   assert.match(out, /^::error::`binary: nowhere\/plan` does not exist$/m);
-  assert.deepEqual(outputs, { result: 'not-started', 'failure-reason': '`binary: nowhere/plan` does not exist' });
+  assert.deepEqual(outputs, { result: 'not-started', 'exit-code': '1', 'failure-reason': '`binary: nowhere/plan` does not exist' });
 });
 
 test('the working directory is below the workspace', async () => {
@@ -146,7 +146,16 @@ test('teardown: never does nothing at the end', async () => {
 test('a teardown that leaves something fails the post step', async () => {
   const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED, destroy: 'process.exit(11)' });
   await job.main({ teardown: 'always' });
-  assert.equal((await job.post({})).code, 11);
+  const { code, out } = await job.post({});
+  assert.equal(code, 11);
+  assert.match(out, /^teardown: teardown-incomplete \(exit code 11\)$/m);
+});
+
+test("the step's outputs tell of the run, not of the teardown", async () => {
+  const job = new Job({ run: '', destroy: `if (process.env.GITHUB_OUTPUT) process.exit(1)` });
+  await job.main({ teardown: 'always' });
+  const { code, outputs } = await job.post({});
+  assert.deepEqual([code, outputs], [0, {}]);
 });
 
 test('signals are handed on, and the step waits for what `plan` makes of them', { skip: process.platform === 'win32' }, async () => {

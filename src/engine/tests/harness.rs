@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::journal::{EnvironmentFolder, Journal, JournalError, JournalFile, Line, MemorySink, Record, Status};
 use crate::plan::{self, Plan};
 use crate::secret::Secrets;
-use crate::simulate::{Faults, InMemory, Options, SimClock, Simulator};
+use crate::simulate::{Faults, InMemory, Options, Simulator};
 use crate::source::Source;
 
 const START: i64 = 1_800_000_000;
@@ -27,7 +27,7 @@ const START: i64 = 1_800_000_000;
 /// One environment over any number of runs.
 pub struct Trial {
     pub simulator: Arc<Mutex<Simulator>>,
-    sim_clock: SimClock,
+    sim_clock: Clock,
     /// The whole journal so far.
     pub journal: Vec<u8>,
     pub events: Vec<Event>,
@@ -52,7 +52,7 @@ impl Trial {
         let first = Line { n: 0, at: started, record: Record::Header(header) };
         Self {
             simulator: Arc::new(Mutex::new(Simulator::new(options))),
-            sim_clock: SimClock::new(started, 1.0),
+            sim_clock: Clock::starting_at(started, 1.0),
             journal: first.encode().into_bytes(),
             events: Vec::new(),
             inputs: Vec::new(),

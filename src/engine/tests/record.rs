@@ -1,6 +1,6 @@
 use super::harness::{Trial, assert_done, paused};
 use super::order::CHAIN;
-use crate::engine::RunOptions;
+use crate::engine::{RunOptions, Signal, Stop};
 use crate::exit::Exit;
 use crate::plan::StepId;
 use crate::simulate::Options;
@@ -98,5 +98,36 @@ fn a_failed_run_can_take_down_what_it_made() {
         let end = trial.run_with(CHAIN, options, std::future::pending()).await;
         assert_eq!(end.finished.exit, Exit::StepFailed);
         assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_is_not_forgotten() {
+    paused(async {
+        let plan = "name: demo\nsteps:\n  - id: volume\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                    body: { name: vol-1, source: new-volume, size: 1 }\n    wait: false\n";
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(plan).await;
+        assert_done(&trial, &end);
+        assert!(end.finished.elapsed_ms < 1_000, "{} ms", end.finished.elapsed_ms);
+        let again = trial.run(plan).await;
+        assert_done(&trial, &again);
+        assert_eq!(trial.made()["volumes"], 1);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn an_interrupted_run_names_what_is_pending() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let signal = async {
+            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+            Stop::Interrupt(Signal::Interrupt)
+        };
+        let end = trial.run_with(CHAIN, RunOptions::default(), signal).await;
+        assert_eq!(end.finished.exit, Exit::Interrupted);
+        assert_eq!((end.finished.waiting, end.finished.skipped), (4, 1));
     });
 }

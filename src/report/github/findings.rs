@@ -74,9 +74,9 @@ mod tests {
         let files = [Findings { source: &source, diagnostics: &found }];
         assert_eq!(
             findings_summary(&files, &Secrets::default()).unwrap(),
-            "## ❌ plan check: 1 error in deploy&#46;yaml\n\n\
-             - **error** <code>bad-value</code>: &#96;b&#96; is &#124; wrong at <code>deploy&#46;yaml&#58;2&#58;4</code>: \
-             <code>b&#58; &#60;x&#62;</code>\n  - help: write 2\n\n"
+            "## ❌ plan check: 1 error in deploy.yaml\n\n\
+             - **error** <code>bad-value</code>: &#96;b&#96; is &#124; wrong at <code>deploy.yaml:2:4</code>: \
+             <code>b: &#60;x&#62;</code>\n  - help: write 2\n\n"
         );
         let clean = [Findings { source: &source, diagnostics: &[] }];
         assert_eq!(findings_summary(&clean, &Secrets::default()), None);

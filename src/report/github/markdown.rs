@@ -6,30 +6,66 @@ use crate::report::sanitize;
 
 /// The text as words: no markup, link, mention, formula, emoji code or HTML comes of it.
 ///
-/// Every character that could mean something becomes a numeric entity: those are text by definition, in paragraphs, table
-/// cells and HTML alike.
+/// Every character that could mean something where it stands becomes a numeric entity: those are text by definition, in
+/// paragraphs, table cells and HTML alike. What cannot mean anything stays as it is, for those who read the source.
 pub fn text(words: &str) -> String {
-    let words = sanitize(words);
-    let mut out = String::with_capacity(words.len());
-    let mut before = ' ';
-    for character in words.chars() {
-        match character {
-            // Inside words, as in an id, a hyphen is a hyphen. A dot is not: `www.example.com` would be a link.
-            '-' if before.is_alphanumeric() => out.push(character),
-            ' ' | '/' | '=' | ',' | '?' | '…' | '⏎' => out.push(character),
-            character if character.is_alphanumeric() || !character.is_ascii() => out.push(character),
-            character => {
-                let _ = write!(out, "&#{};", u32::from(character));
-            }
-        }
-        before = character;
-    }
-    out
+    escape(words, false)
 }
 
 /// The text in a fixed-width face. Not with backticks: no number of them is safe for every text.
 pub fn code(words: &str) -> String {
-    format!("<code>{}</code>", text(words))
+    format!("<code>{}</code>", escape(words, true))
+}
+
+fn escape(words: &str, code: bool) -> String {
+    let words = sanitize(words);
+    let mut out = String::with_capacity(words.len());
+    let (mut before, mut in_words) = (None, false);
+    let mut characters = words.chars().peekable();
+    while let Some(character) = characters.next() {
+        let place = Place { before, after: characters.peek().copied(), in_words, in_code: code };
+        if is_only_text(character, &place) && !(character == '.' && ends_with_www(&out)) {
+            out.push(character);
+        } else {
+            let _ = write!(out, "&#{};", u32::from(character));
+        }
+        in_words |= character.is_alphanumeric();
+        before = Some(character);
+    }
+    out
+}
+
+/// Where a character stands.
+struct Place {
+    before: Option<char>,
+    after: Option<char>,
+    /// After the first letter or digit: no list, rule or heading begins any more.
+    in_words: bool,
+    in_code: bool,
+}
+
+fn is_only_text(character: char, place: &Place) -> bool {
+    let alphanumeric = |neighbour: Option<char>| neighbour.is_some_and(char::is_alphanumeric);
+    match character {
+        ' ' | '/' | '=' | ',' | '?' | ';' | '(' | '{' | '}' | '\'' | '"' => true,
+        '-' | '+' => place.in_words,
+        '_' => alphanumeric(place.before) && alphanumeric(place.after),
+        // Not after a number that may begin a list.
+        '.' => alphanumeric(place.after),
+        ')' => place.after.is_some_and(|after| after != ' ') || !place.before.is_some_and(char::is_numeric),
+        // Between letters it could be an emoji's, which code is spared; before a slash it makes a link.
+        ':' => {
+            alphanumeric(place.before)
+                && (matches!(place.after, None | Some(' ')) || (place.in_code && alphanumeric(place.after)))
+        }
+        character => character.is_alphanumeric() || !character.is_ascii(),
+    }
+}
+
+/// A dot would make a link of it.
+fn ends_with_www(out: &str) -> bool {
+    let tail = out.as_bytes();
+    tail.len() >= 3 && tail[tail.len() - 3..].eq_ignore_ascii_case(b"www")
 }
 
 #[cfg(test)]
@@ -42,30 +78,46 @@ mod tests {
             "<img src=x onerror=alert(1)>",
             "[click](https://evil.example)",
             "![](//evil.example/pixel.png)",
-            "https://evil.example www.evil.example a@evil.example",
+            "https://evil.example www.evil.example WWW.evil.example a@evil.example",
             "| a | b |",
             "# title",
+            "- item",
+            "-",
+            "--- ",
+            "+ item",
+            "1. item",
+            "1) item",
             "`code` ``` ~~~",
-            "**bold** _it_ ~~no~~ $x$",
-            "@team #1 :smile: &lt;",
+            "**bold** _it_ __it__ ~~no~~ $x$",
+            "@team #1 :smile: a:100:b &lt; &amp",
             "-->\n<!-- -->",
             "\\|",
         ] {
             let safe = text(hostile);
             let left = safe.replace("&#", "").replace(';', "");
             assert!(
-                !left.contains([
-                    '<', '>', '[', ']', '(', ')', '|', '#', '`', '~', '*', '_', '$', '@', ':', '.', '&', '\\', '\n',
-                    '!', '-'
-                ]),
+                !left.contains(['<', '>', '[', ']', '|', '#', '`', '~', '*', '$', '@', '&', '\\', '\n', '!']),
                 "{safe}"
             );
+            for code in [":s", ":1", "://", "www.", "WWW.", "_it", "it_", "1. ", "1) "] {
+                assert!(!safe.contains(code), "{code}: {safe}");
+            }
+            assert!(!safe.starts_with(['-', '+']), "{safe}");
+            assert!(!super::code(hostile).contains("://"), "{safe}");
         }
     }
 
     #[test]
     fn words_stay_readable() {
-        assert_eq!(text("größe 20, ok?"), "größe 20, ok?");
+        for plain in [
+            "größe 20, ok?",
+            "QuotaLimitExceed: no more (request_id 7b5c-1f)",
+            "plan run infra/web.yaml --environment pr-7",
+        ] {
+            assert_eq!(text(plain), plain);
+        }
+        assert_eq!(code("plans/web.yaml:12:5"), "<code>plans/web.yaml:12:5</code>");
+        assert_eq!(code("name: \"{{ environment }}-net\""), "<code>name: \"{{ environment }}-net\"</code>");
         assert_eq!(code("a|b"), "<code>a&#124;b</code>");
     }
 }

@@ -52,19 +52,9 @@ pub fn render(
     secrets: &Secrets,
     delimiter: &str,
 ) -> Result<OutputFile, OutputFileError> {
-    let mut file = Writer { text: String::new(), taken: HashSet::new(), delimiter };
+    let mut file = Writer::new(delimiter);
     let mut warnings = Vec::new();
-    let exit = ending.exit.code().to_string();
-    let or_empty = |text: &Option<String>| text.as_deref().map(sanitize).unwrap_or_default().into_owned();
-    for (name, value) in [
-        ("result", result(ending.exit)),
-        ("exit-code", exit),
-        ("failure-reason", or_empty(&ending.failure_reason)),
-        ("state-path", or_empty(&ending.state_path)),
-        ("resume-command", or_empty(&ending.resume_command)),
-    ] {
-        file.put(name, &secrets.redact(&value))?;
-    }
+    file.put_ending(ending, secrets)?;
     let shown: Vec<(&OutputValue, Seen)> =
         outputs.iter().filter_map(|output| Some((output, see(output, asked_for, secrets, &mut warnings)?))).collect();
     let all: Map<String, Value> = shown
@@ -77,6 +67,18 @@ pub fn render(
         file.put_output(output, seen, &mut warnings)?;
     }
     Ok(OutputFile { text: file.text, warnings })
+}
+
+/// How a command without outputs ended, as text to append to the file. `json` and what else an earlier command of the
+/// same step left there stay as they are.
+///
+/// # Errors
+///
+/// [`OutputFileError::Delimiter`] when a value holds `delimiter`.
+pub fn render_ending(ending: &Ending, secrets: &Secrets, delimiter: &str) -> Result<String, OutputFileError> {
+    let mut file = Writer::new(delimiter);
+    file.put_ending(ending, secrets)?;
+    Ok(file.text)
 }
 
 /// The word for an end that workflows compare with: `done`, `step-failed`, `still-waiting`.
@@ -127,7 +129,25 @@ struct Writer<'a> {
     delimiter: &'a str,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(delimiter: &'a str) -> Self {
+        Self { text: String::new(), taken: HashSet::new(), delimiter }
+    }
+
+    fn put_ending(&mut self, ending: &Ending, secrets: &Secrets) -> Result<(), OutputFileError> {
+        let or_empty = |text: &Option<String>| text.as_deref().map(sanitize).unwrap_or_default().into_owned();
+        for (name, value) in [
+            ("result", result(ending.exit)),
+            ("exit-code", ending.exit.code().to_string()),
+            ("failure-reason", or_empty(&ending.failure_reason)),
+            ("state-path", or_empty(&ending.state_path)),
+            ("resume-command", or_empty(&ending.resume_command)),
+        ] {
+            self.put(name, &secrets.redact(&value))?;
+        }
+        Ok(())
+    }
+
     /// An output under its own name, where that can be.
     fn put_output(
         &mut self,
@@ -221,6 +241,14 @@ mod tests {
         assert_eq!(values["resume-command"], "plan run deploy.yaml");
         assert_eq!(serde_json::from_str::<Value>(&values["json"]).unwrap()["ids"], json!(["a", 1]));
         assert!(file.warnings.is_empty(), "{:?}", file.warnings);
+    }
+
+    #[test]
+    fn a_command_without_outputs_leaves_those_of_another_alone() {
+        let text = render_ending(&ending(), &Secrets::default(), "eof-1").unwrap();
+        let values = read(&text);
+        assert_eq!(values["result"], "still-waiting");
+        assert!(!values.contains_key("json"), "{text}");
     }
 
     #[test]

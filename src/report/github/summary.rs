@@ -274,7 +274,8 @@ impl Phase {
                         id: result.id.clone(),
                         name: result.name.clone(),
                         what: how(result),
-                        took: Some(Duration::from_millis(result.duration_ms)),
+                        // What was kept took no time worth telling.
+                        took: (result.how != How::Reused).then(|| Duration::from_millis(result.duration_ms)),
                     });
                 }
                 (Some(instance), ends(EndState::Done))

@@ -6,13 +6,14 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::api::{Lost, Transport as _};
-use crate::simulate::{Faults, InMemory, SimClock, serve};
+use crate::clock::Clock;
+use crate::simulate::{Faults, InMemory, serve};
 
 #[tokio::test(start_paused = true)]
 async fn in_memory_time_is_tokios_time() {
     let now = "2026-05-23T05:00:00Z".parse().unwrap();
     let simulator = Arc::new(Mutex::new(Simulator::new(Options::default())));
-    let transport = InMemory::new(Arc::clone(&simulator), SimClock::new(now, 1.0));
+    let transport = InMemory::new(Arc::clone(&simulator), Clock::starting_at(now, 1.0));
     let mut create = Request::new(Method::Post, NETWORKS);
     create.body = Some(json!({ "name": "net" }));
     let accepted = read(&transport.send(create).await.unwrap());
@@ -26,7 +27,7 @@ async fn in_memory_time_is_tokios_time() {
 async fn in_memory_a_reset_is_an_unknown_outcome() {
     let faults = Faults::parse(["reset:1", "cut:2"]).unwrap();
     let simulator = Arc::new(Mutex::new(Simulator::new(Options { faults, ..instant() })));
-    let transport = InMemory::new(simulator, SimClock::new(Timestamp::UNIX_EPOCH, 1.0));
+    let transport = InMemory::new(simulator, Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0));
     for _ in 0..2 {
         let lost = transport.send(Request::get(NETWORKS)).await.unwrap_err();
         assert!(matches!(lost, Lost::Unknown(_)));
@@ -40,7 +41,7 @@ async fn server(options: Options) -> (std::net::SocketAddr, oneshot::Sender<()>,
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let simulator = Arc::new(Mutex::new(Simulator::new(options)));
-    let clock = SimClock::new("2026-05-23T05:00:00Z".parse().unwrap(), 1.0);
+    let clock = Clock::starting_at("2026-05-23T05:00:00Z".parse().unwrap(), 1.0);
     let served = tokio::spawn(async move {
         serve(listener, simulator, clock, async { drop(stopped.await) }).await.unwrap();
     });

@@ -29,14 +29,14 @@ fn the_result_comes_first_then_failures_resources_and_times() {
 
 2 done, 1 failed in 1m 20s; 12 requests, 7 of them looks at tasks
 
-To go on: <code>plan run deploy&#46;yaml</code>
+To go on: <code>plan run deploy.yaml</code>
 
 #### <code>web&#91;0&#93;</code> failed
 
-QuotaLimitExceed&#58; no &#60;b&#62;more&#60;/b&#62;
+QuotaLimitExceed: no &#60;b&#62;more&#60;/b&#62;
 
-- at <code>deploy&#46;yaml&#58;23&#58;5</code>: <code>flavor&#58; g2 &#124; &#96;x&#96;</code>
-- call: POST /cloud/v2/instances/1/7 &#40;status 409, request req-1&#41;
+- at <code>deploy.yaml:23:5</code>: <code>flavor: g2 &#124; &#96;x&#96;</code>
+- call: POST /cloud/v2/instances/1/7 (status 409, request req-1&#41;
 - field: &#96;/flavor&#96; is sold out
 - now: the call changed nothing
 - **help**: raise the quota, or use a smaller flavor
@@ -125,7 +125,7 @@ fn hostile_text_is_only_text() {
     end.next = Some(hostile.to_owned());
     summary.tell(&stamped(3, Event::RunFinished(end)));
     let text = summary.render();
-    for forbidden in ["<img", "</code><", "[c](", "https:", "@team", "\n# b", "%%", "::error"] {
+    for forbidden in ["<img", "</code><", "[c](", "https://", "@team", "\n# b", "%%", "::error"] {
         assert!(!text.contains(forbidden), "{forbidden}: {text}");
     }
     assert_eq!(text.matches("```").count(), 2, "only the chart's own fence: {text}");

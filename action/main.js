@@ -62,6 +62,17 @@ function report(code) {
   workflow.setOutput('failure-reason', reasonOf(code));
 }
 
+/** Runs `plan`. What the API said, `plan output` prints as it is: it must not reach the runner as commands. */
+async function runPlan(inputs, file, args, cwd) {
+  const env = environmentOf(inputs, process.env);
+  if (inputs.command !== 'output') return run(file, args, { cwd, env });
+  const chunks = [];
+  const code = await run(file, args, { cwd, env, results: (chunk) => chunks.push(chunk) });
+  const text = Buffer.concat(chunks).toString('utf8');
+  if (text !== '') workflow.verbatim(text);
+  return code;
+}
+
 async function main() {
   const inputs = readInputs();
   const args = commandLine(inputs);
@@ -86,7 +97,7 @@ async function main() {
 
   const outputs = process.env.GITHUB_OUTPUT;
   const before = sizeOf(outputs);
-  const code = await run(file, args, { cwd, env: environmentOf(inputs, process.env) });
+  const code = await runPlan(inputs, file, args, cwd);
   workflow.saveState('exit-code', code);
   if (!hasReported(outputs, before)) report(code);
   return code;

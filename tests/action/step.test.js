@@ -27,7 +27,7 @@ class Job {
   }
 
   start(script, inputs, env = {}) {
-    const files = { GITHUB_OUTPUT: path.join(this.folder, 'output'), GITHUB_STATE: path.join(this.folder, 'state') };
+    const files = { GITHUB_OUTPUT: path.join(this.folder, 'output.txt'), GITHUB_STATE: path.join(this.folder, 'state.txt') };
     for (const file of Object.values(files)) fs.writeFileSync(file, '');
     const given = { binary: process.execPath, command: 'run', plan: 'deploy.yaml', teardown: 'never', 'job-status': 'success', ...inputs };
     return spawn(process.execPath, [path.join(ACTION, script)], {
@@ -65,7 +65,7 @@ class Job {
   }
 
   pairs(name) {
-    const text = fs.readFileSync(path.join(this.folder, name), 'utf8');
+    const text = fs.readFileSync(path.join(this.folder, `${name}.txt`), 'utf8');
     return Object.fromEntries([...text.matchAll(/^(\S+?)<<(\S+)\n([^]*?)\n\2$/gm)].map(([, key, , value]) => [key, value]));
   }
 
@@ -98,6 +98,12 @@ test('the step ends as `plan` ended, and says so when `plan` did not', async () 
   const writes = `require('node:fs').appendFileSync(process.env.GITHUB_OUTPUT, 'exit-code<<E\\n5\\nE\\nresult<<E\\nquota\\nE\\n'); process.exit(5)`;
   const speaking = await new Job({ run: writes }).main({});
   assert.deepEqual([speaking.code, speaking.outputs], [5, { 'exit-code': '5', result: 'quota' }]);
+});
+
+test('an output that looks like a command is none', async () => {
+  const { out } = await new Job({ output: `process.stdout.write('::error::hostile')` }).main({ command: 'output', plan: '' });
+  const [, token] = out.match(/^::stop-commands::(\S+)\n::error::hostile\n::\1::\n$/m);
+  assert.ok(token);
 });
 
 test('what cannot be started is an error on the step, with a reason in the outputs', async () => {

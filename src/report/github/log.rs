@@ -19,6 +19,10 @@ use crate::secret::Secrets;
 
 /// Shorter texts are not masked: every second word of the log would be hidden.
 const SHORTEST_MASK: usize = 4;
+/// Where `openssl` and `base64` break long lines.
+const WRAPPED_AT: [usize; 2] = [64, 76];
+/// Shorter remainders of a broken line are not masked.
+const SHORTEST_PIECE: usize = 8;
 
 /// What people should know of the secret `name` when it is too short to be masked in the log and hidden elsewhere.
 pub fn unmasked(name: &str, value: &Value) -> Option<String> {
@@ -137,9 +141,8 @@ impl Inner {
             return Ok(());
         }
         self.secrets.for_each_pattern(|pattern| {
-            let lines = pattern.lines().map(str::trim).filter(|line| line.chars().count() >= SHORTEST_MASK);
-            for line in lines {
-                if masked.insert(Sha256::digest(line).into()) {
+            for line in pattern.lines().map(str::trim).flat_map(with_pieces) {
+                if line.chars().count() >= SHORTEST_MASK && masked.insert(Sha256::digest(line).into()) {
                     fresh.push(format!("::add-mask::{}\n", data(line)));
                 }
             }
@@ -217,6 +220,16 @@ impl Drop for Inner {
         // Nobody is left to hear of an error.
         let _ = self.listen();
     }
+}
+
+/// A line to mask, and the lines into which tools break it when it is long base64: the log is masked line by line.
+fn with_pieces(line: &str) -> impl Iterator<Item = &str> {
+    let encoded = line.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
+    let pieces = WRAPPED_AT.into_iter().filter(move |width| encoded && line.len() > *width).flat_map(move |width| {
+        (0..line.len()).step_by(width).map(move |start| &line[start..line.len().min(start + width)])
+    });
+    // The last piece may be short, and then stand in any word.
+    std::iter::once(line).chain(pieces.filter(|piece| piece.len() >= SHORTEST_PIECE))
 }
 
 /// The line, changed just so much that the runner sees no command in it: neither `::name::`, wherever it looks past blanks,
@@ -374,6 +387,20 @@ mod tests {
         let (out, log) = log(&secrets);
         log.mask().unwrap();
         assert!(out.text().contains("::add-mask::aHVudGVyMj"), "{}", out.text());
+    }
+
+    #[test]
+    fn base64_that_a_tool_breaks_into_lines_is_masked_too() {
+        let secrets = Secrets::default();
+        secrets.hide(&"secret words ".repeat(12));
+        let (out, log) = log(&secrets);
+        log.mask().unwrap();
+        let start = "c2VjcmV0IHdvcmRzI";
+        let masks: Vec<String> =
+            out.text().lines().map(|line| line.trim_start_matches("::add-mask::").to_owned()).collect();
+        for width in WRAPPED_AT {
+            assert!(masks.iter().any(|mask| mask.len() == width && mask.starts_with(start)), "{width}: {masks:?}");
+        }
     }
 
     #[test]

@@ -132,7 +132,8 @@ fn untyped(name: &str, input: &Input, default: &Node) -> Option<Diagnostic> {
         InputType::Map => "map",
         _ => return None,
     };
-    let message = format!("the input `{name}` is text unless it has a `type`, and its default is {}", default.describe());
+    let message =
+        format!("the input `{name}` is text unless it has a `type`, and its default is {}", default.describe());
     let finding = Diagnostic::error("input-value", default.span, message);
     Some(finding.help(format!("say `type: {type}`, or make the default text")))
 }

@@ -31,7 +31,10 @@ impl Operation {
             let parameter = self.path_parameters.iter().find(|parameter| parameter.name == *name)?;
             let mut found = check(parameter, name, value);
             // Nothing is called `<name>` there.
-            found.iter_mut().filter(|found| found.code == "placeholder").for_each(|found| found.severity = Severity::Error);
+            found
+                .iter_mut()
+                .filter(|found| found.code == "placeholder")
+                .for_each(|found| found.severity = Severity::Error);
             Some(found)
         });
         let in_path = in_path.flatten().map(|finding| ParameterFinding { place: ParameterPlace::Path, finding });

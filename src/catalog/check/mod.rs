@@ -226,7 +226,9 @@ impl<'s> Checker<'s> {
     /// what `plan new` leaves has several.
     fn placeholder(&mut self, written: &Schema, text: &str) {
         let shape = self.schema.resolve(written);
-        let free = shape.variants.is_empty() && shape.format.is_none() && scalar::is_text_of(shape, text);
+        let plain = self.schema.kind(written).is_none() && shape.variants.is_empty();
+        let any_format = shape.format.as_deref().and_then(format::words).is_none();
+        let free = plain && any_format && scalar::is_text_of(shape, text);
         let message = format!("{} is still to be filled in", self.name());
         let help = format!("{} wants {}", self.name(), wanted(self.schema, written));
         let found = Self::error("placeholder", message).help(help);

@@ -76,6 +76,15 @@ fn a_field_like_no_other_is_as_wrong_as_a_misspelt_one() {
 }
 
 #[test]
+fn one_word_between_brackets_may_be_meant_where_any_text_will_do() {
+    let call = "POST /cloud/v2/secrets/PR";
+    let payload = |certificate: &str| json!({ "name": "tls", "payload": { "certificate": certificate, "private_key": "k", "certificate_chain": "c" } });
+    let severity = |text: &str| findings(call, &Partial::from(&payload(text))).pop().map(|found| found.severity);
+    assert_eq!(severity("<certificate>"), Some(Severity::Warning));
+    assert_eq!(severity("<fill in certificate>"), Some(Severity::Error));
+}
+
+#[test]
 fn many_unknown_fields_are_told_in_a_few_findings() {
     let fields = (0..5000).map(|nth| (format!("key{nth}"), json!(1)));
     let body = Value::Object(fields.chain([("name".to_owned(), json!("demo"))]).collect());

@@ -249,6 +249,17 @@ impl Context {
         Ok(text)
     }
 
+    /// The same, text or not.
+    ///
+    /// # Errors
+    ///
+    /// When stdin cannot be read.
+    pub fn read_stdin_bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// One line that somebody types.
     ///
     /// # Errors

@@ -155,7 +155,7 @@ impl Writer<'_> {
         if self.yaml.len() > before {
             self.yaml.insert(before, '\n');
         } else if matches!(shape.additional, Additional::Of(_)) && shape.min_properties.unwrap_or(0) > 0 {
-            let _ = writeln!(self.yaml, "\n{}key: \"<value>\"", "  ".repeat(depth + 1));
+            let _ = writeln!(self.yaml, "\n{}key: \"<fill in value>\"", "  ".repeat(depth + 1));
         } else {
             self.yaml += " {}\n";
         }
@@ -234,7 +234,8 @@ fn text_placeholder(name: &str, shape: &Schema) -> String {
         Some("uuid4") => "id".to_owned(),
         Some("date-time") => "date and time such as 2026-01-31T12:00:00Z".to_owned(),
         Some("uri") => "URL".to_owned(),
-        _ => name.to_owned(),
+        // More than one word, so that nobody can mean it.
+        _ => format!("fill in {name}"),
     }
 }
 
@@ -280,7 +281,7 @@ mod tests {
     fn a_step_has_every_required_field() {
         assert_eq!(
             step("POST /cloud/v1/subnets/PR"),
-            "- id: subnet\n  call: POST /cloud/v1/subnets/{project_id}/{region_id}\n  body:\n    name: \"<name>\"\n    \
+            "- id: subnet\n  call: POST /cloud/v1/subnets/{project_id}/{region_id}\n  body:\n    name: \"<fill in name>\"\n    \
              network_id: \"<id of one of networks>\"\n    cidr: \"<network such as 10.0.0.0/24>\"\n"
         );
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::findings::{self, Found};
-use super::load::{self, read_source, resolve_problems};
+use super::load::{self, resolve_problems};
 use super::{note, online, print_text};
 use crate::cli::{CheckArguments, CheckFormat};
 use crate::context::Context;
@@ -19,8 +19,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
     let mut found = Vec::new();
     let mut plans: Vec<Plan> = Vec::new();
     for file in &arguments.files {
-        let source = read_source(context, file)?;
-        let checked = load::check(&source, catalog);
+        let (source, checked) = load::read_and_check(context, file, catalog)?;
         let mut findings = checked.findings;
         if let Some(plan) = checked.plan {
             if gives_inputs(arguments) {

@@ -17,6 +17,7 @@ use crate::plan::inputs::{InputProblem, InputSources, resolve};
 use crate::plan::{self, Checked, Plan};
 use crate::source::Source;
 use crate::template::{Scope, Template};
+use crate::yaml;
 
 /// What a plan from stdin is called.
 const STDIN: &str = "-";
@@ -33,16 +34,19 @@ pub struct LoadedPlan {
 ///
 /// When it cannot be read, or is no text.
 pub fn read_source(context: &Context, file: &Path) -> Result<Arc<Source>, Error> {
-    let text = match file == Path::new(STDIN) {
-        true => context.read_stdin(),
-        false => read_text(&context.resolve(file)),
-    };
-    let text = text.map_err(|error| Error::read(file, error))?;
+    let text = text(read_bytes(context, file)?).map_err(|error| Error::read(file, error))?;
     Ok(Arc::new(Source::new(file, text)))
 }
 
-fn read_text(path: &Path) -> io::Result<String> {
-    let bytes = fs::read(path)?;
+fn read_bytes(context: &Context, file: &Path) -> Result<Vec<u8>, Error> {
+    let bytes = match file == Path::new(STDIN) {
+        true => context.read_stdin_bytes(),
+        false => fs::read(context.resolve(file)),
+    };
+    bytes.map_err(|error| Error::read(file, error))
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text"))
 }
 
@@ -53,14 +57,33 @@ fn read_text(path: &Path) -> io::Result<String> {
 /// When the document cannot be read.
 pub(super) fn catalog(context: &Context, spec: Option<&Path>) -> Result<&'static Catalog, Error> {
     let Some(spec) = spec else { return Ok(Catalog::embedded()) };
-    let text = read_text(&context.resolve(spec)).map_err(|error| Error::read(spec, error))?;
+    let text = fs::read(context.resolve(spec)).and_then(text).map_err(|error| Error::read(spec, error))?;
     // One for the whole process, like the built-in one.
     Ok(Box::leak(Box::new(Catalog::from_openapi(&text)?)))
 }
 
-/// Checks a text against a catalogue.
-pub(super) fn check(source: &Arc<Source>, catalog: &'static Catalog) -> Checked {
-    plan::check_with(source, Some(catalog))
+/// Reads a plan file, or stdin for `-`, and checks it against a catalogue. What is no text is a finding like any other.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub(super) fn read_and_check(
+    context: &Context,
+    file: &Path,
+    catalog: &'static Catalog,
+) -> Result<(Arc<Source>, Checked), Error> {
+    match yaml::decode(read_bytes(context, file)?) {
+        Ok(text) => {
+            let source = Arc::new(Source::new(file, text));
+            let folder = context.resolve(source.path().parent().unwrap_or_else(|| Path::new("")));
+            let checked = plan::check_in(&source, catalog, &folder);
+            Ok((source, checked))
+        }
+        Err(no_text) => {
+            let source = Arc::new(Source::new(file, no_text.readable));
+            Ok((source, Checked { plan: None, findings: vec![no_text.finding] }))
+        }
+    }
 }
 
 /// Reads and checks a plan; findings are told, warnings too.
@@ -69,9 +92,8 @@ pub(super) fn check(source: &Arc<Source>, catalog: &'static Catalog) -> Checked 
 ///
 /// [`Error::PlanWrong`] when it is; otherwise when something cannot be read.
 pub fn load_plan(context: &Context, file: &Path, spec: Option<&Path>) -> Result<LoadedPlan, Error> {
-    let source = read_source(context, file)?;
     let catalog = catalog(context, spec)?;
-    let Checked { plan, findings } = check(&source, catalog);
+    let (source, Checked { plan, findings }) = read_and_check(context, file, catalog)?;
     let Some(mut plan) = plan else {
         findings::tell(context, &[Found { source, findings }])?;
         return Err(Error::PlanWrong);

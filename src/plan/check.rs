@@ -17,7 +17,7 @@ use super::step_doc::{StepDoc, calls};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::{Source, Span};
-use crate::template::{Program, Template};
+use crate::template::{self, Program, Template};
 use crate::yaml;
 
 /// What came of looking at a plan file.
@@ -34,8 +34,17 @@ pub fn check(source: &Arc<Source>) -> Checked {
     check_with(source, Some(Catalog::embedded()))
 }
 
-/// Reads and checks a plan file, its calls against a catalogue, or against none.
+/// Reads and checks a plan file, its calls against a catalogue, or against none. Looks at no other file.
 pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
+    check_all(source, catalog, None)
+}
+
+/// The same, and whether the files that templates name can be read in `folder`.
+pub fn check_in(source: &Arc<Source>, catalog: &Catalog, folder: &Path) -> Checked {
+    check_all(source, Some(catalog), Some(folder))
+}
+
+fn check_all(source: &Arc<Source>, catalog: Option<&Catalog>, folder: Option<&Path>) -> Checked {
     let parsed = yaml::parse(source.text());
     let mut findings = parsed.findings;
     let plan = match parsed.root {
@@ -44,6 +53,9 @@ pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
             let doc = doc::read(root.as_ref(), &mut findings);
             let unread = findings.iter().any(Diagnostic::is_error);
             Checker::new(&doc, &mut findings).run(unread);
+            if let Some(folder) = folder {
+                unreadable_files(&doc, folder, &mut findings);
+            }
             let operations = catalog.map(|catalog| {
                 let operations = Operations::find(&doc, catalog, &mut findings);
                 operations.check(&doc, catalog, source, &mut findings);
@@ -261,6 +273,18 @@ pub(super) fn all_programs(doc: &PlanDoc) -> impl Iterator<Item = &Program> {
     let steps = doc.steps.iter().flat_map(|step| programs(step).into_iter().map(|(_, program)| program));
     let outputs = doc.outputs.iter().flat_map(|output| output.value.iter().flat_map(Template::programs));
     steps.chain(outputs)
+}
+
+/// Files that templates name and that cannot be read, each looked at once.
+fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Vec<Diagnostic>) {
+    let mut looked_at: HashMap<&str, Option<String>> = HashMap::new();
+    for used in all_programs(doc).flat_map(|program| &program.uses().files) {
+        let why = looked_at.entry(&used.name).or_insert_with(|| template::why_unreadable(folder, &used.name));
+        if let Some(why) = why {
+            let finding = Diagnostic::error("unreadable-file", used.span, why.clone());
+            findings.push(finding.help("`file(...)` reads below the folder of the plan file"));
+        }
+    }
 }
 
 fn segments(segments: &[Segment]) -> impl Iterator<Item = &Template> {

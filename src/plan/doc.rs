@@ -68,7 +68,10 @@ pub(super) fn read(root: Option<&Node>, findings: &mut Vec<Diagnostic>) -> PlanD
     let name = match fields.get("name") {
         Some(node) => plan_name(node, findings),
         None => {
-            findings.push(missing_key("a plan", "name", fields.head()).help("it names the record: `name: web-demo`"));
+            if fields.lacks("name") {
+                let finding = missing_key("a plan", "name", fields.head());
+                findings.push(finding.help("it names the record: `name: web-demo`"));
+            }
             None
         }
     };
@@ -95,7 +98,9 @@ fn named<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic>) -> &'n 
 
 fn steps(fields: &Fields<'_>, findings: &mut Vec<Diagnostic>) -> Vec<StepDoc> {
     let Some(node) = fields.get("steps") else {
-        findings.push(missing_key("a plan", "steps", fields.head()).help("a plan without steps does nothing"));
+        if fields.lacks("steps") {
+            findings.push(missing_key("a plan", "steps", fields.head()).help("a plan without steps does nothing"));
+        }
         return Vec::new();
     };
     if let Some(entries) = node.entries() {
@@ -177,11 +182,7 @@ fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
     }
     let mut doc =
         OutputDoc { name: key.text.clone(), name_span: key.span, value: None, description: None, secret: false };
-    let long = node.entries().is_some_and(|entries| {
-        entries.iter().any(|(key, _)| key.text == "value")
-            || (!entries.is_empty() && entries.iter().all(|(key, _)| OUTPUT.keys.contains(&key.text.as_str())))
-    });
-    if !long {
+    if node.entries().is_none() {
         if node.is_null() {
             findings.push(wrong_type(node, &format!("the output `{}`", key.text), "a value or a template"));
         }
@@ -192,10 +193,13 @@ fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
     doc.value = match fields.get("value") {
         Some(value) => compiled(value, findings),
         None => {
-            findings.push(
-                missing_key("an output", "value", key.span)
-                    .help(format!("its keys are {}", listed(OUTPUT.keys.iter().copied()))),
-            );
+            if fields.lacks("value") {
+                findings.push(
+                    missing_key("an output", "value", key.span)
+                        .help(format!("its keys are {}", listed(OUTPUT.keys.iter().copied())))
+                        .help("an output that is a mapping itself goes below `value:`"),
+                );
+            }
             None
         }
     };

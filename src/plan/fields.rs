@@ -6,6 +6,9 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
 use crate::yaml::{Key, Node, NodeKind, describe};
 
+/// Told one by one in a mapping; a file that has more is no plan, or a plan in the wrong place.
+const MOST_UNKNOWN_KEYS: usize = 50;
+
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Placed<T> {
@@ -23,6 +26,8 @@ impl<T> Placed<T> {
 pub(super) struct Fields<'n> {
     pub span: Span,
     entries: &'n [(Key, Node)],
+    /// Keys that stand here under a wrong name, which was told.
+    misspelt: Vec<&'static str>,
 }
 
 /// What a mapping is called, its keys, and what people write for them that is something else.
@@ -45,12 +50,23 @@ impl<'n> Fields<'n> {
             );
             return None;
         };
-        for (key, _) in entries {
-            if !shape.keys.contains(&key.text.as_str()) {
-                findings.push(unknown_key(key, shape));
-            }
+        let mut unknown = entries.iter().map(|(key, _)| key).filter(|key| !shape.keys.contains(&key.text.as_str()));
+        let mut misspelt = Vec::new();
+        for key in unknown.by_ref().take(MOST_UNKNOWN_KEYS) {
+            let (finding, meant) = unknown_key(key, shape);
+            findings.push(finding);
+            misspelt.extend(meant);
         }
-        Some(Self { span: node.span, entries })
+        if let Some(next) = unknown.next() {
+            let message = format!("{} more keys here are none of {}", unknown.count() + 1, shape.name);
+            findings.push(Diagnostic::error("unknown-key", next.span, message).label("the first of them"));
+        }
+        Some(Self { span: node.span, entries, misspelt })
+    }
+
+    /// Whether something is missing for which no wrong name was told.
+    pub(super) fn lacks(&self, key: &str) -> bool {
+        self.get(key).is_none() && !self.misspelt.contains(&key)
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
@@ -67,15 +83,19 @@ impl<'n> Fields<'n> {
     }
 }
 
-fn unknown_key(key: &Key, shape: &Shape) -> Diagnostic {
+/// A key that should not be there, and the one that was meant.
+fn unknown_key(key: &Key, shape: &Shape) -> (Diagnostic, Option<&'static str>) {
     let finding = Diagnostic::error("unknown-key", key.span, format!("{} has no key `{}`", shape.name, key.text));
     if let Some((_, hint)) = shape.hints.iter().find(|(wrong, _)| *wrong == key.text) {
-        return finding.help(*hint);
+        let meant = shape.keys.iter().copied().find(|key| hint.starts_with(&format!("write `{key}:")));
+        return (finding.help(*hint), meant);
     }
-    match nearest(&key.text, shape.keys.iter().copied()) {
+    let near = nearest(&key.text, shape.keys.iter().copied());
+    let finding = match near {
         Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(key.span, near),
         None => finding.help(format!("its keys are {}", listed(shape.keys.iter().copied()))),
-    }
+    };
+    (finding, near)
 }
 
 /// `` `a`, `b` and `c` ``

@@ -21,7 +21,7 @@ mod step_doc;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Checked, check, check_with, load};
+pub use check::{Checked, check, check_in, check_with, load};
 pub use graph::Graph;
 pub use model::{
     Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,

@@ -130,16 +130,20 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
     let id = match fields.get("id") {
         Some(node) => id(node, findings),
         None => {
-            findings
-                .push(missing_key("a step", "id", fields.head()).help("results and records go by it: `id: network`"));
+            if fields.lacks("id") {
+                let finding = missing_key("a step", "id", fields.head());
+                findings.push(finding.help("results and records go by it: `id: network`"));
+            }
             None
         }
     };
     let call = match fields.get("call") {
         Some(node) => call::read(node, findings),
         None => {
-            let place = id.as_ref().map_or(fields.head(), |id| id.span);
-            findings.push(missing_key("a step", "call", place).help("write `call: POST /cloud/v1/...`"));
+            if fields.lacks("call") {
+                let place = id.as_ref().map_or(fields.head(), |id| id.span);
+                findings.push(missing_key("a step", "call", place).help("write `call: POST /cloud/v1/...`"));
+            }
             None
         }
     };
@@ -335,7 +339,9 @@ fn retry(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Retry> {
     let attempts = match fields.get("attempts") {
         Some(node) => integer(node, "`attempts`", 1..=MOST_ATTEMPTS, findings),
         None => {
-            findings.push(missing_key("`retry`", "attempts", fields.head()));
+            if fields.lacks("attempts") {
+                findings.push(missing_key("`retry`", "attempts", fields.head()));
+            }
             None
         }
     };
@@ -384,7 +390,9 @@ fn call_template(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Opt
     }
     let fields = Fields::open(node, &CALL, findings)?;
     let Some(call_node) = fields.get("call") else {
-        findings.push(missing_key(what, "call", fields.head()));
+        if fields.lacks("call") {
+            findings.push(missing_key(what, "call", fields.head()));
+        }
         return None;
     };
     let call = call::read(call_node, findings);
@@ -411,7 +419,9 @@ fn on_change(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<OnChange> {
     if node.entries().is_some() {
         let fields = Fields::open(node, &ON_CHANGE, findings)?;
         let Some(update) = fields.get("update") else {
-            findings.push(missing_key("`on_change`", "update", fields.head()));
+            if fields.lacks("update") {
+                findings.push(missing_key("`on_change`", "update", fields.head()));
+            }
             return None;
         };
         return call_template(update, "`update`", findings).map(|call| OnChange::Update(Box::new(call)));

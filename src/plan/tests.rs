@@ -170,6 +170,25 @@ digraph "demo" {
     );
 }
 
+#[test]
+fn a_file_that_cannot_be_read_is_found_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("init.yaml"), "#cloud-config\n").unwrap();
+    let found = |name: &str| {
+        let call = "POST /cloud/v1/networks/{project_id}/{region_id}";
+        let text = format!(
+            "name: demo\nsteps:\n  - id: net\n    call: {call}\n    body: {{ name: \"{{{{ file('{name}') | slug }}}}\" }}\n"
+        );
+        let source = source(&text);
+        let found = check_in(&source, crate::catalog::Catalog::embedded(), folder.path()).findings;
+        found.into_iter().map(|found| (found.code, source.slice(found.primary).to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(found("init.yaml"), []);
+    for name in ["no-such-file", "../init.yaml", "/etc/hostname"] {
+        assert_eq!(found(name), [("unreadable-file", format!("'{name}'"))]);
+    }
+}
+
 fn inputs_of(declared: &str) -> Plan {
     let names: Vec<&str> = declared.lines().filter_map(|line| line.trim().split(':').next()).collect();
     let used: String = names.iter().map(|name| format!("{{{{ [inputs.{name}] | length }}}}")).collect();

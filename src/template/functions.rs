@@ -174,6 +174,11 @@ fn file(state: &State<'_, '_>, name: &str) -> Result<String, Error> {
     read_below(&surroundings(state)?.folder, name).map_err(refuse)
 }
 
+/// Why `file(name)` cannot be read in this folder; `None` when it can.
+pub fn why_unreadable(folder: &Path, name: &str) -> Option<String> {
+    read_below(folder, name).err()
+}
+
 fn read_below(folder: &Path, name: &str) -> Result<String, String> {
     let path = Path::new(name);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));

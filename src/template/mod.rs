@@ -32,10 +32,11 @@ use crate::secret::Secrets;
 use crate::source::Span;
 use crate::yaml::Key;
 
+pub use functions::why_unreadable;
 pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
 pub use program::Program;
 pub use scope::{skipped_step, value_of};
-pub use uses::{InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
+pub use uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
 
 /// What a template may see while it is evaluated.
 pub struct Scope<'a> {

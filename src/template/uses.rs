@@ -12,6 +12,8 @@ pub struct Uses {
     pub inputs: Vec<InputUse>,
     /// `each`, `self`, `resource`, `environment`, `project_id`, `region_id`.
     pub names: Vec<NameUse>,
+    /// What `file(...)` reads, where that is written out.
+    pub files: Vec<FileUse>,
     /// Names, filters, tests and functions that do not exist, and constructs that are not allowed.
     pub unknown: Vec<Unknown>,
     /// The whole program is one mention: `steps.net.id`, and nothing is done with it.
@@ -64,6 +66,13 @@ pub struct NameUse {
     pub span: Span,
     pub guarded: bool,
     pub spoiled: Option<Spoiled>,
+}
+
+/// A file that a program reads: `file('cloud-init.yaml')`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileUse {
+    pub name: String,
+    pub span: Span,
 }
 
 /// What is done with a value that its marker would not survive, in words: "the filter `length`".

@@ -10,7 +10,7 @@ use std::ops::Range;
 use minijinja::machinery::ast;
 
 use super::names::{FILTERS, FILTERS_FOR_SECRETS, FUNCTIONS, NAMES, TESTS, TESTS_FOR_SECRETS};
-use super::uses::{InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
+use super::uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
 use crate::plan::StepId;
 use crate::source::Span;
 
@@ -225,6 +225,9 @@ impl<'l> Walk<'l> {
         match &call.expr {
             ast::Expr::Var(name) => {
                 self.uses.surroundings |= name.id == "file";
+                if name.id == "file" {
+                    self.file(&call.args);
+                }
                 if !self.is_local(name.id) {
                     self.known(name.id, FUNCTIONS, name.span(), UnknownKind::Function);
                 }
@@ -241,6 +244,16 @@ impl<'l> Walk<'l> {
                 self.not_allowed("calls of computed functions", other.span());
                 self.expr(other, &spoiled);
             }
+        }
+    }
+
+    /// A file whose name is written out can be looked for before anything runs.
+    fn file(&mut self, args: &[ast::CallArg<'_>]) {
+        if let [ast::CallArg::Pos(name @ ast::Expr::Const(constant))] = args
+            && let Some(text) = constant.value.as_str()
+        {
+            let span = self.place(name.span());
+            self.uses.files.push(FileUse { name: text.to_owned(), span });
         }
     }
 

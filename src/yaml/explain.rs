@@ -16,6 +16,9 @@ pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic 
     if *kind == ErrorKind::RecursionLimitExceeded {
         return too_deep(span);
     }
+    if let Some(finding) = never_closed(text, kind, at) {
+        return finding;
+    }
     let (message, help) = words(kind);
     let finding = Diagnostic::error("yaml-syntax", span, message);
     match help {
@@ -28,6 +31,44 @@ pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic 
 pub(super) fn too_deep(span: Span) -> Diagnostic {
     Diagnostic::error("yaml-too-deep", span, format!("nested more than {DEEPEST} levels deep"))
         .help("take the inner part apart: no API call needs this depth")
+}
+
+/// A quote that was closed by the next one, lines later: the mistake is where it opens, and what the parser stumbles over
+/// is only where it shows.
+fn never_closed(text: &str, kind: &ErrorKind, at: usize) -> Option<Diagnostic> {
+    let quote = match kind {
+        ErrorKind::InvalidTrailingSingleQuotedScalar => '\'',
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => '"',
+        // These are told where the text opens anyway.
+        _ => return None,
+    };
+    let before = text.get(..at)?;
+    let close = before.rfind(quote)?;
+    let open = opening(&before[..close], quote)?;
+    if !before[open..close].contains('\n') {
+        return None;
+    }
+    let finding = Diagnostic::error("yaml-syntax", Span::new(open, open + 1), "a quoted text is not closed")
+        .label("it opens here")
+        .related(Span::new(close, close + 1), "the next quote closes it, and text goes on after that")
+        .help("add the closing quote");
+    Some(finding)
+}
+
+/// Where the text opens that goes on to the end: the last quote that is not escaped, nor one of two in a row within
+/// single quotes.
+fn opening(text: &str, quote: char) -> Option<usize> {
+    let mut end = text.len();
+    loop {
+        let at = text[..end].rfind(quote)?;
+        let escapes = text[..at].len() - text[..at].trim_end_matches('\\').len();
+        let doubled = quote == '\'' && text[..at].ends_with('\'');
+        end = match quote {
+            '"' if escapes % 2 == 1 => at,
+            '\'' if doubled => at - 1,
+            _ => return Some(at),
+        };
+    }
 }
 
 fn words(kind: &ErrorKind) -> (String, Option<&'static str>) {

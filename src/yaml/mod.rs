@@ -1,9 +1,10 @@
 //! YAML as a tree of values with places.
 //!
 //! Built once from the parser's events, with the YAML 1.2 core schema; everything a plan file may not hold is a finding.
-//! Knows nothing of plans. `read` turns events into nodes, `scalar` gives plain words their type, `places` leads from
+//! Knows nothing of plans. `encoding` turns bytes into text, `read` turns events into nodes, `scalar` gives plain words their type, `places` leads from
 //! a character of a scalar back to the file.
 
+mod encoding;
 mod explain;
 mod places;
 mod read;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use crate::source::Span;
 
+pub use encoding::{NoText, decode};
 pub use places::Places;
 pub use read::{Parsed, parse};
 pub use scalar::{Unreadable, resolve};

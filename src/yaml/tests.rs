@@ -36,6 +36,18 @@ fn bom_crlf_and_a_missing_last_line_end_are_read() {
 }
 
 #[test]
+fn a_quote_that_is_never_closed_is_told_where_it_opens() {
+    for text in ["a: \"x\\\"y\nb: \"z\"\nc: 1\n", "a: 'x''y\nb: 'z'\nc: 1\n"] {
+        let source = crate::source::Source::new("plan.yaml", text);
+        let found = parse(text).findings;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(source.position(found[0].primary.start).line, 1, "{found:?}");
+        assert_eq!(source.position(found[0].related[0].0.start).line, 2, "{found:?}");
+    }
+    assert_eq!(findings("a: \"x\" y\n"), ["1:8 yaml-syntax `y`"]);
+}
+
+#[test]
 fn anchors_aliases_and_merge_keys_are_resolved() {
     assert_eq!(
         value("base: &b { x: 1, y: 2 }\none: { <<: *b, y: 3 }\ntwo:\n  <<: [*b, { z: 4 }]\nthree: *b\n"),

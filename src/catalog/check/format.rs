@@ -39,12 +39,22 @@ pub(super) fn problem(format: &str, text: &str) -> Option<Problem> {
         "ipv4network" => return network_problem(text, |address| address.is_ipv4()),
         "ipv6network" => return network_problem(text, |address| address.is_ipv6()),
         "ipvanyinterface" => network(text).is_some(),
-        "date-time" => text.parse::<jiff::Timestamp>().is_ok() || text.parse::<jiff::civil::DateTime>().is_ok(),
+        "date-time" => is_time(text),
         "date" => text.parse::<jiff::civil::Date>().is_ok(),
         "uri" => is_url(text),
         _ => true,
     };
     (!right).then_some(Problem::Wrong)
+}
+
+/// A point in time as the API reads one: also a day, and in reports a month (`2026-01`).
+fn is_time(text: &str) -> bool {
+    let first_day = || format!("{text}-01").parse::<jiff::civil::Date>().is_ok();
+    let is_month = text.len() == "2026-01".len() && first_day();
+    is_month
+        || text.parse::<jiff::Timestamp>().is_ok()
+        || text.parse::<jiff::civil::DateTime>().is_ok()
+        || text.parse::<jiff::civil::Date>().is_ok()
 }
 
 fn network_problem(text: &str, family: impl Fn(&IpAddr) -> bool) -> Option<Problem> {
@@ -111,6 +121,7 @@ mod tests {
             ("ipvanyinterface", "10.0.0.5/24", "10.0.0/24"),
             ("ipv4network", "10.0.0.0/8", "fd00::/8"),
             ("date-time", "2026-01-31T12:00:00Z", "yesterday"),
+            ("date-time", "2026-01", "2026-13"),
             ("uri", "https://example.com/a", "example.com"),
         ] {
             assert_eq!(problem(format, right), None, "{format}: {right}");

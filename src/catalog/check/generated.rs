@@ -193,8 +193,8 @@ fn spoil(value: &Value, with: &mut dyn FnMut(Value)) {
 
 fn errors(schema: &BodySchema, body: &Value) -> Vec<BodyFinding> {
     let mut findings = check_body(schema, &Partial::from(body));
-    // A field that is like none of those named is a warning, where the validator knows only wrong and right.
-    findings.retain(|found| found.severity == Severity::Error || found.code == "unknown-field");
+    // A warning is about what is right, and probably not meant.
+    findings.retain(|found| found.severity == Severity::Error);
     findings
 }
 

@@ -24,6 +24,12 @@ use super::value::Partial;
 use super::{Catalog, schema::Type};
 use crate::diagnostic::{Severity, nearest};
 
+/// What to do about a name that the API has and the catalogue has not.
+const NEWER: &str = "`--spec FILE` checks against a newer API document";
+
+/// Told one by one in a mapping; one that has more was meant for somewhere else.
+const MOST_UNKNOWN: usize = 50;
+
 /// One step on the way from the body's root to a place in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -194,7 +200,7 @@ impl<'s> Checker<'s> {
         if let Partial::String(text) = value
             && is_placeholder(text)
         {
-            return self.placeholder(written);
+            return self.placeholder(written, text);
         }
         if !shape.variants.is_empty() {
             return self.variants(shape, value);
@@ -216,11 +222,17 @@ impl<'s> Checker<'s> {
         }
     }
 
-    /// Something that a pasted step left to fill in.
-    fn placeholder(&mut self, written: &Schema) {
+    /// Something that a pasted step left to fill in. Where any text will do, one word between angle brackets may be meant:
+    /// what `plan new` leaves has several.
+    fn placeholder(&mut self, written: &Schema, text: &str) {
+        let shape = self.schema.resolve(written);
+        let plain = self.schema.kind(written).is_none() && shape.variants.is_empty();
+        let any_format = shape.format.as_deref().and_then(format::words).is_none();
+        let free = plain && any_format && scalar::is_text_of(shape, text);
         let message = format!("{} is still to be filled in", self.name());
         let help = format!("{} wants {}", self.name(), wanted(self.schema, written));
-        self.report(Self::error("placeholder", message).help(help));
+        let found = Self::error("placeholder", message).help(help);
+        self.report(if free && !text.contains(' ') { found.warning() } else { found });
     }
 
     fn wrong_type(&mut self, shape: &Schema, found: &str, replacement: Option<String>) {
@@ -241,18 +253,39 @@ impl<'s> Checker<'s> {
     }
 
     fn mapping(&mut self, shape: &Schema, fields: &[(String, Partial)]) {
+        let before = self.findings.len();
+        let only_named = !matches!(shape.additional, Additional::Of(_)) && shape.takes_only_named();
+        let mut unknown = 0;
         for (name, value) in fields {
-            self.inside(PathSegment::Key(name.clone()), |checker| match shape.properties.get(name) {
+            let field = shape.properties.get(name);
+            unknown += usize::from(field.is_none() && only_named);
+            if field.is_none() && unknown > MOST_UNKNOWN {
+                continue;
+            }
+            self.inside(PathSegment::Key(name.clone()), |checker| match field {
                 Some(field) => checker.value(field, value),
                 None => checker.unnamed_field(shape, name, value, fields),
             });
         }
+        if unknown > MOST_UNKNOWN {
+            let message = format!("{} has {} more fields that nobody knows", self.name(), unknown - MOST_UNKNOWN);
+            self.report(Self::error("unknown-field", message));
+        }
         for name in &shape.required {
-            if !fields.iter().any(|(field, _)| field == name) {
+            if !fields.iter().any(|(field, _)| field == name) && !self.misspelt(before, name) {
                 self.missing_field(shape, name);
             }
         }
         self.count_of_fields(shape, fields.len());
+    }
+
+    /// Whether one of the findings since `before` says that this field stands here under a wrong name.
+    fn misspelt(&self, before: usize, name: &str) -> bool {
+        self.findings[before..].iter().any(|found| {
+            found.code == "unknown-field"
+                && found.at.len() == self.at.len() + 1
+                && found.replacement.as_deref() == Some(name)
+        })
     }
 
     fn unnamed_field(&mut self, shape: &Schema, name: &str, value: &Partial, all: &[(String, Partial)]) {
@@ -275,10 +308,8 @@ impl<'s> Checker<'s> {
         let found = match near {
             Some(near) => found.help(format!("did you mean `{near}`?")),
             None if shape.properties.is_empty() => found.help("nothing may stand here"),
-            None => found.help(format!("fields here: {}", field_list(shape.properties.keys()))),
+            None => found.help(format!("fields here: {}", field_list(shape.properties.keys()))).help(NEWER),
         };
-        // Nothing like it, and nobody says that it is refused: one that the document forgot is as likely as a slip.
-        let found = if near.is_none() && shape.additional != Additional::Closed { found.warning() } else { found };
         self.report(found.replace(near));
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{BodyFinding, Checker, PathSegment, finding};
+use super::{BodyFinding, Checker, NEWER, PathSegment, finding};
 use crate::catalog::operation::{Operation, Parameter};
 use crate::catalog::schema::{BodySchema, Schema, Type};
 use crate::catalog::value::Partial;
@@ -29,7 +29,13 @@ impl Operation {
     pub fn check_parameters(&self, path: &[(String, Partial)], query: &[(String, Partial)]) -> Vec<ParameterFinding> {
         let in_path = path.iter().filter_map(|(name, value)| {
             let parameter = self.path_parameters.iter().find(|parameter| parameter.name == *name)?;
-            Some(check(parameter, name, value))
+            let mut found = check(parameter, name, value);
+            // Nothing is called `<name>` there.
+            found
+                .iter_mut()
+                .filter(|found| found.code == "placeholder")
+                .for_each(|found| found.severity = Severity::Error);
+            Some(found)
         });
         let in_path = in_path.flatten().map(|finding| ParameterFinding { place: ParameterPlace::Path, finding });
         let mut in_query: Vec<BodyFinding> =
@@ -65,9 +71,8 @@ impl Operation {
         let found = finding(Severity::Error, "unknown-parameter", message).on_key().replace(near);
         let found = match near {
             Some(near) => found.help(format!("did you mean `{near}`?")),
-            // Nothing like it: one that the document forgot is as likely as a slip.
-            None if self.query_parameters.is_empty() => found.warning().help("it takes none at all"),
-            None => found.warning().help(format!("it takes {}", super::field_list(names()))),
+            None if self.query_parameters.is_empty() => found.help("it takes none at all").help(NEWER),
+            None => found.help(format!("it takes {}", super::field_list(names()))).help(NEWER),
         };
         BodyFinding { at: vec![PathSegment::Key(name.to_owned())], ..found }
     }

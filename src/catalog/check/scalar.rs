@@ -119,6 +119,16 @@ impl Checker<'_> {
     }
 }
 
+/// Whether a shape takes this text, its format aside.
+pub(super) fn is_text_of(shape: &Schema, text: &str) -> bool {
+    let length = text.chars().count() as u64;
+    shape.types.allow(Type::String)
+        && shape.values.is_empty()
+        && shape.pattern.as_ref().is_none_or(|pattern| matches(pattern, text))
+        && shape.min_length.is_none_or(|least| length >= least)
+        && shape.max_length.is_none_or(|most| length <= most)
+}
+
 /// The value in the type that is wanted, when it only lacks or has quotes too many.
 pub(super) fn as_wanted(shape: &Schema, value: &Partial) -> Option<String> {
     match value {

@@ -61,7 +61,6 @@ impl Checker<'_> {
             let owners: Vec<String> = owners.flat_map(|variant| &variant.when).map(words::value).collect();
             if !owners.is_empty() {
                 let this = meant.when.first().map(words::value).unwrap_or_default();
-                found.severity = Severity::Error;
                 found.message = format!("there is no field `{key}` with `{property}: {this}`");
                 found.help = vec![format!("it belongs to `{property}`: {}", words::field_list(owners))];
             }
@@ -175,5 +174,5 @@ impl Checker<'_> {
 
 /// Whether a finding says that another variant was meant.
 fn speaks_against(found: &BodyFinding) -> bool {
-    found.severity == Severity::Error || found.code == "unknown-field"
+    found.severity == Severity::Error
 }

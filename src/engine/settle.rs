@@ -228,7 +228,11 @@ impl Search<'_> {
 
     fn may_be_ours(&self, task: &Task) -> bool {
         let types = self.task_types();
-        let fitting = types.is_empty() || task.task_type.as_ref().is_none_or(|task_type| types.contains(task_type));
+        let fitting = match &task.task_type {
+            Some(task_type) if !types.is_empty() => types.contains(task_type),
+            // Nothing but the task's own words can tell.
+            _ => self.confirms(task),
+        };
         fitting
             && task.created_on.is_none_or(|created| created >= self.since())
             && !self.shared.claims.is_taken(&task.id)

@@ -27,8 +27,7 @@ pub struct GlobalOptions {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Account")]
 pub struct ApiOptions {
-    /// Where the API is [default: https://api.gcore.com]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help = "Where the API is [default: https://api.gcore.com]")]
     pub base_url: Option<String>,
     /// Command that prints the API key, instead of GCORE_API_KEY
     #[arg(long, value_name = "COMMAND")]

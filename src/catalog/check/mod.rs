@@ -1,6 +1,6 @@
 //! Is a body right? Every finding at once, each with the place in the body, why, and what would be right.
 //!
-//! [`Checker`] walks a value and its shape side by side. `scalar` looks at single values, `variants` finds out which of
+//! `Checker` walks a value and its shape side by side. `scalar` looks at single values, `variants` finds out which of
 //! several shapes was meant and explains by that one alone, `unknown` says what can be said of a template, `parameters`
 //! checks what stands outside the body. None of it knows YAML: a finding has a path, and the caller finds the line.
 

@@ -95,11 +95,13 @@ fn inputs_are_checked_when_some_are_given() {
 }
 
 #[test]
-fn what_cannot_be_read_exits_2() {
+fn what_is_not_there_exits_2_and_what_is_no_text_exits_3() {
     let folder = Folder::new();
     folder.run(&["check", "none.yaml"]).with_code(2).says("cannot read `none.yaml`");
     std::fs::write(folder.path().join("latin.yaml"), b"name: \xff\n").unwrap();
-    folder.run(&["check", "latin.yaml"]).with_code(2).says("UTF-8");
+    folder.run(&["check", "latin.yaml"]).with_code(3).says("latin.yaml:1:7");
+    folder.run(&["run", "latin.yaml"]).with_code(3).says("latin.yaml:1:7");
+    folder.run(&["check", "latin.yaml", "--format", "json"]).with_code(3).prints("\"code\": \"yaml-encoding\"");
 }
 
 #[test]

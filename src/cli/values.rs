@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_name_cannot_leave_its_folder() {
         assert!(name("pr-12").is_ok() && name("v1.2_x").is_ok());
-        for wrong in ["", "..", "a/b", ".hidden", "-x", "a b", "ä", &"x".repeat(65)] {
+        for wrong in ["", "..", "a/b", ".hidden", "-x", "a b", "ä", &"x".repeat(101)] {
             assert!(name(wrong).is_err(), "{wrong}");
         }
     }

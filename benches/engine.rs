@@ -18,7 +18,7 @@ use gcore_plan::exit::Exit;
 use gcore_plan::journal::{EnvironmentFolder, Journal, MemorySink, Owner, StateFolder, Status};
 use gcore_plan::plan::{self, Plan};
 use gcore_plan::secret::Secrets;
-use gcore_plan::simulate::{Durations, InMemory, Options, Simulator, serve};
+use gcore_plan::simulate::{Durations, InMemory, Options, Simulator};
 use gcore_plan::source::Source;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -63,19 +63,14 @@ fn cloud(durations: Durations) -> Arc<Mutex<Simulator>> {
 }
 
 async fn over_http() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be listened on");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
     let base = format!("http://{}", listener.local_addr().expect("it is bound"));
     let now = Timestamp::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    // The server has a thread and a runtime of its own, as it would have a machine of its own.
-    let listener = listener.into_std().expect("it is a socket");
+    // The server has threads of its own, as it would have a machine of its own.
     std::thread::spawn(move || {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
-        runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("it is a socket");
-            let simulator = cloud(Durations::Fixed(Duration::ZERO));
-            serve(listener, simulator, Clock::starting_at(now, 1.0), std::future::pending()).await
-        })
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || answer(&stream));
+        }
     });
     let key = SecretString::from("bench");
     let http: Arc<dyn Transport> =
@@ -100,6 +95,42 @@ async fn over_http() {
     println!("{STEPS} calls to an instant server, {PARALLELISM} at once");
     println!("  bare client      {bare:>10.2?}");
     println!("  plan, durable    {ours:>10.2?}   {:.2} x", ours.as_secs_f64() / bare.as_secs_f64());
+}
+
+/// Answers every request on a connection at once.
+fn answer(stream: &std::net::TcpStream) -> std::io::Result<()> {
+    use std::io::{BufRead, BufReader, Read, Write};
+    stream.set_nodelay(true)?;
+    let (mut reader, mut writer) = (BufReader::new(stream), stream);
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap_or(0);
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        reader.read_exact(&mut vec![0; length])?;
+        writer.write_all(
+            b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{\"id\":\"k\"}",
+        )?;
+    }
+}
+
+/// The same in memory.
+struct Instant201;
+
+impl Transport for Instant201 {
+    fn send(&self, _: Request) -> gcore_plan::api::Sending<'_> {
+        let answer = gcore_plan::api::Answer { status: 201, headers: Vec::new(), body: b"{\"id\":\"k\"}".to_vec() };
+        Box::pin(std::future::ready(Ok(answer)))
+    }
 }
 
 async fn bare(http: Arc<dyn Transport>, calls: usize) {
@@ -159,9 +190,9 @@ async fn per_step() {
     println!("time per step, without network and disk");
     for steps in [100, 1_000, 10_000] {
         let plan = load(&keys(steps));
-        let (transport, journal, clock) = in_memory(Durations::Fixed(Duration::ZERO));
+        let (_, journal, clock) = in_memory(Durations::Fixed(Duration::ZERO));
         let started = Instant::now();
-        black_box(go(plan, transport, journal, clock).await);
+        black_box(go(plan, Arc::new(Instant201), journal, clock).await);
         println!("  {steps:>7} steps    {:>10.2?}", started.elapsed() / u32::try_from(steps).unwrap_or(u32::MAX));
     }
 }

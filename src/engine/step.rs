@@ -335,7 +335,8 @@ impl Instance {
         let tell = |event| self.run.shared.events.tell(event);
         let instance = id.clone();
         match end {
-            End::Skipped | End::Again => {
+            End::Again => unreachable!("`write` takes another turn before anybody else hears of it"),
+            End::Skipped => {
                 tell(Event::StepSkipped { instance, reason: SkipReason::Condition });
                 InstanceEnd::Skipped
             }

@@ -112,7 +112,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
-        resumed: true,
+        resumed: Some(sent_at),
     };
     match finishing.finish(shared, called, How::Recovered).await {
         // A failed create may have left something, which is on record by now.
@@ -281,7 +281,7 @@ impl Removal<'_> {
             (operation.task_types.first().cloned(), super::call::place_of(&parameters))
         });
         let timeout = pace_of(task_type.as_deref().unwrap_or_default()).timeout;
-        let since = self.shared.clock().elapsed();
+        let since = self.shared.now();
         let ends = futures_util::future::join_all(tasks.iter().map(|task| {
             let awaited = Awaited {
                 task: task.clone(),

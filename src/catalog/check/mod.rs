@@ -93,9 +93,9 @@ pub const CODES: [&str; 22] = [
 ];
 
 impl Catalog {
-    /// What is wrong with the body of a call; `None` is a call without one.
+    /// What is wrong with the body of a call by the API's document; `None` is a call without one.
     pub fn check_body(&self, operation: &Operation, body: Option<&Partial>) -> Vec<BodyFinding> {
-        let mut findings = match (operation.body, body, self.body_schema(operation)) {
+        match (operation.body, body, self.body_schema(operation)) {
             (BodyUse::Required, None, schema) => vec![missing_body(operation, schema.as_deref())],
             (_, Some(body), Some(schema)) => check_body(&schema, body),
             (BodyUse::None, Some(_), _) => {
@@ -103,7 +103,12 @@ impl Catalog {
                 vec![finding(Severity::Error, "body-not-taken", message).help("leave `body` out")]
             }
             _ => Vec::new(),
-        };
+        }
+    }
+
+    /// What the API would refuse of the body of a call: by its document, and by what it was seen to refuse.
+    pub fn check_request(&self, operation: &Operation, body: Option<&Partial>) -> Vec<BodyFinding> {
+        let mut findings = self.check_body(operation, body);
         findings.extend(refusals::refusals(operation, body));
         findings
     }

@@ -10,7 +10,7 @@ fn operation(call: &str) -> std::sync::Arc<Operation> {
 }
 
 fn findings(call: &str, body: &Partial) -> Vec<BodyFinding> {
-    Catalog::embedded().check_body(&operation(call), Some(body))
+    Catalog::embedded().check_request(&operation(call), Some(body))
 }
 
 fn check(call: &str, body: Value) -> Vec<String> {
@@ -252,11 +252,11 @@ fn a_whole_variant_may_come_from_a_template() {
 #[test]
 fn a_body_where_none_belongs_and_none_where_one_does() {
     let network = operation(NETWORKS);
-    let found = Catalog::embedded().check_body(&network, None);
+    let found = Catalog::embedded().check_request(&network, None);
     assert_eq!((found[0].code, found[0].help.as_slice()), ("missing-body", &["required: `name`".to_owned()][..]));
     let read = operation("GET /cloud/v1/networks/PR");
-    assert_eq!(Catalog::embedded().check_body(&read, None), []);
-    assert_eq!(Catalog::embedded().check_body(&read, Some(&Partial::Map(vec![])))[0].code, "body-not-taken");
+    assert_eq!(Catalog::embedded().check_request(&read, None), []);
+    assert_eq!(Catalog::embedded().check_request(&read, Some(&Partial::Map(vec![])))[0].code, "body-not-taken");
 }
 
 #[test]
@@ -372,11 +372,11 @@ fn a_subnet_of_a_load_balancer_wants_its_network() {
 fn a_change_of_a_machine_changes_something() {
     let operation = operation("PATCH /cloud/v1/instances/PR/{instance_id}");
     for empty in [None, Some(Partial::Map(Vec::new()))] {
-        let found = Catalog::embedded().check_body(&operation, empty.as_ref());
+        let found = Catalog::embedded().check_request(&operation, empty.as_ref());
         assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), ["empty-change"]);
     }
     let named = Partial::from(&json!({ "name": "web-2" }));
-    assert_eq!(Catalog::embedded().check_body(&operation, Some(&named)), []);
+    assert_eq!(Catalog::embedded().check_request(&operation, Some(&named)), []);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
 use crate::command::Account;
 use crate::context::Context;
-use crate::engine::{self, Run, RunEnd, RunOptions};
+use crate::engine::{self, Elsewhere, Run, RunEnd, RunOptions};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -88,6 +88,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,
                 view: ViewOptions { events: arguments.run.events.clone(), source: Some(plan.source.clone()) },
+                elsewhere: Elsewhere::nothing(),
             },
         )?;
         session.tell_started(RunStarted {

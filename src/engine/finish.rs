@@ -35,6 +35,8 @@ pub struct Finishing<'a> {
     pub updates: Option<(RecordedCall, StepResult)>,
     /// When the first request left, on the run's clock.
     pub since: Duration,
+    /// Wait until what was made is usable, where a finished task does not say so.
+    pub usable: bool,
     /// When an earlier run was given the tasks, which may be done already.
     pub resumed: Option<Timestamp>,
 }
@@ -48,6 +50,8 @@ pub enum Unfinished {
     StillWaiting {
         tasks: Vec<String>,
         waited: Duration,
+        /// What else than the tasks is waited for, and what was seen of it last.
+        until: Option<String>,
     },
     /// Not allowed to look, or the API does not know the task.
     Refused(StepError),
@@ -93,6 +97,9 @@ impl Finishing<'_> {
                 (result, durations)
             }
         };
+        if self.usable && !self.wait.skip {
+            self.await_readiness(shared, &result).await?;
+        }
         Ok(self.record(shared, result, how, durations).await?)
     }
 
@@ -179,7 +186,7 @@ impl Finishing<'_> {
         let limited = tokio::time::timeout(shared.clock().real(timeout), ends);
         let ends = match shared.stopped.or_leave(limited).await {
             Ok(Ok(ends)) => ends,
-            Ok(Err(_)) => return Err(Unfinished::StillWaiting { tasks: tasks.to_vec(), waited: timeout }),
+            Ok(Err(_)) => return Err(Unfinished::StillWaiting { tasks: tasks.to_vec(), waited: timeout, until: None }),
             Err(stop) => return Err(Unfinished::Halt(Halt::Stopped(stop))),
         };
         let mut finished = Vec::new();

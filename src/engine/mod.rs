@@ -15,6 +15,7 @@ mod lock;
 mod made;
 mod preview;
 mod prove;
+mod ready;
 mod remove;
 mod render;
 mod results;

@@ -141,6 +141,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
+        usable: false,
         resumed: Some(sent_at),
     };
     match finishing.finish(shared, called, How::Recovered).await {

@@ -24,6 +24,6 @@ mod tests;
 pub use check::{Checked, check, check_in, check_with, load};
 pub use graph::{Graph, Turns};
 pub use model::{
-    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,
-    Undo, Wait,
+    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, Retry, Segment, Step,
+    StepId, Undo, Wait,
 };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::harness::{Trial, assert_done, paused};
+use crate::api::Answer;
 use crate::catalog::Method;
 use crate::engine::{RunOptions, Signal, Stop};
 use crate::event::{Delay, Event};
@@ -153,5 +154,104 @@ fn a_name_that_says_locked_is_adopted_all_the_same() {
             .await;
         assert_done(&trial, &end);
         assert_eq!(locked(&trial), []);
+    });
+}
+
+/// An import whose image stays `queued` for a while: observed.md §6.
+const IMAGE: &str = "name: demo\nsteps:\n  - id: image\n    call: POST /cloud/v1/downloadimage/{project_id}/{region_id}\n    body: { name: image-a, url: \"https://images.example/a.qcow2\" }\n";
+
+/// A cloud whose images show another status when they are read for the first times.
+fn queued(trial: &Trial, mut reads: usize) {
+    trial.change_answers(move |request, mut answer| {
+        let is_image = request.method == Method::Get && request.path.contains("/images/") && answer.is_success();
+        if is_image && reads > 0 {
+            reads -= 1;
+            let mut image: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+            image["status"] = json!("queued");
+            answer.body = image.to_string().into_bytes();
+        }
+        answer
+    });
+}
+
+#[test]
+fn an_image_counts_as_done_when_it_is_active() {
+    paused(async {
+        let mut trial = Trial::new(fixed(5));
+        queued(&trial, 3);
+        let end = trial.run(IMAGE).await;
+        assert_done(&trial, &end);
+        let until = position(
+            &trial,
+            |event| matches!(event, Event::ReadinessAwaited { until, shown, .. } if until == "`status` is `active`" && shown.as_deref() == Some("`status` is `queued`")),
+        );
+        let reached = position(&trial, |event| matches!(event, Event::ReadinessReached { waited_ms: 14_000, .. }));
+        let done = position(&trial, |event| matches!(event, Event::StepSucceeded { .. }));
+        assert!(until < reached && reached < done, "{:#?}", trial.events);
+    });
+}
+
+#[test]
+fn ready_false_waits_for_the_task_alone() {
+    paused(async {
+        let mut trial = Trial::new(fixed(5));
+        queued(&trial, 1000);
+        let end = trial.run(&format!("{IMAGE}    ready: false\n")).await;
+        assert_done(&trial, &end);
+    });
+}
+
+#[test]
+fn a_run_that_ends_before_readiness_goes_on_with_it() {
+    paused(async {
+        let mut trial = Trial::new(fixed(5));
+        queued(&trial, 5);
+        let plan = format!("{IMAGE}    wait: {{ timeout: 20s }}\n");
+        let end = trial.run(&plan).await;
+        assert_eq!(end.finished.exit, Exit::StillWaiting);
+        let late = trial.events.iter().find_map(|event| match event {
+            Event::StepStillWaiting { until, .. } => until.clone(),
+            _ => None,
+        });
+        assert_eq!(late.as_deref(), Some("`status` is `active`; `status` is `queued`"));
+        let end = trial.run(&plan).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.writes(), 1);
+    });
+}
+
+#[test]
+fn a_condition_that_never_holds_is_named_with_what_was_seen_last() {
+    paused(async {
+        let mut trial = Trial::new(fixed(2));
+        let end = trial
+            .run("name: demo\nsteps:\n  - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { source: new-volume, name: disk-1, size: 5 }\n    ready: resource.status == 'in-use'\n    wait: { timeout: 6s }\n")
+            .await;
+        assert_eq!(end.finished.exit, Exit::StillWaiting);
+        let late = trial.events.iter().find_map(|event| match event {
+            Event::StepStillWaiting { until, .. } => until.clone(),
+            _ => None,
+        });
+        assert_eq!(late.as_deref(), Some("`resource.status == 'in-use'` holds; `resource.status` is `available`"));
+    });
+}
+
+#[test]
+fn what_this_run_made_may_be_unknown_for_a_while() {
+    paused(async {
+        let mut trial = Trial::new(fixed(2));
+        let mut reads = 3;
+        trial.change_answers(move |request, answer| {
+            if !request.path.starts_with("/cloud/v1/networks/1/7/") || reads == 0 {
+                return answer;
+            }
+            reads -= 1;
+            Answer { status: 404, body: br#"{"exception_class":"NotFoundError","message":"no"}"#.to_vec(), ..answer }
+        });
+        let end = trial
+            .run("name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: late-net, create_router: false }\noutputs: { n: \"{{ steps.net.resource.name }}\" }\n")
+            .await;
+        assert_done(&trial, &end);
+        assert_eq!(Trial::output(&end, "n"), "late-net");
     });
 }

@@ -18,6 +18,7 @@ pub use error::{ApiError, Meaning};
 pub use http::{Http, HttpError};
 pub use limit::Limit;
 pub use lock::LockHolder;
+pub use quota::tells_quota;
 pub use retry::Policy;
-pub use task::{Task, TaskState, timestamp};
+pub use task::{Task, TaskData, TaskState, timestamp};
 pub use transport::{Answer, Lost, Request, Sending, Transport};

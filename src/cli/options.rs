@@ -46,7 +46,7 @@ pub struct ApiOptions {
 impl ApiOptions {
     /// Only a place: for a rehearsal, which has an API of its own.
     pub fn at(project_id: Option<i64>, region_id: Option<i64>) -> Self {
-        Self { base_url: None, api_key_command: None, project_id, region_id, request_timeout: Duration::from_secs(30) }
+        Self { base_url: None, api_key_command: None, project_id, region_id, request_timeout: Duration::from_secs(60) }
     }
 }
 

@@ -12,7 +12,7 @@ use super::results::{self, Parameters};
 use super::settle::{result_of_item, tag};
 use super::shared::{About, Shared};
 use super::watch::{Awaited, TaskEnd, task_duration};
-use crate::api::{Request, Task};
+use crate::api::{Request, Task, TaskData};
 use crate::catalog::{Operation, pace_of};
 use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
 use crate::journal::{IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
@@ -208,9 +208,9 @@ impl Finishing<'_> {
     /// A task that ended in ERROR may have left something behind all the same: that is found and put on record, so that
     /// it can be taken away.
     async fn failed(&self, shared: &Shared, task: &Task) -> Result<Unfinished, Unfinished> {
+        results::hide_data(&shared.secrets, task);
         let words = task.error.clone().unwrap_or_else(|| "the API gives no reason".to_owned());
-        let quota = words.to_lowercase().contains("quota");
-        let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
+        let class = if crate::api::tells_quota(&words) { ErrorClass::Quota } else { ErrorClass::Task };
         let mut error =
             shared.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
         error.task = Some(task.id.clone());
@@ -258,7 +258,7 @@ fn accepted_only(task: &str) -> Task {
         region_id: None,
         user_id: None,
         created: serde_json::Map::new(),
-        data: Value::Null,
+        data: TaskData::default(),
         error: None,
     }
 }

@@ -408,6 +408,7 @@ impl Removal<'_> {
             match end {
                 TaskEnd::Finished(_) => {}
                 TaskEnd::Failed(task) => {
+                    results::hide_data(&self.shared.secrets, &task);
                     let words = format!(
                         "task {} ended in ERROR: {}",
                         task.id,

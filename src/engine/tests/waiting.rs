@@ -255,3 +255,63 @@ fn what_this_run_made_may_be_unknown_for_a_while() {
         assert_eq!(Trial::output(&end, "n"), "late-net");
     });
 }
+
+/// observed.md §9: `data` of a task may hold a password and a cloud-init.
+#[test]
+fn what_a_task_holds_as_data_is_told_nowhere() {
+    paused(async {
+        for (fault, failed) in [
+            ("task-error:volumes:text=cannot set hunter2-pass in #cloud-config-x", true),
+            ("lost-answer:POST:volumes", false),
+        ] {
+            let faults = Faults::parse([fault]).unwrap();
+            let mut trial = Trial::new(Options { faults, ..fixed(3) });
+            trial.change_answers(|request, mut answer| {
+                if request.path.starts_with("/cloud/v1/tasks") && answer.is_success() {
+                    let mut value: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+                    let with_data = |task: &mut serde_json::Value| {
+                        if let Some(data) = task.get_mut("data").and_then(serde_json::Value::as_object_mut) {
+                            data.insert("admin_pass".to_owned(), json!("hunter2-pass"));
+                            data.insert("user_data".to_owned(), json!("#cloud-config-x"));
+                        }
+                    };
+                    match value.get_mut("results").and_then(serde_json::Value::as_array_mut) {
+                        Some(tasks) => tasks.iter_mut().for_each(with_data),
+                        None => with_data(&mut value),
+                    }
+                    answer.body = value.to_string().into_bytes();
+                }
+                answer
+            });
+            let end = trial
+                .run("name: demo\nsteps:\n  - id: disk\n    for_each: [1, 2]\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { source: new-volume, name: \"disk-{{ each.key }}\", size: 5 }\n")
+                .await;
+            assert_eq!(end.finished.exit == Exit::StepFailed, failed, "{:?}", end.finished);
+            let told = format!("{:?} {}", trial.events, String::from_utf8_lossy(&trial.journal));
+            for secret in ["hunter2", "cloud-config-x"] {
+                assert!(!told.contains(secret), "{told}");
+            }
+        }
+    });
+}
+
+/// A server group takes 12 s to be made, without a task: observed.md §11.
+#[test]
+fn an_interrupt_leaves_a_slow_call_what_is_left_of_five_seconds() {
+    paused(async {
+        for (answered_after, known) in [(5, true), (12, false)] {
+            let faults = Faults::parse([format!("late={answered_after}s:held:POST:servergroups").as_str()]).unwrap();
+            let mut trial = Trial::new(Options { faults, ..fixed(1) });
+            let plan = "name: demo\nsteps:\n  - id: group\n    call: POST /cloud/v1/servergroups/{project_id}/{region_id}\n    body: { name: group-a, policy: anti-affinity }\n";
+            let started = tokio::time::Instant::now();
+            let signal = async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Stop::Interrupt(Signal::Terminate)
+            };
+            let end = trial.run_with(plan, RunOptions::default(), signal).await;
+            assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+            assert_eq!(end.finished.succeeded == 1, known, "{:?}", end.finished);
+            assert_eq!(end.finished.waiting == 1, !known, "{:?}", end.finished);
+        }
+    });
+}

@@ -12,6 +12,7 @@ mod dispatch;
 mod elsewhere;
 mod finish;
 mod gates;
+mod lock;
 mod made;
 mod preview;
 mod prove;

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::before::before_delete;
 use super::call::{Halt, Sent, Write, parent_gate, send, tasks_of};
 use super::finish::{Finishing, Unfinished};
+use super::lock::{Locks, Refused};
 use super::made::{along_with, taken_along, taking_along};
 use super::prove::prove;
 use super::results;
@@ -149,7 +150,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
-        resumed: true,
+        resumed: Some(sent_at),
     };
     match finishing.finish(shared, called, How::Recovered).await {
         // A failed create may have left something, which is on record by now.
@@ -303,12 +304,15 @@ struct Removal<'a> {
     tried_before: bool,
     attempt: u32,
     failed_tasks: u32,
+    locks: Locks,
     started: Duration,
 }
 
 enum Step {
     Gone(Gone),
     Again(Delay, Duration),
+    /// What held it is gone.
+    AgainNow,
 }
 
 impl<'a> Removal<'a> {
@@ -328,6 +332,7 @@ impl<'a> Removal<'a> {
             tried_before,
             attempt: 0,
             failed_tasks: 0,
+            locks: Locks::default(),
             started: shared.clock().elapsed(),
         }
     }
@@ -352,6 +357,7 @@ impl<'a> Removal<'a> {
             self.tried_before |= lost;
             match step {
                 Step::Gone(gone) => return Ok(gone),
+                Step::AgainNow => {}
                 Step::Again(reason, pause) => {
                     let pause_ms = super::finish::millis(pause);
                     self.shared.events.tell(Event::CallDelayed { instance: self.instance.clone(), reason, pause_ms });
@@ -387,6 +393,7 @@ impl<'a> Removal<'a> {
             Meaning::Unavailable => {
                 self.again_within_budget(Delay::Unavailable { status: error.status }, &error, after).await
             }
+            Meaning::Locked if !self.is_spent() => self.wait_for_lock(&error).await,
             Meaning::Locked => self.again_within_budget(Delay::Locked { task: None }, &error, after).await,
             _ if error.is_in_use() => self.in_use(&error, after).await,
             _ => {
@@ -420,6 +427,23 @@ impl<'a> Removal<'a> {
             false => format!("this record knows nothing of {}: once that is gone, try again", strangers.join(", ")),
         };
         self.again_within(budget, Delay::InUse { by: strangers }, error, after, help).await
+    }
+
+    async fn wait_for_lock(&mut self, error: &ApiError) -> Result<Step, Remains> {
+        let matched = results::operation_of(self.shared.catalog, self.call);
+        let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
+        let refused = Refused {
+            instance: self.instance,
+            operation: operation.as_deref(),
+            call: self.call,
+            parameters: &parameters,
+        };
+        self.locks.wait(self.shared, &refused, error).await.map_err(Halt::Stopped)?;
+        Ok(Step::AgainNow)
+    }
+
+    fn is_spent(&self) -> bool {
+        self.shared.clock().elapsed().saturating_sub(self.started) > BUDGET
     }
 
     async fn again_within_budget(
@@ -468,7 +492,7 @@ impl<'a> Removal<'a> {
             (operation.task_types.first().cloned(), super::call::place_of(&parameters))
         });
         let timeout = pace_of(task_type.as_deref().unwrap_or_default()).timeout;
-        let since = self.shared.clock().elapsed();
+        let since = self.shared.now();
         let ends = futures_util::future::join_all(tasks.iter().map(|task| {
             let awaited = Awaited {
                 task: task.clone(),

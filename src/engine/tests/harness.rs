@@ -174,6 +174,7 @@ impl Trial {
             digest_key,
             claims,
             elsewhere: Elsewhere::nothing(),
+            sight: Sight::default(),
         });
         (shared, kept, events)
     }

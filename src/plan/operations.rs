@@ -299,7 +299,7 @@ fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
 
 /// What a step with `wait: false` makes: nobody waits, so nobody knows.
 fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
-    const LATER: [&str; 5] = ["id", "name", "created", "response", "resource"];
+    const LATER: [&str; 6] = ["id", "name", "created", "touched", "response", "resource"];
     let unawaited = doc.steps.iter().filter(|step| step.wait.skip);
     let ids = unawaited.filter_map(|step| step.id.as_ref()).map(|id| id.value.as_str());
     let unawaited: HashSet<&str> = ids

@@ -349,14 +349,14 @@ fn result(operation: &Operation, path: &[&str]) -> Partial {
             None => Partial::unknown(),
         },
         ["name"] => made.map_or_else(Partial::unknown, |creates| Partial::reference(&creates.kind, By::Name)),
-        ["created", kind, _] => Partial::reference(*kind, By::Id),
-        ["ids" | "tasks"] | ["created", _] => typed(&[Type::Array]),
+        ["created" | "touched", kind, _] => Partial::reference(*kind, By::Id),
+        ["ids" | "tasks"] | ["created" | "touched", _] => typed(&[Type::Array]),
         ["task"] => other(&[Type::String], "the task"),
         ["outcome"] => other(&[Type::String], "the outcome"),
         ["status"] => other(&[Type::Integer], "the status of the answer"),
         ["response"] => other(&[], "the whole answer"),
         ["resource"] => other(&[Type::Object], "the whole object"),
-        ["created"] => typed(&[Type::Object]),
+        ["created" | "touched"] => typed(&[Type::Object]),
         _ => Partial::unknown(),
     }
 }

@@ -50,10 +50,13 @@ pub fn check_assuming(source: &Arc<Source>, catalog: &Catalog, folder: &Path, as
     check_all(source, Some(catalog), Some(folder), Some(assumed))
 }
 
+/// Values of inputs as templates see them.
+pub type Values = BTreeMap<String, minijinja::Value>;
+
 /// What a run would see if it were started now.
 pub struct Assumed<'a> {
     /// The values of the inputs declared, as far as they are known.
-    pub inputs: &'a dyn Fn(&IndexMap<String, Input>) -> BTreeMap<String, minijinja::Value>,
+    pub inputs: &'a dyn Fn(&IndexMap<String, Input>) -> Values,
     pub environment: &'a str,
     pub secrets: &'a Secrets,
 }

@@ -22,6 +22,8 @@ mod step_doc;
 #[cfg(test)]
 mod tests;
 mod values;
+#[cfg(test)]
+mod values_tests;
 
 pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
 pub use graph::Graph;

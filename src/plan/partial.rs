@@ -187,6 +187,19 @@ fn is_known(value: &Partial) -> bool {
     }
 }
 
+/// Whether all is known that a value has under a path; that it has nothing there counts.
+fn knows_below(value: &Partial, path: &[String]) -> bool {
+    let Some((first, rest)) = path.split_first() else { return is_known(value) };
+    match value {
+        Partial::Map(_) => value.get(first).is_none_or(|field| knows_below(field, rest)),
+        Partial::List(items) => {
+            let item = first.parse().ok().and_then(|index: usize| items.get(index));
+            item.is_none_or(|item| knows_below(item, rest))
+        }
+        other => is_known(other),
+    }
+}
+
 /// What a value has under a path.
 fn below(value: &Partial, path: &[String]) -> Partial {
     let Some((first, rest)) = path.split_first() else { return value.clone() };
@@ -217,7 +230,7 @@ impl Knowledge for View<'_, '_> {
             }
             ("steps", [step, ..]) => self.known.is_skipped(step),
             ("each", path) => self.element.is_some_and(|element| match path {
-                [first, rest @ ..] if first == "value" => is_known(&below(&element.value, rest)),
+                [first, rest @ ..] if first == "value" => knows_below(&element.value, rest),
                 [] => is_known(&element.value),
                 _ => true,
             }),

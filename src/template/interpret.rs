@@ -3,6 +3,7 @@
 //! What is known whole is run by the engine, so that constants mean here what they mean in a run; only what is left is
 //! looked at by kind: a condition is one of its branches, `~` makes text, a comparison is true or false.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use minijinja::Value as Any;
@@ -28,7 +29,7 @@ impl Template {
             Shape::Text(Text::Parts(parts)) => Outline::joined(parts.iter().map(|part| match part {
                 Part::Literal(literal) => Outline::Exactly(Value::String(literal.clone())),
                 Part::Expression(program) => {
-                    let value = program.outline(scope, knowledge).and_then(|value| in_text(program, value));
+                    let value = program.outline(scope, knowledge).and_then(|value| in_text(program, value, knowledge));
                     value.unwrap_or_else(|error| told(error, errors))
                 }
             })),
@@ -50,19 +51,28 @@ fn told(error: TemplateError, errors: &mut Vec<TemplateError>) -> Outline {
 }
 
 /// A value that is to stand in text.
-fn in_text(program: &Program, value: Outline) -> Result<Outline, TemplateError> {
-    let (what, help) = match &value {
-        Outline::Exactly(Value::Null) => ("null", "give it a value with `| default('...', true)`"),
-        Outline::Exactly(Value::Array(_)) | Outline::List(_) | Outline::Of(Sort::List) => {
-            ("a list", "use `| tojson`, or `| join(',')`")
-        }
-        Outline::Exactly(Value::Object(_)) | Outline::Map(_) | Outline::Of(Sort::Map) => {
-            ("a mapping", "use `| tojson`")
-        }
-        _ => return Ok(value),
-    };
+fn in_text(program: &Program, value: Outline, knowledge: &dyn Knowledge) -> Result<Outline, TemplateError> {
+    match never_text(&value, knowledge) {
+        None => Ok(value),
+        Some((what, help)) => Err(no_text(program, what, help)),
+    }
+}
+
+fn no_text(program: &Program, what: &str, help: &str) -> TemplateError {
     let message = format!("{what} cannot stand in text");
-    Err(TemplateError { span: program.span(), message, help: Some(help.to_owned()) })
+    TemplateError { span: program.span(), message, help: Some(help.to_owned()) }
+}
+
+/// What a value is that certainly cannot stand in text, and what to do.
+fn never_text(value: &Outline, knowledge: &dyn Knowledge) -> Option<(&'static str, &'static str)> {
+    match value {
+        Outline::Exactly(Value::Null) => Some(("null", "give it a value with `| default('...', true)`")),
+        other => match sort_in(other, knowledge)? {
+            Sort::List => Some(("a list", "use `| tojson`, or `| join(',')`")),
+            Sort::Map => Some(("a mapping", "use `| tojson`, or one of its fields")),
+            _ => None,
+        },
+    }
 }
 
 impl Program {
@@ -70,7 +80,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// When everything is known, and it cannot be evaluated.
+    /// When it cannot be evaluated, whatever becomes of what is not known.
     pub fn outline(&self, scope: &Scope<'_>, knowledge: &dyn Knowledge) -> Result<Outline, TemplateError> {
         let uses = self.uses();
         if all_known(uses, knowledge) {
@@ -82,9 +92,14 @@ impl Program {
         let source = self.run_source();
         let Ok(tree) = parse_expr(&source) else { return Ok(Outline::Open) };
         let root = scope::root(scope, uses);
-        let mut interpreter = Interpreter { source: &source, root, knowledge, known: HashMap::new() };
+        let mut interpreter =
+            Interpreter { source: &source, root, knowledge, known: HashMap::new(), never_text: Cell::new(None) };
         interpreter.mark(&tree);
-        Ok(interpreter.outline(&tree))
+        let outline = interpreter.outline(&tree);
+        match interpreter.never_text.get() {
+            Some((what, help)) => Err(no_text(self, what, help)),
+            None => Ok(outline),
+        }
     }
 }
 
@@ -104,6 +119,8 @@ struct Interpreter<'i> {
     knowledge: &'i dyn Knowledge,
     /// Which parts of the tree are known whole, by their address.
     known: HashMap<usize, bool>,
+    /// Something was to be joined to text that cannot be.
+    never_text: Cell<Option<(&'static str, &'static str)>>,
 }
 
 fn address(expr: &ast::Expr<'_>) -> usize {
@@ -206,6 +223,8 @@ impl<'i> Interpreter<'i> {
         match operation.op {
             ast::BinOpKind::Concat => {
                 let (left, right) = both();
+                self.must_be_text(&left);
+                self.must_be_text(&right);
                 left.then(right)
             }
             ast::BinOpKind::ScAnd | ast::BinOpKind::ScOr => {
@@ -250,7 +269,11 @@ impl<'i> Interpreter<'i> {
     fn filter(&self, filter: &ast::Filter<'i>) -> Outline {
         let inner = || filter.expr.as_ref().map_or(Outline::Open, |expr| self.outline(expr));
         match filter.name {
-            TEXT | "string" => inner().as_text(),
+            TEXT | "string" => {
+                let inner = inner();
+                self.must_be_text(&inner);
+                inner.as_text()
+            }
             "default" | "d" => self.or_default(filter, inner()),
             "length" | "count" => match inner().elements() {
                 Some(elements) => Outline::Exactly(Value::from(elements.len())),
@@ -308,20 +331,30 @@ impl<'i> Interpreter<'i> {
         }
     }
 
-    fn sort(&self, outline: &Outline) -> Option<Sort> {
-        match outline {
-            Outline::Exactly(value) => sort_of(value),
-            Outline::Text(_) => Some(Sort::Text),
-            Outline::List(_) => Some(Sort::List),
-            Outline::Map(_) => Some(Sort::Map),
-            Outline::Of(sort) => Some(*sort),
-            Outline::Mention(mention) => self.knowledge.sort(mention),
-            Outline::OneOf(options) => {
-                let first = self.sort(options.first()?)?;
-                options.iter().all(|option| self.sort(option) == Some(first)).then_some(first)
-            }
-            Outline::Open => None,
+    fn must_be_text(&self, value: &Outline) {
+        if let Some(never) = never_text(value, self.knowledge) {
+            self.never_text.set(Some(never));
         }
+    }
+
+    fn sort(&self, outline: &Outline) -> Option<Sort> {
+        sort_in(outline, self.knowledge)
+    }
+}
+
+fn sort_in(outline: &Outline, knowledge: &dyn Knowledge) -> Option<Sort> {
+    match outline {
+        Outline::Exactly(value) => sort_of(value),
+        Outline::Text(_) => Some(Sort::Text),
+        Outline::List(_) => Some(Sort::List),
+        Outline::Map(_) => Some(Sort::Map),
+        Outline::Of(sort) => Some(*sort),
+        Outline::Mention(mention) => knowledge.sort(mention),
+        Outline::OneOf(options) => {
+            let first = sort_in(options.first()?, knowledge)?;
+            options.iter().all(|option| sort_in(option, knowledge) == Some(first)).then_some(first)
+        }
+        Outline::Open => None,
     }
 }
 

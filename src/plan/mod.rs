@@ -26,7 +26,7 @@ mod values;
 mod values_tests;
 
 pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
-pub use graph::Graph;
+pub use graph::{Graph, Turns};
 pub use model::{
     Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,
     Undo, Wait,

@@ -156,7 +156,11 @@ pub enum Delay {
     /// A read or an idempotent write failed on the way.
     Failed { cause: String },
     /// In use by something that is still being removed.
-    InUse,
+    InUse {
+        /// Ids of what uses it, when no step of this record made them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        by: Vec<String>,
+    },
 }
 
 /// How a step came to be done.

@@ -64,6 +64,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     };
     let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
     let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
+    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
 
     let transport: Arc<dyn Transport> = Arc::new(Http::new(&base_url, &account.key, account.request_timeout)?);
     // Simulated time starts when everything is ready: a moment of preparation would count as many.

@@ -37,6 +37,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     need_places(plan, project_id, region_id)?;
+    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
     tell_unmasked(context, plan, &inputs)?;
 
     let folder = records::state_folder(context, &arguments.state, Some(file))?.environment(&plan.name, &environment);

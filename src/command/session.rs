@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Claims, Elsewhere, Gates, LAST_WORDS, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper,
+    Claims, Elsewhere, Gates, LAST_WORDS, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper, Watcher, stopper,
     tell_finished,
 };
 use crate::error::Error;
@@ -77,6 +77,7 @@ impl Session {
             digest_key: key.into_bytes(),
             claims: Claims::new(tasks),
             elsewhere: parts.elsewhere,
+            sight: Sight::default(),
         });
         listen(Signals::listen()?, stopper.clone(), &shared);
         if let Some(timeout) = parts.timeout {

@@ -138,6 +138,11 @@ fn nine_rules_of_one_group_run_into_no_lock() {
         assert_done(&trial, &end);
         assert_eq!(locked(&trial), []);
         assert_eq!(trial.writes(), 10);
+        // The group takes them along.
+        let torn = trial.destroy().await;
+        assert_eq!((torn.exit, torn.removed), (Exit::Done, 10));
+        assert_eq!(trial.writes(), 11);
+        assert_eq!(trial.alive(), Vec::<String>::new());
     });
 }
 
@@ -313,5 +318,28 @@ fn an_interrupt_leaves_a_slow_call_what_is_left_of_five_seconds() {
             assert_eq!(end.finished.succeeded == 1, known, "{:?}", end.finished);
             assert_eq!(end.finished.waiting == 1, !known, "{:?}", end.finished);
         }
+    });
+}
+
+#[test]
+fn rules_are_named_when_their_group_stays() {
+    paused(async {
+        let mut trial = Trial::new(fixed(1));
+        let plan = "name: demo\nsteps:\n  - id: group\n    call: POST /cloud/v2/security_groups/{project_id}/{region_id}\n    body: { name: rules-group, rules: [] }\n  - id: rule\n    call: POST /cloud/v2/security_groups/{project_id}/{region_id}/{{ steps.group.id }}/rules\n    body: { direction: ingress, ethertype: IPv4, protocol: tcp, port_range_min: 80, port_range_max: 80 }\n";
+        let end = trial.run(plan).await;
+        assert_done(&trial, &end);
+        trial.change_answers(|request, answer| match request.method {
+            Method::Delete => Answer { status: 400, body: b"{}".to_vec(), ..answer },
+            _ => answer,
+        });
+        let torn = trial.destroy().await;
+        assert_eq!((torn.exit, torn.left), (Exit::TeardownIncomplete, 2));
+        let left = trial.events.iter().find_map(|event| match event {
+            Event::ResourceLeft { instance, error, .. } if instance.to_string() == "rule" => {
+                Some(error.message.clone())
+            }
+            _ => None,
+        });
+        assert_eq!(left.as_deref(), Some("it goes with `group`, which is still there"));
     });
 }

@@ -3,16 +3,14 @@
 use std::process::ExitCode;
 use std::thread;
 
-use clap::Parser;
-use gcore_plan::cli::Cli;
-use gcore_plan::command;
 use gcore_plan::exit::Exit;
+use gcore_plan::{cli, command};
 
 /// Templates and deeply nested plans recurse; the system's stack for the first thread may be small.
 const STACK: usize = 16 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = cli::parse();
     command::tell_panics();
     let program = thread::Builder::new().name("plan".to_owned()).stack_size(STACK).spawn(|| command::run_to_end(cli));
     let exit = match program.map(thread::JoinHandle::join) {

@@ -10,6 +10,25 @@ use clap_complete::Shell;
 use super::options::{ApiOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
 use super::values::{self, CheckFormat, OutputFormat, ResultFormat};
 
+/// `plan init`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan init                                       a web server, in deploy.yaml
+  plan init load-balancer --file lb/deploy.yaml
+  plan init --list                                all examples")]
+pub struct InitArguments {
+    /// The example
+    #[arg(value_name = "EXAMPLE", default_value = "web-server")]
+    pub example: String,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE", default_value = "deploy.yaml")]
+    pub file: PathBuf,
+    /// List the examples instead
+    #[arg(long)]
+    pub list: bool,
+}
+
 /// `plan run`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -225,15 +244,16 @@ pub struct StatusArguments {
 #[command(after_help = "\
 Examples:
   plan output                       all outputs of the plan on record here
-  plan output first_ip --file deploy.yaml --format raw
+  plan output deploy.yaml           all outputs of this plan
+  plan output deploy.yaml first_ip --format raw
   plan output --format env >> .env
 
 Secret outputs are not kept on record: `plan run FILE --show-secret NAME` prints one.")]
 pub struct OutputArguments {
-    /// Names of outputs [default: all]
-    #[arg(value_name = "NAME")]
-    pub names: Vec<String>,
-    /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
+    /// The plan file, then names of outputs [default: all]
+    #[arg(value_name = "FILE|NAME")]
+    pub words: Vec<String>,
+    /// The plan file; not needed when it is named first, `--plan` is given, or the folder of records holds one plan
     #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
     pub file: Option<PathBuf>,
     /// How they are printed

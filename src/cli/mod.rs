@@ -4,6 +4,7 @@
 //! more than text. Nothing here reads the environment: `context` does, and the commands put both together.
 
 mod arguments;
+mod meaning;
 mod options;
 mod values;
 
@@ -11,16 +12,18 @@ use clap::{Parser, Subcommand};
 
 pub use arguments::{
     CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, ExplainArguments, GraphArguments,
-    NewArguments, OpsArguments, OutputArguments, PreviewArguments, RehearseArguments, ResolveArguments, RunArguments,
-    SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
+    InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, RehearseArguments, ResolveArguments,
+    RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
 };
+pub use meaning::parse;
 pub use options::{ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
 pub use values::{Assignment, CheckFormat, ColorChoice, OutputFormat, ResultFormat, name};
 
 /// The last part of `plan --help`.
 const AFTER_HELP: &str = "\
 First steps:
-  plan rehearse examples/web-server.yaml     try a plan: offline, in seconds, nothing is created
+  plan init                                  write an example to start from: deploy.yaml
+  plan rehearse deploy.yaml                  try a plan: offline, in seconds, nothing is created
   plan check deploy.yaml                     everything wrong with a plan, before the first call
   plan run deploy.yaml --set replicas=3      run it; run again to continue
   plan status deploy.yaml                    what exists and what is pending
@@ -55,7 +58,7 @@ Exit codes:
 /// Runs a YAML plan of Gcore Cloud API calls: ordered, waited for, remembered, and taken down again.
 #[derive(Debug, Parser)]
 #[command(name = "plan", version, about, after_help = AFTER_HELP, max_term_width = 120)]
-#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: GlobalOptions,
@@ -66,18 +69,27 @@ pub struct Cli {
 /// One variant a command, in the order of `plan --help`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a plan to start from, and the schema that editors read
+    ///
+    /// One of the examples, as a file of its own. It checks and rehearses as it stands. What is there already is never
+    /// overwritten.
+    Init(InitArguments),
     /// Run a plan, or continue it
     ///
     /// Checks the plan, makes the calls that are not on record yet, waits for their tasks, and prints the outputs. A run
     /// that was interrupted, or had to stop, is continued by running again.
+    #[command(visible_aliases = ["apply", "up"])]
     Run(Box<RunArguments>),
     /// Find everything wrong with plans, without a call
+    #[command(visible_aliases = ["validate"])]
     Check(Box<CheckArguments>),
     /// Show what a run would do
+    #[command(visible_aliases = ["plan", "diff"])]
     Preview(Box<PreviewArguments>),
     /// Run a plan against the built-in simulator; nothing is created, nothing kept
     Rehearse(Box<RehearseArguments>),
     /// Take an environment down, from its record
+    #[command(visible_aliases = ["down"])]
     Destroy(Box<DestroyArguments>),
     /// Show what exists and what is pending
     Status(StatusArguments),

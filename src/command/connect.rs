@@ -36,7 +36,7 @@ impl Account {
         let key = match (&options.api_key_command, &environment.api_key) {
             (Some(command), _) => key_from(command)?,
             (None, Some(key)) => key.clone(),
-            (None, None) => return Err(Error::NoKey),
+            (None, None) => return Err(Error::NoKey { plan: None }),
         };
         context.secrets.hide(key.expose_secret());
         let base_url = options.base_url.as_ref().or(environment.base_url.as_ref());

@@ -13,6 +13,7 @@ pub mod destroy;
 mod explain;
 mod findings;
 mod graph;
+mod init;
 mod load;
 mod new;
 mod online;
@@ -85,6 +86,7 @@ pub fn run_to_end(cli: Cli) -> Exit {
 
 async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
     match command {
+        Command::Init(arguments) => init::init(context, arguments),
         Command::Run(arguments) => run::run(context, arguments).await,
         Command::Check(arguments) => check::check(context, arguments).await,
         Command::Preview(arguments) => preview::preview(context, arguments).await,

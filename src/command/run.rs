@@ -33,7 +33,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let loaded = load::load_plan(context, file, arguments.run.spec.as_deref())?;
     let plan = &loaded.plan;
     let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
-    let account = Account::of(context, &arguments.api)?;
+    let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     need_places(plan, project_id, region_id)?;

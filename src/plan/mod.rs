@@ -22,6 +22,7 @@ mod step_doc;
 mod tests;
 
 pub use check::{Checked, check, check_in, check_with, load};
+pub use doc::is_output_name;
 pub use graph::Graph;
 pub use model::{
     Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,

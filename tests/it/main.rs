@@ -4,6 +4,7 @@ mod check;
 #[cfg(unix)]
 mod cloud;
 mod help;
+mod init;
 mod ops;
 mod record;
 #[cfg(unix)]

@@ -123,6 +123,11 @@ fn outputs_come_from_the_record() {
     write_record(&folder, "default");
     assert_eq!(folder.run(&["output", "network_id", "--format", "raw"]).with_code(0).stdout, "net-1");
     folder.run(&["output"]).with_code(0).prints("network_id  net-1");
+    let folder = folder.with("plan.yaml", "name: demo\nsteps: nonsense\n");
+    folder.run(&["output", "plan.yaml"]).with_code(0).prints("network_id  net-1");
+    assert_eq!(folder.run(&["output", "plan.yaml", "network_id", "--format", "raw"]).with_code(0).stdout, "net-1");
+    folder.run(&["output", "plan.yaml", "--file", "plan.yaml"]).with_code(2).says("named already");
+    folder.run(&["output", "gone.yaml"]).with_code(2).says("gone.yaml");
     folder.run(&["output", "password"]).with_code(2).says("not kept");
     folder.run(&["output", "nework_id"]).with_code(2).says("did you mean `network_id`");
 }

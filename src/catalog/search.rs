@@ -148,7 +148,11 @@ fn singular(word: &str) -> String {
 
 /// `None` when something that was asked for is missing.
 fn fit(operation: &Operation, wanted: &[Wanted]) -> Option<Fit> {
-    let text = format!("{} {} {}", operation.route, operation.tag, operation.operation_id).to_lowercase();
+    let mut text = format!("{} {} {}", operation.route, operation.tag, operation.operation_id).to_lowercase();
+    // Nearly every path has these two: as words they would say nothing.
+    if !wanted.iter().any(|wanted| matches!(wanted, Wanted::Word(word, _) if word.contains('{'))) {
+        text = text.replace("{project_id}", "").replace("{region_id}", "");
+    }
     let has = |wanted: &Wanted| match wanted {
         Wanted::Method(method) => operation.route.method == *method,
         Wanted::Does(effect, word) => operation.effect == *effect || text.contains(word.as_str()),

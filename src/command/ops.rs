@@ -80,9 +80,10 @@ fn list(context: &Context, catalog: &Catalog, arguments: &OpsArguments) -> Resul
     let words = arguments.words.join(" ");
     let found: Vec<Arc<Operation>> = catalog.search(&[&words]).into_iter().map(|found| found.operation).collect();
     let (writes, reads): (Vec<_>, Vec<_>) = found.iter().cloned().partition(|found| found.effect != Effect::Read);
-    // What only reads is listed when it is asked for, by flag or by word, and when there is nothing else.
-    let asked = arguments.reads || asks_for_reads(&words);
-    let (shown, kept_back) = if asked || writes.is_empty() { (found, 0) } else { (writes, reads.len()) };
+    // What only reads is listed when it is asked for, by flag or by word, and when nothing else is as close.
+    let closest_reads = found.first().is_some_and(|closest| closest.effect == Effect::Read);
+    let asked = arguments.reads || asks_for_reads(&words) || closest_reads && !words.is_empty();
+    let (shown, kept_back) = if asked { (found, 0) } else { (writes, reads.len()) };
     if shown.is_empty() {
         return Err(Error::usage(format!("no operation has all of `{words}`"))
             .help("try fewer words, or others: `vm`, `create network`, `database`, `POST subnets`"));

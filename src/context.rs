@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use crate::api::Trace;
 use crate::cli::{ColorChoice, GlobalOptions};
 use crate::report::{Color, Room, Verbosity, github};
 use crate::secret::Secrets;
@@ -37,6 +38,8 @@ pub struct Context {
     pub interactive: bool,
     /// Everything that must not be shown.
     pub secrets: Secrets,
+    /// Who is told of every request.
+    pub trace: Option<Arc<Trace>>,
 }
 
 /// What the environment says, as far as it concerns us.
@@ -49,6 +52,8 @@ pub struct Environment {
     pub state: Option<PathBuf>,
     /// `PLAN_ENVIRONMENT`
     pub environment: Option<String>,
+    /// `PLAN_LOG`
+    pub log: Option<String>,
     /// `PLAN_INPUT_…`: whole names and values. Some are secret: they are never printed.
     pub inputs: Inputs,
     /// Set inside a GitHub Actions job.
@@ -101,6 +106,7 @@ impl Environment {
             project_id: text("GCORE_CLOUD_PROJECT_ID"),
             region_id: text("GCORE_CLOUD_REGION_ID"),
             environment: text("PLAN_ENVIRONMENT"),
+            log: text("PLAN_LOG"),
             github: (text("GITHUB_ACTIONS").as_deref() == Some("true")).then(|| GitHub {
                 output: text("GITHUB_OUTPUT").map(PathBuf::from),
                 step_summary: text("GITHUB_STEP_SUMMARY").map(PathBuf::from),
@@ -176,6 +182,7 @@ impl Context {
             stderr: Stream { terminal: terminal[1], real: true, ..Stream::new(stderr) },
             interactive: io::stdin().is_terminal() && terminal[1],
             secrets: Secrets::default(),
+            trace: None,
         };
         context.hide_key();
         Ok(context)
@@ -210,7 +217,7 @@ impl Context {
     pub fn verbosity(&self) -> Verbosity {
         let asked = match (self.global.quiet, self.global.verbose) {
             (true, _) => Verbosity::Quiet,
-            (_, true) => Verbosity::Verbose,
+            (_, 1..) => Verbosity::Verbose,
             _ => Verbosity::Normal,
         };
         match &self.environment.github {

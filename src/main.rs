@@ -10,7 +10,7 @@ use gcore_plan::{cli, command};
 const STACK: usize = 16 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    let cli = cli::parse();
+    let cli = cli::read().unwrap_or_else(|told| told.exit());
     command::tell_panics();
     let program = thread::Builder::new().name("plan".to_owned()).stack_size(STACK).spawn(|| command::run_to_end(cli));
     let exit = match program.map(thread::JoinHandle::join) {

@@ -9,6 +9,7 @@ mod http;
 mod limit;
 mod retry;
 mod task;
+pub mod trace;
 mod transport;
 
 pub use client::{Client, ReadError, json_of};
@@ -17,4 +18,5 @@ pub use http::{Http, HttpError};
 pub use limit::Limit;
 pub use retry::Policy;
 pub use task::{Task, TaskState, timestamp};
+pub use trace::Trace;
 pub use transport::{Answer, Lost, Request, Sending, Transport};

@@ -23,9 +23,13 @@ const MEANINGS: &[(&[&str], &str)] = &[
     (&["version"], "plan --version"),
 ];
 
-/// The command line of this process; a word that is no command is answered with the one that was meant.
-pub fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| explain(error).exit())
+/// The command line of this process.
+///
+/// # Errors
+///
+/// What to say instead: help, or what is wrong. A word that is no command is answered with the one that was meant.
+pub fn read() -> Result<Cli, clap::Error> {
+    Cli::try_parse().map_err(explain)
 }
 
 /// The error, with the command that was meant.

@@ -15,9 +15,9 @@ pub use arguments::{
     InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, RehearseArguments, ResolveArguments,
     RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
 };
-pub use meaning::parse;
+pub use meaning::read;
 pub use options::{ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
-pub use values::{Assignment, CheckFormat, ColorChoice, OutputFormat, ResultFormat, name};
+pub use values::{Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, ResultFormat, name};
 
 /// The last part of `plan --help`.
 const AFTER_HELP: &str = "\
@@ -37,6 +37,7 @@ Environment:
   PLAN_INPUT_<NAME>         the value of an input
   PLAN_ENVIRONMENT          as --environment
   PLAN_STATE                as --state
+  PLAN_LOG                  what is logged: info, debug, or plan::request=info,plan::body=debug
   NO_COLOR, CLICOLOR_FORCE  colour off, or on without a terminal
 
 Exit codes:

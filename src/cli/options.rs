@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
-use super::values::{self, Assignment, ColorChoice};
+use super::values::{self, Assignment, ColorChoice, LogFormat};
 
 /// For every command.
 #[derive(Debug, Clone, Default, Args)]
@@ -14,13 +14,25 @@ pub struct GlobalOptions {
     /// Say only failures, warnings and the end
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say every request, too
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
+    /// Say every request, too; twice: with bodies, secrets hidden
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(help = "When to use colour: auto, always or never")]
     pub color: ColorChoice,
+    /// Write the log of requests to this file instead of stderr
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Log")]
+    pub log: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(help_heading = "Log", help = "How it is written: text, or one JSON object a line (json)")]
+    pub log_format: LogFormat,
+    /// Print every request as a curl command; the key stands as $GCORE_API_KEY
+    #[arg(long, global = true, help_heading = "Log")]
+    pub curl: bool,
+    /// Write every request and answer to this HAR file, secrets hidden
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Log")]
+    pub har: Option<PathBuf>,
 }
 
 /// Which API, with which key, and where in the account.

@@ -59,8 +59,8 @@ impl Account {
     /// # Errors
     ///
     /// As [`Account::transport`].
-    pub fn client(&self, clock: Clock) -> Result<Arc<Client>, Error> {
-        Ok(Arc::new(Client::new(self.transport()?, clock)))
+    pub fn client(&self, context: &Context, clock: Clock) -> Result<Arc<Client>, Error> {
+        Ok(Arc::new(Client::new(self.transport()?, clock).traced(context.trace.clone())))
     }
 }
 

@@ -15,6 +15,7 @@ mod findings;
 mod graph;
 mod init;
 mod load;
+mod log;
 mod new;
 mod online;
 mod ops;
@@ -72,7 +73,7 @@ pub fn run_to_end(cli: Cli) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return tell_early("start the runtime", &error),
     };
-    let ended = runtime.block_on(dispatch(&context, &cli.command));
+    let ended = runtime.block_on(logged(&mut context, &cli.command));
     runtime.shutdown_timeout(LAST_WORK);
     let ended = ended.and_then(|exit| {
         context.stdout.flush().map_err(|error| Error::Stream { stream: "stdout", error })?;
@@ -82,6 +83,15 @@ pub fn run_to_end(cli: Cli) -> Exit {
         Ok(exit) => exit,
         Err(error) => tell(&context, &error),
     }
+}
+
+/// The command, and the log that was asked for.
+async fn logged(context: &mut Context, command: &Command) -> Result<Exit, Error> {
+    let log = log::Log::start(context)?;
+    let ended = dispatch(context, command).await;
+    // What went wrong with the command matters more.
+    let written = log.finish(context);
+    ended.and_then(|exit| written.map(|()| exit))
 }
 
 async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::net::TcpListener;
+use tracing::Instrument as _;
 
 use super::run::{settings, step_ids};
 use super::session::{Parts, Session, export};
 use super::view::ViewOptions;
 use super::{load, note, print_outputs, records, simulate};
-use crate::api::{Http, Transport};
+use crate::api::{Http, Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
 use crate::command::Account;
@@ -107,7 +108,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
             options: options.clone(),
             stopper: session.stopper.clone(),
         };
-        let end = engine::run(Arc::new(run)).await?;
+        let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, &environment)).await?;
         status = session.shared.journal.with_status(Status::clone);
         session.finish(context, end.finished.clone()).await?;
         let progress = done(&status) > recorded;

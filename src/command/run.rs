@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use tracing::Instrument as _;
 
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
 use super::{Account, load, preview_file, print_outputs, records};
+use crate::api::trace;
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -92,7 +94,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     };
     let run =
         Run { plan: plan.clone(), shared: session.shared.clone(), inputs, options, stopper: session.stopper.clone() };
-    let mut end = engine::run(Arc::new(run)).await?;
+    let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, &environment)).await?;
     let resume = resume_command(plan, &environment, file, arguments);
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;

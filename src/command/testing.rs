@@ -51,6 +51,7 @@ pub fn context() -> (Context, Written) {
         stderr: Stream::new(written.err.clone()),
         interactive: false,
         secrets: Secrets::default(),
+        trace: None,
     };
     (context, written)
 }

@@ -96,7 +96,9 @@ fn report_to_people(context: &Context, fanout: &mut Fanout) {
     let stream = &context.stderr;
     let sink = Sink::new("the log", Box::new(stream.clone()), context.secrets.clone());
     let (verbosity, color) = (context.verbosity(), context.color(stream));
-    let drawn = stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
+    // Lines of the log would tear a table apart.
+    let logged = context.trace.is_some() && context.global.log.is_none();
+    let drawn = !logged && stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
     if drawn {
         fanout.add(Box::new(Progress::new(sink, ProgressDrawTarget::stderr(), verbosity, color, room)));
     } else {

@@ -26,7 +26,7 @@ const SOONEST: Duration = Duration::from_secs(1);
 
 pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result<Exit, Error> {
     let clock = Clock::starting_at(context.now, 1.0);
-    let client = Account::of(context, &arguments.api)?.client(clock)?;
+    let client = Account::of(context, &arguments.api)?.client(context, clock)?;
     let mut signals = Signals::listen()?;
     let mut known = join_all(arguments.tasks.iter().map(|id| look(&client, id)))
         .await

@@ -5,6 +5,7 @@ mod check;
 mod cloud;
 mod help;
 mod init;
+mod log;
 mod ops;
 mod record;
 #[cfg(unix)]

@@ -115,6 +115,7 @@ pub async fn destroy_environment(
             parallelism: options.parallelism,
             timeout: options.timeout,
             view: ViewOptions { events: options.events.map(PathBuf::from), source: None },
+            elsewhere: records::elsewhere(folder),
         },
     )?;
     session.tell_started(RunStarted {

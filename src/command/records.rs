@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{RecordOptions, StateOptions};
 use crate::command::load::read_source;
 use crate::context::Context;
+use crate::engine::Elsewhere;
 use crate::error::Error;
 use crate::journal::{Contents, EnvironmentFolder, Owner, StateFolder};
 use crate::report::list;
@@ -113,6 +114,21 @@ pub(super) fn read(folder: &EnvironmentFolder) -> Result<Contents, Error> {
         true => format!("records are looked for in `{}`: name another folder with `--state`", state.display()),
         false => format!("there are records of {}: say which with `--environment NAME`", list(others, NAMED)),
     }))
+}
+
+/// What the other records beside this one own. One that cannot be read says nothing.
+pub fn elsewhere(folder: &EnvironmentFolder) -> Elsewhere {
+    let own = folder.clone();
+    Elsewhere::new(move || {
+        let Some(state) = own.path().parent().and_then(Path::parent) else { return Vec::new() };
+        let all = StateFolder::new(state).environments().unwrap_or_default();
+        let others = all.into_iter().filter(|other| *other != own);
+        let read = |other: EnvironmentFolder| {
+            let status = other.read().ok().flatten()?.status;
+            Some((format!("plan `{}`, environment `{}`", other.plan(), other.environment()), status))
+        };
+        others.filter_map(read).collect()
+    })
 }
 
 /// This process, as the holder of a lock.

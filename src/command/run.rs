@@ -72,6 +72,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
             view: ViewOptions { events: arguments.run.events.clone(), source: Some(plan.source.clone()) },
+            elsewhere: records::elsewhere(&folder),
         },
     )?;
     session.tell_started(RunStarted {

@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Claims, Gates, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper, tell_finished,
+    Claims, Elsewhere, Gates, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper, tell_finished,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
@@ -35,6 +35,8 @@ pub struct Parts {
     pub parallelism: usize,
     pub timeout: Option<Duration>,
     pub view: ViewOptions,
+    /// What other records of the store own.
+    pub elsewhere: Elsewhere,
 }
 
 /// A command at work.
@@ -73,6 +75,7 @@ impl Session {
             settings: parts.settings,
             digest_key: key.into_bytes(),
             claims: Claims::new(tasks),
+            elsewhere: parts.elsewhere,
         });
         listen(Signals::listen()?, stopper.clone(), &shared);
         if let Some(timeout) = parts.timeout {

@@ -7,9 +7,12 @@
 mod call;
 mod change;
 mod dispatch;
+mod elsewhere;
 mod finish;
 mod gates;
+mod made;
 mod preview;
+mod prove;
 mod remove;
 mod render;
 mod results;
@@ -23,9 +26,11 @@ mod teardown;
 mod tests;
 mod watch;
 
+pub use elsewhere::Elsewhere;
 pub use gates::Gates;
+pub use made::{Before, made};
 pub use preview::{Action, Change, ChangeKind, Preview};
-pub use results::{encode, id_text, made, of_tasks, operation_of};
+pub use results::{encode, id_text, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
 pub use shared::{Claims, Events, Settings, Shared};
 pub use stop::{Signal, Stop, Stopped, Stopper, stopper};

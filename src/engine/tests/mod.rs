@@ -4,5 +4,6 @@ mod certainty;
 mod death;
 mod harness;
 mod order;
+mod ours;
 mod record;
 mod reliability;

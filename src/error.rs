@@ -124,7 +124,7 @@ impl Error {
                     .to_owned(),
             ],
             Error::NoKey { plan } => vec![
-                "make a permanent API token in the portal: https://portal.gcore.com/accounts/profile/api-tokens".to_owned(),
+                "make a permanent API token at https://portal.gcore.com: Profile, API tokens".to_owned(),
                 "then `export GCORE_API_KEY='…'` (single quotes: it holds a `$`), or name a command that prints it with \
                  `--api-key-command`"
                     .to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
-use super::options::{ApiOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
+use super::options::{ApiOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions};
 use super::values::{self, CheckFormat, OutputFormat, ResultFormat};
 
 /// `plan init`
@@ -185,6 +185,8 @@ pub struct RehearseArguments {
     /// The region, for `{region_id}` [default: 1]
     #[arg(long, value_name = "ID", help_heading = "Account")]
     pub region_id: Option<i64>,
+    #[command(flatten)]
+    pub requests: RequestOptions,
 }
 
 /// `plan destroy`
@@ -263,6 +265,39 @@ pub struct OutputArguments {
     /// How they are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: OutputFormat,
+    #[command(flatten)]
+    pub record: RecordOptions,
+}
+
+/// `plan report`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan report deploy.yaml --html report.html     one page, to look at or to send
+  plan report deploy.yaml --md >> $GITHUB_STEP_SUMMARY
+  plan report deploy.yaml --junit > report.xml   for test reports of CI systems
+  plan report --events events.ndjson --json      from what `plan run --events` wrote
+
+Tells of the last run on record. Markdown unless another format is asked for.")]
+pub struct ReportArguments {
+    /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
+    #[arg(value_name = "FILE", conflicts_with = "plan")]
+    pub file: Option<PathBuf>,
+    /// Write a page to this file
+    #[arg(long, value_name = "FILE", group = "written")]
+    pub html: Option<PathBuf>,
+    /// Print Markdown
+    #[arg(long, group = "written")]
+    pub md: bool,
+    /// Print JSON
+    #[arg(long, group = "written")]
+    pub json: bool,
+    /// Print JUnit's XML
+    #[arg(long, group = "written")]
+    pub junit: bool,
+    /// Tell of the run whose events are in this file instead
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
     #[command(flatten)]
     pub record: RecordOptions,
 }

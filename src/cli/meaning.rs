@@ -13,6 +13,7 @@ const MEANINGS: &[(&[&str], &str)] = &[
     (&["changes", "what-if"], "plan preview FILE"),
     (&["delete", "remove", "rm", "teardown", "undeploy", "stop", "rollback"], "plan destroy FILE"),
     (&["ls", "list", "show", "get", "describe", "ps", "inventory"], "plan status FILE"),
+    (&["log", "logs", "history", "summary"], "plan report FILE"),
     (&["outputs", "kubeconfig"], "plan output FILE"),
     (&["clean", "cleanup", "gc", "prune", "expire"], "plan sweep"),
     (&["search", "find", "operations", "api", "catalogue"], "plan ops WORD"),

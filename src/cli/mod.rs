@@ -12,11 +12,14 @@ use clap::{Parser, Subcommand};
 
 pub use arguments::{
     CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, ExplainArguments, GraphArguments,
-    InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, RehearseArguments, ResolveArguments,
-    RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
+    InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, RehearseArguments, ReportArguments,
+    ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments,
+    WaitArguments,
 };
 pub use meaning::read;
-pub use options::{ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
+pub use options::{
+    ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions,
+};
 pub use values::{Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, ResultFormat, name};
 
 /// The last part of `plan --help`.
@@ -96,6 +99,8 @@ pub enum Command {
     Status(StatusArguments),
     /// Print the outputs of the last run
     Output(OutputArguments),
+    /// Write a report of the last run: a page, Markdown, JSON, JUnit
+    Report(ReportArguments),
     /// Destroy the environments whose `ttl` has passed
     Sweep(Box<SweepArguments>),
     /// Look into the record, and correct it by hand
@@ -124,6 +129,23 @@ pub enum Command {
     /// Write the embedded catalogue anew from an OpenAPI document
     #[command(hide = true)]
     Catalog(CatalogArguments),
+}
+
+impl Command {
+    /// Whether every request is printed as a curl command.
+    pub fn prints_curl(&self) -> bool {
+        let api = match self {
+            Command::Run(arguments) => &arguments.api,
+            Command::Check(arguments) => &arguments.api,
+            Command::Destroy(arguments) => &arguments.api,
+            Command::Sweep(arguments) => &arguments.api,
+            Command::Tasks(arguments) => &arguments.api,
+            Command::Wait(arguments) => &arguments.api,
+            Command::Rehearse(arguments) => return arguments.requests.curl,
+            _ => return false,
+        };
+        api.requests.curl
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +180,22 @@ mod tests {
         ] {
             let line = format!("{:>5}  {}", exit.code(), exit.meaning());
             assert!(AFTER_HELP.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn no_option_of_a_command_is_called_as_one_of_all() {
+        let globals: Vec<String> =
+            Cli::command().get_arguments().map(|argument| argument.get_id().to_string()).collect();
+        for command in Cli::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                assert!(
+                    !globals.contains(&argument.get_id().to_string()),
+                    "{} {}",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
         }
     }
 

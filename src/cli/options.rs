@@ -27,9 +27,6 @@ pub struct GlobalOptions {
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(help_heading = "Log", help = "How it is written: text, or one JSON object a line (json)")]
     pub log_format: LogFormat,
-    /// Print every request as a curl command; the key stands as $GCORE_API_KEY
-    #[arg(long, global = true, help_heading = "Log")]
-    pub curl: bool,
     /// Write every request and answer to this HAR file, secrets hidden
     #[arg(long, global = true, value_name = "FILE", help_heading = "Log")]
     pub har: Option<PathBuf>,
@@ -53,12 +50,30 @@ pub struct ApiOptions {
     /// How long one request may take
     #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "2m")]
     pub request_timeout: Duration,
+    #[command(flatten)]
+    pub requests: RequestOptions,
+}
+
+/// What is told of requests where they are made.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Log")]
+pub struct RequestOptions {
+    /// Print every request as a curl command; the key stands as $GCORE_API_KEY
+    #[arg(long)]
+    pub curl: bool,
 }
 
 impl ApiOptions {
     /// Only a place: for a rehearsal, which has an API of its own.
     pub fn at(project_id: Option<i64>, region_id: Option<i64>) -> Self {
-        Self { base_url: None, api_key_command: None, project_id, region_id, request_timeout: Duration::from_secs(30) }
+        Self {
+            base_url: None,
+            api_key_command: None,
+            project_id,
+            region_id,
+            request_timeout: Duration::from_secs(30),
+            requests: RequestOptions::default(),
+        }
     }
 }
 
@@ -137,6 +152,9 @@ pub struct RunOptions {
     /// Write what happens to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+    /// Write a report of the run to this file: .html, .md, .json or .xml (JUnit)
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Print this secret output, too; may be repeated
     #[arg(long, value_name = "OUTPUT", action = ArgAction::Append)]
     pub show_secret: Vec<String>,

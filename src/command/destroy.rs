@@ -114,7 +114,7 @@ pub async fn destroy_environment(
             },
             parallelism: options.parallelism,
             timeout: options.timeout,
-            view: ViewOptions { events: options.events.map(PathBuf::from), source: None },
+            view: ViewOptions { events: options.events.map(PathBuf::from), ..ViewOptions::default() },
             elsewhere: records::elsewhere(folder),
         },
     )?;

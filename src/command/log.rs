@@ -26,7 +26,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::api::Trace;
 use crate::api::trace::CURL;
-use crate::cli::LogFormat;
+use crate::cli::{Command, LogFormat};
 use crate::context::Context;
 use crate::error::Error;
 use crate::report::{clock, sanitize};
@@ -51,9 +51,9 @@ impl Log {
     /// # Errors
     ///
     /// When the filter cannot be read, or a file cannot be opened.
-    pub(super) fn start(context: &mut Context) -> Result<Self, Error> {
+    pub(super) fn start(context: &mut Context, command: &Command) -> Result<Self, Error> {
         let options = &context.global;
-        let filter = filter(context)?;
+        let filter = filter(context, command.prints_curl())?;
         if filter.is_none() && options.har.is_none() {
             return Ok(Self { trace: None, _subscriber: None });
         }
@@ -80,7 +80,7 @@ impl Log {
 }
 
 /// What is told; `None` when nothing is.
-fn filter(context: &Context) -> Result<Option<Targets>, Error> {
+fn filter(context: &Context, curl: bool) -> Result<Option<Targets>, Error> {
     let options = &context.global;
     let asked = match (&context.environment.log, options.verbose) {
         (Some(text), 0) => {
@@ -95,7 +95,7 @@ fn filter(context: &Context) -> Result<Option<Targets>, Error> {
         (_, 1) => Some(level(LevelFilter::INFO)),
         _ => Some(level(LevelFilter::DEBUG)),
     };
-    Ok(match (asked, options.curl) {
+    Ok(match (asked, curl) {
         (asked, true) => Some(asked.unwrap_or_default().with_target(CURL, LevelFilter::INFO)),
         (Some(asked), false) => Some(asked.with_target(CURL, LevelFilter::OFF)),
         (None, false) => None,

@@ -25,6 +25,7 @@ mod preview_file;
 mod print;
 mod records;
 pub mod rehearse;
+mod report;
 mod resolve;
 pub mod run;
 mod schema;
@@ -87,7 +88,7 @@ pub fn run_to_end(cli: Cli) -> Exit {
 
 /// The command, and the log that was asked for.
 async fn logged(context: &mut Context, command: &Command) -> Result<Exit, Error> {
-    let log = log::Log::start(context)?;
+    let log = log::Log::start(context, command)?;
     let ended = dispatch(context, command).await;
     // What went wrong with the command matters more.
     let written = log.finish(context);
@@ -104,6 +105,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
         Command::Destroy(arguments) => destroy::destroy(context, arguments).await,
         Command::Status(arguments) => status::status(context, arguments),
         Command::Output(arguments) => output::output(context, arguments),
+        Command::Report(arguments) => report::report(context, arguments),
         Command::Sweep(arguments) => sweep::sweep(context, arguments).await,
         Command::State(command) => state::state(context, command).await,
         Command::Tasks(arguments) => tasks::tasks(context, arguments).await,

@@ -7,9 +7,8 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tracing::Instrument as _;
 
-use super::run::{settings, step_ids};
+use super::run::{settings, step_ids, view_options};
 use super::session::{Parts, Session, export};
-use super::view::ViewOptions;
 use super::{load, note, print_outputs, records, simulate};
 use crate::api::{Http, Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments};
@@ -88,7 +87,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 settings: settings(&plan, &environment, project_id, region_id, &arguments.run),
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,
-                view: ViewOptions { events: arguments.run.events.clone(), source: Some(plan.source.clone()) },
+                view: view_options(&plan, &arguments.run),
                 elsewhere: Elsewhere::nothing(),
             },
         )?;

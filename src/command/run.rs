@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
-use super::{Account, load, preview_file, print_outputs, records};
+use super::{Account, load, preview_file, print_outputs, records, report};
 use crate::api::trace;
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
@@ -71,7 +71,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             settings: settings(plan, &environment, project_id, region_id, &arguments.run),
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
-            view: ViewOptions { events: arguments.run.events.clone(), source: Some(plan.source.clone()) },
+            view: view_options(plan, &arguments.run),
             elsewhere: records::elsewhere(&folder),
         },
     )?;
@@ -111,6 +111,16 @@ fn ending(end: &RunEnd, folder: &EnvironmentFolder, resume: String) -> Ending {
         failure_reason: end.failure.as_ref().map(|(instance, error)| reason(instance, error)),
         state_path: Some(folder.path().display().to_string()),
         resume_command: Some(resume),
+    }
+}
+
+/// What a run shows besides its lines.
+pub(super) fn view_options(plan: &Plan, flags: &RunFlags) -> ViewOptions {
+    ViewOptions {
+        events: flags.events.clone(),
+        source: Some(plan.source.clone()),
+        report: flags.report.clone(),
+        shape: report::shape_of(plan),
     }
 }
 

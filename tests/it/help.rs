@@ -23,6 +23,7 @@ fn every_command_has_help_with_its_options() {
         "destroy",
         "status",
         "output",
+        "report",
         "sweep",
         "state",
         "tasks",

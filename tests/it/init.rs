@@ -54,7 +54,7 @@ fn the_words_of_other_tools_lead_on() {
     for alias in ["apply", "up"] {
         let ended = folder.run(&[alias, "deploy.yaml"]).with_code(4);
         ended.says("there is no API key");
-        ended.says("api-tokens");
+        ended.says("API tokens");
         ended.says("plan rehearse deploy.yaml");
     }
     folder.run(&["plan", "deploy.yaml", "--project-id", "1", "--region-id", "1"]).with_code(0).prints("network");

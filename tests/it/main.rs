@@ -10,5 +10,6 @@ mod ops;
 mod record;
 #[cfg(unix)]
 mod reliability;
+mod report;
 mod server;
 mod support;

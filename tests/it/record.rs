@@ -133,6 +133,21 @@ fn outputs_come_from_the_record() {
 }
 
 #[test]
+fn a_report_tells_of_the_last_run_on_record() {
+    let folder = Folder::new();
+    write_record(&folder, "default");
+    let told = folder.run(&["report", "--plan", "demo"]).with_code(0);
+    told.prints("# demo, environment default");
+    told.prints("net-1");
+    told.prints("lost");
+    folder.run(&["report", "--plan", "demo", "--html", "run.html"]).with_code(0).says("wrote run.html");
+    let page = std::fs::read_to_string(folder.path().join("run.html")).unwrap();
+    assert!(page.contains("<td class=\"id\">net-1</td>"), "{page}");
+    folder.run(&["report", "--plan", "demo", "--junit"]).with_code(0).prints("<testcase classname=\"demo.network\"");
+    folder.run(&["report", "--plan", "demo", "--junit", "--md"]).with_code(2);
+}
+
+#[test]
 fn an_unknown_outcome_can_be_decided_in_three_ways() {
     for (decision, then) in
         [(&["--id", "net-2"][..], "done"), (&["--task", "task-1"][..], "waiting"), (&["--not-applied"][..], "absent")]

@@ -13,7 +13,7 @@ mod findings;
 mod gantt;
 mod groups;
 mod log;
-mod markdown;
+pub(super) mod markdown;
 pub mod output;
 mod summary;
 

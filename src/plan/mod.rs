@@ -23,7 +23,7 @@ mod tests;
 
 pub use check::{Checked, check, check_in, check_with, load};
 pub use doc::is_output_name;
-pub use graph::Graph;
+pub use graph::{Graph, Turns};
 pub use model::{
     Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,
     Undo, Wait,

@@ -11,5 +11,7 @@ mod record;
 #[cfg(unix)]
 mod reliability;
 mod report;
+#[cfg(unix)]
+mod runner;
 mod server;
 mod support;

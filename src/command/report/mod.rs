@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::load::read_and_check;
 use super::records::{find_record, read};
-use super::{note, print_text};
+use super::{note, print_json_text, print_text};
 use crate::catalog::Catalog;
 use crate::cli::ReportArguments;
 use crate::context::Context;
@@ -41,7 +41,7 @@ pub(super) fn report(context: &Context, arguments: &ReportArguments) -> Result<E
                 .map_err(|error| Error::write(path, error))?;
             note(context, &format!("wrote {}: {}", path.display(), sanitize(&report.outcome)))?;
         }
-        None if arguments.json => print_text(context, &text(Format::Json))?,
+        None if arguments.json => print_json_text(context, &text(Format::Json))?,
         None if arguments.junit => print_text(context, &text(Format::Junit))?,
         None => print_text(context, &text(Format::Markdown))?,
     }

@@ -257,6 +257,8 @@ pub struct RunFinished {
     /// HTTP requests, and how many of them only looked at tasks.
     pub requests: u64,
     pub looks: u64,
+    /// Read back as 0: on a line of `--events` the time of the event stands for it.
+    #[serde(default)]
     pub elapsed_ms: u64,
     /// What to type next, when something is left to do.
     pub next: Option<String>,

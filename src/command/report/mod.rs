@@ -82,7 +82,7 @@ fn events_of(context: &Context, file: &Path) -> Result<Vec<Stamped>, Error> {
         match serde_json::from_str::<Stamped>(line) {
             Ok(event) => events.push(event),
             // A run that died may have left half a line.
-            Err(_) if at + 1 == lines.len() && at > 0 => {}
+            Err(_) if at + 1 == lines.len() && at > 0 && !text.ends_with('\n') => {}
             Err(error) => {
                 return Err(Error::usage(format!("{}:{}: no event: {error}", file.display(), at + 1))
                     .help("name a file that `plan run --events FILE` wrote"));

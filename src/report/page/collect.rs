@@ -39,7 +39,12 @@ impl Collector {
             *self = Self::new(std::mem::take(&mut self.shape));
             self.started = Some((event.at, event.elapsed_ms, run.clone()));
         }
-        let now = event.elapsed_ms.saturating_sub(self.started.as_ref().map_or(0, |(_, start, _)| *start));
+        let elapsed = match &event.event {
+            // On a line of `--events` this one stands for both.
+            Event::RunFinished(run) if run.elapsed_ms > 0 => run.elapsed_ms,
+            _ => event.elapsed_ms,
+        };
+        let now = elapsed.saturating_sub(self.started.as_ref().map_or(0, |(_, start, _)| *start));
         self.last = self.last.max(now);
         match &event.event {
             Event::RunStarted(_) | Event::StepExpanded { .. } | Event::InterruptReceived { .. } => {}
@@ -146,6 +151,30 @@ impl Collector {
         instance.failure = Some(Failure { what, place, request_id: error.request_id.clone(), facts, help });
     }
 
+    /// What did not come to its end in a run that did, and what is to be done about it.
+    fn settle(&self, instance: &mut Instance) {
+        if instance.state == State::Running && self.finished.is_some() {
+            instance.state = if instance.tasks.is_empty() { State::Unknown } else { State::Waiting };
+        }
+        let (what, help) = match instance.state {
+            State::Running => ("it is under way, or its run died", "look again, or run again to continue"),
+            State::Waiting => ("its task goes on", "run again to wait for it"),
+            State::Unknown => {
+                ("sent, and no answer is on record: it may have been carried out", "run again: it is looked for")
+            }
+            _ => return,
+        };
+        if instance.failure.is_none() {
+            instance.failure = Some(Failure {
+                what: what.to_owned(),
+                place: None,
+                request_id: None,
+                facts: instance.call.iter().map(|call| ("call".to_owned(), call.clone())).collect(),
+                help: vec![help.to_owned()],
+            });
+        }
+    }
+
     /// Why a step was never heard of: something it comes after did not get through, or the run ended first.
     fn why_not(&self, step: &str) -> String {
         let mut pending: Vec<&str> = vec![step];
@@ -178,6 +207,7 @@ impl Collector {
                 instances.push(unreached);
             }
         }
+        instances.iter_mut().for_each(|instance| self.settle(instance));
         picture::follow(&mut instances, &self.shape);
         let finished = self.finished.as_ref();
         Report {

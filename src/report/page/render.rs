@@ -74,6 +74,8 @@ struct View<'r> {
     #[serde(flatten)]
     report: &'r Report,
     good: bool,
+    /// Nothing failed; something is not done.
+    open: bool,
     /// To the second.
     began: Option<String>,
     took: String,
@@ -176,6 +178,10 @@ impl<'r> View<'r> {
         Self {
             report,
             good: report.exit == Some(0),
+            open: report
+                .instances
+                .iter()
+                .all(|instance| !matches!(instance.state, State::Failed | State::Left | State::Unknown)),
             began: report.started.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
             took: words(report.elapsed_ms),
             totals: totals(&report.instances),

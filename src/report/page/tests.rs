@@ -83,6 +83,17 @@ fn a_step_nobody_spoke_of_was_not_made_and_says_why() {
 }
 
 #[test]
+fn what_did_not_end_in_a_run_that_did_is_told_with_what_to_do() {
+    let events = [(0, started()), (1, call("lost")), (2, call("slow")), (3, accepted("slow", 1, 2))];
+    let going = collect(Shape::default(), &events);
+    assert_eq!(of(&going, "slow").state, State::Running);
+    let over: Vec<_> = events.into_iter().chain([(9, Event::RunFinished(finished(Exit::Unknown)))]).collect();
+    let over = collect(Shape::default(), &over);
+    assert_eq!((of(&over, "lost").state, of(&over, "slow").state), (State::Unknown, State::Waiting));
+    assert!(render(&over, Format::Markdown, &Secrets::default()).contains("lost"));
+}
+
+#[test]
 fn what_others_wrote_is_text_in_every_format() {
     let evil = "<script>alert(1)</script>\"'&\u{202e}\u{1b}[31m";
     let mut events =

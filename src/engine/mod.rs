@@ -6,6 +6,7 @@
 
 mod call;
 mod change;
+mod decide;
 mod dispatch;
 mod elsewhere;
 mod finish;

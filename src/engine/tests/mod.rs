@@ -7,3 +7,4 @@ mod order;
 mod ours;
 mod record;
 mod reliability;
+mod takedown;

@@ -11,6 +11,7 @@ mod lock;
 mod quota;
 mod retry;
 mod task;
+pub mod trace;
 mod transport;
 
 pub use client::{Client, ReadError, json_of};
@@ -21,4 +22,5 @@ pub use lock::LockHolder;
 pub use quota::tells_quota;
 pub use retry::Policy;
 pub use task::{Task, TaskData, TaskState, timestamp};
+pub use trace::Trace;
 pub use transport::{Answer, Lost, Request, Sending, Transport};

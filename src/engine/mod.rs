@@ -11,6 +11,7 @@ mod dispatch;
 mod elsewhere;
 mod finish;
 mod gates;
+mod lock;
 mod made;
 mod preview;
 mod prove;

@@ -33,7 +33,7 @@ impl Refusal {
     }
 
     /// What is missing, as something wrong with the body that names it.
-    pub(super) fn as_validation(mut self) -> Self {
+    pub(super) fn wrong_in_body(mut self) -> Self {
         if self.reason.status == 404 {
             (self.reason.status, self.reason.class) = (400, "ValidationError");
         }

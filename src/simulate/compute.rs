@@ -247,7 +247,7 @@ fn wanted_volume(state: &mut State, scope: Scope, volume: &Value, index: usize) 
     let root = boot == Some(0) || (boot.is_none() && index == 0);
     if body.get("source").and_then(Value::as_str) != Some("existing-volume") {
         // A machine's image is looked up as a part of its body (`observed.md` §8).
-        let content = source(state, scope, &body).map_err(Refusal::as_validation)?;
+        let content = source(state, scope, &body).map_err(Refusal::wrong_in_body)?;
         return Ok(WantedVolume::New { body, content, root });
     }
     let id = body.get("volume_id").and_then(Value::as_str).unwrap_or_default();

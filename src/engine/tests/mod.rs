@@ -7,5 +7,5 @@ mod order;
 mod ours;
 mod record;
 mod reliability;
-mod waiting;
 mod takedown;
+mod waiting;

@@ -63,7 +63,7 @@ impl ApiError {
             status: answer.status,
             class: text("exception_class").or_else(|| text("code").filter(|code| code.parse::<i64>().is_err())),
             message: shorten(&message),
-            request_id: text("request_id").or_else(|| answer.header("x-request-id").map(str::to_owned)),
+            request_id: text("request_id").or_else(|| answer.request_id().map(str::to_owned)),
             invalid_fields: body
                 .as_ref()
                 .and_then(|body| body.get("invalid_fields"))

@@ -11,10 +11,10 @@ mod retry;
 mod task;
 mod transport;
 
-pub use client::{Client, ReadError, json_of};
+pub use client::{Client, ReadError, json_of, new_trace, same_id, trace_header};
 pub use error::{ApiError, Meaning};
 pub use http::{Http, HttpError};
 pub use limit::Limit;
 pub use retry::Policy;
 pub use task::{Task, TaskState, timestamp};
-pub use transport::{Answer, Lost, Request, Sending, Transport};
+pub use transport::{Answer, Lost, Request, Sending, Transport, is_success};

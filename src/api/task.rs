@@ -24,6 +24,8 @@ pub struct Task {
     pub data: Value,
     /// The API's words when it failed.
     pub error: Option<String>,
+    /// The name of the request that started it.
+    pub request_id: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +63,7 @@ impl Task {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             }),
+            request_id: text("request_id").filter(|id| !id.is_empty()),
         })
     }
 }

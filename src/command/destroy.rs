@@ -100,6 +100,7 @@ pub async fn destroy_environment(
             clock,
             catalog: Catalog::embedded(),
             journal,
+            neighbours: records::neighbours(folder),
             settings: Settings {
                 plan: folder.plan().to_owned(),
                 environment: folder.environment().to_owned(),

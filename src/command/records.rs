@@ -1,10 +1,12 @@
 //! Which record is meant, and where it is.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::cli::{RecordOptions, StateOptions};
 use crate::command::load::read_source;
 use crate::context::Context;
+use crate::engine::{Neighbours, things_of};
 use crate::error::Error;
 use crate::journal::{Contents, EnvironmentFolder, Owner, StateFolder};
 use crate::report::list;
@@ -118,4 +120,14 @@ pub(super) fn read(folder: &EnvironmentFolder) -> Result<Contents, Error> {
 /// This process, as the holder of a lock.
 pub fn owner(context: &Context, command: &str) -> Owner {
     Owner { pid: std::process::id(), command: command.to_owned(), since: context.now }
+}
+
+/// Reads what the other records of a store hold, whenever it is asked.
+pub(super) fn neighbours(folder: &EnvironmentFolder) -> Neighbours {
+    let own = folder.clone();
+    Arc::new(move || {
+        // A record that cannot be read tells of nothing that it holds; what it may hold is claimed by nobody for that.
+        let others = own.state().environments().unwrap_or_default().into_iter().filter(|other| *other != own);
+        others.filter_map(|other| other.read().ok()?).flat_map(|contents| things_of(&contents.status)).collect()
+    })
 }

@@ -1,5 +1,6 @@
 //! `plan rehearse`: a whole run against the embedded simulator, time compressed, nothing kept.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -83,6 +84,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 clock,
                 catalog: loaded.catalog,
                 journal,
+                neighbours: Arc::new(HashSet::new),
                 settings: settings(&plan, &environment, project_id, region_id, &arguments.run),
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,

@@ -6,9 +6,12 @@
 
 mod call;
 mod change;
+mod collection;
 mod dispatch;
+mod evidence;
 mod finish;
 mod gates;
+mod ownership;
 mod preview;
 mod remove;
 mod render;
@@ -24,9 +27,10 @@ mod tests;
 mod watch;
 
 pub use gates::Gates;
+pub use ownership::{Neighbours, Ownership, Thing, things_of};
 pub use preview::{Action, Change, ChangeKind, Preview};
 pub use results::{encode, id_text, made, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
-pub use shared::{Claims, Events, Settings, Shared};
+pub use shared::{Events, Settings, Shared};
 pub use stop::{Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

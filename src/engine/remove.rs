@@ -14,7 +14,7 @@ use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{InstanceStatus, JournalError, Made, Phase, Record, RecordedCall};
+use crate::journal::{Evidence, InstanceStatus, JournalError, Made, Phase, Record, RecordedCall};
 use crate::plan::{InstanceId, Wait};
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
@@ -70,7 +70,7 @@ fn status_of(shared: &Shared, instance: &InstanceId) -> Option<InstanceStatus> {
 /// An intent without answer is settled, accepted tasks are waited for: afterwards it is known what there is to remove.
 async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), Remains> {
     let Some(status) = status_of(shared, instance) else { return Ok(()) };
-    let (Some(intent), Some(sent_at)) = (&status.intent, status.intended_at) else { return Ok(()) };
+    let (Some(intent), known) = (&status.intent, status.evidence) else { return Ok(()) };
     let matched = results::operation_of(shared.catalog, &intent.call);
     let (operation, parameters) =
         matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
@@ -91,15 +91,15 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
                 retry: None,
                 stamp: false,
             };
-            let doubt =
-                Doubt { intent: (**intent).clone(), sent_at, cause: "no answer is on record".to_owned(), slow: false };
+            let Some(doubt) = Doubt::recorded(shared, &status) else { return Ok(()) };
             match write.find(shared, &doubt).await? {
                 Some(called) => called,
                 None => return not_found(shared, instance, &about).await,
             }
         }
         Phase::Accepted { tasks, recovered, status } => {
-            super::call::Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered }
+            let evidence = recovered.then(|| known.unwrap_or(Evidence::Likeness));
+            super::call::Called::Tasks { tasks: tasks.clone(), status: *status, evidence }
         }
         _ => return Ok(()),
     };
@@ -116,7 +116,9 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
     };
     match finishing.finish(shared, called, How::Recovered).await {
         // A failed create may have left something, which is on record by now.
-        Ok(_) | Err(Unfinished::Failed(_) | Unfinished::NotOurs) => Ok(()),
+        Ok(_) | Err(Unfinished::Failed(_)) => Ok(()),
+        // In doubt again, without the tasks that proved to be another's.
+        Err(Unfinished::NotOurs) => Box::pin(bring_to_an_end(shared, instance)).await,
         Err(Unfinished::StillWaiting { tasks, .. }) => {
             let words = format!("its task still runs: {}", tasks.join(", "));
             Err(Remains::Left(shared.error(&about, EffectKnown::Unknown, ErrorClass::Unknown, words)))
@@ -191,8 +193,12 @@ impl Removal<'_> {
         loop {
             self.shared.stopped.may_start().map_err(Halt::Stopped)?;
             self.attempt += 1;
-            let intent =
-                Record::Removing { instance: self.instance.clone(), call: self.call.clone(), attempt: self.attempt };
+            let intent = Record::Removing {
+                instance: self.instance.clone(),
+                call: self.call.clone(),
+                attempt: self.attempt,
+                intent: None,
+            };
             self.shared.journal.append(vec![intent]).await?;
             self.shared.events.tell(Event::CallStarted {
                 instance: self.instance.clone(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 
 use super::death::{Disk, Life, When, Wire};
 use crate::api::{Client, Request};
@@ -85,7 +85,6 @@ impl Trial {
         let client = Arc::new(Client::new(Arc::new(transport), clock));
         let status = self.status();
         let lines = self.journal.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        let claims = Claims::new(status.tasks.iter().cloned());
         let durations = status.durations.clone();
         let digest_key = status.header.key.clone().into_bytes();
         let journal = Journal::start(disk, status, lines, clock);
@@ -114,7 +113,8 @@ impl Trial {
                 user_agent: "plan/test".to_owned(),
             },
             digest_key,
-            claims,
+            owners: Ownership::alone(),
+            met: OnceCell::new(),
         });
         (shared, kept, events)
     }

@@ -440,9 +440,7 @@ impl Search<'_> {
     fn thing(&self, candidate: &Candidate) -> Thing {
         match candidate {
             Candidate::Task(task) => Thing::task(&task.id),
-            Candidate::Item { id } => {
-                Thing::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id)
-            }
+            Candidate::Item { id } => Thing::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id),
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::conditions::Conditions;
 use crate::api::{Answer, Lost, Request, Sending, Transport};
 use crate::journal::{JournalError, MemorySink, Sink};
 use crate::simulate::InMemory;
@@ -99,7 +100,8 @@ impl Life {
         }
     }
 
-    fn die(&self) {
+    /// The process is killed now.
+    pub fn die(&self) {
         self.0.dead.store(true, Ordering::SeqCst);
         self.0.died.notify_one();
     }
@@ -117,6 +119,7 @@ impl Life {
 /// Carries requests for as long as the process lives.
 pub struct Wire {
     pub inner: InMemory,
+    pub conditions: Conditions,
     pub life: Life,
     pub sent: Arc<Mutex<Vec<Request>>>,
 }
@@ -124,7 +127,7 @@ pub struct Wire {
 impl Wire {
     async fn carry(&self, request: Request) -> Result<Answer, Lost> {
         self.sent.lock().unwrap().push(request.clone());
-        let answer = self.inner.send(request).await;
+        let answer = self.conditions.carry(&self.inner, request).await;
         if is_trouble(&answer) {
             self.life.0.troubles.fetch_add(1, Ordering::SeqCst);
         }

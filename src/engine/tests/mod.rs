@@ -1,8 +1,10 @@
 //! Behaviour over time: whole runs on the paused clock against the simulator in memory.
 
 mod certainty;
+mod conditions;
 mod death;
 mod harness;
 mod order;
 mod record;
 mod reliability;
+mod strangers;

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use gcore_plan::api::{Client, Http, Request, Transport};
 use gcore_plan::catalog::{Catalog, Method};
 use gcore_plan::clock::Clock;
-use gcore_plan::engine::{Claims, Events, Gates, Run, RunEnd, RunOptions, Settings, Shared, Watcher, run, stopper};
+use gcore_plan::engine::{
+    Claims, Elsewhere, Events, Gates, Run, RunEnd, RunOptions, Settings, Shared, Watcher, run, stopper,
+};
 use gcore_plan::exit::Exit;
 use gcore_plan::journal::{EnvironmentFolder, Journal, MemorySink, Owner, StateFolder, Status};
 use gcore_plan::plan::{self, Plan};
@@ -170,6 +172,7 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
         },
         digest_key: b"bench".to_vec(),
         claims: Claims::default(),
+        elsewhere: Elsewhere::nothing(),
     });
     let inputs = BTreeMap::new();
     let options = RunOptions::default();

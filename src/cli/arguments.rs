@@ -133,9 +133,10 @@ Examples:
   plan rehearse deploy.yaml --fault lost-answer:POST:networks:1     the first network's answer is lost
   plan rehearse deploy.yaml --fault 'task-error:volumes:text=no space'
   plan rehearse deploy.yaml --fault random:0.3:seed=7               three requests in ten meet trouble
+  plan rehearse deploy.yaml --busy --fault late=3s:POST:volumes     in company, and a request that acts late
 
 A fault is words with colons between them: reset, lost-answer, status=503, rate-limit, cut, html, bad-json,
-task-error, delay=2s, quota or random:P, then which requests: a method, a piece of the path, a number, every=N, p=P.")]
+task-error, delay=2s, late=3s, quota or random:P, then which requests: a method, a piece of the path, a number, every=N, p=P.")]
 pub struct RehearseArguments {
     /// The plan file
     #[arg(value_name = "FILE")]
@@ -143,6 +144,9 @@ pub struct RehearseArguments {
     /// Trouble to rehearse; may be repeated
     #[arg(long, value_name = "RULE", help_heading = "Simulator")]
     pub fault: Vec<String>,
+    /// Others at work in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
+    #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Simulator")]
+    pub busy: Option<String>,
     /// Simulated seconds in each real one
     #[arg(long, value_name = "N", value_parser = values::factor, default_value = "200", help_heading = "Simulator")]
     pub speed: f64,
@@ -496,6 +500,9 @@ pub struct SimulateArguments {
     /// Trouble to inject; may be repeated
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
+    /// Others at work in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
+    #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub busy: Option<String>,
     /// The one key that is accepted [default: any]
     #[arg(long, value_name = "KEY")]
     pub api_key: Option<String>,

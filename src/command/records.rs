@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cli::{RecordOptions, StateOptions};
 use crate::command::load::read_source;
 use crate::context::Context;
-use crate::engine::{Neighbours, things_of};
+use crate::engine::Neighbours;
 use crate::error::Error;
 use crate::journal::{Contents, EnvironmentFolder, Owner, StateFolder};
 use crate::report::list;
@@ -122,12 +122,15 @@ pub fn owner(context: &Context, command: &str) -> Owner {
     Owner { pid: std::process::id(), command: command.to_owned(), since: context.now }
 }
 
-/// Reads what the other records of a store hold, whenever it is asked.
+/// Reads what the other records of a store say, whenever it is asked. One that cannot be read says nothing.
 pub(super) fn neighbours(folder: &EnvironmentFolder) -> Neighbours {
     let own = folder.clone();
     Arc::new(move || {
-        // A record that cannot be read tells of nothing that it holds; what it may hold is claimed by nobody for that.
         let others = own.state().environments().unwrap_or_default().into_iter().filter(|other| *other != own);
-        others.filter_map(|other| other.read().ok()?).flat_map(|contents| things_of(&contents.status)).collect()
+        let read = |other: EnvironmentFolder| {
+            let status = other.read().ok().flatten()?.status;
+            Some((format!("plan `{}`, environment `{}`", other.plan(), other.environment()), status))
+        };
+        others.filter_map(read).collect()
     })
 }

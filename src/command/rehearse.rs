@@ -1,6 +1,5 @@
 //! `plan rehearse`: a whole run against the embedded simulator, time compressed, nothing kept.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,6 +38,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// When the plan or a fault is wrong.
 pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Result<Exit, Error> {
     let faults = simulate::faults(&arguments.fault)?;
+    let busy = simulate::busy(arguments.busy.as_deref())?;
     let loaded = load::load_plan(context, &arguments.file, arguments.run.spec.as_deref())?;
     let plan = loaded.plan.clone();
     let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
@@ -52,7 +52,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let listen = |error| Error::System { what: "listen on this machine", error };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(listen)?;
     let base_url = format!("http://{}", listener.local_addr().map_err(listen)?);
-    let cloud = Options { seed: arguments.seed, strangers: Strangers::Assume, faults, ..Options::default() };
+    let cloud = Options { seed: arguments.seed, strangers: Strangers::Assume, busy, faults, ..Options::default() };
     let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
 
     let account = Account {
@@ -84,7 +84,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 clock,
                 catalog: loaded.catalog,
                 journal,
-                neighbours: Arc::new(HashSet::new),
+                neighbours: Arc::new(Vec::new),
                 settings: settings(&plan, &environment, project_id, region_id, &arguments.run),
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,
@@ -133,7 +133,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
 /// A run that met trouble on purpose is continued, until it is done or nothing changes any more.
 fn is_over(end: &RunEnd, runs: usize, progress: bool, arguments: &RehearseArguments) -> bool {
     matches!(end.finished.exit, Exit::Done | Exit::Interrupted | Exit::Terminated)
-        || arguments.fault.is_empty()
+        || (arguments.fault.is_empty() && arguments.busy.is_none())
         || runs >= RUNS
         || (runs > 1 && !progress)
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::call::{Called, Halt};
 use super::collection::{creator_task, item_of_task, result_of_item};
 use super::evidence::{Verdict, tags};
+use super::made::{Before, made};
 use super::ownership::Thing;
 use super::results::{self, Parameters};
 use super::shared::{About, Shared};
@@ -87,7 +88,7 @@ impl Finishing<'_> {
             Called::Tasks { tasks, status, .. } => {
                 let finished = self.wait(shared, &tasks).await?;
                 let durations = finished.iter().filter_map(duration_of).collect();
-                let result = results::of_tasks(self.operation, &self.intent.call, &finished, status);
+                let result = self.result_of(shared, &finished, status);
                 if evidence.is_some() && self.is_anothers(shared, &tasks, &result).await {
                     return Err(self.disown(shared, tasks).await?);
                 }
@@ -95,6 +96,12 @@ impl Finishing<'_> {
             }
         };
         Ok(self.record(shared, result, how, evidence, durations).await?)
+    }
+
+    fn result_of(&self, shared: &Shared, tasks: &[Task], status: Option<u16>) -> StepResult {
+        let is_anothers = |kind: &str, id: &Value| shared.is_anothers(&self.intent.instance, kind, id);
+        let before = Before { digest_key: &shared.digest_key, is_anothers: &is_anothers };
+        results::of_tasks(self.operation, &self.intent.call, tasks, status, &before)
     }
 
     fn creates(&self) -> bool {
@@ -134,7 +141,7 @@ impl Finishing<'_> {
         let (result, agrees, made) = match &self.updates {
             Some((agrees, before)) => (before.clone(), Some(agrees.clone()), Made::default()),
             None => {
-                let made = results::made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result));
+                let made = made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result));
                 (result, None, made)
             }
         };
@@ -239,13 +246,13 @@ impl Finishing<'_> {
     async fn leftover(&self, shared: &Shared, task: &Task) -> Option<Made> {
         let operation = self.operation.filter(|_| self.updates.is_none())?;
         operation.creates.as_ref()?;
-        let mut result = results::of_tasks(Some(operation), &self.intent.call, std::slice::from_ref(task), None);
+        let mut result = self.result_of(shared, std::slice::from_ref(task), None);
         if result.id.is_none() {
             let item = item_of_task(shared, operation, self.parameters, &task.id).await?;
             result = result_of_item(Some(operation), &self.intent.call, &item);
         }
         result.id.as_ref()?;
-        Some(results::made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result)))
+        Some(made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result)))
     }
 }
 

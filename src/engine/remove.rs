@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::call::{Halt, Sent, Write, parent_gate, send, tasks_of};
 use super::finish::{Finishing, Unfinished};
+use super::made::{along_with, taken_along, taking_along};
+use super::prove::prove;
 use super::results;
 use super::settle::Doubt;
 use super::shared::{About, Shared};
@@ -57,10 +59,26 @@ pub async fn remove(shared: &Shared, instance: &InstanceId) -> Result<bool, Rema
     let Some(status) = status_of(shared, instance) else { return Ok(false) };
     let mut removed = false;
     for made in status.made.iter().rev() {
-        removed |= remove_made(shared, instance, made).await?;
+        removed |= remove_made(shared, instance, &status, made).await?;
     }
+    name_what_stays(shared, instance, &status);
     shared.journal.append(vec![Record::Removed { instance: instance.clone() }]).await?;
     Ok(removed)
+}
+
+/// Things of the kinds that outlive a step's main thing, that its call only touched and no other step owns: said once.
+fn name_what_stays(shared: &Shared, instance: &InstanceId, known: &InstanceStatus) {
+    let Some(result) = &known.result else { return };
+    let matched = known.agrees.as_ref().and_then(|call| results::operation_of(shared.catalog, call));
+    let stays =
+        matched.iter().filter_map(|(operation, _)| operation.creates.as_ref()).flat_map(|creates| &creates.stays);
+    for kind in stays {
+        for id in result.touched.get(kind).and_then(serde_json::Value::as_array).into_iter().flatten() {
+            if shared.journal.with_status(|status| status.owner_besides(instance, kind, id).is_none()) {
+                shared.warn(format!("`{instance}`: {} {} stays: it was there before", kind, results::id_text(id)));
+            }
+        }
+    }
 }
 
 fn status_of(shared: &Shared, instance: &InstanceId) -> Option<InstanceStatus> {
@@ -134,23 +152,62 @@ async fn not_found(shared: &Shared, instance: &InstanceId, about: &About) -> Res
     Ok(shared.journal.append(vec![Record::NotApplied { instance: instance.clone(), error }]).await?)
 }
 
-/// Removes one thing and what was made beside it. A router is taken away before its network, which it keeps in use; what
-/// else is beside goes afterwards, as a volume does once its machine is gone.
-async fn remove_made(shared: &Shared, instance: &InstanceId, made: &Made) -> Result<bool, Remains> {
+/// Removes one thing and what was made beside it: nothing that cannot be shown to be made by the same call. A router is
+/// taken away before its network, which it keeps in use; what else is beside goes along where the API can do that, or
+/// afterwards, as a volume does once its machine is gone.
+async fn remove_made(
+    shared: &Shared,
+    instance: &InstanceId,
+    known: &InstanceStatus,
+    made: &Made,
+) -> Result<bool, Remains> {
+    let along = made.undo.as_ref().map(|undo| along_with(shared.catalog, made.kind.as_deref(), undo));
+    let along = along.unwrap_or_default();
+    let main = made.undo.as_ref().map(|undo| taken_along(shared.catalog, &along, undo));
+    let (undo, taken) = main.map_or((None, Vec::new()), |(undo, taken)| (Some(undo), taken));
+    let beside = made.beside.iter().cloned().chain(taken).collect();
+    let proven = shared.stopped.or_leave(prove(shared, instance, known, made, beside)).await.map_err(Halt::Stopped)?;
+    for (kind, id, why) in &proven.theirs {
+        shared.warn(format!("`{instance}`: {} {} stays: {why}", kind, results::id_text(id)));
+    }
+
+    let goes_along =
+        |beside: &Made| undo.is_some() && along.iter().any(|also| beside.kind.as_ref() == Some(&also.kind));
     let (before, after): (Vec<&Made>, Vec<&Made>) =
-        made.beside.iter().partition(|beside| beside.kind.as_deref() == Some("routers"));
+        proven.ours.iter().partition(|beside| beside.kind.as_deref() == Some("routers"));
+    let (mut with, mut after): (Vec<&Made>, Vec<&Made>) = after.into_iter().partition(|beside| goes_along(beside));
     for beside in before {
         remove_one(shared, instance, beside, None).await?;
     }
-    let removed = remove_one(shared, instance, made, made.lock.as_deref()).await?;
+    let main = Made { undo: undo.map(|undo| taking_along(&undo, &along, with.iter().copied())), ..made.clone() };
+    let removed = remove_one(shared, instance, &main, made.lock.as_deref()).await?;
+    if removed == Some(Gone::Already) {
+        // Nobody took them along.
+        after.append(&mut with);
+    }
     for beside in after {
         remove_one(shared, instance, beside, None).await?;
     }
-    Ok(removed)
+    match proven.unclear.into_iter().next() {
+        Some((_, error)) => Err(Remains::Left(error)),
+        None => Ok(removed.is_some()),
+    }
 }
 
-async fn remove_one(shared: &Shared, instance: &InstanceId, made: &Made, lock: Option<&str>) -> Result<bool, Remains> {
-    let Some(call) = &made.undo else { return Ok(false) };
+/// How something came to be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    Already,
+    Now,
+}
+
+async fn remove_one(
+    shared: &Shared,
+    instance: &InstanceId,
+    made: &Made,
+    lock: Option<&str>,
+) -> Result<Option<Gone>, Remains> {
+    let Some(call) = &made.undo else { return Ok(None) };
     let gate = parent_gate(&shared.gates, lock);
     let _alone = shared.stopped.or_leave(gate).await.map_err(Halt::Stopped)?;
     let mut removal = Removal {
@@ -162,14 +219,14 @@ async fn remove_one(shared: &Shared, instance: &InstanceId, made: &Made, lock: O
         failed_tasks: 0,
         started: shared.clock().elapsed(),
     };
-    let already_gone = removal.run().await?;
+    let gone = removal.run().await?;
     shared.events.tell(Event::ResourceRemoved {
         instance: instance.clone(),
         kind: made.kind.clone(),
         id: made.id.as_ref().map(results::id_text),
-        already_gone,
+        already_gone: gone == Gone::Already,
     });
-    Ok(true)
+    Ok(Some(gone))
 }
 
 struct Removal<'a> {
@@ -183,13 +240,12 @@ struct Removal<'a> {
 }
 
 enum Step {
-    Gone { already: bool },
+    Gone(Gone),
     Again(Delay, Duration),
 }
 
 impl Removal<'_> {
-    /// `true` when it was gone already.
-    async fn run(&mut self) -> Result<bool, Remains> {
+    async fn run(&mut self) -> Result<Gone, Remains> {
         loop {
             self.shared.stopped.may_start().map_err(Halt::Stopped)?;
             self.attempt += 1;
@@ -208,7 +264,7 @@ impl Removal<'_> {
             let mut request = Shared::request(self.call);
             request.headers.push(("user-agent".to_owned(), self.shared.settings.user_agent.clone()));
             match self.answered(send(self.shared, request).await).await? {
-                Step::Gone { already } => return Ok(already),
+                Step::Gone(gone) => return Ok(gone),
                 Step::Again(reason, pause) => {
                     let pause_ms = super::finish::millis(pause);
                     self.shared.events.tell(Event::CallDelayed { instance: self.instance.clone(), reason, pause_ms });
@@ -222,7 +278,7 @@ impl Removal<'_> {
         match sent {
             Sent::Answer { value, .. } => match tasks_of(&value) {
                 Some(tasks) if !tasks.is_empty() => self.wait(tasks).await,
-                _ => Ok(Step::Gone { already: false }),
+                _ => Ok(Step::Gone(Gone::Now)),
             },
             Sent::Refused(error) => self.refused(error).await,
             Sent::Unsent(cause) => {
@@ -239,7 +295,7 @@ impl Removal<'_> {
     async fn refused(&mut self, error: ApiError) -> Result<Step, Remains> {
         let after = error.retry_after.map(Duration::from_secs);
         match error.meaning() {
-            Meaning::NotFound => Ok(Step::Gone { already: true }),
+            Meaning::NotFound => Ok(Step::Gone(Gone::Already)),
             Meaning::RateLimited => self.again_within_budget(Delay::RateLimited, &error, after).await,
             Meaning::Unavailable => {
                 self.again_within_budget(Delay::Unavailable { status: error.status }, &error, after).await
@@ -333,7 +389,7 @@ impl Removal<'_> {
                 }
             }
         }
-        Ok(Step::Gone { already: false })
+        Ok(Step::Gone(Gone::Now))
     }
 
     async fn left(&self, error: StepError) -> Result<Remains, JournalError> {

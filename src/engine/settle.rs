@@ -431,8 +431,8 @@ impl Search<'_> {
             open.retain(|one| audit::of_thing(&entries, &self.thing(one), &agent) != Verdict::NotOurs);
         }
         if !open.is_empty() {
-            let neighbours = self.shared.owners.neighbours().await;
-            open.retain(|one| !neighbours.contains(&self.thing(one)));
+            self.shared.owners.look_elsewhere().await;
+            open.retain(|one| self.shared.owners.elsewhere(&self.thing(one)).is_none());
         }
         Ok(open)
     }

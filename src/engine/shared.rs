@@ -8,7 +8,8 @@ use serde_json::Value;
 use tokio::sync::{OnceCell, mpsc};
 
 use super::gates::Gates;
-use super::ownership::Ownership;
+use super::ownership::{Ownership, Thing};
+use super::results::id_text;
 use super::stop::Stopped;
 use super::watch::{Place as TaskPlace, Watcher, list_request};
 use crate::api::{ApiError, Client, Meaning, ReadError, Request, new_trace};
@@ -70,6 +71,12 @@ impl Events {
 impl Shared {
     pub fn clock(&self) -> Clock {
         self.client.clock()
+    }
+
+    /// Whether another step of this record, or another record, owns a thing.
+    pub fn is_anothers(&self, instance: &InstanceId, kind: &str, id: &Value) -> bool {
+        self.journal.with_status(|status| status.owner_besides(instance, kind, id).is_some())
+            || self.owners.elsewhere(&Thing::resource(kind, &id_text(id))).is_some()
     }
 
     pub fn now(&self) -> Timestamp {

@@ -235,7 +235,10 @@ pub struct Made {
     /// The call that takes it away; `None` keeps it (`undo: none`, or nothing is known that would).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<RecordedCall>,
-    /// Made beside it, when the call above does not take them along: each with its own undo.
+    /// The tasks that made it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<String>,
+    /// Made beside it, and still there when it is gone: each with its own undo.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<Made>,
     /// Parent that the API locks while it is written to.
@@ -276,9 +279,13 @@ pub struct StepResult {
     pub ids: Vec<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Ids by kind, as the finished tasks listed them; kinds with none are left out.
+    /// Ids by kind of what the call made; kinds that the tasks do not list are left out. Before 0.2.0 also what was there
+    /// before and only touched.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub created: serde_json::Map<String, Value>,
+    /// What the tasks list besides, by kind: it was there before.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub touched: serde_json::Map<String, Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

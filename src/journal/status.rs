@@ -240,6 +240,20 @@ impl Status {
         self.instances.iter().filter(|(_, instance)| instance.may_exist())
     }
 
+    /// Everything that is on record as somebody's: the instance, and kind and id of what it made.
+    pub fn owned(&self) -> impl Iterator<Item = (&InstanceId, &str, &Value)> {
+        self.instances.iter().flat_map(|(instance, known)| {
+            let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.beside));
+            things.filter_map(move |thing| Some((instance, thing.kind.as_deref()?, thing.id.as_ref()?)))
+        })
+    }
+
+    /// The instance that a thing belongs to, when it is another than this one.
+    pub fn owner_besides(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
+        let owners = self.owned().filter(|(owner, _, _)| *owner != instance);
+        owners.filter(|(_, other, owned)| *other == kind && *owned == id).map(|(owner, _, _)| owner).next()
+    }
+
     /// Whether the id of a resource is already one of ours.
     pub fn claims(&self, id: &Value) -> bool {
         self.instances.values().any(|instance| {

@@ -60,6 +60,10 @@ impl Transport for InMemory {
                             cause: "connection closed before the answer was complete".into(),
                         });
                     }
+                    Reaction::Later { after, ticket } => {
+                        tokio::time::sleep(self.clock.real(after)).await;
+                        lock(&self.simulator).answer_of(ticket, self.clock.now())
+                    }
                     Reaction::Delay(length, then) => {
                         tokio::time::sleep(self.clock.real(length)).await;
                         *then

@@ -11,13 +11,15 @@ use tokio::sync::{OnceCell, mpsc};
 
 use super::conditions::Conditions;
 use super::death::{Disk, Life, When, Wire};
-use crate::api::{Client, Request};
+use crate::api::{Client, Request, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::engine::*;
 use crate::event::{Event, RunFinished, Stamped};
 use crate::exit::Exit;
-use crate::journal::{EnvironmentFolder, Journal, JournalError, JournalFile, Line, MemorySink, Record, Status};
+use crate::journal::{
+    EnvironmentFolder, Journal, JournalError, JournalFile, Line, MemorySink, Record, RecordedCall, Status,
+};
 use crate::plan::{self, Plan};
 use crate::secret::Secrets;
 use crate::simulate::{Faults, InMemory, Options, Simulator};
@@ -45,7 +47,7 @@ pub struct Trial {
     /// How far the clock of the next process is ahead of the server's.
     pub ahead: SignedDuration,
     /// What other records of the store hold.
-    pub neighbours: HashSet<Thing>,
+    pub neighbours: Vec<(String, Status)>,
 }
 
 /// Runs a test on a paused clock.
@@ -71,12 +73,48 @@ impl Trial {
             conditions: Conditions::default(),
             stamp: true,
             ahead: SignedDuration::ZERO,
-            neighbours: HashSet::new(),
+            neighbours: Vec::new(),
         }
     }
 
     pub fn with_faults(faults: &[&str]) -> Self {
         Self::new(Options { faults: Faults::parse(faults.iter().copied()).unwrap(), ..Options::default() })
+    }
+
+    /// Another plan's record over the same cloud; gives back the journal there was.
+    pub fn another_record(&mut self) -> Vec<u8> {
+        let first = self.journal.iter().position(|&byte| byte == b'\n').expect("a journal has a header") + 1;
+        let header = self.journal[..first].to_vec();
+        std::mem::replace(&mut self.journal, header)
+    }
+
+    /// Writes every record anew, as another version might have written it.
+    pub fn rewrite(&mut self, change: impl Fn(&mut Record)) {
+        let text = String::from_utf8(std::mem::take(&mut self.journal)).unwrap();
+        for line in text.lines() {
+            let mut line = Line::decode(line).unwrap();
+            change(&mut line.record);
+            self.journal.extend(line.encode().into_bytes());
+        }
+    }
+
+    /// Somebody makes a call by hand, and waits until it is done.
+    pub async fn by_hand(&self, call: &RecordedCall) -> Value {
+        let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
+        let answer = cloud.send(Shared::request(call)).await.unwrap();
+        assert!(answer.is_success(), "{call}: {answer:?}");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        // The cloud ends its tasks when somebody looks.
+        cloud.send(Request::get("/cloud/v1/tasks")).await.unwrap();
+        serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
+    }
+
+    pub fn warnings(&self) -> String {
+        let words = self.events.iter().filter_map(|event| match event {
+            Event::Warned { message } => Some(message.as_str()),
+            _ => None,
+        });
+        words.collect::<Vec<_>>().join("\n")
     }
 
     pub fn status(&self) -> Status {

@@ -5,6 +5,7 @@ mod conditions;
 mod death;
 mod harness;
 mod order;
+mod ours;
 mod record;
 mod reliability;
 mod strangers;

@@ -8,7 +8,7 @@ use super::death::{Life, Moment, When};
 use super::harness::{Trial, assert_done, paused};
 use crate::event::Event;
 use crate::exit::Exit;
-use crate::simulate::Options;
+use crate::simulate::{AuditLog, Busy, Options};
 
 /// Kinds that are settled by tag, by task or by name; `@` is the id of what the first step makes.
 const KINDS: [(&str, &str); 10] = [
@@ -108,8 +108,10 @@ fn with_an_open_audit_log_everything_is_told_apart() {
                 for bystanders in BYSTANDERS {
                     for (late, stamp) in [(0, true), (0, false), (45, false)] {
                         let label = format!("{kind}, {fate:?}, {bystanders:?}, log {late} s late, stamp {stamp}");
-                        let mut trial =
-                            Trial::new(Options { audit_delay: Duration::from_secs(late), ..Options::default() });
+                        let mut trial = Trial::new(Options {
+                            busy: Busy { audit: AuditLog::Late(Duration::from_secs(late)), ..Busy::default() },
+                            ..Options::default()
+                        });
                         trial.conditions = Conditions {
                             fates: vec![fate],
                             bystanders: bystanders.to_vec(),
@@ -247,7 +249,10 @@ fn two_clocks_apart_make_one() {
             for ahead in [30, -30] {
                 for moment in [Moment::Acted, Moment::Late, Moment::BeforeSending] {
                     let label = format!("{kind}, {ahead} s, {moment:?}");
-                    let mut trial = Trial::new(Options { audit_delay: Duration::from_secs(20), ..Options::default() });
+                    let mut trial = Trial::new(Options {
+                        busy: Busy { audit: AuditLog::Late(Duration::from_secs(20)), ..Busy::default() },
+                        ..Options::default()
+                    });
                     trial.ahead = jiff::SignedDuration::from_secs(ahead);
                     let text = plan(call, 1);
                     let plan = Trial::plan("plan.yaml", &text);
@@ -297,5 +302,74 @@ fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
         assert!(!trial.status().tasks.contains(&theirs));
         assert_eq!(trial.destroy().await.exit, Exit::Done);
         assert_theirs_untouched(&trial, "given back");
+    });
+}
+
+/// Whoever looks for a lost call waits for those under way on the same route: their tasks are no candidates.
+#[test]
+fn a_call_under_way_is_not_taken_for_a_lost_one() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.conditions = Conditions {
+            fates: vec![Fate::Slow(Duration::from_secs(15)), Fate::NeverArrives],
+            log: Log::Closed,
+            ..Conditions::default()
+        };
+        let (_, call) = KINDS[4];
+        assert!(live_through("routers", &mut trial, &plan(call, 2), 2).await, "{:?}", trial.failures());
+    });
+}
+
+#[test]
+fn what_another_record_holds_is_not_ours() {
+    paused(async {
+        let (_, call) = KINDS[4];
+        for known in [false, true] {
+            let mut trial = Trial::new(Options::default());
+            trial.conditions =
+                Conditions { fates: vec![Fate::NeverArrives], log: Log::Closed, ..Conditions::default() };
+            let text = plan(call, 1);
+            let life = Life::until(When::Never);
+            let killer = life.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                killer.die();
+            });
+            trial.run_until(&Trial::plan("plan.yaml", &text), &life).await;
+            // Another environment makes a router of the same name, half a second later.
+            let first = trial.another_record();
+            let end = trial.run(&text).await;
+            assert_done(&trial, &end);
+            let other = std::mem::replace(&mut trial.journal, first);
+            if known {
+                let lines: Vec<_> = String::from_utf8(other)
+                    .unwrap()
+                    .lines()
+                    .map(|line| crate::journal::Line::decode(line).unwrap())
+                    .collect();
+                trial.neighbours = vec![("another".to_owned(), crate::journal::Status::of(&lines).unwrap())];
+            }
+            let end = trial.run(&text).await;
+            let expected = if known { (Exit::Done, 2) } else { (Exit::Unknown, 1) };
+            assert_eq!((end.finished.exit, trial.made()["routers"]), expected, "{:?}", trial.failures());
+            trial.destroy().await;
+            assert_eq!(trial.alive(), ["routers twin"]);
+        }
+    });
+}
+
+/// `DELETE` steps: a refused attempt is no reason to take 404 for success, a lost one is.
+#[test]
+fn a_wrong_id_is_refused_every_time() {
+    paused(async {
+        let text = "name: demo\nsteps:\n  - id: gone\n    call: DELETE /cloud/v1/volumes/{project_id}/{region_id}/\
+                    00000000-0000-4000-8000-000000000000\n";
+        let mut trial = Trial::new(Options::default());
+        for _ in 0..3 {
+            assert_eq!(trial.run(text).await.finished.exit, Exit::StepFailed);
+        }
+        let mut trial = Trial::with_faults(&["reset:DELETE:1"]);
+        let end = trial.run(text).await;
+        assert_done(&trial, &end);
     });
 }

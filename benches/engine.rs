@@ -13,9 +13,7 @@ use std::time::{Duration, Instant};
 use gcore_plan::api::{Client, Http, Request, Transport};
 use gcore_plan::catalog::{Catalog, Method};
 use gcore_plan::clock::Clock;
-use gcore_plan::engine::{
-    Claims, Elsewhere, Events, Gates, Run, RunEnd, RunOptions, Settings, Shared, Watcher, run, stopper,
-};
+use gcore_plan::engine::{Events, Gates, Ownership, Run, RunEnd, RunOptions, Settings, Shared, Watcher, run, stopper};
 use gcore_plan::exit::Exit;
 use gcore_plan::journal::{EnvironmentFolder, Journal, MemorySink, Owner, StateFolder, Status};
 use gcore_plan::plan::{self, Plan};
@@ -171,8 +169,8 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
             user_agent: "plan/bench".to_owned(),
         },
         digest_key: b"bench".to_vec(),
-        claims: Claims::default(),
-        elsewhere: Elsewhere::nothing(),
+        owners: Ownership::new(Arc::new(Vec::new)),
+        met: tokio::sync::OnceCell::new(),
     });
     let inputs = BTreeMap::new();
     let options = RunOptions::default();

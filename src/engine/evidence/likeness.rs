@@ -59,7 +59,7 @@ pub fn confirms(data: &Value, call: &RecordedCall, parameters: &[(String, String
 
 /// A task that says that it is about what the path of a call names.
 pub fn is_about(data: &Value, parameters: &[(String, String)]) -> bool {
-    let object = parameters.iter().filter(|(name, _)| name != "project_id" && name != "region_id").next_back();
+    let object = parameters.iter().rfind(|(name, _)| name != "project_id" && name != "region_id");
     object.is_some_and(|(_, id)| mentions(data, id))
 }
 

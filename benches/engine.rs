@@ -5,6 +5,8 @@
 //! - the time per step of small and large plans, without a network;
 //! - what a look at many tasks costs: the requests and delays of a hundred machines and of a chain.
 
+#![expect(clippy::disallowed_macros, reason = "a benchmark speaks to whoever runs it")]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::{Arc, Mutex};

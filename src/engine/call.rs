@@ -57,6 +57,13 @@ pub enum Called {
     Found { item: Value, evidence: Option<Evidence> },
 }
 
+impl Called {
+    /// It was found, not answered.
+    pub fn is_recovered(&self) -> bool {
+        matches!(self, Called::Found { .. } | Called::Tasks { evidence: Some(_), .. })
+    }
+}
+
 /// Why a write gave no result.
 #[derive(Debug)]
 pub enum Halt {
@@ -516,7 +523,7 @@ impl Write {
                         task,
                         place: self.place(),
                         task_type: None,
-                        since: shared.clock().elapsed(),
+                        since: shared.now(),
                         first: None,
                         every: None,
                     };

@@ -143,7 +143,7 @@ impl Instance {
 
     /// Removes what the step made, and before that what was made from it, where that may be replaced as well.
     async fn replace(&self, id: &InstanceId, how: &mut How) -> Result<Option<StepResult>, End> {
-        let dependants = self.run.recorded_dependants(&id.step);
+        let dependants = self.run.recorded_dependants(id);
         let fixed: BTreeSet<&StepId> =
             dependants.iter().map(|dependant| &dependant.step).filter(|step| !self.run.may_replace(step)).collect();
         if let Some(step) = fixed.first() {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::call::{Called, Halt};
@@ -36,8 +37,8 @@ pub struct Finishing<'a> {
     pub updates: Option<(RecordedCall, StepResult)>,
     /// When the first request left, on the run's clock.
     pub since: Duration,
-    /// An earlier run was given the tasks: they may be done already.
-    pub resumed: bool,
+    /// When an earlier run was given the tasks, which may be done already.
+    pub resumed: Option<Timestamp>,
 }
 
 /// Why an accepted write has no result yet, or never will.
@@ -172,7 +173,7 @@ impl Finishing<'_> {
         if self.wait.skip {
             return Ok(tasks.iter().map(|task| accepted_only(task)).collect());
         }
-        let since = shared.clock().elapsed();
+        let since = self.resumed.unwrap_or_else(|| shared.now());
         let task_type = self.operation.and_then(|operation| operation.task_types.first());
         let pace = pace_of(task_type.map_or("", String::as_str));
         shared.events.tell(Event::TasksAccepted {
@@ -188,7 +189,7 @@ impl Finishing<'_> {
                 place: place.clone(),
                 task_type: task_type.cloned(),
                 since,
-                first: if self.resumed { Some(Duration::ZERO) } else { self.wait.first },
+                first: if self.resumed.is_some() { Some(Duration::ZERO) } else { self.wait.first },
                 every: self.wait.every,
             })
         }));

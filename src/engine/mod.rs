@@ -7,6 +7,7 @@
 mod call;
 mod change;
 mod collection;
+mod decide;
 mod dispatch;
 mod evidence;
 mod finish;

@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
-use super::call::{Halt, Sent, Write, parent_gate, send, tasks_of};
+use super::call::{Called, Halt, Sent, Write, parent_gate, send, tasks_of};
 use super::finish::{Finishing, Unfinished};
 use super::made::{along_with, taken_along, taking_along};
 use super::prove::prove;
 use super::results;
 use super::settle::Doubt;
 use super::shared::{About, Shared};
+use super::teardown::Extent;
 use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy};
 use crate::catalog::pace_of;
@@ -49,20 +50,29 @@ impl From<Halt> for Remains {
     }
 }
 
-/// Removes everything an instance made. `Ok(true)` when something was there to remove.
+/// Removes what an instance made. `Ok(true)` when something was there to remove.
 ///
 /// # Errors
 ///
 /// [`Remains`] when something is left.
-pub async fn remove(shared: &Shared, instance: &InstanceId) -> Result<bool, Remains> {
+pub async fn remove(shared: &Shared, instance: &InstanceId, extent: Extent) -> Result<bool, Remains> {
     bring_to_an_end(shared, instance).await?;
     let Some(status) = status_of(shared, instance) else { return Ok(false) };
+    let stays = match extent {
+        Extent::Whole => 0,
+        Extent::ThisRun => shared.journal.with_status(|status| status.made_before(instance)),
+    };
     let mut removed = false;
-    for made in status.made.iter().rev() {
-        removed |= remove_made(shared, instance, &status, made).await?;
+    for (at, made) in status.made.iter().enumerate().skip(stays).rev() {
+        removed |= remove_made(shared, instance, &status, made, at > stays).await?;
     }
     name_what_stays(shared, instance, &status);
-    shared.journal.append(vec![Record::Removed { instance: instance.clone() }]).await?;
+    let instance = instance.clone();
+    let gone = match stays {
+        0 => Record::Removed { instance },
+        _ => Record::RolledBack { instance },
+    };
+    shared.journal.append(vec![gone]).await?;
     Ok(removed)
 }
 
@@ -88,7 +98,7 @@ fn status_of(shared: &Shared, instance: &InstanceId) -> Option<InstanceStatus> {
 /// An intent without answer is settled, accepted tasks are waited for: afterwards it is known what there is to remove.
 async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), Remains> {
     let Some(status) = status_of(shared, instance) else { return Ok(()) };
-    let (Some(intent), known) = (&status.intent, status.evidence) else { return Ok(()) };
+    let Some(intent) = &status.intent else { return Ok(()) };
     let matched = results::operation_of(shared.catalog, &intent.call);
     let (operation, parameters) =
         matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
@@ -115,9 +125,9 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
                 None => return not_found(shared, instance, &about).await,
             }
         }
-        Phase::Accepted { tasks, recovered, status } => {
-            let evidence = recovered.then(|| known.unwrap_or(Evidence::Likeness));
-            super::call::Called::Tasks { tasks: tasks.clone(), status: *status, evidence }
+        Phase::Accepted { tasks, recovered, status: answered } => {
+            let evidence = recovered.then(|| status.evidence.unwrap_or(Evidence::Likeness));
+            Called::Tasks { tasks: tasks.clone(), status: *answered, evidence }
         }
         _ => return Ok(()),
     };
@@ -130,9 +140,10 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
-        resumed: true,
+        resumed: status.intended_at,
     };
-    match finishing.finish(shared, called, How::Recovered).await {
+    let how = if called.is_recovered() { How::Recovered } else { How::Continued };
+    match finishing.finish(shared, called, how).await {
         // A failed create may have left something, which is on record by now.
         Ok(_) | Err(Unfinished::Failed(_)) => Ok(()),
         // In doubt again, without the tasks that proved to be another's.
@@ -160,6 +171,7 @@ async fn remove_made(
     instance: &InstanceId,
     known: &InstanceStatus,
     made: &Made,
+    more: bool,
 ) -> Result<bool, Remains> {
     let along = made.undo.as_ref().map(|undo| along_with(shared.catalog, made.kind.as_deref(), undo));
     let along = along.unwrap_or_default();
@@ -185,13 +197,23 @@ async fn remove_made(
         // Nobody took them along.
         after.append(&mut with);
     }
+    if removed.is_some() && (more || !after.is_empty() || !proven.unclear.is_empty()) {
+        part_removed(shared, instance, made).await?;
+    }
     for beside in after {
         remove_one(shared, instance, beside, None).await?;
+        part_removed(shared, instance, beside).await?;
     }
     match proven.unclear.into_iter().next() {
         Some((_, error)) => Err(Remains::Left(error)),
         None => Ok(removed.is_some()),
     }
+}
+
+/// What is gone is on record before anything else is tried: whatever fails then, it is not taken for there any more.
+async fn part_removed(shared: &Shared, instance: &InstanceId, made: &Made) -> Result<(), JournalError> {
+    let record = Record::PartRemoved { instance: instance.clone(), kind: made.kind.clone(), id: made.id.clone() };
+    shared.journal.append(vec![record]).await
 }
 
 /// How something came to be gone.
@@ -247,7 +269,7 @@ enum Step {
 impl Removal<'_> {
     async fn run(&mut self) -> Result<Gone, Remains> {
         loop {
-            self.shared.stopped.may_start().map_err(Halt::Stopped)?;
+            self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
             self.attempt += 1;
             let intent = Record::Removing {
                 instance: self.instance.clone(),
@@ -283,7 +305,7 @@ impl Removal<'_> {
             Sent::Refused(error) => self.refused(error).await,
             Sent::Unsent(cause) => {
                 // Nothing was sent because the run ends: not a matter of the network.
-                self.shared.stopped.may_start().map_err(Halt::Stopped)?;
+                self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
                 let words = format!("the API could not be reached: {cause}");
                 self.again_or_left(Delay::NotSent { cause }, &words, None).await
             }
@@ -343,7 +365,7 @@ impl Removal<'_> {
             (operation.task_types.first().cloned(), super::call::place_of(&parameters))
         });
         let timeout = pace_of(task_type.as_deref().unwrap_or_default()).timeout;
-        let since = self.shared.clock().elapsed();
+        let since = self.shared.now();
         let ends = futures_util::future::join_all(tasks.iter().map(|task| {
             let awaited = Awaited {
                 task: task.clone(),

@@ -268,7 +268,7 @@ impl Instance {
             Err(Halt::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,
             Err(halt) => return Err(halt.into()),
         };
-        if matches!(called, Called::Found { .. } | Called::Tasks { evidence: Some(_), .. }) {
+        if called.is_recovered() {
             *how = How::Recovered;
         }
         // What was found may belong to an earlier call than the plan's: the intent on record says which.
@@ -298,7 +298,7 @@ impl Instance {
             wait: &self.step().wait,
             updates: intent.update.as_deref().cloned().zip(known.result.clone()),
             since: started,
-            resumed,
+            resumed: known.intended_at.filter(|_| resumed),
         };
         Ok(finishing.finish(&self.run.shared, called, how).await?)
     }

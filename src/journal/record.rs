@@ -75,8 +75,12 @@ pub enum Record {
     RemovalAccepted { instance: InstanceId, tasks: Vec<String> },
     /// The removal was refused, or its task failed: the resource is still there.
     RemovalFailed { instance: InstanceId, error: StepError },
+    /// One of several things that it made is gone; others are still to go.
+    PartRemoved { instance: InstanceId, kind: Option<String>, id: Option<Value> },
     /// What the step made is gone.
     Removed { instance: InstanceId },
+    /// What it made since the last command began is gone: it stands as it did then.
+    RolledBack { instance: InstanceId },
     /// Somebody decided by hand that this step is no longer ours.
     Forgotten { instance: InstanceId },
     /// The outputs at the end of a run; secret ones as digests.
@@ -318,7 +322,9 @@ impl Record {
             | Record::Removing { instance, .. }
             | Record::RemovalAccepted { instance, .. }
             | Record::RemovalFailed { instance, .. }
+            | Record::PartRemoved { instance, .. }
             | Record::Removed { instance }
+            | Record::RolledBack { instance }
             | Record::Forgotten { instance }
             | Record::Kept { instance, .. } => Some(instance),
             Record::Header(_)
@@ -344,7 +350,9 @@ impl Record {
             Record::Removing { .. } => "removing",
             Record::RemovalAccepted { .. } => "removal-accepted",
             Record::RemovalFailed { .. } => "removal-failed",
+            Record::PartRemoved { .. } => "part-removed",
             Record::Removed { .. } => "removed",
+            Record::RolledBack { .. } => "rolled-back",
             Record::Forgotten { .. } => "forgotten",
             Record::Outputs { .. } => "outputs",
             Record::Finished { .. } => "finished",

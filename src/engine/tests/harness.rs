@@ -18,7 +18,7 @@ use crate::engine::*;
 use crate::event::{Event, RunFinished, Stamped};
 use crate::exit::Exit;
 use crate::journal::{
-    EnvironmentFolder, Journal, JournalError, JournalFile, Line, MemorySink, Record, RecordedCall, Status,
+    EnvironmentFolder, Journal, JournalError, JournalFile, Line, MemorySink, Record, RecordedCall, Started, Status,
 };
 use crate::plan::{self, Plan};
 use crate::secret::Secrets;
@@ -107,6 +107,15 @@ impl Trial {
         // The cloud ends its tasks when somebody looks.
         cloud.send(Request::get("/cloud/v1/tasks")).await.unwrap();
         serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
+    }
+
+    /// What a teardown named as left: instance, and why.
+    pub fn left(&self) -> Vec<String> {
+        let left = self.events.iter().filter_map(|event| match event {
+            Event::ResourceLeft { instance, error, .. } => Some(format!("{instance}: {}", error.message)),
+            _ => None,
+        });
+        left.collect()
     }
 
     pub fn warnings(&self) -> String {
@@ -210,7 +219,10 @@ impl Trial {
         let inputs = plan::inputs::resolve(plan, &sources, &self.secrets).unwrap();
         let under_way = Run { plan: plan.clone(), shared, inputs, options, stopper: stopper.clone() };
         let end = {
-            let running = run(Arc::new(under_way));
+            let running = async {
+                under_way.shared.journal.append(vec![started("run")]).await?;
+                run(Arc::new(under_way)).await
+            };
             tokio::pin!(running, stop);
             let to_its_end = async {
                 tokio::select! {
@@ -241,7 +253,11 @@ impl Trial {
     pub async fn destroy_until(&mut self, life: &Life) -> Option<RunFinished> {
         let (_stopper, stopped) = stopper();
         let (shared, kept, mut events) = self.shared(stopped, life);
-        let finished = unless_dead(life, async { destroy(&shared).await }).await;
+        let finished = unless_dead(life, async {
+            shared.journal.append(vec![started("destroy")]).await?;
+            destroy(&shared).await
+        })
+        .await;
         self.keep(&kept, &mut events);
         finished
     }
@@ -296,6 +312,12 @@ impl Trial {
         });
         failed.collect()
     }
+}
+
+/// A command begins.
+fn started(command: &str) -> Record {
+    let (run, command) = ("r".to_owned(), command.to_owned());
+    Record::Started(Started { run, command, file: None, project_id: Some(1), region_id: Some(7), expires: None })
 }
 
 /// The end of some work, or `None` when the process died first.

@@ -9,3 +9,4 @@ mod ours;
 mod record;
 mod reliability;
 mod strangers;
+mod takedown;

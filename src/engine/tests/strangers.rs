@@ -90,6 +90,18 @@ async fn live_through(label: &str, trial: &mut Trial, text: &str, copies: usize)
     exit == Exit::Done
 }
 
+/// A run whose first call went wrong, killed while it still looks what became of it.
+async fn killed_after_a_second(trial: &mut Trial, text: &str) {
+    let life = Life::until(When::Never);
+    let killer = life.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        killer.die();
+    });
+    let killed = trial.run_until(&Trial::plan("plan.yaml", text), &life).await;
+    assert!(killed.is_none(), "it should still be looking");
+}
+
 const FATES: [Fate; 4] =
     [Fate::NeverArrives, Fate::AnswerLost, Fate::Late(Duration::from_millis(2600)), Fate::HeadOnly];
 const BYSTANDERS: [&[Bystander]; 5] = [
@@ -197,14 +209,7 @@ fn the_ordinary_cancel_makes_nothing_twice() {
                 let late = [2600, 1300, 1900].map(|after| Fate::Late(Duration::from_millis(after)));
                 trial.conditions = Conditions { fates: late.to_vec(), ..Conditions::default() };
                 let text = plan(call, copies);
-                let life = Life::until(When::Never);
-                let killer = life.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    killer.die();
-                });
-                let killed = trial.run_until(&Trial::plan("plan.yaml", &text), &life).await;
-                assert!(killed.is_none(), "{label}: it should still be looking");
+                killed_after_a_second(&mut trial, &text).await;
                 tokio::time::sleep(Duration::from_millis(600)).await;
                 assert!(live_through(&label, &mut trial, &text, copies).await, "{label}: {:?}", trial.failures());
             }
@@ -255,20 +260,16 @@ fn two_clocks_apart_make_one() {
                     });
                     trial.ahead = jiff::SignedDuration::from_secs(ahead);
                     let text = plan(call, 1);
+                    // The first request is the write, or the read before it.
                     let plan = Trial::plan("plan.yaml", &text);
-                    let mut killed = false;
+                    let intended = |trial: &Trial| trial.status().instances.values().any(|known| known.attempts > 0);
                     for nth in 1..6 {
-                        let is_create = trial.requests.lock().unwrap().len();
-                        let life = Life::until(When::Request { nth, moment });
-                        trial.run_until(&plan, &life).await;
-                        let posted = trial.status().instances.values().any(|known| known.attempts > 0);
-                        let _ = is_create;
-                        if posted {
-                            killed = true;
+                        trial.run_until(&plan, &Life::until(When::Request { nth, moment })).await;
+                        if intended(&trial) {
                             break;
                         }
                     }
-                    assert!(killed, "{label}");
+                    assert!(intended(&trial), "{label}");
                     trial.ahead = jiff::SignedDuration::ZERO;
                     tokio::time::sleep(Duration::from_millis(600)).await;
                     assert!(live_through(&label, &mut trial, &text, 1).await, "{label}: {:?}", trial.failures());
@@ -286,7 +287,8 @@ fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
         let mut trial = Trial::new(Options::default());
         trial.conditions =
             Conditions { fates: vec![Fate::AnswerLost], bystanders: vec![Bystander::Before], ..Conditions::default() };
-        trial.run_until(&Trial::plan("plan.yaml", &text), &Life::until(When::Records { kept: 1, torn: false })).await;
+        killed_after_a_second(&mut trial, &text).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
         let theirs = trial.simulator.lock().unwrap().tasks()[0]["id"].as_str().unwrap().to_owned();
         trial.record(crate::journal::Record::Accepted {
             instance: crate::plan::InstanceId::new(crate::plan::StepId::new("thing"), Some("0".to_owned())),
@@ -329,13 +331,7 @@ fn what_another_record_holds_is_not_ours() {
             trial.conditions =
                 Conditions { fates: vec![Fate::NeverArrives], log: Log::Closed, ..Conditions::default() };
             let text = plan(call, 1);
-            let life = Life::until(When::Never);
-            let killer = life.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                killer.die();
-            });
-            trial.run_until(&Trial::plan("plan.yaml", &text), &life).await;
+            killed_after_a_second(&mut trial, &text).await;
             // Another environment makes a router of the same name, half a second later.
             let first = trial.another_record();
             let end = trial.run(&text).await;

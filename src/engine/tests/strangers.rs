@@ -285,8 +285,11 @@ fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
         let (_, call) = KINDS[1];
         let text = plan(call, 1);
         let mut trial = Trial::new(Options::default());
-        trial.conditions =
-            Conditions { fates: vec![Fate::AnswerLost], bystanders: vec![Bystander::Before], ..Conditions::default() };
+        trial.conditions = Conditions {
+            fates: vec![Fate::Late(Duration::from_secs(3))],
+            bystanders: vec![Bystander::Before],
+            ..Conditions::default()
+        };
         killed_after_a_second(&mut trial, &text).await;
         tokio::time::sleep(Duration::from_secs(5)).await;
         let theirs = trial.simulator.lock().unwrap().tasks()[0]["id"].as_str().unwrap().to_owned();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
 use crate::catalog::Method;
@@ -104,19 +105,31 @@ impl Client {
     ///
     /// [`ReadError`] when the API refused, or nothing usable came after all tries.
     pub async fn read(&self, request: Request) -> Result<Value, ReadError> {
-        self.read_answer(request, &[]).await.map(|(_, value)| value)
+        self.read_answer(request, &[], None).await.map(|(_, value)| value)
     }
 
-    /// The same, with the status; statuses in `repeat` are repeated too.
+    /// The same, with the status; statuses in `repeat` are repeated too. `places`: each try takes one of these, and
+    /// gives it back before it pauses.
     ///
     /// # Errors
     ///
     /// As [`Client::read`].
-    pub async fn read_answer(&self, request: Request, repeat: &[u16]) -> Result<(u16, Value), ReadError> {
+    pub async fn read_answer(
+        &self,
+        request: Request,
+        repeat: &[u16],
+        places: Option<&Semaphore>,
+    ) -> Result<(u16, Value), ReadError> {
         let (mut attempt, mut patience) = (0, 0);
         loop {
             attempt += 1;
-            let (cause, after) = match self.send(request.clone()).await {
+            let place = match places {
+                Some(places) => Some(places.acquire().await.expect("the semaphore is never closed")),
+                None => None,
+            };
+            let sent = self.send(request.clone()).await;
+            drop(place);
+            let (cause, after) = match sent {
                 Ok(answer) if answer.is_success() => match json_of(&answer) {
                     Some(value) => return Ok((answer.status, value)),
                     None => ("the answer is not readable JSON".to_owned(), None),

@@ -9,12 +9,13 @@ use super::collection::named_items;
 use super::evidence::likeness::contradicts;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT};
 use super::gates::Gates;
+use super::lock::{Locks, Refused};
 use super::ownership::Thing;
 use super::results::{self, Parameters, id_text};
 use super::settle::{self, Doubt, Settled};
 use super::shared::{About, Shared};
 use super::stop::{GRACE, Stop};
-use super::watch::{Awaited, Place};
+use super::watch::Place;
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace_header};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
@@ -25,11 +26,8 @@ use crate::plan::{InstanceId, Retry};
 const PATIENCE: u32 = 40;
 /// A write that was looked for and not found is sent again this often.
 const RESENDS: u32 = 6;
-/// The first pause when a lock's task is not known; it grows by half each time.
-const LOCK_PAUSE: Duration = Duration::from_secs(3);
-const LONGEST_LOCK_PAUSE: Duration = Duration::from_secs(15);
-/// How long a lock is waited for.
-const LOCK_BUDGET: Duration = Duration::from_secs(30 * 60);
+/// The pause when nothing says how long it should be.
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// A write, ready to be made.
 pub struct Write {
@@ -184,10 +182,6 @@ impl Write {
         route_of(self.operation.as_deref(), self.call())
     }
 
-    pub fn place(&self) -> Place {
-        place_of(&self.parameters)
-    }
-
     /// Makes the write, starting with `attempts` on record. `doubt`: the last of those has no answer on record.
     ///
     /// # Errors
@@ -196,7 +190,7 @@ impl Write {
     pub async fn make(&self, shared: &Shared, attempts: u32, doubt: Option<Doubt>) -> Result<Called, Halt> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         if !self.is_repeatable() {
-            let place = self.place();
+            let place = place_of(&self.parameters);
             shared.stopped.or_leave(shared.meet(&place)).await.map_err(Halt::Stopped)?;
             state.before = match &doubt {
                 // What was there before the first attempt; what is there now may be its work.
@@ -231,7 +225,7 @@ impl Write {
 
     async fn attempt(&self, shared: &Shared, state: &mut Attempts) -> Result<Attempt, Halt> {
         shared.stopped.may_start().map_err(Halt::Stopped)?;
-        let _place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Halt::Stopped)?;
+        let place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Halt::Stopped)?;
         state.attempt += 1;
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
@@ -252,7 +246,8 @@ impl Write {
         });
         let sent = send(shared, request).await;
         let outcome = self.answered(shared, state, sent, doubt).await;
-        drop(gate);
+        // Whoever has to wait keeps nobody else from going.
+        drop((gate, place));
         match outcome? {
             Next::Pause(reason, pause) => {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
@@ -260,8 +255,15 @@ impl Write {
                 shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(Halt::Stopped)?;
                 Ok(Attempt::Again)
             }
-            Next::WaitForLock => {
-                self.wait_for_lock(shared, state).await?;
+            Next::WaitForLock(error) => {
+                let refused = Refused {
+                    instance: self.instance(),
+                    operation: self.operation.as_deref(),
+                    call: self.call(),
+                    parameters: &self.parameters,
+                };
+                state.locks.wait(shared, &refused, &error).await.map_err(Halt::Stopped)?;
+                state.tries = 0;
                 Ok(Attempt::Again)
             }
             Next::Done(called) => Ok(Attempt::Called(called)),
@@ -345,10 +347,10 @@ impl Write {
                     Meaning::RateLimited => Delay::RateLimited,
                     _ => Delay::Unavailable { status: error.status },
                 };
-                let pause = Policy::REQUEST.pause(state.patience.min(6), after, fastrand::f64()).unwrap_or(LOCK_PAUSE);
+                let pause = Policy::REQUEST.pause(state.patience.min(6), after, fastrand::f64()).unwrap_or(PAUSE);
                 Ok(Next::Pause(reason, pause))
             }
-            Meaning::Locked if state.locked < LOCK_BUDGET => Ok(Next::WaitForLock),
+            Meaning::Locked if !state.locks.are_spent() => Ok(Next::WaitForLock(Box::new(error.clone()))),
             Meaning::Conflict => Err(Halt::Conflict(refusal)),
             _ if self.retry.as_ref().is_some_and(|retry| retry.on.contains(&error.status)) => {
                 match self.policy().pause(state.tries, after, fastrand::f64()) {
@@ -506,40 +508,6 @@ impl Write {
         Policy { attempts, ..Policy::REQUEST }
     }
 
-    /// Waits for the running task that holds what this write needs, or for a while when it cannot be found.
-    async fn wait_for_lock(&self, shared: &Shared, state: &mut Attempts) -> Result<(), Halt> {
-        let started = shared.clock().elapsed();
-        let waiting = async {
-            let task = settle::lock_holder(shared, self.operation.as_deref(), self.call(), &self.parameters).await;
-            let pause = LOCK_PAUSE.mul_f64(1.5_f64.powi(state.patience.min(8) as i32)).min(LONGEST_LOCK_PAUSE);
-            shared.events.tell(Event::CallDelayed {
-                instance: self.instance().clone(),
-                reason: Delay::Locked { task: task.clone() },
-                pause_ms: if task.is_some() { 0 } else { u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) },
-            });
-            match task {
-                Some(task) => {
-                    let awaited = Awaited {
-                        task,
-                        place: self.place(),
-                        task_type: None,
-                        since: shared.now(),
-                        first: None,
-                        every: None,
-                    };
-                    // However it ends, the lock is gone with it.
-                    let _ = tokio::time::timeout(shared.clock().real(LOCK_BUDGET), shared.watcher.wait(awaited)).await;
-                }
-                None => shared.clock().sleep(pause).await,
-            }
-        };
-        shared.stopped.or_leave(waiting).await.map_err(Halt::Stopped)?;
-        state.patience += 1;
-        state.tries = 0;
-        state.locked += shared.clock().elapsed().saturating_sub(started);
-        Ok(())
-    }
-
     /// The request of one attempt: with a name for itself in its headers, and tags where the operation takes them.
     fn marked_request(&self, shared: &Shared, nonce: &str, mark: &Mark) -> (Request, bool) {
         let mut request = self.request.clone();
@@ -583,7 +551,7 @@ struct Attempts {
     tries: u32,
     patience: u32,
     resends: u32,
-    locked: Duration,
+    locks: Locks,
     /// See [`Mark::before`].
     before: Option<Vec<String>>,
 }
@@ -597,7 +565,7 @@ enum Attempt {
 enum Next {
     Done(Called),
     Pause(Delay, Duration),
-    WaitForLock,
+    WaitForLock(Box<ApiError>),
     Doubt(Doubt),
 }
 

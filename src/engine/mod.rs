@@ -12,6 +12,7 @@ mod dispatch;
 mod evidence;
 mod finish;
 mod gates;
+mod lock;
 mod made;
 mod ownership;
 mod preview;

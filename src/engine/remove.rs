@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::call::{Called, Halt, Sent, Write, parent_gate, send, tasks_of};
 use super::finish::{Finishing, Unfinished};
+use super::lock::{Locks, Refused};
 use super::made::{along_with, taken_along, taking_along};
 use super::prove::prove;
 use super::results;
@@ -239,6 +240,7 @@ async fn remove_one(
         about: About { call: Some(call.clone()), place: None },
         attempt: 0,
         failed_tasks: 0,
+        locks: Locks::default(),
         started: shared.clock().elapsed(),
     };
     let gone = removal.run().await?;
@@ -258,12 +260,15 @@ struct Removal<'a> {
     about: About,
     attempt: u32,
     failed_tasks: u32,
+    locks: Locks,
     started: Duration,
 }
 
 enum Step {
     Gone(Gone),
     Again(Delay, Duration),
+    /// What held it is gone.
+    AgainNow,
 }
 
 impl Removal<'_> {
@@ -287,6 +292,7 @@ impl Removal<'_> {
             request.headers.push(("user-agent".to_owned(), self.shared.settings.user_agent.clone()));
             match self.answered(send(self.shared, request).await).await? {
                 Step::Gone(gone) => return Ok(gone),
+                Step::AgainNow => {}
                 Step::Again(reason, pause) => {
                     let pause_ms = super::finish::millis(pause);
                     self.shared.events.tell(Event::CallDelayed { instance: self.instance.clone(), reason, pause_ms });
@@ -322,6 +328,7 @@ impl Removal<'_> {
             Meaning::Unavailable => {
                 self.again_within_budget(Delay::Unavailable { status: error.status }, &error, after).await
             }
+            Meaning::Locked if !self.is_spent() => self.wait_for_lock(&error).await,
             Meaning::Locked => self.again_within_budget(Delay::Locked { task: None }, &error, after).await,
             _ if error.is_in_use() => self.again_within_budget(Delay::InUse, &error, after).await,
             _ => {
@@ -331,13 +338,30 @@ impl Removal<'_> {
         }
     }
 
+    async fn wait_for_lock(&mut self, error: &ApiError) -> Result<Step, Remains> {
+        let matched = results::operation_of(self.shared.catalog, self.call);
+        let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
+        let refused = Refused {
+            instance: self.instance,
+            operation: operation.as_deref(),
+            call: self.call,
+            parameters: &parameters,
+        };
+        self.locks.wait(self.shared, &refused, error).await.map_err(Halt::Stopped)?;
+        Ok(Step::AgainNow)
+    }
+
+    fn is_spent(&self) -> bool {
+        self.shared.clock().elapsed().saturating_sub(self.started) > BUDGET
+    }
+
     async fn again_within_budget(
         &mut self,
         reason: Delay,
         error: &ApiError,
         after: Option<Duration>,
     ) -> Result<Step, Remains> {
-        if self.shared.clock().elapsed().saturating_sub(self.started) > BUDGET {
+        if self.is_spent() {
             let mut refusal = self.shared.refusal(&self.about, error);
             refusal.help = vec!["run `plan destroy` again once nothing uses it any more".to_owned()];
             return Err(self.left(refusal).await?);

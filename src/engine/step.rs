@@ -159,10 +159,7 @@ impl Instance {
         let shared = &self.run.shared;
         shared.stopped.may_start().map_err(End::Stopped)?;
         let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
-        let reading = async {
-            let _place = shared.gates.request().await;
-            shared.client.read_answer(rendered.request.clone(), repeat).await
-        };
+        let reading = shared.client.read_answer(rendered.request.clone(), repeat, Some(shared.gates.requests()));
         let answer = shared.stopped.or_leave(reading).await.map_err(End::Stopped)?;
         let about = self.about(&rendered.recorded);
         let (status, value) = answer.map_err(|error| End::Failed(shared.read_failed(&about, &error)))?;

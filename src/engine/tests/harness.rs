@@ -48,6 +48,8 @@ pub struct Trial {
     pub ahead: SignedDuration,
     /// What other records of the store hold.
     pub neighbours: Vec<(String, Status)>,
+    /// Requests at once.
+    pub parallelism: usize,
 }
 
 /// Runs a test on a paused clock.
@@ -74,6 +76,7 @@ impl Trial {
             stamp: true,
             ahead: SignedDuration::ZERO,
             neighbours: Vec::new(),
+            parallelism: 10,
         }
     }
 
@@ -96,6 +99,14 @@ impl Trial {
             change(&mut line.record);
             self.journal.extend(line.encode().into_bytes());
         }
+    }
+
+    /// Somebody makes a call by hand and goes on; the task it started.
+    pub async fn begun_by_hand(&self, call: &RecordedCall) -> String {
+        let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
+        let answer = cloud.send(Shared::request(call)).await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+        answer["tasks"][0].as_str().unwrap().to_owned()
     }
 
     /// Somebody makes a call by hand, and waits until it is done.
@@ -161,7 +172,7 @@ impl Trial {
             catalog: Catalog::embedded(),
             journal,
             secrets: self.secrets.clone(),
-            gates: Gates::new(10),
+            gates: Gates::new(self.parallelism),
             stopped,
             events: events_out,
             settings: Settings {

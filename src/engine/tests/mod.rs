@@ -10,3 +10,4 @@ mod record;
 mod reliability;
 mod strangers;
 mod takedown;
+mod waiting;

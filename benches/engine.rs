@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use gcore_plan::api::{Client, Http, Request, Transport};
 use gcore_plan::catalog::{Catalog, Method};
 use gcore_plan::clock::Clock;
-use gcore_plan::engine::{Events, Gates, Ownership, Run, RunEnd, RunOptions, Settings, Shared, Watcher, run, stopper};
+use gcore_plan::engine::{
+    Events, Gates, Ownership, Run, RunEnd, RunOptions, Settings, Shared, Sight, Watcher, run, stopper,
+};
 use gcore_plan::exit::Exit;
 use gcore_plan::journal::{EnvironmentFolder, Journal, MemorySink, Owner, StateFolder, Status};
 use gcore_plan::plan::{self, Plan};
@@ -173,6 +175,7 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
         digest_key: b"bench".to_vec(),
         owners: Ownership::new(Arc::new(Vec::new)),
         met: tokio::sync::OnceCell::new(),
+        sight: Sight::default(),
     });
     let inputs = BTreeMap::new();
     let options = RunOptions::default();

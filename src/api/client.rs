@@ -2,13 +2,16 @@
 //! do about a failed write is the engine's decision, because every attempt must be on record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
+use super::trace::{self, Exchange, Trace};
+use super::traceparent::{Traceparents, new_trace, trace_header};
 use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
 use crate::catalog::Method;
 use crate::clock::Clock;
@@ -27,15 +30,8 @@ pub struct Client {
     offset: AtomicI64,
     requests: AtomicU64,
     looks: AtomicU64,
-    trace: TraceUse,
-}
-
-/// Whether the API takes the trace id that it is sent for its own name of the request: found out on every GET.
-#[derive(Debug, Default)]
-struct TraceUse {
-    taken: AtomicBool,
-    /// Once is enough: an id that may be another's tells nothing.
-    replaced: AtomicBool,
+    traceparents: Traceparents,
+    trace: Option<Arc<Trace>>,
 }
 
 /// Why a read gave nothing.
@@ -71,8 +67,15 @@ impl Client {
             offset: AtomicI64::new(OFFSET_UNKNOWN),
             requests: AtomicU64::new(0),
             looks: AtomicU64::new(0),
-            trace: TraceUse::default(),
+            traceparents: Traceparents::default(),
+            trace: None,
         }
+    }
+
+    /// The same client; every request is told.
+    #[must_use]
+    pub fn traced(self, trace: Option<Arc<Trace>>) -> Self {
+        Self { trace, ..self }
     }
 
     /// Sends once. 429 slows everybody down; what else the answer means is the caller's question.
@@ -87,16 +90,29 @@ impl Client {
         if let Some(trace) = &asked {
             request.headers.push(trace_header(trace));
         }
-        let answer = self.transport.send(request).await?;
+        let answer = match &self.trace {
+            Some(trace) => self.send_traced(trace, request).await?,
+            None => self.transport.send(request).await?,
+        };
         self.note_date(&answer);
         if let (Some(trace), Some(id)) = (asked, answer.request_id()) {
-            self.note_trace(&trace, id);
+            self.traceparents.note(&trace, id);
         }
         if answer.status == 429 {
             let error = self.error(&answer);
             self.limit.slow_down(error.retry_after.map(Duration::from_secs));
         }
         Ok(answer)
+    }
+
+    async fn send_traced(&self, trace: &Trace, request: Request) -> Result<Answer, Lost> {
+        let (base_url, at, left) = (self.transport.base_url(), self.clock.now(), self.clock.elapsed());
+        trace.leaving(base_url, &request);
+        let answer = self.transport.send(request.clone()).await;
+        let elapsed = self.clock.elapsed();
+        let took = elapsed.saturating_sub(left);
+        trace.ended(&Exchange { base_url, request: &request, answer: &answer, at, elapsed, took });
+        answer
     }
 
     /// Sends a GET and reads its JSON, repeating what may pass.
@@ -127,7 +143,7 @@ impl Client {
                 Some(places) => Some(places.acquire().await.expect("the semaphore is never closed")),
                 None => None,
             };
-            let sent = self.send(request.clone()).await;
+            let sent = self.send(request.clone()).instrument(trace::attempt(attempt)).await;
             drop(place);
             let (cause, after) = match sent {
                 Ok(answer) if answer.is_success() => match json_of(&answer) {
@@ -189,12 +205,7 @@ impl Client {
 
     /// The API takes trace ids of ours for its request ids, as far as its answers to GETs have shown.
     pub fn takes_traces(&self) -> bool {
-        self.trace.taken.load(Ordering::Relaxed) && !self.trace.replaced.load(Ordering::Relaxed)
-    }
-
-    fn note_trace(&self, sent: &str, told: &str) {
-        let noted = if same_id(sent, told) { &self.trace.taken } else { &self.trace.replaced };
-        noted.store(true, Ordering::Relaxed);
+        self.traceparents.are_taken()
     }
 
     pub fn clock(&self) -> Clock {
@@ -208,24 +219,6 @@ impl Client {
             self.offset.store(offset, Ordering::Relaxed);
         }
     }
-}
-
-/// A new id for one request, 32 hexadecimal digits.
-pub fn new_trace() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
-}
-
-/// The header that carries it (W3C Trace Context, `traceparent`).
-pub fn trace_header(trace: &str) -> (String, String) {
-    let span: String = new_trace().chars().take(16).collect();
-    ("traceparent".to_owned(), format!("00-{trace}-{span}-01"))
-}
-
-/// Whether two request ids are one: some are written as UUIDs.
-pub fn same_id(one: &str, other: &str) -> bool {
-    let digits = |id: &str| id.chars().filter(|digit| *digit != '-').map(|digit| digit.to_ascii_lowercase()).collect();
-    let (one, other): (String, String) = (digits(one), digits(other));
-    one == other
 }
 
 /// The JSON of a success; an empty body is `null`. `None` when it cannot be read.

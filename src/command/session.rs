@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::Signals;
-use super::view::{View, ViewOptions};
+use super::view::{PATIENCE, View, ViewOptions};
 use crate::api::{Client, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Gates, Neighbours, Ownership, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper, tell_finished,
+    Gates, LAST_WORDS, Neighbours, Ownership, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper, Watcher,
+    stopper, tell_finished,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
@@ -57,7 +58,7 @@ impl Session {
     pub fn start(context: &Context, parts: Parts) -> Result<Self, Error> {
         let (stopper, stopped) = stopper();
         let view = View::start(context, parts.clock, &parts.view)?;
-        let client = Arc::new(Client::new(parts.transport, parts.clock));
+        let client = Arc::new(Client::new(parts.transport, parts.clock).traced(context.trace.clone()));
         let known = |status: &Status| (status.durations.clone(), status.header.key.clone());
         let (durations, key) = parts.journal.with_status(known);
         let teller = view.teller();
@@ -78,6 +79,7 @@ impl Session {
             digest_key: key.into_bytes(),
             owners: Ownership::new(parts.neighbours),
             met: OnceCell::new(),
+            sight: Sight::default(),
         });
         listen(Signals::listen()?, stopper.clone(), &shared);
         if let Some(timeout) = parts.timeout {
@@ -100,8 +102,10 @@ impl Session {
     ///
     /// When stderr is gone.
     pub async fn finish(self, context: &Context, finished: RunFinished) -> Result<(), Error> {
+        // An interrupt has to be over soon.
+        let interrupted = matches!(finished.exit, Exit::Interrupted | Exit::Terminated);
         tell_finished(&self.shared, finished);
-        self.view.finish(context).await
+        self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
     }
 }
 

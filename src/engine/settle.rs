@@ -243,7 +243,7 @@ impl Search<'_> {
         }
         let open = self.without_others(open).await?;
         if let ([Candidate::Task(task)], true) = (open.as_slice(), self.only_changes())
-            && likeness::is_about(&task.data, self.parameters)
+            && likeness::is_about(&task.data.0, self.parameters)
         {
             return Ok(Look::Settled(self.claim_task(&task.id, Evidence::Likeness)));
         }
@@ -267,9 +267,9 @@ impl Search<'_> {
         let attempt = self.attempt();
         let verdict = Verdict::of([
             request_ids::of_task(task, &attempt),
-            tags::of_data(&task.data, attempt.intent),
+            tags::of_data(&task.data.0, attempt.intent),
             tasks::of_task(task, &attempt),
-            likeness::of(&task.data, &attempt, self.parameters),
+            likeness::of(&task.data.0, &attempt, self.parameters),
         ]);
         match verdict {
             _ if self.doubt.disowned.contains(&task.id) => Verdict::NotOurs,

@@ -10,6 +10,7 @@ use tokio::sync::{OnceCell, mpsc};
 use super::gates::Gates;
 use super::ownership::{Ownership, Thing};
 use super::results::id_text;
+use super::sight::Sight;
 use super::stop::Stopped;
 use super::watch::{Place as TaskPlace, Watcher, list_request};
 use crate::api::{ApiError, Client, Meaning, ReadError, Request, new_trace};
@@ -36,6 +37,7 @@ pub struct Shared {
     pub owners: Ownership,
     /// The first answer of the API, whatever it was; see [`Shared::meet`].
     pub met: OnceCell<()>,
+    pub sight: Sight,
 }
 
 /// What was asked for on the command line.

@@ -8,7 +8,7 @@ use crate::api::Task;
 pub fn of_task(task: &Task, attempt: &Attempt<'_>) -> Verdict {
     let fits = match &task.task_type {
         Some(task_type) if !attempt.task_types.is_empty() => attempt.task_types.contains(task_type),
-        _ => likeness::confirms(&task.data, &attempt.intent.call, attempt.parameters),
+        _ => likeness::confirms(&task.data.0, &attempt.intent.call, attempt.parameters),
     };
     Verdict::not_if(!fits || task.created_on.is_some_and(|created| created < attempt.since))
 }

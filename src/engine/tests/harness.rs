@@ -10,8 +10,8 @@ use serde_json::Value;
 use tokio::sync::{OnceCell, mpsc};
 
 use super::conditions::Conditions;
-use super::death::{Disk, Life, When, Wire};
-use crate::api::{Client, Request, Transport};
+use super::death::{Disk, Life, OnTheWay, When, Wire};
+use crate::api::{Answer, Client, Request, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::engine::*;
@@ -50,6 +50,7 @@ pub struct Trial {
     pub neighbours: Vec<(String, Status)>,
     /// Requests at once.
     pub parallelism: usize,
+    pub on_the_way: Arc<Mutex<OnTheWay>>,
 }
 
 /// Runs a test on a paused clock.
@@ -77,6 +78,7 @@ impl Trial {
             ahead: SignedDuration::ZERO,
             neighbours: Vec::new(),
             parallelism: 10,
+            on_the_way: Arc::default(),
         }
     }
 
@@ -99,6 +101,11 @@ impl Trial {
             change(&mut line.record);
             self.journal.extend(line.encode().into_bytes());
         }
+    }
+
+    /// Changes every answer from now on.
+    pub fn change_answers(&self, change: impl FnMut(&Request, Answer) -> Answer + Send + 'static) {
+        *self.on_the_way.lock().unwrap() = Some(Box::new(change));
     }
 
     /// Somebody makes a call by hand and goes on; the task it started.
@@ -149,6 +156,7 @@ impl Trial {
         let disk = Disk::new(life);
         let kept = disk.kept.clone();
         let transport = Wire {
+            on_the_way: self.on_the_way.clone(),
             inner: InMemory::new(self.simulator.clone(), self.sim_clock),
             conditions: self.conditions.clone(),
             life: life.clone(),
@@ -190,6 +198,7 @@ impl Trial {
                 Arc::new(move || neighbours.clone())
             }),
             met: OnceCell::new(),
+            sight: Sight::default(),
         });
         (shared, kept, events)
     }
@@ -227,7 +236,7 @@ impl Trial {
         let (stopper, stopped) = stopper();
         let (shared, kept, mut events) = self.shared(stopped, life);
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
-        let inputs = plan::inputs::resolve(plan, &sources, &self.secrets).unwrap();
+        let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
         let under_way = Run { plan: plan.clone(), shared, inputs, options, stopper: stopper.clone() };
         let end = {
             let running = async {

@@ -2,7 +2,7 @@
 //! do about a failed write is the engine's decision, because every attempt must be on record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use super::trace::{self, Exchange, Trace};
+use super::traceparent::{Traceparents, new_trace, trace_header};
 use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
 use crate::catalog::Method;
 use crate::clock::Clock;
@@ -29,16 +30,8 @@ pub struct Client {
     offset: AtomicI64,
     requests: AtomicU64,
     looks: AtomicU64,
+    traceparents: Traceparents,
     trace: Option<Arc<Trace>>,
-    trace_ids: TraceIds,
-}
-
-/// Whether the API takes the trace id that it is sent for its own name of the request: found out on every GET.
-#[derive(Debug, Default)]
-struct TraceIds {
-    taken: AtomicBool,
-    /// Once is enough: an id that may be another's tells nothing.
-    replaced: AtomicBool,
 }
 
 /// Why a read gave nothing.
@@ -74,8 +67,8 @@ impl Client {
             offset: AtomicI64::new(OFFSET_UNKNOWN),
             requests: AtomicU64::new(0),
             looks: AtomicU64::new(0),
+            traceparents: Traceparents::default(),
             trace: None,
-            trace_ids: TraceIds::default(),
         }
     }
 
@@ -103,7 +96,7 @@ impl Client {
         };
         self.note_date(&answer);
         if let (Some(trace), Some(id)) = (asked, answer.request_id()) {
-            self.note_trace(&trace, id);
+            self.traceparents.note(&trace, id);
         }
         if answer.status == 429 {
             let error = self.error(&answer);
@@ -212,12 +205,7 @@ impl Client {
 
     /// The API takes trace ids of ours for its request ids, as far as its answers to GETs have shown.
     pub fn takes_traces(&self) -> bool {
-        self.trace_ids.taken.load(Ordering::Relaxed) && !self.trace_ids.replaced.load(Ordering::Relaxed)
-    }
-
-    fn note_trace(&self, sent: &str, told: &str) {
-        let noted = if same_id(sent, told) { &self.trace_ids.taken } else { &self.trace_ids.replaced };
-        noted.store(true, Ordering::Relaxed);
+        self.traceparents.are_taken()
     }
 
     pub fn clock(&self) -> Clock {
@@ -231,24 +219,6 @@ impl Client {
             self.offset.store(offset, Ordering::Relaxed);
         }
     }
-}
-
-/// A new id for one request, 32 hexadecimal digits.
-pub fn new_trace() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
-}
-
-/// The header that carries it (W3C Trace Context, `traceparent`).
-pub fn trace_header(trace: &str) -> (String, String) {
-    let span: String = new_trace().chars().take(16).collect();
-    ("traceparent".to_owned(), format!("00-{trace}-{span}-01"))
-}
-
-/// Whether two request ids are one: some are written as UUIDs.
-pub fn same_id(one: &str, other: &str) -> bool {
-    let digits = |id: &str| id.chars().filter(|digit| *digit != '-').map(|digit| digit.to_ascii_lowercase()).collect();
-    let (one, other): (String, String) = (digits(one), digits(other));
-    one == other
 }
 
 /// The JSON of a success; an empty body is `null`. `None` when it cannot be read.

@@ -31,6 +31,7 @@ mod stop;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod watch;
 
 pub use gates::Gates;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::record::{
     Evidence, Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
 };
-use crate::event::{How, StepError};
+use crate::event::{EffectKnown, How, StepError};
 use crate::plan::{InstanceId, StepId};
 
 /// Everything a journal says.
@@ -414,11 +414,13 @@ impl InstanceStatus {
                 self.phase = Phase::RemovalAccepted { tasks: tasks.clone() };
             }
             (Phase::Removing | Phase::RemovalAccepted { .. }, Record::PartRemoved { kind, id, .. }) => {
+                self.removal = None;
                 self.part_with(kind.as_ref(), id.as_ref());
             }
             (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
                 self.settle_back();
-                self.removal = None;
+                // What may have been carried out is looked for before it is made again.
+                self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
                 self.error = Some(error.clone());
             }
             (_, Record::Removed { .. } | Record::Forgotten { .. }) => {

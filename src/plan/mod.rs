@@ -26,10 +26,11 @@ mod values;
 mod values_tests;
 
 pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
+pub use doc::is_output_name;
 pub use graph::{Graph, Turns};
 pub use model::{
-    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,
-    Undo, Wait,
+    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, Retry, Segment, Step,
+    StepId, Undo, Wait,
 };
 pub use partial::Given;
 pub use values::check_values;

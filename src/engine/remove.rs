@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
-use super::call::{Halt, Sent, Write, parent_gate, send, tasks_of};
+use super::call::{Called, Halt, Sent, Write, parent_gate, send, tasks_of};
 use super::finish::{Finishing, Unfinished};
 use super::lock::{Locks, Refused};
 use super::made::{along_with, taken_along, taking_along};
@@ -21,7 +21,7 @@ use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{InstanceStatus, JournalError, Made, Phase, Record, RecordedCall};
+use crate::journal::{Evidence, InstanceStatus, JournalError, Made, Phase, Record, RecordedCall};
 use crate::plan::{InstanceId, Wait};
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
@@ -108,7 +108,7 @@ fn status_of(shared: &Shared, instance: &InstanceId) -> Option<InstanceStatus> {
 /// An intent without answer is settled, accepted tasks are waited for: afterwards it is known what there is to remove.
 async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), Remains> {
     let Some(status) = status_of(shared, instance) else { return Ok(()) };
-    let (Some(intent), Some(sent_at)) = (&status.intent, status.intended_at) else { return Ok(()) };
+    let Some(intent) = &status.intent else { return Ok(()) };
     let matched = results::operation_of(shared.catalog, &intent.call);
     let (operation, parameters) =
         matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
@@ -129,15 +129,15 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
                 retry: None,
                 stamp: false,
             };
-            let doubt =
-                Doubt { intent: (**intent).clone(), sent_at, cause: "no answer is on record".to_owned(), slow: false };
+            let Some(doubt) = Doubt::recorded(shared, &status) else { return Ok(()) };
             match write.find(shared, &doubt).await? {
                 Some(called) => called,
                 None => return not_found(shared, instance, &about).await,
             }
         }
-        Phase::Accepted { tasks, recovered, status } => {
-            super::call::Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered }
+        Phase::Accepted { tasks, recovered, status: answered } => {
+            let evidence = recovered.then(|| status.evidence.unwrap_or(Evidence::Likeness));
+            Called::Tasks { tasks: tasks.clone(), status: *answered, evidence }
         }
         _ => return Ok(()),
     };
@@ -150,11 +150,15 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
-        resumed: Some(sent_at),
+        usable: false,
+        resumed: status.intended_at,
     };
-    match finishing.finish(shared, called, How::Recovered).await {
+    let how = if called.is_recovered() { How::Recovered } else { How::Continued };
+    match finishing.finish(shared, called, how).await {
         // A failed create may have left something, which is on record by now.
-        Ok(_) | Err(Unfinished::Failed(_) | Unfinished::NotOurs) => Ok(()),
+        Ok(_) | Err(Unfinished::Failed(_)) => Ok(()),
+        // In doubt again, without the tasks that proved to be another's.
+        Err(Unfinished::NotOurs) => Box::pin(bring_to_an_end(shared, instance)).await,
         Err(Unfinished::StillWaiting { tasks, .. }) => {
             let words = format!("its task still runs: {}", tasks.join(", "));
             Err(Remains::Left(shared.error(&about, EffectKnown::Unknown, ErrorClass::Unknown, words)))
@@ -341,8 +345,12 @@ impl<'a> Removal<'a> {
         loop {
             self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
             self.attempt += 1;
-            let intent =
-                Record::Removing { instance: self.instance.clone(), call: self.call.clone(), attempt: self.attempt };
+            let intent = Record::Removing {
+                instance: self.instance.clone(),
+                call: self.call.clone(),
+                attempt: self.attempt,
+                intent: None,
+            };
             self.shared.journal.append(vec![intent]).await?;
             self.shared.events.tell(Event::CallStarted {
                 instance: self.instance.clone(),
@@ -517,6 +525,7 @@ impl<'a> Removal<'a> {
             match end {
                 TaskEnd::Finished(_) => {}
                 TaskEnd::Failed(task) => {
+                    results::hide_data(&self.shared.secrets, &task);
                     let words = format!(
                         "task {} ended in ERROR: {}",
                         task.id,

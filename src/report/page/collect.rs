@@ -47,7 +47,10 @@ impl Collector {
         let now = elapsed.saturating_sub(self.started.as_ref().map_or(0, |(_, start, _)| *start));
         self.last = self.last.max(now);
         match &event.event {
-            Event::RunStarted(_) | Event::StepExpanded { .. } | Event::InterruptReceived { .. } => {}
+            Event::RunStarted(_)
+            | Event::StepExpanded { .. }
+            | Event::ReadinessReached { .. }
+            | Event::InterruptReceived { .. } => {}
             Event::CallStarted { instance, call, attempt } => {
                 let instance = self.of(instance);
                 instance.state = State::Running;

@@ -40,6 +40,13 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     need_places(plan, project_id, region_id)?;
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
+    let options = RunOptions {
+        target: step_ids(plan, &arguments.run.target)?,
+        replace: step_ids(plan, &arguments.replace)?,
+        prune: arguments.prune,
+        rollback: arguments.rollback,
+        fail_fast: arguments.run.fail_fast,
+    };
     tell_unmasked(context, plan, &inputs)?;
 
     let folder = records::state_folder(context, &arguments.state, Some(file))?.environment(&plan.name, &environment);
@@ -87,13 +94,6 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         state: Some(folder.path().display().to_string()),
         api: account.base_url.clone(),
     });
-    let options = RunOptions {
-        target: step_ids(plan, &arguments.run.target)?,
-        replace: step_ids(plan, &arguments.replace)?,
-        prune: arguments.prune,
-        rollback: arguments.rollback,
-        fail_fast: arguments.run.fail_fast,
-    };
     let run =
         Run { plan: plan.clone(), shared: session.shared.clone(), inputs, options, stopper: session.stopper.clone() };
     let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, &environment)).await?;

@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::run::{settings, step_ids, view_options};
 use super::session::{Parts, Session, export};
-use super::{load, note, print_outputs, records, simulate};
+use super::{load, note, print_outputs, records, simulate, write_output};
 use crate::api::{Http, Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
@@ -42,6 +42,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let loaded = load::load_plan(context, &arguments.file, arguments.run.spec.as_deref())?;
     let plan = loaded.plan.clone();
     let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
+    write_output::check(context, &plan, &arguments.run.write_output)?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let options = RunOptions {
         target: step_ids(&plan, &arguments.run.target)?,
@@ -120,6 +121,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         note(context, "rehearsing what a user would do next: run again")?;
     };
     server.abort();
+    write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     let ending = Ending {
         exit: end.finished.exit,

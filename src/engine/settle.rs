@@ -236,13 +236,13 @@ impl Search<'_> {
             && task.created_on.is_none_or(|created| created >= self.since())
             && !self.shared.claims.is_taken(&task.id)
             && !self.shared.journal.with_status(|status| status.tasks.contains(&task.id))
-            && !contradicts(&task.data, self.call(), self.parameters)
+            && !contradicts(&task.data.0, self.call(), self.parameters)
     }
 
     /// The task says by itself that it is this call's: the same name, or the same ids.
     fn confirms(&self, task: &Task) -> bool {
         let name = self.call().body.as_ref().and_then(|body| body.get("name"));
-        name.is_some() && task.data.get("name") == name
+        name.is_some() && task.data.0.get("name") == name
     }
 
     /// As many of our own calls like this one are in doubt as tasks were found: whichever is whose, the count is right.

@@ -167,6 +167,10 @@ fn chain(error: &reqwest::Error) -> String {
         }
         source = cause.source();
     }
+    // What rustls says when it is answered in plain text.
+    if words.iter().any(|text| text.contains("InvalidContentType")) {
+        return "the server does not speak TLS: the base URL says `https`, it may have to be `http`".to_owned();
+    }
     if words.is_empty() { "the request failed".to_owned() } else { words.join(": ") }
 }
 

@@ -37,7 +37,8 @@ pub(super) fn of_answer(request: &Request, answer: &Answer, private: bool, secre
     if answer.body.is_empty() {
         return None;
     }
-    if private && answer.is_success() {
+    // The words for a bad key repeat a part of it (observed.md §8).
+    if private && answer.is_success() || answer.status == 401 {
         return Some(REDACTED.to_owned());
     }
     Some(match serde_json::from_slice::<Value>(&answer.body) {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
 use crate::clock::Clock;
+use crate::secret::without_reserved;
 
 /// The offset of the server's clock before any answer told it.
 const OFFSET_UNKNOWN: i64 = i64::MIN;
@@ -170,5 +171,5 @@ pub fn json_of(answer: &Answer) -> Option<Value> {
         let promised = answer.status != 204 && answer.header("content-length").is_some_and(|length| length != "0");
         return (!promised).then_some(Value::Null);
     }
-    serde_json::from_slice(&answer.body).ok()
+    serde_json::from_slice(&answer.body).ok().map(without_reserved)
 }

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::Answer;
+use crate::secret::without_reserved;
 
 /// An error answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +50,7 @@ const LONGEST_MESSAGE: usize = 600;
 impl ApiError {
     /// Reads an answer that is not a success. `now` is the wall time in Unix seconds, to read a `Retry-After` date.
     pub fn read(answer: &Answer, now: i64) -> Self {
-        let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let body: Option<Value> = serde_json::from_slice(&answer.body).ok().map(without_reserved);
         let text = |key: &str| {
             body.as_ref().and_then(|body| body.get(key)).and_then(|value| match value {
                 Value::String(text) if !text.is_empty() => Some(text.clone()),

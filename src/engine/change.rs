@@ -11,6 +11,7 @@ use super::remove::Remains;
 use super::render::{CallParts, Rendered, step_value};
 use super::results::{self, placeholder};
 use super::settle::{self, Doubt};
+use super::shared::Shared;
 use super::step::{End, Instance};
 use crate::api::Request;
 use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
@@ -333,7 +334,16 @@ impl Instance {
 
     fn render_undo(&self, template: &CallTemplate, own: &Value) -> Result<RecordedCall, TemplateError> {
         let parts = CallParts { headers: None, ..CallParts::of_template(template, self.step()) };
-        self.surroundings().render(&parts, Some(&value_of(own))).map(|rendered| rendered.recorded)
+        let rendered = self.surroundings().render(&parts, Some(&value_of(own)))?;
+        match Shared::request(&rendered.recorded) == rendered.request {
+            true => Ok(rendered.recorded),
+            // The record holds a digest in its place, and nobody takes that for the secret.
+            false => Err(TemplateError {
+                span: template.call.span,
+                message: "an undo cannot hold a secret".to_owned(),
+                help: Some("say what to remove by its id".to_owned()),
+            }),
+        }
     }
 }
 

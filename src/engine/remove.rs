@@ -17,7 +17,7 @@ use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{InstanceStatus, JournalError, Made, Phase, Record, RecordedCall};
+use crate::journal::{InstanceStatus, JournalError, Made, Phase, Record, RecordedCall, may_undo};
 use crate::plan::{InstanceId, Wait};
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
@@ -227,6 +227,19 @@ async fn remove_one(
     lock: Option<&str>,
 ) -> Result<Option<Gone>, Remains> {
     let Some(call) = &made.undo else { return Ok(None) };
+    let known = status_of(shared, instance).and_then(|known| known.intent);
+    let why = match () {
+        () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
+        () if !may_undo(shared.catalog, known.as_ref().map(|intent| &intent.call), call) => Some("is none of the API"),
+        () => None,
+    };
+    if let Some(why) = why {
+        let about = About { call: Some(call.clone()), place: None };
+        let words = format!("the call on record that takes it away {why}: it is not sent");
+        let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
+        error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));
+        return Err(Remains::Left(error));
+    }
     let gate = parent_gate(&shared.gates, lock);
     let _alone = shared.stopped.or_leave(gate).await.map_err(Halt::Stopped)?;
     let mut removal = Removal {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::fields::{described, listed};
 use super::model::{Input, InputType, Plan};
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::secret::Secrets;
+use crate::secret::{Secrets, is_reserved};
 use crate::source::{Position, Source, Span};
 use crate::template::value_of;
 use crate::yaml::{self, Node};
@@ -105,7 +105,8 @@ impl Resolver<'_> {
         let parsed = yaml::parse(file.text());
         for finding in parsed.findings.iter().filter(|finding| finding.is_error()) {
             let at = file.position(finding.primary.start);
-            self.problem(Origin::File { path: path.clone(), at }, finding.message.clone(), finding.help.clone());
+            let (message, help) = self.unreadable(finding);
+            self.problem(Origin::File { path: path.clone(), at }, message, help);
         }
         let Some(root) = parsed.root.filter(|root| !root.is_null()) else { return };
         let Some(entries) = root.entries() else {
@@ -131,6 +132,10 @@ impl Resolver<'_> {
     /// A value written as text: text inputs keep it as it is, others read it as YAML.
     fn text(&mut self, name: &str, text: &str, origin: Origin) {
         let Some(input) = self.declared(name, &origin) else { return };
+        if is_reserved(text) {
+            let message = format!("`{name}` holds one of the characters U+E000 to U+E003, which are private to `plan`");
+            return self.problem(origin, message, Vec::new());
+        }
         if input.r#type == InputType::String {
             let value = Value::String(text.to_owned());
             self.given.insert(name.to_owned(), Given { value, origin });
@@ -138,6 +143,10 @@ impl Resolver<'_> {
         }
         let parsed = yaml::parse(text);
         match parsed.findings.first() {
+            Some(finding) if finding.is_error() && input.secret => {
+                let (message, help) = withheld(finding);
+                self.problem(origin, format!("`{name}` {message}"), help);
+            }
             Some(finding) if finding.is_error() => {
                 self.problem(
                     origin,
@@ -163,13 +172,31 @@ impl Resolver<'_> {
             return Some(input.clone());
         }
         let names = || self.plan.inputs.keys().map(String::as_str);
+        // In a file that may hold secrets a value that was not indented is a key.
+        let shown = match origin {
+            Origin::File { .. } if self.may_hold_secrets() => "of this name".to_owned(),
+            _ => format!("`{name}`"),
+        };
         let help = match nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if self.plan.inputs.is_empty() => "the plan has no inputs".to_owned(),
             None => format!("the plan's inputs are {}", listed(names())),
         };
-        self.problem(origin.clone(), format!("the plan has no input `{name}`"), vec![help]);
+        self.problem(origin.clone(), format!("the plan has no input {shown}"), vec![help]);
         None
+    }
+
+    /// A file may hold the value of any input of the plan.
+    fn may_hold_secrets(&self) -> bool {
+        self.plan.inputs.values().any(|input| input.secret)
+    }
+
+    /// What is wrong with a file of inputs, and what to do.
+    fn unreadable(&self, finding: &Diagnostic) -> (String, Vec<String>) {
+        match self.may_hold_secrets() {
+            true => withheld(finding),
+            false => (finding.message.clone(), finding.help.clone()),
+        }
     }
 
     fn problem(&mut self, origin: Origin, message: String, help: Vec<String>) {
@@ -233,6 +260,18 @@ impl Resolver<'_> {
         self.problems.push(InputProblem { origin: Origin::Plan, declared: Some(input.span), message, help });
         None
     }
+}
+
+/// Findings whose words repeat nothing of the text.
+const WITHOUT_QUOTES: [&str; 3] = ["yaml-reserved-character", "yaml-several-documents", "yaml-too-large"];
+
+/// What is wrong with a text that may hold a secret: its own words stay out of it, for any of them may be one.
+fn withheld(finding: &Diagnostic) -> (String, Vec<String>) {
+    if WITHOUT_QUOTES.contains(&finding.code) {
+        return (finding.message.clone(), finding.help.clone());
+    }
+    let help = format!("put quotes around the value; `plan explain {}` says what this is about", finding.code);
+    ("cannot be read as YAML here, and what it says is not shown: it may be a secret".to_owned(), vec![help])
 }
 
 impl InputProblem {

@@ -27,3 +27,4 @@ pub use model::{
     Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,
     Undo, Wait,
 };
+pub use step_doc::may_set_header;

@@ -11,4 +11,6 @@ mod reliability;
 #[cfg(unix)]
 mod runner;
 mod server;
+#[cfg(unix)]
+mod strangers;
 mod support;

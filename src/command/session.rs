@@ -11,7 +11,8 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Claims, Elsewhere, Gates, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper, tell_finished,
+    Claims, Elsewhere, Gates, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper, Watcher, stopper,
+    tell_finished,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
@@ -55,7 +56,7 @@ impl Session {
     pub fn start(context: &Context, parts: Parts) -> Result<Self, Error> {
         let (stopper, stopped) = stopper();
         let view = View::start(context, parts.clock, &parts.view)?;
-        let client = Arc::new(Client::new(parts.transport, parts.clock));
+        let client = Arc::new(Client::new(parts.transport, parts.clock).traced(context.trace.clone()));
         let known = |status: &Status| (status.tasks.clone(), status.durations.clone(), status.header.key.clone());
         let (tasks, durations, key) = parts.journal.with_status(known);
         let teller = view.teller();
@@ -76,6 +77,7 @@ impl Session {
             digest_key: key.into_bytes(),
             claims: Claims::new(tasks),
             elsewhere: parts.elsewhere,
+            sight: Sight::default(),
         });
         listen(Signals::listen()?, stopper.clone(), &shared);
         if let Some(timeout) = parts.timeout {

@@ -288,7 +288,7 @@ impl Instance {
 
     pub(super) fn remains(&self, remains: Remains) -> End {
         match remains {
-            Remains::Left(error) => End::Failed(error),
+            Remains::Left(error) | Remains::Blind(error) => End::Failed(error),
             Remains::Halt(halt) => halt.into(),
         }
     }

@@ -4,6 +4,7 @@
 //! waits for all tasks of the run, `remove` and `teardown` take things away again. Every step works through [`Shared`].
 //! Order is always: journal, then state, then event. Nothing is told that is not on disk.
 
+mod before;
 mod call;
 mod change;
 mod decide;
@@ -11,6 +12,7 @@ mod dispatch;
 mod elsewhere;
 mod finish;
 mod gates;
+mod lock;
 mod made;
 mod preview;
 mod prove;
@@ -20,6 +22,7 @@ mod results;
 mod run;
 mod settle;
 mod shared;
+mod sight;
 mod step;
 mod stop;
 mod teardown;
@@ -34,5 +37,6 @@ pub use preview::{Action, Change, ChangeKind, Preview};
 pub use results::{encode, id_text, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
 pub use shared::{Claims, Events, Settings, Shared};
+pub use sight::Sight;
 pub use stop::{Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

@@ -122,6 +122,11 @@ impl Instance {
         self.run.shared.journal.with_status(|status| status.instances.get(id).cloned().unwrap_or_default())
     }
 
+    /// What it is answered is secret.
+    pub fn is_secret(&self) -> bool {
+        self.step().secret
+    }
+
     /// Runs the instance to its end and says what happened.
     pub async fn run(self) -> (InstanceId, InstanceEnd) {
         let id = self.id();
@@ -159,10 +164,7 @@ impl Instance {
         let shared = &self.run.shared;
         shared.stopped.may_start().map_err(End::Stopped)?;
         let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
-        let reading = async {
-            let _place = shared.gates.request().await;
-            shared.client.read_answer(rendered.request.clone(), repeat).await
-        };
+        let reading = shared.client.read_answer(rendered.request.clone(), repeat, Some(shared.gates.requests()));
         let answer = shared.stopped.or_leave(reading).await.map_err(End::Stopped)?;
         let about = self.about(&rendered.recorded);
         let (status, value) = answer.map_err(|error| End::Failed(shared.read_failed(&about, &error)))?;

@@ -45,9 +45,11 @@ pub async fn teardown(
 ) -> Result<TornDown, JournalError> {
     let mut order = shared.journal.with_status(|status| removal(status, instances));
     let mut torn = TornDown::default();
+    // Nothing more is tried with a key that does not see where things are.
+    let mut blind: Option<StepError> = None;
     let mut running = FuturesUnordered::new();
     loop {
-        if torn.stopped.is_none() {
+        if torn.stopped.is_none() && blind.is_none() {
             let mut next = order.take();
             if next.is_none() && running.is_empty() && torn.left.is_empty() {
                 next = order.youngest();
@@ -64,24 +66,39 @@ pub async fn teardown(
                 order.gone(&instance);
             }
             Err(Remains::Left(error)) => torn.leave(shared, instance, error),
-            Err(Remains::Halt(Halt::Journal(error))) => return Err(error),
+            Err(Remains::Blind(error)) => {
+                torn.leave(shared, instance, error.clone());
+                blind = Some(error);
+            }
             Err(Remains::Halt(Halt::Stopped(stop))) => torn.stopped = Some(stop),
-            Err(Remains::Halt(_)) => {}
+            Err(Remains::Halt(Halt::Journal(error))) => return Err(error),
+            Err(Remains::Halt(Halt::Failed(error) | Halt::Conflict(error) | Halt::Unknown(error))) => {
+                torn.leave(shared, instance, error);
+            }
         }
     }
-    let waiting = if torn.stopped.is_none() { order.never_free() } else { Vec::new() };
-    for Kept { instance, because_of } in order.kept.into_iter().chain(waiting) {
-        if torn.left.iter().all(|(left, _)| *left != instance) {
-            let words = format!("`{because_of}` came after it, and is still there");
-            let error = shared.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
-            torn.leave(shared, instance, error);
+    if torn.stopped.is_some() {
+        return Ok(torn);
+    }
+    for Kept { instance, because_of } in order.kept.iter().cloned().chain(order.never_free()) {
+        let words = format!("`{because_of}` came after it, and is still there");
+        let waits = shared.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+        torn.leave(shared, instance, blind.clone().unwrap_or(waits));
+    }
+    for instance in order.not_gone() {
+        if let Some(error) = &blind {
+            torn.leave(shared, instance, error.clone());
         }
     }
     Ok(torn)
 }
 
 impl TornDown {
+    /// Names what is left, once.
     fn leave(&mut self, shared: &Shared, instance: InstanceId, error: StepError) {
+        if self.left.iter().any(|(left, _)| *left == instance) {
+            return;
+        }
         let made = shared.journal.with_status(|status| {
             status.instances.get(&instance).and_then(|known| known.made.last().cloned()).unwrap_or_default()
         });

@@ -3,12 +3,13 @@
 //!
 //! Reads no environment and no file itself: whoever knows them hands them in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::fields::{described, listed};
-use super::model::{Input, InputType, Plan};
+use super::model::{Input, InputType};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::secret::{Secrets, is_reserved};
 use crate::source::{Position, Source, Span};
@@ -76,11 +77,22 @@ struct Given {
 ///
 /// Everything wrong, in one go: unknown names, values that do not fit, required inputs nobody gave.
 pub fn resolve(
-    plan: &Plan,
+    declared: &IndexMap<String, Input>,
     sources: &InputSources<'_>,
     secrets: &Secrets,
 ) -> Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>> {
-    let mut resolver = Resolver { plan, given: BTreeMap::new(), problems: Vec::new() };
+    let (values, problems) = resolve_known(declared, sources, secrets);
+    if problems.is_empty() { Ok(values) } else { Err(problems) }
+}
+
+/// The same, with the values that are right beside what is wrong with the others.
+pub fn resolve_known(
+    declared: &IndexMap<String, Input>,
+    sources: &InputSources<'_>,
+    secrets: &Secrets,
+) -> (BTreeMap<String, minijinja::Value>, Vec<InputProblem>) {
+    let mut resolver =
+        Resolver { inputs: declared, given: BTreeMap::new(), unreadable: BTreeSet::new(), problems: Vec::new() };
     for file in sources.files {
         resolver.file(file);
     }
@@ -94,8 +106,10 @@ pub fn resolve(
 }
 
 struct Resolver<'p> {
-    plan: &'p Plan,
+    inputs: &'p IndexMap<String, Input>,
     given: BTreeMap<String, Given>,
+    /// Inputs that were given something nobody can read: they are not missing, too.
+    unreadable: BTreeSet<String>,
     problems: Vec<InputProblem>,
 }
 
@@ -105,7 +119,7 @@ impl Resolver<'_> {
         let parsed = yaml::parse(file.text());
         for finding in parsed.findings.iter().filter(|finding| finding.is_error()) {
             let at = file.position(finding.primary.start);
-            let (message, help) = self.unreadable(finding);
+            let (message, help) = self.words_of(finding);
             self.problem(Origin::File { path: path.clone(), at }, message, help);
         }
         let Some(root) = parsed.root.filter(|root| !root.is_null()) else { return };
@@ -123,8 +137,8 @@ impl Resolver<'_> {
     /// Upper case is what environments are written in; the input's own spelling is taken too.
     fn variable(&mut self, variable: &str, text: &str) {
         let Some(rest) = variable.strip_prefix(VARIABLE_PREFIX) else { return };
-        let exact = self.plan.inputs.keys().find(|name| *name == rest);
-        let name = exact.or_else(|| self.plan.inputs.keys().find(|name| name.eq_ignore_ascii_case(rest)));
+        let exact = self.inputs.keys().find(|name| *name == rest);
+        let name = exact.or_else(|| self.inputs.keys().find(|name| name.eq_ignore_ascii_case(rest)));
         let name = name.cloned().unwrap_or_else(|| rest.to_lowercase());
         self.text(&name, text, Origin::Variable(variable.to_owned()));
     }
@@ -142,20 +156,20 @@ impl Resolver<'_> {
             return;
         }
         let parsed = yaml::parse(text);
-        match parsed.findings.first() {
-            Some(finding) if finding.is_error() && input.secret => {
-                let (message, help) = withheld(finding);
-                self.problem(origin, format!("`{name}` {message}"), help);
+        match parsed.findings.iter().find(|finding| finding.is_error()) {
+            Some(finding) => {
+                let (message, help) = match input.secret {
+                    true => withheld(finding),
+                    false => (format!("cannot be read as YAML: {}", finding.message), finding.help.clone()),
+                };
+                let message = format!("`{name}` {message}");
+                self.unreadable.insert(name.to_owned());
+                self.given.remove(name);
+                self.problems.push(InputProblem { origin, declared: Some(input.span), message, help });
             }
-            Some(finding) if finding.is_error() => {
-                self.problem(
-                    origin,
-                    format!("`{name}` cannot be read as YAML: {}", finding.message),
-                    finding.help.clone(),
-                );
-            }
-            _ => {
+            None => {
                 let value = parsed.root.map_or(Value::Null, |root| root.to_value());
+                self.unreadable.remove(name);
                 self.given.insert(name.to_owned(), Given { value, origin });
             }
         }
@@ -168,10 +182,10 @@ impl Resolver<'_> {
     }
 
     fn declared(&mut self, name: &str, origin: &Origin) -> Option<Input> {
-        if let Some(input) = self.plan.inputs.get(name) {
+        if let Some(input) = self.inputs.get(name) {
             return Some(input.clone());
         }
-        let names = || self.plan.inputs.keys().map(String::as_str);
+        let names = || self.inputs.keys().map(String::as_str);
         // In a file that may hold secrets a value that was not indented is a key.
         let shown = match origin {
             Origin::File { .. } if self.may_hold_secrets() => "of this name".to_owned(),
@@ -179,7 +193,7 @@ impl Resolver<'_> {
         };
         let help = match nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if self.plan.inputs.is_empty() => "the plan has no inputs".to_owned(),
+            None if self.inputs.is_empty() => "the plan has no inputs".to_owned(),
             None => format!("the plan's inputs are {}", listed(names())),
         };
         self.problem(origin.clone(), format!("the plan has no input {shown}"), vec![help]);
@@ -188,11 +202,11 @@ impl Resolver<'_> {
 
     /// A file may hold the value of any input of the plan.
     fn may_hold_secrets(&self) -> bool {
-        self.plan.inputs.values().any(|input| input.secret)
+        self.inputs.values().any(|input| input.secret)
     }
 
     /// What is wrong with a file of inputs, and what to do.
-    fn unreadable(&self, finding: &Diagnostic) -> (String, Vec<String>) {
+    fn words_of(&self, finding: &Diagnostic) -> (String, Vec<String>) {
         match self.may_hold_secrets() {
             true => withheld(finding),
             false => (finding.message.clone(), finding.help.clone()),
@@ -203,11 +217,12 @@ impl Resolver<'_> {
         self.problems.push(InputProblem { origin, declared: None, message, help });
     }
 
-    fn finish(mut self, secrets: &Secrets) -> Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>> {
+    fn finish(mut self, secrets: &Secrets) -> (BTreeMap<String, minijinja::Value>, Vec<InputProblem>) {
         let mut values = BTreeMap::new();
-        for (name, input) in &self.plan.inputs {
+        for (name, input) in self.inputs {
             let value = match self.given.remove(name) {
                 Some(given) => self.checked(name, input, given),
+                None if self.unreadable.contains(name) => None,
                 None => self.ungiven(name, input),
             };
             match value {
@@ -220,7 +235,7 @@ impl Resolver<'_> {
                 None => {}
             }
         }
-        if self.problems.is_empty() { Ok(values) } else { Err(self.problems) }
+        (values, self.problems)
     }
 
     fn checked(&mut self, name: &str, input: &Input, given: Given) -> Option<Value> {
@@ -277,16 +292,21 @@ fn withheld(finding: &Diagnostic) -> (String, Vec<String>) {
 impl InputProblem {
     /// As a finding about the plan, for those that are about a declaration.
     pub fn to_diagnostic(&self) -> Option<Diagnostic> {
+        Some(self.diagnostic_at(self.declared?))
+    }
+
+    /// As a finding about a place of the plan.
+    pub fn diagnostic_at(&self, place: Span) -> Diagnostic {
         let mut finding = Diagnostic::error(
             "input-value",
-            self.declared?,
+            place,
             match &self.origin {
                 Origin::Plan => self.message.clone(),
                 origin => format!("{} ({origin})", self.message),
             },
         );
         finding.help = self.help.clone();
-        Some(finding)
+        finding
     }
 }
 

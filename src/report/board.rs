@@ -270,7 +270,10 @@ pub fn delay(reason: &Delay) -> String {
         Delay::NotSent { cause } => format!("not sent: {}", sanitize(cause)),
         Delay::Unavailable { status } => format!("the API is unavailable ({status})"),
         Delay::Failed { cause } => format!("failed on the way: {}", sanitize(cause)),
-        Delay::InUse => "still in use".to_owned(),
+        Delay::InUse { by } if by.is_empty() => "still in use".to_owned(),
+        Delay::InUse { by } => {
+            format!("still in use by {}, which this record does not know", list(by.iter().map(|id| sanitize(id)), 3))
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 mod account;
 mod addresses;
 mod answer;
+mod assumed;
 mod audit;
 mod balancer;
 mod body;
@@ -19,6 +20,7 @@ mod busy;
 mod change;
 mod compute;
 mod core;
+mod data;
 mod draw;
 pub mod faults;
 mod kinds;

@@ -39,6 +39,8 @@ pub struct Trial {
     /// Every request that was sent, in order.
     pub requests: Arc<Mutex<Vec<Request>>>,
     pub secrets: Secrets,
+    /// Requests at once.
+    pub parallelism: usize,
 }
 
 /// Runs a test on a paused clock.
@@ -61,6 +63,7 @@ impl Trial {
             options: RunOptions::default(),
             requests: Arc::default(),
             secrets: Secrets::default(),
+            parallelism: 10,
         }
     }
 
@@ -83,6 +86,14 @@ impl Trial {
             change(&mut line.record);
             self.journal.extend(line.encode().into_bytes());
         }
+    }
+
+    /// Somebody makes a call by hand and goes on; the task it started.
+    pub async fn begun_by_hand(&self, call: &RecordedCall) -> String {
+        let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
+        let answer = cloud.send(Shared::request(call)).await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+        answer["tasks"][0].as_str().unwrap().to_owned()
     }
 
     /// Somebody makes a call by hand, and waits until it is done.
@@ -148,7 +159,7 @@ impl Trial {
             catalog: Catalog::embedded(),
             journal,
             secrets: self.secrets.clone(),
-            gates: Gates::new(10),
+            gates: Gates::new(self.parallelism),
             stopped,
             events: events_out,
             settings: Settings {
@@ -163,6 +174,7 @@ impl Trial {
             digest_key,
             claims,
             elsewhere: Elsewhere::nothing(),
+            sight: Sight::default(),
         });
         (shared, kept, events)
     }
@@ -200,7 +212,7 @@ impl Trial {
         let (stopper, stopped) = stopper();
         let (shared, kept, mut events) = self.shared(stopped, life);
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
-        let inputs = plan::inputs::resolve(plan, &sources, &self.secrets).unwrap();
+        let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
         let under_way = Run { plan: plan.clone(), shared, inputs, options, stopper: stopper.clone() };
         let end = {
             let running = async {

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 use super::trace::{self, Exchange, Trace};
 use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
 use crate::clock::Clock;
-use crate::secret::without_reserved;
+use crate::secret::{Secrets, without_reserved};
 
 /// The offset of the server's clock before any answer told it.
 const OFFSET_UNKNOWN: i64 = i64::MIN;
@@ -30,6 +30,7 @@ pub struct Client {
     requests: AtomicU64,
     looks: AtomicU64,
     trace: Option<Arc<Trace>>,
+    secrets: Secrets,
 }
 
 /// Why a read gave nothing.
@@ -66,7 +67,14 @@ impl Client {
             requests: AtomicU64::new(0),
             looks: AtomicU64::new(0),
             trace: None,
+            secrets: Secrets::default(),
         }
+    }
+
+    /// The same client; what an error answer repeats of these is hidden.
+    #[must_use]
+    pub fn hiding(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The same client; every request is told.
@@ -176,7 +184,7 @@ impl Client {
     }
 
     pub fn error(&self, answer: &Answer) -> ApiError {
-        ApiError::read(answer, self.server_time(self.clock.now()).as_second())
+        ApiError::read(answer, self.server_time(self.clock.now()).as_second(), &self.secrets)
     }
 
     /// A time of our clock as the server would write it; the same when no answer has told its clock yet.

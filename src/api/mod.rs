@@ -15,7 +15,7 @@ pub mod trace;
 mod transport;
 
 pub use client::{Client, ReadError, json_of};
-pub use error::{ApiError, Meaning};
+pub use error::{ApiError, Meaning, WITHHELD};
 pub use http::{Http, HttpError};
 pub use limit::Limit;
 pub use lock::LockHolder;

@@ -352,6 +352,35 @@ pub fn conceal(secrets: &Secrets, answer: Value, secret: bool) -> Value {
     conceal_field(secrets, "", answer, secret)
 }
 
+/// A result on its way into templates: ids and names that show a secret become markers.
+pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
+    let conceal = |value: Value| match &value {
+        Value::String(text) if secrets.redact_name(text) != *text => Value::String(secrets.mark(&value)),
+        _ => value,
+    };
+    let all = |values: Vec<Value>| values.into_iter().map(conceal).collect::<Vec<_>>();
+    let text = |text: String| match conceal(Value::String(text)) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let kinds = |kinds: Map<String, Value>| {
+        let ids = |ids: Value| match ids {
+            Value::Array(ids) => Value::Array(all(ids)),
+            other => conceal(other),
+        };
+        kinds.into_iter().map(|(kind, found)| (kind, ids(found))).collect()
+    };
+    StepResult {
+        id: result.id.map(conceal),
+        ids: all(result.ids),
+        name: result.name.map(text),
+        created: kinds(result.created),
+        touched: kinds(result.touched),
+        tasks: result.tasks.into_iter().map(text).collect(),
+        ..result
+    }
+}
+
 fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> Value {
     match value {
         Value::Object(fields) => Value::Object(

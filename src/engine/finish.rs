@@ -201,7 +201,7 @@ impl Finishing<'_> {
     /// A task that ended in ERROR may have left something behind all the same: that is found and put on record, so that
     /// it can be taken away.
     async fn failed(&self, shared: &Shared, task: &Task) -> Result<Unfinished, Unfinished> {
-        let words = task.error.clone().unwrap_or_else(|| "the API gives no reason".to_owned());
+        let words = shared.words_of(task);
         let quota = words.to_lowercase().contains("quota");
         let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
         let mut error =

@@ -265,12 +265,14 @@ async fn remove_one(
         () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
         // Written by an earlier version, for a result that had no id.
         () if call.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
-        () if !may_undo(shared.catalog, known.as_ref().map(|intent| &intent.call), call) => Some("is none of the API"),
+        () if !may_undo(shared.catalog, known.as_ref().map(|intent| &intent.call), call) => {
+            Some("is none of the API's")
+        }
         () => None,
     };
     if let Some(why) = why {
         let about = About { call: Some(call.clone()), place: None };
-        let words = format!("the call on record that takes it away {why}: it is not sent");
+        let words = format!("the call that would take it back {why}: it is not sent");
         let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
         error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));
         return Err(Remains::Left(error));
@@ -524,11 +526,7 @@ impl<'a> Removal<'a> {
             match end {
                 TaskEnd::Finished(_) => {}
                 TaskEnd::Failed(task) => {
-                    let words = format!(
-                        "task {} ended in ERROR: {}",
-                        task.id,
-                        task.error.as_deref().unwrap_or("no reason given")
-                    );
+                    let words = format!("task {} ended in ERROR: {}", task.id, self.shared.words_of(&task));
                     let mut error = self.shared.error(&self.about, EffectKnown::NotApplied, ErrorClass::Task, words);
                     error.task = Some(task.id.clone());
                     self.failed_tasks += 1;

@@ -9,6 +9,7 @@ mod file;
 mod folder;
 mod lock;
 mod record;
+mod redact;
 mod status;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@
 
 mod finder;
 mod redacted;
+mod sensitive;
 mod views;
 
 use std::borrow::Cow;
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 
 use finder::{Finder, Pattern};
 pub use redacted::{Redact, Redacted};
+pub use sensitive::is_sensitive_name;
 
 /// Whether a text holds one of the characters around a marker, and around what stands for a result in an undo: plans,
 /// inputs and files may not, and in answers they are replaced.
@@ -59,6 +61,8 @@ const OPEN: char = '\u{E000}';
 const CLOSE: char = '\u{E001}';
 /// What stands where a secret stood.
 pub const REDACTED: &str = "[secret]";
+/// In names of things, shorter ones are taken for chance.
+const SHORTEST_IN_NAME: usize = 8;
 /// What a digest begins with, and how long it is.
 const DIGEST: &str = "secret:";
 const DIGEST_DIGITS: usize = 32;
@@ -87,6 +91,8 @@ struct Inner {
     derived: HashMap<[u8; 32], usize>,
     /// Everything to hide.
     patterns: Vec<Pattern>,
+    /// There may be others that nobody has told.
+    blind: bool,
     /// How it may be spelt besides, for those who only compare.
     spellings: Vec<SecretString>,
     /// Made of the patterns when it is needed.
@@ -100,6 +106,7 @@ impl Default for Inner {
             values: Vec::new(),
             derived: HashMap::new(),
             patterns: Vec::new(),
+            blind: false,
             spellings: Vec::new(),
             finder: OnceLock::new(),
         }
@@ -248,6 +255,30 @@ impl Secrets {
         Redacted::new(open.redacted(self))
     }
 
+    /// The same for what names something, also inside a path: an id that others chose is hidden as a whole, or where a
+    /// secret stands in it that is long enough not to be there by chance.
+    pub fn redact_name(&self, name: &str) -> String {
+        let is_chance = |part: &str, found: &[std::ops::Range<usize>]| match found {
+            [whole] if *whole == (0..part.len()) => false,
+            found => is_made_of_chance(part) || found.iter().all(|range| range.len() < SHORTEST_IN_NAME),
+        };
+        let hide = |part: &str| match is_chance(part, &self.read().finder().find(part)) {
+            true => part.to_owned(),
+            false => self.hidden(part).into_owned(),
+        };
+        name.split('/').map(hide).collect::<Vec<_>>().join("/")
+    }
+
+    /// From now on texts of the API may repeat secrets that are not known here: those of a plan that a teardown does not read.
+    pub fn expect_unknown(&self) {
+        self.write().blind = true;
+    }
+
+    /// Whether such secrets may come.
+    pub fn may_be_unknown(&self) -> bool {
+        self.read().blind
+    }
+
     /// Whether a text shows a secret.
     pub fn shows(&self, text: &str) -> bool {
         matches!(self.hidden(text), Cow::Owned(_))
@@ -369,6 +400,11 @@ fn digest(json: &str, key: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(json.as_bytes());
     format!("{DIGEST}{}", hex(&mac.finalize().into_bytes()[..DIGEST_DIGITS / 2]))
+}
+
+/// A UUID or a number: any short secret may stand in one.
+fn is_made_of_chance(name: &str) -> bool {
+    uuid::Uuid::try_parse(name).is_ok() || name.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// Whether a text holds what is written down for a secret: a digest, or the mark of what was hidden.

@@ -13,6 +13,8 @@ mod reliability;
 mod report;
 #[cfg(unix)]
 mod runner;
+#[cfg(unix)]
+mod secrets;
 mod server;
 #[cfg(unix)]
 mod strangers;

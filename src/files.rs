@@ -59,6 +59,17 @@ fn no_file(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
+/// Reads to the end, or one byte more than `most`, so that who asks can tell: not everything that can be opened ends.
+///
+/// # Errors
+///
+/// Any I/O error on the way.
+pub fn read_at_most(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Makes a folder and what leads to it, with mode 0700.
 ///
 /// # Errors

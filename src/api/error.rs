@@ -99,15 +99,9 @@ impl ApiError {
                 .and_then(Value::as_str)
                 .and_then(lock::holder),
             message,
-            request_id: [
-                text("request_id"),
-                answer.header("request_id").map(hidden),
-                answer.header("x-request-id").map(hidden),
-            ]
-            .into_iter()
-            .flatten()
-            .next()
-            .filter(|id| !secrets.may_be_unknown() || is_request_id(id)),
+            request_id: text("request_id")
+                .or_else(|| answer.request_id().map(hidden))
+                .filter(|id| !secrets.may_be_unknown() || is_request_id(id)),
             invalid_fields: invalid_fields
                 .filter(|_| answer.status != 401 && !secrets.may_be_unknown())
                 .unwrap_or_default(),

@@ -92,7 +92,10 @@ impl Http {
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         // The request was taken: whatever happens to the body, it is too late to say "not sent".
-        Ok(Answer { status, headers, body: body_of(answer).await? })
+        match body_of(answer).await {
+            Ok(body) => Ok(Answer { status, headers, body }),
+            Err(cause) => Err(Lost::Broken { head: Answer { status, headers, body: Vec::new() }, cause }),
+        }
     }
 }
 
@@ -106,13 +109,13 @@ impl Transport for Http {
     }
 }
 
-/// All of an answer's body, decompressed: as long as it is no longer than an answer may be.
-async fn body_of(mut answer: reqwest::Response) -> Result<Vec<u8>, Lost> {
-    let too_large = || Lost::Unknown(format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20));
+/// All of an answer's body, decompressed, as long as it is no longer than an answer may be; or why not.
+async fn body_of(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
+    let too_large = || format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20);
     if answer.content_length().is_some_and(|length| length > LARGEST_ANSWER as u64) {
         return Err(too_large());
     }
-    let broke_off = |error: reqwest::Error| Lost::Unknown(format!("the answer broke off: {}", chain(&error)));
+    let broke_off = |error: reqwest::Error| format!("the answer broke off: {}", chain(&error));
     let mut body = Vec::new();
     while let Some(piece) = answer.chunk().await.map_err(broke_off)? {
         if body.len() + piece.len() > LARGEST_ANSWER {
@@ -179,6 +182,10 @@ fn chain(error: &reqwest::Error) -> String {
             words.push(text);
         }
         source = cause.source();
+    }
+    // What rustls says when it is answered in plain text.
+    if words.iter().any(|text| text.contains("InvalidContentType")) {
+        return "the server does not speak TLS: the base URL says `https`, it may have to be `http`".to_owned();
     }
     if words.is_empty() { "the request failed".to_owned() } else { words.join(": ") }
 }

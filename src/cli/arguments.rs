@@ -180,10 +180,10 @@ pub struct RehearseArguments {
     #[command(flatten)]
     pub plan: PlanOptions,
     /// The project, for `{project_id}` [default: 1]
-    #[arg(long, value_name = "ID", help_heading = "Account")]
+    #[arg(long, value_name = "ID", value_parser = values::id, help_heading = "Account")]
     pub project_id: Option<i64>,
     /// The region, for `{region_id}` [default: 1]
-    #[arg(long, value_name = "ID", help_heading = "Account")]
+    #[arg(long, value_name = "ID", value_parser = values::id, help_heading = "Account")]
     pub region_id: Option<i64>,
     #[command(flatten)]
     pub requests: RequestOptions,
@@ -431,7 +431,7 @@ Examples:
   plan tasks --type create_vm --since 2h --format json")]
 pub struct TasksArguments {
     /// Only tasks in this state: NEW, RUNNING, FINISHED, ERROR; may be repeated
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", value_parser = values::task_state)]
     pub state: Vec<String>,
     /// Only tasks of this type, such as `create_vm`; may be repeated
     #[arg(long = "type", value_name = "TYPE")]
@@ -558,6 +558,12 @@ pub struct SimulateArguments {
     /// Others at work in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
     #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub busy: Option<String>,
+    /// Images of machines and volumes must be in the list of images
+    #[arg(long)]
+    pub known_images: bool,
+    /// A `traceparent` that a client sends becomes the request's id
+    #[arg(long)]
+    pub take_traceparent: bool,
     /// The one key that is accepted [default: any]
     #[arg(long, value_name = "KEY")]
     pub api_key: Option<String>,

@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
-use super::{Account, load, preview_file, print_outputs, records, report};
+use super::{Account, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::trace;
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
@@ -35,6 +35,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let loaded = load::load_plan(context, file, arguments.run.spec.as_deref())?;
     let plan = &loaded.plan;
     let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
+    write_output::check(context, plan, &arguments.run.write_output)?;
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
@@ -69,11 +70,11 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             clock,
             catalog: loaded.catalog,
             journal,
+            neighbours: records::neighbours(&folder),
             settings: settings(plan, &environment, project_id, region_id, &arguments.run),
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
             view: view_options(plan, &arguments.run),
-            elsewhere: records::elsewhere(&folder),
         },
     )?;
     session.tell_started(RunStarted {
@@ -101,6 +102,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
     session.finish(context, end.finished.clone()).await?;
+    write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     export(context, &end.outputs, &ending(&end, &folder, resume), &arguments.run.show_secret)?;
     Ok(exit)

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use super::Signals;
-use super::view::{View, ViewOptions};
+use super::view::{PATIENCE, View, ViewOptions};
 use crate::api::{Client, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Claims, Elsewhere, Gates, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper, Watcher, stopper,
-    tell_finished,
+    Gates, LAST_WORDS, Neighbours, Ownership, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper, Watcher,
+    stopper, tell_finished,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
@@ -32,12 +34,12 @@ pub struct Parts {
     pub clock: Clock,
     pub catalog: &'static Catalog,
     pub journal: Journal,
+    /// What other records of the store hold.
+    pub neighbours: Neighbours,
     pub settings: Settings,
     pub parallelism: usize,
     pub timeout: Option<Duration>,
     pub view: ViewOptions,
-    /// What other records of the store own.
-    pub elsewhere: Elsewhere,
 }
 
 /// A command at work.
@@ -63,8 +65,8 @@ impl Session {
         let client = Arc::new(
             Client::new(parts.transport, parts.clock).traced(context.trace.clone()).hiding(context.secrets.clone()),
         );
-        let known = |status: &Status| (status.tasks.clone(), status.durations.clone(), status.header.key.clone());
-        let (tasks, durations, key) = parts.journal.with_status(known);
+        let known = |status: &Status| (status.durations.clone(), status.header.key.clone());
+        let (durations, key) = parts.journal.with_status(known);
         let teller = view.teller();
         let (warn, secrets) = (view.teller(), context.secrets.clone());
         let warn = Arc::new(move |message: String| {
@@ -81,8 +83,8 @@ impl Session {
             events: teller,
             settings: parts.settings,
             digest_key: key.into_bytes(),
-            claims: Claims::new(tasks),
-            elsewhere: parts.elsewhere,
+            owners: Ownership::new(parts.neighbours),
+            met: OnceCell::new(),
             sight: Sight::default(),
         });
         listen(Signals::listen()?, stopper.clone(), &shared);
@@ -106,8 +108,10 @@ impl Session {
     ///
     /// When stderr is gone.
     pub async fn finish(self, context: &Context, finished: RunFinished) -> Result<(), Error> {
+        // An interrupt has to be over soon.
+        let interrupted = matches!(finished.exit, Exit::Interrupted | Exit::Terminated);
         tell_finished(&self.shared, finished);
-        self.view.finish(context).await
+        self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
     }
 }
 

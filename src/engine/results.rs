@@ -8,7 +8,7 @@ use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
 use crate::journal::{RecordedCall, StepResult};
-use crate::secret::is_sensitive_name;
+use crate::secret::{Secrets, is_sensitive_name};
 
 /// Characters around a JSON pointer into the step's own result, in an undo that was rendered before the result was known.
 const OPEN: char = '\u{E002}';
@@ -279,6 +279,13 @@ pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| sensitive_texts(item, found)),
         _ => {}
     }
+}
+
+/// Hides what a task's `data` holds of passwords and cloud-inits, before its error can be told: observed.md §9.
+pub fn hide_data(secrets: &Secrets, task: &Task) {
+    let mut texts = Vec::new();
+    sensitive_texts(&task.data.0, &mut texts);
+    texts.iter().for_each(|text| secrets.hide(text));
 }
 
 /// A field that is shown only once.

@@ -21,7 +21,7 @@ use super::shared::About;
 use super::stop::Stop;
 use crate::catalog::Operation;
 use crate::event::{Event, How, SkipReason, StepDone, StepError};
-use crate::journal::{InstanceStatus, Intent, JournalError, Phase, RecordedCall, StepResult};
+use crate::journal::{Evidence, InstanceStatus, Intent, JournalError, Phase, RecordedCall, StepResult};
 use crate::plan::{InstanceId, Step, StepId};
 use crate::template::Each;
 
@@ -61,6 +61,8 @@ pub(super) enum End {
     StillWaiting {
         tasks: Vec<String>,
         waited: Duration,
+        /// What else than the tasks is waited for, and what was seen of it last.
+        until: Option<String>,
     },
     Stopped(Stop),
     Journal(JournalError),
@@ -81,7 +83,7 @@ impl From<Unfinished> for End {
     fn from(unfinished: Unfinished) -> Self {
         match unfinished {
             Unfinished::Failed(error) | Unfinished::Refused(error) => End::Failed(error),
-            Unfinished::StillWaiting { tasks, waited } => End::StillWaiting { tasks, waited },
+            Unfinished::StillWaiting { tasks, waited, until } => End::StillWaiting { tasks, waited, until },
             Unfinished::NotOurs => End::Again,
             Unfinished::Halt(halt) => halt.into(),
         }
@@ -153,8 +155,8 @@ impl Instance {
         } else {
             self.write(id, &rendered, started).await?
         };
-        if self.step().ready.is_some() || self.step().resource_used {
-            done.resource = Some(self.resource(id, &rendered, &done.result).await?);
+        if self.step().ready.condition().is_some() || self.step().resource_used {
+            done.resource = Some(self.resource(id, &rendered, &done.result, done.how).await?);
         }
         Ok((rendered.recorded, done))
     }
@@ -226,16 +228,14 @@ impl Instance {
         how: &mut How,
         started: Duration,
     ) -> Result<Option<StepResult>, End> {
-        match (phase, known.intent.as_deref(), known.intended_at) {
+        match (phase, known.intent.as_deref(), Doubt::recorded(&self.run.shared, known)) {
             (Phase::Absent, ..) if known.made.is_empty() => {
                 *how = How::Called;
                 let write = self.write_of(id, rendered, None);
                 self.make(&write, known, None, how, started).await.map(Some)
             }
-            (Phase::InDoubt, Some(intent), Some(sent_at)) => {
+            (Phase::InDoubt, Some(intent), Some(doubt)) => {
                 *how = How::Called;
-                let cause = "the run ended before the answer came".to_owned();
-                let doubt = Doubt { intent: intent.clone(), sent_at, cause, slow: false };
                 match self.write_again(id, rendered, known, intent)? {
                     Some(write) => self.make(&write, known, Some(doubt), how, started).await.map(Some),
                     None => self.give_up_update(id, rendered, known, &doubt, started).await,
@@ -243,7 +243,9 @@ impl Instance {
             }
             (Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
                 *how = if *recovered { How::Recovered } else { How::Continued };
-                let called = Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered };
+                // What an earlier version took for its own, it took by likeness for all that is known.
+                let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
+                let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
                 let _turn = self.enter(&intent.call).await?;
                 self.finish(known, intent, called, *how, started, true).await.map(Some)
             }
@@ -270,7 +272,7 @@ impl Instance {
             Err(Halt::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,
             Err(halt) => return Err(halt.into()),
         };
-        if matches!(called, Called::Found { .. } | Called::Tasks { recovered: true, .. }) {
+        if called.is_recovered() {
             *how = How::Recovered;
         }
         // What was found may belong to an earlier call than the plan's: the intent on record says which.
@@ -300,6 +302,7 @@ impl Instance {
             wait: &self.step().wait,
             updates: intent.update.as_deref().cloned().zip(known.result.clone()),
             since: started,
+            usable: !self.step().ready.is_off(),
             resumed: known.intended_at.filter(|_| resumed),
         };
         Ok(finishing.finish(&self.run.shared, called, how).await?)
@@ -352,17 +355,22 @@ impl Instance {
                 tell(Event::StepUnknown { instance, error: error.clone() });
                 InstanceEnd::Unknown(error)
             }
-            End::StillWaiting { tasks, waited } => {
-                tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });
+            End::StillWaiting { tasks, waited, until } => {
+                tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited), until });
                 InstanceEnd::StillWaiting
             }
             End::Stopped(stop) => match self.known(id).phase {
                 Phase::Accepted { tasks, .. } => {
-                    tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });
+                    tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited), until: None });
                     InstanceEnd::StillWaiting
                 }
                 Phase::InDoubt => {
-                    tell(Event::StepStillWaiting { instance, tasks: Vec::new(), waited_ms: millis(waited) });
+                    tell(Event::StepStillWaiting {
+                        instance,
+                        tasks: Vec::new(),
+                        waited_ms: millis(waited),
+                        until: None,
+                    });
                     InstanceEnd::StillWaiting
                 }
                 _ => InstanceEnd::Stopped(stop),

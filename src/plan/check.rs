@@ -73,6 +73,7 @@ fn check_all(
         None if findings.iter().any(Diagnostic::is_error) => None,
         root => {
             let doc = doc::read(root.as_ref(), &mut findings);
+            drop(root);
             let unread = findings.iter().any(Diagnostic::is_error);
             Checker::new(&doc, &mut findings).run(unread);
             if let Some(folder) = folder {
@@ -122,6 +123,30 @@ fn tidy(findings: &mut Vec<Diagnostic>) {
     // Stable: findings at one place stay in the order they were made in.
     findings.sort_by_key(|finding| finding.primary.start);
     findings.dedup();
+    few_alike(findings);
+}
+
+/// Of very many findings of one code keeps the first, and says how many more there are.
+fn few_alike(findings: &mut Vec<Diagnostic>) {
+    const MOST: usize = 500;
+    if findings.len() <= MOST {
+        return;
+    }
+    let mut seen: HashMap<&'static str, usize> = HashMap::new();
+    for finding in &*findings {
+        *seen.entry(finding.code).or_default() += 1;
+    }
+    let totals = seen.clone();
+    seen.clear();
+    findings.retain_mut(|finding| {
+        let nth = seen.entry(finding.code).or_default();
+        *nth += 1;
+        if *nth == MOST && totals[finding.code] > MOST {
+            let more = totals[finding.code] - MOST;
+            finding.help.push(format!("{more} more findings of this kind are not shown"));
+        }
+        *nth <= MOST
+    });
 }
 
 struct Checker<'d> {
@@ -290,9 +315,10 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
     for (place, template) in templates {
         all.extend(template.programs().into_iter().map(|program| (place.clone(), program)));
     }
-    let conditions = [(&step.when, Place::when(step.is_for_each)), (&step.ready, Place::ready(step.is_for_each))];
+    let conditions =
+        [(step.when.as_ref(), Place::when(step.is_for_each)), (step.ready.condition(), Place::ready(step.is_for_each))];
     for (condition, place) in conditions {
-        all.extend(condition.as_ref().and_then(|condition| condition.program()).map(|program| (place, program)));
+        all.extend(condition.and_then(|condition| condition.program()).map(|program| (place, program)));
     }
     all
 }

@@ -1,7 +1,7 @@
 //! Fields that hold a secret by what their names mean.
 
 /// What the names of such fields have in them.
-const SENSITIVE: [&str; 12] = [
+const SENSITIVE: [&str; 13] = [
     "secret",
     "password",
     "passphrase",
@@ -14,10 +14,11 @@ const SENSITIVE: [&str; 12] = [
     "kubeconfig",
     "connection_string",
     "credential",
+    "user_data",
 ];
 /// Ends of names that only refer to one, count it, or say something of it.
-const HARMLESS: [&str; 11] =
-    ["_id", "_ids", "_name", "_names", "_type", "_at", "_on", "_limit", "_usage", "_requested", "_expires"];
+const HARMLESS: [&str; 12] =
+    ["_applied", "_id", "_ids", "_name", "_names", "_type", "_at", "_on", "_limit", "_usage", "_requested", "_expires"];
 /// Objects and lists whose parts have names of their own.
 const GROUPS: [&str; 4] = ["secrets", "credentials", "api_keys", "tokens"];
 
@@ -83,6 +84,7 @@ mod tests {
             "ssh_key",
             "ssh_key_name",
             "token_id",
+            "user_data_applied",
         ] {
             assert!(!is_sensitive_name(name), "{name}");
         }

@@ -156,6 +156,11 @@ impl Error {
                  the rest with `plan state resolve`"
                     .to_owned(),
             ],
+            Error::Journal(JournalError::Foreign { .. }) => vec![
+                "nothing was done with it: a record comes from your own runs, not with a checkout; name yours with \
+                 `--state FOLDER`"
+                    .to_owned(),
+            ],
             Error::Journal(JournalError::Impossible(_)) => {
                 vec!["please report this; what is on record is untouched, and running again is safe".to_owned()]
             }

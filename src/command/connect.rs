@@ -62,7 +62,9 @@ impl Account {
     ///
     /// As [`Account::transport`].
     pub fn client(&self, context: &Context, clock: Clock) -> Result<Arc<Client>, Error> {
-        Ok(Arc::new(Client::new(self.transport()?, clock).traced(context.trace.clone())))
+        Ok(Arc::new(
+            Client::new(self.transport()?, clock).traced(context.trace.clone()).hiding(context.secrets.clone()),
+        ))
     }
 }
 

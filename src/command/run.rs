@@ -51,7 +51,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         approved.verify(context, plan, &inputs, &status)?;
     }
     let recorded = status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
-    let journal = Journal::start(sink, status, lines, clock);
+    let journal = Journal::start(sink, status, lines, clock).hiding(context.secrets.clone());
     let ttl = arguments.ttl.or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
     let started = Started {
         run: context.token(),

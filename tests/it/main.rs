@@ -14,6 +14,10 @@ mod reliability;
 mod report;
 #[cfg(unix)]
 mod runner;
+#[cfg(unix)]
+mod secrets;
 mod server;
 mod small;
+#[cfg(unix)]
+mod strangers;
 mod support;

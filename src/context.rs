@@ -246,10 +246,8 @@ impl Context {
     /// # Errors
     ///
     /// When stdin cannot be read.
-    pub fn read_stdin_bytes(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes)?;
-        Ok(bytes)
+    pub fn read_stdin_bytes(&self, most: usize) -> io::Result<Vec<u8>> {
+        crate::files::read_at_most(&mut io::stdin().lock(), most)
     }
 
     /// One line that somebody types.

@@ -7,13 +7,15 @@
 mod before;
 mod call;
 mod change;
+mod collection;
 mod decide;
 mod dispatch;
-mod elsewhere;
+mod evidence;
 mod finish;
 mod gates;
 mod lock;
 mod made;
+mod ownership;
 mod preview;
 mod prove;
 mod ready;
@@ -29,15 +31,16 @@ mod stop;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod watch;
 
-pub use elsewhere::Elsewhere;
 pub use gates::Gates;
 pub use made::{Before, made};
+pub use ownership::{Neighbours, Ownership};
 pub use preview::{Action, Change, ChangeKind, Preview};
 pub use results::{encode, hide_data, id_text, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
-pub use shared::{Claims, Events, Settings, Shared};
+pub use shared::{Events, Settings, Shared};
 pub use sight::Sight;
 pub use stop::{LAST_WORDS, Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

@@ -31,7 +31,7 @@ pub enum Error {
     #[error("cannot write to {stream}: {error}")]
     Stream { stream: &'static str, error: io::Error },
     #[error("{what} changed since the preview: nothing was done")]
-    Moved { what: &'static str },
+    Moved { what: String },
     #[error("there is no API key")]
     NoKey,
     /// `--api-key-command` gave none.

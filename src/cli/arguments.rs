@@ -11,7 +11,7 @@ use super::options::{ApiOptions, LockOptions, PlanOptions, RecordOptions, RunOpt
 use super::values::{self, CheckFormat, OutputFormat, ResultFormat};
 
 /// `plan run`
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
   plan run deploy.yaml

@@ -117,7 +117,21 @@ pub fn resolve_inputs(
     plan: &Plan,
     options: &PlanOptions,
 ) -> Result<BTreeMap<String, minijinja::Value>, Error> {
-    match values_of(context, plan, options)? {
+    resolve_inputs_over(context, plan, &BTreeMap::new(), options)
+}
+
+/// The same, with values that everything else wins over.
+///
+/// # Errors
+///
+/// As [`resolve_inputs`].
+pub fn resolve_inputs_over(
+    context: &Context,
+    plan: &Plan,
+    given: &BTreeMap<String, serde_json::Value>,
+    options: &PlanOptions,
+) -> Result<BTreeMap<String, minijinja::Value>, Error> {
+    match values_of(context, plan, given, options)? {
         Ok(values) => Ok(values),
         Err(problems) => {
             let findings = sort_problems(context, problems)?;
@@ -196,7 +210,7 @@ pub(super) fn resolve_problems(
     plan: &Plan,
     options: &PlanOptions,
 ) -> Result<Vec<Diagnostic>, Error> {
-    match values_of(context, plan, options)? {
+    match values_of(context, plan, &BTreeMap::new(), options)? {
         Ok(_) => Ok(Vec::new()),
         Err(problems) => match sort_problems(context, problems)? {
             findings if findings.is_empty() => Err(Error::PlanWrong),
@@ -207,12 +221,15 @@ pub(super) fn resolve_problems(
 
 type Values = Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>>;
 
-fn values_of(context: &Context, plan: &Plan, options: &PlanOptions) -> Result<Values, Error> {
-    let files = options
-        .inputs
-        .iter()
-        .map(|file| read_source(context, file).map(|source| Source::clone(&source)))
-        .collect::<Result<Vec<_>, _>>()?;
+fn values_of(
+    context: &Context,
+    plan: &Plan,
+    given: &BTreeMap<String, serde_json::Value>,
+    options: &PlanOptions,
+) -> Result<Values, Error> {
+    let given = (!given.is_empty()).then(|| Ok(Source::new("preview", serde_json::json!(given).to_string())));
+    let read = options.inputs.iter().map(|file| read_source(context, file).map(|source| Source::clone(&source)));
+    let files = given.into_iter().chain(read).collect::<Result<Vec<_>, Error>>()?;
     let set: Vec<_> = options.set.iter().map(|given| (given.name.clone(), given.value.clone())).collect();
     let sources = InputSources { files: &files, environment: &context.environment.inputs.0, set: &set };
     Ok(resolve(plan, &sources, &context.secrets))

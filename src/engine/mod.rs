@@ -30,10 +30,11 @@ mod teardown;
 mod tests;
 mod watch;
 
+pub use decide::ChangeKind;
 pub use elsewhere::Elsewhere;
 pub use gates::Gates;
 pub use made::{Before, made};
-pub use preview::{Action, Change, ChangeKind, Preview};
+pub use preview::{Action, Change, Preview};
 pub use results::{encode, id_text, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
 pub use shared::{Claims, Events, Settings, Shared};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::decide::References;
+use super::decide::{self, References};
 use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
 use super::remove::Remains;
@@ -229,14 +229,7 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TornDown, 
     if !run.options.target.is_empty() {
         return Ok(TornDown::default());
     }
-    let gone: Vec<InstanceId> = run.shared.journal.with_status(|status| {
-        status
-            .existing()
-            .map(|(instance, _)| instance)
-            .filter(|instance| !dispatched.instances.contains(*instance))
-            .cloned()
-            .collect()
-    });
+    let gone = run.shared.journal.with_status(|status| decide::gone(status, &dispatched.instances, &HashSet::new()));
     if gone.is_empty() {
         return Ok(TornDown::default());
     }

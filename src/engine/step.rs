@@ -12,8 +12,9 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::call::{Called, Halt, Write, parent_gate};
 use super::change;
+use super::decide::{self, Decision, Wanted};
 use super::finish::{Finishing, Unfinished, millis};
-use super::render::{CallParts, Rendered, Surroundings, is_read, step_value};
+use super::render::{CallParts, Rendered, Surroundings, step_value};
 use super::results::{self, Parameters};
 use super::run::Run;
 use super::settle::Doubt;
@@ -143,7 +144,7 @@ impl Instance {
         let parts = CallParts::of_step(self.step());
         let rendered = surroundings.render(&parts, None).map_err(|error| self.run.template_failed(&error))?;
         self.run.check_rendered(self.step(), &rendered).map_err(End::Failed)?;
-        let mut done = if is_read(rendered.request.method) {
+        let mut done = if decide::reads(self.step()) {
             self.read(&rendered).await?
         } else {
             self.write(id, &rendered, started).await?
@@ -154,7 +155,7 @@ impl Instance {
         Ok((rendered.recorded, done))
     }
 
-    /// A GET changes nothing and is made every time.
+    /// A GET changes nothing and is made every time; so is a call that only computes.
     async fn read(&self, rendered: &Rendered) -> Result<Done, End> {
         let shared = &self.run.shared;
         shared.stopped.may_start().map_err(End::Stopped)?;
@@ -175,12 +176,13 @@ impl Instance {
             let known = self.known(id);
             let agrees = known.agrees.as_ref() == Some(&rendered.recorded);
             let replace = how == How::Reused && self.run.options.replace.contains(&id.step);
-            if known.phase == Phase::Succeeded && agrees && !replace {
-                return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
-            }
-            let turned = match &known.phase {
-                Phase::Succeeded => self.changed(id, rendered, &known, replace, &mut how, started).await,
-                phase => self.turn(id, rendered, &known, phase, &mut how, started).await,
+            let wanted = Wanted::of(self.step(), replace);
+            let turned = match decide::instance(&wanted, Some(&known), agrees) {
+                Decision::Keep => {
+                    return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
+                }
+                Decision::Change(kind) => self.changed(id, rendered, &known, kind, &mut how, started).await,
+                decision => self.turn(id, rendered, &known, decision, &mut how, started).await,
             };
             let result = match turned {
                 Ok(result) => result,
@@ -217,17 +219,17 @@ impl Instance {
         id: &InstanceId,
         rendered: &Rendered,
         known: &InstanceStatus,
-        phase: &Phase,
+        decision: Decision,
         how: &mut How,
         started: Duration,
     ) -> Result<Option<StepResult>, End> {
-        match (phase, known.intent.as_deref(), known.intended_at) {
-            (Phase::Absent, ..) if known.made.is_empty() => {
+        match (decision, &known.phase, known.intent.as_deref(), known.intended_at) {
+            (Decision::Call, ..) => {
                 *how = How::Called;
                 let write = self.write_of(id, rendered, None);
                 self.make(&write, known, None, how, started).await.map(Some)
             }
-            (Phase::InDoubt, Some(intent), Some(sent_at)) => {
+            (Decision::Settle, _, Some(intent), Some(sent_at)) => {
                 *how = How::Called;
                 let cause = "the run ended before the answer came".to_owned();
                 let doubt = Doubt { intent: intent.clone(), sent_at, cause, slow: false };
@@ -236,7 +238,7 @@ impl Instance {
                     None => self.give_up_update(id, rendered, known, &doubt, started).await,
                 }
             }
-            (Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
+            (Decision::Wait, Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
                 *how = if *recovered { How::Recovered } else { How::Continued };
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered };
                 let _turn = self.enter(&intent.call).await?;

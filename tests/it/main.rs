@@ -5,6 +5,7 @@ mod check;
 mod cloud;
 mod help;
 mod ops;
+mod preview;
 mod record;
 #[cfg(unix)]
 mod reliability;

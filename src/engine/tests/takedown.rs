@@ -28,7 +28,7 @@ impl Trial {
 }
 
 /// Two volumes and a snapshot of each, by key.
-fn pairs() -> String {
+pub fn pairs() -> String {
     format!(
         "name: demo\ninputs: {{ sizes: {{ type: map, default: {{ a: 5, b: 5 }} }} }}\nsteps:\n  - id: disk\n    \
          for_each: \"{{{{ inputs.sizes }}}}\"\n    call: POST /cloud/v1/volumes/{PLACE}\n    \

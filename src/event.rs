@@ -13,7 +13,7 @@ use crate::plan::{InstanceId, StepId};
 pub const EVENTS_VERSION: u32 = 1;
 
 /// An event and when it happened.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {
     pub at: Timestamp,
     /// Since the run started; in a rehearsal, simulated time.
@@ -22,7 +22,7 @@ pub struct Stamped {
     pub event: Event,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     RunStarted(RunStarted),
@@ -105,7 +105,7 @@ pub enum Event {
     RunFinished(RunFinished),
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
     pub version: u32,
     pub command: Activity,
@@ -121,7 +121,7 @@ pub struct RunStarted {
     pub api: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activity {
     Run,
@@ -130,7 +130,7 @@ pub enum Activity {
 }
 
 /// Why a request is repeated later.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Delay {
     /// 429: the whole run slows down.
@@ -152,7 +152,7 @@ pub enum Delay {
 }
 
 /// How a step came to be done.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepDone {
     pub how: How,
     /// `POST /cloud/v1/networks/1/7`
@@ -181,7 +181,7 @@ pub enum How {
     Adopted,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SkipReason {
     /// `when` was false.
@@ -247,7 +247,7 @@ pub enum ErrorClass {
 }
 
 /// The end of a run, with the totals a reporter would otherwise have to count.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunFinished {
     pub exit: Exit,
     pub succeeded: usize,
@@ -261,6 +261,8 @@ pub struct RunFinished {
     /// HTTP requests, and how many of them only looked at tasks.
     pub requests: u64,
     pub looks: u64,
+    /// Read back as 0: on a line of `--events` the time of the event stands for it.
+    #[serde(default)]
     pub elapsed_ms: u64,
     /// What to type next, when something is left to do.
     pub next: Option<String>,

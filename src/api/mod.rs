@@ -11,6 +11,7 @@ mod lock;
 mod quota;
 mod retry;
 mod task;
+pub mod trace;
 mod transport;
 
 pub use client::{Client, ReadError, json_of};
@@ -20,4 +21,5 @@ pub use limit::Limit;
 pub use lock::LockHolder;
 pub use retry::Policy;
 pub use task::{Task, TaskState, timestamp};
+pub use trace::Trace;
 pub use transport::{Answer, Lost, Request, Sending, Transport};

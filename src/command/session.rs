@@ -56,7 +56,7 @@ impl Session {
     pub fn start(context: &Context, parts: Parts) -> Result<Self, Error> {
         let (stopper, stopped) = stopper();
         let view = View::start(context, parts.clock, &parts.view)?;
-        let client = Arc::new(Client::new(parts.transport, parts.clock));
+        let client = Arc::new(Client::new(parts.transport, parts.clock).traced(context.trace.clone()));
         let known = |status: &Status| (status.tasks.clone(), status.durations.clone(), status.header.key.clone());
         let (tasks, durations, key) = parts.journal.with_status(known);
         let teller = view.teller();

@@ -21,7 +21,7 @@ const NAMED: usize = 2;
 
 pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Result<Exit, Error> {
     let account = Account::of(context, &arguments.api)?;
-    let client = account.client(Clock::starting_at(context.now, 1.0))?;
+    let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let from = arguments.since.map(|since| context.now - since);
     let found = read(&client, &account, arguments, from).await?;
     match arguments.format {

@@ -17,6 +17,7 @@ use crate::engine::Events as Teller;
 use crate::error::Error;
 use crate::event::Stamped;
 use crate::report::github::{Annotations, Groups, Log, Summary};
+use crate::report::page::Shape;
 use crate::report::{Events, Fanout, Human, Progress, ReportError, Sink, Verbosity};
 use crate::source::Source;
 
@@ -30,6 +31,10 @@ pub struct ViewOptions {
     pub events: Option<PathBuf>,
     /// The plan, for the lines that failures point at.
     pub source: Option<Arc<Source>>,
+    /// `--report FILE`
+    pub report: Option<PathBuf>,
+    /// The plan's steps, for the report.
+    pub shape: Shape,
 }
 
 /// The reporters of a run, at work.
@@ -58,6 +63,9 @@ impl View {
         if let Some(path) = &options.events {
             let file = File::create(context.resolve(path)).map_err(|error| Error::write(path, error))?;
             fanout.add(Box::new(Events::new(Box::new(file), context.secrets.clone())));
+        }
+        if let Some(path) = &options.report {
+            fanout.add(Box::new(super::report::page(context, &options.shape, path)?));
         }
         let (sender, events) = mpsc::unbounded_channel();
         let (finish, finished) = oneshot::channel();
@@ -96,7 +104,9 @@ fn report_to_people(context: &Context, fanout: &mut Fanout) {
     let stream = &context.stderr;
     let sink = Sink::new("the log", Box::new(stream.clone()), context.secrets.clone());
     let (verbosity, color) = (context.verbosity(), context.color(stream));
-    let drawn = stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
+    // Lines of the log would tear a table apart.
+    let logged = context.trace.is_some() && context.global.log.is_none();
+    let drawn = !logged && stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
     if drawn {
         fanout.add(Box::new(Progress::new(sink, ProgressDrawTarget::stderr(), verbosity, color, room)));
     } else {

@@ -21,7 +21,7 @@ use crate::report::{Palette, count, sanitize};
 
 pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result<Exit, Error> {
     let clock = Clock::starting_at(context.now, 1.0);
-    let client = Account::of(context, &arguments.api)?.client(clock)?;
+    let client = Account::of(context, &arguments.api)?.client(context, clock)?;
     let mut signals = Signals::listen()?;
     let mut known = join_all(arguments.tasks.iter().map(|id| look(&client, id)))
         .await

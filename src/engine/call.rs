@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::gates::Gates;
 use super::lock::{Locks, Refused};
@@ -12,7 +13,7 @@ use super::settle::{self, Doubt, Settled};
 use super::shared::{About, Shared};
 use super::stop::{GRACE, Stop};
 use super::watch::Place;
-use crate::api::{ApiError, Client, Lost, Meaning, Policy, Request, json_of};
+use crate::api::{ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::journal::{Intent, JournalError, Record, RecordedCall};
@@ -198,7 +199,7 @@ impl Write {
             call: self.call().to_string(),
             attempt: state.attempt,
         });
-        let sent = send(shared, request).await;
+        let sent = send(shared, request).instrument(trace::attempt(state.attempt)).await;
         let outcome = self.answered(shared, state, sent, doubt).await;
         // Whoever has to wait keeps nobody else from going.
         drop((gate, place));

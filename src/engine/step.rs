@@ -123,6 +123,11 @@ impl Instance {
         self.run.shared.journal.with_status(|status| status.instances.get(id).cloned().unwrap_or_default())
     }
 
+    /// What it is answered is secret.
+    pub fn is_secret(&self) -> bool {
+        self.step().secret
+    }
+
     /// Runs the instance to its end and says what happened.
     pub async fn run(self) -> (InstanceId, InstanceEnd) {
         let id = self.id();

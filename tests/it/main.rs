@@ -4,11 +4,14 @@ mod check;
 #[cfg(unix)]
 mod cloud;
 mod help;
+mod init;
+mod log;
 mod ops;
 mod preview;
 mod record;
 #[cfg(unix)]
 mod reliability;
+mod report;
 #[cfg(unix)]
 mod runner;
 mod server;

@@ -19,7 +19,8 @@ steps:
     body: { name: other, public_key: \"{{ inputs.key }}\" }
 ";
 
-const SECRET: (&str, &str) = ("PLAN_INPUT_KEY", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8Ht8Z3j6yDWPBHQtOp/R9rzWvfMYo3MSA/K6q8D86r");
+const SECRET: (&str, &str) =
+    ("PLAN_INPUT_KEY", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8Ht8Z3j6yDWPBHQtOp/R9rzWvfMYo3MSA/K6q8D86r");
 
 struct Trial {
     folder: Folder,

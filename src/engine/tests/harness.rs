@@ -212,7 +212,7 @@ impl Trial {
         let (stopper, stopped) = stopper();
         let (shared, kept, mut events) = self.shared(stopped, life);
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
-        let inputs = plan::inputs::resolve(plan, &sources, &self.secrets).unwrap();
+        let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
         let under_way = Run { plan: plan.clone(), shared, inputs, options, stopper: stopper.clone() };
         let end = {
             let running = async {

@@ -13,7 +13,7 @@ impl Trial {
     fn preview(&self, plan: &str, prune: bool) -> Vec<String> {
         let plan = Self::plan("plan.yaml", plan);
         let sources = crate::plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
-        let inputs: BTreeMap<_, _> = crate::plan::inputs::resolve(&plan, &sources, &self.secrets).unwrap();
+        let inputs: BTreeMap<_, _> = crate::plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
         let status = self.status();
         let settings = Settings {
             plan: "demo".to_owned(),

@@ -55,9 +55,18 @@ pub enum Event {
         instance: InstanceId,
         reason: String,
     },
-    /// The tasks are done and the step's `ready` condition is being waited for.
+    /// The tasks are done, and what they made is not usable yet, or the step's `ready` does not hold.
     ReadinessAwaited {
         instance: InstanceId,
+        /// What is waited for, in words.
+        until: String,
+        /// What the object shows now.
+        shown: Option<String>,
+    },
+    /// It is ready, so long after its tasks were done.
+    ReadinessReached {
+        instance: InstanceId,
+        waited_ms: u64,
     },
     StepSucceeded {
         instance: InstanceId,
@@ -77,6 +86,9 @@ pub enum Event {
         instance: InstanceId,
         tasks: Vec<String>,
         waited_ms: u64,
+        /// What else than the tasks is waited for, and what was seen of it last.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
     },
     StepSkipped {
         instance: InstanceId,

@@ -2,6 +2,14 @@
 
 use serde_json::Value;
 
+use super::lock::without_quoted;
+
+/// The words of a failed task speak of a quota; a name in them does not.
+pub fn tells_quota(words: &str) -> bool {
+    let words = without_quoted(words).to_lowercase();
+    words.contains("quota") && (words.contains("exceed") || words.contains("limit"))
+}
+
 /// The limits of an error's `info`: one object, or a list of them.
 pub fn limits(info: &Value) -> Vec<String> {
     match info {

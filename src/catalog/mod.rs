@@ -13,6 +13,7 @@ mod knowledge;
 mod openapi;
 mod operation;
 mod pace;
+mod ready;
 mod regenerate;
 mod routes;
 pub mod schema;
@@ -33,6 +34,7 @@ pub use operation::{
     ValueAt,
 };
 pub use pace::{PACES, Pace, Source as PaceSource, pace_of};
+pub use ready::{Readiness, readiness_of};
 pub use regenerate::{Regenerated, regenerate};
 pub use routes::{Difference, NearestRoute, PathParameters};
 pub use schema::BodySchema;

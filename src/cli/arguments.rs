@@ -558,6 +558,12 @@ pub struct SimulateArguments {
     /// Others at work in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
     #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub busy: Option<String>,
+    /// Images of machines and volumes must be in the list of images
+    #[arg(long)]
+    pub known_images: bool,
+    /// A `traceparent` that a client sends becomes the request's id
+    #[arg(long)]
+    pub take_traceparent: bool,
     /// The one key that is accepted [default: any]
     #[arg(long, value_name = "KEY")]
     pub api_key: Option<String>,

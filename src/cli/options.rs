@@ -71,7 +71,7 @@ impl ApiOptions {
             api_key_command: None,
             project_id,
             region_id,
-            request_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(60),
             requests: RequestOptions::default(),
         }
     }

@@ -52,7 +52,14 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let listen = |error| Error::System { what: "listen on this machine", error };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(listen)?;
     let base_url = format!("http://{}", listener.local_addr().map_err(listen)?);
-    let cloud = Options { seed: arguments.seed, strangers: Strangers::Assume, busy, faults, ..Options::default() };
+    let cloud = Options {
+        seed: arguments.seed,
+        strangers: Strangers::Assume,
+        slow_calls: true,
+        busy,
+        faults,
+        ..Options::default()
+    };
     let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
 
     let account = Account {
@@ -61,6 +68,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         request_timeout: REQUEST_TIMEOUT,
         project_id: Some(PLACE),
         region_id: Some(PLACE),
+        renewal: None,
     };
     let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
     let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;

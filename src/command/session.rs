@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Signals;
-use super::view::{View, ViewOptions};
+use super::view::{PATIENCE, View, ViewOptions};
 use crate::api::{Client, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Claims, Elsewhere, Gates, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper, Watcher, stopper,
+    Claims, Elsewhere, Gates, LAST_WORDS, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper, Watcher, stopper,
     tell_finished,
 };
 use crate::error::Error;
@@ -100,8 +100,10 @@ impl Session {
     ///
     /// When stderr is gone.
     pub async fn finish(self, context: &Context, finished: RunFinished) -> Result<(), Error> {
+        // An interrupt has to be over soon.
+        let interrupted = matches!(finished.exit, Exit::Interrupted | Exit::Terminated);
         tell_finished(&self.shared, finished);
-        self.view.finish(context).await
+        self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
     }
 }
 

@@ -150,6 +150,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
+        usable: false,
         resumed: Some(sent_at),
     };
     match finishing.finish(shared, called, How::Recovered).await {
@@ -517,6 +518,7 @@ impl<'a> Removal<'a> {
             match end {
                 TaskEnd::Finished(_) => {}
                 TaskEnd::Failed(task) => {
+                    results::hide_data(&self.shared.secrets, &task);
                     let words = format!(
                         "task {} ended in ERROR: {}",
                         task.id,

@@ -8,13 +8,14 @@ use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
 use crate::journal::{RecordedCall, StepResult};
+use crate::secret::Secrets;
 
 /// Characters around a JSON pointer into the step's own result, in an undo that was rendered before the result was known.
 const OPEN: char = '\u{E002}';
 const CLOSE: char = '\u{E003}';
 
 /// Fields of an answer that hold what is shown only once; they are kept out of the record and of every sink.
-const SENSITIVE: [&str; 10] = [
+const SENSITIVE: [&str; 12] = [
     "private_key",
     "secret",
     "password",
@@ -25,6 +26,8 @@ const SENSITIVE: [&str; 10] = [
     "kubeconfig",
     "client_key",
     "client_secret",
+    "admin_pass",
+    "user_data",
 ];
 
 /// Path parameters of a call by name, as the catalogue names them.
@@ -292,6 +295,13 @@ pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| sensitive_texts(item, found)),
         _ => {}
     }
+}
+
+/// Hides what a task's `data` holds of passwords and cloud-inits, before its error can be told: observed.md §9.
+pub fn hide_data(secrets: &Secrets, task: &Task) {
+    let mut texts = Vec::new();
+    sensitive_texts(&task.data.0, &mut texts);
+    texts.iter().for_each(|text| secrets.hide(text));
 }
 
 /// A field that is shown only once.

@@ -236,13 +236,13 @@ impl Search<'_> {
             && task.created_on.is_none_or(|created| created >= self.since())
             && !self.shared.claims.is_taken(&task.id)
             && !self.shared.journal.with_status(|status| status.tasks.contains(&task.id))
-            && !contradicts(&task.data, self.call(), self.parameters)
+            && !contradicts(&task.data.0, self.call(), self.parameters)
     }
 
     /// The task says by itself that it is this call's: the same name, or the same ids.
     fn confirms(&self, task: &Task) -> bool {
         let name = self.call().body.as_ref().and_then(|body| body.get("name"));
-        name.is_some() && task.data.get("name") == name
+        name.is_some() && task.data.0.get("name") == name
     }
 
     /// As many of our own calls like this one are in doubt as tasks were found: whichever is whose, the count is right.
@@ -335,13 +335,13 @@ fn creator_task(item: &Value) -> Option<String> {
     item.get("creator_task_id").and_then(Value::as_str).filter(|task| !task.is_empty()).map(str::to_owned)
 }
 
-fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Request> {
+pub(super) fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Request> {
     let request = Request::get(fill_path(&list.path, parameters, "", "")?);
     Some(if list.paged { request.query("limit", PAGE) } else { request })
 }
 
 /// All items of a list, page by page.
-async fn items(shared: &Shared, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
+pub(super) async fn items(shared: &Shared, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
     let mut found: Vec<Value> = Vec::new();
     loop {
         let page = if list.paged { request.clone().query("offset", found.len()) } else { request.clone() };
@@ -384,18 +384,6 @@ pub async fn named_items(
     let Some(name) = name else { return Ok(found) };
     let field = list.name_field.as_deref().unwrap_or("name");
     Ok(found.into_iter().filter(|item| item.get(field) == Some(&name)).collect())
-}
-
-/// The resource that a task made, found by its `creator_task_id`; `None` when there is none, or it cannot be told.
-pub async fn item_of_task(
-    shared: &Shared,
-    operation: &Operation,
-    parameters: &[(String, String)],
-    task: &str,
-) -> Option<Value> {
-    let list = operation.creates.as_ref()?.resource.as_ref()?.list.as_ref().filter(|list| list.creator_task)?;
-    let found = items(shared, list, list_call(list, parameters)?).await.ok()?;
-    found.into_iter().find(|item| item.get("creator_task_id").and_then(Value::as_str) == Some(task))
 }
 
 /// A resource under the name a create asks for: for `on_conflict: adopt`. Also tells whether it carries our own stamp.

@@ -62,6 +62,8 @@ pub(super) enum End {
     StillWaiting {
         tasks: Vec<String>,
         waited: Duration,
+        /// What else than the tasks is waited for, and what was seen of it last.
+        until: Option<String>,
     },
     Stopped(Stop),
     Journal(JournalError),
@@ -82,7 +84,7 @@ impl From<Unfinished> for End {
     fn from(unfinished: Unfinished) -> Self {
         match unfinished {
             Unfinished::Failed(error) | Unfinished::Refused(error) => End::Failed(error),
-            Unfinished::StillWaiting { tasks, waited } => End::StillWaiting { tasks, waited },
+            Unfinished::StillWaiting { tasks, waited, until } => End::StillWaiting { tasks, waited, until },
             Unfinished::NotOurs => End::Again,
             Unfinished::Halt(halt) => halt.into(),
         }
@@ -154,8 +156,8 @@ impl Instance {
         } else {
             self.write(id, &rendered, started).await?
         };
-        if self.step().ready.is_some() || self.step().resource_used {
-            done.resource = Some(self.resource(id, &rendered, &done.result).await?);
+        if self.step().ready.condition().is_some() || self.step().resource_used {
+            done.resource = Some(self.resource(id, &rendered, &done.result, done.how).await?);
         }
         Ok((rendered.recorded, done))
     }
@@ -302,6 +304,7 @@ impl Instance {
             wait: &self.step().wait,
             updates: intent.update.as_deref().cloned().zip(known.result.clone()),
             since: started,
+            usable: !self.step().ready.is_off(),
             resumed: known.intended_at.filter(|_| resumed),
         };
         Ok(finishing.finish(&self.run.shared, called, how).await?)
@@ -353,17 +356,22 @@ impl Instance {
                 tell(Event::StepUnknown { instance, error: error.clone() });
                 InstanceEnd::Unknown(error)
             }
-            End::StillWaiting { tasks, waited } => {
-                tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });
+            End::StillWaiting { tasks, waited, until } => {
+                tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited), until });
                 InstanceEnd::StillWaiting
             }
             End::Stopped(stop) => match self.known(id).phase {
                 Phase::Accepted { tasks, .. } => {
-                    tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });
+                    tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited), until: None });
                     InstanceEnd::StillWaiting
                 }
                 Phase::InDoubt => {
-                    tell(Event::StepStillWaiting { instance, tasks: Vec::new(), waited_ms: millis(waited) });
+                    tell(Event::StepStillWaiting {
+                        instance,
+                        tasks: Vec::new(),
+                        waited_ms: millis(waited),
+                        until: None,
+                    });
                     InstanceEnd::StillWaiting
                 }
                 _ => InstanceEnd::Stopped(stop),

@@ -289,9 +289,10 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
     for (place, template) in templates {
         all.extend(template.programs().into_iter().map(|program| (place.clone(), program)));
     }
-    let conditions = [(&step.when, Place::when(step.is_for_each)), (&step.ready, Place::ready(step.is_for_each))];
+    let conditions =
+        [(step.when.as_ref(), Place::when(step.is_for_each)), (step.ready.condition(), Place::ready(step.is_for_each))];
     for (condition, place) in conditions {
-        all.extend(condition.as_ref().and_then(|condition| condition.program()).map(|program| (place, program)));
+        all.extend(condition.and_then(|condition| condition.program()).map(|program| (place, program)));
     }
     all
 }

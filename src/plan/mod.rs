@@ -29,8 +29,8 @@ pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, l
 pub use doc::is_output_name;
 pub use graph::{Graph, Turns};
 pub use model::{
-    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,
-    Undo, Wait,
+    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, Retry, Segment, Step,
+    StepId, Undo, Wait,
 };
 pub use partial::Given;
 pub use values::check_values;

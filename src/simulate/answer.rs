@@ -32,6 +32,14 @@ impl Refusal {
         Self::new(404, "NotFoundError", message)
     }
 
+    /// What is missing, as something wrong with the body that names it.
+    pub(super) fn wrong_in_body(mut self) -> Self {
+        if self.reason.status == 404 {
+            (self.reason.status, self.reason.class) = (400, "ValidationError");
+        }
+        self
+    }
+
     pub(super) fn conflict(message: impl Into<String>) -> Self {
         Self::new(409, "ConflictError", message)
     }

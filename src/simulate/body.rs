@@ -18,7 +18,7 @@ pub(super) fn check(operation: &Operation, request: &Request) -> Result<Map<Stri
         _ if operation.body == BodyUse::None => return Ok(Map::new()),
         body => body.as_ref(),
     };
-    let findings = Catalog::embedded().check_body(operation, body.map(Partial::from).as_ref());
+    let findings = Catalog::embedded().check_request(operation, body.map(Partial::from).as_ref());
     if let Some(refusal) = findings.iter().find_map(|finding| observed(finding, body)) {
         return Err(refusal);
     }

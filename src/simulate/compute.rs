@@ -20,7 +20,10 @@ use super::view::{self, ports_of};
 fn source(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result<(bool, u64), Refusal> {
     let text = |field: &str| wanted.get(field).and_then(Value::as_str).unwrap_or_default();
     match text("source") {
-        "image" => Ok((true, 1)),
+        "image" => {
+            state.need_image(scope, text("image_id"))?;
+            Ok((true, 1))
+        }
         "apptemplate" => Ok((true, 10)),
         "snapshot" => {
             let snapshot = state.need("snapshots", scope, text("snapshot_id"))?;
@@ -243,7 +246,8 @@ fn wanted_volume(state: &mut State, scope: Scope, volume: &Value, index: usize) 
     let boot = body.get("boot_index").and_then(Value::as_i64);
     let root = boot == Some(0) || (boot.is_none() && index == 0);
     if body.get("source").and_then(Value::as_str) != Some("existing-volume") {
-        let content = source(state, scope, &body)?;
+        // A machine's image is looked up as a part of its body (`observed.md` §8).
+        let content = source(state, scope, &body).map_err(Refusal::wrong_in_body)?;
         return Ok(WantedVolume::New { body, content, root });
     }
     let id = body.get("volume_id").and_then(Value::as_str).unwrap_or_default();

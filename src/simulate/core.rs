@@ -18,7 +18,7 @@ use super::later::{Later, Sender, Ticket};
 use super::options::Options;
 use super::state::{Call, Creation, State, TaskFault};
 use super::store::Scope;
-use super::{account, audit, body, change, make, read, view};
+use super::{account, audit, body, change, make, read, slow, view};
 use crate::api::{Answer, Request};
 use crate::catalog::{Catalog, Effect, Method, Operation};
 
@@ -87,14 +87,17 @@ impl Simulator {
     /// Takes one request at a moment of the client's clock.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Reaction {
         self.advance(now);
-        let request_id = self.request_ids.request_id();
+        let request_id = self.request_id(request);
         *self.requests.entry(route_of(request)).or_default() += 1;
         let copied = if self.state.options.busy.bystanders { Bystanders::copied(request) } else { None };
         if let Some((create, copy)) = &copied {
             self.bystander(EARLY, create, copy, self.state.now - BEFORE);
         }
         let reaction = match self.state.options.faults.decide(request) {
-            None => Reaction::Answer(self.carry_out(request, &request_id)),
+            None => {
+                let answer = self.carry_out(request, &request_id);
+                self.in_time(request, Reaction::Answer(answer))
+            }
             Some(what) => self.go_wrong(what, request, &request_id),
         };
         if let Some((create, copy)) = copied {
@@ -102,6 +105,25 @@ impl Simulator {
             self.later.add(self.state.now + AFTER, copy, Sender::Bystander { number: LATE, create });
         }
         reaction
+    }
+
+    /// The id of a request: the trace a client sent, where the API takes it over.
+    fn request_id(&mut self, request: &Request) -> String {
+        let own = self.request_ids.request_id();
+        let header = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
+        let sent = header.and_then(|(_, value)| value.split('-').nth(1));
+        let sent = sent.filter(|id| id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        sent.filter(|_| self.state.options.takes_traceparent).map_or(own, str::to_owned)
+    }
+
+    /// An answer after the time the call takes.
+    fn in_time(&mut self, request: &Request, reaction: Reaction) -> Reaction {
+        let takes =
+            if self.state.options.slow_calls { slow::answering_time(request, &mut self.request_ids) } else { None };
+        match takes {
+            Some(length) => Reaction::Delay(length, Box::new(reaction)),
+            None => reaction,
+        }
     }
 
     /// What one of the bystanders makes of a client's create; `at` may lie in the past.

@@ -256,6 +256,13 @@ impl State {
         }
     }
 
+    /// The image that a volume is to be made from.
+    pub(super) fn need_image(&self, scope: Scope, id: &str) -> Result<(), Refusal> {
+        let listed = self.store.at(kinds::named("images"), scope, None, id).is_some();
+        let taken = !self.options.known_images && !self.gone.contains(id);
+        if listed || taken { Ok(()) } else { Err(Refusal::not_found(format!("Image {id} not found"))) }
+    }
+
     fn may_assume(&self, kind: &Kind, key: &str) -> bool {
         let plausible = kind.by_name || kind.numbering == Numbering::Integer || is_uuid(key);
         self.options.strangers == Strangers::Assume && plausible && !key.is_empty() && !self.gone.contains(key)

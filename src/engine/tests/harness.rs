@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::death::{Disk, Life, When, Wire};
-use crate::api::{Client, Request, Transport};
+use super::death::{Disk, Life, OnTheWay, When, Wire};
+use crate::api::{Answer, Client, Request, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::engine::*;
@@ -41,6 +41,7 @@ pub struct Trial {
     pub secrets: Secrets,
     /// Requests at once.
     pub parallelism: usize,
+    pub on_the_way: Arc<Mutex<OnTheWay>>,
 }
 
 /// Runs a test on a paused clock.
@@ -64,6 +65,7 @@ impl Trial {
             requests: Arc::default(),
             secrets: Secrets::default(),
             parallelism: 10,
+            on_the_way: Arc::default(),
         }
     }
 
@@ -86,6 +88,11 @@ impl Trial {
             change(&mut line.record);
             self.journal.extend(line.encode().into_bytes());
         }
+    }
+
+    /// Changes every answer from now on.
+    pub fn change_answers(&self, change: impl FnMut(&Request, Answer) -> Answer + Send + 'static) {
+        *self.on_the_way.lock().unwrap() = Some(Box::new(change));
     }
 
     /// Somebody makes a call by hand and goes on; the task it started.
@@ -136,6 +143,7 @@ impl Trial {
         let disk = Disk::new(life);
         let kept = disk.kept.clone();
         let transport = Wire {
+            on_the_way: self.on_the_way.clone(),
             inner: InMemory::new(self.simulator.clone(), self.sim_clock),
             life: life.clone(),
             sent: self.requests.clone(),

@@ -2,7 +2,7 @@
 //! do about a failed write is the engine's decision, because every attempt must be on record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use super::trace::{self, Exchange, Trace};
 use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
+use crate::catalog::Method;
 use crate::clock::Clock;
 
 /// The offset of the server's clock before any answer told it.
@@ -29,6 +30,15 @@ pub struct Client {
     requests: AtomicU64,
     looks: AtomicU64,
     trace: Option<Arc<Trace>>,
+    trace_ids: TraceIds,
+}
+
+/// Whether the API takes the trace id that it is sent for its own name of the request: found out on every GET.
+#[derive(Debug, Default)]
+struct TraceIds {
+    taken: AtomicBool,
+    /// Once is enough: an id that may be another's tells nothing.
+    replaced: AtomicBool,
 }
 
 /// Why a read gave nothing.
@@ -65,6 +75,7 @@ impl Client {
             requests: AtomicU64::new(0),
             looks: AtomicU64::new(0),
             trace: None,
+            trace_ids: TraceIds::default(),
         }
     }
 
@@ -79,14 +90,21 @@ impl Client {
     /// # Errors
     ///
     /// [`Lost`] when there is no whole answer.
-    pub async fn send(&self, request: Request) -> Result<Answer, Lost> {
+    pub async fn send(&self, mut request: Request) -> Result<Answer, Lost> {
         self.limit.admit().await;
         self.requests.fetch_add(1, Ordering::Relaxed);
+        let asked = (request.method == Method::Get).then(new_trace);
+        if let Some(trace) = &asked {
+            request.headers.push(trace_header(trace));
+        }
         let answer = match &self.trace {
             Some(trace) => self.send_traced(trace, request).await?,
             None => self.transport.send(request).await?,
         };
         self.note_date(&answer);
+        if let (Some(trace), Some(id)) = (asked, answer.request_id()) {
+            self.note_trace(&trace, id);
+        }
         if answer.status == 429 {
             let error = self.error(&answer);
             self.limit.slow_down(error.retry_after.map(Duration::from_secs));
@@ -180,10 +198,26 @@ impl Client {
 
     /// A time of our clock as the server would write it; the same when no answer has told its clock yet.
     pub fn server_time(&self, ours: Timestamp) -> Timestamp {
+        self.told_time(ours).unwrap_or(ours)
+    }
+
+    /// A time of our clock as the server would write it; `None` when no answer has told its clock yet. Its answers tell
+    /// whole seconds: the true time is up to a second later.
+    pub fn told_time(&self, ours: Timestamp) -> Option<Timestamp> {
         match self.offset.load(Ordering::Relaxed) {
-            OFFSET_UNKNOWN => ours,
-            offset => ours.checked_add(SignedDuration::from_millis(offset)).unwrap_or(ours),
+            OFFSET_UNKNOWN => None,
+            offset => Some(ours.checked_add(SignedDuration::from_millis(offset)).unwrap_or(ours)),
         }
+    }
+
+    /// The API takes trace ids of ours for its request ids, as far as its answers to GETs have shown.
+    pub fn takes_traces(&self) -> bool {
+        self.trace_ids.taken.load(Ordering::Relaxed) && !self.trace_ids.replaced.load(Ordering::Relaxed)
+    }
+
+    fn note_trace(&self, sent: &str, told: &str) {
+        let noted = if same_id(sent, told) { &self.trace_ids.taken } else { &self.trace_ids.replaced };
+        noted.store(true, Ordering::Relaxed);
     }
 
     pub fn clock(&self) -> Clock {
@@ -197,6 +231,24 @@ impl Client {
             self.offset.store(offset, Ordering::Relaxed);
         }
     }
+}
+
+/// A new id for one request, 32 hexadecimal digits.
+pub fn new_trace() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// The header that carries it (W3C Trace Context, `traceparent`).
+pub fn trace_header(trace: &str) -> (String, String) {
+    let span: String = new_trace().chars().take(16).collect();
+    ("traceparent".to_owned(), format!("00-{trace}-{span}-01"))
+}
+
+/// Whether two request ids are one: some are written as UUIDs.
+pub fn same_id(one: &str, other: &str) -> bool {
+    let digits = |id: &str| id.chars().filter(|digit| *digit != '-').map(|digit| digit.to_ascii_lowercase()).collect();
+    let (one, other): (String, String) = (digits(one), digits(other));
+    one == other
 }
 
 /// The JSON of a success; an empty body is `null`. `None` when it cannot be read.

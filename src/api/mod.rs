@@ -14,7 +14,7 @@ mod task;
 pub mod trace;
 mod transport;
 
-pub use client::{Client, ReadError, json_of};
+pub use client::{Client, ReadError, json_of, new_trace, same_id, trace_header};
 pub use error::{ApiError, Meaning};
 pub use http::{Http, HttpError};
 pub use limit::Limit;
@@ -23,4 +23,4 @@ pub use quota::tells_quota;
 pub use retry::Policy;
 pub use task::{Task, TaskData, TaskState, timestamp};
 pub use trace::Trace;
-pub use transport::{Answer, Lost, Request, Sending, Transport};
+pub use transport::{Answer, Lost, Request, Sending, Transport, is_success};

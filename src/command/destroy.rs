@@ -103,6 +103,7 @@ pub async fn destroy_environment(
             clock,
             catalog: Catalog::embedded(),
             journal,
+            neighbours: records::neighbours(folder),
             settings: Settings {
                 plan: folder.plan().to_owned(),
                 environment: folder.environment().to_owned(),
@@ -115,7 +116,6 @@ pub async fn destroy_environment(
             parallelism: options.parallelism,
             timeout: options.timeout,
             view: ViewOptions { events: options.events.map(PathBuf::from), ..ViewOptions::default() },
-            elsewhere: records::elsewhere(folder),
         },
     )?;
     session.tell_started(RunStarted {

@@ -1,11 +1,12 @@
 //! Which record is meant, and where it is.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::cli::{RecordOptions, StateOptions};
 use crate::command::load::read_source;
 use crate::context::Context;
-use crate::engine::Elsewhere;
+use crate::engine::Neighbours;
 use crate::error::Error;
 use crate::journal::{Contents, EnvironmentFolder, Owner, StateFolder};
 use crate::report::list;
@@ -116,22 +117,20 @@ pub(super) fn read(folder: &EnvironmentFolder) -> Result<Contents, Error> {
     }))
 }
 
-/// What the other records beside this one own. One that cannot be read says nothing.
-pub fn elsewhere(folder: &EnvironmentFolder) -> Elsewhere {
+/// This process, as the holder of a lock.
+pub fn owner(context: &Context, command: &str) -> Owner {
+    Owner { pid: std::process::id(), command: command.to_owned(), since: context.now }
+}
+
+/// Reads what the other records of a store say, whenever it is asked. One that cannot be read says nothing.
+pub(super) fn neighbours(folder: &EnvironmentFolder) -> Neighbours {
     let own = folder.clone();
-    Elsewhere::new(move || {
-        let Some(state) = own.path().parent().and_then(Path::parent) else { return Vec::new() };
-        let all = StateFolder::new(state).environments().unwrap_or_default();
-        let others = all.into_iter().filter(|other| *other != own);
+    Arc::new(move || {
+        let others = own.state().environments().unwrap_or_default().into_iter().filter(|other| *other != own);
         let read = |other: EnvironmentFolder| {
             let status = other.read().ok().flatten()?.status;
             Some((format!("plan `{}`, environment `{}`", other.plan(), other.environment()), status))
         };
         others.filter_map(read).collect()
     })
-}
-
-/// This process, as the holder of a lock.
-pub fn owner(context: &Context, command: &str) -> Owner {
-    Owner { pid: std::process::id(), command: command.to_owned(), since: context.now }
 }

@@ -15,7 +15,7 @@ use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
 use crate::command::Account;
 use crate::context::Context;
-use crate::engine::{self, Elsewhere, Run, RunEnd, RunOptions};
+use crate::engine::{self, Run, RunEnd, RunOptions};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -93,11 +93,11 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 clock,
                 catalog: loaded.catalog,
                 journal,
+                neighbours: Arc::new(Vec::new),
                 settings: settings(&plan, &environment, project_id, region_id, &arguments.run),
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,
                 view: view_options(&plan, &arguments.run),
-                elsewhere: Elsewhere::nothing(),
             },
         )?;
         session.tell_started(RunStarted {

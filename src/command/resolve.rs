@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::exit::Exit;
 use crate::journal::{
-    EnvironmentFolder, InstanceStatus, Intent, Journal, Lock, Made, Phase, Record, StepResult, Succeeded,
+    EnvironmentFolder, Evidence, InstanceStatus, Intent, Journal, Lock, Made, Phase, Record, StepResult, Succeeded,
 };
 use crate::plan::InstanceId;
 use crate::report::{count, list};
@@ -86,8 +86,8 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
         return Ok(Record::NotApplied { instance: instance.clone(), error: by_hand(intent) });
     }
     if !arguments.task.is_empty() {
-        let tasks = arguments.task.clone();
-        return Ok(Record::Accepted { instance: instance.clone(), tasks, recovered: true, status: None });
+        let (tasks, evidence) = (arguments.task.clone(), Some(Evidence::Decision));
+        return Ok(Record::Accepted { instance: instance.clone(), tasks, recovered: true, status: None, evidence });
     }
     let id = arguments.id.as_deref().expect("one of the three decisions is required on the command line");
     let (result, made, agrees) = match (&intent.update, &known.result) {
@@ -106,6 +106,7 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
         made,
         duration_ms: 0,
         durations: Vec::new(),
+        evidence: Some(Evidence::Decision),
         agrees,
     };
     Ok(Record::Succeeded(Box::new(done)))
@@ -150,6 +151,7 @@ fn task_without_words() -> Task {
         created: Map::new(),
         data: crate::api::TaskData::default(),
         error: None,
+        request_id: None,
     }
 }
 

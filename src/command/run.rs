@@ -92,11 +92,11 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             clock,
             catalog: loaded.catalog,
             journal,
+            neighbours: records::neighbours(&folder),
             settings: settings(plan, &environment, project_id, region_id, &arguments.run),
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
             view: view_options(plan, &arguments.run),
-            elsewhere: records::elsewhere(&folder),
         },
     )?;
     session.tell_started(RunStarted {

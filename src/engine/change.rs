@@ -6,16 +6,17 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::call::{Called, Write, stamp_value};
+use super::collection::adoptable;
 use super::decide::ChangeKind;
 use super::finish::millis;
 use super::preview::is_unread;
 use super::remove::Remains;
 use super::render::{CallParts, Rendered, step_value};
 use super::results::{self, placeholder};
-use super::settle::{self, Doubt};
+use super::settle::Doubt;
 use super::step::{End, Instance};
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
-use crate::journal::{InstanceStatus, IntendedUndo, Intent, RecordedCall, StepResult};
+use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, RecordedCall, StepResult};
 use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, StepId, Undo};
 use crate::secret::Secrets;
 use crate::template::{TemplateError, value_of};
@@ -38,6 +39,7 @@ impl Instance {
                 undo: self.intended_undo(rendered),
                 timeout_ms: step.wait.timeout.map(millis),
                 secret: step.secret,
+                mark: Mark::default(),
                 update: update.map(Box::new),
             },
             about: self.about(&rendered.recorded),
@@ -193,13 +195,21 @@ impl Instance {
         };
         let id = &write.intent.instance;
         let owner = stamp_value(&shared.settings.plan, &shared.settings.environment, id);
-        match settle::adoptable(shared, operation, &write.intent.call, &write.parameters, &owner).await {
+        match adoptable(shared, operation, &write.intent.call, &write.parameters, &owner).await {
             Ok((item, ours)) => {
                 *how = How::Adopted;
                 // What somebody else made is used, never removed.
                 let undo = if ours { write.intent.undo.clone() } else { IntendedUndo::Keep };
                 let intent = Intent { undo, ..write.intent.clone() };
-                self.finish(&self.known(id), &intent, Called::Found { item }, How::Adopted, started, false).await
+                self.finish(
+                    &self.known(id),
+                    &intent,
+                    Called::Found { item, evidence: None },
+                    How::Adopted,
+                    started,
+                    false,
+                )
+                .await
             }
             Err(why) => {
                 refusal.message = format!("{}; it cannot be adopted: {why}", refusal.message);

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::call::STAMP_ATTEMPT;
+use super::collection::{items, list_call};
+use super::evidence::tags::{STAMP_ATTEMPT, tag};
 use super::made::{along, resource_of};
 use super::results::{Parameters, id_text};
-use super::settle::{items, list_call, tag};
 use super::shared::Shared;
 use crate::catalog::{Creates, ListCall, Operation};
 use crate::journal::{Intent, StepResult};
@@ -28,7 +28,12 @@ pub async fn leftover(
     let creates = operation.creates.as_ref()?;
     let mut certain = true;
     for kind in kinds(creates) {
-        let list = resource_of(shared.catalog, kind).and_then(|resource| resource.list);
+        // Several calls make things of one kind (machines are virtual or metal): its own calls are those of this one.
+        let resource = match *kind == creates.kind {
+            true => creates.resource.clone(),
+            false => resource_of(shared.catalog, kind),
+        };
+        let list = resource.and_then(|resource| resource.list);
         let Some(found) = search(shared, intent, list.as_ref(), parameters, &result.tasks).await else {
             certain &= *kind != creates.kind || result.id.is_some();
             continue;

@@ -8,20 +8,20 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
-use super::call::{Halt, Sent, Write, parent_gate, send, tasks_of};
+use super::call::{Called, Halt, Sent, Write, parent_gate, send, tasks_of};
 use super::finish::{Finishing, Unfinished};
 use super::lock::{Locks, Refused};
 use super::made::{along_with, taken_along, taking_along};
 use super::prove::prove;
 use super::results;
-use super::settle::Doubt;
+use super::settle::{Doubt, Settled, settle};
 use super::shared::{About, Shared};
 use super::teardown::Extent;
 use super::watch::{Awaited, TaskEnd};
-use crate::api::{ApiError, Meaning, Policy};
+use crate::api::{ApiError, Meaning, Policy, trace_header};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{InstanceStatus, JournalError, Made, Phase, Record, RecordedCall};
+use crate::journal::{Evidence, InstanceStatus, IntendedUndo, Intent, JournalError, Made, Phase, Record, RecordedCall};
 use crate::plan::{InstanceId, Wait};
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
@@ -34,6 +34,8 @@ const IN_USE_PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// A task that ended in ERROR is tried again this often: what it stumbled over may be gone by then.
 const FAILED_TASKS: u32 = 2;
+/// A call that was looked for and not found is sent again this often.
+const RESENDS: u32 = 6;
 
 /// Why something is still there.
 #[derive(Debug)]
@@ -108,7 +110,7 @@ fn status_of(shared: &Shared, instance: &InstanceId) -> Option<InstanceStatus> {
 /// An intent without answer is settled, accepted tasks are waited for: afterwards it is known what there is to remove.
 async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), Remains> {
     let Some(status) = status_of(shared, instance) else { return Ok(()) };
-    let (Some(intent), Some(sent_at)) = (&status.intent, status.intended_at) else { return Ok(()) };
+    let Some(intent) = &status.intent else { return Ok(()) };
     let matched = results::operation_of(shared.catalog, &intent.call);
     let (operation, parameters) =
         matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
@@ -129,15 +131,15 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
                 retry: None,
                 stamp: false,
             };
-            let doubt =
-                Doubt { intent: (**intent).clone(), sent_at, cause: "no answer is on record".to_owned(), slow: false };
+            let Some(doubt) = Doubt::recorded(shared, &status) else { return Ok(()) };
             match write.find(shared, &doubt).await? {
                 Some(called) => called,
                 None => return not_found(shared, instance, &about).await,
             }
         }
-        Phase::Accepted { tasks, recovered, status } => {
-            super::call::Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered }
+        Phase::Accepted { tasks, recovered, status: answered } => {
+            let evidence = recovered.then(|| status.evidence.unwrap_or(Evidence::Likeness));
+            Called::Tasks { tasks: tasks.clone(), status: *answered, evidence }
         }
         _ => return Ok(()),
     };
@@ -151,11 +153,14 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
         usable: false,
-        resumed: Some(sent_at),
+        resumed: status.intended_at,
     };
-    match finishing.finish(shared, called, How::Recovered).await {
+    let how = if called.is_recovered() { How::Recovered } else { How::Continued };
+    match finishing.finish(shared, called, how).await {
         // A failed create may have left something, which is on record by now.
-        Ok(_) | Err(Unfinished::Failed(_) | Unfinished::NotOurs) => Ok(()),
+        Ok(_) | Err(Unfinished::Failed(_)) => Ok(()),
+        // In doubt again, without the tasks that proved to be another's.
+        Err(Unfinished::NotOurs) => Box::pin(bring_to_an_end(shared, instance)).await,
         Err(Unfinished::StillWaiting { tasks, .. }) => {
             let words = format!("its task still runs: {}", tasks.join(", "));
             Err(Remains::Left(shared.error(&about, EffectKnown::Unknown, ErrorClass::Unknown, words)))
@@ -339,33 +344,131 @@ impl<'a> Removal<'a> {
     }
 
     async fn run(&mut self) -> Result<Gone, Remains> {
+        let mut step = self.resumed().await?;
         loop {
-            self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
-            self.attempt += 1;
-            let intent =
-                Record::Removing { instance: self.instance.clone(), call: self.call.clone(), attempt: self.attempt };
-            self.shared.journal.append(vec![intent]).await?;
-            self.shared.events.tell(Event::CallStarted {
-                instance: self.instance.clone(),
-                call: self.call.to_string(),
-                attempt: self.attempt,
-            });
-            let mut request = Shared::request(self.call);
-            request.headers.push(("user-agent".to_owned(), self.shared.settings.user_agent.clone()));
-            let sent = send(self.shared, request).await;
-            let lost = matches!(sent, Sent::Lost { .. });
-            let step = self.answered(sent).await?;
-            self.tried_before |= lost;
             match step {
-                Step::Gone(gone) => return Ok(gone),
-                Step::AgainNow => {}
-                Step::Again(reason, pause) => {
+                Some(Step::Gone(gone)) => return Ok(gone),
+                Some(Step::Again(reason, pause)) => {
                     let pause_ms = super::finish::millis(pause);
                     self.shared.events.tell(Event::CallDelayed { instance: self.instance.clone(), reason, pause_ms });
                     self.shared.stopped.or_leave(self.shared.clock().sleep(pause)).await.map_err(Halt::Stopped)?;
                 }
+                Some(Step::AgainNow) | None => {}
+            }
+            step = Some(self.attempt().await?);
+        }
+    }
+
+    /// A call that must not be repeated blindly, begun by an earlier teardown: what became of it comes first.
+    async fn resumed(&mut self) -> Result<Option<Step>, Remains> {
+        let Some(known) = status_of(self.shared, self.instance) else { return Ok(None) };
+        let Some(intent) = known.removal.as_deref().filter(|intent| intent.call == *self.call) else { return Ok(None) };
+        match &known.phase {
+            Phase::RemovalAccepted { tasks } => self.wait(tasks.clone()).await.map(Some),
+            Phase::Removing => {
+                let intended_at = intent.mark.server_time.or(known.intended_at).unwrap_or_else(|| self.shared.now());
+                let doubt = self.doubt(intent.clone(), intended_at, "no answer is on record");
+                self.settle(&doubt).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<Step, Remains> {
+        let shared = self.shared;
+        shared.stopped.may_go_on().map_err(Halt::Stopped)?;
+        self.attempt += 1;
+        let intent = self.intent();
+        let mut request = Shared::request(self.call);
+        match &intent {
+            Some(intent) => {
+                let mark = &intent.mark;
+                request.headers.extend(mark.user_agent.iter().map(|agent| ("user-agent".to_owned(), agent.clone())));
+                request.headers.extend(mark.trace.as_deref().map(trace_header));
+            }
+            None => request.headers.push(("user-agent".to_owned(), shared.settings.user_agent.clone())),
+        }
+        let intended_at = shared.now();
+        let record = Record::Removing {
+            instance: self.instance.clone(),
+            call: self.call.clone(),
+            attempt: self.attempt,
+            intent: intent.clone().map(Box::new),
+        };
+        shared.journal.append(vec![record]).await?;
+        shared.events.tell(Event::CallStarted {
+            instance: self.instance.clone(),
+            call: self.call.to_string(),
+            attempt: self.attempt,
+        });
+        match (send(shared, request).await, intent) {
+            (Sent::Lost { cause, slow, head }, Some(intent)) => {
+                let doubt = Doubt { slow, head, ..self.doubt(intent, intended_at, &cause) };
+                self.settle(&doubt).await
+            }
+            (sent, _) => {
+                let lost = matches!(sent, Sent::Lost { .. });
+                let step = self.answered(sent).await?;
+                self.tried_before |= lost;
+                Ok(step)
             }
         }
+    }
+
+    /// What tells this attempt apart, where repeating the call may do more than was asked for.
+    fn intent(&self) -> Option<Intent> {
+        let matched = results::operation_of(self.shared.catalog, self.call);
+        if results::is_repeatable(self.call.method, matched.as_ref().map(|(operation, _)| operation.as_ref())) {
+            return None;
+        }
+        let nonce = uuid::Uuid::new_v4().simple().to_string();
+        Some(Intent {
+            instance: self.instance.clone(),
+            call: self.call.clone(),
+            attempt: self.attempt,
+            mark: self.shared.mark(self.instance, &nonce),
+            nonce,
+            stamped: false,
+            after: Vec::new(),
+            undo: IntendedUndo::Keep,
+            timeout_ms: None,
+            secret: false,
+            update: None,
+        })
+    }
+
+    fn doubt(&self, intent: Intent, intended_at: Timestamp, cause: &str) -> Doubt {
+        Doubt {
+            intent,
+            since: self.shared.clock().elapsed(),
+            intended_at,
+            cause: cause.to_owned(),
+            slow: false,
+            head: None,
+            disowned: Vec::new(),
+        }
+    }
+
+    /// Finds out whether a call without answer was carried out; only what was not is made again.
+    async fn settle(&mut self, doubt: &Doubt) -> Result<Step, Remains> {
+        let reason = self.shared.secrets.redact(&doubt.cause).into_owned();
+        self.shared.events.tell(Event::SettlingStarted { instance: self.instance.clone(), reason: reason.clone() });
+        let settling = settle(self.shared, doubt);
+        let words = match self.shared.stopped.or_leave(settling).await.map_err(Halt::Stopped)? {
+            Settled::Task(task, _) => return self.wait(vec![task]).await,
+            Settled::Resource(..) | Settled::Done => return Ok(Step::Gone(Gone::Now)),
+            Settled::Nothing if self.attempt < RESENDS => return Ok(Step::AgainNow),
+            Settled::Nothing => {
+                format!("sent {} times, never answered and nothing was found of it: {reason}", self.attempt)
+            }
+            Settled::Undecided(candidates) => {
+                format!("the answer was lost ({reason}), and these may be its work: {}", candidates.join(", "))
+            }
+            Settled::CannotTell(why) => format!("the answer was lost ({reason}), and looking for it failed: {why}"),
+        };
+        let mut error = self.shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        error.help.push(format!("see whether it was carried out, then `plan state forget '{}'`", self.instance));
+        Err(self.left(error).await?)
     }
 
     async fn answered(&mut self, sent: Sent) -> Result<Step, Remains> {
@@ -486,8 +589,11 @@ impl<'a> Removal<'a> {
     }
 
     async fn wait(&mut self, tasks: Vec<String>) -> Result<Step, Remains> {
-        let accepted = Record::RemovalAccepted { instance: self.instance.clone(), tasks: tasks.clone() };
-        self.shared.journal.append(vec![accepted]).await?;
+        let known = status_of(self.shared, self.instance).map(|known| known.phase);
+        if known != Some(Phase::RemovalAccepted { tasks: tasks.clone() }) {
+            let accepted = Record::RemovalAccepted { instance: self.instance.clone(), tasks: tasks.clone() };
+            self.shared.journal.append(vec![accepted]).await?;
+        }
         let matched = results::operation_of(self.shared.catalog, self.call);
         let (task_type, place) = matched.map_or((None, super::watch::Place::default()), |(operation, parameters)| {
             (operation.task_types.first().cloned(), super::call::place_of(&parameters))

@@ -88,6 +88,12 @@ fn names_in(folder: &Path) -> Result<Vec<String>, JournalError> {
 }
 
 impl EnvironmentFolder {
+    /// The store it belongs to.
+    pub fn state(&self) -> StateFolder {
+        let root = self.path.parent().and_then(Path::parent).unwrap_or(&self.path);
+        StateFolder::new(root)
+    }
+
     pub fn plan(&self) -> &str {
         &self.plan
     }

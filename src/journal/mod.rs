@@ -20,8 +20,8 @@ pub use file::{Contents, JournalFile, read};
 pub use folder::{EnvironmentFolder, StateFolder};
 pub use lock::{Lock, Owner};
 pub use record::{
-    Header, IntendedUndo, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
-    VERSION,
+    Evidence, Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started,
+    StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, InstanceStatus, Phase, Status};
 pub use writer::{Journal, MemorySink, Sink};

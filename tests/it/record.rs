@@ -3,7 +3,7 @@
 use gcore_plan::catalog::Method;
 use gcore_plan::event::How;
 use gcore_plan::journal::{
-    EnvironmentFolder, Header, IntendedUndo, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started,
+    EnvironmentFolder, Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started,
     StateFolder, StepResult, Succeeded,
 };
 use gcore_plan::plan::{InstanceId, StepId};
@@ -32,6 +32,7 @@ fn intent(step: &str, key: Option<&str>) -> Record {
         undo: IntendedUndo::Default,
         timeout_ms: None,
         secret: false,
+        mark: Mark::default(),
         update: None,
     })
 }
@@ -51,6 +52,7 @@ fn succeeded(step: &str) -> Record {
         },
         duration_ms: 7000,
         durations: Vec::new(),
+        evidence: None,
         agrees: None,
     }))
 }

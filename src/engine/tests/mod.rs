@@ -1,6 +1,7 @@
 //! Behaviour over time: whole runs on the paused clock against the simulator in memory.
 
 mod certainty;
+mod conditions;
 mod death;
 mod harness;
 mod order;
@@ -8,5 +9,6 @@ mod ours;
 mod preview;
 mod record;
 mod reliability;
+mod strangers;
 mod takedown;
 mod waiting;

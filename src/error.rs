@@ -31,7 +31,7 @@ pub enum Error {
     #[error("cannot write to {stream}: {error}")]
     Stream { stream: &'static str, error: io::Error },
     #[error("{what} changed since the preview: nothing was done")]
-    Moved { what: &'static str },
+    Moved { what: String },
     /// Nothing to sign requests with; `plan` is the file that was to be run.
     #[error("there is no API key: `GCORE_API_KEY` is not set")]
     NoKey { plan: Option<PathBuf> },

@@ -25,6 +25,7 @@ mod preview_file;
 mod print;
 mod records;
 pub mod rehearse;
+mod renew;
 mod report;
 mod resolve;
 pub mod run;

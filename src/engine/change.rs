@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Called, Write, stamp_value};
 use super::collection::adoptable;
+use super::decide::ChangeKind;
 use super::finish::millis;
+use super::preview::is_unread;
 use super::remove::Remains;
 use super::render::{CallParts, Rendered, step_value};
 use super::results::{self, placeholder};
@@ -96,30 +98,26 @@ impl Instance {
         Ok(self.write_of(id, &update, Some(rendered.recorded.clone())))
     }
 
-    /// The record's call and the plan's differ, or `--replace` was asked for. `Some` when the step is done with it.
+    /// The record's call and the plan's differ, or `--replace` was asked for: done as was decided. `Some` when the step is done with it.
     pub(super) async fn changed(
         &self,
         id: &InstanceId,
         rendered: &Rendered,
         known: &InstanceStatus,
-        replace: bool,
+        kind: ChangeKind,
         how: &mut How,
         started: Duration,
     ) -> Result<Option<StepResult>, End> {
-        let step = self.step();
-        let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
-        match &step.on_change {
-            _ if replace => self.replace(id, how).await,
-            Some(OnChange::Replace) => self.replace(id, how).await,
-            Some(OnChange::Ignore) => Ok(known.result.clone()),
-            Some(OnChange::Update(template)) => {
+        match (kind, &self.step().on_change) {
+            (ChangeKind::Replace, _) => self.replace(id, how).await,
+            (ChangeKind::Ignore, _) => Ok(known.result.clone()),
+            (ChangeKind::Update, Some(OnChange::Update(template))) => {
                 *how = How::Called;
                 let write = self.update_of(id, rendered, known, template)?;
                 self.make(&write, known, None, how, started).await.map(Some)
             }
-            Some(OnChange::Rerun) => self.rerun(id, rendered, known, how, started).await.map(Some),
-            None if !creates => self.rerun(id, rendered, known, how, started).await.map(Some),
-            Some(OnChange::Error) | None => Err(End::Failed(self.change_refused(rendered, known))),
+            (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, how, started).await.map(Some),
+            (ChangeKind::Error | ChangeKind::Update, _) => Err(End::Failed(self.change_refused(rendered, known))),
         }
     }
 
@@ -382,6 +380,8 @@ fn compare(at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
                 compare(&join(at, &index.to_string()), before, after, found);
             }
         }
+        // What must be read is taken to be what it was.
+        (_, Value::String(after)) if is_unread(after) => {}
         (before, after) if before != after => found.push(format!("{at}: {} → {}", shown(before), shown(after))),
         _ => {}
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::results::{Parameters, encode};
 use super::shared::Settings;
 use crate::api::Request;
-use crate::catalog::{Method, Operation};
+use crate::catalog::Operation;
 use crate::journal::{RecordedCall, StepResult};
 use crate::plan::{Call, CallTemplate, Segment, Step, StepId};
 use crate::secret::Secrets;
@@ -214,7 +214,8 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-fn identifier(
+/// A project or region id, as a template gives it.
+pub(super) fn identifier(
     template: Option<&Template>,
     scope: &Scope<'_>,
     default: Option<i64>,
@@ -327,9 +328,4 @@ fn kind_of(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "a mapping",
     }
-}
-
-/// GET needs no intent: it changes nothing.
-pub fn is_read(method: Method) -> bool {
-    method == Method::Get
 }

@@ -8,6 +8,7 @@ mod help;
 mod init;
 mod log;
 mod ops;
+mod preview;
 mod record;
 #[cfg(unix)]
 mod reliability;

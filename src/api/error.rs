@@ -438,7 +438,7 @@ mod tests {
         assert_eq!(retry_after("0.4", 0), Some(1));
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:01:40 GMT", 70), Some(30));
         assert_eq!(retry_after("soon", 0), None);
-        for endless in ["1e300", "99999999999", "Fri, 01 Jan 2999 00:00:00 GMT"] {
+        for endless in ["1e300", "99999999999", "Tue, 01 Jan 2999 00:00:00 GMT"] {
             assert_eq!(retry_after(endless, 0), Some(LONGEST_PAUSE), "{endless}");
         }
     }

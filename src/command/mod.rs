@@ -25,6 +25,7 @@ mod preview_file;
 mod print;
 mod records;
 pub mod rehearse;
+mod renew;
 mod report;
 mod resolve;
 pub mod run;
@@ -40,6 +41,7 @@ mod tasks;
 mod testing;
 mod view;
 mod wait;
+mod write_output;
 
 use std::io::{self, Write};
 use std::time::Duration;

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use super::run::{settings, step_ids, view_options};
 use super::session::{Parts, Session, export};
-use super::{load, note, print_outputs, records, simulate};
+use super::{load, note, print_outputs, records, simulate, write_output};
 use crate::api::{Http, Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
@@ -43,6 +43,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let loaded = load::load_plan(context, &arguments.file, arguments.run.spec.as_deref())?;
     let plan = loaded.plan.clone();
     let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
+    write_output::check(context, &plan, &arguments.run.write_output)?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let options = RunOptions {
         target: step_ids(&plan, &arguments.run.target)?,
@@ -69,6 +70,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         request_timeout: REQUEST_TIMEOUT,
         project_id: Some(PLACE),
         region_id: Some(PLACE),
+        renewal: None,
     };
     let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
     let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
@@ -129,6 +131,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     };
     server.abort();
     tell_harm(context, &simulator)?;
+    write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     let ending = Ending {
         exit: end.finished.exit,

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use tracing::Instrument as _;
 
+use super::preview::Shown;
+use super::preview_file::{PreviewFile, recorded};
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
-use super::{Account, load, preview_file, print_outputs, records, report};
+use super::{Account, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::trace;
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
@@ -31,10 +33,14 @@ use crate::report::reason;
 /// When the plan is wrong, the account is not told, or the record cannot be read or locked.
 pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Error> {
     let approved = preview_file::read(context, &arguments.file)?;
-    let file = approved.as_ref().map_or(arguments.file.as_path(), |approved| approved.plan.as_path());
+    let bound = approved.as_ref().map(|approved| approved.bind(context, arguments)).transpose()?;
+    let arguments = bound.as_ref().unwrap_or(arguments);
+    let file = arguments.file.as_path();
     let loaded = load::load_plan(context, file, arguments.run.spec.as_deref())?;
     let plan = &loaded.plan;
-    let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
+    let given = approved.as_ref().map(|approved| approved.given(plan)).unwrap_or_default();
+    let inputs = load::resolve_inputs_over(context, plan, &given, &arguments.plan)?;
+    write_output::check(context, plan, &arguments.run.write_output)?;
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
@@ -46,11 +52,29 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let clock = Clock::starting_at(context.now, 1.0);
     let lock = folder.lock(&records::owner(context, "run"), arguments.lock.lock_timeout, &clock).await?;
     let (sink, status, lines) = folder.open(&lock, clock.now())?;
+    let options = RunOptions {
+        target: step_ids(plan, &arguments.run.target)?,
+        replace: step_ids(plan, &arguments.replace)?,
+        prune: arguments.prune,
+        rollback: arguments.rollback,
+        fail_fast: arguments.run.fail_fast,
+    };
     if let Some(approved) = &approved {
-        approved.verify(context, plan, &inputs, &status)?;
+        let key = approved.key(&status);
+        let shown = Shown {
+            plan,
+            inputs: &inputs,
+            environment: &environment,
+            project_id,
+            region_id,
+            status: recorded(Some(&status)),
+            options: &options,
+        };
+        let changes = serde_json::json!(shown.changes(context, &key));
+        approved.verify(&PreviewFile::new(context, approved.asked.clone(), &shown, &key, &changes))?;
     }
-    let recorded = status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
-    let journal = Journal::start(sink, status, lines, clock);
+    let done = status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
+    let journal = Journal::start(sink, status, lines, clock).hiding(context.secrets.clone());
     let ttl = arguments.ttl.or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
     let started = Started {
         run: context.token(),
@@ -83,17 +107,10 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         file: Some(file.display().to_string()),
         environment: environment.clone(),
         steps: plan.steps.len(),
-        recorded,
+        recorded: done,
         state: Some(folder.path().display().to_string()),
         api: account.base_url.clone(),
     });
-    let options = RunOptions {
-        target: step_ids(plan, &arguments.run.target)?,
-        replace: step_ids(plan, &arguments.replace)?,
-        prune: arguments.prune,
-        rollback: arguments.rollback,
-        fail_fast: arguments.run.fail_fast,
-    };
     let run =
         Run { plan: plan.clone(), shared: session.shared.clone(), inputs, options, stopper: session.stopper.clone() };
     let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, &environment)).await?;
@@ -101,6 +118,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
     session.finish(context, end.finished.clone()).await?;
+    write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     export(context, &end.outputs, &ending(&end, &folder, resume), &arguments.run.show_secret)?;
     Ok(exit)

@@ -3,15 +3,22 @@
 mod check;
 #[cfg(unix)]
 mod cloud;
+mod docs;
 mod help;
 mod init;
 mod log;
 mod ops;
+mod preview;
 mod record;
 #[cfg(unix)]
 mod reliability;
 mod report;
 #[cfg(unix)]
 mod runner;
+#[cfg(unix)]
+mod secrets;
 mod server;
+mod small;
+#[cfg(unix)]
+mod strangers;
 mod support;

@@ -46,13 +46,6 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     need_places(plan, project_id, region_id)?;
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
-    let options = RunOptions {
-        target: step_ids(plan, &arguments.run.target)?,
-        replace: step_ids(plan, &arguments.replace)?,
-        prune: arguments.prune,
-        rollback: arguments.rollback,
-        fail_fast: arguments.run.fail_fast,
-    };
     tell_unmasked(context, plan, &inputs)?;
 
     let folder = records::state_folder(context, &arguments.state, Some(file))?.environment(&plan.name, &environment);

@@ -2,7 +2,7 @@
 //! do about a failed write is the engine's decision, because every attempt must be on record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,9 +11,11 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use super::trace::{self, Exchange, Trace};
+use super::traceparent::{Traceparents, new_trace, trace_header};
 use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
 use crate::catalog::Method;
 use crate::clock::Clock;
+use crate::secret::{Secrets, without_reserved};
 
 /// The offset of the server's clock before any answer told it.
 const OFFSET_UNKNOWN: i64 = i64::MIN;
@@ -29,16 +31,9 @@ pub struct Client {
     offset: AtomicI64,
     requests: AtomicU64,
     looks: AtomicU64,
+    traceparents: Traceparents,
     trace: Option<Arc<Trace>>,
-    trace_ids: TraceIds,
-}
-
-/// Whether the API takes the trace id that it is sent for its own name of the request: found out on every GET.
-#[derive(Debug, Default)]
-struct TraceIds {
-    taken: AtomicBool,
-    /// Once is enough: an id that may be another's tells nothing.
-    replaced: AtomicBool,
+    secrets: Secrets,
 }
 
 /// Why a read gave nothing.
@@ -74,9 +69,16 @@ impl Client {
             offset: AtomicI64::new(OFFSET_UNKNOWN),
             requests: AtomicU64::new(0),
             looks: AtomicU64::new(0),
+            traceparents: Traceparents::default(),
             trace: None,
-            trace_ids: TraceIds::default(),
+            secrets: Secrets::default(),
         }
+    }
+
+    /// The same client; what an error answer repeats of these is hidden.
+    #[must_use]
+    pub fn hiding(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The same client; every request is told.
@@ -103,7 +105,7 @@ impl Client {
         };
         self.note_date(&answer);
         if let (Some(trace), Some(id)) = (asked, answer.request_id()) {
-            self.note_trace(&trace, id);
+            self.traceparents.note(&trace, id);
         }
         if answer.status == 429 {
             let error = self.error(&answer);
@@ -193,7 +195,7 @@ impl Client {
     }
 
     pub fn error(&self, answer: &Answer) -> ApiError {
-        ApiError::read(answer, self.server_time(self.clock.now()).as_second())
+        ApiError::read(answer, self.server_time(self.clock.now()).as_second(), &self.secrets)
     }
 
     /// A time of our clock as the server would write it; the same when no answer has told its clock yet.
@@ -212,12 +214,7 @@ impl Client {
 
     /// The API takes trace ids of ours for its request ids, as far as its answers to GETs have shown.
     pub fn takes_traces(&self) -> bool {
-        self.trace_ids.taken.load(Ordering::Relaxed) && !self.trace_ids.replaced.load(Ordering::Relaxed)
-    }
-
-    fn note_trace(&self, sent: &str, told: &str) {
-        let noted = if same_id(sent, told) { &self.trace_ids.taken } else { &self.trace_ids.replaced };
-        noted.store(true, Ordering::Relaxed);
+        self.traceparents.are_taken()
     }
 
     pub fn clock(&self) -> Clock {
@@ -233,24 +230,6 @@ impl Client {
     }
 }
 
-/// A new id for one request, 32 hexadecimal digits.
-pub fn new_trace() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
-}
-
-/// The header that carries it (W3C Trace Context, `traceparent`).
-pub fn trace_header(trace: &str) -> (String, String) {
-    let span: String = new_trace().chars().take(16).collect();
-    ("traceparent".to_owned(), format!("00-{trace}-{span}-01"))
-}
-
-/// Whether two request ids are one: some are written as UUIDs.
-pub fn same_id(one: &str, other: &str) -> bool {
-    let digits = |id: &str| id.chars().filter(|digit| *digit != '-').map(|digit| digit.to_ascii_lowercase()).collect();
-    let (one, other): (String, String) = (digits(one), digits(other));
-    one == other
-}
-
 /// The JSON of a success; an empty body is `null`. `None` when it cannot be read.
 pub fn json_of(answer: &Answer) -> Option<Value> {
     if answer.body.iter().all(u8::is_ascii_whitespace) {
@@ -258,5 +237,5 @@ pub fn json_of(answer: &Answer) -> Option<Value> {
         let promised = answer.status != 204 && answer.header("content-length").is_some_and(|length| length != "0");
         return (!promised).then_some(Value::Null);
     }
-    serde_json::from_slice(&answer.body).ok()
+    serde_json::from_slice(&answer.body).ok().map(without_reserved)
 }

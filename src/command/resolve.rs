@@ -56,7 +56,7 @@ async fn open(
     let clock = Clock::starting_at(context.now, 1.0);
     let lock = folder.lock(&owner(context, command), patience, &clock).await?;
     let (file, status, lines) = folder.open(&lock, context.now)?;
-    Ok((lock, Journal::start(file, status, lines, clock)))
+    Ok((lock, Journal::start(file, status, lines, clock).hiding(context.secrets.clone())))
 }
 
 fn only<'s>(

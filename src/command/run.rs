@@ -11,7 +11,7 @@ use super::preview::Shown;
 use super::preview_file::{PreviewFile, recorded};
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
-use super::{Account, load, preview_file, print_outputs, records, report};
+use super::{Account, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::trace;
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
@@ -40,6 +40,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let plan = &loaded.plan;
     let given = approved.as_ref().map(|approved| approved.given(plan)).unwrap_or_default();
     let inputs = load::resolve_inputs_over(context, plan, &given, &arguments.plan)?;
+    write_output::check(context, plan, &arguments.run.write_output)?;
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
@@ -73,7 +74,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         approved.verify(&PreviewFile::new(context, approved.asked.clone(), &shown, &key, &changes))?;
     }
     let done = status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
-    let journal = Journal::start(sink, status, lines, clock);
+    let journal = Journal::start(sink, status, lines, clock).hiding(context.secrets.clone());
     let ttl = arguments.ttl.or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
     let started = Started {
         run: context.token(),
@@ -117,6 +118,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
     session.finish(context, end.finished.clone()).await?;
+    write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     export(context, &end.outputs, &ending(&end, &folder, resume), &arguments.run.show_secret)?;
     Ok(exit)

@@ -512,8 +512,7 @@ impl Write {
     /// The request of one attempt: with a name for itself in its headers, and tags where the operation takes them.
     fn marked_request(&self, shared: &Shared, nonce: &str, mark: &Mark) -> (Request, bool) {
         let mut request = self.request.clone();
-        request.headers.extend(mark.user_agent.iter().map(|agent| ("user-agent".to_owned(), agent.clone())));
-        request.headers.extend(mark.trace.as_deref().map(trace_header));
+        request.headers.extend(headers_of(mark));
         let stamped = self.is_stamped(shared) && stamp(shared, &mut request, self.instance(), nonce);
         (request, stamped)
     }
@@ -524,6 +523,12 @@ impl Write {
             self.operation.as_ref().is_some_and(|operation| operation.takes_tags && operation.creates.is_some());
         self.stamp && shared.settings.stamp && takes_tags && self.intent.update.is_none()
     }
+}
+
+/// The headers that carry a mark.
+pub fn headers_of(mark: &Mark) -> impl Iterator<Item = (String, String)> {
+    let agent = mark.user_agent.iter().map(|agent| ("user-agent".to_owned(), agent.clone()));
+    agent.chain(mark.trace.as_deref().map(trace_header))
 }
 
 /// Longest value of a tag.

@@ -14,6 +14,7 @@ use super::remove::Remains;
 use super::render::{CallParts, Rendered, step_value};
 use super::results::{self, placeholder};
 use super::settle::Doubt;
+use super::shared::Shared;
 use super::step::{End, Instance};
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, RecordedCall, StepResult};
@@ -266,13 +267,51 @@ impl Instance {
 
     fn render_undo(&self, template: &CallTemplate, own: &Value) -> Result<RecordedCall, TemplateError> {
         let parts = CallParts { headers: None, ..CallParts::of_template(template, self.step()) };
-        self.surroundings().render(&parts, Some(&value_of(own))).map(|rendered| rendered.recorded)
+        let rendered = self.surroundings().render(&parts, Some(&value_of(own)))?;
+        match Shared::request(&rendered.recorded) == rendered.request {
+            true => Ok(rendered.recorded),
+            // The record holds a digest in its place, and nobody takes that for the secret.
+            false => Err(TemplateError {
+                span: template.call.span,
+                message: "an undo cannot hold a secret".to_owned(),
+                help: Some("say what to remove by its id".to_owned()),
+            }),
+        }
     }
 }
 
 /// An answer on its way into templates: of a secret step every scalar becomes a marker, of others what is shown only once.
 pub fn conceal(secrets: &Secrets, answer: Value, secret: bool) -> Value {
     conceal_field(secrets, "", answer, secret)
+}
+
+/// A result on its way into templates: ids and names that show a secret become markers.
+pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
+    let conceal = |value: Value| match &value {
+        Value::String(text) if secrets.redact_name(text) != *text => Value::String(secrets.mark(&value)),
+        _ => value,
+    };
+    let all = |values: Vec<Value>| values.into_iter().map(conceal).collect::<Vec<_>>();
+    let text = |text: String| match conceal(Value::String(text)) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let kinds = |kinds: Map<String, Value>| {
+        let ids = |ids: Value| match ids {
+            Value::Array(ids) => Value::Array(all(ids)),
+            other => conceal(other),
+        };
+        kinds.into_iter().map(|(kind, found)| (kind, ids(found))).collect()
+    };
+    StepResult {
+        id: result.id.map(conceal),
+        ids: all(result.ids),
+        name: result.name.map(text),
+        created: kinds(result.created),
+        touched: kinds(result.touched),
+        tasks: result.tasks.into_iter().map(text).collect(),
+        ..result
+    }
 }
 
 fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> Value {

@@ -230,8 +230,9 @@ impl Finishing<'_> {
     /// it can be taken away.
     async fn failed(&self, shared: &Shared, task: &Task, ended: &[Task]) -> Result<Unfinished, Unfinished> {
         results::hide_data(&shared.secrets, task);
-        let words = task.error.clone().unwrap_or_else(|| "the API gives no reason".to_owned());
-        let class = if crate::api::tells_quota(&words) { ErrorClass::Quota } else { ErrorClass::Task };
+        let quota = task.error.as_deref().is_some_and(crate::api::tells_quota);
+        let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
+        let words = shared.words_of(task);
         let mut error =
             shared.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
         error.task = Some(task.id.clone());

@@ -32,6 +32,7 @@ mod stop;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod watch;
 
 pub use decide::ChangeKind;

@@ -8,20 +8,22 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
-use super::call::{Called, Halt, Sent, Write, parent_gate, send, tasks_of};
+use super::call::{Called, Halt, Head, Sent, Write, headers_of, parent_gate, send, stamp_value, tasks_of};
+use super::evidence::tags::{STAMP, tag};
 use super::finish::{Finishing, Unfinished};
 use super::lock::{Locks, Refused};
-use super::made::{along_with, taken_along, taking_along};
+use super::made::{along_with, read_of, taken_along, taking_along};
 use super::prove::prove;
 use super::results;
-use super::settle::{Doubt, Settled, settle};
+use super::settle::Doubt;
 use super::shared::{About, Shared};
 use super::teardown::Extent;
+use super::undo::{Became, intent_of, look_for, new_nonce};
 use super::watch::{Awaited, TaskEnd};
-use crate::api::{ApiError, Meaning, Policy, trace_header};
+use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{Evidence, InstanceStatus, IntendedUndo, Intent, JournalError, Made, Phase, Record, RecordedCall};
+use crate::journal::{Evidence, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, may_undo};
 use crate::plan::{InstanceId, Wait};
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
@@ -34,8 +36,6 @@ const IN_USE_PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// A task that ended in ERROR is tried again this often: what it stumbled over may be gone by then.
 const FAILED_TASKS: u32 = 2;
-/// A call that was looked for and not found is sent again this often.
-const RESENDS: u32 = 6;
 
 /// Why something is still there.
 #[derive(Debug)]
@@ -186,6 +186,9 @@ async fn remove_made(
     made: &Made,
     more: bool,
 ) -> Result<bool, Remains> {
+    if made.uncertain && made.undo.is_some() && !carries_our_stamp(shared, instance, made).await {
+        return Err(Remains::Left(kept(shared, instance, made)));
+    }
     let along = made.undo.as_ref().map(|undo| along_with(shared.catalog, made.kind.as_deref(), undo));
     let along = along.unwrap_or_default();
     let main = made.undo.as_ref().map(|undo| taken_along(shared.catalog, &along, undo));
@@ -224,6 +227,24 @@ async fn remove_made(
         Some((_, error)) => Err(Remains::Left(error)),
         None => Ok(removed.is_some()),
     }
+}
+
+/// Whether what was once taken for ours by likeness shows by its tag that it is.
+async fn carries_our_stamp(shared: &Shared, instance: &InstanceId, made: &Made) -> bool {
+    let (Some(kind), Some(id), Some(undo)) = (&made.kind, &made.id, &made.undo) else { return false };
+    let Some(path) = read_of(shared.catalog, kind, id, undo) else { return false };
+    let owner = stamp_value(&shared.settings.plan, &shared.settings.environment, instance);
+    let read = shared.client.read(Request::get(path)).await;
+    read.is_ok_and(|item| tag(&item, None, STAMP) == Some(owner))
+}
+
+/// Why something that another may own stays.
+fn kept(shared: &Shared, instance: &InstanceId, made: &Made) -> StepError {
+    let about = About { call: made.undo.clone(), place: None };
+    let words = "kept: it was taken for this step's by its likeness alone, and may be somebody else's";
+    let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
+    error.help.push(format!("if it is yours, delete it by hand; then `plan state forget '{instance}'`"));
+    error
 }
 
 /// Makes the calls without which a delete would be refused. One that is refused itself may have been made before: whether
@@ -266,17 +287,30 @@ async fn remove_one(
     lock: Option<&str>,
 ) -> Result<Option<Gone>, Remains> {
     let Some(call) = &made.undo else { return Ok(None) };
-    if call.path.split('/').any(|segment| segment == "null") {
+    let known = status_of(shared, instance).and_then(|known| known.intent);
+    let why = match () {
+        () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
         // Written by an earlier version, for a result that had no id.
+        () if call.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
+        () if !may_undo(shared.catalog, known.as_ref().map(|intent| &intent.call), call) => {
+            Some("is none of the API's")
+        }
+        () => None,
+    };
+    if let Some(why) = why {
         let about = About { call: Some(call.clone()), place: None };
-        let words = "the call that would take it back does not say what it is about";
+        let words = format!("the call that would take it back {why}: it is not sent");
         let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
-        error.help.push(format!("take it back by hand, then `plan state forget '{instance}'`"));
+        error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));
         return Err(Remains::Left(error));
     }
     let gate = parent_gate(&shared.gates, lock);
     let _alone = shared.stopped.or_leave(gate).await.map_err(Halt::Stopped)?;
-    let gone = Removal::new(shared, instance, call).run().await?;
+    let mut removal = Removal::new(shared, instance, call);
+    let gone = match removal.resumed().await? {
+        Some(gone) => gone,
+        None => removal.run().await?,
+    };
     shared.events.tell(Event::ResourceRemoved {
         instance: instance.clone(),
         kind: made.kind.clone(),
@@ -343,138 +377,80 @@ impl<'a> Removal<'a> {
         }
     }
 
+    /// What an earlier run began and must not be repeated blindly: its tasks are waited for, its lost answer looked for.
+    /// `None`: there is nothing of it, and the call may be made.
+    async fn resumed(&mut self) -> Result<Option<Gone>, Remains> {
+        let Some(status) = status_of(self.shared, self.instance) else { return Ok(None) };
+        let Some(intent) = status.removal.filter(|intent| intent.call == *self.call) else { return Ok(None) };
+        let step = match status.phase {
+            Phase::RemovalAccepted { tasks } => Some(self.wait(tasks).await?),
+            _ => self.unanswered(&intent, "no answer is on record", Duration::ZERO, None).await?,
+        };
+        Ok(match step {
+            Some(Step::Gone(gone)) => Some(gone),
+            Some(Step::Again(..) | Step::AgainNow) | None => None,
+        })
+    }
+
+    /// An attempt that has no answer, and would do its work twice if it were made again. `None`: it did nothing.
+    async fn unanswered(
+        &mut self,
+        intent: &Intent,
+        cause: &str,
+        since: Duration,
+        head: Option<Head>,
+    ) -> Result<Option<Step>, Remains> {
+        let looking = look_for(self.shared, intent, &self.about, cause, since, head);
+        match self.shared.stopped.or_leave(looking).await.map_err(Halt::Stopped)? {
+            Became::Tasks(tasks) => self.accepted(tasks).await.map(Some),
+            Became::Done => Ok(Some(Step::Gone(Gone::Now))),
+            Became::Nothing => Ok(None),
+            // Not recorded as failed: it stays in doubt.
+            Became::Unknown(error) => Err(Remains::Left(error)),
+        }
+    }
+
     async fn run(&mut self) -> Result<Gone, Remains> {
-        let mut step = self.resumed().await?;
         loop {
+            self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
+            self.attempt += 1;
+            let intent = intent_of(self.shared, self.instance, self.call, self.attempt);
+            let removing = Record::Removing {
+                instance: self.instance.clone(),
+                call: self.call.clone(),
+                attempt: self.attempt,
+                intent: intent.clone().map(Box::new),
+            };
+            self.shared.journal.append(vec![removing]).await?;
+            self.shared.events.tell(Event::CallStarted {
+                instance: self.instance.clone(),
+                call: self.call.to_string(),
+                attempt: self.attempt,
+            });
+            let mut request = Shared::request(self.call);
+            let mark = intent.as_ref().map(|intent| intent.mark.clone());
+            let mark = mark.unwrap_or_else(|| self.shared.mark(self.instance, &new_nonce()));
+            request.headers.extend(headers_of(&mark));
+            let sent = send(self.shared, request).await;
+            let lost = matches!(sent, Sent::Lost { .. });
+            let step = self.answered(sent, intent.as_ref()).await?;
+            self.tried_before |= lost;
             match step {
-                Some(Step::Gone(gone)) => return Ok(gone),
-                Some(Step::Again(reason, pause)) => {
+                Step::Gone(gone) => return Ok(gone),
+                Step::AgainNow => {}
+                Step::Again(reason, pause) => {
                     let pause_ms = super::finish::millis(pause);
                     self.shared.events.tell(Event::CallDelayed { instance: self.instance.clone(), reason, pause_ms });
                     self.shared.stopped.or_leave(self.shared.clock().sleep(pause)).await.map_err(Halt::Stopped)?;
                 }
-                Some(Step::AgainNow) | None => {}
-            }
-            step = Some(self.attempt().await?);
-        }
-    }
-
-    /// A call that must not be repeated blindly, begun by an earlier teardown: what became of it comes first.
-    async fn resumed(&mut self) -> Result<Option<Step>, Remains> {
-        let Some(known) = status_of(self.shared, self.instance) else { return Ok(None) };
-        let Some(intent) = known.removal.as_deref().filter(|intent| intent.call == *self.call) else { return Ok(None) };
-        match &known.phase {
-            Phase::RemovalAccepted { tasks } => self.wait(tasks.clone()).await.map(Some),
-            Phase::Removing => {
-                let intended_at = intent.mark.server_time.or(known.intended_at).unwrap_or_else(|| self.shared.now());
-                let doubt = self.doubt(intent.clone(), intended_at, "no answer is on record");
-                self.settle(&doubt).await.map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    async fn attempt(&mut self) -> Result<Step, Remains> {
-        let shared = self.shared;
-        shared.stopped.may_go_on().map_err(Halt::Stopped)?;
-        self.attempt += 1;
-        let intent = self.intent();
-        let mut request = Shared::request(self.call);
-        match &intent {
-            Some(intent) => {
-                let mark = &intent.mark;
-                request.headers.extend(mark.user_agent.iter().map(|agent| ("user-agent".to_owned(), agent.clone())));
-                request.headers.extend(mark.trace.as_deref().map(trace_header));
-            }
-            None => request.headers.push(("user-agent".to_owned(), shared.settings.user_agent.clone())),
-        }
-        let intended_at = shared.now();
-        let record = Record::Removing {
-            instance: self.instance.clone(),
-            call: self.call.clone(),
-            attempt: self.attempt,
-            intent: intent.clone().map(Box::new),
-        };
-        shared.journal.append(vec![record]).await?;
-        shared.events.tell(Event::CallStarted {
-            instance: self.instance.clone(),
-            call: self.call.to_string(),
-            attempt: self.attempt,
-        });
-        match (send(shared, request).await, intent) {
-            (Sent::Lost { cause, slow, head }, Some(intent)) => {
-                let doubt = Doubt { slow, head, ..self.doubt(intent, intended_at, &cause) };
-                self.settle(&doubt).await
-            }
-            (sent, _) => {
-                let lost = matches!(sent, Sent::Lost { .. });
-                let step = self.answered(sent).await?;
-                self.tried_before |= lost;
-                Ok(step)
             }
         }
     }
 
-    /// What tells this attempt apart, where repeating the call may do more than was asked for.
-    fn intent(&self) -> Option<Intent> {
-        let matched = results::operation_of(self.shared.catalog, self.call);
-        if results::is_repeatable(self.call.method, matched.as_ref().map(|(operation, _)| operation.as_ref())) {
-            return None;
-        }
-        let nonce = uuid::Uuid::new_v4().simple().to_string();
-        Some(Intent {
-            instance: self.instance.clone(),
-            call: self.call.clone(),
-            attempt: self.attempt,
-            mark: self.shared.mark(self.instance, &nonce),
-            nonce,
-            stamped: false,
-            after: Vec::new(),
-            undo: IntendedUndo::Keep,
-            timeout_ms: None,
-            secret: false,
-            update: None,
-        })
-    }
-
-    fn doubt(&self, intent: Intent, intended_at: Timestamp, cause: &str) -> Doubt {
-        Doubt {
-            intent,
-            since: self.shared.clock().elapsed(),
-            intended_at,
-            cause: cause.to_owned(),
-            slow: false,
-            head: None,
-            disowned: Vec::new(),
-        }
-    }
-
-    /// Finds out whether a call without answer was carried out; only what was not is made again.
-    async fn settle(&mut self, doubt: &Doubt) -> Result<Step, Remains> {
-        let reason = self.shared.secrets.redact(&doubt.cause).into_owned();
-        self.shared.events.tell(Event::SettlingStarted { instance: self.instance.clone(), reason: reason.clone() });
-        let settling = settle(self.shared, doubt);
-        let words = match self.shared.stopped.or_leave(settling).await.map_err(Halt::Stopped)? {
-            Settled::Task(task, _) => return self.wait(vec![task]).await,
-            Settled::Resource(..) | Settled::Done => return Ok(Step::Gone(Gone::Now)),
-            Settled::Nothing if self.attempt < RESENDS => return Ok(Step::AgainNow),
-            Settled::Nothing => {
-                format!("sent {} times, never answered and nothing was found of it: {reason}", self.attempt)
-            }
-            Settled::Undecided(candidates) => {
-                format!("the answer was lost ({reason}), and these may be its work: {}", candidates.join(", "))
-            }
-            Settled::CannotTell(why) => format!("the answer was lost ({reason}), and looking for it failed: {why}"),
-        };
-        let mut error = self.shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        error.help.push(format!("see whether it was carried out, then `plan state forget '{}'`", self.instance));
-        Err(self.left(error).await?)
-    }
-
-    async fn answered(&mut self, sent: Sent) -> Result<Step, Remains> {
+    async fn answered(&mut self, sent: Sent, intent: Option<&Intent>) -> Result<Step, Remains> {
         match sent {
             Sent::Answer { value, .. } => match tasks_of(&value) {
-                Some(tasks) if !tasks.is_empty() => self.wait(tasks).await,
+                Some(tasks) if !tasks.is_empty() => self.accepted(tasks).await,
                 _ => Ok(Step::Gone(Gone::Now)),
             },
             Sent::Refused(error) => self.refused(error).await,
@@ -484,7 +460,14 @@ impl<'a> Removal<'a> {
                 let words = format!("the API could not be reached: {cause}");
                 self.again_or_left(Delay::NotSent { cause }, &words, None).await
             }
-            Sent::Lost { cause, .. } => self.again_or_left(Delay::Failed { cause: cause.clone() }, &cause, None).await,
+            Sent::Lost { cause, head, .. } => {
+                if let Some(intent) = intent
+                    && let Some(step) = self.unanswered(intent, &cause, self.shared.clock().elapsed(), head).await?
+                {
+                    return Ok(step);
+                }
+                self.again_or_left(Delay::Failed { cause: cause.clone() }, &cause, None).await
+            }
             Sent::Left(stop) => Err(Halt::Stopped(stop).into()),
         }
     }
@@ -588,12 +571,13 @@ impl<'a> Removal<'a> {
         }
     }
 
+    async fn accepted(&mut self, tasks: Vec<String>) -> Result<Step, Remains> {
+        let accepted = Record::RemovalAccepted { instance: self.instance.clone(), tasks: tasks.clone() };
+        self.shared.journal.append(vec![accepted]).await?;
+        self.wait(tasks).await
+    }
+
     async fn wait(&mut self, tasks: Vec<String>) -> Result<Step, Remains> {
-        let known = status_of(self.shared, self.instance).map(|known| known.phase);
-        if known != Some(Phase::RemovalAccepted { tasks: tasks.clone() }) {
-            let accepted = Record::RemovalAccepted { instance: self.instance.clone(), tasks: tasks.clone() };
-            self.shared.journal.append(vec![accepted]).await?;
-        }
         let matched = results::operation_of(self.shared.catalog, self.call);
         let (task_type, place) = matched.map_or((None, super::watch::Place::default()), |(operation, parameters)| {
             (operation.task_types.first().cloned(), super::call::place_of(&parameters))
@@ -625,11 +609,7 @@ impl<'a> Removal<'a> {
                 TaskEnd::Finished(_) => {}
                 TaskEnd::Failed(task) => {
                     results::hide_data(&self.shared.secrets, &task);
-                    let words = format!(
-                        "task {} ended in ERROR: {}",
-                        task.id,
-                        task.error.as_deref().unwrap_or("no reason given")
-                    );
+                    let words = format!("task {} ended in ERROR: {}", task.id, self.shared.words_of(&task));
                     let mut error = self.shared.error(&self.about, EffectKnown::NotApplied, ErrorClass::Task, words);
                     error.task = Some(task.id.clone());
                     self.failed_tasks += 1;

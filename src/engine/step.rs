@@ -328,13 +328,14 @@ impl Instance {
                 how: done.how,
                 call: call.to_string(),
                 kind: done.result.kind.clone(),
-                id: done.result.id.as_ref().map(results::id_text),
-                name: done.result.name.as_ref().map(|name| shared.secrets.redact(name).into_owned()),
-                tasks: done.result.tasks.clone(),
+                id: done.result.id.as_ref().map(|id| shared.secrets.redact_name(&results::id_text(id))),
+                name: done.result.name.as_ref().map(|name| shared.secrets.redact_name(name)),
+                tasks: done.result.tasks.iter().map(|task| shared.secrets.redact_name(task)).collect(),
                 duration_ms: if reused { 0 } else { millis(shared.clock().elapsed().saturating_sub(started)) },
             },
         });
-        let result = StepResult { response: done.result.response.map(conceal), ..done.result };
+        let named = change::conceal_names(&shared.secrets, done.result);
+        let result = StepResult { response: named.response.clone().map(conceal), ..named };
         InstanceEnd::Done { value: step_value(&result, done.resource.map(conceal).as_ref()), reused }
     }
 

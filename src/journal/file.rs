@@ -1,6 +1,6 @@
 //! The journal as a file: read whole, appended to and synced, replaced at once when compacted.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::record::{Header, Line, Record, VERSION};
 use super::status::Status;
+use super::validate::validate;
 use super::{JournalError, Sink};
 use crate::files;
 
@@ -32,7 +33,7 @@ pub struct Contents {
 /// [`JournalError::Damaged`] with file and line when anything but the last line cannot be read, when records are missing or
 /// cannot follow one another; an I/O error with the path.
 pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
-    let bytes = match fs::read(path) {
+    let bytes = match files::read_regular(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(JournalError::io("read", path, error)),
@@ -65,6 +66,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Contents>, Journ
         return Ok(None);
     }
     let status = Status::of(&lines).map_err(|(index, why)| damaged(index, why.to_string()))?;
+    validate(&status).map_err(|(instance, why)| JournalError::Foreign { path: path.to_owned(), instance, why })?;
     Ok(Some(Contents { lines, status, whole }))
 }
 
@@ -139,7 +141,8 @@ impl JournalFile {
     }
 
     fn at_end(path: &Path) -> Result<Self, JournalError> {
-        let file = OpenOptions::new().append(true).open(path).map_err(|error| JournalError::io("open", path, error))?;
+        let file = files::open_regular(path, OpenOptions::new().append(true))
+            .map_err(|error| JournalError::io("open", path, error))?;
         Ok(Self { file, path: path.to_owned() })
     }
 }

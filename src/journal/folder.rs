@@ -1,6 +1,7 @@
 //! Where records live: `<state folder>/<plan>/<environment>/journal.jsonl`, and a lock beside it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -116,6 +117,7 @@ impl EnvironmentFolder {
     ///
     /// As [`read`].
     pub fn read(&self) -> Result<Option<Contents>, JournalError> {
+        self.is_ours()?;
         read(&self.journal())
     }
 
@@ -134,6 +136,7 @@ impl EnvironmentFolder {
     ///
     /// [`JournalError::Locked`] with the owner when it stays locked; an I/O error with the path.
     pub async fn lock(&self, owner: &Owner, patience: Duration, clock: &Clock) -> Result<Lock, JournalError> {
+        self.is_ours()?;
         files::make_private_folder(&self.path).map_err(|error| JournalError::io("make", &self.path, error))?;
         let until = clock.elapsed() + patience;
         loop {
@@ -141,6 +144,17 @@ impl EnvironmentFolder {
                 Err(JournalError::Locked { .. }) if clock.elapsed() < until => clock.sleep(LOCK_INTERVAL).await,
                 taken => return taken,
             }
+        }
+    }
+
+    /// Neither the folder of the plan nor that of the environment is a link to somewhere else.
+    fn is_ours(&self) -> Result<(), JournalError> {
+        let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink());
+        match self.path.ancestors().take(2).find(|path| is_link(path)) {
+            Some(link) => {
+                Err(JournalError::io("use", link, io::Error::new(io::ErrorKind::InvalidInput, "it is a link")))
+            }
+            None => Ok(()),
         }
     }
 

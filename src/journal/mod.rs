@@ -1,6 +1,7 @@
 //! The record of an environment: what was intended, what the API answered, what exists.
 //!
-//! `record` is what stands on disk, `status` the pure fold over it, `file` and `lock` keep it, `folder` finds it. A
+//! `record` is what stands on disk, `status` the pure fold over it, `validate` what it may say, `file` and `lock` keep it,
+//! `folder` finds it. A
 //! [`Journal`] takes records from many steps at once and answers each when it is durable: records that arrive while one
 //! sync is under way share the next.
 
@@ -8,13 +9,17 @@ mod file;
 mod folder;
 mod lock;
 mod record;
+mod redact;
 mod status;
 #[cfg(test)]
 mod tests;
+mod validate;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use crate::plan::InstanceId;
 
 pub use file::{Contents, JournalFile, read};
 pub use folder::{EnvironmentFolder, StateFolder};
@@ -24,6 +29,7 @@ pub use record::{
     StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, InstanceStatus, Phase, Status};
+pub use validate::may_undo;
 pub use writer::{Journal, MemorySink, Sink};
 
 /// Why the record cannot be read or written.
@@ -33,6 +39,9 @@ pub enum JournalError {
     Io { action: &'static str, path: PathBuf, error: Arc<std::io::Error> },
     #[error("{}:{line}: the journal is damaged: {why}", path.display())]
     Damaged { path: PathBuf, line: usize, why: String },
+    /// It can be read, and says what no record of ours says.
+    #[error("`{}` is no record to act on: `{instance}`: {why}", path.display())]
+    Foreign { path: PathBuf, instance: InstanceId, why: String },
     #[error("{}", locked(path, owner.as_ref()))]
     Locked { path: PathBuf, owner: Option<Owner> },
     /// A bug: this run tried to write what cannot follow.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::record::{
     Evidence, Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
 };
-use crate::event::{How, StepError};
+use crate::event::{EffectKnown, How, StepError};
 use crate::plan::{InstanceId, StepId};
 
 /// Everything a journal says.
@@ -260,6 +260,12 @@ impl Status {
         Ok(())
     }
 
+    /// Whether calls of this record were made with secrets, or answered with some.
+    pub fn held_secrets(&self) -> bool {
+        let intents = self.instances.values().filter_map(|instance| instance.intent.as_ref());
+        intents.into_iter().any(|intent| intent.secret || intent.call.lacks_a_secret())
+    }
+
     /// Records that fold to the same status, as few as there can be.
     pub fn compacted(&self) -> Vec<(Timestamp, Record)> {
         let mut tasks: Vec<_> = self.tasks.iter().cloned().collect();
@@ -414,11 +420,13 @@ impl InstanceStatus {
                 self.phase = Phase::RemovalAccepted { tasks: tasks.clone() };
             }
             (Phase::Removing | Phase::RemovalAccepted { .. }, Record::PartRemoved { kind, id, .. }) => {
+                self.removal = None;
                 self.part_with(kind.as_ref(), id.as_ref());
             }
             (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
                 self.settle_back();
-                self.removal = None;
+                // What may have been carried out is looked for before it is made again.
+                self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
                 self.error = Some(error.clone());
             }
             (_, Record::Removed { .. } | Record::Forgotten { .. }) => {

@@ -11,6 +11,7 @@ use super::JournalError;
 use super::record::{Line, Record};
 use super::status::Status;
 use crate::clock::Clock;
+use crate::secret::{Redacted, Secrets};
 
 /// Where lines are kept.
 pub trait Sink: Send + 'static {
@@ -45,6 +46,7 @@ pub struct Journal {
     appends: mpsc::UnboundedSender<Append>,
     shared: Arc<Mutex<Shared>>,
     clock: Clock,
+    secrets: Secrets,
 }
 
 struct Shared {
@@ -62,7 +64,18 @@ impl Journal {
     pub fn start(sink: impl Sink, status: Status, lines: u64, clock: Clock) -> Self {
         let (appends, queue) = mpsc::unbounded_channel();
         tokio::spawn(write(sink, queue));
-        Self { appends, shared: Arc::new(Mutex::new(Shared { status, next: lines })), clock }
+        Self {
+            appends,
+            shared: Arc::new(Mutex::new(Shared { status, next: lines })),
+            clock,
+            secrets: Secrets::default(),
+        }
+    }
+
+    /// The same, with what must not stand in it: every record is searched on its way to the disk.
+    #[must_use]
+    pub fn hiding(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Writes records that belong together; returns when they are durable.
@@ -71,6 +84,7 @@ impl Journal {
     ///
     /// [`JournalError`] when they could not be written, or cannot follow what is there. The step must stop.
     pub async fn append(&self, records: Vec<Record>) -> Result<(), JournalError> {
+        let records: Vec<Redacted<Record>> = records.into_iter().map(|record| self.secrets.seal(record)).collect();
         let (done, answer) = oneshot::channel();
         {
             // Numbering and queueing under one lock: lines stand in the order of their numbers.
@@ -79,7 +93,7 @@ impl Journal {
             for record in records {
                 let at = self.clock.now();
                 shared.status.apply(at, &record).map_err(JournalError::Impossible)?;
-                text.push_str(&Line { n: shared.next, at, record }.encode());
+                text.push_str(&Line { n: shared.next, at, record: record.into_owned() }.encode());
                 shared.next += 1;
             }
             self.appends

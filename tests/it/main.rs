@@ -3,6 +3,7 @@
 mod check;
 #[cfg(unix)]
 mod cloud;
+mod docs;
 mod help;
 mod init;
 mod log;
@@ -14,5 +15,10 @@ mod reliability;
 mod report;
 #[cfg(unix)]
 mod runner;
+#[cfg(unix)]
+mod secrets;
 mod server;
+mod small;
+#[cfg(unix)]
+mod strangers;
 mod support;

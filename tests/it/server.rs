@@ -51,7 +51,7 @@ impl Served {
         body["tasks"][0].as_str().unwrap().to_owned()
     }
 
-    fn run(&self, folder: &Folder, arguments: &[&str]) -> Ended {
+    pub fn run(&self, folder: &Folder, arguments: &[&str]) -> Ended {
         self.run_in(folder, arguments, &[])
     }
 

@@ -372,3 +372,95 @@ fn a_wrong_id_is_refused_every_time() {
         assert_done(&trial, &end);
     });
 }
+
+/// An undo that is a POST: sent twice it would make two.
+const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                        body: { name: vol, source: new-volume, size: 1 }\n    undo:\n      \
+                        call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n      \
+                        body: { name: last-look, volume_id: \"{{ self.id }}\" }\n";
+
+#[test]
+fn an_undo_that_makes_something_makes_it_once() {
+    paused(async {
+        let answers = [Fate::AnswerLost, Fate::HeadOnly, Fate::NeverArrives, Fate::Late(Duration::from_secs(3))];
+        for (first, second) in answers.into_iter().flat_map(|first| answers.map(|second| (first, second))) {
+            for log in [Log::Open, Log::Closed] {
+                let label = format!("{first:?}, {second:?}, log {log:?}");
+                let mut trial = Trial::new(Options::default());
+                trial.conditions = Conditions {
+                    fates: vec![Fate::Answered, first, second],
+                    tasks_late: Duration::from_secs(2),
+                    takes_traces: log == Log::Closed,
+                    log,
+                    ..Conditions::default()
+                };
+                let end = trial.run(SNAPSHOT).await;
+                assert_done(&trial, &end);
+                assert_eq!(trial.destroy().await.exit, Exit::Done, "{label}");
+                assert_eq!(trial.made()["snapshots"], 1, "{label}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_undo_killed_anywhere_makes_its_thing_once() {
+    paused(async {
+        for moment in Moment::ALL {
+            for nth in 1..5 {
+                let mut trial = Trial::new(Options::default());
+                let end = trial.run(SNAPSHOT).await;
+                assert_done(&trial, &end);
+                trial.destroy_until(&Life::until(When::Request { nth, moment })).await;
+                assert_eq!(trial.destroy().await.exit, Exit::Done, "{moment:?} of request {nth}");
+                assert_eq!(trial.made()["snapshots"], 1, "{moment:?} of request {nth}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_undo_that_nobody_can_place_is_not_repeated() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.conditions =
+            Conditions { fates: vec![Fate::Answered, Fate::AnswerLost], log: Log::Closed, ..Conditions::default() };
+        trial.stamp = false;
+        let end = trial.run(SNAPSHOT).await;
+        assert_done(&trial, &end);
+        for _ in 0..3 {
+            assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
+            assert_eq!(trial.made()["snapshots"], 1);
+        }
+        trial.conditions.log = Log::Open;
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.made()["snapshots"], 1);
+    });
+}
+
+/// An earlier version took what was like it, and its record does not say by what.
+#[test]
+fn what_was_once_taken_by_likeness_is_kept_unless_it_carries_our_tag() {
+    paused(async {
+        for stamp in [false, true] {
+            let mut trial = Trial::new(Options::default());
+            trial.stamp = stamp;
+            let (_, call) = KINDS[0];
+            let end = trial.run(&plan(call, 1)).await;
+            assert_done(&trial, &end);
+            trial.rewrite(|record| {
+                if let crate::journal::Record::Succeeded(done) = record {
+                    done.how = crate::event::How::Recovered;
+                }
+            });
+            let destroyed = trial.destroy().await;
+            let named = trial
+                .events
+                .iter()
+                .any(|event| matches!(event, Event::ResourceLeft { error, .. } if error.message.contains("likeness")));
+            let expected = if stamp { (Exit::Done, 0) } else { (Exit::TeardownIncomplete, 1) };
+            assert_eq!((destroyed.exit, trial.alive().len()), expected, "stamp {stamp}");
+            assert_eq!(named, !stamp);
+        }
+    });
+}

@@ -377,8 +377,9 @@ fn a_failed_machine_does_not_leave_its_boot_volume() {
 #[test]
 fn an_output_that_cannot_be_evaluated_fails_the_run_after_everything_is_on_record() {
     paused(async {
-        let plan =
-            format!("{NETWORK}outputs:\n  id: \"{{{{ steps.net.id }}}}\"\n  total: \"{{{{ [[steps.net.id], [2]] | sum }}}}\"\n");
+        let plan = format!(
+            "{NETWORK}outputs:\n  id: \"{{{{ steps.net.id }}}}\"\n  total: \"{{{{ [[steps.net.id], [2]] | sum }}}}\"\n"
+        );
         let mut trial = Trial::new(Options::default());
         let end = trial.with(&plan, &[], rollback()).await;
         assert_eq!(end.finished.exit, Exit::StepFailed);

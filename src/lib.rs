@@ -5,7 +5,7 @@
 //! without the other:
 //!
 //! ```text
-//! command → engine, report → plan, api, journal, catalog, simulate → event, diagnostic, template → source, secret, files
+//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, secret, files
 //! ```
 
 pub mod api;
@@ -28,5 +28,6 @@ pub mod schema;
 pub mod secret;
 pub mod simulate;
 pub mod source;
+pub mod store;
 pub mod template;
 pub mod yaml;

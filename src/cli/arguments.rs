@@ -180,6 +180,9 @@ pub struct DestroyArguments {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// An environment that was never made is no failure
+    #[arg(long)]
+    pub if_exists: bool,
     /// Requests at once; waiting for tasks does not count
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10", help_heading = "Run")]
     pub parallelism: usize,
@@ -323,11 +326,15 @@ pub enum StateCommand {
     },
     /// Tell who holds the lock, and what to do about it
     ///
-    /// The lock is the kernel's: it is released when its owner ends, however it ends. There is nothing to break by force.
+    /// In a folder the lock is the kernel's: it is released when its owner ends, however it ends. In an object store it is
+    /// a line of the record, and free when its owner has been silent for a minute.
     Unlock {
         /// The plan file
         #[arg(value_name = "FILE", conflicts_with = "plan")]
         file: Option<PathBuf>,
+        /// Take the lock away at once, where the kernel does not hold it: its owner stops before its next call
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         record: RecordOptions,
     },

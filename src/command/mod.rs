@@ -54,7 +54,7 @@ pub use connect::{Account, DEFAULT_BASE_URL, number_of};
 pub use findings::tell as tell_findings;
 pub use load::{LoadedPlan, load_plan, places, read_source, resolve_inputs};
 pub use print::{note, print_json, print_outputs, print_text};
-pub use records::{environment_name, find_record, owner, state_folder};
+pub use records::{environment_name, find_record, owner, store};
 pub use signals::Signals;
 pub use view::{View, ViewOptions};
 
@@ -90,8 +90,8 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
         Command::Preview(arguments) => preview::preview(context, arguments).await,
         Command::Rehearse(arguments) => rehearse::rehearse(context, arguments).await,
         Command::Destroy(arguments) => destroy::destroy(context, arguments).await,
-        Command::Status(arguments) => status::status(context, arguments),
-        Command::Output(arguments) => output::output(context, arguments),
+        Command::Status(arguments) => status::status(context, arguments).await,
+        Command::Output(arguments) => output::output(context, arguments).await,
         Command::Sweep(arguments) => sweep::sweep(context, arguments).await,
         Command::State(command) => state::state(context, command).await,
         Command::Tasks(arguments) => tasks::tasks(context, arguments).await,

@@ -1,13 +1,19 @@
 //! Which record is meant, and where it is.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::{RecordOptions, StateOptions};
+use crate::clock::Clock;
 use crate::command::load::read_source;
+use crate::command::note;
 use crate::context::Context;
 use crate::error::Error;
-use crate::journal::{Contents, EnvironmentFolder, Owner, StateFolder};
+use crate::journal::{Journal, Owner, Status};
 use crate::report::list;
+use crate::store::folder::StateFolder;
+use crate::store::{AnyStore, EnvironmentRecord, Opened, Opening};
 use crate::yaml;
 
 /// The folder of records, in the current folder or beside the plan.
@@ -20,17 +26,38 @@ const NAMED: usize = 10;
 ///
 /// # Errors
 ///
-/// When it is an address, not a folder.
-pub fn state_folder(context: &Context, options: &StateOptions, file: Option<&Path>) -> Result<StateFolder, Error> {
+/// When it is an address of a kind that is not known.
+pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> Result<AnyStore, Error> {
     if let Some(named) = options.state.as_ref().or(context.environment.state.as_ref()) {
         if named.to_string_lossy().contains("://") {
             return Err(Error::usage(format!("`{}` is an address, not a folder", named.display()))
                 .help("this version keeps records in folders only: name one with `--state FOLDER`"));
         }
-        return Ok(StateFolder::new(context.resolve(named)));
+        return Ok(Arc::new(StateFolder::new(context.resolve(named))));
     }
     let beside = file.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
-    Ok(StateFolder::new(context.resolve(&beside.join(DEFAULT_STATE))))
+    Ok(Arc::new(StateFolder::new(context.resolve(&beside.join(DEFAULT_STATE)))))
+}
+
+/// The same, where looking at nothing would be a mistake.
+///
+/// # Errors
+///
+/// When there is no such store.
+pub async fn existing_store(context: &Context, options: &StateOptions, file: Option<&Path>) -> Result<AnyStore, Error> {
+    let store = store(context, options, file)?;
+    if store.exists().await? {
+        return Ok(store);
+    }
+    Err(no_store(&store))
+}
+
+fn no_store(store: &AnyStore) -> Error {
+    let (what, help) = match store.folder() {
+        Some(_) => ("folder", "name the folder of records with `--state FOLDER`, or the plan file that it is beside"),
+        None => ("store", "check the address; `plan state init ADDRESS` makes a store there"),
+    };
+    Error::usage(format!("there is no {what} of records at `{}`", store.name())).help(help)
 }
 
 /// `--environment`, else `PLAN_ENVIRONMENT`, else `default`.
@@ -52,20 +79,20 @@ pub fn environment_name(context: &Context, option: Option<&str>) -> Result<Strin
 ///
 /// # Errors
 ///
-/// When none or several may be meant, or the plan file tells no name.
-pub fn find_record(
+/// When none or several may be meant, the plan file tells no name, or the place where records should be is not there.
+pub async fn find_record(
     context: &Context,
     file: Option<&Path>,
     options: &RecordOptions,
-) -> Result<EnvironmentFolder, Error> {
-    let state = state_folder(context, &options.state, file)?;
+) -> Result<EnvironmentRecord, Error> {
+    let store = store(context, &options.state, file)?;
     let plan = match (&options.plan, file) {
         (Some(plan), _) => plan.clone(),
         (None, Some(file)) => plan_name(context, file)?,
-        (None, None) => only_plan(&state)?,
+        (None, None) => only_plan(&store).await?,
     };
     let environment = environment_name(context, options.environment.as_deref())?;
-    Ok(state.environment(&plan, &environment))
+    Ok(EnvironmentRecord::new(store, &plan, &environment))
 }
 
 /// The name a plan file says, also when the rest of it is wrong: the record must stay within reach.
@@ -80,14 +107,17 @@ fn plan_name(context: &Context, file: &Path) -> Result<String, Error> {
     })
 }
 
-fn only_plan(state: &StateFolder) -> Result<String, Error> {
-    let mut plans: Vec<String> = state.environments()?.iter().map(|folder| folder.plan().to_owned()).collect();
+async fn only_plan(store: &AnyStore) -> Result<String, Error> {
+    if !store.exists().await? {
+        return Err(no_store(store));
+    }
+    let mut plans: Vec<String> = store.environments().await?.into_iter().map(|name| name.plan).collect();
     plans.dedup();
     match &plans[..] {
         [only] => Ok(only.clone()),
-        [] => Err(Error::usage(format!("there are no records in `{}`", state.path().display()))
-            .help("name the plan file, or the folder of records with `--state FOLDER`")),
-        several => Err(Error::usage(format!("`{}` holds records of several plans", state.path().display()))
+        [] => Err(Error::usage(format!("there are no records in `{}`", store.name()))
+            .help("name the plan file, or another place of records with `--state`")),
+        several => Err(Error::usage(format!("`{}` holds records of several plans", store.name()))
             .help(format!("say which with `--plan NAME`: {}", list(several, NAMED)))),
     }
 }
@@ -97,25 +127,71 @@ fn only_plan(state: &StateFolder) -> Result<String, Error> {
 /// # Errors
 ///
 /// When there is none, with those there are; when it cannot be read.
-pub(super) fn read(folder: &EnvironmentFolder) -> Result<Contents, Error> {
-    if let Some(contents) = folder.read()? {
-        return Ok(contents);
+pub(super) async fn read(record: &EnvironmentRecord) -> Result<Status, Error> {
+    match record.read().await? {
+        Some(status) => Ok(status),
+        None => Err(no_record(record).await?),
     }
-    let state = folder.path().parent().and_then(Path::parent).map(PathBuf::from).unwrap_or_default();
-    let others: Vec<String> = StateFolder::new(&state)
-        .environments()?
-        .iter()
-        .filter(|other| other.plan() == folder.plan())
-        .map(|other| other.environment().to_owned())
-        .collect();
-    let message = format!("environment `{}` of plan `{}` has no record", folder.environment(), folder.plan());
-    Err(Error::usage(message).help(match others.is_empty() {
-        true => format!("records are looked for in `{}`: name another folder with `--state`", state.display()),
+}
+
+/// Why there is nothing to read, and what there is instead.
+pub(super) async fn no_record(record: &EnvironmentRecord) -> Result<Error, Error> {
+    let store = &record.store;
+    if !store.exists().await? {
+        return Ok(no_store(store));
+    }
+    let names = store.environments().await?.into_iter();
+    let others: Vec<String> = names.filter(|name| name.plan == record.plan()).map(|name| name.environment).collect();
+    let message = format!("environment `{}` of plan `{}` has no record", record.environment(), record.plan());
+    Ok(Error::usage(message).help(match others.is_empty() {
+        true => format!("records are looked for in `{}`: name another place with `--state`", store.name()),
         false => format!("there are records of {}: say which with `--environment NAME`", list(others, NAMED)),
     }))
 }
 
+/// Takes the right to write to a record, telling people what is waited for.
+///
+/// # Errors
+///
+/// When somebody else has it; when the record cannot be read or written.
+pub(super) async fn take(
+    context: &Context,
+    record: &EnvironmentRecord,
+    command: &str,
+    patience: Duration,
+    clock: Clock,
+) -> Result<Opened, Error> {
+    let notice = |words: String| {
+        // Should stderr be gone, the command itself will say so.
+        let _ = note(context, &words);
+    };
+    let opening = Opening { owner: owner(context, command), patience, clock, notice: &notice };
+    Ok(record.open(opening).await?)
+}
+
+/// Opens a record for a few lines by hand.
+///
+/// # Errors
+///
+/// As [`take`].
+pub(super) async fn open(
+    context: &Context,
+    record: &EnvironmentRecord,
+    command: &str,
+    patience: Duration,
+) -> Result<Journal, Error> {
+    let clock = Clock::starting_at(context.now, 1.0);
+    let opened = take(context, record, command, patience, clock).await?;
+    Ok(Journal::start_boxed(opened.sink, opened.status, opened.next, clock))
+}
+
 /// This process, as the holder of a lock.
 pub fn owner(context: &Context, command: &str) -> Owner {
-    Owner { pid: std::process::id(), command: command.to_owned(), since: context.now }
+    Owner {
+        pid: std::process::id(),
+        command: command.to_owned(),
+        since: context.now,
+        job: context.environment.github.as_ref().and_then(|github| github.job.clone()),
+        host: None,
+    }
 }

@@ -16,11 +16,12 @@ use crate::engine::{self, Run, RunEnd, RunOptions, Settings};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{EnvironmentFolder, Journal, Phase, Record, Started};
+use crate::journal::{Journal, Phase, Record, Started};
 use crate::plan::{Plan, Segment, StepId};
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
 use crate::report::reason;
+use crate::store::EnvironmentRecord;
 
 /// Runs a plan, or exactly what a preview showed.
 ///
@@ -39,15 +40,19 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     need_places(plan, project_id, region_id)?;
     tell_unmasked(context, plan, &inputs)?;
 
-    let folder = records::state_folder(context, &arguments.state, Some(file))?.environment(&plan.name, &environment);
+    let transport = account.transport()?;
+    let store = records::store(context, &arguments.state, Some(file))?;
+    let record = EnvironmentRecord::new(store, &plan.name, &environment);
     let clock = Clock::starting_at(context.now, 1.0);
-    let lock = folder.lock(&records::owner(context, "run"), arguments.lock.lock_timeout, &clock).await?;
-    let (sink, status, lines) = folder.open(&lock, clock.now())?;
-    if let Some(approved) = &approved {
-        approved.verify(context, plan, &inputs, &status)?;
+    let opened = records::take(context, &record, "run", arguments.lock.lock_timeout, clock).await?;
+    let journal = Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock);
+    if let Some(approved) = &approved
+        && let Err(moved) = approved.verify(context, plan, &inputs, &opened.status)
+    {
+        journal.close().await?;
+        return Err(moved);
     }
-    let recorded = status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
-    let journal = Journal::start(sink, status, lines, clock);
+    let recorded = opened.status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
     let ttl = arguments.ttl.or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
     let started = Started {
         run: context.token(),
@@ -62,7 +67,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let session = Session::start(
         context,
         Parts {
-            transport: account.transport()?,
+            transport,
             clock,
             catalog: loaded.catalog,
             journal,
@@ -80,7 +85,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         environment: environment.clone(),
         steps: plan.steps.len(),
         recorded,
-        state: Some(folder.path().display().to_string()),
+        state: Some(record.place()),
         api: account.base_url.clone(),
     });
     let options = RunOptions {
@@ -98,15 +103,15 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let exit = end.finished.exit;
     session.finish(context, end.finished.clone()).await?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
-    export(context, &end.outputs, &ending(&end, &folder, resume), &arguments.run.show_secret)?;
+    export(context, &end.outputs, &ending(&end, &record, resume), &arguments.run.show_secret)?;
     Ok(exit)
 }
 
-fn ending(end: &RunEnd, folder: &EnvironmentFolder, resume: String) -> Ending {
+fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {
     Ending {
         exit: end.finished.exit,
         failure_reason: end.failure.as_ref().map(|(instance, error)| reason(instance, error)),
-        state_path: Some(folder.path().display().to_string()),
+        state_path: Some(record.place()),
         resume_command: Some(resume),
     }
 }

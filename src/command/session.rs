@@ -11,12 +11,12 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Claims, Gates, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper, tell_finished,
+    Claims, Gates, Leased, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper, tell_finished,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{Journal, Status};
+use crate::journal::{Journal, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
 
@@ -53,7 +53,8 @@ impl Session {
     pub fn start(context: &Context, parts: Parts) -> Result<Self, Error> {
         let (stopper, stopped) = stopper();
         let view = View::start(context, parts.clock, &parts.view)?;
-        let client = Arc::new(Client::new(parts.transport, parts.clock));
+        let transport = Arc::new(Leased::new(parts.transport, parts.journal.clone()));
+        let client = Arc::new(Client::new(transport, parts.clock));
         let known = |status: &Status| (status.tasks.clone(), status.durations.clone(), status.header.key.clone());
         let (tasks, durations, key) = parts.journal.with_status(known);
         let teller = view.teller();
@@ -75,6 +76,7 @@ impl Session {
             claims: Claims::new(tasks),
         });
         listen(Signals::listen()?, stopper.clone(), &shared);
+        heed(stopper.clone(), &shared);
         if let Some(timeout) = parts.timeout {
             let (stopper, clock) = (stopper.clone(), parts.clock);
             tokio::spawn(async move {
@@ -111,6 +113,19 @@ fn listen(mut signals: Signals, stopper: Stopper, shared: &Arc<Shared>) {
         let second = signals.next().await;
         let exit = if second == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted };
         std::process::exit(i32::from(exit.code()));
+    });
+}
+
+/// A record that cannot be written any more ends the run before its next call.
+fn heed(stopper: Stopper, shared: &Arc<Shared>) {
+    let (journal, events) = (shared.journal.clone(), shared.events.clone());
+    tokio::spawn(async move {
+        let trouble = journal.trouble().await;
+        events.tell(Event::Warned { message: trouble.error().to_string() });
+        stopper.stop(match trouble {
+            Trouble::LeaseLost(_) => Stop::LeaseLost,
+            Trouble::Away(_) => Stop::StoreAway,
+        });
     });
 }
 

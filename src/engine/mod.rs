@@ -9,6 +9,7 @@ mod change;
 mod dispatch;
 mod finish;
 mod gates;
+mod leased;
 mod preview;
 mod remove;
 mod render;
@@ -24,6 +25,7 @@ mod tests;
 mod watch;
 
 pub use gates::Gates;
+pub use leased::Leased;
 pub use preview::{Action, Change, ChangeKind, Preview};
 pub use results::{encode, id_text, made, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};

@@ -295,6 +295,8 @@ fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
     match run.shared.stopped.now() {
         Some(Stop::Interrupt(Signal::Terminate)) => return Exit::Terminated,
         Some(Stop::Interrupt(_)) => return Exit::Interrupted,
+        Some(Stop::LeaseLost) => return Exit::Locked,
+        Some(Stop::StoreAway) => return Exit::RecordUnusable,
         _ => {}
     }
     if any(|outcome| matches!(outcome, Outcome::Unknown(_))) {
@@ -346,6 +348,8 @@ pub async fn destroy(shared: &Arc<Shared>) -> Result<RunFinished, JournalError> 
     let exit = match torn.stopped {
         Some(Stop::Interrupt(Signal::Terminate)) => Exit::Terminated,
         Some(Stop::Interrupt(_)) => Exit::Interrupted,
+        Some(Stop::LeaseLost) => Exit::Locked,
+        Some(Stop::StoreAway) => Exit::RecordUnusable,
         _ if remaining == 0 => Exit::Done,
         _ if torn.left.iter().any(|(_, error)| error.class == ErrorClass::NotAllowed) => Exit::NotAllowed,
         _ => Exit::TeardownIncomplete,

@@ -1,30 +1,28 @@
 //! The record of an environment: what was intended, what the API answered, what exists.
 //!
-//! `record` is what stands on disk, `status` the pure fold over it, `file` and `lock` keep it, `folder` finds it. A
-//! [`Journal`] takes records from many steps at once and answers each when it is durable: records that arrive while one
-//! sync is under way share the next.
+//! `record` is what is kept, a line each, `text` reads lines, `status` is the pure fold over them. A [`Journal`] takes
+//! records from many steps at once and answers each when it is durable: records that arrive while one sync is under way
+//! share the next. Where lines are kept is not known here (see [`crate::store`]).
 
-mod file;
-mod folder;
-mod lock;
+mod owner;
 mod record;
 mod status;
 #[cfg(test)]
 mod tests;
+mod text;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use file::{Contents, JournalFile, read};
-pub use folder::{EnvironmentFolder, StateFolder};
-pub use lock::{Lock, Owner};
+pub use owner::{Lease, Owner};
 pub use record::{
     Header, IntendedUndo, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
     VERSION,
 };
 pub use status::{Impossible, InstanceStatus, Phase, Status};
-pub use writer::{Journal, MemorySink, Sink};
+pub use text::{Contents, decode, parse};
+pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 
 /// Why the record cannot be read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -35,6 +33,18 @@ pub enum JournalError {
     Damaged { path: PathBuf, line: usize, why: String },
     #[error("{}", locked(path, owner.as_ref()))]
     Locked { path: PathBuf, owner: Option<Owner> },
+    /// Somebody else writes to it now: this process may not send anything any more.
+    #[error("{}", lost(place, by.as_ref()))]
+    LeaseLost { place: String, by: Option<Owner> },
+    /// The store cannot be reached. What was learnt meanwhile is kept on this machine.
+    #[error("the store is away: `{place}`: {error}; what became of calls under way is kept in `{}`", spool.display())]
+    Away { place: String, error: String, spool: PathBuf },
+    /// The store answered no, or not at all.
+    #[error("cannot {action} `{place}`: {error}")]
+    Store { action: &'static str, place: String, error: String },
+    /// The store does not keep what it promises.
+    #[error("`{place}` cannot hold records: {why} ({code})")]
+    Unfit { place: String, code: &'static str, why: String },
     /// A bug: this run tried to write what cannot follow.
     #[error("an impossible record was about to be written: {0}")]
     Impossible(Impossible),
@@ -44,7 +54,7 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    fn io(action: &'static str, path: &Path, error: std::io::Error) -> Self {
+    pub fn io(action: &'static str, path: &Path, error: std::io::Error) -> Self {
         JournalError::Io { action, path: path.to_owned(), error: Arc::new(error) }
     }
 }
@@ -53,5 +63,12 @@ fn locked(path: &Path, owner: Option<&Owner>) -> String {
     match owner {
         Some(owner) => format!("the environment is in use by {owner}: `{}`", path.display()),
         None => format!("the environment is in use: `{}`", path.display()),
+    }
+}
+
+fn lost(place: &str, by: Option<&Owner>) -> String {
+    match by {
+        Some(owner) => format!("the environment was taken over by {owner}: `{place}`"),
+        None => format!("the environment was taken over: `{place}`"),
     }
 }

@@ -2,48 +2,12 @@
 'use strict';
 
 const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
 
-const { commandLine, teardownLine, teardownMode, environmentOf } = require('./arguments');
-const { locate } = require('./binary');
+const { commandLine, teardownMode, environmentOf } = require('./arguments');
 const { run } = require('./child');
 const { reasonOf, resultOf } = require('./exit');
+const inputs = require('./inputs');
 const workflow = require('./workflow');
-
-/** All inputs of the action. Values are masked before anything else can print them. */
-function readInputs() {
-  const apiKey = workflow.input('api-key');
-  workflow.mask(apiKey);
-  return {
-    command: workflow.input('command') || 'run',
-    plan: workflow.input('plan'),
-    set: workflow.lines('set'),
-    inputs: workflow.input('inputs'),
-    environment: workflow.input('environment'),
-    state: workflow.input('state'),
-    apiKey,
-    projectId: workflow.input('project-id'),
-    regionId: workflow.input('region-id'),
-    parallelism: workflow.input('parallelism'),
-    teardown: workflow.input('teardown') || 'never',
-    version: workflow.input('version'),
-    checksum: workflow.input('checksum'),
-    binary: workflow.input('binary'),
-    workingDirectory: workflow.input('working-directory'),
-    args: workflow.lines('args'),
-  };
-}
-
-function workingDirectory(inputs, workspace) {
-  const folder = path.resolve(workspace, inputs.workingDirectory);
-  if (!fs.existsSync(folder)) throw new Error(`\`working-directory: ${inputs.workingDirectory}\` does not exist`);
-  return folder;
-}
-
-function own() {
-  return JSON.parse(fs.readFileSync(path.join(__dirname, 'checksums.json'), 'utf8'));
-}
 
 function sizeOf(file) {
   return file && fs.existsSync(file) ? fs.statSync(file).size : 0;
@@ -62,42 +26,21 @@ function report(code) {
   workflow.setOutput('failure-reason', reasonOf(code));
 }
 
-/** Runs `plan`. What the API said, `plan output` prints as it is: it must not reach the runner as commands. */
-async function runPlan(inputs, file, args, cwd) {
-  const env = environmentOf(inputs, process.env);
-  if (inputs.command !== 'output') return run(file, args, { cwd, env });
-  const chunks = [];
-  const code = await run(file, args, { cwd, env, results: (chunk) => chunks.push(chunk) });
-  const text = Buffer.concat(chunks).toString('utf8');
-  if (text !== '') workflow.verbatim(text);
-  return code;
-}
-
 async function main() {
-  const inputs = readInputs();
-  const args = commandLine(inputs);
-  const mode = teardownMode(inputs);
-  const workspace = process.env.GITHUB_WORKSPACE || process.cwd();
-  const cwd = workingDirectory(inputs, workspace);
-  const file = await locate({
-    binary: inputs.binary,
-    version: inputs.version,
-    checksum: inputs.checksum,
-    own: own(),
-    workspace,
-    cache: process.env.RUNNER_TOOL_CACHE || path.join(process.env.RUNNER_TEMP || os.tmpdir(), 'gcore-plan-tools'),
-    warn: (text) => workflow.command('warning', text),
-  });
+  const given = inputs.read();
+  const args = commandLine(given);
+  teardownMode(given);
+  const cwd = inputs.folder(given);
+  const file = await inputs.binary(given);
 
-  // Before the run, so that a run that is killed is taken down too. No secret goes into the state.
-  if (mode !== 'never') {
-    const { projectId, regionId } = inputs;
-    workflow.saveState('teardown', JSON.stringify({ mode, file, cwd, projectId, regionId, args: teardownLine(inputs) }));
-  }
+  // Before the run, so that a run that is killed is taken down too. Always, and in the file, which the runner reads after
+  // everything that the step printed: whatever else wanted to be the state of this step is overwritten.
+  workflow.saveState('teardown', inputs.teardownDigest(given));
+  workflow.saveState('exit-code', '');
 
   const outputs = process.env.GITHUB_OUTPUT;
   const before = sizeOf(outputs);
-  const code = await runPlan(inputs, file, args, cwd);
+  const code = await run(file, args, { cwd, env: environmentOf(given, process.env) });
   workflow.saveState('exit-code', code);
   if (!hasReported(outputs, before)) report(code);
   return code;
@@ -108,7 +51,8 @@ main().then(
     process.exitCode = code;
   },
   (error) => {
-    // `plan` never ran, so nobody else says why.
+    // `plan` never ran, so nobody else says why, and there is nothing to take down.
+    workflow.saveState('teardown', '');
     workflow.command('error', error.message);
     workflow.setOutput('result', 'not-started');
     workflow.setOutput('exit-code', 1);

@@ -27,12 +27,6 @@ function command(name, text, out = process.stdout) {
   out.write(`::${name}::${escapeData(text)}\n`);
 }
 
-/** Writes text that is no command to the runner, whatever its lines look like. */
-function verbatim(text, out = process.stdout) {
-  const token = crypto.randomUUID();
-  out.write(`::stop-commands::${token}\n${text}${text.endsWith('\n') ? '' : '\n'}::${token}::\n`);
-}
-
 /** Makes the runner replace a secret wherever it is printed, line by line, since logs are masked line by line. */
 function mask(secret, out = process.stdout) {
   for (const line of secret.split(/\r?\n/)) {
@@ -62,4 +56,4 @@ function state(name, env = process.env) {
   return env[`STATE_${name}`] ?? '';
 }
 
-module.exports = { input, lines, command, verbatim, mask, setOutput, saveState, state };
+module.exports = { input, lines, command, mask, setOutput, saveState, state };

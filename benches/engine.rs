@@ -5,6 +5,8 @@
 //! - the time per step of small and large plans, without a network;
 //! - what a look at many tasks costs: the requests and delays of a hundred machines and of a chain.
 
+#![expect(clippy::disallowed_macros, reason = "a benchmark speaks to whoever runs it")]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::{Arc, Mutex};
@@ -13,7 +15,9 @@ use std::time::{Duration, Instant};
 use gcore_plan::api::{Client, Http, Request, Transport};
 use gcore_plan::catalog::{Catalog, Method};
 use gcore_plan::clock::Clock;
-use gcore_plan::engine::{Claims, Events, Gates, Run, RunEnd, RunOptions, Settings, Shared, Watcher, run, stopper};
+use gcore_plan::engine::{
+    Claims, Elsewhere, Events, Gates, Run, RunEnd, RunOptions, Settings, Shared, Watcher, run, stopper,
+};
 use gcore_plan::exit::Exit;
 use gcore_plan::journal::{Header, Journal, MemorySink, Owner, Status};
 use gcore_plan::plan::{self, Plan};
@@ -173,6 +177,7 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
         },
         digest_key: b"bench".to_vec(),
         claims: Claims::default(),
+        elsewhere: Elsewhere::nothing(),
     });
     let inputs = BTreeMap::new();
     let options = RunOptions::default();

@@ -4,9 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -14,9 +13,13 @@ use secrecy::SecretString;
 use crate::cli::{ColorChoice, GlobalOptions};
 use crate::report::{Color, Room, Verbosity, github};
 use crate::secret::Secrets;
+use crate::stream::Stream;
 
 /// Start of the names of variables that are inputs of a plan.
 const INPUT_PREFIX: &str = "PLAN_INPUT_";
+/// What the runner of a GitHub Actions job sets for every step, and to what.
+const RUNNER: &str = "GITHUB_ACTIONS";
+const RUNNER_IS_THERE: &str = "true";
 
 /// What one command works in.
 #[derive(Debug)]
@@ -149,7 +152,7 @@ impl Environment {
             project_id: text("GCORE_CLOUD_PROJECT_ID"),
             region_id: text("GCORE_CLOUD_REGION_ID"),
             environment: text("PLAN_ENVIRONMENT"),
-            github: (text("GITHUB_ACTIONS").as_deref() == Some("true")).then(|| GitHub::new(&mut text)),
+            github: (text(RUNNER).as_deref() == Some(RUNNER_IS_THERE)).then(|| GitHub::new(&mut text)),
             ci: text("CI").is_some_and(|value| value != "false" && value != "0"),
             store: StoreVariables(store),
             state_home: text("XDG_STATE_HOME").map(PathBuf::from).or_else(|| home(&mut text)),
@@ -167,44 +170,18 @@ fn home(mut text: impl FnMut(&str) -> Option<String>) -> Option<PathBuf> {
     Some(PathBuf::from(home).join(".local").join("state"))
 }
 
-/// A standard stream, or a memory in its place. Clones share it.
-#[derive(Clone)]
-pub struct Stream {
-    out: Arc<Mutex<Box<dyn Write + Send>>>,
-    /// It goes to a terminal.
-    pub terminal: bool,
-    /// The process's own stream, so that the terminal's cursor may be moved.
-    pub real: bool,
+/// Where this process writes, known before anything else is.
+#[derive(Debug, Clone)]
+pub struct Streams {
+    pub stdout: Stream,
+    pub stderr: Stream,
 }
 
-impl std::fmt::Debug for Stream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("terminal", &self.terminal).field("real", &self.real).finish_non_exhaustive()
-    }
-}
-
-impl Stream {
-    /// Writes to `out`, which is no terminal.
-    pub fn new(out: impl Write + Send + 'static) -> Self {
-        Self { out: Arc::new(Mutex::new(Box::new(out))), terminal: false, real: false }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Box<dyn Write + Send>> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.lock().write(bytes)
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.lock().write_all(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.lock().flush()
+impl Streams {
+    /// The streams of this process; in a GitHub Actions job a runner reads both.
+    pub fn of_process() -> Self {
+        let runner = std::env::var_os(RUNNER).is_some_and(|value| value == RUNNER_IS_THERE);
+        Self { stdout: Stream::stdout(runner), stderr: Stream::stderr(runner) }
     }
 }
 
@@ -214,18 +191,17 @@ impl Context {
     /// # Errors
     ///
     /// When the current folder is not there any more.
-    pub fn gather(global: GlobalOptions) -> io::Result<Self> {
-        let (stdout, stderr) = (io::stdout(), io::stderr());
-        let terminal = [stdout.is_terminal(), stderr.is_terminal()];
+    pub fn gather(global: GlobalOptions, streams: Streams) -> io::Result<Self> {
+        let Streams { stdout, stderr } = streams;
         let context = Self {
             environment: Environment::new(std::env::vars_os()),
             folder: std::env::current_dir()?,
             now: Timestamp::now(),
             arguments: std::env::args_os().collect(),
             global,
-            stdout: Stream { terminal: terminal[0], real: true, ..Stream::new(stdout) },
-            stderr: Stream { terminal: terminal[1], real: true, ..Stream::new(stderr) },
-            interactive: io::stdin().is_terminal() && terminal[1],
+            interactive: io::stdin().is_terminal() && stderr.terminal,
+            stdout,
+            stderr,
             secrets: Secrets::default(),
         };
         context.hide_keys();
@@ -329,6 +305,7 @@ impl Context {
 }
 
 /// The size of the terminal behind stderr, or a usual one. Asked anew each time: windows change.
+#[expect(clippy::disallowed_methods, reason = "nothing is written: only the size is asked")]
 pub fn room() -> Room {
     const USUAL: Room = Room { columns: 80, lines: 24 };
     terminal_size::terminal_size_of(io::stderr())

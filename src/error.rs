@@ -18,6 +18,9 @@ pub enum Error {
     /// What was asked for cannot be, and what would be right.
     #[error("{message}")]
     Usage { message: String, help: Vec<String> },
+    /// The record tells of nothing, the account does.
+    #[error("the record is empty, but the account holds {found} of {plan}/{environment}: nothing was done")]
+    RecordEmpty { found: String, plan: String, environment: String },
     /// The plan is wrong; the findings have been told.
     #[error("the plan is wrong")]
     PlanWrong,
@@ -95,6 +98,7 @@ impl Error {
                 _ => Exit::StepFailed,
             },
             Error::Journal(JournalError::Locked { .. } | JournalError::LeaseLost { .. }) => Exit::Locked,
+            Error::RecordEmpty { .. } => Exit::RecordUnusable,
             Error::Journal(JournalError::Impossible(_)) => Exit::Bug,
             Error::Journal(_) => Exit::RecordUnusable,
             Error::Write { .. }
@@ -109,6 +113,10 @@ impl Error {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Error::Usage { help, .. } => help.clone(),
+            Error::RecordEmpty { environment, .. } => vec![
+                format!("name the place of the record with `--state`, or write it anew: `plan state recover FILE --environment {environment}`"),
+                "to make everything once more all the same, use another environment".to_owned(),
+            ],
             Error::Moved { .. } => vec![
                 "give the same `--set` and `--inputs` as to the preview, or look again: `plan preview FILE --out FILE`"
                     .to_owned(),

@@ -3,23 +3,31 @@
 use std::process::ExitCode;
 use std::thread;
 
-use clap::Parser;
-use gcore_plan::cli::Cli;
 use gcore_plan::command;
+use gcore_plan::context::Streams;
 use gcore_plan::exit::Exit;
 
 /// Templates and deeply nested plans recurse; the system's stack for the first thread may be small.
 const STACK: usize = 16 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    command::tell_panics();
-    let program = thread::Builder::new().name("plan".to_owned()).stack_size(STACK).spawn(|| command::run_to_end(cli));
-    let exit = match program.map(thread::JoinHandle::join) {
+    // Its own streams: a panic may hold those of the command.
+    command::tell_panics(Streams::of_process());
+    let streams = Streams::of_process();
+    let cli = match command::parse(&streams) {
+        Ok(cli) => cli,
+        Err(code) => return ExitCode::from(code),
+    };
+    let program = thread::Builder::new().name("plan".to_owned()).stack_size(STACK);
+    let ended = program.spawn({
+        let streams = streams.clone();
+        || command::run_to_end(cli, streams)
+    });
+    let exit = match ended.map(thread::JoinHandle::join) {
         Ok(Ok(exit)) => exit,
         // The panic has been told by the hook.
         Ok(Err(_)) => Exit::Bug,
-        Err(error) => command::tell_no_thread(&error),
+        Err(error) => command::tell_no_thread(&streams, &error),
     };
     ExitCode::from(exit.code())
 }

@@ -257,6 +257,11 @@ impl Secrets {
     }
 }
 
+/// What stands in a record for a value that was given as a secret.
+pub fn digest_of(value: &Value, key: &[u8]) -> String {
+    digest(&value.to_string(), key)
+}
+
 /// `secret:<hex>`: the same value under the same key gives the same text, and says nothing else.
 fn digest(json: &str, key: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");

@@ -31,7 +31,7 @@ pub use operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, ListCall, Method, Operation, Parameter, Resource, Route,
     ValueAt,
 };
-pub use pace::{Pace, pace_of};
+pub use pace::{PACES, Pace, Source as PaceSource, pace_of};
 pub use regenerate::{Regenerated, regenerate};
 pub use routes::{Difference, NearestRoute, PathParameters};
 pub use schema::BodySchema;

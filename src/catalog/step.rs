@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::Catalog;
-use super::check::words;
+use super::check::{refusals, words};
 use super::operation::{BodyUse, Effect, Method, Operation};
 use super::schema::{Additional, BodySchema, Schema, Type, Variant};
 
@@ -38,6 +38,10 @@ impl Catalog {
         if let Some(schema) = self.body_schema(operation) {
             let mut writer = Writer { schema: &schema, yaml: String::new() };
             writer.mapping(schema.root(), 2, false);
+            if writer.yaml.is_empty() && refusals::wants_a_change(operation) {
+                let first = schema.resolve(schema.root()).properties.first();
+                first.into_iter().for_each(|(name, field)| writer.field(name, field, 2, false));
+            }
             if !writer.yaml.is_empty() {
                 yaml += "  body:\n";
                 yaml += &writer.yaml;
@@ -189,16 +193,12 @@ impl Writer<'_> {
     /// A value that is right, or a placeholder; and what else may stand there, as a comment.
     fn scalar(&self, name: &str, written: &Schema, shape: &Schema) -> (String, String) {
         let default = written.default.as_ref().or(shape.default.as_ref());
-        let (first, others) = match (default, shape.values.split_first()) {
-            (Some(default), _) => (Some(default), &[][..]),
-            (None, Some((first, others))) => (Some(first), others),
-            (None, None) => (None, &[][..]),
-        };
-        if let Some(first) = first {
-            let or = match others {
-                [] => String::new(),
-                others => format!("  # or {}", words::plain_list(others.iter().map(words::value))),
-            };
+        // Egress alone, without a protocol, is refused (`check::refusals`).
+        let liked = shape.values.iter().find(|value| value.as_str() == Some("ingress")).or(shape.values.first());
+        if let Some(first) = default.or(liked) {
+            let others = shape.values.iter().filter(|value| default.is_none() && *value != first);
+            let others = words::plain_list(others.map(words::value));
+            let or = if others.is_empty() { String::new() } else { format!("  # or {others}") };
             return (scalar_yaml(first), or);
         }
         match self.main_type(shape, false) {
@@ -304,7 +304,7 @@ mod tests {
                 "{yaml}"
             );
             let body = step.get("body").map(Partial::from);
-            let found = Catalog::embedded().check_body(&operation, body.as_ref());
+            let found = Catalog::embedded().check_request(&operation, body.as_ref());
             let wrong: Vec<_> = found.iter().filter(|found| found.code != "placeholder").collect();
             assert!(wrong.is_empty(), "{wrong:?}\n{yaml}");
             let (_, path) = step["call"].as_str().unwrap().split_once(' ').unwrap();

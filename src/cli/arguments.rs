@@ -133,9 +133,10 @@ Examples:
   plan rehearse deploy.yaml --fault lost-answer:POST:networks:1     the first network's answer is lost
   plan rehearse deploy.yaml --fault 'task-error:volumes:text=no space'
   plan rehearse deploy.yaml --fault random:0.3:seed=7               three requests in ten meet trouble
+  plan rehearse deploy.yaml --busy --fault late=3s:POST:volumes     in company, and a request that acts late
 
 A fault is words with colons between them: reset, lost-answer, status=503, rate-limit, cut, html, bad-json,
-task-error, delay=2s, quota or random:P, then which requests: a method, a piece of the path, a number, every=N, p=P.")]
+task-error, delay=2s, late=3s, quota or random:P, then which requests: a method, a piece of the path, a number, every=N, p=P.")]
 pub struct RehearseArguments {
     /// The plan file
     #[arg(value_name = "FILE")]
@@ -143,6 +144,9 @@ pub struct RehearseArguments {
     /// Trouble to rehearse; may be repeated
     #[arg(long, value_name = "RULE", help_heading = "Simulator")]
     pub fault: Vec<String>,
+    /// Others at work in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
+    #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Simulator")]
+    pub busy: Option<String>,
     /// Simulated seconds in each real one
     #[arg(long, value_name = "N", value_parser = values::factor, default_value = "200", help_heading = "Simulator")]
     pub speed: f64,
@@ -324,6 +328,35 @@ pub enum StateCommand {
         #[command(flatten)]
         record: RecordOptions,
     },
+    /// Try whether an object store can hold records, and make it one
+    #[command(after_help = "\
+Examples:
+  plan state init s3://records/team
+  AWS_ENDPOINT_URL_S3=https://… plan state init s3://records/team
+
+Of several that create one object at once exactly one must succeed. That is tried once for each store, and remembered in
+it; `plan run` does the same when it first writes there.")]
+    Init {
+        /// The store: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, or a folder
+        #[arg(value_name = "ADDRESS")]
+        address: PathBuf,
+    },
+    /// Write a lost record anew from the stamps in the account
+    #[command(after_help = "\
+Examples:
+  plan state recover deploy.yaml --dry-run
+  plan state recover deploy.yaml --environment staging
+
+Finds what carries the tag `plan` with the name of this environment. Names are never taken for proof.")]
+    Recover(RecoverArguments),
+    /// Mend a damaged record: what can be read of it, and the rest from the stamps in the account
+    #[command(after_help = "\
+Examples:
+  plan state salvage deploy.yaml --dry-run
+  plan state salvage deploy.yaml
+
+The damaged file is kept beside the new one.")]
+    Salvage(RecoverArguments),
     /// Tell who holds the lock, and what to do about it
     ///
     /// In a folder the lock is the kernel's: it is released when its owner ends, however it ends. In an object store it is
@@ -338,6 +371,25 @@ pub enum StateCommand {
         #[command(flatten)]
         record: RecordOptions,
     },
+}
+
+/// `plan state recover` and `plan state salvage`
+#[derive(Debug, Args)]
+pub struct RecoverArguments {
+    /// The plan file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only tell what is found
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub plan: PlanOptions,
+    #[command(flatten)]
+    pub state: StateOptions,
+    #[command(flatten)]
+    pub lock: LockOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
 }
 
 /// `plan state resolve`
@@ -503,6 +555,9 @@ pub struct SimulateArguments {
     /// Trouble to inject; may be repeated
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
+    /// Others at work in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
+    #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub busy: Option<String>,
     /// The one key that is accepted [default: any]
     #[arg(long, value_name = "KEY")]
     pub api_key: Option<String>,

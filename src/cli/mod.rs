@@ -11,8 +11,9 @@ use clap::{Parser, Subcommand};
 
 pub use arguments::{
     CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, ExplainArguments, GraphArguments,
-    NewArguments, OpsArguments, OutputArguments, PreviewArguments, RehearseArguments, ResolveArguments, RunArguments,
-    SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
+    NewArguments, OpsArguments, OutputArguments, PreviewArguments, RecoverArguments, RehearseArguments,
+    ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments,
+    WaitArguments,
 };
 pub use options::{ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
 pub use values::{Assignment, CheckFormat, ColorChoice, OutputFormat, ResultFormat, name};

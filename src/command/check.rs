@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::findings::{self, Found};
 use super::load::{self, resolve_problems};
-use super::{note, online, print_text};
+use super::{note, online, print_json_text};
 use crate::cli::{CheckArguments, CheckFormat};
 use crate::context::Context;
 use crate::diagnostic::Severity;
@@ -58,22 +58,22 @@ fn tell(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Resu
     diagnostics::write(&mut text, &findings, format)
         .and_then(|()| text.flush())
         .map_err(|error| Error::Stream { stream: "stdout", error })?;
-    print_text(context, &context.secrets.redact(&String::from_utf8_lossy(&text)))
+    print_json_text(context, &context.secrets.redact(&String::from_utf8_lossy(&text)))
 }
 
 /// Annotations on stdout; in a job they name files as the repository does.
 fn annotate(context: &Context, found: &[Found]) -> Result<(), Error> {
     let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
     let folder = context.environment.github.as_ref().map(|_| context.folder_in_repository());
-    let lines: String = diagnostics::annotations(&findings)
-        .into_iter()
-        .map(|annotation| match &folder {
+    for annotation in diagnostics::annotations(&findings) {
+        let annotation = match &folder {
             Some(folder) => annotation.below(folder),
             None => annotation,
-        })
-        .map(|annotation| annotation.command() + "\n")
-        .collect();
-    print_text(context, &context.secrets.redact(&lines))
+        };
+        let annotation = annotation.redacted(&context.secrets);
+        context.stdout.command(&annotation.command()).map_err(|error| Error::Stream { stream: "stdout", error })?;
+    }
+    Ok(())
 }
 
 fn tell_people(context: &Context, found: &[Found]) -> Result<(), Error> {

@@ -11,6 +11,7 @@ use crate::cli::ApiOptions;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::Error;
+use crate::report::sanitize;
 
 pub const DEFAULT_BASE_URL: &str = "https://api.gcore.com";
 
@@ -34,7 +35,7 @@ impl Account {
     pub fn of(context: &Context, options: &ApiOptions) -> Result<Self, Error> {
         let environment = &context.environment;
         let key = match (&options.api_key_command, &environment.api_key) {
-            (Some(command), _) => key_from(command)?,
+            (Some(command), _) => key_from(context, command)?,
             (None, Some(key)) => key.clone(),
             (None, None) => return Err(Error::NoKey),
         };
@@ -81,13 +82,19 @@ pub fn number_of(variable: &str, flag: Option<i64>, value: Option<&str>) -> Resu
 }
 
 /// Runs a command in the system's shell and takes what it prints for the key.
-fn key_from(command: &str) -> Result<SecretString, Error> {
+fn key_from(context: &Context, command: &str) -> Result<SecretString, Error> {
     let mut shell = match cfg!(windows) {
         true => Command::new("cmd"),
         false => Command::new("sh"),
     };
-    shell.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(command).stderr(Stdio::inherit());
+    // It may ask for a password where there is a terminal; in a job its words pass where all words do.
+    let words = if context.stderr.runner { Stdio::piped() } else { Stdio::inherit() };
+    shell.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(command).stderr(words);
     let output = shell.output().map_err(|error| Error::KeyCommand(format!("it cannot be started: {error}")))?;
+    context.secrets.hide(String::from_utf8_lossy(&output.stdout).trim());
+    for line in String::from_utf8_lossy(&output.stderr).lines() {
+        super::note(context, &sanitize(line))?;
+    }
     if !output.status.success() {
         return Err(Error::KeyCommand(format!("it ended with {}", output.status)));
     }
@@ -112,7 +119,8 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_command_may_print_the_key() {
-        assert_eq!(key_from("echo ' 1$abc '").unwrap().expose_secret(), "1$abc");
-        assert!(key_from("exit 3").is_err() && key_from("true").is_err());
+        let (context, _) = crate::command::testing::context();
+        assert_eq!(key_from(&context, "echo ' 1$abc '").unwrap().expose_secret(), "1$abc");
+        assert!(key_from(&context, "exit 3").is_err() && key_from(&context, "true").is_err());
     }
 }

@@ -120,6 +120,7 @@ pub async fn destroy_environment(
             parallelism: options.parallelism,
             timeout: options.timeout,
             view: ViewOptions { events: options.events.map(PathBuf::from), source: None },
+            elsewhere: records::elsewhere(record),
         },
     )?;
     session.tell_started(RunStarted {

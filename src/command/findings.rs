@@ -64,7 +64,7 @@ pub(super) fn warn(context: &Context, found: &[Found]) -> Result<(), Error> {
 }
 
 fn tell_log(context: &Context, findings: &[Findings<'_>], text: &str) -> Result<(), Error> {
-    let log = Log::new(Box::new(context.stderr.clone()), context.secrets.clone(), context.token());
+    let log = Log::new(context.stderr.clone(), context.secrets.clone(), context.token());
     let folder = context.folder_in_repository();
     let told: io::Result<()> = (|| {
         log.text().write_all(text.as_bytes())?;
@@ -83,20 +83,20 @@ fn tell_log(context: &Context, findings: &[Findings<'_>], text: &str) -> Result<
 /// When stderr cannot be written.
 pub(super) fn tell_line(context: &Context, message: &str, help: &[String]) -> Result<(), Error> {
     let hidden = |text: &str| context.secrets.redact(&sanitize_block(text)).into_owned();
-    let mut err = context.stderr.clone();
     let lines: Vec<String> = help.iter().map(|words| hidden(words)).collect();
-    let text = match &context.environment.github {
+    let told = match &context.environment.github {
         Some(_) => {
             let words = lines.iter().map(|words| format!("\nhelp: {words}")).collect::<String>();
-            Annotation::new(Level::Error, hidden(message) + &words).command() + "\n"
+            context.stderr.command(&Annotation::new(Level::Error, hidden(message) + &words).command())
         }
         None => {
             let palette = Palette::new(context.color(&context.stderr));
             let words = lines.iter().map(|words| format!("{} {words}\n", palette.name("help:"))).collect::<String>();
-            format!("{} {}\n{words}", palette.bad("error:"), hidden(message))
+            let text = format!("{} {}\n{words}", palette.bad("error:"), hidden(message));
+            context.stderr.clone().write_all(text.as_bytes())
         }
     };
-    err.write_all(text.as_bytes()).map_err(stderr)
+    told.map_err(stderr)
 }
 
 /// How many bytes one of the job's files holds already.

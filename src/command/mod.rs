@@ -13,6 +13,7 @@ pub mod destroy;
 mod explain;
 mod findings;
 mod graph;
+mod guard;
 mod load;
 mod new;
 mod online;
@@ -22,6 +23,7 @@ pub mod preview;
 mod preview_file;
 mod print;
 mod records;
+mod recover;
 pub mod rehearse;
 mod resolve;
 pub mod run;
@@ -30,6 +32,7 @@ mod session;
 mod signals;
 mod simulate;
 mod state;
+mod state_place;
 mod status;
 mod sweep;
 mod tasks;
@@ -41,8 +44,10 @@ mod wait;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use clap::Parser;
+
 use crate::cli::{Cli, Command};
-use crate::context::Context;
+use crate::context::{Context, Streams};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::github::output::Ending;
@@ -53,7 +58,7 @@ pub use confirm::confirm;
 pub use connect::{Account, DEFAULT_BASE_URL, number_of};
 pub use findings::tell as tell_findings;
 pub use load::{LoadedPlan, load_plan, places, read_source, resolve_inputs};
-pub use print::{note, print_json, print_outputs, print_text};
+pub use print::{note, print_json, print_json_text, print_outputs, print_text};
 pub use records::{environment_name, find_record, owner, store};
 pub use signals::Signals;
 pub use view::{View, ViewOptions};
@@ -61,20 +66,40 @@ pub use view::{View, ViewOptions};
 /// At the end, blocking work (a sync under way) gets this long.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
+/// Reads the command line. What is asked for or wrong is told like everything else: it repeats what was typed.
+///
+/// # Errors
+///
+/// The exit code, when there is nothing to carry out.
+pub fn parse(streams: &Streams) -> Result<Cli, u8> {
+    Cli::try_parse().map_err(|told| {
+        let mut stream = if told.use_stderr() { streams.stderr.clone() } else { streams.stdout.clone() };
+        let text = told.render();
+        let written = match stream.terminal {
+            true => write!(stream, "{}", text.ansi()),
+            false => write!(stream, "{text}"),
+        };
+        match written.and_then(|()| stream.finish()) {
+            Ok(()) => u8::try_from(told.exit_code()).unwrap_or(Exit::Usage.code()),
+            Err(_) => Exit::StepFailed.code(),
+        }
+    })
+}
+
 /// Carries out a command line and says what went wrong, if anything did.
-pub fn run_to_end(cli: Cli) -> Exit {
-    let mut context = match Context::gather(cli.global) {
+pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
+    let context = match Context::gather(cli.global, streams.clone()) {
         Ok(context) => context,
-        Err(error) => return tell_early("find the current folder", &error),
+        Err(error) => return tell_early(&streams, "find the current folder", &error),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return tell_early("start the runtime", &error),
+        Err(error) => return tell_early(&streams, "start the runtime", &error),
     };
     let ended = runtime.block_on(dispatch(&context, &cli.command));
     runtime.shutdown_timeout(LAST_WORK);
     let ended = ended.and_then(|exit| {
-        context.stdout.flush().map_err(|error| Error::Stream { stream: "stdout", error })?;
+        context.stdout.finish().map_err(|error| Error::Stream { stream: "stdout", error })?;
         Ok(exit)
     });
     match ended {
@@ -126,7 +151,7 @@ fn tell(context: &Context, error: &Error) -> Exit {
             Some(_) => {
                 let lines: Vec<String> =
                     std::iter::once(message).chain(hints.iter().map(|hint| format!("help: {hint}"))).collect();
-                writeln!(err, "{}", Annotation::new(Level::Error, lines.join("\n")).command())
+                err.command(&Annotation::new(Level::Error, lines.join("\n")).command())
             }
             None => {
                 let palette = Palette::new(context.color(&context.stderr));
@@ -139,25 +164,25 @@ fn tell(context: &Context, error: &Error) -> Exit {
 }
 
 /// Says what the system refused before there was a context.
-fn tell_early(what: &'static str, error: &io::Error) -> Exit {
-    let _ = writeln!(io::stderr(), "error: cannot {what}: {error}");
+fn tell_early(streams: &Streams, what: &'static str, error: &io::Error) -> Exit {
+    let _ = writeln!(streams.stderr.clone(), "error: cannot {what}: {error}");
     Exit::StepFailed
 }
 
 /// The same for the program's thread; gives the exit code.
-pub fn tell_no_thread(error: &io::Error) -> Exit {
-    tell_early("start a thread", error)
+pub fn tell_no_thread(streams: &Streams, error: &io::Error) -> Exit {
+    tell_early(streams, "start a thread", error)
 }
 
 /// From now on a panic says where it happened, asks for a report, and shows no data: its words may hold a secret.
-pub fn tell_panics() {
-    std::panic::set_hook(Box::new(|panic| {
+pub fn tell_panics(streams: Streams) {
+    std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
         // Words known when the program was built; others are made from data.
         let words =
             panic.payload().downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default();
         let _ = writeln!(
-            io::stderr(),
+            streams.stderr.clone(),
             "error: a bug in plan {} at {place}{words}\nhelp: what is on record is safe, run again to continue; please \
              report this line at {}/issues",
             env!("CARGO_PKG_VERSION"),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::records::{find_record, read};
 use super::session::export_values;
-use super::{note, print_text};
+use super::{note, print_json_text, print_text};
 use crate::cli::{OutputArguments, OutputFormat};
 use crate::context::Context;
 use crate::error::Error;
@@ -39,7 +39,10 @@ pub(super) async fn output(context: &Context, arguments: &OutputArguments) -> Re
     for words in &rendered.notes {
         note(context, words)?;
     }
-    print_text(context, &rendered.text)?;
+    match arguments.format {
+        OutputFormat::Json => print_json_text(context, &rendered.text)?,
+        _ => print_text(context, &rendered.text)?,
+    }
     let ending =
         Ending { exit: Exit::Done, failure_reason: None, state_path: Some(environment.place()), resume_command: None };
     export_values(context, &values, &ending, &[])?;

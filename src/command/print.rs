@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::report::outputs::{OutputFormat, OutputValue, render};
 use crate::report::{Palette, Verbosity, duration, sanitize};
 use crate::secret::Secrets;
+use crate::stream::runner::defuse_json;
 
 /// Writes a result as it is: whoever calls has hidden what must be hidden.
 ///
@@ -30,7 +31,20 @@ pub fn print_text(context: &Context, text: &str) -> Result<(), Error> {
 ///
 /// When stdout cannot be written.
 pub fn print_json(context: &Context, value: &Value) -> Result<(), Error> {
-    print_text(context, &format!("{:#}\n", context.secrets.redact_value(value)))
+    print_json_text(context, &format!("{:#}\n", context.secrets.redact_value(value)))
+}
+
+/// Writes JSON that hides what must be hidden. What a runner would take for a command is escaped inside its strings, so
+/// that programs read the same values everywhere.
+///
+/// # Errors
+///
+/// When stdout cannot be written.
+pub fn print_json_text(context: &Context, json: &str) -> Result<(), Error> {
+    match context.stdout.runner {
+        true => print_text(context, &defuse_json(json)),
+        false => print_text(context, json),
+    }
 }
 
 /// A line for people, unless they asked for quiet.
@@ -42,19 +56,8 @@ pub fn note(context: &Context, words: &str) -> Result<(), Error> {
     if context.verbosity() == Verbosity::Quiet {
         return Ok(());
     }
-    let words = context.secrets.redact(words);
-    // What the API said may stand in these words: the runner of a job must not take it for a command.
-    let mark = match &context.environment.github {
-        Some(_) if words.lines().any(is_command) => "| ",
-        _ => "",
-    };
-    let line: String = words.lines().map(|line| format!("{mark}{line}\n")).collect();
+    let line: String = context.secrets.redact(words).lines().map(|line| format!("{line}\n")).collect();
     context.stderr.clone().write_all(line.as_bytes()).map_err(|error| Error::Stream { stream: "stderr", error })
-}
-
-/// Whether the runner of a GitHub Actions job reads a line as a command.
-fn is_command(line: &str) -> bool {
-    line.trim_start().starts_with("::") || line.contains("##[")
 }
 
 /// The outputs of a run on stdout: all public ones, and the secret ones in `shown`.
@@ -87,7 +90,10 @@ pub fn print_outputs(
     for words in &rendered.notes {
         note(context, words)?;
     }
-    print_text(context, &rendered.text)
+    match format {
+        OutputFormat::Json => print_json_text(context, &rendered.text),
+        _ => print_text(context, &rendered.text),
+    }
 }
 
 /// How long something took, or has been there, in whole seconds or more: `42 s`, `2h 5m`, `3d`.

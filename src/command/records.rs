@@ -1,42 +1,86 @@
 //! Which record is meant, and where it is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
 
 use crate::cli::{RecordOptions, StateOptions};
 use crate::clock::Clock;
 use crate::command::load::read_source;
-use crate::command::note;
+use crate::command::state_place::{self, Fate};
+use crate::command::{note, preview_file};
 use crate::context::Context;
+use crate::engine::Elsewhere;
 use crate::error::Error;
 use crate::journal::{Journal, Owner, Status};
 use crate::report::list;
 use crate::store::folder::StateFolder;
+use crate::store::objects;
 use crate::store::{AnyStore, EnvironmentRecord, Opened, Opening};
 use crate::yaml;
 
-/// The folder of records, in the current folder or beside the plan.
-const DEFAULT_STATE: &str = ".plan";
+/// Where lines are kept while an object store is away, beside the plan or in the current folder.
+const SPOOL: &str = ".plan/.spool";
+const ADDRESSES: &str = "name a bucket and a prefix, as in `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`; credentials, \
+     region and endpoint come from the environment, see docs/state.md";
 const DEFAULT_ENVIRONMENT: &str = "default";
 /// Names listed in a hint.
 const NAMED: usize = 10;
+/// Records that are read side by side.
+const READ_AT_ONCE: usize = 8;
 
-/// Where records are: `--state`, else `PLAN_STATE`, else `.plan` beside the plan file, or in the current folder.
+/// Where records are: `--state`, else `PLAN_STATE`, else the [default](state_place::default_folder).
 ///
 /// # Errors
 ///
-/// When it is an address of a kind that is not known.
+/// When it is an address that cannot be used.
 pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> Result<AnyStore, Error> {
-    if let Some(named) = options.state.as_ref().or(context.environment.state.as_ref()) {
-        if named.to_string_lossy().contains("://") {
-            return Err(Error::usage(format!("`{}` is an address, not a folder", named.display()))
-                .help("this version keeps records in folders only: name one with `--state FOLDER`"));
-        }
+    let beside = file.and_then(Path::parent).map(|folder| context.resolve(folder));
+    let beside = beside.unwrap_or_else(|| context.folder.clone());
+    let Some(named) = named(context, options) else {
+        return Ok(Arc::new(StateFolder::new(state_place::default_folder(&context.environment, &beside))));
+    };
+    let address = named.to_string_lossy();
+    if address == state_place::EPHEMERAL {
+        return Ok(Arc::new(StateFolder::new(state_place::for_the_job(&context.environment))));
+    }
+    if !address.contains("://") {
         return Ok(Arc::new(StateFolder::new(context.resolve(named))));
     }
-    let beside = file.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
-    Ok(Arc::new(StateFolder::new(context.resolve(&beside.join(DEFAULT_STATE)))))
+    let records = objects::connect(&address, &context.environment.store.0, beside.join(SPOOL));
+    let records = records.map_err(|why| Error::usage(format!("`{address}` cannot be used: {why}")).help(ADDRESSES))?;
+    Ok(records)
+}
+
+fn named<'c>(context: &'c Context, options: &'c StateOptions) -> Option<&'c PathBuf> {
+    options.state.as_ref().or(context.environment.state.as_ref())
+}
+
+/// Refuses a first record that would be gone before what it tells of, and warns about others that may be.
+///
+/// # Errors
+///
+/// On a hosted runner, when nobody said that this is meant.
+pub fn guard_place(context: &Context, options: &StateOptions, store: &AnyStore) -> Result<(), Error> {
+    let Some(folder) = store.folder() else { return Ok(()) };
+    let meant = named(context, options).is_some_and(|named| named.as_os_str() == state_place::EPHEMERAL);
+    let work_tree = folder.ancestors().find(|folder| folder.join(".git").exists());
+    match state_place::fate(&context.environment, folder, meant, !folder.exists(), work_tree) {
+        Fate::Lasts => Ok(()),
+        Fate::Warned(words) => note(context, &format!("warning: {words}")),
+        Fate::Lost => {
+            let message =
+                "the record would be gone with this runner's disk, and the next run would make everything again";
+            Err(Error::usage(message)
+                .help(
+                    "keep it in an object store: `--state s3://BUCKET/PREFIX` (also `gs://`, `az://`), or `PLAN_STATE`",
+                )
+                .help("or take everything down at the end of the job: `teardown: always` of the action")
+                .help("or say that this is meant: `--state ephemeral`"))
+        }
+    }
 }
 
 /// The same, where looking at nothing would be a mistake.
@@ -85,13 +129,19 @@ pub async fn find_record(
     file: Option<&Path>,
     options: &RecordOptions,
 ) -> Result<EnvironmentRecord, Error> {
+    // What `plan preview --out` wrote stands for its plan.
+    let approved = file.map(|file| preview_file::read(context, file)).transpose()?.flatten();
+    let file = approved.as_ref().map(|approved| approved.plan.as_path()).or(file);
     let store = store(context, &options.state, file)?;
+    let environment = environment_name(context, options.environment.as_deref())?;
     let plan = match (&options.plan, file) {
         (Some(plan), _) => plan.clone(),
-        (None, Some(file)) => plan_name(context, file)?,
+        (None, Some(file)) => match plan_name(context, file) {
+            Ok(name) => name,
+            Err(error) => recorded_as(&store, file, &environment).await?.ok_or(error)?,
+        },
         (None, None) => only_plan(&store).await?,
     };
-    let environment = environment_name(context, options.environment.as_deref())?;
     Ok(EnvironmentRecord::new(store, &plan, &environment))
 }
 
@@ -105,6 +155,20 @@ fn plan_name(context: &Context, file: &Path) -> Result<String, Error> {
         Error::usage(format!("`{}` tells no name of a plan", file.display()))
             .help("say which record is meant with `--plan NAME`")
     })
+}
+
+/// The plan of the only record of that environment that was made from this file: the file itself may be gone.
+async fn recorded_as(store: &AnyStore, file: &Path, environment: &str) -> Result<Option<String>, Error> {
+    let shown = file.display().to_string();
+    let mut found = Vec::new();
+    for name in store.environments().await?.into_iter().filter(|name| name.environment == environment) {
+        let status = store.read(&name).await?;
+        let started = status.and_then(|status| status.started);
+        if started.is_some_and(|(_, started)| started.file.as_deref() == Some(&shown)) {
+            found.push(name.plan);
+        }
+    }
+    Ok(if found.len() == 1 { found.pop() } else { None })
 }
 
 async fn only_plan(store: &AnyStore) -> Result<String, Error> {
@@ -183,6 +247,25 @@ pub(super) async fn open(
     let clock = Clock::starting_at(context.now, 1.0);
     let opened = take(context, record, command, patience, clock).await?;
     Ok(Journal::start_boxed(opened.sink, opened.status, opened.next, clock))
+}
+
+/// What the other records of its store own. One that cannot be read says nothing.
+pub fn elsewhere(record: &EnvironmentRecord) -> Elsewhere {
+    let own = record.clone();
+    Elsewhere::new(move || {
+        let own = own.clone();
+        Box::pin(async move {
+            let names = own.store.environments().await.unwrap_or_default();
+            let others = names.into_iter().filter(|name| *name != own.name).map(|name| {
+                let other = EnvironmentRecord { store: own.store.clone(), name };
+                async move {
+                    let status = other.read().await.ok().flatten()?;
+                    Some((format!("plan `{}`, environment `{}`", other.plan(), other.environment()), status))
+                }
+            });
+            stream::iter(others).buffer_unordered(READ_AT_ONCE).filter_map(std::future::ready).collect().await
+        })
+    })
 }
 
 /// This process, as the holder of a lock.

@@ -15,7 +15,7 @@ use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
 use crate::command::Account;
 use crate::context::Context;
-use crate::engine::{self, Run, RunEnd, RunOptions};
+use crate::engine::{self, Elsewhere, Run, RunEnd, RunOptions};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -38,6 +38,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// When the plan or a fault is wrong.
 pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Result<Exit, Error> {
     let faults = simulate::faults(&arguments.fault)?;
+    let busy = simulate::busy(arguments.busy.as_deref())?;
     let loaded = load::load_plan(context, &arguments.file, arguments.run.spec.as_deref())?;
     let plan = loaded.plan.clone();
     let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
@@ -51,7 +52,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let listen = |error| Error::System { what: "listen on this machine", error };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(listen)?;
     let base_url = format!("http://{}", listener.local_addr().map_err(listen)?);
-    let cloud = Options { seed: arguments.seed, strangers: Strangers::Assume, faults, ..Options::default() };
+    let cloud = Options { seed: arguments.seed, strangers: Strangers::Assume, busy, faults, ..Options::default() };
     let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
 
     let account = Account {
@@ -87,6 +88,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,
                 view: ViewOptions { events: arguments.run.events.clone(), source: Some(plan.source.clone()) },
+                elsewhere: Elsewhere::nothing(),
             },
         )?;
         session.tell_started(RunStarted {
@@ -131,7 +133,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
 /// A run that met trouble on purpose is continued, until it is done or nothing changes any more.
 fn is_over(end: &RunEnd, runs: usize, progress: bool, arguments: &RehearseArguments) -> bool {
     matches!(end.finished.exit, Exit::Done | Exit::Interrupted | Exit::Terminated)
-        || arguments.fault.is_empty()
+        || (arguments.fault.is_empty() && arguments.busy.is_none())
         || runs >= RUNS
         || (runs > 1 && !progress)
 }

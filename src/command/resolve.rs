@@ -11,7 +11,7 @@ use crate::api::{Task, TaskState};
 use crate::catalog::Catalog;
 use crate::cli::ResolveArguments;
 use crate::context::Context;
-use crate::engine::{made, of_tasks, operation_of};
+use crate::engine::{Before, made, of_tasks, operation_of};
 use crate::error::Error;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::exit::Exit;
@@ -114,7 +114,9 @@ fn result_of(intent: &Intent, id: &str) -> StepResult {
     let created: Map<String, Value> =
         creates.iter().map(|creates| (creates.kind.clone(), Value::Array(vec![value.clone()]))).collect();
     let task = Task { created, ..task_without_words() };
-    let mut result = StepResult { tasks: Vec::new(), ..of_tasks(operation, &intent.call, &[task], None) };
+    // Whoever decides by hand says that it was made by this call.
+    let before = Before { digest_key: &[], is_anothers: &|_, _| false };
+    let mut result = StepResult { tasks: Vec::new(), ..of_tasks(operation, &intent.call, &[task], None, &before) };
     let by_name = creates.and_then(|creates| creates.resource.as_ref()).is_some_and(|resource| resource.by_name);
     if by_name && result.name.is_none() {
         result.name = Some(id.to_owned());

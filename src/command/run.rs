@@ -8,7 +8,8 @@ use jiff::SignedDuration;
 
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
-use super::{Account, load, preview_file, print_outputs, records};
+use super::{Account, guard, load, preview_file, print_outputs, records};
+use crate::api::Client;
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -42,6 +43,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
 
     let transport = account.transport()?;
     let store = records::store(context, &arguments.state, Some(file))?;
+    records::guard_place(context, &arguments.state, &store)?;
     let record = EnvironmentRecord::new(store, &plan.name, &environment);
     let clock = Clock::starting_at(context.now, 1.0);
     let opened = records::take(context, &record, "run", arguments.lock.lock_timeout, clock).await?;
@@ -51,6 +53,14 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     {
         journal.close().await?;
         return Err(moved);
+    }
+    if opened.status.instances.is_empty() && !arguments.run.no_stamp {
+        let at = guard::Surroundings { environment: &environment, project_id, region_id, inputs: &inputs };
+        let client = Client::new(transport.clone(), clock);
+        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &at).await {
+            journal.close().await?;
+            return Err(found);
+        }
     }
     let recorded = opened.status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
     let ttl = arguments.ttl.or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
@@ -75,6 +85,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
             view: ViewOptions { events: arguments.run.events.clone(), source: Some(plan.source.clone()) },
+            elsewhere: records::elsewhere(&record),
         },
     )?;
     session.tell_started(RunStarted {

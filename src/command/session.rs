@@ -11,7 +11,8 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Claims, Gates, Leased, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper, tell_finished,
+    Claims, Elsewhere, Gates, Leased, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper,
+    tell_finished,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
@@ -35,6 +36,8 @@ pub struct Parts {
     pub parallelism: usize,
     pub timeout: Option<Duration>,
     pub view: ViewOptions,
+    /// What other records of the store own.
+    pub elsewhere: Elsewhere,
 }
 
 /// A command at work.
@@ -74,6 +77,7 @@ impl Session {
             settings: parts.settings,
             digest_key: key.into_bytes(),
             claims: Claims::new(tasks),
+            elsewhere: parts.elsewhere,
         });
         listen(Signals::listen()?, stopper.clone(), &shared);
         heed(stopper.clone(), &shared);
@@ -109,6 +113,7 @@ fn listen(mut signals: Signals, stopper: Stopper, shared: &Arc<Shared>) {
         let first = signals.next().await;
         let in_flight = shared.gates.in_flight();
         shared.events.tell(Event::InterruptReceived { signal: first.name().to_owned(), in_flight });
+        shared.journal.hurry();
         stopper.stop(Stop::Interrupt(first));
         let second = signals.next().await;
         let exit = if second == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted };

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::simulate::{Faults, Options, Simulator, Strangers, serve};
+use crate::simulate::{Busy, Faults, Options, Simulator, Strangers, serve};
 
 pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -> Result<Exit, Error> {
     let options = options(arguments)?;
@@ -36,6 +36,7 @@ fn options(arguments: &SimulateArguments) -> Result<Options, Error> {
         seed: arguments.seed,
         api_key: arguments.api_key.clone(),
         strangers: if arguments.assume_existing { Strangers::Assume } else { Strangers::Refuse },
+        busy: busy(arguments.busy.as_deref())?,
         faults: faults(&arguments.fault)?,
         ..Options::default()
     })
@@ -51,4 +52,17 @@ pub(super) fn faults(rules: &[String]) -> Result<Faults, Error> {
         Error::usage(error.to_string())
             .help("write it as `lost-answer:POST:networks:1` or `random:0.3:seed=7`; see `plan rehearse --help`")
     })
+}
+
+/// What `--busy` says; without it, nobody else is at work.
+///
+/// # Errors
+///
+/// When a word cannot be read.
+pub(super) fn busy(words: Option<&str>) -> Result<Busy, Error> {
+    let parsed = words.map(Busy::parse).transpose();
+    let busy = parsed.map_err(|error| {
+        Error::usage(error.to_string()).help("write it as `--busy` or `--busy=lists=3s,audit=60s,clock=30s`")
+    })?;
+    Ok(busy.unwrap_or_default())
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::print::table;
 use super::records::{self, find_record, read};
 use super::status::{instance_json, shown};
-use super::{note, print_json, print_text, resolve};
-use crate::cli::{ResultFormat, StateCommand};
+use super::{note, print_json, print_text, recover, resolve};
+use crate::cli::{ResultFormat, StateCommand, StateOptions};
 use crate::context::Context;
 use crate::engine::id_text;
 use crate::error::Error;
@@ -34,6 +34,14 @@ pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<E
             let environment = find_record(context, file.as_deref(), record).await?;
             return resolve::forget(context, &environment, step, *yes, lock.lock_timeout).await;
         }
+        StateCommand::Init { address } => {
+            let store = records::store(context, &StateOptions { state: Some(address.clone()) }, None)?;
+            let is_new = store.init().await?;
+            let words = if is_new { "holds records from now on" } else { "holds records already" };
+            note(context, &format!("`{}` {words}", store.name()))?;
+        }
+        StateCommand::Recover(arguments) => return recover::recover(context, arguments).await,
+        StateCommand::Salvage(arguments) => return recover::salvage(context, arguments).await,
         StateCommand::Unlock { file, force, record } => {
             let environment = find_record(context, file.as_deref(), record).await?;
             return unlock(context, &environment, *force).await;

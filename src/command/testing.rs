@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::GlobalOptions;
-use crate::context::{Context, Environment, Stream};
+use crate::context::{Context, Environment};
 use crate::secret::Secrets;
+use crate::stream::Stream;
 
 #[derive(Clone, Default)]
 struct Memory(Arc<Mutex<Vec<u8>>>);
@@ -47,8 +48,8 @@ pub fn context() -> (Context, Written) {
         now: "2026-01-02T03:04:05Z".parse().unwrap(),
         arguments: vec!["plan".into()],
         global: GlobalOptions::default(),
-        stdout: Stream::new(Memory::default()),
-        stderr: Stream::new(written.err.clone()),
+        stdout: Stream::new(Memory::default(), false),
+        stderr: Stream::new(written.err.clone(), false),
         interactive: false,
         secrets: Secrets::default(),
     };

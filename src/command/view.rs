@@ -107,7 +107,7 @@ fn report_to_people(context: &Context, fanout: &mut Fanout) {
 /// Groups first, so that the lines stand inside; the summary last, when all is said.
 fn report_to_job(context: &Context, github: &GitHub, options: &ViewOptions, fanout: &mut Fanout) -> Result<Log, Error> {
     let secrets = &context.secrets;
-    let log = Log::new(Box::new(context.stderr.clone()), secrets.clone(), context.token());
+    let log = Log::new(context.stderr.clone(), secrets.clone(), context.token());
     let lines = Sink::new("the log", Box::new(log.text()), secrets.clone());
     fanout.add(Box::new(Groups::new(log.clone())));
     fanout.add(Box::new(Human::new(lines, context.verbosity(), context.color(&context.stderr))));

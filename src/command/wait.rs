@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -12,7 +11,6 @@ use super::print::table;
 use super::tasks::{created, state, to_json};
 use super::{Account, Signals, note, print_json, print_text};
 use crate::api::{Client, Request, Task, TaskState};
-use crate::catalog::pace_of;
 use crate::cli::{ResultFormat, WaitArguments};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -20,9 +18,6 @@ use crate::engine::{Awaited, Signal, TaskEnd, TaskPlace, Watcher};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{Palette, count, sanitize};
-
-/// A task that runs already is looked at this soon, however young its type says it is.
-const SOONEST: Duration = Duration::from_secs(1);
 
 pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result<Exit, Error> {
     let clock = Clock::starting_at(context.now, 1.0);
@@ -98,14 +93,12 @@ fn awaited(client: &Client, task: &Task) -> Awaited {
     let clock = client.clock();
     let now = client.server_time(clock.now());
     let age = task.created_on.map_or(SignedDuration::ZERO, |created| now.duration_since(created));
-    let age = Duration::try_from(age).unwrap_or(Duration::ZERO);
-    let earliest = pace_of(task.task_type.as_deref().unwrap_or_default()).earliest;
     Awaited {
         task: task.id.clone(),
         place: TaskPlace { project_id: task.project_id, region_id: task.region_id },
         task_type: task.task_type.clone(),
-        since: clock.elapsed(),
-        first: Some(earliest.saturating_sub(age).max(SOONEST)),
+        since: clock.now().checked_sub(age).unwrap_or(clock.now()),
+        first: None,
         every: None,
     }
 }

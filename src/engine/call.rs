@@ -395,7 +395,7 @@ impl Write {
                         task,
                         place: self.place(),
                         task_type: None,
-                        since: shared.clock().elapsed(),
+                        since: shared.now(),
                         first: None,
                         every: None,
                     };

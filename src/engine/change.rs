@@ -14,7 +14,7 @@ use super::settle::{self, Doubt};
 use super::step::{End, Instance};
 use crate::api::Request;
 use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{InstanceStatus, IntendedUndo, Intent, RecordedCall, StepResult};
+use crate::journal::{InstanceStatus, IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
 use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, StepId, Undo};
 use crate::secret::Secrets;
 use crate::template::{TemplateError, value_of};
@@ -114,6 +114,8 @@ impl Instance {
         let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
         match &step.on_change {
             _ if replace => self.replace(id, how).await,
+            // Recovered from the account: nobody knows any more by which call it was made, so this one counts.
+            _ if known.agrees.is_none() && known.result.is_some() => Ok(Some(self.agree(id, rendered, known).await?)),
             Some(OnChange::Replace) => self.replace(id, how).await,
             Some(OnChange::Ignore) => Ok(known.result.clone()),
             Some(OnChange::Update(template)) => {
@@ -125,6 +127,22 @@ impl Instance {
             None if !creates => self.rerun(id, rendered, known, how, started).await.map(Some),
             Some(OnChange::Error) | None => Err(End::Failed(self.change_refused(rendered, known))),
         }
+    }
+
+    /// Puts on record that a result agrees with the plan's call, without making it.
+    async fn agree(&self, id: &InstanceId, rendered: &Rendered, known: &InstanceStatus) -> Result<StepResult, End> {
+        let result = known.result.clone().unwrap_or_default();
+        let record = Record::Succeeded(Box::new(Succeeded {
+            instance: id.clone(),
+            how: How::Recovered,
+            result: result.clone(),
+            made: Made::default(),
+            duration_ms: 0,
+            durations: Vec::new(),
+            agrees: Some(rendered.recorded.clone()),
+        }));
+        self.run.shared.journal.append(vec![record]).await?;
+        Ok(result)
     }
 
     async fn rerun(
@@ -141,7 +159,7 @@ impl Instance {
 
     /// Removes what the step made, and before that what was made from it, where that may be replaced as well.
     async fn replace(&self, id: &InstanceId, how: &mut How) -> Result<Option<StepResult>, End> {
-        let dependants = self.run.recorded_dependants(&id.step);
+        let dependants = self.run.recorded_dependants(id);
         let fixed: BTreeSet<&StepId> =
             dependants.iter().map(|dependant| &dependant.step).filter(|step| !self.run.may_replace(step)).collect();
         if let Some(step) = fixed.first() {

@@ -44,8 +44,6 @@ pub struct Dispatched {
     pub values: BTreeMap<StepId, minijinja::Value>,
     /// Every instance the plan has now.
     pub instances: HashSet<InstanceId>,
-    /// What this run made or brought to an end, or tried to.
-    pub made: HashSet<InstanceId>,
 }
 
 /// Runs every step of the plan, or of `--target`.
@@ -244,26 +242,24 @@ impl<'r> Dispatcher<'r> {
         let mut broken = None;
         let outcome = match end {
             InstanceEnd::Done { value, reused } => {
-                if !reused {
-                    self.done.made.insert(id.clone());
-                }
                 self.nodes[index].values.insert(id.key.clone(), value);
                 Outcome::Done { reused }
             }
-            InstanceEnd::Skipped => Outcome::Skipped,
+            InstanceEnd::Skipped => {
+                // Its `when` is false: what it made before is no longer in the plan.
+                self.done.instances.remove(&id);
+                Outcome::Skipped
+            }
             InstanceEnd::Failed(error) => {
                 broken = Some(Broken::By(id.clone()));
-                self.done.made.insert(id.clone());
                 Outcome::Failed(error)
             }
             InstanceEnd::Unknown(error) => {
                 broken = Some(Broken::By(id.clone()));
-                self.done.made.insert(id.clone());
                 Outcome::Unknown(error)
             }
             InstanceEnd::StillWaiting => {
                 broken = Some(Broken::By(id.clone()));
-                self.done.made.insert(id.clone());
                 Outcome::StillWaiting
             }
             InstanceEnd::Stopped(stop) => {

@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::call::{Called, Halt, STAMP_ATTEMPT};
+use super::made::{Before, made};
 use super::results::{self, Parameters};
 use super::settle::{result_of_item, tag};
 use super::shared::{About, Shared};
@@ -33,8 +35,8 @@ pub struct Finishing<'a> {
     pub updates: Option<(RecordedCall, StepResult)>,
     /// When the first request left, on the run's clock.
     pub since: Duration,
-    /// An earlier run was given the tasks: they may be done already.
-    pub resumed: bool,
+    /// When an earlier run was given the tasks, which may be done already.
+    pub resumed: Option<Timestamp>,
 }
 
 /// Why an accepted write has no result yet, or never will.
@@ -80,7 +82,7 @@ impl Finishing<'_> {
             Called::Tasks { tasks, status, recovered } => {
                 let finished = self.wait(shared, &tasks).await?;
                 let durations = finished.iter().filter_map(duration_of).collect();
-                let result = results::of_tasks(self.operation, &self.intent.call, &finished, status);
+                let result = self.result_of(shared, &finished, status).await;
                 if recovered && self.is_anothers(shared, &result).await {
                     let words = "the task found for it belongs to another attempt";
                     let error = shared.error(self.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
@@ -92,6 +94,13 @@ impl Finishing<'_> {
             }
         };
         Ok(self.record(shared, result, how, durations).await?)
+    }
+
+    async fn result_of(&self, shared: &Shared, tasks: &[Task], status: Option<u16>) -> StepResult {
+        let others = shared.elsewhere.owners().await;
+        let is_anothers = |kind: &str, id: &Value| shared.is_anothers(others, &self.intent.instance, kind, id);
+        let before = Before { digest_key: &shared.digest_key, is_anothers: &is_anothers };
+        results::of_tasks(self.operation, &self.intent.call, tasks, status, &before)
     }
 
     fn creates(&self) -> bool {
@@ -117,7 +126,7 @@ impl Finishing<'_> {
         let (result, agrees, made) = match &self.updates {
             Some((agrees, before)) => (before.clone(), Some(agrees.clone()), Made::default()),
             None => {
-                let made = results::made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result));
+                let made = made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result));
                 (result, None, made)
             }
         };
@@ -147,7 +156,7 @@ impl Finishing<'_> {
         if self.wait.skip {
             return Ok(tasks.iter().map(|task| accepted_only(task)).collect());
         }
-        let since = shared.clock().elapsed();
+        let since = self.resumed.unwrap_or_else(|| shared.now());
         let task_type = self.operation.and_then(|operation| operation.task_types.first());
         let pace = pace_of(task_type.map_or("", String::as_str));
         shared.events.tell(Event::TasksAccepted {
@@ -163,7 +172,7 @@ impl Finishing<'_> {
                 place: place.clone(),
                 task_type: task_type.cloned(),
                 since,
-                first: if self.resumed { Some(Duration::ZERO) } else { self.wait.first },
+                first: if self.resumed.is_some() { Some(Duration::ZERO) } else { self.wait.first },
                 every: self.wait.every,
             })
         }));
@@ -221,13 +230,13 @@ impl Finishing<'_> {
     async fn leftover(&self, shared: &Shared, task: &Task) -> Option<Made> {
         let operation = self.operation.filter(|_| self.updates.is_none())?;
         operation.creates.as_ref()?;
-        let mut result = results::of_tasks(Some(operation), &self.intent.call, std::slice::from_ref(task), None);
+        let mut result = self.result_of(shared, std::slice::from_ref(task), None).await;
         if result.id.is_none() {
             let item = super::settle::item_of_task(shared, operation, self.parameters, &task.id).await?;
             result = result_of_item(Some(operation), &self.intent.call, &item);
         }
         result.id.as_ref()?;
-        Some(results::made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result)))
+        Some(made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result)))
     }
 }
 

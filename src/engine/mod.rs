@@ -6,17 +6,22 @@
 
 mod call;
 mod change;
+mod decide;
 mod dispatch;
+mod elsewhere;
 mod finish;
 mod gates;
 mod leased;
+mod made;
 mod preview;
+mod prove;
 mod remove;
 mod render;
 mod results;
 mod run;
 mod settle;
 mod shared;
+mod stamps;
 mod step;
 mod stop;
 mod teardown;
@@ -24,11 +29,14 @@ mod teardown;
 mod tests;
 mod watch;
 
+pub use elsewhere::Elsewhere;
 pub use gates::Gates;
 pub use leased::Leased;
+pub use made::{Before, made};
 pub use preview::{Action, Change, ChangeKind, Preview};
-pub use results::{encode, id_text, made, of_tasks, operation_of};
+pub use results::{encode, id_text, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
 pub use shared::{Claims, Events, Settings, Shared};
+pub use stamps::{Looked, Spot, Stamped, is_findable, stamped};
 pub use stop::{Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

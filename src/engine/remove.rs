@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use super::call::{Halt, Sent, Write, parent_gate, send, tasks_of};
 use super::finish::{Finishing, Unfinished};
+use super::made::{along_with, taken_along, taking_along};
+use super::prove::prove;
 use super::results;
 use super::settle::Doubt;
 use super::shared::{About, Shared};
+use super::teardown::Extent;
 use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy};
 use crate::catalog::pace_of;
@@ -47,20 +50,45 @@ impl From<Halt> for Remains {
     }
 }
 
-/// Removes everything an instance made. `Ok(true)` when something was there to remove.
+/// Removes what an instance made. `Ok(true)` when something was there to remove.
 ///
 /// # Errors
 ///
 /// [`Remains`] when something is left.
-pub async fn remove(shared: &Shared, instance: &InstanceId) -> Result<bool, Remains> {
+pub async fn remove(shared: &Shared, instance: &InstanceId, extent: Extent) -> Result<bool, Remains> {
     bring_to_an_end(shared, instance).await?;
     let Some(status) = status_of(shared, instance) else { return Ok(false) };
+    let stays = match extent {
+        Extent::Whole => 0,
+        Extent::ThisRun => shared.journal.with_status(|status| status.made_before(instance)),
+    };
     let mut removed = false;
-    for made in status.made.iter().rev() {
-        removed |= remove_made(shared, instance, made).await?;
+    for (at, made) in status.made.iter().enumerate().skip(stays).rev() {
+        removed |= remove_made(shared, instance, &status, made, at > stays).await?;
     }
-    shared.journal.append(vec![Record::Removed { instance: instance.clone() }]).await?;
+    name_what_stays(shared, instance, &status);
+    let instance = instance.clone();
+    let gone = match stays {
+        0 => Record::Removed { instance },
+        _ => Record::RolledBack { instance },
+    };
+    shared.journal.append(vec![gone]).await?;
     Ok(removed)
+}
+
+/// Things of the kinds that outlive a step's main thing, that its call only touched and no other step owns: said once.
+fn name_what_stays(shared: &Shared, instance: &InstanceId, known: &InstanceStatus) {
+    let Some(result) = &known.result else { return };
+    let matched = known.agrees.as_ref().and_then(|call| results::operation_of(shared.catalog, call));
+    let stays =
+        matched.iter().filter_map(|(operation, _)| operation.creates.as_ref()).flat_map(|creates| &creates.stays);
+    for kind in stays {
+        for id in result.touched.get(kind).and_then(serde_json::Value::as_array).into_iter().flatten() {
+            if shared.journal.with_status(|status| status.owner_besides(instance, kind, id).is_none()) {
+                shared.warn(format!("`{instance}`: {} {} stays: it was there before", kind, results::id_text(id)));
+            }
+        }
+    }
 }
 
 fn status_of(shared: &Shared, instance: &InstanceId) -> Option<InstanceStatus> {
@@ -112,7 +140,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
-        resumed: true,
+        resumed: Some(sent_at),
     };
     match finishing.finish(shared, called, How::Recovered).await {
         // A failed create may have left something, which is on record by now.
@@ -132,23 +160,73 @@ async fn not_found(shared: &Shared, instance: &InstanceId, about: &About) -> Res
     Ok(shared.journal.append(vec![Record::NotApplied { instance: instance.clone(), error }]).await?)
 }
 
-/// Removes one thing and what was made beside it. A router is taken away before its network, which it keeps in use; what
-/// else is beside goes afterwards, as a volume does once its machine is gone.
-async fn remove_made(shared: &Shared, instance: &InstanceId, made: &Made) -> Result<bool, Remains> {
+/// Removes one thing and what was made beside it: nothing that cannot be shown to be made by the same call. A router is
+/// taken away before its network, which it keeps in use; what else is beside goes along where the API can do that, or
+/// afterwards, as a volume does once its machine is gone.
+async fn remove_made(
+    shared: &Shared,
+    instance: &InstanceId,
+    known: &InstanceStatus,
+    made: &Made,
+    more: bool,
+) -> Result<bool, Remains> {
+    let along = made.undo.as_ref().map(|undo| along_with(shared.catalog, made.kind.as_deref(), undo));
+    let along = along.unwrap_or_default();
+    let main = made.undo.as_ref().map(|undo| taken_along(shared.catalog, &along, undo));
+    let (undo, taken) = main.map_or((None, Vec::new()), |(undo, taken)| (Some(undo), taken));
+    let beside = made.beside.iter().cloned().chain(taken).collect();
+    let proven = shared.stopped.or_leave(prove(shared, instance, known, made, beside)).await.map_err(Halt::Stopped)?;
+    for (kind, id, why) in &proven.theirs {
+        shared.warn(format!("`{instance}`: {} {} stays: {why}", kind, results::id_text(id)));
+    }
+
+    let goes_along =
+        |beside: &Made| undo.is_some() && along.iter().any(|also| beside.kind.as_ref() == Some(&also.kind));
     let (before, after): (Vec<&Made>, Vec<&Made>) =
-        made.beside.iter().partition(|beside| beside.kind.as_deref() == Some("routers"));
+        proven.ours.iter().partition(|beside| beside.kind.as_deref() == Some("routers"));
+    let (mut with, mut after): (Vec<&Made>, Vec<&Made>) = after.into_iter().partition(|beside| goes_along(beside));
     for beside in before {
         remove_one(shared, instance, beside, None).await?;
     }
-    let removed = remove_one(shared, instance, made, made.lock.as_deref()).await?;
+    let main = Made { undo: undo.map(|undo| taking_along(&undo, &along, with.iter().copied())), ..made.clone() };
+    let removed = remove_one(shared, instance, &main, made.lock.as_deref()).await?;
+    if removed == Some(Gone::Already) {
+        // Nobody took them along.
+        after.append(&mut with);
+    }
+    if removed.is_some() && (more || !after.is_empty() || !proven.unclear.is_empty()) {
+        part_removed(shared, instance, made).await?;
+    }
     for beside in after {
         remove_one(shared, instance, beside, None).await?;
+        part_removed(shared, instance, beside).await?;
     }
-    Ok(removed)
+    match proven.unclear.into_iter().next() {
+        Some((_, error)) => Err(Remains::Left(error)),
+        None => Ok(removed.is_some()),
+    }
 }
 
-async fn remove_one(shared: &Shared, instance: &InstanceId, made: &Made, lock: Option<&str>) -> Result<bool, Remains> {
-    let Some(call) = &made.undo else { return Ok(false) };
+/// What is gone is on record before anything else is tried: whatever fails then, it is not taken for there any more.
+async fn part_removed(shared: &Shared, instance: &InstanceId, made: &Made) -> Result<(), JournalError> {
+    let record = Record::PartRemoved { instance: instance.clone(), kind: made.kind.clone(), id: made.id.clone() };
+    shared.journal.append(vec![record]).await
+}
+
+/// How something came to be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    Already,
+    Now,
+}
+
+async fn remove_one(
+    shared: &Shared,
+    instance: &InstanceId,
+    made: &Made,
+    lock: Option<&str>,
+) -> Result<Option<Gone>, Remains> {
+    let Some(call) = &made.undo else { return Ok(None) };
     let gate = parent_gate(&shared.gates, lock);
     let _alone = shared.stopped.or_leave(gate).await.map_err(Halt::Stopped)?;
     let mut removal = Removal {
@@ -160,14 +238,14 @@ async fn remove_one(shared: &Shared, instance: &InstanceId, made: &Made, lock: O
         failed_tasks: 0,
         started: shared.clock().elapsed(),
     };
-    let already_gone = removal.run().await?;
+    let gone = removal.run().await?;
     shared.events.tell(Event::ResourceRemoved {
         instance: instance.clone(),
         kind: made.kind.clone(),
         id: made.id.as_ref().map(results::id_text),
-        already_gone,
+        already_gone: gone == Gone::Already,
     });
-    Ok(true)
+    Ok(Some(gone))
 }
 
 struct Removal<'a> {
@@ -181,15 +259,14 @@ struct Removal<'a> {
 }
 
 enum Step {
-    Gone { already: bool },
+    Gone(Gone),
     Again(Delay, Duration),
 }
 
 impl Removal<'_> {
-    /// `true` when it was gone already.
-    async fn run(&mut self) -> Result<bool, Remains> {
+    async fn run(&mut self) -> Result<Gone, Remains> {
         loop {
-            self.shared.stopped.may_start().map_err(Halt::Stopped)?;
+            self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
             self.attempt += 1;
             let intent =
                 Record::Removing { instance: self.instance.clone(), call: self.call.clone(), attempt: self.attempt };
@@ -202,7 +279,7 @@ impl Removal<'_> {
             let mut request = Shared::request(self.call);
             request.headers.push(("user-agent".to_owned(), self.shared.settings.user_agent.clone()));
             match self.answered(send(self.shared, request).await).await? {
-                Step::Gone { already } => return Ok(already),
+                Step::Gone(gone) => return Ok(gone),
                 Step::Again(reason, pause) => {
                     let pause_ms = super::finish::millis(pause);
                     self.shared.events.tell(Event::CallDelayed { instance: self.instance.clone(), reason, pause_ms });
@@ -216,12 +293,12 @@ impl Removal<'_> {
         match sent {
             Sent::Answer { value, .. } => match tasks_of(&value) {
                 Some(tasks) if !tasks.is_empty() => self.wait(tasks).await,
-                _ => Ok(Step::Gone { already: false }),
+                _ => Ok(Step::Gone(Gone::Now)),
             },
             Sent::Refused(error) => self.refused(error).await,
             Sent::Unsent(cause) => {
                 // Nothing was sent because the run ends: not a matter of the network.
-                self.shared.stopped.may_start().map_err(Halt::Stopped)?;
+                self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
                 let words = format!("the API could not be reached: {cause}");
                 self.again_or_left(Delay::NotSent { cause }, &words, None).await
             }
@@ -233,7 +310,7 @@ impl Removal<'_> {
     async fn refused(&mut self, error: ApiError) -> Result<Step, Remains> {
         let after = error.retry_after.map(Duration::from_secs);
         match error.meaning() {
-            Meaning::NotFound => Ok(Step::Gone { already: true }),
+            Meaning::NotFound => Ok(Step::Gone(Gone::Already)),
             Meaning::RateLimited => self.again_within_budget(Delay::RateLimited, &error, after).await,
             Meaning::Unavailable => {
                 self.again_within_budget(Delay::Unavailable { status: error.status }, &error, after).await
@@ -281,7 +358,7 @@ impl Removal<'_> {
             (operation.task_types.first().cloned(), super::call::place_of(&parameters))
         });
         let timeout = pace_of(task_type.as_deref().unwrap_or_default()).timeout;
-        let since = self.shared.clock().elapsed();
+        let since = self.shared.now();
         let ends = futures_util::future::join_all(tasks.iter().map(|task| {
             let awaited = Awaited {
                 task: task.clone(),
@@ -327,7 +404,7 @@ impl Removal<'_> {
                 }
             }
         }
-        Ok(Step::Gone { already: false })
+        Ok(Step::Gone(Gone::Now))
     }
 
     async fn left(&self, error: StepError) -> Result<Remains, JournalError> {

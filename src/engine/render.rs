@@ -266,6 +266,7 @@ pub fn step_value(result: &StepResult, resource: Option<&Value>) -> Value {
     put("ids", Some(Value::Array(result.ids.clone())));
     put("name", result.name.clone().map(Value::String));
     put("created", Some(Value::Object(result.created.clone())));
+    put("touched", Some(Value::Object(result.touched.clone())));
     put("task", result.tasks.first().cloned().map(Value::String));
     put("tasks", Some(result.tasks.iter().cloned().map(Value::String).collect()));
     put("status", result.status.map(Value::from));

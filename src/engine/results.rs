@@ -4,9 +4,10 @@
 
 use serde_json::{Map, Value};
 
+use super::made::{Before, sort_out};
 use crate::api::Task;
-use crate::catalog::{Catalog, Creates, DeleteCall, IdAt, Method, Operation, Resource, ValueAt};
-use crate::journal::{IntendedUndo, Made, RecordedCall, StepResult};
+use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
+use crate::journal::{RecordedCall, StepResult};
 
 /// Characters around a JSON pointer into the step's own result, in an undo that was rendered before the result was known.
 const OPEN: char = '\u{E002}';
@@ -35,20 +36,19 @@ pub fn operation_of(catalog: &Catalog, call: &RecordedCall) -> Option<(std::sync
 }
 
 /// The result of a call that started tasks; they are all finished.
-pub fn of_tasks(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Task], status: Option<u16>) -> StepResult {
-    let mut created: Map<String, Value> = Map::new();
-    for task in tasks {
-        for (kind, ids) in &task.created {
-            let all = created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
-            if let (Value::Array(all), Value::Array(ids)) = (all, ids) {
-                all.extend(ids.iter().cloned());
-            }
-        }
-    }
+pub fn of_tasks(
+    operation: Option<&Operation>,
+    call: &RecordedCall,
+    tasks: &[Task],
+    status: Option<u16>,
+    before: &Before<'_>,
+) -> StepResult {
+    let (created, touched) = sort_out(operation, call, tasks, before);
     let mut result = StepResult {
         tasks: tasks.iter().map(|task| task.id.clone()).collect(),
         status,
         created,
+        touched,
         ..StepResult::default()
     };
     identify(&mut result, operation, call, None);
@@ -64,8 +64,13 @@ pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16
 
 /// Finds kind, ids and name.
 fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &RecordedCall, answer: Option<&Value>) {
-    let creates = operation.and_then(|operation| operation.creates.as_ref());
-    let Some(creates) = creates else {
+    if let Some((operation, None)) = operation.map(|operation| (operation, &operation.creates)) {
+        // It is about something that exists, and stays to be.
+        (result.kind, result.id) = subject(operation, call);
+        result.ids = result.id.iter().cloned().collect();
+        return;
+    }
+    let Some(creates) = operation.and_then(|operation| operation.creates.as_ref()) else {
         // Unknown to the catalogue: one kind created leaves no doubt.
         let mut kinds = result.created.iter();
         if let (Some((kind, ids)), None) = (kinds.next(), kinds.next()) {
@@ -102,6 +107,20 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
     }
 }
 
+/// Kind and id of what a call is about that makes nothing: the last thing its path names.
+fn subject(operation: &Operation, call: &RecordedCall) -> (Option<String>, Option<Value>) {
+    let places = operation.route.path.split('/').zip(call.path.split('/')).collect::<Vec<_>>();
+    let named = places.into_iter().rev().find_map(|(place, value)| {
+        let name = place.strip_prefix('{')?.strip_suffix('}')?;
+        let parameter = operation.path_parameters.iter().find(|parameter| parameter.name == name)?;
+        let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
+        let integer = parameter.types.iter().any(|r#type| r#type == "integer");
+        let id = value.parse::<i64>().ok().filter(|_| integer).map_or(Value::String(value), Value::from);
+        Some((Some(parameter.kind.clone()?), Some(id))).filter(|_| !["project_id", "region_id"].contains(&name))
+    });
+    named.unwrap_or_default()
+}
+
 fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Option<String> {
     let text = |value: &Value| value.as_str().filter(|name| !name.contains("secret:")).map(str::to_owned);
     let pointer = creates.name_at.as_deref().unwrap_or("/name");
@@ -116,85 +135,6 @@ fn scalar_at(value: &Value, pointer: &str) -> Option<Value> {
 /// Text of an id: a string as it is, a number in digits.
 pub fn id_text(id: &Value) -> String {
     id.as_str().map_or_else(|| id.to_string(), str::to_owned)
-}
-
-/// What exists because of a result, and the calls that take it away.
-pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &IntendedUndo) -> Made {
-    let matched = operation_of(catalog, call);
-    let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
-    let parameters = matched.as_ref().map(|(_, parameters)| parameters.as_slice()).unwrap_or_default();
-    let creates = operation.and_then(|operation| operation.creates.as_ref());
-    let mut made = Made {
-        kind: result.kind.clone(),
-        id: result.id.clone(),
-        name: result.name.clone(),
-        lock: operation.and_then(|operation| lock_value(operation, call, parameters)),
-        ..Made::default()
-    };
-    match (undo, creates) {
-        (IntendedUndo::Keep, _) => {}
-        (IntendedUndo::Call(call), _) => made.undo = Some(fill(call, result)),
-        (IntendedUndo::Default, Some(creates)) => {
-            if let Some(delete) = creates.resource.as_ref().and_then(|resource| resource.delete.as_ref()) {
-                made.undo = delete_call(creates, delete, parameters, result);
-            }
-            made.beside = beside(catalog, creates, parameters, result);
-        }
-        (IntendedUndo::Default, None) => {}
-    }
-    made
-}
-
-/// The catalogue's delete of what was created, with the flags that take along what was created beside it.
-fn delete_call(
-    creates: &Creates,
-    delete: &DeleteCall,
-    parameters: &[(String, String)],
-    result: &StepResult,
-) -> Option<RecordedCall> {
-    let resource = creates.resource.as_ref()?;
-    let own = own_value(resource, result)?;
-    let path = fill_path(&delete.path, parameters, &resource.parameter, &own)?;
-    let mut query = Vec::new();
-    for also in &delete.also_by {
-        let ids = ids_of(result, &also.kind);
-        if also.repeated {
-            query.extend(ids.into_iter().map(|id| (also.parameter.clone(), id)));
-        } else if !ids.is_empty() {
-            query.push((also.parameter.clone(), ids.join(",")));
-        }
-    }
-    Some(RecordedCall { method: delete.method, path, query, headers: Vec::new(), body: None })
-}
-
-/// What was created beside the main resource and is not taken along by its delete.
-fn beside(catalog: &Catalog, creates: &Creates, parameters: &[(String, String)], result: &StepResult) -> Vec<Made> {
-    let taken: Vec<&str> = creates
-        .resource
-        .iter()
-        .filter_map(|resource| resource.delete.as_ref())
-        .flat_map(|delete| delete.also_by.iter().map(|also| also.kind.as_str()))
-        .collect();
-    let mut found = Vec::new();
-    for kind in creates.stays.iter().filter(|kind| !taken.contains(&kind.as_str()) && **kind != creates.kind) {
-        let Some(resource) =
-            catalog.creators_of(kind).iter().find_map(|creator| creator.creates.as_ref()?.resource.clone())
-        else {
-            continue;
-        };
-        let Some(delete) = resource.delete else { continue };
-        for id in result.created.get(kind).and_then(Value::as_array).into_iter().flatten() {
-            let undo = fill_path(&delete.path, parameters, &resource.parameter, &id_text(id)).map(|path| {
-                RecordedCall { method: delete.method, path, query: Vec::new(), headers: Vec::new(), body: None }
-            });
-            found.push(Made { kind: Some(kind.clone()), id: Some(id.clone()), undo, ..Made::default() });
-        }
-    }
-    found
-}
-
-fn ids_of(result: &StepResult, kind: &str) -> Vec<String> {
-    result.created.get(kind).and_then(Value::as_array).map(|ids| ids.iter().map(id_text).collect()).unwrap_or_default()
 }
 
 /// The path on which the created resource is read.
@@ -219,7 +159,7 @@ pub fn resource_path(
 }
 
 /// What stands for the resource in its paths; empty when they name only its parents.
-fn own_value(resource: &Resource, result: &StepResult) -> Option<String> {
+pub(super) fn own_value(resource: &Resource, result: &StepResult) -> Option<String> {
     match (resource.parameter.is_empty(), resource.by_name) {
         (true, _) => Some(String::new()),
         (false, true) => result.name.clone(),
@@ -267,7 +207,7 @@ pub fn placeholder(pointer: &str) -> String {
 }
 
 /// Puts the step's own result into an undo that was rendered before it was known.
-fn fill(call: &RecordedCall, result: &StepResult) -> RecordedCall {
+pub(super) fn fill(call: &RecordedCall, result: &StepResult) -> RecordedCall {
     let own = serde_json::to_value(result).expect("a result can be written as JSON");
     let text = |text: &str| match fill_text(text, &own) {
         Value::String(text) => text,
@@ -370,6 +310,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::engine::made::made;
+    use crate::journal::{IntendedUndo, Made};
 
     fn post(path: &str, body: Value) -> RecordedCall {
         RecordedCall { method: Method::Post, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
@@ -384,7 +326,8 @@ mod tests {
     fn created(call: &RecordedCall, created: Value) -> (StepResult, Made) {
         let catalog = Catalog::embedded();
         let (operation, _) = operation_of(catalog, call).unwrap();
-        let result = of_tasks(Some(&operation), call, &[finished(created)], Some(200));
+        let before = Before { digest_key: &[], is_anothers: &|_, _| false };
+        let result = of_tasks(Some(&operation), call, &[finished(created)], Some(200), &before);
         let made = made(catalog, call, &result, &IntendedUndo::Default);
         (result, made)
     }
@@ -393,31 +336,6 @@ mod tests {
         let call = made.undo.as_ref().unwrap();
         let query: Vec<_> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("{call} {}", query.join("&")).trim_end().to_owned()
-    }
-
-    #[test]
-    fn a_machine_takes_its_boot_volume_with_it() {
-        let call = post("/cloud/v2/instances/1/7", json!({ "name": "web" }));
-        let (result, made) = created(&call, json!({ "instances": ["i"], "volumes": ["v", "w"], "ports": [] }));
-        assert_eq!((result.id, result.name.as_deref()), (Some(json!("i")), Some("web")));
-        assert_eq!(undo(&made), "DELETE /cloud/v1/instances/1/7/i volumes=v,w");
-        assert!(made.beside.is_empty());
-    }
-
-    #[test]
-    fn a_network_takes_its_router_with_it() {
-        let call = post("/cloud/v1/networks/1/7", json!({ "name": "net" }));
-        let (_, made) = created(&call, json!({ "networks": ["n"], "routers": ["r"] }));
-        assert_eq!(undo(&made), "DELETE /cloud/v1/networks/1/7/n");
-        assert_eq!(made.beside.iter().map(undo).collect::<Vec<_>>(), ["DELETE /cloud/v1/routers/1/7/r"]);
-    }
-
-    #[test]
-    fn a_cluster_is_addressed_by_name_and_known_by_id() {
-        let call = post("/cloud/v2/k8s/clusters/1/7", json!({ "name": "prod/1" }));
-        let (result, made) = created(&call, json!({ "k8s_clusters": ["c5"] }));
-        assert_eq!((result.id, result.name.as_deref()), (Some(json!("c5")), Some("prod/1")));
-        assert_eq!(undo(&made), "DELETE /cloud/v2/k8s/clusters/1/7/prod%2F1");
     }
 
     #[test]

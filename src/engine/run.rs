@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::decide::References;
 use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
 use super::remove::Remains;
@@ -12,12 +13,12 @@ use super::render::{Rendered, Surroundings};
 use super::shared::{About, Shared};
 use super::step::End;
 use super::stop::{Signal, Stop, Stopper};
-use super::teardown::{TornDown, teardown};
+use super::teardown::{Extent, TornDown, teardown};
 use crate::catalog::Partial;
 use crate::diagnostic::Severity;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, RunFinished, StepError};
 use crate::exit::Exit;
-use crate::journal::{JournalError, Record, RecordedOutput};
+use crate::journal::{JournalError, Record, RecordedOutput, Status};
 use crate::plan::{InstanceId, OnChange, Plan, Step, StepId};
 use crate::secret::Secrets;
 use crate::source::Span;
@@ -115,7 +116,7 @@ impl Run {
     pub(super) fn check_rendered(&self, step: &Step, rendered: &Rendered) -> Result<(), StepError> {
         let Some(operation) = &rendered.operation else { return Ok(()) };
         let body = rendered.request.body.as_ref().map(Partial::from);
-        let findings = self.shared.catalog.check_body(operation, body.as_ref());
+        let findings = self.shared.catalog.check_request(operation, body.as_ref());
         let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
         let Some(first) = errors.next() else { return Ok(()) };
         let pointer: String = first.at.iter().map(|segment| format!("/{segment}")).collect();
@@ -132,11 +133,11 @@ impl Run {
     }
 
     pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Remains> {
-        super::remove::remove(&self.shared, instance).await.map(|_| ())
+        super::remove::remove(&self.shared, instance, Extent::Whole).await.map(|_| ())
     }
 
     pub(super) async fn remove_all(&self, instances: &[InstanceId]) -> Result<(), Remains> {
-        let torn = teardown(&self.shared, instances).await?;
+        let torn = teardown(&self.shared, instances, Extent::Whole).await?;
         match (torn.left.into_iter().next(), torn.stopped) {
             (Some((_, error)), _) => Err(Remains::Left(error)),
             (None, Some(stop)) => Err(super::call::Halt::Stopped(stop).into()),
@@ -144,24 +145,12 @@ impl Run {
         }
     }
 
-    /// Recorded instances that came after a step, directly or by way of others.
-    pub(super) fn recorded_dependants(&self, step: &StepId) -> Vec<InstanceId> {
+    /// Recorded instances that were made from this one, or came after it, directly or by way of others.
+    pub(super) fn recorded_dependants(&self, instance: &InstanceId) -> Vec<InstanceId> {
         self.shared.journal.with_status(|status| {
-            let mut reached: BTreeSet<StepId> = BTreeSet::from([step.clone()]);
-            let mut found: Vec<InstanceId> = Vec::new();
-            loop {
-                let before = found.len();
-                for (instance, known) in status.existing() {
-                    let after = instance.step != *step && known.after.iter().any(|earlier| reached.contains(earlier));
-                    if after && !found.contains(instance) {
-                        found.push(instance.clone());
-                        reached.insert(instance.step.clone());
-                    }
-                }
-                if found.len() == before {
-                    return found;
-                }
-            }
+            let dependants = References::of(status).dependants(instance);
+            let existing = status.existing().map(|(other, _)| other);
+            existing.filter(|other| dependants.contains(*other)).cloned().collect()
         })
     }
 
@@ -187,16 +176,14 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     let mut torn = TornDown::default();
     if exit == Exit::Done {
         torn = leave_or_prune(&run, &dispatched).await?;
-    } else if run.options.rollback
-        && !dispatched.made.is_empty()
-        && run.shared.stopped.now().is_none_or(|stop| stop == Stop::NoNewSteps)
-    {
-        torn = teardown(&run.shared, &dispatched.made.iter().cloned().collect::<Vec<_>>()).await?;
+    } else if run.options.rollback && run.shared.stopped.may_go_on().is_ok() {
+        torn = roll_back(&run).await?;
         outputs.clear();
     }
     if !torn.left.is_empty() {
         exit = Exit::TeardownIncomplete;
     }
+    exit = torn.stopped.and_then(exit_of_stop).unwrap_or(exit);
     record_outputs(&run, &outputs).await?;
     run.shared.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
     let finished = totals(&run, &dispatched, &torn, exit);
@@ -205,6 +192,32 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
         _ => None,
     });
     Ok(RunEnd { finished, outputs, failure })
+}
+
+/// Takes down what this run made, and nothing that was there before it.
+async fn roll_back(run: &Run) -> Result<TornDown, JournalError> {
+    let made = run.shared.journal.with_status(Status::made_since_started);
+    let torn = teardown(&run.shared, &made, Extent::ThisRun).await?;
+    let changed = run.shared.journal.with_status(Status::changed_since_started);
+    if !changed.is_empty() {
+        run.shared.warn(format!("this run changed {}: that stays as it is now", names(&changed)));
+    }
+    Ok(torn)
+}
+
+fn names(instances: &[InstanceId]) -> String {
+    instances.iter().map(|instance| format!("`{instance}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The exit code of a command that was told to end.
+fn exit_of_stop(stop: Stop) -> Option<Exit> {
+    match stop {
+        Stop::Interrupt(Signal::Terminate) => Some(Exit::Terminated),
+        Stop::Interrupt(_) => Some(Exit::Interrupted),
+        Stop::LeaseLost => Some(Exit::Locked),
+        Stop::StoreAway => Some(Exit::RecordUnusable),
+        Stop::OutOfTime | Stop::NoNewSteps => None,
+    }
 }
 
 /// Instances on record that the plan no longer has: taken down with `--prune`, named otherwise.
@@ -224,10 +237,9 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TornDown, 
         return Ok(TornDown::default());
     }
     if run.options.prune {
-        return teardown(&run.shared, &gone).await;
+        return teardown(&run.shared, &gone, Extent::Whole).await;
     }
-    let names = gone.iter().map(|instance| format!("`{instance}`")).collect::<Vec<_>>().join(", ");
-    run.shared.warn(format!("no longer in the plan, and kept: {names}; `--prune` takes it down"));
+    run.shared.warn(format!("no longer in the plan, and kept: {}; `--prune` takes it down", names(&gone)));
     Ok(TornDown::default())
 }
 
@@ -292,12 +304,8 @@ fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
     if failed(ErrorClass::Internal) {
         return Exit::Bug;
     }
-    match run.shared.stopped.now() {
-        Some(Stop::Interrupt(Signal::Terminate)) => return Exit::Terminated,
-        Some(Stop::Interrupt(_)) => return Exit::Interrupted,
-        Some(Stop::LeaseLost) => return Exit::Locked,
-        Some(Stop::StoreAway) => return Exit::RecordUnusable,
-        _ => {}
+    if let Some(exit) = run.shared.stopped.now().and_then(exit_of_stop) {
+        return exit;
     }
     if any(|outcome| matches!(outcome, Outcome::Unknown(_))) {
         Exit::Unknown
@@ -343,13 +351,10 @@ fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> Ru
 pub async fn destroy(shared: &Arc<Shared>) -> Result<RunFinished, JournalError> {
     let instances: Vec<InstanceId> =
         shared.journal.with_status(|status| status.existing().map(|(instance, _)| instance.clone()).collect());
-    let torn = teardown(shared, &instances).await?;
+    let torn = teardown(shared, &instances, Extent::Whole).await?;
     let remaining = shared.journal.with_status(|status| status.existing().count());
-    let exit = match torn.stopped {
-        Some(Stop::Interrupt(Signal::Terminate)) => Exit::Terminated,
-        Some(Stop::Interrupt(_)) => Exit::Interrupted,
-        Some(Stop::LeaseLost) => Exit::Locked,
-        Some(Stop::StoreAway) => Exit::RecordUnusable,
+    let exit = match torn.stopped.and_then(exit_of_stop) {
+        Some(exit) => exit,
         _ if remaining == 0 => Exit::Done,
         _ if torn.left.iter().any(|(_, error)| error.class == ErrorClass::NotAllowed) => Exit::NotAllowed,
         _ => Exit::TeardownIncomplete,

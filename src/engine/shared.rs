@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::elsewhere::{Elsewhere, Owners};
 use super::gates::Gates;
 use super::stop::Stopped;
 use super::watch::Watcher;
@@ -16,6 +17,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::journal::{Journal, RecordedCall};
+use crate::plan::InstanceId;
 use crate::secret::Secrets;
 
 /// The means of a run. One for all its steps.
@@ -32,6 +34,7 @@ pub struct Shared {
     /// The key of the digests that stand for secrets in the journal.
     pub digest_key: Vec<u8>,
     pub claims: Claims,
+    pub elsewhere: Elsewhere,
 }
 
 /// What was asked for on the command line.
@@ -86,6 +89,12 @@ impl Claims {
 impl Shared {
     pub fn clock(&self) -> Clock {
         self.client.clock()
+    }
+
+    /// Whether another step of this record, or one of the `others`, owns a thing.
+    pub fn is_anothers(&self, others: &Owners, instance: &InstanceId, kind: &str, id: &Value) -> bool {
+        self.journal.with_status(|status| status.owner_besides(instance, kind, id).is_some())
+            || others.of(kind, id).is_some()
     }
 
     pub fn now(&self) -> Timestamp {

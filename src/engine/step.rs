@@ -298,7 +298,7 @@ impl Instance {
             wait: &self.step().wait,
             updates: intent.update.as_deref().cloned().zip(known.result.clone()),
             since: started,
-            resumed,
+            resumed: known.intended_at.filter(|_| resumed),
         };
         Ok(finishing.finish(&self.run.shared, called, how).await?)
     }

@@ -96,6 +96,11 @@ impl Stopped {
         self.now().map_or(Ok(()), Err)
     }
 
+    /// What was begun may be brought to its end: a rollback, although nothing new is started any more.
+    pub fn may_go_on(&self) -> Result<(), Stop> {
+        self.now().filter(|stop| !stop.waits()).map_or(Ok(()), Err)
+    }
+
     /// Resolves when waiting must end (not when what runs is waited for).
     pub async fn leave(&self) -> Stop {
         let mut listen = self.0.clone();

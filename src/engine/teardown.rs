@@ -1,18 +1,18 @@
-//! Removing many instances in the reverse of the order in which they were made, as far apart as that order allows.
+//! Removing many instances, each after all that was made from it, as far apart as that order allows.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::call::Halt;
+use super::decide::{Kept, removal};
 use super::remove::{Remains, remove};
-use super::shared::Shared;
+use super::shared::{About, Shared};
 use super::stop::Stop;
-use crate::event::{Event, StepError};
+use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::journal::JournalError;
-use crate::plan::{InstanceId, StepId};
+use crate::plan::InstanceId;
 
 /// What a teardown came to.
 #[derive(Debug, Default)]
@@ -23,93 +23,74 @@ pub struct TornDown {
     pub stopped: Option<Stop>,
 }
 
-/// Removes `instances`, everything that came after each first. Carries on past failures; what something left behind
-/// depends on stays too.
+/// How much of an instance is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything it ever made.
+    Whole,
+    /// What it made since the run began.
+    ThisRun,
+}
+
+/// Removes `instances`, everything that was made from each first. Carries on past failures; what something left behind was
+/// made from stays too. Every one of them is removed afterwards, or named, or the teardown was stopped.
 ///
 /// # Errors
 ///
 /// [`JournalError`] when the record cannot be written any more.
-pub async fn teardown(shared: &Arc<Shared>, instances: &[InstanceId]) -> Result<TornDown, JournalError> {
-    let mut order = Order::new(shared, instances);
+pub async fn teardown(
+    shared: &Arc<Shared>,
+    instances: &[InstanceId],
+    extent: Extent,
+) -> Result<TornDown, JournalError> {
+    let mut order = shared.journal.with_status(|status| removal(status, instances));
     let mut torn = TornDown::default();
     let mut running = FuturesUnordered::new();
     loop {
         if torn.stopped.is_none() {
-            for instance in order.take_ready() {
-                running.push(async move { (remove(shared, &instance).await, instance) });
+            let mut next = order.take();
+            if next.is_none() && running.is_empty() && torn.left.is_empty() {
+                next = order.youngest();
+            }
+            while let Some(instance) = next {
+                running.push(async move { (remove(shared, &instance, extent).await, instance) });
+                next = order.take();
             }
         }
         let Some((removed, instance)) = running.next().await else { break };
         match removed {
             Ok(something) => {
                 torn.removed += usize::from(something);
-                order.done(&instance);
+                order.gone(&instance);
             }
-            Err(Remains::Left(error)) => {
-                let made = shared.journal.with_status(|status| {
-                    status.instances.get(&instance).and_then(|known| known.made.last().cloned()).unwrap_or_default()
-                });
-                shared.events.tell(Event::ResourceLeft {
-                    instance: instance.clone(),
-                    kind: made.kind,
-                    id: made.id.as_ref().map(super::results::id_text),
-                    error: error.clone(),
-                });
-                torn.left.push((instance, error));
-            }
+            Err(Remains::Left(error)) => torn.leave(shared, instance, error),
             Err(Remains::Halt(Halt::Journal(error))) => return Err(error),
             Err(Remains::Halt(Halt::Stopped(stop))) => torn.stopped = Some(stop),
             Err(Remains::Halt(_)) => {}
         }
     }
+    let waiting = if torn.stopped.is_none() { order.never_free() } else { Vec::new() };
+    for Kept { instance, because_of } in order.kept.into_iter().chain(waiting) {
+        if torn.left.iter().all(|(left, _)| *left != instance) {
+            let words = format!("`{because_of}` came after it, and is still there");
+            let error = shared.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+            torn.leave(shared, instance, error);
+        }
+    }
     Ok(torn)
 }
 
-/// The recorded order, reversed.
-struct Order {
-    waiting: Vec<InstanceId>,
-    /// Instances of a step that are still there.
-    present: HashMap<StepId, usize>,
-    /// Steps that were made after a step and must go before it.
-    later: HashMap<StepId, BTreeSet<StepId>>,
-}
-
-impl Order {
-    fn new(shared: &Shared, instances: &[InstanceId]) -> Self {
-        let mut order = Self { waiting: instances.to_vec(), present: HashMap::new(), later: HashMap::new() };
-        let chosen: HashSet<&InstanceId> = instances.iter().collect();
-        shared.journal.with_status(|status| {
-            for (instance, known) in &status.instances {
-                // Instances that stay keep what they came after as well.
-                if !chosen.contains(instance) && !known.may_exist() {
-                    continue;
-                }
-                *order.present.entry(instance.step.clone()).or_default() += 1;
-                for earlier in &known.after {
-                    order.later.entry(earlier.clone()).or_default().insert(instance.step.clone());
-                }
-            }
+impl TornDown {
+    fn leave(&mut self, shared: &Shared, instance: InstanceId, error: StepError) {
+        let made = shared.journal.with_status(|status| {
+            status.instances.get(&instance).and_then(|known| known.made.last().cloned()).unwrap_or_default()
         });
-        order
-    }
-
-    fn take_ready(&mut self) -> Vec<InstanceId> {
-        let (ready, waiting) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|instance| self.is_free(&instance.step));
-        self.waiting = waiting;
-        ready
-    }
-
-    /// Nothing that came after the step is there any more.
-    fn is_free(&self, step: &StepId) -> bool {
-        self.later.get(step).is_none_or(|later| {
-            later.iter().all(|other| other == step || self.present.get(other).is_none_or(|present| *present == 0))
-        })
-    }
-
-    fn done(&mut self, instance: &InstanceId) {
-        if let Some(present) = self.present.get_mut(&instance.step) {
-            *present = present.saturating_sub(1);
-        }
+        shared.events.tell(Event::ResourceLeft {
+            instance: instance.clone(),
+            kind: made.kind,
+            id: made.id.as_ref().map(super::results::id_text),
+            error: error.clone(),
+        });
+        self.left.push((instance, error));
     }
 }

@@ -60,8 +60,12 @@ pub enum Record {
     RemovalAccepted { instance: InstanceId, tasks: Vec<String> },
     /// The removal was refused, or its task failed: the resource is still there.
     RemovalFailed { instance: InstanceId, error: StepError },
+    /// One of several things that it made is gone; others are still to go.
+    PartRemoved { instance: InstanceId, kind: Option<String>, id: Option<Value> },
     /// What the step made is gone.
     Removed { instance: InstanceId },
+    /// What it made since the last command began is gone: it stands as it did then.
+    RolledBack { instance: InstanceId },
     /// Somebody decided by hand that this step is no longer ours.
     Forgotten { instance: InstanceId },
     /// The outputs at the end of a run; secret ones as digests.
@@ -202,7 +206,10 @@ pub struct Made {
     /// The call that takes it away; `None` keeps it (`undo: none`, or nothing is known that would).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<RecordedCall>,
-    /// Made beside it, when the call above does not take them along: each with its own undo.
+    /// The tasks that made it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<String>,
+    /// Made beside it, and still there when it is gone: each with its own undo.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<Made>,
     /// Parent that the API locks while it is written to.
@@ -237,9 +244,13 @@ pub struct StepResult {
     pub ids: Vec<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Ids by kind, as the finished tasks listed them; kinds with none are left out.
+    /// Ids by kind of what the call made; kinds that the tasks do not list are left out. Before 0.2.0 also what was there
+    /// before and only touched.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub created: serde_json::Map<String, Value>,
+    /// What the tasks list besides, by kind: it was there before.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub touched: serde_json::Map<String, Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -271,7 +282,9 @@ impl Record {
             | Record::Removing { instance, .. }
             | Record::RemovalAccepted { instance, .. }
             | Record::RemovalFailed { instance, .. }
+            | Record::PartRemoved { instance, .. }
             | Record::Removed { instance }
+            | Record::RolledBack { instance }
             | Record::Forgotten { instance }
             | Record::Kept { instance, .. } => Some(instance),
             Record::Header(_)
@@ -299,7 +312,9 @@ impl Record {
             Record::Removing { .. } => "removing",
             Record::RemovalAccepted { .. } => "removal-accepted",
             Record::RemovalFailed { .. } => "removal-failed",
+            Record::PartRemoved { .. } => "part-removed",
             Record::Removed { .. } => "removed",
+            Record::RolledBack { .. } => "rolled-back",
             Record::Forgotten { .. } => "forgotten",
             Record::Outputs { .. } => "outputs",
             Record::Finished { .. } => "finished",

@@ -3,7 +3,7 @@
 //! Pure. Impossible sequences are errors, in a live run and on resume alike: a journal that says a task was accepted for a
 //! call that was never intended is not one to act on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -27,6 +27,8 @@ pub struct Status {
     pub updated: Timestamp,
     /// In the order in which they were first intended.
     pub instances: IndexMap<InstanceId, InstanceStatus>,
+    /// How those instances stood when the last command began that have been written about since.
+    before: HashMap<InstanceId, InstanceStatus>,
     pub outputs: Vec<RecordedOutput>,
     /// Every task that belongs to one of our calls.
     pub tasks: HashSet<String>,
@@ -107,6 +109,36 @@ impl InstanceStatus {
             )
     }
 
+    /// A call that makes something is under way, or was, and nothing more is known.
+    fn is_making(&self) -> bool {
+        let creates = self.intent.as_ref().is_some_and(|intent| intent.update.is_none());
+        creates && matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. })
+    }
+
+    /// What was made since is gone.
+    fn roll_back(&mut self, before: &InstanceStatus) {
+        *self = Self { attempts: self.attempts, error: None, ..before.clone() };
+        if matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. }) {
+            self.settle_back();
+        }
+    }
+
+    /// One of the things it made is gone.
+    fn part_with(&mut self, kind: Option<&String>, id: Option<&Value>) {
+        let tasks = self.result.iter().flat_map(|result| result.tasks.clone()).collect::<Vec<_>>();
+        for made in &mut self.made {
+            made.beside.retain(|beside| beside.kind.as_ref() != kind || beside.id.as_ref() != id);
+            if made.kind.as_ref() == kind && made.id.as_ref() == id {
+                // What was made beside it is told by the tasks that made both.
+                let tasks = if made.tasks.is_empty() { tasks.clone() } else { std::mem::take(&mut made.tasks) };
+                *made = Made { beside: std::mem::take(&mut made.beside), tasks, ..Made::default() };
+                self.result = None;
+                self.agrees = None;
+            }
+        }
+        self.made.retain(|made| made.undo.is_some() || made.id.is_some() || !made.beside.is_empty());
+    }
+
     fn settle_back(&mut self) {
         self.phase = if self.result.is_some() { Phase::Succeeded } else { Phase::Absent };
     }
@@ -154,6 +186,7 @@ impl Status {
             finished: None,
             updated: created,
             instances: IndexMap::new(),
+            before: HashMap::new(),
             outputs: Vec::new(),
             tasks: HashSet::new(),
             durations: Vec::new(),
@@ -176,6 +209,7 @@ impl Status {
             Record::Started(started) => {
                 self.started = Some((at, started.clone()));
                 self.finished = None;
+                self.before.clear();
             }
             Record::Outputs { values } => self.outputs.clone_from(values),
             Record::Finished { exit } => {
@@ -192,6 +226,7 @@ impl Status {
             }
             Record::Intent(intent) => {
                 let instance = self.instances.entry(intent.instance.clone()).or_default();
+                self.before.entry(intent.instance.clone()).or_insert_with(|| instance.clone());
                 instance.intend(at, intent)?;
             }
             other => {
@@ -199,7 +234,15 @@ impl Status {
                 let Some(instance) = self.instances.get_mut(id) else {
                     return Err(sequence(other, id, &Phase::Absent));
                 };
-                instance.apply(at, other, id)?;
+                let before = self.before.entry(id.clone()).or_insert_with(|| instance.clone());
+                match other {
+                    Record::RolledBack { .. } => instance.roll_back(before),
+                    Record::Removed { .. } | Record::Forgotten { .. } => {
+                        instance.apply(at, other, id)?;
+                        before.clone_from(instance);
+                    }
+                    _ => instance.apply(at, other, id)?,
+                }
             }
         }
         match record {
@@ -240,6 +283,50 @@ impl Status {
     /// Instances for which something exists, or may, in recorded order.
     pub fn existing(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
         self.instances.iter().filter(|(_, instance)| instance.may_exist())
+    }
+
+    /// How many things an instance had made when the last command began.
+    pub fn made_before(&self, instance: &InstanceId) -> usize {
+        let now = self.instances.get(instance).map_or(0, |known| known.made.len());
+        self.before.get(instance).map_or(now, |before| before.made.len())
+    }
+
+    /// Instances for which the last command made something, or may have.
+    pub fn made_since_started(&self) -> Vec<InstanceId> {
+        self.called_since_started()
+            .filter(|(_, before, known)| known.made.len() > before.made.len() || known.is_making())
+            .map(|(instance, _, _)| instance.clone())
+            .collect()
+    }
+
+    /// Instances whose call the last command made to change something that is there, and stays changed.
+    pub fn changed_since_started(&self) -> Vec<InstanceId> {
+        self.called_since_started()
+            .filter(|(_, before, known)| known.made.len() == before.made.len() && !known.is_making())
+            .filter(|(_, _, known)| !matches!(known.phase, Phase::Absent | Phase::Failed))
+            .map(|(instance, _, _)| instance.clone())
+            .collect()
+    }
+
+    fn called_since_started(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus, &InstanceStatus)> {
+        self.instances.iter().filter_map(|(instance, known)| {
+            let before = self.before.get(instance)?;
+            (known.attempts > before.attempts).then_some((instance, before, known))
+        })
+    }
+
+    /// Everything that is on record as somebody's: the instance, and kind and id of what it made.
+    pub fn owned(&self) -> impl Iterator<Item = (&InstanceId, &str, &Value)> {
+        self.instances.iter().flat_map(|(instance, known)| {
+            let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.beside));
+            things.filter_map(move |thing| Some((instance, thing.kind.as_deref()?, thing.id.as_ref()?)))
+        })
+    }
+
+    /// The instance that a thing belongs to, when it is another than this one.
+    pub fn owner_besides(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
+        let owners = self.owned().filter(|(owner, _, _)| *owner != instance);
+        owners.filter(|(_, other, owned)| *other == kind && *owned == id).map(|(owner, _, _)| owner).next()
     }
 
     /// Whether the id of a resource is already one of ours.
@@ -307,6 +394,9 @@ impl InstanceStatus {
             }
             (Phase::Removing, Record::RemovalAccepted { tasks, .. }) => {
                 self.phase = Phase::RemovalAccepted { tasks: tasks.clone() };
+            }
+            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::PartRemoved { kind, id, .. }) => {
+                self.part_with(kind.as_ref(), id.as_ref());
             }
             (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
                 self.settle_back();

@@ -17,6 +17,9 @@ use super::status::Status;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 
+/// How long a store is waited for once the process must end.
+pub const LAST_WAIT: Duration = Duration::from_secs(1);
+
 /// Lines that are written together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -57,6 +60,15 @@ pub trait Sink: Send + 'static {
     ///
     /// [`JournalError`] with the place; nothing more may be written then.
     fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a>;
+
+    /// Keeps lines on this machine whose append was given up on, because the process must end soon.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] when that cannot be, either.
+    fn keep_here(&mut self, _: &Batch) -> Result<Kept, JournalError> {
+        Err(JournalError::Closed("the process had to end".to_owned()))
+    }
 
     /// `None`: nobody can write to it while this process lives.
     fn terms(&self) -> Option<Terms> {
@@ -108,6 +120,7 @@ pub struct Journal {
     appends: mpsc::UnboundedSender<Append>,
     shared: Arc<Mutex<Shared>>,
     trouble: watch::Receiver<Option<Trouble>>,
+    hurry: Arc<watch::Sender<bool>>,
     terms: Option<Terms>,
     clock: Clock,
 }
@@ -142,9 +155,10 @@ impl Journal {
         let shared = Arc::new(Mutex::new(Shared { status, next, confirmed: Instant::now() }));
         let (tell, trouble) = watch::channel(None);
         let terms = sink.terms();
-        let journal = Self { appends, shared, trouble, terms, clock };
-        let writer =
-            Writer { sink, queue, shared: journal.shared.clone(), own: journal.appends.downgrade(), tell, clock };
+        let hurry = Arc::new(watch::Sender::new(false));
+        let (written, own, hurried) = (shared.clone(), appends.downgrade(), hurry.subscribe());
+        let journal = Self { appends, shared, trouble, hurry, terms, clock };
+        let writer = Writer { sink, queue, shared: written, own, tell, hurried, clock };
         tokio::spawn(writer.run());
         journal
     }
@@ -200,6 +214,11 @@ impl Journal {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// The process must end soon: a store that does not answer is waited for no longer than [`LAST_WAIT`].
+    pub fn hurry(&self) {
+        self.hurry.send_replace(true);
     }
 
     /// Gives the right to write back, where it would last beyond this process.
@@ -285,6 +304,7 @@ struct Writer {
     /// To queue signs of life; does not keep the journal open.
     own: mpsc::WeakUnboundedSender<Append>,
     tell: watch::Sender<Option<Trouble>>,
+    hurried: watch::Receiver<bool>,
     clock: Clock,
 }
 
@@ -301,7 +321,7 @@ impl Writer {
                 text: waiting.iter().map(|append| append.text.as_str()).collect(),
             };
             let began = Instant::now();
-            match self.sink.append(&batch).await {
+            match self.append(&batch).await {
                 Ok(Kept::Durably) => {
                     self.lock().confirmed = began;
                     answer(waiting, &Ok(()));
@@ -328,6 +348,24 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Appends a batch, or keeps it here when the process must end first.
+    async fn append(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
+        let patient = self.sink.terms().is_none();
+        let hurried = &mut self.hurried;
+        let out_of_time = async {
+            if patient || hurried.wait_for(|hurried| *hurried).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(LAST_WAIT).await;
+        };
+        let appended = tokio::select! {
+            biased;
+            appended = self.sink.append(batch) => Some(appended),
+            () = out_of_time => None,
+        };
+        appended.unwrap_or_else(|| self.sink.keep_here(batch))
     }
 
     /// The next append; signs of life while there is none.
@@ -375,7 +413,7 @@ impl Writer {
         };
         if let Some(append) = append {
             let batch = Batch { first: append.first, count: append.count, text: append.text };
-            self.sink.append(&batch).await?;
+            self.append(&batch).await?;
         }
         Ok(())
     }

@@ -99,18 +99,11 @@ impl Graph {
     }
 
     fn kahn(&self) -> Vec<usize> {
-        let mut waiting: Vec<usize> = self.after.iter().map(Vec::len).collect();
-        let mut ready: BinaryHeap<Reverse<usize>> =
-            (0..self.ids.len()).filter(|&at| waiting[at] == 0).map(Reverse).collect();
+        let mut turns = Turns::new(&self.after);
         let mut order = Vec::with_capacity(self.ids.len());
-        while let Some(Reverse(at)) = ready.pop() {
+        while let Some(at) = turns.take() {
             order.push(at);
-            for &dependant in &self.before[at] {
-                waiting[dependant] -= 1;
-                if waiting[dependant] == 0 {
-                    ready.push(Reverse(dependant));
-                }
-            }
+            turns.done(at);
         }
         order
     }
@@ -127,6 +120,46 @@ impl Graph {
             open.extend(edges[at].iter().copied().filter(|&next| seen.insert(next)));
         }
         seen.into_iter().map(|at| &self.ids[at]).collect()
+    }
+}
+
+/// Hands out what may go next: each after all it waits for, the first of those that may go first.
+#[derive(Debug, Clone)]
+pub struct Turns {
+    /// How many each waits for.
+    waiting: Vec<usize>,
+    /// What waits for each.
+    before: Vec<Vec<usize>>,
+    ready: BinaryHeap<Reverse<usize>>,
+}
+
+impl Turns {
+    /// `after`: for each, the places of those it waits for, none of them twice.
+    pub fn new(after: &[Vec<usize>]) -> Self {
+        let mut before = vec![Vec::new(); after.len()];
+        for (at, dependencies) in after.iter().enumerate() {
+            for &dependency in dependencies {
+                before[dependency].push(at);
+            }
+        }
+        let waiting: Vec<usize> = after.iter().map(Vec::len).collect();
+        let ready = (0..after.len()).filter(|&at| waiting[at] == 0).map(Reverse).collect();
+        Self { waiting, before, ready }
+    }
+
+    /// The next that may go; `None` when those that are left wait for some that are not done.
+    pub fn take(&mut self) -> Option<usize> {
+        self.ready.pop().map(|Reverse(at)| at)
+    }
+
+    /// One is done: others may have waited for it.
+    pub fn done(&mut self, at: usize) {
+        for &dependant in &self.before[at] {
+            self.waiting[dependant] -= 1;
+            if self.waiting[dependant] == 0 {
+                self.ready.push(Reverse(dependant));
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::template::{FILTERS, FUNCTIONS, NameUse, Program, Reference, Shape, Sp
 
 /// The results of one call.
 const RESULTS: &[&str] =
-    &["id", "ids", "name", "created", "task", "tasks", "status", "response", "resource", "outcome"];
+    &["id", "ids", "name", "created", "touched", "task", "tasks", "status", "response", "resource", "outcome"];
 /// The results of a step with `for_each`.
 const RESULTS_OF_EACH: &[&str] = &["all", "ids", "each"];
 const EACH: &[&str] = &["key", "value", "index"];

@@ -22,7 +22,7 @@ mod step_doc;
 mod tests;
 
 pub use check::{Checked, check, check_in, check_with, load};
-pub use graph::Graph;
+pub use graph::{Graph, Turns};
 pub use model::{
     Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,
     Undo, Wait,

@@ -183,7 +183,7 @@ fn check_call(whole: &Whole<'_>, known: &Known<'_>, catalog: &Catalog, findings:
     // A body that could not be read was told about already, and so was one on a GET.
     if whole.call.method != Method::Get && whole.body.is_some() == whole.has_body {
         let body = whole.body.map(|body| known.partial(body));
-        for found in catalog.check_body(operation, body.as_ref()) {
+        for found in catalog.check_request(operation, body.as_ref()) {
             findings.push(placed(found, whole.body, whole.call.span));
         }
     }

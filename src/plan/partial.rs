@@ -108,11 +108,11 @@ fn result(operation: &Operation, path: &[&str]) -> Partial {
             None => Partial::unknown(),
         },
         ["name"] => made.map_or_else(Partial::unknown, |creates| Partial::reference(&creates.kind, By::Name)),
-        ["created", kind, _] => Partial::reference(*kind, By::Id),
-        ["ids" | "tasks"] | ["created", _] => typed(&[Type::Array]),
+        ["created" | "touched", kind, _] => Partial::reference(*kind, By::Id),
+        ["ids" | "tasks"] | ["created" | "touched", _] => typed(&[Type::Array]),
         ["task" | "outcome"] => typed(&[Type::String]),
         ["status"] => typed(&[Type::Integer]),
-        ["created"] => typed(&[Type::Object]),
+        ["created" | "touched"] => typed(&[Type::Object]),
         _ => Partial::unknown(),
     }
 }

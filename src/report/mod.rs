@@ -23,7 +23,7 @@ mod progress;
 mod sink;
 mod story;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 mod words;
 

@@ -53,9 +53,12 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// A range of durations: `15 s to 30 s`, or one when both read the same.
+/// A range of durations: `15 s to 30 s`, `up to 2 s`, or one when both read the same.
 pub fn span(earliest: Duration, latest: Duration) -> String {
     let (from, to) = (duration(earliest), duration(latest));
+    if earliest.is_zero() && !latest.is_zero() {
+        return format!("up to {to}");
+    }
     if from == to { from } else { format!("{from} to {to}") }
 }
 

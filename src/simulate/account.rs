@@ -1,8 +1,11 @@
 //! What belongs to no kind of resource: tasks, the audit log, regions, quotas, flavours, prices, switches.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, listing, no_content, ok};
+use super::busy::AuditLog;
 use super::read::page;
 use super::seeds;
 use super::state::{Call, State};
@@ -16,7 +19,12 @@ pub(super) fn respond(state: &mut State, call: &Call<'_>, segments: &[&str]) -> 
     Some(match (call.method(), segments) {
         (_, ["tasks", rest @ ..]) => tasks(state, call, rest),
         (Method::Get, ["user_actions"]) => {
-            let until = state.now.checked_sub(state.options.audit_delay).unwrap_or(state.now);
+            let silent_for = match state.options.busy.audit {
+                AuditLog::OnTime => Duration::ZERO,
+                AuditLog::Late(late) => late,
+                AuditLog::Closed => return Some(Err(Refusal::forbidden("Forbidden resource"))),
+            };
+            let until = state.now.checked_sub(silent_for).unwrap_or(state.now);
             state.audit.list(&call.request.query, until).map(|(count, results)| listing(count, results))
         }
         (Method::Get, ["regions"]) => page(call, 100, regions(state)),
@@ -82,12 +90,12 @@ fn tasks(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Result<Answer, Re
     let query = &call.request.query;
     match (call.method(), rest) {
         (Method::Get, []) => {
-            let (count, results) = state.tasks.list(query, state.now)?;
+            let (count, results) = state.tasks.list(query, state.now, state.listed_until())?;
             Ok(listing(count, results))
         }
         (Method::Get, [project, region, "active"]) => {
             let scope = Scope { project: number("project_id", project)?, region: number("region_id", region)? };
-            let (count, results) = state.tasks.active(scope, query, state.now)?;
+            let (count, results) = state.tasks.active(scope, query, state.now, state.listed_until())?;
             Ok(listing(count, results))
         }
         (Method::Get, [id]) => {

@@ -18,7 +18,7 @@ pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     let root = state.store.root(uid);
     state.free(&[uid, root])?;
     let changes = changes(state, call, uid)?;
-    state.touched.push(uid);
+    state.touch(uid);
     if !call.asynchronous() {
         changes.fields.iter().for_each(|change| state.change(change));
         retag(state, call, uid);
@@ -166,7 +166,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     let mut going = beside(state, call, uid)?;
     state.free(&going)?;
     going.push(uid);
-    state.touched.push(uid);
+    state.touch(uid);
     if !call.asynchronous() {
         going.iter().rev().for_each(|uid| state.remove(*uid));
         // The one synchronous delete that shows what it took away answers with an empty object here.
@@ -282,7 +282,7 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
     let root = state.store.root(uid);
     let action = call.target.rest.first().map(String::as_str).unwrap_or_default();
     state.free(&[uid, root])?;
-    state.touched.push(uid);
+    state.touch(uid);
     if action.starts_with("metadata") {
         return Ok(metadata(state, call, uid));
     }

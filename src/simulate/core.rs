@@ -10,9 +10,11 @@ use serde_json::{Map, Value};
 
 use super::answer::{Refusal, http_date};
 use super::audit::{Entry, action_of};
+use super::busy::{AFTER, BEFORE, Bystanders, EARLY, LATE, SAME_MOMENT};
 use super::draw::Draw;
-use super::faults::What;
+use super::faults::{Meanwhile, What};
 use super::kinds::{self, Target};
+use super::later::{Later, Sender, Ticket};
 use super::options::Options;
 use super::state::{Call, Creation, State, TaskFault};
 use super::store::Scope;
@@ -35,6 +37,11 @@ pub enum Reaction {
     },
     /// The same, after this much simulated time.
     Delay(Duration, Box<Reaction>),
+    /// Carried out after this much simulated time, whoever still waits: [`Simulator::answer_of`] tells the answer then.
+    Later {
+        after: Duration,
+        ticket: Ticket,
+    },
 }
 
 /// A resource as the simulator holds it, for tests and tables.
@@ -55,6 +62,7 @@ pub struct Held {
 pub struct Pending {
     pub id: String,
     pub task_type: String,
+    /// By the server's clock.
     pub ends: Timestamp,
 }
 
@@ -62,6 +70,8 @@ pub struct Pending {
 #[derive(Debug)]
 pub struct Simulator {
     state: State,
+    later: Later,
+    bystanders: Bystanders,
     /// Drawn from apart, so that looking more often changes no ids.
     request_ids: Draw,
     requests: BTreeMap<String, u64>,
@@ -70,17 +80,43 @@ pub struct Simulator {
 impl Simulator {
     pub fn new(options: Options) -> Self {
         let request_ids = Draw::fixed(("request ids", options.seed));
-        Self { state: State::new(options), request_ids, requests: BTreeMap::new() }
+        let (later, bystanders) = (Later::default(), Bystanders::default());
+        Self { state: State::new(options), later, bystanders, request_ids, requests: BTreeMap::new() }
     }
 
-    /// Takes one request at a moment.
+    /// Takes one request at a moment of the client's clock.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Reaction {
-        self.state.advance(now);
+        self.advance(now);
         let request_id = self.request_ids.request_id();
         *self.requests.entry(route_of(request)).or_default() += 1;
-        match self.state.options.faults.decide(request) {
+        let copied = if self.state.options.busy.bystanders { Bystanders::copied(request) } else { None };
+        if let Some((create, copy)) = &copied {
+            self.bystander(EARLY, create, copy, self.state.now - BEFORE);
+        }
+        let reaction = match self.state.options.faults.decide(request) {
             None => Reaction::Answer(self.carry_out(request, &request_id)),
             Some(what) => self.go_wrong(what, request, &request_id),
+        };
+        if let Some((create, copy)) = copied {
+            self.bystander(SAME_MOMENT, &create, &copy, self.state.now);
+            self.later.add(self.state.now + AFTER, copy, Sender::Bystander { number: LATE, create });
+        }
+        reaction
+    }
+
+    /// What one of the bystanders makes of a client's create; `at` may lie in the past.
+    fn bystander(&mut self, number: usize, create: &str, copy: &Request, at: Timestamp) {
+        let Some(request) = self.bystanders.translated(copy, number) else { return };
+        let request_id = self.request_ids.request_id();
+        let now = std::mem::replace(&mut self.state.now, at);
+        self.state.bystander = true;
+        // One that is refused made nothing, and nobody hears of it.
+        let made = self.respond(&request, &request_id).is_ok();
+        self.state.bystander = false;
+        self.state.advance(now);
+        if made {
+            let ids = self.state.touched.iter().map(|uid| self.state.id(*uid)).collect();
+            self.bystanders.bystander_made(create, number, ids);
         }
     }
 
@@ -123,6 +159,15 @@ impl Simulator {
                 let answer = self.carry_out(request, request_id);
                 Reaction::Delay(length, Box::new(Reaction::Answer(answer)))
             }
+            What::Late { after, meanwhile } => {
+                let sender = Sender::Client { request_id: request_id.to_owned() };
+                let ticket = self.later.add(self.state.now + after, request.clone(), sender);
+                match meanwhile {
+                    Meanwhile::Reset => Reaction::Reset,
+                    Meanwhile::Page => Reaction::Answer(self.dated(page(504))),
+                    Meanwhile::Silence => Reaction::Later { after, ticket },
+                }
+            }
             What::Quota => {
                 let kind = route_kind(request).unwrap_or("resources");
                 Reaction::Answer(self.dated(Refusal::quota(kind, 10, 10).answer(request_id)))
@@ -130,10 +175,26 @@ impl Simulator {
         }
     }
 
-    /// The whole answer of a request nothing is done to.
+    /// The whole answer of a client's request nothing is done to.
     fn carry_out(&mut self, request: &Request, request_id: &str) -> Answer {
-        let answer = self.respond(request, request_id).unwrap_or_else(|refusal| refusal.answer(request_id));
+        let answer = match self.respond(request, request_id) {
+            Ok(answer) => {
+                self.note_made(request);
+                answer
+            }
+            Err(refusal) => refusal.answer(request_id),
+        };
         self.dated(answer)
+    }
+
+    /// Notes what a client's request made, for the bystanders.
+    fn note_made(&mut self, request: &Request) {
+        if self.state.options.busy.bystanders
+            && let Some((create, _)) = Bystanders::copied(request)
+        {
+            let ids = self.state.touched.iter().map(|uid| self.state.id(*uid)).collect();
+            self.bystanders.client_made(&create, ids);
+        }
     }
 
     fn dated(&self, mut answer: Answer) -> Answer {
@@ -253,14 +314,58 @@ impl Simulator {
 
     // ── looking in from outside ─────────────────────────────────────────────────────────────────────────────────
 
-    /// Ends what is due by `now` without any request.
+    /// Does what is due by a moment of the client's clock without any request: tasks end, late requests are carried
+    /// out, bystanders act.
     pub fn advance(&mut self, now: Timestamp) {
+        let now = now + self.state.options.busy.clock_ahead;
+        while let Some((at, waiting)) = self.later.due(now) {
+            self.state.advance(at);
+            match waiting.sender {
+                Sender::Client { request_id } => {
+                    let answer = self.carry_out(&waiting.request, &request_id);
+                    self.later.keep(waiting.ticket, answer);
+                }
+                Sender::Bystander { number, create } => {
+                    self.bystander(number, &create, &waiting.request, self.state.now);
+                }
+            }
+        }
         self.state.advance(now);
     }
 
-    /// What exists of a kind, oldest first, without what was there from the beginning.
+    /// The answer of a late request, for whoever waited: `now` is a moment of the client's clock, and as late as the
+    /// [`Reaction::Later`] said.
+    pub fn answer_of(&mut self, ticket: Ticket, now: Timestamp) -> Reaction {
+        // A clock that rounds may be a little early.
+        let due = self.later.moment_of(ticket).map_or(now, |at| at - self.state.options.busy.clock_ahead);
+        self.advance(now.max(due));
+        self.later.take(ticket).map_or(Reaction::LoseAnswer, Reaction::Answer)
+    }
+
+    /// What exists of a kind, oldest first, without what was there from the beginning and what bystanders made.
     pub fn resources(&self, kind: &str) -> Vec<Held> {
-        let found = self.state.store.of_kind(kind).filter(|(_, resource)| !resource.seeded);
+        self.held(kind, false)
+    }
+
+    /// What bystanders made and still have.
+    pub fn theirs(&self) -> Vec<Held> {
+        let kinds = kinds::KINDS.iter().filter(|kind| kind.name != "ports");
+        kinds.flat_map(|kind| self.held(kind.name, true)).collect()
+    }
+
+    /// Everything bystanders ever made, in order.
+    pub fn their_history(&self) -> &[Creation] {
+        &self.state.theirs
+    }
+
+    /// Things of bystanders that clients have changed or removed, as often as they did.
+    pub fn harmed(&self) -> &[Creation] {
+        &self.state.harmed
+    }
+
+    fn held(&self, kind: &str, theirs: bool) -> Vec<Held> {
+        let found = self.state.store.of_kind(kind);
+        let found = found.filter(|(_, resource)| !resource.seeded && resource.theirs == theirs);
         found
             .map(|(uid, resource)| Held {
                 kind: resource.kind.name,
@@ -273,8 +378,8 @@ impl Simulator {
             .collect()
     }
 
-    /// Everything that exists, kind by kind, without what was there from the beginning and without the ports of
-    /// machines and load balancers, which come and go with them.
+    /// Everything that exists, kind by kind, without what was there from the beginning, what bystanders made, and the
+    /// ports of machines and load balancers, which come and go with them.
     pub fn everything(&self) -> Vec<Held> {
         let kinds = kinds::KINDS.iter().filter(|kind| kind.name != "ports");
         kinds.flat_map(|kind| self.resources(kind.name)).collect()
@@ -312,9 +417,10 @@ impl Simulator {
         self.state.tasks.all().iter().map(|task| task.view(self.state.now)).collect()
     }
 
-    /// When the next task ends.
+    /// When the next task ends or the next late request is carried out, by the client's clock.
     pub fn next_end(&self) -> Option<Timestamp> {
-        self.state.tasks.next_end()
+        let next = self.state.tasks.next_end().into_iter().chain(self.later.next()).min()?;
+        Some(next - self.state.options.busy.clock_ahead)
     }
 
     /// Replaces the faults from now on.

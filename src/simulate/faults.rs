@@ -12,13 +12,16 @@
 //! cut  html  bad-json                carried out, the body cut off, an HTML page, broken JSON
 //! task-error:volumes:text=no space   the started task ends in ERROR; `leaves` keeps what it was making, in error
 //! delay=2s:GET                       answered two simulated seconds late
+//! late=3s:POST:networks:1            reset at once, carried out three simulated seconds later all the same
+//! late=3s:held:POST                  the same, but the connection stays open until then; who waits gets the answer
+//! late=3s:html:POST                  the same, answered at once with the 504 page of a proxy
 //! quota:instances                    refused with QuotaLimitExceed
 //! random:0.3:seed=7                  three requests in ten meet one of the transport troubles, drawn from the seed
 //! ```
 //!
 //! Which requests: a method, a piece of the path, a number `n` (the nth request that fits, from 1), `every=n`, or
-//! `p=0.2`; none of them means all that fit. `lost-answer`, `task-error` and `quota` are about writes unless a method
-//! is named. `text=` takes the rest of the rule, colons included.
+//! `p=0.2`; none of them means all that fit. `lost-answer`, `late`, `task-error` and `quota` are about writes unless
+//! a method is named. `text=` takes the rest of the rule, colons included.
 
 use std::time::Duration;
 
@@ -47,8 +50,21 @@ pub enum What {
     TaskError { text: Option<String>, leaves: bool },
     /// Carried out at once, answered after this much simulated time.
     Delay(Duration),
+    /// Carried out after this much simulated time, whether or not anybody still waits.
+    Late { after: Duration, meanwhile: Meanwhile },
     /// Refused: over quota.
     Quota,
+}
+
+/// What the sender of a late request hears before it is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// The connection is reset at once.
+    Reset,
+    /// A proxy answers 504 at once.
+    Page,
+    /// Nothing; the connection stays open, and the answer comes once the request was carried out.
+    Silence,
 }
 
 /// Which of the requests that fit.
@@ -227,6 +243,7 @@ struct Words<'r> {
     html: bool,
     acted: bool,
     leaves: bool,
+    held: bool,
 }
 
 fn parse(rule: &str) -> Result<Parsed, String> {
@@ -247,7 +264,7 @@ fn parse(rule: &str) -> Result<Parsed, String> {
         return random(&words);
     }
     let what = words.what(name, value)?;
-    let about_writes = matches!(what, What::LoseAnswer | What::TaskError { .. } | What::Quota);
+    let about_writes = matches!(what, What::LoseAnswer | What::Late { .. } | What::TaskError { .. } | What::Quota);
     let methods = match (words.methods.is_empty(), about_writes) {
         (false, _) => words.methods,
         (true, true) => WRITES.to_vec(),
@@ -279,6 +296,7 @@ impl<'r> Words<'r> {
             None if part == "html" => self.html = true,
             None if part == "acted" => self.acted = true,
             None if part == "leaves" => self.leaves = true,
+            None if part == "held" => self.held = true,
             None if part.starts_with(|first: char| first.is_ascii_digit()) => self.bare_number = Some(part),
             None => match Method::parse(part) {
                 Some(method) => self.methods.push(method),
@@ -308,20 +326,31 @@ impl<'r> Words<'r> {
                 let status = status.ok_or("`status` takes a number from 400 to 599")?;
                 What::Status { status, retry_after: self.retry_after, html: self.html, acted: self.acted }
             }
-            ("delay", Some(length)) => {
-                let parsed: Result<SignedDuration, _> = length.parse();
-                let length = parsed.ok().and_then(|length| Duration::try_from(length).ok());
-                What::Delay(length.ok_or("`delay` takes a duration such as `2s`")?)
-            }
-            ("status" | "delay", None) => return Err(format!("`{name}` needs a value, as in `{name}=…`")),
+            ("delay", Some(length)) => What::Delay(duration(name, length)?),
+            ("late", Some(length)) => What::Late {
+                after: duration(name, length)?,
+                meanwhile: match (self.held, self.html) {
+                    (true, true) => return Err("`held` and `html` exclude each other".into()),
+                    (true, false) => Meanwhile::Silence,
+                    (false, true) => Meanwhile::Page,
+                    (false, false) => Meanwhile::Reset,
+                },
+            },
+            ("status" | "delay" | "late", None) => return Err(format!("`{name}` needs a value, as in `{name}=…`")),
             _ => {
                 return Err(format!(
                     "`{name}` is not one of reset, lost-answer, status=…, rate-limit, cut, html, bad-json, task-error, \
-                     delay=…, quota, random"
+                     delay=…, late=…, quota, random"
                 ));
             }
         })
     }
+}
+
+fn duration(what: &str, text: &str) -> Result<Duration, String> {
+    let parsed: Result<SignedDuration, _> = text.parse();
+    let length = parsed.ok().and_then(|length| Duration::try_from(length).ok());
+    length.ok_or_else(|| format!("`{what}` takes a duration such as `2s`, not `{text}`"))
 }
 
 fn whole(what: &str, text: &str) -> Result<u64, String> {
@@ -363,6 +392,10 @@ mod tests {
             Err(reason) => panic!("{rule}: {reason}"),
         };
         assert_eq!(what("delay=1500ms:GET"), What::Delay(Duration::from_millis(1500)));
+        let after = Duration::from_secs(3);
+        assert_eq!(what("late=3s:POST"), What::Late { after, meanwhile: Meanwhile::Reset });
+        assert_eq!(what("late=3s:held"), What::Late { after, meanwhile: Meanwhile::Silence });
+        assert_eq!(what("late=3s:html"), What::Late { after, meanwhile: Meanwhile::Page });
         let gone = What::Status { status: 502, retry_after: None, html: true, acted: true };
         assert_eq!(what("status=502:html:acted:POST"), gone);
         let text = Some("Quota limit: 5 exceeded".to_owned());
@@ -375,6 +408,9 @@ mod tests {
             ("explode", "not one of"),
             ("reset:every=0", "counts from 1"),
             ("status", "needs a value"),
+            ("late", "needs a value"),
+            ("late=soon", "a duration such as"),
+            ("late=3s:held:html", "exclude each other"),
             ("status=200", "400 to 599"),
             ("random", "probability"),
             ("random:7", "from 0 to 1"),

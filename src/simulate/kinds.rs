@@ -32,6 +32,8 @@ pub(super) struct Kind {
     pub(super) held_by: &'static [&'static str],
     /// Reads carry `task_id` and `creator_task_id`.
     pub(super) tells_task: bool,
+    /// Reads and lists show no time of creation.
+    pub(super) timeless: bool,
     /// Fields of the body that no read ever shows.
     pub(super) write_only: &'static [&'static str],
     /// The status fields: name, while being made, once made.
@@ -64,6 +66,7 @@ const fn kind(name: &'static str, label: &'static str, collections: &'static [&'
         page: 1000,
         held_by: &[],
         tells_task: true,
+        timeless: false,
         write_only: &[],
         status: &[],
     }
@@ -112,6 +115,11 @@ impl Kind {
 
     const fn silent(mut self) -> Self {
         self.tells_task = false;
+        self
+    }
+
+    const fn timeless(mut self) -> Self {
+        self.timeless = true;
         self
     }
 
@@ -227,6 +235,7 @@ pub(super) static KINDS: &[Kind] = &[
         .hides(&["password", "username", "user_data", "interfaces", "app_config", "image_id", "name_template"])
         .status(MACHINE),
     kind("servergroups", "Server group", &["servergroups/{p}/{r}"])
+        .timeless()
         .tasks("", "delete_servergroup")
         .ids_in("servergroup_id", "name")
         .silent(),
@@ -236,10 +245,12 @@ pub(super) static KINDS: &[Kind] = &[
         .hides(&["vip_network_id", "vip_subnet_id", "floating_ip", "listeners", "name_template"])
         .status(BALANCER),
     kind("listeners", "Listener", &["lblisteners/{p}/{r}"])
+        .timeless()
         .tasks("create_lblistener", "delete_lblistener")
         .hides(&["insert_x_forwarded", "default_pool_id", "pools"])
         .status(BALANCER),
     kind("pools", "Pool", &["lbpools/{p}/{r}"])
+        .timeless()
         .tasks("create_lbpool", "delete_lbpool")
         .hides(&["listener_id", "load_balancer_id", "members", "healthmonitor"])
         .status(BALANCER),
@@ -248,15 +259,19 @@ pub(super) static KINDS: &[Kind] = &[
         "Pool member",
         &["lbpools/{p}/{r}/{^pools}/member", "loadbalancers/{p}/{r}/pools/{^pools}/members"],
     )
+    .timeless()
     .tasks("create_lbmember", "delete_lbmember")
     .status(BALANCER),
     kind("healthmonitors", "Health monitor", &["lbpools/{p}/{r}/{^pools}/healthmonitor"])
+        .timeless()
         .tasks("create_lbpool_health_monitor", "")
         .status(BALANCER),
     kind("l7polices", "L7 policy", &["l7policies/{p}/{r}"])
+        .timeless()
         .tasks("create_l7policy", "delete_l7policy")
         .status(BALANCER),
     kind("l7rules", "L7 rule", &["l7policies/{p}/{r}/{^l7polices}/rules"])
+        .timeless()
         .tasks("create_l7rule", "delete_l7rule")
         .status(BALANCER),
     kind("secrets", "Secret", &["secrets/{p}/{r}"])
@@ -289,8 +304,9 @@ pub(super) static KINDS: &[Kind] = &[
         .partial()
         .hides(&["access", "network"])
         .status(VOLUME),
-    kind("access_rules", "Access rule", &["file_shares/{p}/{r}/{^file_shares}/access_rule"]).silent(),
+    kind("access_rules", "Access rule", &["file_shares/{p}/{r}/{^file_shares}/access_rule"]).timeless().silent(),
     kind("ddos_profiles", "DDoS profile", &["ddos/profiles/{p}/{r}"])
+        .timeless()
         .tasks("create_ddos_profile", "delete_ddos_profile")
         .integer(),
     kind("projects", "Project", &["projects"]).tasks("", "delete_project").integer().unique().page(100),
@@ -341,12 +357,14 @@ pub(super) static KINDS: &[Kind] = &[
         .silent()
         .status(&[("status", "DEPLOYING", "ACTIVE")]),
     kind("inference_applications", "Application deployment", &["inference/applications/{p}/deployments"])
+        .timeless()
         .tasks("create_inference_application", "delete_inference_application")
         .named()
         .silent()
         .status(&[("status", "DEPLOYING", "ACTIVE")]),
-    kind("inference_secrets", "Inference secret", &["inference/{p}/secrets"]).named().silent(),
+    kind("inference_secrets", "Inference secret", &["inference/{p}/secrets"]).timeless().named().silent(),
     kind("registry_credentials", "Registry credential", &["inference/{p}/registry_credentials"])
+        .timeless()
         .named()
         .silent()
         .hides(&["password"]),
@@ -361,7 +379,7 @@ pub(super) static KINDS: &[Kind] = &[
         .unique()
         .hides(&["secret"]),
     kind("laas_topic", "Topic", &["laas/{p}/{r}/topics"]).named().silent(),
-    kind("lifecycle_policies", "Lifecycle policy", &["lifecycle_policy/{p}/{r}"]).integer(),
+    kind("lifecycle_policies", "Lifecycle policy", &["lifecycle_policy/{p}/{r}"]).timeless().integer(),
     kind("limit_requests", "Limit request", &["limits_request"]).integer(),
     kind("assignments", "Role assignment", &["users/assignments"]).integer(),
 ];

@@ -57,6 +57,10 @@ impl Transport for InMemory {
                     Reaction::Cut { .. } => {
                         return Err(Lost::Unknown("connection closed before the answer was complete".into()));
                     }
+                    Reaction::Later { after, ticket } => {
+                        tokio::time::sleep(self.clock.real(after)).await;
+                        lock(&self.simulator).answer_of(ticket, self.clock.now())
+                    }
                     Reaction::Delay(length, then) => {
                         tokio::time::sleep(self.clock.real(length)).await;
                         *then

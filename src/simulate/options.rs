@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::busy::Busy;
 use super::faults::Faults;
 
 /// The set-up of a [`Simulator`](super::Simulator). `default()` accepts any key, any project and region, takes the
@@ -20,8 +21,8 @@ pub struct Options {
     pub strangers: Strangers,
     /// How many resources of a kind (`instances`, `volumes`) one project and region may hold.
     pub quotas: BTreeMap<String, u64>,
-    /// How long the audit log stays silent about an action.
-    pub audit_delay: Duration,
+    /// What others do meanwhile, and how late the cloud tells of it.
+    pub busy: Busy,
     pub faults: Faults,
 }
 
@@ -35,7 +36,7 @@ impl Default for Options {
             durations: Durations::Documented,
             strangers: Strangers::Refuse,
             quotas: BTreeMap::new(),
-            audit_delay: Duration::ZERO,
+            busy: Busy::default(),
             faults: Faults::default(),
         }
     }

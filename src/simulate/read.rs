@@ -105,6 +105,7 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
         .filter(|(_, resource)| resource.scope == call.scope() && (parent.is_none() || resource.parent == parent))
         // Machines of clusters are listed with their cluster.
         .filter(|(_, resource)| resource.parent.is_none() || kind.name != "instances")
+        .filter(|(_, resource)| resource.seeded || resource.created <= state.listed_until())
         .filter(|(_, resource)| filters.coarse(resource))
         .map(|(uid, _)| (uid, state.view(uid)))
         .filter(|(_, shown)| filters.fine(shown))

@@ -101,6 +101,7 @@ fn seeded(kind: &str, scope: Scope, name: &str, now: Timestamp, body: Value) -> 
         lock: None,
         leaving: false,
         seeded: true,
+        theirs: false,
     };
     view::complete(&mut resource);
     resource

@@ -111,6 +111,10 @@ async fn answer(
                 reset.store(true, Ordering::Relaxed);
                 return Err(HangUp);
             }
+            Reaction::Later { after, ticket } => {
+                tokio::time::sleep(clock.real(after)).await;
+                lock(simulator).answer_of(ticket, clock.now())
+            }
             Reaction::Delay(length, then) => {
                 tokio::time::sleep(clock.real(length)).await;
                 *then

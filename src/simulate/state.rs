@@ -96,6 +96,12 @@ pub struct Creation {
     pub name: String,
 }
 
+impl Creation {
+    fn of(resource: &Resource) -> Self {
+        Self { kind: resource.kind.name, id: resource.id.clone(), name: resource.name.clone() }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) now: Timestamp,
@@ -104,8 +110,14 @@ pub(super) struct State {
     pub(super) tasks: Tasks,
     pub(super) audit: Audit,
     pub(super) options: Options,
-    /// Every resource anybody ever made, in order.
+    /// Every resource the clients ever made, in order.
     pub(super) ever: Vec<Creation>,
+    /// The same for bystanders.
+    pub(super) theirs: Vec<Creation>,
+    /// What clients did to resources of bystanders.
+    pub(super) harmed: Vec<Creation>,
+    /// The present request is a bystander's.
+    pub(super) bystander: bool,
     /// The fate of the task the present request starts.
     pub(super) task_fault: Option<TaskFault>,
     /// What the present request is about, for the audit log.
@@ -128,6 +140,9 @@ impl State {
             audit: Audit::default(),
             options,
             ever: Vec::new(),
+            theirs: Vec::new(),
+            harmed: Vec::new(),
+            bystander: false,
             task_fault: None,
             touched: Vec::new(),
             switches: BTreeMap::new(),
@@ -168,6 +183,17 @@ impl State {
         let allowed = project > 0 && self.options.projects.as_ref().is_none_or(|known| known.contains(&project));
         if allowed && !self.gone.contains(&id) && self.store.by_id("projects", &id).is_none() {
             self.store.insert(seeds::project(project, self.now));
+        }
+    }
+
+    /// Notes that the present request changes a resource.
+    pub(super) fn touch(&mut self, uid: Uid) {
+        self.touched.push(uid);
+        if let Some(resource) = self.store.get(uid)
+            && resource.theirs
+            && !self.bystander
+        {
+            self.harmed.push(Creation::of(resource));
         }
     }
 
@@ -283,13 +309,15 @@ impl State {
             lock: None,
             leaving: false,
             seeded: false,
+            theirs: self.bystander,
         }
     }
 
     /// Puts a draft into the store and into the list of everything ever made.
     pub(super) fn insert(&mut self, mut resource: Resource) -> Uid {
         view::complete(&mut resource);
-        self.ever.push(Creation { kind: resource.kind.name, id: resource.id.clone(), name: resource.name.clone() });
+        let ever = if resource.theirs { &mut self.theirs } else { &mut self.ever };
+        ever.push(Creation::of(&resource));
         self.store.insert(resource)
     }
 
@@ -366,11 +394,19 @@ impl State {
 
     fn length_of(&mut self, task_type: &str) -> std::time::Duration {
         let pace = pace_of(task_type);
-        match self.options.durations {
+        // Those of bystanders are over sooner, so that what they make next finds what they made before.
+        let share = if self.bystander { 0.5 } else { 1.0 };
+        let length = match self.options.durations {
             Durations::Documented => self.draw.between(pace.earliest, pace.latest),
             Durations::Scaled(factor) => self.draw.between(pace.earliest, pace.latest).mul_f64(factor.max(0.0)),
             Durations::Fixed(length) => length,
-        }
+        };
+        length.mul_f64(share)
+    }
+
+    /// Lists show what was made until then.
+    pub(super) fn listed_until(&self) -> Timestamp {
+        self.now.checked_sub(self.options.busy.lists_late).unwrap_or(self.now)
     }
 
     fn ending(&mut self, task_type: &str, made: &[Uid]) -> Ending {

@@ -39,6 +39,8 @@ pub(super) struct Resource {
     pub(super) leaving: bool,
     /// There from the beginning, made by nobody.
     pub(super) seeded: bool,
+    /// Made by a bystander.
+    pub(super) theirs: bool,
 }
 
 impl Resource {

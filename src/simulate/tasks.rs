@@ -151,7 +151,7 @@ pub(super) const USER: u64 = 1;
 
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
-    /// In order of creation.
+    /// In the order they were heard of.
     all: Vec<Task>,
     by_id: HashMap<String, usize>,
     /// When each unfinished task ends.
@@ -215,11 +215,17 @@ impl Tasks {
         }
     }
 
-    /// Total and one page of the tasks a query asks for.
-    pub(super) fn list(&self, query: &[(String, String)], now: Timestamp) -> Result<(usize, Vec<Value>), Refusal> {
+    /// Total and one page of the tasks a query asks for, without those that started after `until`.
+    pub(super) fn list(
+        &self,
+        query: &[(String, String)],
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(usize, Vec<Value>), Refusal> {
         let wanted = Wanted::parse(query)?;
-        let from = wanted.from.map_or(0, |from| self.all.partition_point(|task| task.created < from));
-        let matching: Vec<_> = self.all[from..].iter().filter(|task| wanted.matches(task, now)).collect();
+        let listed = self.all.iter().filter(|task| task.created <= until);
+        let mut matching: Vec<_> = listed.filter(|task| wanted.matches(task, now)).collect();
+        matching.sort_by_key(|task| task.created);
         Ok((matching.len(), wanted.page(matching).map(|task| task.view(now)).collect()))
     }
 
@@ -229,10 +235,11 @@ impl Tasks {
         scope: Scope,
         query: &[(String, String)],
         now: Timestamp,
+        until: Timestamp,
     ) -> Result<(usize, Vec<Value>), Refusal> {
         let wanted = Wanted::parse(query)?;
-        let mut matching: Vec<_> =
-            self.pending().filter(|task| task.scope == scope && wanted.matches(task, now)).collect();
+        let listed = self.pending().filter(|task| task.created <= until);
+        let mut matching: Vec<_> = listed.filter(|task| task.scope == scope && wanted.matches(task, now)).collect();
         matching.sort_by_key(|task| task.created);
         Ok((matching.len(), wanted.page(matching).map(|task| task.view(now)).collect()))
     }
@@ -362,7 +369,7 @@ mod tests {
 
     fn ids(tasks: &Tasks, query: &[(&str, &str)], now: i64) -> Vec<String> {
         let query: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let (_, page) = tasks.list(&query, at(now)).unwrap();
+        let (_, page) = tasks.list(&query, at(now), at(now)).unwrap();
         page.iter().map(|task| task["id"].as_str().unwrap().to_owned()).collect()
     }
 
@@ -392,7 +399,7 @@ mod tests {
         assert_eq!(ids(&tasks, &[("from_timestamp", &from), ("order_by", "asc")], 50), ["10", "11"]);
         assert_eq!(ids(&tasks, &[("region_id", "7"), ("limit", "1000")], 50).len(), 6);
         assert!(ids(&tasks, &[("state", "NEW"), ("state", "FINISHED")], 50).is_empty());
-        assert!(tasks.list(&[("limit".into(), "0".into())], at(0)).is_err());
+        assert!(tasks.list(&[("limit".into(), "0".into())], at(0), at(0)).is_err());
     }
 
     #[test]

@@ -29,9 +29,11 @@ pub(super) fn of(store: &Store, uid: Uid) -> Value {
         shown.insert("region_id".into(), resource.scope.region.into());
         shown.insert("region".into(), seeds::region_name(resource.scope.region).into());
     }
-    shown.insert("created_at".into(), resource_time(resource.created).into());
-    if kind.name != "ssh_keys" {
-        shown.insert("updated_at".into(), resource_time(resource.updated).into());
+    if !kind.timeless {
+        shown.insert("created_at".into(), resource_time(resource.created).into());
+        if kind.name != "ssh_keys" {
+            shown.insert("updated_at".into(), resource_time(resource.updated).into());
+        }
     }
     if kind.tells_task {
         shown.insert("creator_task_id".into(), resource.creator_task.as_deref().into());

@@ -6,6 +6,7 @@
 mod environment;
 pub mod folder;
 pub mod log;
+pub mod objects;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -71,6 +72,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// Whether there is such a store at all.
     fn exists(&self) -> Working<'_, bool>;
+
+    /// Makes sure that the store can hold records, and remembers it there. `false`: that was so before.
+    fn init(&self) -> Working<'_, bool>;
 
     /// Every environment that has a record, by plan and name.
     fn environments(&self) -> Working<'_, Vec<EnvironmentName>>;

@@ -22,7 +22,7 @@ test("the action's own version is the crate's", () => {
 });
 
 test('every input that is declared is read, and no other', () => {
-  const scripts = ['main.js', 'post.js'].map((file) => read(`action/${file}`)).join('\n');
+  const scripts = ['inputs.js', 'post.js'].map((file) => read(`action/${file}`)).join('\n');
   const used = [...scripts.matchAll(/workflow\.(?:input|lines)\('([a-z-]+)'\)/g)].map(([, name]) => name);
   assert.deepEqual([...new Set(used)].sort(), keysOf('inputs').sort());
 });

@@ -100,12 +100,6 @@ test('the step ends as `plan` ended, and says so when `plan` did not', async () 
   assert.deepEqual([speaking.code, speaking.outputs], [5, { 'exit-code': '5', result: 'quota' }]);
 });
 
-test('an output that looks like a command is none', async () => {
-  const { out } = await new Job({ output: `process.stdout.write('::error::hostile')` }).main({ command: 'output', plan: '' });
-  const [, token] = out.match(/^::stop-commands::(\S+)\n::error::hostile\n::\1::\n$/m);
-  assert.ok(token);
-});
-
 test('what cannot be started is an error on the step, with a reason in the outputs', async () => {
   const { code, out, outputs } = await new Job({}).main({ binary: 'nowhere/plan' });
   assert.equal(code, 1);
@@ -125,21 +119,21 @@ test('the working directory is below the workspace', async () => {
 test('teardown: always takes down what the run made, with the same record', async () => {
   const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED, destroy: SAYS_HOW_IT_WAS_CALLED });
   await job.main({ teardown: 'always', environment: 'demo', state: 'records', 'api-key': 'key', 'project-id': '1' });
-  assert.ok(!JSON.stringify(job.saved).includes('"key"'), 'no secret in the state');
-  const { code, out } = await job.post({ 'api-key': 'key' });
+  assert.match(job.saved.teardown, /^[0-9a-f]{64}$/, 'a digest, and no value');
+  const { code, out } = await job.post({ teardown: 'always', environment: 'demo', state: 'records', 'api-key': 'key', 'project-id': '1' });
   assert.equal(code, 0);
   assert.match(out, /::add-mask::key/);
   const [, { args, env }] = job.calls();
-  assert.deepEqual(args, ['deploy.yaml', '--yes', '--lock-timeout', '60s', '--environment', 'demo', '--state', 'records']);
+  assert.deepEqual(args, ['deploy.yaml', '--yes', '--if-exists', '--lock-timeout', '60s', '--environment', 'demo', '--state', 'records']);
   assert.deepEqual(env, { GCORE_API_KEY: 'key', GCORE_CLOUD_PROJECT_ID: '1' });
 });
 
 test('teardown: on-failure looks at how the job stands at its end', async () => {
   const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED, destroy: SAYS_HOW_IT_WAS_CALLED });
   await job.main({ teardown: 'on-failure' });
-  assert.match((await job.post({ 'job-status': 'success' })).out, /the environment stays/);
+  assert.match((await job.post({ teardown: 'on-failure', 'job-status': 'success' })).out, /the environment stays/);
   assert.equal(job.calls().length, 1);
-  assert.match((await job.post({ 'job-status': 'failure' })).out, /taking the environment down/);
+  assert.match((await job.post({ teardown: 'on-failure', 'job-status': 'failure' })).out, /taking the environment down/);
   assert.equal(job.calls().length, 2);
 });
 
@@ -149,10 +143,40 @@ test('teardown: never does nothing at the end', async () => {
   assert.deepEqual(await job.post({ 'job-status': 'failure' }), { code: 0, out: '', outputs: {} });
 });
 
+test('a saved state starts nothing of its own', async () => {
+  const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED, destroy: SAYS_HOW_IT_WAS_CALLED, evil: SAYS_HOW_IT_WAS_CALLED });
+  const forged = JSON.stringify({ mode: 'always', file: process.execPath, cwd: job.folder, args: ['evil'] });
+  await job.main({});
+  job.saved.teardown = forged;
+  assert.equal((await job.post({ 'job-status': 'failure' })).out, '');
+  assert.equal(job.calls().length, 1, 'the run itself');
+  await job.post({ teardown: 'always' });
+  assert.deepEqual(job.calls()[1].args, ['deploy.yaml', '--yes', '--if-exists', '--lock-timeout', '60s']);
+});
+
+test('the state is always our own', async () => {
+  const job = new Job({ run: '' });
+  await job.main({});
+  assert.match(job.saved.teardown, /^[0-9a-f]{64}$/);
+  assert.equal(job.saved['exit-code'], '0');
+  await job.main({ binary: 'nowhere/plan', teardown: 'always' });
+  assert.equal(job.saved.teardown, '');
+  assert.equal((await job.post({ teardown: 'always', 'job-status': 'failure' })).out, '');
+});
+
+test('another environment than the one that was run is not taken down', async () => {
+  const job = new Job({ run: '', destroy: SAYS_HOW_IT_WAS_CALLED });
+  await job.main({ teardown: 'always', environment: 'preview-7' });
+  const { code, out } = await job.post({ teardown: 'always', environment: 'production' });
+  assert.equal(code, 1);
+  assert.match(out, /^::error::the environment was not taken down: the inputs of this step are others now/m);
+  assert.deepEqual(job.calls(), []);
+});
+
 test('a teardown that leaves something fails the post step', async () => {
   const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED, destroy: 'process.exit(11)' });
   await job.main({ teardown: 'always' });
-  const { code, out } = await job.post({});
+  const { code, out } = await job.post({ teardown: 'always' });
   assert.equal(code, 11);
   assert.match(out, /^teardown: teardown-incomplete \(exit code 11\)$/m);
 });
@@ -160,7 +184,7 @@ test('a teardown that leaves something fails the post step', async () => {
 test("the step's outputs tell of the run, not of the teardown", async () => {
   const job = new Job({ run: '', destroy: `if (process.env.GITHUB_OUTPUT) process.exit(1)` });
   await job.main({ teardown: 'always' });
-  const { code, outputs } = await job.post({});
+  const { code, outputs } = await job.post({ teardown: 'always' });
   assert.deepEqual([code, outputs], [0, {}]);
 });
 

@@ -8,5 +8,7 @@ mod ops;
 mod record;
 #[cfg(unix)]
 mod reliability;
+#[cfg(unix)]
+mod runner;
 mod server;
 mod support;

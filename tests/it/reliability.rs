@@ -203,6 +203,7 @@ fn killed(destroy: bool, nth: u64, moment: Moment, unbroken: &State) -> Figures 
 }
 
 #[test]
+#[expect(clippy::disallowed_macros, reason = "a test speaks to whoever runs it")]
 fn killed_at_any_request_nothing_is_lost_and_nothing_made_twice() {
     let trial = Trial::new();
     let life = trial.run(None);

@@ -1,11 +1,12 @@
 //! Is a body right? Every finding at once, each with the place in the body, why, and what would be right.
 //!
 //! `Checker` walks a value and its shape side by side. `scalar` looks at single values, `variants` finds out which of
-//! several shapes was meant and explains by that one alone, `unknown` says what can be said of a template, `parameters`
-//! checks what stands outside the body. None of it knows YAML: a finding has a path, and the caller finds the line.
+//! several shapes was meant and explains by that one alone, `unknown` says what can be said of a template, `refusals` knows
+//! what the API refuses although its document allows it, `parameters` checks what stands outside the body. None of it knows YAML: a finding has a path, and the caller finds the line.
 
 mod format;
 mod parameters;
+pub(super) mod refusals;
 mod scalar;
 mod unknown;
 mod variants;
@@ -66,10 +67,14 @@ pub struct BodyFinding {
 }
 
 /// Every code that a body or a parameter can be found wrong by.
-pub const CODES: [&str; 17] = [
+pub const CODES: [&str; 22] = [
     "body-not-taken",
+    "deprecated-field",
     "duplicate-item",
+    "egress-to-any",
+    "empty-change",
     "host-bits-set",
+    "icmp-with-ipv6",
     "id-for-name",
     "missing-body",
     "missing-field",
@@ -77,6 +82,7 @@ pub const CODES: [&str; 17] = [
     "name-for-id",
     "out-of-range",
     "placeholder",
+    "subnet-without-network",
     "unknown-field",
     "unknown-parameter",
     "value-not-allowed",
@@ -87,7 +93,7 @@ pub const CODES: [&str; 17] = [
 ];
 
 impl Catalog {
-    /// What is wrong with the body of a call; `None` is a call without one.
+    /// What is wrong with the body of a call by the API's document; `None` is a call without one.
     pub fn check_body(&self, operation: &Operation, body: Option<&Partial>) -> Vec<BodyFinding> {
         match (operation.body, body, self.body_schema(operation)) {
             (BodyUse::Required, None, schema) => vec![missing_body(operation, schema.as_deref())],
@@ -98,6 +104,13 @@ impl Catalog {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// What the API would refuse of the body of a call: by its document, and by what it was seen to refuse.
+    pub fn check_request(&self, operation: &Operation, body: Option<&Partial>) -> Vec<BodyFinding> {
+        let mut findings = self.check_body(operation, body);
+        findings.extend(refusals::refusals(operation, body));
+        findings
     }
 }
 
@@ -263,7 +276,10 @@ impl<'s> Checker<'s> {
                 continue;
             }
             self.inside(PathSegment::Key(name.clone()), |checker| match field {
-                Some(field) => checker.value(field, value),
+                Some(field) => {
+                    checker.deprecated(field);
+                    checker.value(field, value);
+                }
                 None => checker.unnamed_field(shape, name, value, fields),
             });
         }
@@ -277,6 +293,14 @@ impl<'s> Checker<'s> {
             }
         }
         self.count_of_fields(shape, fields.len());
+    }
+
+    fn deprecated(&mut self, field: &Schema) {
+        if field.deprecated || self.schema.resolve(field).deprecated {
+            let message = format!("{} is deprecated", self.name());
+            let help = "the API still takes it, and says it will not for ever";
+            self.report(Self::error("deprecated-field", message).warning().on_key().help(help));
+        }
     }
 
     /// Whether one of the findings since `before` says that this field stands here under a wrong name.

@@ -92,6 +92,7 @@ fn check(parameter: &Parameter, name: &str, value: &Partial) -> Vec<BodyFinding>
     let schema = BodySchema::alone(shape.clone());
     let mut checker = Checker::new(&schema);
     checker.inside(PathSegment::Key(name.to_owned()), |checker| {
+        checker.deprecated(shape);
         let value = listed(shape, value);
         checker.value(shape, &on_the_wire(shape, &value));
     });

@@ -112,7 +112,7 @@ impl Checker<'_> {
             }
             Some(Problem::HostBits(network)) => {
                 let message = format!("`{text}` is an address within a network, and {} wants the network", self.name());
-                let found = Self::error("host-bits-set", message).warning();
+                let found = Self::error("host-bits-set", message);
                 self.report(found.help(format!("did you mean `{network}`?")).replace(Some(network)));
             }
         }

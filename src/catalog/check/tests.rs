@@ -10,7 +10,7 @@ fn operation(call: &str) -> std::sync::Arc<Operation> {
 }
 
 fn findings(call: &str, body: &Partial) -> Vec<BodyFinding> {
-    Catalog::embedded().check_body(&operation(call), Some(body))
+    Catalog::embedded().check_request(&operation(call), Some(body))
 }
 
 fn check(call: &str, body: Value) -> Vec<String> {
@@ -252,11 +252,11 @@ fn a_whole_variant_may_come_from_a_template() {
 #[test]
 fn a_body_where_none_belongs_and_none_where_one_does() {
     let network = operation(NETWORKS);
-    let found = Catalog::embedded().check_body(&network, None);
+    let found = Catalog::embedded().check_request(&network, None);
     assert_eq!((found[0].code, found[0].help.as_slice()), ("missing-body", &["required: `name`".to_owned()][..]));
     let read = operation("GET /cloud/v1/networks/PR");
-    assert_eq!(Catalog::embedded().check_body(&read, None), []);
-    assert_eq!(Catalog::embedded().check_body(&read, Some(&Partial::Map(vec![])))[0].code, "body-not-taken");
+    assert_eq!(Catalog::embedded().check_request(&read, None), []);
+    assert_eq!(Catalog::embedded().check_request(&read, Some(&Partial::Map(vec![])))[0].code, "body-not-taken");
 }
 
 #[test]
@@ -303,10 +303,92 @@ fn every_code_is_listed() {
         include_str!("unknown.rs"),
         include_str!("variants.rs"),
         include_str!("parameters.rs"),
+        include_str!("refusals.rs"),
     ];
     for code in CODES {
         let quoted = format!("\"{code}\"");
         let uses: usize = sources.iter().map(|source| source.matches(&quoted).count()).sum();
         assert!(uses > 1, "{code} is found somewhere");
     }
+}
+
+const GROUPS: &str = "POST /cloud/v2/security_groups/PR";
+
+fn rule(rule: Value) -> Vec<String> {
+    let codes = |call: &str, body: Value| -> Vec<String> {
+        findings(call, &Partial::from(&body)).iter().map(|found| found.code.to_owned()).collect()
+    };
+    let in_new_group = codes(GROUPS, json!({ "name": "web", "rules": [rule] }));
+    let alone = codes("POST /cloud/v2/security_groups/PR/{group_id}/rules", rule.clone());
+    let older = json!({ "security_group": { "name": "web", "security_group_rules": [rule] } });
+    assert_eq!(in_new_group, alone);
+    assert_eq!(in_new_group, codes("POST /cloud/v1/securitygroups/PR", older));
+    alone
+}
+
+#[test]
+fn no_rule_opens_egress_to_port_25() {
+    for refused in [
+        json!({ "direction": "egress" }),
+        json!({ "direction": "egress", "protocol": null, "ethertype": "IPv6" }),
+        json!({ "direction": "egress", "protocol": "tcp" }),
+        json!({ "direction": "egress", "protocol": "udp", "port_range_min": 25, "port_range_max": 25 }),
+        json!({ "direction": "egress", "protocol": "tcp", "port_range_min": 1, "port_range_max": 65535 }),
+    ] {
+        assert_eq!(rule(refused.clone()), ["egress-to-any"], "{refused}");
+    }
+    for taken in [
+        json!({ "direction": "ingress" }),
+        json!({ "direction": "egress", "protocol": "icmp" }),
+        json!({ "direction": "egress", "protocol": "tcp", "port_range_min": 26, "port_range_max": 65535 }),
+        json!({ "direction": "egress", "protocol": "udp", "port_range_min": 1, "port_range_max": 24 }),
+    ] {
+        assert_eq!(rule(taken.clone()), [""; 0], "{taken}");
+    }
+    let unknown = with(json!({ "direction": "egress" }), "protocol", Partial::unknown());
+    let group = with(json!({ "name": "web" }), "rules", Partial::List(vec![unknown]));
+    assert_eq!(told(findings(GROUPS, &group)), [""; 0], "what a template gives may be anything");
+}
+
+#[test]
+fn icmp_of_ipv6_has_a_name_of_its_own() {
+    let icmp =
+        |word: &str, family: &str| rule(json!({ "direction": "ingress", "protocol": word, "ethertype": family }));
+    assert_eq!(icmp("icmp", "IPv6"), ["icmp-with-ipv6"]);
+    assert!(icmp("ipv6-icmp", "IPv6").is_empty() && icmp("icmp", "IPv4").is_empty());
+}
+
+#[test]
+fn a_subnet_of_a_load_balancer_wants_its_network() {
+    let call = "POST /cloud/v1/loadbalancers/PR";
+    let found = check(call, json!({ "name": "web", "vip_subnet_id": ID }));
+    let message = "a load balancer in a subnet wants the network as well";
+    assert_eq!(found, [format!("vip_subnet_id: subnet-without-network: {message}")]);
+    assert_eq!(check(call, json!({ "name": "web", "vip_subnet_id": ID, "vip_network_id": ID })), [""; 0]);
+    assert_eq!(check(call, json!({ "name": "web" })), [""; 0]);
+}
+
+#[test]
+fn a_change_of_a_machine_changes_something() {
+    let operation = operation("PATCH /cloud/v1/instances/PR/{instance_id}");
+    for empty in [None, Some(Partial::Map(Vec::new()))] {
+        let found = Catalog::embedded().check_request(&operation, empty.as_ref());
+        assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), ["empty-change"]);
+    }
+    let named = Partial::from(&json!({ "name": "web-2" }));
+    assert_eq!(Catalog::embedded().check_request(&operation, Some(&named)), []);
+}
+
+#[test]
+fn a_part_of_a_health_monitor_is_not_enough_for_a_change() {
+    let found =
+        check("PATCH /cloud/v2/lbpools/PR/{pool_id}", json!({ "healthmonitor": { "delay": 5, "max_retries": 3 } }));
+    assert_eq!(found, ["healthmonitor: missing-field: `timeout` is missing in `healthmonitor`"]);
+}
+
+#[test]
+fn deprecated_fields_are_warned_about() {
+    let found = findings("PATCH /cloud/v2/lbpools/PR/{pool_id}", &Partial::from(&json!({ "members": [] })));
+    assert_eq!(told(found.clone()), ["members: deprecated-field: `members` is deprecated"]);
+    assert!(found[0].severity == Severity::Warning && found[0].on_key);
 }

@@ -10,13 +10,13 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::death::{Disk, Life, When, Wire};
-use crate::api::{Client, Request};
+use crate::api::{Client, Request, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::engine::*;
 use crate::event::{Event, RunFinished, Stamped};
 use crate::exit::Exit;
-use crate::journal::{Header, Journal, JournalError, Line, MemorySink, Record, Status};
+use crate::journal::{Header, Journal, JournalError, Line, MemorySink, Record, RecordedCall, Started, Status};
 use crate::plan::{self, Plan};
 use crate::secret::Secrets;
 use crate::simulate::{Faults, InMemory, Options, Simulator};
@@ -65,6 +65,51 @@ impl Trial {
 
     pub fn with_faults(faults: &[&str]) -> Self {
         Self::new(Options { faults: Faults::parse(faults.iter().copied()).unwrap(), ..Options::default() })
+    }
+
+    /// Another plan's record over the same cloud; gives back the journal there was.
+    pub fn another_record(&mut self) -> Vec<u8> {
+        let first = self.journal.iter().position(|&byte| byte == b'\n').expect("a journal has a header") + 1;
+        let header = self.journal[..first].to_vec();
+        std::mem::replace(&mut self.journal, header)
+    }
+
+    /// Writes every record anew, as another version might have written it.
+    pub fn rewrite(&mut self, change: impl Fn(&mut Record)) {
+        let text = String::from_utf8(std::mem::take(&mut self.journal)).unwrap();
+        for line in text.lines() {
+            let mut line = Line::decode(line).unwrap();
+            change(&mut line.record);
+            self.journal.extend(line.encode().into_bytes());
+        }
+    }
+
+    /// Somebody makes a call by hand, and waits until it is done.
+    pub async fn by_hand(&self, call: &RecordedCall) -> Value {
+        let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
+        let answer = cloud.send(Shared::request(call)).await.unwrap();
+        assert!(answer.is_success(), "{call}: {answer:?}");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        // The cloud ends its tasks when somebody looks.
+        cloud.send(Request::get("/cloud/v1/tasks")).await.unwrap();
+        serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
+    }
+
+    /// What a teardown named as left: instance, and why.
+    pub fn left(&self) -> Vec<String> {
+        let left = self.events.iter().filter_map(|event| match event {
+            Event::ResourceLeft { instance, error, .. } => Some(format!("{instance}: {}", error.message)),
+            _ => None,
+        });
+        left.collect()
+    }
+
+    pub fn warnings(&self) -> String {
+        let words = self.events.iter().filter_map(|event| match event {
+            Event::Warned { message } => Some(message.as_str()),
+            _ => None,
+        });
+        words.collect::<Vec<_>>().join("\n")
     }
 
     pub fn status(&self) -> Status {
@@ -116,6 +161,7 @@ impl Trial {
             },
             digest_key,
             claims,
+            elsewhere: Elsewhere::nothing(),
         });
         (shared, kept, events)
     }
@@ -156,7 +202,10 @@ impl Trial {
         let inputs = plan::inputs::resolve(plan, &sources, &self.secrets).unwrap();
         let under_way = Run { plan: plan.clone(), shared, inputs, options, stopper: stopper.clone() };
         let end = {
-            let running = run(Arc::new(under_way));
+            let running = async {
+                under_way.shared.journal.append(vec![started("run")]).await?;
+                run(Arc::new(under_way)).await
+            };
             tokio::pin!(running, stop);
             let to_its_end = async {
                 tokio::select! {
@@ -187,7 +236,11 @@ impl Trial {
     pub async fn destroy_until(&mut self, life: &Life) -> Option<RunFinished> {
         let (_stopper, stopped) = stopper();
         let (shared, kept, mut events) = self.shared(stopped, life);
-        let finished = unless_dead(life, async { destroy(&shared).await }).await;
+        let finished = unless_dead(life, async {
+            shared.journal.append(vec![started("destroy")]).await?;
+            destroy(&shared).await
+        })
+        .await;
         self.keep(&kept, &mut events);
         finished
     }
@@ -236,6 +289,12 @@ impl Trial {
         });
         failed.collect()
     }
+}
+
+/// A command begins.
+fn started(command: &str) -> Record {
+    let (run, command) = ("r".to_owned(), command.to_owned());
+    Record::Started(Started { run, command, file: None, project_id: Some(1), region_id: Some(7), expires: None })
 }
 
 /// The end of some work, or `None` when the process died first.

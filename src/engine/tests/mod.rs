@@ -4,5 +4,7 @@ mod certainty;
 mod death;
 mod harness;
 mod order;
+mod ours;
 mod record;
 mod reliability;
+mod takedown;

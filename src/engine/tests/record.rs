@@ -123,7 +123,7 @@ fn an_interrupted_run_names_what_is_pending() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let signal = async {
-            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             Stop::Interrupt(Signal::Interrupt)
         };
         let end = trial.run_with(CHAIN, RunOptions::default(), signal).await;

@@ -3,9 +3,10 @@
 //! Steps register the tasks they were given and hear of the end of each; [`schedule`] decides when a look is worth a
 //! request and which tasks share one. A failed look is never a task's failure.
 
+mod rhythm;
 mod schedule;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::api::{ApiError, Client, Meaning, Request, Task, TaskState, json_of};
-use schedule::{Entry, Look, Schedule};
+use schedule::{Entry, Listing, Look, Schedule};
 
 pub use schedule::Place;
 
@@ -37,8 +38,8 @@ pub struct Awaited {
     pub place: Place,
     /// The type the operation usually starts; corrected by the first look.
     pub task_type: Option<String>,
-    /// When it was accepted, on the run's clock.
-    pub since: Duration,
+    /// When it was accepted, by the run's clock; long ago for a task of an earlier run.
+    pub since: Timestamp,
     pub first: Option<Duration>,
     pub every: Option<Duration>,
 }
@@ -125,11 +126,15 @@ impl Watch {
     }
 
     fn register(&mut self, awaited: Awaited, tell: oneshot::Sender<TaskEnd>) {
-        let mut entry = Entry::new(awaited.place, awaited.task_type.as_deref().unwrap_or_default(), awaited.since);
+        let clock = self.client.clock();
+        let elapsed = SignedDuration::try_from(clock.elapsed()).unwrap_or(SignedDuration::MAX);
+        // A record that was written by a clock ahead of ours names a time to come.
+        let since = elapsed - clock.now().duration_since(awaited.since).max(SignedDuration::ZERO);
+        let mut entry = Entry::new(awaited.place, awaited.task_type.as_deref().unwrap_or_default(), since);
         entry.first = awaited.first;
         entry.every = awaited.every;
         if self.schedule.get(&awaited.task).is_none() {
-            self.schedule.add(&awaited.task, entry);
+            self.schedule.add(&awaited.task, entry, clock.elapsed());
         }
         self.waiting.entry(awaited.task).or_default().push(tell);
     }
@@ -150,7 +155,7 @@ impl Watch {
         let now = self.client.clock().elapsed();
         let asked = match look {
             Look::One(task) => std::slice::from_ref(task),
-            Look::Many { tasks, .. } => tasks,
+            Look::Many(listing) => &listing.tasks,
         };
         match seen {
             Seen::Tasks(tasks) => {
@@ -171,10 +176,8 @@ impl Watch {
     /// Tells the end of a task; gives its id back while it runs.
     fn task_seen(&mut self, task: Task, now: Duration) -> Option<String> {
         let entry = self.schedule.get(&task.id)?;
-        let took = now.saturating_sub(entry.since);
-        if let Some(task_type) = &task.task_type {
-            self.schedule.retype(&task.id, task_type);
-        }
+        let took = entry.elapsed(now);
+        self.schedule.seen(&task.id, task.task_type.as_deref(), task.created_on);
         match &task.state {
             TaskState::Pending(_) => return Some(task.id),
             TaskState::Other(state) => {
@@ -205,8 +208,8 @@ impl Watch {
             (Meaning::NotFound, Look::One(task)) if self.schedule.failures(task) >= UNKNOWN_LOOKS => {
                 self.end(task, &TaskEnd::Refused(error.clone()));
             }
-            (Meaning::NotFound | Meaning::Rejected, Look::Many { place, .. }) => {
-                self.schedule.cannot_list(place);
+            (Meaning::NotFound | Meaning::Rejected, Look::Many(listing)) => {
+                self.schedule.cannot_list(&listing.place);
                 self.schedule.failed(asked, now);
             }
             _ => self.schedule.failed(asked, now),
@@ -230,7 +233,7 @@ pub fn task_duration(task: &Task) -> Option<Duration> {
 async fn look_at(client: Arc<Client>, look: Look) -> (Look, Seen) {
     let seen = match &look {
         Look::One(task) => look_at_one(&client, task).await,
-        Look::Many { place, tasks, since } => look_at_many(&client, place, tasks, *since).await,
+        Look::Many(listing) => look_at_many(&client, listing).await,
     };
     (look, seen)
 }
@@ -242,34 +245,44 @@ async fn look_at_one(client: &Client, task: &str) -> Seen {
     }
 }
 
-async fn look_at_many(client: &Client, place: &Place, wanted: &[String], since: Duration) -> Seen {
-    let clock = client.clock();
-    let ago = SignedDuration::try_from(clock.elapsed().saturating_sub(since)).unwrap_or(SignedDuration::ZERO);
-    let from = client.server_time(clock.now()) - ago - SLACK;
-    let mut found = Vec::new();
+async fn look_at_many(client: &Client, listing: &Listing) -> Seen {
+    let wanted: HashSet<&String> = listing.tasks.iter().collect();
+    let welcome: HashSet<&String> = listing.others.iter().collect();
+    let request = list_request(&listing.place, listed_from(client, listing)).query("limit", PAGE);
+    let mut found: Vec<Task> = Vec::new();
     for page in 0..PAGES {
-        let request = list_request(place, from).query("limit", PAGE).query("offset", page * PAGE);
-        let value = match ask(client, request).await {
+        let value = match ask(client, request.clone().query("offset", page * PAGE)).await {
             Ok(value) => value,
             Err(seen) if page == 0 => return seen,
             Err(_) => break,
         };
         let Some(results) = value.get("results").and_then(Value::as_array) else { return Seen::Nothing };
-        found.extend(results.iter().filter_map(Task::read).filter(|task| wanted.contains(&task.id)));
+        let awaited = |task: &Task| wanted.contains(&task.id) || welcome.contains(&task.id);
+        found.extend(results.iter().filter_map(Task::read).filter(awaited));
         let count = value.get("count").and_then(Value::as_u64).unwrap_or(0);
-        if found.len() == wanted.len() || results.is_empty() || ((page + 1) * PAGE) as u64 >= count {
+        let asked = found.iter().filter(|task| wanted.contains(&task.id)).count();
+        if asked == wanted.len() || results.is_empty() || ((page + 1) * PAGE) as u64 >= count {
             break;
         }
     }
-    // A task missing from the list is asked for by its id.
-    for task in wanted {
-        if !found.iter().any(|seen| seen.id == *task)
-            && let Seen::Tasks(tasks) = look_at_one(client, task).await
-        {
+    // A task missing from the list is asked for by its id: its answer tells how far back the next list has to go.
+    let listed: HashSet<String> = found.iter().map(|task| task.id.clone()).collect();
+    for task in listing.tasks.iter().filter(|task| !listed.contains(*task)) {
+        if let Seen::Tasks(tasks) = look_at_one(client, task).await {
             found.extend(tasks);
         }
     }
     Seen::Tasks(found)
+}
+
+/// How far back a list must go to show all that is asked for, by the server's clock.
+fn listed_from(client: &Client, listing: &Listing) -> Timestamp {
+    let clock = client.clock();
+    let now = client.server_time(clock.now());
+    let elapsed = SignedDuration::try_from(clock.elapsed()).unwrap_or(SignedDuration::MAX);
+    let accepted = listing.since.and_then(|since| now.checked_sub(elapsed - since + SLACK).ok());
+    let made = listing.created.and_then(|created| created.checked_sub(SLACK).ok());
+    accepted.into_iter().chain(made).min().unwrap_or(now)
 }
 
 /// `GET /cloud/v1/tasks` of one project and region since `from`, oldest first. The caller adds the page.

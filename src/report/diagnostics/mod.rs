@@ -59,7 +59,7 @@ pub fn annotations(files: &[Findings<'_>]) -> Vec<Annotation> {
 
 fn write_annotations(out: &mut dyn Write, files: &[Findings<'_>]) -> io::Result<()> {
     for annotation in annotations(files) {
-        writeln!(out, "{}", annotation.command())?;
+        writeln!(out, "{}", annotation.command().line())?;
     }
     out.flush()
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Log;
-use super::escape::{data, property};
 use crate::event::{EffectKnown, Event, Stamped, StepError};
 use crate::report::story::{self, Story};
 use crate::report::{ReportError, Reporter, sanitize};
+use crate::secret::Secrets;
+use crate::stream::Command;
 
 /// GitHub shows this many annotations of each level per step and drops the rest.
 pub const SHOWN_PER_LEVEL: usize = 10;
@@ -58,8 +59,20 @@ impl Annotation {
         self
     }
 
-    /// The workflow command, one line.
-    pub fn command(&self) -> String {
+    /// The same without secrets.
+    #[must_use]
+    pub fn redacted(&self, secrets: &Secrets) -> Self {
+        let redact = |text: &String| secrets.redact(text).into_owned();
+        Self {
+            file: self.file.as_ref().map(redact),
+            title: self.title.as_ref().map(redact),
+            message: redact(&self.message),
+            ..self.clone()
+        }
+    }
+
+    /// The command that tells it to the runner.
+    pub fn command(&self) -> Command {
         let name = match self.level {
             Level::Error => "error",
             Level::Warning => "warning",
@@ -69,7 +82,7 @@ impl Annotation {
         // GitHub refuses columns on annotations that span lines.
         let one_line = self.end_line.is_none() || self.end_line == self.line;
         let number = |number: Option<usize>| number.map(|number| number.to_string());
-        let properties: Vec<String> = [
+        let properties: Vec<(&'static str, String)> = [
             ("file", file.map(|file| file.strip_prefix("./").unwrap_or(&file).to_owned())),
             ("line", number(self.line)),
             ("endLine", number(self.end_line)),
@@ -78,10 +91,9 @@ impl Annotation {
             ("title", self.title.clone()),
         ]
         .into_iter()
-        .filter_map(|(name, value)| value.map(|value| format!("{name}={}", property(&value))))
+        .filter_map(|(name, value)| value.map(|value| (name, value)))
         .collect();
-        let space = if properties.is_empty() { "" } else { " " };
-        format!("::{name}{space}{}::{}", properties.join(","), data(&self.message))
+        Command::new(name, &properties, &self.message)
     }
 }
 
@@ -181,7 +193,7 @@ mod tests {
 
     use super::*;
     use crate::report::testing::{Shared, error, failed, instance, stamped};
-    use crate::secret::Secrets;
+    use crate::stream::Stream;
 
     #[test]
     fn properties_and_message_are_escaped_each_in_its_way() {
@@ -193,10 +205,10 @@ mod tests {
             ..Annotation::new(Level::Warning, "one\r\ntwo: 100%")
         };
         assert_eq!(
-            annotation.command(),
+            annotation.command().line(),
             "::warning file=a%2Cb%3Ac.yaml,line=2,col=3,title=50%25%3A x::one%0D%0Atwo: 100%25"
         );
-        assert_eq!(Annotation::new(Level::Notice, "x").command(), "::notice::x");
+        assert_eq!(Annotation::new(Level::Notice, "x").command().line(), "::notice::x");
     }
 
     #[test]
@@ -208,13 +220,14 @@ mod tests {
             end_column: Some(1),
             ..Annotation::new(Level::Error, "x")
         };
-        assert_eq!(annotation.command(), "::error line=2,endLine=4::x");
+        assert_eq!(annotation.command().line(), "::error line=2,endLine=4::x");
     }
 
     #[test]
     fn ten_of_a_level_the_worst_first() {
         let out = Shared::default();
-        let mut reporter = Annotations::new(Log::new(Box::new(out.clone()), Secrets::default(), "token-1"), "infra");
+        let mut reporter =
+            Annotations::new(Log::new(Stream::new(out.clone(), true), Secrets::default(), "token-1"), "infra");
         for index in 0..15 {
             reporter.tell(&stamped(0, Event::Warned { message: format!("w{index}") }));
             reporter.tell(&stamped(0, failed(&format!("web[{index}]"), "no\n::error::forged")));

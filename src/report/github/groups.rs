@@ -74,11 +74,12 @@ mod tests {
     use crate::exit::Exit;
     use crate::report::testing::{Shared, finished, stamped, started};
     use crate::secret::Secrets;
+    use crate::stream::Stream;
 
     #[test]
     fn a_phase_is_folded_and_its_end_is_not() {
         let out = Shared::default();
-        let log = Log::new(Box::new(out.clone()), Secrets::default(), "token-1");
+        let log = Log::new(Stream::new(out.clone(), true), Secrets::default(), "token-1");
         let mut groups = Groups::new(log.clone());
         groups.tell(&stamped(0, started()));
         writeln!(log.text(), "line").unwrap();

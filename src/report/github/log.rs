@@ -1,10 +1,9 @@
 //! The step's log: text for people and commands for the runner in one stream, kept apart.
 //!
-//! The runner reads commands from every line of the log. So text passes through here: the runner is told to stop listening
-//! while text is written, and a line that would be a command all the same is broken. Secrets are masked before anything that
-//! could hold them is written, also those learnt during the run.
+//! The runner reads commands from every line of the log. So it is told to stop listening while text is written; what would
+//! be a command all the same, the stream breaks. Secrets are masked before anything that could hold them is written, also
+//! those learnt during the run.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +12,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::annotations::Annotation;
-use super::escape::data;
 use crate::report::sanitize;
 use crate::secret::Secrets;
+use crate::stream::{Command, Stream};
 
 /// Shorter texts are not masked: every second word of the log would be hidden.
 const SHORTEST_MASK: usize = 4;
@@ -44,7 +43,7 @@ pub fn unmasked(name: &str, value: &Value) -> Option<String> {
 pub struct Log(Arc<Mutex<Inner>>);
 
 struct Inner {
-    out: Box<dyn Write + Send>,
+    out: Stream,
     secrets: Secrets,
     /// Digests of what is masked already.
     masked: HashSet<[u8; 32]>,
@@ -53,13 +52,11 @@ struct Inner {
     /// Random: whoever knows it can make the runner listen again.
     token: String,
     listening: bool,
-    /// Text whose line has not ended yet.
-    line: Vec<u8>,
 }
 
 impl Log {
     /// `token` must be random and is told to nobody else.
-    pub fn new(out: Box<dyn Write + Send>, secrets: Secrets, token: impl Into<String>) -> Self {
+    pub fn new(out: Stream, secrets: Secrets, token: impl Into<String>) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             out,
             secrets,
@@ -67,7 +64,6 @@ impl Log {
             patterns: 0,
             token: token.into(),
             listening: true,
-            line: Vec::new(),
         })))
     }
 
@@ -93,14 +89,14 @@ impl Log {
     pub fn group(&self, title: &str) -> io::Result<()> {
         let mut inner = self.lock();
         let title = inner.secrets.redact(title).into_owned();
-        inner.command(&format!("::group::{}", data(&title)))
+        inner.command(&Command::new("group", &[], &title))
     }
 
     /// # Errors
     ///
     /// What the writer says.
     pub fn end_group(&self) -> io::Result<()> {
-        self.lock().command("::endgroup::")
+        self.lock().command(&Command::new("endgroup", &[], ""))
     }
 
     /// # Errors
@@ -108,13 +104,7 @@ impl Log {
     /// What the writer says.
     pub fn annotate(&self, annotation: &Annotation) -> io::Result<()> {
         let mut inner = self.lock();
-        let redact = |text: &String| inner.secrets.redact(text).into_owned();
-        let annotation = Annotation {
-            file: annotation.file.as_ref().map(redact),
-            title: annotation.title.as_ref().map(redact),
-            message: redact(&annotation.message),
-            ..annotation.clone()
-        };
+        let annotation = annotation.redacted(&inner.secrets);
         inner.command(&annotation.command())
     }
 
@@ -143,7 +133,7 @@ impl Inner {
         self.secrets.for_each_pattern(|pattern| {
             for line in pattern.lines().map(str::trim).flat_map(with_pieces) {
                 if line.chars().count() >= SHORTEST_MASK && masked.insert(Sha256::digest(line).into()) {
-                    fresh.push(format!("::add-mask::{}\n", data(line)));
+                    fresh.push(Command::new("add-mask", &[], line));
                 }
             }
         });
@@ -152,65 +142,30 @@ impl Inner {
             return Ok(());
         }
         self.listen()?;
-        self.out.write_all(fresh.concat().as_bytes())?;
-        self.out.flush()
+        fresh.iter().try_for_each(|mask| self.out.command(mask))
     }
 
-    fn command(&mut self, command: &str) -> io::Result<()> {
+    fn command(&mut self, command: &Command) -> io::Result<()> {
         self.mask()?;
         self.listen()?;
-        writeln!(self.out, "{command}")?;
-        self.out.flush()
+        self.out.command(command)
     }
 
     fn listen(&mut self) -> io::Result<()> {
-        self.end_line()?;
-        if !self.listening {
-            self.listening = true;
-            writeln!(self.out, "::{}::", self.token)?;
-            self.out.flush()?;
+        if self.listening {
+            return Ok(());
         }
-        Ok(())
+        self.listening = true;
+        self.out.command(&Command::resume(&self.token))
     }
 
     fn text(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.line.extend_from_slice(bytes);
-        let Some(end) = self.line.iter().rposition(|byte| *byte == b'\n') else { return Ok(()) };
-        let open = self.line.split_off(end + 1);
-        let whole = std::mem::replace(&mut self.line, open);
-        self.lines(&whole)
-    }
-
-    fn end_line(&mut self) -> io::Result<()> {
-        if self.line.is_empty() {
-            return Ok(());
-        }
-        let mut rest = std::mem::take(&mut self.line);
-        rest.push(b'\n');
-        self.lines(&rest)
-    }
-
-    /// Writes whole lines.
-    fn lines(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // What is still open belongs after these lines: `mask` and `listen` must not end it.
-        let open = std::mem::take(&mut self.line);
-        let written = self.write_lines(bytes);
-        self.line = open;
-        written
-    }
-
-    fn write_lines(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.mask()?;
         if self.listening {
             self.listening = false;
-            writeln!(self.out, "::stop-commands::{}", self.token)?;
+            self.out.command(&Command::new("stop-commands", &[], &self.token))?;
         }
-        let text = String::from_utf8_lossy(bytes);
-        let mut safe = String::with_capacity(text.len());
-        for line in text.split_inclusive(['\n', '\r']) {
-            safe.push_str(&defuse(line));
-        }
-        self.out.write_all(safe.as_bytes())?;
+        self.out.write_all(bytes)?;
         self.out.flush()
     }
 }
@@ -232,21 +187,6 @@ fn with_pieces(line: &str) -> impl Iterator<Item = &str> {
     std::iter::once(line).chain(pieces.filter(|piece| piece.len() >= SHORTEST_PIECE))
 }
 
-/// The line, changed just so much that the runner sees no command in it: neither `::name::`, wherever it looks past blanks,
-/// nor the older `##[name]` anywhere.
-fn defuse(line: &str) -> Cow<'_, str> {
-    let invisible = |character: char| character.is_whitespace() || character.is_control() || character == '\u{feff}';
-    let start = line.len() - line.trim_start_matches(invisible).len();
-    let mut line = Cow::Borrowed(line);
-    if line[start..].starts_with("::") {
-        line = Cow::Owned(format!("{}: :{}", &line[..start], &line[start + 2..]));
-    }
-    if line.contains("##[") {
-        line = Cow::Owned(line.replace("##[", "# #["));
-    }
-    line
-}
-
 /// Text for people in a [`Log`].
 pub struct LogText(Log);
 
@@ -255,7 +195,6 @@ impl Write for LogText {
         self.0.lock().text(bytes).map(|()| bytes.len())
     }
 
-    /// Whole lines leave by themselves; an open one stays until it is whole, or nobody could tell whether it is a command.
     fn flush(&mut self) -> io::Result<()> {
         self.0.lock().out.flush()
     }
@@ -263,7 +202,6 @@ impl Write for LogText {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -272,7 +210,7 @@ mod tests {
 
     fn log(secrets: &Secrets) -> (Shared, Log) {
         let out = Shared::default();
-        (out.clone(), Log::new(Box::new(out), secrets.clone(), "token-1"))
+        (out.clone(), Log::new(Stream::new(out, true), secrets.clone(), "token-1"))
     }
 
     #[test]
@@ -288,37 +226,6 @@ mod tests {
             "::group::run\n::stop-commands::token-1\none\n: :error::forged\n::token-1::\n::endgroup::\n\
              ::stop-commands::token-1\ntwo\n::token-1::\n"
         );
-    }
-
-    #[test]
-    fn no_text_is_a_command_even_where_the_runner_listens() {
-        for text in [
-            "::set-output name=a::b\n",
-            "  \t::set-output name=a::b\n",
-            "\u{a0}\u{feff}::add-mask::x\n",
-            "a ##[add-path]b\n",
-            "progress\r::error::x\n",
-            "::\n::::\n",
-        ] {
-            let (out, log) = log(&Secrets::default());
-            write!(log.text(), "{text}").unwrap();
-            drop(log);
-            let ours = ["::stop-commands::token-1", "::token-1::"];
-            for line in out.text().split(['\n', '\r']).filter(|line| !ours.contains(line)) {
-                assert!(!line.trim_start_matches(['\u{feff}', '\u{a0}', ' ', '\t']).starts_with("::"), "{line:?}");
-                assert!(!line.contains("##["), "{line:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_command_split_over_writes_is_seen_too() {
-        let (out, log) = log(&Secrets::default());
-        let mut text = log.text();
-        write!(text, ":").unwrap();
-        text.flush().unwrap();
-        writeln!(text, ":error::x").unwrap();
-        assert!(out.text().ends_with("\n: :error::x\n"), "{}", out.text());
     }
 
     #[test]
@@ -358,26 +265,6 @@ mod tests {
         assert_eq!(unmasked("key", &json!({ "a": ["long enough"], "b": true })), None);
         let note = unmasked("pin", &json!(["long enough", 123])).unwrap();
         assert_eq!(note, "secret `pin` has a value shorter than 4 characters, which cannot be masked");
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_written_in_whatever_pieces_is_no_command(
-            pieces in prop::collection::vec("(:|::|#|##\\[|\\]|\n|\r| |\u{a0}|\u{feff}|\t|\x1c|a|error){0,6}", 0..12)
-        ) {
-            let (out, log) = log(&Secrets::default());
-            for piece in &pieces {
-                let mut text = log.text();
-                write!(text, "{piece}").unwrap();
-                text.flush().unwrap();
-            }
-            drop(log);
-            let ours = ["::stop-commands::token-1", "::token-1::"];
-            for line in out.text().split(['\n', '\r']).filter(|line| !ours.contains(line)) {
-                let seen = line.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
-                prop_assert!(!seen.starts_with("::") && !line.contains("##["), "{line:?}");
-            }
-        }
     }
 
     #[test]

@@ -8,7 +8,6 @@
 //! runner listen again.
 
 pub mod annotations;
-mod escape;
 mod findings;
 mod gantt;
 mod groups;

@@ -1,5 +1,6 @@
 //! What the simulated cloud as a whole does, over requests and times.
 
+mod busy;
 mod every_operation;
 mod resources;
 mod transport;

@@ -11,7 +11,7 @@ fn a_network_is_made_by_a_task_and_tells_who_made_it() {
     assert_eq!((&early["state"], &early["created_resources"]), (&json!("NEW"), &Value::Null));
     world.pass(3);
     assert_eq!(world.get(&path)["state"], "RUNNING");
-    world.pass(10);
+    world.pass(16);
     let done = world.get(&path);
     assert_eq!(done["state"], "FINISHED");
     assert_eq!(done["created_resources"]["routers"].as_array().unwrap().len(), 1);

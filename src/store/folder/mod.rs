@@ -57,12 +57,16 @@ impl StateFolder {
         Ok(found)
     }
 
-    /// Makes the folder of an environment. A new folder of records carries its own `.gitignore`.
     fn make(&self, environment: &EnvironmentName) -> Result<(), JournalError> {
-        let is_new = !self.root.exists();
+        self.make_root()?;
         let folder = self.of(environment);
-        files::make_private_folder(&folder).map_err(|error| JournalError::io("make", &folder, error))?;
-        if is_new {
+        files::make_private_folder(&folder).map_err(|error| JournalError::io("make", &folder, error))
+    }
+
+    /// Makes the folder of records. A new one carries its own `.gitignore`.
+    fn make_root(&self) -> Result<(), JournalError> {
+        if !self.root.exists() {
+            files::make_private_folder(&self.root).map_err(|error| JournalError::io("make", &self.root, error))?;
             let ignore = self.root.join(IGNORE);
             files::replace(&ignore, b"*\n").map_err(|error| JournalError::io("write", &ignore, error))?;
         }
@@ -116,6 +120,11 @@ impl Store for StateFolder {
 
     fn exists(&self) -> Working<'_, bool> {
         Box::pin(std::future::ready(Ok(self.root.is_dir())))
+    }
+
+    fn init(&self) -> Working<'_, bool> {
+        let is_new = !self.root.exists();
+        Box::pin(std::future::ready(self.make_root().map(|()| is_new)))
     }
 
     fn environments(&self) -> Working<'_, Vec<EnvironmentName>> {

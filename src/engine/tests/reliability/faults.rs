@@ -9,7 +9,7 @@ use super::proof::{Figures, Unbroken, seeds, trial};
 use crate::engine::tests::death::{Life, Moment, When};
 use crate::engine::tests::harness::{Trial, paused};
 use crate::exit::Exit;
-use crate::simulate::{Faults, Options, Strangers};
+use crate::simulate::{AuditLog, Busy, Faults, Options, Strangers};
 
 /// Lives that end early before one is let live to its end.
 const SHORT_LIVES: u32 = 5;
@@ -75,7 +75,7 @@ fn killed_at_random_under_faults_nothing_is_lost() {
             let options = Options {
                 strangers: Strangers::Assume,
                 faults: Faults::random(seed, PROBABILITIES[seed as usize % 2]),
-                audit_delay: Duration::from_secs(late_audit),
+                busy: Busy { audit: AuditLog::Late(Duration::from_secs(late_audit)), ..Busy::default() },
                 ..Options::default()
             };
             haunted(&mut figures, &case, &unbroken, Trial::new(options), seed).await;

@@ -231,6 +231,7 @@ impl Figures {
     }
 
     /// Prints the figures, and fails when anything was not as it should be.
+    #[expect(clippy::disallowed_macros, reason = "a test speaks to whoever runs it")]
     pub fn tell(self, suite: &str) {
         println!(
             "reliability: {suite}: {} plans, {} runs, {} cuts, {} kills, {} faults; {} duplicates, {} forgotten, \

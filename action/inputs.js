@@ -1,0 +1,71 @@
+// What the step was asked to do: the action's inputs, read the same way by its two scripts, and what follows from them.
+'use strict';
+
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const { teardownLine } = require('./arguments');
+const { locate } = require('./binary');
+const workflow = require('./workflow');
+
+/** All inputs of the action. Values are masked before anything else can print them. */
+function read() {
+  const apiKey = workflow.input('api-key');
+  workflow.mask(apiKey);
+  return {
+    command: workflow.input('command') || 'run',
+    plan: workflow.input('plan'),
+    set: workflow.lines('set'),
+    inputs: workflow.input('inputs'),
+    environment: workflow.input('environment'),
+    state: workflow.input('state'),
+    apiKey,
+    projectId: workflow.input('project-id'),
+    regionId: workflow.input('region-id'),
+    parallelism: workflow.input('parallelism'),
+    teardown: workflow.input('teardown') || 'never',
+    version: workflow.input('version'),
+    checksum: workflow.input('checksum'),
+    binary: workflow.input('binary'),
+    workingDirectory: workflow.input('working-directory'),
+    args: workflow.lines('args'),
+  };
+}
+
+function workspace() {
+  return process.env.GITHUB_WORKSPACE || process.cwd();
+}
+
+/** The folder to work in. */
+function folder(inputs) {
+  const named = path.resolve(workspace(), inputs.workingDirectory);
+  if (!fs.existsSync(named)) throw new Error(`\`working-directory: ${inputs.workingDirectory}\` does not exist`);
+  return named;
+}
+
+/** The path of the binary to start. */
+function binary(inputs) {
+  return locate({
+    binary: inputs.binary,
+    version: inputs.version,
+    checksum: inputs.checksum,
+    own: JSON.parse(fs.readFileSync(path.join(__dirname, 'checksums.json'), 'utf8')),
+    workspace: workspace(),
+    cache: process.env.RUNNER_TOOL_CACHE || path.join(process.env.RUNNER_TEMP || os.tmpdir(), 'gcore-plan-tools'),
+    warn: (text) => workflow.command('warning', text),
+  });
+}
+
+/**
+ * A digest of what a teardown is about: which binary takes which record of which account down, where. It says nothing of
+ * the values, and only ever serves to compare.
+ */
+function teardownDigest(inputs) {
+  const { projectId, regionId, version, checksum, binary: named, teardown } = inputs;
+  const meant = [teardown, folder(inputs), named, version, checksum, projectId, regionId, ...teardownLine(inputs)];
+  return crypto.createHash('sha256').update(JSON.stringify(meant)).digest('hex');
+}
+
+module.exports = { read, folder, binary, teardownDigest };

@@ -1,0 +1,126 @@
+//! What the API was seen to refuse although its document allows it (`observed.md` §2 and §8).
+//!
+//! Only what is known for certain is found: a field that a template gives later says nothing.
+
+use serde_json::Value;
+
+use super::{BodyFinding, PathSegment, finding};
+use crate::catalog::operation::{Method, Operation};
+use crate::catalog::value::Partial;
+use crate::diagnostic::Severity;
+
+/// Mail is not sent from the cloud: no rule may open this port.
+const SMTP: i64 = 25;
+
+/// What the API refuses in a body that its document allows; `None` is a call without a body.
+pub(super) fn refusals(operation: &Operation, body: Option<&Partial>) -> Vec<BodyFinding> {
+    let path = operation.route.path.as_str();
+    let mut found = Vec::new();
+    if is_empty_change(operation, body) {
+        let message = "the API refuses a change of a machine that changes nothing";
+        found.push(finding(Severity::Error, "empty-change", message).help("give it `name` or `tags`"));
+    }
+    let Some(body) = body else { return found };
+    if path.contains("/securitygroup") || path.contains("/security_groups/") {
+        rules(body, &mut Vec::new(), &mut found);
+    }
+    if operation.route.method == Method::Post && path == "/cloud/v1/loadbalancers/{project_id}/{region_id}" {
+        found.extend(subnet_alone(body));
+    }
+    found
+}
+
+fn is_empty_change(operation: &Operation, body: Option<&Partial>) -> bool {
+    let empty = match body {
+        None => true,
+        Some(Partial::Map(fields)) => fields.is_empty(),
+        Some(_) => false,
+    };
+    empty && wants_a_change(operation)
+}
+
+/// Whether a call without a field is refused, though none of them is required.
+pub(in crate::catalog) fn wants_a_change(operation: &Operation) -> bool {
+    operation.route.method == Method::Patch
+        && operation.route.path == "/cloud/v1/instances/{project_id}/{region_id}/{instance_id}"
+}
+
+fn subnet_alone(body: &Partial) -> Option<BodyFinding> {
+    body.get("vip_subnet_id").filter(|subnet| !matches!(subnet, Partial::Null))?;
+    if body.get("vip_network_id").is_some_and(|network| !matches!(network, Partial::Null)) {
+        return None;
+    }
+    let message = "a load balancer in a subnet wants the network as well";
+    let found = finding(Severity::Error, "subnet-without-network", message).help("add `vip_network_id`");
+    Some(BodyFinding { at: vec![PathSegment::Key("vip_subnet_id".to_owned())], ..found }.on_key())
+}
+
+/// Rules stand in several places of the bodies around security groups, and look alike in all of them.
+fn rules(value: &Partial, at: &mut Vec<PathSegment>, found: &mut Vec<BodyFinding>) {
+    let mut inside = |step, value, found: &mut Vec<BodyFinding>| {
+        at.push(step);
+        rules(value, at, found);
+        at.pop();
+    };
+    match value {
+        Partial::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                inside(PathSegment::Index(index), item, found);
+            }
+        }
+        Partial::Map(fields) => {
+            for (name, field) in fields {
+                inside(PathSegment::Key(name.clone()), field, found);
+            }
+            let rule = Rule(value);
+            let place = |field: &str| [at.as_slice(), &[PathSegment::Key(field.to_owned())]].concat();
+            if rule.opens_mail() {
+                let message = "the API lets no rule open egress to port 25, and this one does";
+                found.push(
+                    BodyFinding { at: place("direction"), ..finding(Severity::Error, "egress-to-any", message) }
+                        .help("write one rule for `tcp` and one for `udp`, each for the ports 1 to 24 and 26 to 65535")
+                        .help("without `rules` a new group opens what may be opened, and lets nothing in"),
+                );
+            }
+            if rule.is("protocol", "icmp") && rule.is("ethertype", "IPv6") {
+                let message = "`icmp` is of IPv4; with IPv6 it is `ipv6-icmp`";
+                found.push(
+                    BodyFinding { at: place("protocol"), ..finding(Severity::Error, "icmp-with-ipv6", message) }
+                        .replace(Some("ipv6-icmp")),
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A mapping that may be a rule of a security group.
+struct Rule<'p>(&'p Partial);
+
+impl Rule<'_> {
+    fn is(&self, field: &str, word: &str) -> bool {
+        matches!(self.0.get(field), Some(Partial::String(text)) if text == word)
+    }
+
+    fn lacks(&self, field: &str) -> bool {
+        matches!(self.0.get(field), None | Some(Partial::Null))
+    }
+
+    /// Egress of all protocols, or of one of the two whose ports cover that of mail.
+    fn opens_mail(&self) -> bool {
+        let every_protocol = || self.lacks("protocol") || self.is("protocol", "any");
+        let with_ports = || self.is("protocol", "tcp") || self.is("protocol", "udp");
+        self.is("direction", "egress") && (every_protocol() || (with_ports() && self.covers(SMTP)))
+    }
+
+    fn covers(&self, port: i64) -> bool {
+        let limit = |field| match self.0.get(field).and_then(Partial::known)? {
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        };
+        match (limit("port_range_min"), limit("port_range_max")) {
+            (Some(first), Some(last)) => (first..=last).contains(&port),
+            _ => self.lacks("port_range_min") && self.lacks("port_range_max"),
+        }
+    }
+}

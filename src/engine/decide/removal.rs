@@ -1,0 +1,226 @@
+//! In which order instances are taken away, and which stay because others need them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::References;
+use crate::journal::Status;
+use crate::plan::{InstanceId, StepId, Turns};
+
+/// Instances to take away, in an order.
+pub struct Removal {
+    instances: Vec<InstanceId>,
+    places: HashMap<InstanceId, usize>,
+    /// For each, those that must be gone first; by place. Behind the instances stand whole steps that others came after:
+    /// each goes, as it were, once those others are gone.
+    waits_for: Vec<Vec<usize>>,
+    turns: Turns,
+    gone: HashSet<usize>,
+    /// Stay where they are.
+    pub kept: Vec<Kept>,
+}
+
+/// An instance that cannot go because another stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub instance: InstanceId,
+    /// What was made from it, or came after it, and stays.
+    pub because_of: InstanceId,
+}
+
+/// Orders what is to be taken away: everything that came after an instance goes before it. What a thing that stays was
+/// made from stays as well.
+pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
+    let references = References::of(status);
+    let mut going: HashSet<&InstanceId> = wanted.iter().collect();
+    let mut kept = Vec::new();
+    // Whatever was made from something must be asked again when that is found to stay.
+    let mut open: Vec<&InstanceId> = wanted.iter().rev().collect();
+    while let Some(instance) = open.pop() {
+        let stays = |user: &&InstanceId| {
+            !going.contains(user) && status.instances.get(*user).is_some_and(|known| known.may_exist())
+        };
+        let Some(because_of) = references.users(instance).find(stays).cloned() else { continue };
+        if going.remove(instance) {
+            kept.push(Kept { instance: instance.clone(), because_of });
+            open.extend(references.uses(instance));
+        }
+    }
+
+    let instances: Vec<InstanceId> = wanted.iter().filter(|instance| going.contains(instance)).cloned().collect();
+    let places: HashMap<InstanceId, usize> = instances.iter().cloned().enumerate().map(|(at, id)| (id, at)).collect();
+    let mut steps: HashMap<&StepId, usize> = HashMap::new();
+    for instance in &instances {
+        let next = instances.len() + steps.len();
+        steps.entry(&instance.step).or_insert(next);
+    }
+    let mut waits_for = vec![Vec::new(); instances.len() + steps.len()];
+    for (at, instance) in instances.iter().enumerate() {
+        references.uses(instance).filter_map(|used| places.get(used)).for_each(|&used| waits_for[used].push(at));
+        references.steps(instance).filter_map(|step| steps.get(step)).for_each(|&step| waits_for[step].push(at));
+        waits_for[at].push(steps[&instance.step]);
+    }
+    let turns = Turns::new(&waits_for);
+    Removal { instances, places, waits_for, turns, gone: HashSet::new(), kept }
+}
+
+impl Removal {
+    /// The next that may go, if there is one now.
+    pub fn take(&mut self) -> Option<InstanceId> {
+        while let Some(at) = self.turns.take() {
+            if let Some(instance) = self.instances.get(at) {
+                return Some(instance.clone());
+            }
+            self.gone.insert(at);
+            self.turns.done(at);
+        }
+        None
+    }
+
+    /// An instance is gone: others may have waited for it.
+    pub fn gone(&mut self, instance: &InstanceId) {
+        if let Some(&at) = self.places.get(instance)
+            && self.gone.insert(at)
+        {
+            self.turns.done(at);
+        }
+    }
+
+    /// Steps that were turned round between two runs may each have come after the other. Of those that wait in a circle
+    /// the youngest goes first, in spite of the others.
+    pub fn youngest(&self) -> Option<InstanceId> {
+        (0..self.instances.len()).rev().find(|at| !self.gone.contains(at)).map(|at| self.instances[at].clone())
+    }
+
+    /// Those that never had their turn, because something that must go first is still there.
+    pub fn never_free(&self) -> Vec<Kept> {
+        let waiting = (0..self.instances.len()).filter(|at| !self.gone.contains(at));
+        let stuck = waiting.filter_map(|at| {
+            let because_of = self.in_the_way(at)?.clone();
+            Some(Kept { instance: self.instances[at].clone(), because_of })
+        });
+        stuck.collect()
+    }
+
+    fn in_the_way(&self, at: usize) -> Option<&InstanceId> {
+        let first = self.waits_for[at].iter().find(|other| !self.gone.contains(other))?;
+        self.instances.get(*first).or_else(|| self.in_the_way(*first))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::catalog::Method;
+    use crate::journal::{Header, InstanceStatus, Made, Phase, RecordedCall, StepResult};
+
+    fn id(text: &str) -> InstanceId {
+        match text.split_once('[') {
+            Some((step, key)) => InstanceId::new(StepId::new(step), Some(key.trim_end_matches(']').to_owned())),
+            None => InstanceId::new(StepId::new(text), None),
+        }
+    }
+
+    /// A record of instances, each with what stands in its call and the steps it came after.
+    fn status(instances: &[(&str, Value, &[&str])]) -> Status {
+        let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
+        for (name, body, after) in instances {
+            let call = RecordedCall {
+                method: Method::Post,
+                path: "/cloud/v1/networks/1/7".to_owned(),
+                query: vec![],
+                headers: vec![],
+                body: Some(body.clone()),
+            };
+            let own = json!(format!("id-of-{name}").replace(['[', ']'], "-"));
+            let known = InstanceStatus {
+                phase: Phase::Succeeded,
+                agrees: Some(call),
+                result: Some(StepResult { id: Some(own.clone()), ..StepResult::default() }),
+                made: vec![Made { id: Some(own), ..Made::default() }],
+                after: after.iter().map(|step| StepId::new(*step)).collect(),
+                ..InstanceStatus::default()
+            };
+            status.instances.insert(id(name), known);
+        }
+        status
+    }
+
+    /// What goes, in waves; and what stays because of what.
+    fn waves(status: &Status, wanted: &[&str]) -> (Vec<String>, Vec<String>) {
+        let wanted: Vec<InstanceId> = wanted.iter().map(|name| id(name)).collect();
+        let mut removal = removal(status, &wanted);
+        let mut waves = Vec::new();
+        loop {
+            let wave: Vec<InstanceId> = std::iter::from_fn(|| removal.take()).collect();
+            if wave.is_empty() {
+                break;
+            }
+            waves.push(wave.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+            wave.iter().for_each(|instance| removal.gone(instance));
+        }
+        let kept = removal.kept.iter().map(|kept| format!("{} for {}", kept.instance, kept.because_of));
+        (waves, kept.collect())
+    }
+
+    fn chains() -> Status {
+        status(&[
+            ("net[0]", json!({}), &[]),
+            ("net[1]", json!({}), &[]),
+            ("sub[0]", json!({ "network_id": "id-of-net-0-" }), &["net"]),
+            ("sub[1]", json!({ "network_id": "id-of-net-1-" }), &["net"]),
+            ("vm", json!({ "interfaces": [{ "subnet_id": "id-of-sub-0-" }] }), &["sub"]),
+        ])
+    }
+
+    #[test]
+    fn instances_go_before_those_they_were_made_from() {
+        let all = ["net[0]", "net[1]", "sub[0]", "sub[1]", "vm"];
+        let (waves, kept) = waves(&chains(), &all);
+        assert_eq!((waves, kept), (vec!["sub[1] vm".into(), "net[1] sub[0]".into(), "net[0]".into()], vec![]));
+    }
+
+    #[test]
+    fn one_of_two_goes_while_the_other_stays() {
+        let (waves, kept) = waves(&chains(), &["net[1]", "sub[1]"]);
+        assert_eq!((waves, kept), (vec!["sub[1]".to_owned(), "net[1]".into()], vec![]));
+    }
+
+    #[test]
+    fn what_something_that_stays_was_made_from_stays_and_is_named() {
+        let (waves, kept) = waves(&chains(), &["net[0]", "sub[0]", "net[1]"]);
+        assert_eq!(waves, Vec::<String>::new());
+        assert_eq!(kept, ["sub[0] for vm", "net[0] for sub[0]", "net[1] for sub[1]"]);
+    }
+
+    #[test]
+    fn a_step_that_one_that_stays_once_came_after_may_go() {
+        let status = status(&[("a", json!({}), &[]), ("b", json!({ "name": "b" }), &["a"])]);
+        assert_eq!(waves(&status, &["a"]), (vec!["a".to_owned()], vec![]));
+        // Taken away together, the recorded order still counts.
+        assert_eq!(waves(&status, &["a", "b"]).0, ["b", "a"]);
+    }
+
+    #[test]
+    fn steps_that_were_turned_round_end_as_well() {
+        let status = status(&[("a", json!({}), &["b"]), ("b", json!({}), &["a"])]);
+        let mut removal = removal(&status, &[id("a"), id("b")]);
+        assert_eq!(removal.take(), None);
+        let youngest = removal.youngest().unwrap();
+        assert_eq!(youngest, id("b"));
+        removal.gone(&youngest);
+        assert_eq!(removal.take(), Some(id("a")));
+    }
+
+    #[test]
+    fn an_id_that_was_given_as_a_secret_is_a_reference_too() {
+        let mut status = chains();
+        let secret = crate::secret::digest_of(&json!("id-of-net-1-"), status.header.key.as_bytes());
+        let sub = status.instances.get_mut(&id("sub[1]")).unwrap();
+        sub.agrees.as_mut().unwrap().body = Some(json!({ "network_id": secret }));
+        assert_eq!(waves(&status, &["net[1]", "sub[1]"]).0, ["sub[1]", "net[1]"]);
+        assert_eq!(waves(&status, &["net[1]"]).1, ["net[1] for sub[1]"]);
+    }
+}

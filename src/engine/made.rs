@@ -1,0 +1,342 @@
+//! What a call made, told from what it only touched; and the calls that take away what it made.
+//!
+//! A task lists everything it had to do with: an existing volume that a machine was given stands beside the volume that
+//! was made for it (observed.md §1). What the sent call mentions, and what another step or record owns, was there before.
+//! Pure: what must be asked of the API before something is taken away is `prove`'s.
+
+use serde_json::{Map, Value};
+
+use super::results::{Parameters, fill, fill_path, id_text, lock_value, operation_of, own_value};
+use crate::api::Task;
+use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Operation, Resource};
+use crate::journal::{IntendedUndo, Made, RecordedCall, StepResult};
+use crate::secret::digest_of;
+
+/// Ids shorter than this are looked for as whole values, longer ones in any text.
+const TELLING: usize = 8;
+
+/// What is known of the things that exist besides those a call made.
+pub struct Before<'a> {
+    /// Key of the digests that stand for secrets in recorded calls.
+    pub digest_key: &'a [u8],
+    /// Whether another step of this record, or another record of the store, owns the id of this kind.
+    pub is_anothers: &'a (dyn Fn(&str, &Value) -> bool + Sync),
+}
+
+/// Ids by kind.
+pub type Ids = Map<String, Value>;
+
+/// Sorts what finished tasks list into what the call made and what was there before.
+pub fn sort_out(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Task], before: &Before<'_>) -> (Ids, Ids) {
+    let creates = operation.and_then(|operation| operation.creates.as_ref());
+    let mentions = Mentions::of(call, creates, before.digest_key);
+    let (mut created, mut touched) = (Ids::new(), Ids::new());
+    for (kind, ids) in tasks.iter().flat_map(|task| &task.created) {
+        // A kind that is listed stands in `created` also when nothing of it is new: a template may count on it.
+        let mine = created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
+        for id in ids.as_array().into_iter().flatten() {
+            let theirs = mentions.id(id) || (before.is_anothers)(kind, id);
+            let list = if theirs {
+                touched.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()))
+            } else {
+                &mut *mine
+            };
+            if let Value::Array(list) = list
+                && !list.contains(id)
+            {
+                list.push(id.clone());
+            }
+        }
+    }
+    (created, touched)
+}
+
+/// Every text of a call in which an id may stand: path, query and body, but for the name it gives to what it makes, which
+/// some kinds go by.
+pub struct Mentions<'a> {
+    texts: Vec<String>,
+    digest_key: &'a [u8],
+}
+
+impl<'a> Mentions<'a> {
+    pub fn of(call: &RecordedCall, creates: Option<&Creates>, digest_key: &'a [u8]) -> Self {
+        let mut texts: Vec<String> = call
+            .path
+            .split('/')
+            .map(|segment| percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned())
+            .chain(call.query.iter().map(|(_, value)| value.clone()))
+            .collect();
+        let own_name = creates.map(|creates| creates.name_at.as_deref().unwrap_or("/name"));
+        if let Some(body) = &call.body {
+            collect(body, "", own_name, &mut texts);
+        }
+        Self { texts, digest_key }
+    }
+
+    /// Whether the call names this id. Numbers stand for many things, and prove nothing.
+    pub fn id(&self, id: &Value) -> bool {
+        let Some(id) = id.as_str().filter(|id| !id.is_empty()) else { return false };
+        let secret = digest_of(&Value::String(id.to_owned()), self.digest_key);
+        self.texts.iter().any(|text| text == id || text.contains(&secret) || (id.len() >= TELLING && text.contains(id)))
+    }
+}
+
+fn collect(value: &Value, at: &str, except: Option<&str>, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) if except != Some(at) => texts.push(text.clone()),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| collect(item, &format!("{at}/{index}"), except, texts))
+        }
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+            texts.push(name.clone());
+            collect(field, &format!("{at}/{name}"), except, texts);
+        }),
+        _ => {}
+    }
+}
+
+/// What exists because of a result, and the calls that take it away.
+pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &IntendedUndo) -> Made {
+    let matched = operation_of(catalog, call);
+    let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
+    let parameters = matched.as_ref().map(|(_, parameters)| parameters.as_slice()).unwrap_or_default();
+    let creates = operation.and_then(|operation| operation.creates.as_ref());
+    // What only changed something made nothing: there is something to take back only where the plan says how.
+    let is_change = operation.is_some() && creates.is_none();
+    if is_change && !matches!(undo, IntendedUndo::Call(_)) {
+        return Made::default();
+    }
+    let mut made = Made {
+        kind: result.kind.clone(),
+        id: result.id.clone(),
+        name: result.name.clone(),
+        lock: operation.and_then(|operation| lock_value(operation, call, parameters)),
+        tasks: result.tasks.clone(),
+        ..Made::default()
+    };
+    match (undo, creates) {
+        (IntendedUndo::Keep, _) => {}
+        (IntendedUndo::Call(call), _) => made.undo = Some(fill(call, result)),
+        (IntendedUndo::Default, Some(creates)) => {
+            made.undo = creates.resource.as_ref().and_then(|resource| {
+                let own = own_value(resource, result)?;
+                plain_call(resource.delete.as_ref()?, resource, parameters, &own)
+            });
+            made.beside = beside(catalog, creates, parameters, result);
+        }
+        (IntendedUndo::Default, None) => {}
+    }
+    made
+}
+
+fn plain_call(
+    delete: &DeleteCall,
+    resource: &Resource,
+    parameters: &[(String, String)],
+    own: &str,
+) -> Option<RecordedCall> {
+    let path = fill_path(&delete.path, parameters, &resource.parameter, own)?;
+    Some(RecordedCall { method: delete.method, path, query: Vec::new(), headers: Vec::new(), body: None })
+}
+
+/// What was made beside the main resource and is still there once that is deleted.
+fn beside(catalog: &Catalog, creates: &Creates, parameters: &[(String, String)], result: &StepResult) -> Vec<Made> {
+    let along = along(creates).iter().map(|also| &also.kind);
+    let mut kinds: Vec<&String> = creates.stays.iter().chain(along).filter(|kind| **kind != creates.kind).collect();
+    kinds.sort();
+    kinds.dedup();
+    let listed = |kind: &String| result.created.get(kind).and_then(Value::as_array).cloned().unwrap_or_default();
+    let all = kinds.into_iter().flat_map(|kind| listed(kind).into_iter().map(move |id| (kind, id)));
+    all.filter_map(|(kind, id)| thing(catalog, kind, &id, parameters)).collect()
+}
+
+/// One thing of a kind, with the call that deletes it; `None` when the API has none.
+pub fn thing(catalog: &Catalog, kind: &str, id: &Value, parameters: &[(String, String)]) -> Option<Made> {
+    let resource = resource_of(catalog, kind)?;
+    let undo = plain_call(resource.delete.as_ref()?, &resource, parameters, &id_text(id))?;
+    Some(Made { kind: Some(kind.to_owned()), id: Some(id.clone()), undo: Some(undo), ..Made::default() })
+}
+
+/// The calls around things of a kind.
+pub fn resource_of(catalog: &Catalog, kind: &str) -> Option<Resource> {
+    catalog.creators_of(kind).iter().find_map(|creator| creator.creates.as_ref()?.resource.clone())
+}
+
+fn along(creates: &Creates) -> &[AlsoBy] {
+    let delete = creates.resource.as_ref().and_then(|resource| resource.delete.as_ref());
+    delete.map(|delete| delete.also_by.as_slice()).unwrap_or_default()
+}
+
+/// The parameters with which a recorded delete takes other things along; none when it is no delete of the catalogue.
+pub fn along_with(catalog: &Catalog, kind: Option<&str>, delete: &RecordedCall) -> Vec<AlsoBy> {
+    let Some((operation, _)) = operation_of(catalog, delete) else { return Vec::new() };
+    let creators = kind.map(|kind| catalog.creators_of(kind)).unwrap_or_default();
+    let deletes = creators.iter().filter_map(|creator| creator.creates.as_ref()?.resource.as_ref()?.delete.as_ref());
+    let ours =
+        deletes.into_iter().find(|known| known.method == operation.route.method && known.path == operation.route.path);
+    ours.map(|delete| delete.also_by.clone()).unwrap_or_default()
+}
+
+/// Takes the ids of other things out of a delete that takes them along: the plain delete, and what it took.
+///
+/// Records of earlier versions, and undo calls written in a plan, name them there.
+pub fn taken_along(catalog: &Catalog, along: &[AlsoBy], delete: &RecordedCall) -> (RecordedCall, Vec<Made>) {
+    let parameters: Parameters = operation_of(catalog, delete).map(|(_, parameters)| parameters).unwrap_or_default();
+    let mut taken = Vec::new();
+    let query = delete
+        .query
+        .iter()
+        .filter(|(name, value)| {
+            let Some(also) = along.iter().find(|also| also.parameter == *name) else { return true };
+            let ids = value.split(',').map(str::trim).filter(|id| !id.is_empty());
+            taken.extend(ids.filter_map(|id| thing(catalog, &also.kind, &Value::String(id.to_owned()), &parameters)));
+            false
+        })
+        .cloned()
+        .collect();
+    (RecordedCall { query, ..delete.clone() }, taken)
+}
+
+/// The delete that takes along what is given, where it can.
+pub fn taking_along<'m>(
+    delete: &RecordedCall,
+    along: &[AlsoBy],
+    things: impl IntoIterator<Item = &'m Made> + Clone,
+) -> RecordedCall {
+    let mut call = delete.clone();
+    for also in along {
+        let of_kind = things.clone().into_iter().filter(|thing| thing.kind.as_deref() == Some(&also.kind));
+        let ids: Vec<String> = of_kind.filter_map(|thing| thing.id.as_ref()).map(id_text).collect();
+        if also.repeated {
+            call.query.extend(ids.into_iter().map(|id| (also.parameter.clone(), id)));
+        } else if !ids.is_empty() {
+            call.query.push((also.parameter.clone(), ids.join(",")));
+        }
+    }
+    call
+}
+
+/// The path on which a thing of a kind is read, taken from the call that deletes it.
+pub fn read_of(catalog: &Catalog, kind: &str, id: &Value, delete: &RecordedCall) -> Option<String> {
+    let resource = resource_of(catalog, kind)?;
+    let (_, parameters) = operation_of(catalog, delete)?;
+    fill_path(resource.read.as_ref()?, &parameters, &resource.parameter, &id_text(id))
+}
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::Method;
+    use crate::engine::results::of_tasks;
+
+    const VOLUME: &str = "6f1d2c3b-0000-4000-8000-000000000001";
+    const BOOT: &str = "6f1d2c3b-0000-4000-8000-000000000002";
+    const ADDRESS: &str = "6f1d2c3b-0000-4000-8000-000000000003";
+    const KEY: &[u8] = b"key";
+
+    fn call(method: Method, path: &str, body: Value) -> RecordedCall {
+        RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
+    }
+
+    fn post(path: &str, body: Value) -> RecordedCall {
+        call(Method::Post, path, body)
+    }
+
+    fn finished(created: &Value) -> Task {
+        Task::read(&json!({ "id": "task-1", "state": "FINISHED", "created_resources": created })).unwrap()
+    }
+
+    /// Result and undo of a call whose task lists this; `owned` belongs to somebody already.
+    fn outcome(call: &RecordedCall, listed: Value, owned: &[&str]) -> (StepResult, Made) {
+        let catalog = Catalog::embedded();
+        let (operation, _) = operation_of(catalog, call).unwrap();
+        let is_anothers = |_: &str, id: &Value| owned.contains(&id.as_str().unwrap());
+        let before = Before { digest_key: KEY, is_anothers: &is_anothers };
+        let result = of_tasks(Some(&operation), call, &[finished(&listed)], Some(200), &before);
+        let made = made(catalog, call, &result, &IntendedUndo::Default);
+        (result, made)
+    }
+
+    fn undo(made: &Made) -> String {
+        let call = made.undo.as_ref().unwrap();
+        let query: Vec<_> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{call} {}", query.join("&")).trim_end().to_owned()
+    }
+
+    fn beside(made: &Made) -> Vec<String> {
+        made.beside.iter().map(undo).collect()
+    }
+
+    #[test]
+    fn what_the_call_names_or_somebody_owns_was_not_made_by_it() {
+        let listed = || json!({ "instances": ["i"], "volumes": [VOLUME, BOOT], "floatingips": [ADDRESS] });
+        let machine = |volume: Value| {
+            post("/cloud/v2/instances/1/7", json!({ "name": "web", "volumes": [volume], "interfaces": [] }))
+        };
+        let existing = |id: &str| machine(json!({ "source": "existing-volume", "volume_id": id }));
+        let secret = digest_of(&json!(VOLUME), KEY);
+        for (how, call, owned) in [
+            ("in the body", existing(VOLUME), &[ADDRESS][..]),
+            ("as a secret", existing(&secret), &[ADDRESS]),
+            ("inside a text", machine(json!({ "user_data": format!("mount {VOLUME} /data") })), &[ADDRESS]),
+            ("on record elsewhere", machine(json!({ "source": "new-volume" })), &[ADDRESS, VOLUME]),
+        ] {
+            let (result, made) = outcome(&call, listed(), owned);
+            assert_eq!(result.created["volumes"], json!([BOOT]), "{how}");
+            assert_eq!(result.touched, *json!({ "volumes": [VOLUME], "floatingips": [ADDRESS] }).as_object().unwrap());
+            assert_eq!(result.created["floatingips"], json!([]), "{how}");
+            assert_eq!(beside(&made), [format!("DELETE /cloud/v1/volumes/1/7/{BOOT}")], "{how}");
+        }
+        let mut in_query = post("/cloud/v2/instances/1/7", json!({ "name": "web" }));
+        in_query.query.push(("volumes".to_owned(), format!("{BOOT},{VOLUME}")));
+        assert_eq!(outcome(&in_query, listed(), &[ADDRESS]).1.beside, []);
+    }
+
+    #[test]
+    fn a_change_makes_nothing_of_what_it_is_about() {
+        let pool = "6f1d2c3b-0000-4000-8000-00000000000a";
+        let patch = call(Method::Patch, &format!("/cloud/v2/lbpools/1/7/{pool}"), json!({ "members": [] }));
+        let (result, made) = outcome(&patch, json!({ "members": ["old"] }), &[]);
+        assert_eq!((result.kind.as_deref(), result.id), (Some("pools"), Some(json!(pool))));
+        assert_eq!(made, Made::default());
+    }
+
+    #[test]
+    fn a_machine_takes_its_boot_volume_with_it() {
+        let call = post("/cloud/v2/instances/1/7", json!({ "name": "web" }));
+        let (result, made) = outcome(&call, json!({ "instances": ["i"], "volumes": ["v", "w"], "ports": ["p"] }), &[]);
+        assert_eq!((result.id, result.name.as_deref()), (Some(json!("i")), Some("web")));
+        assert_eq!(undo(&made), "DELETE /cloud/v1/instances/1/7/i");
+        assert_eq!(beside(&made), ["DELETE /cloud/v1/volumes/1/7/v", "DELETE /cloud/v1/volumes/1/7/w"]);
+        let along = along_with(Catalog::embedded(), Some("instances"), made.undo.as_ref().unwrap());
+        let whole = taking_along(made.undo.as_ref().unwrap(), &along, &made.beside);
+        let as_once = Made { undo: Some(whole.clone()), ..made.clone() };
+        assert_eq!(undo(&as_once), "DELETE /cloud/v1/instances/1/7/i volumes=v,w");
+        // Records of earlier versions name them in the delete itself.
+        assert_eq!(taken_along(Catalog::embedded(), &along, &whole), (made.undo.unwrap(), made.beside));
+    }
+
+    #[test]
+    fn a_network_takes_its_router_with_it() {
+        let call = post("/cloud/v1/networks/1/7", json!({ "name": "net" }));
+        let (_, made) = outcome(&call, json!({ "networks": ["n"], "routers": ["r"] }), &[]);
+        assert_eq!(undo(&made), "DELETE /cloud/v1/networks/1/7/n");
+        assert_eq!(beside(&made), ["DELETE /cloud/v1/routers/1/7/r"]);
+    }
+
+    #[test]
+    fn a_cluster_is_addressed_by_name_and_known_by_id() {
+        let call = post("/cloud/v2/k8s/clusters/1/7", json!({ "name": "prod/1" }));
+        let (result, made) = outcome(&call, json!({ "k8s_clusters": ["c5"] }), &[]);
+        assert_eq!((result.id, result.name.as_deref()), (Some(json!("c5")), Some("prod/1")));
+        assert_eq!(undo(&made), "DELETE /cloud/v2/k8s/clusters/1/7/prod%2F1");
+    }
+
+    #[test]
+    fn a_thing_known_by_its_name_is_made_although_the_call_names_it() {
+        let call = post("/cloud/v3/inference/1/deployments", json!({ "name": "a-long-name" }));
+        let (result, _) = outcome(&call, json!({ "inference_instances": ["a-long-name"] }), &[]);
+        assert_eq!(result.id, Some(json!("a-long-name")));
+    }
+}

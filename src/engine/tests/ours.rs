@@ -1,0 +1,137 @@
+//! Only what a call made is taken down with it.
+
+use serde_json::{Value, json};
+
+use super::harness::{Trial, assert_done, paused};
+use crate::engine::RunOptions;
+use crate::exit::Exit;
+use crate::journal::Record;
+use crate::plan::StepId;
+use crate::simulate::Options;
+
+const DATA: &str = "
+name: data
+steps:
+  - id: data
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: data, source: new-volume, size: 5 }
+outputs: { id: \"{{ steps.data.id }}\" }
+";
+
+/// A machine with a boot volume of its own and a data volume that was there before.
+const MACHINE: &str = "
+name: demo
+inputs: { data_volume: {} }
+steps:
+  - id: web
+    call: POST /cloud/v2/instances/{project_id}/{region_id}
+    body:
+      name: web
+      flavor: g2-standard-2-4
+      volumes:
+        - { source: image, image_id: 2f9d5d5e-8c1b-4f0e-9a67-3b1f6c5d8e42, size: 20, boot_index: 0, name: boot }
+        - { source: existing-volume, volume_id: \"{{ inputs.data_volume }}\" }
+      interfaces: [{ type: external }]
+outputs: { made: \"{{ steps.web.created.volumes }}\", touched: \"{{ steps.web.touched }}\" }
+";
+
+/// Somebody else's data volume, and our machine with it.
+async fn with_a_data_volume() -> (Trial, String) {
+    let mut trial = Trial::new(Options::default());
+    let end = trial.run(DATA).await;
+    assert_done(&trial, &end);
+    let volume = Trial::output(&end, "id").as_str().unwrap().to_owned();
+    trial.another_record();
+    trial.inputs = vec![("data_volume".to_owned(), volume.clone())];
+    let end = trial.run(MACHINE).await;
+    assert_done(&trial, &end);
+    assert_eq!(Trial::output(&end, "made").as_array().unwrap().len(), 1);
+    (trial, volume)
+}
+
+/// Makes the record one of an earlier version, which took everything that the task listed for made.
+fn as_once_recorded(trial: &mut Trial, volume: &str) {
+    trial.rewrite(|record| {
+        let Record::Succeeded(done) = record else { return };
+        let Some(Value::Array(volumes)) = done.result.created.get_mut("volumes") else { return };
+        volumes.push(json!(volume));
+        let ids: Vec<_> = volumes.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
+        done.result.touched.clear();
+        done.made.beside.clear();
+        done.made.tasks.clear();
+        done.made.undo.as_mut().unwrap().query = vec![("volumes".to_owned(), ids.join(","))];
+    });
+}
+
+#[test]
+fn a_data_volume_that_was_only_attached_outlives_the_machine() {
+    paused(async {
+        let (mut trial, volume) = with_a_data_volume().await;
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), ["volumes data"], "{volume}");
+    });
+}
+
+#[test]
+fn a_record_of_an_earlier_version_takes_no_more_with_it() {
+    paused(async {
+        let (mut trial, volume) = with_a_data_volume().await;
+        as_once_recorded(&mut trial, &volume);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), ["volumes data"]);
+        assert!(trial.warnings().contains(&format!("volumes {volume} stays")), "{}", trial.warnings());
+    });
+}
+
+#[test]
+fn what_another_task_made_is_left_whatever_the_record_says() {
+    paused(async {
+        let (mut trial, volume) = with_a_data_volume().await;
+        as_once_recorded(&mut trial, &volume);
+        // Nothing of the call tells any more that the volume was there before.
+        trial.rewrite(|record| {
+            if let Record::Intent(intent) = record {
+                intent.call.body = None;
+            }
+        });
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), ["volumes data"]);
+        assert!(trial.warnings().contains("made it"), "{}", trial.warnings());
+    });
+}
+
+#[test]
+fn a_machine_that_is_replaced_does_not_take_another_steps_volume() {
+    paused(async {
+        let plan = MACHINE.replace(
+            "steps:\n",
+            "steps:\n  - id: data\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+             body: { name: data, source: new-volume, size: 5 }\n",
+        );
+        let plan = plan.replace("inputs.data_volume", "steps.data.id").replace("inputs: { data_volume: {} }\n", "");
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&plan).await;
+        assert_done(&trial, &end);
+        let volume = trial.status().instances[0].made[0].id.clone().unwrap();
+        as_once_recorded(&mut trial, volume.as_str().unwrap());
+        let options = RunOptions { replace: [StepId::new("web")].into(), ..RunOptions::default() };
+        let end = trial.run_with(&plan, options, std::future::pending()).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.made()["volumes"], 3);
+        assert_eq!(trial.alive(), ["instances web", "volumes boot", "volumes data"]);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_machine_deleted_by_hand_does_not_leave_its_boot_volume() {
+    paused(async {
+        let (mut trial, _) = with_a_data_volume().await;
+        let machine = trial.status().instances[0].made[0].undo.clone().unwrap();
+        trial.by_hand(&machine).await;
+        assert_eq!(trial.alive(), ["volumes boot", "volumes data"]);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), ["volumes data"]);
+    });
+}

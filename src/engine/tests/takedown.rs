@@ -1,0 +1,196 @@
+//! What a run takes down, and what it names: rolled back, pruned, replaced.
+
+use std::time::Duration;
+
+use super::harness::{Trial, assert_done, paused};
+use crate::engine::{RunEnd, RunOptions, Signal, Stop};
+use crate::exit::Exit;
+use crate::simulate::{Durations, Options};
+
+const PLACE: &str = "{project_id}/{region_id}";
+
+fn rollback() -> RunOptions {
+    RunOptions { rollback: true, ..RunOptions::default() }
+}
+
+fn prune() -> RunOptions {
+    RunOptions { prune: true, ..RunOptions::default() }
+}
+
+impl Trial {
+    async fn with(&mut self, plan: &str, set: &[(&str, &str)], options: RunOptions) -> RunEnd {
+        self.inputs = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.run_with(plan, options, std::future::pending()).await
+    }
+}
+
+/// Two volumes and a snapshot of each, by key.
+fn pairs() -> String {
+    format!(
+        "name: demo\ninputs: {{ sizes: {{ type: map, default: {{ a: 5, b: 5 }} }} }}\nsteps:\n  - id: disk\n    \
+         for_each: \"{{{{ inputs.sizes }}}}\"\n    call: POST /cloud/v1/volumes/{PLACE}\n    \
+         body: {{ source: new-volume, name: \"disk-{{{{ each.key }}}}\", size: \"{{{{ each.value }}}}\" }}\n    \
+         on_change: replace\n  - id: snap\n    for_each: \"{{{{ inputs.sizes }}}}\"\n    \
+         call: POST /cloud/v1/snapshots/{PLACE}\n    body: {{ name: \"snap-{{{{ each.key }}}}\", \
+         volume_id: \"{{{{ steps.disk.each[each.key].id }}}}\" }}\n    on_change: replace\n"
+    )
+}
+
+/// A volume of an input's size, and a subnet that can never be made where `bad` is set.
+fn volume(on_change: &str) -> String {
+    format!(
+        "name: demo\ninputs:\n  size: {{ type: integer, default: 1 }}\n  bad: {{ type: boolean, default: false }}\n  \
+         tag: {{ default: 'e30=' }}\nsteps:\n  - id: data\n    call: POST /cloud/v1/volumes/{PLACE}\n    \
+         body: {{ name: \"data-{{{{ inputs.size }}}}\", source: new-volume, size: 1, \
+         tags: {{ a: \"{{{{ inputs.tag | b64decode }}}}\" }} }}\n{on_change}  - id: bad\n    when: inputs.bad\n    \
+         needs: data\n    call: POST /cloud/v1/subnets/{PLACE}\n    body: {{ name: sub-b, \
+         network_id: 00000000-0000-4000-8000-000000000000, cidr: 10.0.0.0/24 }}\n"
+    )
+}
+
+#[test]
+fn a_rollback_keeps_what_an_earlier_run_made() {
+    paused(async {
+        let update = format!(
+            "    on_change: {{ update: {{ call: \"PATCH /cloud/v1/volumes/{PLACE}/{{{{ self.id }}}}\", \
+             body: {{ name: \"data-{{{{ inputs.size }}}}\" }} }} }}\n"
+        );
+        for (how, on_change, set, alive) in [
+            ("a change that is refused", "", &[("size", "2")][..], "volumes data-1"),
+            ("a template that fails", "", &[("tag", "%%")], "volumes data-1"),
+            ("an update", &update, &[("size", "2"), ("bad", "true")], "volumes data-2"),
+        ] {
+            let mut trial = Trial::new(Options::default());
+            let plan = volume(on_change);
+            let end = trial.run(&plan).await;
+            assert_done(&trial, &end);
+            let end = trial.with(&plan, set, rollback()).await;
+            assert_eq!(end.finished.exit, Exit::StepFailed, "{how}");
+            assert_eq!(trial.alive(), [alive], "{how}");
+            assert_eq!(trial.warnings().contains("this run changed `data`"), how == "an update", "{how}");
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{how}");
+            assert_eq!(trial.alive(), Vec::<String>::new(), "{how}");
+        }
+    });
+}
+
+#[test]
+fn a_rollback_takes_down_what_its_own_run_made_also_when_failing_fast() {
+    paused(async {
+        for fail_fast in [false, true] {
+            let mut trial = Trial::new(Options::default());
+            let end = trial.with(&volume(""), &[("bad", "true")], RunOptions { fail_fast, ..rollback() }).await;
+            assert_eq!((end.finished.exit, end.finished.removed), (Exit::StepFailed, 1), "fail_fast: {fail_fast}");
+            assert_eq!(trial.alive(), Vec::<String>::new(), "fail_fast: {fail_fast}");
+            assert_eq!(trial.status().existing().count(), 0);
+        }
+    });
+}
+
+#[test]
+fn a_rollback_of_a_second_copy_leaves_the_first_as_it_stood() {
+    paused(async {
+        let plan = volume("    on_change: rerun\n");
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&plan).await;
+        assert_done(&trial, &end);
+        let before = trial.status();
+        trial.with(&plan, &[("size", "2"), ("bad", "true")], rollback()).await;
+        assert_eq!(trial.alive(), ["volumes data-1"]);
+        let (first, now) = (&before.instances[0], &trial.status().instances[0]);
+        assert_eq!((&now.made, &now.agrees, &now.phase), (&first.made, &first.agrees, &first.phase));
+        let end = trial.with(&plan, &[], RunOptions::default()).await;
+        assert_done(&trial, &end);
+        assert_eq!((end.finished.reused, trial.made()["volumes"]), (1, 2));
+    });
+}
+
+#[test]
+fn an_interrupt_during_a_rollback_is_told_as_one() {
+    paused(async {
+        let durations = Durations::Fixed(Duration::from_secs(10));
+        let mut trial = Trial::new(Options { durations, ..Options::default() });
+        trial.inputs = vec![("bad".to_owned(), "true".to_owned())];
+        let interrupt = async {
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            Stop::Interrupt(Signal::Interrupt)
+        };
+        let end = trial.run_with(&volume(""), rollback(), interrupt).await;
+        assert_eq!(end.finished.exit, Exit::Interrupted, "{:?}", trial.events);
+        assert_eq!(trial.status().existing().count(), 1);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+    });
+}
+
+#[test]
+fn one_of_two_is_pruned_while_the_other_stays() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&pairs()).await;
+        assert_done(&trial, &end);
+        let end = trial.with(&pairs(), &[("sizes", "{a: 5}")], prune()).await;
+        assert_done(&trial, &end);
+        assert_eq!(
+            (trial.alive(), end.finished.removed),
+            (vec!["snapshots snap-a".into(), "volumes disk-a".into()], 2)
+        );
+    });
+}
+
+#[test]
+fn one_of_two_is_replaced_with_what_was_made_from_it_and_nothing_else() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(&pairs()).await;
+        let end = trial.with(&pairs(), &[("sizes", "{a: 5, b: 9}")], RunOptions::default()).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.made()["volumes"], trial.made()["snapshots"]), (3, 3));
+    });
+}
+
+#[test]
+fn a_step_that_a_kept_one_once_came_after_is_pruned() {
+    paused(async {
+        let network = |id: &str, needs: &str| {
+            format!(
+                "  - id: {id}\n    {needs}call: POST /cloud/v1/networks/{PLACE}\n    \
+                 body: {{ name: net-{id}, create_router: false }}\n"
+            )
+        };
+        let mut trial = Trial::new(Options::default());
+        let both = format!("name: demo\nsteps:\n{}{}", network("a", ""), network("b", "needs: a\n    "));
+        trial.run(&both).await;
+        let end = trial.with(&format!("name: demo\nsteps:\n{}", network("b", "")), &[], prune()).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.alive(), ["networks net-b"]);
+    });
+}
+
+#[test]
+fn a_step_whose_condition_became_false_is_named_and_then_pruned() {
+    paused(async {
+        let plan = volume("    when: inputs.size == 1\n").replace("data-{{ inputs.size }}", "data");
+        let mut trial = Trial::new(Options::default());
+        trial.run(&plan).await;
+        let end = trial.with(&plan, &[("size", "2")], RunOptions::default()).await;
+        assert_done(&trial, &end);
+        assert!(trial.warnings().contains("no longer in the plan, and kept: `data`"), "{}", trial.warnings());
+        assert_eq!(trial.alive(), ["volumes data"]);
+        let end = trial.with(&plan, &[("size", "2")], prune()).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_cannot_go_because_something_before_it_failed_is_named() {
+    paused(async {
+        let mut trial = Trial::with_faults(&["status=403:DELETE:snapshots"]);
+        trial.run(&pairs()).await;
+        assert_eq!(trial.destroy().await.exit, Exit::NotAllowed);
+        let left = trial.left().join("\n");
+        for stays in ["disk[a]: `snap[a]` came after it", "disk[b]: `snap[b]` came after it", "snap[a]:", "snap[b]:"] {
+            assert!(left.contains(stays), "{left}");
+        }
+    });
+}

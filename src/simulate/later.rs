@@ -1,0 +1,66 @@
+//! Requests that are carried out later than they came: late ones, and those of bystanders who come a little after.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::api::{Answer, Request};
+
+/// Stands for the answer of a request that is still to be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+/// Who sent a request that waits.
+#[derive(Debug, Clone)]
+pub(super) enum Sender {
+    Client { request_id: String },
+    Bystander { number: usize, create: String },
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    pub(super) ticket: Ticket,
+    pub(super) request: Request,
+    pub(super) sender: Sender,
+}
+
+/// What waits, by the moment it is carried out, and the answers nobody has asked for yet.
+#[derive(Debug, Default)]
+pub(super) struct Later {
+    last: u64,
+    waiting: BTreeMap<(Timestamp, Ticket), Waiting>,
+    answers: BTreeMap<Ticket, Answer>,
+}
+
+impl Later {
+    pub(super) fn add(&mut self, at: Timestamp, request: Request, sender: Sender) -> Ticket {
+        self.last += 1;
+        let ticket = Ticket(self.last);
+        self.waiting.insert((at, ticket), Waiting { ticket, request, sender });
+        ticket
+    }
+
+    /// When the next one is carried out.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.waiting.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// The first that is due by `now`, and the moment it is due.
+    pub(super) fn due(&mut self, now: Timestamp) -> Option<(Timestamp, Waiting)> {
+        let at = self.next().filter(|at| *at <= now)?;
+        self.waiting.pop_first().map(|(_, waiting)| (at, waiting))
+    }
+
+    /// When this one is carried out, if it is still to be.
+    pub(super) fn moment_of(&self, ticket: Ticket) -> Option<Timestamp> {
+        self.waiting.keys().find(|(_, waiting)| *waiting == ticket).map(|(at, _)| *at)
+    }
+
+    pub(super) fn keep(&mut self, ticket: Ticket, answer: Answer) {
+        self.answers.insert(ticket, answer);
+    }
+
+    pub(super) fn take(&mut self, ticket: Ticket) -> Option<Answer> {
+        self.answers.remove(&ticket)
+    }
+}

@@ -1,0 +1,194 @@
+//! The only way to stdout and stderr.
+//!
+//! Text goes through [`Write`], commands to the runner of a GitHub Actions job through [`Stream::command`]. In a job whole
+//! lines leave, each of them [`defused`](runner::defuse): what others wrote is no command, wherever it stands and through
+//! whichever command of ours it comes. clippy refuses every other way (`clippy.toml`).
+
+mod command;
+pub mod runner;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use command::Command;
+
+/// A standard stream, or a memory in its place. Clones share it.
+#[derive(Clone)]
+pub struct Stream {
+    out: Arc<Mutex<Out>>,
+    /// It goes to a terminal.
+    pub terminal: bool,
+    /// The process's own stream, so that the terminal's cursor may be moved.
+    pub real: bool,
+    /// A runner reads it.
+    pub runner: bool,
+}
+
+struct Out {
+    out: Box<dyn Write + Send>,
+    runner: bool,
+    /// Text whose line has not ended yet: nobody can tell whether it is a command.
+    line: Vec<u8>,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream")
+            .field("terminal", &self.terminal)
+            .field("real", &self.real)
+            .field("runner", &self.runner)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// Writes to `out`, which is no terminal. `runner`: a runner reads it.
+    pub fn new(out: impl Write + Send + 'static, runner: bool) -> Self {
+        let out = Out { out: Box::new(out), runner, line: Vec::new() };
+        Self { out: Arc::new(Mutex::new(out)), terminal: false, real: false, runner }
+    }
+
+    /// This process's stdout.
+    #[expect(clippy::disallowed_methods, reason = "here everything that is written passes")]
+    pub fn stdout(runner: bool) -> Self {
+        let stdout = io::stdout();
+        Self { terminal: stdout.is_terminal(), real: true, ..Self::new(stdout, runner) }
+    }
+
+    /// This process's stderr.
+    #[expect(clippy::disallowed_methods, reason = "here everything that is written passes")]
+    pub fn stderr(runner: bool) -> Self {
+        let stderr = io::stderr();
+        Self { terminal: stderr.is_terminal(), real: true, ..Self::new(stderr, runner) }
+    }
+
+    /// Issues a command on a line of its own.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn command(&self, command: &Command) -> io::Result<()> {
+        let mut out = self.lock();
+        if !out.line.is_empty() {
+            out.line.push(b'\n');
+            out.release()?;
+        }
+        out.out.write_all(format!("{}\n", command.line()).as_bytes())?;
+        out.out.flush()
+    }
+
+    /// Writes what is left of a line that nobody ended.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn finish(&self) -> io::Result<()> {
+        let mut out = self.lock();
+        out.release()?;
+        out.out.flush()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Out> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Out {
+    fn text(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !self.runner {
+            return self.out.write_all(bytes);
+        }
+        self.line.extend_from_slice(bytes);
+        let Some(end) = self.line.iter().rposition(|byte| *byte == b'\n') else { return Ok(()) };
+        let open = self.line.split_off(end + 1);
+        let written = self.release();
+        self.line = open;
+        written
+    }
+
+    /// Writes what is held back, line by line.
+    fn release(&mut self) -> io::Result<()> {
+        let held = std::mem::take(&mut self.line);
+        let text = String::from_utf8_lossy(&held);
+        let safe: String = text.split_inclusive(['\n', '\r']).map(runner::defuse).collect();
+        self.out.write_all(safe.as_bytes())
+    }
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error.
+        let _ = self.release().and_then(|()| self.out.flush());
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().text(bytes).map(|()| bytes.len())
+    }
+
+    /// Whole lines leave by themselves; in a job an open one stays until it is whole.
+    fn flush(&mut self) -> io::Result<()> {
+        self.lock().out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::report::testing::Shared;
+
+    fn job() -> (Shared, Stream) {
+        let out = Shared::default();
+        (out.clone(), Stream::new(out, true))
+    }
+
+    #[test]
+    fn a_command_split_over_writes_is_seen_too() {
+        let (out, mut stream) = job();
+        write!(stream, ":").unwrap();
+        stream.flush().unwrap();
+        writeln!(stream, ":error::x").unwrap();
+        assert_eq!(out.text(), ": :error::x\n");
+    }
+
+    #[test]
+    fn an_open_line_is_written_before_a_command_and_at_the_end() {
+        let (out, mut stream) = job();
+        write!(stream, "open").unwrap();
+        stream.command(&Command::new("endgroup", &[], "")).unwrap();
+        write!(stream, "a ##[b]").unwrap();
+        drop(stream);
+        assert_eq!(out.text(), "open\n::endgroup::\na # #[b]");
+    }
+
+    #[test]
+    fn elsewhere_bytes_leave_as_they_come() {
+        let out = Shared::default();
+        let mut stream = Stream::new(out.clone(), false);
+        write!(stream, "::error::x\r##[y]").unwrap();
+        assert_eq!(out.text(), "::error::x\r##[y]");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_in_whatever_pieces_is_no_command(
+            pieces in prop::collection::vec("(:|::|#|##\\[|\\]|\n|\r| |\u{a0}|\u{feff}|\u{ad}|\t|\x1c|a|error){0,6}", 0..12)
+        ) {
+            let (out, mut stream) = job();
+            for piece in &pieces {
+                write!(stream, "{piece}").unwrap();
+                stream.flush().unwrap();
+            }
+            drop(stream);
+            let invisible = |character: char| character.is_control() || ['\u{feff}', '\u{ad}'].contains(&character);
+            for line in out.text().split(['\n', '\r']) {
+                let seen: String = line.chars().filter(|character| !invisible(*character)).collect();
+                let command = seen.trim_start().strip_prefix("::").is_some_and(|rest| rest.contains("::"));
+                prop_assert!(!command && !seen.contains("##["), "{line:?}");
+            }
+        }
+    }
+}

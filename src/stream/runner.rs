@@ -1,0 +1,116 @@
+//! What the runner of a GitHub Actions job takes for a command, and how a text is kept from being one.
+//!
+//! The runner reads every line that a step writes to stdout or stderr (actions/runner, `OutputManager`), in two forms:
+//!
+//! | form | where | told by |
+//! |---|---|---|
+//! | `::name key=value,…::data` | at the start of a line, after white space | `ActionCommand.TryParseV2` |
+//! | `##[name key=value;…]data` | anywhere in a line, the first one counts | `ActionCommand.TryParse` |
+//!
+//! It compares as the system's language does, which may pass over characters that have no width: `#` and `[` with a soft
+//! hyphen between them count as neighbours here, too. Lines end at LF and at CR.
+
+use std::borrow::Cow;
+
+/// The line, changed just so much that the runner sees no command in it: a space comes between the first two characters of
+/// what would begin one. Everything else stays as it is; so does `::1`, which begins no command without a second `::`.
+pub fn defuse(line: &str) -> Cow<'_, str> {
+    let mut gaps: Vec<usize> = opening(line).into_iter().collect();
+    gaps.extend(brackets(line));
+    gaps.sort_unstable();
+    let mut rest = line;
+    let mut safe = String::new();
+    let mut written = 0;
+    for gap in gaps {
+        let (before, after) = rest.split_at(gap - written);
+        safe.push_str(before);
+        safe.push(' ');
+        (rest, written) = (after, gap);
+    }
+    if safe.is_empty() {
+        return Cow::Borrowed(line);
+    }
+    safe.push_str(rest);
+    Cow::Owned(safe)
+}
+
+/// JSON that means the same and holds no command: `##[` can stand only in its strings, where `#` may be escaped.
+pub fn defuse_json(json: &str) -> Cow<'_, str> {
+    let mut safe = String::new();
+    let mut written = 0;
+    for gap in brackets(json) {
+        safe.push_str(&json[written..gap - 1]);
+        safe.push_str("\\u0023");
+        written = gap;
+    }
+    if written == 0 {
+        return Cow::Borrowed(json);
+    }
+    safe.push_str(&json[written..]);
+    Cow::Owned(safe)
+}
+
+/// Where to break a line that begins with `::` and goes on to another.
+fn opening(line: &str) -> Option<usize> {
+    let text = line.trim_start_matches(|character: char| character.is_whitespace() || is_invisible(character));
+    let second = visible(text.strip_prefix(':')?).strip_prefix(':')?;
+    let another = second.char_indices().filter(|(_, character)| *character == ':');
+    let mut pairs = another.filter(|(at, _)| visible(&second[at + 1..]).starts_with(':'));
+    pairs.next().map(|_| line.len() - text.len() + 1)
+}
+
+/// After the first `#` of every `##[`.
+fn brackets(line: &str) -> impl Iterator<Item = usize> {
+    let hashes = line.match_indices('#').map(|(at, _)| at + 1);
+    hashes.filter(|at| visible(&line[*at..]).strip_prefix('#').is_some_and(|rest| visible(rest).starts_with('[')))
+}
+
+/// The text without the characters of no width that it begins with.
+fn visible(text: &str) -> &str {
+    text.trim_start_matches(is_invisible)
+}
+
+/// Control characters, and what Unicode lets a reader ignore (`Default_Ignorable_Code_Point`).
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_a_command_is_broken_and_nothing_else() {
+        for (text, safe) in [
+            ("::error::x", ": :error::x"),
+            ("  \t::set-output name=a::b", "  \t: :set-output name=a::b"),
+            ("\u{a0}\u{feff}::add-mask::x", "\u{a0}\u{feff}: :add-mask::x"),
+            ("::::", ": :::"),
+            (":\u{ad}:error:\u{200b}:x", ": \u{ad}:error:\u{200b}:x"),
+            ("a ##[add-path]b", "a # #[add-path]b"),
+            ("###[group]a##[x]", "## #[group]a# #[x]"),
+            ("#\u{ad}#\u{200d}[group]", "# \u{ad}#\u{200d}[group]"),
+            ("::x::##[y]", ": :x::# #[y]"),
+        ] {
+            assert_eq!(defuse(text), safe);
+        }
+        for harmless in ["::1", "fe80::1::", "a ::error::x", "# [x]", "## [x]", "#[x]", ": :error::x", ""] {
+            assert!(matches!(defuse(harmless), Cow::Borrowed(_)), "{harmless}");
+        }
+    }
+
+    #[test]
+    fn json_means_the_same_afterwards() {
+        let value = serde_json::json!({ "##[group]": ["a\\##[x]", "#\u{ad}##[y]", "plain"] });
+        let text = value.to_string();
+        let safe = defuse_json(&text);
+        assert!(!safe.contains("##["), "{safe}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
+        assert!(matches!(defuse_json("{\"#\":[]}"), Cow::Borrowed(_)));
+    }
+}

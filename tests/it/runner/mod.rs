@@ -1,0 +1,211 @@
+//! Texts that would be commands to the runner of a GitHub Actions job, through every command of ours: nothing changes but
+//! the text.
+
+mod rules;
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::server::Served;
+use crate::support::{Ended, Folder};
+use rules::{Runner, values};
+
+/// Only the runner's own files and a harmless word where the others stand.
+const HARMLESS: &str = "word";
+
+/// What would do something, in each of the forms a text can bring it in.
+fn hostile() -> Vec<String> {
+    let commands = [
+        ("save-state", "name=teardown", r#"{"mode":"always","file":"/bin/sh","args":["-c","id"]}"#),
+        ("set-env", "name=NODE_OPTIONS", "--require=x"),
+        ("set-output", "name=result", "done"),
+        ("add-path", "", "/tmp/evil"),
+        ("add-mask", "", "a"),
+        ("add-matcher", "", "m.json"),
+        ("error", "file=x", "forged"),
+        ("stop-commands", "", "token"),
+        ("group", "", "g"),
+        ("ECHO", "", "on"),
+    ];
+    let mut texts = Vec::new();
+    for (name, properties, data) in commands {
+        let space = if properties.is_empty() { "" } else { " " };
+        let (old, new) = (format!("{name}{space}{properties};]{data}"), format!("{name}{space}{properties}::{data}"));
+        texts.extend([
+            format!("x ##[{old}"),
+            format!("::{new}"),
+            format!("a\n  ::{new}"),
+            format!("a\r::{new}\n##[{old}"),
+            format!("#\u{ad}#\u{200b}[{old}"),
+            format!("###[{old} ##[{old}"),
+        ]);
+    }
+    texts
+}
+
+/// Every text as an output, a tag, and a description.
+fn plan(texts: &[String]) -> String {
+    let outputs: serde_json::Map<String, Value> = texts
+        .iter()
+        .enumerate()
+        .map(|(nth, text)| {
+            (format!("o{nth}"), json!({ "value": format!("{{{{ inputs.texts[{nth}] }}}}"), "description": text }))
+        })
+        .collect();
+    let tags: Vec<String> = texts.iter().map(|text| text.replace(['\n', '\r'], " ")).collect();
+    // JSON is YAML.
+    json!({
+        "name": "demo",
+        "description": texts.concat(),
+        "inputs": {
+            "texts": { "type": "list", "description": texts[0], "default": texts },
+            "tags": { "type": "list", "default": tags },
+        },
+        "steps": [{
+            "id": "volume",
+            "for_each": "{{ inputs.tags }}",
+            "call": "POST /cloud/v1/volumes/{project_id}/{region_id}",
+            "body": { "name": "disk-{{ each.key }}", "source": "new-volume", "size": 1, "tags": { "note": "{{ each.value }}" } },
+        }],
+        "outputs": outputs,
+    })
+    .to_string()
+}
+
+/// Asks for things that are not there, and the API says so.
+fn missing(texts: &[String]) -> String {
+    json!({
+        "name": "missing",
+        "inputs": { "texts": { "type": "list", "default": texts } },
+        "steps": [{
+            "id": "volume",
+            "for_each": "{{ inputs.texts }}",
+            "call": "GET /cloud/v1/volumes/{project_id}/{region_id}/{{ each.value }}",
+        }],
+    })
+    .to_string()
+}
+
+/// A job's folder, and the API it works with.
+struct Job {
+    folder: Folder,
+    served: Served,
+}
+
+impl Job {
+    fn new(texts: &[String]) -> Self {
+        let folder = Folder::new()
+            .with("plan.yaml", &plan(texts))
+            .with("missing.yaml", &missing(texts))
+            .with("wrong.yaml", &plan(texts).replace("\"id\":", "\"idd\":"))
+            .with("bad.json", &format!("{{\"no-such\": {}}}", json!(texts[0])));
+        let served = Served::start(&folder, &["--speed", "1000"]);
+        Self { folder, served }
+    }
+
+    /// What a command writes, and what the runner hears in it.
+    fn run(&self, arguments: &[&str]) -> (Ended, Vec<String>) {
+        let file = |name: &str| self.folder.path().join(name).display().to_string();
+        let (output, summary) = (file("output.txt"), file("summary.md"));
+        let job = [("GITHUB_ACTIONS", "true"), ("GITHUB_OUTPUT", &output), ("GITHUB_STEP_SUMMARY", &summary)];
+        let ended = self.served.run_in(&self.folder, arguments, &job);
+        let heard = [&ended.stdout, &ended.stderr].map(|text| Runner::default().read(text).heard).concat();
+        (ended, heard)
+    }
+}
+
+/// Every command, with the texts in plans, records and answers.
+const COMMANDS: [&str; 35] = [
+    "check plan.yaml",
+    "check wrong.yaml",
+    "check wrong.yaml --format json",
+    "check wrong.yaml --format github",
+    "check wrong.yaml --format sarif",
+    "check plan.yaml --inputs bad.json",
+    "rehearse plan.yaml",
+    "preview plan.yaml",
+    "preview plan.yaml --format json",
+    "run plan.yaml --verbose",
+    "run plan.yaml --format json",
+    "run missing.yaml",
+    "preview plan.yaml --replace volume",
+    "status plan.yaml",
+    "status plan.yaml --format json",
+    "status --all",
+    "state list --plan demo",
+    "state list --plan demo --format json",
+    "state show volume --plan demo",
+    "state show volume --plan demo --format json",
+    "output --format table",
+    "output --format json",
+    "output --format env",
+    "output --format raw",
+    "tasks",
+    "tasks --format json",
+    "graph plan.yaml",
+    "graph plan.yaml --dot",
+    "sweep --dry-run",
+    "schema",
+    "man",
+    "completions bash",
+    "explain",
+    "ops network",
+    "destroy plan.yaml --yes",
+];
+
+/// Every command that repeats what was typed.
+const ARGUMENTS: [&str; 20] = [
+    "check",
+    "run",
+    "rehearse",
+    "preview",
+    "status",
+    "output",
+    "state show",
+    "wait",
+    "ops",
+    "ops --show",
+    "new",
+    "new --curl",
+    "graph",
+    "explain",
+    "simulate --fault",
+    "sweep --plan",
+    "tasks --type",
+    "run plan.yaml --target",
+    "run plan.yaml --set",
+    "completions",
+];
+
+#[test]
+fn nothing_that_others_wrote_is_a_command_whichever_of_ours_prints_it() {
+    let texts = hostile();
+    assert_eq!(texts.len(), 60);
+    let harmless: Vec<String> = (0..texts.len()).map(|nth| format!("{HARMLESS}{nth}")).collect();
+    let (calm, job) = (Job::new(&harmless), Job::new(&texts));
+    for line in COMMANDS {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let (usual, ours) = calm.run(&arguments);
+        let (ended, heard) = job.run(&arguments);
+        assert_eq!((ended.code, heard), (usual.code, ours), "{line}\n{}\n{}", ended.stdout, ended.stderr);
+    }
+    let written = fs::read_to_string(job.folder.path().join("output.txt")).unwrap();
+    let outputs = values(&written);
+    assert_eq!(outputs["result"], "done");
+    for (nth, text) in texts.iter().enumerate() {
+        assert_eq!(outputs[&format!("o{nth}")], *text, "later steps read what the API said");
+    }
+}
+
+#[test]
+fn nothing_that_was_typed_is_a_command_either() {
+    let job = Job::new(&[HARMLESS.to_owned()]);
+    let lines = ARGUMENTS.iter().map(|line| (*line, hostile()[0].clone()));
+    for (line, text) in lines.chain(hostile().into_iter().map(|text| ("check", text))) {
+        let arguments: Vec<&str> = line.split(' ').chain([text.as_str()]).collect();
+        let (ended, heard) = job.run(&arguments);
+        let ours = heard.iter().all(|name| ["error", "add-mask"].contains(&name.as_str()));
+        assert!(ours, "{line} {text}\n{heard:?}\n{}\n{}", ended.stdout, ended.stderr);
+    }
+}

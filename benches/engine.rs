@@ -16,7 +16,7 @@ use gcore_plan::api::{Client, Http, Request, Transport};
 use gcore_plan::catalog::{Catalog, Method};
 use gcore_plan::clock::Clock;
 use gcore_plan::engine::{
-    Claims, Elsewhere, Events, Gates, Run, RunEnd, RunOptions, Settings, Shared, Watcher, run, stopper,
+    Claims, Elsewhere, Events, Gates, Run, RunEnd, RunOptions, Settings, Shared, Sight, Watcher, run, stopper,
 };
 use gcore_plan::exit::Exit;
 use gcore_plan::journal::{Header, Journal, MemorySink, Owner, Status};
@@ -178,6 +178,7 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
         digest_key: b"bench".to_vec(),
         claims: Claims::default(),
         elsewhere: Elsewhere::nothing(),
+        sight: Sight::default(),
     });
     let inputs = BTreeMap::new();
     let options = RunOptions::default();

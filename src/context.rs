@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use crate::api::Trace;
 use crate::cli::{ColorChoice, GlobalOptions};
 use crate::report::{Color, Room, Verbosity, github};
 use crate::secret::Secrets;
@@ -40,6 +42,8 @@ pub struct Context {
     pub interactive: bool,
     /// Everything that must not be shown.
     pub secrets: Secrets,
+    /// Who is told of every request.
+    pub trace: Option<Arc<Trace>>,
 }
 
 /// What the environment says, as far as it concerns us.
@@ -52,6 +56,8 @@ pub struct Environment {
     pub state: Option<PathBuf>,
     /// `PLAN_ENVIRONMENT`
     pub environment: Option<String>,
+    /// `PLAN_LOG`
+    pub log: Option<String>,
     /// `PLAN_INPUT_…`: whole names and values. Some are secret: they are never printed.
     pub inputs: Inputs,
     /// Set inside a GitHub Actions job.
@@ -152,6 +158,7 @@ impl Environment {
             project_id: text("GCORE_CLOUD_PROJECT_ID"),
             region_id: text("GCORE_CLOUD_REGION_ID"),
             environment: text("PLAN_ENVIRONMENT"),
+            log: text("PLAN_LOG"),
             github: (text(RUNNER).as_deref() == Some(RUNNER_IS_THERE)).then(|| GitHub::new(&mut text)),
             ci: text("CI").is_some_and(|value| value != "false" && value != "0"),
             store: StoreVariables(store),
@@ -203,6 +210,7 @@ impl Context {
             stdout,
             stderr,
             secrets: Secrets::default(),
+            trace: None,
         };
         context.hide_keys();
         Ok(context)
@@ -242,7 +250,7 @@ impl Context {
     pub fn verbosity(&self) -> Verbosity {
         let asked = match (self.global.quiet, self.global.verbose) {
             (true, _) => Verbosity::Quiet,
-            (_, true) => Verbosity::Verbose,
+            (_, 1..) => Verbosity::Verbose,
             _ => Verbosity::Normal,
         };
         match &self.environment.github {

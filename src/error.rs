@@ -35,8 +35,9 @@ pub enum Error {
     Stream { stream: &'static str, error: io::Error },
     #[error("{what} changed since the preview: nothing was done")]
     Moved { what: &'static str },
-    #[error("there is no API key")]
-    NoKey,
+    /// Nothing to sign requests with; `plan` is the file that was to be run.
+    #[error("there is no API key: `GCORE_API_KEY` is not set")]
+    NoKey { plan: Option<PathBuf> },
     /// `--api-key-command` gave none.
     #[error("`--api-key-command` gave no key: {0}")]
     KeyCommand(String),
@@ -74,6 +75,15 @@ impl Error {
         }
     }
 
+    /// The same, said of a plan that could be rehearsed.
+    #[must_use]
+    pub fn for_plan(self, file: &Path) -> Self {
+        match self {
+            Error::NoKey { .. } => Error::NoKey { plan: Some(file.to_owned()) },
+            other => other,
+        }
+    }
+
     pub fn read(path: &Path, error: io::Error) -> Self {
         Error::Read { path: path.to_owned(), error }
     }
@@ -91,7 +101,7 @@ impl Error {
                 Exit::Usage
             }
             Error::PlanWrong | Error::Moved { .. } => Exit::PlanWrong,
-            Error::NoKey | Error::KeyCommand(_) | Error::Http(HttpError::Key) => Exit::NotAllowed,
+            Error::NoKey { .. } | Error::KeyCommand(_) | Error::Http(HttpError::Key) => Exit::NotAllowed,
             Error::Api { error, .. } => match error.meaning() {
                 Some(Meaning::NotAllowed) => Exit::NotAllowed,
                 Some(Meaning::Quota) => Exit::Quota,
@@ -121,11 +131,15 @@ impl Error {
                 "give the same `--set` and `--inputs` as to the preview, or look again: `plan preview FILE --out FILE`"
                     .to_owned(),
             ],
-            Error::NoKey => vec![
-                "set `GCORE_API_KEY` to a permanent API token, or name a command that prints it with \
+            Error::NoKey { plan } => vec![
+                "make a permanent API token at https://portal.gcore.com: Profile, API tokens".to_owned(),
+                "then `export GCORE_API_KEY='…'` (single quotes: it holds a `$`), or name a command that prints it with \
                  `--api-key-command`"
                     .to_owned(),
-                "to try a plan without an account, use `plan rehearse FILE`".to_owned(),
+                format!(
+                    "to try the plan without an account: `plan rehearse {}`",
+                    plan.as_ref().map_or("FILE".to_owned(), |file| file.display().to_string())
+                ),
             ],
             Error::KeyCommand(_) => {
                 vec!["the command must exit 0 and print the key, and nothing else, to stdout".to_owned()]

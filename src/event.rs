@@ -13,7 +13,7 @@ use crate::plan::{InstanceId, StepId};
 pub const EVENTS_VERSION: u32 = 1;
 
 /// An event and when it happened.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {
     pub at: Timestamp,
     /// Since the run started; in a rehearsal, simulated time.
@@ -22,7 +22,7 @@ pub struct Stamped {
     pub event: Event,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     RunStarted(RunStarted),
@@ -55,9 +55,18 @@ pub enum Event {
         instance: InstanceId,
         reason: String,
     },
-    /// The tasks are done and the step's `ready` condition is being waited for.
+    /// The tasks are done, and what they made is not usable yet, or the step's `ready` does not hold.
     ReadinessAwaited {
         instance: InstanceId,
+        /// What is waited for, in words.
+        until: String,
+        /// What the object shows now.
+        shown: Option<String>,
+    },
+    /// It is ready, so long after its tasks were done.
+    ReadinessReached {
+        instance: InstanceId,
+        waited_ms: u64,
     },
     StepSucceeded {
         instance: InstanceId,
@@ -77,6 +86,9 @@ pub enum Event {
         instance: InstanceId,
         tasks: Vec<String>,
         waited_ms: u64,
+        /// What else than the tasks is waited for, and what was seen of it last.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
     },
     StepSkipped {
         instance: InstanceId,
@@ -105,7 +117,7 @@ pub enum Event {
     RunFinished(RunFinished),
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
     pub version: u32,
     pub command: Activity,
@@ -121,7 +133,7 @@ pub struct RunStarted {
     pub api: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activity {
     Run,
@@ -130,7 +142,7 @@ pub enum Activity {
 }
 
 /// Why a request is repeated later.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Delay {
     /// 429: the whole run slows down.
@@ -144,11 +156,15 @@ pub enum Delay {
     /// A read or an idempotent write failed on the way.
     Failed { cause: String },
     /// In use by something that is still being removed.
-    InUse,
+    InUse {
+        /// Ids of what uses it, when no step of this record made them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        by: Vec<String>,
+    },
 }
 
 /// How a step came to be done.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepDone {
     pub how: How,
     /// `POST /cloud/v1/networks/1/7`
@@ -177,7 +193,7 @@ pub enum How {
     Adopted,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SkipReason {
     /// `when` was false.
@@ -243,7 +259,7 @@ pub enum ErrorClass {
 }
 
 /// The end of a run, with the totals a reporter would otherwise have to count.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunFinished {
     pub exit: Exit,
     pub succeeded: usize,
@@ -257,6 +273,8 @@ pub struct RunFinished {
     /// HTTP requests, and how many of them only looked at tasks.
     pub requests: u64,
     pub looks: u64,
+    /// Read back as 0: on a line of `--events` the time of the event stands for it.
+    #[serde(default)]
     pub elapsed_ms: u64,
     /// What to type next, when something is left to do.
     pub next: Option<String>,

@@ -1,9 +1,9 @@
 //! How a command ends: the documented exit codes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The end of a command, from the most ordinary to the least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exit {
     Done,
@@ -45,6 +45,28 @@ impl Exit {
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
         }
+    }
+
+    /// The exit of a code; a code that is none of ours is a bug's.
+    pub fn of(code: u8) -> Self {
+        const ALL: [Exit; 15] = [
+            Exit::Done,
+            Exit::StepFailed,
+            Exit::Usage,
+            Exit::PlanWrong,
+            Exit::NotAllowed,
+            Exit::Quota,
+            Exit::StillWaiting,
+            Exit::Unknown,
+            Exit::Locked,
+            Exit::ChangesPending,
+            Exit::TeardownIncomplete,
+            Exit::RecordUnusable,
+            Exit::Bug,
+            Exit::Interrupted,
+            Exit::Terminated,
+        ];
+        ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Bug)
     }
 
     /// What it means, in a few words.

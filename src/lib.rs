@@ -18,6 +18,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod examples;
 pub mod exit;
 pub mod explain;
 pub mod files;

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
+use super::trace::{self, Exchange, Trace};
 use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
 use crate::clock::Clock;
 
@@ -25,6 +28,7 @@ pub struct Client {
     offset: AtomicI64,
     requests: AtomicU64,
     looks: AtomicU64,
+    trace: Option<Arc<Trace>>,
 }
 
 /// Why a read gave nothing.
@@ -60,7 +64,14 @@ impl Client {
             offset: AtomicI64::new(OFFSET_UNKNOWN),
             requests: AtomicU64::new(0),
             looks: AtomicU64::new(0),
+            trace: None,
         }
+    }
+
+    /// The same client; every request is told.
+    #[must_use]
+    pub fn traced(self, trace: Option<Arc<Trace>>) -> Self {
+        Self { trace, ..self }
     }
 
     /// Sends once. 429 slows everybody down; what else the answer means is the caller's question.
@@ -71,7 +82,10 @@ impl Client {
     pub async fn send(&self, request: Request) -> Result<Answer, Lost> {
         self.limit.admit().await;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = self.transport.send(request).await?;
+        let answer = match &self.trace {
+            Some(trace) => self.send_traced(trace, request).await?,
+            None => self.transport.send(request).await?,
+        };
         self.note_date(&answer);
         if answer.status == 429 {
             let error = self.error(&answer);
@@ -80,25 +94,47 @@ impl Client {
         Ok(answer)
     }
 
+    async fn send_traced(&self, trace: &Trace, request: Request) -> Result<Answer, Lost> {
+        let (base_url, at, left) = (self.transport.base_url(), self.clock.now(), self.clock.elapsed());
+        trace.leaving(base_url, &request);
+        let answer = self.transport.send(request.clone()).await;
+        let elapsed = self.clock.elapsed();
+        let took = elapsed.saturating_sub(left);
+        trace.ended(&Exchange { base_url, request: &request, answer: &answer, at, elapsed, took });
+        answer
+    }
+
     /// Sends a GET and reads its JSON, repeating what may pass.
     ///
     /// # Errors
     ///
     /// [`ReadError`] when the API refused, or nothing usable came after all tries.
     pub async fn read(&self, request: Request) -> Result<Value, ReadError> {
-        self.read_answer(request, &[]).await.map(|(_, value)| value)
+        self.read_answer(request, &[], None).await.map(|(_, value)| value)
     }
 
-    /// The same, with the status; statuses in `repeat` are repeated too.
+    /// The same, with the status; statuses in `repeat` are repeated too. `places`: each try takes one of these, and
+    /// gives it back before it pauses.
     ///
     /// # Errors
     ///
     /// As [`Client::read`].
-    pub async fn read_answer(&self, request: Request, repeat: &[u16]) -> Result<(u16, Value), ReadError> {
+    pub async fn read_answer(
+        &self,
+        request: Request,
+        repeat: &[u16],
+        places: Option<&Semaphore>,
+    ) -> Result<(u16, Value), ReadError> {
         let (mut attempt, mut patience) = (0, 0);
         loop {
             attempt += 1;
-            let (cause, after) = match self.send(request.clone()).await {
+            let place = match places {
+                Some(places) => Some(places.acquire().await.expect("the semaphore is never closed")),
+                None => None,
+            };
+            let sent = self.send(request.clone()).instrument(trace::attempt(attempt)).await;
+            drop(place);
+            let (cause, after) = match sent {
                 Ok(answer) if answer.is_success() => match json_of(&answer) {
                     Some(value) => return Ok((answer.status, value)),
                     None => ("the answer is not readable JSON".to_owned(), None),

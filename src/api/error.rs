@@ -1,11 +1,13 @@
 //! What the API said when it said no, turned into something readable.
 //!
 //! Facts: error bodies carry `exception_class`, `message`, `request_id`, sometimes `info` and `invalid_fields` (API
-//! documentation, "Errors"); answers from the edge may be HTML or empty.
+//! documentation, "Errors"); answers from the edge may be HTML or empty. Quotas, locks and the answer to a bad key as in
+//! observed.md §3 and §8.
 
 use serde_json::Value;
 
-use super::Answer;
+use super::lock::{self, LockHolder};
+use super::{Answer, quota};
 
 /// An error answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +21,8 @@ pub struct ApiError {
     pub invalid_fields: Vec<(String, String)>,
     /// Seconds from `Retry-After`, when it was a number or a date.
     pub retry_after: Option<u64>,
+    /// The task that holds what the call needs, where the API names it.
+    pub lock_holder: Option<LockHolder>,
 }
 
 /// What an error answer to a write means for the step.
@@ -28,7 +32,7 @@ pub enum Meaning {
     Rejected,
     /// Not authenticated, or not permitted.
     NotAllowed,
-    /// Quota or capacity.
+    /// Quota or capacity: 400 with a class of its own, or words.
     Quota,
     /// It exists already, or is still referred to.
     Conflict,
@@ -45,6 +49,7 @@ pub enum Meaning {
 }
 
 const LONGEST_MESSAGE: usize = 600;
+const KEY_REFUSED: &str = "the API does not accept this key";
 
 impl ApiError {
     /// Reads an answer that is not a success. `now` is the wall time in Unix seconds, to read a `Retry-After` date.
@@ -59,16 +64,23 @@ impl ApiError {
         };
         let message =
             text("message").or_else(|| text("detail")).or_else(|| text("error")).unwrap_or_else(|| unreadable(answer));
+        let limits = body.as_ref().and_then(|body| body.get("info")).map(quota::limits).unwrap_or_default();
+        let message = match answer.status {
+            // The API's own words repeat a part of the key.
+            401 => KEY_REFUSED.to_owned(),
+            _ if limits.is_empty() => shorten(&message),
+            _ => format!("{}: {}", shorten(message.trim_end_matches('.')), shorten(&limits.join("; "))),
+        };
+        let invalid_fields = body.as_ref().and_then(|body| body.get("invalid_fields")).map(invalid_fields);
         Self {
             status: answer.status,
             class: text("exception_class").or_else(|| text("code").filter(|code| code.parse::<i64>().is_err())),
-            message: shorten(&message),
-            request_id: text("request_id").or_else(|| answer.header("x-request-id").map(str::to_owned)),
-            invalid_fields: body
-                .as_ref()
-                .and_then(|body| body.get("invalid_fields"))
-                .map(invalid_fields)
-                .unwrap_or_default(),
+            lock_holder: lock::holder(&message),
+            message,
+            request_id: text("request_id")
+                .or_else(|| answer.header("request_id").map(str::to_owned))
+                .or_else(|| answer.header("x-request-id").map(str::to_owned)),
+            invalid_fields: invalid_fields.filter(|_| answer.status != 401).unwrap_or_default(),
             retry_after: answer.header("retry-after").and_then(|value| retry_after(value, now)),
         }
     }
@@ -76,20 +88,22 @@ impl ApiError {
     /// What this answer means for a write. 409 has three meanings and only its text tells them apart.
     pub fn meaning(&self) -> Meaning {
         let class = self.class.as_deref().unwrap_or_default();
-        let message = self.message.to_lowercase();
+        // Names that people gave are no words of the API's.
+        let message = lock::without_quoted(&self.message).to_lowercase();
         let capacity = ["not enough", "limit reached", "no valid host", "out of capacity", "insufficient"]
             .iter()
             .any(|words| message.contains(words));
-        if class == "QuotaLimitExceed" || class == "QuotaLimitExceedError" || message.contains("quota limit") {
+        if class.contains("QuotaLimitExceed") || message.contains("quota limit") {
             return Meaning::Quota;
         }
         match self.status {
+            400 | 403 | 409 | 422 if lock::is_passing(&message) => Meaning::Locked,
             401 => Meaning::NotAllowed,
             403 if capacity => Meaning::Quota,
             403 => Meaning::NotAllowed,
             404 => Meaning::NotFound,
             408 => Meaning::Unknown,
-            409 if is_lock(&message) => Meaning::Locked,
+            409 if lock::is_lock(&message) => Meaning::Locked,
             409 if capacity => Meaning::Quota,
             409 => Meaning::Conflict,
             425 | 429 => Meaning::RateLimited,
@@ -101,7 +115,7 @@ impl ApiError {
 
     /// The answer to a delete means that something else still uses the resource.
     pub fn is_in_use(&self) -> bool {
-        let message = self.message.to_lowercase();
+        let message = lock::without_quoted(&self.message).to_lowercase();
         matches!(self.status, 400 | 409 | 422)
             && [
                 "in use",
@@ -128,10 +142,6 @@ impl ApiError {
         let request = self.request_id.as_deref().map(|id| format!(", request_id {id}")).unwrap_or_default();
         format!("{class}{} (status {}{request})", self.message, self.status)
     }
-}
-
-fn is_lock(message: &str) -> bool {
-    message.contains("locked") || message.contains("running task") || message.contains("repeat request a little later")
 }
 
 /// `{"volumes": {"0": {"size": ["too small"]}}, "name": ["required"]}` and flatter forms, as pointers and words.
@@ -239,6 +249,34 @@ mod tests {
     }
 
     #[test]
+    fn a_name_makes_no_meaning() {
+        for message in [
+            "Keypair blocked-key already exists",
+            "Key pair 'locked' already exists.",
+            "Network `x is already locked by another task` already exists",
+            "A resource named \\\"quota limit\\\" already exists",
+            "Server group immutable state already exists",
+        ] {
+            assert_eq!(meaning(409, &format!(r#"{{"message":"{message}"}}"#)), Meaning::Conflict, "{message}");
+        }
+    }
+
+    #[test]
+    fn both_locks_and_what_is_passing_are_waited_for() {
+        for (status, message) in [
+            (
+                409,
+                "Operation on resource `n` currently locked by running task `create_subnet` with id `7714d837-0c0b-4c8e-8f5e-d43d0a5a3d1f` (2025-10-29 17:46:56.153319) to prevent concurrent operations. Repeat request a little later.",
+            ),
+            (409, "Resource `blocked` is already locked by another task. Please try again later."),
+            (409, "Load Balancer `x` is in immutable state"),
+            (400, "Load balancer 5a1f is not allowed to process the request"),
+        ] {
+            assert_eq!(meaning(status, &format!(r#"{{"message":"{message}"}}"#)), Meaning::Locked, "{message}");
+        }
+    }
+
+    #[test]
     fn only_a_server_error_that_says_when_to_return_was_surely_not_carried_out() {
         assert_eq!(meaning(503, ""), Meaning::Unknown);
         let mut later = answer(503, "");
@@ -256,6 +294,49 @@ mod tests {
             Meaning::Quota
         );
         assert_eq!(meaning(403, r#"{"exception_class":"ForbiddenError","message":"no"}"#), Meaning::NotAllowed);
+    }
+
+    /// observed.md §8: one limit is an object, several are a list; both with status 400.
+    #[test]
+    fn a_quota_says_what_is_used_asked_for_and_allowed() {
+        let limit = |attribute: &str| {
+            format!(r#"{{"attribute":"{attribute}","current_usage":20,"requested_usage":21,"limit":20}}"#)
+        };
+        let one = format!(
+            r#"{{"exception_class":"QuotaLimitExceed","message":"Quota limit for router_count exceeded by 1","info":{}}}"#,
+            limit("router_count")
+        );
+        let error = ApiError::read(&answer(400, &one), 0);
+        assert_eq!(error.meaning(), Meaning::Quota);
+        assert_eq!(
+            error.message,
+            "Quota limit for router_count exceeded by 1: `router_count` usage 20, requested 21, limit 20"
+        );
+        let many = format!(
+            r#"{{"exception_class":"MultipleQuotaLimitExceeded","message":"Limits.","info":[{},{}]}}"#,
+            limit("cpu_count"),
+            limit("ram_limit")
+        );
+        let error = ApiError::read(&answer(400, &many), 0);
+        assert_eq!(error.meaning(), Meaning::Quota);
+        assert_eq!(
+            error.message,
+            "Limits: `cpu_count` usage 20, requested 21, limit 20; `ram_limit` usage 20, requested 21, limit 20"
+        );
+    }
+
+    /// observed.md §8: the text repeats a part of the token.
+    #[test]
+    fn the_words_for_a_bad_key_are_our_own() {
+        for body in [
+            r#"{"exception_class":"UnauthorizedError","message":"Invalid <APIKey> authentication token: 21788*****21788"}"#,
+            r#"{"detail":"token 21788*****21788","invalid_fields":{"token":"21788*****21788"}}"#,
+            "<h1>21788*****21788</h1>",
+        ] {
+            let error = ApiError::read(&answer(401, body), 0);
+            assert!(!format!("{error:?} {}", error.story()).contains("21788"), "{error:?}");
+            assert_eq!(error.meaning(), Meaning::NotAllowed);
+        }
     }
 
     #[test]

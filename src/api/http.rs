@@ -100,6 +100,10 @@ impl Transport for Http {
     fn send(&self, request: Request) -> Sending<'_> {
         Box::pin(self.request(request))
     }
+
+    fn base_url(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
 }
 
 /// Checks a base URL: `https`, or `http` to this machine only; no user, query or fragment.

@@ -20,10 +20,20 @@ pub struct Task {
     pub user_id: Option<Value>,
     /// Ids by kind; kinds with none are left out.
     pub created: Map<String, Value>,
-    /// The API's own form of the request.
-    pub data: Value,
+    /// The API's own form of the request, passwords and cloud-inits included.
+    pub data: TaskData,
     /// The API's words when it failed.
     pub error: Option<String>,
+}
+
+/// What the API keeps of a request. It may hold a password and a cloud-init (observed.md §9), so nothing shows it.
+#[derive(Clone, PartialEq, Default)]
+pub struct TaskData(pub Value);
+
+impl std::fmt::Debug for TaskData {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TaskData(not shown)")
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +66,7 @@ impl Task {
             region_id: value.get("region_id").and_then(Value::as_i64),
             user_id: value.get("user_id").filter(|id| !id.is_null()).cloned(),
             created: created(value.get("created_resources")),
-            data: value.get("data").cloned().unwrap_or(Value::Null),
+            data: TaskData(value.get("data").cloned().unwrap_or(Value::Null)),
             error: value.get("error").filter(|error| !error.is_null()).map(|error| match error {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),

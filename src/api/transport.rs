@@ -71,4 +71,9 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, Lost>> + Send 
 /// Carries requests to the API: over HTTP, or to the simulator in memory.
 pub trait Transport: Send + Sync {
     fn send(&self, request: Request) -> Sending<'_>;
+
+    /// What stands before the path; empty where there is no network between.
+    fn base_url(&self) -> &str {
+        ""
+    }
 }

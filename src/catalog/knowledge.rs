@@ -256,4 +256,20 @@ mod tests {
         assert_eq!(locks("GET v1/lbpools/PR/{pool_id}"), []);
         assert_eq!(locks("POST v1/loadbalancers/PR"), []);
     }
+
+    /// observed.md §3: of nine rules written at once two were refused.
+    #[test]
+    fn the_rules_of_one_security_group_are_written_one_after_another() {
+        let ours = Knowledge::ours().unwrap();
+        let locks = |call: &str| ours.locks_of(&full_route(call).unwrap());
+        for call in [
+            "POST v1/securitygroups/PR/{group_id}/rules",
+            "POST v2/security_groups/PR/{group_id}/rules",
+            "DELETE v2/security_groups/PR/{group_id}/rules/{rule_id}",
+            "PATCH v2/security_groups/PR/{group_id}",
+        ] {
+            assert_eq!(locks(call), [ValueAt::Path("group_id".into())], "{call}");
+        }
+        assert_eq!(locks("POST v2/security_groups/PR"), []);
+    }
 }

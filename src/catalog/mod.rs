@@ -13,9 +13,11 @@ mod knowledge;
 mod openapi;
 mod operation;
 mod pace;
+mod ready;
 mod regenerate;
 mod routes;
 pub mod schema;
+mod search;
 mod step;
 mod store;
 mod value;
@@ -32,9 +34,11 @@ pub use operation::{
     ValueAt,
 };
 pub use pace::{PACES, Pace, Source as PaceSource, pace_of};
+pub use ready::{Readiness, readiness_of};
 pub use regenerate::{Regenerated, regenerate};
 pub use routes::{Difference, NearestRoute, PathParameters};
 pub use schema::BodySchema;
+pub use search::{Fit, Found, asks_for_reads};
 pub use step::is_placeholder;
 pub use value::{By, Partial, Reference, Unknown};
 
@@ -146,16 +150,6 @@ impl Catalog {
             (0..self.lines.len()).filter(|at| store::creates(&self.operations[self.lines[*at].facts.clone()]));
         let operations = creating.map(|at| self.operation(at));
         operations.filter(|operation| operation.creates.as_ref().is_some_and(|creates| creates.kind == kind)).collect()
-    }
-
-    /// Operations whose route, tag or id has all of these words, in any case.
-    pub fn search(&self, words: &[&str]) -> Vec<Arc<Operation>> {
-        let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
-        let has_all = |operation: &Arc<Operation>| {
-            let text = format!("{} {} {}", operation.route, operation.tag, operation.operation_id).to_lowercase();
-            words.iter().all(|word| text.contains(word))
-        };
-        self.operations().filter(has_all).collect()
     }
 
     /// The shape of an operation's body; `None` when it takes none.

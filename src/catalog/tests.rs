@@ -191,8 +191,8 @@ fn kinds_are_found_by_who_makes_them() {
 #[test]
 fn words_of_a_search_are_found_in_any_case_and_place() {
     let found = Catalog::embedded().search(&["post", "Networks", "{region_id}"]);
-    assert!(found.iter().any(|operation| operation.route == route("POST v1/networks/PR")));
-    assert!(found.iter().all(|operation| operation.route.method == Method::Post));
+    assert!(found.iter().any(|found| found.operation.route == route("POST v1/networks/PR")));
+    assert!(found.iter().all(|found| found.operation.route.method == Method::Post));
 }
 
 #[test]

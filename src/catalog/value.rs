@@ -17,6 +17,8 @@ pub enum Partial {
     Map(Vec<(String, Partial)>),
     /// A string in pieces: those that are `None` are known later.
     Text(Vec<Option<String>>),
+    /// One of these, and which is known later: every one of them must be right.
+    OneOf(Vec<Partial>),
     /// Known later as a whole.
     Unknown(Box<Unknown>),
 }
@@ -28,8 +30,6 @@ pub struct Unknown {
     pub types: Types,
     /// It may be `null` too; of no meaning when any type is possible.
     pub nullable: bool,
-    /// The only values it may have; empty when open.
-    pub values: Vec<Value>,
     pub minimum: Option<f64>,
     pub maximum: Option<f64>,
     /// A regular expression that it will match.
@@ -38,7 +38,12 @@ pub struct Unknown {
     pub default: Option<Value>,
     /// It stands for something that a step makes.
     pub reference: Option<Reference>,
+    /// It is another result of a step, in words: `the task`.
+    pub result: Option<&'static str>,
 }
+
+/// Combinations of alternatives that are looked at one by one.
+const MOST_COMBINATIONS: usize = 32;
 
 /// A value that stands for something that a step makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +79,7 @@ impl Partial {
     /// Its JSON type; `None` for `null` and what is not known.
     pub fn r#type(&self) -> Option<Type> {
         match self {
-            Partial::Null | Partial::Unknown(_) => None,
+            Partial::Null | Partial::Unknown(_) | Partial::OneOf(_) => None,
             Partial::Bool(_) => Some(Type::Boolean),
             Partial::Number(number) if is_integer(number) => Some(Type::Integer),
             Partial::Number(_) => Some(Type::Number),
@@ -96,7 +101,7 @@ impl Partial {
                 let fields = fields.iter().map(|(name, field)| Some((name.clone(), field.known()?)));
                 Value::Object(fields.collect::<Option<_>>()?)
             }
-            Partial::Text(_) | Partial::Unknown(_) => return None,
+            Partial::Text(_) | Partial::OneOf(_) | Partial::Unknown(_) => return None,
         })
     }
 
@@ -105,6 +110,62 @@ impl Partial {
         match self {
             Partial::Map(fields) => fields.iter().find(|(field, _)| field == name).map(|(_, value)| value),
             _ => None,
+        }
+    }
+}
+
+impl Partial {
+    /// Every value this may be, when it holds alternatives: with one of them in the place of each. `None` when it holds
+    /// none, or too many.
+    pub(super) fn combinations(&self) -> Option<Vec<Partial>> {
+        let all = self.ways()?;
+        (all.len() > 1).then_some(all)
+    }
+
+    fn ways(&self) -> Option<Vec<Partial>> {
+        let product = |parts: &mut dyn Iterator<Item = &Partial>| {
+            let mut all: Vec<Vec<Partial>> = vec![Vec::new()];
+            for part in parts {
+                let ways = part.ways()?;
+                if all.len() * ways.len() > MOST_COMBINATIONS {
+                    return None;
+                }
+                if let [only] = ways.as_slice() {
+                    all.iter_mut().for_each(|chosen| chosen.push(only.clone()));
+                    continue;
+                }
+                let longer = all.iter().flat_map(|chosen| {
+                    ways.iter().map(move |way| [chosen.as_slice(), std::slice::from_ref(way)].concat())
+                });
+                all = longer.collect();
+            }
+            Some(all)
+        };
+        match self {
+            Partial::OneOf(options) => {
+                let mut all = Vec::new();
+                for option in options {
+                    all.extend(option.ways()?);
+                }
+                (all.len() <= MOST_COMBINATIONS).then_some(all)
+            }
+            Partial::List(items) => Some(product(&mut items.iter())?.into_iter().map(Partial::List).collect()),
+            Partial::Map(fields) => {
+                let names = || fields.iter().map(|(name, _)| name.clone());
+                let all = product(&mut fields.iter().map(|(_, value)| value))?;
+                Some(all.into_iter().map(|values| Partial::Map(names().zip(values).collect())).collect())
+            }
+            other => Some(vec![other.clone()]),
+        }
+    }
+
+    /// Whether any part of it is one of several.
+    pub(super) fn has_alternatives(&self) -> bool {
+        match self {
+            Partial::OneOf(_) => true,
+            Partial::List(items) => items.iter().any(Partial::has_alternatives),
+            Partial::Map(fields) => fields.iter().any(|(_, value)| value.has_alternatives()),
+            _ => false,
         }
     }
 }

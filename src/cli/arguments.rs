@@ -7,8 +7,27 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
-use super::options::{ApiOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
+use super::options::{ApiOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions};
 use super::values::{self, CheckFormat, OutputFormat, ResultFormat};
+
+/// `plan init`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan init                                       a web server, in deploy.yaml
+  plan init load-balancer --file lb/deploy.yaml
+  plan init --list                                all examples")]
+pub struct InitArguments {
+    /// The example
+    #[arg(value_name = "EXAMPLE", default_value = "web-server")]
+    pub example: String,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE", default_value = "deploy.yaml")]
+    pub file: PathBuf,
+    /// List the examples instead
+    #[arg(long)]
+    pub list: bool,
+}
 
 /// `plan run`
 #[derive(Debug, Args)]
@@ -166,6 +185,8 @@ pub struct RehearseArguments {
     /// The region, for `{region_id}` [default: 1]
     #[arg(long, value_name = "ID", help_heading = "Account")]
     pub region_id: Option<i64>,
+    #[command(flatten)]
+    pub requests: RequestOptions,
 }
 
 /// `plan destroy`
@@ -232,20 +253,54 @@ pub struct StatusArguments {
 #[command(after_help = "\
 Examples:
   plan output                       all outputs of the plan on record here
-  plan output first_ip --file deploy.yaml --format raw
+  plan output deploy.yaml           all outputs of this plan
+  plan output deploy.yaml first_ip --format raw
   plan output --format env >> .env
 
 Secret outputs are not kept on record: `plan run FILE --show-secret NAME` prints one.")]
 pub struct OutputArguments {
-    /// Names of outputs [default: all]
-    #[arg(value_name = "NAME")]
-    pub names: Vec<String>,
-    /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
+    /// The plan file, then names of outputs [default: all]
+    #[arg(value_name = "FILE|NAME")]
+    pub words: Vec<String>,
+    /// The plan file; not needed when it is named first, `--plan` is given, or the folder of records holds one plan
     #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
     pub file: Option<PathBuf>,
     /// How they are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: OutputFormat,
+    #[command(flatten)]
+    pub record: RecordOptions,
+}
+
+/// `plan report`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan report deploy.yaml --html report.html     one page, to look at or to send
+  plan report deploy.yaml --md >> $GITHUB_STEP_SUMMARY
+  plan report deploy.yaml --junit > report.xml   for test reports of CI systems
+  plan report --events events.ndjson --json      from what `plan run --events` wrote
+
+Tells of the last run on record. Markdown unless another format is asked for.")]
+pub struct ReportArguments {
+    /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
+    #[arg(value_name = "FILE", conflicts_with = "plan")]
+    pub file: Option<PathBuf>,
+    /// Write a page to this file
+    #[arg(long, value_name = "FILE", group = "written")]
+    pub html: Option<PathBuf>,
+    /// Print Markdown
+    #[arg(long, group = "written")]
+    pub md: bool,
+    /// Print JSON
+    #[arg(long, group = "written")]
+    pub json: bool,
+    /// Print JUnit's XML
+    #[arg(long, group = "written")]
+    pub junit: bool,
+    /// Tell of the run whose events are in this file instead
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
     #[command(flatten)]
     pub record: RecordOptions,
 }
@@ -558,6 +613,12 @@ pub struct SimulateArguments {
     /// Others at work in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
     #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub busy: Option<String>,
+    /// Images of machines and volumes must be in the list of images
+    #[arg(long)]
+    pub known_images: bool,
+    /// A `traceparent` that a client sends becomes the request's id
+    #[arg(long)]
+    pub take_traceparent: bool,
     /// The one key that is accepted [default: any]
     #[arg(long, value_name = "KEY")]
     pub api_key: Option<String>,

@@ -4,6 +4,7 @@
 //! more than text. Nothing here reads the environment: `context` does, and the commands put both together.
 
 mod arguments;
+mod meaning;
 mod options;
 mod values;
 
@@ -11,17 +12,21 @@ use clap::{Parser, Subcommand};
 
 pub use arguments::{
     CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, ExplainArguments, GraphArguments,
-    NewArguments, OpsArguments, OutputArguments, PreviewArguments, RecoverArguments, RehearseArguments,
-    ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments,
-    WaitArguments,
+    InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, RecoverArguments, RehearseArguments,
+    ReportArguments, ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments,
+    TasksArguments, WaitArguments,
 };
-pub use options::{ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RunOptions, StateOptions};
-pub use values::{Assignment, CheckFormat, ColorChoice, OutputFormat, ResultFormat, name};
+pub use meaning::read;
+pub use options::{
+    ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions,
+};
+pub use values::{Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, ResultFormat, name};
 
 /// The last part of `plan --help`.
 const AFTER_HELP: &str = "\
 First steps:
-  plan rehearse examples/web-server.yaml     try a plan: offline, in seconds, nothing is created
+  plan init                                  write an example to start from: deploy.yaml
+  plan rehearse deploy.yaml                  try a plan: offline, in seconds, nothing is created
   plan check deploy.yaml                     everything wrong with a plan, before the first call
   plan run deploy.yaml --set replicas=3      run it; run again to continue
   plan status deploy.yaml                    what exists and what is pending
@@ -35,6 +40,7 @@ Environment:
   PLAN_INPUT_<NAME>         the value of an input
   PLAN_ENVIRONMENT          as --environment
   PLAN_STATE                as --state
+  PLAN_LOG                  what is logged: info, debug, or plan::request=info,plan::body=debug
   NO_COLOR, CLICOLOR_FORCE  colour off, or on without a terminal
 
 Exit codes:
@@ -56,7 +62,7 @@ Exit codes:
 /// Runs a YAML plan of Gcore Cloud API calls: ordered, waited for, remembered, and taken down again.
 #[derive(Debug, Parser)]
 #[command(name = "plan", version, about, after_help = AFTER_HELP, max_term_width = 120)]
-#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: GlobalOptions,
@@ -67,23 +73,34 @@ pub struct Cli {
 /// One variant a command, in the order of `plan --help`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a plan to start from, and the schema that editors read
+    ///
+    /// One of the examples, as a file of its own. It checks and rehearses as it stands. What is there already is never
+    /// overwritten.
+    Init(InitArguments),
     /// Run a plan, or continue it
     ///
     /// Checks the plan, makes the calls that are not on record yet, waits for their tasks, and prints the outputs. A run
     /// that was interrupted, or had to stop, is continued by running again.
+    #[command(visible_aliases = ["apply", "up"])]
     Run(Box<RunArguments>),
     /// Find everything wrong with plans, without a call
+    #[command(visible_aliases = ["validate"])]
     Check(Box<CheckArguments>),
     /// Show what a run would do
+    #[command(visible_aliases = ["plan", "diff"])]
     Preview(Box<PreviewArguments>),
     /// Run a plan against the built-in simulator; nothing is created, nothing kept
     Rehearse(Box<RehearseArguments>),
     /// Take an environment down, from its record
+    #[command(visible_aliases = ["down"])]
     Destroy(Box<DestroyArguments>),
     /// Show what exists and what is pending
     Status(StatusArguments),
     /// Print the outputs of the last run
     Output(OutputArguments),
+    /// Write a report of the last run: a page, Markdown, JSON, JUnit
+    Report(ReportArguments),
     /// Destroy the environments whose `ttl` has passed
     Sweep(Box<SweepArguments>),
     /// Look into the record, and correct it by hand
@@ -112,6 +129,23 @@ pub enum Command {
     /// Write the embedded catalogue anew from an OpenAPI document
     #[command(hide = true)]
     Catalog(CatalogArguments),
+}
+
+impl Command {
+    /// Whether every request is printed as a curl command.
+    pub fn prints_curl(&self) -> bool {
+        let api = match self {
+            Command::Run(arguments) => &arguments.api,
+            Command::Check(arguments) => &arguments.api,
+            Command::Destroy(arguments) => &arguments.api,
+            Command::Sweep(arguments) => &arguments.api,
+            Command::Tasks(arguments) => &arguments.api,
+            Command::Wait(arguments) => &arguments.api,
+            Command::Rehearse(arguments) => return arguments.requests.curl,
+            _ => return false,
+        };
+        api.requests.curl
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +180,22 @@ mod tests {
         ] {
             let line = format!("{:>5}  {}", exit.code(), exit.meaning());
             assert!(AFTER_HELP.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn no_option_of_a_command_is_called_as_one_of_all() {
+        let globals: Vec<String> =
+            Cli::command().get_arguments().map(|argument| argument.get_id().to_string()).collect();
+        for command in Cli::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                assert!(
+                    !globals.contains(&argument.get_id().to_string()),
+                    "{} {}",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
         }
     }
 

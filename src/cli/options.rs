@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
-use super::values::{self, Assignment, ColorChoice};
+use super::values::{self, Assignment, ColorChoice, LogFormat};
 
 /// For every command.
 #[derive(Debug, Clone, Default, Args)]
@@ -14,13 +14,22 @@ pub struct GlobalOptions {
     /// Say only failures, warnings and the end
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say every request, too
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
+    /// Say every request, too; twice: with bodies, secrets hidden
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(help = "When to use colour: auto, always or never")]
     pub color: ColorChoice,
+    /// Write the log of requests to this file instead of stderr
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Log")]
+    pub log: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(help_heading = "Log", help = "How it is written: text, or one JSON object a line (json)")]
+    pub log_format: LogFormat,
+    /// Write every request and answer to this HAR file, secrets hidden
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Log")]
+    pub har: Option<PathBuf>,
 }
 
 /// Which API, with which key, and where in the account.
@@ -41,12 +50,30 @@ pub struct ApiOptions {
     /// How long one request may take
     #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "2m")]
     pub request_timeout: Duration,
+    #[command(flatten)]
+    pub requests: RequestOptions,
+}
+
+/// What is told of requests where they are made.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Log")]
+pub struct RequestOptions {
+    /// Print every request as a curl command; the key stands as $GCORE_API_KEY
+    #[arg(long)]
+    pub curl: bool,
 }
 
 impl ApiOptions {
     /// Only a place: for a rehearsal, which has an API of its own.
     pub fn at(project_id: Option<i64>, region_id: Option<i64>) -> Self {
-        Self { base_url: None, api_key_command: None, project_id, region_id, request_timeout: Duration::from_secs(30) }
+        Self {
+            base_url: None,
+            api_key_command: None,
+            project_id,
+            region_id,
+            request_timeout: Duration::from_secs(60),
+            requests: RequestOptions::default(),
+        }
     }
 }
 
@@ -126,6 +153,9 @@ pub struct RunOptions {
     /// Write what happens to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+    /// Write a report of the run to this file: .html, .md, .json or .xml (JUnit)
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Print this secret output, too; may be repeated
     #[arg(long, value_name = "OUTPUT", action = ArgAction::Append)]
     pub show_secret: Vec<String>,

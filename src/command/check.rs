@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::findings::{self, Found};
-use super::load::{self, resolve_problems};
+use super::load;
 use super::{note, online, print_json_text};
 use crate::cli::{CheckArguments, CheckFormat};
 use crate::context::Context;
@@ -19,14 +19,9 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
     let mut found = Vec::new();
     let mut plans: Vec<Plan> = Vec::new();
     for file in &arguments.files {
-        let (source, checked) = load::read_and_check(context, file, catalog)?;
-        let mut findings = checked.findings;
-        if let Some(plan) = checked.plan {
-            if gives_inputs(arguments) {
-                findings.extend(resolve_problems(context, &plan, &arguments.plan)?);
-            }
-            plans.push(plan);
-        }
+        let (source, checked) = load::check_with_inputs(context, file, catalog, &arguments.plan, arguments.online)?;
+        plans.extend(checked.plan);
+        let findings = checked.findings;
         found.push(Found { source, findings });
     }
     let mut wrong = found.iter().flat_map(|found| &found.findings).any(|finding| is_wrong(finding.severity, arguments));
@@ -35,11 +30,6 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
         wrong = !online::check(context, arguments, &plans).await?;
     }
     Ok(if wrong { Exit::PlanWrong } else { Exit::Done })
-}
-
-/// Inputs are looked at when some are given: a plan may be right before anybody knows their values.
-fn gives_inputs(arguments: &CheckArguments) -> bool {
-    !arguments.plan.set.is_empty() || !arguments.plan.inputs.is_empty() || arguments.online
 }
 
 fn is_wrong(severity: Severity, arguments: &CheckArguments) -> bool {

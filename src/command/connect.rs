@@ -37,7 +37,7 @@ impl Account {
         let key = match (&options.api_key_command, &environment.api_key) {
             (Some(command), _) => key_from(context, command)?,
             (None, Some(key)) => key.clone(),
-            (None, None) => return Err(Error::NoKey),
+            (None, None) => return Err(Error::NoKey { plan: None }),
         };
         context.secrets.hide(key.expose_secret());
         let base_url = options.base_url.as_ref().or(environment.base_url.as_ref());
@@ -60,8 +60,8 @@ impl Account {
     /// # Errors
     ///
     /// As [`Account::transport`].
-    pub fn client(&self, clock: Clock) -> Result<Arc<Client>, Error> {
-        Ok(Arc::new(Client::new(self.transport()?, clock)))
+    pub fn client(&self, context: &Context, clock: Clock) -> Result<Arc<Client>, Error> {
+        Ok(Arc::new(Client::new(self.transport()?, clock).traced(context.trace.clone())))
     }
 }
 

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export_ending, quoted};
 use super::view::ViewOptions;
 use super::{Account, confirm, note, records};
+use crate::api::trace;
 use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, DestroyArguments};
 use crate::clock::Clock;
@@ -119,7 +122,7 @@ pub async fn destroy_environment(
             },
             parallelism: options.parallelism,
             timeout: options.timeout,
-            view: ViewOptions { events: options.events.map(PathBuf::from), source: None },
+            view: ViewOptions { events: options.events.map(PathBuf::from), ..ViewOptions::default() },
             elsewhere: records::elsewhere(record),
         },
     )?;
@@ -134,7 +137,8 @@ pub async fn destroy_environment(
         state: Some(record.place()),
         api: account.base_url.clone(),
     });
-    let mut finished = engine::destroy(&session.shared).await?;
+    let mut finished =
+        engine::destroy(&session.shared).instrument(trace::run("destroy", record.plan(), record.environment())).await?;
     finished.next = (finished.exit != Exit::Done).then(|| again(record));
     let exit = finished.exit;
     session.finish(context, finished).await?;

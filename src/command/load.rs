@@ -1,20 +1,24 @@
 //! Plan files: read, checked, their inputs resolved; what is wrong with them is told.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::Account;
 use super::findings::{self, Found};
+use super::records;
 use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, PlanOptions};
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
 use crate::error::Error;
-use crate::plan::inputs::{InputProblem, InputSources, resolve};
-use crate::plan::{self, Checked, Plan};
+use crate::plan::inputs::{InputProblem, InputSources, resolve, resolve_known};
+use crate::plan::{self, Assumed, Checked, Given, Input, Plan};
 use crate::source::Source;
 use crate::template::{Scope, Template};
 use crate::yaml;
@@ -72,11 +76,19 @@ pub(super) fn read_and_check(
     file: &Path,
     catalog: &'static Catalog,
 ) -> Result<(Arc<Source>, Checked), Error> {
+    read(context, file, |source, folder| plan::check_in(source, catalog, folder))
+}
+
+fn read(
+    context: &Context,
+    file: &Path,
+    check: impl FnOnce(&Arc<Source>, &Path) -> Checked,
+) -> Result<(Arc<Source>, Checked), Error> {
     match yaml::decode(read_bytes(context, file)?) {
         Ok(text) => {
             let source = Arc::new(Source::new(file, text));
             let folder = context.resolve(source.path().parent().unwrap_or_else(|| Path::new("")));
-            let checked = plan::check_in(&source, catalog, &folder);
+            let checked = check(&source, &folder);
             Ok((source, checked))
         }
         Err(no_text) => {
@@ -186,36 +198,94 @@ fn number(template: &Template, scope: &Scope<'_>) -> Result<i64, Diagnostic> {
     })
 }
 
-/// What is wrong with the values of a plan's inputs; what has no place in the plan is told at once.
+/// What is wrong with the plan when these are the values of a run: found before the first call.
 ///
 /// # Errors
 ///
-/// [`Error::PlanWrong`] when there is nothing but what was told; otherwise when a file cannot be read.
-pub(super) fn resolve_problems(
+/// [`Error::PlanWrong`] when something is, which is told.
+pub(super) fn check_values(
     context: &Context,
-    plan: &Plan,
-    options: &PlanOptions,
-) -> Result<Vec<Diagnostic>, Error> {
-    match values_of(context, plan, options)? {
-        Ok(_) => Ok(Vec::new()),
-        Err(problems) => match sort_problems(context, problems)? {
-            findings if findings.is_empty() => Err(Error::PlanWrong),
-            findings => Ok(findings),
-        },
+    loaded: &LoadedPlan,
+    inputs: &BTreeMap<String, minijinja::Value>,
+    environment: &str,
+    (project_id, region_id): (Option<i64>, Option<i64>),
+) -> Result<(), Error> {
+    let plan = &loaded.plan;
+    let given = Given {
+        inputs: Some(inputs),
+        complete: true,
+        environment: Some(environment),
+        project_id,
+        region_id,
+        folder: Some(&plan.folder),
+        secrets: Some(&context.secrets),
+    };
+    let findings = plan::check_values(plan, loaded.catalog, given);
+    // Warnings about values change nothing now, and were told about the plan.
+    let findings: Vec<Diagnostic> = findings.into_iter().filter(Diagnostic::is_error).collect();
+    if findings.is_empty() {
+        return Ok(());
     }
+    findings::tell(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
+    Err(Error::PlanWrong)
+}
+
+/// Reads and checks a plan file as [`read_and_check`], and with the values that are known: those given, and defaults for
+/// the rest. What is wrong with given values is a finding, too, and that some are missing when others are given or
+/// `all_wanted`: a plan may be right before anybody knows their values.
+///
+/// # Errors
+///
+/// When a file cannot be read.
+pub(super) fn check_with_inputs(
+    context: &Context,
+    file: &Path,
+    catalog: &'static Catalog,
+    options: &PlanOptions,
+    all_wanted: bool,
+) -> Result<(Arc<Source>, Checked), Error> {
+    let environment = records::environment_name(context, options.environment.as_deref())?;
+    let are_given =
+        all_wanted || !options.set.is_empty() || !options.inputs.is_empty() || !context.environment.inputs.0.is_empty();
+    with_sources(context, options, |sources| {
+        let problems = RefCell::default();
+        let inputs = |declared: &IndexMap<String, Input>| {
+            let (values, found) = resolve_known(declared, sources, &context.secrets);
+            problems.replace(found);
+            values
+        };
+        let assumed = Assumed { inputs: &inputs, environment: &environment, secrets: &context.secrets };
+        let (source, mut checked) =
+            read(context, file, |source, folder| plan::check_assuming(source, catalog, folder, &assumed))?;
+        if are_given {
+            let problems = problems.into_inner();
+            // What has no place in the plan is about the plan as a whole.
+            let found = problems.iter().map(|problem| problem.diagnostic_at(problem.declared.unwrap_or_default()));
+            checked.findings.extend(found);
+            checked.findings.sort_by_key(|finding| finding.primary.start);
+        }
+        Ok((source, checked))
+    })?
 }
 
 type Values = Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>>;
 
 fn values_of(context: &Context, plan: &Plan, options: &PlanOptions) -> Result<Values, Error> {
+    with_sources(context, options, |sources| resolve(&plan.inputs, sources, &context.secrets))
+}
+
+fn with_sources<T>(
+    context: &Context,
+    options: &PlanOptions,
+    read: impl FnOnce(&InputSources<'_>) -> T,
+) -> Result<T, Error> {
     let files = options
         .inputs
         .iter()
         .map(|file| read_source(context, file).map(|source| Source::clone(&source)))
         .collect::<Result<Vec<_>, _>>()?;
     let set: Vec<_> = options.set.iter().map(|given| (given.name.clone(), given.value.clone())).collect();
-    let sources = InputSources { files: &files, environment: &context.environment.inputs.0, set: &set };
-    Ok(resolve(plan, &sources, &context.secrets))
+    Ok(read(&InputSources { files: &files, environment: &context.environment.inputs.0, set: &set }))
 }
 
 /// Problems with a declaration as findings about the plan; the others are told.

@@ -14,7 +14,9 @@ mod explain;
 mod findings;
 mod graph;
 mod guard;
+mod init;
 mod load;
+mod log;
 mod new;
 mod online;
 mod ops;
@@ -25,6 +27,7 @@ mod print;
 mod records;
 mod recover;
 pub mod rehearse;
+mod report;
 mod resolve;
 pub mod run;
 mod schema;
@@ -44,9 +47,7 @@ mod wait;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use clap::Parser;
-
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Cli, Command};
 use crate::context::{Context, Streams};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -72,7 +73,7 @@ const LAST_WORK: Duration = Duration::from_secs(1);
 ///
 /// The exit code, when there is nothing to carry out.
 pub fn parse(streams: &Streams) -> Result<Cli, u8> {
-    Cli::try_parse().map_err(|told| {
+    cli::read().map_err(|told| {
         let mut stream = if told.use_stderr() { streams.stderr.clone() } else { streams.stdout.clone() };
         let text = told.render();
         let written = match stream.terminal {
@@ -88,7 +89,7 @@ pub fn parse(streams: &Streams) -> Result<Cli, u8> {
 
 /// Carries out a command line and says what went wrong, if anything did.
 pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
-    let context = match Context::gather(cli.global, streams.clone()) {
+    let mut context = match Context::gather(cli.global, streams.clone()) {
         Ok(context) => context,
         Err(error) => return tell_early(&streams, "find the current folder", &error),
     };
@@ -96,7 +97,7 @@ pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return tell_early(&streams, "start the runtime", &error),
     };
-    let ended = runtime.block_on(dispatch(&context, &cli.command));
+    let ended = runtime.block_on(logged(&mut context, &cli.command));
     runtime.shutdown_timeout(LAST_WORK);
     let ended = ended.and_then(|exit| {
         context.stdout.finish().map_err(|error| Error::Stream { stream: "stdout", error })?;
@@ -108,8 +109,18 @@ pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
     }
 }
 
+/// The command, and the log that was asked for.
+async fn logged(context: &mut Context, command: &Command) -> Result<Exit, Error> {
+    let log = log::Log::start(context, command)?;
+    let ended = dispatch(context, command).await;
+    // What went wrong with the command matters more.
+    let written = log.finish(context);
+    ended.and_then(|exit| written.map(|()| exit))
+}
+
 async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
     match command {
+        Command::Init(arguments) => init::init(context, arguments),
         Command::Run(arguments) => run::run(context, arguments).await,
         Command::Check(arguments) => check::check(context, arguments).await,
         Command::Preview(arguments) => preview::preview(context, arguments).await,
@@ -117,6 +128,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
         Command::Destroy(arguments) => destroy::destroy(context, arguments).await,
         Command::Status(arguments) => status::status(context, arguments).await,
         Command::Output(arguments) => output::output(context, arguments).await,
+        Command::Report(arguments) => report::report(context, arguments).await,
         Command::Sweep(arguments) => sweep::sweep(context, arguments).await,
         Command::State(command) => state::state(context, command).await,
         Command::Tasks(arguments) => tasks::tasks(context, arguments).await,

@@ -42,7 +42,7 @@ const FLAVORS: [(&str, &str, &str); 4] = [
 /// Asks the API about plans that are right in themselves; findings are told. Whether nothing is wrong.
 pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: &[Plan]) -> Result<bool, Error> {
     let account = Account::of(context, &arguments.api)?;
-    let client = account.client(Clock::starting_at(context.now, 1.0))?;
+    let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let mut all = Vec::new();
     for plan in plans {
         let calls = calls(context, arguments, &account, plan)?;

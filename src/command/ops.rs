@@ -1,13 +1,15 @@
 //! `plan ops`: what the API can do.
 
+mod page;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::load;
 use super::print::table;
-use super::{print_json, print_text};
-use crate::catalog::{BodyUse, Catalog, Description, Effect, Field, Method, Operation, Route};
+use super::{note, print_json, print_text};
+use crate::catalog::{Catalog, Description, Effect, Fit, Found, Operation, Route, asks_for_reads};
 use crate::cli::{OpsArguments, ResultFormat};
 use crate::context::Context;
 use crate::error::Error;
@@ -40,60 +42,64 @@ pub(super) fn find_operation(catalog: &Catalog, wanted: &str) -> Result<Arc<Oper
     if let Some(operation) = route(wanted.trim()).or_else(|| concrete(wanted.trim())) {
         return Ok(operation);
     }
-    let words: Vec<&str> = wanted.split_whitespace().collect();
-    let found = search(catalog, &words);
+    let found = catalog.search(&[wanted]);
     match &found[..] {
-        [only] => Ok(Arc::clone(only)),
+        [only] => Ok(Arc::clone(&only.operation)),
         [] => Err(Error::usage(format!("no operation fits `{wanted}`")).help("`plan ops WORD` searches for one")),
-        several => {
-            // The shortest path that fits is what was meant by `POST networks`, when it ends with what was typed.
-            let exact: Vec<_> = several.iter().filter(|operation| ends_with(operation, &words)).collect();
-            match exact[..] {
-                [only] => Ok(Arc::clone(only)),
-                _ => {
-                    let names = several.iter().take(NAMED).map(|operation| operation.route.to_string());
-                    let error = Error::usage(format!("{} fit `{wanted}`", count(several.len(), "operation")));
-                    Err(names.fold(error, Error::help))
-                }
+        [closest, ..] => match meant(&found, wanted) {
+            Some(operation) => Ok(operation),
+            None => {
+                let near = found.iter().take_while(|found| found.fit == closest.fit).take(NAMED);
+                let error = Error::usage(format!("{} fit `{wanted}`", count(found.len(), "operation")));
+                Err(near.fold(error, |error, found| error.help(found.operation.route.to_string())))
             }
-        }
+        },
     }
 }
 
-/// Operations with all of these words; a method is meant as one.
-fn search(catalog: &Catalog, words: &[&str]) -> Vec<Arc<Operation>> {
-    let methods: Vec<Method> = words.iter().filter_map(|word| Method::parse(&word.to_uppercase())).collect();
-    let others: Vec<&str> =
-        words.iter().copied().filter(|word| Method::parse(&word.to_uppercase()).is_none()).collect();
-    let mut found = catalog.search(&others);
-    found.retain(|operation| methods.is_empty() || methods.contains(&operation.route.method));
-    found
+/// The one of several that was surely meant: the only one to end with what was typed, as in `POST networks`, or the
+/// one that is closer to what was named than any other.
+fn meant(found: &[Found], wanted: &str) -> Option<Arc<Operation>> {
+    let mut ending = found.iter().filter(|found| ends_with(&found.operation, wanted));
+    let only = ending.next().filter(|_| ending.next().is_none());
+    let closest = match found {
+        [first, second, ..] if first.fit <= Fit::Makes && first.distance() < second.distance() => Some(first),
+        _ => None,
+    };
+    only.or(closest).map(|found| Arc::clone(&found.operation))
 }
 
 /// The last word of the path that is no placeholder is the last word that was typed.
-fn ends_with(operation: &Operation, words: &[&str]) -> bool {
+fn ends_with(operation: &Operation, wanted: &str) -> bool {
     let last = operation.route.path.split('/').rfind(|segment| !segment.starts_with('{'));
-    let typed = words.last().and_then(|word| word.trim_end_matches('/').rsplit('/').next());
+    let typed = wanted.split_whitespace().last().and_then(|word| word.trim_end_matches('/').rsplit('/').next());
     last == typed && !operation.deprecated
 }
 
 fn list(context: &Context, catalog: &Catalog, arguments: &OpsArguments) -> Result<(), Error> {
-    let words: Vec<&str> = arguments.words.iter().flat_map(|word| word.split_whitespace()).collect();
-    let reads = arguments.reads || words.iter().any(|word| word.eq_ignore_ascii_case("get"));
-    let mut found = search(catalog, &words);
-    found.retain(|operation| reads || operation.effect != Effect::Read);
-    if found.is_empty() {
-        let error = Error::usage(format!("no operation has all of `{}`", words.join(" ")));
-        return Err(error.help("try fewer words, or `--reads` for what changes nothing"));
+    let words = arguments.words.join(" ");
+    let found: Vec<Arc<Operation>> = catalog.search(&[&words]).into_iter().map(|found| found.operation).collect();
+    let (writes, reads): (Vec<_>, Vec<_>) = found.iter().cloned().partition(|found| found.effect != Effect::Read);
+    // What only reads is listed when it is asked for, by flag or by word, and when nothing else is as close.
+    let closest_reads = found.first().is_some_and(|closest| closest.effect == Effect::Read);
+    let asked = arguments.reads || asks_for_reads(&words) || closest_reads && !words.is_empty();
+    let (shown, kept_back) = if asked { (found, 0) } else { (writes, reads.len()) };
+    if shown.is_empty() {
+        return Err(Error::usage(format!("no operation has all of `{words}`"))
+            .help("try fewer words, or others: `vm`, `create network`, `database`, `POST subnets`"));
     }
     match arguments.format {
-        ResultFormat::Json => print_json(context, &Value::Array(found.iter().map(|op| to_json(op)).collect())),
+        ResultFormat::Json => print_json(context, &Value::Array(shown.iter().map(|op| to_json(op)).collect()))?,
         ResultFormat::Human => {
-            let rows: Vec<Vec<String>> = found.iter().map(|operation| row(operation)).collect();
+            let rows: Vec<Vec<String>> = shown.iter().map(|operation| row(operation)).collect();
             let palette = Palette::new(context.color(&context.stdout));
-            print_text(context, &table(&["METHOD", "PATH", "SECTION", "MAKES"], &rows, palette))
+            print_text(context, &table(&["METHOD", "PATH", "SECTION", "MAKES"], &rows, palette))?;
         }
     }
+    if kept_back > 0 {
+        note(context, &format!("{} left out: add `--reads`", count(kept_back, "read-only operation")))?;
+    }
+    Ok(())
 }
 
 fn row(operation: &Operation) -> Vec<String> {
@@ -126,85 +132,12 @@ fn show(context: &Context, described: &Description, format: ResultFormat) -> Res
         let value = serde_json::to_value(described).expect("descriptions are made of types JSON can hold");
         return print_json(context, &value);
     }
-    print_text(context, &page(described, Palette::new(context.color(&context.stdout))))
-}
-
-/// An operation as a page.
-fn page(described: &Description, palette: Palette) -> String {
-    let mut text = format!("{}\n", palette.name(&described.route));
-    let mut line = |name: &str, words: String| text.push_str(&format!("  {:<10} {words}\n", name));
-    line("section", described.tag.clone());
-    match (&described.successor, described.deprecated) {
-        (Some(successor), _) => line("deprecated", format!("use {successor}")),
-        (None, true) => line("deprecated", "there is no successor".to_owned()),
-        (None, false) => {}
-    }
-    line(
-        "answers",
-        match (described.asynchronous, &described.task_types[..]) {
-            (false, _) => "at once".to_owned(),
-            (true, []) => "with tasks".to_owned(),
-            (true, types) => format!("with a task: {}", types.join(" or ")),
-        },
-    );
-    if let Some(creates) = &described.creates {
-        let by_name = creates.resource.as_ref().is_some_and(|resource| resource.by_name);
-        let mut words = format!("{} (`steps.<id>.id`", thing(&creates.kind));
-        words += if by_name { "; its own calls want `steps.<id>.name`)" } else { ")" };
-        if !creates.also.is_empty() {
-            words += &format!(", maybe with {}", creates.also.join(", "));
-        }
-        line("makes", words);
-    }
-    line("undo", described.undo.as_ref().map_or("none known: write `undo` in the step".to_owned(), Route::to_string));
-    for (title, fields) in [("path", &described.path), ("query", &described.query)] {
-        section(&mut text, title, fields, palette);
-    }
-    match described.body_use {
-        BodyUse::None => {}
-        BodyUse::Optional => section(&mut text, "body (optional)", &described.body, palette),
-        BodyUse::Required => section(&mut text, "body", &described.body, palette),
-    }
-    text.push_str(&format!("\nplan new '{}' prints a step to paste\n", described.route));
-    text
-}
-
-fn section(text: &mut String, title: &str, fields: &[Field], palette: Palette) {
-    if fields.is_empty() {
-        return;
-    }
-    text.push_str(&format!("\n{}\n", palette.name(title)));
-    for field in fields {
-        let mark = if field.required { "*" } else { " " };
-        let indent = "  ".repeat(field.depth);
-        let mut words = field.wanted.clone();
-        let mut add = |more: String| {
-            words.push_str(", ");
-            words.push_str(&more);
-        };
-        if !field.limits.is_empty() {
-            add(field.limits.clone());
-        }
-        if field.nullable {
-            add("or null".to_owned());
-        }
-        if let Some(default) = &field.default {
-            add(format!("default {default}"));
-        }
-        if let Some(when) = &field.when {
-            add(format!("with {when}"));
-        }
-        if field.deprecated {
-            add("deprecated".to_owned());
-        }
-        text.push_str(&format!("  {indent}{mark} {}  {}\n", palette.busy(&field.name), palette.faint(words)));
-    }
+    print_text(context, &page::page(described, Palette::new(context.color(&context.stdout))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Color;
 
     fn found(wanted: &str) -> String {
         find_operation(Catalog::embedded(), wanted).map_or_else(|error| error.to_string(), |op| op.route.to_string())
@@ -216,6 +149,9 @@ mod tests {
         assert_eq!(found(network), network);
         assert_eq!(found("POST /cloud/v1/networks/1/7"), network);
         assert_eq!(found("POST networks"), network);
+        assert_eq!(found("network"), network);
+        assert_eq!(found("vm"), "POST /cloud/v2/instances/{project_id}/{region_id}");
+        assert_eq!(found("delete vm"), "DELETE /cloud/v1/instances/{project_id}/{region_id}/{instance_id}");
         assert_eq!(found("no such thing"), "no operation fits `no such thing`");
     }
 
@@ -224,14 +160,5 @@ mod tests {
         let error = find_operation(Catalog::embedded(), "POST").unwrap_err();
         assert!(error.to_string().ends_with("operations fit `POST`"), "{error}");
         assert_eq!(error.hints().len(), NAMED);
-    }
-
-    #[test]
-    fn a_page_tells_fields_and_undo() {
-        let catalog = Catalog::embedded();
-        let operation = find_operation(catalog, "POST /cloud/v1/networks/{project_id}/{region_id}").unwrap();
-        let page = page(&catalog.describe(&operation), Palette::new(Color::Off));
-        assert!(page.contains("undo       DELETE /cloud/v1/networks/"), "{page}");
-        assert!(page.contains("* name"), "{page}");
     }
 }

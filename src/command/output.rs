@@ -1,5 +1,7 @@
 //! `plan output`: the outputs of the last run, from its record; in a GitHub Actions job for later steps as well.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::records::{find_record, read};
@@ -10,19 +12,21 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::RecordedOutput;
+use crate::plan::is_output_name;
 use crate::report::github::output::Ending;
 use crate::report::outputs::{self, OutputError, OutputValue};
 use crate::secret::Secrets;
 
 pub(super) async fn output(context: &Context, arguments: &OutputArguments) -> Result<Exit, Error> {
-    let environment = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+    let (file, names) = file_and_names(arguments)?;
+    let environment = find_record(context, file, &arguments.record).await?;
     let status = read(&environment).await?;
     let values: Vec<OutputValue> = status.outputs.iter().map(value_of).collect();
-    if let Some(secret) = values.iter().find(|output| output.secret && arguments.names.contains(&output.name)) {
+    if let Some(secret) = values.iter().find(|output| output.secret && names.contains(&output.name)) {
         return Err(Error::usage(format!("output `{}` is secret: it is not kept on record", secret.name))
             .help(format!("`plan run FILE --show-secret {}` prints it", secret.name)));
     }
-    if values.is_empty() && arguments.names.is_empty() {
+    if values.is_empty() && names.is_empty() {
         note(context, "no outputs are on record: the plan has none, or has not run to its end")?;
     }
     let format = match arguments.format {
@@ -35,7 +39,7 @@ pub(super) async fn output(context: &Context, arguments: &OutputArguments) -> Re
         OutputFormat::Raw => outputs::OutputFormat::Raw,
     };
     // The record holds no secrets, so there are none to hide here.
-    let rendered = outputs::render(&values, &arguments.names, &Secrets::default(), format).map_err(wrong)?;
+    let rendered = outputs::render(&values, names, &Secrets::default(), format).map_err(wrong)?;
     for words in &rendered.notes {
         note(context, words)?;
     }
@@ -47,6 +51,18 @@ pub(super) async fn output(context: &Context, arguments: &OutputArguments) -> Re
         Ending { exit: Exit::Done, failure_reason: None, state_path: Some(environment.place()), resume_command: None };
     export_values(context, &values, &ending, &[])?;
     Ok(Exit::Done)
+}
+
+/// The plan file and the names of outputs. A first word that can be no name is the file, as for every other command.
+fn file_and_names(arguments: &OutputArguments) -> Result<(Option<&Path>, &[String]), Error> {
+    let file = arguments.file.as_deref();
+    match arguments.words.split_first() {
+        Some((first, names)) if !is_output_name(first) => match (file, &arguments.record.plan) {
+            (None, None) => Ok((Some(Path::new(first)), names)),
+            _ => Err(Error::usage(format!("`{first}` is no name of an output, and the plan is named already"))),
+        },
+        _ => Ok((file, &arguments.words)),
+    }
 }
 
 fn value_of(output: &RecordedOutput) -> OutputValue {

@@ -35,6 +35,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let account = without_key(context, arguments)?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     need_places(plan, project_id, region_id)?;
+    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
     let store = records::store(context, &arguments.state, Some(&arguments.file))?;
     let status = EnvironmentRecord::new(store, &plan.name, &environment).read().await?;
 

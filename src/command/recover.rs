@@ -96,7 +96,7 @@ async fn look(context: &Context, arguments: &RecoverArguments) -> Result<(Enviro
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     let store = records::store(context, &arguments.state, Some(&arguments.file))?;
     let record = EnvironmentRecord::new(store, &plan.name, &environment);
-    let client = account.client(Clock::starting_at(context.now, 1.0))?;
+    let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let at = super::guard::Surroundings { environment: &environment, project_id, region_id, inputs: &inputs };
     let spots = spots_of(plan, plan.steps.values(), &at);
     // Everything that can carry a stamp: also steps that the plan no longer has.

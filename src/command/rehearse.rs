@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::net::TcpListener;
+use tracing::Instrument as _;
 
-use super::run::{settings, step_ids};
+use super::run::{settings, step_ids, view_options};
 use super::session::{Parts, Session, export};
-use super::view::ViewOptions;
 use super::{load, note, print_outputs, records, simulate};
-use crate::api::{Http, Transport};
+use crate::api::{Http, Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
 use crate::command::Account;
@@ -52,7 +52,14 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let listen = |error| Error::System { what: "listen on this machine", error };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(listen)?;
     let base_url = format!("http://{}", listener.local_addr().map_err(listen)?);
-    let cloud = Options { seed: arguments.seed, strangers: Strangers::Assume, busy, faults, ..Options::default() };
+    let cloud = Options {
+        seed: arguments.seed,
+        strangers: Strangers::Assume,
+        slow_calls: true,
+        busy,
+        faults,
+        ..Options::default()
+    };
     let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
 
     let account = Account {
@@ -64,6 +71,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     };
     let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
     let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
+    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
 
     let transport: Arc<dyn Transport> = Arc::new(Http::new(&base_url, &account.key, account.request_timeout)?);
     // Simulated time starts when everything is ready: a moment of preparation would count as many.
@@ -87,7 +95,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 settings: settings(&plan, &environment, project_id, region_id, &arguments.run),
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,
-                view: ViewOptions { events: arguments.run.events.clone(), source: Some(plan.source.clone()) },
+                view: view_options(&plan, &arguments.run),
                 elsewhere: Elsewhere::nothing(),
             },
         )?;
@@ -109,7 +117,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
             options: options.clone(),
             stopper: session.stopper.clone(),
         };
-        let end = engine::run(Arc::new(run)).await?;
+        let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, &environment)).await?;
         status = session.shared.journal.with_status(Status::clone);
         session.finish(context, end.finished.clone()).await?;
         let progress = done(&status) > recorded;

@@ -139,7 +139,7 @@ fn task_without_words() -> Task {
         region_id: None,
         user_id: None,
         created: Map::new(),
-        data: Value::Null,
+        data: crate::api::TaskData::default(),
         error: None,
     }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use tracing::Instrument as _;
 
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
-use super::{Account, guard, load, preview_file, print_outputs, records};
-use crate::api::Client;
+use super::{Account, guard, load, preview_file, print_outputs, records, report};
+use crate::api::{Client, trace};
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -35,10 +36,11 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let loaded = load::load_plan(context, file, arguments.run.spec.as_deref())?;
     let plan = &loaded.plan;
     let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
-    let account = Account::of(context, &arguments.api)?;
+    let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     need_places(plan, project_id, region_id)?;
+    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
     tell_unmasked(context, plan, &inputs)?;
 
     let transport = account.transport()?;
@@ -84,7 +86,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             settings: settings(plan, &environment, project_id, region_id, &arguments.run),
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
-            view: ViewOptions { events: arguments.run.events.clone(), source: Some(plan.source.clone()) },
+            view: view_options(plan, &arguments.run),
             elsewhere: records::elsewhere(&record),
         },
     )?;
@@ -108,7 +110,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     };
     let run =
         Run { plan: plan.clone(), shared: session.shared.clone(), inputs, options, stopper: session.stopper.clone() };
-    let mut end = engine::run(Arc::new(run)).await?;
+    let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, &environment)).await?;
     let resume = resume_command(plan, &environment, file, arguments);
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
@@ -124,6 +126,16 @@ fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {
         failure_reason: end.failure.as_ref().map(|(instance, error)| reason(instance, error)),
         state_path: Some(record.place()),
         resume_command: Some(resume),
+    }
+}
+
+/// What a run shows besides its lines.
+pub(super) fn view_options(plan: &Plan, flags: &RunFlags) -> ViewOptions {
+    ViewOptions {
+        events: flags.events.clone(),
+        source: Some(plan.source.clone()),
+        report: flags.report.clone(),
+        shape: report::shape_of(plan),
     }
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Signals;
-use super::view::{View, ViewOptions};
+use super::view::{PATIENCE, View, ViewOptions};
 use crate::api::{Client, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Claims, Elsewhere, Gates, Leased, RunOutput, Settings, Shared, Signal, Stop, Stopper, Watcher, stopper,
-    tell_finished,
+    Claims, Elsewhere, Gates, LAST_WORDS, Leased, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper, Watcher,
+    stopper, tell_finished,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
@@ -57,7 +57,7 @@ impl Session {
         let (stopper, stopped) = stopper();
         let view = View::start(context, parts.clock, &parts.view)?;
         let transport = Arc::new(Leased::new(parts.transport, parts.journal.clone()));
-        let client = Arc::new(Client::new(transport, parts.clock));
+        let client = Arc::new(Client::new(transport, parts.clock).traced(context.trace.clone()));
         let known = |status: &Status| (status.tasks.clone(), status.durations.clone(), status.header.key.clone());
         let (tasks, durations, key) = parts.journal.with_status(known);
         let teller = view.teller();
@@ -78,6 +78,7 @@ impl Session {
             digest_key: key.into_bytes(),
             claims: Claims::new(tasks),
             elsewhere: parts.elsewhere,
+            sight: Sight::default(),
         });
         listen(Signals::listen()?, stopper.clone(), &shared);
         heed(stopper.clone(), &shared);
@@ -101,8 +102,10 @@ impl Session {
     ///
     /// When stderr is gone.
     pub async fn finish(self, context: &Context, finished: RunFinished) -> Result<(), Error> {
+        // An interrupt has to be over soon.
+        let interrupted = matches!(finished.exit, Exit::Interrupted | Exit::Terminated);
         tell_finished(&self.shared, finished);
-        self.view.finish(context).await
+        self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
     }
 }
 

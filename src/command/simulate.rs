@@ -36,6 +36,9 @@ fn options(arguments: &SimulateArguments) -> Result<Options, Error> {
         seed: arguments.seed,
         api_key: arguments.api_key.clone(),
         strangers: if arguments.assume_existing { Strangers::Assume } else { Strangers::Refuse },
+        known_images: arguments.known_images,
+        slow_calls: true,
+        takes_traceparent: arguments.take_traceparent,
         busy: busy(arguments.busy.as_deref())?,
         faults: faults(&arguments.fault)?,
         ..Options::default()

@@ -9,10 +9,11 @@ use crate::api::{Client, Request, Task, TaskState, timestamp};
 use crate::cli::{ResultFormat, TasksArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::id_text;
+use crate::engine::{hide_data, id_text};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{Palette, list, plural, thing};
+use crate::secret::Secrets;
 
 /// The longest page the API gives.
 const PAGE: usize = 1000;
@@ -21,9 +22,12 @@ const NAMED: usize = 2;
 
 pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Result<Exit, Error> {
     let account = Account::of(context, &arguments.api)?;
-    let client = account.client(Clock::starting_at(context.now, 1.0))?;
+    let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let from = arguments.since.map(|since| context.now - since);
-    let found = read(&client, &account, arguments, from).await?;
+    let mut found = read(&client, &account, arguments, from).await?;
+    for task in &mut found {
+        without_data(task, &context.secrets);
+    }
     match arguments.format {
         ResultFormat::Json => print_json(context, &Value::Array(found))?,
         ResultFormat::Human if found.is_empty() => note(context, "no such tasks")?,
@@ -36,6 +40,16 @@ pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Resu
         }
     }
     Ok(Exit::Done)
+}
+
+/// A task without its `data`, which may hold a password and a cloud-init (observed.md §9). Its error may repeat them.
+fn without_data(task: &mut Value, secrets: &Secrets) {
+    if let Some(read) = Task::read(task) {
+        hide_data(secrets, &read);
+    }
+    if let Some(fields) = task.as_object_mut() {
+        fields.remove("data");
+    }
 }
 
 /// The newest tasks that fit, newest first, page by page.
@@ -146,6 +160,18 @@ pub(super) fn to_json(task: &Task) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_is_shown_in_no_form() {
+        let secrets = Secrets::default();
+        let mut task = json!({
+            "id": "t", "state": "ERROR", "error": "hunter2-pass is too short",
+            "data": { "name": "vm", "admin_pass": "hunter2-pass" }
+        });
+        without_data(&mut task, &secrets);
+        assert_eq!(task.get("data"), None);
+        assert!(secrets.redact(&task.to_string()).contains(r#""error":"[secret] is too short""#), "{task}");
+    }
 
     #[test]
     fn what_a_task_created_reads_as_words() {

@@ -52,6 +52,7 @@ pub fn context() -> (Context, Written) {
         stderr: Stream::new(written.err.clone(), false),
         interactive: false,
         secrets: Secrets::default(),
+        trace: None,
     };
     (context, written)
 }

@@ -1,14 +1,18 @@
 //! Shows a run: puts the right reporters together, feeds them, and lets them have the last word.
+//!
+//! Reporters work on a thread of their own, behind a queue. A terminal that was stopped or a pipe that nobody reads holds up
+//! that thread and nothing else: the run goes on, and at its end what nobody has read for a while is lost.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::findings::length;
 use crate::clock::Clock;
@@ -17,11 +21,15 @@ use crate::engine::Events as Teller;
 use crate::error::Error;
 use crate::event::Stamped;
 use crate::report::github::{Annotations, Groups, Log, Summary};
+use crate::report::page::Shape;
 use crate::report::{Events, Fanout, Human, Progress, ReportError, Sink, Verbosity};
 use crate::source::Source;
 
 /// How often the table on a terminal is drawn.
 const TICK: Duration = Duration::from_millis(100);
+
+/// At the end of a run, a report that nobody reads is waited for so long after the last line that somebody read.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is shown besides the events themselves.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +38,10 @@ pub struct ViewOptions {
     pub events: Option<PathBuf>,
     /// The plan, for the lines that failures point at.
     pub source: Option<Arc<Source>>,
+    /// `--report FILE`
+    pub report: Option<PathBuf>,
+    /// The plan's steps, for the report.
+    pub shape: Shape,
 }
 
 /// The reporters of a run, at work.
@@ -37,15 +49,17 @@ pub struct View {
     teller: Teller,
     log: Option<Log>,
     finish: oneshot::Sender<()>,
-    reporters: JoinHandle<Vec<ReportError>>,
+    reporters: oneshot::Receiver<Vec<ReportError>>,
+    /// Events that were shown.
+    shown: Arc<AtomicU64>,
 }
 
 impl View {
-    /// Starts the reporters on the current tokio runtime.
+    /// Starts the reporters.
     ///
     /// # Errors
     ///
-    /// When a file that was asked for cannot be opened.
+    /// When a file that was asked for cannot be opened, or there is no thread for them.
     pub fn start(context: &Context, clock: Clock, options: &ViewOptions) -> Result<Self, Error> {
         let mut fanout = Fanout::new();
         let log = match &context.environment.github {
@@ -59,10 +73,22 @@ impl View {
             let file = File::create(context.resolve(path)).map_err(|error| Error::write(path, error))?;
             fanout.add(Box::new(Events::new(Box::new(file), context.secrets.clone())));
         }
+        if let Some(path) = &options.report {
+            fanout.add(Box::new(super::report::page(context, &options.shape, path)?));
+        }
         let (sender, events) = mpsc::unbounded_channel();
         let (finish, finished) = oneshot::channel();
-        let reporters = tokio::spawn(feed(fanout, events, finished, clock));
-        Ok(Self { teller: Teller { sender, clock }, log, finish, reporters })
+        let (ended, reporters) = oneshot::channel();
+        let shown = Arc::new(AtomicU64::new(0));
+        let count = shown.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(no_thread)?;
+        let work = move || {
+            let errors = runtime.block_on(feed(fanout, events, finished, clock, &count));
+            // Nobody waits any more for a report that came too late.
+            let _ = ended.send(errors);
+        };
+        thread::Builder::new().name("report".to_owned()).spawn(work).map_err(no_thread)?;
+        Ok(Self { teller: Teller { sender, clock }, log, finish, reporters, shown })
     }
 
     /// Where the engine tells what happened.
@@ -70,15 +96,27 @@ impl View {
         self.teller.clone()
     }
 
-    /// Lets every reporter finish what it was told until now; says on stderr which could not.
+    /// Lets every reporter finish what it was told until now, for as long as somebody reads within `patience`; says on
+    /// stderr which could not.
     ///
     /// # Errors
     ///
     /// When stderr is gone, too.
-    pub async fn finish(self, context: &Context) -> Result<(), Error> {
+    pub async fn finish(mut self, context: &Context, patience: Duration) -> Result<(), Error> {
         // The reporters end by themselves only if everybody who could tell them something is gone.
         let _ = self.finish.send(());
-        let mut errors: Vec<String> = match self.reporters.await {
+        let mut shown = self.shown.load(Ordering::Relaxed);
+        let ended = loop {
+            match timeout(patience, &mut self.reporters).await {
+                Ok(ended) => break ended,
+                Err(_) if self.shown.load(Ordering::Relaxed) == shown => {
+                    context.stderr.abandon();
+                    return Ok(());
+                }
+                Err(_) => shown = self.shown.load(Ordering::Relaxed),
+            }
+        };
+        let mut errors: Vec<String> = match ended {
             Ok(errors) => errors.iter().map(ReportError::to_string).collect(),
             Err(_) => vec!["the report stopped with a bug".to_owned()],
         };
@@ -92,11 +130,17 @@ impl View {
     }
 }
 
+fn no_thread(error: std::io::Error) -> Error {
+    Error::System { what: "start the report", error }
+}
+
 fn report_to_people(context: &Context, fanout: &mut Fanout) {
     let stream = &context.stderr;
     let sink = Sink::new("the log", Box::new(stream.clone()), context.secrets.clone());
     let (verbosity, color) = (context.verbosity(), context.color(stream));
-    let drawn = stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
+    // Lines of the log would tear a table apart.
+    let logged = context.trace.is_some() && context.global.log.is_none();
+    let drawn = !logged && stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
     if drawn {
         fanout.add(Box::new(Progress::new(sink, ProgressDrawTarget::stderr(), verbosity, color, room)));
     } else {
@@ -130,14 +174,19 @@ async fn feed(
     mut events: mpsc::UnboundedReceiver<Stamped>,
     mut finished: oneshot::Receiver<()>,
     clock: Clock,
+    shown: &AtomicU64,
 ) -> Vec<ReportError> {
+    let tell = |fanout: &mut Fanout, event: &Stamped| {
+        fanout.tell(event);
+        shown.fetch_add(1, Ordering::Relaxed);
+    };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
             event = events.recv() => match event {
-                Some(event) => fanout.tell(&event),
+                Some(event) => tell(&mut fanout, &event),
                 None => break,
             },
             _ = &mut finished => break,
@@ -145,16 +194,49 @@ async fn feed(
         }
     }
     while let Ok(event) = events.try_recv() {
-        fanout.tell(&event);
+        tell(&mut fanout, &event);
     }
     fanout.finish()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::sync::mpsc as blocking;
+
     use super::*;
     use crate::command::testing::context;
     use crate::event::Event;
+    use crate::stream::Stream;
+
+    /// Takes nothing before it is told to.
+    struct Stuck(blocking::Receiver<()>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            // An end of the test is an end, too.
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stderr_that_nobody_reads_holds_up_nobody() {
+        let (mut context, _) = context();
+        let (_read, unread) = blocking::channel();
+        context.stderr = Stream::new(Stuck(unread), false);
+        let view = View::start(&context, Clock::starting_at(context.now, 1.0), &ViewOptions::default()).unwrap();
+        for _ in 0..1000 {
+            view.teller().tell(Event::Warned { message: "careful".to_owned() });
+        }
+        view.finish(&context, Duration::from_millis(1)).await.unwrap();
+        // What is said afterwards is lost as well, and holds up nobody.
+        writeln!(context.stderr.clone(), "done").unwrap();
+    }
 
     #[tokio::test]
     async fn everything_told_before_the_end_is_shown_though_others_still_could_tell() {
@@ -163,7 +245,7 @@ mod tests {
         let view = View::start(&context, clock, &ViewOptions::default()).unwrap();
         let teller = view.teller();
         teller.tell(Event::Warned { message: "careful".to_owned() });
-        view.finish(&context).await.unwrap();
+        view.finish(&context, PATIENCE).await.unwrap();
         assert!(out.stderr().contains("careful"), "{}", out.stderr());
         drop(teller);
     }
@@ -176,7 +258,7 @@ mod tests {
         context.environment.github = Some(GitHub { step_summary: Some(summary.clone()), ..GitHub::default() });
         let view = View::start(&context, Clock::starting_at(context.now, 1.0), &ViewOptions::default()).unwrap();
         view.teller().tell(Event::Warned { message: "::set-output name=x::y".to_owned() });
-        view.finish(&context).await.unwrap();
+        view.finish(&context, PATIENCE).await.unwrap();
         let log = out.stderr();
         let (stop, text) = log.split_once('\n').unwrap();
         assert!(stop.starts_with("::stop-commands::") && text.contains("set-output"), "{log}");
@@ -191,7 +273,7 @@ mod tests {
         let options = ViewOptions { events: Some("events.ndjson".into()), ..ViewOptions::default() };
         let view = View::start(&context, Clock::starting_at(context.now, 1.0), &options).unwrap();
         view.teller().tell(Event::Warned { message: "careful".to_owned() });
-        view.finish(&context).await.unwrap();
+        view.finish(&context, PATIENCE).await.unwrap();
         let text = std::fs::read_to_string(folder.path().join("events.ndjson")).unwrap();
         assert!(text.contains("\"warned\"") && out.stderr().contains("careful"), "{text}");
     }

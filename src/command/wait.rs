@@ -14,14 +14,14 @@ use crate::api::{Client, Request, Task, TaskState};
 use crate::cli::{ResultFormat, WaitArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{Awaited, Signal, TaskEnd, TaskPlace, Watcher};
+use crate::engine::{Awaited, Signal, TaskEnd, TaskPlace, Watcher, hide_data};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{Palette, count, sanitize};
 
 pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result<Exit, Error> {
     let clock = Clock::starting_at(context.now, 1.0);
-    let client = Account::of(context, &arguments.api)?.client(clock)?;
+    let client = Account::of(context, &arguments.api)?.client(context, clock)?;
     let mut signals = Signals::listen()?;
     let mut known = join_all(arguments.tasks.iter().map(|id| look(&client, id)))
         .await
@@ -79,6 +79,7 @@ async fn end(context: &Context, watcher: &Watcher, client: &Client, task: &mut T
     match end {
         TaskEnd::Finished(ended) | TaskEnd::Failed(ended) => {
             *task = *ended;
+            hide_data(&context.secrets, task);
             let words = task.error.clone().unwrap_or_else(|| created(task));
             note(context, &format!("{} {} {}", sanitize(&task.id), state(task), sanitize(&words)))
         }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::gates::Gates;
+use super::lock::{Locks, Refused};
 use super::results::{self, Parameters};
 use super::settle::{self, Doubt, Settled};
 use super::shared::{About, Shared};
 use super::stop::{GRACE, Stop};
-use super::watch::{Awaited, Place};
-use crate::api::{ApiError, Client, Lost, Meaning, Policy, Request, json_of};
+use super::watch::Place;
+use crate::api::{ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::journal::{Intent, JournalError, Record, RecordedCall};
@@ -21,11 +23,8 @@ use crate::plan::{InstanceId, Retry};
 const PATIENCE: u32 = 40;
 /// A write that was looked for and not found is sent again this often.
 const RESENDS: u32 = 6;
-/// The first pause when a lock's task is not known; it grows by half each time.
-const LOCK_PAUSE: Duration = Duration::from_secs(3);
-const LONGEST_LOCK_PAUSE: Duration = Duration::from_secs(15);
-/// How long a lock is waited for.
-const LOCK_BUDGET: Duration = Duration::from_secs(30 * 60);
+/// The pause when nothing says how long it should be.
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// A write, ready to be made.
 pub struct Write {
@@ -154,10 +153,6 @@ impl Write {
         route_of(self.operation.as_deref(), self.call())
     }
 
-    pub fn place(&self) -> Place {
-        place_of(&self.parameters)
-    }
-
     /// Makes the write, starting with `attempts` on record. `doubt`: the last of those has no answer on record.
     ///
     /// # Errors
@@ -192,7 +187,7 @@ impl Write {
 
     async fn attempt(&self, shared: &Shared, state: &mut Attempts) -> Result<Attempt, Halt> {
         shared.stopped.may_start().map_err(Halt::Stopped)?;
-        let _place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Halt::Stopped)?;
+        let place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Halt::Stopped)?;
         state.attempt += 1;
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
@@ -208,9 +203,10 @@ impl Write {
             call: self.call().to_string(),
             attempt: state.attempt,
         });
-        let sent = send(shared, request).await;
+        let sent = send(shared, request).instrument(trace::attempt(state.attempt)).await;
         let outcome = self.answered(shared, state, sent, doubt).await;
-        drop(gate);
+        // Whoever has to wait keeps nobody else from going.
+        drop((gate, place));
         match outcome? {
             Next::Pause(reason, pause) => {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
@@ -218,8 +214,15 @@ impl Write {
                 shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(Halt::Stopped)?;
                 Ok(Attempt::Again)
             }
-            Next::WaitForLock => {
-                self.wait_for_lock(shared, state).await?;
+            Next::WaitForLock(error) => {
+                let refused = Refused {
+                    instance: self.instance(),
+                    operation: self.operation.as_deref(),
+                    call: self.call(),
+                    parameters: &self.parameters,
+                };
+                state.locks.wait(shared, &refused, &error).await.map_err(Halt::Stopped)?;
+                state.tries = 0;
                 Ok(Attempt::Again)
             }
             Next::Done(called) => Ok(Attempt::Called(called)),
@@ -284,10 +287,10 @@ impl Write {
                     Meaning::RateLimited => Delay::RateLimited,
                     _ => Delay::Unavailable { status: error.status },
                 };
-                let pause = Policy::REQUEST.pause(state.patience.min(6), after, fastrand::f64()).unwrap_or(LOCK_PAUSE);
+                let pause = Policy::REQUEST.pause(state.patience.min(6), after, fastrand::f64()).unwrap_or(PAUSE);
                 Ok(Next::Pause(reason, pause))
             }
-            Meaning::Locked if state.locked < LOCK_BUDGET => Ok(Next::WaitForLock),
+            Meaning::Locked if !state.locks.are_spent() => Ok(Next::WaitForLock(Box::new(error.clone()))),
             Meaning::Conflict => Err(Halt::Conflict(refusal)),
             _ if self.retry.as_ref().is_some_and(|retry| retry.on.contains(&error.status)) => {
                 match self.policy().pause(state.tries, after, fastrand::f64()) {
@@ -378,40 +381,6 @@ impl Write {
         Policy { attempts, ..Policy::REQUEST }
     }
 
-    /// Waits for the running task that holds what this write needs, or for a while when it cannot be found.
-    async fn wait_for_lock(&self, shared: &Shared, state: &mut Attempts) -> Result<(), Halt> {
-        let started = shared.clock().elapsed();
-        let waiting = async {
-            let task = settle::lock_holder(shared, self.operation.as_deref(), self.call(), &self.parameters).await;
-            let pause = LOCK_PAUSE.mul_f64(1.5_f64.powi(state.patience.min(8) as i32)).min(LONGEST_LOCK_PAUSE);
-            shared.events.tell(Event::CallDelayed {
-                instance: self.instance().clone(),
-                reason: Delay::Locked { task: task.clone() },
-                pause_ms: if task.is_some() { 0 } else { u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) },
-            });
-            match task {
-                Some(task) => {
-                    let awaited = Awaited {
-                        task,
-                        place: self.place(),
-                        task_type: None,
-                        since: shared.now(),
-                        first: None,
-                        every: None,
-                    };
-                    // However it ends, the lock is gone with it.
-                    let _ = tokio::time::timeout(shared.clock().real(LOCK_BUDGET), shared.watcher.wait(awaited)).await;
-                }
-                None => shared.clock().sleep(pause).await,
-            }
-        };
-        shared.stopped.or_leave(waiting).await.map_err(Halt::Stopped)?;
-        state.patience += 1;
-        state.tries = 0;
-        state.locked += shared.clock().elapsed().saturating_sub(started);
-        Ok(())
-    }
-
     /// The request of one attempt: with a name for itself in `User-Agent`, and tags where the operation takes them.
     fn stamped_request(&self, shared: &Shared, nonce: &str) -> (Request, bool) {
         let mut request = self.request.clone();
@@ -457,7 +426,7 @@ struct Attempts {
     tries: u32,
     patience: u32,
     resends: u32,
-    locked: Duration,
+    locks: Locks,
 }
 
 enum Attempt {
@@ -469,7 +438,7 @@ enum Attempt {
 enum Next {
     Done(Called),
     Pause(Delay, Duration),
-    WaitForLock,
+    WaitForLock(Box<ApiError>),
     Doubt(Doubt),
 }
 

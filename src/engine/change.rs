@@ -12,18 +12,11 @@ use super::render::{CallParts, Rendered, step_value};
 use super::results::{self, placeholder};
 use super::settle::{self, Doubt};
 use super::step::{End, Instance};
-use crate::api::Request;
-use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
+use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::journal::{InstanceStatus, IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
 use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, StepId, Undo};
 use crate::secret::Secrets;
 use crate::template::{TemplateError, value_of};
-
-/// First pause between reads while `ready` does not hold; it doubles up to the longest.
-const READY_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_READY_PAUSE: Duration = Duration::from_secs(10);
-/// How long `ready` is waited for, unless the step's `wait` says otherwise.
-const READY_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
 impl Instance {
     /// A write of this step. `update`: the plan's call that the result agrees with afterwards.
@@ -235,77 +228,9 @@ impl Instance {
         }
     }
 
-    /// The object behind the step, read again: until `ready` holds, where the step says so.
-    pub(super) async fn resource(
-        &self,
-        id: &InstanceId,
-        rendered: &Rendered,
-        result: &StepResult,
-    ) -> Result<Value, End> {
-        let shared = &self.run.shared;
-        let about = self.about(&rendered.recorded);
-        let path = rendered
-            .operation
-            .as_ref()
-            .and_then(|operation| results::resource_path(operation, &rendered.recorded, &rendered.parameters, result));
-        let Some(path) = path else {
-            let mut error = shared.error(
-                &about,
-                EffectKnown::Applied,
-                ErrorClass::Template,
-                "the API has no call that reads what this step made: there is no `resource`",
-            );
-            error.help.push("use a GET step that looks for it".to_owned());
-            return Err(End::Failed(error));
-        };
-        let deadline = shared.clock().elapsed() + self.step().wait.timeout.unwrap_or(READY_TIMEOUT);
-        let mut pause = self.step().wait.every.unwrap_or(READY_PAUSE);
-        let mut told = false;
-        loop {
-            let reading = shared.client.read(Request::get(path.clone()));
-            let value = match shared.stopped.or_leave(reading).await.map_err(End::Stopped)? {
-                Ok(value) => value,
-                // It may take a while until what a finished task made can be read (API facts, "FINISHED is not always ready").
-                Err(error) if error.is_not_found() && self.step().ready.is_some() => Value::Null,
-                Err(error) => {
-                    let mut failed = shared.read_failed(&about, &error);
-                    failed.effect = EffectKnown::Applied;
-                    return Err(End::Failed(failed));
-                }
-            };
-            shared.hide_sensitive(&value);
-            if self.is_ready(result, &value)? {
-                return Ok(value);
-            }
-            if !told {
-                shared.events.tell(Event::ReadinessAwaited { instance: id.clone() });
-                told = true;
-            }
-            if shared.clock().elapsed() >= deadline {
-                let waited = self.step().wait.timeout.unwrap_or(READY_TIMEOUT);
-                return Err(End::StillWaiting { tasks: result.tasks.clone(), waited });
-            }
-            shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(End::Stopped)?;
-            pause = self.step().wait.every.unwrap_or((pause * 2).min(LONGEST_READY_PAUSE));
-        }
-    }
-
-    fn is_ready(&self, result: &StepResult, resource: &Value) -> Result<bool, End> {
-        let Some(ready) = &self.step().ready else { return Ok(true) };
-        if resource.is_null() {
-            return Ok(false);
-        }
-        let own = value_of(&step_value(result, Some(resource)));
-        let surroundings = self.surroundings();
-        let mut scope = surroundings.scope();
-        scope.this = Some(&own);
-        scope.resource = Some(resource);
-        ready.is_true(&scope).map_err(|error| self.run.template_failed(&error))
-    }
-
     pub(super) fn remains(&self, remains: Remains) -> End {
         match remains {
-            Remains::Left(error) => End::Failed(error),
+            Remains::Left(error) | Remains::Blind(error) => End::Failed(error),
             Remains::Halt(halt) => halt.into(),
         }
     }

@@ -13,6 +13,7 @@ use super::render::{each_value, elements};
 use super::run::Run;
 use super::step::{Instance, InstanceEnd};
 use super::stop::Stop;
+use crate::api::trace;
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
 use crate::journal::JournalError;
 use crate::plan::{InstanceId, StepId};
@@ -60,7 +61,8 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
             && let Some(instance) = dispatcher.next()
         {
             let id = instance.id();
-            names.insert(tasks.spawn(instance.run()).id(), id);
+            let work = trace::of_step(&id, instance.is_secret(), instance.run());
+            names.insert(tasks.spawn(work).id(), id);
         }
         let Some(joined) = tasks.join_next_with_id().await else { break };
         match joined {

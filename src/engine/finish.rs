@@ -12,7 +12,7 @@ use super::results::{self, Parameters};
 use super::settle::{result_of_item, tag};
 use super::shared::{About, Shared};
 use super::watch::{Awaited, TaskEnd, task_duration};
-use crate::api::{Request, Task};
+use crate::api::{Request, Task, TaskData};
 use crate::catalog::{Operation, pace_of};
 use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
 use crate::journal::{IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
@@ -35,6 +35,8 @@ pub struct Finishing<'a> {
     pub updates: Option<(RecordedCall, StepResult)>,
     /// When the first request left, on the run's clock.
     pub since: Duration,
+    /// Wait until what was made is usable, where a finished task does not say so.
+    pub usable: bool,
     /// When an earlier run was given the tasks, which may be done already.
     pub resumed: Option<Timestamp>,
 }
@@ -48,6 +50,8 @@ pub enum Unfinished {
     StillWaiting {
         tasks: Vec<String>,
         waited: Duration,
+        /// What else than the tasks is waited for, and what was seen of it last.
+        until: Option<String>,
     },
     /// Not allowed to look, or the API does not know the task.
     Refused(StepError),
@@ -93,6 +97,9 @@ impl Finishing<'_> {
                 (result, durations)
             }
         };
+        if self.usable && !self.wait.skip {
+            self.await_readiness(shared, &result).await?;
+        }
         Ok(self.record(shared, result, how, durations).await?)
     }
 
@@ -180,7 +187,7 @@ impl Finishing<'_> {
         let limited = tokio::time::timeout(shared.clock().real(timeout), ends);
         let ends = match shared.stopped.or_leave(limited).await {
             Ok(Ok(ends)) => ends,
-            Ok(Err(_)) => return Err(Unfinished::StillWaiting { tasks: tasks.to_vec(), waited: timeout }),
+            Ok(Err(_)) => return Err(Unfinished::StillWaiting { tasks: tasks.to_vec(), waited: timeout, until: None }),
             Err(stop) => return Err(Unfinished::Halt(Halt::Stopped(stop))),
         };
         let mut finished = Vec::new();
@@ -202,9 +209,9 @@ impl Finishing<'_> {
     /// A task that ended in ERROR may have left something behind all the same: that is found and put on record, so that
     /// it can be taken away.
     async fn failed(&self, shared: &Shared, task: &Task) -> Result<Unfinished, Unfinished> {
+        results::hide_data(&shared.secrets, task);
         let words = task.error.clone().unwrap_or_else(|| "the API gives no reason".to_owned());
-        let quota = words.to_lowercase().contains("quota");
-        let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
+        let class = if crate::api::tells_quota(&words) { ErrorClass::Quota } else { ErrorClass::Task };
         let mut error =
             shared.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
         error.task = Some(task.id.clone());
@@ -252,7 +259,7 @@ fn accepted_only(task: &str) -> Task {
         region_id: None,
         user_id: None,
         created: serde_json::Map::new(),
-        data: Value::Null,
+        data: TaskData::default(),
         error: None,
     }
 }

@@ -39,6 +39,11 @@ impl Gates {
         }
     }
 
+    /// The places among the requests.
+    pub fn requests(&self) -> &Semaphore {
+        &self.requests
+    }
+
     /// A place among the requests.
     pub async fn request(&self) -> SemaphorePermit<'_> {
         self.requests.acquire().await.expect("the semaphore is never closed")

@@ -116,7 +116,7 @@ pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &
     };
     match (undo, creates) {
         (IntendedUndo::Keep, _) => {}
-        (IntendedUndo::Call(call), _) => made.undo = Some(fill(call, result)),
+        (IntendedUndo::Call(call), _) => made.undo = fill(call, result),
         (IntendedUndo::Default, Some(creates)) => {
             made.undo = creates.resource.as_ref().and_then(|resource| {
                 let own = own_value(resource, result)?;

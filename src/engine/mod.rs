@@ -4,6 +4,7 @@
 //! waits for all tasks of the run, `remove` and `teardown` take things away again. Every step works through [`Shared`].
 //! Order is always: journal, then state, then event. Nothing is told that is not on disk.
 
+mod before;
 mod call;
 mod change;
 mod decide;
@@ -12,15 +13,18 @@ mod elsewhere;
 mod finish;
 mod gates;
 mod leased;
+mod lock;
 mod made;
 mod preview;
 mod prove;
+mod ready;
 mod remove;
 mod render;
 mod results;
 mod run;
 mod settle;
 mod shared;
+mod sight;
 mod stamps;
 mod step;
 mod stop;
@@ -34,9 +38,10 @@ pub use gates::Gates;
 pub use leased::Leased;
 pub use made::{Before, made};
 pub use preview::{Action, Change, ChangeKind, Preview};
-pub use results::{encode, id_text, of_tasks, operation_of};
+pub use results::{encode, hide_data, id_text, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
 pub use shared::{Claims, Events, Settings, Shared};
+pub use sight::Sight;
 pub use stamps::{Looked, Spot, Stamped, is_findable, stamped};
-pub use stop::{Signal, Stop, Stopped, Stopper, stopper};
+pub use stop::{LAST_WORDS, Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

@@ -5,8 +5,12 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
+use super::before::before_delete;
 use super::call::{Halt, Sent, Write, parent_gate, send, tasks_of};
 use super::finish::{Finishing, Unfinished};
+use super::lock::{Locks, Refused};
 use super::made::{along_with, taken_along, taking_along};
 use super::prove::prove;
 use super::results;
@@ -22,6 +26,10 @@ use crate::plan::{InstanceId, Wait};
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
 const BUDGET: Duration = Duration::from_secs(5 * 60);
+/// How long, when what uses it is named and no record of ours knows it.
+const STRANGERS_BUDGET: Duration = Duration::from_secs(30);
+/// What was made this short a time ago may not be found yet, although it is there.
+const UNSEEN: SignedDuration = SignedDuration::from_secs(60);
 const IN_USE_PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// A task that ended in ERROR is tried again this often: what it stumbled over may be gone by then.
@@ -32,6 +40,8 @@ const FAILED_TASKS: u32 = 2;
 pub enum Remains {
     /// The error is on record.
     Left(StepError),
+    /// Whether anything is there cannot be told with this key: nothing more may be tried.
+    Blind(StepError),
     Halt(Halt),
 }
 
@@ -140,6 +150,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
+        usable: false,
         resumed: Some(sent_at),
     };
     match finishing.finish(shared, called, How::Recovered).await {
@@ -188,6 +199,9 @@ async fn remove_made(
     for beside in before {
         remove_one(shared, instance, beside, None).await?;
     }
+    if let Some(delete) = &undo {
+        prepare(shared, instance, known, delete).await?;
+    }
     let main = Made { undo: undo.map(|undo| taking_along(&undo, &along, with.iter().copied())), ..made.clone() };
     let removed = remove_one(shared, instance, &main, made.lock.as_deref()).await?;
     if removed == Some(Gone::Already) {
@@ -205,6 +219,26 @@ async fn remove_made(
         Some((_, error)) => Err(Remains::Left(error)),
         None => Ok(removed.is_some()),
     }
+}
+
+/// Makes the calls without which a delete would be refused. One that is refused itself may have been made before: whether
+/// it matters, the delete tells.
+async fn prepare(
+    shared: &Shared,
+    instance: &InstanceId,
+    known: &InstanceStatus,
+    delete: &RecordedCall,
+) -> Result<(), Remains> {
+    let Some(create) = known.intent.as_ref().filter(|intent| intent.update.is_none()).map(|intent| &intent.call) else {
+        return Ok(());
+    };
+    for call in before_delete(shared.catalog, create, delete) {
+        match Removal::new(shared, instance, &call).run().await {
+            Ok(_) | Err(Remains::Left(_)) => {}
+            Err(halt) => return Err(halt),
+        }
+    }
+    Ok(())
 }
 
 /// What is gone is on record before anything else is tried: whatever fails then, it is not taken for there any more.
@@ -227,18 +261,17 @@ async fn remove_one(
     lock: Option<&str>,
 ) -> Result<Option<Gone>, Remains> {
     let Some(call) = &made.undo else { return Ok(None) };
+    if call.path.split('/').any(|segment| segment == "null") {
+        // Written by an earlier version, for a result that had no id.
+        let about = About { call: Some(call.clone()), place: None };
+        let words = "the call that would take it back does not say what it is about";
+        let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
+        error.help.push(format!("take it back by hand, then `plan state forget '{instance}'`"));
+        return Err(Remains::Left(error));
+    }
     let gate = parent_gate(&shared.gates, lock);
     let _alone = shared.stopped.or_leave(gate).await.map_err(Halt::Stopped)?;
-    let mut removal = Removal {
-        shared,
-        instance,
-        call,
-        about: About { call: Some(call.clone()), place: None },
-        attempt: 0,
-        failed_tasks: 0,
-        started: shared.clock().elapsed(),
-    };
-    let gone = removal.run().await?;
+    let gone = Removal::new(shared, instance, call).run().await?;
     shared.events.tell(Event::ResourceRemoved {
         instance: instance.clone(),
         kind: made.kind.clone(),
@@ -248,22 +281,63 @@ async fn remove_one(
     Ok(Some(gone))
 }
 
+/// Ids that a refusal names, of things that this record does not know.
+fn strangers(shared: &Shared, call: &RecordedCall, message: &str) -> Vec<String> {
+    let words = message.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
+    let ids = words.filter(|word| uuid::Uuid::try_parse(word).is_ok() && !call.path.contains(word));
+    let ids: std::collections::BTreeSet<&str> = ids.collect();
+    shared.journal.with_status(|status| {
+        let strangers = ids.iter().filter(|id| !status.knows(id)).map(|id| (*id).to_owned());
+        let strangers: Vec<String> = strangers.collect();
+        // One of ours among them will be gone soon, and perhaps the others with it.
+        if strangers.len() == ids.len() { strangers } else { Vec::new() }
+    })
+}
+
 struct Removal<'a> {
     shared: &'a Shared,
     instance: &'a InstanceId,
     call: &'a RecordedCall,
     about: About,
+    /// When what is to be removed was made.
+    made_at: Option<Timestamp>,
+    /// An earlier removal may have taken it away.
+    tried_before: bool,
     attempt: u32,
     failed_tasks: u32,
+    locks: Locks,
     started: Duration,
 }
 
 enum Step {
     Gone(Gone),
     Again(Delay, Duration),
+    /// What held it is gone.
+    AgainNow,
 }
 
-impl Removal<'_> {
+impl<'a> Removal<'a> {
+    fn new(shared: &'a Shared, instance: &'a InstanceId, call: &'a RecordedCall) -> Self {
+        let (made_at, tried_before) = shared.journal.with_status(|status| {
+            let known = status.instances.get(instance);
+            let removing =
+                |known: &InstanceStatus| matches!(known.phase, Phase::Removing | Phase::RemovalAccepted { .. });
+            (known.and_then(|known| known.finished_at.or(known.intended_at)), known.is_some_and(removing))
+        });
+        Self {
+            shared,
+            instance,
+            call,
+            about: About { call: Some(call.clone()), place: None },
+            made_at,
+            tried_before,
+            attempt: 0,
+            failed_tasks: 0,
+            locks: Locks::default(),
+            started: shared.clock().elapsed(),
+        }
+    }
+
     async fn run(&mut self) -> Result<Gone, Remains> {
         loop {
             self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
@@ -278,8 +352,13 @@ impl Removal<'_> {
             });
             let mut request = Shared::request(self.call);
             request.headers.push(("user-agent".to_owned(), self.shared.settings.user_agent.clone()));
-            match self.answered(send(self.shared, request).await).await? {
+            let sent = send(self.shared, request).await;
+            let lost = matches!(sent, Sent::Lost { .. });
+            let step = self.answered(sent).await?;
+            self.tried_before |= lost;
+            match step {
                 Step::Gone(gone) => return Ok(gone),
+                Step::AgainNow => {}
                 Step::Again(reason, pause) => {
                     let pause_ms = super::finish::millis(pause);
                     self.shared.events.tell(Event::CallDelayed { instance: self.instance.clone(), reason, pause_ms });
@@ -310,18 +389,62 @@ impl Removal<'_> {
     async fn refused(&mut self, error: ApiError) -> Result<Step, Remains> {
         let after = error.retry_after.map(Duration::from_secs);
         match error.meaning() {
-            Meaning::NotFound => Ok(Step::Gone(Gone::Already)),
+            Meaning::NotFound => self.not_found(&error).await,
             Meaning::RateLimited => self.again_within_budget(Delay::RateLimited, &error, after).await,
             Meaning::Unavailable => {
                 self.again_within_budget(Delay::Unavailable { status: error.status }, &error, after).await
             }
+            Meaning::Locked if !self.is_spent() => self.wait_for_lock(&error).await,
             Meaning::Locked => self.again_within_budget(Delay::Locked { task: None }, &error, after).await,
-            _ if error.is_in_use() => self.again_within_budget(Delay::InUse, &error, after).await,
+            _ if error.is_in_use() => self.in_use(&error, after).await,
             _ => {
                 let refusal = self.shared.refusal(&self.about, &error);
                 Err(self.left(refusal).await?)
             }
         }
+    }
+
+    /// 404 is gone, when the key can see where it was, and it is not too young to be seen.
+    async fn not_found(&mut self, error: &ApiError) -> Result<Step, Remains> {
+        let seen = self.shared.sight.of(self.shared, self.call);
+        if let Err(blind) = self.shared.stopped.or_leave(seen).await.map_err(Halt::Stopped)? {
+            self.left(blind.clone()).await?;
+            return Err(Remains::Blind(blind));
+        }
+        let young = self.made_at.is_some_and(|made| self.shared.now().duration_since(made) < UNSEEN);
+        if young && !self.tried_before {
+            let cause = format!("made a moment ago, and not to be found yet: {}", error.story());
+            return Ok(Step::Again(Delay::Failed { cause }, IN_USE_PAUSE));
+        }
+        Ok(Step::Gone(Gone::Already))
+    }
+
+    /// Something uses it. What this record knows is usually being removed as well; what others made will not go by itself.
+    async fn in_use(&mut self, error: &ApiError, after: Option<Duration>) -> Result<Step, Remains> {
+        let strangers = strangers(self.shared, self.call, &error.message);
+        let budget = if strangers.is_empty() { BUDGET } else { STRANGERS_BUDGET };
+        let help = match strangers.is_empty() {
+            true => "run `plan destroy` again once nothing uses it any more".to_owned(),
+            false => format!("this record knows nothing of {}: once that is gone, try again", strangers.join(", ")),
+        };
+        self.again_within(budget, Delay::InUse { by: strangers }, error, after, help).await
+    }
+
+    async fn wait_for_lock(&mut self, error: &ApiError) -> Result<Step, Remains> {
+        let matched = results::operation_of(self.shared.catalog, self.call);
+        let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
+        let refused = Refused {
+            instance: self.instance,
+            operation: operation.as_deref(),
+            call: self.call,
+            parameters: &parameters,
+        };
+        self.locks.wait(self.shared, &refused, error).await.map_err(Halt::Stopped)?;
+        Ok(Step::AgainNow)
+    }
+
+    fn is_spent(&self) -> bool {
+        self.shared.clock().elapsed().saturating_sub(self.started) > BUDGET
     }
 
     async fn again_within_budget(
@@ -330,9 +453,21 @@ impl Removal<'_> {
         error: &ApiError,
         after: Option<Duration>,
     ) -> Result<Step, Remains> {
-        if self.shared.clock().elapsed().saturating_sub(self.started) > BUDGET {
+        let help = "run `plan destroy` again: it continues where it stopped".to_owned();
+        self.again_within(BUDGET, reason, error, after, help).await
+    }
+
+    async fn again_within(
+        &mut self,
+        budget: Duration,
+        reason: Delay,
+        error: &ApiError,
+        after: Option<Duration>,
+        help: String,
+    ) -> Result<Step, Remains> {
+        if self.shared.clock().elapsed().saturating_sub(self.started) > budget {
             let mut refusal = self.shared.refusal(&self.about, error);
-            refusal.help = vec!["run `plan destroy` again once nothing uses it any more".to_owned()];
+            refusal.help = vec![help];
             return Err(self.left(refusal).await?);
         }
         let pause = IN_USE_PAUSE.mul_f64(1.5_f64.powi(self.attempt.min(8) as i32 - 1)).min(LONGEST_PAUSE);
@@ -383,6 +518,7 @@ impl Removal<'_> {
             match end {
                 TaskEnd::Finished(_) => {}
                 TaskEnd::Failed(task) => {
+                    results::hide_data(&self.shared.secrets, &task);
                     let words = format!(
                         "task {} ended in ERROR: {}",
                         task.id,
@@ -396,7 +532,7 @@ impl Removal<'_> {
                     }
                     let record = Record::RemovalFailed { instance: self.instance.clone(), error };
                     self.shared.journal.append(vec![record]).await?;
-                    return Ok(Step::Again(Delay::InUse, IN_USE_PAUSE * self.failed_tasks));
+                    return Ok(Step::Again(Delay::InUse { by: Vec::new() }, IN_USE_PAUSE * self.failed_tasks));
                 }
                 TaskEnd::Refused(error) => {
                     let refusal = self.shared.refusal(&self.about, &error);

@@ -8,13 +8,14 @@ use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
 use crate::journal::{RecordedCall, StepResult};
+use crate::secret::Secrets;
 
 /// Characters around a JSON pointer into the step's own result, in an undo that was rendered before the result was known.
 const OPEN: char = '\u{E002}';
 const CLOSE: char = '\u{E003}';
 
 /// Fields of an answer that hold what is shown only once; they are kept out of the record and of every sink.
-const SENSITIVE: [&str; 10] = [
+const SENSITIVE: [&str; 12] = [
     "private_key",
     "secret",
     "password",
@@ -25,6 +26,8 @@ const SENSITIVE: [&str; 10] = [
     "kubeconfig",
     "client_key",
     "client_secret",
+    "admin_pass",
+    "user_data",
 ];
 
 /// Path parameters of a call by name, as the catalogue names them.
@@ -206,30 +209,33 @@ pub fn placeholder(pointer: &str) -> String {
     format!("{OPEN}{pointer}{CLOSE}")
 }
 
-/// Puts the step's own result into an undo that was rendered before it was known.
-pub(super) fn fill(call: &RecordedCall, result: &StepResult) -> RecordedCall {
+/// Puts the step's own result into an undo that was rendered before it was known. `None` when the result has nothing for a
+/// segment of its path: it would be about something else then.
+pub(super) fn fill(call: &RecordedCall, result: &StepResult) -> Option<RecordedCall> {
     let own = serde_json::to_value(result).expect("a result can be written as JSON");
     let text = |text: &str| match fill_text(text, &own) {
         Value::String(text) => text,
         other => other.to_string(),
     };
-    RecordedCall {
+    let path: Option<Vec<String>> = call.path.split('/').map(|segment| fill_segment(segment, &own)).collect();
+    Some(RecordedCall {
         method: call.method,
-        path: call.path.split('/').map(|segment| fill_segment(segment, &own)).collect::<Vec<_>>().join("/"),
+        path: path?.join("/"),
         query: call.query.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         headers: call.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         body: call.body.as_ref().map(|body| fill_value(body, &own)),
-    }
+    })
 }
 
-fn fill_segment(segment: &str, own: &Value) -> String {
+fn fill_segment(segment: &str, own: &Value) -> Option<String> {
     let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
     if !decoded.contains(OPEN) {
-        return segment.to_owned();
+        return Some(segment.to_owned());
     }
     match fill_text(&decoded, own) {
-        Value::String(text) => encode(&text),
-        other => encode(&other.to_string()),
+        Value::String(text) if !text.is_empty() => Some(encode(&text)),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -289,6 +295,13 @@ pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| sensitive_texts(item, found)),
         _ => {}
     }
+}
+
+/// Hides what a task's `data` holds of passwords and cloud-inits, before its error can be told: observed.md §9.
+pub fn hide_data(secrets: &Secrets, task: &Task) {
+    let mut texts = Vec::new();
+    sensitive_texts(&task.data.0, &mut texts);
+    texts.iter().for_each(|text| secrets.hide(text));
 }
 
 /// A field that is shown only once.
@@ -380,9 +393,10 @@ mod tests {
             headers: vec![],
             body: Some(json!({ "number": placeholder("/ids/0") })),
         };
-        let filled = fill(&undo, &result);
+        let filled = fill(&undo, &result).unwrap();
         assert_eq!(filled.path, "/cloud/x/a%2Fb/stop");
         assert_eq!(filled.query, [("of".to_owned(), "id-7".to_owned())]);
         assert_eq!(filled.body, Some(json!({ "number": 7 })));
+        assert_eq!(fill(&undo, &StepResult { id: None, ..result }), None);
     }
 }

@@ -181,7 +181,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
         outputs.clear();
     }
     if !torn.left.is_empty() {
-        exit = Exit::TeardownIncomplete;
+        exit = exit_of_rest(&torn);
     }
     exit = torn.stopped.and_then(exit_of_stop).unwrap_or(exit);
     record_outputs(&run, &outputs).await?;
@@ -207,6 +207,12 @@ async fn roll_back(run: &Run) -> Result<TornDown, JournalError> {
 
 fn names(instances: &[InstanceId]) -> String {
     instances.iter().map(|instance| format!("`{instance}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The exit code of a teardown that left something.
+fn exit_of_rest(torn: &TornDown) -> Exit {
+    let not_allowed = torn.left.iter().any(|(_, error)| error.class == ErrorClass::NotAllowed);
+    if not_allowed { Exit::NotAllowed } else { Exit::TeardownIncomplete }
 }
 
 /// The exit code of a command that was told to end.
@@ -356,8 +362,7 @@ pub async fn destroy(shared: &Arc<Shared>) -> Result<RunFinished, JournalError> 
     let exit = match torn.stopped.and_then(exit_of_stop) {
         Some(exit) => exit,
         _ if remaining == 0 => Exit::Done,
-        _ if torn.left.iter().any(|(_, error)| error.class == ErrorClass::NotAllowed) => Exit::NotAllowed,
-        _ => Exit::TeardownIncomplete,
+        _ => exit_of_rest(&torn),
     };
     shared.journal.append(vec![Record::Outputs { values: Vec::new() }, Record::Finished { exit: exit.code() }]).await?;
     let (requests, looks) = shared.client.counts();

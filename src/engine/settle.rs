@@ -6,7 +6,6 @@
 //! resource by name. Silence proves nothing before the settling time is over.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -237,13 +236,13 @@ impl Search<'_> {
             && task.created_on.is_none_or(|created| created >= self.since())
             && !self.shared.claims.is_taken(&task.id)
             && !self.shared.journal.with_status(|status| status.tasks.contains(&task.id))
-            && !contradicts(&task.data, self.call(), self.parameters)
+            && !contradicts(&task.data.0, self.call(), self.parameters)
     }
 
     /// The task says by itself that it is this call's: the same name, or the same ids.
     fn confirms(&self, task: &Task) -> bool {
         let name = self.call().body.as_ref().and_then(|body| body.get("name"));
-        name.is_some() && task.data.get("name") == name
+        name.is_some() && task.data.0.get("name") == name
     }
 
     /// As many of our own calls like this one are in doubt as tasks were found: whichever is whose, the count is right.
@@ -485,50 +484,6 @@ fn is_telling(name: &str) -> bool {
 
 fn is_digest(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.starts_with("secret:"))
-}
-
-/// The task that holds the lock a refused write ran into: of the parent, or of what the call is about.
-pub async fn lock_holder(
-    shared: &Shared,
-    operation: Option<&Operation>,
-    call: &RecordedCall,
-    parameters: &[(String, String)],
-) -> Option<String> {
-    let operation = operation?;
-    let mut candidates: Vec<(String, String)> = Vec::new();
-    for parameter in &operation.path_parameters {
-        let value = parameters.iter().find(|(name, _)| *name == parameter.name).map(|(_, value)| value.clone());
-        candidates.extend(parameter.kind.clone().zip(value));
-    }
-    if let Some(body) = call.body.as_ref().and_then(Value::as_object) {
-        for (field, kind) in [
-            ("loadbalancer_id", "loadbalancers"),
-            ("load_balancer_id", "loadbalancers"),
-            ("listener_id", "listeners"),
-            ("network_id", "networks"),
-            ("subnet_id", "subnets"),
-            ("volume_id", "volumes"),
-            ("instance_id", "instances"),
-        ] {
-            candidates.extend(body.get(field).filter(|id| is_scalar(id)).map(|id| (kind.to_owned(), id_text(id))));
-        }
-    }
-    for (kind, id) in candidates {
-        let readers = shared.catalog.creators_of(&kind);
-        let Some(resource) =
-            readers.iter().find_map(|creator: &Arc<Operation>| creator.creates.as_ref()?.resource.clone())
-        else {
-            continue;
-        };
-        let path = resource.read.as_ref().and_then(|read| fill_path(read, parameters, &resource.parameter, &id));
-        let Some(path) = path else { continue };
-        if let Ok(value) = shared.client.read(Request::get(path)).await
-            && let Some(task) = value.get("task_id").and_then(Value::as_str).filter(|task| !task.is_empty())
-        {
-            return Some(task.to_owned());
-        }
-    }
-    None
 }
 
 /// The result and the rest of what a found resource says, as if the create had been answered with it.

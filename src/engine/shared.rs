@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::elsewhere::{Elsewhere, Owners};
 use super::gates::Gates;
+use super::sight::Sight;
 use super::stop::Stopped;
 use super::watch::Watcher;
 use crate::api::{ApiError, Client, Meaning, ReadError, Request};
@@ -35,6 +36,7 @@ pub struct Shared {
     pub digest_key: Vec<u8>,
     pub claims: Claims,
     pub elsewhere: Elsewhere,
+    pub sight: Sight,
 }
 
 /// What was asked for on the command line.

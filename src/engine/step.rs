@@ -61,6 +61,8 @@ pub(super) enum End {
     StillWaiting {
         tasks: Vec<String>,
         waited: Duration,
+        /// What else than the tasks is waited for, and what was seen of it last.
+        until: Option<String>,
     },
     Stopped(Stop),
     Journal(JournalError),
@@ -81,7 +83,7 @@ impl From<Unfinished> for End {
     fn from(unfinished: Unfinished) -> Self {
         match unfinished {
             Unfinished::Failed(error) | Unfinished::Refused(error) => End::Failed(error),
-            Unfinished::StillWaiting { tasks, waited } => End::StillWaiting { tasks, waited },
+            Unfinished::StillWaiting { tasks, waited, until } => End::StillWaiting { tasks, waited, until },
             Unfinished::NotOurs => End::Again,
             Unfinished::Halt(halt) => halt.into(),
         }
@@ -122,6 +124,11 @@ impl Instance {
         self.run.shared.journal.with_status(|status| status.instances.get(id).cloned().unwrap_or_default())
     }
 
+    /// What it is answered is secret.
+    pub fn is_secret(&self) -> bool {
+        self.step().secret
+    }
+
     /// Runs the instance to its end and says what happened.
     pub async fn run(self) -> (InstanceId, InstanceEnd) {
         let id = self.id();
@@ -148,8 +155,8 @@ impl Instance {
         } else {
             self.write(id, &rendered, started).await?
         };
-        if self.step().ready.is_some() || self.step().resource_used {
-            done.resource = Some(self.resource(id, &rendered, &done.result).await?);
+        if self.step().ready.condition().is_some() || self.step().resource_used {
+            done.resource = Some(self.resource(id, &rendered, &done.result, done.how).await?);
         }
         Ok((rendered.recorded, done))
     }
@@ -159,10 +166,7 @@ impl Instance {
         let shared = &self.run.shared;
         shared.stopped.may_start().map_err(End::Stopped)?;
         let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
-        let reading = async {
-            let _place = shared.gates.request().await;
-            shared.client.read_answer(rendered.request.clone(), repeat).await
-        };
+        let reading = shared.client.read_answer(rendered.request.clone(), repeat, Some(shared.gates.requests()));
         let answer = shared.stopped.or_leave(reading).await.map_err(End::Stopped)?;
         let about = self.about(&rendered.recorded);
         let (status, value) = answer.map_err(|error| End::Failed(shared.read_failed(&about, &error)))?;
@@ -298,6 +302,7 @@ impl Instance {
             wait: &self.step().wait,
             updates: intent.update.as_deref().cloned().zip(known.result.clone()),
             since: started,
+            usable: !self.step().ready.is_off(),
             resumed: known.intended_at.filter(|_| resumed),
         };
         Ok(finishing.finish(&self.run.shared, called, how).await?)
@@ -349,17 +354,22 @@ impl Instance {
                 tell(Event::StepUnknown { instance, error: error.clone() });
                 InstanceEnd::Unknown(error)
             }
-            End::StillWaiting { tasks, waited } => {
-                tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });
+            End::StillWaiting { tasks, waited, until } => {
+                tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited), until });
                 InstanceEnd::StillWaiting
             }
             End::Stopped(stop) => match self.known(id).phase {
                 Phase::Accepted { tasks, .. } => {
-                    tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited) });
+                    tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited), until: None });
                     InstanceEnd::StillWaiting
                 }
                 Phase::InDoubt => {
-                    tell(Event::StepStillWaiting { instance, tasks: Vec::new(), waited_ms: millis(waited) });
+                    tell(Event::StepStillWaiting {
+                        instance,
+                        tasks: Vec::new(),
+                        waited_ms: millis(waited),
+                        until: None,
+                    });
                     InstanceEnd::StillWaiting
                 }
                 _ => InstanceEnd::Stopped(stop),

@@ -4,8 +4,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// After an interrupt, requests in flight get this long to answer (real time).
-pub const GRACE: Duration = Duration::from_secs(3);
+/// After an interrupt the process is gone within five seconds (real time).
+const GONE: Duration = Duration::from_secs(5);
+/// So much of that is for writing down what is known.
+const WRITING: Duration = Duration::from_millis(500);
+/// The last words have this long when nobody reads them.
+pub const LAST_WORDS: Duration = Duration::from_millis(250);
+/// What is left is for the answers of requests in flight: synchronous calls may take long.
+pub const GRACE: Duration = GONE.saturating_sub(WRITING).saturating_sub(LAST_WORDS);
 
 /// Why nothing new is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

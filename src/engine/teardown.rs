@@ -1,17 +1,18 @@
 //! Removing many instances, each after all that was made from it, as far apart as that order allows.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::call::Halt;
-use super::decide::{Kept, removal};
+use super::decide::{Kept, along, removal};
 use super::remove::{Remains, remove};
 use super::shared::{About, Shared};
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
-use crate::journal::JournalError;
+use crate::journal::{JournalError, Record};
 use crate::plan::InstanceId;
 
 /// What a teardown came to.
@@ -43,17 +44,30 @@ pub async fn teardown(
     instances: &[InstanceId],
     extent: Extent,
 ) -> Result<TornDown, JournalError> {
-    let mut order = shared.journal.with_status(|status| removal(status, instances));
+    let (mut order, goes_along) = shared.journal.with_status(|status| match extent {
+        Extent::Whole => (removal(status, instances), along(status, instances)),
+        Extent::ThisRun => (removal(status, instances), HashMap::new()),
+    });
+    // What waits for the removal of what it stands in.
+    let mut inside: HashMap<InstanceId, Vec<InstanceId>> = HashMap::new();
     let mut torn = TornDown::default();
+    // Nothing more is tried with a key that does not see where things are.
+    let mut blind: Option<StepError> = None;
     let mut running = FuturesUnordered::new();
     loop {
-        if torn.stopped.is_none() {
+        if torn.stopped.is_none() && blind.is_none() {
             let mut next = order.take();
             if next.is_none() && running.is_empty() && torn.left.is_empty() {
                 next = order.youngest();
             }
             while let Some(instance) = next {
-                running.push(async move { (remove(shared, &instance, extent).await, instance) });
+                match goes_along.get(&instance) {
+                    Some(holder) => {
+                        order.gone(&instance);
+                        inside.entry(holder.clone()).or_default().push(instance);
+                    }
+                    None => running.push(async move { (remove(shared, &instance, extent).await, instance) }),
+                }
                 next = order.take();
             }
         }
@@ -61,27 +75,70 @@ pub async fn teardown(
         match removed {
             Ok(something) => {
                 torn.removed += usize::from(something);
+                for gone in inside.remove(&instance).unwrap_or_default() {
+                    went_along(shared, &gone).await?;
+                    torn.removed += 1;
+                }
                 order.gone(&instance);
             }
             Err(Remains::Left(error)) => torn.leave(shared, instance, error),
-            Err(Remains::Halt(Halt::Journal(error))) => return Err(error),
+            Err(Remains::Blind(error)) => {
+                torn.leave(shared, instance, error.clone());
+                blind = Some(error);
+            }
             Err(Remains::Halt(Halt::Stopped(stop))) => torn.stopped = Some(stop),
-            Err(Remains::Halt(_)) => {}
+            Err(Remains::Halt(Halt::Journal(error))) => return Err(error),
+            Err(Remains::Halt(Halt::Failed(error) | Halt::Conflict(error) | Halt::Unknown(error))) => {
+                torn.leave(shared, instance, error);
+            }
         }
     }
-    let waiting = if torn.stopped.is_none() { order.never_free() } else { Vec::new() };
-    for Kept { instance, because_of } in order.kept.into_iter().chain(waiting) {
-        if torn.left.iter().all(|(left, _)| *left != instance) {
-            let words = format!("`{because_of}` came after it, and is still there");
-            let error = shared.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
-            torn.leave(shared, instance, error);
+    if torn.stopped.is_some() {
+        return Ok(torn);
+    }
+    for (holder, instances) in inside {
+        for instance in instances {
+            let words = format!("it goes with `{holder}`, which is still there");
+            let waits = shared.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+            torn.leave(shared, instance, blind.clone().unwrap_or(waits));
+        }
+    }
+    for Kept { instance, because_of } in order.kept.iter().cloned().chain(order.never_free()) {
+        let words = format!("`{because_of}` came after it, and is still there");
+        let waits = shared.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+        torn.leave(shared, instance, blind.clone().unwrap_or(waits));
+    }
+    for instance in order.not_gone() {
+        if let Some(error) = &blind {
+            torn.leave(shared, instance, error.clone());
         }
     }
     Ok(torn)
 }
 
+/// Puts on record that an instance is gone with what it stood in.
+async fn went_along(shared: &Shared, instance: &InstanceId) -> Result<(), JournalError> {
+    let made = shared
+        .journal
+        .with_status(|status| status.instances.get(instance).map(|known| known.made.clone()).unwrap_or_default());
+    shared.journal.append(vec![Record::Removed { instance: instance.clone() }]).await?;
+    for made in made {
+        shared.events.tell(Event::ResourceRemoved {
+            instance: instance.clone(),
+            kind: made.kind,
+            id: made.id.as_ref().map(super::results::id_text),
+            already_gone: false,
+        });
+    }
+    Ok(())
+}
+
 impl TornDown {
+    /// Names what is left, once.
     fn leave(&mut self, shared: &Shared, instance: InstanceId, error: StepError) {
+        if self.left.iter().any(|(left, _)| *left == instance) {
+            return;
+        }
         let made = shared.journal.with_status(|status| {
             status.instances.get(&instance).and_then(|known| known.made.last().cloned()).unwrap_or_default()
         });

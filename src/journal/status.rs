@@ -323,6 +323,16 @@ impl Status {
         })
     }
 
+    /// Whether an id stands anywhere on record as something that a step made or touched.
+    pub fn knows(&self, id: &str) -> bool {
+        let is = |value: &Value| value.as_str() == Some(id);
+        self.owned().any(|(_, _, owned)| is(owned))
+            || self.instances.values().filter_map(|known| known.result.as_ref()).any(|result| {
+                let listed = result.created.values().chain(result.touched.values()).filter_map(Value::as_array);
+                result.id.iter().chain(&result.ids).any(is) || listed.flatten().any(is)
+            })
+    }
+
     /// The instance that a thing belongs to, when it is another than this one.
     pub fn owner_besides(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
         let owners = self.owned().filter(|(owner, _, _)| *owner != instance);

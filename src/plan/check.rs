@@ -2,7 +2,7 @@
 //!
 //! Everything wrong is told in one go, in the order of the file. What single keys may hold was looked at by `doc`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,11 +11,12 @@ use indexmap::IndexMap;
 use super::doc::{self, PlanDoc};
 use super::graph::Graph;
 use super::mentions::{Names, Place};
-use super::model::{CallTemplate, OnChange, Output, Plan, Segment, Step, StepId, Undo};
+use super::model::{CallTemplate, Input, OnChange, Output, Plan, Segment, Step, StepId, Undo};
 use super::operations::{OfStep, Operations};
 use super::step_doc::{StepDoc, calls};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::secret::Secrets;
 use crate::source::{Source, Span};
 use crate::template::{self, Program, Template};
 use crate::yaml;
@@ -36,15 +37,36 @@ pub fn check(source: &Arc<Source>) -> Checked {
 
 /// Reads and checks a plan file, its calls against a catalogue, or against none. Looks at no other file.
 pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
-    check_all(source, catalog, None)
+    check_all(source, catalog, None, None)
 }
 
 /// The same, and whether the files that templates name can be read in `folder`.
 pub fn check_in(source: &Arc<Source>, catalog: &Catalog, folder: &Path) -> Checked {
-    check_all(source, Some(catalog), Some(folder))
+    check_all(source, Some(catalog), Some(folder), None)
 }
 
-fn check_all(source: &Arc<Source>, catalog: Option<&Catalog>, folder: Option<&Path>) -> Checked {
+/// The same, and once more with the values that a run would have as far as they are known.
+pub fn check_assuming(source: &Arc<Source>, catalog: &Catalog, folder: &Path, assumed: &Assumed<'_>) -> Checked {
+    check_all(source, Some(catalog), Some(folder), Some(assumed))
+}
+
+/// Values of inputs as templates see them.
+pub type Values = BTreeMap<String, minijinja::Value>;
+
+/// What a run would see if it were started now.
+pub struct Assumed<'a> {
+    /// The values of the inputs declared, as far as they are known.
+    pub inputs: &'a dyn Fn(&IndexMap<String, Input>) -> Values,
+    pub environment: &'a str,
+    pub secrets: &'a Secrets,
+}
+
+fn check_all(
+    source: &Arc<Source>,
+    catalog: Option<&Catalog>,
+    folder: Option<&Path>,
+    assumed: Option<&Assumed<'_>>,
+) -> Checked {
     let parsed = yaml::parse(source.text());
     let mut findings = parsed.findings;
     let plan = match parsed.root {
@@ -58,7 +80,10 @@ fn check_all(source: &Arc<Source>, catalog: Option<&Catalog>, folder: Option<&Pa
             }
             let operations = catalog.map(|catalog| {
                 let operations = Operations::find(&doc, catalog, &mut findings);
-                operations.check(&doc, catalog, source, &mut findings);
+                operations.check(&doc, catalog, source, folder, &mut findings);
+                if let Some(assumed) = assumed {
+                    operations.check_assumed(&doc, catalog, source, folder, assumed, &mut findings);
+                }
                 operations
             });
             match findings.iter().any(Diagnostic::is_error) {
@@ -85,8 +110,11 @@ pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
 fn tidy(findings: &mut Vec<Diagnostic>) {
     let unreadable: HashSet<Span> =
         findings.iter().filter(|finding| finding.code.starts_with("yaml-")).map(|finding| finding.primary).collect();
+    let files = findings.iter().filter(|finding| finding.code == "unreadable-file");
+    let files: BTreeSet<usize> = files.map(|finding| finding.primary.start).collect();
     let mut types = HashSet::new();
     findings.retain(|finding| match finding.code {
+        "template-error" => files.range(finding.primary.range()).next().is_none(),
         code if code.starts_with("yaml-") => true,
         "wrong-type" => !unreadable.contains(&finding.primary) && types.insert(finding.primary),
         _ => !unreadable.contains(&finding.primary),
@@ -261,9 +289,10 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
     for (place, template) in templates {
         all.extend(template.programs().into_iter().map(|program| (place.clone(), program)));
     }
-    let conditions = [(&step.when, Place::when(step.is_for_each)), (&step.ready, Place::ready(step.is_for_each))];
+    let conditions =
+        [(step.when.as_ref(), Place::when(step.is_for_each)), (step.ready.condition(), Place::ready(step.is_for_each))];
     for (condition, place) in conditions {
-        all.extend(condition.as_ref().and_then(|condition| condition.program()).map(|program| (place, program)));
+        all.extend(condition.and_then(|condition| condition.program()).map(|program| (place, program)));
     }
     all
 }

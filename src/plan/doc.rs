@@ -209,7 +209,7 @@ fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
     doc
 }
 
-fn is_output_name(name: &str) -> bool {
+pub fn is_output_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-'))
 }

@@ -64,7 +64,7 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Op
     }
     let Some(fields) = Fields::open(node, &INPUT, findings) else { return doc(bare(key.span)) };
     let mut input = bare(key.span.to(node.span));
-    // Without a type, the values say what it is; a list or a mapping must be said (see `untyped`).
+    // Without a type, the values say what it is.
     let guessed =
         || fields.get("enum").and_then(|values| values.items()?.first()).or(fields.get("default")).and_then(guess);
     let declared = fields.get("type").and_then(|node| word(node, "`type`", TYPES, findings));
@@ -83,9 +83,6 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Op
     }
     input.r#enum = fields.get("enum").and_then(|node| allowed(node, &input, findings));
     input.default = fields.get("default").and_then(|node| default(node, &input, findings));
-    if let (None, Some(node)) = (fields.get("type"), fields.get("default")) {
-        findings.extend(untyped(&key.text, &input, node));
-    }
     let required = fields.get("required").and_then(|node| boolean(node, "`required`", findings));
     // Without a default a plan cannot do without it, unless it says so.
     input.required = required.unwrap_or(fields.get("default").is_none());
@@ -123,19 +120,6 @@ fn guess(node: &Node) -> Option<InputType> {
         Value::Object(_) => Some(InputType::Map),
         Value::String(_) | Value::Null => None,
     }
-}
-
-/// A list or mapping for an input without a type: as likely a slip as what was meant, and found far away if it is one.
-fn untyped(name: &str, input: &Input, default: &Node) -> Option<Diagnostic> {
-    let r#type = match input.r#type {
-        InputType::List => "list",
-        InputType::Map => "map",
-        _ => return None,
-    };
-    let message =
-        format!("the input `{name}` is text unless it has a `type`, and its default is {}", default.describe());
-    let finding = Diagnostic::error("input-value", default.span, message);
-    Some(finding.help(format!("say `type: {type}`, or make the default text")))
 }
 
 fn pattern(node: &Node, r#type: InputType, findings: &mut Vec<Diagnostic>) -> Option<String> {

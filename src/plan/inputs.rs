@@ -3,12 +3,13 @@
 //!
 //! Reads no environment and no file itself: whoever knows them hands them in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::fields::{described, listed};
-use super::model::{Input, InputType, Plan};
+use super::model::{Input, InputType};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::secret::Secrets;
 use crate::source::{Position, Source, Span};
@@ -76,11 +77,22 @@ struct Given {
 ///
 /// Everything wrong, in one go: unknown names, values that do not fit, required inputs nobody gave.
 pub fn resolve(
-    plan: &Plan,
+    declared: &IndexMap<String, Input>,
     sources: &InputSources<'_>,
     secrets: &Secrets,
 ) -> Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>> {
-    let mut resolver = Resolver { plan, given: BTreeMap::new(), problems: Vec::new() };
+    let (values, problems) = resolve_known(declared, sources, secrets);
+    if problems.is_empty() { Ok(values) } else { Err(problems) }
+}
+
+/// The same, with the values that are right beside what is wrong with the others.
+pub fn resolve_known(
+    declared: &IndexMap<String, Input>,
+    sources: &InputSources<'_>,
+    secrets: &Secrets,
+) -> (BTreeMap<String, minijinja::Value>, Vec<InputProblem>) {
+    let mut resolver =
+        Resolver { inputs: declared, given: BTreeMap::new(), unreadable: BTreeSet::new(), problems: Vec::new() };
     for file in sources.files {
         resolver.file(file);
     }
@@ -94,8 +106,10 @@ pub fn resolve(
 }
 
 struct Resolver<'p> {
-    plan: &'p Plan,
+    inputs: &'p IndexMap<String, Input>,
     given: BTreeMap<String, Given>,
+    /// Inputs that were given something nobody can read: they are not missing, too.
+    unreadable: BTreeSet<String>,
     problems: Vec<InputProblem>,
 }
 
@@ -103,9 +117,14 @@ impl Resolver<'_> {
     fn file(&mut self, file: &Source) {
         let path = file.path().display().to_string();
         let parsed = yaml::parse(file.text());
+        let holds_secrets = self.inputs.values().any(|input| input.secret);
         for finding in parsed.findings.iter().filter(|finding| finding.is_error()) {
-            let at = file.position(finding.primary.start);
-            self.problem(Origin::File { path: path.clone(), at }, finding.message.clone(), finding.help.clone());
+            let origin = Origin::File { path: path.clone(), at: file.position(finding.primary.start) };
+            // The words for what is wrong may quote it.
+            match holds_secrets {
+                true => self.problem(origin, format!("this is no YAML: `plan explain {}`", finding.code), Vec::new()),
+                false => self.problem(origin, finding.message.clone(), finding.help.clone()),
+            }
         }
         let Some(root) = parsed.root.filter(|root| !root.is_null()) else { return };
         let Some(entries) = root.entries() else {
@@ -122,8 +141,8 @@ impl Resolver<'_> {
     /// Upper case is what environments are written in; the input's own spelling is taken too.
     fn variable(&mut self, variable: &str, text: &str) {
         let Some(rest) = variable.strip_prefix(VARIABLE_PREFIX) else { return };
-        let exact = self.plan.inputs.keys().find(|name| *name == rest);
-        let name = exact.or_else(|| self.plan.inputs.keys().find(|name| name.eq_ignore_ascii_case(rest)));
+        let exact = self.inputs.keys().find(|name| *name == rest);
+        let name = exact.or_else(|| self.inputs.keys().find(|name| name.eq_ignore_ascii_case(rest)));
         let name = name.cloned().unwrap_or_else(|| rest.to_lowercase());
         self.text(&name, text, Origin::Variable(variable.to_owned()));
     }
@@ -137,16 +156,21 @@ impl Resolver<'_> {
             return;
         }
         let parsed = yaml::parse(text);
-        match parsed.findings.first() {
-            Some(finding) if finding.is_error() => {
-                self.problem(
-                    origin,
-                    format!("`{name}` cannot be read as YAML: {}", finding.message),
-                    finding.help.clone(),
-                );
+        match parsed.findings.iter().find(|finding| finding.is_error()) {
+            Some(finding) => {
+                // The words for what is wrong may quote it.
+                let (why, help) = match input.secret {
+                    true => (String::new(), Vec::new()),
+                    false => (format!(": {}", finding.message), finding.help.clone()),
+                };
+                let message = format!("`{name}` cannot be read as YAML{why}");
+                self.unreadable.insert(name.to_owned());
+                self.given.remove(name);
+                self.problems.push(InputProblem { origin, declared: Some(input.span), message, help });
             }
-            _ => {
+            None => {
                 let value = parsed.root.map_or(Value::Null, |root| root.to_value());
+                self.unreadable.remove(name);
                 self.given.insert(name.to_owned(), Given { value, origin });
             }
         }
@@ -159,13 +183,13 @@ impl Resolver<'_> {
     }
 
     fn declared(&mut self, name: &str, origin: &Origin) -> Option<Input> {
-        if let Some(input) = self.plan.inputs.get(name) {
+        if let Some(input) = self.inputs.get(name) {
             return Some(input.clone());
         }
-        let names = || self.plan.inputs.keys().map(String::as_str);
+        let names = || self.inputs.keys().map(String::as_str);
         let help = match nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if self.plan.inputs.is_empty() => "the plan has no inputs".to_owned(),
+            None if self.inputs.is_empty() => "the plan has no inputs".to_owned(),
             None => format!("the plan's inputs are {}", listed(names())),
         };
         self.problem(origin.clone(), format!("the plan has no input `{name}`"), vec![help]);
@@ -176,11 +200,12 @@ impl Resolver<'_> {
         self.problems.push(InputProblem { origin, declared: None, message, help });
     }
 
-    fn finish(mut self, secrets: &Secrets) -> Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>> {
+    fn finish(mut self, secrets: &Secrets) -> (BTreeMap<String, minijinja::Value>, Vec<InputProblem>) {
         let mut values = BTreeMap::new();
-        for (name, input) in &self.plan.inputs {
+        for (name, input) in self.inputs {
             let value = match self.given.remove(name) {
                 Some(given) => self.checked(name, input, given),
+                None if self.unreadable.contains(name) => None,
                 None => self.ungiven(name, input),
             };
             match value {
@@ -193,7 +218,7 @@ impl Resolver<'_> {
                 None => {}
             }
         }
-        if self.problems.is_empty() { Ok(values) } else { Err(self.problems) }
+        (values, self.problems)
     }
 
     fn checked(&mut self, name: &str, input: &Input, given: Given) -> Option<Value> {
@@ -238,16 +263,21 @@ impl Resolver<'_> {
 impl InputProblem {
     /// As a finding about the plan, for those that are about a declaration.
     pub fn to_diagnostic(&self) -> Option<Diagnostic> {
+        Some(self.diagnostic_at(self.declared?))
+    }
+
+    /// As a finding about a place of the plan.
+    pub fn diagnostic_at(&self, place: Span) -> Diagnostic {
         let mut finding = Diagnostic::error(
             "input-value",
-            self.declared?,
+            place,
             match &self.origin {
                 Origin::Plan => self.message.clone(),
                 origin => format!("{} ({origin})", self.message),
             },
         );
         finding.help = self.help.clone();
-        Some(finding)
+        finding
     }
 }
 

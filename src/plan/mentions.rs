@@ -14,6 +14,8 @@ use crate::template::{FILTERS, FUNCTIONS, NameUse, Program, Reference, Shape, Sp
 /// The results of one call.
 const RESULTS: &[&str] =
     &["id", "ids", "name", "created", "touched", "task", "tasks", "status", "response", "resource", "outcome"];
+/// Those of them that are a single value.
+const SCALARS: &[&str] = &["id", "name", "task", "status", "outcome"];
 /// The results of a step with `for_each`.
 const RESULTS_OF_EACH: &[&str] = &["all", "ids", "each"];
 const EACH: &[&str] = &["key", "value", "index"];
@@ -289,7 +291,20 @@ fn name_use(used: &NameUse, place: &Place) -> Option<Diagnostic> {
         "self" => RESULTS,
         _ => return None,
     };
-    unknown_result(used.path.first()?, *used.path_spans.first()?, used.name, fields)
+    unknown_result(used.path.first()?, *used.path_spans.first()?, used.name, fields).or_else(|| match used.name {
+        "self" => below_a_scalar(used.name, &used.path, &used.path_spans),
+        _ => None,
+    })
+}
+
+/// Something asked for of a result that is a single value: `steps.net.id.name`.
+fn below_a_scalar(of: &str, path: &[String], spans: &[Span]) -> Option<Diagnostic> {
+    let ([first, word, ..], [_, span, ..]) = (path, spans) else { return None };
+    SCALARS.contains(&first.as_str()).then(|| {
+        let message = format!("`{of}.{first}` is a single value and has no `{word}`");
+        let finding = Diagnostic::error("unknown-result", *span, message);
+        finding.help(format!("write `{of}.{first}`; fields of the object are in `{of}.resource`"))
+    })
 }
 
 fn unknown_result(word: &str, span: Span, of: &str, fields: &[&str]) -> Option<Diagnostic> {
@@ -321,7 +336,8 @@ fn result(used: &Reference, step: &StepDoc) -> Option<Diagnostic> {
                 Diagnostic::error("unknown-result", span, format!("step `{id}` has no `for_each`, so no `{first}`"));
             return Some(finding.help(format!("write `steps.{id}.id` and so on")));
         }
-        return unknown_result(first, span, &format!("steps.{id}"), RESULTS);
+        return unknown_result(first, span, &format!("steps.{id}"), RESULTS)
+            .or_else(|| below_a_scalar(&format!("steps.{id}"), &used.path, &used.path_spans));
     }
     match first.as_str() {
         "all" | "each" => {
@@ -335,7 +351,8 @@ fn result(used: &Reference, step: &StepDoc) -> Option<Diagnostic> {
                         format!("the `for_each` of `{id}` has no key `{key}`"),
                     ))
                 }
-                (_, Some(word), Some(span)) => unknown_result(word, *span, &of, RESULTS),
+                (_, Some(word), Some(span)) => unknown_result(word, *span, &of, RESULTS)
+                    .or_else(|| below_a_scalar(&of, &used.path[2..], &used.path_spans[2..])),
                 _ => None,
             }
         }

@@ -1,8 +1,9 @@
 //! The plan: as written, checked, accepted, and its order.
 //!
 //! `doc` (with `step_doc`, `input_doc`, `call`) reads what stands there; `check` (with `mentions`) holds the parts
-//! against each other and accepts, `operations` (with `partial`) holds calls against the catalogue; `model` is what everybody else sees; `graph` is the order, `inputs` the values of
-//! inputs, `draw` the picture. Nothing here waits, calls or writes.
+//! against each other and accepts, `operations` holds calls against the catalogue, `values` with
+//! what is known of their templates (`partial`); `model` is what everybody else sees; `graph` is the order, `inputs` the
+//! values of inputs, `draw` the picture. Nothing here waits, calls or writes.
 
 mod call;
 mod check;
@@ -20,10 +21,16 @@ mod partial;
 mod step_doc;
 #[cfg(test)]
 mod tests;
+mod values;
+#[cfg(test)]
+mod values_tests;
 
-pub use check::{Checked, check, check_in, check_with, load};
+pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
+pub use doc::is_output_name;
 pub use graph::{Graph, Turns};
 pub use model::{
-    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Retry, Segment, Step, StepId,
-    Undo, Wait,
+    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, Retry, Segment, Step,
+    StepId, Undo, Wait,
 };
+pub use partial::Given;
+pub use values::check_values;

@@ -81,7 +81,7 @@ pub struct Step {
     pub when: Option<Expression>,
     pub for_each: Option<Template>,
     pub wait: Wait,
-    pub ready: Option<Expression>,
+    pub ready: Ready,
     pub retry: Option<Retry>,
     pub undo: Undo,
     /// `None`: the default (`error` for creates, `rerun` for the rest).
@@ -115,6 +115,32 @@ pub enum Segment {
     ProjectId,
     RegionId,
     Template(Template),
+}
+
+/// What must hold before a step counts as done, besides the end of its tasks.
+#[derive(Debug, Clone, Default)]
+pub enum Ready {
+    /// What is known of the kind.
+    #[default]
+    Usual,
+    /// `ready: false`: nothing.
+    Off,
+    /// This as well.
+    Also(Expression),
+}
+
+impl Ready {
+    /// The plan's own condition.
+    pub fn condition(&self) -> Option<&Expression> {
+        match self {
+            Ready::Also(condition) => Some(condition),
+            Ready::Usual | Ready::Off => None,
+        }
+    }
+
+    pub fn is_off(&self) -> bool {
+        matches!(self, Ready::Off)
+    }
 }
 
 /// How long to wait for the tasks of a step.

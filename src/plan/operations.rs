@@ -3,13 +3,16 @@
 //! The catalogue knows no YAML, the plan no shapes: findings come back with a path into the body, and the place in the
 //! file is found here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
+use super::check::Assumed;
 use super::doc::PlanDoc;
 use super::model::{Call, Segment};
-use super::partial::Known;
+use super::partial::Given;
 use super::step_doc::{StepDoc, calls};
+use super::values::{Whole, by_step, check_written};
 use crate::catalog::{
     BodyFinding, Catalog, Difference, Effect, Method, NearestRoute, Operation, ParameterPlace, Partial, PathSegment,
 };
@@ -34,16 +37,6 @@ pub(super) struct OfStep {
     pub update: Option<Arc<Operation>>,
 }
 
-/// One call with what goes with it.
-struct Whole<'d> {
-    call: &'d Call,
-    operation: Arc<Operation>,
-    query: Option<&'d Template>,
-    body: Option<&'d Template>,
-    /// A body was written, right or wrong.
-    has_body: bool,
-}
-
 impl Operations {
     /// Finds every call's operation; tells those that do not exist.
     pub(super) fn find(doc: &PlanDoc, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> Self {
@@ -59,48 +52,64 @@ impl Operations {
         Self { steps: steps.collect() }
     }
 
-    pub(super) fn by_step<'d>(&self, doc: &'d PlanDoc) -> HashMap<&'d str, Arc<Operation>> {
-        let ids = doc.steps.iter().zip(&self.steps);
-        ids.filter_map(|(step, of)| Some((step.id.as_ref()?.value.as_str(), Arc::clone(of.own.as_ref()?)))).collect()
-    }
-
     pub(super) fn into_steps(self) -> impl Iterator<Item = OfStep> {
         self.steps.into_iter()
     }
 
     /// Checks bodies and parameters as far as they are known before the plan runs.
-    pub(super) fn check(&self, doc: &PlanDoc, catalog: &Catalog, source: &Source, findings: &mut Vec<Diagnostic>) {
+    pub(super) fn check(
+        &self,
+        doc: &PlanDoc,
+        catalog: &Catalog,
+        source: &Source,
+        folder: Option<&Path>,
+        findings: &mut Vec<Diagnostic>,
+    ) {
         let before = findings.len();
-        let by_step = self.by_step(doc);
-        let known = Known::new(doc, &by_step);
+        check_written(doc, &self.steps, catalog, Given { folder, ..Given::default() }, findings);
         for (step, of) in doc.steps.iter().zip(&self.steps) {
-            let (undo, update) = calls(step);
-            let own = step.call.as_ref().zip(of.own.clone()).map(|(call, operation)| Whole {
-                call,
-                operation,
-                query: step.query.as_ref(),
-                body: step.body.as_ref(),
-                has_body: step.has_body,
-            });
-            let others = [(undo, &of.undo), (update, &of.update)].into_iter().filter_map(|(template, operation)| {
-                let (template, operation) = template.zip(operation.clone())?;
-                let (query, body) = (template.query.as_ref(), template.body.as_ref());
-                Some(Whole { call: &template.call, operation, query, body, has_body: body.is_some() })
-            });
-            for whole in own.into_iter().chain(others) {
-                check_call(&whole, &known, catalog, findings);
-            }
             findings.extend(step_notes(step, of));
         }
+        let by_step = by_step(doc, &self.steps);
         findings.extend(never_made(doc, &by_step));
+        findings.extend(not_waited_for(doc, &by_step));
         for finding in &mut findings[before..] {
             quote_as_written(finding, source);
         }
     }
 }
 
+impl Operations {
+    /// Checks once more, with the values a run would have; what is wrong without them was told.
+    pub(super) fn check_assumed(
+        &self,
+        doc: &PlanDoc,
+        catalog: &Catalog,
+        source: &Source,
+        folder: Option<&Path>,
+        assumed: &Assumed<'_>,
+        findings: &mut Vec<Diagnostic>,
+    ) {
+        let declared = doc.inputs.iter().map(|input| (input.name.clone(), input.input.clone())).collect();
+        let inputs = (assumed.inputs)(&declared);
+        let given = Given {
+            inputs: Some(&inputs),
+            environment: Some(assumed.environment),
+            secrets: Some(assumed.secrets),
+            folder,
+            ..Given::default()
+        };
+        let told: HashSet<Span> = findings.iter().map(|finding| finding.primary).collect();
+        let mut more = Vec::new();
+        check_written(doc, &self.steps, catalog, given, &mut more);
+        more.retain(|finding| !told.contains(&finding.primary));
+        more.iter_mut().for_each(|finding| quote_as_written(finding, source));
+        findings.append(&mut more);
+    }
+}
+
 /// The catalogue sees values, not how they are written: `1e3` in quotes is `"1e3"`, not `"1000.0"`.
-fn quote_as_written(finding: &mut Diagnostic, source: &Source) {
+pub(super) fn quote_as_written(finding: &mut Diagnostic, source: &Source) {
     let Some(suggestion) = &mut finding.suggestion else { return };
     let written = source.slice(suggestion.span);
     let is_number = matches!(crate::yaml::resolve(written), Ok(serde_json::Value::Number(_)));
@@ -178,20 +187,25 @@ fn differing(differences: &[Difference]) -> String {
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }
 
-fn check_call(whole: &Whole<'_>, known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Diagnostic>) {
-    let operation = &whole.operation;
+/// A call with its values, held against its operation.
+pub(super) fn check_request(
+    whole: &Whole<'_>,
+    operation: &Operation,
+    body: Option<Partial>,
+    query: Option<Partial>,
+    segments: Vec<Option<Partial>>,
+    catalog: &Catalog,
+    findings: &mut Vec<Diagnostic>,
+) {
     // A body that could not be read was told about already, and so was one on a GET.
     if whole.call.method != Method::Get && whole.body.is_some() == whole.has_body {
-        let body = whole.body.map(|body| known.partial(body));
         for found in catalog.check_request(operation, body.as_ref()) {
             findings.push(placed(found, whole.body, whole.call.span));
         }
     }
-    let (path, places) = path_parameters(whole.call, operation, known);
-    let query = match whole.query.map(Template::shape) {
-        Some(Shape::Mapping(entries)) => {
-            entries.iter().map(|(key, value)| (key.text.clone(), known.partial(value))).collect()
-        }
+    let (path, places) = path_parameters(whole.call, operation, segments);
+    let query = match query {
+        Some(Partial::Map(fields)) => fields,
         _ => Vec::new(),
     };
     for found in operation.check_parameters(&path, &query) {
@@ -210,16 +224,16 @@ fn check_call(whole: &Whole<'_>, known: &Known<'_>, catalog: &Catalog, findings:
 fn path_parameters(
     call: &Call,
     operation: &Operation,
-    known: &Known<'_>,
+    segments: Vec<Option<Partial>>,
 ) -> (Vec<(String, Partial)>, HashMap<String, Span>) {
     let mut values = Vec::new();
     let mut places = HashMap::new();
-    for (pattern, segment) in operation.route.path.split('/').skip(1).zip(&call.segments) {
+    for ((pattern, segment), value) in operation.route.path.split('/').skip(1).zip(&call.segments).zip(segments) {
         let Some(name) = pattern.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else { continue };
-        let (value, place) = match segment {
-            Segment::Literal(text) => (Partial::String(text.clone()), call.span),
-            Segment::Template(template) => (known.partial(template), template.span),
-            Segment::ProjectId | Segment::RegionId => continue,
+        let (value, place) = match (segment, value) {
+            (Segment::Literal(text), _) => (Partial::String(text.clone()), call.span),
+            (Segment::Template(template), Some(value)) => (value, template.span),
+            _ => continue,
         };
         values.push((name.to_owned(), value));
         places.insert(name.to_owned(), place);
@@ -252,7 +266,8 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span) -> Diagno
         (_, None, Shape::Mapping(entries)) => entries.first().map_or(here.span, |(key, _)| key.span),
         _ => here.span,
     };
-    let mendable = on_key || !matches!(here.shape(), Shape::List(_) | Shape::Mapping(_));
+    // What a template gives is not mended by writing something else in its place.
+    let mendable = on_key || matches!(here.shape(), Shape::Constant(_));
     diagnostic(found, place, mendable.then_some(place))
 }
 
@@ -280,6 +295,30 @@ fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
         Diagnostic::note("no-undo", place, "nothing is known to take back what this call makes")
             .help("write the call under `undo:`, or `undo: none` if it goes with something else")
     })
+}
+
+/// What a step with `wait: false` makes: nobody waits, so nobody knows.
+fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
+    const LATER: [&str; 6] = ["id", "name", "created", "touched", "response", "resource"];
+    let unawaited = doc.steps.iter().filter(|step| step.wait.skip);
+    let ids = unawaited.filter_map(|step| step.id.as_ref()).map(|id| id.value.as_str());
+    let unawaited: HashSet<&str> = ids
+        .filter(|id| by_step.get(id).is_some_and(|operation| operation.asynchronous && operation.creates.is_some()))
+        .collect();
+    if unawaited.is_empty() {
+        return Vec::new();
+    }
+    let mentions = super::check::all_programs(doc).flat_map(|program| &program.uses().steps);
+    let later = mentions.filter(|used| !used.guarded && unawaited.contains(used.step.as_str())).filter_map(|used| {
+        let skipped = if ["all", "each"].contains(&used.path.first()?.as_str()) { 2 } else { 0 };
+        let (word, span) = (used.path.get(skipped)?, *used.path_spans.get(skipped)?);
+        LATER.contains(&word.as_str()).then(|| {
+            let message = format!("`{}` has `wait: false`: its `{word}` is not known when the step is done", used.step);
+            Diagnostic::error("unknown-result", span, message)
+                .help("take `wait: false` away; with it there are `task`, `tasks`, `status` and `outcome`")
+        })
+    });
+    later.collect()
 }
 
 /// `created.<kind>` of calls that never make that kind.

@@ -1,106 +1,360 @@
-//! What is known of a template before it runs: constants, declared inputs, and the kinds of things that steps make.
+//! What is known of a template before it runs: constants, inputs, elements of a `for_each`, and the kinds of things that
+//! steps make.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::doc::PlanDoc;
-use super::model::{Input, InputType};
+use super::model::{Input, InputType, StepId};
 use crate::catalog::schema::{Type, Types};
 use crate::catalog::{By, IdAt, Operation, Partial, Unknown};
-use crate::template::{InputUse, NameUse, Part, Program, Reference, Shape, Template, Text};
+use crate::secret::Secrets;
+use crate::source::Span;
+use crate::template::{
+    Each, Expression, Knowledge, Mention, Outline, Scope, Sort, Template, TemplateError, skipped_step,
+};
 
-/// What a plan says of its inputs and steps.
+/// The values a plan is checked with.
+#[derive(Clone, Copy, Default)]
+pub struct Given<'g> {
+    /// Secret ones as markers. Empty when nobody has asked for any.
+    pub inputs: Option<&'g BTreeMap<String, minijinja::Value>>,
+    /// These are the values of a run: an input that is not among them has none. Otherwise it is only not known yet.
+    pub complete: bool,
+    pub environment: Option<&'g str>,
+    pub project_id: Option<i64>,
+    pub region_id: Option<i64>,
+    /// Where `file(...)` reads; without one it is not looked at.
+    pub folder: Option<&'g Path>,
+    pub secrets: Option<&'g Secrets>,
+}
+
+/// What a plan says of a step, as far as mentions of it need it.
+pub(super) struct KnownStep {
+    pub operation: Option<Arc<Operation>>,
+    pub is_for_each: bool,
+}
+
+/// What is known of the names that templates mention.
 pub(super) struct Known<'d> {
+    pub given: Given<'d>,
     inputs: HashMap<&'d str, &'d Input>,
-    operations: &'d HashMap<&'d str, Arc<Operation>>,
-    with_for_each: HashMap<&'d str, bool>,
+    steps: HashMap<&'d str, KnownStep>,
+    /// Steps that certainly do not run: their results are undefined.
+    skipped: BTreeMap<StepId, minijinja::Value>,
+    /// For a scope of no inputs.
+    none: BTreeMap<String, minijinja::Value>,
+}
+
+/// One element of a `for_each`, as far as it is known.
+pub(super) struct Element {
+    /// With `null` in the place of what is not known: that is never asked for.
+    each: Each,
+    value: Partial,
+    /// Where it is written, when it is.
+    pub span: Option<Span>,
+}
+
+impl Element {
+    pub(super) fn key(&self) -> &str {
+        &self.each.key
+    }
 }
 
 impl<'d> Known<'d> {
-    pub(super) fn new(doc: &'d PlanDoc, operations: &'d HashMap<&'d str, Arc<Operation>>) -> Self {
-        let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
-        let steps = doc.steps.iter().filter_map(|step| Some((step.id.as_ref()?.value.as_str(), step.is_for_each)));
-        Self { inputs, operations, with_for_each: steps.collect() }
+    pub(super) fn new(
+        given: Given<'d>,
+        inputs: HashMap<&'d str, &'d Input>,
+        steps: HashMap<&'d str, KnownStep>,
+    ) -> Self {
+        Self { given, inputs, steps, skipped: BTreeMap::new(), none: BTreeMap::new() }
     }
 
-    /// The value of a template as far as it is known.
-    pub(super) fn partial(&self, template: &Template) -> Partial {
-        match template.shape() {
-            Shape::Constant(value) => Partial::from(value),
-            Shape::Expression(program) => self.expression(program),
-            Shape::Text(Text::Program(_)) => Partial::Text(vec![None]),
-            Shape::Text(Text::Parts(parts)) => Partial::Text(
-                parts
-                    .iter()
-                    .map(|part| match part {
-                        Part::Literal(text) => Some(text.clone()),
-                        Part::Expression(_) => None,
-                    })
-                    .collect(),
-            ),
-            Shape::List(items) => Partial::List(items.iter().map(|item| self.partial(item)).collect()),
-            Shape::Mapping(entries) => {
-                Partial::Map(entries.iter().map(|(key, value)| (key.text.clone(), self.partial(value))).collect())
+    /// Says that a step does not run.
+    pub(super) fn skip(&mut self, step: &str) {
+        self.skipped.insert(StepId::new(step), skipped_step());
+    }
+
+    pub(super) fn is_skipped(&self, step: &str) -> bool {
+        self.skipped.contains_key(step)
+    }
+
+    fn scope<'s>(&'s self, element: Option<&'s Element>) -> Scope<'s> {
+        Scope {
+            environment: self.given.environment.unwrap_or_default(),
+            project_id: self.given.project_id,
+            region_id: self.given.region_id,
+            inputs: self.given.inputs.unwrap_or(&self.none),
+            steps: &self.skipped,
+            each: element.map(|element| &element.each),
+            this: None,
+            resource: None,
+            folder: self.given.folder.unwrap_or(Path::new("")),
+            secrets: self.given.secrets,
+        }
+    }
+
+    /// The value of a template as far as it is known; what cannot be evaluated is told, and not known.
+    pub(super) fn partial(
+        &self,
+        template: &Template,
+        element: Option<&Element>,
+        errors: &mut Vec<TemplateError>,
+    ) -> Partial {
+        let view = View { known: self, element };
+        view.filled(template.outline(&self.scope(element), &view, errors))
+    }
+
+    /// Whether a condition holds; `None` when that is not known.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be evaluated, or is no condition.
+    pub(super) fn truth(
+        &self,
+        condition: &Expression,
+        element: Option<&Element>,
+    ) -> Result<Option<bool>, TemplateError> {
+        let view = View { known: self, element };
+        let scope = self.scope(element);
+        match condition.program() {
+            Some(program) if !matches!(program.outline(&scope, &view)?, Outline::Exactly(_)) => Ok(None),
+            _ => condition.is_true(&scope).map(Some),
+        }
+    }
+
+    /// The elements of a `for_each`; `None` when they are not known.
+    ///
+    /// # Errors
+    ///
+    /// What it gives instead of a list or a mapping.
+    pub(super) fn elements(&self, for_each: &Template, value: &Partial) -> Result<Option<Vec<Element>>, &'static str> {
+        let span = |nth: usize| match for_each.shape() {
+            crate::template::Shape::List(items) => items.get(nth).map(|item| item.span),
+            crate::template::Shape::Mapping(entries) => entries.get(nth).map(|(key, value)| key.span.to(value.span)),
+            _ => None,
+        };
+        let element = |index: usize, key: String, value: &Partial| Element {
+            each: Each { key, value: with_nulls(value), index },
+            value: value.clone(),
+            span: span(index),
+        };
+        Ok(match value {
+            Partial::List(items) => {
+                Some(items.iter().enumerate().map(|(index, item)| element(index, index.to_string(), item)).collect())
             }
+            Partial::Map(fields) => Some(
+                fields.iter().enumerate().map(|(index, (key, value))| element(index, key.clone(), value)).collect(),
+            ),
+            Partial::OneOf(options) => {
+                let mut all = Vec::new();
+                for option in options {
+                    match self.elements(for_each, option)? {
+                        Some(elements) => all.extend(elements),
+                        None => return Ok(None),
+                    }
+                }
+                Some(all)
+            }
+            Partial::Null => return Err("null"),
+            Partial::Bool(_) => return Err("a boolean"),
+            Partial::Number(_) => return Err("a number"),
+            Partial::String(_) | Partial::Text(_) => return Err("text"),
+            Partial::Unknown(_) => None,
+        })
+    }
+}
+
+/// The value with `null` where it is not known.
+fn with_nulls(value: &Partial) -> Value {
+    match value {
+        Partial::List(items) => items.iter().map(with_nulls).collect(),
+        Partial::Map(fields) => {
+            Value::Object(fields.iter().map(|(name, field)| (name.clone(), with_nulls(field))).collect())
+        }
+        other => other.known().unwrap_or_default(),
+    }
+}
+
+fn is_known(value: &Partial) -> bool {
+    match value {
+        Partial::List(items) => items.iter().all(is_known),
+        Partial::Map(fields) => fields.iter().all(|(_, field)| is_known(field)),
+        Partial::Text(_) | Partial::OneOf(_) | Partial::Unknown(_) => false,
+        _ => true,
+    }
+}
+
+/// Whether all is known that a value has under a path; that it has nothing there counts.
+fn knows_below(value: &Partial, path: &[String]) -> bool {
+    let Some((first, rest)) = path.split_first() else { return is_known(value) };
+    match value {
+        Partial::Map(_) => value.get(first).is_none_or(|field| knows_below(field, rest)),
+        Partial::List(items) => {
+            let item = first.parse().ok().and_then(|index: usize| items.get(index));
+            item.is_none_or(|item| knows_below(item, rest))
+        }
+        other => is_known(other),
+    }
+}
+
+/// What a value has under a path.
+fn below(value: &Partial, path: &[String]) -> Partial {
+    let Some((first, rest)) = path.split_first() else { return value.clone() };
+    let next = match value {
+        Partial::Map(_) => value.get(first),
+        Partial::List(items) => first.parse().ok().and_then(|index: usize| items.get(index)),
+        Partial::OneOf(options) => {
+            return Partial::OneOf(options.iter().map(|option| below(option, path)).collect());
+        }
+        _ => None,
+    };
+    next.map_or_else(Partial::unknown, |next| below(next, rest))
+}
+
+/// What is known at one place: with an element, or none.
+struct View<'v, 'd> {
+    known: &'v Known<'d>,
+    element: Option<&'v Element>,
+}
+
+impl Knowledge for View<'_, '_> {
+    fn knows(&self, root: &str, path: &[String]) -> bool {
+        let given = &self.known.given;
+        match (root, path) {
+            ("inputs", [name, ..]) => {
+                let declared = self.known.inputs.contains_key(name.as_str());
+                declared && (given.complete || given.inputs.is_some_and(|inputs| inputs.contains_key(name)))
+            }
+            ("steps", [step, ..]) => self.known.is_skipped(step),
+            ("each", path) => self.element.is_some_and(|element| match path {
+                [first, rest @ ..] if first == "value" => knows_below(&element.value, rest),
+                [] => is_known(&element.value),
+                _ => true,
+            }),
+            ("environment", _) => given.environment.is_some(),
+            ("project_id", _) => given.project_id.is_some(),
+            ("region_id", _) => given.region_id.is_some(),
+            _ => false,
         }
     }
 
-    /// Only a mention that stands alone is known: `{{ inputs.x }}`, not `{{ inputs.x + 1 }}`.
-    fn expression(&self, program: &Program) -> Partial {
-        let uses = program.uses();
-        if !uses.alone {
-            return Partial::unknown();
+    fn sort(&self, mention: &Mention) -> Option<Sort> {
+        let value = self.mention(mention);
+        let found = match &value {
+            Partial::Unknown(unknown) => {
+                let mut types = unknown.types.iter();
+                types.next().filter(|_| types.next().is_none())?
+            }
+            other => other.r#type()?,
+        };
+        Some(match found {
+            Type::Boolean => Sort::Boolean,
+            Type::Integer => Sort::Integer,
+            Type::Number => Sort::Number,
+            Type::String => Sort::Text,
+            Type::Array => Sort::List,
+            Type::Object => Sort::Map,
+        })
+    }
+
+    fn reads_files(&self) -> bool {
+        self.known.given.folder.is_some()
+    }
+}
+
+impl View<'_, '_> {
+    /// An outline as the catalogue takes it.
+    fn filled(&self, outline: Outline) -> Partial {
+        match outline {
+            Outline::Exactly(value) => Partial::from(&value),
+            Outline::Text(pieces) => Partial::Text(pieces),
+            Outline::List(items) => Partial::List(items.into_iter().map(|item| self.filled(item)).collect()),
+            Outline::Map(fields) => {
+                Partial::Map(fields.into_iter().map(|(name, field)| (name, self.filled(field))).collect())
+            }
+            Outline::OneOf(options) => Partial::OneOf(options.into_iter().map(|option| self.filled(option)).collect()),
+            Outline::Of(sort) => typed(&[match sort {
+                Sort::Boolean => Type::Boolean,
+                Sort::Integer => Type::Integer,
+                Sort::Number => Type::Number,
+                Sort::Text => Type::String,
+                Sort::List => Type::Array,
+                Sort::Map => Type::Object,
+            }]),
+            Outline::Mention(mention) => self.mention(&mention),
+            Outline::Open => Partial::unknown(),
         }
-        match (uses.inputs.first(), uses.steps.first(), uses.names.first()) {
-            (Some(input), _, _) => self.input(input),
-            (_, Some(reference), _) => self.reference(reference),
-            (_, _, Some(name)) => named(name),
+    }
+
+    fn mention(&self, mention: &Mention) -> Partial {
+        let goes_on = !mention.rest.is_empty();
+        match (mention.root.as_str(), mention.path.as_slice()) {
+            ("inputs", [name]) if !goes_on => self.known.inputs.get(name.as_str()).map_or_else(Partial::unknown, input),
+            ("steps", [step, path @ ..]) => {
+                let Some(step) = self.known.steps.get(step.as_str()) else { return Partial::unknown() };
+                let path = path.iter().map(String::as_str);
+                let path: Vec<&str> =
+                    path.chain(mention.rest.iter().map(|key| key.as_deref().unwrap_or("*"))).collect();
+                step.result(&path)
+            }
+            ("environment", []) => typed(&[Type::String]),
+            ("each", [key]) if key == "key" => typed(&[Type::String]),
+            ("each", [index]) if index == "index" => typed(&[Type::Integer]),
+            ("each", [value, path @ ..]) if value == "value" && !goes_on => {
+                self.element.map_or_else(Partial::unknown, |element| below(&element.value, path))
+            }
+            ("project_id" | "region_id", []) => typed(&[Type::Integer]),
             _ => Partial::unknown(),
         }
     }
+}
 
-    fn input(&self, used: &InputUse) -> Partial {
-        let Some(input) = self.inputs.get(used.name.as_str()).filter(|_| used.path.is_empty()) else {
-            return Partial::unknown();
-        };
-        Partial::Unknown(Box::new(Unknown {
-            types: match input.r#type {
-                InputType::String => Types::of(&[Type::String]),
-                InputType::Integer => Types::of(&[Type::Integer]),
-                InputType::Number => Types::of(&[Type::Number]),
-                InputType::Boolean => Types::of(&[Type::Boolean]),
-                InputType::List => Types::of(&[Type::Array]),
-                InputType::Map => Types::of(&[Type::Object]),
-            },
-            nullable: input.default.as_ref().is_some_and(Value::is_null),
-            values: if input.secret { Vec::new() } else { input.r#enum.clone().unwrap_or_default() },
-            minimum: input.minimum,
-            maximum: input.maximum,
-            pattern: input.pattern.clone(),
-            // What is wrong with a value is told with the value: not for a secret.
-            default: input.default.clone().filter(|default| !default.is_null() && !input.secret),
-            reference: None,
-        }))
+fn input(input: &&Input) -> Partial {
+    if let Some(values) = input.r#enum.as_ref().filter(|_| !input.secret) {
+        return Partial::OneOf(values.iter().map(Partial::from).collect());
     }
+    Partial::Unknown(Box::new(Unknown {
+        types: match input.r#type {
+            InputType::String => Types::of(&[Type::String]),
+            InputType::Integer => Types::of(&[Type::Integer]),
+            InputType::Number => Types::of(&[Type::Number]),
+            InputType::Boolean => Types::of(&[Type::Boolean]),
+            InputType::List => Types::of(&[Type::Array]),
+            InputType::Map => Types::of(&[Type::Object]),
+        },
+        nullable: input.default.as_ref().is_some_and(Value::is_null),
+        minimum: input.minimum,
+        maximum: input.maximum,
+        pattern: input.pattern.clone(),
+        // What is wrong with a value is told with the value: not for a secret.
+        default: input.default.clone().filter(|default| !default.is_null() && !input.secret),
+        ..Unknown::default()
+    }))
+}
 
-    fn reference(&self, used: &Reference) -> Partial {
-        let Some(operation) = self.operations.get(used.step.as_str()) else { return Partial::unknown() };
-        let path: Vec<&str> = used.path.iter().map(String::as_str).collect();
-        let path = match (self.with_for_each.get(used.step.as_str()), path.as_slice()) {
-            (Some(true), ["all" | "each", _, rest @ ..]) => rest,
-            (Some(true), ["ids"]) => return typed(&[Type::Array]),
-            (Some(true), _) => return Partial::unknown(),
-            (_, path) => path,
+impl KnownStep {
+    fn result(&self, path: &[&str]) -> Partial {
+        let path = match (self.is_for_each, path) {
+            (true, ["all" | "each", _, rest @ ..]) => rest,
+            (true, ["ids"]) => return typed(&[Type::Array]),
+            (true, []) => return typed(&[Type::Object]),
+            (true, _) => return Partial::unknown(),
+            (false, path) => path,
         };
-        result(operation, path)
+        match &self.operation {
+            Some(operation) => result(operation, path),
+            None => Partial::unknown(),
+        }
     }
 }
 
 fn result(operation: &Operation, path: &[&str]) -> Partial {
     let made = operation.creates.as_ref();
     match path {
+        [] => typed(&[Type::Object]),
         ["id"] => match made {
             // Known by its name only: the id is the name.
             Some(creates) if matches!(creates.id_at, IdAt::Body(_)) => Partial::reference(&creates.kind, By::Name),
@@ -110,20 +364,18 @@ fn result(operation: &Operation, path: &[&str]) -> Partial {
         ["name"] => made.map_or_else(Partial::unknown, |creates| Partial::reference(&creates.kind, By::Name)),
         ["created" | "touched", kind, _] => Partial::reference(*kind, By::Id),
         ["ids" | "tasks"] | ["created" | "touched", _] => typed(&[Type::Array]),
-        ["task" | "outcome"] => typed(&[Type::String]),
-        ["status"] => typed(&[Type::Integer]),
+        ["task"] => other(&[Type::String], "the task"),
+        ["outcome"] => other(&[Type::String], "the outcome"),
+        ["status"] => other(&[Type::Integer], "the status of the answer"),
+        ["response"] => other(&[], "the whole answer"),
+        ["resource"] => other(&[Type::Object], "the whole object"),
         ["created" | "touched"] => typed(&[Type::Object]),
         _ => Partial::unknown(),
     }
 }
 
-fn named(used: &NameUse) -> Partial {
-    let path: Vec<&str> = used.path.iter().map(String::as_str).collect();
-    match (used.name, path.as_slice()) {
-        ("environment", []) | ("each", ["key"]) => typed(&[Type::String]),
-        ("project_id" | "region_id", []) | ("each", ["index"]) => typed(&[Type::Integer]),
-        _ => Partial::unknown(),
-    }
+fn other(types: &[Type], result: &'static str) -> Partial {
+    Partial::Unknown(Box::new(Unknown { types: Types::of(types), result: Some(result), ..Unknown::default() }))
 }
 
 fn typed(types: &[Type]) -> Partial {

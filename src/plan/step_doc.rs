@@ -4,7 +4,7 @@ use super::call;
 use super::doc::{as_identifier, compiled, is_identifier, missing_key, number};
 use super::duration;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
-use super::model::{Call, CallTemplate, OnChange, OnConflict, Retry, Undo, Wait};
+use super::model::{Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
 use crate::catalog::Method;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -31,7 +31,7 @@ pub(super) struct StepDoc {
     /// Whether the key is there, right or wrong.
     pub is_for_each: bool,
     pub wait: Wait,
-    pub ready: Option<Expression>,
+    pub ready: Ready,
     pub retry: Option<Retry>,
     pub undo: Undo,
     pub on_change: Option<OnChange>,
@@ -166,7 +166,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         for_each,
         is_for_each: fields.get("for_each").is_some(),
         wait: fields.get("wait").map(|node| wait(node, findings)).unwrap_or_default(),
-        ready: fields.get("ready").and_then(|node| condition(node, findings)),
+        ready: fields.get("ready").map(|node| ready(node, findings)).unwrap_or_default(),
         retry: fields.get("retry").and_then(|node| retry(node, findings)),
         undo: fields.get("undo").map_or(Undo::Default, |node| undo(node, findings)),
         on_change: fields.get("on_change").and_then(|node| on_change(node, findings)),
@@ -294,6 +294,13 @@ fn needs(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<Placed<String>> {
 
 fn condition(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Expression> {
     Expression::compile(node).map_err(|found| findings.extend(found)).ok()
+}
+
+fn ready(node: &Node, findings: &mut Vec<Diagnostic>) -> Ready {
+    match node.scalar() {
+        Some(serde_json::Value::Bool(false)) => Ready::Off,
+        _ => condition(node, findings).map_or(Ready::Usual, Ready::Also),
+    }
 }
 
 fn for_each(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {

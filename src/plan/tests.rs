@@ -215,7 +215,7 @@ fn the_last_source_of_an_input_wins_and_types_are_the_declared_ones() {
     let environment = pairs(&[("PLAN_INPUT_B", "4"), ("PLAN_INPUT_e", "007"), ("PATH", "/bin")]);
     let set = pairs(&[("e", "no: way"), ("d", "true")]);
     let sources = inputs::InputSources { files: &files, environment: &environment, set: &set };
-    let values = inputs::resolve(&plan, &sources, &crate::secret::Secrets::default()).unwrap();
+    let values = inputs::resolve(&plan.inputs, &sources, &crate::secret::Secrets::default()).unwrap();
     assert_eq!(
         serde_json::to_value(&values).unwrap(),
         serde_json::json!({ "a": "two", "b": 4, "c": [1, 2], "d": true, "e": "no: way", "g": "y" })
@@ -231,7 +231,7 @@ fn everything_wrong_with_the_values_of_inputs_is_told_at_once() {
     let environment = pairs(&[("PLAN_INPUT_NAME", "X1")]);
     let set = pairs(&[("flavor", "smal"), ("list", "text"), ("nope", "1")]);
     let sources = inputs::InputSources { files: &files, environment: &environment, set: &set };
-    let problems = inputs::resolve(&plan, &sources, &crate::secret::Secrets::default()).unwrap_err();
+    let problems = inputs::resolve(&plan.inputs, &sources, &crate::secret::Secrets::default()).unwrap_err();
     let told: Vec<String> = problems
         .iter()
         .map(|problem| format!("{}: {} | {}", problem.origin, problem.message, problem.help.join("; ")))
@@ -257,13 +257,14 @@ fn secret_inputs_are_concealed_when_they_are_read() {
     let plan = inputs_of("  pw: { secret: true }\n  pin: { secret: true, type: integer, maximum: 10, default: 5 }\n");
     let secrets = crate::secret::Secrets::default();
     let set = pairs(&[("pw", "hunter2222")]);
-    let values = inputs::resolve(&plan, &inputs::InputSources { set: &set, ..Default::default() }, &secrets).unwrap();
+    let values =
+        inputs::resolve(&plan.inputs, &inputs::InputSources { set: &set, ..Default::default() }, &secrets).unwrap();
     assert!(crate::secret::Secrets::marks(values["pw"].as_str().unwrap()));
     let revealed = secrets.reveal(&serde_json::to_value(&values).unwrap()).unwrap();
     assert_eq!(revealed, serde_json::json!({ "pw": "hunter2222", "pin": 5 }));
     let set = pairs(&[("pw", "x"), ("pin", "4711")]);
     let problems =
-        inputs::resolve(&plan, &inputs::InputSources { set: &set, ..Default::default() }, &secrets).unwrap_err();
+        inputs::resolve(&plan.inputs, &inputs::InputSources { set: &set, ..Default::default() }, &secrets).unwrap_err();
     assert!(!problems[0].message.contains("4711"), "{}", problems[0].message);
 }
 

@@ -16,7 +16,7 @@ pub enum Doing {
     Pausing { reason: Delay, until: Duration },
     Waiting { tasks: Vec<String>, earliest: Duration, latest: Duration },
     Settling,
-    AwaitingReadiness,
+    AwaitingReadiness { until: String },
 }
 
 /// A call in work. Times count from the start of the run.
@@ -83,7 +83,9 @@ impl Board {
                 self.doing(instance, now, Doing::Waiting { tasks: tasks.clone(), earliest, latest });
             }
             Event::SettlingStarted { instance, .. } => self.doing(instance, now, Doing::Settling),
-            Event::ReadinessAwaited { instance } => self.doing(instance, now, Doing::AwaitingReadiness),
+            Event::ReadinessAwaited { instance, until, .. } => {
+                self.doing(instance, now, Doing::AwaitingReadiness { until: until.clone() });
+            }
             Event::StepSucceeded { instance, .. } | Event::ResourceRemoved { instance, .. } => {
                 self.ended(instance, |tally| tally.done += 1);
             }
@@ -96,7 +98,7 @@ impl Board {
                 self.pending.clear();
                 self.places.clear();
             }
-            Event::InterruptReceived { .. } | Event::Warned { .. } => {}
+            Event::ReadinessReached { .. } | Event::InterruptReceived { .. } | Event::Warned { .. } => {}
         }
     }
 
@@ -234,7 +236,7 @@ impl Doing {
             Doing::Pausing { .. } => "held back",
             Doing::Waiting { .. } => "waiting",
             Doing::Settling => "being looked up",
-            Doing::AwaitingReadiness => "getting ready",
+            Doing::AwaitingReadiness { .. } => "getting ready",
         }
     }
 
@@ -249,7 +251,7 @@ impl Doing {
             },
             Doing::Waiting { tasks, earliest, latest } => waiting(tasks, *earliest, *latest),
             Doing::Settling => "looking up a call whose answer was lost".to_owned(),
-            Doing::AwaitingReadiness => "waiting for its `ready` condition".to_owned(),
+            Doing::AwaitingReadiness { until } => format!("waiting until {}", sanitize(until)),
         }
     }
 }
@@ -270,7 +272,10 @@ pub fn delay(reason: &Delay) -> String {
         Delay::NotSent { cause } => format!("not sent: {}", sanitize(cause)),
         Delay::Unavailable { status } => format!("the API is unavailable ({status})"),
         Delay::Failed { cause } => format!("failed on the way: {}", sanitize(cause)),
-        Delay::InUse => "still in use".to_owned(),
+        Delay::InUse { by } if by.is_empty() => "still in use".to_owned(),
+        Delay::InUse { by } => {
+            format!("still in use by {}, which this record does not know", list(by.iter().map(|id| sanitize(id)), 3))
+        }
     }
 }
 

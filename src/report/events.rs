@@ -63,10 +63,11 @@ mod tests {
             delayed(Delay::NotSent { cause: "refused".into() }),
             accepted("web[0]", 1, 2),
             Event::SettlingStarted { instance: instance("web[0]"), reason: "reset".into() },
-            Event::ReadinessAwaited { instance: instance("web[0]") },
+            Event::ReadinessAwaited { instance: instance("web[0]"), until: "`status` is `active`".into(), shown: None },
+            Event::ReadinessReached { instance: instance("web[0]"), waited_ms: 20_000 },
             done("web[0]", "instances", "vm\nforged"),
             failed("a", "no"),
-            Event::StepStillWaiting { instance: instance("a"), tasks: vec![], waited_ms: 1 },
+            Event::StepStillWaiting { instance: instance("a"), tasks: vec![], waited_ms: 1, until: None },
             skipped(SkipReason::Condition),
             skipped(SkipReason::Dependency { step: instance("b") }),
             skipped(SkipReason::NotStarted { why: "interrupted".into() }),
@@ -81,8 +82,8 @@ mod tests {
             lines.iter().all(|line| line["event"].is_string() && line["elapsed_ms"].is_u64() && line["at"].is_string())
         );
         assert_eq!((&lines[0]["event"], &lines[0]["version"]), (&"run-started".into(), &1.into()));
-        assert_eq!(lines[9]["result"]["name"], "vm\nforged");
-        assert_eq!(lines[17]["exit"], "done");
+        assert_eq!(lines[10]["result"]["name"], "vm\nforged");
+        assert_eq!(lines[18]["exit"], "done");
     }
 
     #[test]

@@ -92,6 +92,7 @@ impl Human {
             | Event::SettlingStarted { .. }
             | Event::StepSucceeded { .. }
             | Event::StepSkipped { .. }
+            | Event::ReadinessReached { .. }
             | Event::ResourceRemoved { .. } => Verbosity::Normal,
             Event::TasksAccepted { .. } | Event::ReadinessAwaited { .. } => passing,
             Event::CallDelayed { instance, .. } if !self.held_back.contains(instance) => passing,
@@ -123,14 +124,20 @@ impl Human {
                 let words = format!("looking up what became of the call: {}", sanitize(reason));
                 self.of(now, instance, &palette.warning(words));
             }
-            Event::ReadinessAwaited { instance } => self.of(now, instance, "waiting for its `ready` condition"),
+            Event::ReadinessAwaited { instance, until, shown } => {
+                self.of(now, instance, &story::readiness(until, shown.as_deref()));
+            }
+            Event::ReadinessReached { instance, waited_ms } => {
+                let took = duration(Duration::from_millis(*waited_ms));
+                self.of(now, instance, &format!("ready in {took}"));
+            }
             Event::StepSucceeded { instance, result } => {
                 self.of(now, instance, &palette.good(story::success(result)));
             }
             Event::StepFailed { instance, error } => self.failure(now, instance, "failed", error),
             Event::StepUnknown { instance, error } => self.failure(now, instance, "unknown", error),
-            Event::StepStillWaiting { instance, tasks, waited_ms } => {
-                let words = story::still_waiting(tasks, Duration::from_millis(*waited_ms));
+            Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
+                let words = story::still_waiting(tasks, until.as_deref(), Duration::from_millis(*waited_ms));
                 self.of(now, instance, &palette.warning(words));
             }
             Event::StepSkipped { instance, reason } => self.of(now, instance, &palette.faint(story::skip(reason))),

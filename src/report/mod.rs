@@ -18,6 +18,7 @@ mod events;
 pub mod github;
 mod human;
 pub mod outputs;
+pub mod page;
 mod palette;
 mod progress;
 mod sink;

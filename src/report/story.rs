@@ -145,10 +145,24 @@ pub fn skip(reason: &SkipReason) -> String {
     }
 }
 
-pub fn still_waiting(tasks: &[String], waited: Duration) -> String {
-    let noun = if tasks.len() == 1 { "task" } else { "tasks" };
-    let tasks = list(tasks.iter().map(|task| sanitize(task)), 3);
-    format!("still not done after {}: {noun} {tasks} goes on, the next run waits for it", duration(waited))
+/// Why a step is not done: its tasks run, it is not ready (`until`), or a call has no answer yet.
+pub fn still_waiting(tasks: &[String], until: Option<&str>, waited: Duration) -> String {
+    let waited = duration(waited);
+    if let Some(until) = until {
+        return format!("not ready after {waited}, waiting until {}; the next run goes on waiting", sanitize(until));
+    }
+    let listed = list(tasks.iter().map(|task| sanitize(task)), 3);
+    match tasks {
+        [] => format!("no answer after {waited}: the next run finds out what became of the call"),
+        [_] => format!("still not done after {waited}: task {listed} goes on, the next run waits for it"),
+        _ => format!("still not done after {waited}: tasks {listed} go on, the next run waits for them"),
+    }
+}
+
+/// ``waiting until `status` is `active`; `status` is `queued` ``.
+pub fn readiness(until: &str, shown: Option<&str>) -> String {
+    let now = shown.map(|shown| format!(": {}", sanitize(shown))).unwrap_or_default();
+    format!("waiting until {}{now}", sanitize(until))
 }
 
 /// `running web-demo (deploy.yaml), environment default: 3 steps, 2 done already`.

@@ -11,7 +11,7 @@ use super::seeds;
 use super::state::{Call, State};
 use super::store::Scope;
 use super::tasks::{CLIENT, number};
-use crate::api::Answer;
+use crate::api::{Answer, Request};
 use crate::catalog::{Effect, Method};
 
 /// Answers if the path is one of these; `segments` follow the version.
@@ -53,6 +53,11 @@ pub(super) fn respond(state: &mut State, call: &Call<'_>, segments: &[&str]) -> 
         }
         _ => return None,
     })
+}
+
+/// A call whose refusal for a quota may name several of them.
+pub(super) fn counts_many(request: &Request) -> bool {
+    request.method == Method::Post && request.path.contains("/v2/instances/")
 }
 
 /// Operations no other part models: reads find nothing, switches keep what they are set to.

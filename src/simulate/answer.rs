@@ -5,10 +5,6 @@ use serde_json::{Map, Value, json};
 
 use crate::api::Answer;
 
-/// What the API says while a running task holds a resource; clients tell this 409 from others by these words alone.
-pub(super) const LOCKED: &str = "Operation on resource currently locked by running task to prevent concurrent \
-                                 operations. Repeat request a little later.";
-
 /// A request that is not carried out, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Refusal {
@@ -36,12 +32,30 @@ impl Refusal {
         Self::new(404, "NotFoundError", message)
     }
 
+    /// What is missing, as something wrong with the body that names it.
+    pub(super) fn wrong_in_body(mut self) -> Self {
+        if self.reason.status == 404 {
+            (self.reason.status, self.reason.class) = (400, "ValidationError");
+        }
+        self
+    }
+
     pub(super) fn conflict(message: impl Into<String>) -> Self {
         Self::new(409, "ConflictError", message)
     }
 
-    pub(super) fn locked() -> Self {
-        Self::conflict(LOCKED)
+    /// A running task holds the resource: its type, id and start, or nothing of it (`observed.md` §3).
+    pub(super) fn locked(resource: &str, task: Option<(&str, &str, Timestamp)>) -> Self {
+        Self::conflict(match task {
+            Some((task_type, id, since)) => format!(
+                "Operation on resource `{resource}` currently locked by running task `{task_type}` with id `{id}` ({}) \
+                 to prevent concurrent operations. Repeat request a little later.",
+                since.strftime("%Y-%m-%d %H:%M:%S%.6f")
+            ),
+            None => {
+                format!("Resource `{resource}` is already locked by another task. Please try again later.")
+            }
+        })
     }
 
     pub(super) fn forbidden(message: impl Into<String>) -> Self {
@@ -61,15 +75,33 @@ impl Refusal {
         Self::invalid(vec![(field.into(), reason.into())])
     }
 
-    pub(super) fn quota(kind: &str, usage: u64, limit: u64) -> Self {
-        let attribute = format!("{kind}_count_limit");
-        let message = format!("Quota limit exceeded for {attribute}: {limit}");
-        let info = json!([{
-            "attribute": attribute, "current_usage": usage, "requested_usage": 1, "limit": limit,
-        }]);
-        let mut refusal = Self::new(403, "QuotaLimitExceed", message);
+    /// The key is none; the text echoes a part of it, as the API's does (`observed.md` §8).
+    pub(super) fn unauthorized(key: &str) -> Self {
+        let echoed: String = key.chars().take(5).collect();
+        let message = format!("Invalid <APIKey> authentication token: {echoed}*****{echoed}");
+        Self::new(401, "UnauthorizedError", message)
+    }
+
+    /// `requested` more of a kind than its `limit` leaves room for.
+    pub(super) fn quota(kind: &str, usage: u64, requested: u64, limit: u64) -> Self {
+        let attribute = quota_attribute(kind);
+        let excess = (usage + requested).saturating_sub(limit);
+        let message = format!("Quota limit for {attribute} exceeded by {excess}");
+        let info = json!({
+            "attribute": attribute, "current_usage": usage, "requested_usage": usage + requested, "limit": limit,
+        });
+        let mut refusal = Self::new(400, "QuotaLimitExceed", message);
         refusal.reason.info = Some(info);
         refusal
+    }
+
+    /// A quota's refusal as calls tell it that may exceed several at once.
+    pub(super) fn of_several(mut self) -> Self {
+        if let Some(info) = self.reason.info.take() {
+            self.reason.class = "MultipleQuotaLimitExceeded";
+            self.reason.info = Some(json!([info]));
+        }
+        self
     }
 
     /// The answer that carries it; `request_id` is what support would ask for.
@@ -78,7 +110,9 @@ impl Refusal {
         let mut body = Map::new();
         body.insert("exception_class".into(), (*class).into());
         body.insert("message".into(), message.as_str().into());
-        body.insert("request_id".into(), request_id.into());
+        if *status != 401 {
+            body.insert("request_id".into(), request_id.into());
+        }
         if let Some(info) = info {
             body.insert("info".into(), info.clone());
         }
@@ -89,13 +123,35 @@ impl Refusal {
     }
 }
 
-/// `{field: [reason, …]}`, fields in order of first mention.
+/// The word a quota goes by.
+pub(super) fn quota_attribute(kind: &str) -> String {
+    let word = match kind {
+        "instances" => "vm",
+        "security_groups" => "firewall",
+        "floatingips" => "floating",
+        "reserved_fixed_ips" => "external_ip",
+        kind => kind.trim_end_matches('s'),
+    };
+    format!("{word}_count")
+}
+
+/// `{field: {inner: [reason, …]}}`, as deep as the dotted names go, fields in order of first mention.
 fn grouped(fields: &[(String, String)]) -> Value {
     let mut by_field = Map::new();
     for (field, reason) in fields {
-        let reasons = by_field.entry(field.as_str()).or_insert_with(|| json!([]));
-        if let Value::Array(reasons) = reasons {
-            reasons.push(reason.as_str().into());
+        let mut level = &mut by_field;
+        let mut words = field.split('.').peekable();
+        while let Some(word) = words.next() {
+            let last = words.peek().is_none();
+            let place = level.entry(word).or_insert_with(|| if last { json!([]) } else { json!({}) });
+            match place {
+                Value::Array(reasons) => {
+                    reasons.push(reason.as_str().into());
+                    break;
+                }
+                Value::Object(inner) => level = inner,
+                _ => break,
+            }
         }
     }
     Value::Object(by_field)
@@ -105,7 +161,7 @@ fn grouped(fields: &[(String, String)]) -> Value {
 pub(super) fn ok(status: u16, body: Value) -> Answer {
     Answer {
         status,
-        headers: vec![("content-type".into(), "application/json".into())],
+        headers: vec![("content-type".into(), "application/json; charset=UTF-8".into())],
         body: body.to_string().into_bytes(),
     }
 }
@@ -128,6 +184,11 @@ pub(super) fn task_time(at: Timestamp) -> String {
 /// `2026-05-23T05:07:31+0000`: how resources do.
 pub(super) fn resource_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string()
+}
+
+/// `2026-05-23T05:07:31Z`: how machines do.
+pub(super) fn zulu_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// `Sat, 23 May 2026 05:07:31 GMT`: the `Date` header.

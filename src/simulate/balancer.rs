@@ -9,6 +9,7 @@ use super::network::{bind, insert_floating_ip, network_and_subnet, port};
 use super::seeds;
 use super::state::{Call, State, fields};
 use super::store::{Scope, Uid};
+use super::tasks::Change;
 
 pub(super) fn load_balancer(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
     let scope = call.scope();
@@ -53,9 +54,13 @@ pub(super) fn load_balancer(state: &mut State, call: &Call<'_>) -> Result<Made, 
         balancer.once_made.insert("vrrp_ips".into(), vrrp);
     }
     let mut all = vec![balancer];
+    let mut touched: Vec<_> = reserved.into_iter().collect();
     if floating.is_some() {
         let ip = match existing {
-            Some(ip) => ip,
+            Some(ip) => {
+                touched.push(ip);
+                ip
+            }
             None => {
                 let ip = insert_floating_ip(state, scope, &Map::new());
                 all.push(ip);
@@ -67,7 +72,7 @@ pub(super) fn load_balancer(state: &mut State, call: &Call<'_>) -> Result<Made, 
     for listener in call.list("listeners") {
         all.extend(insert_listener(state, balancer, listener.as_object().unwrap_or(&Map::new())));
     }
-    Ok(Made { all, ..Made::default() })
+    Ok(Made { all, touched, ..Made::default() })
 }
 
 /// A listener with its pools, and all that was made for them, the listener first.
@@ -192,17 +197,37 @@ pub(super) fn member(state: &mut State, call: &Call<'_>, pool: Option<Uid>) -> R
     Ok(Made { all: vec![member], locks: vec![root, pool], ..Made::default() })
 }
 
-/// A pool's new members, whole list, as PATCH and PUT give them: the old ones go, the new ones have new ids.
-pub(super) fn replace_members(state: &mut State, pool: Uid, members: &[Value]) -> Result<Vec<Uid>, Refusal> {
+/// What became of a pool's members.
+pub(super) struct Replaced {
+    pub(super) new: Vec<Uid>,
+    /// Those that were there before, whether they stay or not, as tasks list them.
+    pub(super) former: Vec<(&'static str, Value)>,
+}
+
+/// A pool's new members, whole list, as PATCH and PUT give them: one whose address and port stay keeps its id
+/// (`observed.md` §4).
+pub(super) fn replace_members(state: &mut State, pool: Uid, members: &[Value]) -> Result<Replaced, Refusal> {
     let scope = state.store.get(pool).map(|pool| pool.scope).unwrap_or_default();
     members_exist(state, scope, members)?;
-    let old: Vec<_> = state.store.children(pool, "members").map(|(member, _)| member).collect();
-    old.into_iter().for_each(|member| state.remove(member));
-    let empty = Map::new();
-    Ok(members
-        .iter()
-        .map(|member| insert_below(state, "members", pool, member.as_object().unwrap_or(&empty)))
-        .collect())
+    let place = |fields: &Map<String, Value>| (fields.get("address").cloned(), fields.get("protocol_port").cloned());
+    let mut old: Vec<_> = state
+        .store
+        .children(pool, "members")
+        .map(|(uid, member)| (uid, member.id.clone(), place(&member.fields)))
+        .collect();
+    let former = old.iter().map(|(_, id, _)| ("members", Value::from(id.as_str()))).collect();
+    let mut new = Vec::new();
+    for member in members.iter().filter_map(Value::as_object) {
+        match old.iter().position(|(_, _, at)| *at == place(member)) {
+            Some(kept) => {
+                let (uid, ..) = old.swap_remove(kept);
+                state.change(&Change::Merge(uid, member.clone()));
+            }
+            None => new.push(insert_below(state, "members", pool, member)),
+        }
+    }
+    old.into_iter().for_each(|(gone, ..)| state.remove(gone));
+    Ok(Replaced { new, former })
 }
 
 /// A pool's health monitor, replaced or, with null, removed.

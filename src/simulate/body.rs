@@ -16,18 +16,34 @@ use crate::diagnostic::Severity;
 pub(super) fn check(operation: &Operation, request: &Request) -> Result<Map<String, Value>, Refusal> {
     let body = match &request.body {
         _ if operation.body == BodyUse::None => return Ok(Map::new()),
-        None if operation.body == BodyUse::Optional => return Ok(Map::new()),
         body => body.as_ref(),
     };
-    let findings = Catalog::embedded().check_body(operation, body.map(Partial::from).as_ref());
+    let findings = Catalog::embedded().check_request(operation, body.map(Partial::from).as_ref());
+    if let Some(refusal) = findings.iter().find_map(|finding| observed(finding, body)) {
+        return Err(refusal);
+    }
     let wrong: Vec<_> = findings.iter().filter(|finding| refused(finding)).map(as_field).collect();
     if !wrong.is_empty() {
         return Err(Refusal::invalid(wrong));
     }
     match body {
         Some(Value::Object(body)) => Ok(body.clone()),
+        None if operation.body == BodyUse::Optional => Ok(Map::new()),
         _ => Err(Refusal::invalid_field("body", "must be a JSON object")),
     }
+}
+
+/// Refusals in the API's own words (`observed.md` §2, §8).
+fn observed(finding: &BodyFinding, body: Option<&Value>) -> Option<Refusal> {
+    let message = match (finding.code, body) {
+        ("egress-to-any", _) => "Opening egress port 25 for TCP or UDP traffic is prohibited",
+        ("icmp-with-ipv6", _) => "Protocol icmp is not supported for IPv6: use ipv6-icmp",
+        ("subnet-without-network", _) => "Specify network ID in addition to subnet ID",
+        ("empty-change", Some(_)) => "To update an instance you need to specify a name or tags",
+        ("missing-body" | "empty-change", None) => "Invalid JSON: EOF while parsing a value at line 1 column 0",
+        _ => return None,
+    };
+    Some(Refusal::new(400, "ValidationError", message))
 }
 
 fn refused(finding: &BodyFinding) -> bool {
@@ -42,5 +58,6 @@ fn as_field(finding: &BodyFinding) -> (String, String) {
         path.extend(finding.message.split('`').nth(1).map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()));
     }
     let field = if path.is_empty() { "body".to_owned() } else { path.join(".") };
-    (field, finding.message.clone())
+    let reason = if finding.code == "missing-field" { "Field required".to_owned() } else { finding.message.clone() };
+    (field, reason)
 }

@@ -1,14 +1,19 @@
 //! Changing, acting on and removing what exists.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, no_content, ok};
 use super::state::{Call, State, Work};
 use super::store::Uid;
 use super::tasks::Change;
-use super::{balancer, compute, kinds, network, platform};
+use super::{balancer, compute, data, kinds, network, platform};
 use crate::api::Answer;
 use crate::catalog::Method;
+
+/// How long a machine is not ready after the task that changed its flavour (`observed.md` §6).
+const RESIZING: Duration = Duration::from_secs(10);
 
 // ── updates ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -17,6 +22,9 @@ pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     let uid = state.addressed(&call.target)?;
     let root = state.store.root(uid);
     state.free(&[uid, root])?;
+    if call.target.kind == "routers" {
+        network::may_change_router(state, uid, &call.body)?;
+    }
     let changes = changes(state, call, uid)?;
     state.touch(uid);
     if !call.asynchronous() {
@@ -33,7 +41,9 @@ pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     }
     retag(state, call, uid);
     let task_type = call.task_type().unwrap_or("update").to_owned();
-    let work = Work { made: changes.made, locks: held(uid, root), changes: changes.fields, data: data_of(state, uid) };
+    let data = data::of_change(state, call, uid, &task_type);
+    let Changes { fields, made, touched, former, .. } = changes;
+    let work = Work { made, touched, former, locks: held(uid, root), changes: fields, data };
     Ok(state.start(call, &task_type, work))
 }
 
@@ -42,6 +52,9 @@ struct Changes {
     fields: Vec<Change>,
     /// Resources below that are new.
     made: Vec<Uid>,
+    /// What the task lists beside: what it updates, and what was there before.
+    touched: Vec<Uid>,
+    former: Vec<(&'static str, Value)>,
     /// Something below was replaced.
     nested: bool,
 }
@@ -54,7 +67,9 @@ fn changes(state: &mut State, call: &Call<'_>, uid: Uid) -> Result<Changes, Refu
     match kind.name {
         "pools" => {
             if let Some(members) = body.shift_remove("members") {
-                changes.made = balancer::replace_members(state, uid, members.as_array().map_or(&[], Vec::as_slice))?;
+                let replaced = balancer::replace_members(state, uid, members.as_array().map_or(&[], Vec::as_slice))?;
+                changes.former = replaced.former;
+                changes.made = replaced.new;
                 changes.nested = true;
             }
             if let Some(monitor) = body.shift_remove("healthmonitor") {
@@ -63,6 +78,7 @@ fn changes(state: &mut State, call: &Call<'_>, uid: Uid) -> Result<Changes, Refu
             }
         }
         "security_groups" => {
+            changes.touched.push(uid);
             body.shift_remove("changed_rules");
             if let Some(Value::Array(rules)) = body.shift_remove("rules") {
                 network::replace_rules(state, uid, &rules);
@@ -72,6 +88,9 @@ fn changes(state: &mut State, call: &Call<'_>, uid: Uid) -> Result<Changes, Refu
         "floatingips" => {
             if let Some(port) = body.shift_remove("port_id") {
                 let port = port.as_str().map(|id| network::need_port(state, id)).transpose()?;
+                if let Some(port) = port {
+                    network::has_way_out(state, port)?;
+                }
                 let before = state.store.get(uid).and_then(|ip| ip.text("port_id").map(str::to_owned));
                 changes.nested = before != port.map(|port| state.id(port));
                 network::bind(state, uid, port);
@@ -109,7 +128,7 @@ fn alters(state: &State, changes: &[Change]) -> bool {
             .store
             .get(*uid)
             .is_some_and(|resource| fields.iter().any(|(field, value)| resource.field(field) != Some(value))),
-        Change::Remove(_) | Change::Link(..) | Change::Unlink(..) => true,
+        Change::Remove(_) | Change::Link(..) | Change::Unlink(..) | Change::Later(..) => true,
     })
 }
 
@@ -130,22 +149,6 @@ fn retag(state: &mut State, call: &Call<'_>, uid: Uid) {
 
 fn held(uid: Uid, root: Uid) -> Vec<Uid> {
     if uid == root { vec![uid] } else { vec![uid, root] }
-}
-
-/// What a task that works on something existing tells about it.
-fn data_of(state: &State, uid: Uid) -> Map<String, Value> {
-    let Some(resource) = state.store.get(uid) else { return Map::new() };
-    let name = match resource.kind.name {
-        "instances" | "bminstances" => "instance_uuid",
-        "secrets" => "resource_id",
-        "floatingips" => "floatingip_id",
-        "k8s_clusters" => "cluster_id",
-        "k8s_pools" => "pool_id",
-        _ => "",
-    };
-    let name =
-        if name.is_empty() { format!("{}_id", resource.kind.name.trim_end_matches('s')) } else { name.to_owned() };
-    Map::from_iter([(name, Value::from(resource.id.as_str())), ("name".into(), resource.name.as_str().into())])
 }
 
 // ── removal ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -178,7 +181,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
             depart(&mut resource.fields, resource.kind.name);
         }
     }
-    let data = data_of(state, uid);
+    let data = data::of_removal(state, call, uid, &going);
     let kind = kinds::named(call.target.kind);
     let types = call.operation.task_types.iter();
     let task_type = types.map(String::as_str).find(|known| *known == kind.delete_task).or(call.task_type());
@@ -188,7 +191,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     locks.extend(&going);
     locks.sort_unstable();
     locks.dedup();
-    Ok(state.start(call, &task_type, Work { made: Vec::new(), locks, changes, data }))
+    Ok(state.start(call, &task_type, Work { locks, changes, data, ..Work::default() }))
 }
 
 fn only_child(state: &mut State, call: &Call<'_>, kind: &'static str) -> Result<Uid, Refusal> {
@@ -286,22 +289,29 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
     if action.starts_with("metadata") {
         return Ok(metadata(state, call, uid));
     }
-    let mut work = Work { locks: held(uid, root), data: data_of(state, uid), ..Work::default() };
+    let data = data::of_change(state, call, uid, action_task(call));
+    let mut work = Work { locks: held(uid, root), data, ..Work::default() };
     match (call.target.kind, action) {
         ("routers", "attach") => return network::attach_subnet(state, call, uid),
         ("routers", "detach") => return network::detach_subnet(state, call, uid),
-        ("volumes", "attach") => attach_volume(state, call, uid, &mut work)?,
-        ("volumes", "detach") => detach_volume(state, call, uid, &mut work)?,
+        ("volumes", "attach") => attach_volume(state, call, uid)?,
+        ("volumes", "detach") => detach_volume(state, call, uid)?,
         ("volumes" | "file_shares", "extend") => {
             let size = Map::from_iter([("size".to_owned(), call.body.get("size").cloned().unwrap_or_default())]);
             work.changes.push(Change::Merge(uid, size));
         }
         ("volumes", "retype") => set(&mut work, uid, "volume_type", call.body.get("volume_type")),
-        ("instances", "attach_interface") => work.made = compute::attach_interface(state, call, uid)?,
+        ("instances", "attach_interface") => {
+            let attached = compute::attach_interface(state, call, uid)?;
+            (work.made, work.touched) = (attached.all, attached.touched);
+        }
         ("instances", "detach_interface") => compute::detach_interface(state, call, uid)?,
         ("instances", "changeflavor") => {
             let flavor = super::seeds::flavor_of(call.text("flavor_id").unwrap_or_default());
             set(&mut work, uid, "flavor", Some(&flavor));
+            set(&mut work, uid, "status", Some(&"RESIZE".into()));
+            let active = Map::from_iter([("status".to_owned(), Value::from("ACTIVE"))]);
+            work.changes.push(Change::Later(RESIZING, Box::new(Change::Merge(uid, active))));
         }
         ("loadbalancers", "resize") => {
             let flavor = super::seeds::balancer_flavor(call.text("flavor").unwrap_or_default());
@@ -324,10 +334,12 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
         ("k8s_pools", "resize") => set(&mut work, uid, "node_count", call.body.get("node_count")),
         ("pools", "members") => {
             let members = call.list("members").to_vec();
-            work.made = balancer::replace_members(state, uid, &members)?;
+            let replaced = balancer::replace_members(state, uid, &members)?;
+            (work.made, work.former) = (replaced.new, replaced.former);
         }
         ("floatingips", "assign") => {
             let port = network::need_port(state, call.text("port_id").unwrap_or_default())?;
+            network::has_way_out(state, port)?;
             network::bind(state, uid, Some(port));
         }
         ("floatingips", "unassign") => network::bind(state, uid, None),
@@ -418,26 +430,23 @@ fn power(work: &mut Work, uid: Uid, word: &str) {
     set(work, uid, "vm_state", Some(&state.into()));
 }
 
-fn attach_volume(state: &mut State, call: &Call<'_>, volume: Uid, work: &mut Work) -> Result<(), Refusal> {
+fn attach_volume(state: &mut State, call: &Call<'_>, volume: Uid) -> Result<(), Refusal> {
     let id = call.text("instance_id").unwrap_or_default();
     let machine = state.need("instances", call.scope(), id)?;
     if compute::holder(state, volume).is_some() {
         return Err(Refusal::conflict(format!("Volume {} is already attached", state.id(volume))));
     }
     compute::hang(state, machine, volume, false);
-    work.data.insert("instance_id".into(), id.into());
-    work.data.insert("attachment_tag".into(), call.body.get("attachment_tag").cloned().unwrap_or_default());
     Ok(())
 }
 
-fn detach_volume(state: &mut State, call: &Call<'_>, volume: Uid, work: &mut Work) -> Result<(), Refusal> {
+fn detach_volume(state: &mut State, call: &Call<'_>, volume: Uid) -> Result<(), Refusal> {
     let id = call.text("instance_id").unwrap_or_default();
     let machine = state.need("instances", call.scope(), id)?;
     if compute::holder(state, volume) != Some(machine) {
         return Err(Refusal::conflict(format!("Volume {} is not attached to instance {id}", state.id(volume))));
     }
     compute::unhang(state, machine, volume);
-    work.data.insert("instance_id".into(), id.into());
     Ok(())
 }
 
@@ -478,7 +487,8 @@ fn metadata(state: &mut State, call: &Call<'_>, uid: Uid) -> Answer {
     }
     if call.asynchronous() {
         let task_type = call.task_type().unwrap_or("update").to_owned();
-        let work = Work { locks: vec![uid], data: data_of(state, uid), ..Work::default() };
+        let data = data::of_change(state, call, uid, &task_type);
+        let work = Work { locks: vec![uid], data, ..Work::default() };
         return state.start(call, &task_type, work);
     }
     no_content()

@@ -1,14 +1,18 @@
 //! Machines, volumes, snapshots and images: what making, joining and leaving them means.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
+use super::kinds;
 use super::make::Made;
 use super::network::{bind, groups, insert_floating_ip, need_port, network_and_subnet, port};
 use super::seeds;
-use super::state::{Call, State, fields};
+use super::state::{Call, State, TaskFault, fields};
 use super::store::{Scope, Uid};
-use super::view::ports_of;
+use super::tasks::Change;
+use super::view::{self, ports_of};
 
 // ── volumes, snapshots, images ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -16,7 +20,10 @@ use super::view::ports_of;
 fn source(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result<(bool, u64), Refusal> {
     let text = |field: &str| wanted.get(field).and_then(Value::as_str).unwrap_or_default();
     match text("source") {
-        "image" => Ok((true, 1)),
+        "image" => {
+            state.need_image(scope, text("image_id"))?;
+            Ok((true, 1))
+        }
         "apptemplate" => Ok((true, 10)),
         "snapshot" => {
             let snapshot = state.need("snapshots", scope, text("snapshot_id"))?;
@@ -34,11 +41,31 @@ fn insert_volume(state: &mut State, scope: Scope, body: &Map<String, Value>, (bo
     draft.fields.insert("size".into(), size);
     draft.fields.insert("volume_type".into(), volume_type);
     draft.fields.insert("bootable".into(), bootable.into());
-    if bootable && let Some(image) = body.get("image_id") {
-        draft.fields.insert("volume_image_metadata".into(), json!({ "image_id": image }));
+    if bootable && let Some(image) = body.get("image_id").and_then(Value::as_str) {
+        draft.fields.insert("volume_image_metadata".into(), image_metadata(state, scope, image));
     }
     state.insert(draft)
 }
+
+/// What a volume tells of the image it was made from.
+pub(super) fn image_metadata(state: &State, scope: Scope, image: &str) -> Value {
+    let known = state.store.at(kinds::named("images"), scope, None, image).and_then(|uid| state.store.get(uid));
+    let text = |field: &str, otherwise: &str| -> Value {
+        known.and_then(|image| image.text(field)).unwrap_or(otherwise).into()
+    };
+    json!({
+        "architecture": text("architecture", "x86_64"), "display_order": "2404", "hw_disk_bus": "scsi",
+        "hw_machine_type": "q35", "hw_qemu_guest_agent": "True", "hw_scsi_model": "virtio-scsi",
+        "os_distro": text("os_distro", "ubuntu"), "os_require_quiesce": "True", "os_type": text("os_type", "linux"),
+        "os_version": text("os_version", "24.04"), "ssh_key": text("ssh_key", "allow"),
+        "os_glance_importing_to_stores": "", "os_glance_failed_import": "", "image_id": image,
+        "image_name": known.map_or("ubuntu-24.04-x64", |image| image.name.as_str()), "checksum": view::opaque(image),
+        "container_format": "bare", "disk_format": "raw", "min_disk": "5", "min_ram": "0", "size": "2361393152",
+    })
+}
+
+/// The words of an image that its machines carry as tags of the server's.
+const IMAGE_TAGS: [&str; 5] = ["image_id", "image_name", "os_distro", "os_type", "os_version"];
 
 pub(super) fn volume(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
     let content = source(state, call.scope(), &call.body)?;
@@ -68,9 +95,21 @@ pub(super) fn image(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal>
     if let Some(volume) = call.text("volume_id") {
         state.need("volumes", call.scope(), volume)?;
     }
-    let draft = state.draft(call.target.kind, call.scope(), &call.body);
-    Ok(Made::one(state.insert(draft)))
+    let mut draft = state.draft(call.target.kind, call.scope(), &call.body);
+    let size = Map::from_iter([("size".to_owned(), Value::from(2_361_393_152_u64))]);
+    if !call.request.path.contains("/downloadimage/") {
+        draft.once_made.extend(size);
+        return Ok(Made::one(state.insert(draft)));
+    }
+    draft.once_made.insert("status".into(), "queued".into());
+    let image = state.insert(draft);
+    let ready = [("status".to_owned(), Value::from("active"))].into_iter().chain(size).collect();
+    let changes = vec![Change::Later(IMPORTING, Box::new(Change::Merge(image, ready)))];
+    Ok(Made { changes, ..Made::one(image) })
 }
+
+/// How long an imported image is not ready after its task (`observed.md` §6).
+const IMPORTING: Duration = Duration::from_secs(20);
 
 /// Attaches a volume to a machine.
 pub(super) fn hang(state: &mut State, machine: Uid, volume: Uid, goes_too: bool) {
@@ -174,18 +213,18 @@ pub(super) fn machine(state: &mut State, call: &Call<'_>) -> Result<Made, Refusa
     names.dedup();
     draft.fields.insert("security_groups".into(), names.into());
     let machine = state.insert(draft);
-    let mut all = vec![machine];
+    let mut made = Made::one(machine);
     if let Some(group) = wanted.server_group {
         state.store.link(machine, group);
     }
     for (index, volume) in wanted.volumes.into_iter().enumerate() {
         let (volume, new) = add_volume(state, scope, machine, volume, &format!("{name}-volume-{index}"));
-        all.extend(new.then_some(volume));
+        if new { made.all.push(volume) } else { made.touched.push(volume) }
     }
     for interface in wanted.interfaces {
-        all.extend(add_interface(state, machine, &interface));
+        add_interface(state, machine, &interface, &mut made);
     }
-    Ok(Made { all, ..Made::default() })
+    Ok(made)
 }
 
 fn wanted(state: &mut State, call: &Call<'_>) -> Result<Wanted, Refusal> {
@@ -207,14 +246,17 @@ fn wanted_volume(state: &mut State, scope: Scope, volume: &Value, index: usize) 
     let boot = body.get("boot_index").and_then(Value::as_i64);
     let root = boot == Some(0) || (boot.is_none() && index == 0);
     if body.get("source").and_then(Value::as_str) != Some("existing-volume") {
-        let content = source(state, scope, &body)?;
+        // A machine's image is looked up as a part of its body (`observed.md` §8).
+        let content = source(state, scope, &body).map_err(Refusal::wrong_in_body)?;
         return Ok(WantedVolume::New { body, content, root });
     }
     let id = body.get("volume_id").and_then(Value::as_str).unwrap_or_default();
     let volume = state.need("volumes", scope, id)?;
     state.free(&[volume])?;
-    if holder(state, volume).is_some() {
-        return Err(Refusal::conflict(format!("Volume {id} is already attached")));
+    if holder(state, volume).is_some() && state.task_fault.is_none() {
+        // Accepted; the task finds out.
+        let text = Some(format!("Volume {id} is in unexpected state in-use"));
+        state.task_fault = Some(TaskFault { text, leaves: false });
     }
     let goes_too = body.get("delete_on_termination").and_then(Value::as_bool) == Some(true);
     Ok(WantedVolume::Existing { volume, root, goes_too })
@@ -259,17 +301,32 @@ fn add_volume(state: &mut State, scope: Scope, machine: Uid, wanted: WantedVolum
         }
         WantedVolume::Existing { volume, root, goes_too } => (volume, false, root, goes_too),
     };
+    if holder(state, volume).is_some() {
+        return (volume, new);
+    }
     hang(state, machine, volume, goes_too);
-    if root && let Some(volume) = state.store.get_mut(volume) {
-        volume.fields.insert("is_root_volume".into(), true.into());
-        volume.fields.insert("bootable".into(), true.into());
-        volume.fields.insert("device".into(), "/dev/vda".into());
+    if root {
+        if let Some(volume) = state.store.get_mut(volume) {
+            volume.fields.insert("is_root_volume".into(), true.into());
+            volume.fields.insert("bootable".into(), true.into());
+        }
+        tell_image(state, machine, volume);
     }
     (volume, new)
 }
 
-/// The port of an interface, and what was made for it beside: a floating IP.
-fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface) -> Option<Uid> {
+/// A machine carries tags of the image it boots from.
+fn tell_image(state: &mut State, machine: Uid, volume: Uid) {
+    let image = state.store.get(volume).and_then(|volume| volume.field("volume_image_metadata")?.as_object().cloned());
+    let image: Map<_, _> =
+        image.into_iter().flatten().filter(|(word, _)| IMAGE_TAGS.contains(&word.as_str())).collect();
+    if let Some(machine) = state.store.get_mut(machine) {
+        machine.fields.insert(view::SERVER_TAGS.into(), image.into());
+    }
+}
+
+/// The port of an interface, and its floating IP: made, or taken as it is.
+fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface, made: &mut Made) {
     let scope = state.store.get(machine).map(|machine| machine.scope).unwrap_or_default();
     let port = match wanted.at {
         Where::Subnet { network, subnet } => port(state, machine, network, subnet, &wanted.body),
@@ -282,16 +339,17 @@ fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface) -> O
     for group in &wanted.groups {
         state.store.link(port, *group);
     }
+    made.touched.push(port);
     match wanted.floating {
-        Floating::None => None,
+        Floating::None => {}
         Floating::New => {
             let ip = insert_floating_ip(state, scope, &Map::new());
             bind(state, ip, Some(port));
-            Some(ip)
+            made.all.push(ip);
         }
         Floating::Existing(ip) => {
             bind(state, ip, Some(port));
-            None
+            made.touched.push(ip);
         }
     }
 }
@@ -317,9 +375,11 @@ pub(super) fn occupy(state: &mut State, reserved: Uid, by: Option<Uid>) {
 }
 
 /// `POST …/attach_interface`: the port is there at once, the task only takes its time.
-pub(super) fn attach_interface(state: &mut State, call: &Call<'_>, machine: Uid) -> Result<Vec<Uid>, Refusal> {
+pub(super) fn attach_interface(state: &mut State, call: &Call<'_>, machine: Uid) -> Result<Made, Refusal> {
     let wanted = wanted_interface(state, call.scope(), &Value::Object(call.body.clone()))?;
-    Ok(add_interface(state, machine, &wanted).into_iter().collect())
+    let mut made = Made::default();
+    add_interface(state, machine, &wanted, &mut made);
+    Ok(made)
 }
 
 /// `POST …/detach_interface`, by port or by address.

@@ -18,7 +18,7 @@ use super::later::{Later, Sender, Ticket};
 use super::options::Options;
 use super::state::{Call, Creation, State, TaskFault};
 use super::store::Scope;
-use super::{account, audit, body, change, make, read};
+use super::{account, audit, body, change, make, read, slow, view};
 use crate::api::{Answer, Request};
 use crate::catalog::{Catalog, Effect, Method, Operation};
 
@@ -87,14 +87,17 @@ impl Simulator {
     /// Takes one request at a moment of the client's clock.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Reaction {
         self.advance(now);
-        let request_id = self.request_ids.request_id();
+        let request_id = self.request_id(request);
         *self.requests.entry(route_of(request)).or_default() += 1;
         let copied = if self.state.options.busy.bystanders { Bystanders::copied(request) } else { None };
         if let Some((create, copy)) = &copied {
             self.bystander(EARLY, create, copy, self.state.now - BEFORE);
         }
         let reaction = match self.state.options.faults.decide(request) {
-            None => Reaction::Answer(self.carry_out(request, &request_id)),
+            None => {
+                let answer = self.carry_out(request, &request_id);
+                self.in_time(request, Reaction::Answer(answer))
+            }
             Some(what) => self.go_wrong(what, request, &request_id),
         };
         if let Some((create, copy)) = copied {
@@ -102,6 +105,25 @@ impl Simulator {
             self.later.add(self.state.now + AFTER, copy, Sender::Bystander { number: LATE, create });
         }
         reaction
+    }
+
+    /// The id of a request: the trace a client sent, where the API takes it over.
+    fn request_id(&mut self, request: &Request) -> String {
+        let own = self.request_ids.request_id();
+        let header = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
+        let sent = header.and_then(|(_, value)| value.split('-').nth(1));
+        let sent = sent.filter(|id| id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        sent.filter(|_| self.state.options.takes_traceparent).map_or(own, str::to_owned)
+    }
+
+    /// An answer after the time the call takes.
+    fn in_time(&mut self, request: &Request, reaction: Reaction) -> Reaction {
+        let takes =
+            if self.state.options.slow_calls { slow::answering_time(request, &mut self.request_ids) } else { None };
+        match takes {
+            Some(length) => Reaction::Delay(length, Box::new(reaction)),
+            None => reaction,
+        }
     }
 
     /// What one of the bystanders makes of a client's create; `at` may lie in the past.
@@ -131,7 +153,12 @@ impl Simulator {
                 if acted {
                     self.carry_out(request, request_id);
                 }
-                Reaction::Answer(self.dated(trouble(status, retry_after, html, request_id)))
+                let answer = trouble(status, retry_after, html, request_id);
+                Reaction::Answer(if html {
+                    self.dated(answer)
+                } else {
+                    self.headed(answer, request.method, request_id)
+                })
             }
             What::Cut => {
                 let answer = self.carry_out(request, request_id);
@@ -170,7 +197,9 @@ impl Simulator {
             }
             What::Quota => {
                 let kind = route_kind(request).unwrap_or("resources");
-                Reaction::Answer(self.dated(Refusal::quota(kind, 10, 10).answer(request_id)))
+                let refusal = Refusal::quota(kind, 10, 1, 10);
+                let refusal = if account::counts_many(request) { refusal.of_several() } else { refusal };
+                Reaction::Answer(self.headed(refusal.answer(request_id), request.method, request_id))
             }
         }
     }
@@ -184,7 +213,7 @@ impl Simulator {
             }
             Err(refusal) => refusal.answer(request_id),
         };
-        self.dated(answer)
+        self.headed(answer, request.method, request_id)
     }
 
     /// Notes what a client's request made, for the bystanders.
@@ -200,6 +229,21 @@ impl Simulator {
     fn dated(&self, mut answer: Answer) -> Answer {
         answer.headers.push(("date".into(), http_date(self.state.now)));
         answer
+    }
+
+    /// The headers of the API's own answers (`observed.md` §7, §8): those of the edge before it have no request id.
+    fn headed(&self, mut answer: Answer, method: Method, request_id: &str) -> Answer {
+        if answer.status == 401 {
+            answer.headers.push(("www-authenticate".into(), "Bearer error=\"invalid_request\"".into()));
+            return self.dated(answer);
+        }
+        answer.headers.push(("request_id".into(), request_id.to_owned()));
+        let span = &view::opaque(request_id)[..16];
+        answer.headers.push(("traceparent".into(), format!("00-{request_id}-{span}-01")));
+        if method == Method::Get && answer.status == 200 {
+            answer.headers.push(("etag".into(), format!("\"{}\"", etag(&answer.body))));
+        }
+        self.dated(answer)
     }
 
     fn respond(&mut self, request: &Request, request_id: &str) -> Result<Answer, Refusal> {
@@ -239,16 +283,12 @@ impl Simulator {
 
     fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
         let header = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        let Some((_, value)) = header else {
-            return Err(Refusal::new(401, "not_authenticated", "Authentication credentials were not provided."));
-        };
+        let Some((_, value)) = header else { return Err(Refusal::unauthorized("")) };
         let key = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("apikey"));
         let key = key.map(|(_, key)| key.trim()).filter(|key| !key.is_empty());
-        let right = key.is_some_and(|key| self.state.options.api_key.as_ref().is_none_or(|wanted| wanted == key));
-        if right {
-            Ok(())
-        } else {
-            Err(Refusal::new(401, "token_not_valid", "Given token not valid for any token type"))
+        match key {
+            Some(key) if self.state.options.api_key.as_ref().is_none_or(|wanted| wanted == key) => Ok(()),
+            other => Err(Refusal::unauthorized(other.unwrap_or_default())),
         }
     }
 
@@ -417,9 +457,9 @@ impl Simulator {
         self.state.tasks.all().iter().map(|task| task.view(self.state.now)).collect()
     }
 
-    /// When the next task ends or the next late request is carried out, by the client's clock.
+    /// When the next task ends, what it made gets ready, or a late request is carried out, by the client's clock.
     pub fn next_end(&self) -> Option<Timestamp> {
-        let next = self.state.tasks.next_end().into_iter().chain(self.later.next()).min()?;
+        let next = self.state.next().into_iter().chain(self.later.next()).min()?;
         Some(next - self.state.options.busy.clock_ahead)
     }
 
@@ -476,6 +516,13 @@ fn trouble(status: u16, retry_after: Option<u64>, html: bool, request_id: &str) 
     };
     answer.headers.extend(retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string())));
     answer
+}
+
+/// 40 hexadecimal digits that stand for a body.
+fn etag(body: &[u8]) -> String {
+    let mut digits = Draw::fixed(("etag", body)).request_id();
+    digits.push_str(&Draw::fixed(("etag, continued", body)).request_id()[..8]);
+    digits
 }
 
 /// What a proxy says when it speaks for itself.

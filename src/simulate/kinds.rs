@@ -34,6 +34,10 @@ pub(super) struct Kind {
     pub(super) tells_task: bool,
     /// Reads and lists show no time of creation.
     pub(super) timeless: bool,
+    /// Nor where it is.
+    pub(super) placeless: bool,
+    /// Nor a name.
+    pub(super) nameless: bool,
     /// Fields of the body that no read ever shows.
     pub(super) write_only: &'static [&'static str],
     /// The status fields: name, while being made, once made.
@@ -67,6 +71,8 @@ const fn kind(name: &'static str, label: &'static str, collections: &'static [&'
         held_by: &[],
         tells_task: true,
         timeless: false,
+        placeless: false,
+        nameless: false,
         write_only: &[],
         status: &[],
     }
@@ -120,6 +126,16 @@ impl Kind {
 
     const fn timeless(mut self) -> Self {
         self.timeless = true;
+        self
+    }
+
+    const fn placeless(mut self) -> Self {
+        self.placeless = true;
+        self
+    }
+
+    const fn nameless(mut self) -> Self {
+        self.nameless = true;
         self
     }
 
@@ -182,6 +198,7 @@ pub(super) static KINDS: &[Kind] = &[
     kind("routers", "Router", &["routers/{p}/{r}"]).tasks("create_router", "delete_router").status(ACTIVE),
     kind("ports", "Port", &["ports/{p}/{r}"]),
     kind("floatingips", "Floating IP", &["floatingips/{p}/{r}", "availablefloatingips/{p}/{r}"])
+        .nameless()
         .tasks("create_fip", "delete_fip")
         .tags("tags"),
     kind("reserved_fixed_ips", "Reserved fixed IP", &["reserved_fixed_ips/{p}/{r}"])
@@ -205,6 +222,8 @@ pub(super) static KINDS: &[Kind] = &[
             "securitygrouprules/{p}/{r}",
         ],
     )
+    .nameless()
+    .placeless()
     .tasks("create_security_group_rule", "delete_security_group_rule")
     .silent(),
     kind("volumes", "Volume", &["volumes/{p}/{r}"])
@@ -219,8 +238,8 @@ pub(super) static KINDS: &[Kind] = &[
         .status(VOLUME),
     kind("images", "Image", &["images/{p}/{r}", "bmimages/{p}/{r}", "downloadimage/{p}/{r}", "projectimages/{p}/{r}"])
         .tasks("create_image", "delete_image")
-        .tags("tags_v2")
-        .hides(&["source", "volume_id", "url"])
+        .tags("metadata_detailed")
+        .hides(&["source", "volume_id", "url", "cow_format", "is_baremetal"])
         .status(&[("status", "saving", "active")]),
     kind("instances", "Instance", &["instances/{p}/{r}"])
         .tasks("create_vm", "delete_vm")
@@ -246,11 +265,13 @@ pub(super) static KINDS: &[Kind] = &[
         .status(BALANCER),
     kind("listeners", "Listener", &["lblisteners/{p}/{r}"])
         .timeless()
+        .placeless()
         .tasks("create_lblistener", "delete_lblistener")
         .hides(&["insert_x_forwarded", "default_pool_id", "pools"])
         .status(BALANCER),
     kind("pools", "Pool", &["lbpools/{p}/{r}"])
         .timeless()
+        .placeless()
         .tasks("create_lbpool", "delete_lbpool")
         .hides(&["listener_id", "load_balancer_id", "members", "healthmonitor"])
         .status(BALANCER),
@@ -259,11 +280,17 @@ pub(super) static KINDS: &[Kind] = &[
         "Pool member",
         &["lbpools/{p}/{r}/{^pools}/member", "loadbalancers/{p}/{r}/pools/{^pools}/members"],
     )
+    .nameless()
     .timeless()
+    .placeless()
+    .silent()
     .tasks("create_lbmember", "delete_lbmember")
     .status(BALANCER),
     kind("healthmonitors", "Health monitor", &["lbpools/{p}/{r}/{^pools}/healthmonitor"])
+        .nameless()
         .timeless()
+        .placeless()
+        .silent()
         .tasks("create_lbpool_health_monitor", "")
         .status(BALANCER),
     kind("l7polices", "L7 policy", &["l7policies/{p}/{r}"])
@@ -271,6 +298,7 @@ pub(super) static KINDS: &[Kind] = &[
         .tasks("create_l7policy", "delete_l7policy")
         .status(BALANCER),
     kind("l7rules", "L7 rule", &["l7policies/{p}/{r}/{^l7polices}/rules"])
+        .nameless()
         .timeless()
         .tasks("create_l7rule", "delete_l7rule")
         .status(BALANCER),

@@ -1,13 +1,13 @@
 //! Creating: from a body that was found right to resources in the store and, mostly, a task that completes them.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answer::{Refusal, ok};
 use super::kinds::{self, Kind};
 use super::state::{Call, State, Work};
 use super::store::Uid;
 use super::tasks::Change;
-use super::{balancer, compute, network, platform, seeds};
+use super::{account, balancer, compute, data, network, platform, seeds};
 use crate::api::Answer;
 
 /// What a create put into the store.
@@ -15,6 +15,8 @@ use crate::api::Answer;
 pub(super) struct Made {
     /// The main one first.
     pub(super) all: Vec<Uid>,
+    /// What else the task lists: what it only attaches, and ports.
+    pub(super) touched: Vec<Uid>,
     /// What else is held while the task runs.
     pub(super) locks: Vec<Uid>,
     /// What the end of the task changes elsewhere.
@@ -31,7 +33,11 @@ impl Made {
 pub(super) fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let kind = kinds::named(call.target.kind);
     let parent = state.parent(&call.target)?;
-    state.room(kind, call.scope(), parent, name_of(kind, &call.body))?;
+    if kind.name == "networks" && call.flag("create_router") != Some(false) {
+        state.room(kinds::named("routers"), call.scope(), None, "")?;
+    }
+    let room = state.room(kind, call.scope(), parent, name_of(kind, &call.body));
+    room.map_err(|refusal| if account::counts_many(call.request) { refusal.of_several() } else { refusal })?;
     let made = make(state, call, kind, parent)?;
     let Some(main) = made.all.first().copied() else {
         return Err(Refusal::new(500, "HTTPError", "nothing was created"));
@@ -39,8 +45,9 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     state.touched.extend(made.all.iter().copied());
     if call.asynchronous() {
         let task_type = create_task(call, kind);
-        let work =
-            Work { made: made.all, locks: made.locks, changes: made.changes, data: data(state, call, kind, main) };
+        let data = data::of_create(state, call, kind, main);
+        let Made { all: made, touched, locks, changes } = made;
+        let work = Work { made, touched, locks, changes, data, ..Work::default() };
         return Ok(state.start(call, &task_type, work));
     }
     for uid in &made.all {
@@ -73,7 +80,9 @@ fn make(state: &mut State, call: &Call<'_>, kind: &'static Kind, parent: Option<
         "security_groups" => Ok(network::security_group(state, call)),
         "security_group_rules" => {
             let group = parent.ok_or_else(|| Refusal::not_found("Security group not found"))?;
-            Ok(Made::one(network::insert_rule(state, group, &call.body)))
+            // The group is written as a whole (`observed.md` §3).
+            state.free(&[group])?;
+            Ok(Made { locks: vec![group], ..Made::one(network::insert_rule(state, group, &call.body)) })
         }
         "volumes" => compute::volume(state, call),
         "snapshots" => compute::snapshot(state, call),
@@ -126,35 +135,4 @@ fn shown_once(state: &mut State, kind: &Kind, main: Uid) -> Answer {
         }
     }
     ok(status, shown)
-}
-
-/// The API's own form of what a create was asked: its words, without what is secret or big.
-fn data(state: &State, call: &Call<'_>, kind: &Kind, main: Uid) -> Map<String, Value> {
-    const SECRET: [&str; 8] =
-        ["password", "username", "user_data", "payload", "tags", "public_key", "pg_conf", "secret"];
-    let mut data: Map<_, _> = call
-        .body
-        .iter()
-        .filter(|(field, _)| !SECRET.contains(&field.as_str()))
-        .map(|(field, value)| (field.clone(), value.clone()))
-        .collect();
-    if let Some((parent, key)) = &call.target.parent {
-        data.insert(format!("{}_id", parent.trim_end_matches('s')), key.as_str().into());
-    }
-    if matches!(kind.name, "instances" | "bminstances") {
-        for (theirs, ours) in [
-            ("flavor", "flavor_name"),
-            ("volumes", "block_device_config"),
-            ("interfaces", "network_config"),
-            ("ssh_key_name", "keypair_name"),
-        ] {
-            let value = data.shift_remove(theirs).unwrap_or_default();
-            data.insert(ours.into(), value);
-        }
-        let name = state.store.get(main).map(|machine| machine.name.clone());
-        data.insert("name".into(), name.into());
-        data.insert("security_groups".into(), json!([]));
-        data.insert("reservation_id".into(), Value::Null);
-    }
-    data
 }

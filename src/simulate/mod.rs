@@ -5,13 +5,15 @@
 //! injects `faults`. `memory` puts it behind the engine's transport, `server` behind loopback HTTP. It knows nothing of
 //! plans, engines or records, so that it can bear witness about them.
 //!
-//! It answers as the documentation and the official clients let one expect, with these choices of its own: any image id,
-//! flavour and SSH key name is taken as existing; resources can be seen from the moment of the request, in their
+//! It answers as the real API was recorded to (`observed.md`; `tests/conformance` holds it to that), and where nothing
+//! was recorded as the documentation and the official clients let one expect, with these choices of its own: any image
+//! id, flavour and SSH key name is taken as existing; resources can be seen from the moment of the request, in their
 //! status of being made; a network's router outlives the network; addresses come from ranges reserved for such use.
 
 mod account;
 mod addresses;
 mod answer;
+mod assumed;
 mod audit;
 mod balancer;
 mod body;
@@ -19,6 +21,7 @@ mod busy;
 mod change;
 mod compute;
 mod core;
+mod data;
 mod draw;
 pub mod faults;
 mod kinds;
@@ -31,6 +34,7 @@ mod platform;
 mod read;
 mod seeds;
 mod server;
+mod slow;
 mod state;
 mod store;
 mod tasks;

@@ -1,5 +1,7 @@
 //! Networks, subnets, routers, ports, addresses and security groups: what making, joining and leaving them means.
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value, json};
 
 use super::addresses::Range;
@@ -7,7 +9,7 @@ use super::answer::Refusal;
 use super::make::Made;
 use super::seeds;
 use super::state::{Call, State, fields};
-use super::store::{Resource, Scope, Uid};
+use super::store::{Resource, Scope, Store, Uid};
 use super::view::{complete, port_at};
 use crate::api::Answer;
 
@@ -128,7 +130,8 @@ pub(super) fn attach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> 
     let subnet = state.need("subnets", call.scope(), call.text("subnet_id").unwrap_or_default())?;
     state.free(&[router, subnet])?;
     if state.store.used(router, "subnets").any(|(known, _)| known == subnet) {
-        return Err(Refusal::conflict(format!("Subnet {} is already attached to the router", state.id(subnet))));
+        let words = format!("Router already has a port on subnet {}", state.id(subnet));
+        return Err(Refusal::new(400, "ValidationError", words));
     }
     if let Some(network) = network_of(state, subnet) {
         join(state, router, subnet, network);
@@ -140,8 +143,47 @@ pub(super) fn attach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> 
 pub(super) fn detach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> Result<Answer, Refusal> {
     let subnet = state.need("subnets", call.scope(), call.text("subnet_id").unwrap_or_default())?;
     state.free(&[router, subnet])?;
+    let range = state.store.get(subnet).and_then(|subnet| subnet.text("cidr")).and_then(Range::parse);
+    if hops(state, router).iter().any(|hop| range.is_some_and(|range| range.contains(*hop))) {
+        let words = format!("Router interface for subnet {} is required by one or more routes", state.id(subnet));
+        return Err(Refusal::conflict(words));
+    }
     leave(state, router, subnet);
     Ok(state.show(router))
+}
+
+/// Where a router's routes go through.
+fn hops(state: &State, router: Uid) -> Vec<IpAddr> {
+    let routes = state.store.get(router).and_then(|router| router.field("routes")?.as_array());
+    routes.into_iter().flatten().filter_map(hop).collect()
+}
+
+fn hop(route: &Value) -> Option<IpAddr> {
+    route.get("nexthop")?.as_str()?.parse().ok()
+}
+
+/// What a change of a router must keep to (`observed.md` §8): routes go through subnets it is in, and a gateway is
+/// given with its network.
+pub(super) fn may_change_router(state: &State, router: Uid, body: &Map<String, Value>) -> Result<(), Refusal> {
+    if let Some(Value::Object(gateway)) = body.get("external_gateway_info")
+        && !gateway.contains_key("network_id")
+    {
+        return Err(Refusal::invalid_field("external_gateway_info.network_id", "Field required"));
+    }
+    let routes = body.get("routes").and_then(Value::as_array).into_iter().flatten();
+    let ranges: Vec<_> = state
+        .store
+        .used(router, "subnets")
+        // Nobody knows where an assumed subnet is.
+        .map(|(_, subnet)| subnet.text("cidr").and_then(Range::parse))
+        .collect();
+    let reachable = |hop: IpAddr| ranges.iter().any(|range| range.is_none_or(|range| range.contains(hop)));
+    let lost: Vec<_> = routes.filter_map(hop).filter(|hop| !reachable(*hop)).map(|hop| hop.to_string()).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let words = format!("Nexthops: {} are not connected with router", lost.join(", "));
+    Err(Refusal::new(400, "ValidationError", words))
 }
 
 /// Takes the interface of a subnet off a router.
@@ -276,11 +318,38 @@ pub(super) fn bind(state: &mut State, ip: Uid, port: Option<Uid>) {
 
 pub(super) fn floating_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
     let port = call.text("port_id").map(|id| need_port(state, id)).transpose()?;
+    if let Some(port) = port {
+        has_way_out(state, port)?;
+    }
     let ip = insert_floating_ip(state, call.scope(), &call.body);
     if port.is_some() {
         bind(state, ip, port);
     }
     Ok(Made::one(ip))
+}
+
+/// A floating IP reaches a port only through a router that has a gateway.
+pub(super) fn has_way_out(state: &State, port: Uid) -> Result<(), Refusal> {
+    if is_external(&state.store, port) {
+        return Ok(());
+    }
+    let subnets: Vec<_> = state.store.used(port, "subnets").collect();
+    // What was assumed may well have a router that nobody has spoken of.
+    let reachable = subnets.iter().any(|(uid, subnet)| {
+        let gateway =
+            |(_, router): (Uid, &Resource)| router.field("external_gateway_info").is_some_and(Value::is_object);
+        subnet.seeded || state.store.users(*uid, "routers").any(gateway)
+    });
+    if reachable || subnets.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = subnets.iter().map(|(_, subnet)| subnet.id.as_str()).collect();
+    let words = format!(
+        "No external network is reachable from subnet(s): {}. Therefore, cannot associate port {} with a floating IP.",
+        ids.join(", "),
+        state.id(port)
+    );
+    Err(Refusal::new(400, "ValidationError", words))
 }
 
 pub(super) fn insert_floating_ip(state: &mut State, scope: Scope, body: &Map<String, Value>) -> Uid {
@@ -373,16 +442,33 @@ pub(super) fn security_group(state: &mut State, call: &Call<'_>) -> Made {
     let mut draft = state.draft("security_groups", call.scope(), body);
     draft.fields.shift_remove("security_group_rules");
     let group = state.insert(draft);
-    for rule in rules.unwrap_or_else(open_rules) {
+    for rule in rules.unwrap_or_else(default_rules) {
         insert_rule(state, group, &fields(rule));
     }
     Made::one(group)
 }
 
-/// Whoever names no rules gets a group that lets everything through.
-fn open_rules() -> Vec<Value> {
-    let rule = |direction: &str, version: &str| json!({ "direction": direction, "ethertype": version });
-    vec![rule("egress", "IPv4"), rule("egress", "IPv6"), rule("ingress", "IPv4"), rule("ingress", "IPv6")]
+/// Whoever names no rules gets a group that lets out whatever may go out, and nothing in (`observed.md` §2): a rule a
+/// protocol and family, tcp and udp around the port of mail.
+fn default_rules() -> Vec<Value> {
+    const BOTH: [&str; 12] =
+        ["ah", "dccp", "egp", "esp", "gre", "igmp", "ospf", "pgm", "rsvp", "sctp", "udplite", "vrrp"];
+    const V6: [&str; 6] = ["ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route"];
+    let rule = |protocol: &str, family: &str, ports: Option<(u16, u16)>| {
+        json!({
+            "direction": "egress", "ethertype": family, "protocol": protocol,
+            "port_range_min": ports.map(|ports| ports.0), "port_range_max": ports.map(|ports| ports.1),
+        })
+    };
+    let mut rules = vec![rule("icmp", "IPv4", None)];
+    rules.extend(V6.map(|protocol| rule(protocol, "IPv6", None)));
+    for family in ["IPv4", "IPv6"] {
+        rules.extend(BOTH.map(|protocol| rule(protocol, family, None)));
+        for protocol in ["tcp", "udp"] {
+            rules.extend([(1, 24), (26, 65_535)].map(|ports| rule(protocol, family, Some(ports))));
+        }
+    }
+    rules
 }
 
 /// A rule below its group.
@@ -434,15 +520,16 @@ pub(super) fn interface(state: &State, port: Uid, resource: &Resource) -> Value 
     let network = state.store.used(port, "networks").next();
     let subnet = state.store.used(port, "subnets").next();
     let floating: Vec<_> = state.store.users(port, "floatingips").map(|(ip, _)| state.view(ip)).collect();
-    let mut network_details = network.map_or(Value::Null, |(network, _)| state.view(network));
-    if let (Some(details), Some((subnet, _))) = (network_details.as_object_mut(), subnet) {
-        details.insert("subnets".into(), json!([state.view(subnet)]));
-    }
-    json!({
+    let details = network.map_or(Value::Null, |(network, _)| {
+        let mut details = nowhere(state.view(network));
+        let subnets = state.store.users(network, "subnets").map(|(subnet, _)| nowhere(state.view(subnet)));
+        details.insert("subnets".into(), subnets.map(Value::Object).collect());
+        details.into()
+    });
+    let mut shown = fields(json!({
         "port_id": resource.id,
         "mac_address": resource.field("mac_address"),
         "network_id": network.map(|(_, network)| network.id.as_str()),
-        "interface_name": resource.field("interface_name"),
         "port_security_enabled": resource.field("port_security_enabled").cloned().unwrap_or(true.into()),
         "allowed_address_pairs": resource.field("allowed_address_pairs").cloned().unwrap_or_else(|| json!([])),
         "ip_assignments": [{
@@ -450,7 +537,27 @@ pub(super) fn interface(state: &State, port: Uid, resource: &Resource) -> Value 
             "subnet_id": subnet.map(|(_, subnet)| subnet.id.as_str()),
         }],
         "floatingip_details": floating,
-        "network_details": network_details,
-        "sub_ports": [],
-    })
+        "network_details": details,
+    }));
+    if let Some(name) = resource.text("interface_name") {
+        shown.insert("interface_name".into(), name.into());
+    }
+    shown.into()
+}
+
+/// A network or subnet as an interface shows it: what it is, and nothing of where.
+fn nowhere(shown: Value) -> Map<String, Value> {
+    let mut shown = fields(shown);
+    for field in ["project_id", "region_id", "region"] {
+        shown.insert(field.into(), Value::Null);
+    }
+    for field in ["task_id", "port_security_enabled", "available_ips", "total_ips"] {
+        shown.shift_remove(field);
+    }
+    shown
+}
+
+/// Whether a port is in the network of the world outside.
+pub(super) fn is_external(store: &Store, port: Uid) -> bool {
+    store.used(port, "networks").any(|(_, network)| network.field("external") == Some(&true.into()))
 }

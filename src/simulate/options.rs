@@ -19,6 +19,12 @@ pub struct Options {
     pub regions: Option<Vec<u64>>,
     pub durations: Durations,
     pub strangers: Strangers,
+    /// Images of machines and volumes must be in the list of images; otherwise any id is one, unless it was removed.
+    pub known_images: bool,
+    /// Synchronous calls take as long as they were seen to (`observed.md` §11).
+    pub slow_calls: bool,
+    /// A `traceparent` that a client sends becomes the request's id. Nobody has tried what the real API does (§7).
+    pub takes_traceparent: bool,
     /// How many resources of a kind (`instances`, `volumes`) one project and region may hold.
     pub quotas: BTreeMap<String, u64>,
     /// What others do meanwhile, and how late the cloud tells of it.
@@ -35,6 +41,9 @@ impl Default for Options {
             regions: None,
             durations: Durations::Documented,
             strangers: Strangers::Refuse,
+            known_images: false,
+            slow_calls: false,
+            takes_traceparent: false,
             quotas: BTreeMap::new(),
             busy: Busy::default(),
             faults: Faults::default(),

@@ -200,7 +200,7 @@ impl<'c> Filters<'c> {
                 ("listener_id", None) => has(list("listeners"), "id"),
                 ("instance_id", None) => has(list("attachments"), "server_id"),
                 ("visibility" | "private", _) if *wanted == "private" || *wanted == "true" => {
-                    shown.get("visibility").and_then(Value::as_str) == Some("private")
+                    shown.get("visibility").and_then(Value::as_str) != Some("public")
                 }
                 (_, Some(Value::String(value))) => value == wanted,
                 (_, Some(value @ (Value::Bool(_) | Value::Number(_)))) => value.to_string().as_str() == *wanted,

@@ -122,7 +122,7 @@ pub(super) fn project(number: u64, now: Timestamp) -> Resource {
 /// What every project has in every region.
 pub(super) fn resources(scope: Scope, now: Timestamp) -> Vec<Resource> {
     let mut all: Vec<_> = IMAGES.iter().map(|image| public_image(scope, now, image)).collect();
-    let network = json!({ "external": true, "shared": true, "mtu": 1500, "type": "vlan" });
+    let network = json!({ "external": true, "shared": true, "mtu": 1500, "type": "vlan", "default": false });
     // The external network belongs to the region: every project sees the same id.
     let mut network = seeded("networks", scope, EXTERNAL_NETWORK, now, network);
     network.id = fixed_id(Scope { project: 0, ..scope }, "external-network");
@@ -140,6 +140,11 @@ pub(super) fn resources(scope: Scope, now: Timestamp) -> Vec<Resource> {
 pub(super) fn join(store: &mut Store, scope: Scope) {
     let External { network, subnet } = external(store, scope);
     store.link(subnet, network);
+}
+
+/// The id of a public image that is in every region.
+pub(super) fn default_image(scope: Scope) -> String {
+    fixed_id(Scope { project: 0, ..scope }, "images/ubuntu-24.04-x64")
 }
 
 fn public_image(scope: Scope, now: Timestamp, image: &(&str, &str, &str, &str, u64)) -> Resource {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -12,8 +13,8 @@ use super::draw::Draw;
 use super::kinds::{self, Kind, Numbering, Target};
 use super::options::{Durations, Options, Strangers};
 use super::store::{Resource, Scope, Store, Uid};
-use super::tasks::{Change, Ending, Task, Tasks};
-use super::{audit::Audit, compute, network, seeds, view};
+use super::tasks::{Change, Ending, Task, Tasks, telling_part};
+use super::{assumed, audit::Audit, compute, data, network, seeds, view};
 use crate::api::{Answer, Request};
 use crate::catalog::{Method, Operation, pace_of};
 
@@ -74,6 +75,10 @@ impl Call<'_> {
 pub(super) struct Work {
     /// What it makes, the main one first.
     pub(super) made: Vec<Uid>,
+    /// What it touches beside, and lists with what it makes.
+    pub(super) touched: Vec<Uid>,
+    /// What it lists that is gone already.
+    pub(super) former: Vec<(&'static str, Value)>,
     /// What else it holds while it runs.
     pub(super) locks: Vec<Uid>,
     pub(super) changes: Vec<Change>,
@@ -122,6 +127,8 @@ pub(super) struct State {
     pub(super) task_fault: Option<TaskFault>,
     /// What the present request is about, for the audit log.
     pub(super) touched: Vec<Uid>,
+    /// Changes that come some time after their tasks, the next first.
+    to_come: Vec<(Timestamp, Change)>,
     /// Settings that belong to no resource, by path.
     pub(super) switches: BTreeMap<String, Value>,
     settled_scopes: HashSet<Scope>,
@@ -145,6 +152,7 @@ impl State {
             bystander: false,
             task_fault: None,
             touched: Vec::new(),
+            to_come: Vec::new(),
             switches: BTreeMap::new(),
             settled_scopes: HashSet::new(),
             gone: HashSet::new(),
@@ -155,9 +163,14 @@ impl State {
     /// Moves to `now`, never back, and ends the tasks that are due, in their order.
     pub(super) fn advance(&mut self, now: Timestamp) {
         let now = now.max(self.now);
-        while let Some(task) = self.tasks.end_next(now) {
-            self.now = self.now.max(task.ends);
-            self.carry_out(&task);
+        while let Some(at) = self.next().filter(|at| *at <= now) {
+            self.now = self.now.max(at);
+            if self.to_come.first().is_some_and(|(due, _)| *due == at) {
+                let (_, change) = self.to_come.remove(0);
+                self.change(&change);
+            } else if let Some(task) = self.tasks.end_next(now) {
+                self.carry_out(&task);
+            }
         }
         self.now = now;
     }
@@ -222,8 +235,15 @@ impl State {
         });
         match found {
             Some(uid) => Ok(uid),
-            None if self.may_assume(kind, key) && parent.is_none() => Ok(self.assume(kind, scope, key)),
-            None => Err(Refusal::not_found(format!("{} with id {key} not found", kind.label))),
+            // What exists in another project is not here.
+            None if self.may_assume(kind, key) && parent.is_none() && self.store.by_id(kind.name, key).is_none() => {
+                Ok(self.assume(kind, scope, key))
+            }
+            None => Err(Refusal::not_found(match kind.name {
+                "instances" => format!("Instance {key} could not be found"),
+                "images" => format!("Image {key} not found"),
+                _ => format!("{} with id {key} not found", kind.label),
+            })),
         }
     }
 
@@ -231,9 +251,16 @@ impl State {
     pub(super) fn need(&mut self, kind: &'static str, scope: Scope, id: &str) -> Result<Uid, Refusal> {
         let uid = self.find(kinds::named(kind), scope, None, id)?;
         match self.store.get(uid) {
-            Some(resource) if resource.leaving => Err(Refusal::locked()),
+            Some(resource) if resource.leaving => Err(self.lock_on(resource)),
             _ => Ok(uid),
         }
+    }
+
+    /// The image that a volume is to be made from.
+    pub(super) fn need_image(&self, scope: Scope, id: &str) -> Result<(), Refusal> {
+        let listed = self.store.at(kinds::named("images"), scope, None, id).is_some();
+        let taken = !self.options.known_images && !self.gone.contains(id);
+        if listed || taken { Ok(()) } else { Err(Refusal::not_found(format!("Image {id} not found"))) }
     }
 
     fn may_assume(&self, kind: &Kind, key: &str) -> bool {
@@ -251,8 +278,12 @@ impl State {
         let settled = std::mem::take(&mut resource.once_made);
         resource.fields.extend(settled);
         resource.seeded = true;
+        resource.theirs = false;
+        resource.creator_task = kind.tells_task.then(|| Draw::fixed(("creator", key)).uuid());
         view::complete(&mut resource);
-        self.store.insert(resource)
+        let uid = self.store.insert(resource);
+        assumed::furnish(self, uid);
+        uid
     }
 
     /// A resource nobody has named, below an assumed one: plans that build on what an account has name the least.
@@ -263,8 +294,15 @@ impl State {
 
     /// Nothing runs on any of these.
     pub(super) fn free(&self, resources: &[Uid]) -> Result<(), Refusal> {
-        let locked = |uid: &Uid| self.store.get(*uid).is_some_and(|resource| resource.lock.is_some());
-        if resources.iter().any(locked) { Err(Refusal::locked()) } else { Ok(()) }
+        let mut locked = resources.iter().filter_map(|uid| self.store.get(*uid)).filter(|held| held.lock.is_some());
+        locked.next().map_or(Ok(()), |held| Err(self.lock_on(held)))
+    }
+
+    /// What is said of a resource that a task holds: every other task is named, so that clients must bear both texts.
+    fn lock_on(&self, resource: &Resource) -> Refusal {
+        let task = resource.lock.as_deref().and_then(|id| self.tasks.get(id));
+        let named = task.filter(|task| task.id.as_bytes().first().is_some_and(|digit| digit % 2 == 0));
+        Refusal::locked(&resource.id, named.map(|task| (task.task_type.as_str(), task.id.as_str(), task.created)))
     }
 
     // ── making ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -332,7 +370,7 @@ impl State {
         if let Some(limit) = self.options.quotas.get(kind.name) {
             let count = self.store.of_kind(kind.name).filter(|(_, held)| held.scope == scope && !held.seeded).count();
             if count as u64 >= *limit {
-                return Err(Refusal::quota(kind.name, count as u64, *limit));
+                return Err(Refusal::quota(kind.name, count as u64, 1, *limit));
             }
         }
         let taken = if kind.by_name {
@@ -352,15 +390,20 @@ impl State {
     /// Starts a task and answers with its id.
     pub(super) fn start(&mut self, call: &Call<'_>, task_type: &str, work: Work) -> Answer {
         let id = self.draw.uuid();
-        let length = self.length_of(task_type);
-        let waits = self.draw.between(std::time::Duration::ZERO, std::time::Duration::from_secs(1)).min(length / 4);
-        let mut creates = Vec::new();
+        // Failures come early: of a machine's 30 s, after 6.
+        let length = self.length_of(task_type).mul_f64(if self.task_fault.is_some() { 0.2 } else { 1.0 });
         for uid in &work.made {
             if let Some(resource) = self.store.get_mut(*uid) {
                 resource.creator_task = Some(id.clone());
-                creates.push((resource.kind.created_key(), view::id_value(resource)));
             }
         }
+        let listed = work.made.iter().chain(&work.touched).filter_map(|uid| self.store.get(*uid));
+        let listed = listed.map(|listed| (listed.kind.created_key(), view::id_value(listed)));
+        let lists: Vec<_> = work.former.into_iter().chain(listed).collect();
+        let data_then = match (task_type, work.made.first()) {
+            ("create_vm", Some(machine)) => Some(data::machine_built(self, *machine, work.data.clone())),
+            _ => None,
+        };
         let mut locks = work.locks;
         locks.extend(&work.made);
         for uid in &locks {
@@ -376,12 +419,13 @@ impl State {
             data: Value::Object(work.data),
             request_id: call.request_id.clone(),
             created: self.now,
-            starts: self.now + waits,
+            tells: self.now + length.mul_f64(telling_part(task_type)),
+            data_then: data_then.map(Value::Object),
             ends: self.now + length,
             ending,
             done: false,
             acknowledged: None,
-            creates,
+            lists,
             made: work.made,
             locks,
             changes: work.changes,
@@ -392,7 +436,7 @@ impl State {
         ok(200, json!({ "tasks": [id] }))
     }
 
-    fn length_of(&mut self, task_type: &str) -> std::time::Duration {
+    fn length_of(&mut self, task_type: &str) -> Duration {
         let pace = pace_of(task_type);
         // Those of bystanders are over sooner, so that what they make next finds what they made before.
         let share = if self.bystander { 0.5 } else { 1.0 };
@@ -481,9 +525,31 @@ impl State {
                 }
             }
             Change::Remove(uid) => self.remove(*uid),
+            Change::Later(delay, change) => self.later(*delay, change),
             Change::Link(user, used) => self.store.link(*user, *used),
             Change::Unlink(user, used) => self.store.unlink(*user, *used),
         }
+    }
+
+    /// Keeps a change for later, if the simulated cloud takes its time at all.
+    fn later(&mut self, delay: Duration, change: &Change) {
+        let delay = match self.options.durations {
+            Durations::Documented => delay,
+            Durations::Scaled(factor) => delay.mul_f64(factor.max(0.0)),
+            Durations::Fixed(length) => length.min(delay),
+        };
+        if delay.is_zero() {
+            self.change(change);
+        } else {
+            self.to_come.push((self.now + delay, change.clone()));
+            self.to_come.sort_by_key(|(at, _)| *at);
+        }
+    }
+
+    /// When something happens next by itself.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        let change = self.to_come.first().map(|(at, _)| *at);
+        self.tasks.next_end().into_iter().chain(change).min()
     }
 
     pub(super) fn remove(&mut self, uid: Uid) {

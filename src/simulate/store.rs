@@ -163,6 +163,17 @@ impl Store {
         family
     }
 
+    /// Puts a resource that belongs to nothing below another.
+    pub(super) fn adopt(&mut self, child: Uid, parent: Uid) {
+        if let Some(resource) = self.resources.get_mut(&child)
+            && resource.parent.is_none()
+            && !resource.kind.by_name
+        {
+            resource.parent = Some(parent);
+            self.children.entry(parent).or_default().insert(child);
+        }
+    }
+
     /// Notes that `user` cannot do without `used`, or at least refers to it.
     pub(super) fn link(&mut self, user: Uid, used: Uid) {
         self.uses.entry(user).or_default().insert(used);

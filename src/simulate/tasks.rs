@@ -2,6 +2,7 @@
 //! changes is data here; carrying it out is the state's business.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -11,45 +12,49 @@ use serde_json::{Map, Value, json};
 use super::answer::{Refusal, task_time};
 use super::store::{Scope, Uid};
 
-/// Every key `created_resources` may have.
-const CREATED_KEYS: [&str; 36] = [
-    "ai_clusters",
-    "api_keys",
-    "caas_containers",
-    "clusters",
-    "ddos_profiles",
-    "faas_functions",
-    "faas_namespaces",
-    "file_shares",
-    "floatingips",
-    "healthmonitors",
-    "images",
-    "inference_instances",
+/// Every key `created_resources` may have, in the API's order.
+const LISTED_KEYS: [&str; 36] = [
     "instances",
+    "volumes",
+    "floatingips",
+    "networks",
+    "subnets",
+    "routers",
+    "snapshots",
+    "loadbalancers",
+    "listeners",
+    "pools",
+    "healthmonitors",
+    "members",
+    "secrets",
+    "ports",
+    "images",
+    "security_groups",
+    "security_group_rules",
+    "ddos_profiles",
+    "postgresql_clusters",
     "k8s_clusters",
     "k8s_pools",
+    "laas_topic",
     "l7polices",
     "l7rules",
-    "laas_topic",
-    "listeners",
-    "loadbalancers",
-    "members",
-    "networks",
-    "pools",
-    "ports",
-    "postgresql_clusters",
-    "projects",
+    "servergroups",
+    "faas_namespaces",
+    "faas_functions",
+    "caas_containers",
     "registry_registries",
     "registry_users",
-    "routers",
-    "secrets",
-    "security_group_rules",
-    "security_groups",
-    "servergroups",
-    "snapshots",
-    "subnets",
-    "volumes",
+    "projects",
+    "clusters",
+    "ai_clusters",
+    "file_shares",
+    "inference_instances",
+    "api_keys",
 ];
+
+/// Keys that were not there at first: of the recorded answers the older ones have none of them, the newest have all.
+/// Clients must bear both, so those about newer kinds are new here, the others old.
+const NEW_KEYS: [&str; 3] = ["security_groups", "security_group_rules", "clusters"];
 
 /// Task lists give this many when nobody says how many.
 const PAGE: usize = 10;
@@ -61,6 +66,8 @@ pub(super) enum Change {
     Remove(Uid),
     Link(Uid, Uid),
     Unlink(Uid, Uid),
+    /// The same some time after the task: what is FINISHED is not always ready (`observed.md` §6).
+    Later(Duration, Box<Change>),
 }
 
 /// How a task will end.
@@ -82,22 +89,25 @@ pub(super) struct Task {
     pub(super) data: Value,
     pub(super) request_id: String,
     pub(super) created: Timestamp,
-    pub(super) starts: Timestamp,
+    /// From then on it tells what it touched, though it still runs.
+    pub(super) tells: Timestamp,
+    /// Its data from then on, where it changes.
+    pub(super) data_then: Option<Value>,
     pub(super) ends: Timestamp,
     pub(super) ending: Ending,
     pub(super) done: bool,
     pub(super) acknowledged: Option<Timestamp>,
-    /// What it makes: key of `created_resources` and id, the main one first.
-    pub(super) creates: Vec<(&'static str, Value)>,
+    /// What it touches: key of `created_resources` and id, the main one of what it makes first.
+    pub(super) lists: Vec<(&'static str, Value)>,
     pub(super) made: Vec<Uid>,
     pub(super) locks: Vec<Uid>,
     pub(super) changes: Vec<Change>,
 }
 
 impl Task {
-    fn state(&self, now: Timestamp) -> &'static str {
+    /// Nobody ever saw one that was NEW (`observed.md` §5).
+    fn state(&self) -> &'static str {
         match &self.ending {
-            _ if now < self.starts => "NEW",
             _ if !self.done => "RUNNING",
             Ending::Finished => "FINISHED",
             Ending::Error { .. } => "ERROR",
@@ -113,15 +123,15 @@ impl Task {
         json!({
             "id": self.id,
             "task_type": self.task_type,
-            "state": self.state(now),
+            "state": self.state(),
             "detailed_state": null,
             "created_on": task_time(self.created),
-            "updated_on": (now >= self.starts).then(|| task_time(if self.done { self.ends } else { self.starts })),
+            "updated_on": task_time(if self.done { self.ends } else { self.created }),
             "finished_on": self.done.then(|| task_time(self.ends)),
             "acknowledged_at": self.acknowledged.map(task_time),
             "acknowledged_by": self.acknowledged.map(|_| USER),
-            "created_resources": self.created_resources(),
-            "data": self.data,
+            "created_resources": self.created_resources(now),
+            "data": self.data(now),
             "error": error,
             "request_id": self.request_id,
             "project_id": (self.scope.project > 0).then_some(self.scope.project),
@@ -135,13 +145,36 @@ impl Task {
         })
     }
 
-    /// Null until it is known, and for tasks that make nothing or failed.
-    fn created_resources(&self) -> Value {
-        if !self.done || self.ending != Ending::Finished || self.creates.is_empty() {
+    fn data(&self, now: Timestamp) -> &Value {
+        let told = now >= self.tells && self.ending == Ending::Finished;
+        self.data_then.as_ref().filter(|_| told).unwrap_or(&self.data)
+    }
+
+    /// What it touched (`observed.md` §1): null until that is known, and for tasks that touch nothing of the kind or
+    /// failed; a pool's is empty at first.
+    fn created_resources(&self, now: Timestamp) -> Value {
+        let failed = self.done && self.ending != Ending::Finished;
+        if self.lists.is_empty() || failed {
             return Value::Null;
         }
-        let ids = |key| self.creates.iter().filter(|(made, _)| *made == key).map(|(_, id)| id.clone()).collect();
-        CREATED_KEYS.iter().map(|key| ((*key).to_owned(), Value::Array(ids(*key)))).collect::<Map<_, _>>().into()
+        if !self.done && now < self.tells {
+            return if self.task_type == "create_lbpool" { json!({}) } else { Value::Null };
+        }
+        let ids = |key| self.lists.iter().filter(|(made, _)| *made == key).map(|(_, id)| id.clone()).collect();
+        let with_new_keys = self.lists.iter().any(|(key, _)| NEW_KEYS.contains(key));
+        let keys = LISTED_KEYS.iter().filter(|key| with_new_keys || !NEW_KEYS.contains(key));
+        keys.map(|key| ((*key).to_owned(), Value::Array(ids(*key)))).collect::<Map<_, _>>().into()
+    }
+}
+
+/// When a task that runs for so long tells what it touched, as a part of the whole: most only at their end.
+pub(super) fn telling_part(task_type: &str) -> f64 {
+    match task_type {
+        "create_vm" => 0.75,
+        "create_subnet" => 0.5,
+        "patch_lbpool" => 0.65,
+        "download_image" => 0.8,
+        _ => 1.0,
     }
 }
 
@@ -224,7 +257,7 @@ impl Tasks {
     ) -> Result<(usize, Vec<Value>), Refusal> {
         let wanted = Wanted::parse(query)?;
         let listed = self.all.iter().filter(|task| task.created <= until);
-        let mut matching: Vec<_> = listed.filter(|task| wanted.matches(task, now)).collect();
+        let mut matching: Vec<_> = listed.filter(|task| wanted.matches(task)).collect();
         matching.sort_by_key(|task| task.created);
         Ok((matching.len(), wanted.page(matching).map(|task| task.view(now)).collect()))
     }
@@ -239,7 +272,7 @@ impl Tasks {
     ) -> Result<(usize, Vec<Value>), Refusal> {
         let wanted = Wanted::parse(query)?;
         let listed = self.pending().filter(|task| task.created <= until);
-        let mut matching: Vec<_> = listed.filter(|task| task.scope == scope && wanted.matches(task, now)).collect();
+        let mut matching: Vec<_> = listed.filter(|task| task.scope == scope && wanted.matches(task)).collect();
         matching.sort_by_key(|task| task.created);
         Ok((matching.len(), wanted.page(matching).map(|task| task.view(now)).collect()))
     }
@@ -289,10 +322,10 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn matches(&self, task: &Task, now: Timestamp) -> bool {
+    fn matches(&self, task: &Task) -> bool {
         (self.projects.is_empty() || self.projects.contains(&task.scope.project))
             && (self.regions.is_empty() || self.regions.contains(&task.scope.region))
-            && (self.states.is_empty() || self.states.iter().any(|state| state == task.state(now)))
+            && (self.states.is_empty() || self.states.iter().any(|state| state == task.state()))
             && self.task_type.as_ref().is_none_or(|task_type| *task_type == task.task_type)
             && self.from.is_none_or(|from| task.created >= from)
             && self.to.is_none_or(|to| task.created <= to)
@@ -355,12 +388,13 @@ mod tests {
             data: json!({}),
             request_id: "r".into(),
             created: at(created),
-            starts: at(created + 1),
+            tells: at(ends),
+            data_then: None,
             ends: at(ends),
             ending: Ending::Finished,
             done: false,
             acknowledged: None,
-            creates: vec![("networks", "n".into())],
+            lists: vec![("networks", "n".into())],
             made: Vec::new(),
             locks: Vec::new(),
             changes: Vec::new(),
@@ -377,8 +411,9 @@ mod tests {
     fn a_task_goes_through_its_states_and_tells_what_it_made_at_the_end() {
         let mut tasks = Tasks::default();
         tasks.add(task("a", 0, 10, 7));
-        assert_eq!(tasks.get("a").unwrap().view(at(0))["state"], "NEW");
-        assert_eq!(tasks.get("a").unwrap().view(at(5))["state"], "RUNNING");
+        let first = tasks.get("a").unwrap().view(at(0));
+        assert_eq!((&first["state"], &first["created_resources"]), (&json!("RUNNING"), &Value::Null));
+        assert_eq!(first["updated_on"], first["created_on"]);
         assert!(tasks.end_next(at(9)).is_none());
         assert!(tasks.end_next(at(10)).is_some());
         let view = tasks.get("a").unwrap().view(at(10));

@@ -1,8 +1,11 @@
 //! How a read shows a resource: what was stored, and what is worked out at the moment of reading.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::answer::resource_time;
+use super::answer::{resource_time, zulu_time};
+use super::draw::Draw;
 use super::kinds::Numbering;
 use super::seeds;
 use super::store::{Resource, Store, Uid};
@@ -21,11 +24,13 @@ pub(super) fn of(store: &Store, uid: Uid) -> Value {
     let kind = resource.kind;
     let mut shown = Map::new();
     shown.insert(kind.id_field.into(), id_value(resource));
-    shown.insert(kind.name_field.into(), resource.name.as_str().into());
-    if resource.scope.project > 0 {
+    if !kind.nameless {
+        shown.insert(kind.name_field.into(), resource.name.as_str().into());
+    }
+    if resource.scope.project > 0 && !kind.placeless {
         shown.insert("project_id".into(), resource.scope.project.into());
     }
-    if resource.scope.region > 0 {
+    if resource.scope.region > 0 && !kind.placeless {
         shown.insert("region_id".into(), resource.scope.region.into());
         shown.insert("region".into(), seeds::region_name(resource.scope.region).into());
     }
@@ -42,6 +47,7 @@ pub(super) fn of(store: &Store, uid: Uid) -> Value {
     if let Some(field) = kind.tags_field {
         shown.insert(field.into(), tag_list(resource));
     }
+    describe(resource, &mut shown);
     // An underscore marks what the simulator keeps for itself.
     let shared = resource.fields.iter().filter(|(field, _)| !field.starts_with('_'));
     shown.extend(shared.map(|(field, value)| (field.clone(), value.clone())));
@@ -49,9 +55,74 @@ pub(super) fn of(store: &Store, uid: Uid) -> Value {
     Value::Object(shown)
 }
 
-fn tag_list(resource: &Resource) -> Value {
-    let tag = |(key, value): (&String, &String)| json!({ "key": key, "value": value, "read_only": false });
-    resource.tags.iter().map(tag).collect::<Vec<_>>().into()
+/// Where a machine keeps the tags that the server puts on it, `task_id` apart.
+pub(super) const SERVER_TAGS: &str = "_server_tags";
+
+/// The tags that the server puts on a resource; nobody else can (`observed.md` §10).
+pub(super) fn server_tags(resource: &Resource) -> BTreeMap<String, String> {
+    let mut tags = BTreeMap::new();
+    if !matches!(resource.kind.name, "instances" | "bminstances" | "volumes") {
+        return tags;
+    }
+    let stored = resource.field(SERVER_TAGS).and_then(Value::as_object).into_iter().flatten();
+    tags.extend(stored.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))));
+    tags.extend(resource.creator_task.iter().map(|task| ("task_id".to_owned(), task.clone())));
+    tags
+}
+
+/// All tags in order of their keys.
+pub(super) fn tag_list(resource: &Resource) -> Value {
+    let mut tags: BTreeMap<_, _> =
+        resource.tags.iter().map(|(key, value)| (key.clone(), (value.clone(), false))).collect();
+    tags.extend(server_tags(resource).into_iter().map(|(key, value)| (key, (value, true))));
+    let shown = |(key, (value, read_only))| json!({ "key": key, "value": value, "read_only": read_only });
+    tags.into_iter().map(shown).collect::<Vec<_>>().into()
+}
+
+/// The tags in the forms they had before they were called so, and what else a kind shows under two names.
+fn describe(resource: &Resource, shown: &mut Map<String, Value>) {
+    let mut show = |field: &str, value: Value| {
+        shown.insert(field.to_owned(), value);
+    };
+    match resource.kind.name {
+        "networks" | "subnets" | "floatingips" | "loadbalancers" => show("metadata", tag_list(resource)),
+        "security_groups" => {
+            show("metadata", tag_list(resource));
+            show("tags", json!([]));
+        }
+        "instances" | "bminstances" | "volumes" | "images" => {
+            let mut metadata = resource.tags.clone();
+            metadata.extend(server_tags(resource));
+            show("metadata", json!(metadata));
+            show("metadata_detailed", tag_list(resource));
+            if resource.kind.name == "images" {
+                if resource.seeded {
+                    show("tags_v2", tag_list(resource));
+                } else {
+                    shown.shift_remove("task_id");
+                }
+            }
+        }
+        _ => {}
+    }
+    if resource.kind.name == "instances" {
+        let born = zulu_time(resource.created);
+        for (field, value) in [
+            ("instance_id", Value::from(resource.id.as_str())),
+            ("instance_name", resource.name.as_str().into()),
+            ("created_at", born.clone().into()),
+            ("instance_created", born.into()),
+            ("keypair_name", resource.field("ssh_key_name").cloned().unwrap_or_default()),
+        ] {
+            shown.insert(field.into(), value);
+        }
+        shown.shift_remove("updated_at");
+    }
+}
+
+/// 32 hexadecimal digits that stand for a text.
+pub(super) fn opaque(text: &str) -> String {
+    Draw::fixed(("opaque", text)).request_id()
 }
 
 /// What a read tells about a resource's relations.
@@ -66,6 +137,14 @@ fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, 
         shown.insert(field.to_owned(), value);
     };
     match resource.kind.name {
+        "subnets" if resource.seeded && resource.text("cidr").is_none() => {
+            let network = store.used(uid, "networks").next().map(|(_, network)| network.id.clone());
+            show("network_id", network.unwrap_or_else(|| Draw::fixed(("network", &resource.id)).uuid()).into());
+            show("cidr", "192.168.0.0/16".into());
+            show("gateway_ip", "192.168.0.1".into());
+            show("total_ips", 65_533.into());
+            show("available_ips", 65_533.into());
+        }
         "networks" => {
             let subnets: Vec<_> =
                 store.users(uid, "subnets").map(|(_, subnet)| Value::from(subnet.id.as_str())).collect();
@@ -85,7 +164,10 @@ fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, 
             let ours: Vec<_> = ours.map(|(ip, _)| of(store, ip)).collect();
             show("floating_ips", ours.into());
         }
-        "listeners" => show("pool_count", store.users(uid, "pools").count().into()),
+        "listeners" => {
+            show("pool_count", store.users(uid, "pools").count().into());
+            show("loadbalancer_id", resource.field("load_balancer_id").cloned().unwrap_or_default());
+        }
         "pools" => {
             show("members", whole(&mut store.children(uid, "members")));
             show(
@@ -158,12 +240,12 @@ fn attachments(store: &Store, uid: Uid, volume: &Resource) -> Value {
     let users = store.users(uid, "instances").chain(store.users(uid, "bminstances"));
     let attachment = |(_, machine): (Uid, &Resource)| {
         json!({
-            "attachment_id": volume.id,
+            "attachment_id": Draw::fixed((&volume.id, &machine.id)).uuid(),
             "volume_id": volume.id,
             "server_id": machine.id,
-            "instance_name": machine.name,
+            "instance_name": null,
             "attached_at": resource_time(volume.updated),
-            "device": volume.field("device").cloned().unwrap_or_else(|| "/dev/vdb".into()),
+            "device": if volume.field("is_root_volume") == Some(&true.into()) { "/dev/sda" } else { "/dev/sdb" },
             "flavor_id": machine.field("flavor").and_then(|flavor| flavor.get("flavor_id")),
         })
     };
@@ -183,8 +265,8 @@ pub(super) fn complete(resource: &mut Resource) {
 fn defaults(resource: &Resource) -> Value {
     match resource.kind.name {
         "networks" => json!({
-            "type": "vxlan", "mtu": 1450, "external": false, "shared": false, "default": false,
-            "port_security_enabled": true, "segmentation_id": null,
+            "type": "vxlan", "mtu": 1500, "external": false, "shared": false, "default": null,
+            "port_security_enabled": true, "segmentation_id": 806,
         }),
         "subnets" => json!({
             "enable_dhcp": true, "gateway_ip": null, "ip_version": 4, "dns_nameservers": ["8.8.8.8", "8.8.4.4"],
@@ -201,7 +283,7 @@ fn defaults(resource: &Resource) -> Value {
             "allowed_address_pairs": [], "attachments": [], "subnet_id": null, "subnet_v6_id": null,
             "reservation": { "status": "available", "resource_type": null, "resource_id": null },
         }),
-        "security_groups" => json!({ "description": "", "revision_number": 1 }),
+        "security_groups" => json!({ "description": "", "revision_number": 2 }),
         "security_group_rules" => json!({
             "description": null, "direction": "ingress", "ethertype": "IPv4", "protocol": null, "port_range_min": null,
             "port_range_max": null, "remote_group_id": null, "remote_ip_prefix": null, "revision_number": 1,
@@ -210,10 +292,15 @@ fn defaults(resource: &Resource) -> Value {
             "volume_type": "standard", "bootable": false, "is_root_volume": false, "size": 1, "snapshot_ids": [],
             "volume_image_metadata": null,
             "limiter_stats": {
-                "iops_base_limit": 10, "iops_burst_limit": 10, "MBps_base_limit": 1, "MBps_burst_limit": 1,
+                "iops_base_limit": 30, "iops_burst_limit": 300, "MBps_base_limit": 10, "MBps_burst_limit": 100,
             },
         }),
         "snapshots" => json!({ "description": null, "size": 1 }),
+        // Nobody but the API's owner has more to say about an image.
+        "images" if !resource.seeded => json!({
+            "architecture": "x86_64", "disk_format": "qcow2", "internally_shared": false, "min_disk": 1, "min_ram": 0,
+            "os_distro": "", "os_type": "linux", "os_version": "", "ssh_key": "allow", "visibility": "shared",
+        }),
         "images" | "gpu_images" => json!({
             "architecture": "x86_64", "description": null, "disk_format": "raw", "display_order": null,
             "hw_firmware_type": "bios", "hw_machine_type": "q35", "is_baremetal": false, "min_disk": 0, "min_ram": 0,
@@ -223,24 +310,24 @@ fn defaults(resource: &Resource) -> Value {
         }),
         "instances" | "bminstances" => json!({
             "ssh_key_name": null, "instance_description": null, "instance_isolation": null, "blackhole_ports": [],
-            "ddos_profile": null, "fixed_ip_assignments": [], "task_state": null, "security_groups": [], "volumes": [],
+            "ddos_profile": null, "fixed_ip_assignments": null, "task_state": null, "security_groups": [], "volumes": [],
         }),
         "loadbalancers" => json!({
-            "admin_state_up": true, "preferred_connectivity": "L2", "vip_ip_family": "ipv4", "vip_fqdn": null,
+            "preferred_connectivity": "L2", "vip_ip_family": "ipv4",
             "additional_vips": [], "vrrp_ips": [], "ddos_profile": null, "stats": null,
             "logging": { "enabled": false, "topic_name": null, "destination_region_id": null, "retention_policy": null },
         }),
         "listeners" => json!({
-            "admin_state_up": true, "allowed_cidrs": null, "connection_limit": 100_000, "insert_headers": {},
+            "allowed_cidrs": null, "connection_limit": 100_000, "insert_headers": {},
             "secret_id": null, "sni_secret_id": [], "stats": null, "timeout_client_data": 50_000, "user_list": [],
-            "timeout_member_connect": null, "timeout_member_data": null,
+            "timeout_member_connect": 5_000, "timeout_member_data": 50_000,
         }),
         "pools" => json!({
-            "admin_state_up": true, "ca_secret_id": null, "crl_secret_id": null, "secret_id": null,
-            "session_persistence": null, "timeout_client_data": null, "timeout_member_connect": 5_000, "timeout_member_data": 50_000,
+            "ca_secret_id": null, "crl_secret_id": null, "secret_id": null, "session_persistence": null,
+            "timeout_client_data": null, "timeout_member_connect": null, "timeout_member_data": null,
         }),
         "members" => json!({
-            "admin_state_up": true, "backup": false, "weight": 1, "subnet_id": null, "instance_id": null,
+            "admin_state_up": true, "backup": false, "weight": 1, "subnet_id": null,
             "monitor_address": null, "monitor_port": null,
         }),
         "healthmonitors" => json!({

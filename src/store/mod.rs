@@ -17,7 +17,7 @@ use std::time::Duration;
 pub use environment::EnvironmentRecord;
 
 use crate::clock::Clock;
-use crate::journal::{JournalError, Owner, Sink, Status};
+use crate::journal::{JournalError, Line, Owner, Sink, Status};
 
 /// Work of a store under way.
 pub type Working<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> + Send + 'a>>;
@@ -81,6 +81,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// What a record says, without the right to write to it.
     fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>>;
+
+    /// Its lines, as far back as they are kept.
+    fn lines<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<Line>>;
 
     /// Who writes to it now.
     fn holder<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Holder>>;

@@ -8,6 +8,7 @@ mod command;
 pub mod runner;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use command::Command;
@@ -16,6 +17,8 @@ pub use command::Command;
 #[derive(Clone)]
 pub struct Stream {
     out: Arc<Mutex<Out>>,
+    /// Nobody reads it: what is written is lost.
+    abandoned: Arc<AtomicBool>,
     /// It goes to a terminal.
     pub terminal: bool,
     /// The process's own stream, so that the terminal's cursor may be moved.
@@ -45,7 +48,7 @@ impl Stream {
     /// Writes to `out`, which is no terminal. `runner`: a runner reads it.
     pub fn new(out: impl Write + Send + 'static, runner: bool) -> Self {
         let out = Out { out: Box::new(out), runner, line: Vec::new() };
-        Self { out: Arc::new(Mutex::new(out)), terminal: false, real: false, runner }
+        Self { out: Arc::new(Mutex::new(out)), abandoned: Arc::default(), terminal: false, real: false, runner }
     }
 
     /// This process's stdout.
@@ -68,6 +71,9 @@ impl Stream {
     ///
     /// What the writer says.
     pub fn command(&self, command: &Command) -> io::Result<()> {
+        if self.is_abandoned() {
+            return Ok(());
+        }
         let mut out = self.lock();
         if !out.line.is_empty() {
             out.line.push(b'\n');
@@ -83,9 +89,21 @@ impl Stream {
     ///
     /// What the writer says.
     pub fn finish(&self) -> io::Result<()> {
+        if self.is_abandoned() {
+            return Ok(());
+        }
         let mut out = self.lock();
         out.release()?;
         out.out.flush()
+    }
+
+    /// Loses what is written from now on: a writer waits for a reader that does not read, and nobody should wait for both.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Out> {
@@ -124,11 +142,17 @@ impl Drop for Out {
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_abandoned() {
+            return Ok(bytes.len());
+        }
         self.lock().text(bytes).map(|()| bytes.len())
     }
 
     /// Whole lines leave by themselves; in a job an open one stays until it is whole.
     fn flush(&mut self) -> io::Result<()> {
+        if self.is_abandoned() {
+            return Ok(());
+        }
         self.lock().out.flush()
     }
 }

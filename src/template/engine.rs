@@ -1,9 +1,11 @@
 //! The one template environment: strict, without clock, randomness, environment variables or other templates.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use minijinja::machinery::{CodeGenerator, ast, eval, make_string_output};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value};
 
 use super::{functions, text};
 
@@ -39,4 +41,15 @@ pub(super) fn syntax() -> SyntaxConfig {
 
 pub(super) fn environment() -> &'static Environment<'static> {
     &ENVIRONMENT
+}
+
+/// Runs a part of an expression's tree, which was parsed from `source`.
+pub(super) fn evaluate(expr: &ast::Expr<'_>, source: &str, root: Value) -> Result<Value, Error> {
+    let mut code = CodeGenerator::new("", source);
+    code.compile_expr(expr);
+    let (instructions, _) = code.finish();
+    let (mut nothing, none) = (String::new(), BTreeMap::new());
+    let mut output = make_string_output(&mut nothing);
+    let (value, _) = eval(&ENVIRONMENT, &instructions, root, &none, &mut output, AutoEscape::None)?;
+    Ok(value.unwrap_or_default())
 }

@@ -90,7 +90,7 @@ impl Expression {
     }
 }
 
-fn json(program: &Program, scope: &Scope<'_>) -> Result<Value, TemplateError> {
+pub(super) fn json(program: &Program, scope: &Scope<'_>) -> Result<Value, TemplateError> {
     let root = scope::root(scope, program.uses());
     let result = program.run(root.clone()).and_then(|value| json_of(&value));
     result.map_err(|error| explain(program, scope, &root, &error))

@@ -6,15 +6,18 @@
 //!
 //! `compile` turns nodes of the plan file into programs, once; `lexicon` measures and cuts text before anything
 //! recursive sees it; `walk` finds what a program refers to (`uses`) in its syntax tree; `engine` is the one environment with
-//! our functions; `scope` and `evaluate` run a program as often as wanted. Nothing here knows which steps a plan has.
+//! our functions; `scope` and `evaluate` run a program as often as wanted; `interpret` says what is known of its value (`outline`)
+//! before all it mentions is known. Nothing here knows which steps a plan has.
 
 mod address;
 mod compile;
 mod engine;
 mod evaluate;
 mod functions;
+mod interpret;
 mod lexicon;
 mod names;
+mod outline;
 mod program;
 mod scope;
 #[cfg(test)]
@@ -34,6 +37,7 @@ use crate::yaml::Key;
 
 pub use functions::why_unreadable;
 pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
+pub use outline::{Knowledge, Mention, Outline, Sort};
 pub use program::Program;
 pub use scope::{skipped_step, value_of};
 pub use uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};

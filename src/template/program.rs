@@ -95,6 +95,16 @@ impl Program {
         }
     }
 
+    /// Whether it is one expression, not a text with statements.
+    pub(super) fn is_expression(&self) -> bool {
+        matches!(self.inner.code, Code::Expression(_))
+    }
+
+    /// The source that runs: as written, with our filter put in.
+    pub(super) fn run_source(&self) -> String {
+        join(&self.inner.source, &self.inner.joints)
+    }
+
     /// The place in the file of a range of the source that ran.
     pub(super) fn locate_run(&self, range: Range<usize>) -> Span {
         let range = self.unjoin(range.start)..self.unjoin(range.end);

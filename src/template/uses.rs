@@ -18,6 +18,8 @@ pub struct Uses {
     pub unknown: Vec<Unknown>,
     /// The whole program is one mention: `steps.net.id`, and nothing is done with it.
     pub alone: bool,
+    /// Calls `file(...)`, written out or not.
+    pub(super) reads_files: bool,
     /// Reads files, or looks behind markers.
     pub(super) surroundings: bool,
     /// A variable that multiplies others beyond measure.

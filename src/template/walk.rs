@@ -57,13 +57,13 @@ struct Walk<'l> {
 }
 
 /// A name and what follows it: `root.a['b'][0]`.
-struct Chain<'e, 'a> {
-    root: &'a str,
+pub(super) struct Chain<'e, 'a> {
+    pub root: &'a str,
     root_range: Range<usize>,
-    links: Vec<Link<'e, 'a>>,
+    pub links: Vec<Link<'e, 'a>>,
 }
 
-enum Link<'e, 'a> {
+pub(super) enum Link<'e, 'a> {
     Named(String, Range<usize>),
     Computed(&'e ast::Expr<'a>),
 }
@@ -225,6 +225,7 @@ impl<'l> Walk<'l> {
         match &call.expr {
             ast::Expr::Var(name) => {
                 self.uses.surroundings |= name.id == "file";
+                self.uses.reads_files |= name.id == "file";
                 if name.id == "file" {
                     self.file(&call.args);
                 }
@@ -496,7 +497,7 @@ fn makes_text_or_number(operation: ast::BinOpKind) -> bool {
 }
 
 /// A name with attributes and subscripts; `None` when it does not start with a name.
-fn unchain<'e, 'a>(expr: &'e ast::Expr<'a>) -> Option<Chain<'e, 'a>> {
+pub(super) fn unchain<'e, 'a>(expr: &'e ast::Expr<'a>) -> Option<Chain<'e, 'a>> {
     let mut links = Vec::new();
     let mut here = expr;
     loop {

@@ -15,6 +15,7 @@ fn version_and_help_go_to_stdout() {
 fn every_command_has_help_with_its_options() {
     let folder = Folder::new();
     for command in [
+        "init",
         "run",
         "check",
         "preview",
@@ -22,6 +23,7 @@ fn every_command_has_help_with_its_options() {
         "destroy",
         "status",
         "output",
+        "report",
         "sweep",
         "state",
         "tasks",

@@ -4,10 +4,13 @@ mod check;
 #[cfg(unix)]
 mod cloud;
 mod help;
+mod init;
+mod log;
 mod ops;
 mod record;
 #[cfg(unix)]
 mod reliability;
+mod report;
 #[cfg(unix)]
 mod runner;
 mod server;

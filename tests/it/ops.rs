@@ -5,6 +5,13 @@ fn operations_are_searched_and_shown() {
     let folder = Folder::new();
     folder.run(&["ops", "floating", "ip"]).with_code(0).prints("/cloud/v1/floatingips/");
     folder.run(&["ops", "no-such-word"]).with_code(2).says("fewer words");
+    for (words, route) in [("create network", "POST    /cloud/v1/networks/"), ("vm", "POST    /cloud/v2/instances/")] {
+        let found = folder.run(&["ops", words]).with_code(0);
+        assert!(found.stdout.lines().nth(1).unwrap().starts_with(route), "{}", found.stdout);
+    }
+    folder.run(&["ops", "image"]).with_code(0).says("--reads");
+    folder.run(&["ops", "list", "images"]).with_code(0).prints("GET     /cloud/v1/images/");
+    folder.run(&["ops", "region"]).with_code(0).prints("GET     /cloud/v1/regions");
     let shown = folder.run(&["ops", "--show", "POST networks"]).with_code(0);
     shown.prints("undo       DELETE /cloud/v1/networks/");
     let json = folder.run(&["ops", "--show", "POST networks", "--format", "json"]).with_code(0);

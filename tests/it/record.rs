@@ -127,8 +127,28 @@ fn outputs_come_from_the_record() {
     write_record(&folder, "default");
     assert_eq!(folder.run(&["output", "network_id", "--format", "raw"]).with_code(0).stdout, "net-1");
     folder.run(&["output"]).with_code(0).prints("network_id  net-1");
+    let folder = folder.with("plan.yaml", "name: demo\nsteps: nonsense\n");
+    folder.run(&["output", "plan.yaml"]).with_code(0).prints("network_id  net-1");
+    assert_eq!(folder.run(&["output", "plan.yaml", "network_id", "--format", "raw"]).with_code(0).stdout, "net-1");
+    folder.run(&["output", "plan.yaml", "--file", "plan.yaml"]).with_code(2).says("named already");
+    folder.run(&["output", "gone.yaml"]).with_code(2).says("gone.yaml");
     folder.run(&["output", "password"]).with_code(2).says("not kept");
     folder.run(&["output", "nework_id"]).with_code(2).says("did you mean `network_id`");
+}
+
+#[test]
+fn a_report_tells_of_the_last_run_on_record() {
+    let folder = Folder::new();
+    write_record(&folder, "default");
+    let told = folder.run(&["report", "--plan", "demo"]).with_code(0);
+    told.prints("# demo, environment default");
+    told.prints("net-1");
+    told.prints("lost");
+    folder.run(&["report", "--plan", "demo", "--html", "run.html"]).with_code(0).says("wrote run.html");
+    let page = std::fs::read_to_string(folder.path().join("run.html")).unwrap();
+    assert!(page.contains("<td class=\"id\">net-1</td>"), "{page}");
+    folder.run(&["report", "--plan", "demo", "--junit"]).with_code(0).prints("<testcase classname=\"demo.network\"");
+    folder.run(&["report", "--plan", "demo", "--junit", "--md"]).with_code(2);
 }
 
 #[test]

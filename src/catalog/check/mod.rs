@@ -206,6 +206,7 @@ impl<'s> Checker<'s> {
         let shape = self.schema.resolve(written);
         match value {
             Partial::Unknown(unknown) => return self.unknown(written, unknown),
+            Partial::OneOf(options) => return self.possible_values(written, options),
             Partial::Null if self.schema.nullable(written) || takes_anything(shape) => return,
             Partial::Null if shape.variants.is_empty() => return self.wrong_type(shape, "nothing (`null`)", None),
             _ => {}

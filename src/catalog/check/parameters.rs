@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::{BodyFinding, Checker, NEWER, PathSegment, finding};
 use crate::catalog::operation::{Operation, Parameter};
-use crate::catalog::schema::{BodySchema, Schema, Type};
-use crate::catalog::value::Partial;
+use crate::catalog::schema::{BodySchema, Schema, Type, Types};
+use crate::catalog::value::{Partial, Unknown};
 use crate::diagnostic::{Severity, nearest};
 
 /// Where a parameter stands.
@@ -109,6 +109,10 @@ fn listed(shape: &Schema, value: &Partial) -> Partial {
     }
 }
 
+fn is_text(types: Types) -> bool {
+    types.contains(Type::String)
+}
+
 /// The value as the wanted type reads its text.
 fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
     match value {
@@ -128,12 +132,13 @@ fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
         }
         // Text with holes may become any of them.
         Partial::Text(_) if !shape.types.contains(Type::String) => Partial::unknown(),
-        Partial::Unknown(unknown)
-            if shape.types.contains(Type::String)
-                || unknown.types == crate::catalog::schema::Types::of(&[Type::String]) =>
-        {
-            let reference = unknown.reference.clone();
-            Partial::Unknown(Box::new(crate::catalog::value::Unknown { reference, ..Default::default() }))
+        Partial::OneOf(options) => Partial::OneOf(options.iter().map(|option| on_the_wire(shape, option)).collect()),
+        Partial::Unknown(unknown) if is_text(shape.types) || unknown.types == Types::of(&[Type::String]) => {
+            // Any scalar becomes text, and a mapping as JSON does; a list is several values.
+            let list = Types::of(&[Type::Array]);
+            let types = if unknown.types == list { list } else { Types::default() };
+            let Unknown { reference, result, .. } = unknown.as_ref().clone();
+            Partial::Unknown(Box::new(Unknown { types, reference, result, ..Unknown::default() }))
         }
         other => other.clone(),
     }

@@ -218,8 +218,9 @@ fn of_a_template_what_can_be_known_is_checked() {
         size(Unknown { types: integer, default: Some(json!(0)), ..Unknown::default() }),
         ["size: out-of-range: `0`, the default: `size` is at least 1, and this is 0"]
     );
+    let options = Partial::OneOf(vec![Partial::from(&json!(5)), Partial::from(&json!(-5))]);
     assert_eq!(
-        size(Unknown { types: integer, values: vec![json!(5), json!(-5)], ..Unknown::default() }),
+        told(findings(VOLUMES, &with(json!({ "name": "data", "source": "new-volume" }), "size", options))),
         ["size: out-of-range: `-5`, one that this may be: `size` is at least 1, and this is -5"]
     );
     assert_eq!(

@@ -1,7 +1,5 @@
 //! What can be said of a value that a template will give.
 
-use serde_json::Value;
-
 use super::{Checker, words};
 use crate::catalog::schema::{Schema, Type, Types};
 use crate::catalog::value::{By, Partial, Reference, Unknown};
@@ -17,16 +15,27 @@ impl Checker<'_> {
         {
             return;
         }
-        if !unknown.values.is_empty() {
-            return self.possible_values(written, unknown);
+        if let Some(result) = unknown.result
+            && self.other_result(written, result)
+        {
+            return;
         }
         if self.types_clash(written, unknown) {
             return;
         }
         self.possible_range(written, unknown);
         if let Some(default) = &unknown.default {
-            self.possible_value(written, default, "the default");
+            self.possible_value(written, &Partial::from(default), "the default");
         }
+    }
+
+    /// A result of a step that is neither its id nor its name, where one of these belongs.
+    fn other_result(&mut self, written: &Schema, result: &str) -> bool {
+        let Some((kind, by_name)) = self.schema.kind(written) else { return false };
+        let word = if by_name { "name" } else { "id" };
+        let message = format!("{} wants the {word} of one of `{kind}`, and this is {result} of a step", self.name());
+        self.report(Self::error("wrong-kind", message).help(format!("use `.{word}` of the step")));
+        true
     }
 
     /// Whether something was found wrong.
@@ -101,22 +110,24 @@ impl Checker<'_> {
         types
     }
 
-    /// Every value an input may have must be right.
-    fn possible_values(&mut self, written: &Schema, unknown: &Unknown) {
-        for value in &unknown.values {
-            if self.possible_value(written, value, "one that this may be") {
+    /// Every value that this may be must be right; one that is not is told.
+    pub(super) fn possible_values(&mut self, written: &Schema, options: &[Partial]) {
+        for option in options {
+            if self.possible_value(written, option, "one that this may be") {
                 return;
             }
         }
     }
 
     /// Whether something was found wrong; only the first, for one value gives one reason.
-    fn possible_value(&mut self, written: &Schema, value: &Value, what: &str) -> bool {
-        let findings = self.trial(written, &Partial::from(value));
+    fn possible_value(&mut self, written: &Schema, value: &Partial, what: &str) -> bool {
+        let findings = self.trial(written, value);
         let Some(mut found) = findings.into_iter().find(|found| found.severity == Severity::Error) else {
             return false;
         };
-        found.message = format!("`{}`, {what}: {}", words::value(value), found.message);
+        if let Some(known) = value.known() {
+            found.message = format!("`{}`, {what}: {}", words::value(&known), found.message);
+        }
         found.at.truncate(self.at.len());
         found.on_key = false;
         found.replacement = None;

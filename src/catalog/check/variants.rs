@@ -35,7 +35,10 @@ impl Checker<'_> {
             };
         };
         let Some(known) = given.known() else {
-            return self.nearest_of(&shape.variants.iter().collect::<Vec<_>>(), value);
+            return match given {
+                Partial::OneOf(options) => self.one_of_several(shape, property, options, value),
+                _ => self.nearest_of(&shape.variants.iter().collect::<Vec<_>>(), value),
+            };
         };
         let meant = shape.variants.iter().find(|variant| variant.when.contains(&known));
         match meant {
@@ -64,6 +67,36 @@ impl Checker<'_> {
                 found.message = format!("there is no field `{key}` with `{property}: {this}`");
                 found.help = vec![format!("it belongs to `{property}`: {}", words::field_list(owners))];
             }
+        }
+    }
+
+    /// The field that says what the rest means is one of several: each must be a word there is, and the rest must fit one
+    /// of them. More cannot be asked: what stands beside it may depend on the same condition.
+    fn one_of_several(&mut self, shape: &Schema, property: &str, options: &[Partial], value: &Partial) {
+        let Partial::Map(fields) = value else { return };
+        let mut first_wrong = None;
+        let mut any_fits = false;
+        for option in options {
+            if let Some(known) = option.known()
+                && !shape.variants.iter().any(|variant| variant.when.contains(&known))
+            {
+                return self.no_such_variant(shape, property, &known);
+            }
+            let with = fields
+                .iter()
+                .map(|(name, field)| (name.clone(), if name == property { option.clone() } else { field.clone() }));
+            let findings = {
+                let mut trial = Checker { schema: self.schema, at: self.at.clone(), findings: Vec::new() };
+                trial.discriminated(shape, property, Some(option), &Partial::Map(with.collect()));
+                trial.findings
+            };
+            match findings.iter().any(speaks_against) {
+                true => first_wrong = first_wrong.or(Some(findings)),
+                false => any_fits = true,
+            }
+        }
+        if !any_fits {
+            self.findings.extend(first_wrong.into_iter().flatten());
         }
     }
 
@@ -109,6 +142,17 @@ impl Checker<'_> {
 
     /// Without a field that tells: any that fits will do, else the one that comes nearest explains what is wrong.
     fn nearest_of(&mut self, variants: &[&Variant], value: &Partial) {
+        // One value may need another variant than the next.
+        if value.has_alternatives()
+            && let Some(combinations) = value.combinations()
+        {
+            let wrong = combinations.iter().find_map(|combination| {
+                let mut trial = Checker { schema: self.schema, at: self.at.clone(), findings: Vec::new() };
+                trial.nearest_of(variants, combination);
+                trial.findings.iter().any(speaks_against).then_some(trial.findings)
+            });
+            return self.findings.extend(wrong.into_iter().flatten());
+        }
         let mut nearest: Option<((usize, i64, usize), Vec<BodyFinding>)> = None;
         for variant in variants {
             let findings = self.trial(&variant.schema, value);

@@ -1,8 +1,10 @@
 //! What to do, decided from what the plan wants, what the record knows and what the flags say. Pure: a run, a preview, a
 //! rollback and a teardown ask here, so that what is shown is what is done.
 
+mod along;
 mod references;
 mod removal;
 
+pub use along::along;
 pub use references::References;
 pub use removal::{Kept, removal};

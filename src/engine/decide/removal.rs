@@ -91,6 +91,12 @@ impl Removal {
         (0..self.instances.len()).rev().find(|at| !self.gone.contains(at)).map(|at| self.instances[at].clone())
     }
 
+    /// Those that are not gone.
+    pub fn not_gone(&self) -> Vec<InstanceId> {
+        let waiting = (0..self.instances.len()).filter(|at| !self.gone.contains(at));
+        waiting.map(|at| self.instances[at].clone()).collect()
+    }
+
     /// Those that never had their turn, because something that must go first is still there.
     pub fn never_free(&self) -> Vec<Kept> {
         let waiting = (0..self.instances.len()).filter(|at| !self.gone.contains(at));

@@ -114,8 +114,12 @@ impl Life {
     }
 }
 
+/// Changes an answer on its way, as another cloud might have given it.
+pub type OnTheWay = Option<Box<dyn FnMut(&Request, Answer) -> Answer + Send>>;
+
 /// Carries requests for as long as the process lives.
 pub struct Wire {
+    pub on_the_way: Arc<Mutex<OnTheWay>>,
     pub inner: InMemory,
     pub life: Life,
     pub sent: Arc<Mutex<Vec<Request>>>,
@@ -124,7 +128,11 @@ pub struct Wire {
 impl Wire {
     async fn carry(&self, request: Request) -> Result<Answer, Lost> {
         self.sent.lock().unwrap().push(request.clone());
-        let answer = self.inner.send(request).await;
+        let answer = self.inner.send(request.clone()).await;
+        let answer = match (&mut *self.on_the_way.lock().unwrap(), answer) {
+            (Some(change), Ok(answer)) => Ok(change(&request, answer)),
+            (_, answer) => answer,
+        };
         if is_trouble(&answer) {
             self.life.0.troubles.fetch_add(1, Ordering::SeqCst);
         }

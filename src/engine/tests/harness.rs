@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::death::{Disk, Life, When, Wire};
-use crate::api::{Client, Request, Transport};
+use super::death::{Disk, Life, OnTheWay, When, Wire};
+use crate::api::{Answer, Client, Request, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::engine::*;
@@ -38,6 +38,9 @@ pub struct Trial {
     /// Every request that was sent, in order.
     pub requests: Arc<Mutex<Vec<Request>>>,
     pub secrets: Secrets,
+    /// Requests at once.
+    pub parallelism: usize,
+    pub on_the_way: Arc<Mutex<OnTheWay>>,
 }
 
 /// Runs a test on a paused clock.
@@ -60,6 +63,8 @@ impl Trial {
             options: RunOptions::default(),
             requests: Arc::default(),
             secrets: Secrets::default(),
+            parallelism: 10,
+            on_the_way: Arc::default(),
         }
     }
 
@@ -82,6 +87,19 @@ impl Trial {
             change(&mut line.record);
             self.journal.extend(line.encode().into_bytes());
         }
+    }
+
+    /// Changes every answer from now on.
+    pub fn change_answers(&self, change: impl FnMut(&Request, Answer) -> Answer + Send + 'static) {
+        *self.on_the_way.lock().unwrap() = Some(Box::new(change));
+    }
+
+    /// Somebody makes a call by hand and goes on; the task it started.
+    pub async fn begun_by_hand(&self, call: &RecordedCall) -> String {
+        let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
+        let answer = cloud.send(Shared::request(call)).await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+        answer["tasks"][0].as_str().unwrap().to_owned()
     }
 
     /// Somebody makes a call by hand, and waits until it is done.
@@ -124,6 +142,7 @@ impl Trial {
         let disk = Disk::new(life);
         let kept = disk.kept.clone();
         let transport = Wire {
+            on_the_way: self.on_the_way.clone(),
             inner: InMemory::new(self.simulator.clone(), self.sim_clock),
             life: life.clone(),
             sent: self.requests.clone(),
@@ -147,7 +166,7 @@ impl Trial {
             catalog: Catalog::embedded(),
             journal,
             secrets: self.secrets.clone(),
-            gates: Gates::new(10),
+            gates: Gates::new(self.parallelism),
             stopped,
             events: events_out,
             settings: Settings {
@@ -162,6 +181,7 @@ impl Trial {
             digest_key,
             claims,
             elsewhere: Elsewhere::nothing(),
+            sight: Sight::default(),
         });
         (shared, kept, events)
     }
@@ -199,7 +219,7 @@ impl Trial {
         let (stopper, stopped) = stopper();
         let (shared, kept, mut events) = self.shared(stopped, life);
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
-        let inputs = plan::inputs::resolve(plan, &sources, &self.secrets).unwrap();
+        let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
         let under_way = Run { plan: plan.clone(), shared, inputs, options, stopper: stopper.clone() };
         let end = {
             let running = async {

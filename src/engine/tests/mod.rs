@@ -8,3 +8,4 @@ mod ours;
 mod record;
 mod reliability;
 mod takedown;
+mod waiting;

@@ -9,7 +9,7 @@ use crate::journal::Record;
 use crate::plan::StepId;
 use crate::simulate::Options;
 
-const DATA: &str = "
+pub const DATA: &str = "
 name: data
 steps:
   - id: data
@@ -19,7 +19,7 @@ outputs: { id: \"{{ steps.data.id }}\" }
 ";
 
 /// A machine with a boot volume of its own and a data volume that was there before.
-const MACHINE: &str = "
+pub const MACHINE: &str = "
 name: demo
 inputs: { data_volume: {} }
 steps:

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::harness::{Trial, assert_done, paused};
-use crate::engine::{RunEnd, RunOptions, Signal, Stop};
+use super::ours::{DATA, MACHINE};
+use crate::engine::{RunEnd, RunOptions, Signal, Stop, id_text};
+use crate::event::{Delay, Event};
 use crate::exit::Exit;
+use crate::journal::Record;
 use crate::simulate::{Durations, Options};
 
 const PLACE: &str = "{project_id}/{region_id}";
@@ -191,6 +194,140 @@ fn what_cannot_go_because_something_before_it_failed_is_named() {
         let left = trial.left().join("\n");
         for stays in ["disk[a]: `snap[a]` came after it", "disk[b]: `snap[b]` came after it", "snap[a]:", "snap[b]:"] {
             assert!(left.contains(stays), "{left}");
+        }
+    });
+}
+
+const NETWORK: &str = "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
+                       body: { name: net-1, create_router: false }\n";
+
+/// The record says that everything is in another project, which this key does not see.
+fn in_another_project(trial: &mut Trial) {
+    trial.rewrite(|record| {
+        if let Record::Succeeded(done) = record {
+            let undo = done.made.undo.as_mut().unwrap();
+            undo.path = undo.path.replace("/1/7/", "/99/7/");
+        }
+    });
+}
+
+#[test]
+fn a_wrong_project_does_not_look_like_gone() {
+    paused(async {
+        let mut trial = Trial::new(Options { projects: Some(vec![1]), ..Options::default() });
+        trial.run(&pairs()).await;
+        in_another_project(&mut trial);
+        assert_eq!(trial.destroy().await.exit, Exit::NotAllowed);
+        assert_eq!((trial.alive().len(), trial.status().existing().count()), (4, 4));
+        let left = trial.left().join("\n");
+        assert_eq!(left.matches("project 99 cannot be seen with this key").count(), 4, "{left}");
+        let requests = trial.requests.lock().unwrap();
+        assert_eq!(requests.iter().filter(|request| request.path == "/cloud/v1/projects/99").count(), 1);
+    });
+}
+
+#[test]
+fn what_is_gone_is_gone_when_the_key_sees_where_it_was() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(NETWORK).await;
+        let undo = trial.status().instances[0].made[0].undo.clone().unwrap();
+        trial.by_hand(&undo).await;
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        let requests = trial.requests.lock().unwrap();
+        let reads = |path: &str| requests.iter().filter(|request| request.path == path).count();
+        assert_eq!((reads("/cloud/v1/projects/1"), reads("/cloud/v1/regions/7")), (1, 1));
+    });
+}
+
+#[test]
+fn what_was_made_a_moment_ago_is_asked_for_again_before_it_is_gone() {
+    paused(async {
+        let mut trial = Trial::with_faults(&["status=404:DELETE:networks:1"]);
+        trial.run(NETWORK).await;
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_a_stranger_uses_is_named_and_not_waited_for_long() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(DATA).await;
+        let id = Trial::output(&end, "id").as_str().unwrap().to_owned();
+        let ours = trial.another_record();
+        let plan = MACHINE.replace("outputs: {", "outputs: { id: \"{{ steps.web.id }}\",");
+        let end = trial.with(&plan, &[("data_volume", &id)], RunOptions::default()).await;
+        assert_done(&trial, &end);
+        trial.journal = ours;
+        let finished = trial.destroy().await;
+        assert_eq!(finished.exit, Exit::TeardownIncomplete);
+        assert!(finished.elapsed_ms < 90_000, "{} ms", finished.elapsed_ms);
+        let stranger = id_text(&Trial::output(&end, "id"));
+        assert!(trial.left()[0].contains(&stranger), "{:?}", trial.left());
+        let waited = trial.events.iter().any(|event| {
+            matches!(event, Event::CallDelayed { reason: Delay::InUse { by }, .. } if *by == [stranger.clone()])
+        });
+        assert!(waited, "{:?}", trial.events);
+    });
+}
+
+#[test]
+fn calls_that_must_come_before_a_delete_come_before_it() {
+    paused(async {
+        let router = format!(
+            "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{PLACE}\n    \
+             body: {{ name: net, create_router: false }}\n  - id: sub\n    call: POST /cloud/v1/subnets/{PLACE}\n    \
+             body: {{ name: sub, network_id: \"{{{{ steps.net.id }}}}\", cidr: 10.0.0.0/24, \
+             connect_to_network_router: false }}\n  - id: router\n    call: POST /cloud/v1/routers/{PLACE}\n    \
+             body: {{ name: router, interfaces: [{{ type: subnet, subnet_id: \"{{{{ steps.sub.id }}}}\" }}] }}\n"
+        );
+        let address = format!(
+            "name: demo\nsteps:\n  - id: vip\n    call: POST /cloud/v1/reserved_fixed_ips/{PLACE}\n    \
+             body: {{ type: external, is_vip: true }}\n"
+        );
+        for (plan, things) in [(router, 3), (address, 1)] {
+            let mut trial = Trial::new(Options::default());
+            let end = trial.run(&plan).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.alive().len(), things);
+            let finished = trial.destroy().await;
+            assert_eq!(finished.exit, Exit::Done, "{:?}", trial.left());
+            assert_eq!(trial.alive(), Vec::<String>::new());
+        }
+    });
+}
+
+#[test]
+fn an_undo_by_patch_is_about_what_its_step_changed() {
+    paused(async {
+        let plan = format!(
+            "name: demo\nsteps:\n  - id: vip\n    call: POST /cloud/v1/reserved_fixed_ips/{PLACE}\n    \
+             body: {{ type: external }}\n  - id: on\n    \
+             call: PATCH /cloud/v1/reserved_fixed_ips/{PLACE}/{{{{ steps.vip.id }}}}\n    body: {{ is_vip: true }}\n    \
+             undo: {{ call: \"PATCH /cloud/v1/reserved_fixed_ips/{PLACE}/{{{{ self.id }}}}\", body: {{ is_vip: false }} }}\n"
+        );
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&plan).await;
+        assert_done(&trial, &end);
+        // An earlier version had no id for it.
+        let mut earlier = Trial::new(Options::default());
+        earlier.run(&plan).await;
+        earlier.rewrite(|record| {
+            if let Record::Succeeded(done) = record
+                && done.instance.step.as_str() == "on"
+            {
+                let undo = done.made.undo.as_mut().unwrap();
+                undo.path = undo.path.rsplit_once('/').unwrap().0.to_owned() + "/null";
+            }
+        });
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+        assert_eq!(earlier.destroy().await.exit, Exit::TeardownIncomplete);
+        assert!(earlier.left().join("\n").contains("on: the call that would take it back does not say"));
+        for trial in [trial, earlier] {
+            assert!(trial.requests.lock().unwrap().iter().all(|request| !request.path.contains("null")));
         }
     });
 }

@@ -13,6 +13,8 @@ use crate::catalog::{Pace, pace_of};
 
 /// A failing look is not repeated faster than this.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// A look that is due at once waits so long for others.
+const GATHER: Duration = Duration::from_millis(200);
 /// Durations of a type seen before this many are chance.
 const ENOUGH: usize = 3;
 
@@ -76,7 +78,8 @@ impl Schedule {
     /// A task to look at from now on: first when the plan says so, or else when its type makes it worth a look.
     pub fn add(&mut self, task: &str, mut entry: Entry, now: Duration) {
         entry.due = match entry.first {
-            Some(first) => entry.at(first),
+            // What is to be looked at at once waits for a moment, so that what comes with it shares the look.
+            Some(first) => entry.at(first).max(now + GATHER),
             None => {
                 let (pace, elapsed) = (self.pace(&entry.task_type), entry.elapsed(now));
                 entry.at(rhythm::next(&pace, elapsed, likelihood(&pace, elapsed)))
@@ -174,8 +177,7 @@ impl Schedule {
 
     /// A look told that these tasks still run.
     pub fn looked(&mut self, tasks: &[String], now: Duration) {
-        let running = || tasks.iter().filter_map(|task| self.entries.get(task));
-        let together = running().map(|entry| likelihood(&self.pace(&entry.task_type), entry.elapsed(now))).sum();
+        let together = self.together(tasks, now);
         for task in tasks {
             let Some(entry) = self.entries.get(task) else { continue };
             let next = rhythm::next(&self.pace(&entry.task_type), entry.elapsed(now), together);
@@ -185,6 +187,20 @@ impl Schedule {
             entry.looking = false;
             entry.failures = 0;
         }
+    }
+
+    /// The likelihood that one of these ends now. What takes longer than ever mostly does so for one reason: those count
+    /// as one.
+    fn together(&self, tasks: &[String], now: Duration) -> f64 {
+        let (mut in_time, mut late) = (0.0, 0.0_f64);
+        for entry in tasks.iter().filter_map(|task| self.entries.get(task)) {
+            let (pace, elapsed) = (self.pace(&entry.task_type), entry.elapsed(now));
+            match likelihood(&pace, elapsed) {
+                likely if elapsed < pace.latest => in_time += likely,
+                likely => late = late.max(likely),
+            }
+        }
+        in_time + late
     }
 
     /// A look at these tasks gave nothing: again, but not faster and faster.

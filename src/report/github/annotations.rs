@@ -163,8 +163,8 @@ impl Reporter for Annotations {
                 let what = story::named(kind.as_deref(), None, id.as_deref());
                 self.failure(format!("{} left {what}", sanitize(&instance.to_string())), error);
             }
-            Event::StepStillWaiting { instance, tasks, waited_ms } => {
-                let words = story::still_waiting(tasks, Duration::from_millis(*waited_ms));
+            Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
+                let words = story::still_waiting(tasks, until.as_deref(), Duration::from_millis(*waited_ms));
                 self.warn(format!("{}: {words}", sanitize(&instance.to_string())));
             }
             Event::Warned { message } => self.warn(sanitize(message).into_owned()),

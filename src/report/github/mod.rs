@@ -12,7 +12,7 @@ mod findings;
 mod gantt;
 mod groups;
 mod log;
-mod markdown;
+pub(super) mod markdown;
 pub mod output;
 mod summary;
 

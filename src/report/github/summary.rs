@@ -302,8 +302,8 @@ impl Phase {
                 self.warnings.push(message.clone());
                 (None, None)
             }
-            Event::StepStillWaiting { instance, tasks, waited_ms } => {
-                let what = story::still_waiting(tasks, Duration::from_millis(*waited_ms));
+            Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
+                let what = story::still_waiting(tasks, until.as_deref(), Duration::from_millis(*waited_ms));
                 self.resource(instance, &None, &None, &what);
                 (Some(instance), ends(EndState::Active))
             }

@@ -112,6 +112,10 @@ fn body_of(operation: &Operation) -> Option<Value> {
         // Either of two, which the document does not say.
         value["load_balancer_id"] = json!(STRANGER);
     }
+    if operation.route.path.ends_with("/rules") && value.get("direction").is_some() {
+        // Nothing opens egress to everything.
+        value["direction"] = json!("ingress");
+    }
     let findings = Catalog::embedded().check_body(operation, Some(&Partial::from(&value)));
     assert!(errors(&findings).is_empty(), "{}: {value}: {findings:?}", operation.route);
     Some(value)

@@ -1,6 +1,7 @@
 //! What the simulated cloud as a whole does, over requests and times.
 
 mod busy;
+mod conformance;
 mod every_operation;
 mod resources;
 mod transport;

@@ -18,8 +18,8 @@ async fn in_memory_time_is_tokios_time() {
     create.body = Some(json!({ "name": "net" }));
     let accepted = read(&transport.send(create).await.unwrap());
     let look = Request::get(format!("/cloud/v1/tasks/{}", accepted["tasks"][0].as_str().unwrap()));
-    assert_eq!(read(&transport.send(look.clone()).await.unwrap())["state"], "NEW");
-    tokio::time::sleep(Duration::from_secs(19)).await;
+    assert_eq!(read(&transport.send(look.clone()).await.unwrap())["state"], "RUNNING");
+    tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(read(&transport.send(look).await.unwrap())["state"], "FINISHED");
 }
 

@@ -64,8 +64,9 @@ fn quotas_refuse_what_goes_beyond() {
     let body = json!({ "name": "data", "source": "new-volume", "size": 5 });
     assert_eq!(world.post(VOLUMES, body.clone()).0, 200);
     let (status, refused) = world.post(VOLUMES, body);
-    assert_eq!((status, &refused["exception_class"]), (403, &json!("QuotaLimitExceed")));
-    assert_eq!(refused["info"][0]["limit"], 1);
+    assert_eq!((status, &refused["exception_class"]), (400, &json!("QuotaLimitExceed")));
+    let info = json!({ "attribute": "volume_count", "current_usage": 1, "requested_usage": 2, "limit": 1 });
+    assert_eq!(refused["info"], info);
 }
 
 #[test]

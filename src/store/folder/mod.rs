@@ -14,7 +14,7 @@ pub use lock::Lock;
 
 use super::{EnvironmentName, Holder, Opened, Opening, Store, Working};
 use crate::files;
-use crate::journal::{Header, JournalError, Owner, Status};
+use crate::journal::{Header, JournalError, Line, Owner, Status};
 
 const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
@@ -134,6 +134,12 @@ impl Store for StateFolder {
     fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>> {
         let read = read(&self.journal(environment)).map(|contents| contents.map(|contents| contents.status));
         Box::pin(std::future::ready(read))
+    }
+
+    fn lines<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<Line>> {
+        let read = read(&self.journal(environment));
+        let lines = read.map(|contents| contents.map(|contents| contents.lines).unwrap_or_default());
+        Box::pin(std::future::ready(lines))
     }
 
     fn holder<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Holder>> {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::clock::Clock;
-use crate::journal::{Batch, Line, Record, Sink};
+use crate::journal::{Batch, Record, Sink};
 
 fn owner() -> Owner {
     Owner { pid: 4711, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH, job: None, host: None }

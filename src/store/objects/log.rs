@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
-use crate::journal::JournalError;
-use crate::store::log::{Append, Ask, Fold, Heard, Misfit, Progress};
+use crate::journal::{JournalError, Line, decode};
+use crate::store::log::{Append, Ask, Entry, Fold, Heard, Misfit, Progress};
 
 /// Objects that are read side by side.
 const READ_AT_ONCE: usize = 16;
@@ -98,27 +98,45 @@ impl Log {
         self.load_between(0, end).await
     }
 
+    /// Every line, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::load`].
+    pub async fn lines(&self) -> Result<Vec<Line>, JournalError> {
+        let mut lines = Vec::new();
+        for (first, bytes) in self.objects_between(0, u64::MAX).await? {
+            let damaged = |why: String| self.damaged(first, Misfit { line: 0, why });
+            for text in Entry::decode(&bytes).map_err(damaged)?.text.lines() {
+                lines.push(decode(text.as_bytes()).map_err(damaged)?);
+            }
+        }
+        Ok(lines)
+    }
+
     async fn load_between(&self, head: u64, end: u64) -> Result<Option<Fold>, JournalError> {
-        let after = head.checked_sub(1).map(file_name);
-        let logs = self.logs();
-        let names = patiently(|| self.bucket.list(&logs, after.as_deref())).await;
-        let names = names.map_err(|error| self.failed("list", error))?;
-        let numbers: Vec<u64> = names.iter().filter_map(|name| number_of(name)).filter(|first| *first < end).collect();
-        let objects: Vec<(u64, Option<Vec<u8>>)> = stream::iter(numbers)
-            .map(|first| async move { Ok((first, self.read(first).await?)) })
-            .buffered(READ_AT_ONCE)
-            .try_collect()
-            .await?;
         let mut fold: Option<Fold> = None;
-        for (first, bytes) in objects {
-            let bytes =
-                bytes.ok_or_else(|| self.failed("read", format!("line {first} was listed and is not there")))?;
+        for (first, bytes) in self.objects_between(head, end).await? {
             match &mut fold {
                 None => fold = Some(Fold::begin(&bytes).map_err(|misfit| self.damaged(first, misfit))?),
                 Some(fold) => fold.follow(&bytes).map_err(|misfit| self.damaged(first, misfit))?,
             }
         }
         Ok(fold)
+    }
+
+    /// The objects from `head` on, up to but not with `end`.
+    async fn objects_between(&self, head: u64, end: u64) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+        let after = head.checked_sub(1).map(file_name);
+        let logs = self.logs();
+        let names = patiently(|| self.bucket.list(&logs, after.as_deref())).await;
+        let names = names.map_err(|error| self.failed("list", error))?;
+        let numbers: Vec<u64> = names.iter().filter_map(|name| number_of(name)).filter(|first| *first < end).collect();
+        let read = |first: u64| async move {
+            let gone = || self.failed("read", format!("line {first} was listed and is not there"));
+            Ok((first, self.read(first).await?.ok_or_else(gone)?))
+        };
+        stream::iter(numbers).map(read).buffered(READ_AT_ONCE).try_collect().await
     }
 
     /// Goes on reading from where a fold ended. `false`: nothing is new.

@@ -21,7 +21,7 @@ pub use connect::Address;
 
 use self::log::Log;
 use super::{EnvironmentName, Holder, Opened, Opening, Store, Working};
-use crate::journal::{JournalError, Owner, Status};
+use crate::journal::{JournalError, Line, Owner, Status};
 
 /// A bucket that holds the records of any number of plans and environments.
 #[derive(Debug, Clone)]
@@ -104,6 +104,10 @@ impl Store for ObjectRecords {
 
     fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>> {
         Box::pin(async { Ok(self.log(environment).load().await?.map(|fold| fold.status)) })
+    }
+
+    fn lines<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<Line>> {
+        Box::pin(async move { self.log(environment).lines().await })
     }
 
     fn holder<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Holder>> {

@@ -178,7 +178,8 @@ fn a_resumed_wait_looks_at_all_of_them_together() {
         let resumed = Entry { first: Some(Duration::ZERO), ..Entry::new(place(), "create_volume", since) };
         schedule.add(&task.to_string(), resumed, Duration::ZERO);
     }
-    let looks = schedule.take_due(Duration::ZERO);
+    assert_eq!(schedule.take_due(Duration::ZERO), []);
+    let looks = schedule.take_due(schedule.next().unwrap());
     let [Look::Many(listing)] = &looks[..] else { panic!("{looks:?}") };
     assert_eq!((listing.tasks.len(), listing.since), (60, Some(SignedDuration::from_secs(-179))));
 }
@@ -194,6 +195,19 @@ fn a_list_goes_back_to_when_the_server_says_that_a_task_was_made() {
     let looks = schedule.take_due(seconds(3.0));
     let [Look::Many(listing)] = &looks[..] else { panic!("{looks:?}") };
     assert_eq!((listing.since, listing.created), (Some(SignedDuration::ZERO), Some(made(5))));
+}
+
+#[test]
+fn many_that_are_late_count_as_one() {
+    let gap_of = |count: usize| {
+        let mut schedule = Schedule::default();
+        let tasks: Vec<String> = (0..count).map(|task| task.to_string()).collect();
+        tasks.iter().for_each(|task| schedule.add(task, entry("create_volume", 0.0), Duration::ZERO));
+        schedule.looked(&tasks, seconds(100.0));
+        schedule.next().unwrap() - seconds(100.0)
+    };
+    assert_eq!(gap_of(60), gap_of(1));
+    assert!(gap_of(60) > seconds(2.5));
 }
 
 #[test]

@@ -1,31 +1,42 @@
 //! Values nobody may see.
 //!
-//! A secret never enters the template engine: a *marker* (two private-use characters around a number) travels in its
-//! place, and only the finished request gets the value. On disk a keyed digest stands for it. Whatever is printed goes
-//! through [`Secrets::redact`], which knows the value in the encodings it may come back in.
+//! A secret never enters the template engine: a *marker* travels in its place, and only the finished request gets the
+//! value. A marker holds a random word of the run, so that no text of others is one. On disk a keyed digest stands for a
+//! secret. Whatever is printed or written down is [`Redacted`], which only [`Secrets`] makes: it finds a value in every
+//! encoding it may come back in ([`finder`]).
+
+mod finder;
+mod redacted;
+mod views;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use finder::{Finder, Pattern};
+pub use redacted::{Redact, Redacted};
+
+/// Characters around a marker, and around what stands for a result in an undo. No text of others may bring them.
+pub const RESERVED: std::ops::RangeInclusive<char> = '\u{E000}'..='\u{E003}';
 const OPEN: char = '\u{E000}';
 const CLOSE: char = '\u{E001}';
 /// What stands where a secret stood.
 pub const REDACTED: &str = "[secret]";
 /// Shorter values are not searched for: every second word would be hidden, and nothing protected.
-const SHORTEST_REDACTED: usize = 4;
+pub const SHORTEST: usize = 4;
 
 /// A marker was cut, reversed or otherwise changed by a template, so that the secret cannot be put in place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a secret was changed by a template: only whole secrets can be put into a request")]
+#[error(
+    "a secret was changed by a template, or a text holds one of the characters U+E000 to U+E003, which stand for secrets: \
+     only whole secrets can be put into a request"
+)]
 pub struct BrokenMarker;
 
 /// The secrets of a run. Clones share them.
@@ -34,18 +45,59 @@ pub struct Secrets {
     inner: Arc<RwLock<Inner>>,
 }
 
-#[derive(Default)]
 struct Inner {
+    /// In every marker: digits, for templates may change the case of letters. Nobody can guess it.
+    word: String,
     values: Vec<Entry>,
     /// Of values computed from secrets: the digest of the value, and its number.
     derived: HashMap<[u8; 32], usize>,
-    /// Everything to hide, longest first.
-    patterns: Vec<SecretString>,
+    /// Everything to hide.
+    patterns: Vec<Pattern>,
+    /// How it may be spelt besides, for those who only compare.
+    spellings: Vec<SecretString>,
+    /// Made of the patterns when it is needed.
+    finder: OnceLock<Finder>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            word: format!("{:039}", uuid::Uuid::new_v4().as_u128()),
+            values: Vec::new(),
+            derived: HashMap::new(),
+            patterns: Vec::new(),
+            spellings: Vec::new(),
+            finder: OnceLock::new(),
+        }
+    }
 }
 
 struct Entry {
     /// JSON text of the value.
     json: SecretString,
+}
+
+impl Inner {
+    fn keep(&mut self, value: &Value) -> usize {
+        self.values.push(Entry { json: value.to_string().into() });
+        self.values.len() - 1
+    }
+
+    fn marker(&self, number: usize) -> String {
+        format!("{OPEN}{}{number}{CLOSE}", self.word)
+    }
+
+    fn look_for(&mut self, pattern: Pattern) {
+        let text = pattern.text.expose_secret();
+        if !self.patterns.iter().any(|known| known.text.expose_secret() == text) {
+            self.patterns.push(pattern);
+            self.finder = OnceLock::new();
+        }
+    }
+
+    fn finder(&self) -> &Finder {
+        self.finder.get_or_init(|| Finder::new(&self.patterns))
+    }
 }
 
 impl std::fmt::Debug for Secrets {
@@ -64,8 +116,8 @@ impl Secrets {
     /// The same without hiding the value wherever else it turns up: for ids and names in a secret answer.
     pub fn mark(&self, value: &Value) -> String {
         let mut inner = self.write();
-        inner.values.push(Entry { json: value.to_string().into() });
-        format!("{OPEN}{}{CLOSE}", inner.values.len() - 1)
+        let number = inner.keep(value);
+        inner.marker(number)
     }
 
     /// Remembers a text that was computed from secrets, such as the base64 of one, and gives its marker. The same text
@@ -77,29 +129,23 @@ impl Secrets {
         let number = match inner.derived.get(&digest) {
             Some(number) => *number,
             None => {
-                let number = inner.values.len();
-                inner.values.push(Entry { json: Value::String(text.to_owned()).to_string().into() });
+                let number = inner.keep(&Value::String(text.to_owned()));
                 inner.derived.insert(digest, number);
-                if text.len() >= SHORTEST_REDACTED {
-                    let longer = |known: &SecretString| known.expose_secret().len() >= text.len();
-                    let at = inner.patterns.partition_point(longer);
-                    inner.patterns.insert(at, text.to_owned().into());
+                if let Some(pattern) = Pattern::of_text(text) {
+                    inner.look_for(pattern);
                 }
                 number
             }
         };
-        format!("{OPEN}{number}{CLOSE}")
+        inner.marker(number)
     }
 
     /// Remembers a text that must be redacted everywhere, such as the API key.
     pub fn hide(&self, text: &str) {
         let mut inner = self.write();
-        for form in forms(text) {
-            if !inner.patterns.iter().any(|known| known.expose_secret() == form) {
-                inner.patterns.push(form.into());
-            }
-        }
-        inner.patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.expose_secret().len()));
+        finder::patterns(text).into_iter().for_each(|pattern| inner.look_for(pattern));
+        let spellings = finder::spellings(text);
+        inner.spellings.extend(spellings);
     }
 
     /// Hides every text in a value.
@@ -159,32 +205,49 @@ impl Secrets {
     }
 
     /// The text with every known secret, in every encoding it may come in, and every marker replaced.
-    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut text = Cow::Borrowed(text);
-        for pattern in &self.read().patterns {
-            let pattern = pattern.expose_secret();
-            if text.contains(pattern) {
-                text = Cow::Owned(text.replace(pattern, REDACTED));
-            }
+    pub fn redact(&self, text: &str) -> Redacted {
+        Redacted::new(self.hidden(text).into_owned())
+    }
+
+    /// Anything else that hides the secrets in itself.
+    pub fn seal<T: Redact>(&self, open: T) -> Redacted<T> {
+        Redacted::new(open.redacted(self))
+    }
+
+    /// Whether a text shows a secret.
+    pub fn shows(&self, text: &str) -> bool {
+        matches!(self.hidden(text), Cow::Owned(_))
+    }
+
+    fn hidden<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let found = self.read().finder().find(text);
+        let mut safe = String::new();
+        let mut written = 0;
+        for range in &found {
+            safe.push_str(&text[written..range.start]);
+            safe.push_str(REDACTED);
+            written = range.end;
         }
-        if Self::marks(&text) {
-            text = Cow::Owned(redact_markers(&text));
+        safe.push_str(&text[written..]);
+        match (found.is_empty(), Self::marks(text)) {
+            (true, false) => Cow::Borrowed(text),
+            (_, false) => Cow::Owned(safe),
+            (_, true) => Cow::Owned(redact_markers(&safe)),
         }
-        text
     }
 
     /// The same for every string of a value, keys included.
     pub fn redact_value(&self, value: &Value) -> Value {
         match value {
-            Value::String(text) => Value::String(self.redact(text).into_owned()),
-            Value::Number(number) => match self.redact(&number.to_string()) {
+            Value::String(text) => Value::String(self.hidden(text).into_owned()),
+            Value::Number(number) => match self.hidden(&number.to_string()) {
                 Cow::Borrowed(_) => value.clone(),
                 Cow::Owned(text) => Value::String(text),
             },
             Value::Array(items) => items.iter().map(|item| self.redact_value(item)).collect(),
             Value::Object(fields) => fields
                 .iter()
-                .map(|(name, field)| (self.redact(name).into_owned(), self.redact_value(field)))
+                .map(|(name, field)| (self.hidden(name).into_owned(), self.redact_value(field)))
                 .collect::<serde_json::Map<_, _>>()
                 .into(),
             other => other.clone(),
@@ -193,9 +256,13 @@ impl Secrets {
 
     /// Every text to hide, for `::add-mask::`.
     pub fn for_each_pattern(&self, mut tell: impl FnMut(&str)) {
-        for pattern in &self.read().patterns {
-            tell(pattern.expose_secret());
-        }
+        let inner = self.read();
+        inner
+            .patterns
+            .iter()
+            .map(|pattern| &pattern.text)
+            .chain(&inner.spellings)
+            .for_each(|text| tell(text.expose_secret()));
     }
 
     fn replace(&self, value: &Value, with: &dyn Fn(&str) -> Value) -> Result<Value, BrokenMarker> {
@@ -230,6 +297,7 @@ impl Secrets {
         while let Some(at) = rest.find([OPEN, CLOSE]) {
             let inside = rest[at..].strip_prefix(OPEN).ok_or(BrokenMarker)?;
             let (number, after) = inside.split_once(CLOSE).ok_or(BrokenMarker)?;
+            let number = number.strip_prefix(&inner.word).ok_or(BrokenMarker)?;
             let entry = number.parse().ok().and_then(|number: usize| inner.values.get(number)).ok_or(BrokenMarker)?;
             let value = with(entry.json.expose_secret());
             if at == 0 && after.is_empty() && out.is_empty() {
@@ -297,109 +365,5 @@ fn redact_markers(text: &str) -> String {
     out
 }
 
-/// The forms in which a text may turn up again.
-fn forms(text: &str) -> Vec<String> {
-    let mut forms = Vec::new();
-    let mut add = |form: String| {
-        if form.len() >= SHORTEST_REDACTED && !forms.contains(&form) {
-            forms.push(form);
-        }
-    };
-    for part in std::iter::once(text).chain(text.lines()).map(str::trim).filter(|part| !part.is_empty()) {
-        add(part.to_owned());
-        let json = Value::String(part.to_owned()).to_string();
-        add(json[1..json.len() - 1].to_owned());
-        // Encoded once more inside a JSON text.
-        let twice = Value::String(json[1..json.len() - 1].to_owned()).to_string();
-        add(twice[1..twice.len() - 1].to_owned());
-        add(percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string());
-        add(hex(part.as_bytes()));
-        for offset in 0..3 {
-            for form in base64_inside(part.as_bytes(), offset) {
-                add(form);
-            }
-        }
-    }
-    add(text.to_owned());
-    add(STANDARD.encode(text));
-    forms
-}
-
-/// What `bytes` look like somewhere inside a base64 text, when `offset` bytes of something else come before: the
-/// characters that depend on nothing but `bytes`.
-fn base64_inside(bytes: &[u8], offset: usize) -> [String; 2] {
-    let padded = [vec![0; offset], bytes.to_vec()].concat();
-    let first = (offset * 8).div_ceil(6);
-    let last = padded.len() * 8 / 6;
-    [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)]
-        .map(|text| text.get(first..last).unwrap_or_default().to_owned())
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_marker_alone_becomes_the_value_and_inside_text_its_words() {
-        let secrets = Secrets::default();
-        let marker = secrets.conceal(&json!(4711));
-        assert_eq!(
-            secrets.reveal(&json!({ "pin": marker, "text": format!("pin={marker}!") })).unwrap(),
-            json!({ "pin": 4711, "text": "pin=4711!" })
-        );
-    }
-
-    #[test]
-    fn what_is_computed_from_a_secret_is_hidden_and_has_one_marker() {
-        let secrets = Secrets::default();
-        let marker = secrets.derive("cHc6IGh1bnRlcg==");
-        assert_eq!(secrets.derive("cHc6IGh1bnRlcg=="), marker);
-        assert_ne!(secrets.derive("other"), marker);
-        assert_eq!(secrets.reveal_text(&marker).unwrap(), "cHc6IGh1bnRlcg==");
-        assert_eq!(secrets.redact("sent cHc6IGh1bnRlcg==!"), "sent [secret]!");
-    }
-
-    #[test]
-    fn a_cut_marker_is_an_error() {
-        let secrets = Secrets::default();
-        let marker = secrets.conceal(&json!("hunter22"));
-        let cut: String = marker.chars().skip(1).collect();
-        assert_eq!(secrets.reveal(&json!(cut)), Err(BrokenMarker));
-        assert_eq!(secrets.redact(&marker), REDACTED);
-    }
-
-    #[test]
-    fn digests_depend_on_the_key_and_hide_the_value() {
-        let secrets = Secrets::default();
-        let body = json!({ "password": secrets.conceal(&json!("hunter22")) });
-        let one = secrets.digest(&body, b"one").unwrap();
-        assert_eq!(one, secrets.digest(&body, b"one").unwrap());
-        assert_ne!(one, secrets.digest(&body, b"two").unwrap());
-        assert!(!one.to_string().contains("hunter22"));
-    }
-
-    #[test]
-    fn a_secret_is_redacted_in_every_encoding() {
-        let secrets = Secrets::default();
-        let value = "p@ss \"wörd\"/+1\nsecond line";
-        secrets.hide(value);
-        for text in [
-            value.to_owned(),
-            json!(value).to_string(),
-            json!(json!(value).to_string()).to_string(),
-            percent_encoding::utf8_percent_encode("p@ss \"wörd\"/+1", percent_encoding::NON_ALPHANUMERIC).to_string(),
-            STANDARD.encode(value),
-            STANDARD.encode(format!("x{value}")),
-            STANDARD.encode(format!("xy{value}")),
-            "log: second line".to_owned(),
-        ] {
-            let redacted = secrets.redact(&text);
-            assert!(redacted.contains(REDACTED), "{text}");
-            for part in ["p@ss", "wörd", "second"] {
-                assert!(!redacted.contains(part), "{redacted}");
-            }
-        }
-    }
-}
+mod tests;

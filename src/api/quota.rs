@@ -1,0 +1,28 @@
+//! What a quota allows, in words. Facts: observed.md §8.
+
+use serde_json::Value;
+
+use super::lock::without_quoted;
+
+/// The words of a failed task speak of a quota; a name in them does not.
+pub fn tells_quota(words: &str) -> bool {
+    let words = without_quoted(words).to_lowercase();
+    words.contains("quota") && (words.contains("exceed") || words.contains("limit"))
+}
+
+/// The limits of an error's `info`: one object, or a list of them.
+pub fn limits(info: &Value) -> Vec<String> {
+    match info {
+        Value::Array(limits) => limits.iter().filter_map(limit).collect(),
+        one => limit(one).into_iter().collect(),
+    }
+}
+
+fn limit(info: &Value) -> Option<String> {
+    let attribute = info.get("attribute")?.as_str()?;
+    let numbers: Vec<String> = [("current_usage", "usage"), ("requested_usage", "requested"), ("limit", "limit")]
+        .into_iter()
+        .filter_map(|(field, word)| Some(format!("{word} {}", info.get(field).filter(|number| number.is_number())?)))
+        .collect();
+    Some(format!("`{attribute}` {}", numbers.join(", ")).trim_end().to_owned())
+}

@@ -1,0 +1,89 @@
+//! Bodies as they may be shown.
+
+use serde_json::Value;
+
+use super::super::{Answer, Request};
+use crate::secret::{REDACTED, Secrets};
+
+/// Characters of a body that are shown.
+const LONGEST: usize = 16 * 1024;
+/// Stands for what is left out whether or not it holds a secret.
+const LEFT_OUT: &str = "[left out]";
+/// What the names of fields that hold secrets have in them.
+const SENSITIVE: [&str; 10] = [
+    "password",
+    "passphrase",
+    "secret",
+    "token",
+    "private_key",
+    "api_key",
+    "client_key",
+    "kubeconfig",
+    "credential",
+    "user_data",
+];
+/// Fields that hold one only under this very name: a kubeconfig, and the contents of a secret of the cloud.
+const SENSITIVE_WHOLE: [&str; 3] = ["config", "payload", "pem"];
+/// Ends of names that only refer to a secret.
+const HARMLESS: [&str; 4] = ["_id", "_name", "_type", "_ids"];
+
+/// A body that was sent.
+pub(super) fn of_value(body: &Value, secrets: &Secrets) -> String {
+    short(&hide(&secrets.redact_value(body), false).to_string())
+}
+
+/// A body that was answered; `None` when there is none.
+pub(super) fn of_answer(request: &Request, answer: &Answer, private: bool, secrets: &Secrets) -> Option<String> {
+    if answer.body.is_empty() {
+        return None;
+    }
+    if private && answer.is_success() {
+        return Some(REDACTED.to_owned());
+    }
+    Some(match serde_json::from_slice::<Value>(&answer.body) {
+        Ok(body) => {
+            // What a task was given holds what the call was given, secrets in plain words among it.
+            let of_tasks = request.path.split('/').any(|segment| segment == "tasks");
+            short(&hide(&secrets.redact_value(&body), of_tasks).to_string())
+        }
+        Err(_) => {
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            short(&secrets.redact(&text))
+        }
+    })
+}
+
+fn hide(value: &Value, of_tasks: bool) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(name, field)| {
+                    let field = match field {
+                        Value::Null | Value::Bool(_) => field.clone(),
+                        _ if of_tasks && name == "data" => Value::String(LEFT_OUT.to_owned()),
+                        Value::Object(_) | Value::Array(_) => hide(field, of_tasks),
+                        _ if is_sensitive(name) => Value::String(REDACTED.to_owned()),
+                        plain => plain.clone(),
+                    };
+                    (name.clone(), field)
+                })
+                .collect(),
+        ),
+        Value::Array(items) => items.iter().map(|item| hide(item, of_tasks)).collect(),
+        plain => plain.clone(),
+    }
+}
+
+fn is_sensitive(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let named = SENSITIVE.iter().any(|part| name.contains(part)) || SENSITIVE_WHOLE.contains(&name.as_str());
+    named && !HARMLESS.iter().any(|end| name.ends_with(end))
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}… ({} more bytes)", &text[..end], text.len() - end),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,23 @@
+//! A request as a line for a shell. The key stands as a variable.
+
+use super::super::Request;
+use super::{body, path_and_query};
+use crate::secret::Secrets;
+
+/// The line, to be pasted where `GCORE_API_KEY` is set.
+pub(super) fn line(base_url: &str, request: &Request, secrets: &Secrets) -> String {
+    let url = format!("{}{}", base_url.trim_end_matches('/'), path_and_query(request, secrets));
+    let mut line = format!("curl -X {} {} -H \"Authorization: APIKey $GCORE_API_KEY\"", request.method, quoted(&url));
+    for (name, value) in &request.headers {
+        line += &format!(" -H {}", quoted(&secrets.redact(&format!("{name}: {value}"))));
+    }
+    if let Some(sent) = &request.body {
+        line += &format!(" -H 'Content-Type: application/json' -d {}", quoted(&body::of_value(sent, secrets)));
+    }
+    line
+}
+
+/// One word of a POSIX shell, whatever it holds.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

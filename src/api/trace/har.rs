@@ -1,0 +1,99 @@
+//! Requests as a HAR file (HTTP Archive 1.2), which browsers and other tools open. The file is whole after every entry.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+
+use serde_json::{Value, json};
+
+use super::{Exchange, body, milliseconds, path_and_query};
+use crate::secret::Secrets;
+
+const END: &str = "\n]}}\n";
+/// What HAR writes for what nobody knows.
+const UNKNOWN: i64 = -1;
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(super) struct Har {
+    file: File,
+    entries: usize,
+    error: Option<io::Error>,
+}
+
+impl Har {
+    /// Writes a file without entries.
+    pub(super) fn start(mut file: File) -> io::Result<Self> {
+        let creator = json!({ "name": "plan", "version": env!("CARGO_PKG_VERSION") });
+        write!(file, "{{\"log\":{{\"version\":\"1.2\",\"creator\":{creator},\"entries\":[{END}")?;
+        Ok(Self { file, entries: 0, error: None })
+    }
+
+    /// Adds an entry; after a failure nothing more is written.
+    pub(super) fn add(&mut self, entry: &Value) {
+        if self.error.is_some() {
+            return;
+        }
+        let comma = if self.entries == 0 { "\n" } else { ",\n" };
+        let text = format!("{comma}{entry}{END}");
+        let end = i64::try_from(END.len()).unwrap_or(0);
+        let written = self.file.seek(SeekFrom::End(-end)).and_then(|_| self.file.write_all(text.as_bytes()));
+        self.error = written.err();
+        self.entries += 1;
+    }
+
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+}
+
+/// One request and its answer.
+pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -> Value {
+    let Exchange { base_url, request, answer, at, took, .. } = exchange;
+    let waited = milliseconds(*took);
+    let hidden = |text: &str| secrets.redact(text).into_owned();
+    let pair = |(name, value): &(String, String)| json!({ "name": hidden(name), "value": hidden(value) });
+    let mut asked = json!({
+        "method": request.method,
+        "url": format!("{}{}", base_url.trim_end_matches('/'), path_and_query(request, secrets)),
+        "httpVersion": "HTTP",
+        "headers": request.headers.iter().map(pair).collect::<Vec<_>>(),
+        "queryString": request.query.iter().map(pair).collect::<Vec<_>>(),
+        "cookies": [],
+        "headersSize": UNKNOWN,
+        "bodySize": UNKNOWN,
+    });
+    if let Some(sent) = &request.body {
+        asked["postData"] = json!({ "mimeType": "application/json", "text": body::of_value(sent, secrets) });
+    }
+    let (status, headers, content) = match answer {
+        Ok(answer) => (
+            answer.status,
+            answer.headers.iter().filter(|(name, _)| name != "set-cookie").map(pair).collect::<Vec<_>>(),
+            json!({
+                "size": answer.body.len(),
+                "mimeType": answer.header("content-type").map(hidden).unwrap_or_default(),
+                "text": body::of_answer(request, answer, private, secrets).unwrap_or_default(),
+            }),
+        ),
+        Err(lost) => (0, Vec::new(), json!({ "size": 0, "mimeType": "", "comment": hidden(&lost.to_string()) })),
+    };
+    let answered = json!({
+        "status": status,
+        "statusText": "",
+        "httpVersion": "HTTP",
+        "headers": headers,
+        "content": content,
+        "cookies": [],
+        "redirectURL": "",
+        "headersSize": UNKNOWN,
+        "bodySize": UNKNOWN,
+    });
+    json!({
+        "startedDateTime": at,
+        "time": waited,
+        "request": asked,
+        "response": answered,
+        "cache": {},
+        "timings": { "send": 0, "wait": waited, "receive": 0 },
+    })
+}

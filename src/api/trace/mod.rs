@@ -1,0 +1,171 @@
+//! Every request as it is seen from outside: in the log, as a curl line, in a HAR file.
+//!
+//! The log is `tracing`: a request is one event of target [`REQUEST`], its bodies one of [`BODY`], inside the spans of its
+//! run, step and call. Nothing secret gets here: known secrets are redacted, fields that only ever hold secrets are
+//! hidden, what a `secret: true` step is answered is left out, and the key is in no request before it is sent.
+
+mod body;
+mod curl;
+mod har;
+
+use std::fmt::Display;
+use std::fs::File;
+use std::future::Future;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::Instrument;
+
+use super::{Answer, Lost, Request};
+use crate::secret::Secrets;
+use har::Har;
+
+/// Method, path, status, time, request id of every request.
+pub const REQUEST: &str = "plan::request";
+/// What was sent and answered.
+pub const BODY: &str = "plan::body";
+/// The request as a command line.
+pub const CURL: &str = "plan::curl";
+
+tokio::task_local! {
+    /// The answers to this task's requests are nobody's to read.
+    static PRIVATE: bool;
+}
+
+/// Tells of requests.
+#[derive(Debug, Default)]
+pub struct Trace {
+    secrets: Secrets,
+    har: Option<Mutex<Har>>,
+}
+
+/// A request that came to its end.
+pub struct Exchange<'e> {
+    pub base_url: &'e str,
+    pub request: &'e Request,
+    pub answer: &'e Result<Answer, Lost>,
+    /// When it left.
+    pub at: Timestamp,
+    /// When it came to its end, since the run started.
+    pub elapsed: Duration,
+    pub took: Duration,
+}
+
+impl Trace {
+    /// `har`: an empty file for the requests, besides the log.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn new(secrets: Secrets, har: Option<File>) -> io::Result<Self> {
+        let har = har.map(Har::start).transpose()?.map(Mutex::new);
+        Ok(Self { secrets, har })
+    }
+
+    /// A request is about to leave. Told before its answer, which may never come.
+    pub fn leaving(&self, base_url: &str, request: &Request) {
+        if tracing::enabled!(target: CURL, tracing::Level::INFO) {
+            tracing::info!(target: CURL, "{}", curl::line(base_url, request, &self.secrets));
+        }
+    }
+
+    /// A request came to its end.
+    pub fn ended(&self, exchange: &Exchange<'_>) {
+        let private = PRIVATE.try_with(|private| *private).unwrap_or(false);
+        self.log(exchange, private);
+        if let Some(har) = &self.har {
+            let entry = har::entry(exchange, private, &self.secrets);
+            har.lock().unwrap_or_else(PoisonError::into_inner).add(&entry);
+        }
+    }
+
+    /// The first write to the HAR file that failed.
+    ///
+    /// # Errors
+    ///
+    /// That write's.
+    pub fn finish(&self) -> io::Result<()> {
+        self.har.as_ref().map_or(Ok(()), |har| har.lock().unwrap_or_else(PoisonError::into_inner).finish())
+    }
+
+    fn log(&self, exchange: &Exchange<'_>, private: bool) {
+        let Exchange { request, answer, took, .. } = exchange;
+        let path = path_and_query(request, &self.secrets);
+        let (method, ms, elapsed_ms) = (request.method, milliseconds(*took), milliseconds(exchange.elapsed));
+        match answer {
+            Ok(answer) => {
+                let (status, id) = (answer.status, answer.header("x-request-id"));
+                let words = id.map(|id| format!(", request_id {id}")).unwrap_or_default();
+                tracing::info!(
+                    target: REQUEST, %method, %path, status, ms, elapsed_ms, request_id = id,
+                    "{method} {path} → {status} in {ms} ms{words}"
+                );
+            }
+            Err(lost) => {
+                let lost = self.secrets.redact(&lost.to_string()).into_owned();
+                tracing::warn!(
+                    target: REQUEST, %method, %path, ms, elapsed_ms, error = lost,
+                    "{method} {path} → no answer after {ms} ms: {lost}"
+                );
+            }
+        }
+        if !tracing::enabled!(target: BODY, tracing::Level::DEBUG) {
+            return;
+        }
+        if let Some(sent) = request.body.as_ref().map(|body| body::of_value(body, &self.secrets)) {
+            tracing::debug!(target: BODY, body = %sent, elapsed_ms, "sent");
+        }
+        let got = answer.as_ref().ok().and_then(|answer| body::of_answer(request, answer, private, &self.secrets));
+        if let Some(got) = got {
+            tracing::debug!(target: BODY, body = %got, elapsed_ms, "got ");
+        }
+    }
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Runs the work of one step: its requests are told as the step's, and what they are answered not at all when `private`.
+pub fn of_step<W: Future, D: Display>(step: &D, private: bool, work: W) -> impl Future<Output = W::Output> + use<W, D> {
+    let span = tracing::info_span!(target: REQUEST, "step", %step);
+    PRIVATE.scope(private, work).instrument(span)
+}
+
+/// The span of one attempt, from 1.
+pub fn attempt(attempt: u32) -> tracing::Span {
+    tracing::info_span!(target: REQUEST, "call", attempt)
+}
+
+/// The span of a whole run.
+pub fn run(command: &str, plan: &str, environment: &str) -> tracing::Span {
+    tracing::info_span!(target: REQUEST, "run", command, plan, environment)
+}
+
+/// `/cloud/v1/tasks?limit=10`, secrets hidden.
+fn path_and_query(request: &Request, secrets: &Secrets) -> String {
+    let query: String = request
+        .query
+        .iter()
+        .enumerate()
+        .map(|(at, (name, value))| format!("{}{}={}", if at == 0 { '?' } else { '&' }, encode(name), encode(value)))
+        .collect();
+    secrets.redact(&format!("{}{query}", request.path)).into_owned()
+}
+
+fn encode(text: &str) -> String {
+    const PLAIN: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~')
+        .remove(b':')
+        .remove(b',')
+        .remove(b'/');
+    percent_encoding::utf8_percent_encode(text, PLAIN).to_string()
+}
+
+#[cfg(test)]
+mod tests;

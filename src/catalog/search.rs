@@ -1,0 +1,256 @@
+//! Which operations are meant by words as people use them: of the route, of the vendor's products, or of everyday use.
+
+use std::sync::Arc;
+
+use super::Catalog;
+use super::operation::{Effect, Method, Operation};
+
+/// How closely an operation fits what was looked for; the closest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// Its path ends in the collection that was named.
+    Named,
+    /// It makes what was named.
+    Makes,
+    /// The words stand somewhere in its route, section or id.
+    Mentions,
+    /// It fits, and there is a newer way.
+    Deprecated,
+}
+
+/// An operation that fits.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub fit: Fit,
+    pub operation: Arc<Operation>,
+}
+
+/// Words people use, and the words of paths and kinds that are meant. Longer phrases stand before their parts.
+const SYNONYMS: &[(&[&str], &[&str])] = &[
+    (&["bare metal", "baremetal"], &["bminstances", "baremetal"]),
+    (&["virtual machine", "vm", "machine", "server", "compute", "instance"], &["instances"]),
+    (&["managed postgresql", "database", "db", "postgresql", "postgres", "sql"], &["dbaas", "postgresql_clusters"]),
+    (&["managed kubernetes", "kubernetes", "k8s"], &["k8s", "k8s_clusters"]),
+    (&["load balancer", "loadbalancer", "balancer", "lb"], &["loadbalancers"]),
+    (&["security group", "firewall"], &["securitygroups", "security_groups"]),
+    (&["reserved ip", "fixed ip", "static ip"], &["reserved_fixed_ips"]),
+    (&["public ip"], &["floatingips", "reserved_fixed_ips"]),
+    (&["floating ip", "elastic ip"], &["floatingips"]),
+    (&["block storage", "volume", "disk"], &["volumes"]),
+    (&["ssh key", "key pair", "keypair"], &["ssh_keys", "keypairs"]),
+    (&["file share", "shared storage", "nfs"], &["file_shares"]),
+    (&["placement group", "server group", "affinity"], &["servergroups"]),
+    (&["container registry", "registry", "docker"], &["registries", "registry_registries"]),
+    (&["function", "serverless", "faas"], &["faas", "faas_functions"]),
+    (&["container", "caas"], &["caas", "containers"]),
+    (&["health check", "health monitor"], &["healthmonitor"]),
+    (&["private network", "vpc"], &["networks"]),
+    (&["subnetwork"], &["subnets"]),
+    (&["nat", "gateway"], &["routers"]),
+    (&["backup"], &["snapshots", "lifecycle_policy"]),
+    (&["snapshot schedule", "schedule"], &["schedule", "lifecycle_policy"]),
+    (&["certificate", "tls", "ssl"], &["secrets"]),
+    (&["log", "logging"], &["laas"]),
+    (&["quota", "limit"], &["quotas", "limits_request"]),
+    (&["price", "pricing", "cost"], &["pricing", "cost_report"]),
+    (&["flavour"], &["flavors"]),
+    (&["audit"], &["user_actions"]),
+];
+
+/// Words for what a call does.
+const VERBS: &[(&[&str], Effect)] = &[
+    (&["create", "make", "add", "new", "launch", "start"], Effect::Create),
+    (&["delete", "remove", "destroy", "rm"], Effect::Delete),
+    (&["update", "change", "edit", "modify", "rename", "resize"], Effect::Change),
+    (&["list", "show", "read", "find", "describe"], Effect::Read),
+];
+
+/// One thing an operation must have to fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wanted {
+    Method(Method),
+    /// Does this, or has the word.
+    Does(Effect, String),
+    /// Has the word, or one of those it stands for.
+    Word(String, &'static [&'static str]),
+}
+
+impl Catalog {
+    /// Operations that have all that was asked for, the closest first: methods, what a call does (`create`), words of
+    /// the route, section or id, and words that stand for one of these (`vm`, `database`).
+    pub fn search(&self, words: &[&str]) -> Vec<Found> {
+        let wanted = wanted(&words.join(" ").to_lowercase());
+        let fits = |operation: Arc<Operation>| {
+            let fit = fit(&operation, &wanted)?;
+            Some(Found { fit, operation })
+        };
+        let mut found: Vec<Found> = self.operations().filter_map(fits).collect();
+        found.sort_by_key(Found::distance);
+        found
+    }
+}
+
+/// Whether words ask for what only reads, as in `list images`.
+pub fn asks_for_reads(words: &str) -> bool {
+    let reads = |wanted: &Wanted| matches!(wanted, Wanted::Does(Effect::Read, _) | Wanted::Method(Method::Get));
+    wanted(&words.to_lowercase()).iter().any(reads)
+}
+
+impl Found {
+    /// Smaller is closer: by fit, what makes something first, and what stands higher in the API before what is below it.
+    pub fn distance(&self) -> (Fit, bool, usize) {
+        let makes = self.operation.effect == Effect::Create;
+        let literal = |segment: &&str| !segment.starts_with('{');
+        (self.fit, !makes, self.operation.route.path.split('/').filter(literal).count())
+    }
+}
+
+fn wanted(text: &str) -> Vec<Wanted> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut wanted = Vec::new();
+    let mut rest = &words[..];
+    while let Some((first, others)) = rest.split_first() {
+        rest = others;
+        if let Some(method) = Method::parse(&first.to_uppercase()) {
+            wanted.push(Wanted::Method(method));
+        } else if let Some((_, effect)) = VERBS.iter().find(|(verbs, _)| verbs.contains(first)) {
+            wanted.push(Wanted::Does(*effect, (*first).to_owned()));
+        } else if let Some((phrase, length, names)) = synonym(first, others) {
+            wanted.push(Wanted::Word(phrase, names));
+            rest = &others[length - 1..];
+        } else if *first != "a" && *first != "an" && *first != "the" {
+            wanted.push(Wanted::Word(singular(first), &[]));
+        }
+    }
+    wanted
+}
+
+/// The phrase at the start of these words, how many words it has, and what it stands for.
+fn synonym(first: &str, others: &[&str]) -> Option<(String, usize, &'static [&'static str])> {
+    SYNONYMS.iter().find_map(|(phrases, names)| {
+        phrases.iter().find_map(|phrase| {
+            let parts: Vec<&str> = phrase.split(' ').collect();
+            let typed = std::iter::once(first).chain(others.iter().copied()).take(parts.len());
+            let typed: Vec<String> = typed.map(singular).collect();
+            (typed == parts).then(|| (parts.join(" "), parts.len(), *names))
+        })
+    })
+}
+
+/// `networks` → `network`, `policies` → `policy`; what may be no plural stays.
+fn singular(word: &str) -> String {
+    match (word.strip_suffix("ies"), word.strip_suffix('s')) {
+        (Some(stem), _) if stem.len() > 1 => format!("{stem}y"),
+        (_, Some(stem)) if stem.len() > 2 && !stem.ends_with(['s', 'n', 'u', 'i', '8']) => stem.to_owned(),
+        _ => word.to_owned(),
+    }
+}
+
+/// `None` when something that was asked for is missing.
+fn fit(operation: &Operation, wanted: &[Wanted]) -> Option<Fit> {
+    let mut text = format!("{} {} {}", operation.route, operation.tag, operation.operation_id).to_lowercase();
+    // Nearly every path has these two: as words they would say nothing.
+    if !wanted.iter().any(|wanted| matches!(wanted, Wanted::Word(word, _) if word.contains('{'))) {
+        text = text.replace("{project_id}", "").replace("{region_id}", "");
+    }
+    let has = |wanted: &Wanted| match wanted {
+        Wanted::Method(method) => operation.route.method == *method,
+        Wanted::Does(effect, word) => operation.effect == *effect || text.contains(word.as_str()),
+        Wanted::Word(word, names) => mentions(&text, word) || names.iter().any(|name| text.contains(name)),
+    };
+    if !wanted.iter().all(has) {
+        return None;
+    }
+    // `delete` stands in ids of calls that delete nothing.
+    let does = wanted.iter().all(|wanted| !matches!(wanted, Wanted::Does(effect, _) if *effect != operation.effect));
+    let last = operation.route.path.split('/').rfind(|segment| !segment.starts_with('{')).unwrap_or_default();
+    let kind = operation.creates.as_ref().map_or("", |creates| creates.kind.as_str());
+    let is_called = |called: &str, wanted: &Wanted| match wanted {
+        Wanted::Word(word, names) => {
+            names.contains(&called) || singular(called) == *word || called == word.replace(' ', "_")
+        }
+        Wanted::Method(_) | Wanted::Does(..) => false,
+    };
+    Some(match operation.deprecated {
+        true => Fit::Deprecated,
+        false if !does => Fit::Mentions,
+        false if wanted.iter().any(|wanted| is_called(last, wanted)) => Fit::Named,
+        false if wanted.iter().any(|wanted| is_called(kind, wanted)) => Fit::Makes,
+        false => Fit::Mentions,
+    })
+}
+
+/// A word, or all words of a phrase; `registry` is in `registries`.
+fn mentions(text: &str, phrase: &str) -> bool {
+    phrase.split(' ').all(|word| {
+        let plural = word.strip_suffix('y').map(|stem| format!("{stem}ies"));
+        text.contains(word) || plural.is_some_and(|plural| text.contains(&plural))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(words: &str) -> String {
+        let found = Catalog::embedded().search(&[words]);
+        let route = found.first().map(|found| found.operation.route.to_string()).unwrap_or_default();
+        route.replace("{project_id}/{region_id}", "PR")
+    }
+
+    #[test]
+    fn what_people_say_finds_what_they_mean() {
+        for (words, route) in [
+            ("create network", "POST /cloud/v1/networks/PR"),
+            ("network", "POST /cloud/v1/networks/PR"),
+            ("vm", "POST /cloud/v2/instances/PR"),
+            ("virtual machines", "POST /cloud/v2/instances/PR"),
+            ("create a server", "POST /cloud/v2/instances/PR"),
+            ("delete vm", "DELETE /cloud/v1/instances/PR/{instance_id}"),
+            ("database", "POST /cloud/v1/dbaas/postgres/clusters/PR"),
+            ("kubernetes", "POST /cloud/v2/k8s/clusters/PR"),
+            ("image", "POST /cloud/v1/images/PR"),
+            ("images", "POST /cloud/v1/images/PR"),
+            ("load balancer", "POST /cloud/v1/loadbalancers/PR"),
+            ("firewall", "POST /cloud/v2/security_groups/PR"),
+            ("disk", "POST /cloud/v1/volumes/PR"),
+            ("public ip", "POST /cloud/v1/floatingips/PR"),
+            ("ssh key", "POST /cloud/v1/ssh_keys/{project_id}"),
+            ("nfs", "POST /cloud/v1/file_shares/PR"),
+            ("bare metal", "POST /cloud/v1/bminstances/PR"),
+            ("registry", "POST /cloud/v1/registries/PR"),
+            ("list flavors", "GET /cloud/v1/flavors/PR"),
+        ] {
+            assert_eq!(first(words), route, "{words}");
+        }
+    }
+
+    #[test]
+    fn methods_and_pieces_of_paths_still_narrow() {
+        let found = Catalog::embedded().search(&["PATCH", "networks"]);
+        assert!(found.iter().all(|found| found.operation.route.method == Method::Patch));
+        assert!(!found.is_empty());
+        assert!(Catalog::embedded().search(&["no-such-word"]).is_empty());
+    }
+
+    #[test]
+    fn what_is_deprecated_comes_last() {
+        let found = Catalog::embedded().search(&["instances"]);
+        let fits: Vec<Fit> = found.iter().map(|found| found.fit).collect();
+        assert!(fits.is_sorted(), "{fits:?}");
+        assert_eq!(fits.last(), Some(&Fit::Deprecated));
+    }
+
+    #[test]
+    fn every_synonym_stands_for_something_that_exists() {
+        for (phrases, names) in SYNONYMS {
+            for name in *names {
+                let known = Catalog::embedded().operations().any(|operation| {
+                    operation.route.path.contains(name)
+                        || operation.creates.as_ref().is_some_and(|creates| creates.kind == *name)
+                });
+                assert!(known, "{phrases:?}: {name}");
+            }
+        }
+    }
+}

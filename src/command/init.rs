@@ -1,0 +1,106 @@
+//! `plan init`: a plan to start from, one of the examples in the binary, and the schema that editors read.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use super::print::table;
+use super::session::quoted;
+use super::{note, print_text};
+use crate::catalog::Catalog;
+use crate::cli::InitArguments;
+use crate::context::Context;
+use crate::diagnostic::nearest;
+use crate::error::Error;
+use crate::examples::{EXAMPLES, Example};
+use crate::exit::Exit;
+use crate::report::{Palette, list};
+use crate::schema::plan_schema_text;
+
+/// What editors read, beside the plan.
+const SCHEMA: &str = "plan.schema.json";
+
+pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Exit, Error> {
+    if arguments.list {
+        let rows: Vec<Vec<String>> =
+            EXAMPLES.iter().map(|example| vec![example.name.to_owned(), example.description()]).collect();
+        let palette = Palette::new(context.color(&context.stdout));
+        print_text(context, &table(&["EXAMPLE", "MAKES"], &rows, palette))?;
+        return Ok(Exit::Done);
+    }
+    let example = example(&arguments.example)?;
+    let file = &arguments.file;
+    if file.file_name().is_none() {
+        return Err(Error::usage(format!("`{}` is no name of a file", file.display())));
+    }
+    let named = quoted(&file.display().to_string());
+    let mut files = vec![(file.clone(), example.plan(SCHEMA, &named))];
+    files.extend(example.beside.iter().map(|(path, text)| (file.with_file_name(path), (*text).to_owned())));
+    let schema = (file.with_file_name(SCHEMA), plan_schema_text(Catalog::embedded())?);
+    let schema_is_there = context.resolve(&schema.0).exists();
+    if !schema_is_there {
+        files.push(schema);
+    }
+    let missing = missing(context, files)?;
+    for (path, text) in &missing {
+        write_new(context, path, text)?;
+    }
+    let written: Vec<String> = missing.iter().map(|(path, _)| path.display().to_string()).collect();
+    note(context, &format!("wrote {}: {}", list(&written, written.len()), example.description()))?;
+    note(
+        context,
+        &format!(
+            "next:\n  plan rehearse {named}    try it: offline, in seconds, nothing is created\n  plan check {named}       \
+             after every change\n  plan run {named}         for real, with an API key in GCORE_API_KEY"
+        ),
+    )?;
+    Ok(Exit::Done)
+}
+
+fn example(name: &str) -> Result<&'static Example, Error> {
+    let name = name.strip_suffix(".yaml").unwrap_or(name);
+    Example::named(name).ok_or_else(|| {
+        let error = Error::usage(format!("there is no example `{name}`"));
+        let error = match nearest(name, EXAMPLES.iter().map(|example| example.name)) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error,
+        };
+        error.help("`plan init --list` tells what there is")
+    })
+}
+
+/// The files that are not there yet. One that is there and says something else is nobody's to overwrite.
+fn missing(context: &Context, files: Vec<(PathBuf, String)>) -> Result<Vec<(PathBuf, String)>, Error> {
+    let mut missing = Vec::new();
+    for (at, (path, text)) in files.into_iter().enumerate() {
+        match fs::read(context.resolve(&path)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => missing.push((path, text)),
+            // A file beside the plan may serve two of them.
+            Ok(there) if at > 0 && there == text.as_bytes() => {}
+            Ok(_) => return Err(occupied(&path)),
+            Err(error) if error.kind() == ErrorKind::IsADirectory => return Err(occupied(&path)),
+            Err(error) => return Err(Error::read(&path, error)),
+        }
+    }
+    Ok(missing)
+}
+
+fn occupied(path: &Path) -> Error {
+    Error::usage(format!("`{}` is there already, and is left as it is", path.display()))
+        .help("name another file with `--file FILE`, or another folder: `--file demo/deploy.yaml`")
+}
+
+/// Writes a file that is not there; never over one that came into being meanwhile.
+fn write_new(context: &Context, path: &Path, text: &str) -> Result<(), Error> {
+    let place = context.resolve(path);
+    let write = || {
+        if let Some(folder) = place.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        OpenOptions::new().write(true).create_new(true).open(&place)?.write_all(text.as_bytes())
+    };
+    write().map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => occupied(path),
+        _ => Error::write(path, error),
+    })
+}

@@ -1,0 +1,234 @@
+//! The log of a command: what `-v`, `-vv`, `PLAN_LOG`, `--log`, `--log-format`, `--curl` and `--har` ask for.
+//!
+//! It goes to stderr or to a file. Lines are redacted once more on their way out, whoever wrote them.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::fmt::{self as formatting, FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::api::Trace;
+use crate::api::trace::CURL;
+use crate::cli::{Command, LogFormat};
+use crate::context::Context;
+use crate::error::Error;
+use crate::report::{clock, sanitize};
+use crate::secret::Secrets;
+
+/// As wide as the names of steps above and below.
+const NARROWEST: usize = 10;
+/// Everything of ours.
+const OURS: &str = "plan";
+/// How the variable is written, in a hint.
+const FILTERS: &str = "write it as `info`, `debug`, or `plan::request=info,plan::body=debug`";
+
+/// A log at work; it ends with this.
+pub(super) struct Log {
+    trace: Option<Arc<Trace>>,
+    _subscriber: Option<DefaultGuard>,
+}
+
+impl Log {
+    /// Starts what was asked for, and gives the context the means to tell of requests.
+    ///
+    /// # Errors
+    ///
+    /// When the filter cannot be read, or a file cannot be opened.
+    pub(super) fn start(context: &mut Context, command: &Command) -> Result<Self, Error> {
+        let options = &context.global;
+        let filter = filter(context, command.prints_curl())?;
+        if filter.is_none() && options.har.is_none() {
+            return Ok(Self { trace: None, _subscriber: None });
+        }
+        let har = options.har.as_deref().map(|path| open(context, path)).transpose()?;
+        let trace = Trace::new(context.secrets.clone(), har)
+            .map_err(|error| Error::write(options.har.as_deref().unwrap_or_else(|| Path::new("")), error))?;
+        let subscriber = match filter {
+            Some(filter) => Some(subscribe(context, filter)?),
+            None => None,
+        };
+        let trace = Arc::new(trace);
+        context.trace = Some(Arc::clone(&trace));
+        Ok(Self { trace: Some(trace), _subscriber: subscriber })
+    }
+
+    /// # Errors
+    ///
+    /// When something that was asked for could not be written.
+    pub(super) fn finish(&self, context: &Context) -> Result<(), Error> {
+        let Some(trace) = &self.trace else { return Ok(()) };
+        let har = context.global.har.as_deref().unwrap_or_else(|| Path::new(""));
+        trace.finish().map_err(|error| Error::write(har, error))
+    }
+}
+
+/// What is told; `None` when nothing is.
+fn filter(context: &Context, curl: bool) -> Result<Option<Targets>, Error> {
+    let options = &context.global;
+    let asked = match (&context.environment.log, options.verbose) {
+        (Some(text), 0) => {
+            let wrong = || Error::usage(format!("`PLAN_LOG` is `{text}`, which is no filter")).help(FILTERS);
+            match LevelFilter::from_str(text) {
+                Ok(level) => Some(Targets::new().with_target(OURS, level)),
+                Err(_) => Some(text.parse().map_err(|_| wrong())?),
+            }
+        }
+        (_, 0) if options.log.is_some() => Some(level(LevelFilter::INFO)),
+        (_, 0) => None,
+        (_, 1) => Some(level(LevelFilter::INFO)),
+        _ => Some(level(LevelFilter::DEBUG)),
+    };
+    Ok(match (asked, curl) {
+        (asked, true) => Some(asked.unwrap_or_default().with_target(CURL, LevelFilter::INFO)),
+        (Some(asked), false) => Some(asked.with_target(CURL, LevelFilter::OFF)),
+        (None, false) => None,
+    })
+}
+
+fn level(level: LevelFilter) -> Targets {
+    Targets::new().with_target(OURS, level)
+}
+
+fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> {
+    let out: Box<dyn Write + Send> = match &context.global.log {
+        Some(path) => Box::new(open(context, path)?),
+        None => Box::new(context.stderr.clone()),
+    };
+    let writer = Lines { out: Arc::new(Mutex::new(out)), secrets: context.secrets.clone() };
+    let origin = Instant::now();
+    let fields = debug_fn(|writer, field, value| match field.name() {
+        "message" | "step" => write!(writer, "{value:?}"),
+        "attempt" => write!(writer, "attempt {value:?}"),
+        "body" => write!(writer, " {value:?}"),
+        // Said by the message.
+        _ => Ok(()),
+    });
+    let layer = formatting::layer().with_writer(writer);
+    let layer = match context.global.log_format {
+        LogFormat::Text => layer.with_ansi(false).fmt_fields(fields).event_format(Text { origin }).boxed(),
+        LogFormat::Json => layer
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_timer(Started { at: context.now, origin })
+            .boxed(),
+    };
+    let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
+    Ok(tracing::subscriber::set_default(subscriber))
+}
+
+/// A new file nobody else may read.
+fn open(context: &Context, path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(context.resolve(path)).map_err(|error| Error::write(path, error))
+}
+
+/// `   0:02  web[0]  POST /cloud/v1/… → 200 in 132 ms, request_id …`
+struct Text {
+    origin: Instant,
+}
+
+impl<S, N> FormatEvent<S, N> for Text
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut message = String::new();
+        context.format_fields(Writer::new(&mut message), event)?;
+        let message = sanitize(&message);
+        if event.metadata().target() == CURL {
+            // To be pasted, as it is.
+            return writeln!(writer, "{message}");
+        }
+        let mut time = Elapsed(None);
+        event.record(&mut time);
+        write!(writer, "{:>7}  ", clock(time.0.unwrap_or_else(|| self.origin.elapsed())))?;
+        let mut who = String::new();
+        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+            let extensions = span.extensions();
+            let words = extensions.get::<FormattedFields<N>>().map_or("", |fields| fields.as_str());
+            if !words.is_empty() && words != "attempt 1" {
+                who.push_str(if who.is_empty() { "" } else { ", " });
+                who.push_str(&sanitize(words));
+            }
+        }
+        writeln!(writer, "{who:<NARROWEST$}  {message}")
+    }
+}
+
+/// The time a request's event tells: that of the run, which a rehearsal compresses.
+struct Elapsed(Option<Duration>);
+
+impl Visit for Elapsed {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "elapsed_ms" {
+            self.0 = Some(Duration::from_millis(value));
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
+
+/// When something was told, by the clock the context was told.
+struct Started {
+    at: Timestamp,
+    origin: Instant,
+}
+
+impl FormatTime for Started {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let passed = SignedDuration::try_from(self.origin.elapsed()).unwrap_or_default();
+        write!(writer, "{}", self.at.checked_add(passed).unwrap_or(self.at))
+    }
+}
+
+/// Where lines go. A reader that went away silences them, no more.
+#[derive(Clone)]
+struct Lines {
+    out: Arc<Mutex<Box<dyn Write + Send>>>,
+    secrets: Secrets,
+}
+
+impl Write for Lines {
+    /// tracing writes a whole event at once.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let text = self.secrets.redact(&text);
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}

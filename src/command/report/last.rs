@@ -1,0 +1,157 @@
+//! The last command of a record, told as its events.
+//!
+//! A record keeps less than was said: steps that were skipped are missing, and requests are not counted.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use crate::engine::id_text;
+use crate::event::{Activity, EVENTS_VERSION, Event, How, RunFinished, RunStarted, Stamped, StepDone};
+use crate::exit::Exit;
+use crate::journal::{Line, Made, Phase, Record, Started, Status, Succeeded};
+use crate::plan::InstanceId;
+
+/// The events of the last command on record; empty when nothing ever began.
+pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stamped> {
+    let Some(first) = lines.iter().rposition(|line| matches!(line.record, Record::Started(_))) else {
+        return Vec::new();
+    };
+    // What is gone is gone from the status as well.
+    let made: HashMap<&InstanceId, &Made> = lines.iter().filter_map(|line| made_by(&line.record)).collect();
+    let lines = &lines[first..];
+    let start = lines[0].at;
+    let mut events = Vec::new();
+    let mut tell = |at: Timestamp, event| {
+        let passed = at.duration_since(start).as_millis();
+        events.push(Stamped { at, elapsed_ms: u64::try_from(passed).unwrap_or(0), event });
+    };
+    let touched: HashSet<&InstanceId> = lines.iter().filter_map(|line| line.record.instance()).collect();
+    for line in lines {
+        match &line.record {
+            Record::Started(started) => {
+                tell(line.at, Event::RunStarted(run_started(started, status, state)));
+                for (id, done) in kept(status, &touched) {
+                    tell(line.at, Event::StepSucceeded { instance: id.clone(), result: done });
+                }
+            }
+            Record::Finished { exit } => tell(line.at, Event::RunFinished(run_finished(*exit, line.at, start))),
+            record => {
+                if let Some(event) = event_of(record, status, &made) {
+                    tell(line.at, event);
+                }
+            }
+        }
+    }
+    events
+}
+
+fn run_started(started: &Started, status: &Status, state: &str) -> RunStarted {
+    RunStarted {
+        version: EVENTS_VERSION,
+        command: if started.command == "destroy" { Activity::Destroy } else { Activity::Run },
+        plan: status.header.plan.clone(),
+        file: started.file.clone(),
+        environment: status.header.environment.clone(),
+        steps: 0,
+        recorded: 0,
+        state: Some(state.to_owned()),
+        api: String::new(),
+    }
+}
+
+/// What earlier commands made and this one did not touch.
+fn kept<'s>(status: &'s Status, touched: &HashSet<&InstanceId>) -> impl Iterator<Item = (&'s InstanceId, StepDone)> {
+    let kept = status.instances.iter().filter(|(id, known)| known.phase == Phase::Succeeded && !touched.contains(*id));
+    kept.map(|(id, known)| {
+        let made = known.made.last();
+        let done = StepDone {
+            how: How::Reused,
+            call: known.intent.as_ref().map(|intent| intent.call.to_string()).unwrap_or_default(),
+            kind: made.and_then(|made| made.kind.clone()),
+            id: made.and_then(|made| made.id.as_ref()).map(id_text),
+            name: made.and_then(|made| made.name.clone()),
+            tasks: Vec::new(),
+            duration_ms: 0,
+        };
+        (id, done)
+    })
+}
+
+fn made_by(record: &Record) -> Option<(&InstanceId, &Made)> {
+    match record {
+        Record::Succeeded(done) => Some((&done.instance, &done.made)),
+        Record::Kept { instance, status } => Some((instance, status.made.last()?)),
+        _ => None,
+    }
+}
+
+fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &Made>) -> Option<Event> {
+    let kind = |id| made.get(id).and_then(|made| made.kind.clone());
+    let resource = |id| made.get(id).and_then(|made| made.id.as_ref()).map(id_text);
+    Some(match record {
+        Record::Intent(intent) => Event::CallStarted {
+            instance: intent.instance.clone(),
+            call: intent.call.to_string(),
+            attempt: intent.attempt,
+        },
+        Record::Removing { instance, call, attempt } => {
+            Event::CallStarted { instance: instance.clone(), call: call.to_string(), attempt: *attempt }
+        }
+        Record::Accepted { instance, tasks, .. } | Record::RemovalAccepted { instance, tasks } => {
+            Event::TasksAccepted { instance: instance.clone(), tasks: tasks.clone(), earliest_ms: 0, latest_ms: 0 }
+        }
+        Record::Succeeded(done) => {
+            Event::StepSucceeded { instance: done.instance.clone(), result: done_of(done, status) }
+        }
+        Record::NotApplied { instance, error } | Record::Failed { instance, error, .. } => {
+            Event::StepFailed { instance: instance.clone(), error: error.clone() }
+        }
+        Record::Unknown { instance, error } => Event::StepUnknown { instance: instance.clone(), error: error.clone() },
+        Record::RemovalFailed { instance, error } => Event::ResourceLeft {
+            instance: instance.clone(),
+            kind: kind(instance),
+            id: resource(instance),
+            error: error.clone(),
+        },
+        Record::Removed { instance } | Record::Forgotten { instance } => Event::ResourceRemoved {
+            instance: instance.clone(),
+            kind: kind(instance),
+            id: resource(instance),
+            already_gone: false,
+        },
+        _ => return None,
+    })
+}
+
+fn done_of(done: &Succeeded, status: &Status) -> StepDone {
+    let known = status.instances.get(&done.instance);
+    let call = known.and_then(|known| known.intent.as_ref()).map(|intent| intent.call.to_string());
+    StepDone {
+        how: done.how,
+        call: call.unwrap_or_default(),
+        kind: done.made.kind.clone().or_else(|| done.result.kind.clone()),
+        id: done.made.id.as_ref().or(done.result.id.as_ref()).map(id_text),
+        name: done.made.name.clone().or_else(|| done.result.name.clone()),
+        tasks: done.result.tasks.clone(),
+        duration_ms: done.duration_ms,
+    }
+}
+
+fn run_finished(exit: u8, at: Timestamp, start: Timestamp) -> RunFinished {
+    RunFinished {
+        exit: Exit::of(exit),
+        succeeded: 0,
+        reused: 0,
+        failed: 0,
+        skipped: 0,
+        waiting: 0,
+        unknown: 0,
+        removed: 0,
+        left: 0,
+        requests: 0,
+        looks: 0,
+        elapsed_ms: u64::try_from(at.duration_since(start).as_millis()).unwrap_or(0),
+        next: None,
+    }
+}

@@ -1,0 +1,110 @@
+//! `plan report`: the last run of an environment as a document, from its record, or any run from its events.
+
+mod last;
+
+use std::fs;
+use std::path::Path;
+
+use super::load::read_and_check;
+use super::records::{find_record, read};
+use super::{note, print_json_text, print_text};
+use crate::catalog::Catalog;
+use crate::cli::ReportArguments;
+use crate::context::Context;
+use crate::error::Error;
+use crate::event::{EVENTS_VERSION, Event, Stamped};
+use crate::exit::Exit;
+use crate::files;
+use crate::journal::Status;
+use crate::plan::{Graph, Plan};
+use crate::report::page::{Collector, Format, Page, Shape, render};
+use crate::report::sanitize;
+
+pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Result<Exit, Error> {
+    let plan = arguments.file.as_deref().and_then(|file| plan_of(context, file));
+    let (events, recorded) = match &arguments.events {
+        Some(file) => (events_of(context, file)?, Shape::default()),
+        None => {
+            let record = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+            let status = read(&record).await?;
+            let lines = record.store.lines(&record.name).await?;
+            (last::last_run(&lines, &status, &record.place()), shape_of_record(&status))
+        }
+    };
+    let mut collector = Collector::new(plan.as_ref().map_or(recorded, shape_of));
+    events.iter().for_each(|event| collector.tell(event));
+    let report = collector.report();
+    let text = |format| render(&report, format, &context.secrets);
+    match &arguments.html {
+        Some(path) => {
+            files::replace(&context.resolve(path), text(Format::Html).as_bytes())
+                .map_err(|error| Error::write(path, error))?;
+            note(context, &format!("wrote {}: {}", path.display(), sanitize(&report.outcome)))?;
+        }
+        None if arguments.json => print_json_text(context, &text(Format::Json))?,
+        None if arguments.junit => print_text(context, &text(Format::Junit))?,
+        None => print_text(context, &text(Format::Markdown))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The plan as it is now; a plan that is wrong, or gone, keeps nobody from a report.
+fn plan_of(context: &Context, file: &Path) -> Option<Plan> {
+    read_and_check(context, file, Catalog::embedded()).ok()?.1.plan
+}
+
+/// The steps of a plan, and what each comes after.
+pub(super) fn shape_of(plan: &Plan) -> Shape {
+    let graph = Graph::of(plan);
+    let after = |id| graph.dependencies(id).map(ToString::to_string).collect();
+    Shape { steps: plan.steps.keys().map(|id| (id.to_string(), after(id))).collect() }
+}
+
+fn shape_of_record(status: &Status) -> Shape {
+    let mut shape = Shape::default();
+    for (id, instance) in &status.instances {
+        let after = shape.steps.entry(id.step.to_string()).or_default();
+        for step in instance.after.iter().map(ToString::to_string) {
+            if !after.contains(&step) {
+                after.push(step);
+            }
+        }
+    }
+    shape
+}
+
+/// What `--events` wrote.
+fn events_of(context: &Context, file: &Path) -> Result<Vec<Stamped>, Error> {
+    let text = fs::read_to_string(context.resolve(file)).map_err(|error| Error::read(file, error))?;
+    let mut events = Vec::new();
+    let lines: Vec<&str> = text.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        match serde_json::from_str::<Stamped>(line) {
+            Ok(event) => events.push(event),
+            // A run that died may have left half a line.
+            Err(_) if at + 1 == lines.len() && at > 0 && !text.ends_with('\n') => {}
+            Err(error) => {
+                return Err(Error::usage(format!("{}:{}: no event: {error}", file.display(), at + 1))
+                    .help("name a file that `plan run --events FILE` wrote"));
+            }
+        }
+    }
+    match events.first().map(|event| &event.event) {
+        Some(Event::RunStarted(run)) if run.version == EVENTS_VERSION => Ok(events),
+        _ => Err(Error::usage(format!("`{}` holds no events of a run", file.display()))
+            .help("name a file that `plan run --events FILE` wrote")),
+    }
+}
+
+/// The reporter behind `--report FILE`.
+///
+/// # Errors
+///
+/// When the file's name has no ending that says how to write it.
+pub(super) fn page(context: &Context, shape: &Shape, path: &Path) -> Result<Page, Error> {
+    let format = Format::of(path).ok_or_else(|| {
+        Error::usage(format!("`{}` does not say how the report is to be written", path.display()))
+            .help("end its name with `.html`, `.md`, `.json` or `.xml` (JUnit)")
+    })?;
+    Ok(Page::new(shape.clone(), context.resolve(path), format, context.secrets.clone()))
+}

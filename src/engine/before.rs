@@ -1,0 +1,38 @@
+//! What must be called before some things can be deleted: taking back what their own create asked for besides.
+
+use serde_json::{Value, json};
+
+use super::results::operation_of;
+use crate::catalog::{Catalog, Method};
+use crate::journal::RecordedCall;
+
+/// The calls that go before the delete of what a recorded call made, in order; none for most kinds.
+///
+/// A router lets go of the subnets it was made with, a virtual address of being one: both keep the delete from being
+/// accepted (Gcore API reference, "Detach subnet from router", "Toggle the VIP status").
+pub fn before_delete(catalog: &Catalog, create: &RecordedCall, delete: &RecordedCall) -> Vec<RecordedCall> {
+    let is = |method, path: &str| {
+        operation_of(catalog, delete)
+            .is_some_and(|(operation, _)| operation.route.method == method && operation.route.path == path)
+    };
+    let call = |method, path: String, body| RecordedCall {
+        method,
+        path,
+        query: Vec::new(),
+        headers: Vec::new(),
+        body: Some(body),
+    };
+    let body = |pointer: &str| create.body.as_ref().and_then(|body| body.pointer(pointer));
+    if is(Method::Delete, "/cloud/v1/routers/{project_id}/{region_id}/{router_id}") {
+        let interfaces = body("/interfaces").and_then(Value::as_array).into_iter().flatten();
+        let subnets = interfaces.filter_map(|interface| interface.get("subnet_id")?.as_str());
+        let detach =
+            |subnet: &str| call(Method::Post, format!("{}/detach", delete.path), json!({ "subnet_id": subnet }));
+        return subnets.map(detach).collect();
+    }
+    let is_address = is(Method::Delete, "/cloud/v1/reserved_fixed_ips/{project_id}/{region_id}/{port_id}");
+    if is_address && body("/is_vip") == Some(&Value::Bool(true)) {
+        return vec![call(Method::Patch, delete.path.clone(), json!({ "is_vip": false }))];
+    }
+    Vec::new()
+}

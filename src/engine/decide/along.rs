@@ -1,0 +1,41 @@
+//! What the API removes together with the thing it stands in, so that nobody has to remove it by itself.
+
+use std::collections::HashMap;
+
+use crate::catalog::Method;
+use crate::engine::results::id_text;
+use crate::journal::{InstanceStatus, Made, Phase, Status};
+use crate::plan::InstanceId;
+
+/// Kinds that go along, and the kind of what they stand in. Removed one by one, the rules of a security group lock the
+/// group for each other (observed.md §3).
+const INSIDE: &[(&str, &str)] = &[("security_group_rules", "security_groups")];
+
+/// Which of `instances` go along with which other of them.
+pub fn along(status: &Status, instances: &[InstanceId]) -> HashMap<InstanceId, InstanceId> {
+    let known = |instance: &InstanceId| status.instances.get(instance).filter(|known| known.phase == Phase::Succeeded);
+    let mut holders: HashMap<(&str, String), &InstanceId> = HashMap::new();
+    for instance in instances {
+        for made in known(instance).into_iter().flat_map(|known| &known.made).filter(|made| is_deleted(made)) {
+            if let (Some(kind), Some(id)) = (made.kind.as_deref(), &made.id) {
+                holders.insert((kind, id_text(id)), instance);
+            }
+        }
+    }
+    let holder_of = |known: &InstanceStatus| {
+        let mut all = known.made.iter().map(|made| {
+            let (_, outer) = INSIDE.iter().find(|(inner, _)| made.kind.as_deref() == Some(inner))?;
+            let alone = is_deleted(made) && made.beside.is_empty();
+            holders.get(&(*outer, made.lock.clone().filter(|_| alone)?)).copied()
+        });
+        let first = all.next()??;
+        all.all(|other| other == Some(first)).then_some(first)
+    };
+    let goes = |instance: &InstanceId| Some((instance.clone(), holder_of(known(instance)?)?.clone()));
+    instances.iter().filter_map(goes).collect()
+}
+
+/// It is taken away by a DELETE, and not kept or undone by a call of the plan's own.
+fn is_deleted(made: &Made) -> bool {
+    made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete)
+}

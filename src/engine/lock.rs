@@ -1,0 +1,183 @@
+//! A write that ran into a lock: waiting for the task that holds it.
+//!
+//! The refusal mostly names that task. Where it does not, what the call is about says which task works on it; and where
+//! that says nothing either, the write comes back after a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::call::place_of;
+use super::results::{fill_path, id_text};
+use super::shared::Shared;
+use super::stop::Stop;
+use super::watch::{Awaited, TaskEnd};
+use crate::api::{ApiError, LockHolder, Request};
+use crate::catalog::Operation;
+use crate::event::{Delay, Event};
+use crate::journal::RecordedCall;
+use crate::plan::InstanceId;
+
+/// The first pause when a lock's task is not known; it grows by half each time.
+const PAUSE: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How long locks are waited for by one write.
+const BUDGET: Duration = Duration::from_secs(30 * 60);
+
+/// The write that was refused.
+pub struct Refused<'a> {
+    pub instance: &'a InstanceId,
+    pub operation: Option<&'a Operation>,
+    pub call: &'a RecordedCall,
+    /// Path parameters by name.
+    pub parameters: &'a [(String, String)],
+}
+
+/// What one write has waited for so far.
+#[derive(Debug, Default)]
+pub struct Locks {
+    turns: i32,
+    waited: Duration,
+    /// The task that was waited for last: named again, it is not worth another wait.
+    last: Option<String>,
+}
+
+impl Locks {
+    /// Locks were waited for long enough.
+    pub fn are_spent(&self) -> bool {
+        self.waited >= BUDGET
+    }
+
+    /// Waits until the lock is gone, as far as that can be known.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop`] when the run ends first.
+    pub async fn wait(&mut self, shared: &Shared, refused: &Refused<'_>, error: &ApiError) -> Result<(), Stop> {
+        let started = shared.clock().elapsed();
+        let waiting = self.wait_for_it(shared, refused, error);
+        shared.stopped.or_leave(waiting).await?;
+        self.waited += shared.clock().elapsed().saturating_sub(started);
+        Ok(())
+    }
+
+    async fn wait_for_it(&mut self, shared: &Shared, refused: &Refused<'_>, error: &ApiError) {
+        let holder = match error.lock_holder.clone() {
+            Some(holder) => Some(holder),
+            None => holder_of(shared, refused).await,
+        };
+        let holder = holder.filter(|holder| self.last.as_ref() != Some(&holder.task));
+        let pause = PAUSE.mul_f64(1.5_f64.powi(self.turns.min(8))).min(LONGEST_PAUSE);
+        let pause = error.retry_after.map_or(pause, |after| pause.max(Duration::from_secs(after)));
+        let pause_ms = if holder.is_some() { 0 } else { super::finish::millis(pause) };
+        let task = holder.as_ref().map(|holder| holder.task.clone());
+        let reason = Delay::Locked { task: task.clone() };
+        shared.events.tell(Event::CallDelayed { instance: refused.instance.clone(), reason, pause_ms });
+        self.turns += 1;
+        self.last = task;
+        let seen = match holder {
+            Some(holder) => end_of(shared, refused, holder, BUDGET.saturating_sub(self.waited)).await,
+            None => false,
+        };
+        if !seen {
+            shared.clock().sleep(pause).await;
+        }
+    }
+}
+
+/// Waits for a task; `false` when it cannot be looked at. However it ends, the lock is gone with it.
+async fn end_of(shared: &Shared, refused: &Refused<'_>, holder: LockHolder, budget: Duration) -> bool {
+    let awaited = Awaited {
+        task: holder.task,
+        place: place_of(refused.parameters),
+        task_type: holder.task_type,
+        since: holder.since.map_or_else(|| shared.now(), |since| by_our_clock(shared, since)),
+        first: None,
+        every: None,
+    };
+    let end = tokio::time::timeout(shared.clock().real(budget), shared.watcher.wait(awaited)).await;
+    !matches!(end, Ok(TaskEnd::Refused(_)))
+}
+
+fn by_our_clock(shared: &Shared, theirs: Timestamp) -> Timestamp {
+    let now = shared.now();
+    now.checked_sub(shared.client.server_time(now).duration_since(theirs)).unwrap_or(now)
+}
+
+/// The task at work on what a call is about, as that says itself.
+async fn holder_of(shared: &Shared, refused: &Refused<'_>) -> Option<LockHolder> {
+    for path in about(shared, refused) {
+        if let Ok(value) = shared.client.read(Request::get(path)).await
+            && let Some(task) = value.get("task_id").and_then(Value::as_str).filter(|task| !task.is_empty())
+        {
+            return Some(LockHolder { task: task.to_owned(), task_type: None, since: None });
+        }
+    }
+    None
+}
+
+/// The paths that read what a call is about, the likeliest first.
+fn about(shared: &Shared, refused: &Refused<'_>) -> Vec<String> {
+    let Some(operation) = refused.operation else { return Vec::new() };
+    let mut paths = Vec::new();
+    for parameter in &operation.path_parameters {
+        let value = refused.parameters.iter().find(|(name, _)| *name == parameter.name).map(|(_, value)| value);
+        let Some((kind, value)) = parameter.kind.as_deref().zip(value) else { continue };
+        paths.extend(readers(shared, refused, kind, Some((operation, &parameter.name)), value));
+    }
+    if let Some(body) = refused.call.body.as_ref().and_then(Value::as_object) {
+        for (field, kind) in [
+            ("loadbalancer_id", "loadbalancers"),
+            ("load_balancer_id", "loadbalancers"),
+            ("listener_id", "listeners"),
+            ("network_id", "networks"),
+            ("subnet_id", "subnets"),
+            ("volume_id", "volumes"),
+            ("instance_id", "instances"),
+        ] {
+            if let Some(id) = body.get(field).filter(|id| id.is_string() || id.is_number()) {
+                paths.extend(readers(shared, refused, kind, None, &id_text(id)));
+            }
+        }
+    }
+    paths
+}
+
+/// The paths that read one thing of a kind. Things of one kind may live in several collections, as machines and bare metal
+/// servers do: the one that the call's own path goes through is the right one.
+fn readers(
+    shared: &Shared,
+    refused: &Refused<'_>,
+    kind: &str,
+    own: Option<(&Operation, &str)>,
+    id: &str,
+) -> Vec<String> {
+    let through = own.and_then(|(operation, parameter)| {
+        let path = &operation.route.path;
+        let end = path.find(&format!("{{{parameter}}}"))? + parameter.len() + 2;
+        Some(without_version(&path[..end]).to_owned())
+    });
+    let creators = shared.catalog.creators_of(kind);
+    let mut reads: Vec<(&str, &str)> = creators
+        .iter()
+        .filter_map(|creator: &Arc<Operation>| creator.creates.as_ref()?.resource.as_ref())
+        .filter_map(|resource| Some((resource.read.as_deref()?, resource.parameter.as_str())))
+        .collect();
+    if let Some(through) = &through
+        && reads.iter().any(|(read, _)| without_version(read) == through)
+    {
+        reads.retain(|(read, _)| without_version(read) == through);
+    }
+    // Machines are many, servers are few.
+    reads.sort_by_key(|(read, _)| read.contains("/bminstances/") || read.contains("/ai/"));
+    reads.dedup();
+    reads.into_iter().filter_map(|(read, parameter)| fill_path(read, refused.parameters, parameter, id)).collect()
+}
+
+/// A path without the edition of its API: `/cloud/v1/x` and `/cloud/v2/x` are about the same things.
+fn without_version(path: &str) -> &str {
+    let rest = path.strip_prefix("/cloud/v").unwrap_or(path);
+    rest.find('/').map_or(rest, |at| &rest[at..])
+}

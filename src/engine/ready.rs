@@ -1,0 +1,248 @@
+//! Waiting until a thing is usable: by what is known of its kind, and by the step's own `ready`.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::call::Halt;
+use super::finish::{Finishing, Unfinished, millis};
+use super::render::{Rendered, step_value};
+use super::results;
+use super::shared::{About, Shared};
+use super::step::{End, Instance};
+use super::stop::Stop;
+use crate::api::{ReadError, Request};
+use crate::catalog::readiness_of;
+use crate::event::{EffectKnown, ErrorClass, Event, How};
+use crate::journal::StepResult;
+use crate::plan::{InstanceId, Wait};
+use crate::template::{Expression, value_of};
+
+/// First pause between reads; it doubles up to the longest.
+const PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long readiness is waited for, unless the step's `wait` says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(20 * 60);
+/// What was made just now may be unknown for so long.
+const UNKNOWN: Duration = Duration::from_secs(60);
+/// The longest value of a field that is shown.
+const SHOWN: usize = 60;
+
+/// What a read says of readiness.
+enum Seen {
+    Ready,
+    /// Not yet, because of what the object shows.
+    NotYet(Option<String>),
+}
+
+/// Why waiting ended without readiness.
+enum NotReady<E> {
+    /// The time is over: how long it was, and what was waited for and seen last.
+    Late {
+        waited: Duration,
+        until: String,
+    },
+    Read(ReadError),
+    Stopped(Stop),
+    /// Whether it is ready cannot be told.
+    Judge(E),
+}
+
+/// An object read until it is ready.
+struct Readying<'a> {
+    instance: &'a InstanceId,
+    path: String,
+    wait: &'a Wait,
+    /// What is waited for, in words.
+    until: String,
+    /// So long 404 means "not yet".
+    unknown: Duration,
+}
+
+impl Readying<'_> {
+    /// Reads the object until `judge` says that it is ready; gives it back.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady`].
+    async fn wait<E>(&self, shared: &Shared, judge: impl Fn(&Value) -> Result<Seen, E>) -> Result<Value, NotReady<E>> {
+        let started = shared.clock().elapsed();
+        let timeout = self.wait.timeout.unwrap_or(TIMEOUT);
+        let mut pause = self.wait.every.unwrap_or(PAUSE);
+        let mut told = false;
+        loop {
+            let reading = shared.client.read(Request::get(self.path.clone()));
+            let read = shared.stopped.or_leave(reading).await.map_err(NotReady::Stopped)?;
+            let waited = shared.clock().elapsed().saturating_sub(started);
+            let shown = match read {
+                Ok(value) => {
+                    shared.hide_sensitive(&value);
+                    match judge(&value).map_err(NotReady::Judge)? {
+                        Seen::Ready => {
+                            if told {
+                                let instance = self.instance.clone();
+                                shared.events.tell(Event::ReadinessReached { instance, waited_ms: millis(waited) });
+                            }
+                            return Ok(value);
+                        }
+                        Seen::NotYet(shown) => shown,
+                    }
+                }
+                Err(error) if error.is_not_found() && waited < self.unknown => {
+                    Some("the API does not know it yet".to_owned())
+                }
+                Err(error) => return Err(NotReady::Read(error)),
+            };
+            let shown = shown.map(|shown| shared.secrets.redact(&shown).into_owned());
+            if waited >= timeout {
+                let until = shown.map_or_else(|| self.until.clone(), |shown| format!("{}; {shown}", self.until));
+                return Err(NotReady::Late { waited: timeout, until });
+            }
+            if !told {
+                let (instance, until) = (self.instance.clone(), self.until.clone());
+                shared.events.tell(Event::ReadinessAwaited { instance, until, shown });
+                told = true;
+            }
+            shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(NotReady::Stopped)?;
+            pause = self.wait.every.unwrap_or((pause * 2).min(LONGEST_PAUSE));
+        }
+    }
+}
+
+impl Finishing<'_> {
+    /// Waits for what a finished task alone does not make usable. Its step is on record as accepted until then.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfinished`].
+    pub(super) async fn await_readiness(&self, shared: &Shared, result: &StepResult) -> Result<(), Unfinished> {
+        let Some(operation) = self.operation else { return Ok(()) };
+        let path = results::resource_path(operation, &self.intent.call, self.parameters, result);
+        let Some((readiness, path)) = readiness_of(operation).zip(path) else { return Ok(()) };
+        let readying = Readying {
+            instance: &self.intent.instance,
+            path,
+            wait: self.wait,
+            until: readiness.words(),
+            unknown: UNKNOWN,
+        };
+        let judge = |object: &Value| -> Result<Seen, Infallible> {
+            Ok(if readiness.holds(object) { Seen::Ready } else { Seen::NotYet(readiness.shown(object)) })
+        };
+        match readying.wait(shared, judge).await {
+            Ok(_) => Ok(()),
+            Err(NotReady::Late { waited, until }) => {
+                Err(Unfinished::StillWaiting { tasks: result.tasks.clone(), waited, until: Some(until) })
+            }
+            Err(NotReady::Stopped(stop)) => Err(Unfinished::Halt(Halt::Stopped(stop))),
+            Err(NotReady::Read(error)) => {
+                let instance = &self.intent.instance;
+                shared.warn(format!("`{instance}`: it cannot be seen whether {}: {error}", readiness.words()));
+                Ok(())
+            }
+            Err(NotReady::Judge(never)) => match never {},
+        }
+    }
+}
+
+impl Instance {
+    /// The object behind the step, read again: until `ready` holds, where the step says so.
+    pub(super) async fn resource(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        result: &StepResult,
+        how: How,
+    ) -> Result<Value, End> {
+        let shared = &self.run.shared;
+        let about = self.about(&rendered.recorded);
+        let path = rendered
+            .operation
+            .as_ref()
+            .and_then(|operation| results::resource_path(operation, &rendered.recorded, &rendered.parameters, result));
+        let Some(path) = path else {
+            let mut error = shared.error(
+                &about,
+                EffectKnown::Applied,
+                ErrorClass::Template,
+                "the API has no call that reads what this step made: there is no `resource`",
+            );
+            error.help.push("use a GET step that looks for it".to_owned());
+            return Err(End::Failed(error));
+        };
+        let ready = self.step().ready.condition();
+        let readying = Readying {
+            instance: id,
+            path,
+            wait: &self.step().wait,
+            until: ready.and_then(Expression::program).map_or_else(
+                || "it can be read".to_owned(),
+                |condition| format!("`{}` holds", condition.source().trim()),
+            ),
+            unknown: match (ready, how) {
+                (Some(_), _) => self.step().wait.timeout.unwrap_or(TIMEOUT),
+                // An earlier run saw it: it is gone.
+                (None, How::Reused) => Duration::ZERO,
+                (None, _) => UNKNOWN,
+            },
+        };
+        readying.wait(shared, |value| self.judge(ready, result, value)).await.map_err(|not_ready| match not_ready {
+            NotReady::Late { waited, until } => {
+                End::StillWaiting { tasks: result.tasks.clone(), waited, until: Some(until) }
+            }
+            NotReady::Read(error) => self.unreadable(&about, &error, how),
+            NotReady::Stopped(stop) => End::Stopped(stop),
+            NotReady::Judge(end) => end,
+        })
+    }
+
+    fn unreadable(&self, about: &About, error: &ReadError, how: How) -> End {
+        let mut failed = self.run.shared.read_failed(about, error);
+        failed.effect = EffectKnown::Applied;
+        if how == How::Reused && error.is_not_found() {
+            failed.message = format!("what an earlier run made cannot be found: {}", failed.message);
+        }
+        End::Failed(failed)
+    }
+
+    fn judge(&self, ready: Option<&Expression>, result: &StepResult, resource: &Value) -> Result<Seen, End> {
+        let Some(ready) = ready else { return Ok(Seen::Ready) };
+        let own = value_of(&step_value(result, Some(resource)));
+        let surroundings = self.surroundings();
+        let mut scope = surroundings.scope();
+        scope.this = Some(&own);
+        scope.resource = Some(resource);
+        match ready.is_true(&scope).map_err(|error| self.run.template_failed(&error))? {
+            true => Ok(Seen::Ready),
+            false => Ok(Seen::NotYet(shown(ready, resource))),
+        }
+    }
+}
+
+/// The fields of the object that a condition looks at, as they are now.
+fn shown(condition: &Expression, resource: &Value) -> Option<String> {
+    let program = condition.program()?;
+    let looked_at = program.uses().names.iter().filter(|used| used.name == "resource" && !used.path.is_empty());
+    let mut words: Vec<String> = looked_at
+        .map(|used| {
+            let value = used.path.iter().try_fold(resource, |value, field| value.get(field));
+            let text = match value {
+                None => "is not there".to_owned(),
+                Some(Value::String(text)) => format!("is `{}`", shortened(text)),
+                Some(other) => format!("is `{}`", shortened(&other.to_string())),
+            };
+            format!("`resource.{}` {text}", used.path.join("."))
+        })
+        .collect();
+    words.dedup();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= SHOWN {
+        text.to_owned()
+    } else {
+        text.chars().take(SHOWN).chain("…".chars()).collect()
+    }
+}

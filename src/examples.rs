@@ -1,0 +1,86 @@
+//! The example plans, in the binary: to start from where nothing but the binary is.
+
+use crate::yaml;
+
+/// A plan, and the files it reads.
+#[derive(Debug)]
+pub struct Example {
+    /// As its file is called, without the ending.
+    pub name: &'static str,
+    /// The plan's text.
+    pub text: &'static str,
+    /// Path from the plan, and text, of each file it reads.
+    pub beside: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! example {
+    ($name:literal $(, $beside:literal)*) => {
+        Example {
+            name: $name,
+            text: include_str!(concat!("../examples/", $name, ".yaml")),
+            beside: &[$(($beside, include_str!(concat!("../examples/", $beside)))),*],
+        }
+    };
+}
+
+/// All of them; the first is the one to start with.
+pub const EXAMPLES: &[Example] = &[
+    example!("web-server", "cloud-init/web-server.yaml"),
+    example!("private-vm-floating-ip"),
+    example!("load-balancer", "cloud-init/web-server.yaml"),
+    example!("kubernetes"),
+    example!("postgres"),
+    example!("file-share"),
+    example!("two-regions"),
+    example!("image-by-name"),
+    example!("cloud-init", "cloud-init/app.yaml"),
+];
+
+impl Example {
+    /// The example of that name.
+    pub fn named(name: &str) -> Option<&'static Example> {
+        EXAMPLES.iter().find(|example| example.name == name)
+    }
+
+    /// What it makes, in the plan's own words.
+    pub fn description(&self) -> String {
+        let parsed = yaml::parse(self.text);
+        let description = parsed.root.as_ref().and_then(|root| root.get("description")?.as_str());
+        description.unwrap_or_default().to_owned()
+    }
+
+    /// The plan as a file of its own: with a line that tells editors where the schema is, and with `file` in its comments.
+    pub fn plan(&self, schema: &str, file: &str) -> String {
+        let text = self.text.replace(&format!("examples/{}.yaml", self.name), file);
+        format!("# yaml-language-server: $schema={schema}\n{text}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_example_of_the_repository_is_in_the_binary() {
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap();
+        let paths = folder.map(|entry| entry.unwrap().path());
+        let plans: BTreeSet<String> = paths
+            .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+            .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        let embedded: BTreeSet<String> = EXAMPLES.iter().map(|example| example.name.to_owned()).collect();
+        assert_eq!(embedded, plans);
+    }
+
+    #[test]
+    fn every_example_says_what_it_makes_and_names_its_own_file() {
+        for example in EXAMPLES {
+            assert!(!example.description().is_empty(), "{}", example.name);
+            let plan = example.plan("plan.schema.json", "deploy.yaml");
+            assert!(plan.starts_with("# yaml-language-server: $schema=plan.schema.json\n"), "{plan}");
+            assert!(!plan.contains("examples/"), "{plan}");
+        }
+    }
+}

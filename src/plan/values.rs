@@ -1,0 +1,352 @@
+//! The calls of a plan with the values that are known: evaluated as far as they can be, and held against the catalogue.
+//!
+//! The same look is taken twice: at the plan as it is written, when nobody has given a value yet, and with the values that a
+//! run would have. A `for_each` whose elements are known is looked at element by element.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::doc::PlanDoc;
+use super::model::{Call, CallTemplate, OnChange, Plan, Segment, Step, Undo};
+use super::operations::{OfStep, check_request};
+use super::partial::{Element, Given, Known, KnownStep};
+use super::step_doc::{StepDoc, calls};
+use crate::catalog::{Catalog, Operation, Partial};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::template::{Expression, Program, Template, TemplateError};
+
+/// Elements of all `for_each` together that are looked at one by one: enough for every plan that is written by hand.
+const MOST_ELEMENTS: usize = 10_000;
+
+/// One call with what goes with it.
+pub(super) struct Whole<'s> {
+    pub call: &'s Call,
+    pub operation: Option<&'s Arc<Operation>>,
+    pub query: Option<&'s Template>,
+    pub body: Option<&'s Template>,
+    /// A body was written, right or wrong.
+    pub has_body: bool,
+}
+
+/// What of a step is looked at, as written or as accepted.
+pub(super) struct Look<'s> {
+    id: Option<&'s str>,
+    calls: Vec<Whole<'s>>,
+    headers: Option<&'s Template>,
+    places: [Option<&'s Template>; 2],
+    when: Option<&'s Expression>,
+    for_each: Option<&'s Template>,
+    is_for_each: bool,
+}
+
+impl<'s> Look<'s> {
+    pub(super) fn at_doc(step: &'s StepDoc, of: &'s OfStep) -> Self {
+        let (undo, update) = calls(step);
+        let own = step.call.as_ref().map(|call| Whole {
+            call,
+            operation: of.own.as_ref(),
+            query: step.query.as_ref(),
+            body: step.body.as_ref(),
+            has_body: step.has_body,
+        });
+        let others = [(undo, &of.undo), (update, &of.update)].into_iter();
+        let others = others.filter_map(|(template, operation)| Some(template_of(template?, operation.as_ref())));
+        Look {
+            id: step.id.as_ref().map(|id| id.value.as_str()),
+            calls: own.into_iter().chain(others).collect(),
+            headers: step.headers.as_ref(),
+            places: [step.project_id.as_ref(), step.region_id.as_ref()],
+            when: step.when.as_ref(),
+            for_each: step.for_each.as_ref(),
+            is_for_each: step.is_for_each,
+        }
+    }
+
+    fn at_step(step: &'s Step) -> Self {
+        let own = Whole {
+            call: &step.call,
+            operation: step.operation.as_ref(),
+            query: step.query.as_ref(),
+            body: step.body.as_ref(),
+            has_body: step.body.is_some(),
+        };
+        let undo = match &step.undo {
+            Undo::Call(call) => Some(&**call),
+            _ => None,
+        };
+        let update = match &step.on_change {
+            Some(OnChange::Update(call)) => Some(&**call),
+            _ => None,
+        };
+        let others = [undo, update].into_iter().flatten();
+        let others = others.map(|template| template_of(template, template.operation.as_ref()));
+        Look {
+            id: Some(step.id.as_str()),
+            calls: std::iter::once(own).chain(others).collect(),
+            headers: step.headers.as_ref(),
+            places: [step.project_id.as_ref(), step.region_id.as_ref()],
+            when: step.when.as_ref(),
+            for_each: step.for_each.as_ref(),
+            is_for_each: step.for_each.is_some(),
+        }
+    }
+
+    fn known(&self) -> Option<(&'s str, KnownStep)> {
+        let operation = self.calls.first().and_then(|own| own.operation).cloned();
+        Some((self.id?, KnownStep { operation, is_for_each: self.is_for_each }))
+    }
+
+    fn programs(&self) -> impl Iterator<Item = &'s Program> {
+        let of_calls = self.calls.iter().flat_map(|whole| {
+            let segments = whole.call.segments.iter().filter_map(|segment| match segment {
+                Segment::Template(template) => Some(template),
+                _ => None,
+            });
+            segments.chain(whole.query).chain(whole.body)
+        });
+        let templates = of_calls.chain(self.headers).chain(self.places.into_iter().flatten()).chain(self.for_each);
+        templates.flat_map(Template::programs).chain(self.when.and_then(Expression::program))
+    }
+}
+
+fn template_of<'s>(template: &'s CallTemplate, operation: Option<&'s Arc<Operation>>) -> Whole<'s> {
+    let (query, body) = (template.query.as_ref(), template.body.as_ref());
+    Whole { call: &template.call, operation, query, body, has_body: body.is_some() }
+}
+
+/// What is wrong with an accepted plan when these are its values.
+///
+/// Looks at what depends on a value only: the rest was looked at when the plan was accepted.
+pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
+    let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
+    let looks: Vec<Look<'_>> = plan.steps.values().map(Look::at_step).collect();
+    let mut known = Known::new(given, inputs, looks.iter().filter_map(Look::known).collect());
+    let mut findings = Vec::new();
+    let outputs = plan.outputs.values().map(|output| &output.value);
+    let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
+    skip(&looks, &mut known);
+    check_all(&looks, &known, catalog, &mut findings);
+    check_texts(outputs.chain(places), &known, &mut findings);
+    for finding in &mut findings {
+        super::operations::quote_as_written(finding, &plan.source);
+    }
+    findings.sort_by_key(|finding| finding.primary.start);
+    findings
+}
+
+/// What is wrong with a plan as it is written; with values, what depends on them.
+pub(super) fn check_written(
+    doc: &PlanDoc,
+    of: &[OfStep],
+    catalog: &Catalog,
+    given: Given<'_>,
+    findings: &mut Vec<Diagnostic>,
+) {
+    let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
+    let looks: Vec<Look<'_>> = doc.steps.iter().zip(of).map(|(step, of)| Look::at_doc(step, of)).collect();
+    let mut known = Known::new(given, inputs, looks.iter().filter_map(Look::known).collect());
+    skip(&looks, &mut known);
+    check_all(&looks, &known, catalog, findings);
+    let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
+    check_texts(doc.outputs.iter().filter_map(|output| output.value.as_ref()).chain(places), &known, findings);
+}
+
+/// Finds the steps that certainly do not run.
+fn skip(looks: &[Look<'_>], known: &mut Known<'_>) {
+    /// Conditions may ask about steps that are skipped themselves.
+    const ROUNDS: usize = 3;
+    for _ in 0..ROUNDS {
+        let off = looks.iter().filter_map(|look| {
+            let (id, when) = look.id.zip(look.when)?;
+            let is_off = !known.is_skipped(id) && known.truth(when, None) == Ok(Some(false));
+            is_off.then_some(id)
+        });
+        let off: Vec<&str> = off.collect();
+        if off.is_empty() {
+            return;
+        }
+        off.into_iter().for_each(|id| known.skip(id));
+    }
+}
+
+fn check_all(looks: &[Look<'_>], known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Diagnostic>) {
+    let with_values = known.given.inputs.is_some();
+    let mut elements = MOST_ELEMENTS;
+    for look in looks {
+        if !with_values || depends_on_values(look, known) {
+            Checker { known, catalog, with_values, seen: HashSet::new(), findings: &mut *findings }
+                .step(look, &mut elements);
+        }
+    }
+}
+
+/// Whether the values given can make a difference to a step.
+fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
+    look.programs().any(|program| {
+        let uses = program.uses();
+        !uses.inputs.is_empty()
+            || ["environment", "project_id", "region_id"].into_iter().any(|name| uses.mentions(name))
+            || uses.steps.iter().any(|used| known.is_skipped(used.step.as_str()))
+    })
+}
+
+/// Templates of which nothing is known but that they must be evaluated.
+fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut errors = Vec::new();
+    for template in templates {
+        known.partial(template, None, &mut errors);
+    }
+    findings.extend(errors.iter().map(failed));
+}
+
+struct Checker<'c, 'd> {
+    known: &'c Known<'d>,
+    catalog: &'c Catalog,
+    with_values: bool,
+    /// One finding a place and code: what is wrong with every element is told once.
+    seen: HashSet<(Span, &'static str)>,
+    findings: &'c mut Vec<Diagnostic>,
+}
+
+impl Checker<'_, '_> {
+    fn step(&mut self, look: &Look<'_>, budget: &mut usize) {
+        let Some(for_each) = look.for_each else { return self.instance(look, None) };
+        let mut errors = Vec::new();
+        let value = self.known.partial(for_each, None, &mut errors);
+        self.tell(errors.iter().map(failed), None);
+        match self.known.elements(for_each, &value) {
+            Ok(Some(elements)) => {
+                for element in elements.iter().take(*budget) {
+                    self.instance(look, Some(element));
+                }
+                *budget = budget.saturating_sub(elements.len());
+            }
+            Ok(None) => self.instance(look, None),
+            Err(what) => {
+                let message = format!("`for_each` needs a list or a mapping, and this is {what}");
+                let finding = Diagnostic::error("wrong-type", for_each.span, message);
+                self.tell([finding.help("for a number of copies, say `{{ range(n) }}`")], None);
+                self.instance(look, None);
+            }
+        }
+    }
+
+    fn instance(&mut self, look: &Look<'_>, element: Option<&Element>) {
+        if let Some(when) = look.when {
+            match self.known.truth(when, element) {
+                // What does not run need not be right with these values.
+                Ok(Some(false)) if self.with_values => return,
+                Ok(_) => {}
+                Err(error) => self.tell([failed(&error)], element),
+            }
+        }
+        for whole in &look.calls {
+            let mut found = Vec::new();
+            self.call(whole, element, &mut found);
+            self.tell(found, element);
+        }
+        let mut found = Vec::new();
+        look.headers.into_iter().for_each(|headers| self.headers(headers, element, &mut found));
+        look.places.iter().flatten().for_each(|place| self.place(place, element, &mut found));
+        self.tell(found, element);
+    }
+
+    fn tell(&mut self, found: impl IntoIterator<Item = Diagnostic>, element: Option<&Element>) {
+        for mut finding in found {
+            if !self.seen.insert((finding.primary, finding.code)) {
+                continue;
+            }
+            if let Some(element) = element {
+                finding = match element.span {
+                    Some(span) => finding.related(span, "with this element"),
+                    None => finding.help(format!("with the element `{}`", element.key())),
+                };
+            }
+            self.findings.push(finding);
+        }
+    }
+
+    fn call(&self, whole: &Whole<'_>, element: Option<&Element>, found: &mut Vec<Diagnostic>) {
+        let mut errors = Vec::new();
+        let mut partial = |template: &Template| self.known.partial(template, element, &mut errors);
+        let body = whole.body.map(&mut partial);
+        let query = whole.query.map(&mut partial);
+        let segments: Vec<Option<Partial>> = whole
+            .call
+            .segments
+            .iter()
+            .map(|segment| match segment {
+                Segment::Template(template) => Some(partial(template)),
+                _ => None,
+            })
+            .collect();
+        found.extend(errors.iter().map(failed));
+        for (segment, value) in whole.call.segments.iter().zip(&segments) {
+            if let (Segment::Template(template), Some(value)) = (segment, value) {
+                found.extend(bad_segment(template, value));
+            }
+        }
+        if let Some(operation) = whole.operation {
+            check_request(whole, operation, body, query, segments, self.catalog, found);
+        }
+    }
+
+    fn headers(&self, headers: &Template, element: Option<&Element>, found: &mut Vec<Diagnostic>) {
+        let mut errors = Vec::new();
+        let value = self.known.partial(headers, element, &mut errors);
+        found.extend(errors.iter().map(failed));
+        let Partial::Map(fields) = value else { return };
+        for (name, value) in fields {
+            if let Partial::String(text) = &value
+                && text.contains(['\r', '\n', '\0'])
+            {
+                let span = headers.at(&format!("/{}", name.replace('~', "~0").replace('/', "~1"))).span;
+                let message = format!("the header `{name}` holds a line break");
+                found.push(Diagnostic::error("header-not-allowed", span, message));
+            }
+        }
+    }
+
+    /// The id of a project or region.
+    fn place(&self, place: &Template, element: Option<&Element>, found: &mut Vec<Diagnostic>) {
+        let mut errors = Vec::new();
+        let value = self.known.partial(place, element, &mut errors);
+        found.extend(errors.iter().map(failed));
+        let Some(value) = value.known() else { return };
+        let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
+        if number.is_none_or(|number| number <= 0) {
+            let message = "the id of a project or region is a positive whole number";
+            found.push(Diagnostic::error("out-of-range", place.span, message));
+        }
+    }
+}
+
+/// A segment of a path that would lead elsewhere, or is no text.
+fn bad_segment(template: &Template, value: &Partial) -> Option<Diagnostic> {
+    let message = match value {
+        Partial::String(text) if text.is_empty() || text == "." || text == ".." => {
+            format!("this segment of the path becomes `{text}`")
+        }
+        Partial::Null | Partial::Map(_) => {
+            let what = crate::yaml::describe(&value.known().unwrap_or_else(|| Value::Object(serde_json::Map::new())));
+            format!("a segment of a path is text, and this is {what}")
+        }
+        _ => return None,
+    };
+    Some(Diagnostic::error("bad-call", template.span, message).help("every segment of a path needs a value"))
+}
+
+/// A template that cannot be evaluated.
+fn failed(error: &TemplateError) -> Diagnostic {
+    let finding = Diagnostic::error("template-error", error.span, error.message.clone());
+    error.help.clone().into_iter().fold(finding, Diagnostic::help)
+}
+
+/// Operations by the ids of their steps.
+pub(super) fn by_step<'d>(doc: &'d PlanDoc, of: &[OfStep]) -> HashMap<&'d str, Arc<Operation>> {
+    let ids = doc.steps.iter().zip(of);
+    ids.filter_map(|(step, of)| Some((step.id.as_ref()?.value.as_str(), Arc::clone(of.own.as_ref()?)))).collect()
+}

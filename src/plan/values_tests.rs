@@ -1,0 +1,211 @@
+//! What values make of a plan: through templates, conditions, elements and inputs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::catalog::Catalog;
+use crate::diagnostic::Diagnostic;
+use crate::secret::Secrets;
+use crate::source::Source;
+
+const NETWORK: &str = "call: POST /cloud/v1/networks/{project_id}/{region_id}";
+const VOLUME: &str = "call: POST /cloud/v1/volumes/{project_id}/{region_id}";
+const SUBNET: &str = "call: POST /cloud/v1/subnets/{project_id}/{region_id}";
+
+/// `line:column code`, of errors.
+fn told(source: &Source, findings: &[Diagnostic]) -> Vec<String> {
+    let errors = findings.iter().filter(|finding| finding.is_error());
+    let tell = |finding: &Diagnostic| {
+        let at = source.position(finding.primary.start);
+        format!("{}:{} {}", at.line, at.column, finding.code)
+    };
+    errors.map(tell).collect()
+}
+
+fn source(text: &str) -> Arc<Source> {
+    Arc::new(Source::new("plan.yaml", text))
+}
+
+/// What `check` finds with these values given.
+fn checked(text: &str, set: &[(&str, &str)]) -> Vec<String> {
+    let (source, secrets) = (source(text), Secrets::default());
+    let set: Vec<(String, String)> = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let sources = inputs::InputSources { set: &set, ..Default::default() };
+    let assumed = Assumed {
+        inputs: &|declared| inputs::resolve_known(declared, &sources, &secrets).0,
+        environment: "default",
+        secrets: &secrets,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("init.yaml"), "#cloud-config\n").unwrap();
+    let checked = check_assuming(&source, Catalog::embedded(), folder.path(), &assumed);
+    told(&source, &checked.findings)
+}
+
+/// A plan with one volume of this size and these inputs.
+fn volume(inputs: &str, size: &str) -> String {
+    format!(
+        "name: demo\ninputs: {{ {inputs} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: net-1 }}\n- id: disk\n  {VOLUME}\n  body:\n    source: new-volume\n    name: \"{{{{ steps.net.name }}}}\"\n    size: {size}\n    type_name: standard\n"
+    )
+}
+
+/// What is found wrong with the size.
+fn size(inputs: &str, size: &str) -> Vec<String> {
+    let found = checked(&volume(inputs, size), &[]);
+    let at_size = |line: &str| Some(line.strip_prefix("12:11 ")?.to_owned());
+    found.iter().map(|line| at_size(line).unwrap_or_else(|| line.clone())).collect()
+}
+
+#[test]
+fn what_a_template_gives_is_checked_as_if_it_stood_there() {
+    for (inputs, written, code) in [
+        ("", "\"{{ -3 }}\"", "out-of-range"),
+        ("", "\"{{ '5' }}\"", "wrong-type"),
+        ("", "\"{{ 5 ~ '' }}\"", "wrong-type"),
+        ("", "\"{{ [1] | tojson }}\"", "wrong-type"),
+        ("", "\"{{ {'a': 1} }}\"", "wrong-type"),
+        ("n: { default: -3 }", "\"{{ inputs.n * 1 }}\"", "out-of-range"),
+        ("n: { default: 1 }", "\"{{ inputs.n - 2 }}\"", "out-of-range"),
+        ("n: { type: integer }", "\"{{ inputs.n ~ '' }}\"", "wrong-type"),
+        ("n: { type: integer }", "\"{{ inputs.n > 5 }}\"", "wrong-type"),
+        ("n: { type: integer }", "\"{{ 5 if inputs.n > 5 else -5 }}\"", "out-of-range"),
+        ("n: { type: list }", "\"{{ inputs.n | join('') }}\"", "wrong-type"),
+        ("b: { default: true }", "\"{{ 5 if inputs.b else 'x' }}\"", "wrong-type"),
+        ("m: { type: map, default: { size: big } }", "\"{{ inputs.m.size }}\"", "wrong-type"),
+        ("e: { enum: [1, 0], default: 1 }", "\"{{ inputs.e }}\"", "out-of-range"),
+        ("", "\"{{ steps.net.id ~ '' }}\"", "wrong-type"),
+        ("", "\"{{ 'a' if steps.net.response.x else 'b' }}\"", "wrong-type"),
+    ] {
+        assert_eq!(size(inputs, written), [code], "{inputs}: {written}");
+    }
+    for (inputs, written) in [
+        ("", "\"{{ 3 }}\""),
+        ("", "\"{{ [1, 2] | length }}\""),
+        ("", "\"{{ [steps.net.id, 2] | length }}\""),
+        ("n: { type: integer }", "\"{{ inputs.n }}\""),
+        ("n: { type: integer }", "\"{{ inputs.n * 2 + 1 }}\""),
+        ("n: { type: number, default: 2.0 }", "\"{{ inputs.n | int }}\""),
+        ("n: { type: list }", "\"{{ inputs.n | length }}\""),
+        ("b: { default: true }", "\"{{ 5 if inputs.b else 6 }}\""),
+        ("n: { required: false, type: integer }", "\"{{ inputs.n | default(5) }}\""),
+        ("", "\"{{ steps.net.response.size }}\""),
+        ("", "\"{{ (steps.net.response.list | first).size }}\""),
+        ("", "\"{{ {'small': 5, 'large': 10}[steps.net.response.kind] }}\""),
+    ] {
+        assert_eq!(size(inputs, written), [""; 0], "{inputs}: {written}");
+    }
+}
+
+#[test]
+fn what_cannot_be_evaluated_is_a_finding_in_its_place() {
+    for written in [
+        "\"{{ inputs.l[9] }}\"",
+        "\"{{ 1 // 0 }}\"",
+        "\"{{ inputs.l.x }}\"",
+        "\"{{ cidrsubnet('10.0.0.0/99', 1, 1) }}\"",
+        "\"{{ 'x' | b64decode }}\"",
+        "\"{{ file(inputs.f) | length }}\"",
+    ] {
+        let found = size("l: { default: [1] }, f: { default: ../x }", written);
+        assert_eq!(found.len(), 1, "{written}: {found:?}");
+        assert!(found[0].ends_with("template-error") && found[0].starts_with("12:"), "{written}: {found:?}");
+    }
+    assert_eq!(size("", "\"{{ file('../x') }}\""), ["12:20 unreadable-file"], "told once");
+}
+
+#[test]
+fn values_that_are_given_count_and_defaults_hold_until_then() {
+    let plan = volume("n: { type: integer, default: 5 }", "\"{{ inputs.n + 0 }}\"");
+    assert_eq!(checked(&plan, &[]), [""; 0]);
+    assert_eq!(checked(&plan, &[("n", "-3")]), ["12:11 out-of-range"]);
+    let plan = volume("n: { type: integer }", "\"{{ inputs.n }}\"");
+    assert_eq!(checked(&plan, &[]), [""; 0], "nobody has said yet");
+    assert_eq!(checked(&plan, &[("n", "-3")]), ["12:11 out-of-range"]);
+}
+
+#[test]
+fn a_for_each_is_looked_at_element_by_element() {
+    let subnets = |for_each: &str, cidr: &str| {
+        let text = format!(
+            "name: demo\ninputs: {{ nets: {{ type: map, default: {{ a: 10.0.0.0/99 }} }} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: \"{{{{ inputs.nets.a | slug }}}}\" }}\n- id: sub\n  for_each: {for_each}\n  {SUBNET}\n  body:\n    network_id: \"{{{{ steps.net.id }}}}\"\n    name: \"sub-{{{{ each.key }}}}\"\n    cidr: \"{{{{ {cidr} }}}}\"\n"
+        );
+        checked(&text, &[])
+    };
+    let wrong = ["13:11 wrong-format"];
+    assert_eq!(subnets("{ front: 10.0.1.0/24, back: 10.0.2.0/33 }", "each.value"), wrong);
+    assert_eq!(subnets("{ front: 10.0.1.0/24, back: 10.0.2.0/24 }", "each.value"), [""; 0]);
+    assert_eq!(subnets("[{ cidr: 10.0.1.0/24 }, { cidr: x }]", "each.value.cidr"), wrong);
+    assert_eq!(subnets("\"{{ inputs.nets }}\"", "each.value"), wrong);
+    assert_eq!(subnets("[{ cidr: 10.0.1.0/24 }, {}]", "each.value.cidr"), ["13:15 template-error"]);
+    assert_eq!(subnets("[\"{{ steps.net.response.cidr }}\", x]", "each.value"), wrong);
+    assert_eq!(subnets("\"{{ steps.net.response.list }}\"", "each.value"), [""; 0]);
+    assert_eq!(subnets("\"{{ range(3) }}\"", "'10.0.' ~ each.index ~ '.0/24'"), [""; 0]);
+    assert_eq!(subnets("\"{{ range(300) }}\"", "'10.0.' ~ each.index ~ '.0/24'"), wrong);
+    assert_eq!(subnets("\"{{ 7 }}\"", "'10.0.0.0/24'"), ["8:13 wrong-type"]);
+}
+
+#[test]
+fn paths_queries_and_headers_come_from_templates_too() {
+    let step = |rest: &str| {
+        checked(
+            &format!(
+                "name: demo\ninputs: {{ id: {{ default: '' }} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: net-1 }}\n- id: a\n{rest}"
+            ),
+            &[],
+        )
+    };
+    let get = "  call: GET /cloud/v1/networks/{project_id}/{region_id}";
+    assert_eq!(step(&format!("{get}/{{{{ inputs.id }}}}\n")), ["8:57 bad-call", "8:57 wrong-format"]);
+    assert_eq!(step(&format!("{get}/{{{{ 'x' ~ 'y' }}}}\n")), ["8:57 wrong-format"]);
+    assert_eq!(step(&format!("{get}\n  query: {{ limit: \"{{{{ 'ten' }}}}\" }}\n")), ["9:19 wrong-type"]);
+    assert_eq!(step(&format!("{get}\n  headers: {{ X-A: \"{{{{ 'a\\nb' }}}}\" }}\n")), ["9:19 header-not-allowed"]);
+    assert_eq!(step(&format!("{get}\n  region_id: \"{{{{ 0 - 1 }}}}\"\n")), ["9:14 out-of-range"]);
+    assert_eq!(step(&format!("{get}\n  when: \"{{{{ inputs.id }}}}\"\n")).len(), 1);
+}
+
+#[test]
+fn references_that_cannot_work_are_found() {
+    let subnet = |id: &str, more: &str| {
+        let text = format!(
+            "name: demo\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: net-1 }}\n  {more}\n- id: sub\n  {SUBNET}\n  body:\n    name: sub\n    cidr: 10.0.0.0/24\n    network_id: \"{{{{ {id} }}}}\"\n"
+        );
+        checked(&text, &[])
+    };
+    assert_eq!(subnet("steps.net.id", "retry: { attempts: 2 }"), [""; 0]);
+    for (reference, code) in [
+        ("steps.net", "wrong-type"),
+        ("steps.net.task", "wrong-kind"),
+        ("steps.net.outcome", "wrong-kind"),
+        ("steps.net.response", "wrong-kind"),
+        ("steps.net.resource", "wrong-kind"),
+        ("steps.net.id.foo", "unknown-result"),
+    ] {
+        let found = subnet(reference, "retry: { attempts: 2 }");
+        assert!(found.len() == 1 && found[0].ends_with(code), "{reference}: {found:?}");
+    }
+    assert_eq!(subnet("steps.net.id", "wait: false"), ["12:31 unknown-result"]);
+    assert_eq!(subnet("steps.net.id", "when: false"), ["12:21 template-error"]);
+    assert_eq!(subnet("steps.net.id | default('8f1c0a3e-0000-4000-8000-000000000000')", "when: false"), [""; 0]);
+    assert_eq!(subnet("'net-' ~ steps.net", "retry: { attempts: 2 }").len(), 1);
+}
+
+#[test]
+fn a_step_that_does_not_run_need_not_be_right_with_these_values() {
+    let plan = format!(
+        "name: demo\ninputs: {{ id: {{ default: '' }}, on: {{ default: false }} }}\nsteps:\n- id: a\n  when: inputs.on and inputs.id != ''\n  {VOLUME}\n  body: {{ source: new-volume, name: disk, size: \"{{{{ inputs.id | int }}}}\" }}\n"
+    );
+    assert_eq!(checked(&plan, &[]), [""; 0]);
+    assert_eq!(checked(&plan, &[("on", "true"), ("id", "x")]), ["7:65 template-error"]);
+}
+
+#[test]
+fn with_all_values_of_a_run_an_input_without_one_is_undefined() {
+    let text = volume("n: { type: integer, required: false }", "\"{{ inputs.n }}\"");
+    let source = source(&text);
+    let plan = load(&source).unwrap();
+    let (values, secrets) = (BTreeMap::new(), Secrets::default());
+    let given = |complete| Given { inputs: Some(&values), complete, secrets: Some(&secrets), ..Given::default() };
+    assert_eq!(told(&source, &check_values(&plan, Catalog::embedded(), given(false))), [""; 0]);
+    assert_eq!(told(&source, &check_values(&plan, Catalog::embedded(), given(true))), ["12:15 template-error"]);
+}

@@ -1,0 +1,264 @@
+//! From events to a report.
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use super::super::board::delay;
+use super::super::story::{self, Story};
+use super::super::thing;
+use super::model::{Failure, Instance, Report, State, Step, VERSION};
+use super::picture;
+use crate::event::{Activity, Event, How, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
+use crate::plan::InstanceId;
+
+/// What is known of the plan: its steps in order, and what each comes after.
+#[derive(Debug, Clone, Default)]
+pub struct Shape {
+    pub steps: IndexMap<String, Vec<String>>,
+}
+
+/// Follows a run.
+#[derive(Debug, Default)]
+pub struct Collector {
+    shape: Shape,
+    started: Option<(Timestamp, u64, RunStarted)>,
+    finished: Option<RunFinished>,
+    instances: IndexMap<String, Instance>,
+    warnings: Vec<String>,
+    /// The time of the last event, since the run started.
+    last: u64,
+}
+
+impl Collector {
+    pub fn new(shape: Shape) -> Self {
+        Self { shape, ..Self::default() }
+    }
+
+    pub fn tell(&mut self, event: &Stamped) {
+        if let Event::RunStarted(run) = &event.event {
+            *self = Self::new(std::mem::take(&mut self.shape));
+            self.started = Some((event.at, event.elapsed_ms, run.clone()));
+        }
+        let elapsed = match &event.event {
+            // On a line of `--events` this one stands for both.
+            Event::RunFinished(run) if run.elapsed_ms > 0 => run.elapsed_ms,
+            _ => event.elapsed_ms,
+        };
+        let now = elapsed.saturating_sub(self.started.as_ref().map_or(0, |(_, start, _)| *start));
+        self.last = self.last.max(now);
+        match &event.event {
+            Event::RunStarted(_) | Event::StepExpanded { .. } | Event::InterruptReceived { .. } => {}
+            Event::CallStarted { instance, call, attempt } => {
+                let instance = self.of(instance);
+                instance.state = State::Running;
+                instance.failure = None;
+                instance.call = Some(call.clone());
+                instance.attempts = instance.attempts.max(*attempt);
+                instance.called_ms.get_or_insert(now);
+            }
+            Event::CallDelayed { instance, reason, .. } => {
+                let words = delay(reason);
+                let delays = &mut self.of(instance).delays;
+                if !delays.contains(&words) {
+                    delays.push(words);
+                }
+            }
+            Event::TasksAccepted { instance, tasks, .. } => {
+                let instance = self.of(instance);
+                instance.state = State::Running;
+                instance.tasks.clone_from(tasks);
+                instance.accepted_ms.get_or_insert(now);
+            }
+            Event::SettlingStarted { instance, .. } => {
+                let instance = self.of(instance);
+                let words = "its answer was lost, and looked for".to_owned();
+                if !instance.delays.contains(&words) {
+                    instance.delays.push(words);
+                }
+            }
+            Event::ReadinessAwaited { instance } => self.of(instance).state = State::Running,
+            Event::StepSucceeded { instance, result } => self.succeeded(instance, result, now),
+            Event::StepFailed { instance, error } => self.failed(instance, State::Failed, error, now),
+            Event::StepUnknown { instance, error } => self.failed(instance, State::Unknown, error, now),
+            Event::StepStillWaiting { instance, tasks, .. } => {
+                let instance = self.of(instance);
+                instance.state = State::Waiting;
+                instance.tasks.clone_from(tasks);
+                instance.ended_ms = Some(now);
+            }
+            Event::StepSkipped { instance, reason } => {
+                let instance = self.of(instance);
+                instance.state = match reason {
+                    SkipReason::Condition => State::Skipped,
+                    _ => State::NotMade,
+                };
+                instance.reason = Some(why(reason));
+            }
+            Event::ResourceRemoved { instance, kind, id, already_gone } => {
+                let instance = self.of(instance);
+                instance.state = State::Removed;
+                instance.kind = kind.as_deref().map(thing);
+                instance.id.clone_from(id);
+                instance.reason = already_gone.then(|| "it was gone already".to_owned());
+                instance.ended_ms = Some(now);
+            }
+            Event::ResourceLeft { instance, kind, id, error } => {
+                self.failed(instance, State::Left, error, now);
+                let instance = self.of(instance);
+                instance.kind = kind.as_deref().map(thing);
+                instance.id.clone_from(id);
+            }
+            Event::Warned { message } => self.warnings.push(message.clone()),
+            Event::RunFinished(run) => self.finished = Some(run.clone()),
+        }
+    }
+
+    fn of(&mut self, id: &InstanceId) -> &mut Instance {
+        let name = id.to_string();
+        self.instances.entry(name.clone()).or_insert_with(|| Instance::new(name, id.step.to_string()))
+    }
+
+    fn succeeded(&mut self, id: &InstanceId, done: &StepDone, now: u64) {
+        let instance = self.of(id);
+        instance.state = if done.how == How::Reused { State::Kept } else { State::Done };
+        instance.failure = None;
+        instance.call = Some(done.call.clone());
+        instance.kind = done.kind.as_deref().map(thing);
+        instance.id.clone_from(&done.id);
+        instance.resource.clone_from(&done.name);
+        if instance.tasks.is_empty() {
+            instance.tasks.clone_from(&done.tasks);
+        }
+        if done.how != How::Reused {
+            // A read says only how long it took.
+            instance.called_ms.get_or_insert(now.saturating_sub(done.duration_ms));
+            instance.ended_ms = Some(now);
+        }
+        if matches!(done.how, How::Recovered | How::Adopted) {
+            instance.delays.push(story::success(done));
+        }
+    }
+
+    fn failed(&mut self, id: &InstanceId, state: State, error: &StepError, now: u64) {
+        let Story { what, place, facts, help } = Story::of(error);
+        let facts = facts.into_iter().map(|(label, text)| (label.to_owned(), text)).collect();
+        let instance = self.of(id);
+        instance.state = state;
+        instance.ended_ms = Some(now);
+        if instance.call.is_none() {
+            instance.call.clone_from(&error.call);
+        }
+        instance.failure = Some(Failure { what, place, request_id: error.request_id.clone(), facts, help });
+    }
+
+    /// What did not come to its end in a run that did, and what is to be done about it.
+    fn settle(&self, instance: &mut Instance) {
+        if instance.state == State::Running && self.finished.is_some() {
+            instance.state = if instance.tasks.is_empty() { State::Unknown } else { State::Waiting };
+        }
+        let (what, help) = match instance.state {
+            State::Running => ("it is under way, or its run died", "look again, or run again to continue"),
+            State::Waiting => ("its task goes on", "run again to wait for it"),
+            State::Unknown => {
+                ("sent, and no answer is on record: it may have been carried out", "run again: it is looked for")
+            }
+            _ => return,
+        };
+        if instance.failure.is_none() {
+            instance.failure = Some(Failure {
+                what: what.to_owned(),
+                place: None,
+                request_id: None,
+                facts: instance.call.iter().map(|call| ("call".to_owned(), call.clone())).collect(),
+                help: vec![help.to_owned()],
+            });
+        }
+    }
+
+    /// Why a step was never heard of: something it comes after did not get through, or the run ended first.
+    fn why_not(&self, step: &str) -> String {
+        let mut pending: Vec<&str> = vec![step];
+        let mut seen: Vec<&str> = Vec::new();
+        while let Some(at) = pending.pop() {
+            for before in self.shape.steps.get(at).into_iter().flatten() {
+                let bad = |known: &&Instance| known.step == *before && known.state >= State::Waiting;
+                if let Some(bad) = self.instances.values().find(bad) {
+                    return format!("`{}` did not succeed", bad.name);
+                }
+                if !seen.contains(&before.as_str()) {
+                    seen.push(before);
+                    pending.push(before);
+                }
+            }
+        }
+        "the run ended before its turn".to_owned()
+    }
+
+    /// The report of what happened until now.
+    pub fn report(&self) -> Report {
+        let run = self.started.as_ref();
+        let mut instances: Vec<Instance> = self.instances.values().cloned().collect();
+        for step in self.shape.steps.keys() {
+            // Steps nobody spoke of were not reached.
+            if !self.instances.values().any(|known| known.step == *step) {
+                let mut unreached = Instance::new(step.clone(), step.clone());
+                unreached.state = State::NotMade;
+                unreached.reason = Some(self.why_not(step));
+                instances.push(unreached);
+            }
+        }
+        instances.iter_mut().for_each(|instance| self.settle(instance));
+        picture::follow(&mut instances, &self.shape);
+        let finished = self.finished.as_ref();
+        Report {
+            version: VERSION,
+            plan: run.map(|(_, _, run)| run.plan.clone()).unwrap_or_default(),
+            environment: run.map(|(_, _, run)| run.environment.clone()).unwrap_or_default(),
+            file: run.and_then(|(_, _, run)| run.file.clone()),
+            command: run.map(|(_, _, run)| run.command),
+            // A rehearsal's is gone with it.
+            api: run
+                .filter(|(_, _, run)| run.command != Activity::Rehearse && !run.api.is_empty())
+                .map(|(_, _, run)| run.api.clone()),
+            started: run.map(|(at, ..)| *at),
+            exit: finished.map(|run| run.exit.code()),
+            outcome: finished.map_or("it did not end", |run| run.exit.meaning()).to_owned(),
+            elapsed_ms: self.last,
+            requests: finished.map(|run| run.requests).filter(|requests| *requests > 0),
+            looks: finished.map(|run| run.looks).filter(|looks| *looks > 0),
+            steps: steps(&self.shape, &instances),
+            instances,
+            warnings: self.warnings.clone(),
+            next: finished.and_then(|run| run.next.clone()),
+        }
+    }
+}
+
+/// Why an instance was not made; that it was not is said by its state.
+fn why(reason: &SkipReason) -> String {
+    match reason {
+        SkipReason::Condition => "its `when` is false".to_owned(),
+        SkipReason::Dependency { step } => format!("`{step}` did not succeed"),
+        SkipReason::NotStarted { why } => why.clone(),
+    }
+}
+
+/// Every step of the plan, then those on record that the plan no longer has.
+fn steps(shape: &Shape, instances: &[Instance]) -> Vec<Step> {
+    let mut steps: IndexMap<&str, Step> = IndexMap::new();
+    let blank = |id: &str, after: &[String]| Step {
+        id: id.to_owned(),
+        state: State::NotMade,
+        instances: 0,
+        after: after.to_vec(),
+    };
+    for (id, after) in &shape.steps {
+        steps.insert(id, blank(id, after));
+    }
+    for instance in instances {
+        let step = steps.entry(&instance.step).or_insert_with(|| blank(&instance.step, &[]));
+        step.state = if step.instances == 0 { instance.state } else { step.state.max(instance.state) };
+        step.instances += 1;
+    }
+    steps.into_values().collect()
+}

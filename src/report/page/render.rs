@@ -1,0 +1,373 @@
+//! A report as text: templates for pages, serde for programs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use minijinja::value::Serde;
+use minijinja::{Environment, context};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::super::github::markdown;
+use super::super::{clock, count, duration, sanitize};
+use super::model::{Failure, Instance, Report, State};
+use super::{Format, picture};
+use crate::secret::Secrets;
+
+/// The names decide how values are escaped.
+const PAGES: [(&str, &str); 3] = [
+    ("report.html", include_str!("report.html")),
+    ("report.md", include_str!("report.md")),
+    ("report.xml", include_str!("report.xml")),
+];
+/// Names on one line.
+const NAMED: usize = 30;
+/// Instances of one step beyond this are folded away.
+const UNFOLDED: usize = 12;
+/// A part that took any time is seen.
+const SMALLEST: f64 = 0.01;
+/// Marks on the time axis.
+const MARKS: u64 = 4;
+
+/// The whole document, secrets hidden, everything that others wrote escaped.
+pub fn render(report: &Report, format: Format, secrets: &Secrets) -> String {
+    let template = match format {
+        Format::Json => return format!("{:#}\n", secrets.redact_value(&json(report))),
+        Format::Html => "report.html",
+        Format::Markdown => "report.md",
+        Format::Junit => "report.xml",
+    };
+    let page = harmless(&secrets.redact_value(&json(&View::of(report))));
+    let graph = picture::graph(report).map(|graph| harmless(&secrets.redact_value(&json(&graph))));
+    let mut environment = Environment::new();
+    for (name, text) in PAGES {
+        environment.add_template(name, text).expect("the templates in the binary are right");
+    }
+    environment.add_filter("md", |text: String| markdown::text(&text));
+    environment.add_filter("code", |text: String| markdown::code(&text));
+    let template = environment.get_template(template).expect("it was added above");
+    template
+        .render(context! { page => Serde(page), graph => Serde(graph), version => env!("CARGO_PKG_VERSION") })
+        .expect("a page holds what its template names")
+}
+
+fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("reports are made of types JSON can hold")
+}
+
+/// Every text as one line that moves no cursor and turns no direction.
+fn harmless(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(sanitize(text).into_owned()),
+        Value::Array(items) => items.iter().map(harmless).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, field)| (sanitize(name).into_owned(), harmless(field))).collect()
+        }
+        plain => plain.clone(),
+    }
+}
+
+/// A report as its templates want it.
+#[derive(Serialize)]
+struct View<'r> {
+    #[serde(flatten)]
+    report: &'r Report,
+    good: bool,
+    /// Nothing failed; something is not done.
+    open: bool,
+    /// To the second.
+    began: Option<String>,
+    took: String,
+    totals: Vec<Total>,
+    failures: Vec<SameFailure<'r>>,
+    not_made: Vec<SameReason<'r>>,
+    existing: Vec<Existing<'r>>,
+    rows: Vec<Row>,
+    axis: Vec<Mark>,
+    critical: Vec<&'r str>,
+    tests: Vec<Test<'r>>,
+}
+
+#[derive(Serialize)]
+struct Total {
+    state: State,
+    word: &'static str,
+    number: usize,
+}
+
+/// One cause, and all it happened to.
+#[derive(Serialize)]
+struct SameFailure<'r> {
+    state: State,
+    word: &'static str,
+    names: Vec<&'r str>,
+    /// Those that do not fit on a line.
+    more: Vec<&'r str>,
+    failure: &'r Failure,
+    request_ids: Vec<&'r str>,
+}
+
+#[derive(Serialize)]
+struct SameReason<'r> {
+    reason: &'r str,
+    names: Vec<&'r str>,
+    more: Vec<&'r str>,
+}
+
+/// What there is in the cloud.
+#[derive(Serialize)]
+struct Existing<'r> {
+    /// The step they are all of, when they are too many to be seen at once.
+    folded: Option<&'r str>,
+    things: Vec<&'r Instance>,
+}
+
+/// A line of the timeline. Where it opens, the lines until the one that closes are folded below it.
+#[derive(Serialize)]
+struct Row {
+    bar: Bar,
+    opens: bool,
+    closes: bool,
+}
+
+/// A bar in parts of the whole run, in per cent.
+#[derive(Serialize)]
+struct Bar {
+    name: String,
+    word: &'static str,
+    start: f64,
+    width: f64,
+    parts: Vec<Part>,
+    /// How its last part is drawn.
+    end: &'static str,
+    critical: bool,
+    /// What the parts mean, in words.
+    words: String,
+    took: String,
+}
+
+#[derive(Serialize)]
+struct Part {
+    class: &'static str,
+    share: f64,
+}
+
+#[derive(Serialize)]
+struct Mark {
+    at: f64,
+    label: String,
+}
+
+#[derive(Serialize)]
+struct Test<'r> {
+    name: &'r str,
+    step: &'r str,
+    seconds: f64,
+    failure: Option<String>,
+    details: Option<String>,
+    skipped: Option<&'r str>,
+}
+
+impl<'r> View<'r> {
+    fn of(report: &'r Report) -> Self {
+        let end = report.instances.iter().filter_map(|instance| instance.ended_ms).max().unwrap_or(0);
+        let whole = report.elapsed_ms.max(end).max(1);
+        let mut critical: Vec<&Instance> = report.instances.iter().filter(|instance| instance.critical).collect();
+        critical.sort_by_key(|instance| instance.ended_ms);
+        Self {
+            report,
+            good: report.exit == Some(0),
+            open: report
+                .instances
+                .iter()
+                .all(|instance| !matches!(instance.state, State::Failed | State::Left | State::Unknown)),
+            began: report.started.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+            took: words(report.elapsed_ms),
+            totals: totals(&report.instances),
+            failures: failures(&report.instances),
+            not_made: not_made(&report.instances),
+            existing: existing(&report.instances),
+            rows: rows(&report.instances, whole),
+            axis: axis(whole),
+            critical: critical.iter().map(|instance| instance.name.as_str()).collect(),
+            tests: report.instances.iter().map(test).collect(),
+        }
+    }
+}
+
+fn words(milliseconds: u64) -> String {
+    duration(Duration::from_millis(milliseconds))
+}
+
+/// The worst first.
+fn totals(instances: &[Instance]) -> Vec<Total> {
+    let mut numbers: BTreeMap<State, usize> = BTreeMap::new();
+    for instance in instances {
+        *numbers.entry(instance.state).or_default() += 1;
+    }
+    numbers.into_iter().rev().map(|(state, number)| Total { state, word: state.word(), number }).collect()
+}
+
+fn failures(instances: &[Instance]) -> Vec<SameFailure<'_>> {
+    // Ids of its own make no failure another one.
+    let alike = |instance: &Instance, failure: &Failure| {
+        let ids = instance.tasks.iter().chain(&failure.request_id);
+        (ids.fold(failure.what.clone(), |what, id| what.replace(id.as_str(), "")), failure.place.clone())
+    };
+    let mut same: IndexMap<_, SameFailure<'_>> = IndexMap::new();
+    for instance in instances {
+        let Some(failure) = &instance.failure else { continue };
+        let group = same.entry((instance.state, alike(instance, failure))).or_insert_with(|| SameFailure {
+            state: instance.state,
+            word: instance.state.word(),
+            names: Vec::new(),
+            more: Vec::new(),
+            failure,
+            request_ids: Vec::new(),
+        });
+        group.names.push(&instance.name);
+        group.request_ids.extend(failure.request_id.as_deref());
+    }
+    let mut failures: Vec<_> = same.into_values().collect();
+    for group in &mut failures {
+        group.more = group.names.split_off(group.names.len().min(NAMED));
+    }
+    failures.sort_by_key(|failure| std::cmp::Reverse(failure.state));
+    failures
+}
+
+fn not_made(instances: &[Instance]) -> Vec<SameReason<'_>> {
+    let mut same: IndexMap<&str, Vec<&str>> = IndexMap::new();
+    for instance in instances.iter().filter(|instance| matches!(instance.state, State::NotMade | State::Skipped)) {
+        same.entry(instance.reason.as_deref().unwrap_or_default()).or_default().push(&instance.name);
+    }
+    let reasons = same.into_iter().map(|(reason, mut names)| {
+        let more = names.split_off(names.len().min(NAMED));
+        SameReason { reason, names, more }
+    });
+    reasons.collect()
+}
+
+fn existing(instances: &[Instance]) -> Vec<Existing<'_>> {
+    let mut steps: IndexMap<&str, Vec<&Instance>> = IndexMap::new();
+    for instance in instances.iter().filter(|instance| instance.exists()) {
+        steps.entry(&instance.step).or_default().push(instance);
+    }
+    let (many, few): (Vec<_>, Vec<_>) = steps.into_iter().partition(|(_, things)| things.len() > UNFOLDED);
+    let few: Vec<&Instance> = few.into_iter().flat_map(|(_, things)| things).collect();
+    let few = (!few.is_empty()).then_some(Existing { folded: None, things: few });
+    few.into_iter().chain(many.into_iter().map(|(step, things)| Existing { folded: Some(step), things })).collect()
+}
+
+/// Steps by their first call; those with many instances folded.
+fn rows(instances: &[Instance], whole: u64) -> Vec<Row> {
+    let mut steps: IndexMap<&str, Vec<&Instance>> = IndexMap::new();
+    for instance in instances.iter().filter(|instance| instance.called_ms.is_some()) {
+        steps.entry(&instance.step).or_default().push(instance);
+    }
+    steps.sort_by_cached_key(|_, of_step| of_step.iter().filter_map(|instance| instance.called_ms).min());
+    let mut rows = Vec::new();
+    for (step, of_step) in &steps {
+        let folded = of_step.len() > UNFOLDED;
+        if folded {
+            rows.push(Row { bar: together(step, of_step, whole), opens: true, closes: false });
+        }
+        for (at, instance) in of_step.iter().enumerate() {
+            let closes = folded && at + 1 == of_step.len();
+            rows.push(Row { bar: bar(instance, whole), opens: false, closes });
+        }
+    }
+    rows
+}
+
+fn bar(instance: &Instance, whole: u64) -> Bar {
+    let called = instance.called_ms.unwrap_or(0);
+    let eligible = instance.eligible_ms.unwrap_or(called);
+    let ended = instance.ended_ms.unwrap_or(whole).max(called);
+    let accepted = instance.accepted_ms.filter(|accepted| *accepted <= ended);
+    let answered = accepted.unwrap_or(ended).max(called);
+    let parts = [
+        ("queue", "in the queue", called - eligible),
+        ("call", "calling", answered - called),
+        ("task", "waiting for its task", ended - answered),
+    ];
+    let parts = parts.into_iter().filter(|(.., span)| *span > 0);
+    let mut said: Vec<String> = parts.clone().map(|(_, what, span)| format!("{} {what}", words(span))).collect();
+    said.extend(instance.delays.iter().cloned());
+    if instance.attempts > 1 {
+        said.push(count(instance.attempts as usize, "attempt"));
+    }
+    Bar {
+        name: instance.name.clone(),
+        word: instance.state.word(),
+        start: share(eligible, whole),
+        width: share(ended - eligible, whole),
+        parts: parts.map(|(class, _, span)| Part { class, share: share(span, whole).max(SMALLEST) }).collect(),
+        end: end(instance.state),
+        critical: instance.critical,
+        words: said.join(", "),
+        took: words(ended - called),
+    }
+}
+
+/// One bar for all instances of a step.
+fn together(step: &str, instances: &[&Instance], whole: u64) -> Bar {
+    let start = instances.iter().filter_map(|instance| instance.called_ms).min().unwrap_or(0);
+    let ended = instances.iter().map(|instance| instance.ended_ms.unwrap_or(whole)).max().unwrap_or(whole).max(start);
+    let state = instances.iter().map(|instance| instance.state).max().unwrap_or(State::Done);
+    let number = count(instances.len(), "call");
+    Bar {
+        name: format!("{step} ×{}", instances.len()),
+        word: state.word(),
+        start: share(start, whole),
+        width: share(ended - start, whole),
+        parts: vec![Part { class: "task", share: 1.0 }],
+        end: end(state),
+        critical: instances.iter().any(|instance| instance.critical),
+        words: format!("{number} in {}", words(ended - start)),
+        took: words(ended - start),
+    }
+}
+
+fn end(state: State) -> &'static str {
+    match state {
+        State::Failed | State::Left => "bad-end",
+        State::Waiting | State::Unknown | State::Running => "open-end",
+        _ => "",
+    }
+}
+
+/// A part of the whole in per cent, to a hundredth.
+fn share(part: u64, whole: u64) -> f64 {
+    (part as f64 / whole as f64 * 10_000.0).round() / 100.0
+}
+
+fn axis(whole: u64) -> Vec<Mark> {
+    (0..=MARKS)
+        .map(|mark| {
+            let at = whole * mark / MARKS;
+            Mark { at: share(at, whole), label: clock(Duration::from_millis(at)) }
+        })
+        .collect()
+}
+
+fn test(instance: &Instance) -> Test<'_> {
+    let seconds = instance.ended_ms.unwrap_or(0).saturating_sub(instance.called_ms.unwrap_or(0)) as f64 / 1000.0;
+    let failed = instance.state >= State::Waiting;
+    let details = instance.failure.as_ref().map(|failure| {
+        let facts = failure.facts.iter().map(|(label, text)| format!("{label}: {text}"));
+        let place = failure.place.iter().map(|place| format!("at: {place}"));
+        let help = failure.help.iter().map(|help| format!("help: {help}"));
+        place.chain(facts).chain(help).collect::<Vec<_>>().join("; ")
+    });
+    let what = instance.failure.as_ref().map_or(instance.state.word(), |failure| failure.what.as_str());
+    Test {
+        name: &instance.name,
+        step: &instance.step,
+        seconds,
+        failure: failed.then(|| what.to_owned()),
+        details,
+        skipped: instance.reason.as_deref().filter(|_| matches!(instance.state, State::NotMade | State::Skipped)),
+    }
+}

@@ -1,0 +1,189 @@
+//! Finds secrets in a text, whatever encoding they come in: one automaton over all patterns, run over the text and over
+//! every way to [read](super::views) it.
+
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::views::View;
+use super::{SHORTEST, hex};
+
+/// Shorter pieces of base64 and hexadecimal stand in ordinary words.
+const SHORTEST_CODE: usize = 5;
+/// Words from here on may have been wrapped.
+const LONG_WORD: usize = 12;
+
+/// Texts are decoded in pieces of this size, which overlap by as much as an encoded secret may be long.
+const WINDOW: usize = 256 * 1024;
+const OVERLAP: usize = 32 * 1024;
+
+/// What to look for.
+pub struct Pattern {
+    pub text: SecretString,
+    /// Base64 or hexadecimal: it may be wrapped anywhere.
+    code: bool,
+}
+
+impl Pattern {
+    /// A text just as it is; `None` when it is too short to be looked for.
+    pub fn of_text(text: &str) -> Option<Self> {
+        (text.len() >= SHORTEST).then(|| Self { text: text.to_owned().into(), code: false })
+    }
+}
+
+/// All patterns at once.
+pub struct Finder {
+    automaton: Option<AhoCorasick>,
+    /// Of every pattern: whether it may be wrapped.
+    wraps: Vec<bool>,
+}
+
+impl Finder {
+    pub fn new(patterns: &[Pattern]) -> Self {
+        let words = patterns.iter().map(|pattern| pattern.text.expose_secret());
+        // Too many patterns for the automaton's numbers is more than memory holds.
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(words).ok();
+        Self {
+            automaton: automaton.filter(|_| !patterns.is_empty()),
+            wraps: patterns
+                .iter()
+                .map(|pattern| pattern.code && pattern.text.expose_secret().len() >= LONG_WORD)
+                .collect(),
+        }
+    }
+
+    /// The places of all secrets in a text, in order, none touching another.
+    pub fn find(&self, text: &str) -> Vec<Range<usize>> {
+        let Some(automaton) = &self.automaton else { return Vec::new() };
+        let mut found: Vec<Range<usize>> =
+            automaton.find_overlapping_iter(text).map(|one| one.start()..one.end()).collect();
+        let boundary = |at: usize| (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        let mut start = 0;
+        while start < text.len() {
+            let end = boundary((start + WINDOW).min(text.len()));
+            let inside = self.encoded(automaton, &text[start..end]);
+            found.extend(inside.into_iter().map(|range| range.start + start..range.end + start));
+            start = if end == text.len() { end } else { boundary(end - OVERLAP) };
+        }
+        merged(text, found)
+    }
+
+    /// Those that stand in another encoding.
+    fn encoded(&self, automaton: &AhoCorasick, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        if is_plain(text) {
+            return found;
+        }
+        let plain = View::plain(text);
+        let mut views = plain.decoded();
+        for view in &views {
+            found.extend(automaton.find_overlapping_iter(&view.bytes).map(|one| view.place(one.start()..one.end())));
+        }
+        views.push(plain);
+        for view in views.iter().filter(|view| has_long_word(&view.bytes)).flat_map(View::joined) {
+            let words = automaton.find_overlapping_iter(&view.bytes).filter(|one| self.wraps[one.pattern().as_usize()]);
+            found.extend(words.map(|one| view.place(one.start()..one.end())));
+        }
+        found
+    }
+}
+
+/// Nothing in it could be an escape or a break.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.,()[]{}<>!?*@#".contains(&byte))
+}
+
+/// Two pieces of base64 or hexadecimal that may belong together.
+fn has_long_word(bytes: &[u8]) -> bool {
+    let is_code = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=:".contains(byte);
+    bytes.len() >= LONG_WORD && bytes.iter().filter(|byte| is_code(byte)).count() >= LONG_WORD
+}
+
+fn merged(text: &str, mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    found.sort_unstable_by_key(|range| range.start);
+    let mut whole: Vec<Range<usize>> = Vec::new();
+    for range in found {
+        let start = (0..=range.start).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let end = (range.end..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        match whole.last_mut() {
+            Some(last) if last.end >= start => last.end = last.end.max(end),
+            _ => whole.push(start..end),
+        }
+    }
+    whole
+}
+
+/// The forms of a secret that no way to read a text undoes: as it is, whole and line by line, in base64 at each of the three
+/// places in which it may begin, in hexadecimal.
+pub fn patterns(text: &str) -> Vec<Pattern> {
+    let mut found: Vec<Pattern> = Vec::new();
+    let mut add = |form: String, code: bool, shortest: usize| {
+        if form.len() >= shortest && !found.iter().any(|known| known.text.expose_secret() == form) {
+            found.push(Pattern { text: form.into(), code });
+        }
+    };
+    for part in parts(text) {
+        add(part.to_owned(), false, SHORTEST);
+        if part.len() < SHORTEST {
+            continue;
+        }
+        for bytes in [part.as_bytes().to_vec(), json_inside(part).into_bytes(), utf16(part)] {
+            for offset in 0..3 {
+                base64_inside(&bytes, offset).into_iter().for_each(|form| add(form, true, SHORTEST_CODE));
+            }
+        }
+        let digits = hex(part.as_bytes());
+        add(digits.to_uppercase(), true, SHORTEST_CODE);
+        add(digits, true, SHORTEST_CODE);
+    }
+    found
+}
+
+/// What a masker that only compares must be told besides: the common spellings.
+pub fn spellings(text: &str) -> Vec<SecretString> {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const UNRESERVED_STAY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    let mut found: Vec<String> = Vec::new();
+    for part in parts(text).filter(|part| part.len() >= SHORTEST) {
+        let json = json_inside(part);
+        found.push(json_inside(&json));
+        found.push(json);
+        found.push(utf8_percent_encode(part, NON_ALPHANUMERIC).to_string());
+        found.push(utf8_percent_encode(part, UNRESERVED_STAY).to_string());
+        found.push(STANDARD.encode(part));
+    }
+    found.push(STANDARD.encode(text));
+    found.sort();
+    found.dedup();
+    found.into_iter().filter(|form| form.len() >= SHORTEST && form != text).map(SecretString::from).collect()
+}
+
+/// A text, without the space around it, and its lines.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let whole = std::iter::once(text).filter(|text| text.trim() != *text);
+    whole.chain(std::iter::once(text).chain(text.lines()).map(str::trim)).filter(|part| !part.trim().is_empty())
+}
+
+/// A text as it stands between the quotes of JSON.
+fn json_inside(text: &str) -> String {
+    let json = Value::String(text.to_owned()).to_string();
+    json[1..json.len() - 1].to_owned()
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// What `bytes` look like somewhere inside a base64 text, when `offset` bytes of something else come before: the
+/// characters that depend on nothing but `bytes`.
+fn base64_inside(bytes: &[u8], offset: usize) -> [String; 2] {
+    let padded = [vec![0; offset], bytes.to_vec()].concat();
+    let first = (offset * 8).div_ceil(6);
+    let last = padded.len() * 8 / 6;
+    [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)]
+        .map(|text| text.get(first..last).unwrap_or_default().to_owned())
+}

@@ -1,0 +1,231 @@
+//! A text as others read it: with the escapes of URLs, JSON, Python, HTML, Markdown, shells and mails undone.
+//!
+//! Encoders differ in what they escape and how they write it, so the forms of a secret cannot be listed. Instead the text
+//! is decoded, and every byte of the result knows where it came from. What is found in a view is hidden in the text.
+
+use std::ops::Range;
+
+/// A decoded text.
+pub struct View {
+    pub bytes: Vec<u8>,
+    /// Of every byte: where its source starts in the text, and where it ends.
+    from: Vec<(usize, usize)>,
+}
+
+/// How often escapes may be wrapped in one another.
+const DEEPEST: usize = 3;
+/// Longer texts are unwrapped once only.
+const LONG: usize = 64 * 1024;
+
+/// One way to read escapes. Takes what begins at a place: how many bytes to consume, and what they mean.
+type Decoder = fn(&[u8]) -> Option<(usize, Meaning)>;
+
+/// What an escape stands for.
+enum Meaning {
+    Byte(u8),
+    Character(char),
+    Nothing,
+}
+
+/// Each with a byte that must stand in a text to be worth a look.
+const DECODERS: [(u8, Decoder); 8] = [
+    (b'%', percent),
+    (b'+', form),
+    (b'\\', characters),
+    (b'\\', bytes),
+    (b'&', entity),
+    (b'\'', doubled),
+    (b'"', doubled),
+    (b'=', quoted_printable),
+];
+
+impl View {
+    /// The text as it is.
+    pub fn plain(text: &str) -> Self {
+        let from = (0..text.len()).map(|at| (at, at + 1)).collect();
+        Self { bytes: text.as_bytes().to_vec(), from }
+    }
+
+    /// The place in the text of a place in the view.
+    pub fn place(&self, found: Range<usize>) -> Range<usize> {
+        self.from[found.start].0..self.from[found.end - 1].1
+    }
+
+    /// Every other way to read it.
+    pub fn decoded(&self) -> Vec<View> {
+        let deepest = if self.bytes.len() > LONG { 1 } else { DEEPEST };
+        let mut all: Vec<View> = Vec::new();
+        let mut from = 0;
+        for depth in 0..deepest {
+            let sources: Vec<&View> = if depth == 0 { vec![self] } else { all[from..].iter().collect() };
+            let fresh: Vec<View> = sources.iter().flat_map(|view| view.next()).collect();
+            from = all.len();
+            let fresh = fresh.into_iter().filter(|view| view.bytes != self.bytes);
+            for view in fresh.collect::<Vec<_>>() {
+                if !all.iter().any(|known| known.bytes == view.bytes) {
+                    all.push(view);
+                }
+            }
+        }
+        all
+    }
+
+    /// The same without line breaks and what else divides long words: for base64 and hexadecimal that were wrapped.
+    pub fn joined(&self) -> [View; 2] {
+        [self.read(|rest| divider(rest, false)), self.read(|rest| divider(rest, true))]
+    }
+
+    fn next(&self) -> impl Iterator<Item = View> {
+        let worth = DECODERS.iter().filter(|(sign, _)| self.bytes.contains(sign));
+        worth.map(|(_, decoder)| self.read(*decoder)).filter(|view| view.bytes != self.bytes)
+    }
+
+    fn read(&self, decoder: impl Fn(&[u8]) -> Option<(usize, Meaning)>) -> View {
+        let mut view = View { bytes: Vec::with_capacity(self.bytes.len()), from: Vec::new() };
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let (length, meaning) = decoder(&self.bytes[at..]).unwrap_or((1, Meaning::Byte(self.bytes[at])));
+            let from = (self.from[at].0, self.from[at + length - 1].1);
+            match meaning {
+                Meaning::Byte(byte) => view.push(byte, from),
+                Meaning::Character(character) => {
+                    let mut buffer = [0; 4];
+                    character.encode_utf8(&mut buffer).bytes().for_each(|byte| view.push(byte, from));
+                }
+                Meaning::Nothing => {}
+            }
+            at += length;
+        }
+        view
+    }
+
+    fn push(&mut self, byte: u8, from: (usize, usize)) {
+        self.bytes.push(byte);
+        self.from.push(from);
+    }
+}
+
+/// `%C3`, in either case (RFC 3986 §2.1).
+fn percent(rest: &[u8]) -> Option<(usize, Meaning)> {
+    let digits = rest.strip_prefix(b"%")?;
+    Some((3, Meaning::Byte(hex(digits, 2)? as u8)))
+}
+
+/// The same, with `+` for a space, as forms write it.
+fn form(rest: &[u8]) -> Option<(usize, Meaning)> {
+    if rest[0] == b'+' { Some((1, Meaning::Byte(b' '))) } else { percent(rest) }
+}
+
+/// Backslashes as JSON, Python, Rust, shells and Markdown use them; `\xe9` is a character.
+fn characters(rest: &[u8]) -> Option<(usize, Meaning)> {
+    backslash(rest, |code| char::from_u32(code).map(Meaning::Character))
+}
+
+/// The same where `\xc3` and `\303` are bytes.
+fn bytes(rest: &[u8]) -> Option<(usize, Meaning)> {
+    let octal = rest
+        .strip_prefix(b"\\")
+        .and_then(|digits| digits.get(..3))
+        .filter(|digits| digits[0] <= b'3' && digits.iter().all(|digit| (b'0'..=b'7').contains(digit)));
+    if let Some(digits) = octal {
+        return Some((4, Meaning::Byte(digits.iter().fold(0, |byte: u8, digit| byte << 3 | (digit - b'0')))));
+    }
+    backslash(rest, |code| u8::try_from(code).ok().map(Meaning::Byte))
+}
+
+fn backslash(rest: &[u8], short: impl Fn(u32) -> Option<Meaning>) -> Option<(usize, Meaning)> {
+    let after = rest.strip_prefix(b"\\")?;
+    let plain = |byte| Some((2, Meaning::Byte(byte)));
+    match *after.first()? {
+        b'n' => plain(b'\n'),
+        b'r' => plain(b'\r'),
+        b't' => plain(b'\t'),
+        b'b' => plain(8),
+        b'f' => plain(12),
+        b'0' => plain(0),
+        b'x' => Some((4, short(hex(&after[1..], 2)?)?)),
+        b'u' if after.get(1) == Some(&b'{') => {
+            let end = after.iter().take(9).position(|byte| *byte == b'}')?;
+            Some((end + 2, Meaning::Character(char::from_u32(hex(&after[2..], end - 2)?)?)))
+        }
+        b'u' => utf16(after),
+        b'U' => Some((10, Meaning::Character(char::from_u32(hex(&after[1..], 8)?)?))),
+        byte if byte.is_ascii_punctuation() => plain(byte),
+        _ => None,
+    }
+}
+
+/// `u00e9`, or two of them for a character beyond the first plane.
+fn utf16(after: &[u8]) -> Option<(usize, Meaning)> {
+    let first = hex(&after[1..], 4)?;
+    if let Some(character) = char::from_u32(first) {
+        return Some((6, Meaning::Character(character)));
+    }
+    let second = hex(after.get(5..)?.strip_prefix(b"\\u")?, 4)?;
+    let pair = [u16::try_from(first).ok()?, u16::try_from(second).ok()?];
+    let character = char::decode_utf16(pair).next()?.ok()?;
+    Some((12, Meaning::Character(character)))
+}
+
+/// `&quot;`, `&#34;`, `&#x22;`.
+fn entity(rest: &[u8]) -> Option<(usize, Meaning)> {
+    let inside = rest.strip_prefix(b"&")?;
+    let end = inside.iter().take(10).position(|byte| *byte == b';')?;
+    let name = &inside[..end];
+    let character = match name {
+        b"quot" => '"',
+        b"amp" => '&',
+        b"lt" => '<',
+        b"gt" => '>',
+        b"apos" => '\'',
+        b"nbsp" => ' ',
+        _ => {
+            let digits = name.strip_prefix(b"#")?;
+            let code = match digits.strip_prefix(b"x").or_else(|| digits.strip_prefix(b"X")) {
+                Some(digits) => hex(digits, digits.len())?,
+                None => std::str::from_utf8(digits).ok()?.parse().ok()?,
+            };
+            char::from_u32(code)?
+        }
+    };
+    Some((end + 2, Meaning::Character(character)))
+}
+
+/// `''` and `""` for one, as YAML, SQL and CSV write them; `'\''` as shells do.
+fn doubled(rest: &[u8]) -> Option<(usize, Meaning)> {
+    match rest {
+        [b'\'', b'\\', b'\'', b'\'', ..] => Some((4, Meaning::Byte(b'\''))),
+        [b'\'', b'"', b'\'', b'"', b'\'', ..] => Some((5, Meaning::Byte(b'\''))),
+        [b'\'', b'\'', ..] => Some((2, Meaning::Byte(b'\''))),
+        [b'"', b'"', ..] => Some((2, Meaning::Byte(b'"'))),
+        _ => None,
+    }
+}
+
+/// `=C3`, and a line that goes on.
+fn quoted_printable(rest: &[u8]) -> Option<(usize, Meaning)> {
+    let after = rest.strip_prefix(b"=")?;
+    match after {
+        [b'\r', b'\n', ..] => Some((3, Meaning::Nothing)),
+        [b'\n', ..] => Some((2, Meaning::Nothing)),
+        digits => Some((3, Meaning::Byte(hex(digits, 2)? as u8))),
+    }
+}
+
+/// White space, its escapes, and the mark this program shows for a line break; with `signs` also what stands between bytes
+/// in hexadecimal.
+fn divider(rest: &[u8], signs: bool) -> Option<(usize, Meaning)> {
+    match rest {
+        [b' ' | b'\t' | b'\n' | b'\r', ..] => Some((1, Meaning::Nothing)),
+        [b'\\', b'n' | b'r', ..] => Some((2, Meaning::Nothing)),
+        [b'\\', b'x', ..] | [b'0', b'x', ..] if signs => Some((2, Meaning::Nothing)),
+        [b':' | b'-' | b',' | b'_', ..] if signs => Some((1, Meaning::Nothing)),
+        rest if rest.starts_with("⏎".as_bytes()) => Some(("⏎".len(), Meaning::Nothing)),
+        _ => None,
+    }
+}
+
+fn hex(digits: &[u8], number: usize) -> Option<u32> {
+    let digits = digits.get(..number).filter(|digits| !digits.is_empty())?;
+    digits.iter().try_fold(0_u32, |value, digit| Some(value.checked_mul(16)? + char::from(*digit).to_digit(16)?))
+}

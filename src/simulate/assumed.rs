@@ -1,0 +1,75 @@
+//! What a resource has that was assumed to exist: what every one of its kind has in an account, so that a read of it
+//! looks like one. What a plan will say of it (which network a subnet is in) is left open.
+
+use serde_json::{Map, Value, json};
+
+use super::compute::image_metadata;
+use super::network::{next_address, port};
+use super::seeds;
+use super::state::{State, fields};
+use super::store::Uid;
+use super::view;
+
+/// Puts what belongs to it around a resource that was assumed.
+pub(super) fn furnish(state: &mut State, uid: Uid) {
+    let Some(resource) = state.store.get(uid) else { return };
+    let scope = resource.scope;
+    match resource.kind.name {
+        "instances" => {
+            let external = seeds::external(&state.store, scope);
+            port(state, uid, external.network, external.subnet, &Map::new());
+            set(
+                state,
+                uid,
+                json!({
+                    "flavor": seeds::flavor_of("g2-standard-2-4"), "security_groups": [{ "name": "default" }],
+                    view::SERVER_TAGS: {
+                        "image_id": seeds::default_image(scope), "image_name": "ubuntu-24.04-x64", "os_distro": "ubuntu",
+                        "os_type": "linux", "os_version": "24.04",
+                    },
+                }),
+            );
+        }
+        "loadbalancers" => {
+            let external = seeds::external(&state.store, scope);
+            let vip = port(state, uid, external.network, external.subnet, &Map::new());
+            let address = state.store.get(vip).and_then(|vip| vip.field("fixed_ip_address").cloned());
+            let vrrp = |role: &str, address: String| json!({ "ip_address": address, "subnet_id": state.id(external.subnet), "role": role });
+            let vrrp = [vrrp("MASTER", "198.18.255.1".into()), vrrp("BACKUP", "198.18.255.2".into())];
+            let known = json!({
+                "flavor": seeds::balancer_flavor("lb1-1-2"), "vip_address": address, "vip_port_id": state.id(vip),
+                "vrrp_ips": vrrp,
+            });
+            set(state, uid, known);
+        }
+        "listeners" => {
+            let balancer = state.assume_some("loadbalancers", scope);
+            state.store.adopt(uid, balancer);
+            let id = state.id(balancer);
+            set(state, uid, json!({ "load_balancer_id": id, "protocol": "HTTP", "protocol_port": 80 }));
+        }
+        "pools" => {
+            let listener = state.assume_some("listeners", scope);
+            let balancer = state.store.root(listener);
+            state.store.adopt(uid, balancer);
+            state.store.link(uid, listener);
+            set(state, uid, json!({ "lb_algorithm": "ROUND_ROBIN", "protocol": "HTTP" }));
+        }
+        "volumes" => {
+            let image = image_metadata(state, scope, &seeds::default_image(scope));
+            set(state, uid, json!({ "bootable": true, "volume_image_metadata": image }));
+        }
+        "floatingips" => {
+            let external = seeds::external(&state.store, scope);
+            let address = next_address(state, external.subnet);
+            set(state, uid, json!({ "floating_ip_address": address }));
+        }
+        _ => {}
+    }
+}
+
+fn set(state: &mut State, uid: Uid, known: Value) {
+    if let Some(resource) = state.store.get_mut(uid) {
+        resource.fields.extend(fields(known));
+    }
+}

@@ -1,0 +1,44 @@
+use crate::support::Folder;
+
+const PLAN: &str = "\
+name: demo
+steps:
+  - id: network
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: demo-net, create_router: false }
+  - id: disk
+    for_each: \"{{ range(3) }}\"
+    needs: [network]
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { source: new-volume, name: \"demo-{{ each.key }}\", size: 10 }
+";
+
+#[test]
+fn a_run_writes_its_report_in_every_format_by_the_name_of_the_file() {
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    for (file, starts) in
+        [("run.html", "<!doctype html>"), ("run.md", "# demo"), ("run.json", "{"), ("run.xml", "<?xml")]
+    {
+        folder.run(&["rehearse", "plan.yaml", "--speed", "2000", "--report", file]).with_code(0);
+        let text = std::fs::read_to_string(folder.path().join(file)).unwrap();
+        assert!(text.starts_with(starts) && text.contains("disk"), "{file}: {text}");
+    }
+    let json = std::fs::read_to_string(folder.path().join("run.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["instances"].as_array().unwrap().len(), 4);
+    assert_eq!(json["steps"][1]["after"][0], "network");
+    folder.run(&["rehearse", "plan.yaml", "--report", "run.pdf"]).with_code(2).says("`.html`");
+}
+
+#[test]
+fn events_that_were_written_make_the_same_report() {
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    folder
+        .run(&["rehearse", "plan.yaml", "--speed", "2000", "--report", "run.json", "--events", "run.ndjson"])
+        .with_code(0);
+    let later = folder.run(&["report", "plan.yaml", "--events", "run.ndjson", "--json"]).with_code(0).json();
+    let then: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("run.json")).unwrap()).unwrap();
+    assert_eq!(later, then);
+    folder.run(&["report", "--events", "plan.yaml", "--json"]).with_code(2).says("plan.yaml:1: no event");
+}

@@ -14,4 +14,6 @@ mod report;
 #[cfg(unix)]
 mod runner;
 mod server;
+#[cfg(unix)]
+mod store;
 mod support;

@@ -76,7 +76,9 @@ impl Collector {
                     instance.delays.push(words);
                 }
             }
-            Event::ReadinessAwaited { instance } => self.of(instance).state = State::Running,
+            Event::ReadinessAwaited { instance, .. } | Event::ReadinessReached { instance, .. } => {
+                self.of(instance).state = State::Running;
+            }
             Event::StepSucceeded { instance, result } => self.succeeded(instance, result, now),
             Event::StepFailed { instance, error } => self.failed(instance, State::Failed, error, now),
             Event::StepUnknown { instance, error } => self.failed(instance, State::Unknown, error, now),

@@ -8,7 +8,7 @@ const NEED_A_PLAN = ['run', 'check', 'preview', 'rehearse', 'graph'];
 
 /** How a command is told which plan it is about; the others are not about one. */
 const PLAN_AS = {
-  ...Object.fromEntries([...NEED_A_PLAN, 'destroy', 'status'].map((command) => [command, (file) => [file]])),
+  ...Object.fromEntries([...NEED_A_PLAN, 'destroy', 'status', 'report'].map((command) => [command, (file) => [file]])),
   output: (file) => ['--file', file],
 };
 

@@ -16,7 +16,7 @@ use gcore_plan::api::{Client, Http, Request, Transport};
 use gcore_plan::catalog::{Catalog, Method};
 use gcore_plan::clock::Clock;
 use gcore_plan::engine::{
-    Claims, Elsewhere, Events, Gates, Run, RunEnd, RunOptions, Settings, Shared, Sight, Watcher, run, stopper,
+    Events, Gates, Ownership, Run, RunEnd, RunOptions, Settings, Shared, Sight, Watcher, run, stopper,
 };
 use gcore_plan::exit::Exit;
 use gcore_plan::journal::{Header, Journal, MemorySink, Owner, Status};
@@ -176,8 +176,8 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
             user_agent: "plan/bench".to_owned(),
         },
         digest_key: b"bench".to_vec(),
-        claims: Claims::default(),
-        elsewhere: Elsewhere::nothing(),
+        owners: Ownership::new(Arc::new(Vec::new)),
+        met: tokio::sync::OnceCell::new(),
         sight: Sight::default(),
     });
     let inputs = BTreeMap::new();

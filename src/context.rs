@@ -19,6 +19,8 @@ use crate::stream::Stream;
 
 /// Start of the names of variables that are inputs of a plan.
 const INPUT_PREFIX: &str = "PLAN_INPUT_";
+/// Where the authorities to trust are, unless the system says.
+const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// What the runner of a GitHub Actions job sets for every step, and to what.
 const RUNNER: &str = "GITHUB_ACTIONS";
 const RUNNER_IS_THERE: &str = "true";
@@ -56,6 +58,8 @@ pub struct Environment {
     pub state: Option<PathBuf>,
     /// `PLAN_ENVIRONMENT`
     pub environment: Option<String>,
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`: the authorities to trust in place of the system's.
+    pub certificates: Vec<(&'static str, PathBuf)>,
     /// `PLAN_LOG`
     pub log: Option<String>,
     /// `PLAN_INPUT_…`: whole names and values. Some are secret: they are never printed.
@@ -159,6 +163,10 @@ impl Environment {
             region_id: text("GCORE_CLOUD_REGION_ID"),
             environment: text("PLAN_ENVIRONMENT"),
             log: text("PLAN_LOG"),
+            certificates: CERTIFICATES
+                .into_iter()
+                .filter_map(|name| text(name).map(|value| (name, PathBuf::from(value))))
+                .collect(),
             github: (text(RUNNER).as_deref() == Some(RUNNER_IS_THERE)).then(|| GitHub::new(&mut text)),
             ci: text("CI").is_some_and(|value| value != "false" && value != "0"),
             store: StoreVariables(store),
@@ -294,10 +302,8 @@ impl Context {
     /// # Errors
     ///
     /// When stdin cannot be read.
-    pub fn read_stdin_bytes(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes)?;
-        Ok(bytes)
+    pub fn read_stdin_bytes(&self, most: usize) -> io::Result<Vec<u8>> {
+        crate::files::read_at_most(&mut io::stdin().lock(), most)
     }
 
     /// One line that somebody types.

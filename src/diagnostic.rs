@@ -96,10 +96,17 @@ impl Diagnostic {
     }
 }
 
+/// Bytes of a word beyond which nobody mistyped another one.
+const LONGEST_WORD: usize = 200;
+
 /// The nearest of `candidates` to a mistyped `word`, if any is near enough to be what was meant.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= LONGEST_WORD)
         .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + word.chars().count().max(candidate.chars().count()) / 4)
         .min_by_key(|(distance, _)| *distance)

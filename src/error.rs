@@ -182,9 +182,8 @@ impl Error {
             Error::Journal(JournalError::Impossible(_)) => {
                 vec!["please report this; what is on record is untouched, and running again is safe".to_owned()]
             }
+            Error::Read { error, .. } | Error::Write { error, .. } => io_hint(error).into_iter().collect(),
             Error::PlanWrong
-            | Error::Read { .. }
-            | Error::Write { .. }
             | Error::Stream { .. }
             | Error::Http(HttpError::BaseUrl(..) | HttpError::Client(_))
             | Error::Journal(JournalError::Io { .. } | JournalError::Closed(_))
@@ -202,6 +201,23 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// What the system's short words mean for somebody who named a file.
+fn io_hint(error: &io::Error) -> Option<String> {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "paths are looked up from the current folder; `plan init` writes a plan to start from"
+        }
+        io::ErrorKind::IsADirectory => "it is a folder: name a file in it",
+        io::ErrorKind::PermissionDenied => "whoever runs this may not: look at the file's owner and mode",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full: make room, and run again",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "it is on a file system that nothing can be written to: name another place"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 #[cfg(test)]

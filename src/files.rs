@@ -1,7 +1,7 @@
 //! Files that must be whole or not there at all, and folders nobody else may look into.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// Replaces a file at once: written beside it (mode 0600), synced, renamed, and the folder synced, so that after a crash
@@ -21,6 +21,17 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
+}
+
+/// Reads to the end, or one byte more than `most`, so that who asks can tell: not everything that can be opened ends.
+///
+/// # Errors
+///
+/// Any I/O error on the way.
+pub fn read_at_most(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Makes a folder and what leads to it, with mode 0700.

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -49,14 +50,19 @@ pub struct Source {
     text: String,
     /// The offset of the first byte of every line.
     lines: Vec<usize>,
+    /// How many characters stand before each block of the text: columns of very long lines are not counted anew each time.
+    blocks: OnceLock<Vec<usize>>,
 }
+
+/// Bytes of text whose characters are counted together.
+const BLOCK: usize = 4096;
 
 impl Source {
     /// `path` is shown in messages as it is; it need not exist.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         let text = text.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { path: path.into(), text, lines }
+        Self { path: path.into(), text, lines, blocks: OnceLock::new() }
     }
 
     pub fn path(&self) -> &Path {
@@ -90,8 +96,49 @@ impl Source {
     pub fn position(&self, offset: usize) -> Position {
         let offset = self.clamp(Span::at(offset)).start;
         let line = self.lines.partition_point(|&start| start <= offset) - 1;
-        Position { line: line + 1, column: self.text[self.lines[line]..offset].chars().count() + 1 }
+        let start = self.lines[line];
+        let characters = match offset - start > 2 * BLOCK {
+            true => self.characters_before(offset) - self.characters_before(start),
+            false => count_characters(&self.text.as_bytes()[start..offset]),
+        };
+        Position { line: line + 1, column: characters + 1 }
     }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let blocks = self.blocks.get_or_init(|| {
+            let mut before = 0;
+            let count = |block: &[u8]| {
+                let here = before;
+                before += count_characters(block);
+                here
+            };
+            self.text.as_bytes().chunks(BLOCK).map(count).collect()
+        });
+        let block = (offset / BLOCK).min(blocks.len().saturating_sub(1));
+        blocks.get(block).copied().unwrap_or_default() + count_characters(&self.text.as_bytes()[block * BLOCK..offset])
+    }
+
+    /// The whole lines that a span touches, with their ends.
+    pub fn lines_around(&self, span: Span) -> Span {
+        let span = self.clamp(span);
+        let first = self.lines.partition_point(|&start| start <= span.start) - 1;
+        let next = self.lines.partition_point(|&start| start <= span.end);
+        Span::new(self.lines[first], self.lines.get(next).copied().unwrap_or(self.text.len()))
+    }
+
+    /// The length in bytes of the longest line that a span touches.
+    pub fn longest_line(&self, span: Span) -> usize {
+        let whole = self.lines_around(span);
+        let first = self.lines.partition_point(|&start| start <= whole.start) - 1;
+        let starts = self.lines[first..].iter().copied().take_while(|&start| start < whole.end);
+        let ends = self.lines[first + 1..].iter().copied().chain([self.text.len()]);
+        starts.zip(ends).map(|(start, end)| end.min(whole.end) - start).max().unwrap_or_default()
+    }
+}
+
+/// Every byte that does not go on with a character begins one.
+fn count_characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
 #[cfg(test)]
@@ -105,6 +152,18 @@ mod tests {
         assert_eq!(source.position(2), Position { line: 1, column: 2 });
         assert_eq!(source.position(6), Position { line: 2, column: 1 });
         assert_eq!(source.position(999), Position { line: 3, column: 1 });
+    }
+
+    #[test]
+    fn columns_of_a_long_line_are_counted_by_blocks() {
+        let source = Source::new("plan.yaml", format!("a\n{}\nb", "é-".repeat(5000)));
+        for at in [0, 1, 4095, 4096, 8191, 9999] {
+            let column = at / 3 * 2 + usize::from(at % 3 > 1) + 1;
+            assert_eq!(source.position(2 + at), Position { line: 2, column }, "{at}");
+        }
+        assert_eq!(source.lines_around(Span::new(3, 5)), Span::new(2, 15_003));
+        assert_eq!(source.longest_line(Span::new(0, 3)), 15_001);
+        assert_eq!(source.lines_around(Span::at(15_003)), Span::new(15_003, 15_004));
     }
 
     #[test]

@@ -11,7 +11,9 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use super::trace::{self, Exchange, Trace};
+use super::traceparent::{Traceparents, new_trace, trace_header};
 use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
+use crate::catalog::Method;
 use crate::clock::Clock;
 
 /// The offset of the server's clock before any answer told it.
@@ -28,6 +30,7 @@ pub struct Client {
     offset: AtomicI64,
     requests: AtomicU64,
     looks: AtomicU64,
+    traceparents: Traceparents,
     trace: Option<Arc<Trace>>,
 }
 
@@ -64,6 +67,7 @@ impl Client {
             offset: AtomicI64::new(OFFSET_UNKNOWN),
             requests: AtomicU64::new(0),
             looks: AtomicU64::new(0),
+            traceparents: Traceparents::default(),
             trace: None,
         }
     }
@@ -79,14 +83,21 @@ impl Client {
     /// # Errors
     ///
     /// [`Lost`] when there is no whole answer.
-    pub async fn send(&self, request: Request) -> Result<Answer, Lost> {
+    pub async fn send(&self, mut request: Request) -> Result<Answer, Lost> {
         self.limit.admit().await;
         self.requests.fetch_add(1, Ordering::Relaxed);
+        let asked = (request.method == Method::Get).then(new_trace);
+        if let Some(trace) = &asked {
+            request.headers.push(trace_header(trace));
+        }
         let answer = match &self.trace {
             Some(trace) => self.send_traced(trace, request).await?,
             None => self.transport.send(request).await?,
         };
         self.note_date(&answer);
+        if let (Some(trace), Some(id)) = (asked, answer.request_id()) {
+            self.traceparents.note(&trace, id);
+        }
         if answer.status == 429 {
             let error = self.error(&answer);
             self.limit.slow_down(error.retry_after.map(Duration::from_secs));
@@ -180,10 +191,21 @@ impl Client {
 
     /// A time of our clock as the server would write it; the same when no answer has told its clock yet.
     pub fn server_time(&self, ours: Timestamp) -> Timestamp {
+        self.told_time(ours).unwrap_or(ours)
+    }
+
+    /// A time of our clock as the server would write it; `None` when no answer has told its clock yet. Its answers tell
+    /// whole seconds: the true time is up to a second later.
+    pub fn told_time(&self, ours: Timestamp) -> Option<Timestamp> {
         match self.offset.load(Ordering::Relaxed) {
-            OFFSET_UNKNOWN => ours,
-            offset => ours.checked_add(SignedDuration::from_millis(offset)).unwrap_or(ours),
+            OFFSET_UNKNOWN => None,
+            offset => Some(ours.checked_add(SignedDuration::from_millis(offset)).unwrap_or(ours)),
         }
+    }
+
+    /// The API takes trace ids of ours for its request ids, as far as its answers to GETs have shown.
+    pub fn takes_traces(&self) -> bool {
+        self.traceparents.are_taken()
     }
 
     pub fn clock(&self) -> Clock {

@@ -77,9 +77,7 @@ impl ApiError {
             class: text("exception_class").or_else(|| text("code").filter(|code| code.parse::<i64>().is_err())),
             lock_holder: lock::holder(&message),
             message,
-            request_id: text("request_id")
-                .or_else(|| answer.header("request_id").map(str::to_owned))
-                .or_else(|| answer.header("x-request-id").map(str::to_owned)),
+            request_id: text("request_id").or_else(|| answer.request_id().map(str::to_owned)),
             invalid_fields: invalid_fields.filter(|_| answer.status != 401).unwrap_or_default(),
             retry_after: answer.header("retry-after").and_then(|value| retry_after(value, now)),
         }

@@ -90,9 +90,13 @@ impl Http {
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         // The request was taken: whatever happens to the body, it is too late to say "not sent".
-        let body =
-            answer.bytes().await.map_err(|error| Lost::Unknown(format!("the answer broke off: {}", chain(&error))))?;
-        Ok(Answer { status, headers, body: body.to_vec() })
+        match answer.bytes().await {
+            Ok(body) => Ok(Answer { status, headers, body: body.to_vec() }),
+            Err(error) => Err(Lost::Broken {
+                head: Answer { status, headers, body: Vec::new() },
+                cause: format!("the answer broke off: {}", chain(&error)),
+            }),
+        }
     }
 }
 
@@ -162,6 +166,10 @@ fn chain(error: &reqwest::Error) -> String {
             words.push(text);
         }
         source = cause.source();
+    }
+    // What rustls says when it is answered in plain text.
+    if words.iter().any(|text| text.contains("InvalidContentType")) {
+        return "the server does not speak TLS: the base URL says `https`, it may have to be `http`".to_owned();
     }
     if words.is_empty() { "the request failed".to_owned() } else { words.join(": ") }
 }

@@ -12,6 +12,7 @@ mod quota;
 mod retry;
 mod task;
 pub mod trace;
+mod traceparent;
 mod transport;
 
 pub use client::{Client, ReadError, json_of};
@@ -23,4 +24,5 @@ pub use quota::tells_quota;
 pub use retry::Policy;
 pub use task::{Task, TaskData, TaskState, timestamp};
 pub use trace::Trace;
-pub use transport::{Answer, Lost, Request, Sending, Transport};
+pub use traceparent::{new_trace, same_id, trace_header};
+pub use transport::{Answer, Lost, Request, Sending, Transport, is_success};

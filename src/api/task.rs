@@ -24,6 +24,8 @@ pub struct Task {
     pub data: TaskData,
     /// The API's words when it failed.
     pub error: Option<String>,
+    /// The name of the request that started it.
+    pub request_id: Option<String>,
 }
 
 /// What the API keeps of a request. It may hold a password and a cloud-init (observed.md §9), so nothing shows it.
@@ -71,6 +73,7 @@ impl Task {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             }),
+            request_id: text("request_id").filter(|id| !id.is_empty()),
         })
     }
 }

@@ -50,8 +50,18 @@ impl Answer {
     }
 
     pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
+        is_success(self.status)
     }
+
+    /// The name the API gives to this request; a task that it started carries the same (`observed.md` §7).
+    pub fn request_id(&self) -> Option<&str> {
+        self.header("request_id").or_else(|| self.header("x-request-id")).filter(|id| !id.is_empty())
+    }
+}
+
+/// The API says that it did what it was asked for.
+pub fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
 }
 
 /// Why there is no answer.
@@ -63,6 +73,9 @@ pub enum Lost {
     /// Left, and no usable answer came: reset, timeout, cut-off body. It may have been carried out.
     #[error("{0}")]
     Unknown(String),
+    /// The head of an answer came, its body did not.
+    #[error("{cause}")]
+    Broken { head: Answer, cause: String },
 }
 
 /// A request under way.

@@ -9,6 +9,11 @@ use super::operation::{Method, Route};
 /// The newest first: what is asked for in an old version is probably wanted in the new one.
 const VERSIONS: [&str; 4] = ["v4", "v3", "v2", "v1"];
 
+/// Segments that a path may have more than the longest there is, to be compared with any. Paths come from strangers.
+const MORE_SEGMENTS: usize = 4;
+/// Bytes of a segment that are compared; one that is longer is nothing that anybody mistyped.
+const LONGEST_COMPARED: usize = 100;
+
 /// What people leave out of a path.
 const LEFT_OUT: [&[&str]; 4] = [&[], &["{project_id}", "{region_id}"], &["{region_id}"], &["{project_id}"]];
 
@@ -27,6 +32,8 @@ pub(super) struct Routes {
     patterns: Vec<Pattern>,
     groups: HashMap<(Method, usize), Vec<usize>>,
     exact: HashMap<Route, usize>,
+    /// Segments of the longest.
+    longest: usize,
 }
 
 /// What was probably meant by a path that no operation has.
@@ -55,10 +62,11 @@ pub enum Difference {
 
 impl Routes {
     pub fn new<'r>(routes: impl Iterator<Item = &'r Route>) -> Self {
-        let mut all = Routes { patterns: Vec::new(), groups: HashMap::new(), exact: HashMap::new() };
+        let mut all = Routes { patterns: Vec::new(), groups: HashMap::new(), exact: HashMap::new(), longest: 0 };
         for (at, route) in routes.enumerate() {
             let segments: Vec<String> = split(&route.path).map(str::to_owned).collect();
             all.groups.entry((route.method, segments.len())).or_default().push(at);
+            all.longest = all.longest.max(segments.len());
             all.patterns.push(Pattern { method: route.method, path: route.path.clone(), segments });
             all.exact.insert(route.clone(), at);
         }
@@ -92,6 +100,9 @@ impl Routes {
     }
 
     pub fn nearest(&self, method: Method, given: &[Option<&str>]) -> NearestRoute {
+        if given.len() > self.longest + MORE_SEGMENTS {
+            return NearestRoute::Nothing;
+        }
         // The same call in another version is nearer than another call: machines are made in v2 and listed in v1.
         if let Some((at, Some(version))) = self.in_any_version(method, given) {
             let route = Route { method, path: self.patterns[at].path.clone() };
@@ -153,7 +164,8 @@ impl Routes {
             (distance(&pattern.segments, given) + foreign, pattern)
         });
         let (score, nearest) = scored.min_by_key(|(score, _)| *score)?;
-        let longest = given.iter().flatten().map(|segment| segment.len()).sum::<usize>() + given.len();
+        let longest =
+            given.iter().flatten().map(|segment| segment.len().min(LONGEST_COMPARED)).sum::<usize>() + given.len();
         (score <= 2 + longest / 4).then(|| NearestRoute::Other {
             route: Route { method: nearest.method, path: nearest.path.clone() },
             differences: vec![Difference::Spelling],
@@ -230,6 +242,7 @@ fn distance(pattern: &[String], given: &[Option<&str>]) -> usize {
 
 fn segment_distance(segment: &str, given: Option<&str>) -> usize {
     match (placeholder(segment), given) {
+        (None, Some(value)) if value.len() > LONGEST_COMPARED => value.len(),
         (None, Some(value)) => strsim::damerau_levenshtein(segment, value),
         (None, None) => segment.len(),
         (Some(_), None) => 0,
@@ -331,6 +344,15 @@ mod tests {
             nearest(Method::Post, "/cloud/v1/netwroks/{project_id}/{region_id}"),
             (post, vec![Difference::Spelling])
         );
+    }
+
+    #[test]
+    fn what_a_stranger_writes_costs_no_more_than_its_length() {
+        let long = "a".repeat(1_000_000);
+        let one = format!("/cloud/v1/{long}/{{project_id}}/{{region_id}}");
+        assert_eq!(Catalog::embedded().nearest(Method::Post, &segments(&one)), NearestRoute::Nothing);
+        let many = "/a".repeat(100_000);
+        assert_eq!(Catalog::embedded().nearest(Method::Post, &segments(&many)), NearestRoute::Nothing);
     }
 
     #[test]

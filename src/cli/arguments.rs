@@ -180,10 +180,10 @@ pub struct RehearseArguments {
     #[command(flatten)]
     pub plan: PlanOptions,
     /// The project, for `{project_id}` [default: 1]
-    #[arg(long, value_name = "ID", help_heading = "Account")]
+    #[arg(long, value_name = "ID", value_parser = values::id, help_heading = "Account")]
     pub project_id: Option<i64>,
     /// The region, for `{region_id}` [default: 1]
-    #[arg(long, value_name = "ID", help_heading = "Account")]
+    #[arg(long, value_name = "ID", value_parser = values::id, help_heading = "Account")]
     pub region_id: Option<i64>,
     #[command(flatten)]
     pub requests: RequestOptions,
@@ -486,7 +486,7 @@ Examples:
   plan tasks --type create_vm --since 2h --format json")]
 pub struct TasksArguments {
     /// Only tasks in this state: NEW, RUNNING, FINISHED, ERROR; may be repeated
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", value_parser = values::task_state)]
     pub state: Vec<String>,
     /// Only tasks of this type, such as `create_vm`; may be repeated
     #[arg(long = "type", value_name = "TYPE")]

@@ -22,6 +22,10 @@ pub use options::{
 };
 pub use values::{Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, ResultFormat, name};
 
+/// `plan --version`: the version, and what was built.
+const LONG_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), "\ncommit: ", env!("PLAN_COMMIT"), "\nplatform: ", env!("PLAN_TARGET"),);
+
 /// The last part of `plan --help`.
 const AFTER_HELP: &str = "\
 First steps:
@@ -61,7 +65,7 @@ Exit codes:
 
 /// Runs a YAML plan of Gcore Cloud API calls: ordered, waited for, remembered, and taken down again.
 #[derive(Debug, Parser)]
-#[command(name = "plan", version, about, after_help = AFTER_HELP, max_term_width = 120)]
+#[command(name = "plan", version, long_version = LONG_VERSION, about, after_help = AFTER_HELP, max_term_width = 120)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]

@@ -42,10 +42,10 @@ pub struct ApiOptions {
     #[arg(long, value_name = "COMMAND")]
     pub api_key_command: Option<String>,
     /// The project, for `{project_id}`
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = values::id)]
     pub project_id: Option<i64>,
     /// The region, for `{region_id}`
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = values::id)]
     pub region_id: Option<i64>,
     /// How long one request may take
     #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "2m")]
@@ -156,6 +156,9 @@ pub struct RunOptions {
     /// Write a report of the run to this file: .html, .md, .json or .xml (JUnit)
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Write this output, also a secret one, to a file nobody else may read; may be repeated
+    #[arg(long, value_name = "OUTPUT=FILE", value_parser = values::assignment)]
+    pub write_output: Vec<Assignment>,
     /// Print this secret output, too; may be repeated
     #[arg(long, value_name = "OUTPUT", action = ArgAction::Append)]
     pub show_secret: Vec<String>,

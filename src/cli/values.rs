@@ -104,6 +104,20 @@ pub fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The id of a project or region.
+pub(super) fn id(text: &str) -> Result<i64, String> {
+    text.trim().parse().map_err(|_| {
+        "ids of projects and regions are whole numbers, as in the portal's address; names are not taken".to_owned()
+    })
+}
+
+/// The API's word for a state of tasks, in any case.
+pub(super) fn task_state(text: &str) -> Result<String, String> {
+    const STATES: [&str; 4] = ["NEW", "RUNNING", "FINISHED", "ERROR"];
+    let state = text.to_uppercase();
+    if STATES.contains(&state.as_str()) { Ok(state) } else { Err(format!("it is one of {}", STATES.join(", "))) }
+}
+
 /// A number above zero.
 pub(super) fn factor(text: &str) -> Result<f64, String> {
     let number: Option<f64> = text.parse().ok();
@@ -135,6 +149,14 @@ mod tests {
         for wrong in ["90", "-5s", "soon", "0s", ""] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn ids_and_states_say_what_they_are() {
+        assert_eq!(id(" 76 "), Ok(76));
+        assert!(id("Luxembourg").unwrap_err().contains("names are not taken"));
+        assert_eq!(task_state("running"), Ok("RUNNING".to_owned()));
+        assert!(task_state("done").unwrap_err().contains("FINISHED"));
     }
 
     #[test]

@@ -18,8 +18,19 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
     let catalog = load::catalog(context, arguments.spec.as_deref())?;
     let mut found = Vec::new();
     let mut plans: Vec<Plan> = Vec::new();
+    let mut unread = false;
     for file in &arguments.files {
-        let (source, checked) = load::check_with_inputs(context, file, catalog, &arguments.plan, arguments.online)?;
+        let (source, checked) = match load::check_with_inputs(context, file, catalog, &arguments.plan, arguments.online)
+        {
+            Ok(checked) => checked,
+            // The others are checked all the same.
+            Err(error @ Error::Read { .. }) if arguments.files.len() > 1 => {
+                findings::tell_line(context, &error.to_string(), &error.hints())?;
+                unread = true;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         plans.extend(checked.plan);
         let findings = checked.findings;
         found.push(Found { source, findings });
@@ -29,7 +40,11 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
     if arguments.online && !wrong {
         wrong = !online::check(context, arguments, &plans).await?;
     }
-    Ok(if wrong { Exit::PlanWrong } else { Exit::Done })
+    Ok(match (wrong, unread) {
+        (true, _) => Exit::PlanWrong,
+        (false, true) => Exit::Usage,
+        (false, false) => Exit::Done,
+    })
 }
 
 fn is_wrong(severity: Severity, arguments: &CheckArguments) -> bool {

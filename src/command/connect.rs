@@ -40,6 +40,7 @@ impl Account {
             (None, None) => return Err(Error::NoKey { plan: None }),
         };
         context.secrets.hide(key.expose_secret());
+        check_certificates(context)?;
         let base_url = options.base_url.as_ref().or(environment.base_url.as_ref());
         Ok(Self {
             base_url: base_url.map_or(DEFAULT_BASE_URL, String::as_str).to_owned(),
@@ -63,6 +64,25 @@ impl Account {
     pub fn client(&self, context: &Context, clock: Clock) -> Result<Arc<Client>, Error> {
         Ok(Arc::new(Client::new(self.transport()?, clock).traced(context.trace.clone())))
     }
+}
+
+/// A wrong path would go unnoticed, and every connection fail for a reason that names no file.
+fn check_certificates(context: &Context) -> Result<(), Error> {
+    for (variable, path) in &context.environment.certificates {
+        // `SSL_CERT_DIR` may hold several.
+        let mut paths = std::env::split_paths(path);
+        let there = match *variable {
+            "SSL_CERT_FILE" => {
+                std::fs::File::open(path).is_ok_and(|file| file.metadata().is_ok_and(|facts| facts.is_file()))
+            }
+            _ => paths.any(|path| path.is_dir()),
+        };
+        if !there {
+            return Err(Error::usage(format!("`{variable}` is `{}`, which cannot be read", path.display()))
+                .help("name the certificates of the authorities to trust, or unset it to trust the system's"));
+        }
+    }
+    Ok(())
 }
 
 /// An id from a flag, or else from the variable of that name.

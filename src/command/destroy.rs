@@ -111,6 +111,7 @@ pub async fn destroy_environment(
             clock,
             catalog: Catalog::embedded(),
             journal,
+            neighbours: records::neighbours(record).await,
             settings: Settings {
                 plan: record.plan().to_owned(),
                 environment: record.environment().to_owned(),
@@ -123,7 +124,6 @@ pub async fn destroy_environment(
             parallelism: options.parallelism,
             timeout: options.timeout,
             view: ViewOptions { events: options.events.map(PathBuf::from), ..ViewOptions::default() },
-            elsewhere: records::elsewhere(record),
         },
     )?;
     session.tell_started(RunStarted {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::cli::{ApiOptions, PlanOptions};
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
 use crate::error::Error;
+use crate::files::read_at_most;
 use crate::plan::inputs::{InputProblem, InputSources, resolve, resolve_known};
 use crate::plan::{self, Assumed, Checked, Given, Input, Plan};
 use crate::source::Source;
@@ -44,8 +45,8 @@ pub fn read_source(context: &Context, file: &Path) -> Result<Arc<Source>, Error>
 
 fn read_bytes(context: &Context, file: &Path) -> Result<Vec<u8>, Error> {
     let bytes = match file == Path::new(STDIN) {
-        true => context.read_stdin_bytes(),
-        false => fs::read(context.resolve(file)),
+        true => context.read_stdin_bytes(yaml::LARGEST_FILE),
+        false => File::open(context.resolve(file)).and_then(|mut file| read_at_most(&mut file, yaml::LARGEST_FILE)),
     };
     bytes.map_err(|error| Error::read(file, error))
 }

@@ -43,6 +43,7 @@ mod tasks;
 mod testing;
 mod view;
 mod wait;
+mod write_output;
 
 use std::io::{self, Write};
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::cli::{RecordOptions, StateOptions};
 use crate::clock::Clock;
@@ -12,7 +12,7 @@ use crate::command::load::read_source;
 use crate::command::state_place::{self, Fate};
 use crate::command::{note, preview_file};
 use crate::context::Context;
-use crate::engine::Elsewhere;
+use crate::engine::Neighbours;
 use crate::error::Error;
 use crate::journal::{Journal, Owner, Status};
 use crate::report::list;
@@ -249,23 +249,28 @@ pub(super) async fn open(
     Ok(Journal::start_boxed(opened.sink, opened.status, opened.next, clock))
 }
 
-/// What the other records of its store own. One that cannot be read says nothing.
-pub fn elsewhere(record: &EnvironmentRecord) -> Elsewhere {
+/// What the other records of its store say. One that cannot be read says nothing. In a folder they are read whenever it is
+/// asked; in an object store once, here: the answer must not be waited for in the middle of a step.
+pub(super) async fn neighbours(record: &EnvironmentRecord) -> Neighbours {
     let own = record.clone();
-    Elsewhere::new(move || {
-        let own = own.clone();
-        Box::pin(async move {
-            let names = own.store.environments().await.unwrap_or_default();
-            let others = names.into_iter().filter(|name| *name != own.name).map(|name| {
-                let other = EnvironmentRecord { store: own.store.clone(), name };
-                async move {
-                    let status = other.read().await.ok().flatten()?;
-                    Some((format!("plan `{}`, environment `{}`", other.plan(), other.environment()), status))
-                }
-            });
-            stream::iter(others).buffer_unordered(READ_AT_ONCE).filter_map(std::future::ready).collect().await
-        })
-    })
+    if own.store.folder().is_some() {
+        // A folder is read without waiting.
+        return Arc::new(move || others_of(own.clone()).now_or_never().unwrap_or_default());
+    }
+    let others = others_of(own).await;
+    Arc::new(move || others.clone())
+}
+
+async fn others_of(own: EnvironmentRecord) -> Vec<(String, Status)> {
+    let names = own.store.environments().await.unwrap_or_default();
+    let others = names.into_iter().filter(|name| *name != own.name).map(|name| {
+        let other = EnvironmentRecord { store: own.store.clone(), name };
+        async move {
+            let status = other.read().await.ok().flatten()?;
+            Some((format!("plan `{}`, environment `{}`", other.plan(), other.environment()), status))
+        }
+    });
+    stream::iter(others).buffer_unordered(READ_AT_ONCE).filter_map(std::future::ready).collect().await
 }
 
 /// This process, as the holder of a lock.

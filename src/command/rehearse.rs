@@ -1,6 +1,7 @@
 //! `plan rehearse`: a whole run against the embedded simulator, time compressed, nothing kept.
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -9,13 +10,13 @@ use tracing::Instrument as _;
 
 use super::run::{settings, step_ids, view_options};
 use super::session::{Parts, Session, export};
-use super::{load, note, print_outputs, records, simulate};
+use super::{load, note, print_outputs, records, simulate, write_output};
 use crate::api::{Http, Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
 use crate::command::Account;
 use crate::context::Context;
-use crate::engine::{self, Elsewhere, Run, RunEnd, RunOptions};
+use crate::engine::{self, Run, RunEnd, RunOptions};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -42,6 +43,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let loaded = load::load_plan(context, &arguments.file, arguments.run.spec.as_deref())?;
     let plan = loaded.plan.clone();
     let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
+    write_output::check(context, &plan, &arguments.run.write_output)?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let options = RunOptions {
         target: step_ids(&plan, &arguments.run.target)?,
@@ -76,7 +78,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let transport: Arc<dyn Transport> = Arc::new(Http::new(&base_url, &account.key, account.request_timeout)?);
     // Simulated time starts when everything is ready: a moment of preparation would count as many.
     let clock = Clock::starting_at(context.now, arguments.speed);
-    let server = tokio::spawn(serve(listener, simulator, clock, std::future::pending()));
+    let server = tokio::spawn(serve(listener, simulator.clone(), clock, std::future::pending()));
     let header = Header::new(&plan.name, &environment);
     let mut status = Status::new(header, context.now);
     let mut runs = 0;
@@ -92,11 +94,11 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 clock,
                 catalog: loaded.catalog,
                 journal,
+                neighbours: Arc::new(Vec::new),
                 settings: settings(&plan, &environment, project_id, region_id, &arguments.run),
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,
                 view: view_options(&plan, &arguments.run),
-                elsewhere: Elsewhere::nothing(),
             },
         )?;
         session.tell_started(RunStarted {
@@ -127,6 +129,8 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         note(context, "rehearsing what a user would do next: run again")?;
     };
     server.abort();
+    tell_harm(context, &simulator)?;
+    write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     let ending = Ending {
         exit: end.finished.exit,
@@ -136,6 +140,17 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     };
     export(context, &end.outputs, &ending, &arguments.run.show_secret)?;
     Ok(end.finished.exit)
+}
+
+/// With `--busy`: what the plan did to things of others, which it should never do.
+fn tell_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Error> {
+    let simulator = simulator.lock().unwrap_or_else(PoisonError::into_inner);
+    let harmed: BTreeSet<_> =
+        simulator.harmed().iter().map(|harmed| format!("{} `{}` {}", harmed.kind, harmed.name, harmed.id)).collect();
+    for harmed in harmed {
+        note(context, &format!("changed or removed what somebody else made: {harmed}"))?;
+    }
+    Ok(())
 }
 
 /// A run that met trouble on purpose is continued, until it is done or nothing changes any more.

@@ -15,7 +15,7 @@ use crate::engine::{Before, made, of_tasks, operation_of};
 use crate::error::Error;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::exit::Exit;
-use crate::journal::{InstanceStatus, Intent, Journal, Made, Phase, Record, StepResult, Succeeded};
+use crate::journal::{Evidence, InstanceStatus, Intent, Journal, Made, Phase, Record, StepResult, Succeeded};
 use crate::plan::InstanceId;
 use crate::report::{count, list};
 use crate::store::EnvironmentRecord;
@@ -77,8 +77,8 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
         return Ok(Record::NotApplied { instance: instance.clone(), error: by_hand(intent) });
     }
     if !arguments.task.is_empty() {
-        let tasks = arguments.task.clone();
-        return Ok(Record::Accepted { instance: instance.clone(), tasks, recovered: true, status: None });
+        let (tasks, evidence) = (arguments.task.clone(), Some(Evidence::Decision));
+        return Ok(Record::Accepted { instance: instance.clone(), tasks, recovered: true, status: None, evidence });
     }
     let id = arguments.id.as_deref().expect("one of the three decisions is required on the command line");
     let (result, made, agrees) = match (&intent.update, &known.result) {
@@ -97,6 +97,7 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
         made,
         duration_ms: 0,
         durations: Vec::new(),
+        evidence: Some(Evidence::Decision),
         agrees,
     };
     Ok(Record::Succeeded(Box::new(done)))
@@ -141,6 +142,7 @@ fn task_without_words() -> Task {
         created: Map::new(),
         data: crate::api::TaskData::default(),
         error: None,
+        request_id: None,
     }
 }
 

@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
-use super::{Account, guard, load, preview_file, print_outputs, records, report};
+use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::{Client, trace};
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
@@ -36,6 +36,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let loaded = load::load_plan(context, file, arguments.run.spec.as_deref())?;
     let plan = &loaded.plan;
     let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
+    write_output::check(context, plan, &arguments.run.write_output)?;
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
@@ -83,11 +84,11 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             clock,
             catalog: loaded.catalog,
             journal,
+            neighbours: records::neighbours(&record).await,
             settings: settings(plan, &environment, project_id, region_id, &arguments.run),
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
             view: view_options(plan, &arguments.run),
-            elsewhere: records::elsewhere(&record),
         },
     )?;
     session.tell_started(RunStarted {
@@ -115,6 +116,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
     session.finish(context, end.finished.clone()).await?;
+    write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     export(context, &end.outputs, &ending(&end, &record, resume), &arguments.run.show_secret)?;
     Ok(exit)

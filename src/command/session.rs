@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use super::Signals;
 use super::view::{PATIENCE, View, ViewOptions};
 use crate::api::{Client, Transport};
@@ -11,8 +13,8 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Claims, Elsewhere, Gates, LAST_WORDS, Leased, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper, Watcher,
-    stopper, tell_finished,
+    Gates, LAST_WORDS, Leased, Neighbours, Ownership, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper,
+    Watcher, stopper, tell_finished,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
@@ -32,12 +34,12 @@ pub struct Parts {
     pub clock: Clock,
     pub catalog: &'static Catalog,
     pub journal: Journal,
+    /// What other records of the store hold.
+    pub neighbours: Neighbours,
     pub settings: Settings,
     pub parallelism: usize,
     pub timeout: Option<Duration>,
     pub view: ViewOptions,
-    /// What other records of the store own.
-    pub elsewhere: Elsewhere,
 }
 
 /// A command at work.
@@ -58,8 +60,8 @@ impl Session {
         let view = View::start(context, parts.clock, &parts.view)?;
         let transport = Arc::new(Leased::new(parts.transport, parts.journal.clone()));
         let client = Arc::new(Client::new(transport, parts.clock).traced(context.trace.clone()));
-        let known = |status: &Status| (status.tasks.clone(), status.durations.clone(), status.header.key.clone());
-        let (tasks, durations, key) = parts.journal.with_status(known);
+        let known = |status: &Status| (status.durations.clone(), status.header.key.clone());
+        let (durations, key) = parts.journal.with_status(known);
         let teller = view.teller();
         let (warn, secrets) = (view.teller(), context.secrets.clone());
         let warn = Arc::new(move |message: String| {
@@ -76,8 +78,8 @@ impl Session {
             events: teller,
             settings: parts.settings,
             digest_key: key.into_bytes(),
-            claims: Claims::new(tasks),
-            elsewhere: parts.elsewhere,
+            owners: Ownership::new(parts.neighbours),
+            met: OnceCell::new(),
             sight: Sight::default(),
         });
         listen(Signals::listen()?, stopper.clone(), &shared);

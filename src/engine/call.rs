@@ -6,17 +6,21 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::Instrument as _;
 
+use super::collection::named_items;
+use super::evidence::likeness::contradicts;
+use super::evidence::tags::{STAMP, STAMP_ATTEMPT};
 use super::gates::Gates;
 use super::lock::{Locks, Refused};
-use super::results::{self, Parameters};
+use super::ownership::Thing;
+use super::results::{self, Parameters, id_text};
 use super::settle::{self, Doubt, Settled};
 use super::shared::{About, Shared};
 use super::stop::{GRACE, Stop};
 use super::watch::Place;
-use crate::api::{ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace};
+use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
-use crate::journal::{Intent, JournalError, Record, RecordedCall};
+use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall};
 use crate::plan::{InstanceId, Retry};
 
 /// Refusals that ask to come back, before the step gives up: each is a pause the API asked for.
@@ -44,12 +48,19 @@ pub struct Write {
 /// What came of a write.
 #[derive(Debug)]
 pub enum Called {
-    /// Tasks were started; that is on record.
-    Tasks { tasks: Vec<String>, status: Option<u16>, recovered: bool },
+    /// Tasks were started; that is on record. `evidence`: how they were found, when no answer named them.
+    Tasks { tasks: Vec<String>, status: Option<u16>, evidence: Option<Evidence> },
     /// Answered at once; not on record yet.
     Answered { status: u16, value: Value },
-    /// The answer was lost and the resource found; not on record yet.
-    Found { item: Value },
+    /// The resource was found, its answer was lost or told of another (`on_conflict`); not on record yet.
+    Found { item: Value, evidence: Option<Evidence> },
+}
+
+impl Called {
+    /// It was found, not answered.
+    pub fn is_recovered(&self) -> bool {
+        matches!(self, Called::Found { .. } | Called::Tasks { evidence: Some(_), .. })
+    }
 }
 
 /// Why a write gave no result.
@@ -79,17 +90,33 @@ impl From<JournalError> for Halt {
 /// One request and its answer, sorted.
 pub enum Sent {
     Answer {
-        status: u16,
         value: Value,
+        head: Head,
     },
     Refused(ApiError),
     Unsent(String),
+    /// `head`: as much of an answer came.
     Lost {
         cause: String,
         slow: bool,
+        head: Option<Head>,
     },
     /// The run ended before the answer came.
     Left(Stop),
+}
+
+/// What the head of an answer says, whatever became of its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub status: u16,
+    /// The API's name of the request.
+    pub request_id: Option<String>,
+}
+
+impl Head {
+    fn of(answer: &Answer) -> Self {
+        Self { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
+    }
 }
 
 /// Sends a write once, in its turn, unless the run ends first.
@@ -118,20 +145,27 @@ pub async fn send(shared: &Shared, request: Request) -> Sent {
 fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
     match answer {
         Ok(answer) if answer.is_success() => match json_of(&answer) {
-            Some(value) => Sent::Answer { status: answer.status, value },
-            None => {
-                Sent::Lost { cause: format!("the answer (status {}) is not readable JSON", answer.status), slow: false }
-            }
+            Some(value) => Sent::Answer { value, head: Head::of(&answer) },
+            None => Sent::Lost {
+                cause: format!("the answer (status {}) is not readable JSON", answer.status),
+                slow: false,
+                head: Some(Head::of(&answer)),
+            },
         },
         Ok(answer) => {
             let error = client.error(&answer);
             match error.meaning() {
-                Meaning::Unknown => Sent::Lost { slow: matches!(error.status, 408 | 504), cause: error.story() },
+                Meaning::Unknown => Sent::Lost {
+                    slow: matches!(error.status, 408 | 504),
+                    cause: error.story(),
+                    head: Some(Head { status: error.status, request_id: error.request_id }),
+                },
                 _ => Sent::Refused(error),
             }
         }
         Err(Lost::NotSent(cause)) => Sent::Unsent(cause),
-        Err(Lost::Unknown(cause)) => Sent::Lost { slow: cause.contains("no answer in time"), cause },
+        Err(Lost::Unknown(cause)) => Sent::Lost { slow: cause.contains("no answer in time"), cause, head: None },
+        Err(Lost::Broken { head, cause }) => Sent::Lost { slow: false, cause, head: Some(Head::of(&head)) },
     }
 }
 
@@ -160,6 +194,15 @@ impl Write {
     /// [`Halt`], with everything on record that is known.
     pub async fn make(&self, shared: &Shared, attempts: u32, doubt: Option<Doubt>) -> Result<Called, Halt> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
+        if !self.is_repeatable() {
+            let place = place_of(&self.parameters);
+            shared.stopped.or_leave(shared.meet(&place)).await.map_err(Halt::Stopped)?;
+            state.before = match &doubt {
+                // What was there before the first attempt; what is there now may be its work.
+                Some(doubt) => doubt.intent.mark.before.clone(),
+                None => shared.stopped.or_leave(self.there_before(shared)).await.map_err(Halt::Stopped)?,
+            };
+        }
         let mut doubt = doubt;
         loop {
             if let Some(doubt) = doubt.take()
@@ -191,10 +234,13 @@ impl Write {
         state.attempt += 1;
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
-        let (request, stamped) = self.stamped_request(shared, &nonce);
-        let intent = Intent { attempt: state.attempt, nonce, stamped, ..self.intent.clone() };
+        let (intended_at, since) = (shared.now(), shared.clock().elapsed());
+        let mark = Mark { before: state.before.clone(), ..shared.mark(self.instance(), &nonce) };
+        let (request, stamped) = self.marked_request(shared, &nonce, &mark);
+        let intent = Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() };
         shared.journal.append(vec![Record::Intent(intent.clone())]).await?;
-        let doubt = Doubt { sent_at: shared.now(), intent, cause: String::new(), slow: false };
+        let disowned = Vec::new();
+        let doubt = Doubt { intent, since, intended_at, cause: String::new(), slow: false, head: None, disowned };
 
         // Held until the answer is on record: whoever settles on this route must not take this call's task for its own.
         let gate = shared.gates.sending(&self.route()).await;
@@ -226,20 +272,36 @@ impl Write {
                 Ok(Attempt::Again)
             }
             Next::Done(called) => Ok(Attempt::Called(called)),
-            Next::Doubt(doubt) => Ok(Attempt::Doubt(doubt)),
+            Next::Doubt(doubt) => {
+                if doubt.head.is_some() {
+                    // Whoever has to look for it later must know this much, too.
+                    let error = self.doubtful(shared, &doubt, doubt.cause.clone());
+                    let record = Record::Unknown { instance: self.instance().clone(), error };
+                    shared.journal.append(vec![record]).await?;
+                }
+                Ok(Attempt::Doubt(Doubt { since: shared.clock().elapsed(), ..doubt }))
+            }
         }
     }
 
     /// Puts the answer on record and says what to do next.
     async fn answered(&self, shared: &Shared, state: &mut Attempts, sent: Sent, doubt: Doubt) -> Result<Next, Halt> {
         match sent {
-            Sent::Answer { status, value } => {
-                let Some(tasks) = tasks_of(&value) else { return Ok(Next::Done(Called::Answered { status, value })) };
-                for task in &tasks {
-                    shared.claims.claim(task);
+            Sent::Answer { value, head } => match tasks_of(&value) {
+                Some(tasks) if !tasks.is_empty() => {
+                    for task in &tasks {
+                        shared.owners.claim(Thing::task(task), self.instance());
+                    }
+                    self.accept(shared, tasks, Some(head.status), None).await.map(Next::Done)
                 }
-                self.accept(shared, tasks, Some(status), false).await.map(Next::Done)
-            }
+                none => match self.names_nothing(&value, none.is_some(), head.status) {
+                    true => {
+                        let cause = format!("the answer (status {}) does not say what was made", head.status);
+                        Ok(Next::Doubt(Doubt { cause, head: Some(head), ..doubt }))
+                    }
+                    false => Ok(Next::Done(Called::Answered { status: head.status, value })),
+                },
+            },
             Sent::Unsent(cause) => {
                 let error = self.unreachable(shared, &cause, state.tries);
                 self.not_applied(shared, &error).await?;
@@ -265,15 +327,18 @@ impl Write {
                     }
                 }
             }
-            Sent::Lost { cause, slow } => Ok(Next::Doubt(Doubt { cause, slow, ..doubt })),
+            Sent::Lost { cause, slow, head } => Ok(Next::Doubt(Doubt { cause, slow, head, ..doubt })),
             Sent::Left(stop) => Err(Halt::Stopped(stop)),
         }
     }
 
     async fn refused(&self, shared: &Shared, state: &mut Attempts, error: &ApiError) -> Result<Next, Halt> {
         let meaning = error.meaning();
-        if meaning == Meaning::NotFound && self.call().method == crate::catalog::Method::Delete && state.attempt > 1 {
-            // An earlier attempt took it away.
+        if meaning == Meaning::NotFound
+            && self.call().method == crate::catalog::Method::Delete
+            && self.was_unanswered(shared)
+        {
+            // An earlier attempt, whose answer was lost, took it away.
             return Ok(Next::Done(Called::Answered { status: error.status, value: Value::Null }));
         }
         let refusal = shared.refusal(&self.about, error);
@@ -308,8 +373,14 @@ impl Write {
         shared.events.tell(Event::SettlingStarted { instance: self.instance().clone(), reason: reason.clone() });
         let settling = settle::settle(shared, doubt);
         match shared.stopped.or_leave(settling).await.map_err(Halt::Stopped)? {
-            Settled::Task(task) => self.accept(shared, vec![task], None, true).await.map(Some),
-            Settled::Resource(item) => Ok(Some(Called::Found { item })),
+            Settled::Task(task, evidence) => self.accept(shared, vec![task], None, Some(evidence)).await.map(Some),
+            Settled::Resource(item, evidence) => Ok(Some(Called::Found { item, evidence: Some(evidence) })),
+            Settled::Done => Ok(Some(self.done(doubt))),
+            Settled::Nothing if doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(doubt))),
+            Settled::Nothing if doubt.is_carried_out() => {
+                let words = format!("the API carried it out, and what it made was not found: {reason}");
+                self.unknown(shared, doubt, words, &[]).await
+            }
             Settled::Nothing if state.resends < RESENDS => {
                 state.resends += 1;
                 Ok(None)
@@ -317,24 +388,79 @@ impl Write {
             Settled::Nothing => {
                 let words =
                     format!("sent {} times, never answered and nothing was found of it: {reason}", state.resends + 1);
-                self.unknown(shared, words, &[]).await
+                self.unknown(shared, doubt, words, &[]).await
             }
-            Settled::Several(candidates) => {
+            Settled::Undecided(candidates) => {
                 let words = format!(
-                    "the answer was lost ({reason}), and several candidates were found: {}",
+                    "the answer was lost ({reason}); what may be its work may be somebody else's as well: {}",
                     candidates.join(", ")
                 );
-                self.unknown(shared, words, &candidates).await
+                self.unknown(shared, doubt, words, &candidates).await
             }
             Settled::CannotTell(why) => {
-                self.unknown(shared, format!("the answer was lost ({reason}), and looking for it failed: {why}"), &[])
-                    .await
+                let words = format!("the answer was lost ({reason}), and looking for it failed: {why}");
+                self.unknown(shared, doubt, words, &[]).await
             }
         }
     }
 
-    async fn unknown(&self, shared: &Shared, words: String, candidates: &[String]) -> Result<Option<Called>, Halt> {
+    /// It was carried out, and there is nothing of it to find.
+    fn done(&self, doubt: &Doubt) -> Called {
+        Called::Answered { status: doubt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
+    }
+
+    fn makes_something(&self) -> bool {
+        self.operation.as_ref().is_none_or(|operation| operation.creates.is_some())
+    }
+
+    /// A create whose answer tells no id: what it made would be on no record. `no_tasks`: the answer is an empty list of
+    /// tasks, which some calls give when there was nothing to do.
+    fn names_nothing(&self, value: &Value, no_tasks: bool, status: u16) -> bool {
+        let Some(operation) = self.operation.as_deref().filter(|operation| operation.creates.is_some()) else {
+            return false;
+        };
+        let idle = no_tasks && operation.may_be_no_op;
+        !idle && results::of_answer(Some(operation), self.call(), status, value).id.is_none()
+    }
+
+    /// An attempt before this one may have been carried out: it was neither answered nor settled.
+    fn was_unanswered(&self, shared: &Shared) -> bool {
+        let known = |status: &crate::journal::Status| {
+            status.instances.get(self.instance()).is_some_and(|known| known.unanswered)
+        };
+        shared.journal.with_status(known)
+    }
+
+    /// Ids of what exists already and might later be taken for what this call makes. Only what nothing else would tell
+    /// apart is looked at: no tag of ours, and no task that made it. `None` when nobody could look.
+    async fn there_before(&self, shared: &Shared) -> Option<Vec<String>> {
+        let creates = self.operation.as_deref()?.creates.as_ref()?;
+        let list = creates.resource.as_ref()?.list.as_ref()?;
+        if list.creator_task || (self.is_stamped(shared) && list.tags) {
+            return None;
+        }
+        let _place = shared.gates.request().await;
+        // What cannot be listed now cannot be told apart later: then nobody can, and the step says so.
+        let found = named_items(shared, creates, list, self.call(), &self.parameters).await.ok()?;
+        let alike = found.iter().filter(|item| !contradicts(item, self.call(), &[]));
+        Some(alike.filter_map(|item| item.get(&list.id_field)).map(id_text).collect())
+    }
+
+    fn doubtful(&self, shared: &Shared, doubt: &Doubt, words: String) -> StepError {
         let mut error = shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        error.status = doubt.head.as_ref().map(|head| head.status);
+        error.request_id = doubt.head.as_ref().and_then(|head| head.request_id.clone());
+        error
+    }
+
+    async fn unknown(
+        &self,
+        shared: &Shared,
+        doubt: &Doubt,
+        words: String,
+        candidates: &[String],
+    ) -> Result<Option<Called>, Halt> {
+        let mut error = self.doubtful(shared, doubt, words);
         let instance = self.instance();
         error.help = if candidates.is_empty() {
             vec!["run again: it will be looked for once more".to_owned()]
@@ -353,11 +479,17 @@ impl Write {
         shared: &Shared,
         tasks: Vec<String>,
         status: Option<u16>,
-        recovered: bool,
+        evidence: Option<Evidence>,
     ) -> Result<Called, Halt> {
-        let accepted = Record::Accepted { instance: self.instance().clone(), tasks: tasks.clone(), recovered, status };
+        let accepted = Record::Accepted {
+            instance: self.instance().clone(),
+            tasks: tasks.clone(),
+            recovered: evidence.is_some(),
+            status,
+            evidence,
+        };
         shared.journal.append(vec![accepted]).await?;
-        Ok(Called::Tasks { tasks, status, recovered })
+        Ok(Called::Tasks { tasks, status, evidence })
     }
 
     async fn not_applied(&self, shared: &Shared, error: &StepError) -> Result<(), JournalError> {
@@ -381,25 +513,28 @@ impl Write {
         Policy { attempts, ..Policy::REQUEST }
     }
 
-    /// The request of one attempt: with a name for itself in `User-Agent`, and tags where the operation takes them.
-    fn stamped_request(&self, shared: &Shared, nonce: &str) -> (Request, bool) {
+    /// The request of one attempt: with a name for itself in its headers, and tags where the operation takes them.
+    fn marked_request(&self, shared: &Shared, nonce: &str, mark: &Mark) -> (Request, bool) {
         let mut request = self.request.clone();
-        request.headers.push(("user-agent".to_owned(), format!("{} (attempt {nonce})", shared.settings.user_agent)));
+        request.headers.extend(headers_of(mark));
+        let stamped = self.is_stamped(shared) && stamp(shared, &mut request, self.instance(), nonce);
+        (request, stamped)
+    }
+
+    /// Tags of ours are left on what it makes.
+    fn is_stamped(&self, shared: &Shared) -> bool {
         let takes_tags =
             self.operation.as_ref().is_some_and(|operation| operation.takes_tags && operation.creates.is_some());
-        let stamped = self.stamp
-            && shared.settings.stamp
-            && takes_tags
-            && self.intent.update.is_none()
-            && stamp(shared, &mut request, self.instance(), nonce);
-        (request, stamped)
+        self.stamp && shared.settings.stamp && takes_tags && self.intent.update.is_none()
     }
 }
 
-/// The tag that says whose it is.
-pub const STAMP: &str = "plan";
-/// The tag that says which attempt made it.
-pub const STAMP_ATTEMPT: &str = "plan-attempt";
+/// The headers that carry a mark.
+pub fn headers_of(mark: &Mark) -> impl Iterator<Item = (String, String)> {
+    let agent = mark.user_agent.iter().map(|agent| ("user-agent".to_owned(), agent.clone()));
+    agent.chain(mark.trace.as_deref().map(trace_header))
+}
+
 /// Longest value of a tag.
 const LONGEST_TAG: usize = 255;
 
@@ -427,6 +562,8 @@ struct Attempts {
     patience: u32,
     resends: u32,
     locks: Locks,
+    /// See [`Mark::before`].
+    before: Option<Vec<String>>,
 }
 
 enum Attempt {

@@ -6,14 +6,17 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::call::{Called, Write, stamp_value};
+use super::collection::adoptable;
 use super::finish::millis;
 use super::remove::Remains;
 use super::render::{CallParts, Rendered, step_value};
 use super::results::{self, placeholder};
-use super::settle::{self, Doubt};
+use super::settle::Doubt;
 use super::step::{End, Instance};
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
-use crate::journal::{InstanceStatus, IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
+use crate::journal::{
+    Evidence, InstanceStatus, IntendedUndo, Intent, Made, Mark, Record, RecordedCall, StepResult, Succeeded,
+};
 use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, StepId, Undo};
 use crate::secret::Secrets;
 use crate::template::{TemplateError, value_of};
@@ -36,6 +39,7 @@ impl Instance {
                 undo: self.intended_undo(rendered),
                 timeout_ms: step.wait.timeout.map(millis),
                 secret: step.secret,
+                mark: Mark::default(),
                 update: update.map(Box::new),
             },
             about: self.about(&rendered.recorded),
@@ -132,6 +136,7 @@ impl Instance {
             made: Made::default(),
             duration_ms: 0,
             durations: Vec::new(),
+            evidence: Some(Evidence::Stamp),
             agrees: Some(rendered.recorded.clone()),
         }));
         self.run.shared.journal.append(vec![record]).await?;
@@ -213,13 +218,21 @@ impl Instance {
         };
         let id = &write.intent.instance;
         let owner = stamp_value(&shared.settings.plan, &shared.settings.environment, id);
-        match settle::adoptable(shared, operation, &write.intent.call, &write.parameters, &owner).await {
+        match adoptable(shared, operation, &write.intent.call, &write.parameters, &owner).await {
             Ok((item, ours)) => {
                 *how = How::Adopted;
                 // What somebody else made is used, never removed.
                 let undo = if ours { write.intent.undo.clone() } else { IntendedUndo::Keep };
                 let intent = Intent { undo, ..write.intent.clone() };
-                self.finish(&self.known(id), &intent, Called::Found { item }, How::Adopted, started, false).await
+                self.finish(
+                    &self.known(id),
+                    &intent,
+                    Called::Found { item, evidence: None },
+                    How::Adopted,
+                    started,
+                    false,
+                )
+                .await
             }
             Err(why) => {
                 refusal.message = format!("{}; it cannot be adopted: {why}", refusal.message);

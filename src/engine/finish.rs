@@ -6,16 +6,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::call::{Called, Halt, STAMP_ATTEMPT};
+use super::call::{Called, Halt};
+use super::collection::{creator_task, item_of_task, result_of_item};
+use super::evidence::{Verdict, tags};
 use super::made::{Before, made};
+use super::ownership::Thing;
 use super::results::{self, Parameters};
-use super::settle::{result_of_item, tag};
 use super::shared::{About, Shared};
 use super::watch::{Awaited, TaskEnd, task_duration};
 use crate::api::{Request, Task, TaskData};
 use crate::catalog::{Operation, pace_of};
 use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
+use crate::journal::{Evidence, IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
 use crate::plan::Wait;
 
 /// The undo of a result, once that is known.
@@ -55,7 +57,8 @@ pub enum Unfinished {
     },
     /// Not allowed to look, or the API does not know the task.
     Refused(StepError),
-    /// The task that was taken for ours made something that carries another attempt's tag; on record as not applied.
+    /// The task that was taken for ours made something of another attempt; on record as disowned: what became of the call
+    /// is unknown again.
     NotOurs,
     Halt(Halt),
 }
@@ -73,26 +76,26 @@ impl Finishing<'_> {
     ///
     /// [`Unfinished`].
     pub async fn finish(&self, shared: &Shared, called: Called, how: How) -> Result<StepResult, Unfinished> {
+        let evidence = match &called {
+            Called::Tasks { evidence, .. } | Called::Found { evidence, .. } => *evidence,
+            Called::Answered { .. } => None,
+        };
         let (result, durations) = match called {
             Called::Answered { status, value } => {
                 shared.hide_sensitive(&value);
                 (results::of_answer(self.operation, &self.intent.call, status, &value), Vec::new())
             }
-            Called::Found { item } => (result_of_item(self.operation, &self.intent.call, &item), Vec::new()),
+            Called::Found { item, .. } => (result_of_item(self.operation, &self.intent.call, &item), Vec::new()),
             // Nobody waits, so nobody knows yet what it makes: it stays on record as accepted, for whoever needs it.
             Called::Tasks { tasks, status, .. } if self.wait.skip && self.creates() => {
                 return Ok(StepResult { tasks, status, ..StepResult::default() });
             }
-            Called::Tasks { tasks, status, recovered } => {
+            Called::Tasks { tasks, status, .. } => {
                 let finished = self.wait(shared, &tasks).await?;
                 let durations = finished.iter().filter_map(duration_of).collect();
-                let result = self.result_of(shared, &finished, status).await;
-                if recovered && self.is_anothers(shared, &result).await {
-                    let words = "the task found for it belongs to another attempt";
-                    let error = shared.error(self.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
-                    let record = Record::NotApplied { instance: self.intent.instance.clone(), error };
-                    shared.journal.append(vec![record]).await?;
-                    return Err(Unfinished::NotOurs);
+                let result = self.result_of(shared, &finished, status);
+                if evidence.is_some() && self.is_anothers(shared, &tasks, &result).await {
+                    return Err(self.disown(shared, tasks).await?);
                 }
                 (result, durations)
             }
@@ -100,12 +103,11 @@ impl Finishing<'_> {
         if self.usable && !self.wait.skip {
             self.await_readiness(shared, &result).await?;
         }
-        Ok(self.record(shared, result, how, durations).await?)
+        Ok(self.record(shared, result, how, evidence, durations).await?)
     }
 
-    async fn result_of(&self, shared: &Shared, tasks: &[Task], status: Option<u16>) -> StepResult {
-        let others = shared.elsewhere.owners().await;
-        let is_anothers = |kind: &str, id: &Value| shared.is_anothers(others, &self.intent.instance, kind, id);
+    fn result_of(&self, shared: &Shared, tasks: &[Task], status: Option<u16>) -> StepResult {
+        let is_anothers = |kind: &str, id: &Value| shared.is_anothers(&self.intent.instance, kind, id);
         let before = Before { digest_key: &shared.digest_key, is_anothers: &is_anothers };
         results::of_tasks(self.operation, &self.intent.call, tasks, status, &before)
     }
@@ -114,13 +116,26 @@ impl Finishing<'_> {
         self.operation.is_none_or(|operation| operation.creates.is_some())
     }
 
-    /// A task was found by its name and time: what it made must not carry somebody else's tag.
-    async fn is_anothers(&self, shared: &Shared, result: &StepResult) -> bool {
+    /// A task was found, not answered: what it made must not carry somebody else's tag, nor be another task's work.
+    async fn is_anothers(&self, shared: &Shared, tasks: &[String], result: &StepResult) -> bool {
         let path = self.operation.and_then(|operation| results::read_path(operation, self.parameters, result));
-        let (true, Some(path)) = (self.intent.stamped, path) else { return false };
+        let Some(path) = path.filter(|_| self.updates.is_none()) else { return false };
         // When it cannot be read, the first finding stands.
         let Ok(item) = shared.client.read(Request::get(path)).await else { return false };
-        tag(&item, None, STAMP_ATTEMPT).is_some_and(|nonce| nonce != self.intent.nonce)
+        tags::of_item(&item, None, self.intent) == Verdict::NotOurs
+            || creator_task(&item).is_some_and(|task| !tasks.contains(&task))
+    }
+
+    /// Gives back what proved to be another's: the call is in doubt again, and these tasks are no candidates any more.
+    async fn disown(&self, shared: &Shared, tasks: Vec<String>) -> Result<Unfinished, crate::journal::JournalError> {
+        let instance = &self.intent.instance;
+        let words = format!("what was found for it belongs to another attempt: task {}", tasks.join(", "));
+        let error = shared.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        for task in &tasks {
+            shared.owners.release(&Thing::task(task), instance);
+        }
+        shared.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await?;
+        Ok(Unfinished::NotOurs)
     }
 
     async fn record(
@@ -128,6 +143,7 @@ impl Finishing<'_> {
         shared: &Shared,
         result: StepResult,
         how: How,
+        evidence: Option<Evidence>,
         durations: Vec<(String, u64)>,
     ) -> Result<StepResult, crate::journal::JournalError> {
         let (result, agrees, made) = match &self.updates {
@@ -148,6 +164,7 @@ impl Finishing<'_> {
             made,
             duration_ms: millis(shared.clock().elapsed().saturating_sub(self.since)),
             durations,
+            evidence,
             agrees,
         };
         shared.journal.append(vec![Record::Succeeded(Box::new(succeeded))]).await?;
@@ -237,9 +254,9 @@ impl Finishing<'_> {
     async fn leftover(&self, shared: &Shared, task: &Task) -> Option<Made> {
         let operation = self.operation.filter(|_| self.updates.is_none())?;
         operation.creates.as_ref()?;
-        let mut result = self.result_of(shared, std::slice::from_ref(task), None).await;
+        let mut result = self.result_of(shared, std::slice::from_ref(task), None);
         if result.id.is_none() {
-            let item = super::settle::item_of_task(shared, operation, self.parameters, &task.id).await?;
+            let item = item_of_task(shared, operation, self.parameters, &task.id).await?;
             result = result_of_item(Some(operation), &self.intent.call, &item);
         }
         result.id.as_ref()?;
@@ -261,6 +278,7 @@ fn accepted_only(task: &str) -> Task {
         created: serde_json::Map::new(),
         data: TaskData::default(),
         error: None,
+        request_id: None,
     }
 }
 

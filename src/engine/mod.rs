@@ -7,14 +7,16 @@
 mod before;
 mod call;
 mod change;
+mod collection;
 mod decide;
 mod dispatch;
-mod elsewhere;
+mod evidence;
 mod finish;
 mod gates;
 mod leased;
 mod lock;
 mod made;
+mod ownership;
 mod preview;
 mod prove;
 mod ready;
@@ -31,16 +33,17 @@ mod stop;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod watch;
 
-pub use elsewhere::Elsewhere;
 pub use gates::Gates;
 pub use leased::Leased;
 pub use made::{Before, made};
+pub use ownership::{Neighbours, Ownership};
 pub use preview::{Action, Change, ChangeKind, Preview};
 pub use results::{encode, hide_data, id_text, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
-pub use shared::{Claims, Events, Settings, Shared};
+pub use shared::{Events, Settings, Shared};
 pub use sight::Sight;
 pub use stamps::{Looked, Spot, Stamped, is_findable, stamped};
 pub use stop::{LAST_WORDS, Signal, Stop, Stopped, Stopper, stopper};

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::made::{Mentions, read_of};
+use super::ownership::Thing;
 use super::results::{self, id_text};
 use super::shared::{About, Shared};
 use crate::api::{ReadError, Request};
@@ -77,7 +78,7 @@ async fn whose(
     if is_mentioned(shared, known, id) {
         return Whose::Theirs("the call that made the rest names it".to_owned());
     }
-    if let Some(record) = shared.elsewhere.owners().await.of(kind, id) {
+    if let Some(record) = shared.owners.elsewhere(&Thing::resource(kind, &id_text(id))) {
         return Whose::Theirs(format!("it is on the record of {record}"));
     }
     let path = thing.undo.as_ref().and_then(|undo| read_of(shared.catalog, kind, id, undo));

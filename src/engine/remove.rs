@@ -8,20 +8,22 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
-use super::call::{Halt, Sent, Write, parent_gate, send, tasks_of};
+use super::call::{Called, Halt, Head, Sent, Write, headers_of, parent_gate, send, stamp_value, tasks_of};
+use super::evidence::tags::{STAMP, tag};
 use super::finish::{Finishing, Unfinished};
 use super::lock::{Locks, Refused};
-use super::made::{along_with, taken_along, taking_along};
+use super::made::{along_with, read_of, taken_along, taking_along};
 use super::prove::prove;
 use super::results;
 use super::settle::Doubt;
 use super::shared::{About, Shared};
 use super::teardown::Extent;
+use super::undo::{Became, intent_of, look_for, new_nonce};
 use super::watch::{Awaited, TaskEnd};
-use crate::api::{ApiError, Meaning, Policy};
+use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{InstanceStatus, JournalError, Made, Phase, Record, RecordedCall};
+use crate::journal::{Evidence, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall};
 use crate::plan::{InstanceId, Wait};
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
@@ -108,7 +110,7 @@ fn status_of(shared: &Shared, instance: &InstanceId) -> Option<InstanceStatus> {
 /// An intent without answer is settled, accepted tasks are waited for: afterwards it is known what there is to remove.
 async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), Remains> {
     let Some(status) = status_of(shared, instance) else { return Ok(()) };
-    let (Some(intent), Some(sent_at)) = (&status.intent, status.intended_at) else { return Ok(()) };
+    let Some(intent) = &status.intent else { return Ok(()) };
     let matched = results::operation_of(shared.catalog, &intent.call);
     let (operation, parameters) =
         matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
@@ -129,15 +131,15 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
                 retry: None,
                 stamp: false,
             };
-            let doubt =
-                Doubt { intent: (**intent).clone(), sent_at, cause: "no answer is on record".to_owned(), slow: false };
+            let Some(doubt) = Doubt::recorded(shared, &status) else { return Ok(()) };
             match write.find(shared, &doubt).await? {
                 Some(called) => called,
                 None => return not_found(shared, instance, &about).await,
             }
         }
-        Phase::Accepted { tasks, recovered, status } => {
-            super::call::Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered }
+        Phase::Accepted { tasks, recovered, status: answered } => {
+            let evidence = recovered.then(|| status.evidence.unwrap_or(Evidence::Likeness));
+            Called::Tasks { tasks: tasks.clone(), status: *answered, evidence }
         }
         _ => return Ok(()),
     };
@@ -151,11 +153,14 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
         usable: false,
-        resumed: Some(sent_at),
+        resumed: status.intended_at,
     };
-    match finishing.finish(shared, called, How::Recovered).await {
+    let how = if called.is_recovered() { How::Recovered } else { How::Continued };
+    match finishing.finish(shared, called, how).await {
         // A failed create may have left something, which is on record by now.
-        Ok(_) | Err(Unfinished::Failed(_) | Unfinished::NotOurs) => Ok(()),
+        Ok(_) | Err(Unfinished::Failed(_)) => Ok(()),
+        // In doubt again, without the tasks that proved to be another's.
+        Err(Unfinished::NotOurs) => Box::pin(bring_to_an_end(shared, instance)).await,
         Err(Unfinished::StillWaiting { tasks, .. }) => {
             let words = format!("its task still runs: {}", tasks.join(", "));
             Err(Remains::Left(shared.error(&about, EffectKnown::Unknown, ErrorClass::Unknown, words)))
@@ -181,6 +186,9 @@ async fn remove_made(
     made: &Made,
     more: bool,
 ) -> Result<bool, Remains> {
+    if made.uncertain && made.undo.is_some() && !carries_our_stamp(shared, instance, made).await {
+        return Err(Remains::Left(kept(shared, instance, made)));
+    }
     let along = made.undo.as_ref().map(|undo| along_with(shared.catalog, made.kind.as_deref(), undo));
     let along = along.unwrap_or_default();
     let main = made.undo.as_ref().map(|undo| taken_along(shared.catalog, &along, undo));
@@ -219,6 +227,24 @@ async fn remove_made(
         Some((_, error)) => Err(Remains::Left(error)),
         None => Ok(removed.is_some()),
     }
+}
+
+/// Whether what was once taken for ours by likeness shows by its tag that it is.
+async fn carries_our_stamp(shared: &Shared, instance: &InstanceId, made: &Made) -> bool {
+    let (Some(kind), Some(id), Some(undo)) = (&made.kind, &made.id, &made.undo) else { return false };
+    let Some(path) = read_of(shared.catalog, kind, id, undo) else { return false };
+    let owner = stamp_value(&shared.settings.plan, &shared.settings.environment, instance);
+    let read = shared.client.read(Request::get(path)).await;
+    read.is_ok_and(|item| tag(&item, None, STAMP) == Some(owner))
+}
+
+/// Why something that another may own stays.
+fn kept(shared: &Shared, instance: &InstanceId, made: &Made) -> StepError {
+    let about = About { call: made.undo.clone(), place: None };
+    let words = "kept: it was taken for this step's by its likeness alone, and may be somebody else's";
+    let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
+    error.help.push(format!("if it is yours, delete it by hand; then `plan state forget '{instance}'`"));
+    error
 }
 
 /// Makes the calls without which a delete would be refused. One that is refused itself may have been made before: whether
@@ -271,7 +297,11 @@ async fn remove_one(
     }
     let gate = parent_gate(&shared.gates, lock);
     let _alone = shared.stopped.or_leave(gate).await.map_err(Halt::Stopped)?;
-    let gone = Removal::new(shared, instance, call).run().await?;
+    let mut removal = Removal::new(shared, instance, call);
+    let gone = match removal.resumed().await? {
+        Some(gone) => gone,
+        None => removal.run().await?,
+    };
     shared.events.tell(Event::ResourceRemoved {
         instance: instance.clone(),
         kind: made.kind.clone(),
@@ -338,23 +368,63 @@ impl<'a> Removal<'a> {
         }
     }
 
+    /// What an earlier run began and must not be repeated blindly: its tasks are waited for, its lost answer looked for.
+    /// `None`: there is nothing of it, and the call may be made.
+    async fn resumed(&mut self) -> Result<Option<Gone>, Remains> {
+        let Some(status) = status_of(self.shared, self.instance) else { return Ok(None) };
+        let Some(intent) = status.removal.filter(|intent| intent.call == *self.call) else { return Ok(None) };
+        let step = match status.phase {
+            Phase::RemovalAccepted { tasks } => Some(self.wait(tasks).await?),
+            _ => self.unanswered(&intent, "no answer is on record", Duration::ZERO, None).await?,
+        };
+        Ok(match step {
+            Some(Step::Gone(gone)) => Some(gone),
+            Some(Step::Again(..) | Step::AgainNow) | None => None,
+        })
+    }
+
+    /// An attempt that has no answer, and would do its work twice if it were made again. `None`: it did nothing.
+    async fn unanswered(
+        &mut self,
+        intent: &Intent,
+        cause: &str,
+        since: Duration,
+        head: Option<Head>,
+    ) -> Result<Option<Step>, Remains> {
+        let looking = look_for(self.shared, intent, &self.about, cause, since, head);
+        match self.shared.stopped.or_leave(looking).await.map_err(Halt::Stopped)? {
+            Became::Tasks(tasks) => self.accepted(tasks).await.map(Some),
+            Became::Done => Ok(Some(Step::Gone(Gone::Now))),
+            Became::Nothing => Ok(None),
+            // Not recorded as failed: it stays in doubt.
+            Became::Unknown(error) => Err(Remains::Left(error)),
+        }
+    }
+
     async fn run(&mut self) -> Result<Gone, Remains> {
         loop {
             self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
             self.attempt += 1;
-            let intent =
-                Record::Removing { instance: self.instance.clone(), call: self.call.clone(), attempt: self.attempt };
-            self.shared.journal.append(vec![intent]).await?;
+            let intent = intent_of(self.shared, self.instance, self.call, self.attempt);
+            let removing = Record::Removing {
+                instance: self.instance.clone(),
+                call: self.call.clone(),
+                attempt: self.attempt,
+                intent: intent.clone().map(Box::new),
+            };
+            self.shared.journal.append(vec![removing]).await?;
             self.shared.events.tell(Event::CallStarted {
                 instance: self.instance.clone(),
                 call: self.call.to_string(),
                 attempt: self.attempt,
             });
             let mut request = Shared::request(self.call);
-            request.headers.push(("user-agent".to_owned(), self.shared.settings.user_agent.clone()));
+            let mark = intent.as_ref().map(|intent| intent.mark.clone());
+            let mark = mark.unwrap_or_else(|| self.shared.mark(self.instance, &new_nonce()));
+            request.headers.extend(headers_of(&mark));
             let sent = send(self.shared, request).await;
             let lost = matches!(sent, Sent::Lost { .. });
-            let step = self.answered(sent).await?;
+            let step = self.answered(sent, intent.as_ref()).await?;
             self.tried_before |= lost;
             match step {
                 Step::Gone(gone) => return Ok(gone),
@@ -368,10 +438,10 @@ impl<'a> Removal<'a> {
         }
     }
 
-    async fn answered(&mut self, sent: Sent) -> Result<Step, Remains> {
+    async fn answered(&mut self, sent: Sent, intent: Option<&Intent>) -> Result<Step, Remains> {
         match sent {
             Sent::Answer { value, .. } => match tasks_of(&value) {
-                Some(tasks) if !tasks.is_empty() => self.wait(tasks).await,
+                Some(tasks) if !tasks.is_empty() => self.accepted(tasks).await,
                 _ => Ok(Step::Gone(Gone::Now)),
             },
             Sent::Refused(error) => self.refused(error).await,
@@ -381,7 +451,14 @@ impl<'a> Removal<'a> {
                 let words = format!("the API could not be reached: {cause}");
                 self.again_or_left(Delay::NotSent { cause }, &words, None).await
             }
-            Sent::Lost { cause, .. } => self.again_or_left(Delay::Failed { cause: cause.clone() }, &cause, None).await,
+            Sent::Lost { cause, head, .. } => {
+                if let Some(intent) = intent
+                    && let Some(step) = self.unanswered(intent, &cause, self.shared.clock().elapsed(), head).await?
+                {
+                    return Ok(step);
+                }
+                self.again_or_left(Delay::Failed { cause: cause.clone() }, &cause, None).await
+            }
             Sent::Left(stop) => Err(Halt::Stopped(stop).into()),
         }
     }
@@ -485,9 +562,13 @@ impl<'a> Removal<'a> {
         }
     }
 
-    async fn wait(&mut self, tasks: Vec<String>) -> Result<Step, Remains> {
+    async fn accepted(&mut self, tasks: Vec<String>) -> Result<Step, Remains> {
         let accepted = Record::RemovalAccepted { instance: self.instance.clone(), tasks: tasks.clone() };
         self.shared.journal.append(vec![accepted]).await?;
+        self.wait(tasks).await
+    }
+
+    async fn wait(&mut self, tasks: Vec<String>) -> Result<Step, Remains> {
         let matched = results::operation_of(self.shared.catalog, self.call);
         let (task_type, place) = matched.map_or((None, super::watch::Place::default()), |(operation, parameters)| {
             (operation.task_types.first().cloned(), super::call::place_of(&parameters))

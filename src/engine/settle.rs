@@ -1,62 +1,123 @@
 //! Finding out what a write did whose answer was lost.
 //!
-//! The same code serves an answer lost during a run and a process killed between sending and hearing. Evidence, best
-//! first: a resource that carries this attempt's tag; the audit log, by this attempt's `User-Agent`; tasks started since
-//! the intent that belong to nobody else and whose `data` does not contradict the call; for calls without tasks, a
-//! resource by name. Silence proves nothing before the settling time is over.
+//! The same code serves an answer lost during a run and a process killed between sending and hearing. It asks, and
+//! [`evidence`](super::evidence) judges: what is certainly ours is claimed, what is certainly another's is left out.
+//! Nothing at all when the settling time is over means that it was never carried out. Something that may be ours, but may
+//! be another's as well, is neither claimed nor passed over: nobody can tell, and the step says so.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::call::{STAMP, STAMP_ATTEMPT, place_of, route_of};
+use super::call::{Head, place_of, route_of};
+use super::collection::{creator_task, items, list_call, named_items};
+use super::evidence::audit::{self, Trail};
+use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
+use super::ownership::Thing;
 use super::results::{self, fill_path, id_text};
 use super::shared::Shared;
 use super::watch::list_request;
-use crate::api::{ReadError, Request, Task, timestamp};
+use crate::api::{ReadError, Request, Task, is_success};
 use crate::catalog::{Creates, ListCall, Operation};
-use crate::journal::{Intent, RecordedCall};
+use crate::journal::{Evidence, InstanceStatus, Intent, RecordedCall};
 
-/// Clocks and rounding: something made this long before the intent may still be ours.
+/// Clocks of one cloud, and rounding: what is younger than this before the intent is not certainly older.
 const BEFORE: SignedDuration = SignedDuration::from_secs(2);
-/// The list of tasks starts earlier than that, because the server's clock may not be known yet.
-const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(90);
+/// The same where the record does not tell the server's time: the clocks of two machines.
+const BEFORE_BY_ANOTHER_CLOCK: SignedDuration = SignedDuration::from_mins(10);
+/// The list of tasks starts earlier than that.
+const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
 /// Pauses between looks; the last one repeats.
 const PAUSES: [u64; 5] = [1, 1, 2, 3, 5];
-/// A gateway that timed out may still pass the request on: such a silence is believed later.
+/// A gateway that timed out may still pass the request on, and a call that is answered only when all is done takes its
+/// time (12 s for a server group, `observed.md` §11): such a silence is believed later.
 const SLOW_FACTOR: u32 = 3;
+/// What may be ours is looked at for longer before it is given up: tags, and the audit log above all, may be late.
+const UNDECIDED_FACTOR: u32 = 9;
 const PAGE: usize = 1000;
 
 /// A write that may have been carried out.
 #[derive(Debug, Clone)]
 pub struct Doubt {
     pub intent: Intent,
-    /// When it left, on our clock.
-    pub sent_at: Timestamp,
+    /// It may have left until then, on the run's clock: the settling time counts from here.
+    pub since: Duration,
+    /// When the intent was written, on the clock of the record.
+    pub intended_at: Timestamp,
     /// Why its outcome is unknown.
     pub cause: String,
     /// The silence came after a timeout, not at once.
     pub slow: bool,
+    /// What came of the answer.
+    pub head: Option<Head>,
+    /// Tasks that were taken for its own and are another's.
+    pub disowned: Vec<String>,
+}
+
+impl Doubt {
+    /// The doubt that a record leaves; `None` when it has no intent.
+    pub fn recorded(shared: &Shared, known: &InstanceStatus) -> Option<Self> {
+        let (intent, intended_at) = (known.intent.as_deref()?.clone(), known.intended_at?);
+        // The process that sent it may have died long after the intent, and its clock may be another: what was not
+        // written in this run counts from its beginning.
+        let now = shared.clock().elapsed();
+        let started = shared.now() - SignedDuration::try_from(now).unwrap_or_default();
+        let since = Duration::try_from(intended_at.duration_since(started)).unwrap_or_default().min(now);
+        let head = known
+            .error
+            .as_ref()
+            .and_then(|error| Some(Head { status: error.status?, request_id: error.request_id.clone() }));
+        Some(Self {
+            intent,
+            since,
+            intended_at,
+            cause: "no answer is on record".to_owned(),
+            slow: false,
+            head,
+            disowned: known.disowned.clone(),
+        })
+    }
+
+    /// The API said that it was carried out; what it made did not arrive.
+    pub fn is_carried_out(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| is_success(head.status))
+    }
 }
 
 /// What was found.
 #[derive(Debug)]
 pub enum Settled {
     /// This task is ours; it is claimed.
-    Task(String),
-    /// The resource it made; its id is claimed.
-    Resource(Value),
+    Task(String, Evidence),
+    /// The resource it made; it is claimed.
+    Resource(Value, Evidence),
+    /// It was carried out; there is nothing to wait for, and nothing that it made.
+    Done,
     /// The settling time is over, and nothing was found.
     Nothing,
-    /// More than one thing it may have made.
-    Several(Vec<String>),
+    /// These may be ours, or another's.
+    Undecided(Vec<String>),
     /// The API did not answer the questions.
     CannotTell(ReadError),
 }
 
-/// Looks until something is found or the settling time is over.
+/// What one round of questions came to.
+enum Look {
+    Settled(Settled),
+    Nothing,
+    Undecided(Vec<String>),
+}
+
+/// Something that may be ours.
+enum Candidate {
+    Task(Task),
+    Item { id: String },
+}
+
+/// Looks until it is known whose everything is, or the settling time is over.
 pub async fn settle(shared: &Shared, doubt: &Doubt) -> Settled {
     let call = &doubt.intent.call;
     let (operation, parameters) = match results::operation_of(shared.catalog, call) {
@@ -65,23 +126,28 @@ pub async fn settle(shared: &Shared, doubt: &Doubt) -> Settled {
     };
     let operation = operation.as_deref();
     let route = &route_of(operation, call);
-    let search = Search { shared, doubt, operation, parameters: &parameters };
-    let patience = shared.settings.settle_time * if doubt.slow { SLOW_FACTOR } else { 1 };
-    let deadline = doubt.sent_at + SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX);
+    shared.meet(&place_of(&parameters)).await;
+    let search = Search { shared, doubt, operation, parameters: &parameters, log_is_closed: AtomicBool::new(false) };
+    let slow = doubt.slow || !search.may_start_tasks();
+    let patience = shared.settings.settle_time * if slow { SLOW_FACTOR } else { 1 };
+    let deadline = doubt.since + patience;
     let mut pauses = PAUSES.into_iter().chain(std::iter::repeat(PAUSES[PAUSES.len() - 1]));
     loop {
-        let last = shared.now() >= deadline;
+        let now = shared.clock().elapsed();
+        let last = now >= deadline;
         let found = {
             let _alone = shared.gates.settling(route).await;
             search.look(last).await
         };
+        let undecided_until = doubt.since + shared.settings.settle_time * search.undecided_factor();
         match found {
-            Ok(Some(settled)) => return settled,
-            Ok(None) if last => return Settled::Nothing,
-            Ok(None) => {}
+            Ok(Look::Settled(settled)) => return settled,
+            Ok(Look::Nothing) if last => return Settled::Nothing,
+            Ok(Look::Undecided(candidates)) if last && now >= undecided_until => return Settled::Undecided(candidates),
+            Ok(_) => {}
             Err(error) => return Settled::CannotTell(error),
         }
-        let left = Duration::try_from(deadline.duration_since(shared.now())).unwrap_or_default();
+        let left = if last { undecided_until } else { deadline }.saturating_sub(shared.clock().elapsed());
         let pause = Duration::from_secs(pauses.next().expect("the last pause repeats"));
         shared.clock().sleep(pause.min(left.max(Duration::from_millis(50)))).await;
     }
@@ -92,9 +158,15 @@ struct Search<'a> {
     doubt: &'a Doubt,
     operation: Option<&'a Operation>,
     parameters: &'a [(String, String)],
+    /// The key may not read the audit log: it need not be waited for.
+    log_is_closed: AtomicBool,
 }
 
 impl Search<'_> {
+    fn intent(&self) -> &Intent {
+        &self.doubt.intent
+    }
+
     fn call(&self) -> &RecordedCall {
         &self.doubt.intent.call
     }
@@ -103,111 +175,161 @@ impl Search<'_> {
         self.operation.and_then(|operation| operation.creates.as_ref())
     }
 
-    /// The server's time of the intent.
-    fn since(&self) -> Timestamp {
-        self.shared.client.server_time(self.doubt.sent_at) - BEFORE
+    /// Nothing is made by it, as far as is known: what it did is the same, whoever asked for it.
+    fn only_changes(&self) -> bool {
+        self.operation.is_some_and(|operation| operation.creates.is_none())
     }
 
-    /// One round of questions. `last`: what is still several now stays several.
-    async fn look(&self, last: bool) -> Result<Option<Settled>, ReadError> {
-        if let Some(settled) = self.by_stamp().await? {
-            return Ok(Some(settled));
-        }
-        let tasks = self.without_others(self.tasks().await?).await?;
-        if tasks.is_empty() && self.may_start_tasks() && !last {
-            return Ok(None);
-        }
-        let certain = tasks.len() == 1 && self.confirms(&tasks[0]);
-        if !certain && let Some(settled) = self.by_audit_log().await {
-            return Ok(Some(settled));
-        }
-        match tasks.as_slice() {
-            [] if self.may_start_tasks() => Ok(None),
-            [] => self.by_name(last).await,
-            [task] => Ok(self.claim_task(&task.id)),
-            several if self.all_ours(several.len()) => Ok(several.iter().find_map(|task| self.claim_task(&task.id))),
-            several if last => {
-                Ok(Some(Settled::Several(several.iter().map(|task| format!("task {}", task.id)).collect())))
-            }
-            _ => Ok(None),
-        }
+    fn list(&self) -> Option<&ListCall> {
+        self.creates()?.resource.as_ref()?.list.as_ref()
     }
 
     fn may_start_tasks(&self) -> bool {
         self.operation.is_none_or(|operation| operation.asynchronous)
     }
 
-    fn task_types(&self) -> &[String] {
-        self.operation.map(|operation| operation.task_types.as_slice()).unwrap_or_default()
+    /// As long as something can still tell, it is waited for.
+    fn undecided_factor(&self) -> u32 {
+        if self.intent().stamped || !self.log_is_closed.load(Ordering::Relaxed) { UNDECIDED_FACTOR } else { 1 }
     }
 
-    fn claim_task(&self, task: &str) -> Option<Settled> {
-        self.shared.claims.claim(task).then(|| Settled::Task(task.to_owned()))
+    fn attempt(&self) -> Attempt<'_> {
+        let intent = self.intent();
+        let by_ours = || self.shared.client.server_time(self.doubt.intended_at) - BEFORE_BY_ANOTHER_CLOCK;
+        Attempt {
+            intent,
+            parameters: self.parameters,
+            task_types: self.operation.map(|operation| operation.task_types.as_slice()).unwrap_or_default(),
+            told: self
+                .doubt
+                .head
+                .as_ref()
+                .and_then(|head| Some((head.request_id.as_deref()?, is_success(head.status)))),
+            traces_taken: self.shared.client.takes_traces(),
+            since: intent.mark.server_time.map_or_else(by_ours, |time| time - BEFORE),
+        }
+    }
+
+    /// The agent that this attempt was sent with.
+    fn agent(&self) -> String {
+        let intent = self.intent();
+        // So it was written by versions whose record does not say.
+        let former = || format!("{} (attempt {})", self.shared.settings.user_agent, intent.nonce);
+        intent.mark.user_agent.clone().unwrap_or_else(former)
+    }
+
+    /// One round of questions. `last`: nothing that is not seen now will ever be.
+    async fn look(&self, last: bool) -> Result<Look, ReadError> {
+        if let Some(settled) = self.by_stamp().await? {
+            return Ok(Look::Settled(settled));
+        }
+        let mut open = Vec::new();
+        let mut others = HashSet::new();
+        for task in self.tasks().await? {
+            match self.verdict_of_task(&task) {
+                Verdict::Ours(evidence) => return Ok(Look::Settled(self.claim_task(&task.id, evidence))),
+                Verdict::NotOurs => drop(others.insert(task.id)),
+                Verdict::CannotTell => open.push(Candidate::Task(task)),
+            }
+        }
+        if open.is_empty() && self.may_start_tasks() && !last {
+            return Ok(Look::Nothing);
+        }
+        if let Some(settled) = self.by_audit_log().await {
+            return Ok(Look::Settled(settled));
+        }
+        if open.is_empty() {
+            open = self.items(&others).await?;
+        }
+        let open = self.without_others(open).await?;
+        if let ([Candidate::Task(task)], true) = (open.as_slice(), self.only_changes())
+            && likeness::is_about(&task.data.0, self.parameters)
+        {
+            return Ok(Look::Settled(self.claim_task(&task.id, Evidence::Likeness)));
+        }
+        Ok(if open.is_empty() {
+            Look::Nothing
+        } else {
+            Look::Undecided(open.iter().map(|one| self.words(one)).collect())
+        })
+    }
+
+    fn words(&self, candidate: &Candidate) -> String {
+        match candidate {
+            Candidate::Task(task) => format!("task {}", task.id),
+            Candidate::Item { id } => {
+                format!("{} {id}", self.creates().map_or("resource", |creates| creates.kind.as_str()))
+            }
+        }
+    }
+
+    fn verdict_of_task(&self, task: &Task) -> Verdict {
+        let attempt = self.attempt();
+        let verdict = Verdict::of([
+            request_ids::of_task(task, &attempt),
+            tags::of_data(&task.data.0, attempt.intent),
+            tasks::of_task(task, &attempt),
+            likeness::of(&task.data.0, &attempt, self.parameters),
+        ]);
+        match verdict {
+            _ if self.doubt.disowned.contains(&task.id) => Verdict::NotOurs,
+            // Another step was given it by an answer, or has it for certain.
+            _ if self.shared.owners.is_ours(&Thing::task(&task.id), &self.shared.journal) => Verdict::NotOurs,
+            verdict => verdict,
+        }
+    }
+
+    fn claim_task(&self, task: &str, evidence: Evidence) -> Settled {
+        match self.shared.owners.claim(Thing::task(task), &self.intent().instance) {
+            true => Settled::Task(task.to_owned(), evidence),
+            false => Settled::Undecided(vec![format!("task {task}")]),
+        }
+    }
+
+    /// The task that created it is waited for, as if it had been answered; without one the resource itself is taken.
+    fn claim_item(&self, id: &str, item: Value, evidence: Evidence) -> Option<Settled> {
+        if let Some(task) = creator_task(&item) {
+            return Some(self.claim_task(&task, evidence));
+        }
+        let kind = &self.creates()?.kind;
+        Some(match self.shared.owners.claim(Thing::resource(kind, id), &self.intent().instance) {
+            true => Settled::Resource(item, evidence),
+            false => Settled::Undecided(vec![format!("{kind} {id}")]),
+        })
     }
 
     /// A resource that carries the tag of this very attempt: no doubt is left.
     async fn by_stamp(&self) -> Result<Option<Settled>, ReadError> {
-        if !self.doubt.intent.stamped {
+        let list = self.list().filter(|list| self.intent().stamped && (list.tags || list.by_tag));
+        let Some((list, mut request)) = list.and_then(|list| Some((list, list_call(list, self.parameters)?))) else {
             return Ok(None);
-        }
-        let Some(list) = self.list().filter(|list| list.tags || list.by_tag) else { return Ok(None) };
-        let nonce = &self.doubt.intent.nonce;
-        let mut request = match self.list_request(list) {
-            Some(request) => request,
-            None => return Ok(None),
         };
         if list.by_tag {
-            request = request.query("tag_key_value", serde_json::json!({ STAMP_ATTEMPT: nonce }));
+            let tag = serde_json::json!({ tags::STAMP_ATTEMPT: self.intent().nonce });
+            request = request.query("tag_key_value", tag);
         }
-        let items = self.items(list, request).await?;
-        let ours = items.into_iter().find(|item| tag(item, Some(list), STAMP_ATTEMPT).as_deref() == Some(nonce));
-        Ok(ours.and_then(|item| match creator_task(&item) {
-            // Certain: a step that took the task by its looks finds out when it ends.
-            Some(task) => {
-                self.shared.claims.claim(&task);
-                Some(Settled::Task(task))
+        let found = items(self.shared, list, request).await?;
+        Ok(found.into_iter().find_map(|item| match tags::of_item(&item, Some(list), self.intent()) {
+            Verdict::Ours(evidence) => {
+                let id = item.get(&list.id_field).map(id_text)?;
+                self.claim_item(&id, item, evidence)
             }
-            None => self.claim_item(list, item),
+            _ => None,
         }))
     }
 
-    /// Of tasks that may be ours those whose resource carries the tag of another attempt are not.
-    async fn without_others(&self, tasks: Vec<Task>) -> Result<Vec<Task>, ReadError> {
-        let list = self.list().filter(|list| list.creator_task && (list.tags || list.by_tag));
-        let request = list.and_then(|list| self.list_request(list));
-        let (Some(list), Some(request), true) = (list, request, self.doubt.intent.stamped && !tasks.is_empty()) else {
-            return Ok(tasks);
-        };
-        let items = self.items(list, request).await?;
-        let is_others = |task: &Task| {
-            items.iter().any(|item| {
-                creator_task(item).as_ref() == Some(&task.id)
-                    && tag(item, Some(list), STAMP_ATTEMPT).is_some_and(|nonce| nonce != self.doubt.intent.nonce)
-            })
-        };
-        Ok(tasks.into_iter().filter(|task| !is_others(task)).collect())
-    }
-
-    /// The task that created it is waited for, as if it had been answered; without one the resource itself is taken.
-    fn claim_item(&self, list: &ListCall, item: Value) -> Option<Settled> {
-        if let Some(task) = creator_task(&item) {
-            return self.claim_task(&task);
-        }
-        let id = item.get(&list.id_field).map(id_text)?;
-        self.shared.claims.claim(&format!("{}:{id}", self.creates()?.kind)).then_some(Settled::Resource(item))
-    }
-
-    /// Tasks started since the intent that may be ours.
+    /// Tasks of the place since the intent.
     async fn tasks(&self) -> Result<Vec<Task>, ReadError> {
-        if !self.may_start_tasks() && self.task_types().is_empty() {
+        let attempt = self.attempt();
+        if !self.may_start_tasks() && attempt.task_types.is_empty() {
             // Nothing would tell its task from any other: what has the same name may be another step's.
             return Ok(Vec::new());
         }
         let place = place_of(self.parameters);
-        let from = self.shared.client.server_time(self.doubt.sent_at) - LIST_BEFORE;
         let mut found: Vec<Task> = Vec::new();
         for page in 0.. {
-            let request = list_request(&place, from).query("limit", PAGE).query("offset", page * PAGE);
+            let request =
+                list_request(&place, attempt.since - LIST_BEFORE).query("limit", PAGE).query("offset", page * PAGE);
             let answer = match self.shared.client.read(request).await {
                 Ok(answer) => answer,
                 // A call that never starts tasks need not be allowed to list them.
@@ -221,281 +343,125 @@ impl Search<'_> {
                 break;
             }
         }
-        found.retain(|task| self.may_be_ours(task));
         Ok(found)
     }
 
-    fn may_be_ours(&self, task: &Task) -> bool {
-        let types = self.task_types();
-        let fitting = match &task.task_type {
-            Some(task_type) if !types.is_empty() => types.contains(task_type),
-            // Nothing but the task's own words can tell.
-            _ => self.confirms(task),
-        };
-        fitting
-            && task.created_on.is_none_or(|created| created >= self.since())
-            && !self.shared.claims.is_taken(&task.id)
-            && !self.shared.journal.with_status(|status| status.tasks.contains(&task.id))
-            && !contradicts(&task.data.0, self.call(), self.parameters)
-    }
-
-    /// The task says by itself that it is this call's: the same name, or the same ids.
-    fn confirms(&self, task: &Task) -> bool {
-        let name = self.call().body.as_ref().and_then(|body| body.get("name"));
-        name.is_some() && task.data.0.get("name") == name
-    }
-
-    /// As many of our own calls like this one are in doubt as tasks were found: whichever is whose, the count is right.
-    fn all_ours(&self, tasks: usize) -> bool {
-        let like_this = |status: &crate::journal::Status| {
-            let in_doubt =
-                status.instances.values().filter(|instance| instance.phase == crate::journal::Phase::InDoubt);
-            in_doubt
-                .filter(|instance| instance.intent.as_ref().is_some_and(|intent| intent.call == *self.call()))
-                .count()
-        };
-        tasks <= self.shared.journal.with_status(like_this)
-    }
-
-    /// The audit log knows every attempt by its `User-Agent`. It may lag, or be closed to this key: its silence, and its
-    /// refusal, prove nothing.
+    /// What the audit log tells of this attempt. It may lag, or be closed to this key.
     async fn by_audit_log(&self) -> Option<Settled> {
-        let agent = format!("{} (attempt {})", self.shared.settings.user_agent, self.doubt.intent.nonce);
-        let from = self.since().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let request = Request::get("/cloud/v1/user_actions")
-            .query("user_agents", &agent)
-            .query("from_timestamp", from)
-            .query("limit", 100);
-        let answer = self.shared.client.send(request).await.ok().filter(crate::api::Answer::is_success)?;
-        let value = crate::api::json_of(&answer)?;
-        let entries = value.get("results")?.as_array()?;
-        let ours = entries.iter().find(|entry| entry.get("user_agent").and_then(Value::as_str) == Some(&agent))?;
-        if let Some(task) = ours.get("task_id").and_then(Value::as_str).filter(|task| !task.is_empty()) {
-            return self.claim_task(task);
-        }
-        let id = ours.pointer("/resources/0/resource_id").filter(|id| !id.is_null())?;
-        let creates = self.creates()?;
-        let item = self.read_by_id(creates, id).await?;
-        self.shared.claims.claim(&format!("{}:{}", creates.kind, id_text(id))).then_some(Settled::Resource(item))
-    }
-
-    async fn read_by_id(&self, creates: &Creates, id: &Value) -> Option<Value> {
-        let resource = creates.resource.as_ref()?;
-        let path = fill_path(resource.read.as_ref()?, self.parameters, &resource.parameter, &id_text(id))?;
-        self.shared.client.read(Request::get(path)).await.ok()
-    }
-
-    /// For calls that start no tasks: a resource of that name, made since the intent, that nobody claims.
-    async fn by_name(&self, last: bool) -> Result<Option<Settled>, ReadError> {
-        let Some(list) = self.list() else { return Ok(None) };
-        let Some(creates) = self.creates() else { return Ok(None) };
-        let items = named_items(self.shared, creates, list, self.call(), self.parameters).await?;
-        let fitting: Vec<Value> = items.into_iter().filter(|item| self.item_may_be_ours(list, creates, item)).collect();
-        match fitting.len() {
-            0 => Ok(None),
-            1 => Ok(fitting.into_iter().next().and_then(|item| self.claim_item(list, item))),
-            _ if last => {
-                let names = fitting
-                    .iter()
-                    .filter_map(|item| item.get(&list.id_field))
-                    .map(|id| format!("{} {}", creates.kind, id_text(id)));
-                Ok(Some(Settled::Several(names.collect())))
+        let agent = self.agent();
+        let entries = self.log(Some(&agent)).await?;
+        match audit::trail(&entries, &agent)? {
+            Trail::Task(task) => Some(self.claim_task(&task, Evidence::AuditLog)),
+            Trail::Resource(id) if self.creates().is_some() => {
+                let item = self.read_by_id(&id).await?;
+                self.claim_item(&id_text(&id), item, Evidence::AuditLog)
             }
-            _ => Ok(None),
+            Trail::Resource(_) | Trail::Nothing if self.only_changes() => Some(Settled::Done),
+            Trail::Resource(_) | Trail::Nothing => None,
         }
     }
 
-    fn item_may_be_ours(&self, list: &ListCall, creates: &Creates, item: &Value) -> bool {
-        let made = ["created_at", "created_on", "created"]
-            .iter()
-            .find_map(|field| item.get(*field)?.as_str())
-            .and_then(timestamp);
-        let Some(id) = item.get(&list.id_field) else { return false };
-        made.is_none_or(|made| made >= self.since())
-            && !self.shared.claims.is_taken(&format!("{}:{}", creates.kind, id_text(id)))
-            && !self.shared.journal.with_status(|status| status.claims(id))
-            && !contradicts(item, self.call(), &[])
+    /// Entries of the audit log since the intent: of one agent, or of everybody in this place.
+    async fn log(&self, agent: Option<&str>) -> Option<Vec<Value>> {
+        let from = self.attempt().since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let mut request = Request::get("/cloud/v1/user_actions").query("from_timestamp", from).query("limit", PAGE);
+        if let Some(agent) = agent {
+            request = request.query("user_agents", agent);
+        } else {
+            let place = place_of(self.parameters);
+            let ids = [("project_id", place.project_id), ("region_id", place.region_id)];
+            for (name, id) in ids.into_iter().filter_map(|(name, id)| Some((name, id?))) {
+                request = request.query(name, id);
+            }
+        }
+        let answer = self.shared.client.send(request).await.ok()?;
+        if !answer.is_success() {
+            self.log_is_closed.store(matches!(answer.status, 401 | 403 | 404), Ordering::Relaxed);
+            return None;
+        }
+        crate::api::json_of(&answer)?.get("results")?.as_array().cloned()
     }
 
-    fn list(&self) -> Option<&ListCall> {
-        self.creates()?.resource.as_ref()?.list.as_ref()
+    async fn read_by_id(&self, id: &Value) -> Option<Value> {
+        let resource = self.creates()?.resource.as_ref()?;
+        let id = id_text(id);
+        if let Some(read) = &resource.read {
+            let path = fill_path(read, self.parameters, &resource.parameter, &id)?;
+            return self.shared.client.read(Request::get(path)).await.ok();
+        }
+        let list = resource.list.as_ref()?;
+        let found = items(self.shared, list, list_call(list, self.parameters)?).await.ok()?;
+        found.into_iter().find(|item| item.get(&list.id_field).map(id_text).as_ref() == Some(&id))
     }
 
-    fn list_request(&self, list: &ListCall) -> Option<Request> {
-        list_call(list, self.parameters)
+    /// What the collection shows under the name that was asked for, and is not certainly another's. `others`: tasks that
+    /// are, and with them what they made.
+    async fn items(&self, others: &HashSet<String>) -> Result<Vec<Candidate>, ReadError> {
+        let (Some(list), Some(creates)) = (self.list(), self.creates()) else { return Ok(Vec::new()) };
+        let attempt = self.attempt();
+        let owned = |thing: &Thing| self.shared.owners.is_ours(thing, &self.shared.journal);
+        let mut open = Vec::new();
+        for item in named_items(self.shared, creates, list, self.call(), self.parameters).await? {
+            let Some(id) = item.get(&list.id_field) else { continue };
+            let task = creator_task(&item);
+            let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Thing::task(&task)));
+            let verdict = Verdict::of([
+                tags::of_item(&item, Some(list), attempt.intent),
+                lists::of_item(&item, id, &attempt),
+                likeness::of(&item, &attempt, &[]),
+            ]);
+            let id = id_text(id);
+            if verdict != Verdict::NotOurs && !by_another && !owned(&Thing::resource(&creates.kind, &id)) {
+                open.push(Candidate::Item { id });
+            }
+        }
+        Ok(open)
     }
 
-    async fn items(&self, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
-        items(self.shared, list, request).await
+    /// Of what may be ours, what still may be when what was made, the audit log and the other records have been asked.
+    async fn without_others(&self, mut open: Vec<Candidate>) -> Result<Vec<Candidate>, ReadError> {
+        if !open.is_empty() {
+            open = self.without_other_tags(open).await?;
+        }
+        if !open.is_empty()
+            && let Some(entries) = self.log(None).await
+        {
+            let agent = self.agent();
+            open.retain(|one| audit::of_thing(&entries, &self.thing(one), &agent) != Verdict::NotOurs);
+        }
+        if !open.is_empty() {
+            self.shared.owners.look_elsewhere().await;
+            open.retain(|one| self.shared.owners.elsewhere(&self.thing(one)).is_none());
+        }
+        Ok(open)
     }
-}
 
-/// The task that created a listed resource.
-fn creator_task(item: &Value) -> Option<String> {
-    item.get("creator_task_id").and_then(Value::as_str).filter(|task| !task.is_empty()).map(str::to_owned)
-}
+    fn thing(&self, candidate: &Candidate) -> Thing {
+        match candidate {
+            Candidate::Task(task) => Thing::task(&task.id),
+            Candidate::Item { id } => Thing::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id),
+        }
+    }
 
-fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Request> {
-    let request = Request::get(fill_path(&list.path, parameters, "", "")?);
-    Some(if list.paged { request.query("limit", PAGE) } else { request })
-}
-
-/// All items of a list, page by page.
-async fn items(shared: &Shared, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
-    let mut found: Vec<Value> = Vec::new();
-    loop {
-        let page = if list.paged { request.clone().query("offset", found.len()) } else { request.clone() };
-        let answer = match shared.client.read(page).await {
-            Ok(answer) => answer,
-            // The parent is gone, and with it whatever was in it.
-            Err(error) if error.is_not_found() => return Ok(found),
-            Err(error) => return Err(error),
+    /// Tasks whose resource carries the tag of another attempt, or none, are not of a stamped one.
+    async fn without_other_tags(&self, open: Vec<Candidate>) -> Result<Vec<Candidate>, ReadError> {
+        let list = self.list().filter(|list| self.intent().stamped && (list.tags || list.by_tag));
+        let Some((list, request)) = list.and_then(|list| Some((list, list_call(list, self.parameters)?))) else {
+            return Ok(open);
         };
-        let results = answer.pointer(&list.items_at).or(answer.as_array().map(|_| &answer)).and_then(Value::as_array);
-        let results = results.cloned().unwrap_or_default();
-        let count = answer.get("count").and_then(Value::as_u64).unwrap_or(0);
-        let empty = results.is_empty();
-        found.extend(results);
-        if empty || !list.paged || found.len() as u64 >= count {
-            return Ok(found);
-        }
-    }
-}
-
-/// What exists under the name a create asks for.
-///
-/// # Errors
-///
-/// When the list cannot be read.
-pub async fn named_items(
-    shared: &Shared,
-    creates: &Creates,
-    list: &ListCall,
-    call: &RecordedCall,
-    parameters: &[(String, String)],
-) -> Result<Vec<Value>, ReadError> {
-    let pointer = creates.name_at.as_deref().unwrap_or("/name");
-    let name = call.body.as_ref().and_then(|body| body.pointer(pointer)).cloned();
-    let Some(mut request) = list_call(list, parameters) else { return Ok(Vec::new()) };
-    if let (Some(parameter), Some(Value::String(name))) = (&list.name_parameter, &name) {
-        request = request.query(parameter, name);
-    }
-    let found = items(shared, list, request).await?;
-    let Some(name) = name else { return Ok(found) };
-    let field = list.name_field.as_deref().unwrap_or("name");
-    Ok(found.into_iter().filter(|item| item.get(field) == Some(&name)).collect())
-}
-
-/// The resource that a task made, found by its `creator_task_id`; `None` when there is none, or it cannot be told.
-pub async fn item_of_task(
-    shared: &Shared,
-    operation: &Operation,
-    parameters: &[(String, String)],
-    task: &str,
-) -> Option<Value> {
-    let list = operation.creates.as_ref()?.resource.as_ref()?.list.as_ref().filter(|list| list.creator_task)?;
-    let found = items(shared, list, list_call(list, parameters)?).await.ok()?;
-    found.into_iter().find(|item| item.get("creator_task_id").and_then(Value::as_str) == Some(task))
-}
-
-/// A resource under the name a create asks for: for `on_conflict: adopt`. Also tells whether it carries our own stamp.
-///
-/// # Errors
-///
-/// In words: why there is not exactly one.
-pub async fn adoptable(
-    shared: &Shared,
-    operation: &Operation,
-    call: &RecordedCall,
-    parameters: &[(String, String)],
-    owner: &str,
-) -> Result<(Value, bool), String> {
-    let creates = operation.creates.as_ref().ok_or("the call creates nothing that could be found by name")?;
-    let list = creates.resource.as_ref().and_then(|resource| resource.list.as_ref());
-    let list = list.ok_or("the API has no list to find it in")?;
-    let found = named_items(shared, creates, list, call, parameters).await.map_err(|error| error.to_string())?;
-    let ids: HashSet<String> = found.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
-    match (found.into_iter().next(), ids.len()) {
-        (Some(item), 1) => {
-            let ours = tag(&item, Some(list), STAMP).as_deref() == Some(owner);
-            Ok((item, ours))
-        }
-        (_, 0) => Err("nothing of that name was found".to_owned()),
-        (_, several) => Err(format!("{several} resources have that name")),
-    }
-}
-
-/// The value of a tag of a listed resource, in any of the forms the API shows tags.
-pub fn tag(item: &Value, list: Option<&ListCall>, key: &str) -> Option<String> {
-    let own = list.and_then(|list| list.tags_field.as_deref());
-    let fields = own.into_iter().chain(["tags", "tags_v2", "metadata_detailed", "metadata"]);
-    for tags in fields.filter_map(|field| item.get(field)) {
-        let value = match tags {
-            Value::Object(tags) => tags.get(key).and_then(Value::as_str),
-            Value::Array(tags) => tags
-                .iter()
-                .find(|tag| tag.get("key").and_then(Value::as_str) == Some(key))
-                .and_then(|tag| tag.get("value")?.as_str()),
-            _ => None,
+        let made = items(self.shared, list, request).await?;
+        let kind = self.creates().map(|creates| creates.kind.as_str()).unwrap_or_default();
+        let is_made_by = |item: &Value, task: &Task| {
+            let listed = task.created.get(kind).and_then(Value::as_array).into_iter().flatten();
+            let id = item.get(&list.id_field);
+            creator_task(item).as_ref() == Some(&task.id) || listed.into_iter().any(|made| Some(made) == id)
         };
-        if let Some(value) = value {
-            return Some(value.to_owned());
-        }
+        let is_anothers = |candidate: &Candidate| match candidate {
+            Candidate::Task(task) => made.iter().any(|item| {
+                is_made_by(item, task) && tags::of_item(item, Some(list), self.intent()) == Verdict::NotOurs
+            }),
+            Candidate::Item { .. } => false,
+        };
+        Ok(open.into_iter().filter(|candidate| !is_anothers(candidate)).collect())
     }
-    None
-}
-
-/// Names under which a task's `data`, or a resource, holds what the request calls otherwise.
-const ALIASES: [(&str, &str); 4] = [
-    ("flavor", "flavor_name"),
-    ("ssh_key_name", "keypair_name"),
-    ("instance_id", "instance_uuid"),
-    ("type_name", "volume_type"),
-];
-
-/// Some field that both have says something else. Neither is a copy of the other: only what both have decides.
-fn contradicts(theirs: &Value, call: &RecordedCall, parameters: &[(String, String)]) -> bool {
-    let Some(theirs) = theirs.as_object() else { return false };
-    let other = |name: &str| {
-        let alias = ALIASES.iter().find(|(ours, _)| *ours == name).map(|(_, theirs)| *theirs);
-        theirs.get(name).or_else(|| theirs.get(alias?)).filter(|value| !value.is_null())
-    };
-    let differs =
-        |name: &str, ours: &str| other(name).is_some_and(|theirs| is_scalar(theirs) && id_text(theirs) != ours);
-    let sent = call.body.as_ref().and_then(Value::as_object);
-    sent.into_iter().flatten().any(|(name, value)| {
-        is_scalar(value) && !is_digest(value) && is_telling(name) && differs(name, &id_text(value))
-    }) || parameters.iter().any(|(name, value)| differs(name, value))
-}
-
-fn is_scalar(value: &Value) -> bool {
-    value.is_string() || value.is_number()
-}
-
-/// Names and references decide; sizes and types may be shown in another form.
-fn is_telling(name: &str) -> bool {
-    name == "name"
-        || name == "flavor"
-        || name.ends_with("_id")
-        || name.ends_with("_name")
-        || name == "cidr"
-        || name == "size"
-}
-
-fn is_digest(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.starts_with("secret:"))
-}
-
-/// The result and the rest of what a found resource says, as if the create had been answered with it.
-pub fn result_of_item(operation: Option<&Operation>, call: &RecordedCall, item: &Value) -> crate::journal::StepResult {
-    let mut result = results::of_answer(operation, call, 200, item);
-    let list = operation.and_then(|operation| operation.creates.as_ref()?.resource.as_ref()?.list.as_ref());
-    if let Some(id) = list.and_then(|list| item.get(&list.id_field)).filter(|id| is_scalar(id)) {
-        result.id = Some(id.clone());
-        result.ids = vec![id.clone()];
-        if let Some(kind) = &result.kind {
-            result.created.insert(kind.clone(), Value::Array(vec![id.clone()]));
-        }
-    }
-    result
 }

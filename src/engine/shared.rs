@@ -1,23 +1,23 @@
 //! What every step of a run works with.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 
-use super::elsewhere::{Elsewhere, Owners};
 use super::gates::Gates;
+use super::ownership::{Ownership, Thing};
+use super::results::id_text;
 use super::sight::Sight;
 use super::stop::Stopped;
-use super::watch::Watcher;
-use crate::api::{ApiError, Client, Meaning, ReadError, Request};
+use super::watch::{Place as TaskPlace, Watcher, list_request};
+use crate::api::{ApiError, Client, Meaning, ReadError, Request, new_trace};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
-use crate::journal::{Journal, RecordedCall};
+use crate::journal::{Journal, Mark, RecordedCall};
 use crate::plan::InstanceId;
 use crate::secret::Secrets;
 
@@ -34,8 +34,9 @@ pub struct Shared {
     pub settings: Settings,
     /// The key of the digests that stand for secrets in the journal.
     pub digest_key: Vec<u8>,
-    pub claims: Claims,
-    pub elsewhere: Elsewhere,
+    pub owners: Ownership,
+    /// The first answer of the API, whatever it was; see [`Shared::meet`].
+    pub met: OnceCell<()>,
     pub sight: Sight,
 }
 
@@ -50,7 +51,7 @@ pub struct Settings {
     pub stamp: bool,
     /// How long a write whose answer was lost is looked for before it is sent again.
     pub settle_time: Duration,
-    /// `plan/<version>`; every attempt adds a suffix of its own.
+    /// `plan/<version>`; every attempt adds whose it is, and a name of its own.
     pub user_agent: String,
 }
 
@@ -69,38 +70,50 @@ impl Events {
     }
 }
 
-/// Tasks and resources that belong to a step, so that no other step takes them for its own.
-#[derive(Debug, Default)]
-pub struct Claims(Mutex<HashSet<String>>);
-
-impl Claims {
-    pub fn new(taken: impl IntoIterator<Item = String>) -> Self {
-        Self(Mutex::new(taken.into_iter().collect()))
-    }
-
-    /// `false` when it is somebody else's already.
-    pub fn claim(&self, id: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned())
-    }
-
-    pub fn is_taken(&self, id: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
-    }
-}
-
 impl Shared {
     pub fn clock(&self) -> Clock {
         self.client.clock()
     }
 
-    /// Whether another step of this record, or one of the `others`, owns a thing.
-    pub fn is_anothers(&self, others: &Owners, instance: &InstanceId, kind: &str, id: &Value) -> bool {
+    /// Whether another step of this record, or another record, owns a thing.
+    pub fn is_anothers(&self, instance: &InstanceId, kind: &str, id: &Value) -> bool {
         self.journal.with_status(|status| status.owner_besides(instance, kind, id).is_some())
-            || others.of(kind, id).is_some()
+            || self.owners.elsewhere(&Thing::resource(kind, &id_text(id))).is_some()
     }
 
     pub fn now(&self) -> Timestamp {
         self.clock().now()
+    }
+
+    /// Hears from the API once before anything is written: its clock, and whether it takes our trace ids. What it answers
+    /// is of no matter, and an answer that does not come leaves both unknown.
+    pub async fn meet(&self, place: &TaskPlace) {
+        if self.client.told_time(self.now()).is_some() {
+            return;
+        }
+        let meeting = async {
+            let _place = self.gates.request().await;
+            // A refusal tells the time as well; what it says of the key, the write itself will say.
+            drop(self.client.send(list_request(place, self.now()).query("limit", 1)).await);
+        };
+        self.met.get_or_init(|| meeting).await;
+    }
+
+    /// What tells an attempt apart that is about to leave.
+    pub fn mark(&self, instance: &InstanceId, nonce: &str) -> Mark {
+        Mark {
+            server_time: self.client.told_time(self.now()),
+            trace: Some(new_trace()),
+            user_agent: Some(self.user_agent(instance, nonce)),
+            before: None,
+        }
+    }
+
+    /// The `User-Agent` of one attempt: who asks for whom. The audit log keeps it, and it cannot be made up later.
+    pub fn user_agent(&self, instance: &InstanceId, nonce: &str) -> String {
+        let Settings { plan, environment, user_agent, .. } = &self.settings;
+        let whose = [plan.as_str(), environment.as_str(), &self.secrets.redact(&instance.to_string())].map(header_word);
+        format!("{user_agent} (plan {}; environment {}; step {}; attempt {nonce})", whose[0], whose[1], whose[2])
     }
 
     pub fn warn(&self, message: impl AsRef<str>) {
@@ -186,6 +199,15 @@ impl Shared {
             self.secrets.hide(&text);
         }
     }
+}
+
+/// Longest part of a `User-Agent`: the whole stays below 255 characters.
+const LONGEST_WORD: usize = 56;
+
+/// A name as it may stand in a header's comment (RFC 9110 §5.6.5): what may not is shown as `_`.
+fn header_word(name: &str) -> String {
+    let plain = |character: char| character.is_ascii_graphic() && !r#"();\"#.contains(character);
+    name.chars().take(LONGEST_WORD).map(|character| if plain(character) { character } else { '_' }).collect()
 }
 
 fn not_allowed_help(status: u16) -> Vec<String> {

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
-use super::call::{STAMP, STAMP_ATTEMPT};
+use super::collection::result_of_item;
+use super::evidence::tags::{STAMP, STAMP_ATTEMPT, tag};
 use super::made::made;
 use super::results::{fill_path, without_sensitive};
-use super::settle::{result_of_item, tag};
 use crate::api::{Client, ReadError, Request};
 use crate::catalog::{Catalog, ListCall, Method, Operation};
-use crate::journal::{InstanceStatus, IntendedUndo, Intent, Phase, RecordedCall};
+use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, Phase, RecordedCall};
 use crate::plan::{InstanceId, StepId};
 
 /// Items of one page.
@@ -155,6 +155,7 @@ fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, ite
         undo: IntendedUndo::Default,
         timeout_ms: None,
         secret: false,
+        mark: Mark::default(),
         update: None,
     };
     let status = InstanceStatus {

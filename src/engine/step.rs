@@ -21,7 +21,7 @@ use super::shared::About;
 use super::stop::Stop;
 use crate::catalog::Operation;
 use crate::event::{Event, How, SkipReason, StepDone, StepError};
-use crate::journal::{InstanceStatus, Intent, JournalError, Phase, RecordedCall, StepResult};
+use crate::journal::{Evidence, InstanceStatus, Intent, JournalError, Phase, RecordedCall, StepResult};
 use crate::plan::{InstanceId, Step, StepId};
 use crate::template::Each;
 
@@ -228,16 +228,14 @@ impl Instance {
         how: &mut How,
         started: Duration,
     ) -> Result<Option<StepResult>, End> {
-        match (phase, known.intent.as_deref(), known.intended_at) {
+        match (phase, known.intent.as_deref(), Doubt::recorded(&self.run.shared, known)) {
             (Phase::Absent, ..) if known.made.is_empty() => {
                 *how = How::Called;
                 let write = self.write_of(id, rendered, None);
                 self.make(&write, known, None, how, started).await.map(Some)
             }
-            (Phase::InDoubt, Some(intent), Some(sent_at)) => {
+            (Phase::InDoubt, Some(intent), Some(doubt)) => {
                 *how = How::Called;
-                let cause = "the run ended before the answer came".to_owned();
-                let doubt = Doubt { intent: intent.clone(), sent_at, cause, slow: false };
                 match self.write_again(id, rendered, known, intent)? {
                     Some(write) => self.make(&write, known, Some(doubt), how, started).await.map(Some),
                     None => self.give_up_update(id, rendered, known, &doubt, started).await,
@@ -245,7 +243,9 @@ impl Instance {
             }
             (Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
                 *how = if *recovered { How::Recovered } else { How::Continued };
-                let called = Called::Tasks { tasks: tasks.clone(), status: *status, recovered: *recovered };
+                // What an earlier version took for its own, it took by likeness for all that is known.
+                let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
+                let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
                 let _turn = self.enter(&intent.call).await?;
                 self.finish(known, intent, called, *how, started, true).await.map(Some)
             }
@@ -272,7 +272,7 @@ impl Instance {
             Err(Halt::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,
             Err(halt) => return Err(halt.into()),
         };
-        if matches!(called, Called::Found { .. } | Called::Tasks { recovered: true, .. }) {
+        if called.is_recovered() {
             *how = How::Recovered;
         }
         // What was found may belong to an earlier call than the plan's: the intent on record says which.

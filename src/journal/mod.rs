@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 pub use owner::{Lease, Owner};
 pub use record::{
-    Header, IntendedUndo, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
-    VERSION,
+    Evidence, Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started,
+    StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, InstanceStatus, Phase, Status};
 pub use text::{Contents, decode, parse};

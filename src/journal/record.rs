@@ -48,14 +48,30 @@ pub enum Record {
     NotApplied { instance: InstanceId, error: StepError },
     /// Sent, and no usable answer: it may have been done.
     Unknown { instance: InstanceId, error: StepError },
-    /// The API started these tasks for it. `recovered`: found again after the answer was lost.
-    Accepted { instance: InstanceId, tasks: Vec<String>, recovered: bool, status: Option<u16> },
+    /// The API started these tasks for it. `recovered`: found again after the answer was lost, by this evidence.
+    Accepted {
+        instance: InstanceId,
+        tasks: Vec<String>,
+        recovered: bool,
+        status: Option<u16>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Evidence>,
+    },
+    /// The tasks that were found turned out to be another's: what became of the call is as unknown as before.
+    Disowned { instance: InstanceId, tasks: Vec<String>, error: StepError },
     /// Done.
     Succeeded(Box<Succeeded>),
     /// A task ended in ERROR. `leftover`: what it left behind all the same, and how to remove that.
     Failed { instance: InstanceId, error: StepError, leftover: Option<Box<Made>> },
-    /// A call that takes something away is about to leave.
-    Removing { instance: InstanceId, call: RecordedCall, attempt: u32 },
+    /// A call that takes something away is about to leave. `intent`: what tells this attempt apart, where repeating it
+    /// blindly might do more than was asked for (an `undo` that is a POST).
+    Removing {
+        instance: InstanceId,
+        call: RecordedCall,
+        attempt: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intent: Option<Box<Intent>>,
+    },
     /// The API started these tasks for the removal.
     RemovalAccepted { instance: InstanceId, tasks: Vec<String> },
     /// The removal was refused, or its task failed: the resource is still there.
@@ -176,9 +192,58 @@ pub struct Intent {
     /// The answer is secret: it is not kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
+    /// What else tells this attempt apart. Empty in what earlier versions wrote.
+    #[serde(default, skip_serializing_if = "Mark::is_empty")]
+    pub mark: Mark,
     /// It changes what the step made before (`on_change: update`), which agrees with this call of the plan afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Box<RecordedCall>>,
+}
+
+/// What tells one attempt of a call apart from everything else, written down before it leaves.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Mark {
+    /// The server's time when it was about to leave, at most a second early; `None`: no answer had told it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_time: Option<Timestamp>,
+    /// The trace id that is sent with it: the API's request id, where it takes that over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// `User-Agent`, which the audit log keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// Ids of what was there before the first attempt and might be taken for what it makes; `None`: nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Vec<String>>,
+}
+
+impl Mark {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How it is known that something is ours, when no answer said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// Its task carries the request id of our call.
+    RequestId,
+    /// It carries the tag of our attempt.
+    Stamp,
+    /// The audit log tells our attempt's `User-Agent`.
+    AuditLog,
+    /// Somebody said so: `plan state resolve`.
+    Decision,
+    /// It is like what we asked for, and nothing else is: another's may be, too.
+    Likeness,
+}
+
+impl Evidence {
+    /// It cannot be another's.
+    pub fn is_certain(self) -> bool {
+        self != Evidence::Likeness
+    }
 }
 
 /// What is known of a step's undo before its result is.
@@ -215,6 +280,9 @@ pub struct Made {
     /// Parent that the API locks while it is written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
+    /// It was taken for ours on evidence that another's may give as well: it is used, never deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncertain: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -228,6 +296,9 @@ pub struct Succeeded {
     /// Type and milliseconds of each task, to learn from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub durations: Vec<(String, u64)>,
+    /// How it was found, when its answer was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// The call it now agrees with, when that is not the one of its intent (`on_change: update` or `ignore`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agrees: Option<RecordedCall>,
@@ -278,6 +349,7 @@ impl Record {
             Record::NotApplied { instance, .. }
             | Record::Unknown { instance, .. }
             | Record::Accepted { instance, .. }
+            | Record::Disowned { instance, .. }
             | Record::Failed { instance, .. }
             | Record::Removing { instance, .. }
             | Record::RemovalAccepted { instance, .. }
@@ -307,6 +379,7 @@ impl Record {
             Record::NotApplied { .. } => "not-applied",
             Record::Unknown { .. } => "unknown",
             Record::Accepted { .. } => "accepted",
+            Record::Disowned { .. } => "disowned",
             Record::Succeeded(_) => "succeeded",
             Record::Failed { .. } => "failed",
             Record::Removing { .. } => "removing",

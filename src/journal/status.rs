@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::owner::Lease;
-use super::record::{Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded};
-use crate::event::StepError;
+use super::record::{
+    Evidence, Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
+};
+use crate::event::{EffectKnown, How, StepError};
 use crate::plan::{InstanceId, StepId};
 
 /// Everything a journal says.
@@ -58,6 +60,18 @@ pub struct InstanceStatus {
     pub error: Option<StepError>,
     pub finished_at: Option<Timestamp>,
     pub duration_ms: Option<u64>,
+    /// Tasks that were taken for its own and turned out to be another's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disowned: Vec<String>,
+    /// An attempt before the last one was never answered: it may have been carried out as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unanswered: bool,
+    /// How the tasks that it waits for were found, when no answer named them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// The last call that was to take something away, where it must not be repeated blindly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<Box<Intent>>,
 }
 
 /// Where an instance stands.
@@ -249,6 +263,7 @@ impl Status {
             Record::Accepted { tasks, .. } | Record::RemovalAccepted { tasks, .. } => {
                 self.tasks.extend(tasks.iter().cloned())
             }
+            Record::Disowned { tasks, .. } => self.tasks.retain(|task| !tasks.contains(task)),
             Record::Succeeded(done) => {
                 self.tasks.extend(done.result.tasks.iter().cloned());
                 self.durations.extend(done.durations.iter().cloned());
@@ -360,7 +375,9 @@ impl InstanceStatus {
                 return Err(sequence(&record, &intent.instance, &self.phase));
             }
         }
+        self.unanswered |= self.phase == Phase::InDoubt;
         self.phase = Phase::InDoubt;
+        self.evidence = None;
         self.attempts = intent.attempt;
         self.after.clone_from(&intent.after);
         self.intent = Some(Box::new(intent.clone()));
@@ -377,9 +394,16 @@ impl InstanceStatus {
                 self.error = Some(error.clone());
             }
             (Phase::InDoubt, Record::Unknown { error, .. }) => self.error = Some(error.clone()),
-            (Phase::InDoubt, Record::Accepted { tasks, recovered, status, .. }) => {
+            (Phase::InDoubt, Record::Accepted { tasks, recovered, status, evidence, .. }) => {
                 self.phase = Phase::Accepted { tasks: tasks.clone(), recovered: *recovered, status: *status };
+                self.evidence = *evidence;
                 self.error = None;
+            }
+            (Phase::Accepted { recovered: true, .. }, Record::Disowned { tasks, error, .. }) => {
+                self.phase = Phase::InDoubt;
+                self.evidence = None;
+                self.disowned.extend(tasks.iter().cloned());
+                self.error = Some(error.clone());
             }
             // `Absent` and `Succeeded`: adopted by hand or because it existed, or agreed to anew without a call.
             (
@@ -397,19 +421,23 @@ impl InstanceStatus {
             // Repeated, or the next of several things it made.
             (
                 Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
-                Record::Removing { .. },
+                Record::Removing { intent, .. },
             ) => {
                 self.phase = Phase::Removing;
+                self.removal.clone_from(intent);
                 self.error = None;
             }
             (Phase::Removing, Record::RemovalAccepted { tasks, .. }) => {
                 self.phase = Phase::RemovalAccepted { tasks: tasks.clone() };
             }
             (Phase::Removing | Phase::RemovalAccepted { .. }, Record::PartRemoved { kind, id, .. }) => {
+                self.removal = None;
                 self.part_with(kind.as_ref(), id.as_ref());
             }
             (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
                 self.settle_back();
+                // What may have been carried out is looked for before it is made again.
+                self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
                 self.error = Some(error.clone());
             }
             (_, Record::Removed { .. } | Record::Forgotten { .. }) => {
@@ -428,8 +456,14 @@ impl InstanceStatus {
         self.finished_at = Some(at);
         self.duration_ms = Some(done.duration_ms);
         self.result = Some(done.result.clone());
-        if !update && done.made != Made::default() && self.made.last() != Some(&done.made) {
-            self.made.push(done.made.clone());
+        self.unanswered = false;
+        self.disowned.clear();
+        self.evidence = done.evidence;
+        // Earlier versions took for theirs what was like it, and did not say by what.
+        let certain = done.how != How::Recovered || done.evidence.is_some_and(Evidence::is_certain);
+        let made = Made { uncertain: !certain, ..done.made.clone() };
+        if !update && done.made != Made::default() && self.made.last() != Some(&made) {
+            self.made.push(made);
         }
     }
 }

@@ -35,6 +35,7 @@ fn intent(name: &str, attempt: u32) -> Record {
         undo: IntendedUndo::Default,
         timeout_ms: None,
         secret: false,
+        mark: Mark::default(),
         update: None,
     })
 }
@@ -45,6 +46,7 @@ fn accepted(name: &str) -> Record {
         tasks: vec![format!("task-{name}")],
         recovered: false,
         status: Some(200),
+        evidence: None,
     }
 }
 
@@ -61,6 +63,7 @@ fn succeeded(name: &str) -> Record {
         },
         duration_ms: 7,
         durations: vec![("create_network".to_owned(), 7000)],
+        evidence: None,
         agrees: None,
     }))
 }
@@ -120,7 +123,7 @@ fn a_refused_change_leaves_what_was_there() {
 
 #[test]
 fn what_is_removed_is_absent() {
-    let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1 };
+    let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1, intent: None };
     let records = [intent("a", 1), succeeded("a"), removing, Record::Removed { instance: instance("a") }];
     let contents = parse(Path::new("j"), text(&records).as_bytes()).unwrap();
     assert_eq!(contents.status.existing().count(), 0);

@@ -73,6 +73,7 @@ fn check_all(
         None if findings.iter().any(Diagnostic::is_error) => None,
         root => {
             let doc = doc::read(root.as_ref(), &mut findings);
+            drop(root);
             let unread = findings.iter().any(Diagnostic::is_error);
             Checker::new(&doc, &mut findings).run(unread);
             if let Some(folder) = folder {
@@ -122,6 +123,30 @@ fn tidy(findings: &mut Vec<Diagnostic>) {
     // Stable: findings at one place stay in the order they were made in.
     findings.sort_by_key(|finding| finding.primary.start);
     findings.dedup();
+    few_alike(findings);
+}
+
+/// Of very many findings of one code keeps the first, and says how many more there are.
+fn few_alike(findings: &mut Vec<Diagnostic>) {
+    const MOST: usize = 500;
+    if findings.len() <= MOST {
+        return;
+    }
+    let mut seen: HashMap<&'static str, usize> = HashMap::new();
+    for finding in &*findings {
+        *seen.entry(finding.code).or_default() += 1;
+    }
+    let totals = seen.clone();
+    seen.clear();
+    findings.retain_mut(|finding| {
+        let nth = seen.entry(finding.code).or_default();
+        *nth += 1;
+        if *nth == MOST && totals[finding.code] > MOST {
+            let more = totals[finding.code] - MOST;
+            finding.help.push(format!("{more} more findings of this kind are not shown"));
+        }
+        *nth <= MOST
+    });
 }
 
 struct Checker<'d> {

@@ -13,7 +13,7 @@ use crate::catalog::{By, IdAt, Operation, Partial, Unknown};
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{
-    Each, Expression, Knowledge, Mention, Outline, Scope, Sort, Template, TemplateError, skipped_step,
+    Each, Expression, Knowledge, Mention, Outline, Scope, Shape, Sort, Template, TemplateError, skipped_step,
 };
 
 /// The values a plan is checked with.
@@ -104,7 +104,16 @@ impl<'d> Known<'d> {
         errors: &mut Vec<TemplateError>,
     ) -> Partial {
         let view = View { known: self, element };
-        view.filled(template.outline(&self.scope(element), &view, errors))
+        match template.shape() {
+            Shape::Constant(value) => Partial::from(value),
+            Shape::List(items) => Partial::List(items.iter().map(|item| self.partial(item, element, errors)).collect()),
+            Shape::Mapping(entries) => {
+                let fields =
+                    entries.iter().map(|(key, value)| (key.text.clone(), self.partial(value, element, errors)));
+                Partial::Map(fields.collect())
+            }
+            Shape::Expression(_) | Shape::Text(_) => view.filled(template.outline(&self.scope(element), &view, errors)),
+        }
     }
 
     /// Whether a condition holds; `None` when that is not known.
@@ -132,8 +141,8 @@ impl<'d> Known<'d> {
     /// What it gives instead of a list or a mapping.
     pub(super) fn elements(&self, for_each: &Template, value: &Partial) -> Result<Option<Vec<Element>>, &'static str> {
         let span = |nth: usize| match for_each.shape() {
-            crate::template::Shape::List(items) => items.get(nth).map(|item| item.span),
-            crate::template::Shape::Mapping(entries) => entries.get(nth).map(|(key, value)| key.span.to(value.span)),
+            Shape::List(items) => items.get(nth).map(|item| item.span),
+            Shape::Mapping(entries) => entries.get(nth).map(|(key, value)| key.span.to(value.span)),
             _ => None,
         };
         let element = |index: usize, key: String, value: &Partial| Element {

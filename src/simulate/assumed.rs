@@ -55,6 +55,17 @@ pub(super) fn furnish(state: &mut State, uid: Uid) {
             state.store.link(uid, listener);
             set(state, uid, json!({ "lb_algorithm": "ROUND_ROBIN", "protocol": "HTTP" }));
         }
+        "reserved_fixed_ips" => {
+            let external = seeds::external(&state.store, scope);
+            let address = next_address(state, external.subnet);
+            state.store.link(uid, external.network);
+            state.store.link(uid, external.subnet);
+            let known = json!({
+                "fixed_ip_address": address, "is_external": true, "network_id": state.id(external.network),
+                "subnet_id": state.id(external.subnet),
+            });
+            set(state, uid, known);
+        }
         "volumes" => {
             let image = image_metadata(state, scope, &seeds::default_image(scope));
             set(state, uid, json!({ "bootable": true, "volume_image_metadata": image }));

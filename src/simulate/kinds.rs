@@ -303,12 +303,15 @@ pub(super) static KINDS: &[Kind] = &[
         .tasks("create_l7rule", "delete_l7rule")
         .status(BALANCER),
     kind("secrets", "Secret", &["secrets/{p}/{r}"])
+        .timeless()
+        .placeless()
+        .silent()
         .tasks("create_secret", "delete_secret")
         .hides(&["payload"])
         .held_by(&["listeners"])
         .status(ACTIVE),
     kind("ssh_keys", "SSH key", &["ssh_keys/{p}"]).silent().unique().page(10).partial(),
-    kind("keypairs", "Key pair", &["keypairs", "keypairs/{p}/{r}"]).silent().ids_in("id", "sshkey_name"),
+    kind("keypairs", "Key pair", &["keypairs", "keypairs/{p}/{r}"]).silent().placeless().ids_in("id", "sshkey_name"),
     kind("k8s_clusters", "Kubernetes cluster", &["k8s/clusters/{p}/{r}"])
         .tasks("create_k8s_cluster_v2", "delete_k8s_cluster_v2")
         .by_name()

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::core::{Reaction, Simulator};
-use crate::api::{Lost, Request, Sending, Transport};
+use crate::api::{Answer, Lost, Request, Sending, Transport};
 use crate::clock::Clock;
 
 /// A simulator that several may talk to.
@@ -54,8 +54,11 @@ impl Transport for InMemory {
                     Reaction::Reset | Reaction::LoseAnswer => {
                         return Err(Lost::Unknown("connection reset by peer".into()));
                     }
-                    Reaction::Cut { .. } => {
-                        return Err(Lost::Unknown("connection closed before the answer was complete".into()));
+                    Reaction::Cut { answer, .. } => {
+                        return Err(Lost::Broken {
+                            head: Answer { body: Vec::new(), ..answer },
+                            cause: "connection closed before the answer was complete".into(),
+                        });
                     }
                     Reaction::Later { after, ticket } => {
                         tokio::time::sleep(self.clock.real(after)).await;

@@ -90,6 +90,13 @@ fn describe(resource: &Resource, shown: &mut Map<String, Value>) {
             show("metadata", tag_list(resource));
             show("tags", json!([]));
         }
+        "secrets" => show("created", resource_time(resource.created).into()),
+        "keypairs" => {
+            if resource.scope.project > 0 {
+                show("project_id", resource.scope.project.into());
+            }
+            shown.shift_remove("updated_at");
+        }
         "instances" | "bminstances" | "volumes" | "images" => {
             let mut metadata = resource.tags.clone();
             metadata.extend(server_tags(resource));
@@ -380,7 +387,9 @@ fn defaults(resource: &Resource) -> Value {
             "client_id": super::tasks::CLIENT, "description": null, "is_default": false, "deleted_at": null,
             "state": "ACTIVE", "task_id": null,
         }),
-        "keypairs" => json!({ "sshkey_id": resource.id, "fingerprint": fingerprint(&resource.id), "public_key": "" }),
+        "keypairs" => json!({
+            "sshkey_id": resource.id, "fingerprint": fingerprint(&resource.id), "public_key": "", "shared_in_project": true, "state": "ACTIVE",
+        }),
         "ssh_keys" => json!({
             "shared_in_project": true, "state": "ACTIVE", "public_key": "", "fingerprint": fingerprint(&resource.id),
         }),

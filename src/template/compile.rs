@@ -157,7 +157,7 @@ impl Scalar<'_> {
         let tree = parse_expr(source).map_err(|error| refused(&error))?;
         let (uses, mut joints) = walk::of_expression(&tree, source, &|range| place.locate(range));
         joints.sort_unstable();
-        Program::expression(source, place.clone(), uses, joints).map_err(|error| refused(&error))
+        Ok(Program::expression(source, place.clone(), uses, joints))
     }
 
     fn statements(&self) -> Result<Program, Refused> {
@@ -173,7 +173,7 @@ impl Scalar<'_> {
                 help: Some("bind it to less, or compute it where it is used"),
             });
         }
-        Program::text(self.text, place.clone(), uses, joints).map_err(|error| refused(&error))
+        Ok(Program::text(self.text, place.clone(), uses, joints))
     }
 
     fn place(&self, start: usize) -> Place {

@@ -1,8 +1,12 @@
-//! One compiled piece of a template: an expression, or a text with statements. Compiled once, run many times.
+//! One piece of a template: an expression, or a text with statements. Read once, run many times.
+//!
+//! What the engine makes of a source takes some hundred times its room, and most of a large plan's is run once or twice: it
+//! is made when it is first run, and only what was run lately is kept.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use minijinja::{Environment, Error, Value};
 
@@ -28,12 +32,48 @@ struct Inner {
     uses: Uses,
     /// Where our own filter was put into the source that runs.
     joints: Joints,
-    code: Code,
+    kind: Kind,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Expression,
+    Text,
+}
+
+/// What the engine runs.
 enum Code {
     Expression(minijinja::Expression<'static, 'static>),
     Text(Box<Environment<'static>>),
+}
+
+/// Pieces of code that are kept, some 12 KB each.
+const MOST_KEPT: usize = 1024;
+
+/// What was run lately, by its source.
+static KEPT: LazyLock<Mutex<HashMap<(Kind, String), Arc<Code>>>> = LazyLock::new(Mutex::default);
+
+fn code_of(kind: Kind, source: String) -> Result<Arc<Code>, Error> {
+    let key = (kind, source);
+    if let Some(code) = KEPT.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return Ok(Arc::clone(code));
+    }
+    let source = key.1.clone();
+    let code = Arc::new(match kind {
+        Kind::Expression => engine::environment().compile_expression_owned(source).map(Code::Expression)?,
+        Kind::Text => {
+            // A template borrows its source unless its environment owns it; copies of an environment share their parts.
+            let mut environment = engine::environment().clone();
+            environment.add_template_owned(ONLY, source)?;
+            Code::Text(Box::new(environment))
+        }
+    });
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() >= MOST_KEPT {
+        kept.clear();
+    }
+    kept.insert(key, Arc::clone(&code));
+    Ok(code)
 }
 
 /// Leads from a program's source to the file.
@@ -74,22 +114,19 @@ impl Program {
         &self.inner.uses
     }
 
-    pub(super) fn expression(source: &str, place: Place, uses: Uses, joints: Joints) -> Result<Self, Error> {
-        let code = engine::environment().compile_expression_owned(join(source, &joints)).map(Code::Expression)?;
-        Ok(Self { inner: Arc::new(Inner { source: source.to_owned(), place, uses, joints, code }) })
+    /// An expression that can be read.
+    pub(super) fn expression(source: &str, place: Place, uses: Uses, joints: Joints) -> Self {
+        Self { inner: Arc::new(Inner { source: source.to_owned(), place, uses, joints, kind: Kind::Expression }) }
     }
 
-    pub(super) fn text(source: &str, place: Place, uses: Uses, joints: Joints) -> Result<Self, Error> {
-        // A template borrows its source unless its environment owns it; copies of an environment share their parts.
-        let mut environment = engine::environment().clone();
-        environment.add_template_owned(ONLY, join(source, &joints))?;
-        let code = Code::Text(Box::new(environment));
-        Ok(Self { inner: Arc::new(Inner { source: source.to_owned(), place, uses, joints, code }) })
+    /// A text with statements that can be read.
+    pub(super) fn text(source: &str, place: Place, uses: Uses, joints: Joints) -> Self {
+        Self { inner: Arc::new(Inner { source: source.to_owned(), place, uses, joints, kind: Kind::Text }) }
     }
 
     /// Runs it against a root built by [`super::scope::root`].
     pub(super) fn run(&self, root: Value) -> Result<Value, Error> {
-        match &self.inner.code {
+        match &*code_of(self.inner.kind, self.run_source())? {
             Code::Expression(expression) => expression.eval(root),
             Code::Text(environment) => environment.get_template(ONLY)?.render(root).map(Value::from),
         }
@@ -97,7 +134,7 @@ impl Program {
 
     /// Whether it is one expression, not a text with statements.
     pub(super) fn is_expression(&self) -> bool {
-        matches!(self.inner.code, Code::Expression(_))
+        self.inner.kind == Kind::Expression
     }
 
     /// The source that runs: as written, with our filter put in.

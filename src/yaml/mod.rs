@@ -18,7 +18,7 @@ use crate::source::Span;
 
 pub use encoding::{NoText, decode};
 pub use places::Places;
-pub use read::{Parsed, parse};
+pub use read::{LARGEST_FILE, Parsed, parse};
 pub use scalar::{Unreadable, resolve};
 
 /// A value and where it stands.

@@ -19,8 +19,8 @@ pub(super) const DEEPEST: usize = 64;
 /// What aliases may add to a file: nodes, and bytes of text.
 const MOST_ALIASED_NODES: usize = 100_000;
 const MOST_ALIASED_BYTES: usize = 8 << 20;
-/// Offsets are kept in 32 bits; nobody writes a plan of this size by hand or otherwise.
-const LARGEST_FILE: usize = 256 << 20;
+/// Nobody writes a plan of this size by hand or otherwise. Offsets are kept in 32 bits.
+pub const LARGEST_FILE: usize = 64 << 20;
 /// Up to here keys are compared one by one; beyond, through a table.
 const FEW_KEYS: usize = 16;
 
@@ -35,7 +35,7 @@ pub struct Parsed {
 /// Reads one YAML document.
 pub fn parse(text: &str) -> Parsed {
     if text.len() > LARGEST_FILE {
-        let finding = Diagnostic::error("yaml-too-large", Span::at(0), "the file is larger than 256 MiB");
+        let finding = Diagnostic::error("yaml-too-large", Span::at(0), "the file is larger than 64 MiB");
         return Parsed { root: None, findings: vec![finding] };
     }
     let mut reader = Reader::new(text);
@@ -284,13 +284,15 @@ impl<'t> Reader<'t> {
     fn end(&mut self, span: Span) {
         let Some(frame) = self.frames.pop() else { return };
         let (kind, last) = match frame.kind {
-            FrameKind::Sequence(items) => {
+            FrameKind::Sequence(mut items) => {
+                items.shrink_to_fit();
                 let last = items.last().map_or(frame.start, |item| item.span.end);
                 (NodeKind::Sequence(items), last)
             }
             FrameKind::Mapping { mut entries, merges, .. } => {
                 let last = entries.last().map_or(frame.start, |(key, node)| node.span.end.max(key.span.end));
                 self.merge(&mut entries, merges);
+                entries.shrink_to_fit();
                 (NodeKind::Mapping(entries), last)
             }
         };

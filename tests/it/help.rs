@@ -4,7 +4,11 @@ use crate::support::Folder;
 fn version_and_help_go_to_stdout() {
     let folder = Folder::new();
     let version = folder.run(&["--version"]).with_code(0);
-    assert_eq!(version.stdout, format!("plan {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(version.stdout.lines().next(), Some(concat!("plan ", env!("CARGO_PKG_VERSION"))));
+    version.prints("commit: ");
+    version.prints("platform: ");
+    let short = folder.run(&["-V"]).with_code(0);
+    assert_eq!(short.stdout, format!("plan {}\n", env!("CARGO_PKG_VERSION")));
     let help = folder.run(&["--help"]).with_code(0);
     help.prints("Exit codes:");
     help.prints("GCORE_API_KEY");

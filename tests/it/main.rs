@@ -3,6 +3,7 @@
 mod check;
 #[cfg(unix)]
 mod cloud;
+mod docs;
 mod help;
 mod init;
 mod log;
@@ -14,6 +15,7 @@ mod report;
 #[cfg(unix)]
 mod runner;
 mod server;
+mod small;
 #[cfg(unix)]
 mod store;
 mod support;

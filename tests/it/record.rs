@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use gcore_plan::catalog::Method;
 use gcore_plan::event::How;
 use gcore_plan::journal::{
-    Header, IntendedUndo, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
+    Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started, StepResult,
+    Succeeded,
 };
 use gcore_plan::plan::{InstanceId, StepId};
 use gcore_plan::store::EnvironmentName;
@@ -35,6 +36,7 @@ fn intent(step: &str, key: Option<&str>) -> Record {
         undo: IntendedUndo::Default,
         timeout_ms: None,
         secret: false,
+        mark: Mark::default(),
         update: None,
     })
 }
@@ -54,6 +56,7 @@ fn succeeded(step: &str) -> Record {
         },
         duration_ms: 7000,
         durations: Vec::new(),
+        evidence: None,
         agrees: None,
     }))
 }

@@ -127,10 +127,9 @@ fn on_a_hosted_runner_a_record_on_its_disk_is_refused_unless_it_is_meant() {
 #[test]
 fn an_address_that_cannot_be_used_says_why() {
     let folder = Folder::new();
-    for (address, words) in [
-        ("ftp://records", "`ftp://` is not known"),
-        ("s3://key:secret@records", "no name of a bucket"),
-    ] {
+    for (address, words) in
+        [("ftp://records", "`ftp://` is not known"), ("s3://key:secret@records", "no name of a bucket")]
+    {
         let ended = folder.run(&["status", "--all", "--state", address]).with_code(2);
         ended.says(words);
         ended.says("docs/state.md");

@@ -12,9 +12,12 @@ mod unknown;
 mod variants;
 pub(super) mod words;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 pub use self::parameters::{ParameterFinding, ParameterPlace};
 use self::words::{a_type, field_list, wanted};
@@ -27,6 +30,9 @@ use crate::diagnostic::{Severity, nearest};
 
 /// What to do about a name that the API has and the catalogue has not.
 const NEWER: &str = "`--spec FILE` checks against a newer API document";
+
+/// Told of one body: errors up to twice as many.
+const MOST_FINDINGS: usize = 1000;
 
 /// Told one by one in a mapping; one that has more was meant for somewhere else.
 const MOST_UNKNOWN: usize = 50;
@@ -173,8 +179,13 @@ impl<'s> Checker<'s> {
         checker.findings
     }
 
-    /// Says that something is wrong with the value at hand.
+    /// Says that something is wrong with the value at hand; of very many things the first.
     fn report(&mut self, found: BodyFinding) {
+        if self.findings.len() >= MOST_FINDINGS && found.severity != Severity::Error
+            || self.findings.len() >= 2 * MOST_FINDINGS
+        {
+            return;
+        }
         self.findings.push(BodyFinding { at: self.at.clone(), ..found });
     }
 
@@ -369,12 +380,18 @@ impl<'s> Checker<'s> {
     }
 
     fn unique(&mut self, items: &[Partial]) {
+        let mut first: HashMap<String, usize> = HashMap::new();
         for (index, item) in items.iter().enumerate() {
-            let first = items[..index].iter().position(|earlier| earlier.known().is_some() && earlier == item);
-            if let Some(first) = first {
-                self.inside(PathSegment::Index(index), |checker| {
-                    checker.report(Self::error("duplicate-item", format!("this stands at item {first} already")));
-                });
+            // The text of equal values is equal: keys are in order.
+            let Some(written) = item.known().map(|value| in_order(value).to_string()) else { continue };
+            match first.entry(written) {
+                Entry::Vacant(place) => drop(place.insert(index)),
+                Entry::Occupied(earlier) => {
+                    let message = format!("this stands at item {} already", earlier.get());
+                    self.inside(PathSegment::Index(index), |checker| {
+                        checker.report(Self::error("duplicate-item", message));
+                    });
+                }
             }
         }
     }
@@ -403,6 +420,19 @@ fn nearest_field<'n>(name: &str, fields: impl Iterator<Item = &'n str> + Clone) 
         short.len() > SHORTEST && (long.starts_with(short) || long.ends_with(short))
     };
     nearest(name, fields.clone()).or_else(|| fields.clone().find(contained))
+}
+
+/// The value with the keys of every mapping in order.
+fn in_order(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(in_order).collect(),
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.into_iter().map(|(name, field)| (name, in_order(field))).collect();
+            fields.sort_by(|(one, _), (two, _)| one.cmp(two));
+            Value::Object(fields.into_iter().collect())
+        }
+        other => other,
+    }
 }
 
 /// A shape that says nothing of types: `null` will do too.

@@ -95,7 +95,7 @@ fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &Made>
             call: intent.call.to_string(),
             attempt: intent.attempt,
         },
-        Record::Removing { instance, call, attempt } => {
+        Record::Removing { instance, call, attempt, .. } => {
             Event::CallStarted { instance: instance.clone(), call: call.to_string(), attempt: *attempt }
         }
         Record::Accepted { instance, tasks, .. } | Record::RemovalAccepted { instance, tasks } => {
@@ -107,7 +107,9 @@ fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &Made>
         Record::NotApplied { instance, error } | Record::Failed { instance, error, .. } => {
             Event::StepFailed { instance: instance.clone(), error: error.clone() }
         }
-        Record::Unknown { instance, error } => Event::StepUnknown { instance: instance.clone(), error: error.clone() },
+        Record::Unknown { instance, error } | Record::Disowned { instance, error, .. } => {
+            Event::StepUnknown { instance: instance.clone(), error: error.clone() }
+        }
         Record::RemovalFailed { instance, error } => Event::ResourceLeft {
             instance: instance.clone(),
             kind: kind(instance),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::conditions::Conditions;
 use crate::api::{Answer, Lost, Request, Sending, Transport};
 use crate::journal::{Appending, Batch, JournalError, Kept, MemorySink, Sink};
 use crate::simulate::InMemory;
@@ -99,7 +100,8 @@ impl Life {
         }
     }
 
-    fn die(&self) {
+    /// The process is killed now.
+    pub fn die(&self) {
         self.0.dead.store(true, Ordering::SeqCst);
         self.0.died.notify_one();
     }
@@ -121,6 +123,7 @@ pub type OnTheWay = Option<Box<dyn FnMut(&Request, Answer) -> Answer + Send>>;
 pub struct Wire {
     pub on_the_way: Arc<Mutex<OnTheWay>>,
     pub inner: InMemory,
+    pub conditions: Conditions,
     pub life: Life,
     pub sent: Arc<Mutex<Vec<Request>>>,
 }
@@ -128,7 +131,7 @@ pub struct Wire {
 impl Wire {
     async fn carry(&self, request: Request) -> Result<Answer, Lost> {
         self.sent.lock().unwrap().push(request.clone());
-        let answer = self.inner.send(request.clone()).await;
+        let answer = self.conditions.carry(&self.inner, request.clone()).await;
         let answer = match (&mut *self.on_the_way.lock().unwrap(), answer) {
             (Some(change), Ok(answer)) => Ok(change(&request, answer)),
             (_, answer) => answer,

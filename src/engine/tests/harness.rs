@@ -5,10 +5,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 
+use super::conditions::Conditions;
 use super::death::{Disk, Life, OnTheWay, When, Wire};
 use crate::api::{Answer, Client, Request, Transport};
 use crate::catalog::Catalog;
@@ -38,6 +39,14 @@ pub struct Trial {
     /// Every request that was sent, in order.
     pub requests: Arc<Mutex<Vec<Request>>>,
     pub secrets: Secrets,
+    /// What others do, and what becomes of our calls.
+    pub conditions: Conditions,
+    /// Whether tags of ours are left on what is made.
+    pub stamp: bool,
+    /// How far the clock of the next process is ahead of the server's.
+    pub ahead: SignedDuration,
+    /// What other records of the store hold.
+    pub neighbours: Vec<(String, Status)>,
     /// Requests at once.
     pub parallelism: usize,
     pub on_the_way: Arc<Mutex<OnTheWay>>,
@@ -63,6 +72,10 @@ impl Trial {
             options: RunOptions::default(),
             requests: Arc::default(),
             secrets: Secrets::default(),
+            conditions: Conditions::default(),
+            stamp: true,
+            ahead: SignedDuration::ZERO,
+            neighbours: Vec::new(),
             parallelism: 10,
             on_the_way: Arc::default(),
         }
@@ -138,19 +151,19 @@ impl Trial {
 
     /// Everything a run needs; also the sink its records go to and the events it tells.
     fn shared(&self, stopped: Stopped, life: &Life) -> (Arc<Shared>, MemorySink, mpsc::UnboundedReceiver<Stamped>) {
-        let clock = Clock::starting_at(self.sim_clock.now(), 1.0);
+        let clock = Clock::starting_at(self.sim_clock.now() + self.ahead, 1.0);
         let disk = Disk::new(life);
         let kept = disk.kept.clone();
         let transport = Wire {
             on_the_way: self.on_the_way.clone(),
             inner: InMemory::new(self.simulator.clone(), self.sim_clock),
+            conditions: self.conditions.clone(),
             life: life.clone(),
             sent: self.requests.clone(),
         };
         let client = Arc::new(Client::new(Arc::new(transport), clock));
         let status = self.status();
         let lines = self.journal.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        let claims = Claims::new(status.tasks.iter().cloned());
         let durations = status.durations.clone();
         let digest_key = status.header.key.clone().into_bytes();
         let journal = Journal::start(disk, status, lines, clock);
@@ -174,13 +187,16 @@ impl Trial {
                 environment: "default".to_owned(),
                 project_id: Some(1),
                 region_id: Some(7),
-                stamp: true,
+                stamp: self.stamp,
                 settle_time: Duration::from_secs(10),
                 user_agent: "plan/test".to_owned(),
             },
             digest_key,
-            claims,
-            elsewhere: Elsewhere::nothing(),
+            owners: Ownership::new({
+                let neighbours = self.neighbours.clone();
+                Arc::new(move || neighbours.clone())
+            }),
+            met: OnceCell::new(),
             sight: Sight::default(),
         });
         (shared, kept, events)
@@ -263,6 +279,12 @@ impl Trial {
         .await;
         self.keep(&kept, &mut events);
         finished
+    }
+
+    /// Adds a line to the journal, as another command would.
+    pub fn record(&mut self, record: Record) {
+        let n = self.journal.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        self.journal.extend(Line { n, at: self.sim_clock.now(), record }.encode().into_bytes());
     }
 
     /// What is on disk after a run, read as the next run reads it.

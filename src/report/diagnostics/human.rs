@@ -130,12 +130,13 @@ struct Window<'a> {
 impl<'a> Window<'a> {
     /// `None` when the lines are too long to be shown.
     fn around(source: &'a Source, span: Span) -> Option<Self> {
-        let text = source.text();
-        let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-        let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at + 1);
-        let window = &text[start..end];
-        let short = window.len() <= LONGEST_LINE || window.lines().all(|line| line.len() <= LONGEST_LINE);
-        short.then(|| Self { text: window, offset: start, line: source.position(start).line })
+        let whole = source.lines_around(span);
+        let short = source.longest_line(span) <= LONGEST_LINE;
+        short.then(|| Self {
+            text: &source.text()[whole.range()],
+            offset: whole.start,
+            line: source.position(whole.start).line,
+        })
     }
 
     fn inside(&self, span: Span) -> std::ops::Range<usize> {

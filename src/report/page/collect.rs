@@ -47,7 +47,10 @@ impl Collector {
         let now = elapsed.saturating_sub(self.started.as_ref().map_or(0, |(_, start, _)| *start));
         self.last = self.last.max(now);
         match &event.event {
-            Event::RunStarted(_) | Event::StepExpanded { .. } | Event::InterruptReceived { .. } => {}
+            Event::RunStarted(_)
+            | Event::StepExpanded { .. }
+            | Event::ReadinessReached { .. }
+            | Event::InterruptReceived { .. } => {}
             Event::CallStarted { instance, call, attempt } => {
                 let instance = self.of(instance);
                 instance.state = State::Running;
@@ -76,9 +79,7 @@ impl Collector {
                     instance.delays.push(words);
                 }
             }
-            Event::ReadinessAwaited { instance, .. } | Event::ReadinessReached { instance, .. } => {
-                self.of(instance).state = State::Running;
-            }
+            Event::ReadinessAwaited { instance, .. } => self.of(instance).state = State::Running,
             Event::StepSucceeded { instance, result } => self.succeeded(instance, result, now),
             Event::StepFailed { instance, error } => self.failed(instance, State::Failed, error, now),
             Event::StepUnknown { instance, error } => self.failed(instance, State::Unknown, error, now),

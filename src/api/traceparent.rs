@@ -1,0 +1,69 @@
+//! A name of our own for every request (W3C Trace Context). Every answer of the API carries a `request_id`, and a task that
+//! of the request which started it (observed.md §7); whether the API takes the trace id that it is sent for that name is
+//! found out on every GET.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the answers to GETs have shown.
+#[derive(Debug, Default)]
+pub struct Traceparents {
+    taken: AtomicBool,
+    /// Once is enough: an id that may be another's tells nothing.
+    replaced: AtomicBool,
+}
+
+impl Traceparents {
+    /// A request was sent with one id, and its answer told another, or the same.
+    pub fn note(&self, sent: &str, told: &str) {
+        let noted = if same_id(sent, told) { &self.taken } else { &self.replaced };
+        noted.store(true, Ordering::Relaxed);
+    }
+
+    /// Ids of ours are the API's, without exception so far.
+    pub fn are_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) && !self.replaced.load(Ordering::Relaxed)
+    }
+}
+
+/// A new id for one request, 32 hexadecimal digits.
+pub fn new_trace() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// The header that carries it (W3C Trace Context, `traceparent`).
+pub fn trace_header(trace: &str) -> (String, String) {
+    let span: String = new_trace().chars().take(16).collect();
+    ("traceparent".to_owned(), format!("00-{trace}-{span}-01"))
+}
+
+/// Whether two request ids are one: some are written as UUIDs.
+pub fn same_id(one: &str, other: &str) -> bool {
+    let digits = |id: &str| id.chars().filter(|digit| *digit != '-').map(|digit| digit.to_ascii_lowercase()).collect();
+    let (one, other): (String, String) = (digits(one), digits(other));
+    one == other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_id_that_was_replaced_is_enough_to_trust_none() {
+        let seen = Traceparents::default();
+        assert!(!seen.are_taken(), "nothing is known yet");
+        seen.note("28536e57697b07ebb5c343d75a956e32", "28536e57-697b-07eb-b5c3-43d75a956e32");
+        assert!(seen.are_taken());
+        seen.note("28536e57697b07ebb5c343d75a956e32", "ba3341fe09e2bd1891a21f21c0d197d1");
+        assert!(!seen.are_taken());
+    }
+
+    #[test]
+    fn the_header_has_the_form_of_the_standard() {
+        let trace = new_trace();
+        let (name, value) = trace_header(&trace);
+        let parts: Vec<_> = value.split('-').collect();
+        assert_eq!((name.as_str(), parts[0], parts[1], parts[3]), ("traceparent", "00", trace.as_str(), "01"));
+        assert_eq!((trace.len(), parts[2].len()), (32, 16));
+        assert!(value.chars().all(|digit| digit == '-' || digit.is_ascii_hexdigit()));
+    }
+}

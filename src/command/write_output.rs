@@ -1,0 +1,59 @@
+//! `--write-output NAME=FILE`: an output as a file nobody else may read. For what a record does not keep and a log must not
+//! show, such as a kubeconfig.
+
+use serde_json::Value;
+
+use super::note;
+use crate::cli::Assignment;
+use crate::context::Context;
+use crate::diagnostic::nearest;
+use crate::engine::RunOutput;
+use crate::error::Error;
+use crate::files;
+use crate::plan::Plan;
+
+/// Says before the first call what could not be written after the last.
+///
+/// # Errors
+///
+/// When the plan has no such output, or the folder of the file is not there.
+pub(super) fn check(context: &Context, plan: &Plan, wanted: &[Assignment]) -> Result<(), Error> {
+    for Assignment { name, value: file } in wanted {
+        if !plan.outputs.contains_key(name) {
+            let error = Error::usage(format!("the plan has no output `{name}` to write"));
+            return Err(match nearest(name, plan.outputs.keys().map(String::as_str)) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help("`--write-output NAME=FILE` takes the name of an output of the plan"),
+            });
+        }
+        let path = context.resolve(file.as_ref());
+        let folder = path.parent().is_some_and(std::path::Path::is_dir);
+        if file.is_empty() || path.is_dir() || !folder {
+            return Err(Error::usage(format!("output `{name}` cannot be written to `{file}`"))
+                .help("name a file in a folder that is there"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the outputs that were asked for; of those the run did not get to, only the names are told.
+///
+/// # Errors
+///
+/// When a file cannot be written.
+pub(super) fn write(context: &Context, outputs: &[RunOutput], wanted: &[Assignment]) -> Result<(), Error> {
+    for Assignment { name, value: file } in wanted {
+        let Some(output) = outputs.iter().find(|output| output.name == *name) else {
+            note(context, &format!("output `{name}` is not there yet: `{file}` is not written"))?;
+            continue;
+        };
+        let text = match &output.value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        files::replace(&context.resolve(file.as_ref()), text.as_bytes())
+            .map_err(|error| Error::write(file.as_ref(), error))?;
+        note(context, &format!("wrote output `{name}` to {file}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! The collections of the API: what they hold, by name, by tag, by the task that made it.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::evidence::likeness::is_digest;
+use super::evidence::tags::{STAMP, tag};
+use super::results::{self, fill_path, id_text};
+use super::shared::Shared;
+use crate::api::{ReadError, Request};
+use crate::catalog::{Creates, ListCall, Operation};
+use crate::journal::RecordedCall;
+
+/// The longest page.
+const PAGE: usize = 1000;
+
+/// The task that created a listed resource.
+pub fn creator_task(item: &Value) -> Option<String> {
+    item.get("creator_task_id").and_then(Value::as_str).filter(|task| !task.is_empty()).map(str::to_owned)
+}
+
+/// The first page of a list; `None` when a parameter of its path is not known.
+pub fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Request> {
+    let request = Request::get(fill_path(&list.path, parameters, "", "")?);
+    Some(if list.paged { request.query("limit", PAGE) } else { request })
+}
+
+/// All items of a list, page by page.
+///
+/// # Errors
+///
+/// When the list cannot be read.
+pub async fn items(shared: &Shared, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
+    let mut found: Vec<Value> = Vec::new();
+    loop {
+        let page = if list.paged { request.clone().query("offset", found.len()) } else { request.clone() };
+        let answer = match shared.client.read(page).await {
+            Ok(answer) => answer,
+            // The parent is gone, and with it whatever was in it.
+            Err(error) if error.is_not_found() => return Ok(found),
+            Err(error) => return Err(error),
+        };
+        let results = answer.pointer(&list.items_at).or(answer.as_array().map(|_| &answer)).and_then(Value::as_array);
+        let results = results.cloned().unwrap_or_default();
+        let count = answer.get("count").and_then(Value::as_u64).unwrap_or(0);
+        let empty = results.is_empty();
+        found.extend(results);
+        if empty || !list.paged || found.len() as u64 >= count {
+            return Ok(found);
+        }
+    }
+}
+
+/// What exists under the name a create asks for.
+///
+/// # Errors
+///
+/// When the list cannot be read.
+pub async fn named_items(
+    shared: &Shared,
+    creates: &Creates,
+    list: &ListCall,
+    call: &RecordedCall,
+    parameters: &[(String, String)],
+) -> Result<Vec<Value>, ReadError> {
+    let pointer = creates.name_at.as_deref().unwrap_or("/name");
+    let name = call.body.as_ref().and_then(|body| body.pointer(pointer)).filter(|name| !is_digest(name)).cloned();
+    let Some(mut request) = list_call(list, parameters) else { return Ok(Vec::new()) };
+    if let (Some(parameter), Some(Value::String(name))) = (&list.name_parameter, &name) {
+        request = request.query(parameter, name);
+    }
+    let found = items(shared, list, request).await?;
+    let Some(name) = name else { return Ok(found) };
+    let field = list.name_field.as_deref().unwrap_or("name");
+    Ok(found.into_iter().filter(|item| item.get(field) == Some(&name)).collect())
+}
+
+/// The resource that a task made, found by its `creator_task_id`; `None` when there is none, or it cannot be told.
+pub async fn item_of_task(
+    shared: &Shared,
+    operation: &Operation,
+    parameters: &[(String, String)],
+    task: &str,
+) -> Option<Value> {
+    let list = operation.creates.as_ref()?.resource.as_ref()?.list.as_ref().filter(|list| list.creator_task)?;
+    let found = items(shared, list, list_call(list, parameters)?).await.ok()?;
+    found.into_iter().find(|item| item.get("creator_task_id").and_then(Value::as_str) == Some(task))
+}
+
+/// A resource under the name a create asks for: for `on_conflict: adopt`. Also tells whether it carries our own stamp.
+///
+/// # Errors
+///
+/// In words: why there is not exactly one.
+pub async fn adoptable(
+    shared: &Shared,
+    operation: &Operation,
+    call: &RecordedCall,
+    parameters: &[(String, String)],
+    owner: &str,
+) -> Result<(Value, bool), String> {
+    let creates = operation.creates.as_ref().ok_or("the call creates nothing that could be found by name")?;
+    let list = creates.resource.as_ref().and_then(|resource| resource.list.as_ref());
+    let list = list.ok_or("the API has no list to find it in")?;
+    let found = named_items(shared, creates, list, call, parameters).await.map_err(|error| error.to_string())?;
+    let ids: HashSet<String> = found.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
+    match (found.into_iter().next(), ids.len()) {
+        (Some(item), 1) => {
+            let ours = tag(&item, Some(list), STAMP).as_deref() == Some(owner);
+            Ok((item, ours))
+        }
+        (_, 0) => Err("nothing of that name was found".to_owned()),
+        (_, several) => Err(format!("{several} resources have that name")),
+    }
+}
+
+/// The result and the rest of what a found resource says, as if the create had been answered with it.
+pub fn result_of_item(operation: Option<&Operation>, call: &RecordedCall, item: &Value) -> crate::journal::StepResult {
+    let mut result = results::of_answer(operation, call, 200, item);
+    let list = operation.and_then(|operation| operation.creates.as_ref()?.resource.as_ref()?.list.as_ref());
+    if let Some(id) = list.and_then(|list| item.get(&list.id_field)).filter(|id| id.is_string() || id.is_number()) {
+        result.id = Some(id.clone());
+        result.ids = vec![id.clone()];
+        if let Some(kind) = &result.kind {
+            result.created.insert(kind.clone(), Value::Array(vec![id.clone()]));
+        }
+    }
+    result
+}

@@ -1,0 +1,113 @@
+//! The audit log tells the `User-Agent` of every write, and ours has a name of its own for every attempt. It may be late,
+//! or closed to a key: its silence says nothing.
+
+use serde_json::Value;
+
+use super::Verdict;
+use crate::engine::ownership::Thing;
+use crate::engine::results::id_text;
+use crate::journal::Evidence;
+
+/// What the log knows of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Trail {
+    /// It started this task.
+    Task(String),
+    /// It made, or changed, the resource of this id.
+    Resource(Value),
+    /// It was carried out; what it touched is not told.
+    Nothing,
+}
+
+/// The trail of the attempt that was sent with this `User-Agent`.
+pub fn trail(entries: &[Value], agent: &str) -> Option<Trail> {
+    let entry = entries.iter().find(|entry| agent_of(entry) == Some(agent))?;
+    let task = entry.get("task_id").and_then(Value::as_str).filter(|task| !task.is_empty());
+    let resource = entry.pointer("/resources/0/resource_id").filter(|id| id.is_string() || id.is_number());
+    Some(match (task, resource) {
+        (Some(task), _) => Trail::Task(task.to_owned()),
+        (None, Some(id)) => Trail::Resource(id.clone()),
+        (None, None) => Trail::Nothing,
+    })
+}
+
+/// What the log says of a thing: started or made by our attempt, or by another client or another of our calls.
+pub fn of_thing(entries: &[Value], thing: &Thing, agent: &str) -> Verdict {
+    let about = |entry: &&Value| match thing {
+        Thing::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),
+        Thing::Resource { id, .. } => {
+            let resources = entry.get("resources").and_then(Value::as_array).into_iter().flatten();
+            let made = entry.get("action_type").and_then(Value::as_str) == Some("create");
+            made && resources.filter_map(|resource| resource.get("resource_id")).any(|known| id_text(known) == *id)
+        }
+    };
+    let agents: Vec<&str> = entries.iter().filter(about).filter_map(agent_of).collect();
+    if agents.contains(&agent) {
+        return Verdict::Ours(Evidence::AuditLog);
+    }
+    Verdict::not_if(!agents.is_empty())
+}
+
+fn agent_of(entry: &Value) -> Option<&str> {
+    entry.get("user_agent").and_then(Value::as_str).filter(|agent| !agent.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(agent: Value, task: Value, resource: Value) -> Value {
+        json!({
+            "user_agent": agent, "task_id": task, "action_type": "create",
+            "resources": [{ "resource_id": resource, "resource_type": "router" }],
+        })
+    }
+
+    #[test]
+    fn the_trail_of_an_attempt_is_found_by_its_agent() {
+        for (entries, expected) in [
+            (vec![], None),
+            (vec![entry(json!("terraform"), json!("t"), json!("r"))], None),
+            (vec![entry(json!(null), json!("t"), json!("r"))], None),
+            (vec![entry(json!("ours"), json!("t"), json!("r"))], Some(Trail::Task("t".to_owned()))),
+            (vec![entry(json!("ours"), json!(null), json!(7))], Some(Trail::Resource(json!(7)))),
+            (vec![entry(json!("ours"), json!(""), json!(null))], Some(Trail::Nothing)),
+            (
+                vec![entry(json!("ours too"), json!("s"), json!("q")), entry(json!("ours"), json!("t"), json!("r"))],
+                Some(Trail::Task("t".to_owned())),
+            ),
+        ] {
+            assert_eq!(trail(&entries, "ours"), expected, "{entries:?}");
+        }
+    }
+
+    #[test]
+    fn who_made_something_is_told_by_the_agent_that_created_it() {
+        let (task, resource) = (Thing::task("t"), Thing::resource("routers", "7"));
+        let ours = Verdict::Ours(Evidence::AuditLog);
+        for (agent, thing, expected) in [
+            (json!("ours"), &task, ours),
+            (json!("ours"), &resource, ours),
+            (json!("theirs"), &task, Verdict::NotOurs),
+            (json!("theirs"), &resource, Verdict::NotOurs),
+            (json!(null), &task, Verdict::CannotTell),
+            (json!(""), &resource, Verdict::CannotTell),
+        ] {
+            let entries = [entry(agent.clone(), json!("t"), json!(7))];
+            assert_eq!(of_thing(&entries, thing, "ours"), expected, "{agent} {thing:?}");
+        }
+        assert_eq!(of_thing(&[], &task, "ours"), Verdict::CannotTell);
+        let other = [entry(json!("theirs"), json!("s"), json!("8"))];
+        assert_eq!(of_thing(&other, &task, "ours"), Verdict::CannotTell);
+        assert_eq!(of_thing(&other, &resource, "ours"), Verdict::CannotTell);
+    }
+
+    #[test]
+    fn who_changed_something_did_not_make_it() {
+        let mut changed = entry(json!("theirs"), json!(null), json!("7"));
+        changed["action_type"] = json!("update");
+        assert_eq!(of_thing(&[changed], &Thing::resource("routers", "7"), "ours"), Verdict::CannotTell);
+    }
+}

@@ -1,0 +1,163 @@
+//! What a task's `data`, or a resource, has in common with the call. Neither is a copy of the body: only what both have
+//! can decide, and only that they differ.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::{Attempt, Verdict};
+use crate::engine::results::id_text;
+use crate::journal::RecordedCall;
+
+/// Names under which a task's `data`, or a resource, holds what the request calls otherwise.
+const ALIASES: [(&str, &str); 6] = [
+    ("flavor", "flavor_name"),
+    ("ssh_key_name", "keypair_name"),
+    ("instance_id", "instance_uuid"),
+    ("type_name", "volume_type"),
+    ("access_mode", "access_level"),
+    ("ip_address", "access_to"),
+];
+
+/// Fields besides names and references whose form is the same wherever they are shown.
+const TELLING: [&str; 12] = [
+    "name",
+    "flavor",
+    "cidr",
+    "size",
+    "ip_address",
+    "address",
+    "fixed_ip_address",
+    "protocol_port",
+    "policy",
+    "access_mode",
+    "direction",
+    "ip_family",
+];
+
+/// Some field that both have says something else.
+pub fn of(theirs: &Value, attempt: &Attempt<'_>, parameters: &[(String, String)]) -> Verdict {
+    Verdict::not_if(contradicts(theirs, &attempt.intent.call, parameters))
+}
+
+/// See [`of`].
+pub fn contradicts(theirs: &Value, call: &RecordedCall, parameters: &[(String, String)]) -> bool {
+    let differs = |name: &str, ours: &str| {
+        field(theirs, name).is_some_and(|theirs| is_scalar(theirs) && !same(&id_text(theirs), ours))
+    };
+    let sent = call.body.as_ref().and_then(Value::as_object);
+    sent.into_iter().flatten().any(|(name, value)| {
+        is_scalar(value) && !is_digest(value) && is_telling(name) && differs(name, &id_text(value))
+    }) || parameters.iter().any(|(name, value)| differs(name, value))
+}
+
+/// The words of a task are the call's: the same name, or the id of what the call is about.
+pub fn confirms(data: &Value, call: &RecordedCall, parameters: &[(String, String)]) -> bool {
+    let name = call.body.as_ref().and_then(|body| body.get("name")).filter(|name| !is_digest(name));
+    (name.is_some() && field(data, "name") == name) || is_about(data, parameters)
+}
+
+/// A task that says that it is about what the path of a call names.
+pub fn is_about(data: &Value, parameters: &[(String, String)]) -> bool {
+    let object = parameters.iter().rfind(|(name, _)| name != "project_id" && name != "region_id");
+    object.is_some_and(|(_, id)| mentions(data, id))
+}
+
+fn mentions(value: &Value, id: &str) -> bool {
+    match value {
+        Value::Object(fields) => fields.values().any(|field| mentions(field, id)),
+        Value::Array(items) => items.iter().any(|item| mentions(item, id)),
+        scalar => is_scalar(scalar) && id_text(scalar) == *id,
+    }
+}
+
+/// A field of that name: at the top, or in one of the objects below, as in `{"name": …, "subnet_config": {…}}`.
+fn field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let alias = ALIASES.iter().find(|(ours, _)| *ours == name).map(|(_, theirs)| *theirs);
+    let own = |fields: &'v Value| {
+        let found = fields.get(name).filter(|value| !value.is_null());
+        found.or_else(|| fields.get(alias?).filter(|value| !value.is_null()))
+    };
+    let below =
+        || value.as_object()?.iter().filter(|(key, _)| key.ends_with("_config")).find_map(|(_, inner)| own(inner));
+    own(value).or_else(below)
+}
+
+fn is_scalar(value: &Value) -> bool {
+    value.is_string() || value.is_number()
+}
+
+/// Names and references decide; what may be shown in another form does not.
+fn is_telling(name: &str) -> bool {
+    TELLING.contains(&name) || name.ends_with("_id") || name.ends_with("_name")
+}
+
+/// Equal, or two ways to write one address.
+fn same(theirs: &str, ours: &str) -> bool {
+    let address = |text: &str| {
+        let host = text.strip_suffix("/32").or_else(|| text.strip_suffix("/128")).unwrap_or(text);
+        host.parse::<IpAddr>().ok()
+    };
+    theirs == ours || address(theirs).is_some_and(|theirs| Some(theirs) == address(ours))
+}
+
+/// A secret stands there, which the record does not know.
+pub fn is_digest(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.contains("secret:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::intent;
+    use super::*;
+
+    #[test]
+    fn only_a_telling_field_that_both_have_can_differ() {
+        for (body, theirs, differs) in [
+            (json!({ "name": "web" }), json!({ "name": "web" }), false),
+            (json!({ "name": "web" }), json!({ "name": "db" }), true),
+            (json!({ "name": "web" }), json!({}), false),
+            (json!({ "name": "web" }), json!(null), false),
+            (json!({ "name": "web" }), json!({ "name": null }), false),
+            (json!({ "name": "secret:1f2e" }), json!({ "name": "db" }), false),
+            (json!({ "description": "a" }), json!({ "description": "b" }), false),
+            (json!({ "ip_address": "10.0.0.5" }), json!({ "access_to": "10.0.0.6" }), true),
+            (json!({ "ip_address": "10.0.0.5" }), json!({ "ip_address": "10.0.0.5/32" }), false),
+            (json!({ "access_mode": "ro" }), json!({ "access_level": "rw" }), true),
+            (json!({ "policy": "affinity" }), json!({ "policy": "anti-affinity" }), true),
+            (
+                json!({ "network_id": "n", "cidr": "c" }),
+                json!({ "subnet_config": { "network_id": "n", "cidr": "c" } }),
+                false,
+            ),
+            (
+                json!({ "network_id": "n", "cidr": "c" }),
+                json!({ "subnet_config": { "network_id": "m", "cidr": "c" } }),
+                true,
+            ),
+            (json!({ "flavor": "g1" }), json!({ "flavor_name": "g2" }), true),
+            (json!({ "size": 5 }), json!({ "device_config": { "size": 5 } }), false),
+            (json!({ "size": 5 }), json!({ "device_config": { "size": 6 } }), true),
+        ] {
+            let intent = intent(body.clone());
+            assert_eq!(contradicts(&theirs, &intent.call, &[]), differs, "{body} {theirs}");
+        }
+    }
+
+    #[test]
+    fn a_task_confirms_a_call_by_its_name_or_by_what_it_is_about() {
+        let parameters = [("project_id".to_owned(), "1".to_owned()), ("volume_id".to_owned(), "v".to_owned())];
+        for (body, data, confirmed) in [
+            (json!({ "name": "web" }), json!({ "name": "web" }), true),
+            (json!({ "name": "web" }), json!({ "name": "db" }), false),
+            (json!({ "size": 5 }), json!({ "volume": { "id": "v" } }), true),
+            (json!({ "size": 5 }), json!({ "volumes": ["w"], "project": 1 }), false),
+            (json!({}), json!({}), false),
+        ] {
+            let intent = intent(body.clone());
+            assert_eq!(confirms(&data, &intent.call, &parameters), confirmed, "{body} {data}");
+        }
+    }
+}

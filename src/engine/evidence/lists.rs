@@ -1,0 +1,52 @@
+//! What a collection shows of a resource besides its tags: that it was there before, or how old it is.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Attempt, Verdict};
+use crate::api::timestamp;
+use crate::engine::results::id_text;
+
+/// Fields that tell when something was made.
+const MADE: [&str; 3] = ["created_at", "created_on", "created"];
+
+/// What was seen before the first attempt left, or is older than it, is another's.
+pub fn of_item(item: &Value, id: &Value, attempt: &Attempt<'_>) -> Verdict {
+    let seen = attempt.intent.mark.before.as_ref().is_some_and(|before| before.contains(&id_text(id)));
+    Verdict::not_if(seen || made(item).is_some_and(|made| made < attempt.since))
+}
+
+fn made(item: &Value) -> Option<Timestamp> {
+    MADE.iter().find_map(|field| item.get(*field)?.as_str()).and_then(timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{attempt, intent};
+    use super::*;
+
+    #[test]
+    fn what_was_there_before_is_anothers_and_nothing_is_ours_for_being_new() {
+        let mut known = intent(json!({}));
+        known.mark.before = Some(vec!["old".to_owned(), "7".to_owned()]);
+        let blind = intent(json!({}));
+        for (item, seen, unseen) in [
+            (json!({ "id": "old" }), Verdict::NotOurs, Verdict::CannotTell),
+            (json!({ "id": 7 }), Verdict::NotOurs, Verdict::CannotTell),
+            (json!({ "id": "new" }), Verdict::CannotTell, Verdict::CannotTell),
+            (json!({ "id": "new", "created_at": "2026-05-23T04:59:59+0000" }), Verdict::NotOurs, Verdict::NotOurs),
+            (
+                json!({ "id": "new", "created_at": "2026-05-23T05:00:00+0000" }),
+                Verdict::CannotTell,
+                Verdict::CannotTell,
+            ),
+            (json!({ "id": "new", "created_on": "2026-05-23T05:00:09" }), Verdict::CannotTell, Verdict::CannotTell),
+            (json!({ "id": "new", "created": "soon" }), Verdict::CannotTell, Verdict::CannotTell),
+        ] {
+            assert_eq!(of_item(&item, &item["id"], &attempt(&known)), seen, "{item}");
+            assert_eq!(of_item(&item, &item["id"], &attempt(&blind)), unseen, "{item}");
+        }
+    }
+}

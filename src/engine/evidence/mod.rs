@@ -1,0 +1,147 @@
+//! Whether something is what an attempt made whose answer was lost: one pure function for each kind of evidence, over
+//! what the API answered. Nothing here asks, waits or claims.
+//!
+//! | | says *ours* | says *another's* |
+//! |---|---|---|
+//! | `request_ids` | its task carries our request id | it carries another one, and ours is known |
+//! | `tags` | it carries the tag of our attempt | it carries another's, or none although ours was sent |
+//! | `audit` | the log tells our `User-Agent` | the log tells somebody else's |
+//! | `lists` | never | it was there before the call, or is older than it |
+//! | `tasks` | never | it is of another type, or older |
+//! | `likeness` | never | a field that both have says something else |
+//!
+//! What says neither is silent. Only what is certainly ours is ever claimed; what is certainly another's is left out; as
+//! long as something else is there, nobody can tell, and nothing is sent.
+
+pub mod audit;
+pub mod likeness;
+pub mod lists;
+pub mod request_ids;
+pub mod tags;
+pub mod tasks;
+
+use jiff::Timestamp;
+
+use crate::journal::{Evidence, Intent};
+
+/// What one kind of evidence, or all of it, says of one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Ours(Evidence),
+    NotOurs,
+    CannotTell,
+}
+
+impl Verdict {
+    /// One certain word decides; being ours outweighs what only looks as if it were not.
+    pub fn of(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
+        verdicts.into_iter().fold(Verdict::CannotTell, |known, next| match (known, next) {
+            (Verdict::Ours(_), _) => known,
+            (_, Verdict::Ours(_)) => next,
+            (Verdict::NotOurs, _) | (_, Verdict::NotOurs) => Verdict::NotOurs,
+            _ => Verdict::CannotTell,
+        })
+    }
+
+    fn not_if(others: bool) -> Self {
+        if others { Verdict::NotOurs } else { Verdict::CannotTell }
+    }
+}
+
+/// What is known of the attempt.
+#[derive(Debug, Clone)]
+pub struct Attempt<'a> {
+    pub intent: &'a Intent,
+    /// Path parameters of its call by name.
+    pub parameters: &'a [(String, String)],
+    /// Types a task of its operation may have; empty when unknown.
+    pub task_types: &'a [String],
+    /// The request id in the head of its answer, and whether that head said that it was carried out.
+    pub told: Option<(&'a str, bool)>,
+    /// The API takes trace ids of ours for its request ids.
+    pub traces_taken: bool,
+    /// Nothing older, by the server's clock, can be of this attempt.
+    pub since: Timestamp,
+}
+
+#[cfg(test)]
+pub(in crate::engine) mod testing {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::api::Task;
+    use crate::catalog::{ListCall, Method};
+    use crate::journal::{IntendedUndo, Mark, RecordedCall};
+    use crate::plan::{InstanceId, StepId};
+
+    pub const SINCE: &str = "2026-05-23T05:00:00Z";
+
+    pub fn intent(body: Value) -> Intent {
+        Intent {
+            instance: InstanceId::new(StepId::new("step"), None),
+            call: RecordedCall {
+                method: Method::Post,
+                path: "/cloud/v1/things/1/7".to_owned(),
+                query: Vec::new(),
+                headers: Vec::new(),
+                body: Some(body),
+            },
+            attempt: 1,
+            nonce: "0ddba11".to_owned(),
+            stamped: false,
+            after: Vec::new(),
+            undo: IntendedUndo::Default,
+            timeout_ms: None,
+            secret: false,
+            mark: Mark::default(),
+            update: None,
+        }
+    }
+
+    pub fn attempt(intent: &Intent) -> Attempt<'_> {
+        Attempt {
+            intent,
+            parameters: &[],
+            task_types: &[],
+            told: None,
+            traces_taken: false,
+            since: SINCE.parse().unwrap(),
+        }
+    }
+
+    pub fn task(fields: Value) -> Task {
+        let mut task = serde_json::json!({ "id": "task", "state": "RUNNING" });
+        let (Value::Object(task), Value::Object(fields)) = (&mut task, fields) else { panic!("an object") };
+        task.extend(fields);
+        Task::read(&Value::Object(task.clone())).unwrap()
+    }
+
+    pub fn list() -> ListCall {
+        ListCall {
+            path: "/cloud/v1/things/{project_id}/{region_id}".to_owned(),
+            name_parameter: None,
+            by_tag: false,
+            paged: true,
+            items_at: "/results".to_owned(),
+            id_field: "id".to_owned(),
+            name_field: Some("name".to_owned()),
+            creator_task: true,
+            tags: true,
+            tags_field: Some("tags".to_owned()),
+        }
+    }
+
+    #[test]
+    fn one_certain_word_decides() {
+        let ours = Verdict::Ours(Evidence::Stamp);
+        for (verdicts, expected) in [
+            (vec![], Verdict::CannotTell),
+            (vec![Verdict::CannotTell, Verdict::CannotTell], Verdict::CannotTell),
+            (vec![Verdict::CannotTell, Verdict::NotOurs, Verdict::CannotTell], Verdict::NotOurs),
+            (vec![Verdict::NotOurs, ours, Verdict::NotOurs], ours),
+            (vec![ours, Verdict::Ours(Evidence::AuditLog)], ours),
+        ] {
+            assert_eq!(Verdict::of(verdicts.clone()), expected, "{verdicts:?}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Every task carries the id of the request that started it (`observed.md` §7).
+
+use super::{Attempt, Verdict};
+use crate::api::{Task, same_id};
+use crate::journal::Evidence;
+
+/// What a task's request id says: equal to the one in the head of our answer, or to the trace id that we sent.
+///
+/// Another id excludes only where ours is known for certain: by the head of an answer that said that the call was carried
+/// out (a gateway that gave up may have a name of its own for it), or because the API takes trace ids over.
+pub fn of_task(task: &Task, attempt: &Attempt<'_>) -> Verdict {
+    let Some(id) = &task.request_id else { return Verdict::CannotTell };
+    let sent = attempt.intent.mark.trace.as_deref();
+    if attempt.told.is_some_and(|(told, _)| same_id(told, id)) || sent.is_some_and(|sent| same_id(sent, id)) {
+        return Verdict::Ours(Evidence::RequestId);
+    }
+    Verdict::not_if(match attempt.told {
+        Some((_, carried_out)) => carried_out,
+        None => attempt.traces_taken && sent.is_some(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{attempt, intent, task};
+    use super::*;
+
+    const SENT: &str = "28536e57697b07ebb5c343d75a956e32";
+
+    #[test]
+    fn equal_is_ours_and_another_excludes_where_ours_is_known() {
+        let mut intent = intent(json!({}));
+        intent.mark.trace = Some(SENT.to_owned());
+        let ours = Verdict::Ours(Evidence::RequestId);
+        for (id, told, traces_taken, expected) in [
+            (json!(null), None, true, Verdict::CannotTell),
+            (json!("other"), None, false, Verdict::CannotTell),
+            (json!("other"), None, true, Verdict::NotOurs),
+            (json!(SENT), None, false, ours),
+            (json!("28536E57-697B-07EB-B5C3-43D75A956E32"), None, true, ours),
+            (json!("told"), Some(("told", true)), false, ours),
+            (json!("told"), Some(("told", false)), false, ours),
+            (json!("other"), Some(("told", true)), false, Verdict::NotOurs),
+            (json!("other"), Some(("told", false)), false, Verdict::CannotTell),
+        ] {
+            let attempt = Attempt { told, traces_taken, ..attempt(&intent) };
+            assert_eq!(of_task(&task(json!({ "request_id": id })), &attempt), expected, "{id} {told:?} {traces_taken}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_has_no_trace_to_miss() {
+        let intent = intent(json!({}));
+        let attempt = Attempt { traces_taken: true, ..attempt(&intent) };
+        assert_eq!(of_task(&task(json!({ "request_id": "other" })), &attempt), Verdict::CannotTell);
+    }
+}

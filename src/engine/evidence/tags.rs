@@ -1,0 +1,102 @@
+//! Creates that take tags leave two of ours: whose it is, and by which attempt it was made.
+
+use serde_json::Value;
+
+use super::Verdict;
+use crate::catalog::ListCall;
+use crate::journal::{Evidence, Intent};
+
+/// The tag that says whose it is.
+pub const STAMP: &str = "plan";
+/// The tag that says which attempt made it.
+pub const STAMP_ATTEMPT: &str = "plan-attempt";
+
+/// Fields under which the API shows tags, besides the one that a list is known for (`observed.md` §10).
+const FIELDS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
+
+/// What the tags of a resource say of an attempt.
+pub fn of_item(item: &Value, list: Option<&ListCall>, intent: &Intent) -> Verdict {
+    match tag(item, list, STAMP_ATTEMPT) {
+        Some(nonce) if nonce == intent.nonce => Verdict::Ours(Evidence::Stamp),
+        Some(_) => Verdict::NotOurs,
+        // Nothing of ours on it, although its tags are shown and ours were sent.
+        None => Verdict::not_if(intent.stamped && shows_tags(item, list)),
+    }
+}
+
+/// What a task's `data` says: some types carry the tags of what they make there, in forms of their own (`observed.md` §9).
+pub fn of_data(data: &Value, intent: &Intent) -> Verdict {
+    let text = data.to_string();
+    if text.contains(&intent.nonce) {
+        Verdict::Ours(Evidence::Stamp)
+    } else {
+        Verdict::not_if(text.contains(STAMP_ATTEMPT))
+    }
+}
+
+/// The value of a tag of a resource, in any of the forms the API shows tags.
+pub fn tag(item: &Value, list: Option<&ListCall>, key: &str) -> Option<String> {
+    let value = |tags: &Value| match tags {
+        Value::Object(tags) => tags.get(key).and_then(Value::as_str).map(str::to_owned),
+        Value::Array(tags) => tags
+            .iter()
+            .find(|tag| tag.get("key").and_then(Value::as_str) == Some(key))
+            .and_then(|tag| tag.get("value")?.as_str())
+            .map(str::to_owned),
+        _ => None,
+    };
+    shown(item, list).find_map(value)
+}
+
+fn shows_tags(item: &Value, list: Option<&ListCall>) -> bool {
+    shown(item, list).any(|tags| tags.is_object() || tags.is_array())
+}
+
+fn shown<'i>(item: &'i Value, list: Option<&'i ListCall>) -> impl Iterator<Item = &'i Value> {
+    let own = list.and_then(|list| list.tags_field.as_deref());
+    own.into_iter().chain(FIELDS).filter_map(|field| item.get(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{intent, list};
+    use super::*;
+
+    const OURS: Verdict = Verdict::Ours(Evidence::Stamp);
+
+    #[test]
+    fn a_resource_says_by_its_tags_which_attempt_made_it() {
+        let unstamped = intent(json!({}));
+        let stamped = Intent { stamped: true, ..unstamped.clone() };
+        let pair = |value: &str| json!([{ "key": "task_id", "value": "t" }, { "key": STAMP_ATTEMPT, "value": value }]);
+        for (item, with_stamp, without) in [
+            (json!({ "tags": pair("0ddba11") }), OURS, OURS),
+            (json!({ "tags_v2": pair("0ddba11") }), OURS, OURS),
+            (json!({ "metadata": { STAMP_ATTEMPT: "0ddba11" } }), OURS, OURS),
+            (json!({ "tags": pair("c0ffee") }), Verdict::NotOurs, Verdict::NotOurs),
+            (json!({ "tags": [] }), Verdict::NotOurs, Verdict::CannotTell),
+            (json!({ "tags": [{ "key": "team", "value": "web" }] }), Verdict::NotOurs, Verdict::CannotTell),
+            (json!({ "tags": null }), Verdict::CannotTell, Verdict::CannotTell),
+            (json!({ "name": "web" }), Verdict::CannotTell, Verdict::CannotTell),
+        ] {
+            assert_eq!(of_item(&item, Some(&list()), &stamped), with_stamp, "{item}");
+            assert_eq!(of_item(&item, None, &unstamped), without, "{item}");
+        }
+    }
+
+    #[test]
+    fn a_task_may_carry_the_tags_of_what_it_makes() {
+        let intent = intent(json!({}));
+        for (data, expected) in [
+            (json!({ "tags": ["plan=demo/default/ip", "plan-attempt=0ddba11"] }), OURS),
+            (json!({ "metadata": { STAMP_ATTEMPT: "0ddba11" } }), OURS),
+            (json!({ "tags": ["plan-attempt=c0ffee"] }), Verdict::NotOurs),
+            (json!({ "tags": [] }), Verdict::CannotTell),
+            (json!(null), Verdict::CannotTell),
+        ] {
+            assert_eq!(of_data(&data, &intent), expected, "{data}");
+        }
+    }
+}

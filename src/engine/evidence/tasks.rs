@@ -1,0 +1,48 @@
+//! What the list of tasks shows of a task besides its request id and its `data`.
+
+use super::{Attempt, Verdict, likeness};
+use crate::api::Task;
+
+/// A task of another type, or older than the attempt, is another's. Where the types are not known, only a task whose
+/// words are those of the call may be its.
+pub fn of_task(task: &Task, attempt: &Attempt<'_>) -> Verdict {
+    let fits = match &task.task_type {
+        Some(task_type) if !attempt.task_types.is_empty() => attempt.task_types.contains(task_type),
+        _ => likeness::confirms(&task.data.0, &attempt.intent.call, attempt.parameters),
+    };
+    Verdict::not_if(!fits || task.created_on.is_some_and(|created| created < attempt.since))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{attempt, intent, task};
+    use super::*;
+
+    #[test]
+    fn another_type_or_an_older_task_is_anothers_and_none_is_ours_for_fitting() {
+        let intent = intent(json!({ "name": "web" }));
+        let types = ["create_router".to_owned()];
+        let known = Attempt { task_types: &types, ..attempt(&intent) };
+        for (fields, expected, of_unknown_type) in [
+            (json!({ "task_type": "create_router" }), Verdict::CannotTell, Verdict::NotOurs),
+            (json!({ "task_type": "create_volume", "data": { "name": "web" } }), Verdict::NotOurs, Verdict::CannotTell),
+            (json!({ "data": { "name": "web" } }), Verdict::CannotTell, Verdict::CannotTell),
+            (json!({ "data": { "name": "other" } }), Verdict::NotOurs, Verdict::NotOurs),
+            (
+                json!({ "task_type": "create_router", "created_on": "2026-05-23T04:59:59", "data": { "name": "web" } }),
+                Verdict::NotOurs,
+                Verdict::NotOurs,
+            ),
+            (
+                json!({ "task_type": "create_router", "created_on": "2026-05-23T05:00:00", "data": { "name": "web" } }),
+                Verdict::CannotTell,
+                Verdict::CannotTell,
+            ),
+        ] {
+            assert_eq!(of_task(&task(fields.clone()), &known), expected, "{fields}");
+            assert_eq!(of_task(&task(fields.clone()), &attempt(&intent)), of_unknown_type, "{fields}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Whose something is: one answer for tasks and resources alike, from this record, the other records of the store, and
+//! what the steps of this run have taken for their own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::results::id_text;
+use crate::journal::{Journal, Status};
+use crate::plan::InstanceId;
+
+/// Something that belongs to one call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Thing {
+    Task(String),
+    Resource { kind: String, id: String },
+}
+
+impl Thing {
+    pub fn task(id: &str) -> Self {
+        Thing::Task(id.to_owned())
+    }
+
+    pub fn resource(kind: &str, id: &str) -> Self {
+        Thing::Resource { kind: kind.to_owned(), id: id.to_owned() }
+    }
+}
+
+/// Reads the other records of the store, at the moment it is asked, because another run may be writing to them: how each
+/// is called, and what it says.
+pub type Neighbours = Arc<dyn Fn() -> Vec<(String, Status)> + Send + Sync>;
+
+/// Who has what.
+pub struct Ownership {
+    /// By the steps of this run.
+    claims: Mutex<HashMap<Thing, InstanceId>>,
+    neighbours: Neighbours,
+    /// What the other records held when they were last read, and which of them.
+    elsewhere: Arc<Mutex<Option<HashMap<Thing, String>>>>,
+}
+
+impl Ownership {
+    pub fn new(neighbours: Neighbours) -> Self {
+        Self { claims: Mutex::default(), neighbours, elsewhere: Arc::default() }
+    }
+
+    /// `false` when another step of this run has it already. Claiming twice is claiming once.
+    pub fn claim(&self, thing: Thing, by: &InstanceId) -> bool {
+        let mut claims = lock(&self.claims);
+        claims.entry(thing).or_insert_with(|| by.clone()) == by
+    }
+
+    /// Takes back a claim that proved wrong.
+    pub fn release(&self, thing: &Thing, by: &InstanceId) {
+        let mut claims = lock(&self.claims);
+        if claims.get(thing) == Some(by) {
+            claims.remove(thing);
+        }
+    }
+
+    /// A step of this run, or a call on this record, has it.
+    pub fn is_ours(&self, thing: &Thing, journal: &Journal) -> bool {
+        lock(&self.claims).contains_key(thing) || journal.with_status(|status| holds(status, thing))
+    }
+
+    /// The other record of the store that holds a thing, as they were when they were first or last read.
+    pub fn elsewhere(&self, thing: &Thing) -> Option<String> {
+        let mut known = lock(&self.elsewhere);
+        known.get_or_insert_with(|| read(&self.neighbours)).get(thing).cloned()
+    }
+
+    /// Reads the other records anew, on a thread that may block.
+    pub async fn look_elsewhere(&self) {
+        let (neighbours, known) = (self.neighbours.clone(), self.elsewhere.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let held = read(&neighbours);
+            *lock(&known) = Some(held);
+        });
+        // Reading does not panic; if it did, what was read before stands.
+        let _ = reading.await;
+    }
+}
+
+fn read(neighbours: &Neighbours) -> HashMap<Thing, String> {
+    let held = |(name, status): (String, Status)| {
+        let things: Vec<Thing> = things_of(&status).collect();
+        things.into_iter().map(move |thing| (thing, name.clone()))
+    };
+    neighbours().into_iter().flat_map(held).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn holds(status: &Status, thing: &Thing) -> bool {
+    match thing {
+        Thing::Task(task) => status.tasks.contains(task),
+        Thing::Resource { kind, id } => status.owned().any(|(_, held, known)| held == kind && id_text(known) == *id),
+    }
+}
+
+/// Everything a record holds.
+fn things_of(status: &Status) -> impl Iterator<Item = Thing> {
+    let resources = status.owned().map(|(_, kind, id)| Thing::resource(kind, &id_text(id)));
+    status.tasks.iter().cloned().map(Thing::Task).chain(resources)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::StepId;
+
+    fn step(name: &str) -> InstanceId {
+        InstanceId::new(StepId::new(name), None)
+    }
+
+    #[test]
+    fn what_one_step_has_no_other_takes() {
+        let ownership = Ownership::new(Arc::new(Vec::new));
+        let volume = Thing::resource("volumes", "7");
+        assert!(ownership.claim(volume.clone(), &step("a")) && ownership.claim(volume.clone(), &step("a")));
+        assert!(!ownership.claim(volume.clone(), &step("b")));
+        ownership.release(&volume, &step("b"));
+        assert!(!ownership.claim(volume.clone(), &step("b")), "only its owner can give it back");
+        ownership.release(&volume, &step("a"));
+        assert!(ownership.claim(volume, &step("b")));
+    }
+
+    #[test]
+    fn a_number_is_an_id_of_one_kind_only() {
+        let ownership = Ownership::new(Arc::new(Vec::new));
+        assert!(ownership.claim(Thing::resource("projects", "7"), &step("a")));
+        assert!(ownership.claim(Thing::resource("registries", "7"), &step("b")));
+        assert!(ownership.claim(Thing::task("7"), &step("b")));
+    }
+}

@@ -1,0 +1,466 @@
+//! Nothing of ours is made twice or forgotten, nothing of theirs is touched, whoever else makes the same at the same time.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::conditions::{Bystander, Conditions, Fate, Log};
+use super::death::{Life, Moment, When};
+use super::harness::{Trial, assert_done, paused};
+use crate::event::Event;
+use crate::exit::Exit;
+use crate::simulate::{AuditLog, Busy, Options};
+
+/// Kinds that are settled by tag, by task or by name; `@` is the id of what the first step makes.
+const KINDS: [(&str, &str); 10] = [
+    ("networks", "POST /cloud/v1/networks/{project_id}/{region_id}|name: twin, create_router: false"),
+    ("volumes", "POST /cloud/v1/volumes/{project_id}/{region_id}|name: twin, source: new-volume, size: 1"),
+    ("floatingips", "POST /cloud/v1/floatingips/{project_id}/{region_id}|{}"),
+    ("reserved_fixed_ips", "POST /cloud/v1/reserved_fixed_ips/{project_id}/{region_id}|type: external"),
+    ("routers", "POST /cloud/v1/routers/{project_id}/{region_id}|name: twin"),
+    ("servergroups", "POST /cloud/v1/servergroups/{project_id}/{region_id}|name: twin, policy: affinity"),
+    ("security_groups", "POST /cloud/v1/securitygroups/{project_id}/{region_id}|security_group: { name: twin }"),
+    (
+        "secrets",
+        "POST /cloud/v2/secrets/{project_id}/{region_id}|name: twin, payload: { certificate: c, certificate_chain: c, private_key: k }",
+    ),
+    (
+        "lifecycle_policies",
+        "POST /cloud/v1/lifecycle_policy/{project_id}/{region_id}|name: twin, action: volume_snapshot",
+    ),
+    (
+        "images",
+        "POST /cloud/v1/downloadimage/{project_id}/{region_id}|name: twin, url: \"https://example.com/i.qcow2\"",
+    ),
+];
+
+fn plan(call: &str, copies: usize) -> String {
+    let (call, body) = call.split_once('|').unwrap();
+    let body = if body.starts_with('{') { body.to_owned() } else { format!("{{ {body} }}") };
+    format!(
+        "name: demo\nsteps:\n  - id: thing\n    for_each: \"{{{{ range({copies}) }}}}\"\n    call: {call}\n    body: {body}\n"
+    )
+}
+
+/// Ids of everything that exists and others did not make.
+fn ours(trial: &Trial) -> BTreeSet<String> {
+    let simulator = trial.simulator.lock().unwrap();
+    // A group comes with rules, and goes with them.
+    let things = simulator.everything().into_iter().filter(|held| held.kind != "security_group_rules");
+    let all: BTreeSet<String> = things.map(|held| held.id).collect();
+    all.difference(&trial.conditions.seen.lock().unwrap().theirs).cloned().collect()
+}
+
+/// Nothing of theirs is gone, and no write of ours was about it.
+fn assert_theirs_untouched(trial: &Trial, label: &str) {
+    let simulator = trial.simulator.lock().unwrap();
+    let all: BTreeSet<String> = simulator.everything().into_iter().map(|held| held.id).collect();
+    let seen = trial.conditions.seen.lock().unwrap();
+    assert!(seen.theirs.is_subset(&all), "{label}: something of theirs is gone");
+    assert!(seen.touched.is_disjoint(&seen.theirs), "{label}: a write was about something of theirs");
+}
+
+/// Runs until it is through or somebody must decide; then takes it down. Says whether it was through.
+async fn live_through(label: &str, trial: &mut Trial, text: &str, copies: usize) -> bool {
+    let mut exit = trial.run(text).await.finished.exit;
+    for _ in 0..2 {
+        if exit == Exit::Done {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        exit = trial.run(text).await.finished.exit;
+    }
+    let failures = trial.failures();
+    assert!(matches!(exit, Exit::Done | Exit::Unknown), "{label}: {exit:?} {failures:?}");
+    let made = ours(trial);
+    match exit {
+        Exit::Done => assert_eq!(made.len(), copies, "{label}: made {made:?}"),
+        _ => assert!(made.len() <= copies, "{label}: made {made:?}, {failures:?}"),
+    }
+    assert_theirs_untouched(trial, label);
+    let destroyed = trial.destroy().await.exit;
+    assert_theirs_untouched(trial, label);
+    let left = ours(trial);
+    if exit == Exit::Done {
+        assert_eq!((destroyed, left.len()), (Exit::Done, 0), "{label}: {left:?}");
+    } else {
+        // What is left is named, with what may be it.
+        let named = trial.events.iter().any(|event| matches!(event, Event::ResourceLeft { .. }));
+        assert!(left.is_empty() || (destroyed == Exit::TeardownIncomplete && named), "{label}: {destroyed:?} {left:?}");
+    }
+    exit == Exit::Done
+}
+
+/// A run whose first call went wrong, killed while it still looks what became of it.
+async fn killed_after_a_second(trial: &mut Trial, text: &str) {
+    let life = Life::until(When::Never);
+    let killer = life.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        killer.die();
+    });
+    let killed = trial.run_until(&Trial::plan("plan.yaml", text), &life).await;
+    assert!(killed.is_none(), "it should still be looking");
+}
+
+const FATES: [Fate; 4] =
+    [Fate::NeverArrives, Fate::AnswerLost, Fate::Late(Duration::from_millis(2600)), Fate::HeadOnly];
+const BYSTANDERS: [&[Bystander]; 5] = [
+    &[],
+    &[Bystander::Before],
+    &[Bystander::During],
+    &[Bystander::After],
+    &[Bystander::Before, Bystander::During, Bystander::After],
+];
+
+#[test]
+fn with_an_open_audit_log_everything_is_told_apart() {
+    paused(async {
+        for (kind, call) in KINDS {
+            for fate in FATES {
+                for bystanders in BYSTANDERS {
+                    for (late, stamp) in [(0, true), (0, false), (45, false)] {
+                        let label = format!("{kind}, {fate:?}, {bystanders:?}, log {late} s late, stamp {stamp}");
+                        let mut trial = Trial::new(Options {
+                            busy: Busy { audit: AuditLog::Late(Duration::from_secs(late)), ..Busy::default() },
+                            ..Options::default()
+                        });
+                        trial.conditions = Conditions {
+                            fates: vec![fate],
+                            bystanders: bystanders.to_vec(),
+                            untimed: true,
+                            tasks_late: Duration::from_secs(3),
+                            ..Conditions::default()
+                        };
+                        trial.stamp = stamp;
+                        assert!(
+                            live_through(&label, &mut trial, &plan(call, 1), 1).await,
+                            "{label}: {:?}",
+                            trial.failures()
+                        );
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn with_a_closed_audit_log_nobody_guesses() {
+    paused(async {
+        let mut through = 0;
+        let mut stamped = 0;
+        for (kind, call) in KINDS {
+            for fate in FATES {
+                for bystanders in BYSTANDERS {
+                    for (stamp, takes_traces) in [(true, false), (false, false), (false, true)] {
+                        let label = format!("{kind}, {fate:?}, {bystanders:?}, stamp {stamp}, traces {takes_traces}");
+                        let mut trial = Trial::new(Options::default());
+                        trial.conditions = Conditions {
+                            fates: vec![fate],
+                            bystanders: bystanders.to_vec(),
+                            log: Log::Closed,
+                            tasks_late: Duration::from_secs(3),
+                            untimed: true,
+                            takes_traces,
+                            ..Conditions::default()
+                        };
+                        trial.stamp = stamp;
+                        let done = live_through(&label, &mut trial, &plan(call, 1), 1).await;
+                        through += usize::from(done);
+                        stamped += usize::from(done && stamp && ["networks", "volumes", "floatingips"].contains(&kind));
+                        // A request id tells every task apart, without tag and log.
+                        let by_task = !["servergroups", "security_groups", "lifecycle_policies"].contains(&kind);
+                        assert!(done || !(takes_traces && by_task), "{label}: {:?}", trial.failures());
+                    }
+                }
+            }
+        }
+        assert_eq!(stamped, 3 * FATES.len() * BYSTANDERS.len(), "a tag tells everything apart");
+        assert!(through > 250, "{through}");
+    });
+}
+
+#[test]
+fn two_of_one_name_whose_answers_are_lost_stay_two() {
+    paused(async {
+        for (kind, call) in KINDS {
+            for fate in [Fate::AnswerLost, Fate::NeverArrives, Fate::Late(Duration::from_millis(1300))] {
+                let label = format!("{kind}, {fate:?}");
+                let mut trial = Trial::new(Options::default());
+                trial.conditions = Conditions {
+                    fates: vec![fate, Fate::AnswerLost],
+                    tasks_late: Duration::from_secs(3),
+                    ..Conditions::default()
+                };
+                assert!(live_through(&label, &mut trial, &plan(call, 2), 2).await, "{label}: {:?}", trial.failures());
+            }
+        }
+    });
+}
+
+/// A job is cancelled while the API still holds its requests, and the next push runs at once.
+#[test]
+fn the_ordinary_cancel_makes_nothing_twice() {
+    paused(async {
+        for (kind, call) in KINDS {
+            for copies in [2, 3] {
+                let label = format!("{kind}, {copies} copies");
+                let mut trial = Trial::new(Options::default());
+                let late = [2600, 1300, 1900].map(|after| Fate::Late(Duration::from_millis(after)));
+                trial.conditions = Conditions { fates: late.to_vec(), ..Conditions::default() };
+                let text = plan(call, copies);
+                killed_after_a_second(&mut trial, &text).await;
+                tokio::time::sleep(Duration::from_millis(600)).await;
+                assert!(live_through(&label, &mut trial, &text, copies).await, "{label}: {:?}", trial.failures());
+            }
+        }
+    });
+}
+
+#[test]
+fn an_answer_that_says_nothing_is_no_success() {
+    paused(async {
+        for (kind, call) in KINDS {
+            for fate in [
+                Fate::Instead(200, ""),
+                Fate::Instead(200, "{}"),
+                Fate::Instead(201, "null"),
+                Fate::Instead(200, "{\"tasks\": []}"),
+                Fate::Instead(200, "{\"tasks\": [\"t"),
+                Fate::HeadOnly,
+            ] {
+                let label = format!("{kind}, {fate:?}");
+                let mut trial = Trial::new(Options::default());
+                trial.conditions = Conditions { fates: vec![fate], ..Conditions::default() };
+                assert!(live_through(&label, &mut trial, &plan(call, 1), 1).await, "{label}: {:?}", trial.failures());
+                let mut blind = Trial::new(Options::default());
+                blind.stamp = false;
+                blind.conditions = Conditions { fates: vec![fate], log: Log::Closed, ..Conditions::default() };
+                live_through(&format!("{label}, blind"), &mut blind, &plan(call, 1), 1).await;
+                assert_eq!(
+                    ours(&blind).len() + blind.conditions.seen.lock().unwrap().touched.len().min(1),
+                    1,
+                    "{label}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn two_clocks_apart_make_one() {
+    paused(async {
+        for (kind, call) in KINDS {
+            for ahead in [30, -30] {
+                for moment in [Moment::Acted, Moment::Late, Moment::BeforeSending] {
+                    let label = format!("{kind}, {ahead} s, {moment:?}");
+                    let mut trial = Trial::new(Options {
+                        busy: Busy { audit: AuditLog::Late(Duration::from_secs(20)), ..Busy::default() },
+                        ..Options::default()
+                    });
+                    trial.ahead = jiff::SignedDuration::from_secs(ahead);
+                    let text = plan(call, 1);
+                    // The first request is the write, or the read before it.
+                    let plan = Trial::plan("plan.yaml", &text);
+                    let intended = |trial: &Trial| trial.status().instances.values().any(|known| known.attempts > 0);
+                    for nth in 1..6 {
+                        trial.run_until(&plan, &Life::until(When::Request { nth, moment })).await;
+                        if intended(&trial) {
+                            break;
+                        }
+                    }
+                    assert!(intended(&trial), "{label}");
+                    trial.ahead = jiff::SignedDuration::ZERO;
+                    tokio::time::sleep(Duration::from_millis(600)).await;
+                    assert!(live_through(&label, &mut trial, &text, 1).await, "{label}: {:?}", trial.failures());
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
+    paused(async {
+        let (_, call) = KINDS[1];
+        let text = plan(call, 1);
+        let mut trial = Trial::new(Options::default());
+        trial.conditions = Conditions {
+            fates: vec![Fate::Late(Duration::from_secs(3))],
+            bystanders: vec![Bystander::Before],
+            ..Conditions::default()
+        };
+        killed_after_a_second(&mut trial, &text).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let theirs = trial.simulator.lock().unwrap().tasks()[0]["id"].as_str().unwrap().to_owned();
+        trial.record(crate::journal::Record::Accepted {
+            instance: crate::plan::InstanceId::new(crate::plan::StepId::new("thing"), Some("0".to_owned())),
+            tasks: vec![theirs.clone()],
+            recovered: true,
+            status: None,
+            evidence: Some(crate::journal::Evidence::Decision),
+        });
+        let writes = trial.writes();
+        let end = trial.run(&text).await;
+        assert_done(&trial, &end);
+        assert_eq!((ours(&trial).len(), trial.writes()), (1, writes), "found, not made anew");
+        assert!(!trial.status().tasks.contains(&theirs));
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_theirs_untouched(&trial, "given back");
+    });
+}
+
+/// Whoever looks for a lost call waits for those under way on the same route: their tasks are no candidates.
+#[test]
+fn a_call_under_way_is_not_taken_for_a_lost_one() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.conditions = Conditions {
+            fates: vec![Fate::Slow(Duration::from_secs(15)), Fate::NeverArrives],
+            log: Log::Closed,
+            ..Conditions::default()
+        };
+        let (_, call) = KINDS[4];
+        assert!(live_through("routers", &mut trial, &plan(call, 2), 2).await, "{:?}", trial.failures());
+    });
+}
+
+#[test]
+fn what_another_record_holds_is_not_ours() {
+    paused(async {
+        let (_, call) = KINDS[4];
+        for known in [false, true] {
+            let mut trial = Trial::new(Options::default());
+            trial.conditions =
+                Conditions { fates: vec![Fate::NeverArrives], log: Log::Closed, ..Conditions::default() };
+            let text = plan(call, 1);
+            killed_after_a_second(&mut trial, &text).await;
+            // Another environment makes a router of the same name, half a second later.
+            let first = trial.another_record();
+            let end = trial.run(&text).await;
+            assert_done(&trial, &end);
+            let other = std::mem::replace(&mut trial.journal, first);
+            if known {
+                let lines: Vec<_> = String::from_utf8(other)
+                    .unwrap()
+                    .lines()
+                    .map(|line| crate::journal::Line::decode(line).unwrap())
+                    .collect();
+                trial.neighbours = vec![("another".to_owned(), crate::journal::Status::of(&lines).unwrap())];
+            }
+            let end = trial.run(&text).await;
+            let expected = if known { (Exit::Done, 2) } else { (Exit::Unknown, 1) };
+            assert_eq!((end.finished.exit, trial.made()["routers"]), expected, "{:?}", trial.failures());
+            trial.destroy().await;
+            assert_eq!(trial.alive(), ["routers twin"]);
+        }
+    });
+}
+
+/// `DELETE` steps: a refused attempt is no reason to take 404 for success, a lost one is.
+#[test]
+fn a_wrong_id_is_refused_every_time() {
+    paused(async {
+        let text = "name: demo\nsteps:\n  - id: gone\n    call: DELETE /cloud/v1/volumes/{project_id}/{region_id}/\
+                    00000000-0000-4000-8000-000000000000\n";
+        let mut trial = Trial::new(Options::default());
+        for _ in 0..3 {
+            assert_eq!(trial.run(text).await.finished.exit, Exit::StepFailed);
+        }
+        let mut trial = Trial::with_faults(&["reset:DELETE:1"]);
+        let end = trial.run(text).await;
+        assert_done(&trial, &end);
+    });
+}
+
+/// An undo that is a POST: sent twice it would make two.
+const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                        body: { name: vol, source: new-volume, size: 1 }\n    undo:\n      \
+                        call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n      \
+                        body: { name: last-look, volume_id: \"{{ self.id }}\" }\n";
+
+#[test]
+fn an_undo_that_makes_something_makes_it_once() {
+    paused(async {
+        let answers = [Fate::AnswerLost, Fate::HeadOnly, Fate::NeverArrives, Fate::Late(Duration::from_secs(3))];
+        for (first, second) in answers.into_iter().flat_map(|first| answers.map(|second| (first, second))) {
+            for log in [Log::Open, Log::Closed] {
+                let label = format!("{first:?}, {second:?}, log {log:?}");
+                let mut trial = Trial::new(Options::default());
+                trial.conditions = Conditions {
+                    fates: vec![Fate::Answered, first, second],
+                    tasks_late: Duration::from_secs(2),
+                    takes_traces: log == Log::Closed,
+                    log,
+                    ..Conditions::default()
+                };
+                let end = trial.run(SNAPSHOT).await;
+                assert_done(&trial, &end);
+                assert_eq!(trial.destroy().await.exit, Exit::Done, "{label}");
+                assert_eq!(trial.made()["snapshots"], 1, "{label}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_undo_killed_anywhere_makes_its_thing_once() {
+    paused(async {
+        for moment in Moment::ALL {
+            for nth in 1..5 {
+                let mut trial = Trial::new(Options::default());
+                let end = trial.run(SNAPSHOT).await;
+                assert_done(&trial, &end);
+                trial.destroy_until(&Life::until(When::Request { nth, moment })).await;
+                assert_eq!(trial.destroy().await.exit, Exit::Done, "{moment:?} of request {nth}");
+                assert_eq!(trial.made()["snapshots"], 1, "{moment:?} of request {nth}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_undo_that_nobody_can_place_is_not_repeated() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.conditions =
+            Conditions { fates: vec![Fate::Answered, Fate::AnswerLost], log: Log::Closed, ..Conditions::default() };
+        trial.stamp = false;
+        let end = trial.run(SNAPSHOT).await;
+        assert_done(&trial, &end);
+        for _ in 0..3 {
+            assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
+            assert_eq!(trial.made()["snapshots"], 1);
+        }
+        trial.conditions.log = Log::Open;
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.made()["snapshots"], 1);
+    });
+}
+
+/// An earlier version took what was like it, and its record does not say by what.
+#[test]
+fn what_was_once_taken_by_likeness_is_kept_unless_it_carries_our_tag() {
+    paused(async {
+        for stamp in [false, true] {
+            let mut trial = Trial::new(Options::default());
+            trial.stamp = stamp;
+            let (_, call) = KINDS[0];
+            let end = trial.run(&plan(call, 1)).await;
+            assert_done(&trial, &end);
+            trial.rewrite(|record| {
+                if let crate::journal::Record::Succeeded(done) = record {
+                    done.how = crate::event::How::Recovered;
+                }
+            });
+            let destroyed = trial.destroy().await;
+            let named = trial
+                .events
+                .iter()
+                .any(|event| matches!(event, Event::ResourceLeft { error, .. } if error.message.contains("likeness")));
+            let expected = if stamp { (Exit::Done, 0) } else { (Exit::TeardownIncomplete, 1) };
+            assert_eq!((destroyed.exit, trial.alive().len()), expected, "stamp {stamp}");
+            assert_eq!(named, !stamp);
+        }
+    });
+}

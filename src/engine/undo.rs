@@ -1,0 +1,91 @@
+//! An undo that is no plain removal: a POST or a PATCH of the plan's own. Sent twice, it would do twice what it does; so an
+//! attempt without an answer is looked for, exactly as a call of a step is.
+
+use std::time::Duration;
+
+use super::call::Head;
+use super::results;
+use super::settle::{Doubt, Settled, settle};
+use super::shared::{About, Shared};
+use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::journal::{IntendedUndo, Intent, RecordedCall};
+use crate::plan::InstanceId;
+
+/// What became of an undo without an answer.
+#[derive(Debug)]
+pub enum Became {
+    /// It started these tasks.
+    Tasks(Vec<String>),
+    /// It was carried out.
+    Done,
+    /// It was not carried out: it may be sent again.
+    Nothing,
+    /// Nobody can tell.
+    Unknown(StepError),
+}
+
+/// A name for one attempt.
+pub fn new_nonce() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// What tells an attempt apart that is about to leave; `None` for calls that may be repeated without harm.
+pub fn intent_of(shared: &Shared, instance: &InstanceId, call: &RecordedCall, attempt: u32) -> Option<Intent> {
+    let operation = results::operation_of(shared.catalog, call).map(|(operation, _)| operation);
+    if results::is_repeatable(call.method, operation.as_deref()) {
+        return None;
+    }
+    let nonce = new_nonce();
+    let mark = shared.mark(instance, &nonce);
+    Some(Intent {
+        instance: instance.clone(),
+        call: call.clone(),
+        attempt,
+        nonce,
+        stamped: false,
+        after: Vec::new(),
+        undo: IntendedUndo::Keep,
+        timeout_ms: None,
+        secret: false,
+        mark,
+        update: None,
+    })
+}
+
+/// Looks for an attempt that was not answered. `since`: it may have left until then, on the run's clock.
+pub async fn look_for(
+    shared: &Shared,
+    intent: &Intent,
+    about: &About,
+    cause: &str,
+    since: Duration,
+    head: Option<Head>,
+) -> Became {
+    let doubt = Doubt {
+        intent: intent.clone(),
+        since,
+        intended_at: shared.now(),
+        cause: cause.to_owned(),
+        slow: false,
+        head,
+        disowned: Vec::new(),
+    };
+    let unknown = |words: String| {
+        let mut error = shared.error(about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        error.help.push("run `plan destroy` again: it is looked for once more, and not repeated before".to_owned());
+        Became::Unknown(error)
+    };
+    match settle(shared, &doubt).await {
+        Settled::Task(task, _) => Became::Tasks(vec![task]),
+        Settled::Resource(..) | Settled::Done => Became::Done,
+        Settled::Nothing if doubt.is_carried_out() => Became::Done,
+        Settled::Nothing => Became::Nothing,
+        Settled::Undecided(candidates) => unknown(format!(
+            "the answer of its undo was lost ({cause}); what may be its work may be somebody else's as well: {}",
+            candidates.join(", ")
+        )),
+        Settled::CannotTell(why) => {
+            unknown(format!("the answer of its undo was lost ({cause}), and looking for it failed: {why}"))
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Small things that once were in the way.
+
+use crate::support::Folder;
+
+const PLAN: &str = "\
+name: demo
+steps:
+  - id: disk
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { source: new-volume, name: disk-one, size: 10 }
+outputs:
+  disk: \"{{ steps.disk.id }}\"
+  token: { value: \"{{ steps.disk.id }}\", secret: true }
+";
+
+#[test]
+fn a_secret_output_gets_into_a_file_nobody_else_may_read() {
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    let rehearse = |wanted: &str| folder.run(&["rehearse", "plan.yaml", "--speed", "3000", "--write-output", wanted]);
+    let ended = rehearse("token=token.txt").with_code(0);
+    ended.says("wrote output `token` to token.txt");
+    let written = std::fs::read_to_string(folder.path().join("token.txt")).unwrap();
+    assert_eq!(written.len(), 36, "{written}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(folder.path().join("token.txt")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    rehearse("tokn=x").with_code(2).says("did you mean `token`?");
+    rehearse("token=no/folder/x").with_code(2).says("cannot be written");
+}
+
+#[test]
+fn what_is_there_is_checked_though_something_else_is_not() {
+    let folder = Folder::new().with("a.yaml", PLAN).with("b.yaml", "name: b\nsteps: []\nnonsense: 1\n");
+    let ended = folder.run(&["check", "a.yaml", "gone.yaml", "b.yaml"]).with_code(3);
+    ended.says("gone.yaml");
+    ended.says("nonsense");
+    folder.run(&["check", "a.yaml", "gone.yaml"]).with_code(2).says("gone.yaml");
+}
+
+#[test]
+fn mistakes_with_files_names_and_states_say_what_is_right() {
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    folder.run(&["check", "folder"]).with_code(2).says("it is a folder");
+    folder.run(&["check", "gone.yaml"]).with_code(2).says("from the current folder");
+    folder.run(&["run", "plan.yaml", "--region-id", "Luxembourg"]).with_code(2).says("names are not taken");
+    folder.run(&["tasks", "--state", "done"]).with_code(2).says("FINISHED");
+    let trusting = [("GCORE_API_KEY", "1$x"), ("SSL_CERT_FILE", "no/such.pem")];
+    folder.run_in(&["tasks"], &trusting).with_code(2).says("`SSL_CERT_FILE` is `no/such.pem`");
+}

@@ -17,11 +17,14 @@ const FOR_THE_JOB: &str = "plan-records";
 /// wipes.
 pub fn default_folder(environment: &Environment, beside: &Path) -> PathBuf {
     let Some(job) = &environment.github else { return beside.join(BESIDE) };
-    let lasting = environment.state_home.as_ref().filter(|_| !job.hosted).map(|home| {
-        let repository = job.repository.as_deref().unwrap_or("unnamed").replace('/', "-");
-        home.join("plan").join(repository)
-    });
-    lasting.unwrap_or_else(|| for_the_job(environment))
+    if job.hosted {
+        return for_the_job(environment);
+    }
+    // One that several repositories share would mix their records up.
+    match (&environment.state_home, &job.repository) {
+        (Some(home), Some(repository)) => home.join("plan").join(repository.replace('/', "-")),
+        _ => beside.join(BESIDE),
+    }
 }
 
 /// A folder that is gone when the job is.

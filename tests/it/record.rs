@@ -225,12 +225,6 @@ fn a_sweep_lists_what_has_expired() {
 }
 
 #[test]
-fn records_in_an_object_store_are_refused_in_words() {
-    let folder = Folder::new();
-    folder.run(&["status", "--state", "s3://bucket/x"]).with_code(2).says("an address, not a folder");
-}
-
-#[test]
 fn looking_at_a_place_that_is_not_there_is_an_error() {
     let folder = Folder::new();
     for command in [&["status", "--all"][..], &["sweep", "--dry-run"], &["destroy", "--yes"], &["state", "list"]] {

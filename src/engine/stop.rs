@@ -104,7 +104,7 @@ impl Stopped {
 
     /// What was begun may be brought to its end: a rollback, although nothing new is started any more.
     pub fn may_go_on(&self) -> Result<(), Stop> {
-        self.now().filter(|stop| !stop.waits()).map_or(Ok(()), Err)
+        self.now().filter(|stop| *stop != Stop::NoNewSteps).map_or(Ok(()), Err)
     }
 
     /// Resolves when waiting must end (not when what runs is waited for).

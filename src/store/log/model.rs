@@ -327,7 +327,6 @@ fn no_call_leaves_after_another_has_taken_over() {
         takeovers += u32::from(fold.is_some_and(|fold| fold.epoch > 1));
         open.extend(world.next(&mut folds));
     }
-    println!("{} states, {takeovers} after a takeover", seen.len());
     // The bound is wide enough for what it is about.
     assert!(takeovers > 1_000, "only {takeovers} states of {} are after a takeover", seen.len());
 }

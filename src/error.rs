@@ -34,7 +34,7 @@ pub enum Error {
     #[error("cannot write to {stream}: {error}")]
     Stream { stream: &'static str, error: io::Error },
     #[error("{what} changed since the preview: nothing was done")]
-    Moved { what: &'static str },
+    Moved { what: String },
     /// Nothing to sign requests with; `plan` is the file that was to be run.
     #[error("there is no API key: `GCORE_API_KEY` is not set")]
     NoKey { plan: Option<PathBuf> },
@@ -177,6 +177,11 @@ impl Error {
             Error::Journal(JournalError::Unfit { .. }) => vec![
                 "records need a store where of several that create one object only one succeeds; name another with \
                  `--state`, see docs/state.md"
+                    .to_owned(),
+            ],
+            Error::Journal(JournalError::Foreign { .. }) => vec![
+                "nothing was done with it: a record comes from your own runs, not with a checkout; name yours with \
+                 `--state FOLDER`"
                     .to_owned(),
             ],
             Error::Journal(JournalError::Impossible(_)) => {

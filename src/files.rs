@@ -1,6 +1,6 @@
 //! Files that must be whole or not there at all, and folders nobody else may look into.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -21,6 +21,42 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
+}
+
+/// Opens a file that is one: no link is followed, and nothing that is not a regular file is waited for.
+///
+/// # Errors
+///
+/// When it is a link or no regular file; any other I/O error.
+pub fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        // A pipe would wait for its other end.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.cast_signed());
+    }
+    let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink());
+    let file = options.open(path).map_err(|error| if is_link() { no_file("it is a link") } else { error })?;
+    match file.metadata()?.is_file() && !is_link() {
+        true => Ok(file),
+        false => Err(no_file("it is no regular file")),
+    }
+}
+
+/// All of such a file.
+///
+/// # Errors
+///
+/// As [`open_regular`].
+pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path, OpenOptions::new().read(true))?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn no_file(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 /// Reads to the end, or one byte more than `most`, so that who asks can tell: not everything that can be opened ends.
@@ -50,4 +86,25 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
 /// Makes the names in a folder durable. Windows has no such call, and needs none.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_links_nor_pipes_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "text").unwrap();
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+        assert!(made.success());
+        assert_eq!(read_regular(&at("file")).unwrap(), b"text");
+        for (name, why) in [("link", "it is a link"), ("pipe", "it is no regular file"), (".", "regular file")] {
+            assert!(read_regular(&at(name)).unwrap_err().to_string().contains(why), "{name}");
+        }
+        let written = open_regular(&at("link"), OpenOptions::new().write(true).create(true));
+        assert!(written.is_err() && read_regular(&at("missing")).unwrap_err().kind() == io::ErrorKind::NotFound);
+    }
 }

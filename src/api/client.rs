@@ -15,6 +15,7 @@ use super::traceparent::{Traceparents, new_trace, trace_header};
 use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
 use crate::catalog::Method;
 use crate::clock::Clock;
+use crate::secret::{Secrets, without_reserved};
 
 /// The offset of the server's clock before any answer told it.
 const OFFSET_UNKNOWN: i64 = i64::MIN;
@@ -32,6 +33,7 @@ pub struct Client {
     looks: AtomicU64,
     traceparents: Traceparents,
     trace: Option<Arc<Trace>>,
+    secrets: Secrets,
 }
 
 /// Why a read gave nothing.
@@ -69,7 +71,14 @@ impl Client {
             looks: AtomicU64::new(0),
             traceparents: Traceparents::default(),
             trace: None,
+            secrets: Secrets::default(),
         }
+    }
+
+    /// The same client; what an error answer repeats of these is hidden.
+    #[must_use]
+    pub fn hiding(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The same client; every request is told.
@@ -186,7 +195,7 @@ impl Client {
     }
 
     pub fn error(&self, answer: &Answer) -> ApiError {
-        ApiError::read(answer, self.server_time(self.clock.now()).as_second())
+        ApiError::read(answer, self.server_time(self.clock.now()).as_second(), &self.secrets)
     }
 
     /// A time of our clock as the server would write it; the same when no answer has told its clock yet.
@@ -228,5 +237,5 @@ pub fn json_of(answer: &Answer) -> Option<Value> {
         let promised = answer.status != 204 && answer.header("content-length").is_some_and(|length| length != "0");
         return (!promised).then_some(Value::Null);
     }
-    serde_json::from_slice(&answer.body).ok()
+    serde_json::from_slice(&answer.body).ok().map(without_reserved)
 }

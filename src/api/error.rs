@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::lock::{self, LockHolder};
 use super::{Answer, quota};
+use crate::secret::{Secrets, without_reserved};
 
 /// An error answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +20,9 @@ pub struct ApiError {
     pub request_id: Option<String>,
     /// JSON pointer into the request body and what is wrong there.
     pub invalid_fields: Vec<(String, String)>,
-    /// Seconds from `Retry-After`, when it was a number or a date.
+    /// It may repeat secrets that are not known here: its words decide, and are not shown.
+    pub withheld: bool,
+    /// Seconds from `Retry-After`, when it was a number or a date; an hour at most.
     pub retry_after: Option<u64>,
     /// The task that holds what the call needs, where the API names it.
     pub lock_holder: Option<LockHolder>,
@@ -49,12 +52,21 @@ pub enum Meaning {
 }
 
 const LONGEST_MESSAGE: usize = 600;
+/// Of a body that is not the API's this much is looked at.
+const READ_OF_NO_JSON: usize = 64 * 1024;
+/// The longest pause an answer may ask for, in seconds: an hour.
+const LONGEST_PAUSE: u64 = 60 * 60;
+/// Instead of words that may repeat a secret of a plan that was not read.
+pub const WITHHELD: &str =
+    "the API's words are not shown: they may repeat a secret of the plan, which is not known here";
 const KEY_REFUSED: &str = "the API does not accept this key";
 
 impl ApiError {
-    /// Reads an answer that is not a success. `now` is the wall time in Unix seconds, to read a `Retry-After` date.
-    pub fn read(answer: &Answer, now: i64) -> Self {
-        let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    /// Reads an answer that is not a success. `now` is the wall time in Unix seconds, to read a `Retry-After` date. What
+    /// repeats one of `secrets` hides it before anything is cut: half of a secret is not known for one.
+    pub fn read(answer: &Answer, now: i64, secrets: &Secrets) -> Self {
+        let plain: Option<Value> = serde_json::from_slice(&answer.body).ok().map(without_reserved);
+        let body = plain.as_ref().map(|body| secrets.redact_value(body));
         let text = |key: &str| {
             body.as_ref().and_then(|body| body.get(key)).and_then(|value| match value {
                 Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -62,8 +74,11 @@ impl ApiError {
                 other => Some(other.to_string()),
             })
         };
-        let message =
-            text("message").or_else(|| text("detail")).or_else(|| text("error")).unwrap_or_else(|| unreadable(answer));
+        let hidden = |text: &str| secrets.redact(text).into_owned();
+        let message = text("message")
+            .or_else(|| text("detail"))
+            .or_else(|| text("error"))
+            .unwrap_or_else(|| unreadable(answer, secrets));
         let limits = body.as_ref().and_then(|body| body.get("info")).map(quota::limits).unwrap_or_default();
         let message = match answer.status {
             // The API's own words repeat a part of the key.
@@ -74,11 +89,23 @@ impl ApiError {
         let invalid_fields = body.as_ref().and_then(|body| body.get("invalid_fields")).map(invalid_fields);
         Self {
             status: answer.status,
-            class: text("exception_class").or_else(|| text("code").filter(|code| code.parse::<i64>().is_err())),
-            lock_holder: lock::holder(&message),
+            class: text("exception_class")
+                .or_else(|| text("code").filter(|code| code.parse::<i64>().is_err()))
+                .filter(|class| !secrets.may_be_unknown() || is_class(class)),
+            // An id may hold by chance what a short secret is.
+            lock_holder: plain
+                .as_ref()
+                .and_then(|body| body.get("message"))
+                .and_then(Value::as_str)
+                .and_then(lock::holder),
             message,
-            request_id: text("request_id").or_else(|| answer.request_id().map(str::to_owned)),
-            invalid_fields: invalid_fields.filter(|_| answer.status != 401).unwrap_or_default(),
+            request_id: text("request_id")
+                .or_else(|| answer.request_id().map(hidden))
+                .filter(|id| !secrets.may_be_unknown() || is_request_id(id)),
+            invalid_fields: invalid_fields
+                .filter(|_| answer.status != 401 && !secrets.may_be_unknown())
+                .unwrap_or_default(),
+            withheld: secrets.may_be_unknown(),
             retry_after: answer.header("retry-after").and_then(|value| retry_after(value, now)),
         }
     }
@@ -138,7 +165,8 @@ impl ApiError {
     pub fn story(&self) -> String {
         let class = self.class.as_deref().map(|class| format!("{class}: ")).unwrap_or_default();
         let request = self.request_id.as_deref().map(|id| format!(", request_id {id}")).unwrap_or_default();
-        format!("{class}{} (status {}{request})", self.message, self.status)
+        let message = if self.withheld { WITHHELD } else { &self.message };
+        format!("{class}{message} (status {}{request})", self.status)
     }
 }
 
@@ -171,10 +199,21 @@ fn invalid_fields(fields: &Value) -> Vec<(String, String)> {
     found
 }
 
+/// `req-` and a UUID, or either without the other's signs: no word that somebody chose.
+fn is_request_id(id: &str) -> bool {
+    uuid::Uuid::try_parse(id.strip_prefix("req-").unwrap_or(id)).is_ok()
+}
+
+/// The name of a class of errors: one word.
+fn is_class(class: &str) -> bool {
+    class.bytes().all(|letter| letter.is_ascii_alphabetic())
+        && ["Error", "Exceed", "Exceeded", "Exception", "NotFound", "Failed"].iter().any(|end| class.ends_with(end))
+}
+
 /// Words for an answer that holds no error in the API's form.
-fn unreadable(answer: &Answer) -> String {
+fn unreadable(answer: &Answer, secrets: &Secrets) -> String {
     let kind = answer.header("content-type").unwrap_or("no content type");
-    let text = String::from_utf8_lossy(&answer.body);
+    let text = secrets.redact(&String::from_utf8_lossy(&answer.body[..answer.body.len().min(READ_OF_NO_JSON)]));
     let words: String = strip_tags(&text).split_whitespace().collect::<Vec<_>>().join(" ");
     if words.is_empty() {
         "the answer has no readable body".to_owned()
@@ -208,18 +247,20 @@ fn shorten(text: &str) -> String {
     text.chars().take(LONGEST_MESSAGE).chain("…".chars()).collect()
 }
 
-/// Seconds, or an HTTP date (RFC 9110 §10.2.3).
+/// Seconds, or an HTTP date (RFC 9110 §10.2.3); an hour at most.
 fn retry_after(value: &str, now: i64) -> Option<u64> {
     if let Ok(seconds) = value.trim().parse::<f64>() {
-        return (seconds.is_finite() && seconds >= 0.0).then(|| seconds.ceil() as u64);
+        return (seconds.is_finite() && seconds >= 0.0).then(|| (seconds.ceil() as u64).min(LONGEST_PAUSE));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     let date = date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
-    Some(date.saturating_sub(now.max(0) as u64))
+    Some(date.saturating_sub(now.max(0) as u64).min(LONGEST_PAUSE))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
@@ -227,7 +268,7 @@ mod tests {
     }
 
     fn meaning(status: u16, body: &str) -> Meaning {
-        ApiError::read(&answer(status, body), 0).meaning()
+        ApiError::read(&answer(status, body), 0, &Secrets::default()).meaning()
     }
 
     #[test]
@@ -279,7 +320,7 @@ mod tests {
         assert_eq!(meaning(503, ""), Meaning::Unknown);
         let mut later = answer(503, "");
         later.headers.push(("retry-after".into(), "3".into()));
-        let error = ApiError::read(&later, 0);
+        let error = ApiError::read(&later, 0, &Secrets::default());
         assert_eq!((error.meaning(), error.retry_after), (Meaning::Unavailable, Some(3)));
         assert_eq!(meaning(500, "{}"), Meaning::Unknown);
     }
@@ -304,7 +345,7 @@ mod tests {
             r#"{{"exception_class":"QuotaLimitExceed","message":"Quota limit for router_count exceeded by 1","info":{}}}"#,
             limit("router_count")
         );
-        let error = ApiError::read(&answer(400, &one), 0);
+        let error = ApiError::read(&answer(400, &one), 0, &Secrets::default());
         assert_eq!(error.meaning(), Meaning::Quota);
         assert_eq!(
             error.message,
@@ -315,7 +356,7 @@ mod tests {
             limit("cpu_count"),
             limit("ram_limit")
         );
-        let error = ApiError::read(&answer(400, &many), 0);
+        let error = ApiError::read(&answer(400, &many), 0, &Secrets::default());
         assert_eq!(error.meaning(), Meaning::Quota);
         assert_eq!(
             error.message,
@@ -331,15 +372,46 @@ mod tests {
             r#"{"detail":"token 21788*****21788","invalid_fields":{"token":"21788*****21788"}}"#,
             "<h1>21788*****21788</h1>",
         ] {
-            let error = ApiError::read(&answer(401, body), 0);
+            let error = ApiError::read(&answer(401, body), 0, &Secrets::default());
             assert!(!format!("{error:?} {}", error.story()).contains("21788"), "{error:?}");
             assert_eq!(error.meaning(), Meaning::NotAllowed);
         }
     }
 
     #[test]
+    fn a_secret_is_hidden_before_the_text_is_cut() {
+        let secrets = Secrets::default();
+        secrets.hide("hunter22-swordfish-hunter22");
+        for before in 560..600 {
+            let body = json!({ "message": format!("{}hunter22-swordfish-hunter22", "x ".repeat(before / 2)) });
+            let error = ApiError::read(&answer(400, &body.to_string()), 0, &secrets);
+            assert!(!error.message.contains("hunt"), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn where_secrets_are_not_known_only_what_is_no_words_is_shown() {
+        let secrets = Secrets::default();
+        secrets.expect_unknown();
+        let told = |class: &str, id: &str| {
+            let body = json!({ "exception_class": class, "message": "port hunter22 is in use", "request_id": id,
+                "invalid_fields": { "hunter22": ["bad hunter22"] } });
+            ApiError::read(&answer(409, &body.to_string()), 0, &secrets)
+        };
+        let error = told("hunter22Error", "hunter22");
+        assert!(!error.story().contains("hunter22") && error.invalid_fields.is_empty(), "{}", error.story());
+        assert!(error.is_in_use(), "its words decide all the same");
+        let error = told("ConflictError", "req-7d1c3c0e-54f0-4a3c-9d59-0f9f3a8a0b11");
+        assert_eq!(
+            error.story(),
+            format!("ConflictError: {WITHHELD} (status 409, request_id req-7d1c3c0e-54f0-4a3c-9d59-0f9f3a8a0b11)")
+        );
+    }
+
+    #[test]
     fn html_becomes_words() {
-        let error = ApiError::read(&answer(502, "<html><body><h1>Bad  Gateway</h1></body></html>"), 0);
+        let error =
+            ApiError::read(&answer(502, "<html><body><h1>Bad  Gateway</h1></body></html>"), 0, &Secrets::default());
         assert_eq!(error.story(), "the answer is not the API's (text/html): Bad Gateway (status 502)");
     }
 
@@ -351,6 +423,7 @@ mod tests {
                 r#"{"exception_class":"ValidationError","message":"bad","request_id":"r1","invalid_fields":{"name":["required","short"],"volumes":{"0":{"size":["small"]}}}}"#,
             ),
             0,
+            &Secrets::default(),
         );
         assert_eq!(
             error.invalid_fields,
@@ -365,5 +438,8 @@ mod tests {
         assert_eq!(retry_after("0.4", 0), Some(1));
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:01:40 GMT", 70), Some(30));
         assert_eq!(retry_after("soon", 0), None);
+        for endless in ["1e300", "99999999999", "Fri, 01 Jan 2999 00:00:00 GMT"] {
+            assert_eq!(retry_after(endless, 0), Some(LONGEST_PAUSE), "{endless}");
+        }
     }
 }

@@ -12,6 +12,8 @@ use super::{Answer, Lost, Request, Sending, Transport};
 use crate::catalog::Method;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Far above any answer of the API, before and after it is decompressed.
+const LARGEST_ANSWER: usize = 64 << 20;
 /// Idle connections are dropped before servers usually close them: a write into a closing connection is an unknown.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -90,12 +92,9 @@ impl Http {
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         // The request was taken: whatever happens to the body, it is too late to say "not sent".
-        match answer.bytes().await {
-            Ok(body) => Ok(Answer { status, headers, body: body.to_vec() }),
-            Err(error) => Err(Lost::Broken {
-                head: Answer { status, headers, body: Vec::new() },
-                cause: format!("the answer broke off: {}", chain(&error)),
-            }),
+        match body_of(answer).await {
+            Ok(body) => Ok(Answer { status, headers, body }),
+            Err(cause) => Err(Lost::Broken { head: Answer { status, headers, body: Vec::new() }, cause }),
         }
     }
 }
@@ -108,6 +107,23 @@ impl Transport for Http {
     fn base_url(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
     }
+}
+
+/// All of an answer's body, decompressed, as long as it is no longer than an answer may be; or why not.
+async fn body_of(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
+    let too_large = || format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20);
+    if answer.content_length().is_some_and(|length| length > LARGEST_ANSWER as u64) {
+        return Err(too_large());
+    }
+    let broke_off = |error: reqwest::Error| format!("the answer broke off: {}", chain(&error));
+    let mut body = Vec::new();
+    while let Some(piece) = answer.chunk().await.map_err(broke_off)? {
+        if body.len() + piece.len() > LARGEST_ANSWER {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
 }
 
 /// Checks a base URL: `https`, or `http` to this machine only; no user, query or fragment.

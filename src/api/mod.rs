@@ -16,7 +16,7 @@ mod traceparent;
 mod transport;
 
 pub use client::{Client, ReadError, json_of};
-pub use error::{ApiError, Meaning};
+pub use error::{ApiError, Meaning, WITHHELD};
 pub use http::{Http, HttpError};
 pub use limit::Limit;
 pub use lock::LockHolder;

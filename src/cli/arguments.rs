@@ -30,7 +30,7 @@ pub struct InitArguments {
 }
 
 /// `plan run`
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
   plan run deploy.yaml

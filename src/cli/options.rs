@@ -144,8 +144,8 @@ pub struct RunOptions {
     /// Leave no tags of ours on what is created
     #[arg(long)]
     pub no_stamp: bool,
-    /// How long to look for a call whose answer was lost before it is made again
-    #[arg(long, value_name = "DURATION", value_parser = values::duration_or_zero)]
+    /// How long to look for a call whose answer was lost before it is made again, at most a day
+    #[arg(long, value_name = "DURATION", value_parser = values::search_time)]
     pub settle_time: Option<Duration>,
     /// Check against this OpenAPI document instead of the built-in catalogue
     #[arg(long, value_name = "FILE")]

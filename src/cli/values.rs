@@ -80,11 +80,30 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if zero.is_zero() { Err("it must be longer than nothing".to_owned()) } else { Ok(zero) }
 }
 
+/// Sums of durations stay far from what a clock can tell.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+const LONGEST_SEARCH: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The same; `0s` is meant.
 pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
     let wrong = || "write it as `30s`, `15m` or `1h30m`".to_owned();
     let parsed: SignedDuration = text.parse().map_err(|_| wrong())?;
-    Duration::try_from(parsed).map_err(|_| wrong())
+    match Duration::try_from(parsed).map_err(|_| wrong())? {
+        duration if duration > LONGEST => Err("it is longer than ten years".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// How long something that was lost is looked for.
+///
+/// # Errors
+///
+/// In words: what is wrong with it.
+pub(super) fn search_time(text: &str) -> Result<Duration, String> {
+    match duration_or_zero(text)? {
+        duration if duration > LONGEST_SEARCH => Err("it is longer than a day".to_owned()),
+        duration => Ok(duration),
+    }
 }
 
 /// A name that becomes a folder and goes into names of resources.
@@ -146,6 +165,8 @@ mod tests {
         assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(duration("1500ms"), Ok(Duration::from_millis(1500)));
         assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
+        assert!(duration_or_zero("99999999h").is_err() && search_time("25h").is_err());
+        assert_eq!(search_time("1h"), Ok(Duration::from_secs(3600)));
         for wrong in ["90", "-5s", "soon", "0s", ""] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }

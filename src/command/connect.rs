@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::renew::Renewing;
 use crate::api::{Client, Http, Transport};
 use crate::cli::ApiOptions;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::Error;
 use crate::report::sanitize;
+use crate::secret::Secrets;
 
 pub const DEFAULT_BASE_URL: &str = "https://api.gcore.com";
 
@@ -24,6 +26,8 @@ pub struct Account {
     /// Flag or environment; a plan may say otherwise where no flag was given.
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
+    /// The command that gives another key when this one has run out, and what hides that.
+    pub renewal: Option<(String, Secrets)>,
 }
 
 impl Account {
@@ -48,6 +52,7 @@ impl Account {
             request_timeout: options.request_timeout,
             project_id: number_of("GCORE_CLOUD_PROJECT_ID", options.project_id, environment.project_id.as_deref())?,
             region_id: number_of("GCORE_CLOUD_REGION_ID", options.region_id, environment.region_id.as_deref())?,
+            renewal: options.api_key_command.clone().map(|command| (command, context.secrets.clone())),
         })
     }
 
@@ -55,14 +60,23 @@ impl Account {
     ///
     /// When the base URL is not acceptable, or the key cannot be sent.
     pub fn transport(&self) -> Result<Arc<dyn Transport>, Error> {
-        Ok(Arc::new(Http::new(&self.base_url, &self.key, self.request_timeout)?))
+        let http = Http::new(&self.base_url, &self.key, self.request_timeout)?;
+        Ok(match &self.renewal {
+            None => Arc::new(http),
+            Some((command, secrets)) => {
+                let first = (http, self.key.clone());
+                Arc::new(Renewing::new(command, &self.base_url, self.request_timeout, secrets, first))
+            }
+        })
     }
 
     /// # Errors
     ///
     /// As [`Account::transport`].
     pub fn client(&self, context: &Context, clock: Clock) -> Result<Arc<Client>, Error> {
-        Ok(Arc::new(Client::new(self.transport()?, clock).traced(context.trace.clone())))
+        Ok(Arc::new(
+            Client::new(self.transport()?, clock).traced(context.trace.clone()).hiding(context.secrets.clone()),
+        ))
     }
 }
 
@@ -101,27 +115,40 @@ pub fn number_of(variable: &str, flag: Option<i64>, value: Option<&str>) -> Resu
     }
 }
 
-/// Runs a command in the system's shell and takes what it prints for the key.
+/// The key that a command prints; what it says besides is passed on.
 fn key_from(context: &Context, command: &str) -> Result<SecretString, Error> {
+    // It may ask for a password where there is a terminal; in a job its words pass where all words do.
+    let (key, said) = ask_command(command, &context.secrets, context.stderr.runner)?;
+    for line in said.lines() {
+        super::note(context, &sanitize(line))?;
+    }
+    Ok(key)
+}
+
+/// Runs a command in the system's shell, takes what it prints for the key, and hides it. Also gives what it said on
+/// stderr, when that is to be kept (`quiet`).
+///
+/// # Errors
+///
+/// When it gives none.
+pub(super) fn ask_command(command: &str, secrets: &Secrets, quiet: bool) -> Result<(SecretString, String), Error> {
     let mut shell = match cfg!(windows) {
         true => Command::new("cmd"),
         false => Command::new("sh"),
     };
-    // It may ask for a password where there is a terminal; in a job its words pass where all words do.
-    let words = if context.stderr.runner { Stdio::piped() } else { Stdio::inherit() };
+    let words = if quiet { Stdio::piped() } else { Stdio::inherit() };
     shell.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(command).stderr(words);
     let output = shell.output().map_err(|error| Error::KeyCommand(format!("it cannot be started: {error}")))?;
-    context.secrets.hide(String::from_utf8_lossy(&output.stdout).trim());
-    for line in String::from_utf8_lossy(&output.stderr).lines() {
-        super::note(context, &sanitize(line))?;
-    }
+    secrets.hide(String::from_utf8_lossy(&output.stdout).trim());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success() {
-        return Err(Error::KeyCommand(format!("it ended with {}", output.status)));
+        let said = said.lines().last().map(|line| format!(": {}", sanitize(line))).unwrap_or_default();
+        return Err(Error::KeyCommand(format!("it ended with {}{said}", output.status)));
     }
     let text = String::from_utf8(output.stdout).map_err(|_| Error::KeyCommand("it printed no text".to_owned()))?;
     match text.trim() {
         "" => Err(Error::KeyCommand("it printed nothing".to_owned())),
-        key => Ok(key.to_owned().into()),
+        key => Ok((key.to_owned().into(), said)),
     }
 }
 

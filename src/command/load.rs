@@ -130,7 +130,21 @@ pub fn resolve_inputs(
     plan: &Plan,
     options: &PlanOptions,
 ) -> Result<BTreeMap<String, minijinja::Value>, Error> {
-    match values_of(context, plan, options)? {
+    resolve_inputs_over(context, plan, &BTreeMap::new(), options)
+}
+
+/// The same, with values that everything else wins over.
+///
+/// # Errors
+///
+/// As [`resolve_inputs`].
+pub fn resolve_inputs_over(
+    context: &Context,
+    plan: &Plan,
+    given: &BTreeMap<String, serde_json::Value>,
+    options: &PlanOptions,
+) -> Result<BTreeMap<String, minijinja::Value>, Error> {
+    match values_of(context, plan, given, options)? {
         Ok(values) => Ok(values),
         Err(problems) => {
             let findings = sort_problems(context, problems)?;
@@ -248,7 +262,7 @@ pub(super) fn check_with_inputs(
     let environment = records::environment_name(context, options.environment.as_deref())?;
     let are_given =
         all_wanted || !options.set.is_empty() || !options.inputs.is_empty() || !context.environment.inputs.0.is_empty();
-    with_sources(context, options, |sources| {
+    with_sources(context, None, options, |sources| {
         let problems = RefCell::default();
         let inputs = |declared: &IndexMap<String, Input>| {
             let (values, found) = resolve_known(declared, sources, &context.secrets);
@@ -271,20 +285,25 @@ pub(super) fn check_with_inputs(
 
 type Values = Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>>;
 
-fn values_of(context: &Context, plan: &Plan, options: &PlanOptions) -> Result<Values, Error> {
-    with_sources(context, options, |sources| resolve(&plan.inputs, sources, &context.secrets))
+fn values_of(
+    context: &Context,
+    plan: &Plan,
+    given: &BTreeMap<String, serde_json::Value>,
+    options: &PlanOptions,
+) -> Result<Values, Error> {
+    let given = (!given.is_empty()).then(|| Source::new("preview", serde_json::json!(given).to_string()));
+    with_sources(context, given, options, |sources| resolve(&plan.inputs, sources, &context.secrets))
 }
 
+/// What inputs are given on the command line and in the environment; everything wins over `given`.
 fn with_sources<T>(
     context: &Context,
+    given: Option<Source>,
     options: &PlanOptions,
     read: impl FnOnce(&InputSources<'_>) -> T,
 ) -> Result<T, Error> {
-    let files = options
-        .inputs
-        .iter()
-        .map(|file| read_source(context, file).map(|source| Source::clone(&source)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let named = options.inputs.iter().map(|file| read_source(context, file).map(|source| Source::clone(&source)));
+    let files = given.into_iter().map(Ok).chain(named).collect::<Result<Vec<_>, _>>()?;
     let set: Vec<_> = options.set.iter().map(|given| (given.name.clone(), given.value.clone())).collect();
     Ok(read(&InputSources { files: &files, environment: &context.environment.inputs.0, set: &set }))
 }

@@ -31,6 +31,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::report::{clock, sanitize};
 use crate::secret::Secrets;
+use crate::stream::Queue;
 
 /// As wide as the names of steps above and below.
 const NARROWEST: usize = 10;
@@ -109,7 +110,7 @@ fn level(level: LevelFilter) -> Targets {
 fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> {
     let out: Box<dyn Write + Send> = match &context.global.log {
         Some(path) => Box::new(open(context, path)?),
-        None => Box::new(context.stderr.clone()),
+        None => Box::new(Queue::before(&context.stderr).map_err(no_thread)?),
     };
     let writer = Lines { out: Arc::new(Mutex::new(out)), secrets: context.secrets.clone() };
     let origin = Instant::now();
@@ -132,6 +133,10 @@ fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> 
     };
     let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
     Ok(tracing::subscriber::set_default(subscriber))
+}
+
+fn no_thread(error: io::Error) -> Error {
+    Error::System { what: "start the log", error }
 }
 
 /// A new file nobody else may read.

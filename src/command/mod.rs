@@ -27,6 +27,7 @@ mod print;
 mod records;
 mod recover;
 pub mod rehearse;
+mod renew;
 mod report;
 mod resolve;
 pub mod run;

@@ -90,7 +90,7 @@ fn calls(
         settle_time: Duration::ZERO,
         user_agent: String::new(),
     };
-    let replace = BTreeSet::new();
+    let none = BTreeSet::new();
     let preview = Preview {
         plan,
         settings: &settings,
@@ -98,7 +98,8 @@ fn calls(
         digest_key: &[],
         inputs: &inputs,
         status: None,
-        replace: &replace,
+        replace: &none,
+        target: &none,
         prune: false,
     };
     let known = |change: Change| Some((change.instance.step, change.call?));

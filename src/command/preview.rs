@@ -1,23 +1,22 @@
 //! `plan preview`: what a run would do, against the record. Makes no request.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::preview_file::PreviewFile;
+use super::preview_file::{Asked, PreviewFile, recorded};
 use super::run::{need_places, step_ids};
 use super::session::{SETTLE_TIME, USER_AGENT};
 use super::{load, note, print_json, print_text, records};
 use crate::cli::{PreviewArguments, ResultFormat};
 use crate::command::connect::{Account, number_of};
 use crate::context::Context;
-use crate::engine::{Action, Change, ChangeKind, Preview, Settings};
+use crate::engine::{Action, Change, ChangeKind, Preview, RunOptions, Settings};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::files;
 use crate::journal::Status;
-use crate::plan::StepId;
+use crate::plan::Plan;
 use crate::report::{count, sanitize};
 use crate::secret::REDACTED;
 use crate::store::EnvironmentRecord;
@@ -39,42 +38,72 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let store = records::store(context, &arguments.state, Some(&arguments.file))?;
     let status = EnvironmentRecord::new(store, &plan.name, &environment).read().await?;
 
-    let replace = step_ids(plan, &arguments.replace)?;
-    let settings = Settings {
-        plan: plan.name.clone(),
-        environment: environment.clone(),
-        project_id,
-        region_id,
-        stamp: true,
-        settle_time: SETTLE_TIME,
-        user_agent: USER_AGENT.to_owned(),
-    };
-    let key = status.as_ref().map(|status| status.header.key.clone().into_bytes()).unwrap_or_default();
-    let preview = Preview {
-        plan,
-        settings: &settings,
-        secrets: &context.secrets,
-        digest_key: &key,
-        inputs: &inputs,
-        status: status.as_ref(),
-        replace: &replace,
+    let status = recorded(status.as_ref());
+    let options = RunOptions {
+        target: step_ids(plan, &arguments.target)?,
+        replace: step_ids(plan, &arguments.replace)?,
         prune: arguments.prune,
+        ..RunOptions::default()
     };
-    let target = step_ids(plan, &arguments.target)?;
-    let mut changes = preview.changes();
-    if !target.is_empty() {
-        let chosen = with_dependencies(plan, target);
-        changes.retain(|change| chosen.contains(&change.instance.step));
-    }
-    tell(context, arguments.format, &changes, status.as_ref())?;
+    let key = status.map_or_else(|| context.token(), |status| status.header.key.clone());
+    let shown =
+        Shown { plan, inputs: &inputs, environment: &environment, project_id, region_id, status, options: &options };
+    let changes = shown.changes(context, &key);
+    tell(context, arguments.format, &changes, status)?;
     if let Some(out) = &arguments.out {
-        let file = PreviewFile::new(context, &arguments.file, plan, &inputs, status.as_ref(), json!(changes));
-        let text = context.secrets.redact(&format!("{:#}\n", json!(file))).into_owned();
-        files::replace(&context.resolve(out), text.as_bytes()).map_err(|error| Error::write(out, error))?;
+        let asked = Asked {
+            plan: arguments.file.clone(),
+            environment: environment.clone(),
+            state: arguments.state.state.clone().or_else(|| context.environment.state.clone()),
+            spec: arguments.spec.clone(),
+            target: arguments.target.clone(),
+            replace: arguments.replace.clone(),
+            prune: arguments.prune,
+        };
+        PreviewFile::new(context, asked, &shown, &key, &json!(changes)).write(context, out)?;
         note(context, &format!("written to `{}`: `plan run {}` does this or refuses", out.display(), out.display()))?;
     }
     let pending = changes.iter().any(Change::is_pending);
     Ok(if arguments.exit_code && pending { Exit::ChangesPending } else { Exit::Done })
+}
+
+/// What a run is shown to do: the plan, what it is given, and the record it meets.
+pub(super) struct Shown<'a> {
+    pub plan: &'a Plan,
+    pub inputs: &'a BTreeMap<String, minijinja::Value>,
+    pub environment: &'a str,
+    pub project_id: Option<i64>,
+    pub region_id: Option<i64>,
+    /// `None`: nothing is on record.
+    pub status: Option<&'a Status>,
+    pub options: &'a RunOptions,
+}
+
+impl Shown<'_> {
+    /// What it would do; `key` is that of the digests that stand for secrets.
+    pub fn changes(&self, context: &Context, key: &str) -> Vec<Change> {
+        let settings = Settings {
+            plan: self.plan.name.clone(),
+            environment: self.environment.to_owned(),
+            project_id: self.project_id,
+            region_id: self.region_id,
+            stamp: true,
+            settle_time: SETTLE_TIME,
+            user_agent: USER_AGENT.to_owned(),
+        };
+        let preview = Preview {
+            plan: self.plan,
+            settings: &settings,
+            secrets: &context.secrets,
+            digest_key: key.as_bytes(),
+            inputs: self.inputs,
+            status: self.status,
+            replace: &self.options.replace,
+            target: &self.options.target,
+            prune: self.options.prune,
+        };
+        preview.changes()
+    }
 }
 
 /// A preview asks nobody: it needs the ids of an account, not its key.
@@ -87,18 +116,8 @@ fn without_key(context: &Context, arguments: &PreviewArguments) -> Result<Accoun
         request_timeout: api.request_timeout,
         project_id: number_of("GCORE_CLOUD_PROJECT_ID", api.project_id, environment.project_id.as_deref())?,
         region_id: number_of("GCORE_CLOUD_REGION_ID", api.region_id, environment.region_id.as_deref())?,
+        renewal: None,
     })
-}
-
-fn with_dependencies(plan: &crate::plan::Plan, target: BTreeSet<StepId>) -> BTreeSet<StepId> {
-    let mut chosen = BTreeSet::new();
-    let mut stack: Vec<StepId> = target.into_iter().collect();
-    while let Some(step) = stack.pop() {
-        if chosen.insert(step.clone()) {
-            stack.extend(plan.steps[&step].after.iter().cloned());
-        }
-    }
-    chosen
 }
 
 fn tell(context: &Context, format: ResultFormat, changes: &[Change], status: Option<&Status>) -> Result<(), Error> {
@@ -135,9 +154,15 @@ fn line(text: &mut String, change: &Change) {
         Action::Continue { phase } => (">", format!("continue: {phase}")),
         Action::Retry => (">", "remove what is left of it, and call again".to_owned()),
         Action::Change { how, .. } => ("~", change_words(*how).to_owned()),
-        Action::Depends { on } => {
+        Action::Depends { on, read } => {
             let on = on.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
-            ("?", format!("known after {on}"))
+            match read {
+                true => ("=", format!("keep, unless reading {on} says otherwise")),
+                false => ("?", format!("known after {on}")),
+            }
+        }
+        Action::Gone { stays_for: Some(other), .. } => {
+            ("!", format!("no longer in the plan, and cannot be removed: `{other}` was made from it, and stays"))
         }
         Action::Gone { pruned: true, .. } => ("x", "remove: no longer in the plan".to_owned()),
         Action::Gone { pruned: false, .. } => {

@@ -131,7 +131,7 @@ pub async fn find_record(
 ) -> Result<EnvironmentRecord, Error> {
     // What `plan preview --out` wrote stands for its plan.
     let approved = file.map(|file| preview_file::read(context, file)).transpose()?.flatten();
-    let file = approved.as_ref().map(|approved| approved.plan.as_path()).or(file);
+    let file = approved.as_ref().map(|approved| approved.asked.plan.as_path()).or(file);
     let store = store(context, &options.state, file)?;
     let environment = environment_name(context, options.environment.as_deref())?;
     let plan = match (&options.plan, file) {
@@ -246,7 +246,7 @@ pub(super) async fn open(
 ) -> Result<Journal, Error> {
     let clock = Clock::starting_at(context.now, 1.0);
     let opened = take(context, record, command, patience, clock).await?;
-    Ok(Journal::start_boxed(opened.sink, opened.status, opened.next, clock))
+    Ok(Journal::start_boxed(opened.sink, opened.status, opened.next, clock).hiding(context.secrets.clone()))
 }
 
 /// What the other records of its store say. One that cannot be read says nothing. In a folder they are read whenever it is

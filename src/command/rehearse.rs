@@ -70,6 +70,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         request_timeout: REQUEST_TIMEOUT,
         project_id: Some(PLACE),
         region_id: Some(PLACE),
+        renewal: None,
     };
     let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
     let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;

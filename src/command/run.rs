@@ -7,6 +7,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use tracing::Instrument as _;
 
+use super::preview::Shown;
+use super::preview_file::{PreviewFile, recorded};
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
 use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
@@ -32,10 +34,13 @@ use crate::store::EnvironmentRecord;
 /// When the plan is wrong, the account is not told, or the record cannot be read or locked.
 pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Error> {
     let approved = preview_file::read(context, &arguments.file)?;
-    let file = approved.as_ref().map_or(arguments.file.as_path(), |approved| approved.plan.as_path());
+    let bound = approved.as_ref().map(|approved| approved.bind(context, arguments)).transpose()?;
+    let arguments = bound.as_ref().unwrap_or(arguments);
+    let file = arguments.file.as_path();
     let loaded = load::load_plan(context, file, arguments.run.spec.as_deref())?;
     let plan = &loaded.plan;
-    let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
+    let given = approved.as_ref().map(|approved| approved.given(plan)).unwrap_or_default();
+    let inputs = load::resolve_inputs_over(context, plan, &given, &arguments.plan)?;
     write_output::check(context, plan, &arguments.run.write_output)?;
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
@@ -49,23 +54,44 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     records::guard_place(context, &arguments.state, &store)?;
     let record = EnvironmentRecord::new(store, &plan.name, &environment);
     let clock = Clock::starting_at(context.now, 1.0);
+    let options = RunOptions {
+        target: step_ids(plan, &arguments.run.target)?,
+        replace: step_ids(plan, &arguments.replace)?,
+        prune: arguments.prune,
+        rollback: arguments.rollback,
+        fail_fast: arguments.run.fail_fast,
+    };
     let opened = records::take(context, &record, "run", arguments.lock.lock_timeout, clock).await?;
-    let journal = Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock);
-    if let Some(approved) = &approved
-        && let Err(moved) = approved.verify(context, plan, &inputs, &opened.status)
-    {
-        journal.close().await?;
-        return Err(moved);
+    let journal =
+        Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock).hiding(context.secrets.clone());
+    if let Some(approved) = &approved {
+        let key = approved.key(&opened.status);
+        let shown = Shown {
+            plan,
+            inputs: &inputs,
+            environment: &environment,
+            project_id,
+            region_id,
+            status: recorded(Some(&opened.status)),
+            options: &options,
+        };
+        let changes = serde_json::json!(shown.changes(context, &key));
+        let now = PreviewFile::new(context, approved.asked.clone(), &shown, &key, &changes);
+        if let Err(moved) = approved.verify(&now) {
+            journal.close().await?;
+            return Err(moved);
+        }
     }
     if opened.status.instances.is_empty() && !arguments.run.no_stamp {
         let at = guard::Surroundings { environment: &environment, project_id, region_id, inputs: &inputs };
-        let client = Client::new(transport.clone(), clock);
+        let client =
+            Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
         if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &at).await {
             journal.close().await?;
             return Err(found);
         }
     }
-    let recorded = opened.status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
+    let done = opened.status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
     let ttl = arguments.ttl.or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
     let started = Started {
         run: context.token(),
@@ -98,17 +124,10 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         file: Some(file.display().to_string()),
         environment: environment.clone(),
         steps: plan.steps.len(),
-        recorded,
+        recorded: done,
         state: Some(record.place()),
         api: account.base_url.clone(),
     });
-    let options = RunOptions {
-        target: step_ids(plan, &arguments.run.target)?,
-        replace: step_ids(plan, &arguments.replace)?,
-        prune: arguments.prune,
-        rollback: arguments.rollback,
-        fail_fast: arguments.run.fail_fast,
-    };
     let run =
         Run { plan: plan.clone(), shared: session.shared.clone(), inputs, options, stopper: session.stopper.clone() };
     let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, &environment)).await?;

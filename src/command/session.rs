@@ -59,7 +59,12 @@ impl Session {
         let (stopper, stopped) = stopper();
         let view = View::start(context, parts.clock, &parts.view)?;
         let transport = Arc::new(Leased::new(parts.transport, parts.journal.clone()));
-        let client = Arc::new(Client::new(transport, parts.clock).traced(context.trace.clone()));
+        // A teardown reads no plan, so it does not know the plan's secrets.
+        if parts.view.source.is_none() && parts.journal.with_status(Status::held_secrets) {
+            context.secrets.expect_unknown();
+        }
+        let client =
+            Arc::new(Client::new(transport, parts.clock).traced(context.trace.clone()).hiding(context.secrets.clone()));
         let known = |status: &Status| (status.durations.clone(), status.header.key.clone());
         let (durations, key) = parts.journal.with_status(known);
         let teller = view.teller();
@@ -71,7 +76,7 @@ impl Session {
             watcher: Watcher::start(client.clone(), &durations, warn),
             client,
             catalog: parts.catalog,
-            journal: parts.journal,
+            journal: parts.journal.hiding(context.secrets.clone()),
             secrets: context.secrets.clone(),
             gates: Gates::new(parts.parallelism),
             stopped,

@@ -182,16 +182,20 @@ async fn feed(
     };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    // A command that ended with an error before its run has no last words.
+    let has_last_words = loop {
         tokio::select! {
             biased;
             event = events.recv() => match event {
                 Some(event) => tell(&mut fanout, &event),
-                None => break,
+                None => break false,
             },
-            _ = &mut finished => break,
+            finished = &mut finished => break finished.is_ok(),
             _ = ticks.tick() => fanout.tick(clock.elapsed()),
         }
+    };
+    if !has_last_words {
+        return Vec::new();
     }
     while let Ok(event) = events.try_recv() {
         tell(&mut fanout, &event);

@@ -7,11 +7,14 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Called, Write, stamp_value};
 use super::collection::adoptable;
+use super::decide::ChangeKind;
 use super::finish::millis;
+use super::preview::is_unread;
 use super::remove::Remains;
 use super::render::{CallParts, Rendered, step_value};
 use super::results::{self, placeholder};
 use super::settle::Doubt;
+use super::shared::Shared;
 use super::step::{End, Instance};
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::journal::{
@@ -97,32 +100,30 @@ impl Instance {
         Ok(self.write_of(id, &update, Some(rendered.recorded.clone())))
     }
 
-    /// The record's call and the plan's differ, or `--replace` was asked for. `Some` when the step is done with it.
+    /// The record's call and the plan's differ, or `--replace` was asked for: done as was decided. `Some` when the step is done with it.
     pub(super) async fn changed(
         &self,
         id: &InstanceId,
         rendered: &Rendered,
         known: &InstanceStatus,
-        replace: bool,
+        kind: ChangeKind,
         how: &mut How,
         started: Duration,
     ) -> Result<Option<StepResult>, End> {
-        let step = self.step();
-        let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
-        match &step.on_change {
-            _ if replace => self.replace(id, how).await,
-            // Recovered from the account: nobody knows any more by which call it was made, so this one counts.
-            _ if known.agrees.is_none() && known.result.is_some() => Ok(Some(self.agree(id, rendered, known).await?)),
-            Some(OnChange::Replace) => self.replace(id, how).await,
-            Some(OnChange::Ignore) => Ok(known.result.clone()),
-            Some(OnChange::Update(template)) => {
+        match (kind, &self.step().on_change) {
+            // Recovered from the account: nobody knows any more by which call it was made, so the plan's counts.
+            (kind, _) if kind != ChangeKind::Replace && known.agrees.is_none() && known.result.is_some() => {
+                self.agree(id, rendered, known).await.map(Some)
+            }
+            (ChangeKind::Replace, _) => self.replace(id, how).await,
+            (ChangeKind::Ignore, _) => Ok(known.result.clone()),
+            (ChangeKind::Update, Some(OnChange::Update(template))) => {
                 *how = How::Called;
                 let write = self.update_of(id, rendered, known, template)?;
                 self.make(&write, known, None, how, started).await.map(Some)
             }
-            Some(OnChange::Rerun) => self.rerun(id, rendered, known, how, started).await.map(Some),
-            None if !creates => self.rerun(id, rendered, known, how, started).await.map(Some),
-            Some(OnChange::Error) | None => Err(End::Failed(self.change_refused(rendered, known))),
+            (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, how, started).await.map(Some),
+            (ChangeKind::Error | ChangeKind::Update, _) => Err(End::Failed(self.change_refused(rendered, known))),
         }
     }
 
@@ -289,13 +290,51 @@ impl Instance {
 
     fn render_undo(&self, template: &CallTemplate, own: &Value) -> Result<RecordedCall, TemplateError> {
         let parts = CallParts { headers: None, ..CallParts::of_template(template, self.step()) };
-        self.surroundings().render(&parts, Some(&value_of(own))).map(|rendered| rendered.recorded)
+        let rendered = self.surroundings().render(&parts, Some(&value_of(own)))?;
+        match Shared::request(&rendered.recorded) == rendered.request {
+            true => Ok(rendered.recorded),
+            // The record holds a digest in its place, and nobody takes that for the secret.
+            false => Err(TemplateError {
+                span: template.call.span,
+                message: "an undo cannot hold a secret".to_owned(),
+                help: Some("say what to remove by its id".to_owned()),
+            }),
+        }
     }
 }
 
 /// An answer on its way into templates: of a secret step every scalar becomes a marker, of others what is shown only once.
 pub fn conceal(secrets: &Secrets, answer: Value, secret: bool) -> Value {
     conceal_field(secrets, "", answer, secret)
+}
+
+/// A result on its way into templates: ids and names that show a secret become markers.
+pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
+    let conceal = |value: Value| match &value {
+        Value::String(text) if secrets.redact_name(text) != *text => Value::String(secrets.mark(&value)),
+        _ => value,
+    };
+    let all = |values: Vec<Value>| values.into_iter().map(conceal).collect::<Vec<_>>();
+    let text = |text: String| match conceal(Value::String(text)) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let kinds = |kinds: Map<String, Value>| {
+        let ids = |ids: Value| match ids {
+            Value::Array(ids) => Value::Array(all(ids)),
+            other => conceal(other),
+        };
+        kinds.into_iter().map(|(kind, found)| (kind, ids(found))).collect()
+    };
+    StepResult {
+        id: result.id.map(conceal),
+        ids: all(result.ids),
+        name: result.name.map(text),
+        created: kinds(result.created),
+        touched: kinds(result.touched),
+        tasks: result.tasks.into_iter().map(text).collect(),
+        ..result
+    }
 }
 
 fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> Value {
@@ -364,6 +403,8 @@ fn compare(at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
                 compare(&join(at, &index.to_string()), before, after, found);
             }
         }
+        // What must be read is taken to be what it was.
+        (_, Value::String(after)) if is_unread(after) => {}
         (before, after) if before != after => found.push(format!("{at}: {} → {}", shown(before), shown(after))),
         _ => {}
     }

@@ -76,18 +76,6 @@ pub async fn named_items(
     Ok(found.into_iter().filter(|item| item.get(field) == Some(&name)).collect())
 }
 
-/// The resource that a task made, found by its `creator_task_id`; `None` when there is none, or it cannot be told.
-pub async fn item_of_task(
-    shared: &Shared,
-    operation: &Operation,
-    parameters: &[(String, String)],
-    task: &str,
-) -> Option<Value> {
-    let list = operation.creates.as_ref()?.resource.as_ref()?.list.as_ref().filter(|list| list.creator_task)?;
-    let found = items(shared, list, list_call(list, parameters)?).await.ok()?;
-    found.into_iter().find(|item| item.get("creator_task_id").and_then(Value::as_str) == Some(task))
-}
-
 /// A resource under the name a create asks for: for `on_conflict: adopt`. Also tells whether it carries our own stamp.
 ///
 /// # Errors

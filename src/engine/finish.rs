@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::call::{Called, Halt};
-use super::collection::{creator_task, item_of_task, result_of_item};
+use super::collection::{creator_task, result_of_item};
 use super::evidence::{Verdict, tags};
+use super::leftover::{Leftover, leftover};
 use super::made::{Before, made};
 use super::ownership::Thing;
 use super::results::{self, Parameters};
 use super::shared::{About, Shared};
 use super::watch::{Awaited, TaskEnd, task_duration};
-use crate::api::{Request, Task, TaskData};
+use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::{Operation, pace_of};
 use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
 use crate::journal::{Evidence, IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
@@ -207,39 +208,54 @@ impl Finishing<'_> {
             Ok(Err(_)) => return Err(Unfinished::StillWaiting { tasks: tasks.to_vec(), waited: timeout, until: None }),
             Err(stop) => return Err(Unfinished::Halt(Halt::Stopped(stop))),
         };
-        let mut finished = Vec::new();
+        let (mut ended, mut failed) = (Vec::new(), None);
         for end in ends {
             match end {
-                TaskEnd::Finished(task) => finished.push(*task),
-                TaskEnd::Failed(task) => return Err(self.failed(shared, &task).await?),
-                TaskEnd::Refused(error) => {
-                    let mut refusal = shared.refusal(self.about, &error);
-                    refusal.effect = EffectKnown::Unknown;
-                    refusal.message = format!("its task cannot be looked at: {}", refusal.message);
-                    return Err(Unfinished::Refused(refusal));
+                TaskEnd::Finished(task) => ended.push(*task),
+                TaskEnd::Failed(task) => {
+                    failed.get_or_insert(ended.len());
+                    ended.push(*task);
                 }
+                TaskEnd::Refused(error) => return Err(Unfinished::Refused(self.unseen(shared, tasks, &error))),
             }
         }
-        Ok(finished)
+        match failed {
+            // What the others made is there all the same.
+            Some(at) => Err(self.failed(shared, &ended[at], &ended).await?),
+            None => Ok(ended),
+        }
     }
 
     /// A task that ended in ERROR may have left something behind all the same: that is found and put on record, so that
     /// it can be taken away.
-    async fn failed(&self, shared: &Shared, task: &Task) -> Result<Unfinished, Unfinished> {
+    async fn failed(&self, shared: &Shared, task: &Task, ended: &[Task]) -> Result<Unfinished, Unfinished> {
         results::hide_data(&shared.secrets, task);
-        let words = task.error.clone().unwrap_or_else(|| "the API gives no reason".to_owned());
-        let class = if crate::api::tells_quota(&words) { ErrorClass::Quota } else { ErrorClass::Task };
+        let quota = task.error.as_deref().is_some_and(crate::api::tells_quota);
+        let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
+        let words = shared.words_of(task);
         let mut error =
             shared.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
         error.task = Some(task.id.clone());
-        let leftover = self.leftover(shared, task).await;
-        if let Some(id) = leftover.as_ref().and_then(|made| made.id.as_ref()) {
-            error.help.push(format!(
-                "it left {} behind: the next run, or `plan destroy`, removes it first",
-                results::id_text(id)
-            ));
-        } else {
-            error.effect = EffectKnown::NotApplied;
+        let found = self.leftover(shared, ended).await;
+        let certain = found.as_ref().is_none_or(|found| found.certain);
+        let leftover =
+            found.map(|found| made(shared.catalog, &self.intent.call, &found.result, &(self.undo)(&found.result)));
+        let leftover = leftover.filter(|made| made.id.is_some() || !made.beside.is_empty());
+        let left =
+            leftover.iter().flat_map(|made| made.id.iter().chain(made.beside.iter().flat_map(|beside| &beside.id)));
+        let left: Vec<String> = left.map(results::id_text).collect();
+        error.effect = match (left.is_empty(), certain) {
+            (false, _) => EffectKnown::Applied,
+            (true, true) => EffectKnown::NotApplied,
+            (true, false) => EffectKnown::Unknown,
+        };
+        if !left.is_empty() {
+            let left = left.join(", ");
+            error.help.push(format!("it left {left} behind: the next run, or `plan destroy`, removes it first"));
+        } else if !certain {
+            error
+                .help
+                .push("the API does not tell whether it left something behind: look for it by its name".to_owned());
         }
         error.help.push("mend the cause and run again: the run continues with this step".to_owned());
         let record = Record::Failed {
@@ -251,16 +267,21 @@ impl Finishing<'_> {
         Ok(Unfinished::Failed(error))
     }
 
-    async fn leftover(&self, shared: &Shared, task: &Task) -> Option<Made> {
+    /// What there is of it although a task failed; `None` for calls that make nothing.
+    async fn leftover(&self, shared: &Shared, ended: &[Task]) -> Option<Leftover> {
         let operation = self.operation.filter(|_| self.updates.is_none())?;
-        operation.creates.as_ref()?;
-        let mut result = self.result_of(shared, std::slice::from_ref(task), None);
-        if result.id.is_none() {
-            let item = item_of_task(shared, operation, self.parameters, &task.id).await?;
-            result = result_of_item(Some(operation), &self.intent.call, &item);
-        }
-        result.id.as_ref()?;
-        Some(made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result)))
+        let result = self.result_of(shared, ended, None);
+        leftover(shared, self.intent, operation, self.parameters, result).await
+    }
+
+    /// Not allowed to look at its tasks, or the API does not know them.
+    fn unseen(&self, shared: &Shared, tasks: &[String], error: &ApiError) -> StepError {
+        let mut refusal = shared.refusal(self.about, error);
+        refusal.effect = EffectKnown::Applied;
+        let tasks = tasks.join(", ");
+        refusal.message = format!("its task {tasks} is on record, and cannot be looked at: {}", refusal.message);
+        refusal.help.push("once it can, run again: the run goes on waiting".to_owned());
+        refusal
     }
 }
 

@@ -162,7 +162,8 @@ pub fn resource_of(catalog: &Catalog, kind: &str) -> Option<Resource> {
     catalog.creators_of(kind).iter().find_map(|creator| creator.creates.as_ref()?.resource.clone())
 }
 
-fn along(creates: &Creates) -> &[AlsoBy] {
+/// What the delete of a kind can take along.
+pub fn along(creates: &Creates) -> &[AlsoBy] {
     let delete = creates.resource.as_ref().and_then(|resource| resource.delete.as_ref());
     delete.map(|delete| delete.also_by.as_slice()).unwrap_or_default()
 }

@@ -13,9 +13,9 @@ use super::shared::{About, Shared};
 use super::step::{End, Instance};
 use super::stop::Stop;
 use crate::api::{ReadError, Request};
-use crate::catalog::readiness_of;
+use crate::catalog::{Method, readiness_of};
 use crate::event::{EffectKnown, ErrorClass, Event, How};
-use crate::journal::StepResult;
+use crate::journal::{RecordedCall, StepResult};
 use crate::plan::{InstanceId, Wait};
 use crate::template::{Expression, value_of};
 
@@ -191,7 +191,16 @@ impl Instance {
             NotReady::Late { waited, until } => {
                 End::StillWaiting { tasks: result.tasks.clone(), waited, until: Some(until) }
             }
-            NotReady::Read(error) => self.unreadable(&about, &error, how),
+            NotReady::Read(error) => {
+                let read = RecordedCall {
+                    method: Method::Get,
+                    path: readying.path.clone(),
+                    query: Vec::new(),
+                    headers: Vec::new(),
+                    body: None,
+                };
+                self.unreadable(&About { call: Some(read), ..about.clone() }, &error, how)
+            }
             NotReady::Stopped(stop) => End::Stopped(stop),
             NotReady::Judge(end) => end,
         })
@@ -201,7 +210,15 @@ impl Instance {
         let mut failed = self.run.shared.read_failed(about, error);
         failed.effect = EffectKnown::Applied;
         if how == How::Reused && error.is_not_found() {
-            failed.message = format!("what an earlier run made cannot be found: {}", failed.message);
+            // Nothing was called but this GET.
+            failed.effect = EffectKnown::NotApplied;
+            failed.call = about.call.as_ref().map(ToString::to_string);
+            failed.message = format!("what an earlier run made is not there any more: {}", failed.message);
+            let (step, id) = (&self.step().id, self.id());
+            failed.help = vec![
+                format!("make it anew: run with `--replace {step}`"),
+                format!("or, if the plan does without it, `plan state forget '{id}'`"),
+            ];
         }
         End::Failed(failed)
     }

@@ -23,7 +23,7 @@ use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{Evidence, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall};
+use crate::journal::{Evidence, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, may_undo};
 use crate::plan::{InstanceId, Wait};
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
@@ -287,12 +287,21 @@ async fn remove_one(
     lock: Option<&str>,
 ) -> Result<Option<Gone>, Remains> {
     let Some(call) = &made.undo else { return Ok(None) };
-    if call.path.split('/').any(|segment| segment == "null") {
+    let known = status_of(shared, instance).and_then(|known| known.intent);
+    let why = match () {
+        () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
         // Written by an earlier version, for a result that had no id.
+        () if call.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
+        () if !may_undo(shared.catalog, known.as_ref().map(|intent| &intent.call), call) => {
+            Some("is none of the API's")
+        }
+        () => None,
+    };
+    if let Some(why) = why {
         let about = About { call: Some(call.clone()), place: None };
-        let words = "the call that would take it back does not say what it is about";
+        let words = format!("the call that would take it back {why}: it is not sent");
         let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
-        error.help.push(format!("take it back by hand, then `plan state forget '{instance}'`"));
+        error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));
         return Err(Remains::Left(error));
     }
     let gate = parent_gate(&shared.gates, lock);
@@ -600,11 +609,7 @@ impl<'a> Removal<'a> {
                 TaskEnd::Finished(_) => {}
                 TaskEnd::Failed(task) => {
                     results::hide_data(&self.shared.secrets, &task);
-                    let words = format!(
-                        "task {} ended in ERROR: {}",
-                        task.id,
-                        task.error.as_deref().unwrap_or("no reason given")
-                    );
+                    let words = format!("task {} ended in ERROR: {}", task.id, self.shared.words_of(&task));
                     let mut error = self.shared.error(&self.about, EffectKnown::NotApplied, ErrorClass::Task, words);
                     error.task = Some(task.id.clone());
                     self.failed_tasks += 1;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::results::{Parameters, encode};
 use super::shared::Settings;
 use crate::api::Request;
-use crate::catalog::{Method, Operation};
+use crate::catalog::Operation;
 use crate::journal::{RecordedCall, StepResult};
 use crate::plan::{Call, CallTemplate, Segment, Step, StepId};
 use crate::secret::Secrets;
@@ -147,6 +147,14 @@ impl<'a> Surroundings<'a> {
             encoded.collect::<Result<String, _>>().map_err(broken(parts.call.span))
         };
         let wrong = broken(body_span);
+        let sent_headers = texts(&headers, &reveal).map_err(&wrong)?;
+        if let Some((name, _)) =
+            sent_headers.iter().find(|(_, value)| value.contains(|c: char| c.is_control() && c != '\t'))
+        {
+            let span = parts.headers.map_or(parts.call.span, |headers| headers.span);
+            let help = Some("a header is one line: `b64encode` makes one of any text".to_owned());
+            return Err(TemplateError { span, message: format!("the header `{name}` would hold a line break"), help });
+        }
         Ok(Rendered {
             operation: parts.operation.cloned(),
             parameters: parameters(parts.operation, segments),
@@ -154,7 +162,7 @@ impl<'a> Surroundings<'a> {
                 method: parts.call.method,
                 path: path(&reveal)?,
                 query: texts(&query, &reveal).map_err(&wrong)?,
-                headers: texts(&headers, &reveal).map_err(&wrong)?,
+                headers: sent_headers,
                 body: body.as_ref().map(|body| self.secrets.reveal(body)).transpose().map_err(&wrong)?,
             },
             recorded: RecordedCall {
@@ -206,7 +214,8 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-fn identifier(
+/// A project or region id, as a template gives it.
+pub(super) fn identifier(
     template: Option<&Template>,
     scope: &Scope<'_>,
     default: Option<i64>,
@@ -319,9 +328,4 @@ fn kind_of(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "a mapping",
     }
-}
-
-/// GET needs no intent: it changes nothing.
-pub fn is_read(method: Method) -> bool {
-    method == Method::Get
 }

@@ -8,27 +8,11 @@ use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
 use crate::journal::{RecordedCall, StepResult};
-use crate::secret::Secrets;
+use crate::secret::{Secrets, is_sensitive_name};
 
 /// Characters around a JSON pointer into the step's own result, in an undo that was rendered before the result was known.
 const OPEN: char = '\u{E002}';
 const CLOSE: char = '\u{E003}';
-
-/// Fields of an answer that hold what is shown only once; they are kept out of the record and of every sink.
-const SENSITIVE: [&str; 12] = [
-    "private_key",
-    "secret",
-    "password",
-    "secret_key",
-    "access_key_secret",
-    "token",
-    "api_key",
-    "kubeconfig",
-    "client_key",
-    "client_secret",
-    "admin_pass",
-    "user_data",
-];
 
 /// Path parameters of a call by name, as the catalogue names them.
 pub type Parameters = Vec<(String, String)>;
@@ -306,7 +290,7 @@ pub fn hide_data(secrets: &Secrets, task: &Task) {
 
 /// A field that is shown only once.
 pub fn is_sensitive(name: &str, field: &Value) -> bool {
-    field.as_str().is_some_and(|text| !text.is_empty()) && SENSITIVE.contains(&name)
+    field.as_str().is_some_and(|text| !text.is_empty()) && is_sensitive_name(name)
 }
 
 /// Whether repeating a call that may have been carried out does no harm: DELETE, and a PUT that replaces.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::decide::References;
+use super::decide::{self, References};
 use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
 use super::remove::Remains;
@@ -20,7 +20,7 @@ use crate::event::{EffectKnown, ErrorClass, Event, Place, RunFinished, StepError
 use crate::exit::Exit;
 use crate::journal::{JournalError, Record, RecordedOutput, Status};
 use crate::plan::{InstanceId, OnChange, Plan, Step, StepId};
-use crate::secret::Secrets;
+use crate::secret::{BrokenMarker, Secrets};
 use crate::source::Span;
 use crate::template::{Each, TemplateError};
 
@@ -171,7 +171,7 @@ impl Run {
 /// [`JournalError`] when the record cannot be written: nothing may be started then.
 pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     let dispatched = dispatch(&run).await?;
-    let mut outputs = evaluate_outputs(&run, &dispatched);
+    let (mut outputs, missing) = evaluate_outputs(&run, &dispatched);
     let mut exit = exit_of(&run, &dispatched);
     let mut torn = TornDown::default();
     if exit == Exit::Done {
@@ -184,6 +184,10 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
         exit = exit_of_rest(&torn);
     }
     exit = torn.stopped.and_then(exit_of_stop).unwrap_or(exit);
+    // Everything was made, and is on record; the run has not given what it was asked for all the same.
+    if exit == Exit::Done && !missing.is_empty() {
+        exit = Exit::StepFailed;
+    }
     record_outputs(&run, &outputs).await?;
     run.shared.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
     let finished = totals(&run, &dispatched, &torn, exit);
@@ -191,6 +195,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
         Outcome::Failed(error) | Outcome::Unknown(error) => Some((instance, error)),
         _ => None,
     });
+    let failure = failure.or_else(|| missing.into_iter().next());
     Ok(RunEnd { finished, outputs, failure })
 }
 
@@ -231,14 +236,7 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TornDown, 
     if !run.options.target.is_empty() {
         return Ok(TornDown::default());
     }
-    let gone: Vec<InstanceId> = run.shared.journal.with_status(|status| {
-        status
-            .existing()
-            .map(|(instance, _)| instance)
-            .filter(|instance| !dispatched.instances.contains(*instance))
-            .cloned()
-            .collect()
-    });
+    let gone = run.shared.journal.with_status(|status| decide::gone(status, &dispatched.instances, &HashSet::new()));
     if gone.is_empty() {
         return Ok(TornDown::default());
     }
@@ -249,43 +247,40 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TornDown, 
     Ok(TornDown::default())
 }
 
-fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> Vec<RunOutput> {
-    let mut outputs = Vec::new();
+/// The outputs, and those that could not be evaluated although all their steps are done.
+fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<(InstanceId, StepError)>) {
+    let (mut outputs, mut missing) = (Vec::new(), Vec::new());
     for (name, output) in &run.plan.outputs {
-        let missing: HashSet<&str> = output
-            .value
-            .references()
-            .map(|reference| reference.step.as_str())
-            .filter(|step| !dispatched.values.contains_key(*step))
-            .collect();
-        if !missing.is_empty() {
+        let mut steps = output.value.references().map(|reference| reference.step.as_str());
+        if steps.any(|step| !dispatched.values.contains_key(step)) {
             continue;
         }
         let surroundings = run.surroundings(&dispatched.values, None);
-        let value = output.value.evaluate(&surroundings.scope());
-        match value {
-            Ok(value) => {
-                let secret = output.secret || Secrets::marks_value(&value);
-                match run.shared.secrets.reveal(&value) {
-                    Ok(value) => outputs.push(RunOutput {
-                        name: name.clone(),
-                        value,
-                        secret,
-                        description: output.description.clone(),
-                    }),
-                    Err(broken) => run.shared.warn(format!("output `{name}`: {broken}")),
-                }
+        let evaluated = output.value.evaluate(&surroundings.scope()).and_then(|value| {
+            let secret = output.secret || Secrets::marks_value(&value);
+            let broken = |broken: BrokenMarker| TemplateError {
+                span: output.value.span,
+                message: broken.to_string(),
+                help: None,
+            };
+            Ok((run.shared.secrets.reveal(&value).map_err(broken)?, secret))
+        });
+        match evaluated {
+            Ok((value, secret)) => {
+                let description = output.description.clone();
+                outputs.push(RunOutput { name: name.clone(), value, secret, description });
             }
             Err(error) => {
-                let place = run.place(error.span);
-                run.shared.warn(format!(
-                    "output `{name}` is left out: {} ({}:{}:{})",
-                    error.message, place.file, place.line, place.column
-                ));
+                let mut error = run.template_error(&error);
+                error.message = format!("output `{name}` cannot be evaluated: {}", error.message);
+                let place = error.place.as_ref();
+                let place = place.map(|place| format!(" ({}:{}:{})", place.file, place.line, place.column));
+                run.shared.warn(format!("{}{}", error.message, place.unwrap_or_default()));
+                missing.push((InstanceId::new(StepId::new("outputs"), Some(name.clone())), error));
             }
         }
     }
-    outputs
+    (outputs, missing)
 }
 
 async fn record_outputs(run: &Run, outputs: &[RunOutput]) -> Result<(), JournalError> {

@@ -13,7 +13,7 @@ use super::results::id_text;
 use super::sight::Sight;
 use super::stop::Stopped;
 use super::watch::{Place as TaskPlace, Watcher, list_request};
-use crate::api::{ApiError, Client, Meaning, ReadError, Request, new_trace};
+use crate::api::{ApiError, Client, Meaning, ReadError, Request, Task, WITHHELD, new_trace};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
@@ -159,11 +159,11 @@ impl Shared {
         };
         StepError {
             status: Some(error.status),
-            request_id: error.request_id.clone(),
+            request_id: error.request_id.as_deref().map(|id| self.secrets.redact(id).into_owned()),
             invalid_fields: error
                 .invalid_fields
                 .iter()
-                .map(|(at, words)| (at.clone(), self.secrets.redact(words).into_owned()))
+                .map(|(at, words)| (self.secrets.redact(at).into_owned(), self.secrets.redact(words).into_owned()))
                 .collect(),
             help,
             ..self.error(about, EffectKnown::NotApplied, class, error.story())
@@ -177,6 +177,15 @@ impl Shared {
             ReadError::Failed { .. } => {
                 self.error(about, EffectKnown::NotApplied, ErrorClass::Unreachable, error.to_string())
             }
+        }
+    }
+
+    /// Why a task failed, in the API's words, unless these may repeat a secret that is not known here.
+    pub fn words_of(&self, task: &Task) -> String {
+        match &task.error {
+            Some(_) if self.secrets.may_be_unknown() => WITHHELD.to_owned(),
+            Some(words) => words.clone(),
+            None => "the API gives no reason".to_owned(),
         }
     }
 

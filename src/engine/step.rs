@@ -12,8 +12,9 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::call::{Called, Halt, Write, parent_gate};
 use super::change;
+use super::decide::{self, Decision, Wanted};
 use super::finish::{Finishing, Unfinished, millis};
-use super::render::{CallParts, Rendered, Surroundings, is_read, step_value};
+use super::render::{CallParts, Rendered, Surroundings, step_value};
 use super::results::{self, Parameters};
 use super::run::Run;
 use super::settle::Doubt;
@@ -150,7 +151,7 @@ impl Instance {
         let parts = CallParts::of_step(self.step());
         let rendered = surroundings.render(&parts, None).map_err(|error| self.run.template_failed(&error))?;
         self.run.check_rendered(self.step(), &rendered).map_err(End::Failed)?;
-        let mut done = if is_read(rendered.request.method) {
+        let mut done = if decide::reads(self.step()) {
             self.read(&rendered).await?
         } else {
             self.write(id, &rendered, started).await?
@@ -161,7 +162,7 @@ impl Instance {
         Ok((rendered.recorded, done))
     }
 
-    /// A GET changes nothing and is made every time.
+    /// A GET changes nothing and is made every time; so is a call that only computes.
     async fn read(&self, rendered: &Rendered) -> Result<Done, End> {
         let shared = &self.run.shared;
         shared.stopped.may_start().map_err(End::Stopped)?;
@@ -182,12 +183,13 @@ impl Instance {
             let known = self.known(id);
             let agrees = known.agrees.as_ref() == Some(&rendered.recorded);
             let replace = how == How::Reused && self.run.options.replace.contains(&id.step);
-            if known.phase == Phase::Succeeded && agrees && !replace {
-                return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
-            }
-            let turned = match &known.phase {
-                Phase::Succeeded => self.changed(id, rendered, &known, replace, &mut how, started).await,
-                phase => self.turn(id, rendered, &known, phase, &mut how, started).await,
+            let wanted = Wanted::of(self.step(), replace);
+            let turned = match decide::instance(&wanted, Some(&known), agrees) {
+                Decision::Keep => {
+                    return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
+                }
+                Decision::Change(kind) => self.changed(id, rendered, &known, kind, &mut how, started).await,
+                decision => self.turn(id, rendered, &known, decision, &mut how, started).await,
             };
             let result = match turned {
                 Ok(result) => result,
@@ -224,24 +226,24 @@ impl Instance {
         id: &InstanceId,
         rendered: &Rendered,
         known: &InstanceStatus,
-        phase: &Phase,
+        decision: Decision,
         how: &mut How,
         started: Duration,
     ) -> Result<Option<StepResult>, End> {
-        match (phase, known.intent.as_deref(), Doubt::recorded(&self.run.shared, known)) {
-            (Phase::Absent, ..) if known.made.is_empty() => {
+        match (decision, &known.phase, known.intent.as_deref(), Doubt::recorded(&self.run.shared, known)) {
+            (Decision::Call, ..) => {
                 *how = How::Called;
                 let write = self.write_of(id, rendered, None);
                 self.make(&write, known, None, how, started).await.map(Some)
             }
-            (Phase::InDoubt, Some(intent), Some(doubt)) => {
+            (Decision::Settle, _, Some(intent), Some(doubt)) => {
                 *how = How::Called;
                 match self.write_again(id, rendered, known, intent)? {
                     Some(write) => self.make(&write, known, Some(doubt), how, started).await.map(Some),
                     None => self.give_up_update(id, rendered, known, &doubt, started).await,
                 }
             }
-            (Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
+            (Decision::Wait, Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
                 *how = if *recovered { How::Recovered } else { How::Continued };
                 // What an earlier version took for its own, it took by likeness for all that is known.
                 let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
@@ -326,13 +328,14 @@ impl Instance {
                 how: done.how,
                 call: call.to_string(),
                 kind: done.result.kind.clone(),
-                id: done.result.id.as_ref().map(results::id_text),
-                name: done.result.name.as_ref().map(|name| shared.secrets.redact(name).into_owned()),
-                tasks: done.result.tasks.clone(),
+                id: done.result.id.as_ref().map(|id| shared.secrets.redact_name(&results::id_text(id))),
+                name: done.result.name.as_ref().map(|name| shared.secrets.redact_name(name)),
+                tasks: done.result.tasks.iter().map(|task| shared.secrets.redact_name(task)).collect(),
                 duration_ms: if reused { 0 } else { millis(shared.clock().elapsed().saturating_sub(started)) },
             },
         });
-        let result = StepResult { response: done.result.response.map(conceal), ..done.result };
+        let named = change::conceal_names(&shared.secrets, done.result);
+        let result = StepResult { response: named.response.clone().map(conceal), ..named };
         InstanceEnd::Done { value: step_value(&result, done.resource.map(conceal).as_ref()), reused }
     }
 

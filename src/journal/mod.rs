@@ -1,19 +1,24 @@
 //! The record of an environment: what was intended, what the API answered, what exists.
 //!
-//! `record` is what is kept, a line each, `text` reads lines, `status` is the pure fold over them. A [`Journal`] takes
+//! `record` is what is kept, a line each, `text` reads lines, `status` is the pure fold over them,
+//! `validate` what they may say. A [`Journal`] takes
 //! records from many steps at once and answers each when it is durable: records that arrive while one sync is under way
 //! share the next. Where lines are kept is not known here (see [`crate::store`]).
 
 mod owner;
 mod record;
+mod redact;
 mod status;
 #[cfg(test)]
 mod tests;
 mod text;
+mod validate;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use crate::plan::InstanceId;
 
 pub use owner::{Lease, Owner};
 pub use record::{
@@ -22,6 +27,7 @@ pub use record::{
 };
 pub use status::{Impossible, InstanceStatus, Phase, Status};
 pub use text::{Contents, decode, parse};
+pub use validate::{may_undo, validate};
 pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 
 /// Why the record cannot be read or written.
@@ -31,6 +37,9 @@ pub enum JournalError {
     Io { action: &'static str, path: PathBuf, error: Arc<std::io::Error> },
     #[error("{}:{line}: the journal is damaged: {why}", path.display())]
     Damaged { path: PathBuf, line: usize, why: String },
+    /// It can be read, and says what no record of ours says.
+    #[error("`{}` is no record to act on: `{instance}`: {why}", path.display())]
+    Foreign { path: PathBuf, instance: InstanceId, why: String },
     #[error("{}", locked(path, owner.as_ref()))]
     Locked { path: PathBuf, owner: Option<Owner> },
     /// Somebody else writes to it now: this process may not send anything any more.

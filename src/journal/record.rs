@@ -20,7 +20,7 @@ use super::status::InstanceStatus;
 use crate::catalog::Method;
 use crate::event::{How, StepError};
 use crate::plan::{InstanceId, StepId};
-use crate::secret::hex;
+use crate::secret::{hex, stands_for_secret};
 
 /// The version written. Readers know it and every earlier one.
 pub const VERSION: u32 = 1;
@@ -164,6 +164,16 @@ pub struct RecordedCall {
     pub headers: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+}
+
+impl RecordedCall {
+    /// A digest, or the mark of what was hidden, stands where a secret stood: it cannot be sent as it is.
+    pub fn lacks_a_secret(&self) -> bool {
+        let decoded = percent_encoding::percent_decode_str(&self.path).decode_utf8_lossy();
+        let pairs = self.query.iter().chain(&self.headers).map(|(_, value)| value.as_str());
+        std::iter::once(decoded.as_ref()).chain(pairs).any(stands_for_secret)
+            || self.body.as_ref().is_some_and(|body| stands_for_secret(&body.to_string()))
+    }
 }
 
 impl std::fmt::Display for RecordedCall {

@@ -277,6 +277,12 @@ impl Status {
         Ok(())
     }
 
+    /// Whether calls of this record were made with secrets, or answered with some.
+    pub fn held_secrets(&self) -> bool {
+        let intents = self.instances.values().filter_map(|instance| instance.intent.as_ref());
+        intents.into_iter().any(|intent| intent.secret || intent.call.lacks_a_secret())
+    }
+
     /// Records that fold to the same status, as few as there can be.
     pub fn compacted(&self) -> Vec<(Timestamp, Record)> {
         let mut tasks: Vec<_> = self.tasks.iter().cloned().collect();

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::JournalError;
 use super::record::{Line, VERSION};
 use super::status::Status;
+use super::validate::validate;
 
 /// A journal that was read.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, JournalError> {
         return Err(damaged(0, headless(bytes).to_owned()));
     }
     let status = Status::of(&lines).map_err(|(index, why)| damaged(index, why.to_string()))?;
+    validate(&status).map_err(|(instance, why)| JournalError::Foreign { path: path.to_owned(), instance, why })?;
     Ok(Contents { lines, status, whole })
 }
 

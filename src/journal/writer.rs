@@ -16,6 +16,7 @@ use super::record::{Line, Record};
 use super::status::Status;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::secret::Secrets;
 
 /// How long a store is waited for once the process must end.
 pub const LAST_WAIT: Duration = Duration::from_secs(1);
@@ -123,6 +124,7 @@ pub struct Journal {
     hurry: Arc<watch::Sender<bool>>,
     terms: Option<Terms>,
     clock: Clock,
+    secrets: Secrets,
 }
 
 struct Shared {
@@ -157,10 +159,16 @@ impl Journal {
         let terms = sink.terms();
         let hurry = Arc::new(watch::Sender::new(false));
         let (written, own, hurried) = (shared.clone(), appends.downgrade(), hurry.subscribe());
-        let journal = Self { appends, shared, trouble, hurry, terms, clock };
+        let journal = Self { appends, shared, trouble, hurry, terms, clock, secrets: Secrets::default() };
         let writer = Writer { sink, queue, shared: written, own, tell, hurried, clock };
         tokio::spawn(writer.run());
         journal
+    }
+
+    /// The same, with what must not stand in it: every record is searched on its way to the disk.
+    #[must_use]
+    pub fn hiding(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Writes records that belong together; returns when they are durable.
@@ -169,6 +177,7 @@ impl Journal {
     ///
     /// [`JournalError`] when they could not be written, or cannot follow what is there. The step must stop.
     pub async fn append(&self, records: Vec<Record>) -> Result<(), JournalError> {
+        let records: Vec<Record> = records.into_iter().map(|record| self.secrets.seal(record).into_owned()).collect();
         let (done, answer) = oneshot::channel();
         {
             // Numbering and queueing under one lock: lines stand in the order of their numbers.

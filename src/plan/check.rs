@@ -308,8 +308,9 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
     }
     let with_self = Place::own_results(step.is_for_each);
     let (undo, update) = calls(step);
-    for call in [undo, update].into_iter().flatten() {
-        templates.extend(call_templates(call).map(|template| (with_self.clone(), template)));
+    let in_undo = Place::undo(step.is_for_each, step.secret);
+    for (call, place) in [(undo, in_undo), (update, with_self)] {
+        templates.extend(call.into_iter().flat_map(call_templates).map(|template| (place.clone(), template)));
     }
     for (place, template) in templates {
         all.extend(template.programs().into_iter().map(|program| (place.clone(), program)));

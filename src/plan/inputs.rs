@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::fields::{described, listed};
 use super::model::{Input, InputType};
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::secret::Secrets;
+use crate::secret::{Secrets, is_reserved};
 use crate::source::{Position, Source, Span};
 use crate::template::value_of;
 use crate::yaml::{self, Node};
@@ -117,14 +117,10 @@ impl Resolver<'_> {
     fn file(&mut self, file: &Source) {
         let path = file.path().display().to_string();
         let parsed = yaml::parse(file.text());
-        let holds_secrets = self.inputs.values().any(|input| input.secret);
         for finding in parsed.findings.iter().filter(|finding| finding.is_error()) {
-            let origin = Origin::File { path: path.clone(), at: file.position(finding.primary.start) };
-            // The words for what is wrong may quote it.
-            match holds_secrets {
-                true => self.problem(origin, format!("this is no YAML: `plan explain {}`", finding.code), Vec::new()),
-                false => self.problem(origin, finding.message.clone(), finding.help.clone()),
-            }
+            let at = file.position(finding.primary.start);
+            let (message, help) = self.words_of(finding);
+            self.problem(Origin::File { path: path.clone(), at }, message, help);
         }
         let Some(root) = parsed.root.filter(|root| !root.is_null()) else { return };
         let Some(entries) = root.entries() else {
@@ -150,6 +146,10 @@ impl Resolver<'_> {
     /// A value written as text: text inputs keep it as it is, others read it as YAML.
     fn text(&mut self, name: &str, text: &str, origin: Origin) {
         let Some(input) = self.declared(name, &origin) else { return };
+        if is_reserved(text) {
+            let message = format!("`{name}` holds one of the characters U+E000 to U+E003, which are private to `plan`");
+            return self.problem(origin, message, Vec::new());
+        }
         if input.r#type == InputType::String {
             let value = Value::String(text.to_owned());
             self.given.insert(name.to_owned(), Given { value, origin });
@@ -158,12 +158,11 @@ impl Resolver<'_> {
         let parsed = yaml::parse(text);
         match parsed.findings.iter().find(|finding| finding.is_error()) {
             Some(finding) => {
-                // The words for what is wrong may quote it.
-                let (why, help) = match input.secret {
-                    true => (String::new(), Vec::new()),
-                    false => (format!(": {}", finding.message), finding.help.clone()),
+                let (message, help) = match input.secret {
+                    true => withheld(finding),
+                    false => (format!("cannot be read as YAML: {}", finding.message), finding.help.clone()),
                 };
-                let message = format!("`{name}` cannot be read as YAML{why}");
+                let message = format!("`{name}` {message}");
                 self.unreadable.insert(name.to_owned());
                 self.given.remove(name);
                 self.problems.push(InputProblem { origin, declared: Some(input.span), message, help });
@@ -187,13 +186,31 @@ impl Resolver<'_> {
             return Some(input.clone());
         }
         let names = || self.inputs.keys().map(String::as_str);
+        // In a file that may hold secrets a value that was not indented is a key.
+        let shown = match origin {
+            Origin::File { .. } if self.may_hold_secrets() => "of this name".to_owned(),
+            _ => format!("`{name}`"),
+        };
         let help = match nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if self.inputs.is_empty() => "the plan has no inputs".to_owned(),
             None => format!("the plan's inputs are {}", listed(names())),
         };
-        self.problem(origin.clone(), format!("the plan has no input `{name}`"), vec![help]);
+        self.problem(origin.clone(), format!("the plan has no input {shown}"), vec![help]);
         None
+    }
+
+    /// A file may hold the value of any input of the plan.
+    fn may_hold_secrets(&self) -> bool {
+        self.inputs.values().any(|input| input.secret)
+    }
+
+    /// What is wrong with a file of inputs, and what to do.
+    fn words_of(&self, finding: &Diagnostic) -> (String, Vec<String>) {
+        match self.may_hold_secrets() {
+            true => withheld(finding),
+            false => (finding.message.clone(), finding.help.clone()),
+        }
     }
 
     fn problem(&mut self, origin: Origin, message: String, help: Vec<String>) {
@@ -258,6 +275,18 @@ impl Resolver<'_> {
         self.problems.push(InputProblem { origin: Origin::Plan, declared: Some(input.span), message, help });
         None
     }
+}
+
+/// Findings whose words repeat nothing of the text.
+const WITHOUT_QUOTES: [&str; 3] = ["yaml-reserved-character", "yaml-several-documents", "yaml-too-large"];
+
+/// What is wrong with a text that may hold a secret: its own words stay out of it, for any of them may be one.
+fn withheld(finding: &Diagnostic) -> (String, Vec<String>) {
+    if WITHOUT_QUOTES.contains(&finding.code) {
+        return (finding.message.clone(), finding.help.clone());
+    }
+    let help = format!("put quotes around the value; `plan explain {}` says what this is about", finding.code);
+    ("cannot be read as YAML here, and what it says is not shown: it may be a secret".to_owned(), vec![help])
 }
 
 impl InputProblem {

@@ -36,6 +36,10 @@ pub(super) struct Place {
     decides: bool,
     /// An output that everybody may read.
     public: bool,
+    /// It is kept on record until it is sent, and the record holds no secrets.
+    kept: bool,
+    /// The answer of the step itself is secret.
+    secret_answer: bool,
     ids: bool,
 }
 
@@ -48,6 +52,8 @@ impl Place {
         resource: false,
         decides: false,
         public: false,
+        kept: false,
+        secret_answer: false,
         ids: false,
     };
 
@@ -65,6 +71,10 @@ impl Place {
 
     pub(super) fn own_results(each: bool) -> Self {
         Place { what: "this call", own_results: true, ..Self::step(each) }
+    }
+
+    pub(super) fn undo(each: bool, secret: bool) -> Self {
+        Place { what: "an undo", kept: true, secret_answer: secret, ..Self::own_results(each) }
     }
 
     pub(super) fn ready(each: bool) -> Self {
@@ -132,6 +142,10 @@ impl<'d> Names<'d> {
         }
         for used in &uses.names {
             findings.extend(name_use(used, place));
+            let answers = used.path.first().is_some_and(|field| ANSWERS.contains(&field.as_str()));
+            if used.name == "self" && answers && place.secret_answer {
+                findings.extend(secret_use("the answer of a secret step", used.span, None, place, used.guarded));
+            }
         }
         for used in &uses.inputs {
             self.used_inputs.insert(used.name.clone());
@@ -398,6 +412,13 @@ fn secret_use(what: &str, span: Span, spoiled: Option<&Spoiled>, place: &Place, 
             true => finding,
             false => finding.related(spoiled.span, "here"),
         });
+    }
+    if place.kept {
+        return Some(
+            Diagnostic::error("undo-secret", span, "an undo cannot hold a secret")
+                .label(format!("this is {what}"))
+                .help("it is kept on record until the teardown, and the record holds no secrets: say what to remove by its id"),
+        );
     }
     if place.decides && !guarded {
         let message = format!("{what} cannot decide in {}", place.what);

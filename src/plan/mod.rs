@@ -33,4 +33,5 @@ pub use model::{
     StepId, Undo, Wait,
 };
 pub use partial::Given;
+pub use step_doc::may_set_header;
 pub use values::check_values;

@@ -279,6 +279,11 @@ fn headers(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
     compiled(node, findings)
 }
 
+/// Whether a plan may set a header of this name.
+pub fn may_set_header(name: &str) -> bool {
+    !OWN_HEADERS.contains(&name.to_lowercase().as_str()) && !name.is_empty() && name.bytes().all(is_token)
+}
+
 /// What the name of a header is made of.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)

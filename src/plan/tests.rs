@@ -268,6 +268,38 @@ fn secret_inputs_are_concealed_when_they_are_read() {
     assert!(!problems[0].message.contains("4711"), "{}", problems[0].message);
 }
 
+#[test]
+fn what_may_be_a_secret_is_not_repeated_by_what_is_wrong_with_it() {
+    let plan = inputs_of(
+        "  creds: { secret: true }\n  count: { type: integer, secret: true, default: 1 }\n  list: { type: list, secret: true, default: [] }\n",
+    );
+    let secrets = crate::secret::Secrets::default();
+    for text in [
+        "creds: !hunter2secret x",
+        "creds: *hunter2secret",
+        "creds: a\nhunter2secret: b",
+        "hunter2secret: b\nhunter2secret: c",
+        "creds: &hunter2secret a\ncount: &hunter2secret b",
+        "creds: a: hunter2secret",
+        "creds: \"hunter2secret",
+        "creds: [hunter2secret",
+        "hunter2secret",
+        "creds: {{ hunter2secret }}",
+        "creds: 99999999999999999999hunter2secret: 1",
+        "count: hunter2secret",
+        "- hunter2secret",
+    ] {
+        let files = [Source::new("in.yaml", text)];
+        let environment = pairs(&[("PLAN_INPUT_COUNT", "hunter2secret"), ("PLAN_INPUT_LIST", "[*hunter2secret")]);
+        let set = pairs(&[("list", "{a: !hunter2secret b")]);
+        let sources = inputs::InputSources { files: &files, environment: &environment, set: &set };
+        let problems = inputs::resolve(&plan.inputs, &sources, &secrets).unwrap_err();
+        for problem in problems {
+            assert!(!format!("{problem:?}").contains("hunter2secret"), "{text}: {problem:?}");
+        }
+    }
+}
+
 mod mutated {
     use proptest::prelude::*;
 

@@ -7,6 +7,7 @@
 
 mod finder;
 mod redacted;
+mod sensitive;
 mod views;
 
 use std::borrow::Cow;
@@ -16,18 +17,55 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use finder::{Finder, Pattern};
 pub use redacted::{Redact, Redacted};
+pub use sensitive::is_sensitive_name;
 
-/// Characters around a marker, and around what stands for a result in an undo. No text of others may bring them.
-pub const RESERVED: std::ops::RangeInclusive<char> = '\u{E000}'..='\u{E003}';
+/// Whether a text holds one of the characters around a marker, and around what stands for a result in an undo: plans,
+/// inputs and files may not, and in answers they are replaced.
+pub fn is_reserved(text: &str) -> bool {
+    text.contains(RESERVED)
+}
+
+/// The same for every text of a value, keys included.
+pub fn is_reserved_value(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_reserved(text),
+        Value::Array(items) => items.iter().any(is_reserved_value),
+        Value::Object(fields) => fields.iter().any(|(name, field)| is_reserved(name) || is_reserved_value(field)),
+        _ => false,
+    }
+}
+
+/// An answer with U+FFFD in their place.
+pub fn without_reserved(value: Value) -> Value {
+    if !is_reserved_value(&value) {
+        return value;
+    }
+    let clean = |text: String| text.replace(RESERVED, "\u{FFFD}");
+    match value {
+        Value::String(text) => Value::String(clean(text)),
+        Value::Array(items) => items.into_iter().map(without_reserved).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, field)| (clean(name), without_reserved(field))).collect::<Map<_, _>>().into()
+        }
+        other => other,
+    }
+}
+
+const RESERVED: [char; 4] = [OPEN, CLOSE, '\u{E002}', '\u{E003}'];
 const OPEN: char = '\u{E000}';
 const CLOSE: char = '\u{E001}';
 /// What stands where a secret stood.
 pub const REDACTED: &str = "[secret]";
+/// In names of things, shorter ones are taken for chance.
+const SHORTEST_IN_NAME: usize = 8;
+/// What a digest begins with, and how long it is.
+const DIGEST: &str = "secret:";
+const DIGEST_DIGITS: usize = 32;
 /// Shorter values are not searched for: every second word would be hidden, and nothing protected.
 pub const SHORTEST: usize = 4;
 
@@ -53,6 +91,8 @@ struct Inner {
     derived: HashMap<[u8; 32], usize>,
     /// Everything to hide.
     patterns: Vec<Pattern>,
+    /// There may be others that nobody has told.
+    blind: bool,
     /// How it may be spelt besides, for those who only compare.
     spellings: Vec<SecretString>,
     /// Made of the patterns when it is needed.
@@ -66,6 +106,7 @@ impl Default for Inner {
             values: Vec::new(),
             derived: HashMap::new(),
             patterns: Vec::new(),
+            blind: false,
             spellings: Vec::new(),
             finder: OnceLock::new(),
         }
@@ -214,6 +255,30 @@ impl Secrets {
         Redacted::new(open.redacted(self))
     }
 
+    /// The same for what names something, also inside a path: an id that others chose is hidden as a whole, or where a
+    /// secret stands in it that is long enough not to be there by chance.
+    pub fn redact_name(&self, name: &str) -> String {
+        let is_chance = |part: &str, found: &[std::ops::Range<usize>]| match found {
+            [whole] if *whole == (0..part.len()) => false,
+            found => is_made_of_chance(part) || found.iter().all(|range| range.len() < SHORTEST_IN_NAME),
+        };
+        let hide = |part: &str| match is_chance(part, &self.read().finder().find(part)) {
+            true => part.to_owned(),
+            false => self.hidden(part).into_owned(),
+        };
+        name.split('/').map(hide).collect::<Vec<_>>().join("/")
+    }
+
+    /// From now on texts of the API may repeat secrets that are not known here: those of a plan that a teardown does not read.
+    pub fn expect_unknown(&self) {
+        self.write().blind = true;
+    }
+
+    /// Whether such secrets may come.
+    pub fn may_be_unknown(&self) -> bool {
+        self.read().blind
+    }
+
     /// Whether a text shows a secret.
     pub fn shows(&self, text: &str) -> bool {
         matches!(self.hidden(text), Cow::Owned(_))
@@ -334,7 +399,21 @@ pub fn digest_of(value: &Value, key: &[u8]) -> String {
 fn digest(json: &str, key: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(json.as_bytes());
-    format!("secret:{}", hex(&mac.finalize().into_bytes()[..16]))
+    format!("{DIGEST}{}", hex(&mac.finalize().into_bytes()[..DIGEST_DIGITS / 2]))
+}
+
+/// A UUID or a number: any short secret may stand in one.
+fn is_made_of_chance(name: &str) -> bool {
+    uuid::Uuid::try_parse(name).is_ok() || name.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// Whether a text holds what is written down for a secret: a digest, or the mark of what was hidden.
+pub fn stands_for_secret(text: &str) -> bool {
+    let is_digest = |at: usize| {
+        let digits = &text.as_bytes()[at + DIGEST.len()..];
+        digits.iter().take_while(|digit| digit.is_ascii_hexdigit()).count() >= DIGEST_DIGITS
+    };
+    text.contains(REDACTED) || text.match_indices(DIGEST).any(|(at, _)| is_digest(at))
 }
 
 /// Lower-case hexadecimal.

@@ -303,9 +303,6 @@ pub(super) static KINDS: &[Kind] = &[
         .tasks("create_l7rule", "delete_l7rule")
         .status(BALANCER),
     kind("secrets", "Secret", &["secrets/{p}/{r}"])
-        .timeless()
-        .placeless()
-        .silent()
         .tasks("create_secret", "delete_secret")
         .hides(&["payload"])
         .held_by(&["listeners"])

@@ -90,7 +90,6 @@ fn describe(resource: &Resource, shown: &mut Map<String, Value>) {
             show("metadata", tag_list(resource));
             show("tags", json!([]));
         }
-        "secrets" => show("created", resource_time(resource.created).into()),
         "keypairs" => {
             if resource.scope.project > 0 {
                 show("project_id", resource.scope.project.into());

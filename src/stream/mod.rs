@@ -5,6 +5,7 @@
 //! whichever command of ours it comes. clippy refuses every other way (`clippy.toml`).
 
 mod command;
+mod queue;
 pub mod runner;
 
 use std::io::{self, IsTerminal, Write};
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use command::Command;
+pub use queue::Queue;
 
 /// A standard stream, or a memory in its place. Clones share it.
 #[derive(Clone)]

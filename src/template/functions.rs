@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::address;
 use super::scope::{SURROUNDINGS, Surroundings};
 use super::text::{json_of, text_of};
+use crate::secret::is_reserved;
 use crate::secret::{Secrets, hex};
 
 /// The filter that makes the operands of `~` text; not a word a plan can write.
@@ -201,7 +202,11 @@ fn read_below(folder: &Path, name: &str) -> Result<String, String> {
         return Err(format!("`{name}` is larger than {} KiB", LARGEST_FILE / 1024));
     }
     let bytes = std::fs::read(&full).map_err(cause)?;
-    String::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8 text"))
+    let text = String::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8 text"))?;
+    match is_reserved(&text) {
+        true => Err(format!("`{name}` holds one of the characters U+E000 to U+E003, which are private to `plan`")),
+        false => Ok(text),
+    }
 }
 
 #[cfg(test)]

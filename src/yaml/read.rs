@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::scalar::{Unreadable, resolve};
 use super::{Key, Node, NodeKind, Places, ScalarStyle};
 use crate::diagnostic::Diagnostic;
+use crate::secret::is_reserved;
 use crate::source::Span;
 
 /// Collections within collections. Deeper than any request body, far from what a stack can hold.
@@ -204,6 +205,12 @@ impl<'t> Reader<'t> {
 
     fn scalar(&mut self, text: &str, style: granit_parser::ScalarStyle, anchor: usize, span: Span) {
         let raw = &self.text[span.range()];
+        if is_reserved(text) {
+            self.findings.push(
+                Diagnostic::error("yaml-reserved-character", span, "the characters U+E000 to U+E003 cannot stand here")
+                    .help("they are private to `plan`, which puts them around what stands for a secret"),
+            );
+        }
         let style = match style {
             granit_parser::ScalarStyle::Plain => ScalarStyle::Plain,
             granit_parser::ScalarStyle::SingleQuoted => ScalarStyle::SingleQuoted,

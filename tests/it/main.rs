@@ -8,14 +8,18 @@ mod help;
 mod init;
 mod log;
 mod ops;
+mod preview;
 mod record;
 #[cfg(unix)]
 mod reliability;
 mod report;
 #[cfg(unix)]
 mod runner;
+#[cfg(unix)]
+mod secrets;
 mod server;
 mod small;
 #[cfg(unix)]
 mod store;
+mod strangers;
 mod support;

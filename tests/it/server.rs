@@ -51,7 +51,7 @@ impl Served {
         body["tasks"][0].as_str().unwrap().to_owned()
     }
 
-    fn run(&self, folder: &Folder, arguments: &[&str]) -> Ended {
+    pub fn run(&self, folder: &Folder, arguments: &[&str]) -> Ended {
         self.run_in(folder, arguments, &[])
     }
 
@@ -173,4 +173,16 @@ fn a_signal_ends_the_simulator_in_order() {
     let id = served.child.id().to_string();
     assert!(std::process::Command::new("kill").arg(&id).status().unwrap().success());
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_has_run_out_is_asked_for_again() {
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    // The first key is refused, and every other is taken.
+    let served = Served::start(&folder, &["--speed", "1000", "--fault", "status=401:POST:networks:1"]);
+    let command = "echo x >> asked; echo key-number-$(wc -l < asked)";
+    served.run(&folder, &["run", "plan.yaml", "--api-key-command", command]).with_code(0);
+    let asked = std::fs::read_to_string(folder.path().join("asked")).unwrap();
+    assert_eq!(asked.lines().count(), 2);
 }

@@ -3,30 +3,15 @@
 use serde_json::Value;
 
 use super::super::{Answer, Request};
-use crate::secret::{REDACTED, Secrets};
+use crate::secret::{REDACTED, Secrets, is_sensitive_name};
 
 /// Characters of a body that are shown.
 const LONGEST: usize = 16 * 1024;
 /// Stands for what is left out whether or not it holds a secret.
 const LEFT_OUT: &str = "[left out]";
-/// What the names of fields that hold secrets have in them.
-const SENSITIVE: [&str; 10] = [
-    "password",
-    "passphrase",
-    "secret",
-    "token",
-    "private_key",
-    "api_key",
-    "client_key",
-    "kubeconfig",
-    "credential",
-    "user_data",
-];
-/// Fields that hold one only under this very name: a kubeconfig, and the contents of a secret of the cloud.
-const SENSITIVE_WHOLE: [&str; 3] = ["config", "payload", "pem"];
-/// Ends of names that only refer to a secret.
-const HARMLESS: [&str; 4] = ["_id", "_name", "_type", "_ids"];
-
+/// Fields that hold one only under this very name: a kubeconfig, what a machine starts with, and
+/// the contents of a secret of the cloud.
+const SENSITIVE_WHOLE: [&str; 4] = ["config", "payload", "pem", "user_data"];
 /// A body that was sent.
 pub(super) fn of_value(body: &Value, secrets: &Secrets) -> String {
     short(&hide(&secrets.redact_value(body), false).to_string())
@@ -37,7 +22,8 @@ pub(super) fn of_answer(request: &Request, answer: &Answer, private: bool, secre
     if answer.body.is_empty() {
         return None;
     }
-    if private && answer.is_success() {
+    // The words for a bad key repeat a part of it (observed.md §8).
+    if private && answer.is_success() || answer.status == 401 {
         return Some(REDACTED.to_owned());
     }
     Some(match serde_json::from_slice::<Value>(&answer.body) {
@@ -76,9 +62,7 @@ fn hide(value: &Value, of_tasks: bool) -> Value {
 }
 
 fn is_sensitive(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let named = SENSITIVE.iter().any(|part| name.contains(part)) || SENSITIVE_WHOLE.contains(&name.as_str());
-    named && !HARMLESS.iter().any(|end| name.ends_with(end))
+    is_sensitive_name(name) || SENSITIVE_WHOLE.contains(&name.to_ascii_lowercase().as_str())
 }
 
 fn short(text: &str) -> String {

@@ -67,6 +67,8 @@ fn the_answer_of_a_secret_step_is_shown_nowhere_but_its_refusal_is() {
     assert_eq!(body::of_answer(&asked, &answer, true, &secrets).unwrap(), "[secret]");
     answer.status = 404;
     assert!(body::of_answer(&asked, &answer, true, &secrets).unwrap().contains("anything"));
+    answer.status = 401;
+    assert_eq!(body::of_answer(&asked, &answer, false, &secrets).unwrap(), "[secret]");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod death;
 mod harness;
 mod order;
 mod ours;
+mod preview;
 mod record;
 mod reliability;
 mod strangers;

@@ -28,7 +28,7 @@ impl Trial {
 }
 
 /// Two volumes and a snapshot of each, by key.
-fn pairs() -> String {
+pub fn pairs() -> String {
     format!(
         "name: demo\ninputs: {{ sizes: {{ type: map, default: {{ a: 5, b: 5 }} }} }}\nsteps:\n  - id: disk\n    \
          for_each: \"{{{{ inputs.sizes }}}}\"\n    call: POST /cloud/v1/volumes/{PLACE}\n    \
@@ -329,5 +329,84 @@ fn an_undo_by_patch_is_about_what_its_step_changed() {
         for trial in [trial, earlier] {
             assert!(trial.requests.lock().unwrap().iter().all(|request| !request.path.contains("null")));
         }
+    });
+}
+
+/// A volume whose undo makes a snapshot of it.
+fn last_look() -> String {
+    format!(
+        "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{PLACE}\n    \
+         body: {{ name: vol, source: new-volume, size: 1 }}\n    undo:\n      call: POST /cloud/v1/snapshots/{PLACE}\n      \
+         body: {{ name: last-look, volume_id: \"{{{{ self.id }}}}\" }}\n"
+    )
+}
+
+#[test]
+fn an_undo_that_is_a_post_is_made_once_whatever_becomes_of_its_answers() {
+    paused(async {
+        for faults in
+            [&["lost-answer:POST:snapshots:1"][..], &["lost-answer:POST:snapshots"], &["reset:POST:snapshots:1"]]
+        {
+            let mut trial = Trial::with_faults(faults);
+            let end = trial.run(&last_look()).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{faults:?}: {:?}", trial.left());
+            assert_eq!(trial.made()["snapshots"], 1, "{faults:?}");
+        }
+    });
+}
+
+#[test]
+fn a_failed_machine_does_not_leave_its_boot_volume() {
+    paused(async {
+        let plan = MACHINE
+            .replace("inputs: { data_volume: {} }\n", "")
+            .replace("        - { source: existing-volume, volume_id: \"{{ inputs.data_volume }}\" }\n", "");
+        let mut trial = Trial::with_faults(&["task-error:instances:leaves"]);
+        let end = trial.run(&plan).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed);
+        assert_eq!(trial.alive(), ["instances web", "volumes boot"]);
+        let made = &trial.status().instances[0].made[0];
+        assert_eq!((made.kind.as_deref(), made.beside.len()), (Some("instances"), 1), "{made:#?}");
+        assert!(made.undo.is_some(), "{made:#?}");
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn an_output_that_cannot_be_evaluated_fails_the_run_after_everything_is_on_record() {
+    paused(async {
+        let plan = format!(
+            "{NETWORK}outputs:\n  id: \"{{{{ steps.net.id }}}}\"\n  total: \"{{{{ [[steps.net.id], [2]] | sum }}}}\"\n"
+        );
+        let mut trial = Trial::new(Options::default());
+        let end = trial.with(&plan, &[], rollback()).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed);
+        assert_eq!(end.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(), ["id"]);
+        let (instance, error) = end.failure.unwrap();
+        assert!(error.message.starts_with("output `total` cannot be evaluated"), "{instance}: {}", error.message);
+        assert_eq!((trial.alive().len(), trial.status().existing().count()), (1, 1));
+        let again = trial.run(&plan).await;
+        assert_eq!((again.finished.exit, again.finished.reused), (Exit::StepFailed, 1));
+    });
+}
+
+#[test]
+fn what_was_deleted_elsewhere_is_told_with_the_way_out() {
+    paused(async {
+        let plan = format!("{NETWORK}outputs: {{ name: \"{{{{ steps.net.resource.name }}}}\" }}\n");
+        let mut trial = Trial::new(Options::default());
+        trial.run(&plan).await;
+        let undo = trial.status().instances[0].made[0].undo.clone().unwrap();
+        trial.by_hand(&undo).await;
+        let end = trial.run(&plan).await;
+        let (_, error) = end.failure.unwrap();
+        assert!(error.call.as_ref().is_some_and(|call| call.starts_with("GET ")), "{error:?}");
+        assert!(error.message.starts_with("what an earlier run made is not there any more"), "{error:?}");
+        assert!(error.help[0].contains("--replace net") && error.help[1].contains("plan state forget 'net'"));
+        let options = RunOptions { replace: [crate::plan::StepId::new("net")].into(), ..RunOptions::default() };
+        let end = trial.with(&plan, &[], options).await;
+        assert_done(&trial, &end);
     });
 }

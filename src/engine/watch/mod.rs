@@ -239,7 +239,7 @@ async fn look_at(client: Arc<Client>, look: Look) -> (Look, Seen) {
 }
 
 async fn look_at_one(client: &Client, task: &str) -> Seen {
-    match ask(client, Request::get(format!("/cloud/v1/tasks/{task}"))).await {
+    match ask(client, Request::get(format!("/cloud/v1/tasks/{}", super::results::encode(task)))).await {
         Ok(value) => Task::read(&value).map_or(Seen::Nothing, |task| Seen::Tasks(vec![task])),
         Err(seen) => seen,
     }

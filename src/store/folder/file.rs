@@ -1,6 +1,6 @@
 //! The journal as a file: read whole, appended to and synced, replaced at once when compacted.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const COMPACT_RATIO: usize = 12;
 ///
 /// [`JournalError::Damaged`] as [`parse`] says; an I/O error with the path.
 pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
-    let bytes = match fs::read(path) {
+    let bytes = match files::read_regular(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(JournalError::io("read", path, error)),
@@ -81,7 +81,8 @@ impl JournalFile {
     }
 
     fn at_end(path: &Path) -> Result<Self, JournalError> {
-        let file = OpenOptions::new().append(true).open(path).map_err(|error| JournalError::io("open", path, error))?;
+        let file = files::open_regular(path, OpenOptions::new().append(true))
+            .map_err(|error| JournalError::io("open", path, error))?;
         Ok(Self { file: Arc::new(file), path: path.to_owned(), _lock: None })
     }
 

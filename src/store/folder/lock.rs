@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::journal::{JournalError, Owner};
 
 /// A held lock; dropping it, or the death of the process, releases it.
@@ -27,7 +28,7 @@ impl Lock {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(wrong)?;
+        let mut file = files::open_regular(path, &mut options).map_err(wrong)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -49,7 +50,7 @@ impl Lock {
     /// An I/O error with the path.
     pub fn holder(path: &Path) -> Result<Option<Option<Owner>>, JournalError> {
         let wrong = |error| JournalError::io("look at", path, error);
-        let mut file = match File::open(path) {
+        let mut file = match files::open_regular(path, OpenOptions::new().read(true)) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(wrong(error)),

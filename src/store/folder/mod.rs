@@ -6,6 +6,7 @@ mod lock;
 mod tests;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,6 +74,17 @@ impl StateFolder {
         Ok(())
     }
 
+    /// Neither the folder of the plan nor that of the environment is a link to somewhere else.
+    fn is_ours(&self, environment: &EnvironmentName) -> Result<(), JournalError> {
+        let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink());
+        match self.of(environment).ancestors().take(2).find(|path| is_link(path)) {
+            Some(link) => {
+                Err(JournalError::io("use", link, io::Error::new(io::ErrorKind::InvalidInput, "it is a link")))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Takes the lock, waiting for whoever holds it.
     async fn lock(&self, environment: &EnvironmentName, opening: &Opening<'_>) -> Result<Lock, JournalError> {
         let path = self.of(environment).join(LOCK);
@@ -132,12 +144,13 @@ impl Store for StateFolder {
     }
 
     fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>> {
-        let read = read(&self.journal(environment)).map(|contents| contents.map(|contents| contents.status));
+        let read = self.is_ours(environment).and_then(|()| read(&self.journal(environment)));
+        let read = read.map(|contents| contents.map(|contents| contents.status));
         Box::pin(std::future::ready(read))
     }
 
     fn lines<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<Line>> {
-        let read = read(&self.journal(environment));
+        let read = self.is_ours(environment).and_then(|()| read(&self.journal(environment)));
         let lines = read.map(|contents| contents.map(|contents| contents.lines).unwrap_or_default());
         Box::pin(std::future::ready(lines))
     }
@@ -150,6 +163,7 @@ impl Store for StateFolder {
 
     fn open<'a>(&'a self, environment: &'a EnvironmentName, opening: Opening<'a>) -> Working<'a, Opened> {
         Box::pin(async move {
+            self.is_ours(environment)?;
             self.make(environment)?;
             let lock = self.lock(environment, &opening).await?;
             let header = || Header::new(&environment.plan, &environment.environment);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
-use crate::journal::{JournalError, Line, decode};
+use crate::journal::{JournalError, Line, decode, validate};
 use crate::store::log::{Append, Ask, Entry, Fold, Heard, Misfit, Progress};
 
 /// Objects that are read side by side.
@@ -82,11 +82,16 @@ impl Log {
         let head = self.head();
         let hint = patiently(|| self.bucket.get(&head)).await.map_err(|error| self.failed("read", error))?;
         let head = hint.and_then(|bytes| serde_json::from_slice::<Head>(&bytes).ok()).map_or(0, |head| head.first);
-        match self.load_between(head, u64::MAX).await {
+        let loaded = match self.load_between(head, u64::MAX).await {
             // The hint may be wrong, the log is not.
-            Ok(None) | Err(JournalError::Damaged { .. }) if head > 0 => self.load_between(0, u64::MAX).await,
-            loaded => loaded,
+            Ok(None) | Err(JournalError::Damaged { .. }) if head > 0 => self.load_between(0, u64::MAX).await?,
+            loaded => loaded?,
+        };
+        if let Some(fold) = &loaded {
+            let foreign = |(instance, why)| JournalError::Foreign { path: self.place().into(), instance, why };
+            validate(&fold.status).map_err(foreign)?;
         }
+        Ok(loaded)
     }
 
     /// What the log said when its next line had this number.

@@ -7,7 +7,9 @@ use crate::api::{ApiError, Meaning};
 /// A refused request: the answer as the client reads it, and its body.
 fn refused(world: &mut World, method: Method, path: &str, body: Option<Value>) -> (ApiError, Value) {
     match world.react(method, path, body) {
-        Reaction::Answer(answer) => (ApiError::read(&answer, 0), super::read(&answer)),
+        Reaction::Answer(answer) => {
+            (ApiError::read(&answer, 0, &crate::secret::Secrets::default()), super::read(&answer))
+        }
         other => panic!("{method} {path}: {other:?}"),
     }
 }
@@ -60,7 +62,7 @@ fn a_wrong_key_is_told_by_the_edge_of_the_api_and_echoed_in_part() {
     let shown = super::read(&answer);
     assert_eq!(shown.as_object().unwrap().keys().collect::<Vec<_>>(), ["exception_class", "message"]);
     assert!(shown["message"].as_str().unwrap().starts_with("Invalid <APIKey> authentication token: 1$key*****"));
-    assert_eq!(ApiError::read(&answer, 0).meaning(), Meaning::NotAllowed);
+    assert_eq!(ApiError::read(&answer, 0, &crate::secret::Secrets::default()).meaning(), Meaning::NotAllowed);
 }
 
 #[test]

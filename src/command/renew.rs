@@ -1,0 +1,87 @@
+//! A key that has run out is asked for again, where a command gives it: a wait may last longer than a key.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::connect::ask_command;
+use crate::api::{Answer, Http, Lost, Request, Sending, Transport};
+use crate::secret::Secrets;
+
+/// The status of a key that is not, or no longer, valid: nothing was carried out.
+const UNAUTHORIZED: u16 = 401;
+
+/// Sends with the key that `--api-key-command` gave last.
+pub struct Renewing {
+    command: String,
+    base_url: String,
+    timeout: Duration,
+    secrets: Secrets,
+    current: Mutex<(Arc<Http>, SecretString)>,
+    /// One asks at a time; the others take what it got.
+    asking: tokio::sync::Mutex<()>,
+}
+
+impl Renewing {
+    pub fn new(
+        command: &str,
+        base_url: &str,
+        timeout: Duration,
+        secrets: &Secrets,
+        (http, key): (Http, SecretString),
+    ) -> Self {
+        Self {
+            command: command.to_owned(),
+            base_url: base_url.to_owned(),
+            timeout,
+            secrets: secrets.clone(),
+            current: Mutex::new((Arc::new(http), key)),
+            asking: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn current(&self) -> (Arc<Http>, SecretString) {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another key than the one that was refused, if there is one by now.
+    async fn renewed(&self, refused: &SecretString) -> Option<Arc<Http>> {
+        let _turn = self.asking.lock().await;
+        let (http, key) = self.current();
+        if key.expose_secret() != refused.expose_secret() {
+            return Some(http);
+        }
+        let (command, secrets) = (self.command.clone(), self.secrets.clone());
+        let asked = tokio::task::spawn_blocking(move || ask_command(&command, &secrets, true)).await;
+        let (key, _) = asked.ok()?.ok()?;
+        if key.expose_secret() == refused.expose_secret() {
+            return None;
+        }
+        let http = Arc::new(Http::new(&self.base_url, &key, self.timeout).ok()?);
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = (http.clone(), key);
+        Some(http)
+    }
+
+    async fn carry(&self, request: Request) -> Result<Answer, Lost> {
+        let (http, key) = self.current();
+        let answer = http.send(request.clone()).await?;
+        if answer.status != UNAUTHORIZED {
+            return Ok(answer);
+        }
+        match self.renewed(&key).await {
+            Some(http) => http.send(request).await,
+            None => Ok(answer),
+        }
+    }
+}
+
+impl Transport for Renewing {
+    fn send(&self, request: Request) -> Sending<'_> {
+        Box::pin(self.carry(request))
+    }
+
+    fn base_url(&self) -> &str {
+        &self.base_url
+    }
+}

@@ -1,0 +1,86 @@
+//! What a create left behind although one of its tasks ended in ERROR: the thing itself, or only what was made beside it.
+
+use serde_json::Value;
+
+use super::collection::{items, list_call};
+use super::evidence::tags::{STAMP_ATTEMPT, tag};
+use super::made::{along, resource_of};
+use super::results::{Parameters, id_text};
+use super::shared::Shared;
+use crate::catalog::{Creates, ListCall, Operation};
+use crate::journal::{Intent, StepResult};
+
+/// What was looked for, and whether looking could have found it.
+pub struct Leftover {
+    pub result: StepResult,
+    /// The lists say whose a thing is: what was not found is not there.
+    pub certain: bool,
+}
+
+/// Completes what the tasks of a failed create list with what else names one of them as its maker.
+pub async fn leftover(
+    shared: &Shared,
+    intent: &Intent,
+    operation: &Operation,
+    parameters: &Parameters,
+    mut result: StepResult,
+) -> Option<Leftover> {
+    let creates = operation.creates.as_ref()?;
+    let mut certain = true;
+    for kind in kinds(creates) {
+        // Several calls make things of one kind (machines are virtual or metal): its own calls are those of this one.
+        let resource = match *kind == creates.kind {
+            true => creates.resource.clone(),
+            false => resource_of(shared.catalog, kind),
+        };
+        let list = resource.and_then(|resource| resource.list);
+        let Some(found) = search(shared, intent, list.as_ref(), parameters, &result.tasks).await else {
+            certain &= *kind != creates.kind || result.id.is_some();
+            continue;
+        };
+        let ids = result.created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
+        let Value::Array(ids) = ids else { continue };
+        for id in found {
+            if !ids.iter().any(|known| id_text(known) == id_text(&id))
+                && !shared.is_anothers(&intent.instance, kind, &id)
+            {
+                ids.push(id);
+            }
+        }
+        if *kind == creates.kind && result.id.is_none() {
+            result.ids.clone_from(ids);
+            result.id = ids.first().cloned();
+        }
+    }
+    Some(Leftover { result, certain })
+}
+
+/// The kind itself, and those that are still there without it.
+fn kinds(creates: &Creates) -> Vec<&String> {
+    let beside = creates.stays.iter().chain(along(creates).iter().map(|also| &also.kind));
+    let mut kinds = vec![&creates.kind];
+    for kind in beside {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
+/// Ids of a list's items that one of the tasks made, or that carry the tag of this attempt; `None` when it cannot tell.
+async fn search(
+    shared: &Shared,
+    intent: &Intent,
+    list: Option<&ListCall>,
+    parameters: &Parameters,
+    tasks: &[String],
+) -> Option<Vec<Value>> {
+    let list = list.filter(|list| list.creator_task || (list.tags && intent.stamped))?;
+    let found = items(shared, list, list_call(list, parameters)?).await.ok()?;
+    let ours = |item: &&Value| {
+        let maker = item.get("creator_task_id").and_then(Value::as_str);
+        let stamped = intent.stamped && tag(item, Some(list), STAMP_ATTEMPT).as_deref() == Some(&intent.nonce);
+        stamped || maker.is_some_and(|maker| tasks.iter().any(|task| task == maker))
+    };
+    Some(found.iter().filter(ours).filter_map(|item| item.get(&list.id_field).cloned()).collect())
+}

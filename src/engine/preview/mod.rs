@@ -1,0 +1,248 @@
+//! What a run would do, against the record: no request is made.
+//!
+//! A step whose results are not known yet makes those parts of other calls unknown that refer to it; they are shown as
+//! *(known after `step`)* and count as changed. What only has to be read (the answer of a GET, `.resource`) is taken to be
+//! what it was: it is shown as *(known after reading `step`)*, and by itself is no change.
+
+mod unknown;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::change::differences;
+use super::decide::{self, ChangeKind, Decision, Wanted, removal};
+use super::render::{Surroundings, elements, step_value};
+use super::shared::Settings;
+use crate::journal::{InstanceStatus, Made, RecordedCall, Status};
+use crate::plan::{Graph, InstanceId, Plan, Step, StepId};
+use crate::secret::Secrets;
+use crate::template::{Each, TemplateError};
+use unknown::{Known, Why};
+
+pub use unknown::is_unread;
+
+/// What would happen to one instance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    pub instance: InstanceId,
+    #[serde(flatten)]
+    pub action: Action,
+    /// The call, with secrets hidden and unknown parts named.
+    pub call: Option<RecordedCall>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum Action {
+    /// The call is made.
+    Call,
+    /// It changes nothing, and is made every time.
+    Read,
+    /// Nothing: the record agrees.
+    Keep,
+    /// An earlier run began it; this one brings it to its end.
+    Continue { phase: String },
+    /// Something of an earlier attempt is removed, and the call made again.
+    Retry,
+    /// The recorded call differs.
+    Change { how: ChangeKind, fields: Vec<String> },
+    /// `when` is false.
+    Skip,
+    /// Whether, or how often, it happens is known only later. `read`: once something has been read, and an earlier run has
+    /// done it already: it is taken to stay as it is.
+    Depends { on: Vec<StepId>, read: bool },
+    /// No longer in the plan. `pruned`: this run takes it down; `stays_for`: it would, but for what was made from it and
+    /// stays.
+    Gone {
+        pruned: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stays_for: Option<InstanceId>,
+        made: Vec<Made>,
+    },
+    /// Its templates cannot be evaluated.
+    Wrong { message: String },
+}
+
+impl Change {
+    /// A run would write something, or stop, because of it.
+    pub fn is_pending(&self) -> bool {
+        match &self.action {
+            Action::Read | Action::Keep | Action::Skip => false,
+            Action::Gone { pruned, stays_for, .. } => *pruned || stays_for.is_some(),
+            Action::Change { how, .. } => *how != ChangeKind::Ignore,
+            Action::Depends { read, .. } => !read,
+            Action::Call | Action::Continue { .. } | Action::Retry | Action::Wrong { .. } => true,
+        }
+    }
+}
+
+/// Everything a preview needs to know.
+pub struct Preview<'a> {
+    pub plan: &'a Plan,
+    pub settings: &'a Settings,
+    pub secrets: &'a Secrets,
+    pub digest_key: &'a [u8],
+    pub inputs: &'a BTreeMap<String, minijinja::Value>,
+    /// `None`: nothing is on record.
+    pub status: Option<&'a Status>,
+    pub replace: &'a BTreeSet<StepId>,
+    /// Only these steps, and what they come after; all when there are none.
+    pub target: &'a BTreeSet<StepId>,
+    pub prune: bool,
+}
+
+impl Preview<'_> {
+    /// What a run would do, step by step in the order of the plan.
+    pub fn changes(&self) -> Vec<Change> {
+        let graph = Graph::of(self.plan);
+        let chosen: HashSet<&StepId> =
+            self.target.iter().flat_map(|step| graph.all_dependencies(step).into_iter().chain([step])).collect();
+        let mut known = Known::default();
+        let mut by_step: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
+        for id in graph.order() {
+            if self.target.is_empty() || chosen.contains(id) {
+                let changes = self.step(&self.plan.steps[id], &mut known);
+                by_step.insert(self.plan.steps.get_index_of(id).unwrap_or_default(), changes);
+            }
+        }
+        let mut changes: Vec<Change> = by_step.into_values().flatten().collect();
+        if self.target.is_empty() {
+            changes.extend(self.gone(&changes));
+        }
+        let is_gone = |change: &Change| {
+            change.action == Action::Skip && self.recorded(&change.instance).is_some_and(InstanceStatus::may_exist)
+        };
+        changes.retain(|change| !is_gone(change));
+        changes
+    }
+
+    fn surroundings<'s>(&'s self, known: &'s Known, each: Option<&'s Each>) -> Surroundings<'s> {
+        Surroundings {
+            settings: self.settings,
+            secrets: self.secrets,
+            digest_key: self.digest_key,
+            folder: &self.plan.folder as &Path,
+            inputs: self.inputs,
+            steps: &known.values,
+            each,
+        }
+    }
+
+    fn step(&self, step: &Step, known: &mut Known) -> Vec<Change> {
+        let plain = InstanceId::new(step.id.clone(), None);
+        let each = match &step.for_each {
+            None => vec![None],
+            Some(template) => {
+                if let Some((why, on)) = known.unknown_in(template.references()) {
+                    known.forget(&step.id, why);
+                    return vec![self.depends(plain, why, on)];
+                }
+                match elements(template, &self.surroundings(known, None).scope()) {
+                    Ok(elements) => elements.into_iter().map(Some).collect(),
+                    Err(error) => return vec![self.wrong(plain, &error, known)],
+                }
+            }
+        };
+        let mut changes = Vec::new();
+        let mut values = Vec::new();
+        for each in each {
+            let id = InstanceId::new(step.id.clone(), each.as_ref().map(|each| each.key.clone()));
+            let (change, value) = self.instance(step, id, each.as_ref(), known);
+            if change.action != Action::Skip {
+                values.push((change.instance.clone(), value));
+            }
+            changes.push(change);
+        }
+        known.learn(step, values, decide::reads(step));
+        changes
+    }
+
+    /// Whether it happens, or how often, is known only later. What is read is taken to be what it was when an earlier run
+    /// decided.
+    fn depends(&self, instance: InstanceId, why: Why, on: Vec<StepId>) -> Change {
+        let mut recorded = self.status.into_iter().flat_map(|status| status.instances.keys());
+        let decided = recorded.any(|other| other.step == instance.step);
+        Change { instance, action: Action::Depends { on, read: why == Why::Reading && decided }, call: None }
+    }
+
+    fn recorded(&self, instance: &InstanceId) -> Option<&InstanceStatus> {
+        self.status?.instances.get(instance)
+    }
+
+    /// One instance: what happens to it, and its value where that is known without a request.
+    fn instance(&self, step: &Step, id: InstanceId, each: Option<&Each>, known: &mut Known) -> (Change, Option<Value>) {
+        let surroundings = self.surroundings(known, each);
+        if let Some(when) = &step.when {
+            if let Some((why, on)) = known.unknown_in(when.references()) {
+                return (self.depends(id, why, on), None);
+            }
+            match when.is_true(&surroundings.scope()) {
+                Ok(true) => {}
+                Ok(false) => return (Change { instance: id, action: Action::Skip, call: None }, None),
+                Err(error) => return (self.wrong(id, &error, known), None),
+            }
+        }
+        let call = match known.render(step, &surroundings) {
+            Ok(call) => call,
+            Err(error) => return (self.wrong(id, &error, known), None),
+        };
+        let (action, value) = self.action(step, &id, &call);
+        (Change { instance: id, action, call: Some(call) }, value)
+    }
+
+    fn action(&self, step: &Step, id: &InstanceId, call: &RecordedCall) -> (Action, Option<Value>) {
+        let recorded = self.recorded(id);
+        let agrees = recorded.and_then(|known| known.agrees.as_ref());
+        let fields = agrees.map(|agrees| differences(agrees, call)).unwrap_or_default();
+        let wanted = Wanted::of(step, self.replace.contains(&id.step));
+        let value = || recorded.and_then(|known| known.result.as_ref()).map(|result| step_value(result, None));
+        match decide::instance(&wanted, recorded, agrees.is_some() && fields.is_empty()) {
+            Decision::Read => (Action::Read, None),
+            Decision::Call => (Action::Call, None),
+            Decision::Keep => (Action::Keep, value()),
+            Decision::Settle | Decision::Wait => {
+                let phase = recorded.map_or("", |known| known.phase.name()).to_owned();
+                (Action::Continue { phase }, None)
+            }
+            Decision::Clear => (Action::Retry, None),
+            Decision::Change(how) => {
+                let keeps = matches!(how, ChangeKind::Ignore | ChangeKind::Update | ChangeKind::Error);
+                (Action::Change { how, fields }, value().filter(|_| keeps))
+            }
+        }
+    }
+
+    fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut Known) -> Change {
+        known.forget(&instance.step, Why::Change);
+        let position = self.plan.source.position(error.span.start);
+        let message = format!("{} (line {})", self.secrets.redact(&error.message), position.line);
+        Change { instance, action: Action::Wrong { message }, call: None }
+    }
+
+    /// Instances on record that the plan no longer has.
+    fn gone(&self, changes: &[Change]) -> Vec<Change> {
+        let Some(status) = self.status else { return Vec::new() };
+        let undecided = changes
+            .iter()
+            .filter(|change| matches!(change.action, Action::Depends { .. } | Action::Wrong { .. }))
+            .map(|change| change.instance.step.clone())
+            .collect();
+        let present = changes.iter().filter(|change| change.action != Action::Skip);
+        let present = present.map(|change| change.instance.clone()).collect();
+        let gone = decide::gone(status, &present, &undecided);
+        let kept = removal(status, &gone).kept;
+        gone.into_iter()
+            .map(|instance| {
+                let known = &status.instances[&instance];
+                let stays = kept.iter().find(|kept| kept.instance == instance).filter(|_| self.prune);
+                let stays_for = stays.map(|kept| kept.because_of.clone());
+                let pruned = self.prune && stays_for.is_none();
+                let action = Action::Gone { pruned, stays_for, made: known.made.clone() };
+                Change { action, call: known.agrees.clone(), instance }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,220 @@
+//! What a preview knows of the steps before, and calls of which only a part is known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier};
+use crate::engine::results::id_text;
+use crate::journal::RecordedCall;
+use crate::plan::{Call, InstanceId, Segment, Step, StepId};
+use crate::template::{Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
+
+/// Characters around the name of an instance, in the place of a result that it does not have yet.
+const OPEN: char = '\u{E004}';
+const CLOSE: char = '\u{E005}';
+/// How a part begins that is known only once something was read.
+const UNREAD: &str = "(known after reading ";
+
+/// Why a result is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// It has to be read, and is taken to be what it was.
+    Reading,
+    /// Its step is going to be called, or changed.
+    Change,
+}
+
+/// What is known so far of the steps before.
+#[derive(Default)]
+pub struct Known {
+    pub values: BTreeMap<StepId, minijinja::Value>,
+    unknown: BTreeMap<StepId, Why>,
+    /// Known but for the object behind it, which would have to be read.
+    unread: BTreeSet<StepId>,
+    /// Of some of its instances nothing is known.
+    partly: BTreeSet<StepId>,
+}
+
+/// Whether a part of a call is shown as known only after reading.
+pub fn is_unread(text: &str) -> bool {
+    text.contains(UNREAD)
+}
+
+impl Known {
+    /// Nothing is known of a step's results.
+    pub fn forget(&mut self, step: &StepId, why: Why) {
+        self.unknown.insert(step.clone(), why);
+    }
+
+    /// What a step's instances came to, those that are skipped left out.
+    pub fn learn(&mut self, step: &Step, values: Vec<(InstanceId, Option<Value>)>, reads: bool) {
+        if self.unknown.contains_key(&step.id) {
+            return;
+        }
+        let some_unknown = values.iter().any(|(_, value)| value.is_none());
+        if some_unknown && (reads || step.for_each.is_none()) {
+            return self.forget(&step.id, if reads { Why::Reading } else { Why::Change });
+        }
+        let told = |(instance, value): (InstanceId, Option<Value>)| {
+            let key = instance.key.clone().unwrap_or_default();
+            (key, value.unwrap_or_else(|| placeholder(&instance)))
+        };
+        let mut done: Vec<(String, Value)> = values.into_iter().map(told).collect();
+        let value = match &step.for_each {
+            Some(_) => each_value(&done),
+            None => done.pop().map_or_else(skipped_step, |(_, value)| value_of(&value)),
+        };
+        if some_unknown {
+            self.partly.insert(step.id.clone());
+        }
+        if step.resource_used {
+            self.unread.insert(step.id.clone());
+        }
+        self.values.insert(step.id.clone(), value);
+    }
+
+    fn why(&self, reference: &Reference) -> Option<Why> {
+        let path = &reference.path;
+        // `all` and `each` lead on by computed keys, perhaps to the object.
+        let may_read = path.first().is_none_or(|first| ["all", "each"].contains(&first.as_str()))
+            || path.iter().any(|field| field == "resource");
+        let unread = || (may_read && self.unread.contains(&reference.step)).then_some(Why::Reading);
+        self.unknown.get(&reference.step).copied().or_else(unread)
+    }
+
+    /// The steps among these mentions whose results are not known, and why.
+    pub fn unknown_in<'r>(&self, references: impl Iterator<Item = &'r Reference>) -> Option<(Why, Vec<StepId>)> {
+        let found: Vec<(Why, &StepId)> =
+            references.filter_map(|reference| Some((self.why(reference)?, &reference.step))).collect();
+        let why = found.iter().map(|(why, _)| *why).max()?;
+        let steps: BTreeSet<&StepId> = found.into_iter().map(|(_, step)| step).collect();
+        Some((why, steps.into_iter().cloned().collect()))
+    }
+
+    /// The call with everything in it that is known; what is not, named.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] when what is known cannot be evaluated.
+    pub fn render(&self, step: &Step, surroundings: &Surroundings<'_>) -> Result<RecordedCall, TemplateError> {
+        let parts = CallParts::of_step(step);
+        let all_known = step.after.iter().all(|step| !self.unknown.contains_key(step) && !self.unread.contains(step));
+        if all_known {
+            match surroundings.render(&parts, None) {
+                Ok(Rendered { recorded, .. }) => return Ok(named(recorded)),
+                // What nothing is known of may be more than a text.
+                Err(_) if !step.after.is_disjoint(&self.partly) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let scope = surroundings.scope();
+        let fill = |template: Option<&Template>| template.map(|template| self.fill(template, &scope)).transpose();
+        let texts = |value: Option<Value>| -> Vec<(String, String)> {
+            let fields = value.and_then(|value| value.as_object().cloned()).unwrap_or_default();
+            fields.into_iter().map(|(name, value)| (name, id_text(&value))).collect()
+        };
+        let body = fill(parts.body)?;
+        let body = body.map(|body| surroundings.secrets.digest(&body, surroundings.digest_key).unwrap_or(Value::Null));
+        Ok(named(RecordedCall {
+            method: step.call.method,
+            path: self.path(&step.call, &parts, &scope)?,
+            query: texts(fill(parts.query)?),
+            headers: texts(fill(parts.headers)?),
+            body,
+        }))
+    }
+
+    /// Evaluates what can be evaluated.
+    fn fill(&self, template: &Template, scope: &Scope<'_>) -> Result<Value, TemplateError> {
+        match template.shape() {
+            Shape::List(items) => {
+                items.iter().map(|item| self.fill(item, scope)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+            }
+            Shape::Mapping(entries) => entries
+                .iter()
+                .map(|(key, value)| Ok((key.text.clone(), self.fill(value, scope)?)))
+                .collect::<Result<Map<_, _>, _>>()
+                .map(Value::Object),
+            _ => match self.unknown_in(template.references()) {
+                Some((why, steps)) => Ok(Value::String(later(why, &steps))),
+                None => match template.evaluate(scope) {
+                    Ok(value) => Ok(value),
+                    Err(error) => {
+                        let partly = template.references().map(|reference| &reference.step);
+                        let partly: BTreeSet<StepId> =
+                            partly.filter(|step| self.partly.contains(*step)).cloned().collect();
+                        match partly.is_empty() {
+                            true => Err(error),
+                            false => Ok(Value::String(later(Why::Change, &Vec::from_iter(partly)))),
+                        }
+                    }
+                },
+            },
+        }
+    }
+
+    fn path(&self, call: &Call, parts: &CallParts<'_>, scope: &Scope<'_>) -> Result<String, TemplateError> {
+        // Project and region are the step's own, where it names them.
+        let place = |template: Option<&Template>, default: Option<i64>, name: &str| match template {
+            Some(template) => match self.unknown_in(template.references()) {
+                Some((why, steps)) => Ok(later(why, &steps)),
+                None => Ok(identifier(Some(template), scope, default)?.map_or_else(String::new, |id| id.to_string())),
+            },
+            None => Ok(default.map_or(format!("{{{name}}}"), |id| id.to_string())),
+        };
+        let mut path = String::new();
+        for segment in &call.segments {
+            path.push('/');
+            path.push_str(&match segment {
+                Segment::Literal(text) => text.clone(),
+                Segment::ProjectId => place(parts.project_id, scope.project_id, "project_id")?,
+                Segment::RegionId => place(parts.region_id, scope.region_id, "region_id")?,
+                Segment::Template(template) => id_text(&self.fill(template, scope)?),
+            });
+        }
+        Ok(path)
+    }
+}
+
+/// What templates see of an instance that has no results yet.
+fn placeholder(instance: &InstanceId) -> Value {
+    let text = format!("{OPEN}{instance}{CLOSE}");
+    json!({ "id": text, "ids": [text], "name": text, "task": text, "tasks": [text], "outcome": "succeeded" })
+}
+
+fn later(why: Why, steps: &[StepId]) -> String {
+    let names = steps.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
+    match why {
+        Why::Reading => format!("{UNREAD}{names})"),
+        Why::Change => format!("(known after {names})"),
+    }
+}
+
+/// Names in words what stands for instances without results.
+fn named(call: RecordedCall) -> RecordedCall {
+    let texts = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, text)| (name, in_words(&text))).collect();
+    let path = percent_encoding::percent_decode_str(&call.path).decode_utf8_lossy().into_owned();
+    RecordedCall {
+        method: call.method,
+        path: if path.contains(OPEN) { in_words(&path) } else { call.path },
+        query: texts(call.query),
+        headers: texts(call.headers),
+        body: call.body.as_ref().map(named_value),
+    }
+}
+
+fn named_value(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(in_words(text)),
+        Value::Array(items) => items.iter().map(named_value).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, field)| (name.clone(), named_value(field))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn in_words(text: &str) -> String {
+    text.replace(OPEN, "(known after `").replace(CLOSE, "`)")
+}

@@ -1,0 +1,100 @@
+//! A record on its way to the disk: whatever others wrote into it is searched for secrets.
+//!
+//! What is ours (names of steps, phases, numbers) stays, whatever it looks like: a password `done` hides no phase. Ids are
+//! hidden only as a whole or where a long secret stands in them: of an id that happens to hold four digits of one, the
+//! resource could not be taken down any more. Calls of the plan hold digests already, and must stay comparable.
+
+use serde_json::{Map, Value};
+
+use super::record::Record;
+use crate::secret::{Redact, Secrets};
+
+/// Ours.
+const OURS: [&str; 26] = [
+    "call",
+    "update",
+    "agrees",
+    "record",
+    "instance",
+    "phase",
+    "how",
+    "effect",
+    "class",
+    "method",
+    "nonce",
+    "key",
+    "plan",
+    "environment",
+    "step",
+    "after",
+    "command",
+    "run",
+    "tool",
+    "file",
+    "place",
+    "kind",
+    "durations",
+    "owner",
+    "expires",
+    "attempt",
+];
+/// What names things, and the calls that take them away.
+const NAMING: [&str; 12] =
+    ["id", "ids", "task", "tasks", "created", "touched", "name", "lock", "undo", "beside", "request_id", "path"];
+
+impl Redact for Record {
+    fn redacted(self, secrets: &Secrets) -> Self {
+        let whole = serde_json::to_string(&self).expect("records are made of types JSON can hold");
+        if !secrets.shows(&whole) {
+            return self;
+        }
+        let value = serde_json::from_str(&whole).expect("JSON that was just written can be read");
+        // Texts become texts, and only where the record holds texts.
+        serde_json::from_value(hidden(value, Words::Free, secrets)).unwrap_or_else(|_| self.without_words())
+    }
+}
+
+/// Whose words a field holds.
+#[derive(Clone, Copy, PartialEq)]
+enum Words {
+    Free,
+    Naming,
+}
+
+fn hidden(value: Value, words: Words, secrets: &Secrets) -> Value {
+    match value {
+        Value::String(text) if words == Words::Naming => Value::String(secrets.redact_name(&text)),
+        Value::Array(items) => items.into_iter().map(|item| hidden(item, words, secrets)).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, field)| of_field(name, field, words, secrets)).collect::<Map<_, _>>().into()
+        }
+        Value::String(text) => Value::String(secrets.redact(&text).into_owned()),
+        other => other,
+    }
+}
+
+fn of_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (String, Value) {
+    let field = match name.as_str() {
+        ours if OURS.contains(&ours) => field,
+        // Values of any type, from the API.
+        "response" | "value" => secrets.redact_value(&field),
+        "error" => hidden(field, Words::Free, secrets),
+        naming if NAMING.contains(&naming) => hidden(field, Words::Naming, secrets),
+        _ => hidden(field, words, secrets),
+    };
+    (name, field)
+}
+
+impl Record {
+    /// The same with nothing of others in it, should hiding have made something else of it.
+    fn without_words(mut self) -> Self {
+        if let Record::Succeeded(done) = &mut self {
+            done.result.response = None;
+            done.result.name = None;
+        }
+        if let Record::Outputs { values } = &mut self {
+            values.iter_mut().for_each(|output| output.value = None);
+        }
+        self
+    }
+}

@@ -1,0 +1,141 @@
+//! What a record may say. It may come from somebody's checkout, and a teardown makes the calls it holds with our key: so it
+//! is read as strictly as a plan is.
+//!
+//! A path has no tricks, and no header is set that a plan may not set: a record that says otherwise is not read at all. A
+//! teardown makes calls that the catalogue knows; one that it does not know (`--spec`, or another product) only below the
+//! very collection that the step's own call went to.
+
+use serde_json::Value;
+
+use super::record::{IntendedUndo, Made, RecordedCall};
+use super::status::{InstanceStatus, Phase, Status};
+use crate::catalog::Catalog;
+use crate::plan::{InstanceId, may_set_header};
+
+/// Longest id of a task or a resource.
+const LONGEST_ID: usize = 1024;
+/// The segments that name a collection: product, version, noun.
+const COLLECTION: usize = 3;
+
+/// Checks the calls and ids of a record.
+///
+/// # Errors
+///
+/// The instance whose calls cannot be, and why.
+pub fn validate(status: &Status) -> Result<(), (InstanceId, String)> {
+    let wrong = |(id, instance)| checked(instance).map_err(|why| (InstanceId::clone(id), why));
+    status.instances.iter().try_for_each(wrong)
+}
+
+/// Whether a teardown may make this call for what `call` made.
+pub fn may_undo(catalog: &Catalog, call: Option<&RecordedCall>, undo: &RecordedCall) -> bool {
+    let known = |call: &RecordedCall| catalog.matching(call.method, &call.path).is_some();
+    let segments = |call: &RecordedCall| call.path.split('/').skip(1).map(str::to_owned).collect::<Vec<String>>();
+    let below = |call: &RecordedCall| {
+        segments(undo).starts_with(&segments(call).into_iter().take(COLLECTION).collect::<Vec<_>>())
+    };
+    known(undo) || call.is_some_and(|call| !known(call) && below(call))
+}
+
+fn checked(instance: &InstanceStatus) -> Result<(), String> {
+    let intent = instance.intent.as_deref();
+    let undo = intent.and_then(|intent| match &intent.undo {
+        IntendedUndo::Call(undo) => Some(undo),
+        IntendedUndo::Default | IntendedUndo::Keep => None,
+    });
+    let update = intent.and_then(|intent| intent.update.as_deref());
+    let calls = [intent.map(|intent| &intent.call), undo, update, instance.agrees.as_ref()];
+    calls.into_iter().flatten().try_for_each(well_formed)?;
+    instance.made.iter().try_for_each(made)?;
+    let tasks = match &instance.phase {
+        Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.as_slice(),
+        _ => &[],
+    };
+    tasks.iter().try_for_each(|task| identifier("a task", task))
+}
+
+fn made(thing: &Made) -> Result<(), String> {
+    if let Some(Value::String(id)) = &thing.id {
+        identifier("what was made", id)?;
+    }
+    thing.undo.iter().try_for_each(well_formed)?;
+    thing.beside.iter().try_for_each(made)
+}
+
+/// Path and headers as a plan may write them.
+fn well_formed(call: &RecordedCall) -> Result<(), String> {
+    let wrong = |why: &str| Err(format!("`{call}` {why}"));
+    let Some(path) = call.path.strip_prefix('/') else { return wrong("does not start with `/`") };
+    for segment in path.split('/') {
+        let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
+        if decoded.is_empty() || decoded == "." || decoded == ".." {
+            return wrong("has a segment that leads elsewhere");
+        }
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#\\\"<>{}|^`".contains(&byte);
+        if !segment.bytes().all(plain) {
+            return wrong("has a segment that is not encoded");
+        }
+    }
+    for (name, value) in &call.headers {
+        if !may_set_header(name) {
+            return wrong(&format!("sets the header `{name}`, which no plan may"));
+        }
+        if value.contains(char::is_control) {
+            return wrong(&format!("has a header `{name}` with a line break"));
+        }
+    }
+    Ok(())
+}
+
+fn identifier(what: &str, id: &str) -> Result<(), String> {
+    let fits = !id.is_empty() && id.len() <= LONGEST_ID && !id.contains(char::is_control);
+    if fits { Ok(()) } else { Err(format!("the id of {what} is none")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Method;
+
+    fn call(method: Method, path: &str) -> RecordedCall {
+        RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: None }
+    }
+
+    #[test]
+    fn a_call_of_the_record_is_one_that_a_plan_could_make() {
+        let network = call(Method::Post, "/cloud/v1/networks/1/7");
+        let newer = call(Method::Post, "/cloud/v9/clouds/1/7");
+        let iam = call(Method::Post, "/iam/users");
+        let with = |name: &str, value: &str| {
+            let headers = vec![(name.to_owned(), value.to_owned())];
+            RecordedCall { headers, ..call(Method::Delete, "/cloud/v1/networks/1/7/n") }
+        };
+        let delete = |path: &str| call(Method::Delete, path);
+        for (of, undo, why) in [
+            (&network, delete("/cloud/v1/networks/1/7/n"), None),
+            (&network, delete("/cloud/v1/networks/1/7/%EE%80%82%2Fid%EE%80%83"), None),
+            (&network, with("x-note", "a"), None),
+            (&newer, delete("/cloud/v9/clouds/1/7/c"), None),
+            (&iam, delete("/iam/users/3"), None),
+            (&iam, delete("/iam/tokens/3"), Some("elsewhere")),
+            (&network, delete("/cloud/v9/clouds/1/7/c"), Some("elsewhere")),
+            (&network, call(Method::Post, "/iam/tokens"), Some("elsewhere")),
+            (&newer, call(Method::Post, "/iam/tokens"), Some("elsewhere")),
+            (&network, delete("/cloud/v1/networks/1/7/.."), Some("that leads")),
+            (&network, delete("/cloud/v1/networks/1/7/%2e%2E"), Some("that leads")),
+            (&network, delete("//evil.example/x"), Some("that leads")),
+            (&network, delete("/cloud/v1/networks/1/7/n?x=1"), Some("not encoded")),
+            (&network, delete("cloud/v1/networks/1/7/n"), Some("does not start with")),
+            (&network, with("Host", "evil.example"), Some("sets the header `Host`")),
+            (&network, with("Authorization", "x"), Some("sets the header")),
+            (&network, with("x-note", "a\r\nhost: evil"), Some("line break")),
+        ] {
+            let found = well_formed(&undo);
+            match why {
+                None => assert!(found.is_ok() && may_undo(Catalog::embedded(), Some(of), &undo), "{undo}"),
+                Some("elsewhere") => assert!(!may_undo(Catalog::embedded(), Some(of), &undo), "{undo}"),
+                Some(why) => assert!(found.as_ref().is_err_and(|found| found.contains(why)), "{undo}: {found:?}"),
+            }
+        }
+    }
+}

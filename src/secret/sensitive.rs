@@ -1,0 +1,92 @@
+//! Fields that hold a secret by what their names mean.
+
+/// What the names of such fields have in them.
+const SENSITIVE: [&str; 13] = [
+    "secret",
+    "password",
+    "passphrase",
+    "admin_pass",
+    "token",
+    "private_key",
+    "access_key",
+    "api_key",
+    "client_key",
+    "kubeconfig",
+    "connection_string",
+    "credential",
+    "user_data",
+];
+/// Ends of names that only refer to one, count it, or say something of it.
+const HARMLESS: [&str; 12] =
+    ["_applied", "_id", "_ids", "_name", "_names", "_type", "_at", "_on", "_limit", "_usage", "_requested", "_expires"];
+/// Objects and lists whose parts have names of their own.
+const GROUPS: [&str; 4] = ["secrets", "credentials", "api_keys", "tokens"];
+
+/// Whether a field of this name holds a secret: `password`, `aws_secret_access_key`, not `secret_id` and not `public_key`.
+pub fn is_sensitive_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SENSITIVE.iter().any(|part| name.contains(part))
+        && !HARMLESS.iter().any(|end| name.ends_with(end))
+        && !GROUPS.contains(&name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every name in the answers and bodies of the API (OpenAPI document) that sounds like one.
+    #[test]
+    fn names_of_the_api_are_told_apart() {
+        for secret in [
+            "aws_secret_access_key",
+            "client_key",
+            "connection_string",
+            "encrypted_password",
+            "password",
+            "private_key",
+            "pull_secret",
+            "secret",
+            "admin_pass",
+            "access_key_secret",
+            "secret_key",
+            "api_key",
+            "kubeconfig",
+            "client_secret",
+            "X-Auth-Token",
+        ] {
+            assert!(is_sensitive_name(secret), "{secret}");
+        }
+        for name in [
+            "api_keys",
+            "aws_access_key_id",
+            "ca_secret_id",
+            "certificate",
+            "client_certificate",
+            "cluster_ca_certificate",
+            "credentials",
+            "credentials_name",
+            "crl_secret_id",
+            "inference_public_model_api_key_count_limit",
+            "inference_public_model_api_key_count_usage",
+            "key",
+            "keypair",
+            "kubeconfig_created_at",
+            "kubeconfig_expires_at",
+            "public_key",
+            "routing_key",
+            "secret_count_limit",
+            "secret_count_requested",
+            "secret_id",
+            "secret_name",
+            "secret_type",
+            "secrets",
+            "sni_secret_id",
+            "ssh_key",
+            "ssh_key_name",
+            "token_id",
+            "user_data_applied",
+        ] {
+            assert!(!is_sensitive_name(name), "{name}");
+        }
+    }
+}

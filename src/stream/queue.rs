@@ -1,0 +1,124 @@
+//! Writing without waiting: what is told goes into a queue, and a thread of its own carries it to the stream.
+
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use super::Stream;
+
+/// At the end, a reader that does not read is waited for so long after the last piece that it took.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A writer that never waits for whoever reads the stream. Dropping it waits until all is written, within reason.
+pub struct Queue {
+    stream: Stream,
+    /// `None` once it ends.
+    pieces: Option<Sender<Vec<u8>>>,
+    /// Hears of each piece that was written, and of the end.
+    written: Receiver<()>,
+}
+
+impl Queue {
+    /// # Errors
+    ///
+    /// When there is no thread for it.
+    pub fn before(stream: &Stream) -> io::Result<Self> {
+        let (pieces, queued) = channel::<Vec<u8>>();
+        let (tell, written) = channel();
+        let mut out = stream.clone();
+        thread::Builder::new().name("log".to_owned()).spawn(move || {
+            for piece in queued {
+                // A reader that went away silences it, no more; nor does anybody have to listen.
+                let _ = out.write_all(&piece).and_then(|()| out.flush());
+                let _ = tell.send(());
+            }
+        })?;
+        Ok(Self { stream: stream.clone(), pieces: Some(pieces), written })
+    }
+}
+
+impl Write for Queue {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // What was written meanwhile is nobody's business before the end.
+        while self.written.try_recv().is_ok() {}
+        if let Some(pieces) = &self.pieces {
+            pieces.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        }
+        Ok(bytes.len())
+    }
+
+    /// Nothing is held back here.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.pieces = None;
+        while !self.stream.is_abandoned() {
+            match self.written.recv_timeout(PATIENCE) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => self.stream.abandon(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Takes nothing as long as its other end lives.
+    struct Stuck(Receiver<()>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // Its end lets go.
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn all_is_written_in_order_when_it_ends() {
+        let kept = Kept::default();
+        let mut queue = Queue::before(&Stream::new(kept.clone(), false)).unwrap();
+        (0..1000).for_each(|line| writeln!(queue, "{line}").unwrap());
+        drop(queue);
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert!(text.lines().map(|line| line.parse::<u32>().unwrap()).eq(0..1000));
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_holds_up_nobody() {
+        let (_read, unread) = channel();
+        let stream = Stream::new(Stuck(unread), false);
+        let mut queue = Queue::before(&stream).unwrap();
+        (0..1000).for_each(|line| writeln!(queue, "{line}").unwrap());
+        stream.abandon();
+        drop(queue);
+    }
+}

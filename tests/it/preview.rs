@@ -1,0 +1,91 @@
+//! A saved preview is what runs, or nothing does.
+
+use std::fs;
+
+use crate::server::Served;
+use crate::support::{Ended, Folder};
+
+const PLAN: &str = "\
+name: demo
+inputs:
+  size: { type: integer, default: 1 }
+  key: { secret: true }
+steps:
+  - id: disk
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: disk, source: new-volume, size: \"{{ inputs.size }}\", tags: { note: \"{{ file('note.txt') }}\" } }
+  - id: other
+    call: POST /cloud/v1/ssh_keys/{project_id}
+    body: { name: other, public_key: \"{{ inputs.key }}\" }
+";
+
+const SECRET: (&str, &str) =
+    ("PLAN_INPUT_KEY", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8Ht8Z3j6yDWPBHQtOp/R9rzWvfMYo3MSA/K6q8D86r");
+
+struct Trial {
+    folder: Folder,
+    cloud: Served,
+}
+
+impl Trial {
+    fn new() -> Self {
+        let folder = Folder::new().with("plan.yaml", PLAN).with("note.txt", "first");
+        let cloud = Served::start(&folder, &["--speed", "1000"]);
+        Self { folder, cloud }
+    }
+
+    fn plan(&self, arguments: &[&str]) -> Ended {
+        let account = [SECRET, ("GCORE_CLOUD_PROJECT_ID", "1"), ("GCORE_CLOUD_REGION_ID", "7")];
+        self.cloud.run_in(&self.folder, arguments, &account)
+    }
+
+    fn preview(&self, more: &[&str]) {
+        self.plan(&[&["preview", "plan.yaml", "--out", "shown"], more].concat()).with_code(0);
+    }
+}
+
+#[test]
+fn what_was_shown_runs_with_everything_it_was_asked_with() {
+    let trial = Trial::new();
+    trial.preview(&["--set", "size=3", "--environment", "blue", "--state", "records", "--target", "disk"]);
+    let file = fs::read_to_string(trial.folder.path().join("shown")).unwrap();
+    assert!(!file.contains(SECRET.1) && file.contains("\"size\": 3"), "{file}");
+    trial.plan(&["run", "shown"]).with_code(0).says("environment blue: 2 steps");
+    let shown = trial.plan(&["state", "show", "disk", "--plan", "demo", "--environment", "blue", "--state", "records"]);
+    shown.with_code(0).prints("\"size\": 3");
+    assert!(!trial.folder.path().join(".plan").exists());
+    trial.plan(&["run", "shown"]).with_code(3).says("the record changed since the preview: nothing was done");
+}
+
+#[test]
+fn what_would_be_another_run_is_refused() {
+    let trial = Trial::new();
+    trial.preview(&[]);
+    for (more, words) in [
+        (&["--set", "size=3"][..], "input `size` changed since the preview"),
+        (&["--prune"], "`--prune` is not what the preview was made with: none"),
+        (&["--replace", "disk"], "`--replace` is not what the preview was made with: none"),
+        (&["--target", "disk"], "`--target` is not what the preview was made with: none"),
+        (&["--environment", "blue"], "the environment is not what the preview was made with: default"),
+        (&["--state", "records"], "`--state` is not what the preview was made with: .plan beside the plan"),
+        (&["--region-id", "8"], "the project or region changed since the preview"),
+    ] {
+        let ended = trial.plan(&[&["run", "shown"], more].concat());
+        assert!(ended.code.is_some_and(|code| code != 0), "{more:?}");
+        ended.says(words);
+    }
+    fs::write(trial.folder.path().join("note.txt"), "second").unwrap();
+    trial.plan(&["run", "shown"]).with_code(3).says("a file the plan reads changed since the preview");
+    fs::write(trial.folder.path().join("note.txt"), "first").unwrap();
+    trial.plan(&["run", "shown", "--set", "size=1"]).with_code(0);
+}
+
+#[test]
+fn a_preview_is_written_over_nothing_but_a_preview() {
+    let trial = Trial::new();
+    trial.preview(&[]);
+    trial.preview(&[]);
+    let ended = trial.plan(&["preview", "plan.yaml", "--out", "plan.yaml"]).with_code(2);
+    ended.says("`plan.yaml` exists, and is no preview");
+    assert_eq!(fs::read_to_string(trial.folder.path().join("plan.yaml")).unwrap(), PLAN);
+}

@@ -52,6 +52,8 @@ function commandLine(inputs) {
   if (inputs.plan && !PLAN_AS[inputs.command]) {
     throw new Error(`\`command: ${inputs.command}\` takes no plan file: leave \`plan\` out, or name it in \`args\``);
   }
+  // The word after it says what it does: it comes first among the arguments.
+  if (inputs.command === 'state') return ['state', ...inputs.args, ...recordOptions(inputs)];
   const args = [inputs.command];
   if (inputs.plan) args.push(...PLAN_AS[inputs.command](inputs.plan));
   if (!TAKE_NO_INPUTS.includes(inputs.command)) args.push(...inputOptions(inputs));
@@ -66,7 +68,7 @@ function commandLine(inputs) {
 function teardownLine(inputs) {
   const args = ['destroy'];
   if (inputs.plan) args.push(inputs.plan);
-  return [...args, '--yes', ...LOCK_TIMEOUT, ...recordOptions(inputs)];
+  return [...args, '--yes', '--if-exists', ...LOCK_TIMEOUT, ...recordOptions(inputs)];
 }
 
 /** Which teardown was asked for; an error when the word is unknown or there is nothing to take down. */
@@ -95,6 +97,8 @@ function environmentOf(inputs, env) {
   if (inputs.apiKey) own.GCORE_API_KEY = inputs.apiKey;
   if (inputs.projectId) own.GCORE_CLOUD_PROJECT_ID = inputs.projectId;
   if (inputs.regionId) own.GCORE_CLOUD_REGION_ID = inputs.regionId;
+  // A record that dies with the runner's disk is enough when everything it tells of goes before.
+  if (inputs.teardown === 'always') own.PLAN_TEARDOWN = 'always';
   return own;
 }
 

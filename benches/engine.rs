@@ -19,11 +19,13 @@ use gcore_plan::engine::{
     Events, Gates, Ownership, Run, RunEnd, RunOptions, Settings, Shared, Sight, Watcher, run, stopper,
 };
 use gcore_plan::exit::Exit;
-use gcore_plan::journal::{EnvironmentFolder, Journal, MemorySink, Owner, StateFolder, Status};
+use gcore_plan::journal::{Header, Journal, MemorySink, Owner, Status};
 use gcore_plan::plan::{self, Plan};
 use gcore_plan::secret::Secrets;
 use gcore_plan::simulate::{Durations, InMemory, Options, Simulator};
 use gcore_plan::source::Source;
+use gcore_plan::store::folder::StateFolder;
+use gcore_plan::store::{EnvironmentName, Opening, Store};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::json;
@@ -87,11 +89,12 @@ async fn over_http() {
     let plan = load(&keys(STEPS).replace("key-", "run-"));
     let folder = tempfile::tempdir().expect("a folder can be made");
     let clock = Clock::starting_at(now, 1.0);
-    let environment = StateFolder::new(folder.path()).environment("bench", "default");
-    let owner = Owner { pid: 0, command: "bench".to_owned(), since: now };
-    let lock = environment.lock(&owner, Duration::ZERO, &clock).await.expect("nobody else has it");
-    let (sink, status, lines) = environment.open(&lock, now).expect("the folder is ours");
-    let journal = Journal::start(sink, status, lines, clock);
+    let store = StateFolder::new(folder.path());
+    let name = EnvironmentName { plan: "bench".to_owned(), environment: "default".to_owned() };
+    let owner = Owner { pid: 0, command: "bench".to_owned(), since: now, job: None, host: None };
+    let opening = Opening { owner, patience: Duration::ZERO, clock, notice: &|_| {} };
+    let opened = store.open(&name, opening).await.expect("the folder is ours");
+    let journal = Journal::start_boxed(opened.sink, opened.status, opened.next, clock);
     let started = Instant::now();
     let end = go(plan, http, journal, clock).await;
     let ours = started.elapsed();
@@ -187,7 +190,7 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
 fn in_memory(durations: Durations) -> (Arc<dyn Transport>, Journal, Clock) {
     let now = Timestamp::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let clock = Clock::starting_at(now, 1.0);
-    let status = Status::new(EnvironmentFolder::header("bench", "default"), now);
+    let status = Status::new(Header::new("bench", "default"), now);
     let transport = Arc::new(InMemory::new(cloud(durations), Clock::starting_at(now, 1.0)));
     (transport, Journal::start(MemorySink::default(), status, 1, clock), clock)
 }

@@ -66,6 +66,11 @@ pub struct Environment {
     pub inputs: Inputs,
     /// Set inside a GitHub Actions job.
     pub github: Option<GitHub>,
+    /// `CI`: some service runs this job.
+    pub ci: bool,
+    pub store: StoreVariables,
+    /// Where programs keep what must last: `XDG_STATE_HOME`, else `~/.local/state`.
+    pub state_home: Option<PathBuf>,
     pub no_color: bool,
     pub force_color: bool,
     /// `TERM=dumb`: a terminal that only takes lines.
@@ -90,7 +95,48 @@ pub struct GitHub {
     /// The folder of the repository.
     pub workspace: Option<PathBuf>,
     pub runner_debug: Option<String>,
+    /// The runner's disk is gone when the job ends.
+    pub hosted: bool,
+    /// A folder that lasts as long as the job.
+    pub runner_temp: Option<PathBuf>,
+    /// `owner/name`
+    pub repository: Option<String>,
+    /// Run, attempt, job and runner: what a later step of the same job has in common with this one.
+    pub job: Option<String>,
+    /// The end of the job takes everything down, whatever happens.
+    pub torn_down: bool,
 }
+
+impl GitHub {
+    fn new(mut text: impl FnMut(&str) -> Option<String>) -> Self {
+        let identity: Option<Vec<String>> =
+            ["GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME"].into_iter().map(&mut text).collect();
+        Self {
+            output: text("GITHUB_OUTPUT").map(PathBuf::from),
+            step_summary: text("GITHUB_STEP_SUMMARY").map(PathBuf::from),
+            workspace: text("GITHUB_WORKSPACE").map(PathBuf::from),
+            runner_debug: text("RUNNER_DEBUG"),
+            hosted: text("RUNNER_ENVIRONMENT").as_deref() == Some("github-hosted"),
+            runner_temp: text("RUNNER_TEMP").map(PathBuf::from),
+            repository: text("GITHUB_REPOSITORY"),
+            job: identity.map(|identity| identity.join("/")),
+            torn_down: text("PLAN_TEARDOWN").as_deref() == Some("always"),
+        }
+    }
+}
+
+/// Variables that say how an object store is reached: whole names and values. Some are secret: they are never printed.
+#[derive(Clone, Default)]
+pub struct StoreVariables(pub Vec<(String, String)>);
+
+impl std::fmt::Debug for StoreVariables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// Starts of the names of variables that object stores are configured with.
+const STORE_PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
 
 impl Environment {
     /// Sorts out variables, given as names and values. Empty ones count as not set: workflows pass them on so.
@@ -107,6 +153,8 @@ impl Environment {
             }
         }
         inputs.sort();
+        let store = set.iter().filter(|(name, _)| STORE_PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
+        let store = store.map(|(name, value)| (name.clone(), value.to_string_lossy().into_owned())).collect();
         let mut text = |name: &str| set.remove(name).map(|value| value.to_string_lossy().into_owned());
         Self {
             api_key: text("GCORE_API_KEY").map(|key| key.trim().to_owned().into()),
@@ -119,12 +167,10 @@ impl Environment {
                 .into_iter()
                 .filter_map(|name| text(name).map(|value| (name, PathBuf::from(value))))
                 .collect(),
-            github: (text(RUNNER).as_deref() == Some(RUNNER_IS_THERE)).then(|| GitHub {
-                output: text("GITHUB_OUTPUT").map(PathBuf::from),
-                step_summary: text("GITHUB_STEP_SUMMARY").map(PathBuf::from),
-                workspace: text("GITHUB_WORKSPACE").map(PathBuf::from),
-                runner_debug: text("RUNNER_DEBUG"),
-            }),
+            github: (text(RUNNER).as_deref() == Some(RUNNER_IS_THERE)).then(|| GitHub::new(&mut text)),
+            ci: text("CI").is_some_and(|value| value != "false" && value != "0"),
+            store: StoreVariables(store),
+            state_home: text("XDG_STATE_HOME").map(PathBuf::from).or_else(|| home(&mut text)),
             no_color: text("NO_COLOR").is_some(),
             force_color: text("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
             dumb: text("TERM").as_deref() == Some("dumb"),
@@ -132,6 +178,11 @@ impl Environment {
             state: set.remove("PLAN_STATE").map(PathBuf::from),
         }
     }
+}
+
+fn home(mut text: impl FnMut(&str) -> Option<String>) -> Option<PathBuf> {
+    let home = text("HOME").or_else(|| text("USERPROFILE"))?;
+    Some(PathBuf::from(home).join(".local").join("state"))
 }
 
 /// Where this process writes, known before anything else is.
@@ -169,14 +220,19 @@ impl Context {
             secrets: Secrets::default(),
             trace: None,
         };
-        context.hide_key();
+        context.hide_keys();
         Ok(context)
     }
 
-    fn hide_key(&self) {
+    fn hide_keys(&self) {
         use secrecy::ExposeSecret;
         if let Some(key) = &self.environment.api_key {
             self.secrets.hide(key.expose_secret());
+        }
+        let secret =
+            |name: &str| ["SECRET", "TOKEN", "ACCESS_KEY", "SAS", "PASSWORD"].iter().any(|word| name.contains(word));
+        for (_, value) in self.environment.store.0.iter().filter(|(name, _)| secret(name) && !name.ends_with("_FILE")) {
+            self.secrets.hide(value);
         }
     }
 

@@ -18,6 +18,9 @@ pub enum Error {
     /// What was asked for cannot be, and what would be right.
     #[error("{message}")]
     Usage { message: String, help: Vec<String> },
+    /// The record tells of nothing, the account does.
+    #[error("the record is empty, but the account holds {found} of {plan}/{environment}: nothing was done")]
+    RecordEmpty { found: String, plan: String, environment: String },
     /// The plan is wrong; the findings have been told.
     #[error("the plan is wrong")]
     PlanWrong,
@@ -104,7 +107,8 @@ impl Error {
                 Some(Meaning::Quota) => Exit::Quota,
                 _ => Exit::StepFailed,
             },
-            Error::Journal(JournalError::Locked { .. }) => Exit::Locked,
+            Error::Journal(JournalError::Locked { .. } | JournalError::LeaseLost { .. }) => Exit::Locked,
+            Error::RecordEmpty { .. } => Exit::RecordUnusable,
             Error::Journal(JournalError::Impossible(_)) => Exit::Bug,
             Error::Journal(_) => Exit::RecordUnusable,
             Error::Write { .. }
@@ -119,6 +123,10 @@ impl Error {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Error::Usage { help, .. } => help.clone(),
+            Error::RecordEmpty { environment, .. } => vec![
+                format!("name the place of the record with `--state`, or write it anew: `plan state recover FILE --environment {environment}`"),
+                "to make everything once more all the same, use another environment".to_owned(),
+            ],
             Error::Moved { .. } => vec![
                 "give the same `--set` and `--inputs` as to the preview, or look again: `plan preview FILE --out FILE`"
                     .to_owned(),
@@ -152,8 +160,23 @@ impl Error {
                 vec!["wait for it with `--lock-timeout 10m`, or end that process".to_owned()]
             }
             Error::Journal(JournalError::Damaged { .. }) => vec![
-                "keep a copy of the file; then restore it from a backup, or cut it off before that line and settle \
-                 the rest with `plan state resolve`"
+                "`plan state salvage PLAN` keeps a copy and what can be read of it, and looks for the rest in the account"
+                    .to_owned(),
+            ],
+            Error::Journal(JournalError::LeaseLost { .. }) => vec![
+                "nothing was sent since; run again when the other run has ended: it continues where both stopped"
+                    .to_owned(),
+            ],
+            Error::Journal(JournalError::Away { .. }) => vec![
+                "run again on this machine when the store is back: what is kept here is handed in first".to_owned(),
+            ],
+            Error::Journal(JournalError::Store { .. }) => vec![
+                "check the address, the credentials in the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`) and what they may do"
+                    .to_owned(),
+            ],
+            Error::Journal(JournalError::Unfit { .. }) => vec![
+                "records need a store where of several that create one object only one succeeds; name another with \
+                 `--state`, see docs/state.md"
                     .to_owned(),
             ],
             Error::Journal(JournalError::Foreign { .. }) => vec![

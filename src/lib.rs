@@ -5,7 +5,7 @@
 //! without the other:
 //!
 //! ```text
-//! command → engine, report → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files
+//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files
 //! ```
 
 pub mod api;
@@ -29,6 +29,7 @@ pub mod schema;
 pub mod secret;
 pub mod simulate;
 pub mod source;
+pub mod store;
 pub mod stream;
 pub mod template;
 pub mod yaml;

@@ -205,6 +205,9 @@ pub struct DestroyArguments {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// An environment that was never made is no failure
+    #[arg(long)]
+    pub if_exists: bool,
     /// Requests at once; waiting for tasks does not count
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10", help_heading = "Run")]
     pub parallelism: usize,
@@ -380,16 +383,68 @@ pub enum StateCommand {
         #[command(flatten)]
         record: RecordOptions,
     },
+    /// Try whether an object store can hold records, and make it one
+    #[command(after_help = "\
+Examples:
+  plan state init s3://records/team
+  AWS_ENDPOINT_URL_S3=https://… plan state init s3://records/team
+
+Of several that create one object at once exactly one must succeed. That is tried once for each store, and remembered in
+it; `plan run` does the same when it first writes there.")]
+    Init {
+        /// The store: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, or a folder
+        #[arg(value_name = "ADDRESS")]
+        address: PathBuf,
+    },
+    /// Write a lost record anew from the stamps in the account
+    #[command(after_help = "\
+Examples:
+  plan state recover deploy.yaml --dry-run
+  plan state recover deploy.yaml --environment staging
+
+Finds what carries the tag `plan` with the name of this environment. Names are never taken for proof.")]
+    Recover(RecoverArguments),
+    /// Mend a damaged record: what can be read of it, and the rest from the stamps in the account
+    #[command(after_help = "\
+Examples:
+  plan state salvage deploy.yaml --dry-run
+  plan state salvage deploy.yaml
+
+The damaged file is kept beside the new one.")]
+    Salvage(RecoverArguments),
     /// Tell who holds the lock, and what to do about it
     ///
-    /// The lock is the kernel's: it is released when its owner ends, however it ends. There is nothing to break by force.
+    /// In a folder the lock is the kernel's: it is released when its owner ends, however it ends. In an object store it is
+    /// a line of the record, and free when its owner has been silent for a minute.
     Unlock {
         /// The plan file
         #[arg(value_name = "FILE", conflicts_with = "plan")]
         file: Option<PathBuf>,
+        /// Take the lock away at once, where the kernel does not hold it: its owner stops before its next call
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         record: RecordOptions,
     },
+}
+
+/// `plan state recover` and `plan state salvage`
+#[derive(Debug, Args)]
+pub struct RecoverArguments {
+    /// The plan file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only tell what is found
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub plan: PlanOptions,
+    #[command(flatten)]
+    pub state: StateOptions,
+    #[command(flatten)]
+    pub lock: LockOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
 }
 
 /// `plan state resolve`

@@ -96,8 +96,9 @@ pub struct PlanOptions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Record")]
 pub struct StateOptions {
-    /// Folder of records [default: .plan beside the plan]
-    #[arg(long, value_name = "FOLDER")]
+    /// Where records are: a folder, or an object store as `s3://BUCKET/PREFIX`, `gs://…`, `az://…` [default: .plan beside
+    /// the plan; `ephemeral`: gone when the job is]
+    #[arg(long, value_name = "PLACE")]
     pub state: Option<PathBuf>,
 }
 

@@ -17,9 +17,10 @@ use crate::engine::{self, Settings};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{EnvironmentFolder, Journal, Record, Started, Status};
+use crate::journal::{Journal, Record, Started, Status};
 use crate::report::count;
 use crate::report::github::output::Ending;
+use crate::store::EnvironmentRecord;
 
 /// How an environment is taken down.
 #[derive(Debug, Clone)]
@@ -36,20 +37,26 @@ pub struct TeardownOptions<'a> {
 ///
 /// # Errors
 ///
-/// When there is no such record, nobody can be asked, or the record cannot be locked.
+/// When there is no such record and `--if-exists` was not given, nobody can be asked, or the record cannot be locked.
 pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<Exit, Error> {
-    let folder = records::find_record(context, arguments.file.as_deref(), &arguments.record)?;
-    let status = records::read(&folder)?.status;
+    let record = records::find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+    let Some(status) = record.read().await? else {
+        if arguments.if_exists {
+            note(context, &format!("environment `{}` was never made", record.environment()))?;
+            return tell_job(context, &record, Exit::Done);
+        }
+        return Err(records::no_record(&record).await?);
+    };
     let existing = status.existing().count();
     if existing == 0 {
-        note(context, &format!("nothing is left of environment `{}`", folder.environment()))?;
-        return tell_job(context, &folder, Exit::Done);
+        note(context, &format!("nothing is left of environment `{}`", record.environment()))?;
+        return tell_job(context, &record, Exit::Done);
     }
     let question = format!(
         "take down {} of plan `{}`, environment `{}`?",
         count(existing, "step"),
-        folder.plan(),
-        folder.environment()
+        record.plan(),
+        record.environment()
     );
     if !confirm(context, &question, arguments.yes)? {
         note(context, "nothing was destroyed")?;
@@ -62,18 +69,18 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         events: arguments.events.as_deref(),
         api: &arguments.api,
     };
-    let exit = destroy_environment(context, &folder, &options).await?;
-    tell_job(context, &folder, exit)
+    let exit = destroy_environment(context, &record, &options).await?;
+    tell_job(context, &record, exit)
 }
 
 /// Tells the job's later steps how the teardown of the only environment there was ended.
-fn tell_job(context: &Context, folder: &EnvironmentFolder, exit: Exit) -> Result<Exit, Error> {
+fn tell_job(context: &Context, record: &EnvironmentRecord, exit: Exit) -> Result<Exit, Error> {
     let unless_done = |words: String| (exit != Exit::Done).then_some(words);
     let ending = Ending {
         exit,
         failure_reason: unless_done(exit.meaning().to_owned()),
-        state_path: Some(folder.path().display().to_string()),
-        resume_command: unless_done(again(folder)),
+        state_path: Some(record.place()),
+        resume_command: unless_done(again(record)),
     };
     export_ending(context, &ending)?;
     Ok(exit)
@@ -86,27 +93,28 @@ fn tell_job(context: &Context, folder: &EnvironmentFolder, exit: Exit) -> Result
 /// When there is no API key, or the record cannot be read, locked or written.
 pub async fn destroy_environment(
     context: &Context,
-    folder: &EnvironmentFolder,
+    record: &EnvironmentRecord,
     options: &TeardownOptions<'_>,
 ) -> Result<Exit, Error> {
     let account = Account::of(context, options.api)?;
     let clock = Clock::starting_at(context.now, 1.0);
-    let lock = folder.lock(&records::owner(context, "destroy"), options.lock_timeout, &clock).await?;
-    let (sink, status, lines) = folder.open(&lock, clock.now())?;
+    let transport = account.transport()?;
+    let opened = records::take(context, record, "destroy", options.lock_timeout, clock).await?;
+    let status = opened.status;
     let existing = status.existing().count();
-    let journal = Journal::start(sink, status.clone(), lines, clock);
+    let journal = Journal::start_boxed(opened.sink, status.clone(), opened.next, clock);
     journal.append(vec![Record::Started(started(context, &status))]).await?;
     let session = Session::start(
         context,
         Parts {
-            transport: account.transport()?,
+            transport,
             clock,
             catalog: Catalog::embedded(),
             journal,
-            neighbours: records::neighbours(folder),
+            neighbours: records::neighbours(record).await,
             settings: Settings {
-                plan: folder.plan().to_owned(),
-                environment: folder.environment().to_owned(),
+                plan: record.plan().to_owned(),
+                environment: record.environment().to_owned(),
                 project_id: account.project_id,
                 region_id: account.region_id,
                 stamp: false,
@@ -121,17 +129,17 @@ pub async fn destroy_environment(
     session.tell_started(RunStarted {
         version: crate::event::EVENTS_VERSION,
         command: Activity::Destroy,
-        plan: folder.plan().to_owned(),
+        plan: record.plan().to_owned(),
         file: None,
-        environment: folder.environment().to_owned(),
+        environment: record.environment().to_owned(),
         steps: existing,
         recorded: existing,
-        state: Some(folder.path().display().to_string()),
+        state: Some(record.place()),
         api: account.base_url.clone(),
     });
     let mut finished =
-        engine::destroy(&session.shared).instrument(trace::run("destroy", folder.plan(), folder.environment())).await?;
-    finished.next = (finished.exit != Exit::Done).then(|| again(folder));
+        engine::destroy(&session.shared).instrument(trace::run("destroy", record.plan(), record.environment())).await?;
+    finished.next = (finished.exit != Exit::Done).then(|| again(record));
     let exit = finished.exit;
     session.finish(context, finished).await?;
     Ok(exit)
@@ -150,8 +158,7 @@ fn started(context: &Context, status: &Status) -> Started {
     }
 }
 
-fn again(folder: &EnvironmentFolder) -> String {
-    let state = folder.path().parent().and_then(Path::parent).map(|state| state.display().to_string());
-    let state = state.map(|state| format!(" --state {}", quoted(&state))).unwrap_or_default();
-    format!("plan destroy --plan {} --environment {}{state}", quoted(folder.plan()), quoted(folder.environment()))
+fn again(record: &EnvironmentRecord) -> String {
+    let (plan, environment) = (quoted(record.plan()), quoted(record.environment()));
+    format!("plan destroy --plan {plan} --environment {environment} --state {}", quoted(&record.store.name()))
 }

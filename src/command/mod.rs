@@ -13,6 +13,7 @@ pub mod destroy;
 mod explain;
 mod findings;
 mod graph;
+mod guard;
 mod init;
 mod load;
 mod log;
@@ -24,6 +25,7 @@ pub mod preview;
 mod preview_file;
 mod print;
 mod records;
+mod recover;
 pub mod rehearse;
 mod renew;
 mod report;
@@ -34,6 +36,7 @@ mod session;
 mod signals;
 mod simulate;
 mod state;
+mod state_place;
 mod status;
 mod sweep;
 mod tasks;
@@ -59,7 +62,7 @@ pub use connect::{Account, DEFAULT_BASE_URL, number_of};
 pub use findings::tell as tell_findings;
 pub use load::{LoadedPlan, load_plan, places, read_source, resolve_inputs};
 pub use print::{note, print_json, print_json_text, print_outputs, print_text};
-pub use records::{environment_name, find_record, owner, state_folder};
+pub use records::{environment_name, find_record, owner, store};
 pub use signals::Signals;
 pub use view::{View, ViewOptions};
 
@@ -125,9 +128,9 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
         Command::Preview(arguments) => preview::preview(context, arguments).await,
         Command::Rehearse(arguments) => rehearse::rehearse(context, arguments).await,
         Command::Destroy(arguments) => destroy::destroy(context, arguments).await,
-        Command::Status(arguments) => status::status(context, arguments),
-        Command::Output(arguments) => output::output(context, arguments),
-        Command::Report(arguments) => report::report(context, arguments),
+        Command::Status(arguments) => status::status(context, arguments).await,
+        Command::Output(arguments) => output::output(context, arguments).await,
+        Command::Report(arguments) => report::report(context, arguments).await,
         Command::Sweep(arguments) => sweep::sweep(context, arguments).await,
         Command::State(command) => state::state(context, command).await,
         Command::Tasks(arguments) => tasks::tasks(context, arguments).await,

@@ -17,10 +17,10 @@ use crate::report::github::output::Ending;
 use crate::report::outputs::{self, OutputError, OutputValue};
 use crate::secret::Secrets;
 
-pub(super) fn output(context: &Context, arguments: &OutputArguments) -> Result<Exit, Error> {
+pub(super) async fn output(context: &Context, arguments: &OutputArguments) -> Result<Exit, Error> {
     let (file, names) = file_and_names(arguments)?;
-    let folder = find_record(context, file, &arguments.record)?;
-    let status = read(&folder)?.status;
+    let environment = find_record(context, file, &arguments.record).await?;
+    let status = read(&environment).await?;
     let values: Vec<OutputValue> = status.outputs.iter().map(value_of).collect();
     if let Some(secret) = values.iter().find(|output| output.secret && names.contains(&output.name)) {
         return Err(Error::usage(format!("output `{}` is secret: it is not kept on record", secret.name))
@@ -47,12 +47,8 @@ pub(super) fn output(context: &Context, arguments: &OutputArguments) -> Result<E
         OutputFormat::Json => print_json_text(context, &rendered.text)?,
         _ => print_text(context, &rendered.text)?,
     }
-    let ending = Ending {
-        exit: Exit::Done,
-        failure_reason: None,
-        state_path: Some(folder.path().display().to_string()),
-        resume_command: None,
-    };
+    let ending =
+        Ending { exit: Exit::Done, failure_reason: None, state_path: Some(environment.place()), resume_command: None };
     export_values(context, &values, &ending, &[])?;
     Ok(Exit::Done)
 }

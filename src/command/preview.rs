@@ -19,6 +19,7 @@ use crate::journal::Status;
 use crate::plan::Plan;
 use crate::report::{count, sanitize};
 use crate::secret::REDACTED;
+use crate::store::EnvironmentRecord;
 
 /// Shows what a run would do.
 ///
@@ -34,8 +35,8 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     need_places(plan, project_id, region_id)?;
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
-    let folder = records::state_folder(context, &arguments.state, Some(&arguments.file))?;
-    let status = folder.environment(&plan.name, &environment).read()?.map(|contents| contents.status);
+    let store = records::store(context, &arguments.state, Some(&arguments.file))?;
+    let status = EnvironmentRecord::new(store, &plan.name, &environment).read().await?;
 
     let status = recorded(status.as_ref());
     let options = RunOptions {

@@ -2,37 +2,106 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::cli::{RecordOptions, StateOptions};
+use crate::clock::Clock;
 use crate::command::load::read_source;
+use crate::command::state_place::{self, Fate};
+use crate::command::{note, preview_file};
 use crate::context::Context;
 use crate::engine::Neighbours;
 use crate::error::Error;
-use crate::journal::{Contents, EnvironmentFolder, Owner, StateFolder};
+use crate::journal::{Journal, Owner, Status};
 use crate::report::list;
+use crate::store::folder::StateFolder;
+use crate::store::objects;
+use crate::store::{AnyStore, EnvironmentRecord, Opened, Opening};
 use crate::yaml;
 
-/// The folder of records, in the current folder or beside the plan.
-const DEFAULT_STATE: &str = ".plan";
+/// Where lines are kept while an object store is away, beside the plan or in the current folder.
+const SPOOL: &str = ".plan/.spool";
+const ADDRESSES: &str = "name a bucket and a prefix, as in `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`; credentials, \
+     region and endpoint come from the environment, see docs/state.md";
 const DEFAULT_ENVIRONMENT: &str = "default";
 /// Names listed in a hint.
 const NAMED: usize = 10;
+/// Records that are read side by side.
+const READ_AT_ONCE: usize = 8;
 
-/// Where records are: `--state`, else `PLAN_STATE`, else `.plan` beside the plan file, or in the current folder.
+/// Where records are: `--state`, else `PLAN_STATE`, else the [default](state_place::default_folder).
 ///
 /// # Errors
 ///
-/// When it is an address, not a folder.
-pub fn state_folder(context: &Context, options: &StateOptions, file: Option<&Path>) -> Result<StateFolder, Error> {
-    if let Some(named) = options.state.as_ref().or(context.environment.state.as_ref()) {
-        if named.to_string_lossy().contains("://") {
-            return Err(Error::usage(format!("`{}` is an address, not a folder", named.display()))
-                .help("this version keeps records in folders only: name one with `--state FOLDER`"));
-        }
-        return Ok(StateFolder::new(context.resolve(named)));
+/// When it is an address that cannot be used.
+pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> Result<AnyStore, Error> {
+    let beside = file.and_then(Path::parent).map(|folder| context.resolve(folder));
+    let beside = beside.unwrap_or_else(|| context.folder.clone());
+    let Some(named) = named(context, options) else {
+        return Ok(Arc::new(StateFolder::new(state_place::default_folder(&context.environment, &beside))));
+    };
+    let address = named.to_string_lossy();
+    if address == state_place::EPHEMERAL {
+        return Ok(Arc::new(StateFolder::new(state_place::for_the_job(&context.environment))));
     }
-    let beside = file.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
-    Ok(StateFolder::new(context.resolve(&beside.join(DEFAULT_STATE))))
+    if !address.contains("://") {
+        return Ok(Arc::new(StateFolder::new(context.resolve(named))));
+    }
+    let records = objects::connect(&address, &context.environment.store.0, beside.join(SPOOL));
+    let records = records.map_err(|why| Error::usage(format!("`{address}` cannot be used: {why}")).help(ADDRESSES))?;
+    Ok(records)
+}
+
+fn named<'c>(context: &'c Context, options: &'c StateOptions) -> Option<&'c PathBuf> {
+    options.state.as_ref().or(context.environment.state.as_ref())
+}
+
+/// Refuses a first record that would be gone before what it tells of, and warns about others that may be.
+///
+/// # Errors
+///
+/// On a hosted runner, when nobody said that this is meant.
+pub fn guard_place(context: &Context, options: &StateOptions, store: &AnyStore) -> Result<(), Error> {
+    let Some(folder) = store.folder() else { return Ok(()) };
+    let meant = named(context, options).is_some_and(|named| named.as_os_str() == state_place::EPHEMERAL);
+    let work_tree = folder.ancestors().find(|folder| folder.join(".git").exists());
+    match state_place::fate(&context.environment, folder, meant, !folder.exists(), work_tree) {
+        Fate::Lasts => Ok(()),
+        Fate::Warned(words) => note(context, &format!("warning: {words}")),
+        Fate::Lost => {
+            let message =
+                "the record would be gone with this runner's disk, and the next run would make everything again";
+            Err(Error::usage(message)
+                .help(
+                    "keep it in an object store: `--state s3://BUCKET/PREFIX` (also `gs://`, `az://`), or `PLAN_STATE`",
+                )
+                .help("or take everything down at the end of the job: `teardown: always` of the action")
+                .help("or say that this is meant: `--state ephemeral`"))
+        }
+    }
+}
+
+/// The same, where looking at nothing would be a mistake.
+///
+/// # Errors
+///
+/// When there is no such store.
+pub async fn existing_store(context: &Context, options: &StateOptions, file: Option<&Path>) -> Result<AnyStore, Error> {
+    let store = store(context, options, file)?;
+    if store.exists().await? {
+        return Ok(store);
+    }
+    Err(no_store(&store))
+}
+
+fn no_store(store: &AnyStore) -> Error {
+    let (what, help) = match store.folder() {
+        Some(_) => ("folder", "name the folder of records with `--state FOLDER`, or the plan file that it is beside"),
+        None => ("store", "check the address; `plan state init ADDRESS` makes a store there"),
+    };
+    Error::usage(format!("there is no {what} of records at `{}`", store.name())).help(help)
 }
 
 /// `--environment`, else `PLAN_ENVIRONMENT`, else `default`.
@@ -54,20 +123,26 @@ pub fn environment_name(context: &Context, option: Option<&str>) -> Result<Strin
 ///
 /// # Errors
 ///
-/// When none or several may be meant, or the plan file tells no name.
-pub fn find_record(
+/// When none or several may be meant, the plan file tells no name, or the place where records should be is not there.
+pub async fn find_record(
     context: &Context,
     file: Option<&Path>,
     options: &RecordOptions,
-) -> Result<EnvironmentFolder, Error> {
-    let state = state_folder(context, &options.state, file)?;
+) -> Result<EnvironmentRecord, Error> {
+    // What `plan preview --out` wrote stands for its plan.
+    let approved = file.map(|file| preview_file::read(context, file)).transpose()?.flatten();
+    let file = approved.as_ref().map(|approved| approved.asked.plan.as_path()).or(file);
+    let store = store(context, &options.state, file)?;
+    let environment = environment_name(context, options.environment.as_deref())?;
     let plan = match (&options.plan, file) {
         (Some(plan), _) => plan.clone(),
-        (None, Some(file)) => plan_name(context, file)?,
-        (None, None) => only_plan(&state)?,
+        (None, Some(file)) => match plan_name(context, file) {
+            Ok(name) => name,
+            Err(error) => recorded_as(&store, file, &environment).await?.ok_or(error)?,
+        },
+        (None, None) => only_plan(&store).await?,
     };
-    let environment = environment_name(context, options.environment.as_deref())?;
-    Ok(state.environment(&plan, &environment))
+    Ok(EnvironmentRecord::new(store, &plan, &environment))
 }
 
 /// The name a plan file says, also when the rest of it is wrong: the record must stay within reach.
@@ -82,14 +157,31 @@ fn plan_name(context: &Context, file: &Path) -> Result<String, Error> {
     })
 }
 
-fn only_plan(state: &StateFolder) -> Result<String, Error> {
-    let mut plans: Vec<String> = state.environments()?.iter().map(|folder| folder.plan().to_owned()).collect();
+/// The plan of the only record of that environment that was made from this file: the file itself may be gone.
+async fn recorded_as(store: &AnyStore, file: &Path, environment: &str) -> Result<Option<String>, Error> {
+    let shown = file.display().to_string();
+    let mut found = Vec::new();
+    for name in store.environments().await?.into_iter().filter(|name| name.environment == environment) {
+        let status = store.read(&name).await?;
+        let started = status.and_then(|status| status.started);
+        if started.is_some_and(|(_, started)| started.file.as_deref() == Some(&shown)) {
+            found.push(name.plan);
+        }
+    }
+    Ok(if found.len() == 1 { found.pop() } else { None })
+}
+
+async fn only_plan(store: &AnyStore) -> Result<String, Error> {
+    if !store.exists().await? {
+        return Err(no_store(store));
+    }
+    let mut plans: Vec<String> = store.environments().await?.into_iter().map(|name| name.plan).collect();
     plans.dedup();
     match &plans[..] {
         [only] => Ok(only.clone()),
-        [] => Err(Error::usage(format!("there are no records in `{}`", state.path().display()))
-            .help("name the plan file, or the folder of records with `--state FOLDER`")),
-        several => Err(Error::usage(format!("`{}` holds records of several plans", state.path().display()))
+        [] => Err(Error::usage(format!("there are no records in `{}`", store.name()))
+            .help("name the plan file, or another place of records with `--state`")),
+        several => Err(Error::usage(format!("`{}` holds records of several plans", store.name()))
             .help(format!("say which with `--plan NAME`: {}", list(several, NAMED)))),
     }
 }
@@ -99,38 +191,95 @@ fn only_plan(state: &StateFolder) -> Result<String, Error> {
 /// # Errors
 ///
 /// When there is none, with those there are; when it cannot be read.
-pub(super) fn read(folder: &EnvironmentFolder) -> Result<Contents, Error> {
-    if let Some(contents) = folder.read()? {
-        return Ok(contents);
+pub(super) async fn read(record: &EnvironmentRecord) -> Result<Status, Error> {
+    match record.read().await? {
+        Some(status) => Ok(status),
+        None => Err(no_record(record).await?),
     }
-    let state = folder.path().parent().and_then(Path::parent).map(PathBuf::from).unwrap_or_default();
-    let others: Vec<String> = StateFolder::new(&state)
-        .environments()?
-        .iter()
-        .filter(|other| other.plan() == folder.plan())
-        .map(|other| other.environment().to_owned())
-        .collect();
-    let message = format!("environment `{}` of plan `{}` has no record", folder.environment(), folder.plan());
-    Err(Error::usage(message).help(match others.is_empty() {
-        true => format!("records are looked for in `{}`: name another folder with `--state`", state.display()),
+}
+
+/// Why there is nothing to read, and what there is instead.
+pub(super) async fn no_record(record: &EnvironmentRecord) -> Result<Error, Error> {
+    let store = &record.store;
+    if !store.exists().await? {
+        return Ok(no_store(store));
+    }
+    let names = store.environments().await?.into_iter();
+    let others: Vec<String> = names.filter(|name| name.plan == record.plan()).map(|name| name.environment).collect();
+    let message = format!("environment `{}` of plan `{}` has no record", record.environment(), record.plan());
+    Ok(Error::usage(message).help(match others.is_empty() {
+        true => format!("records are looked for in `{}`: name another place with `--state`", store.name()),
         false => format!("there are records of {}: say which with `--environment NAME`", list(others, NAMED)),
     }))
 }
 
-/// This process, as the holder of a lock.
-pub fn owner(context: &Context, command: &str) -> Owner {
-    Owner { pid: std::process::id(), command: command.to_owned(), since: context.now }
+/// Takes the right to write to a record, telling people what is waited for.
+///
+/// # Errors
+///
+/// When somebody else has it; when the record cannot be read or written.
+pub(super) async fn take(
+    context: &Context,
+    record: &EnvironmentRecord,
+    command: &str,
+    patience: Duration,
+    clock: Clock,
+) -> Result<Opened, Error> {
+    let notice = |words: String| {
+        // Should stderr be gone, the command itself will say so.
+        let _ = note(context, &words);
+    };
+    let opening = Opening { owner: owner(context, command), patience, clock, notice: &notice };
+    Ok(record.open(opening).await?)
 }
 
-/// Reads what the other records of a store say, whenever it is asked. One that cannot be read says nothing.
-pub(super) fn neighbours(folder: &EnvironmentFolder) -> Neighbours {
-    let own = folder.clone();
-    Arc::new(move || {
-        let others = own.state().environments().unwrap_or_default().into_iter().filter(|other| *other != own);
-        let read = |other: EnvironmentFolder| {
-            let status = other.read().ok().flatten()?.status;
+/// Opens a record for a few lines by hand.
+///
+/// # Errors
+///
+/// As [`take`].
+pub(super) async fn open(
+    context: &Context,
+    record: &EnvironmentRecord,
+    command: &str,
+    patience: Duration,
+) -> Result<Journal, Error> {
+    let clock = Clock::starting_at(context.now, 1.0);
+    let opened = take(context, record, command, patience, clock).await?;
+    Ok(Journal::start_boxed(opened.sink, opened.status, opened.next, clock).hiding(context.secrets.clone()))
+}
+
+/// What the other records of its store say. One that cannot be read says nothing. In a folder they are read whenever it is
+/// asked; in an object store once, here: the answer must not be waited for in the middle of a step.
+pub(super) async fn neighbours(record: &EnvironmentRecord) -> Neighbours {
+    let own = record.clone();
+    if own.store.folder().is_some() {
+        // A folder is read without waiting.
+        return Arc::new(move || others_of(own.clone()).now_or_never().unwrap_or_default());
+    }
+    let others = others_of(own).await;
+    Arc::new(move || others.clone())
+}
+
+async fn others_of(own: EnvironmentRecord) -> Vec<(String, Status)> {
+    let names = own.store.environments().await.unwrap_or_default();
+    let others = names.into_iter().filter(|name| *name != own.name).map(|name| {
+        let other = EnvironmentRecord { store: own.store.clone(), name };
+        async move {
+            let status = other.read().await.ok().flatten()?;
             Some((format!("plan `{}`, environment `{}`", other.plan(), other.environment()), status))
-        };
-        others.filter_map(read).collect()
-    })
+        }
+    });
+    stream::iter(others).buffer_unordered(READ_AT_ONCE).filter_map(std::future::ready).collect().await
+}
+
+/// This process, as the holder of a lock.
+pub fn owner(context: &Context, command: &str) -> Owner {
+    Owner {
+        pid: std::process::id(),
+        command: command.to_owned(),
+        since: context.now,
+        job: context.environment.github.as_ref().and_then(|github| github.job.clone()),
+        host: None,
+    }
 }

@@ -20,7 +20,7 @@ use crate::engine::{self, Run, RunEnd, RunOptions};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{EnvironmentFolder, Journal, MemorySink, Phase, Status};
+use crate::journal::{Header, Journal, MemorySink, Phase, Status};
 use crate::report::github::output::Ending;
 use crate::report::reason;
 use crate::simulate::{Options, Simulator, Strangers, serve};
@@ -80,7 +80,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     // Simulated time starts when everything is ready: a moment of preparation would count as many.
     let clock = Clock::starting_at(context.now, arguments.speed);
     let server = tokio::spawn(serve(listener, simulator.clone(), clock, std::future::pending()));
-    let header = EnvironmentFolder::header(&plan.name, &environment);
+    let header = Header::new(&plan.name, &environment);
     let mut status = Status::new(header, context.now);
     let mut runs = 0;
     let end = loop {

@@ -4,32 +4,36 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::records::{find_record, owner, read};
+use super::records::{find_record, open, read};
 use super::state::{named, words};
 use super::{confirm, note};
 use crate::api::{Task, TaskState};
 use crate::catalog::Catalog;
 use crate::cli::ResolveArguments;
-use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{Before, made, of_tasks, operation_of};
 use crate::error::Error;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::exit::Exit;
-use crate::journal::{
-    EnvironmentFolder, Evidence, InstanceStatus, Intent, Journal, Lock, Made, Phase, Record, StepResult, Succeeded,
-};
+use crate::journal::{Evidence, InstanceStatus, Intent, Journal, Made, Phase, Record, StepResult, Succeeded};
 use crate::plan::InstanceId;
 use crate::report::{count, list};
+use crate::store::EnvironmentRecord;
 
 /// Things named in a sentence.
 const NAMED: usize = 8;
 
 /// `plan state resolve`
 pub(super) async fn resolve(context: &Context, arguments: &ResolveArguments) -> Result<Exit, Error> {
-    let folder = find_record(context, arguments.file.as_deref(), &arguments.record)?;
-    read(&folder)?;
-    let (_lock, journal) = open(context, &folder, "state resolve", arguments.lock.lock_timeout).await?;
+    let environment = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+    read(&environment).await?;
+    let journal = open(context, &environment, "state resolve", arguments.lock.lock_timeout).await?;
+    let done = decide(context, &journal, arguments).await;
+    journal.close().await?;
+    done
+}
+
+async fn decide(context: &Context, journal: &Journal, arguments: &ResolveArguments) -> Result<Exit, Error> {
     let record = journal.with_status(|status| {
         let (instance, known) = only(named(status, &arguments.step)?, &arguments.step)?;
         decided(instance, known, arguments)
@@ -44,19 +48,6 @@ pub(super) async fn resolve(context: &Context, arguments: &ResolveArguments) -> 
     journal.append(vec![record]).await?;
     note(context, &said)?;
     Ok(Exit::Done)
-}
-
-/// Takes the lock and opens the journal for writing.
-async fn open(
-    context: &Context,
-    folder: &EnvironmentFolder,
-    command: &str,
-    patience: Duration,
-) -> Result<(Lock, Journal), Error> {
-    let clock = Clock::starting_at(context.now, 1.0);
-    let lock = folder.lock(&owner(context, command), patience, &clock).await?;
-    let (file, status, lines) = folder.open(&lock, context.now)?;
-    Ok((lock, Journal::start(file, status, lines, clock).hiding(context.secrets.clone())))
 }
 
 fn only<'s>(
@@ -170,15 +161,26 @@ fn by_hand(intent: &Intent) -> StepError {
     }
 }
 
+async fn strike_out(journal: &Journal, step: &str) -> Result<usize, Error> {
+    // Looked up anew: another run may have ended between the question and the lock.
+    let records = journal.with_status(|status| {
+        let ids = named(status, step)?.into_iter().map(|(id, _)| Record::Forgotten { instance: id.clone() });
+        Ok::<_, Error>(ids.collect::<Vec<_>>())
+    })?;
+    let forgotten = records.len();
+    journal.append(records).await?;
+    Ok(forgotten)
+}
+
 /// `plan state forget`
 pub(super) async fn forget(
     context: &Context,
-    folder: &EnvironmentFolder,
+    environment: &EnvironmentRecord,
     step: &str,
     yes: bool,
     patience: Duration,
 ) -> Result<Exit, Error> {
-    let status = read(folder)?.status;
+    let status = read(environment).await?;
     let found = named(&status, step)?;
     let left: Vec<String> = found.iter().flat_map(|(_, instance)| instance.made.iter().map(words)).collect();
     let question = match left.is_empty() {
@@ -189,14 +191,10 @@ pub(super) async fn forget(
         note(context, "nothing was forgotten")?;
         return Ok(Exit::Done);
     }
-    let (_lock, journal) = open(context, folder, "state forget", patience).await?;
-    // Looked up anew: another run may have ended between the question and the lock.
-    let records = journal.with_status(|status| {
-        let ids = named(status, step)?.into_iter().map(|(id, _)| Record::Forgotten { instance: id.clone() });
-        Ok::<_, Error>(ids.collect::<Vec<_>>())
-    })?;
-    let forgotten = records.len();
-    journal.append(records).await?;
+    let journal = open(context, environment, "state forget", patience).await?;
+    let forgotten = strike_out(&journal, step).await;
+    journal.close().await?;
+    let forgotten = forgotten?;
     note(context, &format!("forgot {}", count(forgotten, "instance")))?;
     if !left.is_empty() {
         note(context, &format!("still there: {}", list(&left, NAMED)))?;

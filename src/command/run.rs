@@ -11,8 +11,8 @@ use super::preview::Shown;
 use super::preview_file::{PreviewFile, recorded};
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
-use super::{Account, load, preview_file, print_outputs, records, report, write_output};
-use crate::api::trace;
+use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
+use crate::api::{Client, trace};
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -20,11 +20,12 @@ use crate::engine::{self, Run, RunEnd, RunOptions, Settings};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{EnvironmentFolder, Journal, Phase, Record, Started};
+use crate::journal::{Journal, Phase, Record, Started};
 use crate::plan::{Plan, Segment, StepId};
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
 use crate::report::reason;
+use crate::store::EnvironmentRecord;
 
 /// Runs a plan, or exactly what a preview showed.
 ///
@@ -48,10 +49,11 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
     tell_unmasked(context, plan, &inputs)?;
 
-    let folder = records::state_folder(context, &arguments.state, Some(file))?.environment(&plan.name, &environment);
+    let transport = account.transport()?;
+    let store = records::store(context, &arguments.state, Some(file))?;
+    records::guard_place(context, &arguments.state, &store)?;
+    let record = EnvironmentRecord::new(store, &plan.name, &environment);
     let clock = Clock::starting_at(context.now, 1.0);
-    let lock = folder.lock(&records::owner(context, "run"), arguments.lock.lock_timeout, &clock).await?;
-    let (sink, status, lines) = folder.open(&lock, clock.now())?;
     let options = RunOptions {
         target: step_ids(plan, &arguments.run.target)?,
         replace: step_ids(plan, &arguments.replace)?,
@@ -59,22 +61,37 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         rollback: arguments.rollback,
         fail_fast: arguments.run.fail_fast,
     };
+    let opened = records::take(context, &record, "run", arguments.lock.lock_timeout, clock).await?;
+    let journal =
+        Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock).hiding(context.secrets.clone());
     if let Some(approved) = &approved {
-        let key = approved.key(&status);
+        let key = approved.key(&opened.status);
         let shown = Shown {
             plan,
             inputs: &inputs,
             environment: &environment,
             project_id,
             region_id,
-            status: recorded(Some(&status)),
+            status: recorded(Some(&opened.status)),
             options: &options,
         };
         let changes = serde_json::json!(shown.changes(context, &key));
-        approved.verify(&PreviewFile::new(context, approved.asked.clone(), &shown, &key, &changes))?;
+        let now = PreviewFile::new(context, approved.asked.clone(), &shown, &key, &changes);
+        if let Err(moved) = approved.verify(&now) {
+            journal.close().await?;
+            return Err(moved);
+        }
     }
-    let done = status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
-    let journal = Journal::start(sink, status, lines, clock).hiding(context.secrets.clone());
+    if opened.status.instances.is_empty() && !arguments.run.no_stamp {
+        let at = guard::Surroundings { environment: &environment, project_id, region_id, inputs: &inputs };
+        let client =
+            Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
+        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &at).await {
+            journal.close().await?;
+            return Err(found);
+        }
+    }
+    let done = opened.status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
     let ttl = arguments.ttl.or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
     let started = Started {
         run: context.token(),
@@ -89,11 +106,11 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let session = Session::start(
         context,
         Parts {
-            transport: account.transport()?,
+            transport,
             clock,
             catalog: loaded.catalog,
             journal,
-            neighbours: records::neighbours(&folder),
+            neighbours: records::neighbours(&record).await,
             settings: settings(plan, &environment, project_id, region_id, &arguments.run),
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
@@ -108,7 +125,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         environment: environment.clone(),
         steps: plan.steps.len(),
         recorded: done,
-        state: Some(folder.path().display().to_string()),
+        state: Some(record.place()),
         api: account.base_url.clone(),
     });
     let run =
@@ -120,15 +137,15 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     session.finish(context, end.finished.clone()).await?;
     write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
-    export(context, &end.outputs, &ending(&end, &folder, resume), &arguments.run.show_secret)?;
+    export(context, &end.outputs, &ending(&end, &record, resume), &arguments.run.show_secret)?;
     Ok(exit)
 }
 
-fn ending(end: &RunEnd, folder: &EnvironmentFolder, resume: String) -> Ending {
+fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {
     Ending {
         exit: end.finished.exit,
         failure_reason: end.failure.as_ref().map(|(instance, error)| reason(instance, error)),
-        state_path: Some(folder.path().display().to_string()),
+        state_path: Some(record.place()),
         resume_command: Some(resume),
     }
 }

@@ -13,13 +13,13 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Gates, LAST_WORDS, Neighbours, Ownership, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper, Watcher,
-    stopper, tell_finished,
+    Gates, LAST_WORDS, Leased, Neighbours, Ownership, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper,
+    Watcher, stopper, tell_finished,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{Journal, Status};
+use crate::journal::{Journal, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
 
@@ -58,13 +58,13 @@ impl Session {
     pub fn start(context: &Context, parts: Parts) -> Result<Self, Error> {
         let (stopper, stopped) = stopper();
         let view = View::start(context, parts.clock, &parts.view)?;
+        let transport = Arc::new(Leased::new(parts.transport, parts.journal.clone()));
         // A teardown reads no plan, so it does not know the plan's secrets.
         if parts.view.source.is_none() && parts.journal.with_status(Status::held_secrets) {
             context.secrets.expect_unknown();
         }
-        let client = Arc::new(
-            Client::new(parts.transport, parts.clock).traced(context.trace.clone()).hiding(context.secrets.clone()),
-        );
+        let client =
+            Arc::new(Client::new(transport, parts.clock).traced(context.trace.clone()).hiding(context.secrets.clone()));
         let known = |status: &Status| (status.durations.clone(), status.header.key.clone());
         let (durations, key) = parts.journal.with_status(known);
         let teller = view.teller();
@@ -88,6 +88,7 @@ impl Session {
             sight: Sight::default(),
         });
         listen(Signals::listen()?, stopper.clone(), &shared);
+        heed(stopper.clone(), &shared);
         if let Some(timeout) = parts.timeout {
             let (stopper, clock) = (stopper.clone(), parts.clock);
             tokio::spawn(async move {
@@ -122,10 +123,24 @@ fn listen(mut signals: Signals, stopper: Stopper, shared: &Arc<Shared>) {
         let first = signals.next().await;
         let in_flight = shared.gates.in_flight();
         shared.events.tell(Event::InterruptReceived { signal: first.name().to_owned(), in_flight });
+        shared.journal.hurry();
         stopper.stop(Stop::Interrupt(first));
         let second = signals.next().await;
         let exit = if second == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted };
         std::process::exit(i32::from(exit.code()));
+    });
+}
+
+/// A record that cannot be written any more ends the run before its next call.
+fn heed(stopper: Stopper, shared: &Arc<Shared>) {
+    let (journal, events) = (shared.journal.clone(), shared.events.clone());
+    tokio::spawn(async move {
+        let trouble = journal.trouble().await;
+        events.tell(Event::Warned { message: trouble.error().to_string() });
+        stopper.stop(match trouble {
+            Trouble::LeaseLost(_) => Stop::LeaseLost,
+            Trouble::Away(_) => Stop::StoreAway,
+        });
     });
 }
 

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::print::table;
-use super::records::{find_record, read};
+use super::records::{self, find_record, read};
 use super::status::{instance_json, shown};
-use super::{note, print_json, print_text, resolve};
-use crate::cli::{ResultFormat, StateCommand};
+use super::{note, print_json, print_text, recover, resolve};
+use crate::cli::{ResultFormat, StateCommand, StateOptions};
 use crate::context::Context;
 use crate::engine::id_text;
 use crate::error::Error;
@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::journal::{InstanceStatus, Made, Phase, Status};
 use crate::plan::InstanceId;
 use crate::report::{Palette, list, sanitize, thing};
+use crate::store::EnvironmentRecord;
 
 /// Names listed in a hint.
 const NAMED: usize = 10;
@@ -21,21 +22,29 @@ const NAMED: usize = 10;
 pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<Exit, Error> {
     match command {
         StateCommand::List { file, format, record } => {
-            let status = read(&find_record(context, file.as_deref(), record)?)?.status;
+            let status = read(&find_record(context, file.as_deref(), record).await?).await?;
             list_all(context, &status, *format)?;
         }
         StateCommand::Show { step, file, format, record } => {
-            let status = read(&find_record(context, file.as_deref(), record)?)?.status;
+            let status = read(&find_record(context, file.as_deref(), record).await?).await?;
             show(context, &status, step, *format)?;
         }
         StateCommand::Resolve(arguments) => return resolve::resolve(context, arguments).await,
         StateCommand::Forget { step, file, yes, lock, record } => {
-            let folder = find_record(context, file.as_deref(), record)?;
-            return resolve::forget(context, &folder, step, *yes, lock.lock_timeout).await;
+            let environment = find_record(context, file.as_deref(), record).await?;
+            return resolve::forget(context, &environment, step, *yes, lock.lock_timeout).await;
         }
-        StateCommand::Unlock { file, record } => {
-            let folder = find_record(context, file.as_deref(), record)?;
-            return unlock(context, folder.holder()?.as_ref().map(Option::as_ref));
+        StateCommand::Init { address } => {
+            let store = records::store(context, &StateOptions { state: Some(address.clone()) }, None)?;
+            let is_new = store.init().await?;
+            let words = if is_new { "holds records from now on" } else { "holds records already" };
+            note(context, &format!("`{}` {words}", store.name()))?;
+        }
+        StateCommand::Recover(arguments) => return recover::recover(context, arguments).await,
+        StateCommand::Salvage(arguments) => return recover::salvage(context, arguments).await,
+        StateCommand::Unlock { file, force, record } => {
+            let environment = find_record(context, file.as_deref(), record).await?;
+            return unlock(context, &environment, *force).await;
         }
     }
     Ok(Exit::Done)
@@ -143,15 +152,23 @@ pub(super) fn words(made: &Made) -> String {
     format!("{kind}{id}{name}")
 }
 
-fn unlock(context: &Context, holder: Option<Option<&crate::journal::Owner>>) -> Result<Exit, Error> {
-    let Some(owner) = holder else {
+async fn unlock(context: &Context, environment: &EnvironmentRecord, force: bool) -> Result<Exit, Error> {
+    let Some(holder) = environment.holder().await? else {
         note(context, "it is not locked: nothing to do")?;
         return Ok(Exit::Done);
     };
-    let words = match owner {
-        Some(owner) => format!("locked by {owner}: it is free as soon as process {} has ended", owner.pid),
-        None => "locked by a process that has not said its name yet: look again".to_owned(),
-    };
-    note(context, &words)?;
-    Ok(Exit::Locked)
+    let who = holder.owner.as_ref().map_or("a process that has not said its name yet".to_owned(), ToString::to_string);
+    if holder.bound_to_process {
+        let ends = holder.owner.map(|owner| format!(": it is free as soon as process {} has ended", owner.pid));
+        note(context, &format!("locked by {who}{}", ends.unwrap_or_default()))?;
+        return Ok(Exit::Locked);
+    }
+    if !force {
+        note(context, &format!("locked by {who}: it is free a minute after that process fell silent"))?;
+        note(context, "when it is certain that it sends nothing any more, `--force` takes the lock away at once")?;
+        return Ok(Exit::Locked);
+    }
+    environment.unlock(records::owner(context, "state unlock")).await?;
+    note(context, &format!("taken away from {who}: should it still live, it stops before its next call"))?;
+    Ok(Exit::Done)
 }

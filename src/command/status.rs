@@ -4,27 +4,28 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::print::{age, table};
-use super::records::{find_record, read, state_folder};
+use super::records::{existing_store, find_record, read};
 use super::{note, print_json, print_text};
 use crate::cli::{ResultFormat, StatusArguments};
 use crate::context::Context;
 use crate::engine::id_text;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::journal::{EnvironmentFolder, InstanceStatus, Made, Owner, Phase, Status};
+use crate::journal::{InstanceStatus, Made, Phase, Status};
 use crate::plan::InstanceId;
 use crate::report::{Palette, count, thing};
+use crate::store::{EnvironmentRecord, Holder};
 
-pub(super) fn status(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
+pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
     if arguments.all {
-        return all(context, arguments);
+        return all(context, arguments).await;
     }
-    let folder = find_record(context, arguments.file.as_deref(), &arguments.record)?;
-    let status = read(&folder)?.status;
-    let holder = folder.holder()?;
+    let environment = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+    let status = read(&environment).await?;
+    let holder = environment.holder().await?;
     match arguments.format {
-        ResultFormat::Json => print_json(context, &environment_json(&folder, &status, holder.as_ref()))?,
-        ResultFormat::Human => tell(context, &folder, &status, holder.as_ref())?,
+        ResultFormat::Json => print_json(context, &environment_json(&environment, &status, holder.as_ref()))?,
+        ResultFormat::Human => tell(context, &environment, &status, holder.as_ref())?,
     }
     Ok(Exit::Done)
 }
@@ -34,19 +35,14 @@ fn is_telling(status: &InstanceStatus) -> bool {
     status.phase != Phase::Absent || status.error.is_some()
 }
 
-fn tell(
-    context: &Context,
-    folder: &EnvironmentFolder,
-    status: &Status,
-    holder: Option<&Option<Owner>>,
-) -> Result<(), Error> {
+fn tell(context: &Context, record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Result<(), Error> {
     let rows: Vec<Vec<String>> = status
         .instances
         .iter()
         .filter(|(_, instance)| is_telling(instance))
         .map(|(id, instance)| row(id, instance, context.now))
         .collect();
-    note(context, &headline(folder, status, holder, context.now))?;
+    note(context, &headline(record, status, holder, context.now))?;
     if rows.is_empty() {
         return note(context, "nothing exists");
     }
@@ -61,11 +57,11 @@ fn tell(
     Ok(())
 }
 
-fn headline(folder: &EnvironmentFolder, status: &Status, holder: Option<&Option<Owner>>, now: Timestamp) -> String {
-    let mut words = format!("{} ({}), made {} ago", folder.plan(), folder.environment(), since(status.created, now));
+fn headline(record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>, now: Timestamp) -> String {
+    let mut words = format!("{} ({}), made {} ago", record.plan(), record.environment(), since(status.created, now));
     words += &match (&status.started, status.finished, holder) {
-        (_, _, Some(Some(owner))) => format!("; in use by {owner}"),
-        (_, _, Some(None)) => "; in use".to_owned(),
+        (_, _, Some(Holder { owner: Some(owner), .. })) => format!("; in use by {owner}"),
+        (_, _, Some(Holder { owner: None, .. })) => "; in use".to_owned(),
         (Some((at, started)), Some(code), None) => {
             format!("; last `plan {}` {} ago ended with {code}", started.command, since(*at, now))
         }
@@ -115,23 +111,23 @@ fn row(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<String
 }
 
 /// An environment for programs.
-fn environment_json(folder: &EnvironmentFolder, status: &Status, holder: Option<&Option<Owner>>) -> Value {
+fn environment_json(record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Value {
     let instances: Vec<Value> = status
         .instances
         .iter()
         .filter(|(_, instance)| is_telling(instance))
         .map(|(id, instance)| instance_json(id, instance))
         .collect();
-    let mut environment = summary_json(folder, status, holder);
+    let mut environment = summary_json(record, status, holder);
     environment["instances"] = Value::Array(instances);
     environment
 }
 
-fn summary_json(folder: &EnvironmentFolder, status: &Status, holder: Option<&Option<Owner>>) -> Value {
+fn summary_json(record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Value {
     json!({
-        "plan": folder.plan(),
-        "environment": folder.environment(),
-        "state": folder.path(),
+        "plan": record.plan(),
+        "environment": record.environment(),
+        "state": record.place(),
         "created": status.created,
         "updated": status.updated,
         "expires": expires(status),
@@ -142,7 +138,7 @@ fn summary_json(folder: &EnvironmentFolder, status: &Status, holder: Option<&Opt
             "exit": status.finished,
         })),
         "in_use": holder.is_some(),
-        "holder": holder.and_then(Option::as_ref),
+        "holder": holder.and_then(|holder| holder.owner.as_ref()),
         "existing": status.existing().count(),
     })
 }
@@ -177,24 +173,25 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
     })
 }
 
-/// `--all`: every environment in the folder of records.
-fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
-    let state = state_folder(context, &arguments.record.state, arguments.file.as_deref())?;
+/// `--all`: every environment of the store.
+async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
+    let store = existing_store(context, &arguments.record.state, arguments.file.as_deref()).await?;
     let mut rows = Vec::new();
     let mut values = Vec::new();
-    for folder in state.environments()? {
-        if arguments.record.plan.as_deref().is_some_and(|plan| plan != folder.plan()) {
+    for name in store.environments().await? {
+        if arguments.record.plan.as_deref().is_some_and(|plan| plan != name.plan) {
             continue;
         }
-        let Some(contents) = folder.read()? else { continue };
-        let holder = folder.holder()?;
-        values.push(summary_json(&folder, &contents.status, holder.as_ref()));
-        rows.push(environment_row(&folder, &contents.status, holder.is_some(), context.now));
+        let record = EnvironmentRecord { store: store.clone(), name };
+        let Some(status) = record.read().await? else { continue };
+        let holder = record.holder().await?;
+        values.push(summary_json(&record, &status, holder.as_ref()));
+        rows.push(environment_row(&record, &status, holder.is_some(), context.now));
     }
     match arguments.format {
         ResultFormat::Json => print_json(context, &Value::Array(values))?,
         ResultFormat::Human if rows.is_empty() => {
-            note(context, &format!("there are no records in `{}`", state.path().display()))?;
+            note(context, &format!("there are no records in `{}`", store.name()))?
         }
         ResultFormat::Human => {
             let palette = Palette::new(context.color(&context.stdout));
@@ -206,7 +203,7 @@ fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
 }
 
 pub(super) fn environment_row(
-    folder: &EnvironmentFolder,
+    record: &EnvironmentRecord,
     status: &Status,
     in_use: bool,
     now: Timestamp,
@@ -220,8 +217,8 @@ pub(super) fn environment_row(
         (false, pending, _) => format!("{} pending", count(pending, "call")),
     };
     vec![
-        folder.plan().to_owned(),
-        folder.environment().to_owned(),
+        record.plan().to_owned(),
+        record.environment().to_owned(),
         since(status.created, now),
         format!("{} ago", since(status.updated, now)),
         match expires(status).filter(|_| status.existing().next().is_some()) {

@@ -4,19 +4,20 @@ use serde_json::{Value, json};
 
 use super::destroy::{TeardownOptions, destroy_environment};
 use super::print::table;
-use super::records::state_folder;
+use super::records::existing_store;
 use super::status::{environment_row, expires};
 use super::{confirm, findings, note, print_json, print_text};
 use crate::cli::{ResultFormat, SweepArguments};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::journal::{EnvironmentFolder, Status};
+use crate::journal::Status;
 use crate::report::{Palette, count};
+use crate::store::EnvironmentRecord;
 
 pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Result<Exit, Error> {
     let mut worst = Exit::Done;
-    let expired = find_expired(context, arguments, &mut worst)?;
+    let expired = find_expired(context, arguments, &mut worst).await?;
     list(context, arguments.format, &expired)?;
     if expired.is_empty() || arguments.dry_run {
         return Ok(worst);
@@ -34,10 +35,10 @@ pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Resu
         events: None,
         api: &arguments.api,
     };
-    for (folder, _) in &expired {
-        let exit = match destroy_environment(context, folder, &options).await {
+    for (record, _) in &expired {
+        let exit = match destroy_environment(context, record, &options).await {
             Ok(exit) => exit,
-            Err(error) => tell_failed(context, folder, &error)?,
+            Err(error) => tell_failed(context, record, &error)?,
         };
         worst = worst.max(exit);
         if matches!(exit, Exit::Interrupted | Exit::Terminated) {
@@ -48,40 +49,42 @@ pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Resu
 }
 
 /// Environments past their time that still hold something. A record that cannot be read keeps nobody from the others.
-fn find_expired(
+async fn find_expired(
     context: &Context,
     arguments: &SweepArguments,
     worst: &mut Exit,
-) -> Result<Vec<(EnvironmentFolder, Status)>, Error> {
+) -> Result<Vec<(EnvironmentRecord, Status)>, Error> {
     let mut expired = Vec::new();
-    for folder in state_folder(context, &arguments.state, None)?.environments()? {
-        if arguments.plan.as_deref().is_some_and(|plan| plan != folder.plan()) {
+    let store = existing_store(context, &arguments.state, None).await?;
+    for name in store.environments().await? {
+        if arguments.plan.as_deref().is_some_and(|plan| plan != name.plan) {
             continue;
         }
-        let status = match folder.read() {
-            Ok(Some(contents)) => contents.status,
+        let record = EnvironmentRecord { store: store.clone(), name };
+        let status = match record.read().await {
+            Ok(Some(status)) => status,
             Ok(None) => continue,
             Err(error) => {
-                *worst = (*worst).max(tell_failed(context, &folder, &error.into())?);
+                *worst = (*worst).max(tell_failed(context, &record, &error.into())?);
                 continue;
             }
         };
         let over = expires(&status).is_some_and(|expires| expires <= context.now);
         if over && status.existing().next().is_some() {
-            expired.push((folder, status));
+            expired.push((record, status));
         }
     }
     Ok(expired)
 }
 
-fn list(context: &Context, format: ResultFormat, expired: &[(EnvironmentFolder, Status)]) -> Result<(), Error> {
+fn list(context: &Context, format: ResultFormat, expired: &[(EnvironmentRecord, Status)]) -> Result<(), Error> {
     match format {
         ResultFormat::Json => {
-            let all = expired.iter().map(|(folder, status)| {
+            let all = expired.iter().map(|(record, status)| {
                 json!({
-                    "plan": folder.plan(),
-                    "environment": folder.environment(),
-                    "state": folder.path(),
+                    "plan": record.plan(),
+                    "environment": record.environment(),
+                    "state": record.place(),
                     "expires": expires(status),
                     "existing": status.existing().count(),
                 })
@@ -91,7 +94,7 @@ fn list(context: &Context, format: ResultFormat, expired: &[(EnvironmentFolder, 
         ResultFormat::Human if expired.is_empty() => note(context, "no environment is past its `ttl`"),
         ResultFormat::Human => {
             let rows: Vec<_> =
-                expired.iter().map(|(folder, status)| environment_row(folder, status, false, context.now)).collect();
+                expired.iter().map(|(record, status)| environment_row(record, status, false, context.now)).collect();
             let palette = Palette::new(context.color(&context.stdout));
             let head = ["PLAN", "ENVIRONMENT", "AGE", "CHANGED", "EXPIRED", "EXISTING", "STATE"];
             print_text(context, &context.secrets.redact(&table(&head, &rows, palette)))
@@ -100,9 +103,9 @@ fn list(context: &Context, format: ResultFormat, expired: &[(EnvironmentFolder, 
 }
 
 /// Says why one environment was not taken down; gives the exit code that deserves.
-fn tell_failed(context: &Context, folder: &EnvironmentFolder, error: &Error) -> Result<Exit, Error> {
+fn tell_failed(context: &Context, record: &EnvironmentRecord, error: &Error) -> Result<Exit, Error> {
     if !error.is_silent() {
-        let message = format!("{} ({}): {error}", folder.plan(), folder.environment());
+        let message = format!("{} ({}): {error}", record.plan(), record.environment());
         findings::tell_line(context, &message, &error.hints())?;
     }
     Ok(error.exit())

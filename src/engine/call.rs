@@ -79,7 +79,11 @@ pub enum Halt {
 
 impl From<JournalError> for Halt {
     fn from(error: JournalError) -> Self {
-        Halt::Journal(error)
+        match error {
+            // The call did not leave, and the record says so; what runs goes on.
+            JournalError::Away { .. } => Halt::Stopped(Stop::StoreAway),
+            error => Halt::Journal(error),
+        }
     }
 }
 

@@ -17,7 +17,9 @@ use super::settle::Doubt;
 use super::shared::Shared;
 use super::step::{End, Instance};
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
-use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, RecordedCall, StepResult};
+use crate::journal::{
+    Evidence, InstanceStatus, IntendedUndo, Intent, Made, Mark, Record, RecordedCall, StepResult, Succeeded,
+};
 use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, StepId, Undo};
 use crate::secret::Secrets;
 use crate::template::{TemplateError, value_of};
@@ -109,6 +111,10 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, End> {
         match (kind, &self.step().on_change) {
+            // Recovered from the account: nobody knows any more by which call it was made, so the plan's counts.
+            (kind, _) if kind != ChangeKind::Replace && known.agrees.is_none() && known.result.is_some() => {
+                self.agree(id, rendered, known).await.map(Some)
+            }
             (ChangeKind::Replace, _) => self.replace(id, how).await,
             (ChangeKind::Ignore, _) => Ok(known.result.clone()),
             (ChangeKind::Update, Some(OnChange::Update(template))) => {
@@ -119,6 +125,23 @@ impl Instance {
             (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, how, started).await.map(Some),
             (ChangeKind::Error | ChangeKind::Update, _) => Err(End::Failed(self.change_refused(rendered, known))),
         }
+    }
+
+    /// Puts on record that a result agrees with the plan's call, without making it.
+    async fn agree(&self, id: &InstanceId, rendered: &Rendered, known: &InstanceStatus) -> Result<StepResult, End> {
+        let result = known.result.clone().unwrap_or_default();
+        let record = Record::Succeeded(Box::new(Succeeded {
+            instance: id.clone(),
+            how: How::Recovered,
+            result: result.clone(),
+            made: Made::default(),
+            duration_ms: 0,
+            durations: Vec::new(),
+            evidence: Some(Evidence::Stamp),
+            agrees: Some(rendered.recorded.clone()),
+        }));
+        self.run.shared.journal.append(vec![record]).await?;
+        Ok(result)
     }
 
     async fn rerun(

@@ -49,7 +49,7 @@ pub enum Remains {
 
 impl From<JournalError> for Remains {
     fn from(error: JournalError) -> Self {
-        Remains::Halt(Halt::Journal(error))
+        Remains::Halt(error.into())
     }
 }
 

@@ -225,6 +225,8 @@ fn exit_of_stop(stop: Stop) -> Option<Exit> {
     match stop {
         Stop::Interrupt(Signal::Terminate) => Some(Exit::Terminated),
         Stop::Interrupt(_) => Some(Exit::Interrupted),
+        Stop::LeaseLost => Some(Exit::Locked),
+        Stop::StoreAway => Some(Exit::RecordUnusable),
         Stop::OutOfTime | Stop::NoNewSteps => None,
     }
 }

@@ -22,6 +22,10 @@ pub enum Stop {
     OutOfTime,
     /// `--fail-fast`: what runs is waited for, nothing new is started.
     NoNewSteps,
+    /// The store of the record is away: what runs is waited for, and its end kept on this machine.
+    StoreAway,
+    /// Somebody else writes to the record now: leave at once.
+    LeaseLost,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,8 @@ impl Stop {
             Stop::Interrupt(_) => "the run was interrupted",
             Stop::OutOfTime => "the time of the run was over",
             Stop::NoNewSteps => "another step failed (`--fail-fast`)",
+            Stop::StoreAway => "the store of the record is away",
+            Stop::LeaseLost => "another run took the environment over",
         }
     }
 }
@@ -66,11 +72,18 @@ pub fn stopper() -> (Stopper, Stopped) {
     (Stopper(tell), Stopped(listen))
 }
 
+impl Stop {
+    /// Something new may not be started, and what runs is waited for.
+    fn waits(self) -> bool {
+        matches!(self, Stop::NoNewSteps | Stop::StoreAway)
+    }
+}
+
 impl Stopper {
     /// Stops; a stop that leaves at once replaces one that only starts nothing new.
     pub fn stop(&self, stop: Stop) {
         self.0.send_if_modified(|current| {
-            let replace = matches!(current, None | Some(Stop::NoNewSteps)) && *current != Some(stop);
+            let replace = current.is_none_or(Stop::waits) && *current != Some(stop);
             if replace {
                 *current = Some(stop);
             }
@@ -94,11 +107,11 @@ impl Stopped {
         self.now().filter(|stop| *stop != Stop::NoNewSteps).map_or(Ok(()), Err)
     }
 
-    /// Resolves when waiting must end (not for `NoNewSteps`).
+    /// Resolves when waiting must end (not when what runs is waited for).
     pub async fn leave(&self) -> Stop {
         let mut listen = self.0.clone();
         loop {
-            if let Some(stop @ (Stop::Interrupt(_) | Stop::OutOfTime)) = self.now() {
+            if let Some(stop) = self.now().filter(|stop| !stop.waits()) {
                 return stop;
             }
             if listen.changed().await.is_err() {

@@ -1,18 +1,17 @@
 //! The record of an environment: what was intended, what the API answered, what exists.
 //!
-//! `record` is what stands on disk, `status` the pure fold over it, `validate` what it may say, `file` and `lock` keep it,
-//! `folder` finds it. A
-//! [`Journal`] takes records from many steps at once and answers each when it is durable: records that arrive while one
-//! sync is under way share the next.
+//! `record` is what is kept, a line each, `text` reads lines, `status` is the pure fold over them,
+//! `validate` what they may say. A [`Journal`] takes
+//! records from many steps at once and answers each when it is durable: records that arrive while one sync is under way
+//! share the next. Where lines are kept is not known here (see [`crate::store`]).
 
-mod file;
-mod folder;
-mod lock;
+mod owner;
 mod record;
 mod redact;
 mod status;
 #[cfg(test)]
 mod tests;
+mod text;
 mod validate;
 mod writer;
 
@@ -21,16 +20,15 @@ use std::sync::Arc;
 
 use crate::plan::InstanceId;
 
-pub use file::{Contents, JournalFile, read};
-pub use folder::{EnvironmentFolder, StateFolder};
-pub use lock::{Lock, Owner};
+pub use owner::{Lease, Owner};
 pub use record::{
     Evidence, Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started,
     StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, InstanceStatus, Phase, Status};
-pub use validate::may_undo;
-pub use writer::{Journal, MemorySink, Sink};
+pub use text::{Contents, decode, parse};
+pub use validate::{may_undo, validate};
+pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 
 /// Why the record cannot be read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -44,6 +42,18 @@ pub enum JournalError {
     Foreign { path: PathBuf, instance: InstanceId, why: String },
     #[error("{}", locked(path, owner.as_ref()))]
     Locked { path: PathBuf, owner: Option<Owner> },
+    /// Somebody else writes to it now: this process may not send anything any more.
+    #[error("{}", lost(place, by.as_ref()))]
+    LeaseLost { place: String, by: Option<Owner> },
+    /// The store cannot be reached. What was learnt meanwhile is kept on this machine.
+    #[error("the store is away: `{place}`: {error}; what became of calls under way is kept in `{}`", spool.display())]
+    Away { place: String, error: String, spool: PathBuf },
+    /// The store answered no, or not at all.
+    #[error("cannot {action} `{place}`: {error}")]
+    Store { action: &'static str, place: String, error: String },
+    /// The store does not keep what it promises.
+    #[error("`{place}` cannot hold records: {why} ({code})")]
+    Unfit { place: String, code: &'static str, why: String },
     /// A bug: this run tried to write what cannot follow.
     #[error("an impossible record was about to be written: {0}")]
     Impossible(Impossible),
@@ -53,7 +63,7 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    fn io(action: &'static str, path: &Path, error: std::io::Error) -> Self {
+    pub fn io(action: &'static str, path: &Path, error: std::io::Error) -> Self {
         JournalError::Io { action, path: path.to_owned(), error: Arc::new(error) }
     }
 }
@@ -62,5 +72,12 @@ fn locked(path: &Path, owner: Option<&Owner>) -> String {
     match owner {
         Some(owner) => format!("the environment is in use by {owner}: `{}`", path.display()),
         None => format!("the environment is in use: `{}`", path.display()),
+    }
+}
+
+fn lost(place: &str, by: Option<&Owner>) -> String {
+    match by {
+        Some(owner) => format!("the environment was taken over by {owner}: `{place}`"),
+        None => format!("the environment was taken over: `{place}`"),
     }
 }

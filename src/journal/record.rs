@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::owner::Lease;
 use super::status::InstanceStatus;
 use crate::catalog::Method;
 use crate::event::{How, StepError};
@@ -87,10 +88,26 @@ pub enum Record {
     Outputs { values: Vec<RecordedOutput> },
     /// The command ended with this exit code.
     Finished { exit: u8 },
-    /// First line after the header of a compacted journal: what was known besides the instances.
-    Compacted { tasks: Vec<String>, durations: Vec<(String, u64)> },
+    /// First line after the header of a compacted journal: what was known besides the instances. `lines`: how many lines
+    /// there had been so far, when it stands for more than are left.
+    Compacted {
+        tasks: Vec<String>,
+        durations: Vec<(String, u64)>,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        lines: u64,
+    },
     /// One instance as it stood when the journal was compacted.
     Kept { instance: InstanceId, status: Box<InstanceStatus> },
+    /// Somebody took the right to write, where that is not the kernel's to give.
+    Leased(Lease),
+    /// Whoever has that right is alive.
+    Beat,
+    /// The right was given back. The end of a command gives it back, too.
+    Released,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +136,21 @@ pub struct Started {
     /// When a sweep may take the environment down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+}
+
+impl Header {
+    /// The header of a new journal, with a key of its own.
+    pub fn new(plan: &str, environment: &str) -> Self {
+        let key: Vec<u8> =
+            uuid::Uuid::new_v4().into_bytes().into_iter().chain(uuid::Uuid::new_v4().into_bytes()).collect();
+        Self {
+            version: VERSION,
+            tool: concat!("plan ", env!("CARGO_PKG_VERSION")).to_owned(),
+            plan: plan.to_owned(),
+            environment: environment.to_owned(),
+            key: hex(&key),
+        }
+    }
 }
 
 /// A rendered call, secrets replaced by digests.
@@ -341,7 +373,10 @@ impl Record {
             | Record::Started(_)
             | Record::Outputs { .. }
             | Record::Finished { .. }
-            | Record::Compacted { .. } => None,
+            | Record::Compacted { .. }
+            | Record::Leased(_)
+            | Record::Beat
+            | Record::Released => None,
         }
     }
 
@@ -368,6 +403,9 @@ impl Record {
             Record::Finished { .. } => "finished",
             Record::Compacted { .. } => "compacted",
             Record::Kept { .. } => "kept",
+            Record::Leased(_) => "leased",
+            Record::Beat => "beat",
+            Record::Released => "released",
         }
     }
 }

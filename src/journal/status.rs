@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::owner::Lease;
 use super::record::{
     Evidence, Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
 };
@@ -35,6 +36,10 @@ pub struct Status {
     pub tasks: HashSet<String>,
     /// Type and milliseconds of finished tasks.
     pub durations: Vec<(String, u64)>,
+    /// Who has the right to write, where that is written in the record itself.
+    pub lease: Option<Lease>,
+    /// Lines there have been, also those that were compacted away. Grows with every record.
+    pub lines: u64,
 }
 
 /// What is known about one instance.
@@ -199,6 +204,8 @@ impl Status {
             outputs: Vec::new(),
             tasks: HashSet::new(),
             durations: Vec::new(),
+            lease: None,
+            lines: 1,
         }
     }
 
@@ -208,17 +215,23 @@ impl Status {
     ///
     /// [`Impossible`] when the record cannot follow; nothing is changed then.
     pub fn apply(&mut self, at: Timestamp, record: &Record) -> Result<(), Impossible> {
-        self.updated = at;
         match record {
             Record::Header(_) => return Err(Impossible::SecondHeader),
+            Record::Leased(lease) => self.lease = Some(lease.clone()),
+            Record::Released => self.lease = None,
+            Record::Beat => {}
             Record::Started(started) => {
                 self.started = Some((at, started.clone()));
                 self.finished = None;
                 self.before.clear();
             }
             Record::Outputs { values } => self.outputs.clone_from(values),
-            Record::Finished { exit } => self.finished = Some(*exit),
-            Record::Compacted { tasks, durations } => {
+            Record::Finished { exit } => {
+                self.finished = Some(*exit);
+                self.lease = None;
+            }
+            Record::Compacted { tasks, durations, lines } => {
+                self.lines = self.lines.max(lines.saturating_sub(1));
                 self.tasks.extend(tasks.iter().cloned());
                 self.durations.extend(durations.iter().cloned());
             }
@@ -257,6 +270,10 @@ impl Status {
             }
             _ => {}
         }
+        self.lines += 1;
+        if !matches!(record, Record::Leased(_) | Record::Beat | Record::Released) {
+            self.updated = at;
+        }
         Ok(())
     }
 
@@ -270,10 +287,7 @@ impl Status {
     pub fn compacted(&self) -> Vec<(Timestamp, Record)> {
         let mut tasks: Vec<_> = self.tasks.iter().cloned().collect();
         tasks.sort();
-        let mut records = vec![
-            (self.created, Record::Header(self.header.clone())),
-            (self.created, Record::Compacted { tasks, durations: self.durations.clone() }),
-        ];
+        let mut records = Vec::new();
         records.extend(self.started.iter().map(|(at, started)| (*at, Record::Started(started.clone()))));
         for (instance, status) in &self.instances {
             let kept = Record::Kept { instance: instance.clone(), status: Box::new(status.clone()) };
@@ -281,7 +295,10 @@ impl Status {
         }
         records.push((self.updated, Record::Outputs { values: self.outputs.clone() }));
         records.extend(self.finished.map(|exit| (self.updated, Record::Finished { exit })));
-        records
+        let before = self.lines.saturating_sub(records.len() as u64);
+        let compacted = Record::Compacted { tasks, durations: self.durations.clone(), lines: before };
+        let head = [Record::Header(self.header.clone()), compacted].map(|record| (self.created, record));
+        head.into_iter().chain(records).collect()
     }
 
     /// Instances for which something exists, or may, in recorded order.

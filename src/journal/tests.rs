@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::file::parse;
 use super::*;
 use crate::catalog::Method;
 use crate::clock::Clock;
@@ -89,7 +88,7 @@ fn not_applied(name: &str) -> Record {
 }
 
 fn header() -> Record {
-    let mut header = EnvironmentFolder::header("demo", "default");
+    let mut header = Header::new("demo", "default");
     header.key = "00".repeat(32);
     Record::Header(header)
 }
@@ -103,7 +102,7 @@ fn text(records: &[Record]) -> String {
 }
 
 fn phase(records: &[Record], name: &str) -> Phase {
-    let contents = parse(Path::new("j"), text(records).as_bytes()).unwrap().unwrap();
+    let contents = parse(Path::new("j"), text(records).as_bytes()).unwrap();
     contents.status.instances[&instance(name)].phase.clone()
 }
 
@@ -126,7 +125,7 @@ fn a_refused_change_leaves_what_was_there() {
 fn what_is_removed_is_absent() {
     let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1, intent: None };
     let records = [intent("a", 1), succeeded("a"), removing, Record::Removed { instance: instance("a") }];
-    let contents = parse(Path::new("j"), text(&records).as_bytes()).unwrap().unwrap();
+    let contents = parse(Path::new("j"), text(&records).as_bytes()).unwrap();
     assert_eq!(contents.status.existing().count(), 0);
 }
 
@@ -135,7 +134,7 @@ fn a_torn_last_line_is_tolerated_and_other_damage_is_named() {
     let whole = text(&[intent("a", 1), accepted("a")]);
     let last = whole.trim_end().rfind('\n').unwrap() + 1;
     for cut in last..whole.len() {
-        let contents = parse(Path::new("j"), &whole.as_bytes()[..cut]).unwrap().unwrap();
+        let contents = parse(Path::new("j"), &whole.as_bytes()[..cut]).unwrap();
         assert_eq!((contents.lines.len(), contents.whole), (2, last as u64), "cut at {cut}");
     }
     let damaged = whole.replacen("nonce", "nouns", 1);
@@ -158,7 +157,7 @@ fn zeros_after_the_last_line_are_a_torn_write() {
     let whole = bytes.len() as u64;
     bytes.extend([0; 300]);
     bytes.push(b'\n');
-    assert_eq!(parse(Path::new("j"), &bytes).unwrap().unwrap().whole, whole);
+    assert_eq!(parse(Path::new("j"), &bytes).unwrap().whole, whole);
 }
 
 #[test]
@@ -186,7 +185,7 @@ fn a_newer_journal_is_refused_in_words() {
 #[test]
 fn journals_of_every_version_are_read() {
     let version_1 = include_bytes!("../../tests/journals/version-1.jsonl");
-    let status = parse(Path::new("version-1.jsonl"), version_1).unwrap().unwrap().status;
+    let status = parse(Path::new("version-1.jsonl"), version_1).unwrap().status;
     assert_eq!(status.header.version, 1);
     assert_eq!(status.instances[&instance("network")].phase, Phase::Succeeded);
     assert_eq!(status.instances[&instance("network")].made[0].id, Some(json!("id")));
@@ -196,52 +195,11 @@ fn journals_of_every_version_are_read() {
 #[test]
 fn a_compacted_journal_says_the_same() {
     let records = [intent("a", 1), accepted("a"), succeeded("a"), intent("b", 1), not_applied("b"), intent("b", 2)];
-    let status = parse(Path::new("j"), text(&records).as_bytes()).unwrap().unwrap().status;
+    let status = parse(Path::new("j"), text(&records).as_bytes()).unwrap().status;
     let lines: Vec<Line> =
         status.compacted().into_iter().enumerate().map(|(n, (at, record))| Line { n: n as u64, at, record }).collect();
     let compacted = Status::of(&lines).unwrap();
     assert_eq!((compacted.instances, compacted.tasks), (status.instances, status.tasks));
-}
-
-#[test]
-fn a_torn_line_is_cut_off_before_the_next_is_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("journal.jsonl");
-    let whole = text(&[intent("a", 1)]);
-    std::fs::write(&path, format!("{whole}{{\"sum\":\"12")).unwrap();
-    let (mut file, _, lines) =
-        JournalFile::open(&path, || unreachable!("there is a header"), Timestamp::UNIX_EPOCH).unwrap();
-    let next = Line { n: lines, at: Timestamp::UNIX_EPOCH, record: not_applied("a") };
-    file.append(next.encode().as_bytes()).unwrap();
-    assert_eq!(read(&path).unwrap().unwrap().status.instances[&instance("a")].phase, Phase::Absent);
-}
-
-#[test]
-fn one_writer_at_a_time_and_the_other_hears_who() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("lock");
-    let owner = Owner { pid: 4711, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH };
-    let held = Lock::take(&path, &owner).unwrap();
-    let refused = Lock::take(&path, &owner).unwrap_err();
-    assert!(refused.to_string().contains("`plan run` (process 4711"), "{refused}");
-    assert_eq!(Lock::holder(&path).unwrap(), Some(Some(owner.clone())));
-    drop(held);
-    assert_eq!(Lock::holder(&path).unwrap(), None);
-    assert!(Lock::take(&path, &owner).is_ok());
-}
-
-#[cfg(unix)]
-#[test]
-fn nobody_else_may_read_the_record() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    let environment = StateFolder::new(folder.path().join("state")).environment("demo", "default");
-    crate::files::make_private_folder(environment.path()).unwrap();
-    JournalFile::open(&environment.journal(), || EnvironmentFolder::header("demo", "default"), Timestamp::UNIX_EPOCH)
-        .unwrap();
-    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(environment.path()), 0o700);
-    assert_eq!(mode(&environment.journal()), 0o600);
 }
 
 #[tokio::test]
@@ -249,9 +207,9 @@ async fn records_written_together_share_a_sync() {
     #[derive(Clone, Default)]
     struct Counting(std::sync::Arc<std::sync::atomic::AtomicUsize>, MemorySink);
     impl Sink for Counting {
-        fn append(&mut self, text: &[u8]) -> Result<(), JournalError> {
+        fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a> {
             self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            self.1.append(text)
+            self.1.append(batch)
         }
     }
     let Record::Header(first) = header() else { unreachable!("it is a header") };
@@ -266,15 +224,16 @@ async fn records_written_together_share_a_sync() {
     let syncs = sink.0.load(std::sync::atomic::Ordering::SeqCst);
     assert!(syncs <= 3, "{syncs} syncs for 200 records");
     let bytes = [text(&[]).into_bytes(), sink.1.bytes()].concat();
-    assert_eq!(parse(Path::new("j"), &bytes).unwrap().unwrap().lines.len(), 201);
+    assert_eq!(parse(Path::new("j"), &bytes).unwrap().lines.len(), 201);
 }
 
 #[tokio::test]
 async fn after_a_failed_write_nothing_more_is_written() {
     struct Full;
     impl Sink for Full {
-        fn append(&mut self, _: &[u8]) -> Result<(), JournalError> {
-            Err(JournalError::io("write", Path::new("j"), std::io::Error::other("disk full")))
+        fn append<'a>(&'a mut self, _: &'a Batch) -> Appending<'a> {
+            let full = JournalError::io("write", Path::new("j"), std::io::Error::other("disk full"));
+            Box::pin(std::future::ready(Err(full)))
         }
     }
     let Record::Header(first) = header() else { unreachable!("it is a header") };

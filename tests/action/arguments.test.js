@@ -90,7 +90,7 @@ test('wrong inputs are refused before anything is started', () => {
 
 test('a teardown means the record of the run before it', () => {
   assert.deepEqual(teardownLine(inputs({ environment: 'demo', state: 'records', set: ['a=b'] })), [
-    'destroy', 'deploy.yaml', '--yes', '--lock-timeout', '60s', '--environment', 'demo', '--state', 'records',
+    'destroy', 'deploy.yaml', '--yes', '--if-exists', '--lock-timeout', '60s', '--environment', 'demo', '--state', 'records',
   ]);
 });
 
@@ -130,4 +130,16 @@ test('the environment of `plan` holds the key and nothing of the action', () => 
 
 test('inputs that are not given leave the environment as it was', () => {
   assert.deepEqual(environmentOf(inputs(), { GCORE_API_KEY: 'from env' }), { GCORE_API_KEY: 'from env' });
+});
+
+test('the state command takes its own arguments first, then which record is meant', () => {
+  assert.deepEqual(
+    commandLine(inputs({ command: 'state', plan: '', environment: 'demo', state: 's3://b/p', args: ['list', '--plan=web'] })),
+    ['state', 'list', '--plan=web', '--environment', 'demo', '--state', 's3://b/p'],
+  );
+});
+
+test('plan hears that the end of the job takes everything down', () => {
+  assert.equal(environmentOf(inputs({ teardown: 'always' }), {}).PLAN_TEARDOWN, 'always');
+  assert.equal(environmentOf(inputs({ teardown: 'on-failure' }), {}).PLAN_TEARDOWN, undefined);
 });

@@ -124,7 +124,7 @@ test('teardown: always takes down what the run made, with the same record', asyn
   assert.equal(code, 0);
   assert.match(out, /::add-mask::key/);
   const [, { args, env }] = job.calls();
-  assert.deepEqual(args, ['deploy.yaml', '--yes', '--lock-timeout', '60s', '--environment', 'demo', '--state', 'records']);
+  assert.deepEqual(args, ['deploy.yaml', '--yes', '--if-exists', '--lock-timeout', '60s', '--environment', 'demo', '--state', 'records']);
   assert.deepEqual(env, { GCORE_API_KEY: 'key', GCORE_CLOUD_PROJECT_ID: '1' });
 });
 
@@ -151,7 +151,7 @@ test('a saved state starts nothing of its own', async () => {
   assert.equal((await job.post({ 'job-status': 'failure' })).out, '');
   assert.equal(job.calls().length, 1, 'the run itself');
   await job.post({ teardown: 'always' });
-  assert.deepEqual(job.calls()[1].args, ['deploy.yaml', '--yes', '--lock-timeout', '60s']);
+  assert.deepEqual(job.calls()[1].args, ['deploy.yaml', '--yes', '--if-exists', '--lock-timeout', '60s']);
 });
 
 test('the state is always our own', async () => {

@@ -20,5 +20,6 @@ mod secrets;
 mod server;
 mod small;
 #[cfg(unix)]
+mod store;
 mod strangers;
 mod support;

@@ -1,12 +1,16 @@
 //! Commands that work on a record alone.
 
+use std::path::PathBuf;
+
 use gcore_plan::catalog::Method;
 use gcore_plan::event::How;
 use gcore_plan::journal::{
-    EnvironmentFolder, Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started,
-    StateFolder, StepResult, Succeeded,
+    Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started, StepResult,
+    Succeeded,
 };
 use gcore_plan::plan::{InstanceId, StepId};
+use gcore_plan::store::EnvironmentName;
+use gcore_plan::store::folder::StateFolder;
 use serde_json::json;
 
 use crate::support::Folder;
@@ -58,8 +62,9 @@ fn succeeded(step: &str) -> Record {
 }
 
 /// A record that expired long ago: `network` exists, `lost` may, and one output is secret.
-fn write_record(folder: &Folder, environment: &str) -> EnvironmentFolder {
-    let record = StateFolder::new(folder.path().join(".plan")).environment("demo", environment);
+fn write_record(folder: &Folder, environment: &str) -> PathBuf {
+    let store = StateFolder::new(folder.path().join(".plan"));
+    let name = EnvironmentName { plan: "demo".into(), environment: environment.into() };
     let started = Started {
         run: "r".into(),
         command: "run".into(),
@@ -69,7 +74,7 @@ fn write_record(folder: &Folder, environment: &str) -> EnvironmentFolder {
         expires: Some("2026-01-02T00:00:00Z".parse().unwrap()),
     };
     let output = |name: &str, value| RecordedOutput { name: name.into(), value, description: None };
-    let header: Header = EnvironmentFolder::header("demo", environment);
+    let header = Header::new("demo", environment);
     let records = [
         Record::Header(header),
         Record::Started(started),
@@ -81,9 +86,9 @@ fn write_record(folder: &Folder, environment: &str) -> EnvironmentFolder {
     ];
     let at = "2026-01-01T00:00:00Z".parse().unwrap();
     let lines = records.into_iter().enumerate().map(|(n, record)| Line { n: n as u64, at, record }.encode());
-    std::fs::create_dir_all(record.path()).unwrap();
-    std::fs::write(record.journal(), lines.collect::<String>()).unwrap();
-    record
+    std::fs::create_dir_all(store.of(&name)).unwrap();
+    std::fs::write(store.journal(&name), lines.collect::<String>()).unwrap();
+    store.journal(&name)
 }
 
 #[test]
@@ -112,7 +117,7 @@ fn every_environment_is_listed() {
 #[test]
 fn a_record_that_is_not_there_names_those_that_are() {
     let folder = Folder::new().with("plan.yaml", "name: demo\nsteps: nonsense\n");
-    folder.run(&["status"]).with_code(2).says("there are no records");
+    folder.run(&["status"]).with_code(2).says("there is no folder of records at");
     write_record(&folder, "staging");
     folder.run(&["status"]).with_code(2).says("staging");
     // A plan file that is wrong still says which record is meant.
@@ -185,12 +190,14 @@ fn forgetting_asks_and_names_what_stays() {
 
 #[test]
 fn a_lock_names_its_owner_and_keeps_others_out() {
-    use gcore_plan::journal::{Lock, Owner};
+    use gcore_plan::journal::Owner;
+    use gcore_plan::store::folder::Lock;
     let folder = Folder::new();
     let record = write_record(&folder, "default");
     folder.run(&["state", "unlock"]).with_code(0).says("not locked");
-    let owner = Owner { pid: 4711, command: "run".into(), since: "2026-01-01T00:00:00Z".parse().unwrap() };
-    let _lock = Lock::take(&record.path().join("lock"), &owner).unwrap();
+    let since = "2026-01-01T00:00:00Z".parse().unwrap();
+    let owner = Owner { pid: 4711, command: "run".into(), since, job: None, host: None };
+    let _lock = Lock::take(&record.with_file_name("lock"), &owner).unwrap();
     folder.run(&["state", "unlock"]).with_code(8).says("process 4711");
     folder.run(&["state", "resolve", "lost", "--not-applied"]).with_code(8).says("--lock-timeout");
     folder.run(&["status"]).with_code(0).says("in use by `plan run`");
@@ -200,8 +207,8 @@ fn a_lock_names_its_owner_and_keeps_others_out() {
 fn a_damaged_record_exits_12_and_names_the_line() {
     let folder = Folder::new();
     let record = write_record(&folder, "default");
-    let text = std::fs::read_to_string(record.journal()).unwrap().replacen("net-1", "net-9", 1);
-    std::fs::write(record.journal(), text).unwrap();
+    let text = std::fs::read_to_string(&record).unwrap().replacen("net-1", "net-9", 1);
+    std::fs::write(&record, text).unwrap();
     let ended = folder.run(&["status"]).with_code(12);
     ended.says("journal.jsonl:4");
     ended.says("checksum");
@@ -218,7 +225,32 @@ fn a_sweep_lists_what_has_expired() {
 }
 
 #[test]
-fn records_in_an_object_store_are_refused_in_words() {
+fn looking_at_a_place_that_is_not_there_is_an_error() {
     let folder = Folder::new();
-    folder.run(&["status", "--state", "s3://bucket/x"]).with_code(2).says("an address, not a folder");
+    for command in [&["status", "--all"][..], &["sweep", "--dry-run"], &["destroy", "--yes"], &["state", "list"]] {
+        let arguments = [command, &["--state", "nowhere"]].concat();
+        folder.run(&arguments).with_code(2).says("there is no folder of records at");
+        assert!(!folder.path().join("nowhere").exists());
+    }
+}
+
+#[test]
+fn an_environment_that_was_never_made_is_taken_down_only_when_that_is_meant() {
+    let folder = Folder::new();
+    write_record(&folder, "default");
+    let absent = ["destroy", "--plan", "demo", "--environment", "pr-9", "--yes"];
+    folder.run(&absent).with_code(2).says("environment `pr-9` of plan `demo` has no record");
+    folder.run(&[&absent[..], &["--if-exists"]].concat()).with_code(0).says("was never made");
+}
+
+#[test]
+fn an_emptied_journal_is_not_taken_for_none() {
+    let folder = Folder::new();
+    let record = write_record(&folder, "default");
+    for bytes in [Vec::new(), vec![0; 512]] {
+        std::fs::write(&record, bytes).unwrap();
+        let ended = folder.run(&["destroy", "--plan", "demo", "--yes"]).with_code(12);
+        ended.says("journal.jsonl:1: the journal is damaged");
+        ended.says("plan state salvage");
+    }
 }

@@ -1,10 +1,11 @@
 //! What strangers bring: texts that look like ours inside, and records that are none of ours.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use gcore_plan::catalog::Method;
-use gcore_plan::journal::{EnvironmentFolder, Line, Record, RecordedCall, StateFolder};
+use gcore_plan::journal::{Header, Line, Record, RecordedCall};
 use gcore_plan::plan::{InstanceId, StepId};
 use serde_json::json;
 
@@ -39,8 +40,8 @@ fn call(method: Method, path: &str) -> RecordedCall {
 }
 
 /// A record as somebody may check one in: its undo is any call at all.
-fn write_record(folder: &Folder, undo: RecordedCall) -> EnvironmentFolder {
-    let record = StateFolder::new(folder.path().join(".plan")).environment("demo", "default");
+fn write_record(folder: &Folder, undo: RecordedCall) -> PathBuf {
+    let record = folder.path().join(".plan/demo/default");
     let instance = InstanceId::new(StepId::new("network"), None);
     // As JSON, so that a new field needs no change here.
     let intent: Record = serde_json::from_value(json!({
@@ -53,11 +54,11 @@ fn write_record(folder: &Folder, undo: RecordedCall) -> EnvironmentFolder {
         "made": { "id": "net-1", "undo": undo }, "duration_ms": 1,
     }))
     .unwrap();
-    let records = [Record::Header(EnvironmentFolder::header("demo", "default")), intent, succeeded];
+    let records = [Record::Header(Header::new("demo", "default")), intent, succeeded];
     let at = "2026-01-02T03:04:05Z".parse().unwrap();
     let lines: String = (0..).zip(records).map(|(n, record)| Line { n, at, record }.encode()).collect();
-    fs::create_dir_all(record.path()).unwrap();
-    fs::write(record.journal(), lines).unwrap();
+    fs::create_dir_all(&record).unwrap();
+    fs::write(record.join("journal.jsonl"), lines).unwrap();
     record
 }
 
@@ -89,21 +90,21 @@ fn the_record_is_a_file_and_no_way_to_another() {
     let record = write_record(&folder, call(Method::Delete, "/cloud/v1/networks/1/7/net-1"));
     let destroy = ["destroy", "--plan", "demo", "--yes"];
 
-    std::os::unix::fs::symlink(folder.path().join("victim"), record.path().join("lock")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("victim"), record.join("lock")).unwrap();
     served.run(&folder, &destroy).with_code(12).says("it is a link");
     assert_eq!(fs::read_to_string(folder.path().join("victim")).unwrap(), "precious");
-    fs::remove_file(record.path().join("lock")).unwrap();
+    fs::remove_file(record.join("lock")).unwrap();
 
-    fs::remove_file(record.journal()).unwrap();
-    assert!(Command::new("mkfifo").arg(record.journal()).status().unwrap().success());
+    fs::remove_file(record.join("journal.jsonl")).unwrap();
+    assert!(Command::new("mkfifo").arg(record.join("journal.jsonl")).status().unwrap().success());
     for command in [&destroy[..], &["status", "--plan", "demo"]] {
         served.run(&folder, command).with_code(12).says("it is no regular file");
     }
 
     let elsewhere = folder.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
-    fs::remove_dir_all(record.path()).unwrap();
-    std::os::unix::fs::symlink(&elsewhere, record.path()).unwrap();
+    fs::remove_dir_all(&record).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &record).unwrap();
     served.run(&folder, &destroy).with_code(12).says("it is a link");
     assert_eq!(fs::read_dir(elsewhere).unwrap().count(), 0);
 }

@@ -20,15 +20,15 @@ use crate::plan::{Graph, Plan};
 use crate::report::page::{Collector, Format, Page, Shape, render};
 use crate::report::sanitize;
 
-pub(super) fn report(context: &Context, arguments: &ReportArguments) -> Result<Exit, Error> {
+pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Result<Exit, Error> {
     let plan = arguments.file.as_deref().and_then(|file| plan_of(context, file));
     let (events, recorded) = match &arguments.events {
         Some(file) => (events_of(context, file)?, Shape::default()),
         None => {
-            let folder = find_record(context, arguments.file.as_deref(), &arguments.record)?;
-            let contents = read(&folder)?;
-            let state = folder.path().display().to_string();
-            (last::last_run(&contents.lines, &contents.status, &state), shape_of_record(&contents.status))
+            let record = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+            let status = read(&record).await?;
+            let lines = record.store.lines(&record.name).await?;
+            (last::last_run(&lines, &status, &record.place()), shape_of_record(&status))
         }
     };
     let mut collector = Collector::new(plan.as_ref().map_or(recorded, shape_of));

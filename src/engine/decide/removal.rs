@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::catalog::Method;
-    use crate::journal::{EnvironmentFolder, InstanceStatus, Made, Phase, RecordedCall, StepResult};
+    use crate::journal::{Header, InstanceStatus, Made, Phase, RecordedCall, StepResult};
 
     fn id(text: &str) -> InstanceId {
         match text.split_once('[') {
@@ -131,7 +131,7 @@ mod tests {
 
     /// A record of instances, each with what stands in its call and the steps it came after.
     fn status(instances: &[(&str, Value, &[&str])]) -> Status {
-        let mut status = Status::new(EnvironmentFolder::header("demo", "default"), Timestamp::UNIX_EPOCH);
+        let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
         for (name, body, after) in instances {
             let call = RecordedCall {
                 method: Method::Post,

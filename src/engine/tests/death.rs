@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::conditions::Conditions;
 use crate::api::{Answer, Lost, Request, Sending, Transport};
-use crate::journal::{JournalError, MemorySink, Sink};
+use crate::journal::{Appending, Batch, JournalError, Kept, MemorySink, Sink};
 use crate::simulate::InMemory;
 
 /// How long a request may still be under way after its sender died.
@@ -214,27 +214,33 @@ impl Disk {
     }
 }
 
-impl Sink for Disk {
-    fn append(&mut self, text: &[u8]) -> Result<(), JournalError> {
+impl Disk {
+    fn write(&mut self, text: &str) -> Result<Kept, JournalError> {
         let gone = || Err(JournalError::Closed("the process died".to_owned()));
-        for line in text.split_inclusive(|&byte| byte == b'\n') {
+        for line in text.split_inclusive('\n') {
             if self.life.is_over() {
                 return gone();
             }
             if self.left == 0 {
                 if let When::Records { torn: true, .. } = self.life.0.when {
-                    self.kept.append(&line[..line.len() / 2])?;
+                    self.kept.push(&line.as_bytes()[..line.len() / 2]);
                 }
                 self.life.die();
                 return gone();
             }
             self.left -= 1;
-            self.kept.append(line)?;
+            self.kept.push(line.as_bytes());
         }
         if self.life.0.dies_with_next_write.load(Ordering::SeqCst) {
             self.life.die();
             return gone();
         }
-        Ok(())
+        Ok(Kept::Durably)
+    }
+}
+
+impl Sink for Disk {
+    fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a> {
+        Box::pin(std::future::ready(self.write(&batch.text)))
     }
 }

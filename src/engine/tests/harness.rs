@@ -17,13 +17,12 @@ use crate::clock::Clock;
 use crate::engine::*;
 use crate::event::{Event, RunFinished, Stamped};
 use crate::exit::Exit;
-use crate::journal::{
-    EnvironmentFolder, Journal, JournalError, JournalFile, Line, MemorySink, Record, RecordedCall, Started, Status,
-};
+use crate::journal::{Header, Journal, JournalError, Line, MemorySink, Record, RecordedCall, Started, Status};
 use crate::plan::{self, Plan};
 use crate::secret::Secrets;
 use crate::simulate::{Faults, InMemory, Options, Simulator};
 use crate::source::Source;
+use crate::store::folder::JournalFile;
 
 const START: i64 = 1_800_000_000;
 
@@ -62,7 +61,7 @@ pub fn paused<T>(test: impl Future<Output = T>) -> T {
 impl Trial {
     pub fn new(options: Options) -> Self {
         let started = Timestamp::from_second(START).unwrap();
-        let header = EnvironmentFolder::header("demo", "default");
+        let header = Header::new("demo", "default");
         let first = Line { n: 0, at: started, record: Record::Header(header) };
         Self {
             simulator: Arc::new(Mutex::new(Simulator::new(options))),

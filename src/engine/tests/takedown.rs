@@ -362,7 +362,7 @@ fn a_failed_machine_does_not_leave_its_boot_volume() {
         let plan = MACHINE
             .replace("inputs: { data_volume: {} }\n", "")
             .replace("        - { source: existing-volume, volume_id: \"{{ inputs.data_volume }}\" }\n", "");
-        let mut trial = Trial::with_faults(&["task-error:instances:leaves"]);
+        let mut trial = Trial::with_faults(&["task-error:POST:instances:1:leaves"]);
         let end = trial.run(&plan).await;
         assert_eq!(end.finished.exit, Exit::StepFailed);
         assert_eq!(trial.alive(), ["instances web", "volumes boot"]);

@@ -7,26 +7,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
-use super::JournalError;
 use crate::files;
-
-/// Who holds a lock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    pub pid: u32,
-    /// What it is doing: `run`, `destroy`, …
-    pub command: String,
-    pub since: Timestamp,
-}
-
-impl std::fmt::Display for Owner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`plan {}` (process {}, since {:.0})", self.command, self.pid, self.since)
-    }
-}
+use crate::journal::{JournalError, Owner};
 
 /// A held lock; dropping it, or the death of the process, releases it.
 #[derive(Debug)]

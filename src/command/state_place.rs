@@ -1,0 +1,129 @@
+//! Where records are kept when nobody says, and whether that place lasts.
+//!
+//! Pure: a job, its runner and the folders it has are given.
+
+use std::path::{Path, PathBuf};
+
+use crate::context::Environment;
+
+/// Says that a record need not outlive the job.
+pub const EPHEMERAL: &str = "ephemeral";
+/// Beside the plan, or in the current folder.
+const BESIDE: &str = ".plan";
+/// In a folder that lasts as long as the job.
+const FOR_THE_JOB: &str = "plan-records";
+
+/// The folder of records when none is named: beside the plan; in a job never in the workspace, which the next checkout
+/// wipes.
+pub fn default_folder(environment: &Environment, beside: &Path) -> PathBuf {
+    let Some(job) = &environment.github else { return beside.join(BESIDE) };
+    if job.hosted {
+        return for_the_job(environment);
+    }
+    // One that several repositories share would mix their records up.
+    match (&environment.state_home, &job.repository) {
+        (Some(home), Some(repository)) => home.join("plan").join(repository.replace('/', "-")),
+        _ => beside.join(BESIDE),
+    }
+}
+
+/// A folder that is gone when the job is.
+pub fn for_the_job(environment: &Environment) -> PathBuf {
+    let temporary = environment.github.as_ref().and_then(|job| job.runner_temp.clone());
+    temporary.unwrap_or_else(std::env::temp_dir).join(FOR_THE_JOB)
+}
+
+/// What is to be said of a record in `folder`, before the first thing is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    Lasts,
+    /// It dies with the runner's disk, and what it tells of does not.
+    Lost,
+    Warned(String),
+}
+
+/// What becomes of a record in `folder`. `meant`: it was said that it need not outlive the job. `is_new`: it is made now.
+/// `work_tree`: the git work tree that the folder is in.
+pub fn fate(environment: &Environment, folder: &Path, meant: bool, is_new: bool, work_tree: Option<&Path>) -> Fate {
+    let shown = folder.display();
+    if let Some(job) = &environment.github {
+        if job.hosted {
+            return if meant || job.torn_down { Fate::Lasts } else { Fate::Lost };
+        }
+        if job.workspace.as_ref().is_some_and(|workspace| folder.starts_with(workspace)) {
+            return Fate::Warned(format!(
+                "the record is in the workspace, which the next checkout wipes: `{shown}`; keep it elsewhere, or in an \
+                 object store (`--state s3://BUCKET/PREFIX`)"
+            ));
+        }
+        return Fate::Lasts;
+    }
+    match work_tree {
+        Some(tree) if environment.ci => Fate::Warned(format!(
+            "the record is in the work tree `{}` of this job: `{shown}`; keep it where the next job finds it, or in an \
+             object store (`--state s3://BUCKET/PREFIX`)",
+            tree.display()
+        )),
+        Some(_) if is_new && !meant => {
+            Fate::Warned(format!("the record is in a git work tree, and `git clean -x` would take it away: `{shown}`"))
+        }
+        _ => Fate::Lasts,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::GitHub;
+
+    fn job(hosted: bool, torn_down: bool) -> Environment {
+        let github = GitHub {
+            hosted,
+            torn_down,
+            workspace: Some("/work/repo".into()),
+            runner_temp: Some("/work/_temp".into()),
+            repository: Some("acme/web".to_owned()),
+            ..GitHub::default()
+        };
+        Environment { github: Some(github), state_home: Some("/home/me/.local/state".into()), ..Environment::default() }
+    }
+
+    #[test]
+    fn in_a_job_the_default_is_never_in_the_workspace() {
+        let beside = Path::new("/work/repo/infra");
+        for (environment, folder) in [
+            (Environment::default(), "/work/repo/infra/.plan"),
+            (job(true, false), "/work/_temp/plan-records"),
+            (job(false, false), "/home/me/.local/state/plan/acme-web"),
+        ] {
+            assert_eq!(default_folder(&environment, beside), Path::new(folder));
+        }
+    }
+
+    #[test]
+    fn a_record_that_dies_before_what_it_tells_of_is_refused() {
+        let temporary = Path::new("/work/_temp/plan-records");
+        assert_eq!(fate(&job(true, false), temporary, false, true, None), Fate::Lost);
+        assert_eq!(fate(&job(true, false), temporary, true, true, None), Fate::Lasts);
+        assert_eq!(fate(&job(true, true), temporary, false, true, None), Fate::Lasts);
+    }
+
+    #[test]
+    fn a_record_in_the_way_of_a_clean_is_warned_about() {
+        let ci = Environment { ci: true, ..Environment::default() };
+        let laptop = Environment::default();
+        let (inside, tree) = (Path::new("/work/repo/.plan"), Some(Path::new("/work/repo")));
+        for (environment, is_new, words) in [
+            (&job(false, false), false, Some("the next checkout wipes")),
+            (&ci, false, Some("where the next job finds it")),
+            (&laptop, true, Some("git clean -x")),
+            (&laptop, false, None),
+        ] {
+            match (fate(environment, inside, false, is_new, tree), words) {
+                (Fate::Warned(said), Some(words)) => assert!(said.contains(words), "{said}"),
+                (fate, words) => assert_eq!((fate, words), (Fate::Lasts, None)),
+            }
+        }
+        assert_eq!(fate(&job(false, false), Path::new("/var/plan"), false, true, None), Fate::Lasts);
+    }
+}

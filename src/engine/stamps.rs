@@ -1,0 +1,208 @@
+//! What in the account carries the stamp of one environment: `plan: <plan>/<environment>/<step>[key]`.
+//!
+//! Found without any record, by one list a kind and place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+
+use super::collection::result_of_item;
+use super::evidence::tags::{STAMP, STAMP_ATTEMPT, tag};
+use super::made::made;
+use super::results::{fill_path, without_sensitive};
+use crate::api::{Client, ReadError, Request};
+use crate::catalog::{Catalog, ListCall, Method, Operation};
+use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, Phase, RecordedCall};
+use crate::plan::{InstanceId, StepId};
+
+/// Items of one page.
+const PAGE: usize = 100;
+/// Lists that are read side by side.
+const AT_ONCE: usize = 8;
+
+/// A project and a region.
+pub type Spot = (i64, i64);
+
+/// Something that carries the stamp.
+#[derive(Debug, Clone)]
+pub struct Stamped {
+    pub instance: InstanceId,
+    /// What the record would say of it.
+    pub status: InstanceStatus,
+}
+
+/// What a look at the account came to.
+#[derive(Debug, Default)]
+pub struct Looked {
+    pub found: Vec<Stamped>,
+    /// Lists that were read.
+    pub lists: usize,
+    /// Lists that could not be read, and why.
+    pub unread: Vec<(String, String)>,
+}
+
+/// Looks for everything with the stamp of an environment that these operations can make at these spots.
+pub async fn stamped(
+    client: &Client,
+    catalog: &Catalog,
+    operations: impl IntoIterator<Item = Arc<Operation>>,
+    spots: &[Spot],
+    plan: &str,
+    environment: &str,
+) -> Looked {
+    let mut lists = BTreeMap::new();
+    for operation in operations {
+        for spot in spots {
+            if let Some((path, _)) = list_of(&operation, *spot) {
+                lists.entry(path).or_insert((operation.clone(), *spot));
+            }
+        }
+    }
+    let prefix = format!("{plan}/{environment}/");
+    let looks = lists.into_iter().map(|(path, (operation, spot))| {
+        let prefix = &prefix;
+        async move {
+            let items = items_of(client, &operation, spot).await;
+            let found = items.map(|items| {
+                let known = |item| known(catalog, &operation, spot, prefix, item);
+                items.iter().filter_map(known).collect::<Vec<_>>()
+            });
+            (path, found)
+        }
+    });
+    let mut looked = Looked::default();
+    let answers: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+    for (path, found) in answers {
+        match found {
+            Ok(found) => {
+                looked.lists += 1;
+                looked.found.extend(found);
+            }
+            Err(error) => looked.unread.push((path, error.to_string())),
+        }
+    }
+    looked
+}
+
+/// Whether what the operation makes can be found by its stamp.
+pub fn is_findable(operation: &Operation) -> bool {
+    operation.takes_tags && listing(operation).is_some_and(|list| list.tags || list.by_tag)
+}
+
+fn listing(operation: &Operation) -> Option<&ListCall> {
+    operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()
+}
+
+fn parameters((project, region): Spot) -> Vec<(String, String)> {
+    vec![("project_id".to_owned(), project.to_string()), ("region_id".to_owned(), region.to_string())]
+}
+
+/// The list, when project and region are all it needs.
+fn list_of(operation: &Operation, spot: Spot) -> Option<(String, &ListCall)> {
+    let list = listing(operation).filter(|_| is_findable(operation))?;
+    Some((fill_path(&list.path, &parameters(spot), "", "")?, list))
+}
+
+async fn items_of(client: &Client, operation: &Operation, spot: Spot) -> Result<Vec<Value>, ReadError> {
+    let Some((path, list)) = list_of(operation, spot) else { return Ok(Vec::new()) };
+    let mut found: Vec<Value> = Vec::new();
+    loop {
+        let mut request = Request::get(&path);
+        if list.by_tag {
+            request = request.query("tag_key", STAMP);
+        }
+        if list.paged {
+            request = request.query("limit", PAGE).query("offset", found.len());
+        }
+        let answer = match client.read(request).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_not_found() => return Ok(found),
+            Err(error) => return Err(error),
+        };
+        let page = answer.pointer(&list.items_at).and_then(Value::as_array).cloned().unwrap_or_default();
+        let is_last = !list.paged || page.len() < PAGE;
+        found.extend(page);
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
+
+/// What the record would say of a listed item, when it carries the stamp.
+fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, item: &Value) -> Option<Stamped> {
+    let list = listing(operation)?;
+    let instance = instance_of(tag(item, Some(list), STAMP)?.strip_prefix(prefix)?)?;
+    // The item stands for the body: what it refers to, it comes after.
+    let call = RecordedCall {
+        method: Method::Post,
+        path: fill_path(&operation.route.path, &parameters(spot), "", "")?,
+        query: Vec::new(),
+        headers: Vec::new(),
+        body: Some(without_sensitive(item)),
+    };
+    let mut result = result_of_item(Some(operation), &call, item);
+    result.tasks.extend(item.get("creator_task_id").and_then(Value::as_str).map(str::to_owned));
+    let made = made(catalog, &call, &result, &IntendedUndo::Default);
+    let intent = Intent {
+        instance: instance.clone(),
+        call,
+        attempt: 1,
+        nonce: tag(item, Some(list), STAMP_ATTEMPT).unwrap_or_default(),
+        stamped: true,
+        after: Vec::new(),
+        undo: IntendedUndo::Default,
+        timeout_ms: None,
+        secret: false,
+        mark: Mark::default(),
+        update: None,
+    };
+    let status = InstanceStatus {
+        phase: Phase::Succeeded,
+        attempts: 1,
+        intent: Some(Box::new(intent)),
+        result: Some(result),
+        made: vec![made],
+        ..InstanceStatus::default()
+    };
+    Some(Stamped { instance, status })
+}
+
+/// `web` or `web[0]`.
+fn instance_of(text: &str) -> Option<InstanceId> {
+    let (step, key) = match text.split_once('[') {
+        Some((step, rest)) => (step, Some(rest.strip_suffix(']')?.to_owned())),
+        None => (text, None),
+    };
+    (!step.is_empty()).then(|| InstanceId::new(StepId::new(step), key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_are_read_from_stamps() {
+        for (text, step, key) in
+            [("web", "web", None), ("web[0]", "web", Some("0")), ("web[a[b]]", "web", Some("a[b]"))]
+        {
+            let instance = instance_of(text).unwrap();
+            assert_eq!((instance.step.as_str(), instance.key.as_deref()), (step, key));
+            assert_eq!(instance.to_string(), text);
+        }
+        assert!(instance_of("web[0").is_none() && instance_of("").is_none());
+    }
+
+    #[test]
+    fn most_creates_that_take_tags_can_be_found_by_them() {
+        let findable: Vec<String> = Catalog::embedded()
+            .operations()
+            .filter(|operation| is_findable(operation) && list_of(operation, (1, 7)).is_some())
+            .map(|operation| operation.route.path.clone())
+            .collect();
+        for path in ["networks", "subnets", "volumes", "instances", "loadbalancers", "floatingips"] {
+            assert!(findable.iter().any(|found| found.contains(path)), "{path} is not in {findable:?}");
+        }
+    }
+}

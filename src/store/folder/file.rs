@@ -1,0 +1,112 @@
+//! The journal as a file: read whole, appended to and synced, replaced at once when compacted.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::lock::Lock;
+use crate::files;
+use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status, parse};
+
+/// A journal shorter than this is not worth compacting.
+const COMPACT_ABOVE: usize = 2_000;
+/// Nor is one with fewer lines than this for each instance.
+const COMPACT_RATIO: usize = 12;
+
+/// Reads a journal. `None` when there is none.
+///
+/// # Errors
+///
+/// [`JournalError::Damaged`] as [`parse`] says; an I/O error with the path.
+pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
+    let bytes = match files::read_regular(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(JournalError::io("read", path, error)),
+    };
+    parse(path, &bytes).map(Some)
+}
+
+/// An open journal file at its end.
+#[derive(Debug)]
+pub struct JournalFile {
+    file: Arc<File>,
+    path: PathBuf,
+    /// Held for as long as something may be written.
+    _lock: Option<Lock>,
+}
+
+impl JournalFile {
+    /// Opens the journal for appending, making it with `header` when there is none, cutting off a torn last line, and
+    /// compacting it when it has grown far beyond what it says. Also tells the number of lines. The caller holds the lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`].
+    pub fn open(
+        path: &Path,
+        header: impl FnOnce() -> Header,
+        now: Timestamp,
+    ) -> Result<(Self, Status, u64), JournalError> {
+        let wrong = |error| JournalError::io("write", path, error);
+        let Some(contents) = read(path)? else {
+            let header = header();
+            let first = Line { n: 0, at: now, record: Record::Header(header.clone()) };
+            files::replace(path, first.encode().as_bytes()).map_err(wrong)?;
+            return Ok((Self::at_end(path)?, Status::new(header, now), 1));
+        };
+        if contents.lines.len() > COMPACT_ABOVE.max(contents.status.instances.len() * COMPACT_RATIO) {
+            let records = contents.status.compacted();
+            let lines = records.len() as u64;
+            let text: String = records
+                .into_iter()
+                .enumerate()
+                .map(|(n, (at, record))| Line { n: n as u64, at, record }.encode())
+                .collect();
+            let status = parse(path, text.as_bytes())?.status;
+            if status.instances == contents.status.instances {
+                files::replace(path, text.as_bytes()).map_err(wrong)?;
+                return Ok((Self::at_end(path)?, status, lines));
+            }
+        }
+        let journal = Self::at_end(path)?;
+        if journal.file.metadata().map_err(wrong)?.len() != contents.whole {
+            journal.file.set_len(contents.whole).map_err(wrong)?;
+            journal.file.sync_all().map_err(wrong)?;
+        }
+        Ok((journal, contents.status, contents.lines.len() as u64))
+    }
+
+    fn at_end(path: &Path) -> Result<Self, JournalError> {
+        let file = files::open_regular(path, OpenOptions::new().append(true))
+            .map_err(|error| JournalError::io("open", path, error))?;
+        Ok(Self { file: Arc::new(file), path: path.to_owned(), _lock: None })
+    }
+
+    /// Keeps the lock for as long as the file is open.
+    #[must_use]
+    pub fn held_by(self, lock: Lock) -> Self {
+        Self { _lock: Some(lock), ..self }
+    }
+}
+
+impl Sink for JournalFile {
+    fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a> {
+        let (file, text) = (self.file.clone(), batch.text.clone());
+        Box::pin(async move {
+            // On a thread that may wait for the disk; that also holds a paused clock still.
+            let written = tokio::task::spawn_blocking(move || {
+                (&*file).write_all(text.as_bytes())?;
+                file.sync_data()
+            });
+            match written.await {
+                Ok(Ok(())) => Ok(Kept::Durably),
+                Ok(Err(error)) => Err(JournalError::io("write", &self.path, error)),
+                Err(error) => Err(JournalError::Closed(format!("the writer stopped: {error}"))),
+            }
+        })
+    }
+}

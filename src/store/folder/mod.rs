@@ -1,0 +1,178 @@
+//! Records on this machine: `<folder>/<plan>/<environment>/journal.jsonl`, and a lock beside it.
+
+mod file;
+mod lock;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use file::{JournalFile, read};
+pub use lock::Lock;
+
+use super::{EnvironmentName, Holder, Opened, Opening, Store, Working};
+use crate::files;
+use crate::journal::{Header, JournalError, Line, Owner, Status};
+
+const JOURNAL: &str = "journal.jsonl";
+const LOCK: &str = "lock";
+/// Keeps records out of the repository the folder is in.
+const IGNORE: &str = ".gitignore";
+/// How often a lock held by another run is tried again.
+const LOCK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The folder that holds the records of any number of plans and environments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateFolder {
+    root: PathBuf,
+}
+
+impl StateFolder {
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder of one environment.
+    pub fn of(&self, environment: &EnvironmentName) -> PathBuf {
+        self.root.join(&environment.plan).join(&environment.environment)
+    }
+
+    /// The journal of one environment.
+    pub fn journal(&self, environment: &EnvironmentName) -> PathBuf {
+        self.of(environment).join(JOURNAL)
+    }
+
+    fn list(&self) -> Result<Vec<EnvironmentName>, JournalError> {
+        let mut found = Vec::new();
+        for plan in names_in(&self.root)? {
+            for environment in names_in(&self.root.join(&plan))? {
+                let name = EnvironmentName { plan: plan.clone(), environment };
+                if self.journal(&name).exists() {
+                    found.push(name);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn make(&self, environment: &EnvironmentName) -> Result<(), JournalError> {
+        self.make_root()?;
+        let folder = self.of(environment);
+        files::make_private_folder(&folder).map_err(|error| JournalError::io("make", &folder, error))
+    }
+
+    /// Makes the folder of records. A new one carries its own `.gitignore`.
+    fn make_root(&self) -> Result<(), JournalError> {
+        if !self.root.exists() {
+            files::make_private_folder(&self.root).map_err(|error| JournalError::io("make", &self.root, error))?;
+            let ignore = self.root.join(IGNORE);
+            files::replace(&ignore, b"*\n").map_err(|error| JournalError::io("write", &ignore, error))?;
+        }
+        Ok(())
+    }
+
+    /// Neither the folder of the plan nor that of the environment is a link to somewhere else.
+    fn is_ours(&self, environment: &EnvironmentName) -> Result<(), JournalError> {
+        let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink());
+        match self.of(environment).ancestors().take(2).find(|path| is_link(path)) {
+            Some(link) => {
+                Err(JournalError::io("use", link, io::Error::new(io::ErrorKind::InvalidInput, "it is a link")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the lock, waiting for whoever holds it.
+    async fn lock(&self, environment: &EnvironmentName, opening: &Opening<'_>) -> Result<Lock, JournalError> {
+        let path = self.of(environment).join(LOCK);
+        let until = opening.clock.elapsed() + opening.patience;
+        loop {
+            match Lock::take(&path, &opening.owner) {
+                Err(JournalError::Locked { .. }) if opening.clock.elapsed() < until => {
+                    opening.clock.sleep(LOCK_INTERVAL).await;
+                }
+                taken => return taken,
+            }
+        }
+    }
+}
+
+fn names_in(folder: &Path) -> Result<Vec<String>, JournalError> {
+    let wrong = |error| JournalError::io("list", folder, error);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(wrong(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry.map_err(wrong)?.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
+}
+
+impl Store for StateFolder {
+    fn name(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+
+    fn place(&self, environment: &EnvironmentName) -> String {
+        self.of(environment).display().to_string()
+    }
+
+    fn exists(&self) -> Working<'_, bool> {
+        Box::pin(std::future::ready(Ok(self.root.is_dir())))
+    }
+
+    fn init(&self) -> Working<'_, bool> {
+        let is_new = !self.root.exists();
+        Box::pin(std::future::ready(self.make_root().map(|()| is_new)))
+    }
+
+    fn environments(&self) -> Working<'_, Vec<EnvironmentName>> {
+        Box::pin(std::future::ready(self.list()))
+    }
+
+    fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>> {
+        let read = self.is_ours(environment).and_then(|()| read(&self.journal(environment)));
+        let read = read.map(|contents| contents.map(|contents| contents.status));
+        Box::pin(std::future::ready(read))
+    }
+
+    fn lines<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<Line>> {
+        let read = self.is_ours(environment).and_then(|()| read(&self.journal(environment)));
+        let lines = read.map(|contents| contents.map(|contents| contents.lines).unwrap_or_default());
+        Box::pin(std::future::ready(lines))
+    }
+
+    fn holder<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Holder>> {
+        let holder = Lock::holder(&self.of(environment).join(LOCK));
+        let holder = holder.map(|held| held.map(|owner| Holder { owner, bound_to_process: true }));
+        Box::pin(std::future::ready(holder))
+    }
+
+    fn open<'a>(&'a self, environment: &'a EnvironmentName, opening: Opening<'a>) -> Working<'a, Opened> {
+        Box::pin(async move {
+            self.is_ours(environment)?;
+            self.make(environment)?;
+            let lock = self.lock(environment, &opening).await?;
+            let header = || Header::new(&environment.plan, &environment.environment);
+            let (file, status, next) = JournalFile::open(&self.journal(environment), header, opening.clock.now())?;
+            Ok(Opened { status, next, sink: Box::new(file.held_by(lock)) })
+        })
+    }
+
+    fn unlock<'a>(&'a self, _: &'a EnvironmentName, _: Owner) -> Working<'a, bool> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
+}

@@ -1,0 +1,143 @@
+//! What a row of objects says: the status of the record, who may write, and where the next object goes.
+
+use super::entry::{Entry, hash};
+use crate::journal::{Lease, Record, Status, decode};
+
+/// A log as far as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fold {
+    pub status: Status,
+    /// Number of the next line, and name of the next object.
+    pub next: u64,
+    /// Hash of the last object.
+    pub hash: String,
+    pub epoch: u64,
+    pub writer: String,
+    /// Objects and lines since the one that says everything.
+    pub objects: usize,
+    pub lines: u64,
+}
+
+/// An object that cannot stand where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// Within the object, from 0 for its head.
+    pub line: usize,
+    pub why: String,
+}
+
+impl Misfit {
+    fn head(why: impl Into<String>) -> Self {
+        Self { line: 0, why: why.into() }
+    }
+}
+
+impl Fold {
+    /// Begins with an object that says everything.
+    ///
+    /// # Errors
+    ///
+    /// [`Misfit`] when it does not, or cannot be read.
+    pub fn begin(bytes: &[u8]) -> Result<Self, Misfit> {
+        let entry = decoded(bytes)?;
+        if entry.first != 0 && !entry.fresh {
+            return Err(Misfit::head("it does not say everything, and nothing stands before it"));
+        }
+        let status = status_of(&entry, None)?;
+        Ok(Self::after(entry, bytes, status, 0, 0))
+    }
+
+    /// Goes on with the next object.
+    ///
+    /// # Errors
+    ///
+    /// [`Misfit`] when it cannot follow, or cannot be read; nothing is changed then.
+    pub fn follow(&mut self, bytes: &[u8]) -> Result<(), Misfit> {
+        let entry = decoded(bytes)?;
+        self.may_follow(&entry).map_err(Misfit::head)?;
+        let status = status_of(&entry, Some(&self.status))?;
+        let (objects, lines) = if entry.fresh { (0, 0) } else { (self.objects, self.lines) };
+        *self = Self::after(entry, bytes, status, objects, lines);
+        Ok(())
+    }
+
+    fn after(entry: Entry, bytes: &[u8], status: Status, objects: usize, lines: u64) -> Self {
+        Self {
+            status,
+            next: entry.first + entry.count,
+            hash: hash(bytes),
+            epoch: entry.epoch,
+            writer: entry.writer,
+            objects: objects + 1,
+            lines: lines + entry.count,
+        }
+    }
+
+    fn may_follow(&self, entry: &Entry) -> Result<(), String> {
+        if entry.first != self.next {
+            return Err(format!(
+                "it begins with line {} where {} was due: an object is missing",
+                entry.first, self.next
+            ));
+        }
+        if entry.previous != self.hash {
+            return Err("it does not belong to the object before".to_owned());
+        }
+        let same = entry.epoch == self.epoch && entry.writer == self.writer;
+        if !same && entry.epoch <= self.epoch {
+            return Err(format!("it is of epoch {}, after {}", entry.epoch, self.epoch));
+        }
+        Ok(())
+    }
+
+    /// The object with which a new writer takes over, in its epoch. `lines` are numbered from [`Fold::next`].
+    pub fn takeover(fold: Option<&Self>, lease: &Lease, text: String, count: u64, fresh: bool) -> Entry {
+        Entry {
+            first: fold.map_or(0, |fold| fold.next),
+            count,
+            epoch: lease.epoch,
+            writer: lease.writer.clone(),
+            previous: fold.map(|fold| fold.hash.clone()).unwrap_or_default(),
+            fresh,
+            text,
+        }
+    }
+
+    /// The next object of whoever wrote the last one.
+    pub fn continued(&self, text: String, count: u64) -> Entry {
+        Entry {
+            first: self.next,
+            count,
+            epoch: self.epoch,
+            writer: self.writer.clone(),
+            previous: self.hash.clone(),
+            fresh: false,
+            text,
+        }
+    }
+}
+
+fn decoded(bytes: &[u8]) -> Result<Entry, Misfit> {
+    Entry::decode(bytes).map_err(Misfit::head)
+}
+
+fn status_of(entry: &Entry, before: Option<&Status>) -> Result<Status, Misfit> {
+    let mut status = before.filter(|_| !entry.fresh).cloned();
+    for (at, text) in entry.text.lines().enumerate() {
+        let wrong = |why: String| Misfit { line: at + 1, why };
+        let line = decode(text.as_bytes()).map_err(wrong)?;
+        let due = entry.first + at as u64;
+        if line.n != due {
+            return Err(wrong(format!("record number {} where {due} was due", line.n)));
+        }
+        status = Some(match (status, line.record) {
+            (None, Record::Header(header)) => Status::new(header, line.at),
+            (None, _) => return Err(wrong("the first record is not a header".to_owned())),
+            (Some(mut status), record) => {
+                status.apply(line.at, &record).map_err(|why| wrong(why.to_string()))?;
+                status
+            }
+        });
+    }
+    status.ok_or_else(|| Misfit::head("it holds no lines"))
+}

@@ -1,0 +1,185 @@
+//! From an address to a bucket: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
+//!
+//! Credentials, region and endpoint come from the variables that the tools of each cloud read.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::path::Path;
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
+
+use super::bucket::Bucket;
+
+/// How long one request to the store may take.
+const REQUEST: Duration = Duration::from_secs(10);
+const CONNECT: Duration = Duration::from_secs(5);
+/// Where S3 is reached, most telling first.
+const S3_ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+
+/// An address as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    scheme: Scheme,
+    bucket: String,
+    prefix: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    S3,
+    Google,
+    Azure,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::S3 => "s3",
+            Scheme::Google => "gs",
+            Scheme::Azure => "az",
+        };
+        write!(f, "{scheme}://{}", self.bucket)?;
+        if self.prefix.is_empty() { Ok(()) } else { write!(f, "/{}", self.prefix) }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    /// Reads an address.
+    ///
+    /// # Errors
+    ///
+    /// In words: what is wrong with it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (scheme, rest) = text.split_once("://").ok_or("it has no scheme")?;
+        let scheme = match scheme {
+            "s3" => Scheme::S3,
+            "gs" => Scheme::Google,
+            "az" => Scheme::Azure,
+            other => return Err(format!("`{other}://` is not known: it may be `s3://`, `gs://` or `az://`")),
+        };
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let named = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        if bucket.is_empty() || !bucket.chars().all(named) {
+            return Err(format!("`{bucket}` is no name of a bucket"));
+        }
+        let prefix = Path::parse(prefix.trim_matches('/')).map_err(|error| error.to_string())?;
+        Ok(Self { scheme, bucket: bucket.to_owned(), prefix: prefix.to_string() })
+    }
+}
+
+impl Address {
+    /// The bucket, as the variables say it is reached.
+    ///
+    /// # Errors
+    ///
+    /// In words: what is missing or wrong.
+    pub fn connect(&self, variables: &[(String, String)]) -> Result<Bucket, String> {
+        // Installing twice is harmless: the first stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let store: Arc<dyn ObjectStore> = match self.scheme {
+            Scheme::S3 => self.s3(variables),
+            Scheme::Google => self.google(variables),
+            Scheme::Azure => self.azure(variables),
+        }
+        .map_err(|error| error.to_string())?;
+        Ok(Bucket::new(store, Path::from(self.prefix.as_str())))
+    }
+
+    fn s3(&self, variables: &[(String, String)]) -> object_store::Result<Arc<dyn ObjectStore>> {
+        let endpoint = S3_ENDPOINTS.iter().find_map(|name| value(variables, name));
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(&self.bucket)
+            .with_retry(retry())
+            .with_client_options(client(endpoint));
+        for (name, value) in variables {
+            if let Some(key) = key::<AmazonS3ConfigKey>(name) {
+                builder = builder.with_config(key, value);
+            }
+        }
+        if let Some(endpoint) = endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        Ok(Arc::new(builder.build()?))
+    }
+
+    fn google(&self, variables: &[(String, String)]) -> object_store::Result<Arc<dyn ObjectStore>> {
+        let mut builder = GoogleCloudStorageBuilder::new()
+            .with_bucket_name(&self.bucket)
+            .with_retry(retry())
+            .with_client_options(client(None));
+        for (name, value) in variables {
+            if let Some(key) = key::<GoogleConfigKey>(name) {
+                builder = builder.with_config(key, value);
+            }
+        }
+        Ok(Arc::new(builder.build()?))
+    }
+
+    fn azure(&self, variables: &[(String, String)]) -> object_store::Result<Arc<dyn ObjectStore>> {
+        let mut builder = MicrosoftAzureBuilder::new()
+            .with_container_name(&self.bucket)
+            .with_retry(retry())
+            .with_client_options(client(value(variables, "AZURE_ENDPOINT")));
+        for (name, value) in variables {
+            if let Some(key) = key::<AzureConfigKey>(name) {
+                builder = builder.with_config(key, value);
+            }
+        }
+        Ok(Arc::new(builder.build()?))
+    }
+}
+
+fn value<'v>(variables: &'v [(String, String)], name: &str) -> Option<&'v str> {
+    variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+/// The setting of that name, unless it says where the bucket is: that the address does.
+fn key<K: FromStr>(name: &str) -> Option<K> {
+    let name = name.to_ascii_lowercase();
+    let places = ["bucket", "container", "conditional", "copy_if"];
+    (!places.iter().any(|place| name.contains(place))).then(|| name.parse().ok()).flatten()
+}
+
+/// A conditional write that is repeated unseen finds its own first attempt: repeating is ours to do.
+fn retry() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+}
+
+fn client(endpoint: Option<&str>) -> ClientOptions {
+    let local = endpoint.is_some_and(|endpoint| {
+        ["http://localhost", "http://127.0.0.1", "http://[::1]"].iter().any(|start| endpoint.starts_with(start))
+    });
+    ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(CONNECT).with_allow_http(local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_written() {
+        for (text, shown) in [
+            ("s3://records", "s3://records"),
+            ("s3://records/team/plan/", "s3://records/team/plan"),
+            ("gs://records/x", "gs://records/x"),
+            ("az://records/x", "az://records/x"),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), shown);
+        }
+        for (text, words) in [
+            ("ftp://records", "`ftp://` is not known"),
+            ("s3:///x", "no name of a bucket"),
+            ("s3://key:secret@records", "no name of a bucket"),
+            ("s3://records/a//b", "empty path segment"),
+        ] {
+            let wrong = text.parse::<Address>().unwrap_err();
+            assert!(wrong.to_lowercase().contains(words), "{wrong}");
+        }
+    }
+}

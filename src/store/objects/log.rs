@@ -1,0 +1,233 @@
+//! One environment's log in a bucket: read to its end, and one object more.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::bucket::Bucket;
+use crate::journal::{JournalError, Line, decode, validate};
+use crate::store::log::{Append, Ask, Entry, Fold, Heard, Misfit, Progress};
+
+/// Objects that are read side by side.
+const READ_AT_ONCE: usize = 16;
+/// A read that fails is repeated this often.
+const READS: u32 = 4;
+/// The pause after a request that was not answered; it doubles each time.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// Where one environment's log is.
+#[derive(Debug, Clone)]
+pub struct Log {
+    bucket: Bucket,
+    folder: String,
+    /// For people.
+    place: String,
+}
+
+/// A hint where reading may begin: the last object that says everything.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    first: u64,
+}
+
+/// How an append ended.
+pub enum Appended {
+    Done,
+    /// Another's object has the place.
+    Fenced(Vec<u8>),
+    /// The store did not say for as long as it was asked.
+    Away(String),
+}
+
+impl Log {
+    pub fn new(bucket: Bucket, folder: String, place: String) -> Self {
+        Self { bucket, folder, place }
+    }
+
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn logs(&self) -> String {
+        format!("{}/log", self.folder)
+    }
+
+    fn object(&self, first: u64) -> String {
+        format!("{}/{}", self.logs(), file_name(first))
+    }
+
+    fn head(&self) -> String {
+        format!("{}/head.json", self.folder)
+    }
+
+    pub fn failed(&self, action: &'static str, error: String) -> JournalError {
+        JournalError::Store { action, place: self.place.clone(), error }
+    }
+
+    fn damaged(&self, first: u64, misfit: Misfit) -> JournalError {
+        let path = PathBuf::from(format!("{}/log/{}", self.place, file_name(first)));
+        JournalError::Damaged { path, line: misfit.line + 1, why: misfit.why }
+    }
+
+    /// Everything the log says. `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is damaged.
+    pub async fn load(&self) -> Result<Option<Fold>, JournalError> {
+        let head = self.head();
+        let hint = patiently(|| self.bucket.get(&head)).await.map_err(|error| self.failed("read", error))?;
+        let head = hint.and_then(|bytes| serde_json::from_slice::<Head>(&bytes).ok()).map_or(0, |head| head.first);
+        let loaded = match self.load_between(head, u64::MAX).await {
+            // The hint may be wrong, the log is not.
+            Ok(None) | Err(JournalError::Damaged { .. }) if head > 0 => self.load_between(0, u64::MAX).await?,
+            loaded => loaded?,
+        };
+        if let Some(fold) = &loaded {
+            let foreign = |(instance, why)| JournalError::Foreign { path: self.place().into(), instance, why };
+            validate(&fold.status).map_err(foreign)?;
+        }
+        Ok(loaded)
+    }
+
+    /// What the log said when its next line had this number.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::load`].
+    pub async fn load_until(&self, end: u64) -> Result<Option<Fold>, JournalError> {
+        self.load_between(0, end).await
+    }
+
+    /// Every line, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::load`].
+    pub async fn lines(&self) -> Result<Vec<Line>, JournalError> {
+        let mut lines = Vec::new();
+        for (first, bytes) in self.objects_between(0, u64::MAX).await? {
+            let damaged = |why: String| self.damaged(first, Misfit { line: 0, why });
+            for text in Entry::decode(&bytes).map_err(damaged)?.text.lines() {
+                lines.push(decode(text.as_bytes()).map_err(damaged)?);
+            }
+        }
+        Ok(lines)
+    }
+
+    async fn load_between(&self, head: u64, end: u64) -> Result<Option<Fold>, JournalError> {
+        let mut fold: Option<Fold> = None;
+        for (first, bytes) in self.objects_between(head, end).await? {
+            match &mut fold {
+                None => fold = Some(Fold::begin(&bytes).map_err(|misfit| self.damaged(first, misfit))?),
+                Some(fold) => fold.follow(&bytes).map_err(|misfit| self.damaged(first, misfit))?,
+            }
+        }
+        Ok(fold)
+    }
+
+    /// The objects from `head` on, up to but not with `end`.
+    async fn objects_between(&self, head: u64, end: u64) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+        let after = head.checked_sub(1).map(file_name);
+        let logs = self.logs();
+        let names = patiently(|| self.bucket.list(&logs, after.as_deref())).await;
+        let names = names.map_err(|error| self.failed("list", error))?;
+        let numbers: Vec<u64> = names.iter().filter_map(|name| number_of(name)).filter(|first| *first < end).collect();
+        let read = |first: u64| async move {
+            let gone = || self.failed("read", format!("line {first} was listed and is not there"));
+            Ok((first, self.read(first).await?.ok_or_else(gone)?))
+        };
+        stream::iter(numbers).map(read).buffered(READ_AT_ONCE).try_collect().await
+    }
+
+    /// Goes on reading from where a fold ended. `false`: nothing is new.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::load`].
+    pub async fn advance(&self, fold: &mut Fold) -> Result<bool, JournalError> {
+        let mut moved = false;
+        while let Some(bytes) = self.read(fold.next).await? {
+            let first = fold.next;
+            fold.follow(&bytes).map_err(|misfit| self.damaged(first, misfit))?;
+            moved = true;
+        }
+        Ok(moved)
+    }
+
+    /// One object, when it is there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub async fn read(&self, first: u64) -> Result<Option<Vec<u8>>, JournalError> {
+        let name = self.object(first);
+        patiently(|| self.bucket.get(&name)).await.map_err(|error| self.failed("read", error))
+    }
+
+    /// Makes the next object, asking for up to `patience` when the store gives no answer.
+    pub async fn append(&self, first: u64, bytes: Vec<u8>, patience: Duration) -> Appended {
+        let (name, until) = (self.object(first), Instant::now() + patience);
+        let mut append = Append::new(bytes);
+        let mut pause = PAUSE;
+        loop {
+            let answer = match append.ask() {
+                Ask::Create => self.bucket.create(&name, append.bytes().to_vec()).await.map(|created| match created {
+                    true => Heard::Created,
+                    false => Heard::Taken,
+                }),
+                Ask::Read => self.bucket.get(&name).await.map(|found| found.map_or(Heard::Absent, Heard::Found)),
+            };
+            let (heard, error) = match answer {
+                Ok(heard) => (heard, None),
+                Err(error) => (Heard::Nothing, Some(error)),
+            };
+            let absent = heard == Heard::Absent;
+            match append.hear(heard) {
+                Progress::Done => return Appended::Done,
+                Progress::Fenced(bytes) => return Appended::Fenced(bytes),
+                Progress::Going => {}
+            }
+            if Instant::now() >= until {
+                let silent = || "it says that an object is there, and does not show it".to_owned();
+                return Appended::Away(error.unwrap_or_else(silent));
+            }
+            if error.is_some() || absent {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+
+    /// Leaves a hint that reading may begin with this object. It is only a hint: whoever finds none reads everything.
+    pub async fn hint(&self, first: u64) {
+        if let Ok(head) = serde_json::to_vec(&Head { first }) {
+            let _ = self.bucket.put(&self.head(), head).await;
+        }
+    }
+}
+
+fn file_name(first: u64) -> String {
+    format!("{first:012}.jsonl")
+}
+
+fn number_of(name: &str) -> Option<u64> {
+    name.strip_suffix(".jsonl").filter(|digits| digits.len() >= 12)?.parse().ok()
+}
+
+/// Repeats a read that was not answered.
+async fn patiently<T, F: Future<Output = Result<T, String>>>(read: impl Fn() -> F) -> Result<T, String> {
+    let mut pause = PAUSE;
+    for _ in 1..READS {
+        if let Ok(answer) = read().await {
+            return Ok(answer);
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    read().await
+}

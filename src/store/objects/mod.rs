@@ -1,0 +1,142 @@
+//! Records in an object store: `<prefix>/<plan>/<environment>/log/<12 digits>.jsonl`, each object made once and never
+//! written again, and `head.json` beside the log, a hint where reading may begin.
+//!
+//! The driver of [`super::log`]: it asks, sleeps and measures; what to ask and what follows is decided there.
+
+mod bucket;
+mod connect;
+mod log;
+mod open;
+mod probe;
+mod sink;
+mod spool;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use bucket::Bucket;
+pub use connect::Address;
+
+use self::log::Log;
+use super::{EnvironmentName, Holder, Opened, Opening, Store, Working};
+use crate::journal::{JournalError, Line, Owner, Status};
+
+/// A bucket that holds the records of any number of plans and environments.
+#[derive(Debug, Clone)]
+pub struct ObjectRecords {
+    name: String,
+    bucket: Bucket,
+    /// Where lines are kept on this machine while the store is away.
+    spool: PathBuf,
+}
+
+impl ObjectRecords {
+    /// The records at an address. `spool` is a folder of this machine.
+    pub fn new(name: String, bucket: Bucket, spool: PathBuf) -> Self {
+        Self { name, bucket, spool }
+    }
+
+    /// Tries whether the store can hold records, once for each store. `false`: it was tried before.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Unfit`] with a code when it cannot; [`JournalError::Store`] when it cannot be asked.
+    pub async fn init(&self) -> Result<bool, JournalError> {
+        let token = uuid::Uuid::new_v4().simple().to_string();
+        probe::init(&self.bucket, &token).await.map_err(|trouble| match trouble {
+            probe::Trouble::Unfit(unfit) => {
+                JournalError::Unfit { place: self.name.clone(), code: unfit.code, why: unfit.why }
+            }
+            probe::Trouble::Failed(error) => self.failed("try", error),
+        })
+    }
+
+    fn failed(&self, action: &'static str, error: String) -> JournalError {
+        JournalError::Store { action, place: self.name.clone(), error }
+    }
+
+    fn log(&self, environment: &EnvironmentName) -> Log {
+        let folder = format!("{}/{}", environment.plan, environment.environment);
+        Log::new(self.bucket.clone(), folder, self.place(environment))
+    }
+
+    fn spool(&self, environment: &EnvironmentName) -> PathBuf {
+        self.spool.join(&environment.plan).join(format!("{}.jsonl", environment.environment))
+    }
+
+    async fn list(&self) -> Result<Vec<EnvironmentName>, String> {
+        let mut found = Vec::new();
+        for plan in self.bucket.folders("").await?.into_iter().filter(|plan| !plan.starts_with('.')) {
+            for environment in self.bucket.folders(&plan).await? {
+                found.push(EnvironmentName { plan: plan.clone(), environment });
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Store for ObjectRecords {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
+
+    fn place(&self, environment: &EnvironmentName) -> String {
+        format!("{}/{}/{}", self.name, environment.plan, environment.environment)
+    }
+
+    fn exists(&self) -> Working<'_, bool> {
+        Box::pin(async { probe::is_known(&self.bucket).await.map_err(|error| self.failed("read", error)) })
+    }
+
+    fn init(&self) -> Working<'_, bool> {
+        Box::pin(self.init())
+    }
+
+    fn environments(&self) -> Working<'_, Vec<EnvironmentName>> {
+        Box::pin(async { self.list().await.map_err(|error| self.failed("list", error)) })
+    }
+
+    fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>> {
+        Box::pin(async { Ok(self.log(environment).load().await?.map(|fold| fold.status)) })
+    }
+
+    fn lines<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<Line>> {
+        Box::pin(async move { self.log(environment).lines().await })
+    }
+
+    fn holder<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Holder>> {
+        Box::pin(async {
+            let lease = self.log(environment).load().await?.and_then(|fold| fold.status.lease);
+            Ok(lease.map(|lease| Holder { owner: Some(lease.owner), bound_to_process: false }))
+        })
+    }
+
+    fn open<'a>(&'a self, environment: &'a EnvironmentName, opening: Opening<'a>) -> Working<'a, Opened> {
+        Box::pin(async move {
+            if self.init().await? {
+                (opening.notice)(format!("`{}` holds records from now on: it keeps what they need", self.name));
+            }
+            open::open(&self.log(environment), environment, opening, self.spool(environment)).await
+        })
+    }
+
+    fn unlock<'a>(&'a self, environment: &'a EnvironmentName, owner: Owner) -> Working<'a, bool> {
+        Box::pin(async move { open::take_away(&self.log(environment), environment, owner).await })
+    }
+}
+
+/// The records at an address, for commands.
+///
+/// # Errors
+///
+/// In words: what is wrong with the address, or missing in the variables.
+pub fn connect(text: &str, variables: &[(String, String)], spool: PathBuf) -> Result<Arc<ObjectRecords>, String> {
+    let address: Address = text.parse()?;
+    Ok(Arc::new(ObjectRecords::new(address.to_string(), address.connect(variables)?, spool)))
+}

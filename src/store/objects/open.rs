@@ -1,0 +1,261 @@
+//! Taking the right to write: reading the log, waiting for whoever holds it, and appending the next epoch.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::log::{Appended, Log};
+use super::sink::LogSink;
+use super::spool::Spool;
+use crate::journal::{Header, JournalError, Lease, Line, Owner, Record, Status, decode};
+use crate::store::log::{Entry, Fold, STILL, Verdict, verdict};
+use crate::store::{EnvironmentName, Opened, Opening};
+
+/// How often a log whose holder may live is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long a store that gives no answer is asked.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A log of more objects than this is begun anew with the next takeover, so that reading it stays short.
+const MANY_OBJECTS: usize = 200;
+/// Likewise of more lines.
+const MANY_LINES: u64 = 2_000;
+
+/// Takes the right to write to a log.
+///
+/// # Errors
+///
+/// [`JournalError::Locked`] when its holder is seen to live and does not give it back in time; when the log cannot be read
+/// or written.
+pub async fn open(
+    log: &Log,
+    environment: &EnvironmentName,
+    opening: Opening<'_>,
+    spool: PathBuf,
+) -> Result<Opened, JournalError> {
+    let spool = Spool::new(spool);
+    let mut fold = log.load().await?;
+    let kept = spool.read()?;
+    let rest = hand_in(log, &mut fold, &kept).await?;
+    let mut fold = take(log, environment, fold, &opening).await?;
+    if !kept.is_empty() {
+        settle_rest(log, &mut fold, &rest, &spool, &opening).await?;
+    }
+    let sink = LogSink::new(log.clone(), &fold, spool.path().to_owned());
+    Ok(Opened { next: fold.next, status: fold.status, sink: Box::new(sink) })
+}
+
+/// Takes the right from whoever has it and gives it back.
+///
+/// # Errors
+///
+/// When the log cannot be read or written.
+pub async fn take_away(log: &Log, environment: &EnvironmentName, owner: Owner) -> Result<bool, JournalError> {
+    loop {
+        let Some(fold) = log.load().await? else { return Ok(true) };
+        let Some(taken) = take_over(log, environment, Some(fold), &owner).await? else { continue };
+        let now = owner.since;
+        let text = Line { n: taken.next, at: now, record: Record::Released }.encode();
+        match log.append(taken.next, taken.continued(text, 1).encode(), PATIENCE).await {
+            // Whoever came in between has it by right.
+            Appended::Done | Appended::Fenced(_) => return Ok(true),
+            Appended::Away(error) => return Err(log.failed("write to", error)),
+        }
+    }
+}
+
+/// Waits until the right may be taken, and takes it.
+async fn take(
+    log: &Log,
+    environment: &EnvironmentName,
+    mut fold: Option<Fold>,
+    opening: &Opening<'_>,
+) -> Result<Fold, JournalError> {
+    let began = Instant::now();
+    let (mut seen, mut alive, mut told) = (Instant::now(), false, false);
+    loop {
+        let held = fold.as_ref().and_then(|fold| fold.status.lease.clone());
+        if verdict(held.as_ref(), &opening.owner, seen.elapsed()) == Verdict::Take {
+            if let Some(taken) = take_over(log, environment, fold, &opening.owner).await? {
+                return Ok(taken);
+            }
+            fold = log.load().await?;
+            (seen, alive) = (Instant::now(), true);
+            continue;
+        }
+        // Somebody who lives is waited for as long as was asked, silence until it tells enough.
+        if alive && began.elapsed() >= opening.patience {
+            return Err(JournalError::Locked { path: log.place().into(), owner: held.map(|lease| lease.owner) });
+        }
+        if let Some(lease) = held.filter(|_| !told) {
+            let wait = STILL.as_secs();
+            (opening.notice)(format!("in use by {}: taken over when it stays silent for {wait} s", lease.owner));
+            told = true;
+        }
+        tokio::time::sleep(LOOK).await;
+        if let Some(fold) = &mut fold
+            && log.advance(fold).await?
+        {
+            (seen, alive) = (Instant::now(), true);
+        }
+    }
+}
+
+/// Appends the next epoch. `None`: somebody was faster.
+async fn take_over(
+    log: &Log,
+    environment: &EnvironmentName,
+    fold: Option<Fold>,
+    owner: &Owner,
+) -> Result<Option<Fold>, JournalError> {
+    let lease = Lease {
+        epoch: fold.as_ref().map_or(1, |fold| fold.epoch + 1),
+        writer: uuid::Uuid::new_v4().simple().to_string(),
+        owner: owner.clone(),
+    };
+    let entry = takeover(fold.as_ref(), environment, &lease);
+    let (first, fresh, bytes) = (entry.first, entry.fresh, entry.encode());
+    match log.append(first, bytes.clone(), PATIENCE).await {
+        Appended::Fenced(_) => return Ok(None),
+        Appended::Away(error) => return Err(log.failed("write to", error)),
+        Appended::Done => {}
+    }
+    if fresh && first > 0 {
+        log.hint(first).await;
+    }
+    let taken = match fold {
+        None => Fold::begin(&bytes),
+        Some(mut fold) => fold.follow(&bytes).map(|()| fold),
+    };
+    taken.map(Some).map_err(|misfit| JournalError::Closed(format!("the lease could not be written: {}", misfit.why)))
+}
+
+/// The object of a takeover: the lease, after everything that is known when the log is new or has grown long.
+fn takeover(fold: Option<&Fold>, environment: &EnvironmentName, lease: &Lease) -> Entry {
+    let now = lease.owner.since;
+    let known = match fold {
+        None => vec![(now, Record::Header(Header::new(&environment.plan, &environment.environment)))],
+        Some(fold) if fold.objects > MANY_OBJECTS || fold.lines > MANY_LINES => fold.status.compacted(),
+        Some(_) => Vec::new(),
+    };
+    let fresh = !known.is_empty();
+    let records = known.into_iter().chain([(now, Record::Leased(lease.clone()))]);
+    let first = fold.map_or(0, |fold| fold.next);
+    let (text, count) = lines(first, records);
+    Fold::takeover(fold, lease, text, count, fresh)
+}
+
+fn lines(first: u64, records: impl IntoIterator<Item = (Timestamp, Record)>) -> (String, u64) {
+    let mut text = String::new();
+    let mut count = 0;
+    for (at, record) in records {
+        text.push_str(&Line { n: first + count, at, record }.encode());
+        count += 1;
+    }
+    (text, count)
+}
+
+/// Who took the right with this object.
+pub fn owner_in(entry: &Entry) -> Option<Owner> {
+    records_of(entry).into_iter().find_map(|(_, record)| match record {
+        Record::Leased(lease) => Some(lease.owner),
+        _ => None,
+    })
+}
+
+fn records_of(entry: &Entry) -> Vec<(Timestamp, Record)> {
+    entry.text.lines().filter_map(|line| decode(line.as_bytes()).ok()).map(|line| (line.at, line.record)).collect()
+}
+
+/// Hands in what an earlier run on this machine kept, as long as it is what comes next. Gives the rest.
+async fn hand_in(log: &Log, fold: &mut Option<Fold>, kept: &[Entry]) -> Result<Vec<Entry>, JournalError> {
+    let Some(fold) = fold else { return Ok(kept.to_vec()) };
+    let mut rest = kept.iter();
+    for entry in rest.by_ref() {
+        let bytes = entry.encode();
+        // Its answer was lost, and it is there.
+        if entry.first < fold.next && log.read(entry.first).await?.as_deref() == Some(&bytes[..]) {
+            continue;
+        }
+        if entry.first != fold.next || entry.previous != fold.hash {
+            return Ok(std::iter::once(entry).chain(rest).cloned().collect());
+        }
+        match log.append(entry.first, bytes.clone(), PATIENCE).await {
+            Appended::Done => {}
+            Appended::Fenced(_) => {
+                log.advance(fold).await?;
+                return Ok(std::iter::once(entry).chain(rest).cloned().collect());
+            }
+            Appended::Away(error) => return Err(log.failed("write to", error)),
+        }
+        fold.follow(&bytes).map_err(|misfit| JournalError::Damaged {
+            path: log.place().into(),
+            line: misfit.line + 1,
+            why: misfit.why,
+        })?;
+    }
+    Ok(Vec::new())
+}
+
+/// Another run went on meanwhile: what is still true of the rest is written anew, what is not is set aside.
+async fn settle_rest(
+    log: &Log,
+    fold: &mut Fold,
+    rest: &[Entry],
+    spool: &Spool,
+    opening: &Opening<'_>,
+) -> Result<(), JournalError> {
+    let Some(first) = rest.first().map(|entry| entry.first) else {
+        (opening.notice)(format!("handed in what was kept in `{}`", spool.path().display()));
+        return spool.remove();
+    };
+    let before = log.load_until(first).await?.map(|fold| fold.status);
+    let mut status = fold.status.clone();
+    let (mut true_still, mut others) = (Vec::new(), 0);
+    for (at, record) in rest.iter().flat_map(records_of).filter(|(_, record)| tells_an_outcome(record)) {
+        let same = before.as_ref().is_some_and(|before| is_about_the_same_call(before, &status, &record));
+        match same && status.apply(at, &record).is_ok() {
+            true => true_still.push((at, record)),
+            false => others += 1,
+        }
+    }
+    if !true_still.is_empty() {
+        let (text, count) = lines(fold.next, true_still);
+        let bytes = fold.continued(text, count).encode();
+        match log.append(fold.next, bytes.clone(), PATIENCE).await {
+            Appended::Done => {}
+            Appended::Fenced(_) => return Err(JournalError::LeaseLost { place: log.place().to_owned(), by: None }),
+            Appended::Away(error) => return Err(log.failed("write to", error)),
+        }
+        fold.follow(&bytes).map_err(|misfit| JournalError::Closed(misfit.why))?;
+    }
+    if others == 0 {
+        (opening.notice)(format!("handed in what was kept in `{}`", spool.path().display()));
+        return spool.remove();
+    }
+    let aside = spool.set_aside()?;
+    (opening.notice)(format!("{others} kept lines do not fit what another run wrote since: see `{}`", aside.display()));
+    Ok(())
+}
+
+/// Lines about what the API did; those about what was about to be done say nothing any more.
+fn tells_an_outcome(record: &Record) -> bool {
+    matches!(
+        record,
+        Record::Accepted { .. }
+            | Record::Succeeded(_)
+            | Record::Failed { .. }
+            | Record::RemovalAccepted { .. }
+            | Record::Removed { .. }
+    )
+}
+
+/// An outcome belongs to the call that was in doubt when it was kept: not to one that another run made since.
+fn is_about_the_same_call(before: &Status, now: &Status, record: &Record) -> bool {
+    let nonce = |status: &Status| {
+        let instance = record.instance().and_then(|id| status.instances.get(id))?;
+        Some(instance.intent.as_ref()?.nonce.clone())
+    };
+    nonce(before) == nonce(now)
+}

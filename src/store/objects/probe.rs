@@ -1,0 +1,131 @@
+//! Whether a store keeps the one promise that records need: of several that create one object, exactly one succeeds.
+//!
+//! Tried once for each store, and remembered in it.
+
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use super::bucket::Bucket;
+
+/// Says that the store was tried.
+const MARKER: &str = "plan-store.json";
+/// Below the prefix, beside the plans: no plan has such a name.
+const FOLDER: &str = ".probe";
+const RACERS: usize = 8;
+const ROUNDS: usize = 3;
+
+/// What is remembered.
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    store: u32,
+    tool: String,
+}
+
+/// The store does not keep a promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    pub code: &'static str,
+    pub why: String,
+}
+
+/// Why a store cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    Unfit(Unfit),
+    /// It could not be asked.
+    Failed(String),
+}
+
+impl From<String> for Trouble {
+    fn from(words: String) -> Self {
+        Trouble::Failed(words)
+    }
+}
+
+/// Whether the store was tried before.
+///
+/// # Errors
+///
+/// In words, when it cannot be asked.
+pub async fn is_known(bucket: &Bucket) -> Result<bool, String> {
+    Ok(bucket.get(MARKER).await?.is_some())
+}
+
+/// Tries the store and remembers it. `false`: it was tried before.
+///
+/// # Errors
+///
+/// [`Trouble`].
+pub async fn init(bucket: &Bucket, token: &str) -> Result<bool, Trouble> {
+    if is_known(bucket).await? {
+        return Ok(false);
+    }
+    let folder = format!("{FOLDER}/{token}");
+    let tried = try_all(bucket, &folder).await;
+    // What is left behind harms nobody, and taking away may not be allowed.
+    for name in bucket.list(&folder, None).await.unwrap_or_default() {
+        let _ = bucket.delete(&format!("{folder}/{name}")).await;
+    }
+    tried?;
+    let marker = Marker { store: 1, tool: concat!("plan ", env!("CARGO_PKG_VERSION")).to_owned() };
+    let marker = serde_json::to_vec(&marker).map_err(|error| error.to_string())?;
+    // Somebody else may have been as far at the same time.
+    bucket.create(MARKER, marker).await?;
+    Ok(true)
+}
+
+async fn try_all(bucket: &Bucket, folder: &str) -> Result<(), Trouble> {
+    create_twice(bucket, folder).await?;
+    for round in 0..ROUNDS {
+        race(bucket, &format!("{folder}/race-{round}")).await?;
+    }
+    list_after_write(bucket, folder).await
+}
+
+fn unfit(code: &'static str, why: impl Into<String>) -> Result<(), Trouble> {
+    Err(Trouble::Unfit(Unfit { code, why: why.into() }))
+}
+
+/// Also over an object of several versions: some stores look at the first one only.
+async fn create_twice(bucket: &Bucket, folder: &str) -> Result<(), Trouble> {
+    let name = format!("{folder}/twice");
+    if !bucket.create(&name, b"1".to_vec()).await? {
+        return unfit("store-refuses-new", "it says of an object that was never made that it is there");
+    }
+    if bucket.create(&name, b"2".to_vec()).await? {
+        return unfit("store-overwrites", "it writes over an object that was to be made only if there is none");
+    }
+    bucket.put(&name, b"3".to_vec()).await?;
+    if bucket.create(&name, b"4".to_vec()).await? {
+        return unfit("store-overwrites-versions", "it writes over an object that has several versions");
+    }
+    match bucket.get(&name).await?.as_deref() {
+        Some(b"3") => Ok(()),
+        _ => unfit("store-reads-late", "what was written is not what is read right after"),
+    }
+}
+
+async fn race(bucket: &Bucket, name: &str) -> Result<(), Trouble> {
+    let racer = |at: usize| bucket.create(name, format!("{at}").into_bytes());
+    let ended = join_all((0..RACERS).map(racer)).await;
+    let winners: Vec<usize> = (0..RACERS).filter(|at| ended[*at] == Ok(true)).collect();
+    let there = bucket.get(name).await?;
+    match (&winners[..], there) {
+        ([winner], Some(bytes)) if bytes == winner.to_string().as_bytes() => Ok(()),
+        // The winner may have been told nothing: of all those without an answer one may be it.
+        ([], Some(_)) if ended.iter().any(Result::is_err) => Ok(()),
+        ([], _) => unfit("store-races", format!("of {RACERS} that made one object at once none succeeded")),
+        (winners, _) => unfit(
+            "store-races",
+            format!("of {RACERS} that made one object at once {} succeeded, and one may", winners.len()),
+        ),
+    }
+}
+
+async fn list_after_write(bucket: &Bucket, folder: &str) -> Result<(), Trouble> {
+    let listed = bucket.list(folder, None).await?;
+    if listed.len() == 1 + ROUNDS && bucket.list(folder, Some("race-0")).await?.len() == ROUNDS {
+        return Ok(());
+    }
+    unfit("store-lists-late", "a list does not show what was written right before")
+}

@@ -1,0 +1,101 @@
+//! The journal's lines on their way into the log, or onto this machine's disk while the store is away.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::log::{Appended, Log};
+use super::spool::Spool;
+use crate::journal::{Appending, Batch, JournalError, Kept, Sink, Terms};
+use crate::store::log::{BEAT, Entry, Fold, VALID, hash};
+
+/// How long a store that gives no answer is asked before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Writes under one lease.
+pub struct LogSink {
+    log: Log,
+    next: u64,
+    hash: String,
+    epoch: u64,
+    writer: String,
+    spool: Spool,
+    /// What went wrong when the store went away.
+    away: Option<JournalError>,
+}
+
+impl LogSink {
+    /// Goes on where a fold ended whose last object is ours.
+    pub fn new(log: Log, fold: &Fold, spool: PathBuf) -> Self {
+        Self {
+            log,
+            next: fold.next,
+            hash: fold.hash.clone(),
+            epoch: fold.epoch,
+            writer: fold.writer.clone(),
+            spool: Spool::new(spool),
+            away: None,
+        }
+    }
+
+    fn object(&self, batch: &Batch) -> Vec<u8> {
+        let entry = Entry {
+            first: self.next,
+            count: batch.count,
+            epoch: self.epoch,
+            writer: self.writer.clone(),
+            previous: self.hash.clone(),
+            fresh: false,
+            text: batch.text.clone(),
+        };
+        entry.encode()
+    }
+
+    async fn write(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
+        let bytes = self.object(batch);
+        let kept = match &self.away {
+            Some(error) => self.spool.push(&bytes).map(|()| Kept::Spooled(error.clone()))?,
+            None => match self.log.append(self.next, bytes.clone(), PATIENCE).await {
+                Appended::Done => Kept::Durably,
+                Appended::Fenced(theirs) => return Err(self.lost(&theirs)),
+                Appended::Away(error) => self.keep(&bytes, error)?,
+            },
+        };
+        self.wrote(batch, &bytes);
+        Ok(kept)
+    }
+
+    fn keep(&mut self, bytes: &[u8], error: String) -> Result<Kept, JournalError> {
+        let place = self.log.place().to_owned();
+        let error = JournalError::Away { place, error, spool: self.spool.path().to_owned() };
+        self.spool.push(bytes)?;
+        self.away = Some(error.clone());
+        Ok(Kept::Spooled(error))
+    }
+
+    fn wrote(&mut self, batch: &Batch, bytes: &[u8]) {
+        self.next += batch.count;
+        self.hash = hash(bytes);
+    }
+
+    fn lost(&self, theirs: &[u8]) -> JournalError {
+        let owner = Entry::decode(theirs).ok().and_then(|entry| super::open::owner_in(&entry));
+        JournalError::LeaseLost { place: self.log.place().to_owned(), by: owner }
+    }
+}
+
+impl Sink for LogSink {
+    fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a> {
+        Box::pin(self.write(batch))
+    }
+
+    fn keep_here(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
+        let bytes = self.object(batch);
+        let kept = self.keep(&bytes, "it did not answer before the process had to end".to_owned())?;
+        self.wrote(batch, &bytes);
+        Ok(kept)
+    }
+
+    fn terms(&self) -> Option<Terms> {
+        Some(Terms { beat: BEAT, valid: VALID })
+    }
+}

@@ -1,0 +1,351 @@
+//! Records in an object store that forgets answers, delays them, or is away: on a paused clock, in memory.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+use super::*;
+use crate::clock::Clock;
+use crate::journal::{Journal, Lease, Record};
+
+/// An object store with troubles that can be switched on.
+#[derive(Debug, Default)]
+struct Troubled {
+    inner: InMemory,
+    away: AtomicBool,
+    /// Every so many writes the answer is lost, although it was carried out (1) or was not (2), in turn.
+    loses_every: AtomicU64,
+    writes: AtomicU64,
+    /// Writes over what is there, whatever was asked.
+    overwrites: AtomicBool,
+    requests: Mutex<Vec<String>>,
+}
+
+impl std::fmt::Display for Troubled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("troubled")
+    }
+}
+
+fn lost() -> Error {
+    Error::Generic { store: "troubled", source: "the connection was closed".into() }
+}
+
+impl Troubled {
+    fn note(&self, what: &str, path: &str) -> Result<()> {
+        self.requests.lock().unwrap().push(format!("{what} {path}"));
+        if self.away.load(Ordering::SeqCst) { Err(lost()) } else { Ok(()) }
+    }
+
+    fn count(&self, what: &str) -> usize {
+        self.requests.lock().unwrap().iter().filter(|request| request.starts_with(what)).count()
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Troubled {
+    async fn put_opts(&self, path: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
+        self.note("put", path.as_ref())?;
+        let every = self.loses_every.load(Ordering::SeqCst);
+        let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        let loses = every > 0 && number.is_multiple_of(every);
+        if loses && (number / every).is_multiple_of(2) {
+            return Err(lost());
+        }
+        if self.overwrites.load(Ordering::SeqCst) {
+            options.mode = PutMode::Overwrite;
+        }
+        let done = self.inner.put_opts(path, payload, options).await;
+        if loses { Err(lost()) } else { done }
+    }
+
+    async fn put_multipart_opts(&self, path: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(path, options).await
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        self.note("get", path.as_ref())?;
+        self.inner.get_opts(path, options).await
+    }
+
+    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        match self.note("list", "") {
+            Ok(()) => self.inner.list(prefix),
+            Err(error) => Box::pin(futures_util::stream::iter([Err(error)])),
+        }
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.note("list", "")?;
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+struct Place {
+    store: Arc<Troubled>,
+    spool: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { store: Arc::default(), spool: tempfile::tempdir().unwrap() }
+    }
+
+    fn records(&self) -> ObjectRecords {
+        let bucket = Bucket::new(self.store.clone(), Path::from("team/records"));
+        ObjectRecords::new("s3://bucket/team/records".to_owned(), bucket, self.spool.path().to_owned())
+    }
+
+    async fn open(&self, owner: Owner, patience: Duration) -> Result<Opened, JournalError> {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+        let opening = Opening { owner, patience, clock, notice: &|_| {} };
+        self.records().open(&name(), opening).await
+    }
+
+    async fn journal(&self, who: &str) -> Journal {
+        let opened = self.open(owner(who, None), Duration::ZERO).await.unwrap();
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+        Journal::start_boxed(opened.sink, opened.status, opened.next, clock)
+    }
+
+    async fn status(&self) -> Status {
+        self.records().read(&name()).await.unwrap().unwrap()
+    }
+}
+
+fn owner(command: &str, job: Option<&str>) -> Owner {
+    Owner { pid: 1, command: command.to_owned(), since: Timestamp::UNIX_EPOCH, job: job.map(str::to_owned), host: None }
+}
+
+fn name() -> EnvironmentName {
+    EnvironmentName { plan: "demo".to_owned(), environment: "default".to_owned() }
+}
+
+fn outputs() -> Record {
+    Record::Outputs { values: Vec::new() }
+}
+
+fn finished(exit: u8) -> Record {
+    Record::Finished { exit }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_is_read_on_another_machine_and_continued() {
+    let place = Place::new();
+    assert!(!place.records().exists().await.unwrap());
+    for exit in 1..=3 {
+        let journal = place.journal("run").await;
+        journal.append(vec![outputs()]).await.unwrap();
+        journal.append(vec![finished(exit)]).await.unwrap();
+        assert_eq!(place.status().await.finished, Some(exit));
+    }
+    assert!(place.records().exists().await.unwrap());
+    assert_eq!(place.records().environments().await.unwrap(), vec![name()]);
+    assert_eq!(place.records().holder(&name()).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_answers_of_the_store_neither_double_nor_lose_a_line() {
+    for every in 1..=5 {
+        let place = Place::new();
+        place.records().init().await.unwrap();
+        place.store.loses_every.store(every, Ordering::SeqCst);
+        for exit in 1..=3 {
+            let journal = place.journal("run").await;
+            for _ in 0..5 {
+                journal.append(vec![outputs()]).await.unwrap();
+            }
+            journal.append(vec![finished(exit)]).await.unwrap();
+        }
+        let status = place.status().await;
+        // A header, and three times a lease and six lines.
+        assert_eq!((status.finished, status.lines), (Some(3), 22), "every {every}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_shows_life_is_waited_for_and_a_silent_one_is_not() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    let refused = place.open(owner("destroy", None), Duration::ZERO).await.map(|_| ()).unwrap_err();
+    assert!(refused.to_string().contains("in use by `plan run`"), "{refused}");
+    // It ends without a word.
+    drop(journal);
+    let began = tokio::time::Instant::now();
+    let opened = place.open(owner("destroy", None), Duration::ZERO).await.unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(60) && began.elapsed() < Duration::from_secs(75));
+    assert_eq!(opened.status.lease.map(|lease| lease.epoch), Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_step_of_the_same_job_takes_over_at_once() {
+    let place = Place::new();
+    let job = Some("17/1/deploy/runner");
+    let _journal = place.open(owner("run", job), Duration::ZERO).await.unwrap();
+    let began = tokio::time::Instant::now();
+    place.open(owner("destroy", job), Duration::ZERO).await.unwrap();
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_was_taken_over_from_writes_and_sends_nothing_more() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    assert!(place.records().unlock(&name(), owner("state unlock", None)).await.unwrap());
+    // It does not know yet, and within the time of its lease it need not.
+    journal.confirm().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    let stopped = journal.confirm().await.unwrap_err();
+    assert!(matches!(stopped, JournalError::LeaseLost { .. }), "{stopped}");
+    assert!(matches!(journal.append(vec![finished(0)]).await, Err(JournalError::LeaseLost { .. })));
+    assert!(matches!(journal.trouble().await, crate::journal::Trouble::LeaseLost(_)));
+    // The next one needs not wait.
+    assert!(place.status().await.lease.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn signs_of_life_come_while_nothing_else_is_written_and_end_with_the_command() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    let before = place.store.count("put");
+    tokio::time::sleep(Duration::from_secs(119)).await;
+    assert_eq!(place.store.count("put") - before, 5);
+    journal.append(vec![finished(0)]).await.unwrap();
+    let before = place.store.count("put");
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(place.store.count("put"), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_is_away_nothing_is_begun_and_what_is_learnt_is_handed_in_later() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    place.store.away.store(true, Ordering::SeqCst);
+    let away = journal.append(vec![Record::Beat]).await.unwrap_err();
+    assert!(matches!(away, JournalError::Away { .. }), "{away}");
+    assert!(journal.confirm().await.is_err());
+    journal.append(vec![outputs()]).await.unwrap();
+    journal.append(vec![finished(12)]).await.unwrap();
+    let kept = place.spool.path().join("demo/default.jsonl");
+    assert!(kept.exists());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    place.store.away.store(false, Ordering::SeqCst);
+    assert_eq!(place.status().await.finished, None);
+    let opened = place.open(owner("run", None), Duration::ZERO).await.unwrap();
+    assert_eq!(opened.status.finished, Some(12));
+    assert!(!kept.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_here_is_not_mixed_into_what_another_wrote_since() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    place.store.away.store(true, Ordering::SeqCst);
+    journal.append(vec![finished(12)]).await.unwrap();
+    place.store.away.store(false, Ordering::SeqCst);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let bucket = Bucket::new(place.store.clone(), Path::from("team/records"));
+    let other = ObjectRecords::new("s3://other".to_owned(), bucket, elsewhere.path().to_owned());
+    let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+    let opening = Opening { owner: owner("run", None), patience: Duration::ZERO, clock, notice: &|_| {} };
+    let opened = other.open(&name(), opening).await.unwrap();
+    let theirs = Journal::start_boxed(opened.sink, opened.status, opened.next, clock);
+    theirs.append(vec![finished(0)]).await.unwrap();
+    let opened = place.open(owner("run", None), Duration::ZERO).await.unwrap();
+    assert_eq!(opened.status.finished, Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_has_grown_long_is_begun_anew_and_read_from_there() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    for _ in 0..1_100 {
+        journal.append(vec![outputs()]).await.unwrap();
+    }
+    journal.append(vec![finished(0)]).await.unwrap();
+    let before = place.status().await;
+    let journal = place.journal("run").await;
+    journal.append(vec![finished(1)]).await.unwrap();
+    let reads = place.store.count("get");
+    let after = place.status().await;
+    assert!(place.store.count("get") - reads < 5);
+    assert_eq!((&after.instances, after.finished), (&before.instances, Some(1)));
+    assert!(after.lines > before.lines);
+    // The hint is only that.
+    place
+        .store
+        .inner
+        .put_opts(&Path::from("team/records/demo/default/head.json"), "{\"first\":99999}".into(), PutOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(place.status().await, after);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_missing_or_changed_is_damage() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    for _ in 0..3 {
+        journal.append(vec![outputs()]).await.unwrap();
+    }
+    let log = |first: u64| Path::from(format!("team/records/demo/default/log/{first:012}.jsonl"));
+    let object = place.store.inner.get_opts(&log(3), GetOptions::default()).await.unwrap().bytes().await.unwrap();
+    let (third, inner) = (log(3), &place.store.inner);
+    let put = |bytes: Vec<u8>| inner.put_opts(&third, bytes.into(), PutOptions::default());
+    use object_store::ObjectStoreExt;
+    place.store.inner.delete(&log(3)).await.unwrap();
+    let damaged = place.records().read(&name()).await.unwrap_err();
+    assert!(damaged.to_string().contains("an object is missing"), "{damaged}");
+    put(String::from_utf8(object.to_vec()).unwrap().replace("\"epoch\":1", "\"epoch\":2").into_bytes()).await.unwrap();
+    assert!(matches!(place.records().read(&name()).await, Err(JournalError::Damaged { .. })));
+    put(object.to_vec()).await.unwrap();
+    assert!(place.records().read(&name()).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_overwrites_is_refused_and_nothing_is_written_to_it() {
+    let place = Place::new();
+    place.store.overwrites.store(true, Ordering::SeqCst);
+    let refused = place.open(owner("run", None), Duration::ZERO).await.map(|_| ()).unwrap_err();
+    assert!(matches!(refused, JournalError::Unfit { code: "store-overwrites", .. }), "{refused}");
+    assert!(!place.records().exists().await.unwrap());
+    assert_eq!(place.records().environments().await.unwrap(), Vec::new());
+}
+
+#[test]
+fn the_owner_of_a_takeover_is_told() {
+    let lease = Lease { epoch: 2, writer: "w".to_owned(), owner: owner("destroy", None) };
+    let line = crate::journal::Line { n: 7, at: Timestamp::UNIX_EPOCH, record: Record::Leased(lease.clone()) };
+    let entry = crate::store::log::Entry {
+        first: 7,
+        count: 1,
+        epoch: 2,
+        writer: "w".to_owned(),
+        previous: String::new(),
+        fresh: false,
+        text: line.encode(),
+    };
+    assert_eq!(open::owner_in(&entry), Some(lease.owner));
+}

@@ -1,0 +1,137 @@
+//! Where the record is, and what happens when it is lost or damaged.
+
+use std::time::Duration;
+
+use gcore_plan::simulate::{Durations, Options};
+
+use crate::cloud::Cloud;
+use crate::support::{Ended, Folder};
+
+const PLAN: &str = r#"
+name: demo
+steps:
+  - id: network
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: web, create_router: false }
+    wait: { first: 20ms, every: 100ms }
+  - id: disk
+    for_each: "{{ range(2) }}"
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: data, source: new-volume, size: 10 }
+    wait: { first: 20ms, every: 100ms }
+"#;
+
+struct Account {
+    folder: Folder,
+    cloud: Cloud,
+}
+
+impl Account {
+    fn new() -> Self {
+        let folder = Folder::new().with("plan.yaml", PLAN);
+        let options = Options { durations: Durations::Fixed(Duration::from_millis(60)), ..Options::default() };
+        let cloud = Cloud::start(options, folder.path().join("nowhere"));
+        Self { folder, cloud }
+    }
+
+    fn plan(&self, arguments: &[&str]) -> Ended {
+        self.plan_in(arguments, &[])
+    }
+
+    fn plan_in(&self, arguments: &[&str], more: &[(&str, &str)]) -> Ended {
+        let account = [
+            ("GCORE_BASE_URL", self.cloud.url.as_str()),
+            ("GCORE_API_KEY", "any"),
+            ("GCORE_CLOUD_PROJECT_ID", "1"),
+            ("GCORE_CLOUD_REGION_ID", "7"),
+        ];
+        self.folder.run_in(arguments, &[&account[..], more].concat())
+    }
+
+    fn made(&self) -> u64 {
+        self.cloud.simulator().ever_made().values().sum()
+    }
+}
+
+#[test]
+fn a_run_on_an_empty_record_stops_when_the_account_holds_what_an_earlier_one_made() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml", "--state", "first"]).with_code(0);
+    let made = account.made();
+    let ended = account.plan(&["run", "plan.yaml", "--state", "second"]).with_code(12);
+    ended.says("the record is empty, but the account holds 3 resources of demo/default");
+    ended.says("plan state recover FILE --environment default");
+    assert_eq!(account.made(), made);
+    // Another environment has nothing to do with it.
+    account.plan(&["run", "plan.yaml", "--state", "second", "--environment", "other"]).with_code(0);
+}
+
+#[test]
+fn a_lost_record_is_recovered_from_the_account() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    let made = account.made();
+    std::fs::remove_dir_all(account.folder.path().join(".plan")).unwrap();
+    account.plan(&["state", "recover", "plan.yaml", "--dry-run"]).with_code(0).prints("disk[1]");
+    assert!(!account.folder.path().join(".plan").exists());
+    account.plan(&["state", "recover", "plan.yaml"]).with_code(0).says("3 instances on record again");
+    account.plan(&["state", "recover", "plan.yaml"]).with_code(2).says("is not empty");
+    // The plan goes on with what is there, and takes it down.
+    account.plan(&["run", "plan.yaml"]).with_code(0).says("3 kept");
+    assert_eq!(account.made(), made);
+    account.plan(&["destroy", "plan.yaml", "--yes"]).with_code(0).says("3 removed");
+    assert!(account.cloud.simulator().everything().is_empty());
+}
+
+#[test]
+fn a_damaged_record_is_mended_from_what_can_be_read_and_the_account() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    let made = account.made();
+    let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
+    let whole = std::fs::read_to_string(&journal).unwrap();
+    let broken = [String::new(), whole.replacen("\"intent\"", "\"intend\"", 2), "\0".repeat(whole.len())];
+    for text in broken {
+        std::fs::write(&journal, &text).unwrap();
+        account.plan(&["run", "plan.yaml"]).with_code(12).says("plan state salvage");
+        account.plan(&["state", "salvage", "plan.yaml"]).with_code(0).says("the record is whole again");
+        account.plan(&["run", "plan.yaml"]).with_code(0).says("3 kept");
+        assert_eq!(account.made(), made);
+    }
+    account.plan(&["state", "salvage", "plan.yaml"]).with_code(2).says("not damaged");
+}
+
+#[test]
+fn on_a_hosted_runner_a_record_on_its_disk_is_refused_unless_it_is_meant() {
+    let account = Account::new();
+    let temporary = account.folder.path().join("temp");
+    let hosted = [
+        ("GITHUB_ACTIONS", "true"),
+        ("RUNNER_ENVIRONMENT", "github-hosted"),
+        ("RUNNER_TEMP", temporary.to_str().unwrap()),
+    ];
+    for state in [&[][..], &["--state", "records"]] {
+        let ended = account.plan_in(&[&["run", "plan.yaml"], state].concat(), &hosted).with_code(2);
+        ended.says("gone with this runner's disk");
+        ended.says("--state ephemeral");
+    }
+    assert_eq!(account.made(), 0);
+    account.plan_in(&["run", "plan.yaml", "--state", "ephemeral"], &hosted).with_code(0);
+    let torn_down = [&hosted[..], &[("PLAN_TEARDOWN", "always")]].concat();
+    account.plan_in(&["run", "plan.yaml"], &torn_down).with_code(0).says("3 kept");
+    // The post step finds it in the same place, although the plan is gone.
+    std::fs::remove_file(account.folder.path().join("plan.yaml")).unwrap();
+    account.plan_in(&["destroy", "plan.yaml", "--yes", "--if-exists"], &hosted).with_code(0).says("3 removed");
+}
+
+#[test]
+fn an_address_that_cannot_be_used_says_why() {
+    let folder = Folder::new();
+    for (address, words) in
+        [("ftp://records", "`ftp://` is not known"), ("s3://key:secret@records", "no name of a bucket")]
+    {
+        let ended = folder.run(&["status", "--all", "--state", address]).with_code(2);
+        ended.says(words);
+        ended.says("docs/state.md");
+    }
+}

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Records in real object stores: one that keeps its promise, and one that does not. Installs what it needs below
+# target/store.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tools="$PWD/target/store"
+plan="$PWD/target/debug/plan"
+moto=18055 s3rver=18056 api=18057
+
+if [ ! -x "$tools/bin/moto_server" ]; then
+  python3 -m venv "$tools"
+  "$tools/bin/pip" install --quiet --disable-pip-version-check 'moto[s3,server]==5.2.5'
+fi
+if [ ! -x "$tools/node_modules/.bin/s3rver" ]; then
+  npm install --silent --no-save --prefix "$tools" s3rver@3.7.1
+fi
+
+work="$(mktemp -d)"
+pids=()
+end() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap end EXIT
+start() {
+  "$@" >"$work/server-${#pids[@]}.log" 2>&1 &
+  pids+=("$!")
+}
+answers() {
+  for _ in $(seq 100); do
+    if curl --silent --output /dev/null "http://127.0.0.1:$1/"; then return; fi
+    sleep 0.2
+  done
+  echo "nothing answers on port $1" >&2
+  return 1
+}
+# Runs a command that must end with this code; what it said stays in $work/said.
+ends_with() {
+  local wanted="$1" code=0
+  shift
+  "$plan" "$@" >"$work/said" 2>&1 || code=$?
+  if [ "$code" != "$wanted" ]; then
+    echo "plan $*: ended with $code, not with $wanted" >&2
+    cat "$work/said" >&2
+    return 1
+  fi
+}
+says() {
+  if ! grep -qF -- "$1" "$work/said"; then
+    echo "\`$1\` is not in" >&2
+    cat "$work/said" >&2
+    return 1
+  fi
+}
+
+start "$tools/bin/moto_server" -p "$moto"
+mkdir "$work/s3rver"
+start "$tools/node_modules/.bin/s3rver" -d "$work/s3rver" -p "$s3rver" --configure-bucket records
+start "$plan" simulate --listen "127.0.0.1:$api" --speed 50
+answers "$moto"
+answers "$s3rver"
+answers "$api"
+
+export GCORE_BASE_URL="http://127.0.0.1:$api" GCORE_API_KEY=any GCORE_CLOUD_PROJECT_ID=1 GCORE_CLOUD_REGION_ID=7
+export AWS_ACCESS_KEY_ID=S3RVER AWS_SECRET_ACCESS_KEY=S3RVER AWS_REGION=us-east-1
+cd "$work"
+cat >plan.yaml <<'PLAN'
+name: stored
+steps:
+  - id: network
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: "{{ environment }}-net", create_router: false }
+  - id: subnet
+    call: POST /cloud/v1/subnets/{project_id}/{region_id}
+    body: { name: "{{ environment }}-subnet", network_id: "{{ steps.network.id }}", cidr: 10.0.0.0/24 }
+PLAN
+
+export AWS_ENDPOINT_URL_S3="http://127.0.0.1:$s3rver"
+ends_with 12 state init s3://records/team
+says store-overwrites
+ends_with 12 run plan.yaml --state s3://records/team
+
+export AWS_ENDPOINT_URL_S3="http://127.0.0.1:$moto"
+"$tools/bin/python" -c 'import boto3; boto3.client("s3").create_bucket(Bucket="records")'
+store=(--state s3://records/team)
+ends_with 2 status --all "${store[@]}"
+ends_with 0 state init s3://records/team
+ends_with 0 run plan.yaml "${store[@]}"
+says "2 done"
+ends_with 0 run plan.yaml "${store[@]}"
+says "2 kept"
+# Another place is empty, the account is not.
+ends_with 12 run plan.yaml --state s3://records/other
+says "the account holds 2 resources of stored/default"
+ends_with 0 state recover plan.yaml --state s3://records/other
+ends_with 0 run plan.yaml --state s3://records/other
+says "2 kept"
+# More than one page of objects, from one run after another.
+for _ in $(seq 260); do ends_with 0 run plan.yaml "${store[@]}" --quiet; done
+ends_with 0 status plan.yaml "${store[@]}"
+ends_with 0 destroy plan.yaml "${store[@]}" --yes
+says "2 removed"
+ends_with 0 destroy plan.yaml --environment never "${store[@]}" --yes --if-exists
+
+echo "records in an object store: no findings"

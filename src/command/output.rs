@@ -69,7 +69,7 @@ fn value_of(output: &RecordedOutput) -> OutputValue {
     OutputValue {
         name: output.name.clone(),
         value: output.value.clone().unwrap_or(Value::Null),
-        secret: output.value.is_none(),
+        secret: output.is_secret(),
         description: output.description.clone(),
     }
 }

@@ -88,10 +88,17 @@ pub async fn remove(shared: &Shared, instance: &InstanceId, extent: Extent) -> R
     Ok(removed)
 }
 
-/// Things of the kinds that outlive a step's main thing, that its call only touched and no other step owns: said once.
+/// What a create made and no call takes away, and things of the kinds that outlive a step's main thing, that its call only
+/// touched and no other step owns: said once.
 fn name_what_stays(shared: &Shared, instance: &InstanceId, known: &InstanceStatus) {
     let Some(result) = &known.result else { return };
     let matched = known.agrees.as_ref().and_then(|call| results::operation_of(shared.catalog, call));
+    if matched.as_ref().is_some_and(|(operation, _)| operation.creates.is_some()) {
+        for made in known.made.iter().filter(|made| made.undo.is_none()) {
+            let (Some(kind), Some(id)) = (&made.kind, &made.id) else { continue };
+            shared.warn(format!("`{instance}`: {kind} {} stays: no `undo` takes it away", results::id_text(id)));
+        }
+    }
     let stays =
         matched.iter().filter_map(|(operation, _)| operation.creates.as_ref()).flat_map(|creates| &creates.stays);
     for kind in stays {

@@ -288,7 +288,8 @@ async fn record_outputs(run: &Run, outputs: &[RunOutput]) -> Result<(), JournalE
         .iter()
         .map(|output| RecordedOutput {
             name: output.name.clone(),
-            value: (!output.secret).then(|| output.value.clone()),
+            value: Some(&output.value).filter(|value| !output.secret && !value.is_null()).cloned(),
+            secret: Some(output.secret),
             description: output.description.clone(),
         })
         .collect::<Vec<_>>();

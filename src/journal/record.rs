@@ -344,10 +344,20 @@ pub struct StepResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedOutput {
     pub name: String,
-    /// `None` for a secret one: it is not kept.
+    /// `None` for a secret one, which is not kept, and for one that is null.
     pub value: Option<Value>,
+    /// Written since 0.2.0; before, what had no value was a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+}
+
+impl RecordedOutput {
+    /// Whether its value is kept nowhere.
+    pub fn is_secret(&self) -> bool {
+        self.secret.unwrap_or(self.value.is_none())
+    }
 }
 
 impl Record {

@@ -180,6 +180,13 @@ fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
                 .help("letters, digits, `_` and `-`, and no digit first"),
         );
     }
+    if ACTIONS_OWN.iter().any(|own| own.eq_ignore_ascii_case(&key.text)) {
+        let message = format!("`{}` is an output of the GitHub action itself", key.text);
+        findings.push(
+            Diagnostic::warning("bad-name", key.span, message)
+                .help("a workflow sees the action's; under another name it sees the plan's"),
+        );
+    }
     let mut doc =
         OutputDoc { name: key.text.clone(), name_span: key.span, value: None, description: None, secret: false };
     if node.entries().is_none() {
@@ -208,6 +215,9 @@ fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
     doc.secret = fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false);
     doc
 }
+
+/// What the action says of a run, beside the plan's outputs: `report::github::output` writes them.
+const ACTIONS_OWN: [&str; 6] = ["json", "result", "exit-code", "failure-reason", "state-path", "resume-command"];
 
 pub fn is_output_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

@@ -22,6 +22,8 @@ use crate::template::{Shape, Template};
 
 /// Where the API reference lives among paths.
 const CLOUD: &str = "cloud";
+/// First words of the paths of Gcore's other products, which have documents of their own.
+const OTHER_PRODUCTS: [&str; 8] = ["cdn", "dns", "fastedge", "iam", "security", "storage", "streaming", "waap"];
 
 /// What the catalogue knows of the calls of a plan.
 pub(super) struct Operations {
@@ -151,6 +153,13 @@ fn operation(call: &Call, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> 
 
 fn unknown_route(call: &Call, segments: &[Option<&str>], catalog: &Catalog) -> Diagnostic {
     let written = format!("{} {}", call.method, call.written);
+    let outside = || {
+        let message = format!("`{written}` is outside the Cloud API and cannot be checked");
+        Diagnostic::warning("unknown-route", call.span, message).help("paths of the Cloud API start with `/cloud/`")
+    };
+    if segments.first().copied().flatten().is_some_and(|first| OTHER_PRODUCTS.contains(&first)) {
+        return outside();
+    }
     match catalog.nearest(call.method, segments) {
         NearestRoute::OtherMethod { methods, .. } => {
             let takes: Vec<&str> = methods.iter().copied().map(Method::as_str).collect();
@@ -162,10 +171,7 @@ fn unknown_route(call: &Call, segments: &[Option<&str>], catalog: &Catalog) -> D
             let finding = Diagnostic::error("unknown-route", call.span, format!("the API has no `{written}`"));
             finding.help(format!("did you mean `{route}`?{}", differing(&differences)))
         }
-        NearestRoute::Nothing if segments.first() != Some(&Some(CLOUD)) => {
-            let message = format!("`{written}` is outside the Cloud API and cannot be checked");
-            Diagnostic::warning("unknown-route", call.span, message).help("paths of the Cloud API start with `/cloud/`")
-        }
+        NearestRoute::Nothing if segments.first() != Some(&Some(CLOUD)) => outside(),
         NearestRoute::Nothing => {
             let finding = Diagnostic::error("unknown-route", call.span, format!("the API has no `{written}`"));
             finding.help("`plan ops WORDS` searches the API; `--spec FILE` checks against a newer API document")

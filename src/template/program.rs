@@ -50,8 +50,11 @@ enum Code {
 /// Pieces of code that are kept, some 12 KB each.
 const MOST_KEPT: usize = 1024;
 
-/// What was run lately, by its source.
-static KEPT: LazyLock<Mutex<HashMap<(Kind, String), Arc<Code>>>> = LazyLock::new(Mutex::default);
+/// Code by its source.
+type Kept = HashMap<(Kind, String), Arc<Code>>;
+
+/// What was run lately.
+static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
 
 fn code_of(kind: Kind, source: String) -> Result<Arc<Code>, Error> {
     let key = (kind, source);

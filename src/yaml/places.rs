@@ -80,10 +80,9 @@ fn narrow(offset: usize) -> u32 {
 /// The raw text without its opening sign, and how much was cut.
 fn body(raw: &str, style: ScalarStyle) -> (&str, usize) {
     let shift = match style {
-        ScalarStyle::Plain => 0,
+        // The span of a block begins behind its header (`|2-  # comment`).
+        ScalarStyle::Plain | ScalarStyle::Block => 0,
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => usize::from(raw.starts_with(['\'', '"'])),
-        // The header (`|2-  # comment`) is a line of its own.
-        ScalarStyle::Block => raw.find('\n').map_or(raw.len(), |end| end + 1),
     };
     (&raw[shift..], shift)
 }

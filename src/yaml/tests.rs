@@ -113,7 +113,7 @@ fn deep_nesting_and_an_alias_bomb_are_refused() {
 
 #[test]
 fn a_character_of_a_scalar_leads_back_to_its_place() {
-    let text = "plain: a {{ X }}\nsingle: 'it''s {{ X }}'\ndouble: \"t\\tab \\u00e9 {{ X }}\"\nblock: |\n  one\n    two {{ X }}\nfolded: >-\n  one\n  two\n\n  {{ X }}\nwrapped: \"one\n  two \\\n  {{ X }}\"\nlong: one\n  two {{ X }}\n";
+    let text = "plain: a {{ X }}\nsingle: 'it''s {{ X }}'\ndouble: \"t\\tab \\u00e9 {{ X }}\"\nblock: |\n  one\n    two {{ X }}\nfolded: >-\n  one\n  two\n\n  {{ X }}\nwrapped: \"one\n  two \\\n  {{ X }}\"\nlong: one\n  two {{ X }}\nline: >- # one\n  {{ X }}\nkept: |+\n  {{ X }}\n\n";
     let root = parse(text).root.unwrap();
     for (key, node) in root.entries().unwrap() {
         let content = node.as_str().unwrap();

@@ -73,7 +73,8 @@ fn write_record(folder: &Folder, environment: &str) -> PathBuf {
         region_id: Some(7),
         expires: Some("2026-01-02T00:00:00Z".parse().unwrap()),
     };
-    let output = |name: &str, value| RecordedOutput { name: name.into(), value, description: None };
+    let output = |name: &str, value| RecordedOutput { name: name.into(), value, secret: None, description: None };
+    let nothing = RecordedOutput { secret: Some(false), ..output("nothing", None) };
     let header = Header::new("demo", environment);
     let records = [
         Record::Header(header),
@@ -81,7 +82,7 @@ fn write_record(folder: &Folder, environment: &str) -> PathBuf {
         intent("network", None),
         succeeded("network"),
         intent("lost", Some("a")),
-        Record::Outputs { values: vec![output("network_id", Some("net-1".into())), output("password", None)] },
+        Record::Outputs { values: vec![output("network_id", Some("net-1".into())), output("password", None), nothing] },
         Record::Finished { exit: 7 },
     ];
     let at = "2026-01-01T00:00:00Z".parse().unwrap();
@@ -130,6 +131,7 @@ fn outputs_come_from_the_record() {
     write_record(&folder, "default");
     assert_eq!(folder.run(&["output", "network_id", "--format", "raw"]).with_code(0).stdout, "net-1");
     folder.run(&["output"]).with_code(0).prints("network_id  net-1");
+    assert_eq!(folder.run(&["output", "nothing", "--format", "raw"]).with_code(0).stdout, "null");
     let folder = folder.with("plan.yaml", "name: demo\nsteps: nonsense\n");
     folder.run(&["output", "plan.yaml"]).with_code(0).prints("network_id  net-1");
     assert_eq!(folder.run(&["output", "plan.yaml", "network_id", "--format", "raw"]).with_code(0).stdout, "net-1");

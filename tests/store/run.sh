@@ -7,6 +7,12 @@ tools="$PWD/target/store"
 plan="$PWD/target/debug/plan"
 moto=18055 s3rver=18056 api=18057
 
+if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+  apt-get update -qq && apt-get install -y -qq python3 python3-venv
+fi
+if ! command -v curl >/dev/null || ! command -v npm >/dev/null; then
+  apt-get update -qq && apt-get install -y -qq curl npm
+fi
 if [ ! -x "$tools/bin/moto_server" ]; then
   python3 -m venv "$tools"
   "$tools/bin/pip" install --quiet --disable-pip-version-check 'moto[s3,server]==5.2.5'

@@ -410,3 +410,19 @@ fn what_was_deleted_elsewhere_is_told_with_the_way_out() {
         assert_done(&trial, &end);
     });
 }
+
+#[test]
+fn what_nothing_takes_away_is_named() {
+    let plan = format!(
+        "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{PLACE}\n    \
+         body: {{ name: net-1, create_router: false }}\n    undo: none\n"
+    );
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&plan).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert!(trial.warnings().contains("no `undo` takes it away"), "{}", trial.warnings());
+        assert_eq!(trial.simulator.lock().unwrap().resources("networks").len(), 1);
+    });
+}

@@ -31,7 +31,7 @@ const NAMED: usize = 10;
 /// Records that are read side by side.
 const READ_AT_ONCE: usize = 8;
 
-/// Where records are: `--state`, else `PLAN_STATE`, else the [default](state_place::default_folder).
+/// Where records are: `--state`, else `PLAN_STATE`, else the default of `state_place`.
 ///
 /// # Errors
 ///

@@ -225,7 +225,7 @@ impl Journal {
         }
     }
 
-    /// The process must end soon: a store that does not answer is waited for no longer than [`LAST_WAIT`].
+    /// The process must end soon: a store that does not answer is waited for no longer than `LAST_WAIT`.
     pub fn hurry(&self) {
         self.hurry.send_replace(true);
     }

@@ -3,7 +3,7 @@
 //! A secret never enters the template engine: a *marker* travels in its place, and only the finished request gets the
 //! value. A marker holds a random word of the run, so that no text of others is one. On disk a keyed digest stands for a
 //! secret. Whatever is printed or written down is [`Redacted`], which only [`Secrets`] makes: it finds a value in every
-//! encoding it may come back in ([`finder`]).
+//! encoding it may come back in (`finder`).
 
 mod finder;
 mod redacted;

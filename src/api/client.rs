@@ -175,6 +175,7 @@ impl Client {
                         _ => return Err(ReadError::Refused(error)),
                     }
                 }
+                Err(Lost::NoConnection(cause)) => return Err(ReadError::Failed { cause, attempts: attempt }),
                 Err(lost) => (lost.to_string(), None),
             };
             match Policy::REQUEST.pause(attempt, after, fastrand::f64()) {

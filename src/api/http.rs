@@ -1,7 +1,7 @@
 //! The real transport: HTTPS through reqwest. It follows no redirect and repeats nothing: a redirected POST would come
 //! back as a successful GET, and a repeated one may create twice.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -164,7 +164,11 @@ fn method(method: Method) -> reqwest::Method {
 fn lost(error: &reqwest::Error) -> Lost {
     let words = chain(error);
     if error.is_connect() || error.is_builder() {
-        Lost::NotSent(words)
+        let host = error.url().and_then(Url::host_str).unwrap_or("the API");
+        match causes(error).find_map(|cause| lasting(cause, host)) {
+            Some(why) => Lost::NoConnection(why),
+            None => Lost::NotSent(words),
+        }
     } else if error.is_timeout() {
         Lost::Unknown(format!("no answer in time: {words}"))
     } else {
@@ -172,20 +176,43 @@ fn lost(error: &reqwest::Error) -> Lost {
     }
 }
 
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause| inner(*cause))
+}
+
+/// What is behind a cause: an I/O error may hold the error of TLS itself.
+fn inner<'e>(cause: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    let held = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    held.map(|held| held as &(dyn Error + 'static)).or_else(|| cause.source())
+}
+
+/// Why no connection to this host will come about, however often it is tried.
+fn lasting(cause: &(dyn Error + 'static), host: &str) -> Option<String> {
+    /// What name servers say of a host that does not exist, on Linux, macOS and Windows; "try again" is another matter.
+    const UNKNOWN: [&str; 3] = ["Name or service not known", "nodename nor servname", "No such host is known"];
+    match cause.downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::InvalidCertificate(why)) => Some(format!(
+            "the certificate of `{host}` is not trusted ({why:?}): `SSL_CERT_FILE` names a file of certificates to trust"
+        )),
+        Some(rustls::Error::InvalidMessage(_)) => {
+            Some(format!("`{host}` does not speak TLS: the base URL says `https`, it may have to be `http`"))
+        }
+        Some(_) => None,
+        None => {
+            let text = cause.to_string();
+            let unknown = UNKNOWN.iter().any(|words| text.contains(words));
+            unknown.then(|| format!("nobody knows the host `{host}`, or the proxy on the way to it"))
+        }
+    }
+}
+
 /// The causes from the outermost to the innermost, without the URL: it may hold what nobody should read.
 fn chain(error: &reqwest::Error) -> String {
     let mut words: Vec<String> = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
+    for text in std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string) {
         if !words.iter().any(|known| known.contains(&text)) {
             words.push(text);
         }
-        source = cause.source();
-    }
-    // What rustls says when it is answered in plain text.
-    if words.iter().any(|text| text.contains("InvalidContentType")) {
-        return "the server does not speak TLS: the base URL says `https`, it may have to be `http`".to_owned();
     }
     if words.is_empty() { "the request failed".to_owned() } else { words.join(": ") }
 }
@@ -193,6 +220,24 @@ fn chain(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_without_tls_is_no_matter_of_trying_again() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let answered = async {
+                    stream.writable().await?;
+                    stream.try_write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+                };
+                answered.await.unwrap();
+            }
+        });
+        let http = Http::new(&format!("https://{address}"), &"key".to_owned().into(), Duration::from_secs(30)).unwrap();
+        let lost = http.send(Request::get("/cloud/v1/projects")).await.unwrap_err();
+        assert!(matches!(&lost, Lost::NoConnection(why) if why.contains("`127.0.0.1` does not speak TLS")), "{lost:?}");
+    }
 
     #[test]
     fn plain_http_goes_to_this_machine_only() {

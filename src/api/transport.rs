@@ -67,9 +67,12 @@ pub fn is_success(status: u16) -> bool {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Lost {
-    /// Surely never reached the API: refused connection, name not found, TLS failed.
+    /// Surely never reached the API: a refused connection, a name server that is away.
     #[error("{0}")]
     NotSent(String),
+    /// Nor will it: a host that nobody knows, a server that speaks no TLS, a certificate that is not trusted.
+    #[error("{0}")]
+    NoConnection(String),
     /// Left, and no usable answer came: reset, timeout, cut-off body. It may have been carried out.
     #[error("{0}")]
     Unknown(String),

@@ -118,9 +118,18 @@ pub fn name(text: &str) -> Result<String, String> {
         return Err(format!("it may have {LONGEST} characters"));
     }
     if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) || !text.chars().all(fits) {
-        return Err("it may hold letters, digits, `-`, `_` and `.`, and starts with a letter or digit".to_owned());
+        let rule = "it may hold letters, digits, `-`, `_` and `.`, and starts with a letter or digit";
+        let nearest = nearest_name(text);
+        return Err(if nearest.is_empty() { rule.to_owned() } else { format!("{rule}; `{nearest}` would do") });
     }
     Ok(text.to_owned())
+}
+
+/// A name that may be, for one that may not: `feature/X` becomes `feature-x`.
+fn nearest_name(text: &str) -> String {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric() && !matches!(character, '_' | '.'));
+    let name = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    name.trim_start_matches(['-', '_', '.']).to_owned()
 }
 
 /// The id of a project or region.
@@ -170,6 +179,18 @@ mod tests {
         for wrong in ["90", "-5s", "soon", "0s", ""] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_name_that_may_not_be_is_told_with_one_that_may() {
+        for (given, nearest) in
+            [("feature/X", "`feature-x`"), ("a b//c", "`a-b-c`"), ("-_x", "`x`"), ("Grün 1", "`gr-n-1`")]
+        {
+            let told = name(given).unwrap_err();
+            assert!(told.contains(nearest), "{told}");
+            assert_eq!(name(&nearest_name(given)), Ok(nearest_name(given)));
+        }
+        assert!(!name("///").unwrap_err().contains('/') && name("pr-12.b_c").is_ok());
     }
 
     #[test]

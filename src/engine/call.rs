@@ -95,6 +95,8 @@ pub enum Sent {
     },
     Refused(ApiError),
     Unsent(String),
+    /// Trying again does not help: see [`Lost::NoConnection`].
+    NoConnection(String),
     /// `head`: as much of an answer came.
     Lost {
         cause: String,
@@ -164,6 +166,7 @@ fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
             }
         }
         Err(Lost::NotSent(cause)) => Sent::Unsent(cause),
+        Err(Lost::NoConnection(cause)) => Sent::NoConnection(cause),
         Err(Lost::Unknown(cause)) => Sent::Lost { slow: cause.contains("no answer in time"), cause, head: None },
         Err(Lost::Broken { head, cause }) => Sent::Lost { slow: false, cause, head: Some(Head::of(&head)) },
     }
@@ -312,6 +315,11 @@ impl Write {
                     }
                     None => Err(Halt::Failed(error)),
                 }
+            }
+            Sent::NoConnection(cause) => {
+                let error = self.unreachable(shared, &cause, state.tries);
+                self.not_applied(shared, &error).await?;
+                Err(Halt::Failed(error))
             }
             Sent::Refused(error) => self.refused(shared, state, &error).await,
             Sent::Lost { cause, .. } if self.is_repeatable() => {

@@ -467,6 +467,14 @@ impl<'a> Removal<'a> {
                 let words = format!("the API could not be reached: {cause}");
                 self.again_or_left(Delay::NotSent { cause }, &words, None).await
             }
+            Sent::NoConnection(cause) => {
+                let words = format!("the API could not be reached: {cause}");
+                // An earlier try may have been carried out.
+                let effect = if self.tried_before { EffectKnown::Unknown } else { EffectKnown::NotApplied };
+                let mut error = self.shared.error(&self.about, effect, ErrorClass::Unreachable, words);
+                error.help.push("run `plan destroy` again: it continues where it stopped".to_owned());
+                Err(self.left(error).await?)
+            }
             Sent::Lost { cause, head, .. } => {
                 if let Some(intent) = intent
                     && let Some(step) = self.unanswered(intent, &cause, self.shared.clock().elapsed(), head).await?

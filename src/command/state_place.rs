@@ -80,8 +80,8 @@ mod tests {
         let github = GitHub {
             hosted,
             torn_down,
-            workspace: Some("/work/repo".into()),
-            runner_temp: Some("/work/_temp".into()),
+            workspace: Some("/job/repo".into()),
+            runner_temp: Some("/job/temp".into()),
             repository: Some("acme/web".to_owned()),
             ..GitHub::default()
         };
@@ -90,10 +90,10 @@ mod tests {
 
     #[test]
     fn in_a_job_the_default_is_never_in_the_workspace() {
-        let beside = Path::new("/work/repo/infra");
+        let beside = Path::new("/job/repo/infra");
         for (environment, folder) in [
-            (Environment::default(), "/work/repo/infra/.plan"),
-            (job(true, false), "/work/_temp/plan-records"),
+            (Environment::default(), "/job/repo/infra/.plan"),
+            (job(true, false), "/job/temp/plan-records"),
             (job(false, false), "/home/me/.local/state/plan/acme-web"),
         ] {
             assert_eq!(default_folder(&environment, beside), Path::new(folder));
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_record_that_dies_before_what_it_tells_of_is_refused() {
-        let temporary = Path::new("/work/_temp/plan-records");
+        let temporary = Path::new("/job/temp/plan-records");
         assert_eq!(fate(&job(true, false), temporary, false, true, None), Fate::Lost);
         assert_eq!(fate(&job(true, false), temporary, true, true, None), Fate::Lasts);
         assert_eq!(fate(&job(true, true), temporary, false, true, None), Fate::Lasts);
@@ -112,7 +112,7 @@ mod tests {
     fn a_record_in_the_way_of_a_clean_is_warned_about() {
         let ci = Environment { ci: true, ..Environment::default() };
         let laptop = Environment::default();
-        let (inside, tree) = (Path::new("/work/repo/.plan"), Some(Path::new("/work/repo")));
+        let (inside, tree) = (Path::new("/job/repo/.plan"), Some(Path::new("/job/repo")));
         for (environment, is_new, words) in [
             (&job(false, false), false, Some("the next checkout wipes")),
             (&ci, false, Some("where the next job finds it")),

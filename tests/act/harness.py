@@ -163,6 +163,8 @@ class Repository:
         }
         command = [ACT, event, "--platform", "ubuntu-latest=-self-hosted", "--json"]
         command += ["--action-offline-mode", "--no-cache-server", "--env", f"GCORE_BASE_URL={simulator.url}"]
+        # Simulators give out the same ids: records of one repository are no neighbours of another's.
+        command += ["--env", f"XDG_STATE_HOME={self.folder / 'records'}"]
         for name, value in given.items():
             command += ["--var", f"{name}={value}"]
         command += ["--secret", f"GCORE_API_KEY={KEY}"]

@@ -241,7 +241,7 @@ class Commands(WorkflowTest):
         )
         self.assertEqual(steps["output"]["outputs"]["network_id"], steps["two"]["outputs"]["network_id"])
         self.assertNotEqual(steps["one"]["outputs"]["network_id"], steps["two"]["outputs"]["network_id"])
-        self.assertEqual(steps["no-key"]["outputs"]["failure-reason"], "there is no API key")
+        self.assertEqual(steps["no-key"]["outputs"]["failure-reason"], "there is no API key: `GCORE_API_KEY` is not set")
         self.assertEqual(simulator.networks("two"), [], "swept")
         self.assertEqual(simulator.networks("one"), [], "destroyed")
 

@@ -6,24 +6,21 @@ use serde_json::Value;
 
 use super::evidence::likeness::is_digest;
 use super::evidence::tags::{STAMP, tag};
+use super::pages::pages;
 use super::results::{self, fill_path, id_text};
 use super::shared::Shared;
 use crate::api::{ReadError, Request};
 use crate::catalog::{Creates, ListCall, Operation};
 use crate::journal::RecordedCall;
 
-/// The longest page.
-const PAGE: usize = 1000;
-
 /// The task that created a listed resource.
 pub fn creator_task(item: &Value) -> Option<String> {
     item.get("creator_task_id").and_then(Value::as_str).filter(|task| !task.is_empty()).map(str::to_owned)
 }
 
-/// The first page of a list; `None` when a parameter of its path is not known.
+/// The request of a list; `None` when a parameter of its path is not known.
 pub fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Request> {
-    let request = Request::get(fill_path(&list.path, parameters, "", "")?);
-    Some(if list.paged { request.query("limit", PAGE) } else { request })
+    Some(Request::get(fill_path(&list.path, parameters, "", "")?))
 }
 
 /// All items of a list, page by page.
@@ -32,23 +29,10 @@ pub fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Req
 ///
 /// When the list cannot be read.
 pub async fn items(shared: &Shared, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
-    let mut found: Vec<Value> = Vec::new();
-    loop {
-        let page = if list.paged { request.clone().query("offset", found.len()) } else { request.clone() };
-        let answer = match shared.client.read(page).await {
-            Ok(answer) => answer,
-            // The parent is gone, and with it whatever was in it.
-            Err(error) if error.is_not_found() => return Ok(found),
-            Err(error) => return Err(error),
-        };
-        let results = answer.pointer(&list.items_at).or(answer.as_array().map(|_| &answer)).and_then(Value::as_array);
-        let results = results.cloned().unwrap_or_default();
-        let count = answer.get("count").and_then(Value::as_u64).unwrap_or(0);
-        let empty = results.is_empty();
-        found.extend(results);
-        if empty || !list.paged || found.len() as u64 >= count {
-            return Ok(found);
-        }
+    match pages(&shared.client, &request, &list.items_at, list.paged).await {
+        // The parent is gone, and with it whatever was in it.
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        read => read,
     }
 }
 

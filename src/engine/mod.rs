@@ -18,6 +18,7 @@ mod leftover;
 mod lock;
 mod made;
 mod ownership;
+mod pages;
 mod preview;
 mod prove;
 mod ready;

@@ -17,6 +17,7 @@ use super::collection::{creator_task, items, list_call, named_items};
 use super::evidence::audit::{self, Trail};
 use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
 use super::ownership::Thing;
+use super::pages::pages;
 use super::results::{self, fill_path, id_text};
 use super::shared::Shared;
 use super::watch::list_request;
@@ -326,24 +327,13 @@ impl Search<'_> {
             return Ok(Vec::new());
         }
         let place = place_of(self.parameters);
-        let mut found: Vec<Task> = Vec::new();
-        for page in 0.. {
-            let request =
-                list_request(&place, attempt.since - LIST_BEFORE).query("limit", PAGE).query("offset", page * PAGE);
-            let answer = match self.shared.client.read(request).await {
-                Ok(answer) => answer,
-                // A call that never starts tasks need not be allowed to list them.
-                Err(ReadError::Refused(_)) if !self.may_start_tasks() => return Ok(Vec::new()),
-                Err(error) => return Err(error),
-            };
-            let results = answer.get("results").and_then(Value::as_array).cloned().unwrap_or_default();
-            found.extend(results.iter().filter_map(Task::read));
-            let count = answer.get("count").and_then(Value::as_u64).unwrap_or(0);
-            if results.is_empty() || ((page + 1) * PAGE) as u64 >= count {
-                break;
-            }
+        let request = list_request(&place, attempt.since - LIST_BEFORE);
+        match pages(&self.shared.client, &request, "/results", true).await {
+            Ok(tasks) => Ok(tasks.iter().filter_map(Task::read).collect()),
+            // A call that never starts tasks need not be allowed to list them.
+            Err(ReadError::Refused(_)) if !self.may_start_tasks() => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
-        Ok(found)
     }
 
     /// What the audit log tells of this attempt. It may lag, or be closed to this key.

@@ -11,14 +11,13 @@ use serde_json::Value;
 use super::collection::result_of_item;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT, tag};
 use super::made::made;
+use super::pages::pages;
 use super::results::{fill_path, without_sensitive};
 use crate::api::{Client, ReadError, Request};
 use crate::catalog::{Catalog, ListCall, Method, Operation};
 use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, Phase, RecordedCall};
 use crate::plan::{InstanceId, StepId};
 
-/// Items of one page.
-const PAGE: usize = 100;
 /// Lists that are read side by side.
 const AT_ONCE: usize = 8;
 
@@ -107,26 +106,13 @@ fn list_of(operation: &Operation, spot: Spot) -> Option<(String, &ListCall)> {
 
 async fn items_of(client: &Client, operation: &Operation, spot: Spot) -> Result<Vec<Value>, ReadError> {
     let Some((path, list)) = list_of(operation, spot) else { return Ok(Vec::new()) };
-    let mut found: Vec<Value> = Vec::new();
-    loop {
-        let mut request = Request::get(&path);
-        if list.by_tag {
-            request = request.query("tag_key", STAMP);
-        }
-        if list.paged {
-            request = request.query("limit", PAGE).query("offset", found.len());
-        }
-        let answer = match client.read(request).await {
-            Ok(answer) => answer,
-            Err(error) if error.is_not_found() => return Ok(found),
-            Err(error) => return Err(error),
-        };
-        let page = answer.pointer(&list.items_at).and_then(Value::as_array).cloned().unwrap_or_default();
-        let is_last = !list.paged || page.len() < PAGE;
-        found.extend(page);
-        if is_last {
-            return Ok(found);
-        }
+    let mut request = Request::get(&path);
+    if list.by_tag {
+        request = request.query("tag_key", STAMP);
+    }
+    match pages(client, &request, &list.items_at, list.paged).await {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        read => read,
     }
 }
 

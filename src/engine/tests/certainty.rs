@@ -1,7 +1,8 @@
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::harness::{Trial, assert_done, paused};
 use super::order::CHAIN;
+use crate::catalog::Method;
 use crate::engine::RunOptions;
 use crate::exit::Exit;
 use crate::simulate::Options;
@@ -74,5 +75,27 @@ fn a_run_cut_off_at_any_record_ends_as_an_unbroken_one() {
             assert_eq!(trial.made(), unbroken.made(), "cut after {records} records");
         }
         assert!(cuts >= 15, "{cuts}");
+    });
+}
+
+#[test]
+fn a_list_without_end_is_no_answer() {
+    paused(async {
+        let mut trial = Trial::with_faults(&["reset:POST:networks:1"]);
+        trial.change_answers(|request, mut answer| {
+            let mut value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            if request.method == Method::Get && value.get("results").is_some() {
+                value["results"] = json!([{ "id": "one of too many" }]);
+                value["count"] = json!(u32::MAX);
+                answer.body = value.to_string().into_bytes();
+            }
+            answer
+        });
+        let end = trial.run(CHAIN).await;
+        assert_eq!(end.finished.exit, Exit::Unknown);
+        let status = trial.status();
+        let told: Vec<String> =
+            status.instances.values().filter_map(|known| Some(known.error.as_ref()?.message.clone())).collect();
+        assert!(told.iter().any(|message| message.contains("the list does not end")), "{told:?}");
     });
 }

@@ -10,6 +10,7 @@ mod describe;
 mod error;
 pub mod json_schema;
 mod knowledge;
+mod listed;
 mod openapi;
 mod operation;
 mod pace;
@@ -29,6 +30,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 pub use check::{BodyFinding, ParameterFinding, ParameterPlace, PathSegment, check_body};
 pub use describe::{Description, Field};
 pub use error::CatalogError;
+pub use listed::Listed;
 pub use operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, ListCall, Method, Operation, Parameter, Resource, Route,
     ValueAt,
@@ -63,6 +65,8 @@ pub struct Catalog {
     schemas: Text,
     unpacked: OnceLock<Definitions>,
     bodies: Mutex<HashMap<Route, Arc<BodySchema>>>,
+    /// What lists hold, by path.
+    lists: OnceLock<HashMap<String, Listed>>,
 }
 
 /// Where the facts of an operation stand in the text, as JSON.
@@ -114,7 +118,16 @@ impl Catalog {
         }
         let routes = Routes::new(lines.iter().map(|line| &line.route));
         let read = lines.iter().map(|_| OnceLock::new()).collect();
-        Ok(Catalog { operations, lines, routes, read, schemas, unpacked: OnceLock::new(), bodies: Mutex::default() })
+        Ok(Catalog {
+            operations,
+            lines,
+            routes,
+            read,
+            schemas,
+            unpacked: OnceLock::new(),
+            bodies: Mutex::default(),
+            lists: OnceLock::new(),
+        })
     }
 
     /// Every operation, by path and method.

@@ -71,6 +71,7 @@ fn spot(plan: &Plan, step: &Step, at: &Surroundings<'_>) -> Option<Spot> {
                 inputs: at.inputs,
                 steps: &BTreeMap::new(),
                 each: None,
+                item: None,
                 this: None,
                 resource: None,
                 folder: &plan.folder,

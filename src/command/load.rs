@@ -176,6 +176,7 @@ pub fn places(
         inputs,
         steps: &BTreeMap::new(),
         each: None,
+        item: None,
         this: None,
         resource: None,
         folder: &plan.folder,

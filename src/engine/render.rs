@@ -83,6 +83,7 @@ impl<'a> Surroundings<'a> {
             inputs: self.inputs,
             steps: self.steps,
             each: self.each,
+            item: None,
             this: None,
             resource: None,
             folder: self.folder,
@@ -302,30 +303,9 @@ pub fn each_value(instances: &[(String, Value)]) -> minijinja::Value {
 ///
 /// [`TemplateError`] when it is neither list nor mapping.
 pub fn elements(template: &Template, scope: &Scope<'_>) -> Result<Vec<Each>, TemplateError> {
-    match template.evaluate(scope)? {
-        Value::Array(items) => Ok(items
-            .into_iter()
-            .enumerate()
-            .map(|(index, value)| Each { key: index.to_string(), value, index })
-            .collect()),
-        Value::Object(fields) => {
-            Ok(fields.into_iter().enumerate().map(|(index, (key, value))| Each { key, value, index }).collect())
-        }
-        other => Err(TemplateError {
-            span: template.span,
-            message: format!("`for_each` needs a list or a mapping, and this is {}", kind_of(&other)),
-            help: Some("for a number of copies, say `{{ range(n) }}`".to_owned()),
-        }),
-    }
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a mapping",
-    }
+    Each::of(template.evaluate(scope)?).map_err(|what| TemplateError {
+        span: template.span,
+        message: format!("`for_each` needs a list or a mapping, and this is {what}"),
+        help: Some("for a number of copies, say `{{ range(n) }}`".to_owned()),
+    })
 }

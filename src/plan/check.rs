@@ -218,14 +218,15 @@ impl<'d> Checker<'d> {
                 self.findings.push(Diagnostic::error("cycle", need.span, "a step cannot need itself"));
             }
         }
+        super::find::check(step, self.findings);
         for (place, program) in programs(step) {
             self.program(program, &place);
         }
     }
 
     fn template(&mut self, template: &Template, place: &Place) {
-        for program in template.programs() {
-            self.program(program, place);
+        for (program, lists) in template.programs_in_lists() {
+            self.program(program, &place.in_lists(&lists));
         }
     }
 
@@ -300,7 +301,8 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
     if let Some(call) = &step.call {
         templates.extend(segments(&call.segments).map(|template| (own.clone(), template)));
     }
-    for template in [&step.query, &step.body, &step.headers, &step.project_id, &step.region_id].into_iter().flatten() {
+    let own_templates = [&step.query, &step.body, &step.headers, &step.find, &step.project_id, &step.region_id];
+    for template in own_templates.into_iter().flatten() {
         templates.push((own.clone(), template));
     }
     if let Some(for_each) = &step.for_each {
@@ -313,10 +315,14 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
         templates.extend(call.into_iter().flat_map(call_templates).map(|template| (place.clone(), template)));
     }
     for (place, template) in templates {
-        all.extend(template.programs().into_iter().map(|program| (place.clone(), program)));
+        let within = template.programs_in_lists().into_iter();
+        all.extend(within.map(|(program, lists)| (place.in_lists(&lists), program)));
     }
-    let conditions =
-        [(step.when.as_ref(), Place::when(step.is_for_each)), (step.ready.condition(), Place::ready(step.is_for_each))];
+    let conditions = [
+        (step.when.as_ref(), Place::when(step.is_for_each)),
+        (step.ready.condition(), Place::ready(step.is_for_each)),
+        (step.fail_when.as_ref(), Place::fail_when(step.is_for_each)),
+    ];
     for (condition, place) in conditions {
         all.extend(condition.and_then(|condition| condition.program()).map(|program| (place, program)));
     }
@@ -408,6 +414,7 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
         query: step.query,
         body: step.body,
         headers: step.headers,
+        find: step.find,
         project_id: step.project_id,
         region_id: step.region_id,
         needs: step.needs.into_iter().map(|need| (StepId::new(need.value), need.span)).collect(),
@@ -415,6 +422,7 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
         for_each: step.for_each,
         wait: step.wait,
         ready: step.ready,
+        fail_when: step.fail_when,
         retry: step.retry,
         undo: match step.undo {
             Undo::Call(call) => Undo::Call(Box::new(CallTemplate { operation: of.undo, ..*call })),
@@ -425,6 +433,7 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
             other => other,
         }),
         on_conflict: step.on_conflict,
+        always: step.always.is_some_and(|always| always.value),
         secret: step.secret,
         stamp: step.stamp,
         after,

@@ -9,7 +9,7 @@ use super::model::StepId;
 use super::step_doc::StepDoc;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
-use crate::template::{FILTERS, FUNCTIONS, NameUse, Program, Reference, Shape, Spoiled, TESTS, Unknown, UnknownKind};
+use crate::template::{FILTERS, FUNCTIONS, ListFrom, NameUse, Program, Reference, Shape, Spoiled, TESTS, Unknown, UnknownKind};
 
 /// The results of one call.
 const RESULTS: &[&str] =
@@ -41,6 +41,15 @@ pub(super) struct Place {
     /// The answer of the step itself is secret.
     secret_answer: bool,
     ids: bool,
+    /// In `each` of a list made with `for`: the inputs and steps that its elements come from.
+    elements_of: Option<Sources>,
+}
+
+/// Inputs and steps that the elements of a list come from.
+#[derive(Debug, Clone, Default)]
+struct Sources {
+    inputs: BTreeSet<String>,
+    steps: BTreeSet<StepId>,
 }
 
 impl Place {
@@ -55,6 +64,7 @@ impl Place {
         kept: false,
         secret_answer: false,
         ids: false,
+        elements_of: None,
     };
 
     pub(super) fn step(each: bool) -> Self {
@@ -81,6 +91,23 @@ impl Place {
         Place { what: "`ready`", own_results: true, resource: true, decides: true, ..Self::step(each) }
     }
 
+    pub(super) fn fail_when(each: bool) -> Self {
+        Place { what: "`fail_when`", ..Self::ready(each) }
+    }
+
+    /// The same inside the `each` of these lists.
+    pub(super) fn in_lists(&self, lists: &[&ListFrom]) -> Self {
+        if lists.is_empty() {
+            return self.clone();
+        }
+        let mut sources = Sources::default();
+        for program in lists.iter().flat_map(|list| list.list.programs()) {
+            sources.inputs.extend(program.uses().inputs.iter().map(|used| used.name.clone()));
+            sources.steps.extend(program.uses().steps.iter().map(|used| used.step.clone()));
+        }
+        Place { elements_of: Some(sources), ..self.clone() }
+    }
+
     pub(super) fn output(secret: bool) -> Self {
         Place { what: "an output", steps: true, public: !secret, ids: true, ..Self::PLAN }
     }
@@ -92,6 +119,7 @@ impl Place {
             "each" => self.each,
             "self" => self.own_results,
             "resource" => self.resource,
+            "item" | "key" | "index" => self.elements_of.is_some(),
             _ => self.ids,
         }
     }
@@ -146,6 +174,10 @@ impl<'d> Names<'d> {
             if used.name == "self" && answers && place.secret_answer {
                 findings.extend(secret_use("the answer of a secret step", used.span, None, place, used.guarded));
             }
+            if used.name == "item" && self.is_of_secrets(place) {
+                let what = "an element of a list that holds a secret";
+                findings.extend(secret_use(what, used.span, used.spoiled.as_ref(), place, used.guarded));
+            }
         }
         for used in &uses.inputs {
             self.used_inputs.insert(used.name.clone());
@@ -163,6 +195,15 @@ impl<'d> Names<'d> {
         for reference in &uses.steps {
             self.reference(reference, place, findings);
         }
+    }
+
+    /// Whether the elements at a place may hold a secret.
+    fn is_of_secrets(&self, place: &Place) -> bool {
+        place.elements_of.as_ref().is_some_and(|sources| {
+            let secret_step = |id: &StepId| self.steps.get(id.as_str()).is_some_and(|step| step.secret);
+            sources.inputs.iter().any(|name| self.inputs.get(name.as_str()) == Some(&true))
+                || sources.steps.iter().any(secret_step)
+        })
     }
 
     fn reference(&mut self, used: &Reference, place: &Place, findings: &mut Vec<Diagnostic>) {
@@ -267,7 +308,7 @@ impl<'d> Names<'d> {
         match word {
             "input" | "vars" | "var" | "variables" => finding.help("write `inputs.<name>`").suggest(span, "inputs"),
             "step" => finding.help("write `steps.<id>`").suggest(span, "steps"),
-            "item" | "key" | "value" | "index" => finding.help("write `each.key`, `each.value` or `each.index`"),
+            "value" => finding.help("write `each.value`; in a list made with `for`, `item`"),
             "env" | "secrets" => finding.help("pass it in as an input: `inputs.<name>`"),
             _ => match self.near(word, place.names()) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
@@ -290,8 +331,13 @@ fn not_here(name: &str, span: Span, place: &Place) -> Diagnostic {
     let finding = Diagnostic::error("name-not-here", span, format!("{} cannot see `{name}`", place.what));
     match name {
         "each" => finding.help("`each` is known in the templates of a step with `for_each`"),
-        "self" => finding.help("`self` is known in `undo`, `ready` and `on_change: update`"),
-        "resource" => finding.help("`resource` is known in `ready`; elsewhere write `steps.<id>.resource`"),
+        "self" => finding.help("`self` is known in `undo`, `ready`, `fail_when` and `on_change: update`"),
+        "resource" => finding.help("`resource` is known in `ready` and `fail_when`; elsewhere write `steps.<id>.resource`"),
+        "item" if place.each => finding.help("write `each.value`: `item` is known in `each:` of a list made with `for:`"),
+        "key" | "index" if place.each => finding.help(format!("write `each.{name}`")),
+        "item" | "key" | "index" => {
+            finding.help(format!("`{name}` is known in `each:` of a list made with `for:`"))
+        }
         _ => finding.help(format!("it sees {}", listed(place.names()))),
     }
 }

@@ -5,12 +5,14 @@
 //! what is known of their templates (`partial`); `model` is what everybody else sees; `graph` is the order, `inputs` the
 //! values of inputs, `draw` the picture. Nothing here waits, calls or writes.
 
+mod always;
 mod call;
 mod check;
 mod doc;
 pub mod draw;
 pub mod duration;
 mod fields;
+mod find;
 pub mod graph;
 mod input_doc;
 pub mod inputs;

@@ -74,6 +74,8 @@ pub struct Step {
     pub query: Option<Template>,
     pub body: Option<Template>,
     pub headers: Option<Template>,
+    /// Of a GET: fields of the one item that is looked for.
+    pub find: Option<Template>,
     pub project_id: Option<Template>,
     pub region_id: Option<Template>,
     /// Steps named by `needs`, with their places.
@@ -82,11 +84,15 @@ pub struct Step {
     pub for_each: Option<Template>,
     pub wait: Wait,
     pub ready: Ready,
+    /// Ends the wait for readiness, and the step: what it made cannot come good.
+    pub fail_when: Option<Expression>,
     pub retry: Option<Retry>,
     pub undo: Undo,
     /// `None`: the default (`error` for creates, `rerun` for the rest).
     pub on_change: Option<OnChange>,
     pub on_conflict: OnConflict,
+    /// The call is made on every run, whatever the record says.
+    pub always: bool,
     /// What the call answers is never written or printed.
     pub secret: bool,
     /// A tag of ours may be left on what this create makes.

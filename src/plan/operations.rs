@@ -71,6 +71,7 @@ impl Operations {
         check_written(doc, &self.steps, catalog, Given { folder, ..Given::default() }, findings);
         for (step, of) in doc.steps.iter().zip(&self.steps) {
             findings.extend(step_notes(step, of));
+            findings.extend(super::always::check(step, of));
         }
         let by_step = by_step(doc, &self.steps);
         findings.extend(never_made(doc, &by_step));
@@ -258,6 +259,7 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span) -> Diagno
                 entries.iter().find(|(key, _)| key.text == *name).map(|(key, value)| (Some(key.span), value))
             }
             (PathSegment::Index(index), Shape::List(items)) => items.get(*index).map(|item| (None, item)),
+            (PathSegment::Index(_), Shape::For(list)) => Some((None, &list.each)),
             _ => None,
         };
         // Further in, the value is one template: the finding is about that.
@@ -268,7 +270,7 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span) -> Diagno
     let place = match (on_key, key, here.shape()) {
         (true, Some(key), _) => key,
         // A whole list or mapping is too much to point at.
-        (_, Some(key), Shape::List(_) | Shape::Mapping(_)) => key,
+        (_, Some(key), Shape::List(_) | Shape::Mapping(_) | Shape::For(_)) => key,
         (_, None, Shape::Mapping(entries)) => entries.first().map_or(here.span, |(key, _)| key.span),
         _ => here.span,
     };

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::model::{Input, InputType, StepId};
 use crate::catalog::schema::{Type, Types};
-use crate::catalog::{By, IdAt, Operation, Partial, Unknown};
+use crate::catalog::{By, IdAt, Listed, Operation, Partial, Unknown};
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{
-    Each, Expression, Knowledge, Mention, Outline, Scope, Shape, Sort, Template, TemplateError, skipped_step,
+    Each, Expression, Knowledge, ListFrom, Mention, Outline, Scope, Shape, Sort, Template, TemplateError, skipped_step,
 };
 
 /// The values a plan is checked with.
@@ -35,6 +35,15 @@ pub struct Given<'g> {
 pub(super) struct KnownStep {
     pub operation: Option<Arc<Operation>>,
     pub is_for_each: bool,
+    /// What `find` picks an item of, when that is known.
+    pub found: Option<Listed>,
+}
+
+/// Where a template stands: with an element of the step's `for_each`, with one of a list made from another, or with none.
+#[derive(Clone, Copy, Default)]
+struct At<'e> {
+    each: Option<&'e Element>,
+    item: Option<&'e Element>,
 }
 
 /// What is known of the names that templates mention.
@@ -81,14 +90,15 @@ impl<'d> Known<'d> {
         self.skipped.contains_key(step)
     }
 
-    fn scope<'s>(&'s self, element: Option<&'s Element>) -> Scope<'s> {
+    fn scope<'s>(&'s self, at: At<'s>) -> Scope<'s> {
         Scope {
             environment: self.given.environment.unwrap_or_default(),
             project_id: self.given.project_id,
             region_id: self.given.region_id,
             inputs: self.given.inputs.unwrap_or(&self.none),
             steps: &self.skipped,
-            each: element.map(|element| &element.each),
+            each: at.each.map(|element| &element.each),
+            item: at.item.map(|item| &item.each),
             this: None,
             resource: None,
             folder: self.given.folder.unwrap_or(Path::new("")),
@@ -103,16 +113,44 @@ impl<'d> Known<'d> {
         element: Option<&Element>,
         errors: &mut Vec<TemplateError>,
     ) -> Partial {
-        let view = View { known: self, element };
+        self.partial_at(template, At { each: element, item: None }, errors)
+    }
+
+    fn partial_at(&self, template: &Template, at: At<'_>, errors: &mut Vec<TemplateError>) -> Partial {
+        let view = View { known: self, at };
         match template.shape() {
             Shape::Constant(value) => Partial::from(value),
-            Shape::List(items) => Partial::List(items.iter().map(|item| self.partial(item, element, errors)).collect()),
+            Shape::List(items) => Partial::List(items.iter().map(|item| self.partial_at(item, at, errors)).collect()),
             Shape::Mapping(entries) => {
-                let fields =
-                    entries.iter().map(|(key, value)| (key.text.clone(), self.partial(value, element, errors)));
+                let fields = entries.iter().map(|(key, value)| (key.text.clone(), self.partial_at(value, at, errors)));
                 Partial::Map(fields.collect())
             }
-            Shape::Expression(_) | Shape::Text(_) => view.filled(template.outline(&self.scope(element), &view, errors)),
+            Shape::Expression(_) | Shape::Text(_) => view.filled(template.outline(&self.scope(at), &view, errors)),
+            Shape::For(list) => {
+                let value = self.partial_at(&list.list, at, errors);
+                self.made_from(list, &value, at, errors)
+            }
+        }
+    }
+
+    /// The list made from another, as far as that is known. Of elements that nobody knows yet one is looked at: what is
+    /// wrong with it is wrong with all.
+    fn made_from(&self, list: &ListFrom, value: &Partial, at: At<'_>, errors: &mut Vec<TemplateError>) -> Partial {
+        /// Beyond this number only one is looked at.
+        const MOST_ELEMENTS: usize = 1000;
+        if let Partial::OneOf(options) = value {
+            return Partial::OneOf(options.iter().map(|option| self.made_from(list, option, at, errors)).collect());
+        }
+        match self.elements(&list.list, value) {
+            Ok(Some(elements)) if elements.len() <= MOST_ELEMENTS => {
+                let each = elements.iter().map(|item| self.partial_at(&list.each, At { item: Some(item), ..at }, errors));
+                Partial::List(each.collect())
+            }
+            Ok(_) => Partial::List(vec![self.partial_at(&list.each, At { item: None, ..at }, errors)]),
+            Err(what) => {
+                errors.push(list.not_a_list(what));
+                typed(&[Type::Array])
+            }
         }
     }
 
@@ -126,8 +164,9 @@ impl<'d> Known<'d> {
         condition: &Expression,
         element: Option<&Element>,
     ) -> Result<Option<bool>, TemplateError> {
-        let view = View { known: self, element };
-        let scope = self.scope(element);
+        let at = At { each: element, item: None };
+        let view = View { known: self, at };
+        let scope = self.scope(at);
         match condition.program() {
             Some(program) if !matches!(program.outline(&scope, &view)?, Outline::Exactly(_)) => Ok(None),
             _ => condition.is_true(&scope).map(Some),
@@ -226,7 +265,7 @@ fn below(value: &Partial, path: &[String]) -> Partial {
 /// What is known at one place: with an element, or none.
 struct View<'v, 'd> {
     known: &'v Known<'d>,
-    element: Option<&'v Element>,
+    at: At<'v>,
 }
 
 impl Knowledge for View<'_, '_> {
@@ -238,7 +277,9 @@ impl Knowledge for View<'_, '_> {
                 declared && (given.complete || given.inputs.is_some_and(|inputs| inputs.contains_key(name)))
             }
             ("steps", [step, ..]) => self.known.is_skipped(step),
-            ("each", path) => self.element.is_some_and(|element| match path {
+            ("item", path) => self.at.item.is_some_and(|item| knows_below(&item.value, path)),
+            ("key" | "index", _) => self.at.item.is_some(),
+            ("each", path) => self.at.each.is_some_and(|element| match path {
                 [first, rest @ ..] if first == "value" => knows_below(&element.value, rest),
                 [] => is_known(&element.value),
                 _ => true,
@@ -313,8 +354,13 @@ impl View<'_, '_> {
             ("each", [key]) if key == "key" => typed(&[Type::String]),
             ("each", [index]) if index == "index" => typed(&[Type::Integer]),
             ("each", [value, path @ ..]) if value == "value" && !goes_on => {
-                self.element.map_or_else(Partial::unknown, |element| below(&element.value, path))
+                self.at.each.map_or_else(Partial::unknown, |element| below(&element.value, path))
             }
+            ("item", path) if !goes_on => {
+                self.at.item.map_or_else(Partial::unknown, |item| below(&item.value, path))
+            }
+            ("key", []) => typed(&[Type::String]),
+            ("index", []) => typed(&[Type::Integer]),
             ("project_id" | "region_id", []) => typed(&[Type::Integer]),
             _ => Partial::unknown(),
         }
@@ -353,6 +399,11 @@ impl KnownStep {
             (true, _) => return Partial::unknown(),
             (false, path) => path,
         };
+        match (&self.found, path) {
+            (Some(found), ["id"]) => return Partial::reference(&found.kind, By::Id),
+            (Some(found), ["name"]) => return Partial::reference(&found.kind, By::Name),
+            _ => {}
+        }
         match &self.operation {
             Some(operation) => result(operation, path),
             None => Partial::unknown(),

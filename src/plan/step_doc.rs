@@ -3,6 +3,7 @@
 use super::call;
 use super::doc::{as_identifier, compiled, is_identifier, missing_key, number};
 use super::duration;
+use super::find;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
 use super::model::{Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
 use crate::catalog::Method;
@@ -23,6 +24,7 @@ pub(super) struct StepDoc {
     /// Whether the key is there, right or wrong.
     pub has_body: bool,
     pub headers: Option<Template>,
+    pub find: Option<Template>,
     pub project_id: Option<Template>,
     pub region_id: Option<Template>,
     pub needs: Vec<Placed<String>>,
@@ -32,10 +34,12 @@ pub(super) struct StepDoc {
     pub is_for_each: bool,
     pub wait: Wait,
     pub ready: Ready,
+    pub fail_when: Option<Expression>,
     pub retry: Option<Retry>,
     pub undo: Undo,
     pub on_change: Option<OnChange>,
     pub on_conflict: OnConflict,
+    pub always: Option<Placed<bool>>,
     pub secret: bool,
     pub stamp: bool,
 }
@@ -49,6 +53,7 @@ const STEP: Shape = Shape {
         "query",
         "body",
         "headers",
+        "find",
         "region_id",
         "project_id",
         "needs",
@@ -56,16 +61,24 @@ const STEP: Shape = Shape {
         "for_each",
         "wait",
         "ready",
+        "fail_when",
         "retry",
         "undo",
         "on_change",
         "on_conflict",
+        "always",
         "secret",
         "stamp",
     ],
     hints: &[
         ("depends_on", "write `needs:`"),
         ("if", "write `when:`"),
+        ("where", "write `find:`"),
+        ("filter", "write `find:`"),
+        ("select", "write `find:`"),
+        ("data_source", "write `find:`"),
+        ("failed_when", "write `fail_when:`"),
+        ("until", "write `ready:`"),
         ("condition", "write `when:`"),
         ("loop", "write `for_each:`"),
         ("with_items", "write `for_each:`"),
@@ -150,6 +163,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
     let parts = parts(&fields, call.as_ref(), findings);
     let headers = fields.get("headers").and_then(|node| headers(node, findings));
     let for_each = fields.get("for_each").and_then(|node| for_each(node, findings));
+    let find = fields.get("find").and_then(|node| find::read(node, call.as_ref(), findings));
     Some(StepDoc {
         span: node.span,
         id,
@@ -159,6 +173,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         body: parts.body,
         has_body: fields.get("body").is_some(),
         headers,
+        find,
         project_id: fields.get("project_id").and_then(|node| number(node, "`project_id`", findings)),
         region_id: fields.get("region_id").and_then(|node| number(node, "`region_id`", findings)),
         needs: fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default(),
@@ -167,10 +182,14 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         is_for_each: fields.get("for_each").is_some(),
         wait: fields.get("wait").map(|node| wait(node, findings)).unwrap_or_default(),
         ready: fields.get("ready").map(|node| ready(node, findings)).unwrap_or_default(),
+        fail_when: fields.get("fail_when").and_then(|node| condition(node, findings)),
         retry: fields.get("retry").and_then(|node| retry(node, findings)),
         undo: fields.get("undo").map_or(Undo::Default, |node| undo(node, findings)),
         on_change: fields.get("on_change").and_then(|node| on_change(node, findings)),
         on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
+        always: fields.get("always").and_then(|node| {
+            boolean(node, "`always`", findings).map(|value| Placed::new(value, fields.key_span("always").unwrap_or(node.span)))
+        }),
         secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
         stamp: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)).unwrap_or(true),
     })
@@ -311,7 +330,9 @@ fn ready(node: &Node, findings: &mut Vec<Diagnostic>) -> Ready {
 fn for_each(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
     let template = compiled(node, findings)?;
     match template.shape() {
-        TemplateShape::Expression(_) | TemplateShape::List(_) | TemplateShape::Mapping(_) => Some(template),
+        TemplateShape::Expression(_) | TemplateShape::List(_) | TemplateShape::Mapping(_) | TemplateShape::For(_) => {
+            Some(template)
+        },
         TemplateShape::Constant(value) if value.is_u64() => {
             let finding = wrong_type(node, "`for_each`", "a list or a mapping");
             let range = format!("\"{{{{ range({value}) }}}}\"");

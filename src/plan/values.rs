@@ -39,6 +39,7 @@ pub(super) struct Look<'s> {
     places: [Option<&'s Template>; 2],
     when: Option<&'s Expression>,
     for_each: Option<&'s Template>,
+    find: Option<&'s Template>,
     is_for_each: bool,
 }
 
@@ -61,6 +62,7 @@ impl<'s> Look<'s> {
             places: [step.project_id.as_ref(), step.region_id.as_ref()],
             when: step.when.as_ref(),
             for_each: step.for_each.as_ref(),
+            find: step.find.as_ref(),
             is_for_each: step.is_for_each,
         }
     }
@@ -90,13 +92,16 @@ impl<'s> Look<'s> {
             places: [step.project_id.as_ref(), step.region_id.as_ref()],
             when: step.when.as_ref(),
             for_each: step.for_each.as_ref(),
+            find: step.find.as_ref(),
             is_for_each: step.for_each.is_some(),
         }
     }
 
-    fn known(&self) -> Option<(&'s str, KnownStep)> {
+    fn known(&self, catalog: &Catalog) -> Option<(&'s str, KnownStep)> {
         let operation = self.calls.first().and_then(|own| own.operation).cloned();
-        Some((self.id?, KnownStep { operation, is_for_each: self.is_for_each }))
+        let listed = operation.as_ref().filter(|_| self.find.is_some());
+        let found = listed.and_then(|operation| catalog.listed(operation)).cloned();
+        Some((self.id?, KnownStep { operation, is_for_each: self.is_for_each, found }))
     }
 
     fn programs(&self) -> impl Iterator<Item = &'s Program> {
@@ -107,7 +112,7 @@ impl<'s> Look<'s> {
             });
             segments.chain(whole.query).chain(whole.body)
         });
-        let templates = of_calls.chain(self.headers).chain(self.places.into_iter().flatten()).chain(self.for_each);
+        let templates = of_calls.chain(self.headers).chain(self.find).chain(self.places.into_iter().flatten()).chain(self.for_each);
         templates.flat_map(Template::programs).chain(self.when.and_then(Expression::program))
     }
 }
@@ -123,7 +128,7 @@ fn template_of<'s>(template: &'s CallTemplate, operation: Option<&'s Arc<Operati
 pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
     let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
     let looks: Vec<Look<'_>> = plan.steps.values().map(Look::at_step).collect();
-    let mut known = Known::new(given, inputs, looks.iter().filter_map(Look::known).collect());
+    let mut known = Known::new(given, inputs, looks.iter().filter_map(|look| look.known(catalog)).collect());
     let mut findings = Vec::new();
     let outputs = plan.outputs.values().map(|output| &output.value);
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
@@ -147,7 +152,7 @@ pub(super) fn check_written(
 ) {
     let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
     let looks: Vec<Look<'_>> = doc.steps.iter().zip(of).map(|(step, of)| Look::at_doc(step, of)).collect();
-    let mut known = Known::new(given, inputs, looks.iter().filter_map(Look::known).collect());
+    let mut known = Known::new(given, inputs, looks.iter().filter_map(|look| look.known(catalog)).collect());
     skip(&looks, &mut known);
     check_all(&looks, &known, catalog, findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
@@ -251,6 +256,11 @@ impl Checker<'_, '_> {
         let mut found = Vec::new();
         look.headers.into_iter().for_each(|headers| self.headers(headers, element, &mut found));
         look.places.iter().flatten().for_each(|place| self.place(place, element, &mut found));
+        if let Some(find) = look.find {
+            let mut errors = Vec::new();
+            self.known.partial(find, element, &mut errors);
+            found.extend(errors.iter().map(failed));
+        }
         self.tell(found, element);
     }
 

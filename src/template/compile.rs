@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::lexicon::{self, Cut, Piece, Refused};
 use super::program::{Place, Program};
-use super::{Expression, ExpressionKind, Part, Shape, Template, Text, engine, walk};
+use super::{Expression, ExpressionKind, ListFrom, Part, Shape, Template, Text, engine, walk};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::yaml::{Node, NodeKind, Places};
+use crate::yaml::{Key, Node, NodeKind, Places};
 
 /// The code of every finding about a template's syntax.
 pub(super) const SYNTAX: &str = "template-syntax";
@@ -81,6 +81,7 @@ fn value(node: &Node, findings: &mut Vec<Diagnostic>) -> Template {
         }
         NodeKind::Scalar { value, .. } => Shape::Constant(value.clone()),
         NodeKind::Sequence(items) => Shape::List(items.iter().map(|item| value(item, findings)).collect()),
+        NodeKind::Mapping(entries) if is_list_from(entries) => list_from(entries, findings),
         NodeKind::Mapping(entries) => Shape::Mapping(
             entries
                 .iter()
@@ -97,6 +98,38 @@ fn value(node: &Node, findings: &mut Vec<Diagnostic>) -> Template {
         ),
     };
     Template { span, shape }
+}
+
+/// Whether a mapping stands for a list: `{ for: …, each: … }`. No body of the API has fields of these names.
+fn is_list_from(entries: &[(Key, Node)]) -> bool {
+    ["for", "each"].iter().all(|wanted| entries.iter().any(|(key, _)| key.text == *wanted))
+}
+
+fn list_from(entries: &[(Key, Node)], findings: &mut Vec<Diagnostic>) -> Shape {
+    let (mut list, mut each) = (None, None);
+    for (key, node) in entries {
+        match key.text.as_str() {
+            "for" => list = Some(value(node, findings)),
+            "each" => each = Some(value(node, findings)),
+            other => findings.push(
+                Diagnostic::error("unknown-key", key.span, format!("a list made with `for` has no key `{other}`"))
+                    .help("its keys are `for` and `each`: what each element becomes goes below `each:`"),
+            ),
+        }
+    }
+    let (Some(list), Some(each)) = (list, each) else { return Shape::Constant(Value::Null) };
+    if let Shape::Constant(constant) = list.shape() {
+        let finding = Diagnostic::error(
+            "wrong-type",
+            list.span,
+            format!("`for` must be a list or a mapping, found {}", crate::yaml::describe(constant)),
+        );
+        findings.push(match constant.is_u64() {
+            true => finding.help(format!("write `\"{{{{ range({constant}) }}}}\"` to count")),
+            false => finding.help("write a list, or one template that gives one"),
+        });
+    }
+    Shape::For(Box::new(ListFrom { list, each }))
 }
 
 /// A scalar's text, or a part of it.

@@ -33,6 +33,7 @@ impl Template {
                 .map(|(key, value)| Ok((key.text.clone(), value.evaluate(scope)?)))
                 .collect::<Result<serde_json::Map<_, _>, _>>()
                 .map(Value::Object),
+            Shape::For(list) => list.evaluate(scope),
         }
     }
 

@@ -9,7 +9,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 use sha2::{Digest, Sha256};
 
 use super::address;
-use super::scope::{SURROUNDINGS, Surroundings};
+use super::scope::{SURROUNDINGS, Surroundings, value_of};
 use super::text::{json_of, text_of};
 use crate::secret::is_reserved;
 use crate::secret::{Secrets, hex};
@@ -35,6 +35,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("b64decode", b64decode);
     environment.add_filter("sha256", sha256);
     environment.add_filter("tojson", tojson);
+    environment.add_filter("fromjson", fromjson);
     environment.add_filter("slug", slug);
     environment.add_filter("first_address", first_address);
     environment.add_filter("cidrsubnet", cidrsubnet);
@@ -112,6 +113,21 @@ fn tojson(state: &State<'_, '_>, value: &Value, indent: Option<Value>, kwargs: K
     let secrets = secrets(state)?;
     let revealed = secrets.reveal(&json).map_err(|error| refuse(error.to_string()))?;
     Ok(Value::from(secrets.derive(&write(&revealed))))
+}
+
+/// The value that a JSON text stands for. What is wrong with a text is told without any of it.
+fn fromjson(value: &Value) -> Result<Value, Error> {
+    let text = text_of(value)?;
+    if Secrets::marks(&text) {
+        return Err(refuse("a secret cannot be taken apart; give its parts as inputs of their own"));
+    }
+    let json: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| refuse(format!("this is no JSON: line {}, column {}", error.line(), error.column())))?;
+    // Escapes may spell what no text may hold.
+    match is_reserved(&json.to_string()) {
+        true => Err(refuse("the JSON holds one of the characters U+E000 to U+E003, which are private to `plan`")),
+        false => Ok(value_of(&json)),
+    }
 }
 
 /// Computes on the text behind the markers, and conceals what comes of it.

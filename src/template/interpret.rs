@@ -41,6 +41,8 @@ impl Template {
                     entries.iter().map(|(key, value)| (key.text.clone(), value.outline(scope, knowledge, errors)));
                 Outline::Map(fields.collect())
             }
+            // Whoever knows what the elements are makes an outline of each.
+            Shape::For(_) => Outline::Of(Sort::List),
         }
     }
 }

@@ -16,6 +16,7 @@ mod evaluate;
 mod functions;
 mod interpret;
 mod lexicon;
+mod list_from;
 mod names;
 mod outline;
 mod program;
@@ -36,6 +37,7 @@ use crate::source::Span;
 use crate::yaml::Key;
 
 pub use functions::why_unreadable;
+pub use list_from::ListFrom;
 pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
 pub use outline::{Knowledge, Mention, Outline, Sort};
 pub use program::Program;
@@ -43,6 +45,7 @@ pub use scope::{skipped_step, value_of};
 pub use uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
 
 /// What a template may see while it is evaluated.
+#[derive(Clone, Copy)]
 pub struct Scope<'a> {
     pub environment: &'a str,
     pub project_id: Option<i64>,
@@ -53,6 +56,8 @@ pub struct Scope<'a> {
     /// here too, as [`skipped_step`].
     pub steps: &'a BTreeMap<StepId, minijinja::Value>,
     pub each: Option<&'a Each>,
+    /// `item`, `key` and `index`, in `each` of a [`ListFrom`].
+    pub item: Option<&'a Each>,
     /// `self`, in `undo`, `on_change: update` and `ready`: the step's own results.
     pub this: Option<&'a minijinja::Value>,
     /// `resource`, in `ready`: the object read again.
@@ -63,7 +68,7 @@ pub struct Scope<'a> {
     pub secrets: Option<&'a Secrets>,
 }
 
-/// One element of a `for_each`.
+/// One element of a `for_each`, or of a [`ListFrom`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Each {
     /// The mapping's key, or the list's index as text.
@@ -112,6 +117,7 @@ pub enum Shape {
     Text(Text),
     List(Vec<Template>),
     Mapping(Vec<(Key, Template)>),
+    For(Box<ListFrom>),
 }
 
 /// Text with expressions in it.
@@ -143,7 +149,7 @@ impl Template {
     pub fn as_constant(&self) -> Option<Value> {
         match &self.shape {
             Shape::Constant(value) => Some(value.clone()),
-            Shape::Expression(_) | Shape::Text(_) => None,
+            Shape::Expression(_) | Shape::Text(_) | Shape::For(_) => None,
             Shape::List(items) => items.iter().map(Template::as_constant).collect(),
             Shape::Mapping(entries) => {
                 let entries: Option<serde_json::Map<_, _>> =
@@ -161,6 +167,7 @@ impl Template {
             let next = match &here.shape {
                 Shape::Mapping(entries) => entries.iter().find(|(key, _)| key.text == name).map(|(_, value)| value),
                 Shape::List(items) => name.parse().ok().and_then(|index: usize| items.get(index)),
+                Shape::For(list) => name.parse::<usize>().ok().map(|_| &list.each),
                 _ => None,
             };
             match next {
@@ -173,21 +180,32 @@ impl Template {
 
     /// Every program in it, in the order of the file.
     pub fn programs(&self) -> Vec<&Program> {
+        self.programs_in_lists().into_iter().map(|(program, _)| program).collect()
+    }
+
+    /// The same, each with the lists made from lists that it makes elements of, the innermost last.
+    pub fn programs_in_lists(&self) -> Vec<(&Program, Vec<&ListFrom>)> {
         let mut programs = Vec::new();
-        self.collect(&mut programs);
+        self.collect(&mut Vec::new(), &mut programs);
         programs
     }
 
-    fn collect<'t>(&'t self, programs: &mut Vec<&'t Program>) {
+    fn collect<'t>(&'t self, lists: &mut Vec<&'t ListFrom>, programs: &mut Vec<(&'t Program, Vec<&'t ListFrom>)>) {
         match &self.shape {
             Shape::Constant(_) => {}
-            Shape::Expression(program) | Shape::Text(Text::Program(program)) => programs.push(program),
+            Shape::Expression(program) | Shape::Text(Text::Program(program)) => programs.push((program, lists.clone())),
             Shape::Text(Text::Parts(parts)) => programs.extend(parts.iter().filter_map(|part| match part {
                 Part::Literal(_) => None,
-                Part::Expression(program) => Some(program),
+                Part::Expression(program) => Some((program, lists.clone())),
             })),
-            Shape::List(items) => items.iter().for_each(|item| item.collect(programs)),
-            Shape::Mapping(entries) => entries.iter().for_each(|(_, value)| value.collect(programs)),
+            Shape::List(items) => items.iter().for_each(|item| item.collect(lists, programs)),
+            Shape::Mapping(entries) => entries.iter().for_each(|(_, value)| value.collect(lists, programs)),
+            Shape::For(list) => {
+                list.list.collect(lists, programs);
+                lists.push(list);
+                list.each.collect(lists, programs);
+                lists.pop();
+            }
         }
     }
 

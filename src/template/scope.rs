@@ -145,6 +145,9 @@ fn named(scope: &Scope<'_>, name: &str) -> Option<Value> {
         }),
         "self" => scope.this.cloned(),
         "resource" => scope.resource.map(value_of),
+        "item" => scope.item.map(|item| value_of(&item.value)),
+        "key" => scope.item.map(|item| Value::from(item.key.as_str())),
+        "index" => scope.item.map(|item| Value::from(item.index)),
         _ => None,
     }
 }

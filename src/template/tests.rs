@@ -36,6 +36,7 @@ impl World {
             inputs: &self.inputs,
             steps: &self.steps,
             each: Some(&self.each),
+            item: None,
             this: None,
             resource: None,
             folder: Path::new("."),

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use minijinja::machinery::ast;
 
-use super::names::{FILTERS, FILTERS_FOR_SECRETS, FUNCTIONS, NAMES, TESTS, TESTS_FOR_SECRETS};
+use super::names::{BINDABLE, FILTERS, FILTERS_FOR_SECRETS, FUNCTIONS, NAMES, TESTS, TESTS_FOR_SECRETS};
 use super::uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
 use crate::plan::StepId;
 use crate::source::Span;
@@ -414,7 +414,8 @@ impl<'l> Walk<'l> {
     fn bind(&mut self, target: &ast::Expr<'_>, weight: u64) {
         match target {
             ast::Expr::Var(name) => {
-                if NAMES.contains(&name.id) || FUNCTIONS.contains(&name.id) || name.id == "loop" {
+                let is_ours = NAMES.contains(&name.id) && !BINDABLE.contains(&name.id);
+                if is_ours || FUNCTIONS.contains(&name.id) || name.id == "loop" {
                     let span = self.place(name.span());
                     self.uses.unknown.push(Unknown { span, kind: UnknownKind::Rebound(name.id.to_owned()) });
                 }

@@ -8,7 +8,7 @@ use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, ident
 use crate::engine::results::id_text;
 use crate::journal::RecordedCall;
 use crate::plan::{Call, InstanceId, Segment, Step, StepId};
-use crate::template::{Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
+use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
 
 /// Characters around the name of an instance, in the place of a result that it does not have yet.
 const OPEN: char = '\u{E004}';
@@ -136,6 +136,15 @@ impl Known {
                 .map(|(key, value)| Ok((key.text.clone(), self.fill(value, scope)?)))
                 .collect::<Result<Map<_, _>, _>>()
                 .map(Value::Object),
+            Shape::For(list) if self.unknown_in(list.list.references()).is_none() => {
+                let elements = match self.fill(&list.list, scope)? {
+                    // Known later, because of an instance that has no results yet.
+                    Value::String(later) => return Ok(Value::String(later)),
+                    elements => Each::of(elements).map_err(|what| list.not_a_list(what))?,
+                };
+                let each = |item| self.fill(&list.each, &Scope { item: Some(item), ..*scope });
+                elements.iter().map(each).collect::<Result<Vec<_>, _>>().map(Value::Array)
+            }
             _ => match self.unknown_in(template.references()) {
                 Some((why, steps)) => Ok(Value::String(later(why, &steps))),
                 None => match template.evaluate(scope) {

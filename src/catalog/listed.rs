@@ -1,0 +1,64 @@
+//! What the items of a list are, by the call that lists them: read off the calls that make such things.
+
+use std::collections::HashMap;
+
+use super::{Catalog, Method, Operation};
+
+/// What a list holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The kind that other calls speak of: `networks`.
+    pub kind: String,
+    /// The field of an item that holds its id.
+    pub id_field: String,
+    /// The one that holds its name, when it has one.
+    pub name_field: Option<String>,
+}
+
+impl Catalog {
+    /// What the items of the list are that a GET answers; `None` when no call makes such things, or it is no list.
+    pub fn listed(&self, operation: &Operation) -> Option<&Listed> {
+        if operation.route.method != Method::Get {
+            return None;
+        }
+        self.lists.get_or_init(|| lists(self)).get(&operation.route.path)
+    }
+}
+
+fn lists(catalog: &Catalog) -> HashMap<String, Listed> {
+    let mut lists = HashMap::new();
+    for operation in catalog.operations() {
+        let Some(creates) = &operation.creates else { continue };
+        let Some(list) = creates.resource.as_ref().and_then(|resource| resource.list.as_ref()) else { continue };
+        // A list inside of its parent is read with the parent.
+        if list.items_at != "/results" {
+            continue;
+        }
+        lists.entry(list.path.clone()).or_insert_with(|| Listed {
+            kind: creates.kind.clone(),
+            id_field: list.id_field.clone(),
+            name_field: list.name_field.clone(),
+        });
+    }
+    lists
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Route;
+
+    #[test]
+    fn a_list_holds_what_its_creates_make() {
+        let catalog = Catalog::embedded();
+        let listed = |path: &str| {
+            let operation = catalog.find(&Route::parse(path).unwrap()).unwrap();
+            catalog.listed(&operation).map(|listed| (listed.kind.as_str(), listed.id_field.as_str()))
+        };
+        assert_eq!(listed("GET /cloud/v1/networks/{project_id}/{region_id}"), Some(("networks", "id")));
+        assert_eq!(listed("GET /cloud/v1/images/{project_id}/{region_id}"), Some(("images", "id")));
+        assert_eq!(listed("GET /cloud/v1/ssh_keys/{project_id}"), Some(("ssh_keys", "id")));
+        assert_eq!(listed("GET /cloud/v1/regions"), None);
+        assert_eq!(listed("POST /cloud/v1/networks/{project_id}/{region_id}"), None);
+    }
+}

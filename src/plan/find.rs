@@ -1,0 +1,55 @@
+//! `find`: the one item of what a GET answers, picked by its fields. As written, and where it may stand.
+
+use super::doc::compiled;
+use super::fields::{mapping, wrong_type};
+use super::model::Call;
+use super::step_doc::StepDoc;
+use crate::catalog::Method;
+use crate::diagnostic::Diagnostic;
+use crate::template::Template;
+use crate::yaml::{Node, NodeKind};
+
+/// Reads `find`: fields of an item, and what they must be; of fields that are mappings, the same below.
+pub(super) fn read(node: &Node, call: Option<&Call>, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+    if let Some(call) = call.filter(|call| call.method != Method::Get) {
+        let finding = Diagnostic::error("find-not-here", node.span, format!("a {} finds nothing", call.method));
+        findings.push(finding.help("`find` picks one item of the list that a GET answers"));
+    }
+    if !conditions(node, "`find`", findings) {
+        return None;
+    }
+    compiled(node, findings)
+}
+
+fn conditions(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> bool {
+    let Some(entries) = mapping(node, what, findings) else { return false };
+    if entries.is_empty() {
+        findings.push(wrong_type(node, what, "a mapping with a field of what is looked for").help("write `{ name: … }`"));
+        return false;
+    }
+    let mut sound = true;
+    for (key, value) in entries {
+        let field = format!("the field `{}`", key.text);
+        sound &= match &value.kind {
+            NodeKind::Scalar { .. } => true,
+            NodeKind::Mapping(_) => conditions(value, &field, findings),
+            NodeKind::Sequence(_) => {
+                findings.push(wrong_type(value, &field, "a single value"));
+                false
+            }
+        };
+    }
+    sound
+}
+
+/// What else a step with `find` cannot say.
+pub(super) fn check(step: &StepDoc, findings: &mut Vec<Diagnostic>) {
+    let Some(find) = &step.find else { return };
+    let condition = step.ready.condition().or(step.fail_when.as_ref());
+    if let Some(condition) = condition {
+        let finding = Diagnostic::error("find-not-here", condition.span, "a look-up is made once and not waited for");
+        findings.push(finding.related(find.span, "because of this").help(
+            "`ready` and `fail_when` belong to the step that makes the thing, or to a GET of it by its id",
+        ));
+    }
+}

@@ -1,0 +1,80 @@
+//! Lists made from lists: `{ for: LIST, each: VALUE }` in the place of a list.
+
+use serde_json::Value;
+
+use super::{Each, Scope, Template, TemplateError};
+
+/// How many values one such list may hold, those of lists in it included: more than any body the API takes.
+const MOST_VALUES: usize = 1_000_000;
+
+/// `{ for: …, each: … }`
+#[derive(Debug, Clone)]
+pub struct ListFrom {
+    /// What it goes through: a list or a mapping.
+    pub list: Template,
+    /// What it makes of each element; it sees `item`, `key` and `index`.
+    pub each: Template,
+}
+
+impl ListFrom {
+    /// The list in this scope.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::evaluate`], for what is neither list nor mapping, and for too much of it.
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, TemplateError> {
+        let elements = Each::of(self.list.evaluate(scope)?).map_err(|what| self.not_a_list(what))?;
+        let (mut made, mut values) = (Vec::with_capacity(elements.len()), 0);
+        for item in &elements {
+            let value = self.each.evaluate(&Scope { item: Some(item), ..*scope })?;
+            values += values_in(&value);
+            if values > MOST_VALUES {
+                let message = format!("the list grows beyond {MOST_VALUES} values");
+                return Err(TemplateError { span: self.list.span, message, help: None });
+            }
+            made.push(value);
+        }
+        Ok(Value::Array(made))
+    }
+
+    /// What to say of something that cannot be gone through.
+    pub fn not_a_list(&self, what: &str) -> TemplateError {
+        TemplateError {
+            span: self.list.span,
+            message: format!("`for` needs a list or a mapping, and this is {what}"),
+            help: Some("for a number of elements, say `{{ range(n) }}`".to_owned()),
+        }
+    }
+}
+
+impl Each {
+    /// The elements of a list or of a mapping.
+    ///
+    /// # Errors
+    ///
+    /// What it is instead, in words.
+    pub fn of(value: Value) -> Result<Vec<Each>, &'static str> {
+        match value {
+            Value::Array(items) => {
+                let each = |(index, value): (usize, Value)| Each { key: index.to_string(), value, index };
+                Ok(items.into_iter().enumerate().map(each).collect())
+            }
+            Value::Object(fields) => {
+                let each = |(index, (key, value))| Each { key, value, index };
+                Ok(fields.into_iter().enumerate().map(each).collect())
+            }
+            Value::Null => Err("null"),
+            Value::Bool(_) => Err("a boolean"),
+            Value::Number(_) => Err("a number"),
+            Value::String(_) => Err("text"),
+        }
+    }
+}
+
+fn values_in(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(values_in).sum::<usize>(),
+        Value::Object(fields) => 1 + fields.values().map(values_in).sum::<usize>(),
+        _ => 1,
+    }
+}

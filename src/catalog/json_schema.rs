@@ -101,6 +101,13 @@ pub fn json_schema(schema: &Schema, strings: Strings) -> Value {
     if let Some(items) = &schema.items {
         out.insert("items".to_owned(), json_schema(items, strings));
     }
+    if templates && is_list(schema) {
+        // A list made from another. These bind mappings only.
+        let each = schema.items.as_ref().map_or(Value::Bool(true), |items| json_schema(items, strings));
+        out.insert("required".to_owned(), json!(["for", "each"]));
+        out.insert("properties".to_owned(), json!({ "for": true, "each": each }));
+        out.insert("additionalProperties".to_owned(), Value::Bool(false));
+    }
     if let Some(keys) = &schema.keys {
         out.insert("propertyNames".to_owned(), json_schema(keys, strings));
     }
@@ -108,6 +115,11 @@ pub fn json_schema(schema: &Schema, strings: Strings) -> Value {
         out.insert("additionalProperties".to_owned(), json_schema(field, strings));
     }
     Value::Object(out)
+}
+
+/// Whether a value is a list and nothing else that has parts.
+fn is_list(schema: &Schema) -> bool {
+    schema.types.contains(Type::Array) && !schema.types.contains(Type::Object)
 }
 
 /// Limits that a template would break: it needs a branch of its own. Others bind only values of their type.
@@ -123,6 +135,9 @@ fn json_schema_own(schema: &Schema, templates: bool) -> Map<String, Value> {
     let bounded = !types.is_empty();
     if bounded && templates && !strings {
         types.push("string");
+    }
+    if templates && is_list(schema) {
+        types.push("object");
     }
     if bounded && schema.nullable {
         types.push("null");
@@ -213,9 +228,19 @@ mod tests {
             "tags": { "team": "{{ inputs.team }}" },
         });
         assert!(machine.is_valid(&body));
-        let mut misspelt = body;
+        let mut misspelt = body.clone();
         misspelt["flavour"] = json!("x");
         assert!(!machine.is_valid(&misspelt));
+        for (interfaces, is_valid) in [
+            (json!({ "for": "{{ inputs.nets }}", "each": { "type": "any_subnet", "network_id": "{{ item }}" } }), true),
+            (json!({ "for": ["a"], "each": { "tpye": "external" } }), false),
+            (json!({ "for": ["a"] }), false),
+            (json!({ "for": ["a"], "each": { "type": "external" }, "when": true }), false),
+        ] {
+            let mut made_from = body.clone();
+            made_from["interfaces"] = interfaces;
+            assert_eq!(machine.is_valid(&made_from), is_valid, "{made_from}");
+        }
     }
 
     #[test]

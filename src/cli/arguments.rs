@@ -477,6 +477,33 @@ pub struct ResolveArguments {
     pub record: RecordOptions,
 }
 
+/// `plan get`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan get                              what there are words for
+  plan get images --name ubuntu
+  plan get flavors --region-id 76 --format json
+  plan get regions
+
+In a plan a GET step with `find: { name: … }` looks the same things up.")]
+pub struct GetArguments {
+    /// What to list: images, flavors, regions, projects, networks, keys, …
+    #[arg(value_name = "WHAT")]
+    pub what: Option<String>,
+    /// Only those with this in their name, upper or lower case
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// The most items that may come
+    #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10000")]
+    pub max_items: usize,
+    /// How they are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ResultFormat,
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
 /// `plan tasks`
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -11,10 +11,10 @@ mod values;
 use clap::{Parser, Subcommand};
 
 pub use arguments::{
-    CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, ExplainArguments, GraphArguments,
-    InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, RecoverArguments, RehearseArguments,
-    ReportArguments, ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments,
-    TasksArguments, WaitArguments,
+    CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, ExplainArguments, GetArguments,
+    GraphArguments, InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, RecoverArguments,
+    RehearseArguments, ReportArguments, ResolveArguments, RunArguments, SimulateArguments, StateCommand,
+    StatusArguments, SweepArguments, TasksArguments, WaitArguments,
 };
 pub use meaning::read;
 pub use options::{
@@ -110,6 +110,8 @@ pub enum Command {
     /// Look into the record, and correct it by hand
     #[command(subcommand)]
     State(StateCommand),
+    /// List what plans name by id: images, flavors, regions, networks and more
+    Get(GetArguments),
     /// List recent tasks of the API
     Tasks(TasksArguments),
     /// Wait for tasks that somebody else started

@@ -147,6 +147,9 @@ pub struct RunOptions {
     /// How long to look for a call whose answer was lost before it is made again, at most a day
     #[arg(long, value_name = "DURATION", value_parser = values::search_time)]
     pub settle_time: Option<Duration>,
+    /// The most items that a list may have which a GET step reads
+    #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10000")]
+    pub max_items: usize,
     /// Check against this OpenAPI document instead of the built-in catalogue
     #[arg(long, value_name = "FILE")]
     pub spec: Option<PathBuf>,

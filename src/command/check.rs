@@ -20,20 +20,21 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
     let mut plans: Vec<Plan> = Vec::new();
     let mut unread = false;
     for file in &arguments.files {
-        let (source, checked) = match load::check_with_inputs(context, file, catalog, &arguments.plan, arguments.online)
-        {
-            Ok(checked) => checked,
-            // The others are checked all the same.
-            Err(error @ Error::Read { .. }) if arguments.files.len() > 1 => {
-                findings::tell_line(context, &error.to_string(), &error.hints())?;
-                unread = true;
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
+        let (source, checked, beside) =
+            match load::check_with_inputs(context, file, catalog, &arguments.plan, arguments.online) {
+                Ok(checked) => checked,
+                // The others are checked all the same.
+                Err(error @ Error::Read { .. }) if arguments.files.len() > 1 => {
+                    findings::tell_line(context, &error.to_string(), &error.hints())?;
+                    unread = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
         plans.extend(checked.plan);
         let findings = checked.findings;
         found.push(Found { source, findings });
+        found.extend(beside);
     }
     let mut wrong = found.iter().flat_map(|found| &found.findings).any(|finding| is_wrong(finding.severity, arguments));
     tell(context, arguments.format, &found)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::Instrument as _;
 
-use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export_ending, quoted};
+use super::session::{MAX_ITEMS, Parts, SETTLE_TIME, Session, USER_AGENT, export_ending, quoted};
 use super::view::ViewOptions;
 use super::{Account, confirm, note, records};
 use crate::api::trace;
@@ -119,6 +119,7 @@ pub async fn destroy_environment(
                 region_id: account.region_id,
                 stamp: false,
                 settle_time: SETTLE_TIME,
+                max_items: MAX_ITEMS,
                 user_agent: USER_AGENT.to_owned(),
             },
             parallelism: options.parallelism,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::Account;
+use super::environment_file::{self, ReadFile};
 use super::findings::{self, Found};
 use super::records;
 use crate::catalog::Catalog;
@@ -156,7 +157,8 @@ pub fn resolve_inputs_over(
     }
 }
 
-/// Project and region of a plan's calls: a flag wins over the plan, the plan over the environment.
+/// Project and region of a plan's calls: a flag wins over the environment's file, that over the plan, the plan over
+/// variables.
 ///
 /// # Errors
 ///
@@ -182,6 +184,7 @@ pub fn places(
         folder: &plan.folder,
         secrets: Some(&context.secrets),
     };
+    let file = environment_file(context, plan, environment)?.map(|read| read.file).unwrap_or_default();
     let mut findings = Vec::new();
     let mut place = |flag: Option<i64>, template: Option<&Template>, otherwise: Option<i64>| match (flag, template) {
         (Some(id), _) => Some(id),
@@ -194,13 +197,28 @@ pub fn places(
             }
         },
     };
-    let project_id = place(options.project_id, plan.project_id.as_ref(), account.project_id);
-    let region_id = place(options.region_id, plan.region_id.as_ref(), account.region_id);
+    let project_id = place(options.project_id.or(file.project_id), plan.project_id.as_ref(), account.project_id);
+    let region_id = place(options.region_id.or(file.region_id), plan.region_id.as_ref(), account.region_id);
     if findings.is_empty() {
         return Ok((project_id, region_id));
     }
     findings::tell(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
     Err(Error::PlanWrong)
+}
+
+/// The file of an environment beside its plan, when there is one.
+///
+/// # Errors
+///
+/// [`Error::PlanWrong`] when something is wrong with it, which is told; otherwise when it cannot be read.
+pub(super) fn environment_file(context: &Context, plan: &Plan, environment: &str) -> Result<Option<ReadFile>, Error> {
+    match environment_file::read(context, plan.source.path(), environment)? {
+        Some(read) if !read.is_right() => {
+            findings::tell(context, &[read.found(plan.inputs.values().any(|input| input.secret))])?;
+            Err(Error::PlanWrong)
+        }
+        read => Ok(read),
+    }
 }
 
 fn number(template: &Template, scope: &Scope<'_>) -> Result<i64, Diagnostic> {
@@ -259,11 +277,15 @@ pub(super) fn check_with_inputs(
     catalog: &'static Catalog,
     options: &PlanOptions,
     all_wanted: bool,
-) -> Result<(Arc<Source>, Checked), Error> {
+) -> Result<(Arc<Source>, Checked, Option<Found>), Error> {
     let environment = records::environment_name(context, options.environment.as_deref())?;
-    let are_given =
-        all_wanted || !options.set.is_empty() || !options.inputs.is_empty() || !context.environment.inputs.0.is_empty();
-    with_sources(context, None, options, |sources| {
+    let beside = environment_file::read(context, file, &environment)?;
+    let are_given = all_wanted
+        || beside.is_some()
+        || !options.set.is_empty()
+        || !options.inputs.is_empty()
+        || !context.environment.inputs.0.is_empty();
+    let (source, checked) = with_sources(context, None, beside.as_ref(), options, |sources| {
         let problems = RefCell::default();
         let inputs = |declared: &IndexMap<String, Input>| {
             let (values, found) = resolve_known(declared, sources, &context.secrets);
@@ -280,8 +302,11 @@ pub(super) fn check_with_inputs(
             checked.findings.extend(found);
             checked.findings.sort_by_key(|finding| finding.primary.start);
         }
-        Ok((source, checked))
-    })?
+        Ok::<_, Error>((source, checked))
+    })??;
+    let may_hold_secrets = checked.plan.as_ref().is_none_or(|plan| plan.inputs.values().any(|input| input.secret));
+    let beside = beside.filter(|read| !read.findings.is_empty()).map(|read| read.found(may_hold_secrets));
+    Ok((source, checked, beside))
 }
 
 type Values = Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>>;
@@ -293,20 +318,24 @@ fn values_of(
     options: &PlanOptions,
 ) -> Result<Values, Error> {
     let given = (!given.is_empty()).then(|| Source::new("preview", serde_json::json!(given).to_string()));
-    with_sources(context, given, options, |sources| resolve(&plan.inputs, sources, &context.secrets))
+    let environment = records::environment_name(context, options.environment.as_deref())?;
+    let beside = environment_file(context, plan, &environment)?;
+    with_sources(context, given, beside.as_ref(), options, |sources| resolve(&plan.inputs, sources, &context.secrets))
 }
 
 /// What inputs are given on the command line and in the environment; everything wins over `given`.
 fn with_sources<T>(
     context: &Context,
     given: Option<Source>,
+    beside: Option<&ReadFile>,
     options: &PlanOptions,
     read: impl FnOnce(&InputSources<'_>) -> T,
 ) -> Result<T, Error> {
     let named = options.inputs.iter().map(|file| read_source(context, file).map(|source| Source::clone(&source)));
     let files = given.into_iter().map(Ok).chain(named).collect::<Result<Vec<_>, _>>()?;
     let set: Vec<_> = options.set.iter().map(|given| (given.name.clone(), given.value.clone())).collect();
-    Ok(read(&InputSources { files: &files, environment: &context.environment.inputs.0, set: &set }))
+    let beside = beside.map(|read| (&read.source, &read.file));
+    Ok(read(&InputSources { beside, files: &files, environment: &context.environment.inputs.0, set: &set }))
 }
 
 /// Problems with a declaration as findings about the plan; the others are told.

@@ -10,8 +10,10 @@ mod confirm;
 mod connect;
 mod curl;
 pub mod destroy;
+mod environment_file;
 mod explain;
 mod findings;
+mod get;
 mod graph;
 mod guard;
 mod init;
@@ -133,6 +135,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
         Command::Report(arguments) => report::report(context, arguments).await,
         Command::Sweep(arguments) => sweep::sweep(context, arguments).await,
         Command::State(command) => state::state(context, command).await,
+        Command::Get(arguments) => get::get(context, arguments).await,
         Command::Tasks(arguments) => tasks::tasks(context, arguments).await,
         Command::Wait(arguments) => wait::wait(context, arguments).await,
         Command::Ops(arguments) => ops::ops(context, arguments),

@@ -1,5 +1,5 @@
 //! `plan check --online`: what only the API can tell, by reads alone: whether the key works, project and region exist,
-//! flavors are offered, and quotas suffice.
+//! flavors are offered, what is looked up is there, and quotas suffice.
 //!
 //! A check, not a promise: what is known only while a plan runs is left out, and others use the same quotas.
 
@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::findings::{self, Found};
+use super::session::MAX_ITEMS;
 use super::{Account, environment_name, load, note, resolve_inputs};
 use crate::api::{Client, Lost, Meaning, ReadError, Request};
 use crate::catalog::{Catalog, Effect, Method};
@@ -17,7 +18,7 @@ use crate::cli::CheckArguments;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::engine::{Change, Preview, Settings};
+use crate::engine::{Change, Getting, LookedFor, Preview, Search, Settings, Unread, items, looked_for};
 use crate::error::Error;
 use crate::journal::RecordedCall;
 use crate::plan::{InstanceId, Plan, StepId};
@@ -50,13 +51,17 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: 
     reach(&client, &place).await?;
     let mut all = Vec::new();
     for plan in plans {
-        let calls = calls(context, arguments, &account, plan)?;
-        let mut checker = Online { client: &client, plan, findings: Vec::new(), asked: BTreeMap::new() };
+        let (calls, looked_for) = calls(context, arguments, &account, plan)?;
+        let mut checker =
+            Online { client: &client, plan, findings: Vec::new(), asked: BTreeMap::new(), lists: BTreeMap::new() };
         checker.places(&calls).await?;
         if checker.findings.is_empty() {
             for (instance, call) in &calls {
                 checker.flavor(instance, call).await?;
                 checker.limits(instance, call).await?;
+            }
+            for look_up in &looked_for {
+                checker.look_up(look_up).await?;
             }
         }
         all.push(Found { source: Arc::clone(&plan.source), findings: told_once(checker.findings) });
@@ -112,7 +117,7 @@ fn calls(
     arguments: &CheckArguments,
     account: &Account,
     plan: &Plan,
-) -> Result<Vec<(InstanceId, RecordedCall)>, Error> {
+) -> Result<(Vec<(InstanceId, RecordedCall)>, Vec<LookedFor>), Error> {
     let inputs = resolve_inputs(context, plan, &arguments.plan)?;
     let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, account)?;
@@ -123,6 +128,7 @@ fn calls(
         region_id,
         stamp: false,
         settle_time: Duration::ZERO,
+        max_items: MAX_ITEMS,
         user_agent: String::new(),
     };
     let none = BTreeSet::new();
@@ -138,7 +144,8 @@ fn calls(
         prune: false,
     };
     let known = |change: Change| Some((change.instance, change.call?));
-    Ok(preview.changes().into_iter().filter_map(known).collect())
+    let calls = preview.changes().into_iter().filter_map(known).collect();
+    Ok((calls, looked_for(plan, &settings, &context.secrets, &inputs)))
 }
 
 /// One plan being held against the API.
@@ -148,6 +155,8 @@ struct Online<'a> {
     findings: Vec<Finding>,
     /// Lists of flavors that were read, by path.
     asked: BTreeMap<String, Vec<String>>,
+    /// Lists in which something was looked up, by call.
+    lists: BTreeMap<String, Value>,
 }
 
 impl Online<'_> {
@@ -245,6 +254,32 @@ impl Online<'_> {
         let names: Vec<String> = names.flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         self.asked.insert(path.to_owned(), names.clone());
         Ok(names)
+    }
+
+    /// Whether what `find` means is there, and the only one.
+    async fn look_up(&mut self, looked_for: &LookedFor) -> Result<(), Error> {
+        let Some(span) = looked_for.find else { return Ok(()) };
+        let rendered = &looked_for.rendered;
+        let key = format!("{} {:?}", rendered.recorded.path, rendered.recorded.query);
+        let operation = rendered.operation.as_deref();
+        if !self.lists.contains_key(&key) {
+            let getting = Getting { client: self.client, repeat: &[], places: None, most: MAX_ITEMS };
+            let answer = match getting.whole(&rendered.request, operation).await {
+                Ok(whole) => whole.answer,
+                Err(Unread::Read(error)) => return Err(failed("what the plan looks up cannot be listed", error)),
+                // A run may be allowed more: it cannot be told here.
+                Err(Unread::TooMany { .. }) => Value::Null,
+            };
+            self.lists.insert(key.clone(), answer);
+        }
+        let Some(items) = self.lists.get(&key).and_then(items) else { return Ok(()) };
+        let listed = operation.and_then(|operation| Catalog::embedded().listed(operation));
+        if let Err(not_one) = (Search { items, operation, listed }).one(&looked_for.wanted) {
+            let finding = Diagnostic::error("look-up-failed", span, not_one.message);
+            let finding = not_one.help.into_iter().fold(finding, Diagnostic::help);
+            self.findings.push((looked_for.instance.clone(), finding));
+        }
+        Ok(())
     }
 
     /// Whether the quotas leave room for what a call creates.

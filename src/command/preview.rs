@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::preview_file::{Asked, PreviewFile, recorded};
 use super::run::{need_places, step_ids};
-use super::session::{SETTLE_TIME, USER_AGENT};
+use super::session::{MAX_ITEMS, SETTLE_TIME, USER_AGENT};
 use super::{load, note, print_json, print_text, records};
 use crate::cli::{PreviewArguments, ResultFormat};
 use crate::command::connect::{Account, number_of};
@@ -89,6 +89,7 @@ impl Shown<'_> {
             region_id: self.region_id,
             stamp: true,
             settle_time: SETTLE_TIME,
+            max_items: MAX_ITEMS,
             user_agent: USER_AGENT.to_owned(),
         };
         let preview = Preview {

@@ -146,7 +146,7 @@ pub async fn find_record(
 }
 
 /// The name a plan file says, also when the rest of it is wrong: the record must stay within reach.
-fn plan_name(context: &Context, file: &Path) -> Result<String, Error> {
+pub(super) fn plan_name(context: &Context, file: &Path) -> Result<String, Error> {
     let source = read_source(context, file)?;
     let parsed = yaml::parse(source.text());
     let name = parsed.root.as_ref().and_then(|root| root.get("name")).and_then(|name| name.as_str());

@@ -1,6 +1,6 @@
 //! `plan rehearse`: a whole run against the embedded simulator, time compressed, nothing kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,14 +16,15 @@ use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
 use crate::command::Account;
 use crate::context::Context;
-use crate::engine::{self, Run, RunEnd, RunOptions};
+use crate::engine::{self, LookedFor, Run, RunEnd, RunOptions, Settings};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{Header, Journal, MemorySink, Phase, Status};
+use crate::plan::Plan;
 use crate::report::github::output::Ending;
 use crate::report::reason;
-use crate::simulate::{Options, Simulator, Strangers, serve};
+use crate::simulate::{Expected, Options, Simulator, Strangers, serve};
 
 /// Project and region of a rehearsal, when nobody says.
 const PLACE: i64 = 1;
@@ -54,16 +55,6 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let listen = |error| Error::System { what: "listen on this machine", error };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(listen)?;
     let base_url = format!("http://{}", listener.local_addr().map_err(listen)?);
-    let cloud = Options {
-        seed: arguments.seed,
-        strangers: Strangers::Assume,
-        slow_calls: true,
-        busy,
-        faults,
-        ..Options::default()
-    };
-    let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
-
     let account = Account {
         base_url: base_url.clone(),
         key: SecretString::from("rehearsal"),
@@ -75,6 +66,17 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
     let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
+    let settings = settings(&plan, &environment, project_id, region_id, &arguments.run);
+    let cloud = Options {
+        seed: arguments.seed,
+        strangers: Strangers::Assume,
+        slow_calls: true,
+        busy,
+        faults,
+        expected: expected(context, &plan, &settings, &inputs),
+        ..Options::default()
+    };
+    let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
 
     let transport: Arc<dyn Transport> = Arc::new(Http::new(&base_url, &account.key, account.request_timeout)?);
     // Simulated time starts when everything is ready: a moment of preparation would count as many.
@@ -96,7 +98,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 catalog: loaded.catalog,
                 journal,
                 neighbours: Arc::new(Vec::new),
-                settings: settings(&plan, &environment, project_id, region_id, &arguments.run),
+                settings: settings.clone(),
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,
                 view: view_options(&plan, &arguments.run),
@@ -141,6 +143,18 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     };
     export(context, &end.outputs, &ending, &arguments.run.show_secret)?;
     Ok(end.finished.exit)
+}
+
+/// What the plan looks up by name exists in a rehearsal, as it does in the account that the plan is written for.
+fn expected(
+    context: &Context,
+    plan: &Plan,
+    settings: &Settings,
+    inputs: &BTreeMap<String, minijinja::Value>,
+) -> Vec<Expected> {
+    let looked_for = engine::looked_for(plan, settings, &context.secrets, inputs);
+    let expected = |found: LookedFor| Expected { path: found.rendered.request.path, fields: found.wanted };
+    looked_for.into_iter().map(expected).collect()
 }
 
 /// With `--busy`: what the plan did to things of others, which it should never do.

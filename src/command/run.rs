@@ -11,7 +11,7 @@ use super::preview::Shown;
 use super::preview_file::{PreviewFile, recorded};
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
-use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
+use super::{Account, environment_file, guard, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::{Client, trace};
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
@@ -45,6 +45,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
+    environment_file::tell_near(context, file, &environment)?;
     need_places(plan, project_id, region_id)?;
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
     tell_unmasked(context, plan, &inputs)?;
@@ -92,7 +93,8 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         }
     }
     let done = opened.status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
-    let ttl = arguments.ttl.or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
+    let of_environment = load::environment_file(context, plan, &environment)?.and_then(|read| read.file.ttl);
+    let ttl = arguments.ttl.or(of_environment).or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
     let started = Started {
         run: context.token(),
         command: "run".to_owned(),
@@ -175,6 +177,7 @@ pub(super) fn settings(
         region_id,
         stamp: !flags.no_stamp,
         settle_time: flags.settle_time.unwrap_or(SETTLE_TIME),
+        max_items: flags.max_items,
         user_agent: USER_AGENT.to_owned(),
     }
 }

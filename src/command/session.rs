@@ -25,6 +25,8 @@ use crate::report::outputs::OutputValue;
 
 /// How long a write whose answer was lost is looked for, unless `--settle-time` says otherwise.
 pub const SETTLE_TIME: Duration = Duration::from_secs(10);
+/// The most items that a list may have which a GET step reads, unless `--max-items` says otherwise.
+pub const MAX_ITEMS: usize = 10_000;
 /// What the API is told about who asks.
 pub const USER_AGENT: &str = concat!("plan/", env!("CARGO_PKG_VERSION"));
 

@@ -1,11 +1,14 @@
 //! `plan status`: what exists and what is pending, from the record, without its lock.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::print::{age, table};
-use super::records::{existing_store, find_record, read};
-use super::{note, print_json, print_text};
+use super::records::{existing_store, find_record, plan_name, read};
+use super::{environment_file, note, print_json, print_text};
 use crate::cli::{ResultFormat, StatusArguments};
 use crate::context::Context;
 use crate::engine::id_text;
@@ -13,7 +16,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::{InstanceStatus, Made, Phase, Status};
 use crate::plan::InstanceId;
-use crate::report::{Palette, count, thing};
+use crate::report::{Palette, count, sanitize, thing};
 use crate::store::{EnvironmentRecord, Holder};
 
 pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
@@ -173,11 +176,25 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
     })
 }
 
-/// `--all`: every environment of the store.
+const HEAD: [&str; 8] = ["PLAN", "ENVIRONMENT", "AGE", "CHANGED", "EXPIRES", "EXISTING", "STATE", "FILE"];
+
+/// The plan file that a record was made from, or the one that was named.
+fn plan_file(arguments: &StatusArguments, plan: &str, status: &Status) -> Option<PathBuf> {
+    let recorded = status.started.as_ref().and_then(|(_, started)| started.file.as_deref()).map(PathBuf::from);
+    let named = arguments.file.clone().filter(|_| arguments.record.plan.as_deref().is_none_or(|named| named == plan));
+    recorded.or(named)
+}
+
+fn shown_path(path: &Path) -> String {
+    sanitize(&path.display().to_string()).into_owned()
+}
+
+/// `--all`: every environment of the store, and those that have a file and never ran.
 async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
     let store = existing_store(context, &arguments.record.state, arguments.file.as_deref()).await?;
     let mut rows = Vec::new();
     let mut values = Vec::new();
+    let (mut plans, mut made) = (BTreeMap::new(), BTreeSet::new());
     for name in store.environments().await? {
         if arguments.record.plan.as_deref().is_some_and(|plan| plan != name.plan) {
             continue;
@@ -185,8 +202,34 @@ async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Err
         let record = EnvironmentRecord { store: store.clone(), name };
         let Some(status) = record.read().await? else { continue };
         let holder = record.holder().await?;
-        values.push(summary_json(&record, &status, holder.as_ref()));
-        rows.push(environment_row(&record, &status, holder.is_some(), context.now));
+        let plan_file = plan_file(arguments, record.plan(), &status);
+        let declared = plan_file.as_ref().map(|plan| environment_file::declared(context, plan)).unwrap_or_default();
+        let file = declared.iter().find(|(name, _)| name == record.environment()).map(|(_, file)| shown_path(file));
+        if let Some(plan_file) = plan_file {
+            plans.entry(record.plan().to_owned()).or_insert(plan_file);
+        }
+        made.insert((record.plan().to_owned(), record.environment().to_owned()));
+        let mut value = summary_json(&record, &status, holder.as_ref());
+        value["file"] = json!(file);
+        values.push(value);
+        let mut row = environment_row(&record, &status, holder.is_some(), context.now);
+        row.push(file.unwrap_or_default());
+        rows.push(row);
+    }
+    if let Some(plan) = arguments.file.as_deref().and_then(|file| plan_name(context, file).ok()) {
+        plans.entry(plan).or_insert_with(|| arguments.file.clone().unwrap_or_default());
+    }
+    for (plan, plan_file) in plans {
+        for (environment, file) in environment_file::declared(context, &plan_file) {
+            if made.contains(&(plan.clone(), environment.clone())) {
+                continue;
+            }
+            values.push(json!({ "plan": plan, "environment": environment, "existing": 0, "file": shown_path(&file) }));
+            let mut row = vec![String::new(); HEAD.len()];
+            (row[0], row[1]) = (plan.clone(), environment);
+            (row[5], row[6], row[7]) = ("0".to_owned(), "never run".to_owned(), shown_path(&file));
+            rows.push(row);
+        }
     }
     match arguments.format {
         ResultFormat::Json => print_json(context, &Value::Array(values))?,
@@ -195,8 +238,10 @@ async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Err
         }
         ResultFormat::Human => {
             let palette = Palette::new(context.color(&context.stdout));
-            let head = ["PLAN", "ENVIRONMENT", "AGE", "CHANGED", "EXPIRES", "EXISTING", "STATE"];
-            print_text(context, &context.secrets.redact(&table(&head, &rows, palette)))?;
+            // Without files of environments there is nothing to say of them.
+            let columns = if rows.iter().any(|row| !row[7].is_empty()) { HEAD.len() } else { HEAD.len() - 1 };
+            rows.iter_mut().for_each(|row| row.truncate(columns));
+            print_text(context, &context.secrets.redact(&table(&HEAD[..columns], &rows, palette)))?;
         }
     }
     Ok(Exit::Done)

@@ -23,6 +23,8 @@ use crate::plan::Wait;
 
 /// The undo of a result, once that is known.
 pub type UndoOf<'a> = Box<dyn Fn(&StepResult) -> IntendedUndo + Send + Sync + 'a>;
+/// Why an object cannot come good, when the step says so.
+pub type HopelessOf<'a> = Box<dyn Fn(&StepResult, &Value) -> Option<StepError> + Send + Sync + 'a>;
 
 /// What is needed to bring an accepted write to its end.
 pub struct Finishing<'a> {
@@ -40,6 +42,8 @@ pub struct Finishing<'a> {
     pub since: Duration,
     /// Wait until what was made is usable, where a finished task does not say so.
     pub usable: bool,
+    /// What the step says of an object that cannot come good (`fail_when`).
+    pub hopeless: HopelessOf<'a>,
     /// When an earlier run was given the tasks, which may be done already.
     pub resumed: Option<Timestamp>,
 }
@@ -56,6 +60,8 @@ pub enum Unfinished {
         /// What else than the tasks is waited for, and what was seen of it last.
         until: Option<String>,
     },
+    /// What was made cannot come good, as the step says; on record as made.
+    Hopeless(StepError),
     /// Not allowed to look, or the API does not know the task.
     Refused(StepError),
     /// The task that was taken for ours made something of another attempt; on record as disowned: what became of the call
@@ -102,7 +108,14 @@ impl Finishing<'_> {
             }
         };
         if self.usable && !self.wait.skip {
-            self.await_readiness(shared, &result).await?;
+            match self.await_readiness(shared, &result).await {
+                // It was made, and stays: the next run, or a replacement, has it on record.
+                Err(Unfinished::Hopeless(error)) => {
+                    self.record(shared, result, how, evidence, durations).await?;
+                    return Err(Unfinished::Hopeless(error));
+                }
+                awaited => awaited?,
+            }
         }
         Ok(self.record(shared, result, how, evidence, durations).await?)
     }

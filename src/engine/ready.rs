@@ -1,6 +1,5 @@
 //! Waiting until a thing is usable: by what is known of its kind, and by the step's own `ready`.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,7 +13,7 @@ use super::step::{End, Instance};
 use super::stop::Stop;
 use crate::api::{ReadError, Request};
 use crate::catalog::{Method, readiness_of};
-use crate::event::{EffectKnown, ErrorClass, Event, How};
+use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
 use crate::journal::{RecordedCall, StepResult};
 use crate::plan::{InstanceId, Wait};
 use crate::template::{Expression, value_of};
@@ -127,7 +126,10 @@ impl Finishing<'_> {
             until: readiness.words(),
             unknown: UNKNOWN,
         };
-        let judge = |object: &Value| -> Result<Seen, Infallible> {
+        let judge = |object: &Value| -> Result<Seen, StepError> {
+            if let Some(error) = (self.hopeless)(result, object) {
+                return Err(error);
+            }
             Ok(if readiness.holds(object) { Seen::Ready } else { Seen::NotYet(readiness.shown(object)) })
         };
         match readying.wait(shared, judge).await {
@@ -141,7 +143,7 @@ impl Finishing<'_> {
                 shared.warn(format!("`{instance}`: it cannot be seen whether {}: {error}", readiness.words()));
                 Ok(())
             }
-            Err(NotReady::Judge(never)) => match never {},
+            Err(NotReady::Judge(error)) => Err(Unfinished::Hopeless(error)),
         }
     }
 }
@@ -224,16 +226,52 @@ impl Instance {
     }
 
     fn judge(&self, ready: Option<&Expression>, result: &StepResult, resource: &Value) -> Result<Seen, End> {
-        let Some(ready) = ready else { return Ok(Seen::Ready) };
         let own = value_of(&step_value(result, Some(resource)));
         let surroundings = self.surroundings();
         let mut scope = surroundings.scope();
         scope.this = Some(&own);
         scope.resource = Some(resource);
-        match ready.is_true(&scope).map_err(|error| self.run.template_failed(&error))? {
-            true => Ok(Seen::Ready),
-            false => Ok(Seen::NotYet(shown(ready, resource))),
+        let holds =
+            |condition: &Expression| condition.is_true(&scope).map_err(|error| self.run.template_failed(&error));
+        // What cannot come good is told first, whatever else holds.
+        if let Some(error) = self.hopeless(result, resource) {
+            return Err(End::Failed(error));
         }
+        match ready {
+            Some(ready) if !holds(ready)? => Ok(Seen::NotYet(shown(ready, resource))),
+            _ => Ok(Seen::Ready),
+        }
+    }
+
+    /// What `fail_when` says of an object; an error of its own when that cannot be told.
+    pub(super) fn hopeless(&self, result: &StepResult, resource: &Value) -> Option<StepError> {
+        let fail_when = self.step().fail_when.as_ref()?;
+        let own = value_of(&step_value(result, Some(resource)));
+        let surroundings = self.surroundings();
+        let mut scope = surroundings.scope();
+        scope.this = Some(&own);
+        scope.resource = Some(resource);
+        match fail_when.is_true(&scope) {
+            Ok(true) => Some(self.cannot_come_good(fail_when, resource)),
+            Ok(false) => None,
+            Err(error) => Some(self.run.template_error(&error)),
+        }
+    }
+
+    fn cannot_come_good(&self, fail_when: &Expression, resource: &Value) -> StepError {
+        let words = match fail_when.program() {
+            Some(condition) => format!("`{}` holds", condition.source().trim()),
+            None => "`fail_when` is plainly true".to_owned(),
+        };
+        let shown = shown(fail_when, resource).map(|shown| format!(": {shown}")).unwrap_or_default();
+        let about = About { call: None, place: Some(self.run.place(fail_when.span)) };
+        let message = format!("it will not come good: {words}{shown}");
+        let mut error = self.run.shared.error(&about, EffectKnown::Applied, ErrorClass::Task, message);
+        error.help = vec![format!(
+            "what was made stays on record: mend it, or make it anew with `--replace {}`",
+            self.step().id
+        )];
+        error
     }
 }
 

@@ -160,6 +160,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         updates: intent.update.as_deref().cloned().zip(status.result.clone()),
         since: shared.clock().elapsed(),
         usable: false,
+        hopeless: Box::new(|_, _| None),
         resumed: status.intended_at,
     };
     let how = if called.is_recovered() { How::Recovered } else { How::Continued };
@@ -172,7 +173,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
             let words = format!("its task still runs: {}", tasks.join(", "));
             Err(Remains::Left(shared.error(&about, EffectKnown::Unknown, ErrorClass::Unknown, words)))
         }
-        Err(Unfinished::Refused(error)) => Err(Remains::Left(error)),
+        Err(Unfinished::Hopeless(error) | Unfinished::Refused(error)) => Err(Remains::Left(error)),
         Err(Unfinished::Halt(halt)) => Err(halt.into()),
     }
 }

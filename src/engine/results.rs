@@ -281,11 +281,16 @@ pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// Hides every text of an answer that is shown only once, before anything of it can be told.
+pub fn hide_once_shown(secrets: &Secrets, answer: &Value) {
+    let mut texts = Vec::new();
+    sensitive_texts(answer, &mut texts);
+    texts.iter().for_each(|text| secrets.hide(text));
+}
+
 /// Hides what a task's `data` holds of passwords and cloud-inits, before its error can be told: observed.md §9.
 pub fn hide_data(secrets: &Secrets, task: &Task) {
-    let mut texts = Vec::new();
-    sensitive_texts(&task.data.0, &mut texts);
-    texts.iter().for_each(|text| secrets.hide(text));
+    hide_once_shown(secrets, &task.data.0);
 }
 
 /// A field that is shown only once.

@@ -52,6 +52,8 @@ pub struct Settings {
     pub stamp: bool,
     /// How long a write whose answer was lost is looked for before it is sent again.
     pub settle_time: Duration,
+    /// The most items that a list may have which a GET step reads.
+    pub max_items: usize,
     /// `plan/<version>`; every attempt adds whose it is, and a name of its own.
     pub user_agent: String,
 }
@@ -203,11 +205,7 @@ impl Shared {
 
     /// Hides what an answer shows only once, before anything of it can be told.
     pub fn hide_sensitive(&self, answer: &Value) {
-        let mut texts = Vec::new();
-        super::results::sensitive_texts(answer, &mut texts);
-        for text in texts {
-            self.secrets.hide(&text);
-        }
+        super::results::hide_once_shown(&self.secrets, answer);
     }
 }
 

@@ -83,7 +83,7 @@ impl From<Halt> for End {
 impl From<Unfinished> for End {
     fn from(unfinished: Unfinished) -> Self {
         match unfinished {
-            Unfinished::Failed(error) | Unfinished::Refused(error) => End::Failed(error),
+            Unfinished::Failed(error) | Unfinished::Hopeless(error) | Unfinished::Refused(error) => End::Failed(error),
             Unfinished::StillWaiting { tasks, waited, until } => End::StillWaiting { tasks, waited, until },
             Unfinished::NotOurs => End::Again,
             Unfinished::Halt(halt) => halt.into(),
@@ -98,10 +98,10 @@ impl From<JournalError> for End {
 }
 
 /// What an instance came to.
-struct Done {
-    result: StepResult,
-    how: How,
-    resource: Option<Value>,
+pub(super) struct Done {
+    pub result: StepResult,
+    pub how: How,
+    pub resource: Option<Value>,
 }
 
 impl Instance {
@@ -156,24 +156,11 @@ impl Instance {
         } else {
             self.write(id, &rendered, started).await?
         };
-        if self.step().ready.condition().is_some() || self.step().resource_used {
+        let judged = self.step().ready.condition().is_some() || self.step().fail_when.is_some();
+        if done.resource.is_none() && (judged || self.step().resource_used) {
             done.resource = Some(self.resource(id, &rendered, &done.result, done.how).await?);
         }
         Ok((rendered.recorded, done))
-    }
-
-    /// A GET changes nothing and is made every time; so is a call that only computes.
-    async fn read(&self, rendered: &Rendered) -> Result<Done, End> {
-        let shared = &self.run.shared;
-        shared.stopped.may_start().map_err(End::Stopped)?;
-        let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
-        let reading = shared.client.read_answer(rendered.request.clone(), repeat, Some(shared.gates.requests()));
-        let answer = shared.stopped.or_leave(reading).await.map_err(End::Stopped)?;
-        let about = self.about(&rendered.recorded);
-        let (status, value) = answer.map_err(|error| End::Failed(shared.read_failed(&about, &error)))?;
-        shared.hide_sensitive(&value);
-        let result = results::of_answer(rendered.operation.as_deref(), &rendered.recorded, status, &value);
-        Ok(Done { result, how: How::Called, resource: None })
     }
 
     /// Turns until the record says that the step is done and agrees with the plan.
@@ -183,7 +170,9 @@ impl Instance {
             let known = self.known(id);
             let agrees = known.agrees.as_ref() == Some(&rendered.recorded);
             let replace = how == How::Reused && self.run.options.replace.contains(&id.step);
-            let wanted = Wanted::of(self.step(), replace);
+            let mut wanted = Wanted::of(self.step(), replace);
+            // Once a run.
+            wanted.always &= how == How::Reused;
             let turned = match decide::instance(&wanted, Some(&known), agrees) {
                 Decision::Keep => {
                     return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
@@ -305,6 +294,7 @@ impl Instance {
             updates: intent.update.as_deref().cloned().zip(known.result.clone()),
             since: started,
             usable: !self.step().ready.is_off(),
+            hopeless: Box::new(|result, object| self.hopeless(result, object)),
             resumed: known.intended_at.filter(|_| resumed),
         };
         Ok(finishing.finish(&self.run.shared, called, how).await?)

@@ -12,7 +12,8 @@ use crate::source::Source;
 const NOT_TO_SHOW: [&str; 5] = ["no-undo", "yaml-encoding", "yaml-too-deep", "yaml-too-large", "yaml-too-many-aliases"];
 
 /// Found with `--online`: no example can show it without an account.
-const ONLINE: [&str; 4] = ["flavor-not-offered", "no-such-project", "no-such-region", "quota-exceeded"];
+const ONLINE: [&str; 5] =
+    ["flavor-not-offered", "look-up-failed", "no-such-project", "no-such-region", "quota-exceeded"];
 
 /// A part of a plan, completed to a whole one.
 fn whole(part: &str) -> String {

@@ -260,7 +260,7 @@ impl<'d> Checker<'d> {
                         continue;
                     }
                     Diagnostic::error("cycle", place, format!("step `{me}` refers to itself"))
-                        .help("`self` is known in `undo`, `ready` and `on_change: update` only")
+                        .help("`self` is known in `undo`, `ready`, `fail_when` and `on_change: update` only")
                 }
                 _ => {
                     let message = format!("steps wait for each other in a circle: {}", circle.join(" → "));

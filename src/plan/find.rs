@@ -24,7 +24,8 @@ pub(super) fn read(node: &Node, call: Option<&Call>, findings: &mut Vec<Diagnost
 fn conditions(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> bool {
     let Some(entries) = mapping(node, what, findings) else { return false };
     if entries.is_empty() {
-        findings.push(wrong_type(node, what, "a mapping with a field of what is looked for").help("write `{ name: … }`"));
+        let message = format!("{what} names no field of what is looked for");
+        findings.push(Diagnostic::error("wrong-type", node.span, message).help("write `{ name: … }`"));
         return false;
     }
     let mut sound = true;
@@ -48,8 +49,10 @@ pub(super) fn check(step: &StepDoc, findings: &mut Vec<Diagnostic>) {
     let condition = step.ready.condition().or(step.fail_when.as_ref());
     if let Some(condition) = condition {
         let finding = Diagnostic::error("find-not-here", condition.span, "a look-up is made once and not waited for");
-        findings.push(finding.related(find.span, "because of this").help(
-            "`ready` and `fail_when` belong to the step that makes the thing, or to a GET of it by its id",
-        ));
+        findings.push(
+            finding
+                .related(find.span, "because of this")
+                .help("`ready` and `fail_when` belong to the step that makes the thing, or to a GET of it by its id"),
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The values of inputs: default, then files, then `PLAN_INPUT_<NAME>`, then `--set`; checked against their
+//! The values of inputs: default, then the environment's file, then other files, then `PLAN_INPUT_<NAME>`, then `--set`; checked against their
 //! declarations, secrets concealed as soon as they are read.
 //!
 //! Reads no environment and no file itself: whoever knows them hands them in.
@@ -8,17 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::environment_doc::EnvironmentFile;
 use super::fields::{described, listed};
 use super::model::{Input, InputType};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::secret::{Secrets, is_reserved};
 use crate::source::{Position, Source, Span};
 use crate::template::value_of;
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Key, Node};
 
 /// Where values come from, the weakest first.
 #[derive(Debug, Default)]
 pub struct InputSources<'a> {
+    /// `environments/<name>.yaml` beside the plan, and what it says.
+    pub beside: Option<(&'a Source, &'a EnvironmentFile)>,
     /// `--inputs FILE`, in the order given.
     pub files: &'a [Source],
     /// `PLAN_INPUT_<NAME>`: names as they stand in the environment, with their values.
@@ -93,6 +96,9 @@ pub fn resolve_known(
 ) -> (BTreeMap<String, minijinja::Value>, Vec<InputProblem>) {
     let mut resolver =
         Resolver { inputs: declared, given: BTreeMap::new(), unreadable: BTreeSet::new(), problems: Vec::new() };
+    if let Some((source, file)) = sources.beside {
+        resolver.entries(source, &file.inputs);
+    }
     for file in sources.files {
         resolver.file(file);
     }
@@ -128,9 +134,13 @@ impl Resolver<'_> {
             let message = format!("a file of inputs is a mapping, found {}", root.describe());
             return self.problem(Origin::File { path, at }, message, Vec::new());
         };
+        self.entries(file, entries);
+    }
+
+    fn entries(&mut self, file: &Source, entries: &[(Key, Node)]) {
         for (key, node) in entries {
-            let at = file.position(key.span.start);
-            self.node(&key.text, node, Origin::File { path: path.clone(), at });
+            let (path, at) = (file.path().display().to_string(), file.position(key.span.start));
+            self.node(&key.text, node, Origin::File { path, at });
         }
     }
 
@@ -281,7 +291,7 @@ impl Resolver<'_> {
 const WITHOUT_QUOTES: [&str; 3] = ["yaml-reserved-character", "yaml-several-documents", "yaml-too-large"];
 
 /// What is wrong with a text that may hold a secret: its own words stay out of it, for any of them may be one.
-fn withheld(finding: &Diagnostic) -> (String, Vec<String>) {
+pub(super) fn withheld(finding: &Diagnostic) -> (String, Vec<String>) {
     if WITHOUT_QUOTES.contains(&finding.code) {
         return (finding.message.clone(), finding.help.clone());
     }

@@ -9,7 +9,9 @@ use super::model::StepId;
 use super::step_doc::StepDoc;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
-use crate::template::{FILTERS, FUNCTIONS, ListFrom, NameUse, Program, Reference, Shape, Spoiled, TESTS, Unknown, UnknownKind};
+use crate::template::{
+    FILTERS, FUNCTIONS, ListFrom, NameUse, Program, Reference, Shape, Spoiled, TESTS, Unknown, UnknownKind,
+};
 
 /// The results of one call.
 const RESULTS: &[&str] =
@@ -332,12 +334,14 @@ fn not_here(name: &str, span: Span, place: &Place) -> Diagnostic {
     match name {
         "each" => finding.help("`each` is known in the templates of a step with `for_each`"),
         "self" => finding.help("`self` is known in `undo`, `ready`, `fail_when` and `on_change: update`"),
-        "resource" => finding.help("`resource` is known in `ready` and `fail_when`; elsewhere write `steps.<id>.resource`"),
-        "item" if place.each => finding.help("write `each.value`: `item` is known in `each:` of a list made with `for:`"),
-        "key" | "index" if place.each => finding.help(format!("write `each.{name}`")),
-        "item" | "key" | "index" => {
-            finding.help(format!("`{name}` is known in `each:` of a list made with `for:`"))
+        "resource" => {
+            finding.help("`resource` is known in `ready` and `fail_when`; elsewhere write `steps.<id>.resource`")
         }
+        "item" if place.each => {
+            finding.help("write `each.value`: `item` is known in `each:` of a list made with `for:`")
+        }
+        "key" | "index" if place.each => finding.help(format!("write `each.{name}`")),
+        "item" | "key" | "index" => finding.help(format!("`{name}` is known in `each:` of a list made with `for:`")),
         _ => finding.help(format!("it sees {}", listed(place.names()))),
     }
 }

@@ -11,6 +11,7 @@ mod check;
 mod doc;
 pub mod draw;
 pub mod duration;
+mod environment_doc;
 mod fields;
 mod find;
 pub mod graph;
@@ -29,6 +30,7 @@ mod values_tests;
 
 pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
 pub use doc::is_output_name;
+pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, Turns};
 pub use model::{
     Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, Retry, Segment, Step,

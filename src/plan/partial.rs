@@ -143,7 +143,8 @@ impl<'d> Known<'d> {
         }
         match self.elements(&list.list, value) {
             Ok(Some(elements)) if elements.len() <= MOST_ELEMENTS => {
-                let each = elements.iter().map(|item| self.partial_at(&list.each, At { item: Some(item), ..at }, errors));
+                let each =
+                    elements.iter().map(|item| self.partial_at(&list.each, At { item: Some(item), ..at }, errors));
                 Partial::List(each.collect())
             }
             Ok(_) => Partial::List(vec![self.partial_at(&list.each, At { item: None, ..at }, errors)]),
@@ -356,9 +357,7 @@ impl View<'_, '_> {
             ("each", [value, path @ ..]) if value == "value" && !goes_on => {
                 self.at.each.map_or_else(Partial::unknown, |element| below(&element.value, path))
             }
-            ("item", path) if !goes_on => {
-                self.at.item.map_or_else(Partial::unknown, |item| below(&item.value, path))
-            }
+            ("item", path) if !goes_on => self.at.item.map_or_else(Partial::unknown, |item| below(&item.value, path)),
             ("key", []) => typed(&[Type::String]),
             ("index", []) => typed(&[Type::Integer]),
             ("project_id" | "region_id", []) => typed(&[Type::Integer]),

@@ -3,8 +3,8 @@
 use super::call;
 use super::doc::{as_identifier, compiled, is_identifier, missing_key, number};
 use super::duration;
-use super::find;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
+use super::find;
 use super::model::{Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
 use crate::catalog::Method;
 use crate::diagnostic::Diagnostic;
@@ -188,7 +188,8 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         on_change: fields.get("on_change").and_then(|node| on_change(node, findings)),
         on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
         always: fields.get("always").and_then(|node| {
-            boolean(node, "`always`", findings).map(|value| Placed::new(value, fields.key_span("always").unwrap_or(node.span)))
+            boolean(node, "`always`", findings)
+                .map(|value| Placed::new(value, fields.key_span("always").unwrap_or(node.span)))
         }),
         secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
         stamp: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)).unwrap_or(true),
@@ -332,7 +333,7 @@ fn for_each(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
     match template.shape() {
         TemplateShape::Expression(_) | TemplateShape::List(_) | TemplateShape::Mapping(_) | TemplateShape::For(_) => {
             Some(template)
-        },
+        }
         TemplateShape::Constant(value) if value.is_u64() => {
             let finding = wrong_type(node, "`for_each`", "a list or a mapping");
             let range = format!("\"{{{{ range({value}) }}}}\"");

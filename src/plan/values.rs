@@ -112,7 +112,8 @@ impl<'s> Look<'s> {
             });
             segments.chain(whole.query).chain(whole.body)
         });
-        let templates = of_calls.chain(self.headers).chain(self.find).chain(self.places.into_iter().flatten()).chain(self.for_each);
+        let templates =
+            of_calls.chain(self.headers).chain(self.find).chain(self.places.into_iter().flatten()).chain(self.for_each);
         templates.flat_map(Template::programs).chain(self.when.and_then(Expression::program))
     }
 }

@@ -209,3 +209,66 @@ fn with_all_values_of_a_run_an_input_without_one_is_undefined() {
     assert_eq!(told(&source, &check_values(&plan, Catalog::embedded(), given(false))), [""; 0]);
     assert_eq!(told(&source, &check_values(&plan, Catalog::embedded(), given(true))), ["12:15 template-error"]);
 }
+
+#[test]
+fn a_list_made_from_another_is_checked_element_by_element() {
+    let pool = |inputs: &str, members: &str| {
+        let text = format!(
+            "name: demo\ninputs: {{ {inputs} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: net-1 }}\n- id: pool\n  call: POST /cloud/v1/lbpools/{{project_id}}/{{region_id}}\n  body:\n    name: pool\n    protocol: HTTP\n    lb_algorithm: ROUND_ROBIN\n    load_balancer_id: 3fa85f64-5717-4562-b3fc-2c963f66afa6\n    members: {members}\n"
+        );
+        checked(&text, &[])
+    };
+    let ips = "ips: { type: list, default: [10.0.0.5, 10.0.0.6] }";
+    for (inputs, members, expected) in [
+        (ips, "{ for: \"{{ inputs.ips }}\", each: { address: \"{{ item }}\", protocol_port: 80 } }", vec![]),
+        (
+            ips,
+            "{ for: \"{{ inputs.ips }}\", each: { adress: \"{{ item }}\", protocol_port: 80 } }",
+            vec!["14:49 unknown-field"],
+        ),
+        (
+            ips,
+            "{ for: \"{{ inputs.ips }}\", each: { address: \"{{ item }}\", protocol_port: \"{{ key }}\" } }",
+            vec!["14:87 wrong-type"],
+        ),
+        // Nobody has given a value yet: one element stands for all.
+        (
+            "ips: { type: list }",
+            "{ for: \"{{ inputs.ips }}\", each: { address: \"{{ item }}\", protocol_port: x } }",
+            vec!["14:87 wrong-type"],
+        ),
+        ("", "{ for: \"{{ steps.net.id }}\", each: { address: 10.0.0.5, protocol_port: \"{{ index }}\" } }", vec![]),
+        (
+            "",
+            "{ for: { a: 80, b: 70000 }, each: { address: 10.0.0.5, protocol_port: \"{{ item }}\" } }",
+            vec!["14:84 out-of-range"],
+        ),
+        ("", "{ for: \"{{ 3 }}\", each: { address: 10.0.0.5, protocol_port: 80 } }", vec!["14:21 template-error"]),
+        ("", "[{ address: \"{{ item }}\", protocol_port: 80 }]", vec!["14:27 name-not-here"]),
+    ] {
+        assert_eq!(pool(inputs, members), expected, "{inputs} {members}");
+    }
+}
+
+#[test]
+fn a_secret_in_a_list_is_not_measured_element_by_element() {
+    let text = |each: &str| {
+        format!(
+            "name: demo\ninputs: {{ word: {{ secret: true }} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: net-1, tags: {{ a: \"x\" }} }}\noutputs:\n  o: {{ secret: true, value: {{ for: [\"{{{{ inputs.word }}}}\"], each: \"{each}\" }} }}\n"
+        )
+    };
+    assert_eq!(checked(&text("{{ item }}"), &[]), Vec::<String>::new());
+    assert_eq!(checked(&text("{{ item | length }}"), &[]), ["8:69 secret-misused"]);
+}
+
+#[test]
+fn what_a_look_up_finds_has_the_kind_of_its_list() {
+    let text = |find: &str, image: &str| {
+        format!(
+            "name: demo\nsteps:\n- id: found\n  call: GET /cloud/v1/{find}/{{project_id}}/{{region_id}}\n  find: {{ name: x }}\n- id: disk\n  {VOLUME}\n  body: {{ source: image, name: disk, image_id: \"{image}\", size: 10 }}\n"
+        )
+    };
+    assert_eq!(checked(&text("images", "{{ steps.found.id }}"), &[]), Vec::<String>::new());
+    assert_eq!(checked(&text("networks", "{{ steps.found.id }}"), &[]).len(), 1);
+    assert_eq!(checked(&text("images", "{{ steps.found.name }}"), &[]).len(), 1);
+}

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, listing, no_content, ok};
 use super::busy::AuditLog;
+use super::expected::with_expected;
 use super::read::page;
 use super::seeds;
 use super::state::{Call, State};
@@ -27,11 +28,15 @@ pub(super) fn respond(state: &mut State, call: &Call<'_>, segments: &[&str]) -> 
             let until = state.now.checked_sub(silent_for).unwrap_or(state.now);
             state.audit.list(&call.request.query, until).map(|(count, results)| listing(count, results))
         }
-        (Method::Get, ["regions"]) => page(call, 100, regions(state)),
+        (Method::Get, ["regions"]) => page(call, 100, with_expected(state, call, regions(state))),
         (Method::Get, ["regions", number]) => region(number),
-        (Method::Get, [.., "create_versions"]) => page(call, 1000, seeds::kubernetes_versions()),
-        (Method::Get, ["k8s", .., "flavors"]) => page(call, 1000, seeds::node_flavors()),
-        (Method::Get, [name @ ("flavors" | "bmflavors" | "lbflavors"), ..]) => page(call, 1000, flavors(name)),
+        (Method::Get, [.., "create_versions"]) => {
+            page(call, 1000, with_expected(state, call, seeds::kubernetes_versions()))
+        }
+        (Method::Get, ["k8s", .., "flavors"]) => page(call, 1000, with_expected(state, call, seeds::node_flavors())),
+        (Method::Get, [name @ ("flavors" | "bmflavors" | "lbflavors"), ..]) => {
+            page(call, 1000, with_expected(state, call, flavors(name)))
+        }
         (Method::Get, ["ai" | "gpu" | "inference" | "caas" | "faas", .., "flavors"])
         | (Method::Get, ["ai" | "caas" | "faas", "flavors", ..]) => page(call, 1000, seeds::flavors()),
         (Method::Get, ["dbaas", "status", ..]) if !state.switches.contains_key(&call.request.path) => {

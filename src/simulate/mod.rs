@@ -23,6 +23,7 @@ mod compute;
 mod core;
 mod data;
 mod draw;
+mod expected;
 pub mod faults;
 mod kinds;
 mod later;
@@ -44,6 +45,7 @@ mod view;
 
 pub use busy::{AuditLog, Busy, BusyError};
 pub use core::{Held, Pending, Reaction, Simulator};
+pub use expected::Expected;
 pub use faults::{Fault, FaultError, Faults, Meanwhile, What, When};
 pub use later::Ticket;
 pub use memory::{InMemory, Shared};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::busy::Busy;
+use super::expected::Expected;
 use super::faults::Faults;
 
 /// The set-up of a [`Simulator`](super::Simulator). `default()` accepts any key, any project and region, takes the
@@ -30,6 +31,8 @@ pub struct Options {
     /// What others do meanwhile, and how late the cloud tells of it.
     pub busy: Busy,
     pub faults: Faults,
+    /// What is looked up by name, and is there.
+    pub expected: Vec<Expected>,
 }
 
 impl Default for Options {
@@ -47,6 +50,7 @@ impl Default for Options {
             quotas: BTreeMap::new(),
             busy: Busy::default(),
             faults: Faults::default(),
+            expected: Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::state::{Call, State};
 use super::store::{Resource, Uid};
 use super::tasks::{limit, number};
 use super::view::ports_of;
-use super::{network, platform, seeds};
+use super::{expected, network, platform, seeds};
 use crate::api::Answer;
 
 pub(super) fn read(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
@@ -98,6 +98,7 @@ fn metadata(state: &State, call: &Call<'_>, uid: Uid) -> Result<Answer, Refusal>
 fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let kind = kinds::named(call.target.kind);
     let parent = state.parent(&call.target)?;
+    expected::furnish(state, call);
     let filters = Filters::of(kind, call)?;
     let mut found: Vec<(Uid, Value)> = state
         .store

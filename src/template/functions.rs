@@ -196,7 +196,12 @@ pub fn why_unreadable(folder: &Path, name: &str) -> Option<String> {
     read_below(folder, name).err()
 }
 
-fn read_below(folder: &Path, name: &str) -> Result<String, String> {
+/// The text of a file below a folder; links must end below it, too.
+///
+/// # Errors
+///
+/// Why it cannot be read, in words.
+pub fn read_below(folder: &Path, name: &str) -> Result<String, String> {
     let path = Path::new(name);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if !plain || name.is_empty() {

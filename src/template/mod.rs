@@ -36,7 +36,7 @@ use crate::secret::Secrets;
 use crate::source::Span;
 use crate::yaml::Key;
 
-pub use functions::why_unreadable;
+pub use functions::{read_below, why_unreadable};
 pub use list_from::ListFrom;
 pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
 pub use outline::{Knowledge, Mention, Outline, Sort};

@@ -489,3 +489,48 @@ mod mutated {
         }
     }
 }
+
+/// A whole value of a plan file.
+fn evaluate_yaml(yaml: &str) -> Result<Value, String> {
+    let template = compile(yaml).map_err(|findings| findings[0].message.clone())?;
+    template.evaluate(&world().scope()).map_err(|error| error.message)
+}
+
+#[test]
+fn a_list_is_made_from_a_list_or_a_mapping() {
+    for (yaml, value) in [
+        (
+            "{ for: '{{ inputs.list }}', each: { name: '{{ item }}', at: '{{ index }}' } }",
+            json!([
+                { "name": "a", "at": 0 }, { "name": "b", "at": 1 }
+            ]),
+        ),
+        ("{ for: { x: 1, y: 2 }, each: '{{ key }}={{ item + 1 }}' }", json!(["x=2", "y=3"])),
+        ("{ for: [], each: '{{ item }}' }", json!([])),
+        ("{ for: [[1, 2], [3]], each: { for: '{{ item }}', each: '{{ item * 10 }}' } }", json!([[10, 20], [30]])),
+        ("{ for: [1], each: '{% for item in [7, 8] %}{{ item }}{% endfor %}' }", json!(["78"])),
+        ("{ for: '{{ range(2) }}', each: '{{ each.key }}' }", json!(["k", "k"])),
+        // A field of that name alone is a field.
+        ("{ for: x }", json!({ "for": "x" })),
+    ] {
+        assert_eq!(evaluate_yaml(yaml), Ok(value), "{yaml}");
+    }
+    for (yaml, words) in [
+        ("{ for: '{{ inputs.name }}', each: 1 }", "`for` needs a list or a mapping, and this is text"),
+        ("{ for: 3, each: 1 }", "`for` must be a list or a mapping, found"),
+        ("{ for: [1], each: 1, when: true }", "has no key `when`"),
+        ("{ for: '{{ range(9000) }}', each: { for: '{{ range(9000) }}', each: 1 } }", "grows beyond"),
+    ] {
+        let error = evaluate_yaml(yaml).unwrap_err();
+        assert!(error.contains(words), "{yaml}: {error}");
+    }
+}
+
+#[test]
+fn json_is_read_and_what_is_none_is_not_repeated() {
+    assert_eq!(evaluate(r#"{{ '{"a": [1, true]}' | fromjson }}"#), Ok(json!({ "a": [1, true] })));
+    let error = evaluate("{{ 'hunter22' | fromjson }}").unwrap_err();
+    assert!(error.starts_with("this is no JSON: line 1") && !error.contains("hunter"), "{error}");
+    let error = evaluate(r#"{{ '"\\ue000"' | fromjson }}"#).unwrap_err();
+    assert!(error.contains("private to `plan`"), "{error}");
+}

@@ -6,6 +6,7 @@ mod cloud;
 mod docs;
 mod help;
 mod init;
+mod language;
 mod log;
 mod ops;
 mod preview;

@@ -16,6 +16,8 @@ pub struct Wanted<'a> {
     pub on_change: Option<&'a OnChange>,
     /// `--replace`
     pub replace: bool,
+    /// `always: true`: made on every run.
+    pub always: bool,
 }
 
 impl<'a> Wanted<'a> {
@@ -25,6 +27,7 @@ impl<'a> Wanted<'a> {
             creates: step.operation.as_ref().is_some_and(|operation| operation.creates.is_some()),
             on_change: step.on_change.as_ref(),
             replace,
+            always: step.always,
         }
     }
 }
@@ -75,7 +78,7 @@ pub fn instance(wanted: &Wanted<'_>, known: Option<&InstanceStatus>, agrees: boo
         Phase::Absent if known.made.is_empty() => Decision::Call,
         Phase::InDoubt if known.intent.is_some() => Decision::Settle,
         Phase::Accepted { .. } if known.intent.is_some() => Decision::Wait,
-        Phase::Succeeded if agrees && !wanted.replace => Decision::Keep,
+        Phase::Succeeded if agrees && !wanted.replace && !wanted.always => Decision::Keep,
         Phase::Succeeded => Decision::Change(change(wanted)),
         _ => Decision::Clear,
     }
@@ -84,6 +87,7 @@ pub fn instance(wanted: &Wanted<'_>, known: Option<&InstanceStatus>, agrees: boo
 fn change(wanted: &Wanted<'_>) -> ChangeKind {
     match wanted.on_change {
         _ if wanted.replace => ChangeKind::Replace,
+        _ if wanted.always => ChangeKind::Rerun,
         Some(OnChange::Replace) => ChangeKind::Replace,
         Some(OnChange::Ignore) => ChangeKind::Ignore,
         Some(OnChange::Update(_)) => ChangeKind::Update,
@@ -124,7 +128,7 @@ mod tests {
     fn what_the_record_says_decides() {
         let tasks = vec!["t".to_owned()];
         let accepted = Phase::Accepted { tasks: tasks.clone(), recovered: false, status: None };
-        let create = Wanted { reads: false, creates: true, on_change: None, replace: false };
+        let create = Wanted { reads: false, creates: true, on_change: None, replace: false, always: false };
         for (phase, made, agrees, decision) in [
             (Phase::Absent, 0, false, Decision::Call),
             (Phase::Absent, 1, false, Decision::Clear),
@@ -146,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_plan_and_the_flags_say_what_a_change_means() {
-        let create = Wanted { reads: false, creates: true, on_change: None, replace: false };
+        let create = Wanted { reads: false, creates: true, on_change: None, replace: false, always: false };
         let done = known(Phase::Succeeded, 1);
         let of = |wanted: Wanted<'_>, agrees| instance(&wanted, Some(&done), agrees);
         for (on_change, kind) in [
@@ -160,5 +164,7 @@ mod tests {
             assert_eq!(of(flagged, true), Decision::Change(ChangeKind::Replace));
         }
         assert_eq!(of(Wanted { creates: false, ..create }, false), Decision::Change(ChangeKind::Rerun));
+        let always = Wanted { creates: false, always: true, ..create };
+        assert_eq!(of(always, true), Decision::Change(ChangeKind::Rerun));
     }
 }

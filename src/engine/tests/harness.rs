@@ -189,6 +189,7 @@ impl Trial {
                 region_id: Some(7),
                 stamp: self.stamp,
                 settle_time: Duration::from_secs(10),
+                max_items: 1000,
                 user_agent: "plan/test".to_owned(),
             },
             digest_key,

@@ -4,6 +4,7 @@ mod certainty;
 mod conditions;
 mod death;
 mod harness;
+mod look_ups;
 mod order;
 mod ours;
 mod preview;

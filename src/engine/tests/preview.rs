@@ -22,6 +22,7 @@ impl Trial {
             region_id: Some(7),
             stamp: true,
             settle_time: std::time::Duration::ZERO,
+            max_items: 1000,
             user_agent: String::new(),
         };
         let none = BTreeSet::new();

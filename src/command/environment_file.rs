@@ -1,0 +1,87 @@
+//! The file of an environment, beside the plan: `environments/<name>.yaml`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::findings::Found;
+use super::note;
+use crate::context::Context;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::error::Error;
+use crate::plan::{EnvironmentFile, without_text};
+use crate::source::Source;
+use crate::template;
+
+/// The folder of such files, beside the plan.
+const FOLDER: &str = "environments";
+
+/// A file that was read.
+pub(super) struct ReadFile {
+    pub source: Source,
+    pub file: EnvironmentFile,
+    pub findings: Vec<Diagnostic>,
+}
+
+impl ReadFile {
+    pub fn is_right(&self) -> bool {
+        !self.findings.iter().any(Diagnostic::is_error)
+    }
+
+    /// What is wrong with it; without any of its text when it may hold a secret.
+    pub fn found(self, may_hold_secrets: bool) -> Found {
+        let (source, findings) = match may_hold_secrets {
+            true => without_text(&self.source, self.findings),
+            false => (Arc::new(self.source), self.findings),
+        };
+        Found { source, findings }
+    }
+}
+
+/// Reads the file of an environment; `None` when it has none. `plan`: the plan file, as it was named.
+///
+/// # Errors
+///
+/// When it is there and cannot be read, or leads out of the plan's folder.
+pub(super) fn read(context: &Context, plan: &Path, environment: &str) -> Result<Option<ReadFile>, Error> {
+    let beside = plan.parent().unwrap_or_else(|| Path::new(""));
+    let folder = context.resolve(beside);
+    let name = format!("{FOLDER}/{environment}.yaml");
+    if std::fs::symlink_metadata(folder.join(&name)).is_err() {
+        return Ok(None);
+    }
+    let text = template::read_below(&folder, &name).map_err(|why| {
+        Error::usage(format!("the file of environment `{environment}` cannot be used: {why}")).help(
+            "it is a file below the plan's folder; without it the environment is given what the command line says",
+        )
+    })?;
+    let source = Source::new(beside.join(name), text);
+    let (file, findings) = EnvironmentFile::read(&source);
+    Ok(Some(ReadFile { source, file, findings }))
+}
+
+/// The environments that have a file beside a plan, by name, with their files as shown.
+pub(super) fn declared(context: &Context, plan: &Path) -> Vec<(String, PathBuf)> {
+    let beside = plan.parent().unwrap_or_else(|| Path::new("")).join(FOLDER);
+    let Ok(entries) = std::fs::read_dir(context.resolve(&beside)) else { return Vec::new() };
+    let files = entries.filter_map(Result::ok).map(|entry| PathBuf::from(entry.file_name()));
+    let mut names: Vec<(String, PathBuf)> = files
+        .filter(|file| file.extension().is_some_and(|extension| extension == "yaml"))
+        .filter_map(|file| Some((file.file_stem()?.to_str()?.to_owned(), beside.join(&file))))
+        .filter(|(name, _)| crate::cli::name(name).is_ok())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Says when an environment has no file and another of nearly its name has one: a slip would be a new environment.
+pub(super) fn tell_near(context: &Context, plan: &Path, environment: &str) -> Result<(), Error> {
+    let declared = declared(context, plan);
+    let names = declared.iter().map(|(name, _)| name.as_str());
+    let is_declared = declared.iter().any(|(name, _)| name == environment);
+    match nearest(environment, names).filter(|_| !is_declared) {
+        Some(near) => {
+            note(context, &format!("warning: `{environment}` has no file in `{FOLDER}/`; did you mean `{near}`?"))
+        }
+        None => Ok(()),
+    }
+}

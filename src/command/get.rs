@@ -1,0 +1,267 @@
+//! `plan get`: what an account has of the things that plans name by id, as a table or as JSON.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::print::table;
+use super::{Account, note, print_json, print_text};
+use crate::api::Request;
+use crate::catalog::{Catalog, Method, Operation, Route};
+use crate::cli::{GetArguments, ResultFormat};
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::diagnostic::nearest;
+use crate::engine::{Getting, Search, Unread, hide_once_shown, id_text, items, without_sensitive};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::{Palette, list, sanitize};
+
+/// What is often asked for: its word, where it is listed, and what is shown beside id and name (title, JSON pointer).
+type Known = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const KNOWN: [Known; 22] = [
+    (
+        "images",
+        "/cloud/v1/images/{project_id}/{region_id}",
+        &[("OS", "/os_distro"), ("VERSION", "/os_version"), ("MIN DISK", "/min_disk"), ("VISIBILITY", "/visibility")],
+    ),
+    ("flavors", "/cloud/v1/flavors/{project_id}/{region_id}", &[("CPUS", "/vcpus"), ("MEMORY", "/ram")]),
+    ("bare-metal-flavors", "/cloud/v1/bmflavors/{project_id}/{region_id}", &[("CPUS", "/vcpus"), ("MEMORY", "/ram")]),
+    ("balancer-flavors", "/cloud/v1/lbflavors/{project_id}/{region_id}", &[("CPUS", "/vcpus"), ("MEMORY", "/ram")]),
+    ("kubernetes-flavors", "/cloud/v1/k8s/{project_id}/{region_id}/flavors", &[("CPUS", "/vcpus"), ("MEMORY", "/ram")]),
+    ("kubernetes-versions", "/cloud/v2/k8s/{project_id}/{region_id}/create_versions", &[("VERSION", "/version")]),
+    (
+        "bare-metal-images",
+        "/cloud/v1/bmimages/{project_id}/{region_id}",
+        &[("OS", "/os_distro"), ("VERSION", "/os_version")],
+    ),
+    ("regions", "/cloud/v1/regions", &[("COUNTRY", "/country"), ("STATE", "/state")]),
+    ("projects", "/cloud/v1/projects", &[("STATE", "/state"), ("DEFAULT", "/is_default")]),
+    (
+        "networks",
+        "/cloud/v1/networks/{project_id}/{region_id}",
+        &[("EXTERNAL", "/external"), ("SHARED", "/shared"), ("TYPE", "/type")],
+    ),
+    ("subnets", "/cloud/v1/subnets/{project_id}/{region_id}", &[("CIDR", "/cidr"), ("NETWORK", "/network_id")]),
+    ("routers", "/cloud/v1/routers/{project_id}/{region_id}", &[("STATUS", "/status")]),
+    ("keys", "/cloud/v1/ssh_keys/{project_id}", &[("STATE", "/state"), ("CREATED", "/created_at")]),
+    ("security-groups", "/cloud/v1/securitygroups/{project_id}/{region_id}", &[("DESCRIPTION", "/description")]),
+    (
+        "machines",
+        "/cloud/v1/instances/{project_id}/{region_id}",
+        &[("STATUS", "/status"), ("FLAVOR", "/flavor/flavor_name")],
+    ),
+    (
+        "volumes",
+        "/cloud/v1/volumes/{project_id}/{region_id}",
+        &[("GIB", "/size"), ("TYPE", "/volume_type"), ("STATUS", "/status")],
+    ),
+    (
+        "floating-ips",
+        "/cloud/v1/floatingips/{project_id}/{region_id}",
+        &[("ADDRESS", "/floating_ip_address"), ("STATUS", "/status")],
+    ),
+    (
+        "balancers",
+        "/cloud/v1/loadbalancers/{project_id}/{region_id}",
+        &[("ADDRESS", "/vip_address"), ("STATUS", "/provisioning_status")],
+    ),
+    ("reserved-ips", "/cloud/v1/reserved_fixed_ips/{project_id}/{region_id}", &[("ADDRESS", "/fixed_ip_address")]),
+    ("secrets", "/cloud/v1/secrets/{project_id}/{region_id}", &[("TYPE", "/secret_type"), ("EXPIRES", "/expiration")]),
+    ("server-groups", "/cloud/v1/servergroups/{project_id}/{region_id}", &[("POLICY", "/policy")]),
+    ("clusters", "/cloud/v2/k8s/clusters/{project_id}/{region_id}", &[("VERSION", "/version"), ("STATUS", "/status")]),
+];
+
+/// Other words for some of them.
+const ALIASES: [(&str, &str); 15] = [
+    ("image", "images"),
+    ("flavor", "flavors"),
+    ("bmflavors", "bare-metal-flavors"),
+    ("bmimages", "bare-metal-images"),
+    ("lbflavors", "balancer-flavors"),
+    ("ssh-keys", "keys"),
+    ("keypairs", "keys"),
+    ("securitygroups", "security-groups"),
+    ("firewalls", "security-groups"),
+    ("instances", "machines"),
+    ("vms", "machines"),
+    ("servers", "machines"),
+    ("floatingips", "floating-ips"),
+    ("loadbalancers", "balancers"),
+    ("disks", "volumes"),
+];
+
+/// Lists what there is.
+///
+/// # Errors
+///
+/// When nothing is listed under that word, project or region are missing, or the list cannot be read.
+pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<Exit, Error> {
+    let Some(word) = &arguments.what else { return words(context) };
+    let (what, operation, columns) = find(Catalog::embedded(), word)?;
+    let account = Account::of(context, &arguments.api)?;
+    let request = request(&operation, &account)?;
+    let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
+    let getting = Getting { client: &client, repeat: &[], places: None, most: arguments.max_items };
+    let whole = getting.whole(&request, Some(&*operation)).await.map_err(|unread| match unread {
+        Unread::Read(error) => Error::Api { what: format!("the {what} cannot be listed"), error },
+        Unread::TooMany { most, count } => {
+            Error::usage(format!("there are {count} {what}, more than {most}")).help("let more come: `--max-items N`")
+        }
+    })?;
+    hide_once_shown(&context.secrets, &whole.answer);
+    if let Some(missing) = whole.missing {
+        note(context, &format!("warning: there are {} {what}, and {} came", missing.count, missing.came))?;
+    }
+    let all = items(&whole.answer).cloned().unwrap_or_default();
+    let search = Search { items: &all, operation: Some(&operation), listed: Catalog::embedded().listed(&operation) };
+    let wanted = arguments.name.as_deref().map(str::to_lowercase);
+    let fits = |item: &&Value| {
+        let name = search.name_of(item).unwrap_or_default().to_lowercase();
+        wanted.as_deref().is_none_or(|wanted| name.contains(wanted))
+    };
+    let found: Vec<&Value> = all.iter().filter(fits).collect();
+    match arguments.format {
+        ResultFormat::Json => {
+            print_json(context, &found.iter().map(|item| for_programs(&search, item)).collect::<Value>())?;
+        }
+        ResultFormat::Human if found.is_empty() => tell_nothing(context, &search, &what, arguments.name.as_deref())?,
+        ResultFormat::Human => {
+            let rows: Vec<Vec<String>> = found.iter().map(|item| row(&search, item, columns)).collect();
+            let titles: Vec<&str> = ["ID", "NAME"].into_iter().chain(columns.iter().map(|(title, _)| *title)).collect();
+            let palette = Palette::new(context.color(&context.stdout));
+            print_text(context, &context.secrets.redact(&table(&titles, &rows, palette)))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn words(context: &Context) -> Result<Exit, Error> {
+    let rows: Vec<Vec<String>> =
+        KNOWN.iter().map(|(word, path, _)| vec![(*word).to_owned(), format!("GET {path}")]).collect();
+    let palette = Palette::new(context.color(&context.stdout));
+    print_text(context, &table(&["WHAT", "CALL"], &rows, palette))?;
+    note(context, "other lists go by the last word of their path, as in `plan get snapshots`")?;
+    Ok(Exit::Done)
+}
+
+type Columns = &'static [(&'static str, &'static str)];
+
+/// The list that a word means.
+fn find(catalog: &Catalog, word: &str) -> Result<(String, Arc<Operation>, Columns), Error> {
+    let plain = word.to_lowercase().replace(['_', ' '], "-");
+    let meant = ALIASES.iter().find(|(alias, _)| *alias == plain).map_or(plain.as_str(), |(_, meant)| *meant);
+    let known = KNOWN.iter().find(|(known, ..)| *known == meant);
+    if let Some((known, path, columns)) = known
+        && let Some(operation) = catalog.find(&Route { method: Method::Get, path: (*path).to_owned() })
+    {
+        return Ok(((*known).to_owned(), operation, columns));
+    }
+    // Of several versions the newest that is not on its way out.
+    let mut others: Vec<Arc<Operation>> =
+        catalog.operations().filter(|operation| is_list(operation) && own_word(operation) == meant).collect();
+    others.sort_by_key(|operation| (operation.deprecated, std::cmp::Reverse(operation.route.path.clone())));
+    if let Some(operation) = others.into_iter().next() {
+        return Ok((word.to_owned(), operation, &[]));
+    }
+    let all: Vec<String> =
+        catalog.operations().filter(|operation| is_list(operation)).map(|op| own_word(&op)).collect();
+    let candidates = KNOWN.iter().map(|(known, ..)| *known).chain(all.iter().map(String::as_str));
+    let near = nearest(&plain, candidates).map(str::to_owned);
+    let error = Error::usage(format!("there is no list of `{}`", sanitize(word)));
+    let error = match near {
+        Some(near) => error.help(format!("did you mean `plan get {near}`?")),
+        None => error,
+    };
+    Err(error.help("`plan get` names what is often asked for"))
+}
+
+/// Whether a GET lists things by project and region alone.
+fn is_list(operation: &Operation) -> bool {
+    let places = operation
+        .path_parameters
+        .iter()
+        .all(|parameter| ["project_id", "region_id"].contains(&parameter.name.as_str()));
+    let paged = operation.query_parameters.iter().any(|parameter| parameter.name == "limit");
+    operation.route.method == Method::Get && places && paged
+}
+
+/// The last word of a path.
+fn own_word(operation: &Operation) -> String {
+    let last = operation.route.path.rsplit('/').find(|segment| !segment.starts_with('{')).unwrap_or_default();
+    last.replace('_', "-")
+}
+
+fn request(operation: &Operation, account: &Account) -> Result<Request, Error> {
+    let place = |segment: &str, id: Option<i64>, what: &str, variable: &str| match (segment, id) {
+        (_, Some(id)) => Ok(id.to_string()),
+        (_, None) => Err(Error::usage(format!("a {what} is needed for this list, and none is set"))
+            .help(format!("set `{variable}`, or use `--{what}-id ID`; `plan get {what}s` lists them"))),
+    };
+    let segments = operation.route.path.split('/').map(|segment| match segment {
+        "{project_id}" => place(segment, account.project_id, "project", "GCORE_CLOUD_PROJECT_ID"),
+        "{region_id}" => place(segment, account.region_id, "region", "GCORE_CLOUD_REGION_ID"),
+        other => Ok(other.to_owned()),
+    });
+    Ok(Request::get(segments.collect::<Result<Vec<_>, _>>()?.join("/")))
+}
+
+fn row(search: &Search<'_>, item: &Value, columns: Columns) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::Bool(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+        other => sanitize(&id_text(other)).into_owned(),
+    };
+    let id = search.id_of(item).as_ref().map(text).unwrap_or_default();
+    let name = search.name_of(item).map(|name| sanitize(name).into_owned()).unwrap_or_default();
+    let others = columns.iter().map(|(_, pointer)| item.pointer(pointer).map(text).unwrap_or_default());
+    [id, name].into_iter().chain(others).collect()
+}
+
+/// An item as the API shows it, with `id` and `name` wherever its list has them.
+fn for_programs(search: &Search<'_>, item: &Value) -> Value {
+    let mut shown = Map::new();
+    shown.insert("id".to_owned(), search.id_of(item).unwrap_or_default());
+    shown.insert("name".to_owned(), search.name_of(item).map(Value::from).unwrap_or_default());
+    let rest = without_sensitive(item);
+    shown.extend(rest.as_object().cloned().unwrap_or_default());
+    Value::Object(shown)
+}
+
+fn tell_nothing(context: &Context, search: &Search<'_>, what: &str, name: Option<&str>) -> Result<(), Error> {
+    let Some(name) = name.filter(|_| !search.items.is_empty()) else {
+        return note(context, &format!("there are no {what}"));
+    };
+    let names: Vec<&str> = search.items.iter().filter_map(|item| search.name_of(item)).collect();
+    let name = sanitize(name);
+    note(context, &format!("none of {} {what} has `{name}` in its name", names.len()))?;
+    match nearest(&name, names.iter().copied()) {
+        Some(near) => note(context, &format!("help: did you mean `{}`?", sanitize(near))),
+        None => note(context, &format!("help: there are {}", sanitize(&list(&names, 8)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(word: &str) -> Result<String, String> {
+        find(Catalog::embedded(), word)
+            .map(|(_, operation, _)| operation.route.path.clone())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_word_means_a_list_that_there_is() {
+        for (word, expected, _) in KNOWN {
+            assert_eq!(path(word).as_deref(), Ok(expected), "{word}");
+        }
+        for (alias, word) in ALIASES {
+            assert_eq!(path(alias), path(word), "{alias}");
+        }
+        assert_eq!(path("snapshots").as_deref(), Ok("/cloud/v1/snapshots/{project_id}/{region_id}"));
+        assert_eq!(path("Ssh_Keys").as_deref(), Ok("/cloud/v1/ssh_keys/{project_id}"));
+        assert_eq!(path("imagse").unwrap_err(), "there is no list of `imagse`");
+    }
+}

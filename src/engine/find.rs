@@ -1,0 +1,311 @@
+//! The one thing that a plan looks for: `find` held against the items of a list.
+
+use serde_json::{Map, Value};
+
+use super::results::id_text;
+use crate::catalog::{Listed, Operation};
+use crate::diagnostic::nearest;
+
+/// Names in a message.
+const SHOWN: usize = 8;
+/// Fields that hold a name where there is no `name`, as a region has.
+const NAMES: [&str; 1] = ["display_name"];
+
+/// Why there is no one thing, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotOne {
+    pub message: String,
+    pub help: Vec<String>,
+}
+
+/// A list that something is looked for in.
+pub struct Search<'s> {
+    pub items: &'s [Value],
+    pub operation: Option<&'s Operation>,
+    /// What is known of its items.
+    pub listed: Option<&'s Listed>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Thing {
+    pub kind: Option<String>,
+    pub id: Option<Value>,
+    pub name: Option<String>,
+    pub item: Value,
+}
+
+impl Search<'_> {
+    /// The one item with these fields. `name` means the field that holds the name, whatever it is called; a number is what
+    /// its digits are.
+    ///
+    /// # Errors
+    ///
+    /// [`NotOne`], when there is none or there are several.
+    pub fn one(&self, wanted: &Map<String, Value>) -> Result<Thing, NotOne> {
+        let mut found: Vec<&Value> = Vec::new();
+        for item in self.items.iter().filter(|item| self.fits(item, wanted)) {
+            // A page may repeat what moved on to it while the one before was read.
+            if !found.contains(&item) {
+                found.push(item);
+            }
+        }
+        match found[..] {
+            [item] => Ok(Thing {
+                kind: self.listed.map(|listed| listed.kind.clone()),
+                id: self.id_of(item),
+                name: self.name_of(item).map(str::to_owned),
+                item: item.clone(),
+            }),
+            [] => Err(self.none(wanted)),
+            _ => Err(self.several(wanted, &found)),
+        }
+    }
+
+    fn fits(&self, item: &Value, wanted: &Map<String, Value>) -> bool {
+        wanted.iter().all(|(field, value)| match (field.as_str(), item.get(field)) {
+            ("name", None) => self.name_of(item).is_some_and(|name| is(&Value::from(name), value)),
+            (_, Some(found)) => is(found, value),
+            (_, None) => value.is_null(),
+        })
+    }
+
+    /// The id of an item, wherever this list has it.
+    pub fn id_of(&self, item: &Value) -> Option<Value> {
+        let known = self.listed.map(|listed| listed.id_field.as_str());
+        let fields = item.as_object()?;
+        let by_word = || {
+            let word = self.word();
+            fields.keys().map(String::as_str).find(|field| {
+                let stem = field.strip_suffix("_id");
+                stem.is_some_and(|stem| !stem.is_empty() && word.as_deref().is_some_and(|word| word.ends_with(stem)))
+            })
+        };
+        let field = known.filter(|field| fields.contains_key(*field));
+        let field = field.or_else(|| fields.contains_key("id").then_some("id")).or_else(by_word)?;
+        fields.get(field).filter(|id| id.is_string() || id.is_number()).cloned()
+    }
+
+    /// The name of an item, wherever this list has it.
+    pub fn name_of<'i>(&self, item: &'i Value) -> Option<&'i str> {
+        let known = self.listed.and_then(|listed| listed.name_field.as_deref());
+        let fields = item.as_object()?;
+        let text = |field: &str| fields.get(field).and_then(Value::as_str);
+        let by_word = || {
+            let word = self.word()?;
+            fields.iter().find_map(|(field, value)| {
+                let stem = field.strip_suffix("_name")?;
+                value.as_str().filter(|_| !stem.is_empty() && word.ends_with(stem))
+            })
+        };
+        known.and_then(text).or_else(|| text("name")).or_else(by_word).or_else(|| NAMES.into_iter().find_map(text))
+    }
+
+    /// What the list is called, without its plural: `bmflavor`.
+    fn word(&self) -> Option<String> {
+        let path = &self.operation?.route.path;
+        let word = path.split('/').rev().find(|segment| !segment.is_empty() && !segment.starts_with('{'))?;
+        Some(word.trim_end_matches('s').to_owned())
+    }
+
+    fn none(&self, wanted: &Map<String, Value>) -> NotOne {
+        if self.items.is_empty() {
+            let message = format!("nothing has {}: the list is empty", conditions(wanted));
+            return NotOne {
+                message,
+                help: vec!["look in another project or region, or ask for less in `query`".to_owned()],
+            };
+        }
+        let is_known = |field: &str| {
+            self.items.iter().any(|item| item.get(field).is_some() || field == "name" && self.name_of(item).is_some())
+        };
+        if let Some(unknown) = wanted.keys().find(|field| !is_known(field)) {
+            let fields =
+                self.items.iter().filter_map(Value::as_object).flat_map(|item| item.keys().map(String::as_str));
+            let help = match nearest(unknown, fields.clone()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the first has {}", listed(fields.take(SHOWN * 3))),
+            };
+            return NotOne { message: format!("nothing there has a field `{unknown}`"), help: vec![help] };
+        }
+        let mut help = Vec::new();
+        // The values of the first field that nothing fits are what one chooses from.
+        let of = |field: &str| {
+            let values = self.items.iter().filter_map(|item| match item.get(field) {
+                Some(value) => Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+                None if field == "name" => self.name_of(item).map(str::to_owned),
+                None => None,
+            });
+            let mut values: Vec<String> = values.collect();
+            values.sort_unstable();
+            values.dedup();
+            values
+        };
+        let lacking = wanted.iter().find(|(field, value)| {
+            let alone = Map::from_iter([((*field).clone(), (*value).clone())]);
+            !self.items.iter().any(|item| self.fits(item, &alone))
+        });
+        if let Some((field, value)) = lacking {
+            let values = of(field);
+            if let Some(near) = value.as_str().and_then(|value| nearest(value, values.iter().map(String::as_str))) {
+                help.push(format!("did you mean `{near}`?"));
+            }
+            help.push(format!("there {}", there_are(&values)));
+        } else {
+            help.push("there is something for each of these, and nothing for all of them together".to_owned());
+        }
+        NotOne { message: format!("nothing has {}", conditions(wanted)), help }
+    }
+
+    fn several(&self, wanted: &Map<String, Value>, found: &[&Value]) -> NotOne {
+        let ids: Vec<String> = found.iter().filter_map(|item| self.id_of(item)).map(|id| id_text(&id)).collect();
+        let message = format!("{} things have {}", found.len(), conditions(wanted));
+        let mut help = Vec::new();
+        if !ids.is_empty() {
+            help.push(format!("they are {}", some(&ids)));
+        }
+        help.push(match telling(found) {
+            Some(field) => format!("say more in `find:`, for example `{field}:`, which tells them apart"),
+            None => "say more in `find:`: exactly one must be left".to_owned(),
+        });
+        NotOne { message, help }
+    }
+}
+
+/// A field that is different in each: one that people know rather than an id or a time.
+fn telling(found: &[&Value]) -> Option<String> {
+    let fields = found.first()?.as_object()?;
+    let differs = |field: &str| {
+        let values: Vec<Option<&Value>> = found.iter().map(|item| item.get(field)).collect();
+        let plain = |value: &Option<&Value>| value.is_some_and(|value| !value.is_object() && !value.is_array());
+        values.iter().all(plain) && values.iter().enumerate().all(|(at, value)| !values[..at].contains(value))
+    };
+    let everyday = |field: &&String| !field.ends_with("id") && !["_at", "_on"].iter().any(|end| field.ends_with(end));
+    let mut candidates = fields.keys().filter(everyday).chain(fields.keys());
+    candidates.find(|field| differs(field)).cloned()
+}
+
+/// Whether a field is what was asked for.
+fn is(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (Value::Object(found), Value::Object(wanted)) => {
+            wanted.iter().all(|(field, value)| found.get(field).map_or(value.is_null(), |found| is(found, value)))
+        }
+        (Value::Number(number), Value::String(text)) | (Value::String(text), Value::Number(number)) => {
+            *text == number.to_string()
+        }
+        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        _ => found == wanted,
+    }
+}
+
+/// `` `name` `web` and `region_id` `7` ``
+fn conditions(wanted: &Map<String, Value>) -> String {
+    let words = wanted.iter().map(|(field, value)| match value {
+        Value::String(text) => format!("`{field}` `{text}`"),
+        other => format!("`{field}` `{other}`"),
+    });
+    words.collect::<Vec<_>>().join(" and ")
+}
+
+fn there_are(values: &[String]) -> String {
+    match values {
+        [only] => format!("is only `{only}`"),
+        _ => format!("are {}", some(values)),
+    }
+}
+
+fn some(values: &[String]) -> String {
+    let shown = listed(values.iter().take(SHOWN).map(String::as_str));
+    match values.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    names.dedup();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::{Catalog, Route};
+
+    fn look(route: &str, items: &Value, wanted: Value) -> Result<Thing, NotOne> {
+        let catalog = Catalog::embedded();
+        let operation = catalog.find(&Route::parse(route).unwrap()).unwrap();
+        let search = Search {
+            items: items.as_array().unwrap(),
+            operation: Some(&operation),
+            listed: catalog.listed(&operation),
+        };
+        search.one(wanted.as_object().unwrap())
+    }
+
+    const IMAGES: &str = "GET /cloud/v1/images/{project_id}/{region_id}";
+    const FLAVORS: &str = "GET /cloud/v1/flavors/{project_id}/{region_id}";
+    const BARE: &str = "GET /cloud/v1/bmflavors/{project_id}/{region_id}";
+    const REGIONS: &str = "GET /cloud/v1/regions";
+
+    #[test]
+    fn a_thing_is_found_by_its_name_whatever_its_list_calls_it() {
+        let flavors = json!([{ "flavor_id": "g1", "flavor_name": "one" }, { "flavor_id": "g2", "flavor_name": "two" }]);
+        let regions = json!([{ "id": 7, "display_name": "Here" }, { "id": 8, "display_name": "There" }]);
+        let images =
+            json!([{ "id": "a", "name": "ubuntu" }, { "id": "b", "name": "debian", "meta": { "arch": "arm" } }]);
+        for (route, items, wanted, id, name) in [
+            (FLAVORS, &flavors, json!({ "name": "two" }), json!("g2"), "two"),
+            (FLAVORS, &flavors, json!({ "flavor_name": "two" }), json!("g2"), "two"),
+            (BARE, &flavors, json!({ "flavor_id": "g1" }), json!("g1"), "one"),
+            (REGIONS, &regions, json!({ "name": "There" }), json!(8), "There"),
+            (REGIONS, &regions, json!({ "id": "7" }), json!(7), "Here"),
+            (IMAGES, &images, json!({ "meta": { "arch": "arm" } }), json!("b"), "debian"),
+            (IMAGES, &images, json!({ "name": "debian", "owner": null }), json!("b"), "debian"),
+        ] {
+            let thing = look(route, items, wanted.clone()).unwrap();
+            assert_eq!((thing.id, thing.name.as_deref()), (Some(id), Some(name)), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn what_came_twice_is_one_thing() {
+        let images = json!([{ "id": "a", "name": "ubuntu" }, { "id": "a", "name": "ubuntu" }]);
+        assert!(look(IMAGES, &images, json!({ "name": "ubuntu" })).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_with_what_is() {
+        let images = json!([
+            { "id": "a", "name": "ubuntu-24.04-x64", "os": "linux" }, { "id": "b", "name": "ubuntu-22.04-x64", "os": "linux" },
+            { "id": "c", "name": "debian-12", "os": "linux" }, { "id": "d", "name": "debian-12", "os": "bsd" },
+        ]);
+        for (items, wanted, message, help) in [
+            (&images, json!({ "name": "ubuntu-24.04" }), "nothing has `name` `ubuntu-24.04`", "there are `debian-12`"),
+            (&images, json!({ "name": "ubuntu-24.04-x46" }), "nothing has", "did you mean `ubuntu-24.04-x64`?"),
+            (&images, json!({ "nmae": "x" }), "nothing there has a field `nmae`", "did you mean `name`?"),
+            (&images, json!({ "name": "debian-12" }), "2 things have `name` `debian-12`", "they are `c`, `d`"),
+            (&images, json!({ "name": "debian-12" }), "2 things", "for example `os:`"),
+            (
+                &images,
+                json!({ "name": "ubuntu-22.04-x64", "os": "bsd" }),
+                "`name` `ubuntu-22.04-x64` and `os` `bsd`",
+                "for all of them",
+            ),
+            (
+                &json!([]),
+                json!({ "name": "x" }),
+                "nothing has `name` `x`: the list is empty",
+                "another project or region",
+            ),
+        ] {
+            let not_one = look(IMAGES, items, wanted.clone()).unwrap_err();
+            assert!(not_one.message.contains(message), "{not_one:?}");
+            assert!(not_one.help.iter().any(|line| line.contains(help)), "{wanted}: {not_one:?}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! GET steps: made on every run, page by page, and nothing of them on record; with `find`, the one thing that is meant.
+
+use serde_json::Value;
+
+use super::find::{NotOne, Search};
+use super::pages::{Getting, Missing, Unread, items};
+use super::render::{Rendered, identifier};
+use super::results;
+use super::shared::About;
+use super::step::{Done, End, Instance};
+use crate::event::{EffectKnown, ErrorClass, How, StepError};
+use crate::journal::StepResult;
+use crate::template::Template;
+
+impl Instance {
+    /// A GET changes nothing and is made every time; so is a call that only computes.
+    pub(super) async fn read(&self, rendered: &Rendered) -> Result<Done, End> {
+        let shared = &self.run.shared;
+        shared.stopped.may_start().map_err(End::Stopped)?;
+        let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
+        let getting = Getting {
+            client: &shared.client,
+            repeat,
+            places: Some(shared.gates.requests()),
+            most: shared.settings.max_items,
+        };
+        let reading = getting.whole(&rendered.request, rendered.operation.as_deref());
+        let whole = shared.stopped.or_leave(reading).await.map_err(End::Stopped)?;
+        let about = self.about(&rendered.recorded);
+        let whole = whole.map_err(|error| End::Failed(self.unread(&about, error)))?;
+        shared.hide_sensitive(&whole.answer);
+        if let Some(Missing { came, count }) = whole.missing {
+            shared.warn(format!("`{}`: the list has {count} items, and {came} came", self.id()));
+        }
+        if let Some(find) = &self.step().find {
+            return self.found(find, rendered, whole.status, &whole.answer).map_err(End::Failed);
+        }
+        let result = results::of_answer(rendered.operation.as_deref(), &rendered.recorded, whole.status, &whole.answer);
+        Ok(Done { result, how: How::Called, resource: None })
+    }
+
+    /// The one item that `find` means, as if it had been the answer.
+    fn found(&self, find: &Template, rendered: &Rendered, status: u16, answer: &Value) -> Result<Done, StepError> {
+        let shared = &self.run.shared;
+        let about = About { place: Some(self.run.place(find.span)), ..self.about(&rendered.recorded) };
+        let failed = |NotOne { message, help }: NotOne| {
+            let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Template, message);
+            error.help = help.iter().map(|line| shared.secrets.redact(line).into_owned()).collect();
+            error
+        };
+        let surroundings = self.surroundings();
+        let mut scope = surroundings.scope();
+        let place = |template: &Option<Template>, default| {
+            identifier(template.as_ref(), &surroundings.scope(), default)
+                .map_err(|error| self.run.template_error(&error))
+        };
+        scope.project_id = place(&self.step().project_id, scope.project_id)?;
+        scope.region_id = place(&self.step().region_id, scope.region_id)?;
+        let wanted = find.evaluate(&scope).map_err(|error| self.run.template_error(&error))?;
+        let wanted = shared.secrets.reveal(&wanted).map_err(|broken| {
+            failed(NotOne { message: broken.to_string(), help: vec!["use the secret as a whole".to_owned()] })
+        })?;
+        let Some(items) = items(answer) else {
+            let message = "the API answered no list that something could be found in".to_owned();
+            return Err(failed(NotOne {
+                message,
+                help: vec!["leave `find:` out: the answer is `response`".to_owned()],
+            }));
+        };
+        let operation = rendered.operation.as_deref();
+        let listed = operation.and_then(|operation| shared.catalog.listed(operation));
+        let wanted = wanted.as_object().cloned().unwrap_or_default();
+        let thing = Search { items, operation, listed }.one(&wanted).map_err(failed)?;
+        let result = StepResult {
+            kind: thing.kind,
+            ids: thing.id.iter().cloned().collect(),
+            id: thing.id,
+            name: thing.name,
+            status: Some(status),
+            response: Some(thing.item.clone()),
+            ..StepResult::default()
+        };
+        Ok(Done { result, how: How::Called, resource: Some(thing.item) })
+    }
+
+    fn unread(&self, about: &About, error: Unread) -> StepError {
+        let shared = &self.run.shared;
+        match error {
+            Unread::Read(error) => shared.read_failed(about, &error),
+            Unread::TooMany { most, count } => {
+                let message = format!("the list has {count} items, more than the {most} that may come");
+                let mut error = shared.error(about, EffectKnown::NotApplied, ErrorClass::Template, message);
+                error.help =
+                    vec!["ask for less with `query:`".to_owned(), "or let more come: `--max-items N`".to_owned()];
+                error
+            }
+        }
+    }
+}

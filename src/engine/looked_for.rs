@@ -1,0 +1,67 @@
+//! What a plan looks up by name, as far as that is known before it runs: for a rehearsal, where it must exist, and for a
+//! check that asks the API.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::decide;
+use super::render::{CallParts, Rendered, Surroundings, elements};
+use super::shared::Settings;
+use crate::catalog::Method;
+use crate::plan::{InstanceId, Plan};
+use crate::secret::Secrets;
+use crate::source::Span;
+
+/// One look-up of a GET step.
+pub struct LookedFor {
+    pub instance: InstanceId,
+    /// The GET of the list.
+    pub rendered: Rendered,
+    /// Fields of what is looked for.
+    pub wanted: Map<String, Value>,
+    /// It must be the only one: the step says `find`. Where that stands.
+    pub find: Option<Span>,
+}
+
+/// Every look-up of a plan whose call and fields are known before anything is called.
+pub fn looked_for(
+    plan: &Plan,
+    settings: &Settings,
+    secrets: &Secrets,
+    inputs: &BTreeMap<String, minijinja::Value>,
+) -> Vec<LookedFor> {
+    let none = BTreeMap::new();
+    let mut found = Vec::new();
+    for step in plan.steps.values().filter(|step| step.call.method == Method::Get && decide::reads(step)) {
+        let mut surroundings =
+            Surroundings { settings, secrets, digest_key: &[], folder: &plan.folder, inputs, steps: &none, each: None };
+        let elements = step.for_each.as_ref().map(|for_each| elements(for_each, &surroundings.scope()));
+        let elements = match elements {
+            None => vec![None],
+            Some(Ok(elements)) => elements.into_iter().map(Some).collect(),
+            // They come from a step.
+            Some(Err(_)) => continue,
+        };
+        for each in &elements {
+            surroundings.each = each.as_ref();
+            // What cannot be evaluated mentions a step, or is told elsewhere.
+            let Ok(rendered) = surroundings.render(&CallParts::of_step(step), None) else { continue };
+            let wanted = match &step.find {
+                Some(find) => find.evaluate(&surroundings.scope()).ok().and_then(|wanted| secrets.reveal(&wanted).ok()),
+                None => named(&rendered),
+            };
+            let Some(Value::Object(wanted)) = wanted else { continue };
+            let key = each.as_ref().map(|each| each.key.clone());
+            let instance = InstanceId::new(step.id.clone(), key);
+            found.push(LookedFor { instance, rendered, wanted, find: step.find.as_ref().map(|find| find.span) });
+        }
+    }
+    found
+}
+
+/// The name that the query of a list asks for.
+fn named(rendered: &Rendered) -> Option<Value> {
+    let (_, name) = rendered.request.query.iter().find(|(parameter, _)| parameter == "name")?;
+    Some(Value::Object(Map::from_iter([("name".to_owned(), Value::from(name.as_str()))])))
+}

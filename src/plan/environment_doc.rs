@@ -1,0 +1,160 @@
+//! `environments/<name>.yaml` beside a plan: what one environment is given, as written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::duration;
+use super::fields::{Fields, Shape, mapping, text, wrong_type};
+use super::inputs::withheld;
+use crate::diagnostic::Diagnostic;
+use crate::source::{Source, Span};
+use crate::yaml::{self, Key, Node};
+
+/// What an environment is given, beside what the command line says.
+#[derive(Debug, Default)]
+pub struct EnvironmentFile {
+    /// Values of inputs, by name.
+    pub inputs: Vec<(Key, Node)>,
+    pub project_id: Option<i64>,
+    pub region_id: Option<i64>,
+    /// How long the environment lives.
+    pub ttl: Option<Duration>,
+}
+
+const FILE: Shape = Shape {
+    name: "the file of an environment",
+    keys: &["description", "inputs", "project_id", "region_id", "ttl"],
+    hints: &[
+        ("variables", "write `inputs:`"),
+        ("vars", "write `inputs:`"),
+        ("values", "write `inputs:`"),
+        ("project", "write `project_id:`"),
+        ("region", "write `region_id:`"),
+        ("name", "the environment is called like its file"),
+        ("environment", "the environment is called like its file"),
+        ("state", "where records are is said by `--state` or `PLAN_STATE`"),
+        ("api_key", "a key never stands in a file: set `GCORE_API_KEY`"),
+        ("base_url", "only `--base-url` and `GCORE_BASE_URL` say where requests go"),
+    ],
+};
+
+impl EnvironmentFile {
+    /// Reads a file; everything wrong with it is told.
+    pub fn read(source: &Source) -> (Self, Vec<Diagnostic>) {
+        let parsed = yaml::parse(source.text());
+        let mut findings = parsed.findings;
+        let mut file = EnvironmentFile::default();
+        let root = parsed.root.filter(|root| !root.is_null());
+        if let Some(fields) = root.as_ref().and_then(|root| Fields::open(root, &FILE, &mut findings)) {
+            if let Some(node) = fields.get("description") {
+                text(node, "`description`", &mut findings);
+            }
+            if let Some(node) = fields.get("inputs").filter(|node| !node.is_null()) {
+                file.inputs = mapping(node, "`inputs`", &mut findings).unwrap_or_default().to_vec();
+            }
+            file.project_id = fields.get("project_id").and_then(|node| number(node, "`project_id`", &mut findings));
+            file.region_id = fields.get("region_id").and_then(|node| number(node, "`region_id`", &mut findings));
+            file.ttl = fields.get("ttl").and_then(|node| duration::read(node, "`ttl`", &mut findings));
+        }
+        (file, findings)
+    }
+}
+
+/// The id of a project or region: written out, for no template runs here.
+fn number(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<i64> {
+    let number = node.scalar().and_then(|value| match value {
+        serde_json::Value::String(digits) => digits.parse().ok(),
+        other => other.as_i64(),
+    });
+    match number {
+        Some(number) if number > 0 => Some(number),
+        Some(_) => {
+            findings.push(Diagnostic::error("out-of-range", node.span, format!("{what} is a positive number")));
+            None
+        }
+        None => {
+            findings.push(wrong_type(node, what, "a whole number"));
+            None
+        }
+    }
+}
+
+/// The same source and findings with nothing of the file's text in them: it may hold secrets, and what is wrong with it is
+/// shown with the line it stands in.
+pub fn without_text(source: &Source, findings: Vec<Diagnostic>) -> (Arc<Source>, Vec<Diagnostic>) {
+    let blank = |character: char| if character == '\n' { '\n' } else { ' ' };
+    // Every byte keeps its place.
+    let text: String = source
+        .text()
+        .chars()
+        .flat_map(|character| std::iter::repeat_n(blank(character), character.len_utf8()))
+        .collect();
+    let hidden = findings.into_iter().map(|finding| {
+        let (message, help) = match finding.code {
+            "unknown-key" => (
+                format!("{} has no key of this name", FILE.name),
+                vec!["its keys are `description`, `inputs`, `project_id`, `region_id` and `ttl`".to_owned()],
+            ),
+            _ => withheld(&finding),
+        };
+        let bare = Diagnostic::error(finding.code, Span::at(finding.primary.start), message);
+        let mut bare = help.into_iter().fold(bare, Diagnostic::help);
+        bare.severity = finding.severity;
+        bare
+    });
+    (Arc::new(Source::new(source.path(), text)), hidden.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (EnvironmentFile, Vec<String>) {
+        let source = Source::new("environments/x.yaml", text);
+        let (file, findings) = EnvironmentFile::read(&source);
+        let told = findings.iter().map(|finding| {
+            let at = source.position(finding.primary.start);
+            format!("{}:{} {}", at.line, at.column, finding.code)
+        });
+        (file, told.collect())
+    }
+
+    #[test]
+    fn a_file_says_what_its_environment_is_given() {
+        let (file, findings) = read("inputs: { size: 3 }\nproject_id: 5\nregion_id: '76'\nttl: 8h\n");
+        assert_eq!(findings, Vec::<String>::new());
+        assert_eq!(
+            (file.project_id, file.region_id, file.ttl),
+            (Some(5), Some(76), Some(Duration::from_secs(8 * 3600)))
+        );
+        assert_eq!(file.inputs[0].0.text, "size");
+        assert_eq!(read("").1, Vec::<String>::new());
+    }
+
+    #[test]
+    fn everything_wrong_is_told_in_its_place() {
+        for (text, told) in [
+            ("size: 3\n", "1:1 unknown-key"),
+            ("inputs: {}\nregion: 7\n", "2:1 unknown-key"),
+            ("inputs: [a]\n", "1:9 wrong-type"),
+            ("ttl: 8\n", "1:6 bad-duration"),
+            ("project_id: \"{{ inputs.p }}\"\n", "1:13 wrong-type"),
+            ("region_id: 0\n", "1:12 out-of-range"),
+            ("- a\n", "1:1 wrong-type"),
+            ("inputs: {a: 1, a: 2}\n", "1:16 yaml-duplicate-key"),
+        ] {
+            assert_eq!(read(text).1, [told], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_not_repeated() {
+        let source = Source::new("x.yaml", "inputs:\n  word: ä\nhunter22: 1\nttl: hunter22\n");
+        let (_, findings) = EnvironmentFile::read(&source);
+        assert_eq!(findings.len(), 2);
+        let (shown, hidden) = without_text(&source, findings);
+        assert_eq!(shown.text().len(), source.text().len());
+        assert_eq!(shown.position(hidden[0].primary.start).line, 3);
+        assert!(!format!("{hidden:?}{}", shown.text()).contains("hunter"), "{hidden:?}");
+    }
+}

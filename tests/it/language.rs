@@ -1,0 +1,120 @@
+//! What a plan says beside its steps, and `plan get`: look-ups, environments from files.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::server::Served;
+use crate::support::{Ended, Folder};
+
+/// A folder and a cloud whose tasks end at once.
+pub struct Trial {
+    pub folder: Folder,
+    cloud: Served,
+}
+
+impl Trial {
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let folder = Folder::new();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let cloud = Served::start(&folder, &["--speed", "1000"]);
+        Self { folder, cloud }
+    }
+
+    pub fn plan(&self, arguments: &[&str]) -> Ended {
+        let account = [("GCORE_CLOUD_PROJECT_ID", "1"), ("GCORE_CLOUD_REGION_ID", "7")];
+        self.cloud.run_in(&self.folder, arguments, &account)
+    }
+}
+
+#[test]
+fn ids_are_listed_by_name() {
+    let trial = Trial::new(&[]);
+    let found = trial.plan(&["get", "images", "--name", "UBUNTU-24", "--format", "json"]).with_code(0).json();
+    assert_eq!(found.as_array().unwrap().len(), 1);
+    assert_eq!((&found[0]["name"], &found[0]["os_distro"]), (&json!("ubuntu-24.04-x64"), &json!("ubuntu")));
+    let id = found[0]["id"].as_str().unwrap();
+    trial.plan(&["get", "images"]).with_code(0).prints(id);
+    trial.plan(&["get", "regions", "--region-id", "76"]).with_code(0).prints("Simulated-76");
+    trial.plan(&["get", "keys"]).with_code(0).says("there are no keys");
+    trial.plan(&["get", "imgaes"]).with_code(2).says("did you mean `plan get images`?");
+    trial.plan(&["get", "images", "--max-items", "3"]).with_code(2).says("there are 8 images, more than 3");
+    trial.folder.run(&["get"]).with_code(0).prints("kubernetes-versions");
+}
+
+const SIZED: &str = "\
+name: demo
+inputs:
+  size: { type: integer, default: 1 }
+  word: { required: false, secret: true }
+region_id: 8
+ttl: 1h
+steps:
+  - id: disk
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: disk, source: new-volume, size: \"{{ inputs.size }}\" }
+";
+
+#[test]
+fn an_environment_is_given_what_its_file_says() {
+    let production = "inputs: { size: 5 }\nproject_id: 3\nregion_id: 76\nttl: 5h\n";
+    let trial = Trial::new(&[("plan.yaml", SIZED), ("environments/production.yaml", production)]);
+    let shown = |more: &[&str]| {
+        let arguments = [&["preview", "plan.yaml", "--format", "json"], more].concat();
+        let preview = trial.plan(&arguments).with_code(0).json();
+        let call = &preview["changes"][0]["call"];
+        (call["path"].as_str().unwrap().to_owned(), call["body"]["size"].clone())
+    };
+    assert_eq!(shown(&[]), ("/cloud/v1/volumes/1/8".to_owned(), json!(1)));
+    let production = ["--environment", "production"];
+    assert_eq!(shown(&production), ("/cloud/v1/volumes/3/76".to_owned(), json!(5)));
+    let over = [&production[..], &["--set", "size=7", "--region-id", "7"]].concat();
+    assert_eq!(shown(&over), ("/cloud/v1/volumes/3/7".to_owned(), json!(7)));
+
+    trial.plan(&["run", "plan.yaml"]).with_code(0);
+    trial.plan(&["status", "plan.yaml", "--all"]).with_code(0).prints("never run  environments/production.yaml");
+    trial.plan(&["run", "plan.yaml", "--environment", "production"]).with_code(0);
+    let all = trial.plan(&["status", "--all", "--format", "json"]).with_code(0).json();
+    let of = |name: &str| all.as_array().unwrap().iter().find(|one| one["environment"] == name).unwrap().clone();
+    assert_eq!(of("production")["file"], json!("environments/production.yaml"));
+    assert_eq!(of("default")["file"], json!(null));
+    let lives = |one: &serde_json::Value| {
+        let hours = |text: &str| text.get(11..13).and_then(|hour| hour.parse::<i64>().ok()).unwrap();
+        (hours(one["expires"].as_str().unwrap()) - hours(one["last"]["started"].as_str().unwrap())).rem_euclid(24)
+    };
+    assert_eq!((lives(&of("default")), lives(&of("production"))), (1, 5));
+    trial.plan(&["run", "plan.yaml", "--environment", "prodution"]).says("did you mean `production`?");
+}
+
+#[test]
+fn what_is_wrong_with_the_file_of_an_environment_has_its_place() {
+    let trial = Trial::new(&[("plan.yaml", SIZED)]);
+    let file = trial.folder.path().join("environments/x.yaml");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    for (text, place, words) in [
+        ("size: 5\n", "environments/x.yaml:1:1", "the file of an environment has no key of this name"),
+        ("inputs:\n  szie: 5\n", "environments/x.yaml:2:3", "the plan has no input"),
+        ("inputs:\n  size: big\n", "environments/x.yaml:2:3", "expected an integer"),
+    ] {
+        fs::write(&file, text).unwrap();
+        for command in ["check", "preview", "run"] {
+            let ended = trial.plan(&[command, "plan.yaml", "--environment", "x"]).with_code(3);
+            ended.says(place);
+            ended.says(words);
+        }
+    }
+    // The plan has a secret input: nothing of a line that may hold it is shown.
+    fs::write(&file, "inputs:\n  word: hunter22\nhunter22 x: 1\n").unwrap();
+    let ended = trial.plan(&["check", "plan.yaml", "--environment", "x"]).with_code(3);
+    assert!(!ended.stderr.contains("hunter") && ended.stderr.contains("x.yaml:3:1"), "{}", ended.stderr);
+    #[cfg(unix)]
+    {
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", &file).unwrap();
+        trial.plan(&["preview", "plan.yaml", "--environment", "x"]).with_code(2).says("leads out of the plan's folder");
+    }
+}

@@ -120,6 +120,7 @@ pub async fn destroy_environment(
                 stamp: false,
                 settle_time: SETTLE_TIME,
                 max_items: MAX_ITEMS,
+                records: None,
                 user_agent: USER_AGENT.to_owned(),
             },
             parallelism: options.parallelism,

@@ -70,6 +70,7 @@ fn spot(plan: &Plan, step: &Step, at: &Surroundings<'_>) -> Option<Spot> {
                 region_id: at.region_id,
                 inputs: at.inputs,
                 steps: &BTreeMap::new(),
+                records: None,
                 each: None,
                 item: None,
                 this: None,

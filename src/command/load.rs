@@ -177,6 +177,7 @@ pub fn places(
         region_id: None,
         inputs,
         steps: &BTreeMap::new(),
+        records: None,
         each: None,
         item: None,
         this: None,
@@ -243,6 +244,7 @@ pub(super) fn check_values(
     inputs: &BTreeMap<String, minijinja::Value>,
     environment: &str,
     (project_id, region_id): (Option<i64>, Option<i64>),
+    records: Option<&minijinja::Value>,
 ) -> Result<(), Error> {
     let plan = &loaded.plan;
     let given = Given {
@@ -251,6 +253,7 @@ pub(super) fn check_values(
         environment: Some(environment),
         project_id,
         region_id,
+        records,
         folder: Some(&plan.folder),
         secrets: Some(&context.secrets),
     };

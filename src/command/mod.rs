@@ -35,6 +35,7 @@ mod resolve;
 pub mod run;
 mod schema;
 mod session;
+mod shared_records;
 mod signals;
 mod simulate;
 mod state;

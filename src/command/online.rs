@@ -129,6 +129,8 @@ fn calls(
         stamp: false,
         settle_time: Duration::ZERO,
         max_items: MAX_ITEMS,
+        // They are read by the commands that know where records are: what depends on them is not known here.
+        records: None,
         user_agent: String::new(),
     };
     let none = BTreeSet::new();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::preview_file::{Asked, PreviewFile, recorded};
 use super::run::{need_places, step_ids};
 use super::session::{MAX_ITEMS, SETTLE_TIME, USER_AGENT};
+use super::shared_records::{self, Reading, SharedRecords};
 use super::{load, note, print_json, print_text, records};
 use crate::cli::{PreviewArguments, ResultFormat};
 use crate::command::connect::{Account, number_of};
@@ -34,7 +35,11 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let account = without_key(context, arguments)?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     need_places(plan, project_id, region_id)?;
-    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
+    let reading = Reading { plan, inputs: &inputs, environment: &environment, rehearses: false };
+    let shared = shared_records::read(context, &arguments.state, &arguments.file, &reading).await?;
+    let records = shared.value();
+    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
+    shared.tell(context)?;
     let store = records::store(context, &arguments.state, Some(&arguments.file))?;
     let status = EnvironmentRecord::new(store, &plan.name, &environment).read().await?;
 
@@ -46,10 +51,18 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         ..RunOptions::default()
     };
     let key = status.map_or_else(|| context.token(), |status| status.header.key.clone());
-    let shown =
-        Shown { plan, inputs: &inputs, environment: &environment, project_id, region_id, status, options: &options };
+    let shown = Shown {
+        plan,
+        inputs: &inputs,
+        environment: &environment,
+        project_id,
+        region_id,
+        records,
+        status,
+        options: &options,
+    };
     let changes = shown.changes(context, &key);
-    tell(context, arguments.format, &changes, status)?;
+    tell(context, arguments.format, &changes, status, &shared)?;
     if let Some(out) = &arguments.out {
         let asked = Asked {
             plan: arguments.file.clone(),
@@ -74,6 +87,8 @@ pub(super) struct Shown<'a> {
     pub environment: &'a str,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
+    /// Outputs of other plans, when this one reads any.
+    pub records: Option<minijinja::Value>,
     /// `None`: nothing is on record.
     pub status: Option<&'a Status>,
     pub options: &'a RunOptions,
@@ -90,6 +105,7 @@ impl Shown<'_> {
             stamp: true,
             settle_time: SETTLE_TIME,
             max_items: MAX_ITEMS,
+            records: self.records.clone(),
             user_agent: USER_AGENT.to_owned(),
         };
         let preview = Preview {
@@ -121,11 +137,18 @@ fn without_key(context: &Context, arguments: &PreviewArguments) -> Result<Accoun
     })
 }
 
-fn tell(context: &Context, format: ResultFormat, changes: &[Change], status: Option<&Status>) -> Result<(), Error> {
+fn tell(
+    context: &Context,
+    format: ResultFormat,
+    changes: &[Change],
+    status: Option<&Status>,
+    shared: &SharedRecords,
+) -> Result<(), Error> {
     match format {
         ResultFormat::Json => {
             let pending = changes.iter().filter(|change| change.is_pending()).count();
-            print_json(context, &json!({ "version": 1, "pending": pending, "changes": changes }))
+            let records = shared.to_json();
+            print_json(context, &json!({ "version": 1, "pending": pending, "changes": changes, "records": records }))
         }
         ResultFormat::Human => {
             let mut text = String::new();

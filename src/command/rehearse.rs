@@ -9,9 +9,10 @@ use tracing::Instrument as _;
 
 use super::run::{settings, step_ids, view_options};
 use super::session::{Parts, Session, export};
+use super::shared_records::{self, Reading};
 use super::{load, note, print_outputs, records, simulate, write_output};
 use crate::api::{Transport, trace};
-use crate::cli::{ApiOptions, RehearseArguments};
+use crate::cli::{ApiOptions, RehearseArguments, StateOptions};
 use crate::clock::Clock;
 use crate::command::Account;
 use crate::context::Context;
@@ -61,8 +62,12 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     };
     let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
     let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
-    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
-    let settings = settings(&plan, &environment, project_id, region_id, &arguments.run);
+    let reading = Reading { plan: &plan, inputs: &inputs, environment: &environment, rehearses: true };
+    let shared = shared_records::read(context, &StateOptions::default(), &arguments.file, &reading).await?;
+    let records = shared.value();
+    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
+    shared.tell(context)?;
+    let settings = settings(&plan, &environment, project_id, region_id, &arguments.run, records);
     let cloud = Options {
         seed: arguments.seed,
         strangers: Strangers::Assume,

@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 use super::preview::Shown;
 use super::preview_file::{PreviewFile, recorded};
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
+use super::shared_records::{self, Reading};
 use super::view::ViewOptions;
 use super::{Account, environment_file, guard, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::{Client, trace};
@@ -47,7 +48,11 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     environment_file::tell_near(context, file, &environment)?;
     need_places(plan, project_id, region_id)?;
-    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
+    let reading = Reading { plan, inputs: &inputs, environment: &environment, rehearses: false };
+    let shared = shared_records::read(context, &arguments.state, file, &reading).await?;
+    let records = shared.value();
+    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
+    shared.tell(context)?;
     tell_unmasked(context, plan, &inputs)?;
 
     let transport = account.transport()?;
@@ -73,6 +78,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             environment: &environment,
             project_id,
             region_id,
+            records: records.clone(),
             status: recorded(Some(&opened.status)),
             options: &options,
         };
@@ -113,7 +119,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             catalog: loaded.catalog,
             journal,
             neighbours: records::neighbours(&record).await,
-            settings: settings(plan, &environment, project_id, region_id, &arguments.run),
+            settings: settings(plan, &environment, project_id, region_id, &arguments.run, records),
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
             view: view_options(plan, &arguments.run),
@@ -169,6 +175,7 @@ pub(super) fn settings(
     project_id: Option<i64>,
     region_id: Option<i64>,
     flags: &RunFlags,
+    records: Option<minijinja::Value>,
 ) -> Settings {
     Settings {
         plan: plan.name.clone(),
@@ -178,6 +185,7 @@ pub(super) fn settings(
         stamp: !flags.no_stamp,
         settle_time: flags.settle_time.unwrap_or(SETTLE_TIME),
         max_items: flags.max_items,
+        records,
         user_agent: USER_AGENT.to_owned(),
     }
 }

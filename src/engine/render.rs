@@ -82,6 +82,7 @@ impl<'a> Surroundings<'a> {
             region_id: self.settings.region_id,
             inputs: self.inputs,
             steps: self.steps,
+            records: self.settings.records.as_ref(),
             each: self.each,
             item: None,
             this: None,

@@ -54,6 +54,8 @@ pub struct Settings {
     pub settle_time: Duration,
     /// The most items that a list may have which a GET step reads.
     pub max_items: usize,
+    /// Outputs of other plans, as templates see them; `None` when the plan reads none.
+    pub records: Option<minijinja::Value>,
     /// `plan/<version>`; every attempt adds whose it is, and a name of its own.
     pub user_agent: String,
 }

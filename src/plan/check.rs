@@ -167,6 +167,9 @@ impl<'d> Checker<'d> {
         for template in [&self.doc.project_id, &self.doc.region_id].into_iter().flatten() {
             self.template(template, &Place::PLAN);
         }
+        for environment in self.doc.records.iter().filter_map(|record| record.environment.as_ref()) {
+            self.template(environment, &Place::RECORD);
+        }
         for step in &self.doc.steps {
             self.step(step);
         }
@@ -370,6 +373,9 @@ fn edges_of(step: &StepDoc) -> Vec<(StepId, Span)> {
 /// A plan in which nothing is wrong.
 fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) -> Plan {
     let resource_used = super::mentions::resources_used(&doc);
+    let programs: Vec<Program> = all_programs(&doc).cloned().collect();
+    let records = doc.records.into_iter().filter_map(|record| super::record_doc::accept(record, programs.iter()));
+    let records = records.collect();
     let operations =
         operations.into_iter().flat_map(Operations::into_steps).map(Some).chain(std::iter::repeat_with(|| None));
     let steps = doc.steps.into_iter().zip(operations);
@@ -393,6 +399,7 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
         project_id: doc.project_id,
         region_id: doc.region_id,
         ttl: doc.ttl,
+        records,
         steps,
         outputs: outputs.collect(),
     }

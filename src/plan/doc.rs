@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::duration;
 use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_type};
 use super::input_doc::{self, InputDoc};
+use super::record_doc::{self, RecordDoc};
 use super::step_doc::{self, StepDoc};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -18,6 +19,7 @@ pub(super) struct PlanDoc {
     pub name: Option<Placed<String>>,
     pub description: Option<String>,
     pub inputs: Vec<InputDoc>,
+    pub records: Vec<RecordDoc>,
     pub project_id: Option<Template>,
     pub region_id: Option<Template>,
     pub ttl: Option<Duration>,
@@ -36,7 +38,7 @@ pub(super) struct OutputDoc {
 
 const PLAN: Shape = Shape {
     name: "a plan",
-    keys: &["name", "description", "inputs", "project_id", "region_id", "ttl", "steps", "outputs"],
+    keys: &["name", "description", "inputs", "records", "project_id", "region_id", "ttl", "steps", "outputs"],
     hints: &[
         ("variables", "write `inputs:`"),
         ("vars", "write `inputs:`"),
@@ -48,6 +50,8 @@ const PLAN: Shape = Shape {
         ("region", "write `region_id:`"),
         ("base_url", "only `--base-url` and `GCORE_BASE_URL` say where requests go"),
         ("api_key", "a key never stands in a plan: set `GCORE_API_KEY`"),
+        ("remote_state", "write `records:`"),
+        ("data", "write `records:`, or a GET step with `find:`"),
         ("environment", "the environment is chosen when running: `--environment NAME`"),
         ("version", "a plan file has no version"),
     ],
@@ -78,6 +82,8 @@ pub(super) fn read(root: Option<&Node>, findings: &mut Vec<Diagnostic>) -> PlanD
     let description = fields.get("description").and_then(|node| text(node, "`description`", findings));
     let inputs = fields.get("inputs").map(|node| named(node, "`inputs`", findings)).unwrap_or_default();
     let inputs = inputs.iter().filter_map(|(key, node)| input_doc::read(key, node, findings)).collect();
+    let records = fields.get("records").map(|node| named(node, "`records`", findings)).unwrap_or_default();
+    let records = records.iter().filter_map(|(key, node)| record_doc::read(key, node, findings)).collect();
     let project_id = fields.get("project_id").and_then(|node| number(node, "`project_id`", findings));
     let region_id = fields.get("region_id").and_then(|node| number(node, "`region_id`", findings));
     let ttl = fields.get("ttl").and_then(|node| duration::read(node, "`ttl`", findings));
@@ -85,7 +91,7 @@ pub(super) fn read(root: Option<&Node>, findings: &mut Vec<Diagnostic>) -> PlanD
     let outputs = fields.get("outputs").map(|node| named(node, "`outputs`", findings)).unwrap_or_default();
     let outputs = outputs.iter().map(|(key, node)| output(key, node, findings)).collect();
     let description = description.map(|description| description.value);
-    PlanDoc { name, description, inputs, project_id, region_id, ttl, steps, outputs }
+    PlanDoc { name, description, inputs, records, project_id, region_id, ttl, steps, outputs }
 }
 
 /// A mapping with names of the user's own; one with nothing in it is empty.
@@ -127,20 +133,28 @@ pub(super) fn missing_key(what: &str, key: &str, place: Span) -> Diagnostic {
     Diagnostic::error("missing-key", place, format!("{what} needs the key `{key}`"))
 }
 
-fn plan_name(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
-    const LONGEST: usize = 100;
-    let name = text(node, "`name`", findings)?;
+/// The longest name of a plan.
+const LONGEST_NAME: usize = 100;
+
+/// Whether a plan may be called like this.
+pub(super) fn is_plan_name(name: &str) -> bool {
     let fits = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
-    if !name.value.is_empty() && name.value.len() <= LONGEST && name.value.chars().all(fits) {
+    !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits)
+}
+
+fn plan_name(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
+    let name = text(node, "`name`", findings)?;
+    if is_plan_name(&name.value) {
         return Some(name);
     }
+    let fits = |character: char| is_plan_name(character.encode_utf8(&mut [0; 4]));
     let right: String =
         name.value.to_lowercase().chars().map(|letter| if fits(letter) { letter } else { '-' }).collect();
     let finding = Diagnostic::error("bad-name", name.span, format!("`{}` is no name for a plan", name.value))
         .help("lower-case letters, digits and dashes, at most 100: it names a folder and stands in tags");
     findings.push(match right.trim_matches('-') {
         "" => finding,
-        right if right.len() > LONGEST => finding,
+        right if right.len() > LONGEST_NAME => finding,
         right => finding.suggest(name.span, right),
     });
     None

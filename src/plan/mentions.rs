@@ -69,6 +69,8 @@ impl Place {
         elements_of: None,
     };
 
+    pub(super) const RECORD: Place = Place { what: "`environment` of a record", ..Place::PLAN };
+
     pub(super) fn step(each: bool) -> Self {
         Place { what: "a step", steps: true, each, ids: true, ..Self::PLAN }
     }
@@ -117,7 +119,7 @@ impl Place {
     fn sees(&self, name: &str) -> bool {
         match name {
             "inputs" | "environment" => true,
-            "steps" => self.steps,
+            "steps" | "records" => self.steps,
             "each" => self.each,
             "self" => self.own_results,
             "resource" => self.resource,
@@ -135,6 +137,7 @@ impl Place {
 pub(super) struct Names<'d> {
     pub steps: HashMap<&'d str, &'d StepDoc>,
     inputs: HashMap<&'d str, bool>,
+    records: Vec<&'d str>,
     /// Sorted, for messages.
     step_names: Vec<&'d str>,
     input_names: Vec<&'d str>,
@@ -158,7 +161,8 @@ impl<'d> Names<'d> {
         };
         let (step_names, input_names) =
             (sorted(steps.keys().copied().collect()), sorted(inputs.keys().copied().collect()));
-        Self { steps, inputs, step_names, input_names, used_inputs: BTreeSet::new(), suggestions: 0 }
+        let records = doc.records.iter().map(|record| record.name.as_str()).collect();
+        Self { steps, inputs, records, step_names, input_names, used_inputs: BTreeSet::new(), suggestions: 0 }
     }
 
     pub(super) fn used_inputs(&self) -> BTreeSet<&str> {
@@ -172,6 +176,9 @@ impl<'d> Names<'d> {
         }
         for used in &uses.names {
             findings.extend(name_use(used, place));
+            if used.name == "records" && place.steps {
+                findings.extend(self.record_use(used));
+            }
             let answers = used.path.first().is_some_and(|field| ANSWERS.contains(&field.as_str()));
             if used.name == "self" && answers && place.secret_answer {
                 findings.extend(secret_use("the answer of a secret step", used.span, None, place, used.guarded));
@@ -196,6 +203,36 @@ impl<'d> Names<'d> {
         }
         for reference in &uses.steps {
             self.reference(reference, place, findings);
+        }
+    }
+
+    /// What is wrong with a mention of a record: it is asked for by its name, and has nothing but outputs.
+    fn record_use(&self, used: &NameUse) -> Option<Diagnostic> {
+        let (Some(name), Some(&span)) = (used.path.first(), used.path_spans.first()) else {
+            let finding = Diagnostic::error("not-by-name", used.span, "a record is asked for by its name");
+            return Some(
+                finding.help("write `records.<name>.outputs.<output>`: what a plan reads is known before it runs"),
+            );
+        };
+        if !self.records.contains(&name.as_str()) {
+            let finding = Diagnostic::error("unknown-record", span, format!("there is no record `{name}`"));
+            return Some(match nearest(name, self.records.iter().copied()) {
+                Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
+                None if self.records.is_empty() => finding.help("declare it below `records:`"),
+                None => finding.help(format!("the plan's records are {}", some(&self.records))),
+            });
+        }
+        match (used.path.get(1).map(String::as_str), used.path_spans.get(1)) {
+            (Some("outputs"), _) if used.path.len() > 2 => None,
+            (Some("outputs") | None, _) => {
+                let finding = Diagnostic::error("not-by-name", used.span, "an output is asked for by its name");
+                Some(finding.help(format!("write `records.{name}.outputs.<output>`")))
+            }
+            (Some(word), place) => {
+                let span = place.copied().unwrap_or(span);
+                let finding = Diagnostic::error("unknown-result", span, format!("`records.{name}` has no `{word}`"));
+                Some(finding.help(format!("it has `outputs`: write `records.{name}.outputs.{word}`")))
+            }
         }
     }
 

@@ -21,6 +21,7 @@ mod mentions;
 mod model;
 mod operations;
 mod partial;
+mod record_doc;
 mod step_doc;
 #[cfg(test)]
 mod tests;
@@ -33,8 +34,8 @@ pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, Turns};
 pub use model::{
-    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, Retry, Segment, Step,
-    StepId, Undo, Wait,
+    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, RecordOf, RecordUse,
+    Retry, Segment, Step, StepId, Undo, Wait,
 };
 pub use partial::Given;
 pub use step_doc::may_set_header;

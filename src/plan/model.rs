@@ -50,6 +50,8 @@ pub struct Plan {
     pub name: String,
     pub description: Option<String>,
     pub inputs: IndexMap<String, Input>,
+    /// Outputs of other plans, by the names templates give them.
+    pub records: IndexMap<String, RecordOf>,
     pub project_id: Option<Template>,
     pub region_id: Option<Template>,
     /// How long an environment of this plan lives before a sweep may take it down.
@@ -57,6 +59,27 @@ pub struct Plan {
     /// In the order of the file.
     pub steps: IndexMap<StepId, Step>,
     pub outputs: IndexMap<String, Output>,
+}
+
+/// A record of another plan, or of another environment, that is read and never written.
+#[derive(Debug, Clone)]
+pub struct RecordOf {
+    pub span: Span,
+    /// The name of the plan.
+    pub plan: String,
+    /// Sees `inputs` and `environment`; without it the environment is called like this plan's.
+    pub environment: Option<Template>,
+    /// The outputs that templates ask for.
+    pub outputs: Vec<RecordUse>,
+}
+
+/// A mention of an output on record.
+#[derive(Debug, Clone)]
+pub struct RecordUse {
+    pub output: String,
+    pub span: Span,
+    /// Asked for with `default(...)` or `is defined`: it may be missing.
+    pub guarded: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -26,6 +26,8 @@ pub struct Given<'g> {
     pub environment: Option<&'g str>,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
+    /// `records`, once they were read.
+    pub records: Option<&'g minijinja::Value>,
     /// Where `file(...)` reads; without one it is not looked at.
     pub folder: Option<&'g Path>,
     pub secrets: Option<&'g Secrets>,
@@ -97,6 +99,7 @@ impl<'d> Known<'d> {
             region_id: self.given.region_id,
             inputs: self.given.inputs.unwrap_or(&self.none),
             steps: &self.skipped,
+            records: self.given.records,
             each: at.each.map(|element| &element.each),
             item: at.item.map(|item| &item.each),
             this: None,
@@ -286,6 +289,7 @@ impl Knowledge for View<'_, '_> {
                 _ => true,
             }),
             ("environment", _) => given.environment.is_some(),
+            ("records", _) => given.records.is_some(),
             ("project_id", _) => given.project_id.is_some(),
             ("region_id", _) => given.region_id.is_some(),
             _ => false,

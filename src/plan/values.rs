@@ -194,7 +194,7 @@ fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
     look.programs().any(|program| {
         let uses = program.uses();
         !uses.inputs.is_empty()
-            || ["environment", "project_id", "region_id"].into_iter().any(|name| uses.mentions(name))
+            || ["environment", "project_id", "region_id", "records"].into_iter().any(|name| uses.mentions(name))
             || uses.steps.iter().any(|used| known.is_skipped(used.step.as_str()))
     })
 }

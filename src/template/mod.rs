@@ -55,6 +55,8 @@ pub struct Scope<'a> {
     /// Results of the steps this template was declared to depend on, and of no others. A step that was skipped is
     /// here too, as [`skipped_step`].
     pub steps: &'a BTreeMap<StepId, minijinja::Value>,
+    /// `records`: outputs of other plans, by name; `None` when there are none here.
+    pub records: Option<&'a minijinja::Value>,
     pub each: Option<&'a Each>,
     /// `item`, `key` and `index`, in `each` of a [`ListFrom`].
     pub item: Option<&'a Each>,

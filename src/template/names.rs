@@ -1,8 +1,20 @@
 //! The words of the template language: what a plan may use, and nothing else.
 
 /// What templates may see.
-pub const NAMES: &[&str] =
-    &["inputs", "steps", "each", "self", "resource", "environment", "project_id", "region_id", "item", "key", "index"];
+pub const NAMES: &[&str] = &[
+    "inputs",
+    "steps",
+    "records",
+    "each",
+    "self",
+    "resource",
+    "environment",
+    "project_id",
+    "region_id",
+    "item",
+    "key",
+    "index",
+];
 
 /// Those that a template's own `for`, `set` and `with` may bind to something else: everyday names of elements.
 pub(super) const BINDABLE: &[&str] = &["item", "key", "index"];

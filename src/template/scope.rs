@@ -143,6 +143,7 @@ fn named(scope: &Scope<'_>, name: &str) -> Option<Value> {
                 ("index", Value::from(each.index)),
             ])
         }),
+        "records" => scope.records.cloned(),
         "self" => scope.this.cloned(),
         "resource" => scope.resource.map(value_of),
         "item" => scope.item.map(|item| value_of(&item.value)),

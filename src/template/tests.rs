@@ -9,6 +9,7 @@ use crate::yaml;
 struct World {
     inputs: BTreeMap<String, minijinja::Value>,
     steps: BTreeMap<StepId, minijinja::Value>,
+    records: None,
     each: Each,
     secrets: Secrets,
 }

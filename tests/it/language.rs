@@ -118,3 +118,67 @@ fn what_is_wrong_with_the_file_of_an_environment_has_its_place() {
         trial.plan(&["preview", "plan.yaml", "--environment", "x"]).with_code(2).says("leads out of the plan's folder");
     }
 }
+
+const BASE: &str = "\
+name: base-network
+steps:
+  - id: network
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: base-net, create_router: false }
+outputs:
+  network_id: \"{{ steps.network.id }}\"
+  cidr: 10.0.1.0/24
+  word: { secret: true, value: hunter22 }
+";
+
+const ABOVE: &str = "\
+name: above
+inputs:
+  base: { default: default }
+records:
+  net: { plan: base-network, environment: \"{{ inputs.base }}\" }
+steps:
+  - id: subnet
+    call: POST /cloud/v1/subnets/{project_id}/{region_id}
+    body: { name: inner, network_id: \"{{ records.net.outputs.network_id }}\", cidr: \"{{ records.net.outputs.cidr }}\" }
+outputs:
+  of: \"{{ records.net.outputs.network_id }}\"
+";
+
+#[test]
+fn a_plan_builds_on_the_outputs_of_another_and_leaves_its_record_alone() {
+    let trial = Trial::new(&[("base.yaml", BASE), ("above.yaml", ABOVE)]);
+    trial.plan(&["check", "above.yaml"]).with_code(0);
+    let missing = trial.plan(&["preview", "above.yaml"]).with_code(3);
+    missing.says("plan `base-network` has no record of environment `default`");
+    trial.plan(&["rehearse", "above.yaml"]).with_code(0).says("its outputs are made up");
+
+    let id = trial.plan(&["run", "base.yaml", "--format", "json"]).with_code(0).json();
+    let journal = trial.folder.path().join(".plan/base-network/default/journal.jsonl");
+    let before = fs::read(&journal).unwrap();
+    let preview = trial.plan(&["preview", "above.yaml", "--format", "json"]).with_code(0).json();
+    let network = id["network_id"].clone();
+    assert!(network.is_string(), "{id}");
+    assert_eq!(preview["changes"][0]["call"]["body"]["network_id"], network);
+    assert_eq!(preview["records"]["net"]["plan"], json!("base-network"));
+    trial.plan(&["run", "above.yaml"]).with_code(0).says("`records.net` is plan `base-network`, environment `default`");
+    trial.plan(&["run", "above.yaml"]).with_code(0).says("1 kept");
+    assert_eq!(fs::read(&journal).unwrap(), before);
+
+    trial.plan(&["preview", "above.yaml", "--set", "base=prod"]).with_code(3).says("there are records of `default`");
+    for (output, words) in
+        [("netwrok_id", "did you mean `network_id`?"), ("word", "is a secret, which no record holds")]
+    {
+        let wrong = ABOVE.replace(
+            "of: \"{{ records.net.outputs.network_id }}",
+            &format!("of: \"{{{{ records.net.outputs.{output} }}}}"),
+        );
+        fs::write(trial.folder.path().join("wrong.yaml"), wrong.replace("name: above", "name: wrong")).unwrap();
+        trial.plan(&["run", "wrong.yaml"]).with_code(3).says(words);
+    }
+    // A value that does not fit is found before the first call.
+    let wrong =
+        ABOVE.replace("cidr: \"{{ records.net.outputs.cidr }}\"", "cidr: \"{{ records.net.outputs.network_id }}\"");
+    fs::write(trial.folder.path().join("above.yaml"), wrong).unwrap();
+    trial.plan(&["preview", "above.yaml"]).with_code(3).says("wrong-format");
+}

@@ -190,6 +190,7 @@ impl Trial {
                 stamp: self.stamp,
                 settle_time: Duration::from_secs(10),
                 max_items: 1000,
+                records: None,
                 user_agent: "plan/test".to_owned(),
             },
             digest_key,

@@ -23,6 +23,7 @@ impl Trial {
             stamp: true,
             settle_time: std::time::Duration::ZERO,
             max_items: 1000,
+            records: None,
             user_agent: String::new(),
         };
         let none = BTreeSet::new();

@@ -1,0 +1,87 @@
+//! `records`: outputs of other plans' environments, as written.
+
+use super::doc::{as_identifier, compiled, is_identifier, is_plan_name, missing_key};
+use super::fields::{Fields, Shape, text, wrong_type};
+use super::model::{RecordOf, RecordUse};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::template::{Program, Template};
+use crate::yaml::{Key, Node};
+
+/// One record that is read, as templates name it.
+#[derive(Debug)]
+pub(super) struct RecordDoc {
+    pub name: String,
+    pub name_span: Span,
+    pub plan: Option<String>,
+    pub environment: Option<Template>,
+}
+
+const RECORD: Shape = Shape {
+    name: "a record",
+    keys: &["plan", "environment"],
+    hints: &[
+        ("name", "write `plan:`"),
+        ("file", "records go by the name of their plan: write `plan:`"),
+        ("env", "write `environment:`"),
+        ("outputs", "outputs are there without being named: `{{ records.<name>.outputs.<output> }}`"),
+        ("state", "records are read from where the plan's own is: `--state`"),
+    ],
+};
+
+/// Reads one entry of `records`.
+pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Option<RecordDoc> {
+    if !is_identifier(&key.text) {
+        let finding = Diagnostic::error("bad-name", key.span, format!("`{}` is no name for a record", key.text))
+            .help("letters, digits and `_`, and no digit first: templates say `records.<name>`");
+        findings.push(match as_identifier(&key.text) {
+            Some(right) => finding.suggest(key.span, right),
+            None => finding,
+        });
+    }
+    let doc = |plan, environment| RecordDoc { name: key.text.clone(), name_span: key.span, plan, environment };
+    if node.scalar().is_some() {
+        let finding = wrong_type(node, &format!("the record `{}`", key.text), "a mapping");
+        findings.push(finding.help("write `{ plan: NAME, environment: \"{{ environment }}\" }`"));
+        return Some(doc(None, None));
+    }
+    let fields = Fields::open(node, &RECORD, findings)?;
+    let plan = match fields.get("plan") {
+        Some(node) => text(node, "`plan`", findings).and_then(|name| match is_plan_name(&name.value) {
+            true => Some(name.value),
+            false => {
+                let message = format!("`{}` is no name of a plan", name.value);
+                findings.push(Diagnostic::error("bad-name", name.span, message));
+                None
+            }
+        }),
+        None => {
+            if fields.lacks("plan") {
+                findings.push(missing_key("a record", "plan", key.span).help("write the name of the other plan"));
+            }
+            None
+        }
+    };
+    let environment = fields.get("environment").and_then(|node| match node.as_str() {
+        Some(_) => compiled(node, findings),
+        None => {
+            findings.push(wrong_type(node, "`environment`", "text"));
+            None
+        }
+    });
+    Some(doc(plan, environment))
+}
+
+/// A record as accepted, with the outputs that these programs ask for.
+pub(super) fn accept<'p>(doc: RecordDoc, programs: impl Iterator<Item = &'p Program>) -> Option<(String, RecordOf)> {
+    let asked = programs.flat_map(|program| &program.uses().names).filter(|used| used.name == "records");
+    let outputs = asked.filter_map(|used| match used.path.as_slice() {
+        [name, outputs, output, ..] if *name == doc.name && outputs == "outputs" => {
+            Some(RecordUse { output: output.clone(), span: *used.path_spans.get(2)?, guarded: used.guarded })
+        }
+        _ => None,
+    });
+    let outputs = outputs.collect();
+    let of = RecordOf { span: doc.name_span, plan: doc.plan?, environment: doc.environment, outputs };
+    Some((doc.name, of))
+}

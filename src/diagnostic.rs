@@ -67,6 +67,15 @@ impl Diagnostic {
         }
     }
 
+    /// The same in a text that begins `by` bytes later.
+    #[must_use]
+    pub fn moved(mut self, by: usize) -> Self {
+        self.primary = self.primary.moved(by);
+        self.related.iter_mut().for_each(|(span, _)| *span = span.moved(by));
+        self.suggestion.iter_mut().for_each(|suggestion| suggestion.span = suggestion.span.moved(by));
+        self
+    }
+
     #[must_use]
     pub fn label(mut self, words: impl Into<String>) -> Self {
         self.label = words.into();

@@ -31,6 +31,12 @@ impl Span {
         Self::new(self.start.min(other.start), self.end.max(other.end))
     }
 
+    /// The same in a text that begins `by` bytes later.
+    #[must_use]
+    pub fn moved(self, by: usize) -> Self {
+        Self::new(self.start + by, self.end + by)
+    }
+
     pub fn range(self) -> Range<usize> {
         self.start..self.end
     }
@@ -52,6 +58,37 @@ pub struct Source {
     lines: Vec<usize>,
     /// How many characters stand before each block of the text: columns of very long lines are not counted anew each time.
     blocks: OnceLock<Vec<usize>>,
+    /// Files whose texts follow the first one's.
+    files: Vec<Part>,
+}
+
+/// A file that is joined to another.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    pub path: PathBuf,
+    pub text: String,
+    /// Who asks for it, and where.
+    pub used_by: Vec<(String, Span)>,
+}
+
+/// Where a joined file begins.
+#[derive(Debug, Clone)]
+struct Part {
+    start: usize,
+    /// How many lines stand before it.
+    line: usize,
+    path: PathBuf,
+    used_by: Vec<(String, Span)>,
+}
+
+/// One of the files of a text.
+#[derive(Debug, Clone)]
+pub struct FileOf<'s> {
+    pub path: &'s Path,
+    /// Where it stands in the whole text.
+    pub range: Range<usize>,
+    /// Who asks for it, and where; nobody for the first.
+    pub used_by: &'s [(String, Span)],
 }
 
 /// Bytes of text whose characters are counted together.
@@ -62,7 +99,51 @@ impl Source {
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         let text = text.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { path: path.into(), text, lines, blocks: OnceLock::new() }
+        Self { path: path.into(), text, lines, blocks: OnceLock::new(), files: Vec::new() }
+    }
+
+    /// This text and after it those of other files, with a line break between any two. Every offset tells which file it is
+    /// in, and its position is that in its file.
+    #[must_use]
+    pub fn with(&self, files: Vec<Joined>) -> Self {
+        let mut text = self.text.clone();
+        let mut starts = Vec::with_capacity(files.len());
+        for Joined { path, text: more, used_by } in files {
+            text.push('\n');
+            starts.push((text.len(), path, used_by));
+            text.push_str(&more);
+        }
+        let mut whole = Self::new(self.path.clone(), text);
+        let part = |(start, path, used_by): (usize, PathBuf, Vec<(String, Span)>)| {
+            let line = whole.lines.partition_point(|&line| line < start);
+            Part { start, line, path, used_by }
+        };
+        let files = starts.into_iter().map(part).collect();
+        whole.files = files;
+        whole
+    }
+
+    /// The file that an offset is in.
+    fn part(&self, offset: usize) -> Option<&Part> {
+        self.files[..self.files.partition_point(|part| part.start <= offset)].last()
+    }
+
+    /// The path of the file that an offset is in.
+    pub fn path_at(&self, offset: usize) -> &Path {
+        self.part(offset).map_or(&self.path, |part| &part.path)
+    }
+
+    /// The files this is made of, the first of them first.
+    pub fn files(&self) -> Vec<FileOf<'_>> {
+        let mut files = Vec::with_capacity(1 + self.files.len());
+        let end = |next: usize| self.files.get(next).map_or(self.text.len(), |part| part.start - 1);
+        files.push(FileOf { path: &self.path, range: 0..end(0), used_by: &[] });
+        files.extend(self.files.iter().enumerate().map(|(nth, part)| FileOf {
+            path: &part.path,
+            range: part.start..end(nth + 1),
+            used_by: &part.used_by,
+        }));
+        files
     }
 
     pub fn path(&self) -> &Path {
@@ -101,7 +182,8 @@ impl Source {
             true => self.characters_before(offset) - self.characters_before(start),
             false => count_characters(&self.text.as_bytes()[start..offset]),
         };
-        Position { line: line + 1, column: characters + 1 }
+        let before = self.part(offset).map_or(0, |part| part.line);
+        Position { line: line + 1 - before, column: characters + 1 }
     }
 
     fn characters_before(&self, offset: usize) -> usize {

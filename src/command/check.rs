@@ -36,6 +36,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
         found.push(Found { source, findings });
         found.extend(beside);
     }
+    let found = findings::by_file(&found);
     let mut wrong = found.iter().flat_map(|found| &found.findings).any(|finding| is_wrong(finding.severity, arguments));
     tell(context, arguments.format, &found)?;
     if arguments.online && !wrong {

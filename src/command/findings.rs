@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::report::diagnostics::{self, Findings, Format};
 use crate::report::github::{Annotation, Level, Log, append, findings_summary};
 use crate::report::{Palette, sanitize_block};
-use crate::source::Source;
+use crate::source::{FileOf, Source, Span};
 
 /// What was found in one file.
 #[derive(Debug, Clone)]
@@ -19,7 +19,51 @@ pub struct Found {
     pub findings: Vec<Diagnostic>,
 }
 
+/// What was found, file by file: of a plan with modules each with what is wrong in it, and where it is used.
+pub(super) fn by_file(found: &[Found]) -> Vec<Found> {
+    found.iter().flat_map(Found::by_file).collect()
+}
+
 impl Found {
+    fn by_file(&self) -> Vec<Found> {
+        let files = self.source.files();
+        if files.len() == 1 {
+            return vec![self.clone()];
+        }
+        let shown = |span: Span| {
+            let at = self.source.position(span.start);
+            format!("{}:{}:{}", self.source.path_at(span.start).display(), at.line, at.column)
+        };
+        let file = |file: FileOf<'_>| {
+            let here = |span: Span| file.range.start <= span.start && span.start <= file.range.end;
+            let moved = |span: Span| Span::new(span.start - file.range.start, span.end - file.range.start);
+            let findings = self.findings.iter().filter(|finding| here(finding.primary)).map(|finding| {
+                let mut finding = finding.clone();
+                finding.primary = moved(finding.primary);
+                let (related, elsewhere): (Vec<_>, Vec<_>) =
+                    std::mem::take(&mut finding.related).into_iter().partition(|(span, _)| here(*span));
+                finding.related = related.into_iter().map(|(span, words)| (moved(span), words)).collect();
+                finding.help.extend(elsewhere.into_iter().map(|(span, words)| format!("{words}: {}", shown(span))));
+                let users =
+                    file.used_by.iter().map(|(user, place)| format!("`{user}` uses this module: {}", shown(*place)));
+                finding.help.extend(users);
+                let suggestion = finding.suggestion.take().filter(|suggestion| here(suggestion.span));
+                finding.suggestion = suggestion.map(|mut suggestion| {
+                    suggestion.span = moved(suggestion.span);
+                    suggestion
+                });
+                finding
+            });
+            let findings: Vec<Diagnostic> = findings.collect();
+            let text = self.source.text().get(file.range.clone()).unwrap_or_default();
+            Found { source: Arc::new(Source::new(file.path, text)), findings }
+        };
+        let first = self.source.path().to_owned();
+        // The plan itself is there also when nothing is wrong with it.
+        let files = files.into_iter().map(file);
+        files.filter(|found| !found.findings.is_empty() || found.source.path() == first).collect()
+    }
+
     pub(super) fn as_findings(&self) -> Findings<'_> {
         Findings { source: &self.source, diagnostics: &self.findings }
     }
@@ -36,6 +80,7 @@ pub(super) fn is_worth_saying(finding: &Diagnostic) -> bool {
 ///
 /// When stderr or one of the job's files cannot be written.
 pub fn tell(context: &Context, found: &[Found]) -> Result<(), Error> {
+    let found = &by_file(found)[..];
     let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
     warn(context, found)?;
     let page = context.environment.github.as_ref().and_then(|github| github.step_summary.as_ref());
@@ -51,6 +96,7 @@ pub fn tell(context: &Context, found: &[Found]) -> Result<(), Error> {
 ///
 /// When stderr cannot be written.
 pub(super) fn warn(context: &Context, found: &[Found]) -> Result<(), Error> {
+    let found = &by_file(found)[..];
     let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
     let format = Format::Human { color: context.color(&context.stderr), width: context.width(&context.stderr) };
     let mut text = Vec::new();

@@ -91,11 +91,11 @@ fn read(
             let source = Arc::new(Source::new(file, text));
             let folder = context.resolve(source.path().parent().unwrap_or_else(|| Path::new("")));
             let checked = check(&source, &folder);
-            Ok((source, checked))
+            Ok((Arc::clone(&checked.source), checked))
         }
         Err(no_text) => {
             let source = Arc::new(Source::new(file, no_text.readable));
-            Ok((source, Checked { plan: None, findings: vec![no_text.finding] }))
+            Ok((Arc::clone(&source), Checked { plan: None, findings: vec![no_text.finding], source }))
         }
     }
 }
@@ -107,7 +107,7 @@ fn read(
 /// [`Error::PlanWrong`] when it is; otherwise when something cannot be read.
 pub fn load_plan(context: &Context, file: &Path, spec: Option<&Path>) -> Result<LoadedPlan, Error> {
     let catalog = catalog(context, spec)?;
-    let (source, Checked { plan, findings }) = read_and_check(context, file, catalog)?;
+    let (source, Checked { plan, findings, .. }) = read_and_check(context, file, catalog)?;
     let Some(mut plan) = plan else {
         findings::tell(context, &[Found { source, findings }])?;
         return Err(Error::PlanWrong);

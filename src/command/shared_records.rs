@@ -229,7 +229,7 @@ async fn no_such(store: &AnyStore, of: &RecordOf, named: &EnvironmentName) -> Re
         .help(format!("run that plan first; records are looked for in `{}`, beside this plan's own", store.name())))
 }
 
-/// Values for a rehearsal: ids of the right look, the same each time.
+/// Values for a rehearsal, the same each time: what an output of such a name usually is, and an id for all others.
 fn made_up(of: &RecordOf, named: &EnvironmentName) -> Map<String, Value> {
     use sha2::{Digest, Sha256};
     let id = |output: &str| {
@@ -237,5 +237,11 @@ fn made_up(of: &RecordOf, named: &EnvironmentName) -> Map<String, Value> {
         let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default().to_owned();
         format!("{}-{}-4{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
     };
-    of.outputs.iter().map(|used| (used.output.clone(), Value::String(id(&used.output)))).collect()
+    let value = |output: &str| match output.to_lowercase().replace('-', "_").rsplit('_').next().unwrap_or_default() {
+        "cidr" => "10.0.0.0/24".to_owned(),
+        "ip" | "address" => "10.0.0.10".to_owned(),
+        "name" => named.plan.clone(),
+        _ => id(output),
+    };
+    of.outputs.iter().map(|used| (used.output.clone(), Value::String(value(&used.output)))).collect()
 }

@@ -90,7 +90,8 @@ impl Run {
     /// A span of the plan file as a place in it.
     pub fn place(&self, span: Span) -> Place {
         let position = self.plan.source.position(span.start);
-        Place { file: self.plan.source.path().display().to_string(), line: position.line, column: position.column }
+        let file = self.plan.source.path_at(span.start).display().to_string();
+        Place { file, line: position.line, column: position.column }
     }
 
     pub(super) fn template_failed(&self, error: &TemplateError) -> End {

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 
 use super::doc::{self, PlanDoc};
 use super::graph::Graph;
+use super::include::{Whole, include};
 use super::mentions::{Names, Place};
 use super::model::{CallTemplate, Input, OnChange, Output, Plan, Segment, Step, StepId, Undo};
 use super::operations::{OfStep, Operations};
@@ -28,6 +29,8 @@ pub struct Checked {
     pub plan: Option<Plan>,
     /// Errors, warnings and notes, in the order of the file.
     pub findings: Vec<Diagnostic>,
+    /// The text that their places are in: the plan file's, and behind it those of the modules it uses.
+    pub source: Arc<Source>,
 }
 
 /// Reads and checks a plan file, its calls against the catalogue in the binary.
@@ -69,7 +72,9 @@ fn check_all(
 ) -> Checked {
     let parsed = yaml::parse(source.text());
     let mut findings = parsed.findings;
-    let plan = match parsed.root {
+    let Whole { root, source } = include(parsed.root, source, folder, &mut findings);
+    let source = &source;
+    let plan = match root {
         None if findings.iter().any(Diagnostic::is_error) => None,
         root => {
             let doc = doc::read(root.as_ref(), &mut findings);
@@ -94,7 +99,7 @@ fn check_all(
         }
     };
     tidy(&mut findings);
-    Checked { plan, findings }
+    Checked { plan, findings, source: Arc::clone(source) }
 }
 
 /// Reads a plan file that must be right.

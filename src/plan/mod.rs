@@ -15,6 +15,7 @@ mod environment_doc;
 mod fields;
 mod find;
 pub mod graph;
+mod include;
 mod input_doc;
 pub mod inputs;
 mod mentions;

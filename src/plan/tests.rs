@@ -214,7 +214,7 @@ fn the_last_source_of_an_input_wins_and_types_are_the_declared_ones() {
     ];
     let environment = pairs(&[("PLAN_INPUT_B", "4"), ("PLAN_INPUT_e", "007"), ("PATH", "/bin")]);
     let set = pairs(&[("e", "no: way"), ("d", "true")]);
-    let sources = inputs::InputSources { files: &files, environment: &environment, set: &set };
+    let sources = inputs::InputSources { files: &files, environment: &environment, set: &set, beside: None };
     let values = inputs::resolve(&plan.inputs, &sources, &crate::secret::Secrets::default()).unwrap();
     assert_eq!(
         serde_json::to_value(&values).unwrap(),
@@ -230,7 +230,7 @@ fn everything_wrong_with_the_values_of_inputs_is_told_at_once() {
     let files = [Source::new("in.yaml", "flavour: large\ncount: 9\n"), Source::new("bad.yaml", "a: b: c\n")];
     let environment = pairs(&[("PLAN_INPUT_NAME", "X1")]);
     let set = pairs(&[("flavor", "smal"), ("list", "text"), ("nope", "1")]);
-    let sources = inputs::InputSources { files: &files, environment: &environment, set: &set };
+    let sources = inputs::InputSources { files: &files, environment: &environment, set: &set, beside: None };
     let problems = inputs::resolve(&plan.inputs, &sources, &crate::secret::Secrets::default()).unwrap_err();
     let told: Vec<String> = problems
         .iter()
@@ -292,7 +292,7 @@ fn what_may_be_a_secret_is_not_repeated_by_what_is_wrong_with_it() {
         let files = [Source::new("in.yaml", text)];
         let environment = pairs(&[("PLAN_INPUT_COUNT", "hunter2secret"), ("PLAN_INPUT_LIST", "[*hunter2secret")]);
         let set = pairs(&[("list", "{a: !hunter2secret b")]);
-        let sources = inputs::InputSources { files: &files, environment: &environment, set: &set };
+        let sources = inputs::InputSources { files: &files, environment: &environment, set: &set, beside: None };
         let problems = inputs::resolve(&plan.inputs, &sources, &secrets).unwrap_err();
         for problem in problems {
             assert!(!format!("{problem:?}").contains("hunter2secret"), "{text}: {problem:?}");

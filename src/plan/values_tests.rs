@@ -244,7 +244,7 @@ fn a_list_made_from_another_is_checked_element_by_element() {
             vec!["14:84 out-of-range"],
         ),
         ("", "{ for: \"{{ 3 }}\", each: { address: 10.0.0.5, protocol_port: 80 } }", vec!["14:21 template-error"]),
-        ("", "[{ address: \"{{ item }}\", protocol_port: 80 }]", vec!["14:27 name-not-here"]),
+        ("", "[{ address: \"{{ item }}\", protocol_port: 80 }]", vec!["14:30 name-not-here"]),
     ] {
         assert_eq!(pool(inputs, members), expected, "{inputs} {members}");
     }

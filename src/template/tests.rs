@@ -9,7 +9,6 @@ use crate::yaml;
 struct World {
     inputs: BTreeMap<String, minijinja::Value>,
     steps: BTreeMap<StepId, minijinja::Value>,
-    records: None,
     each: Each,
     secrets: Secrets,
 }
@@ -36,6 +35,7 @@ impl World {
             region_id: Some(76),
             inputs: &self.inputs,
             steps: &self.steps,
+            records: None,
             each: Some(&self.each),
             item: None,
             this: None,

@@ -117,6 +117,24 @@ impl Node {
         }
     }
 
+    /// The same in a file that begins `by` bytes later.
+    #[must_use]
+    pub fn moved(&self, by: usize) -> Node {
+        let kind = match &self.kind {
+            NodeKind::Scalar { value, style, places } => {
+                NodeKind::Scalar { value: value.clone(), style: *style, places: places.moved(by) }
+            }
+            NodeKind::Sequence(items) => NodeKind::Sequence(items.iter().map(|item| item.moved(by)).collect()),
+            NodeKind::Mapping(entries) => NodeKind::Mapping(
+                entries
+                    .iter()
+                    .map(|(key, node)| (Key { span: key.span.moved(by), text: key.text.clone() }, node.moved(by)))
+                    .collect(),
+            ),
+        };
+        Node { span: self.span.moved(by), kind }
+    }
+
     /// What it is, with its article, for messages.
     pub fn describe(&self) -> &'static str {
         match &self.kind {

@@ -25,8 +25,33 @@ enum Runs {
 
 impl Places {
     /// The text stands in the file as it is, from `start`.
-    pub(super) fn straight(start: usize) -> Self {
+    pub fn straight(start: usize) -> Self {
         Self { runs: Runs::Straight(narrow(start)) }
+    }
+
+    /// The text stands in pieces: for each character, in the order of the text, its offset there and its place in the file.
+    pub fn of_runs(characters: &[(usize, usize)]) -> Self {
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for &(offset, place) in characters {
+            let goes_on = runs
+                .last()
+                .is_some_and(|&(start, at)| place.checked_sub(at as usize) == offset.checked_sub(start as usize));
+            if !goes_on {
+                runs.push((narrow(offset), narrow(place)));
+            }
+        }
+        Self { runs: Runs::Table(runs.into()) }
+    }
+
+    /// The same in a file that begins `by` bytes later.
+    pub fn moved(&self, by: usize) -> Self {
+        let later = |place: u32| narrow(place as usize + by);
+        Self {
+            runs: match &self.runs {
+                Runs::Straight(start) => Runs::Straight(later(*start)),
+                Runs::Table(runs) => Runs::Table(runs.iter().map(|(offset, place)| (*offset, later(*place))).collect()),
+            },
+        }
     }
 
     /// Finds the characters of `text` in `raw`, which starts at `start` in the file.

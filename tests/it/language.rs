@@ -182,3 +182,56 @@ fn a_plan_builds_on_the_outputs_of_another_and_leaves_its_record_alone() {
     fs::write(trial.folder.path().join("above.yaml"), wrong).unwrap();
     trial.plan(&["preview", "above.yaml"]).with_code(3).says("wrong-format");
 }
+
+const MODULE: &str = "\
+inputs:
+  network: {}
+  cidr: { default: 10.0.0.0/24 }
+steps:
+  - id: subnet
+    call: POST /cloud/v1/subnets/{project_id}/{region_id}
+    body: { name: inner, network_id: \"{{ inputs.network }}\", cidr: \"{{ inputs.cidr }}\" }
+outputs:
+  subnet: \"{{ steps.subnet.id }}\"
+";
+
+const USING: &str = "\
+name: using
+steps:
+  - id: network
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: web-net, create_router: false }
+  - id: one
+    use: ./modules/net.yaml
+    with: { network: \"{{ steps.network.id }}\" }
+  - id: two
+    use: ./modules/net.yaml
+    with: { network: \"{{ steps.network.id }}\", cidr: 10.0.1.0/24 }
+outputs:
+  subnets: \"{{ [steps.one.outputs.subnet, steps.two.outputs.subnet] }}\"
+";
+
+#[test]
+fn a_module_runs_as_a_part_of_its_plan_and_its_mistakes_are_told_with_both_places() {
+    let trial = Trial::new(&[("plan.yaml", USING), ("modules/net.yaml", MODULE)]);
+    trial.plan(&["check", "plan.yaml", "--strict"]).with_code(0).says("no findings");
+    let made = trial.plan(&["run", "plan.yaml", "--format", "json"]).with_code(0).json();
+    assert_eq!(made["subnets"].as_array().unwrap().len(), 2);
+    trial.plan(&["status", "plan.yaml"]).with_code(0).prints("two_subnet");
+    trial.plan(&["run", "plan.yaml"]).with_code(0).says("3 kept");
+
+    let module = trial.folder.path().join("modules/net.yaml");
+    fs::write(&module, MODULE.replace("name: inner", "nmae: inner")).unwrap();
+    let ended = trial.plan(&["check", "plan.yaml"]).with_code(3);
+    ended.says("modules/net.yaml:7:13");
+    ended.says("`one` uses this module: plan.yaml:7:5");
+    ended.says("`two` uses this module: plan.yaml:10:5");
+    let json = trial.plan(&["check", "plan.yaml", "--format", "json"]).with_code(3).json().to_string();
+    assert!(json.contains("modules/net.yaml"), "{json}");
+
+    // A failure while it runs has its place in the module, too.
+    let failing = MODULE.replace("inputs.cidr }}", "inputs.cidr | cidrsubnet(30, 0) }}");
+    fs::write(&module, failing).unwrap();
+    trial.plan(&["run", "plan.yaml", "--environment", "other"]).says("modules/net.yaml:7:");
+    trial.plan(&["destroy", "plan.yaml", "--yes"]).with_code(0).says("3 removed");
+}

@@ -1,0 +1,117 @@
+//! The files of modules: below the plan's folder, read once each, and joined to the plan's text so that every place has
+//! one number.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use crate::diagnostic::Diagnostic;
+use crate::source::{Joined, Source, Span};
+use crate::template::read_below;
+use crate::yaml::{self, Node};
+
+/// Why a module cannot be used, without a place yet.
+pub(super) struct Unusable {
+    message: String,
+    help: &'static str,
+}
+
+impl Unusable {
+    fn new(message: impl Into<String>, help: &'static str) -> Self {
+        Self { message: message.into(), help }
+    }
+
+    pub(super) fn at(self, place: Span) -> Diagnostic {
+        Diagnostic::error("bad-module", place, self.message).help(self.help)
+    }
+}
+
+const LOCAL: &str =
+    "a module is a file below the plan's folder, named from where it is used: `use: ./modules/web.yaml`";
+
+/// The modules of a plan.
+pub(super) struct Files<'f> {
+    folder: Option<&'f Path>,
+    /// Where the plan file is, as messages name it.
+    shown: PathBuf,
+    read: BTreeMap<PathBuf, Option<Node>>,
+    joined: Vec<Joined>,
+    /// Where the next text begins.
+    next: usize,
+}
+
+impl<'f> Files<'f> {
+    pub(super) fn new(source: &Source, folder: Option<&'f Path>) -> Self {
+        let shown = source.path().parent().unwrap_or_else(|| Path::new("")).to_owned();
+        // A line break goes between two texts.
+        Self { folder, shown, read: BTreeMap::new(), joined: Vec::new(), next: source.text().len() + 1 }
+    }
+
+    /// The path of a module below the plan's folder, as a file there names it.
+    pub(super) fn path(&self, written: &str, from: &Path) -> Result<PathBuf, Unusable> {
+        if written.contains("://") || Path::new(written).is_absolute() {
+            return Err(Unusable::new(format!("`{written}` is no file beside the plan"), LOCAL));
+        }
+        let mut path = from.parent().unwrap_or_else(|| Path::new("")).to_owned();
+        for part in Path::new(written).components() {
+            match part {
+                Component::Normal(name) => path.push(name),
+                Component::CurDir => {}
+                _ => return Err(Unusable::new(format!("`{written}` leads out of the folder it is in"), LOCAL)),
+            }
+        }
+        Ok(path)
+    }
+
+    /// The content of a module, its places counted behind the plan's text. `None`: it cannot be read as YAML, which is told.
+    pub(super) fn read(
+        &mut self,
+        path: &Path,
+        user: &str,
+        place: Span,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Result<Option<Node>, Unusable> {
+        if let Some(known) = self.read.get(path) {
+            let shown = self.shown.join(path);
+            if let Some(joined) = self.joined.iter_mut().find(|joined| joined.path == shown) {
+                joined.used_by.push((user.to_owned(), place));
+            }
+            return Ok(known.clone());
+        }
+        let Some(folder) = self.folder else {
+            return Err(Unusable::new("modules cannot be read here", "check the plan as a file of its own"));
+        };
+        let name = path.to_string_lossy().into_owned();
+        let text = read_below(folder, &name).map_err(|why| Unusable::new(why, LOCAL))?;
+        if leads_elsewhere(folder, path) {
+            return Err(Unusable::new(format!("`{name}` is a link, or lies behind one"), LOCAL));
+        }
+        let base = self.next;
+        self.next += text.len() + 1;
+        let parsed = yaml::parse(&text);
+        let wrong = parsed.findings.iter().any(Diagnostic::is_error);
+        findings.extend(parsed.findings.into_iter().map(|finding| finding.moved(base)));
+        let root = parsed.root.filter(|root| !wrong && !root.is_null()).map(|root| root.moved(base));
+        if root.is_none() && !wrong {
+            let finding = Diagnostic::error("bad-module", place, format!("there is nothing in `{name}`"));
+            findings.push(finding.help("a module has `steps`, and may have `inputs` and `outputs`"));
+        }
+        let used_by = vec![(user.to_owned(), place)];
+        self.joined.push(Joined { path: self.shown.join(path), text, used_by });
+        self.read.insert(path.to_owned(), root.clone());
+        Ok(root)
+    }
+
+    /// The plan's text and those of the modules.
+    pub(super) fn joined(self, source: &Source) -> Source {
+        source.with(self.joined)
+    }
+}
+
+/// Whether a part of a path is a link. The folder itself may be behind one.
+fn leads_elsewhere(folder: &Path, path: &Path) -> bool {
+    let mut here = folder.to_owned();
+    path.components().any(|part| {
+        here.push(part);
+        std::fs::symlink_metadata(&here).is_ok_and(|facts| facts.is_symlink())
+    })
+}

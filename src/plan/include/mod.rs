@@ -1,0 +1,274 @@
+//! `use:` in place of `call:`: a list of steps from a file of its own, with inputs and outputs of its own.
+//!
+//! What a module says becomes a part of the plan before anybody reads steps: `inputs.<name>` in it is what `with` gives,
+//! `steps.<id>` its own step under the id of the step that uses it, and `steps.<id>.outputs.<name>` outside what the module
+//! says it gives. `file` reads modules, `rewrite` puts one thing in the place of another in templates, `module` knows
+//! what a module declares. From then on it is one plan; places in modules stay places in their files.
+
+mod file;
+mod module;
+mod rewrite;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use file::Files;
+use module::Module;
+use rewrite::{Names, rewritten, rewritten_step};
+
+use super::doc::{is_identifier, missing_key};
+use super::fields::{Fields, Shape, mapping, text};
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::source::{Source, Span};
+use crate::yaml::{Key, Node, NodeKind};
+
+/// Modules in modules.
+const DEEPEST: usize = 8;
+/// Steps that all modules of a plan may come to: modules that use each other twice double with every level.
+const MOST_STEPS: usize = 10_000;
+
+const USE: Shape = Shape {
+    name: "a step that uses a module",
+    keys: &["id", "name", "use", "with", "needs"],
+    hints: &[
+        ("inputs", "write `with:`"),
+        ("vars", "write `with:`"),
+        ("variables", "write `with:`"),
+        ("when", "give the module an input, and ask for it in the `when` of its steps"),
+        ("for_each", "give the module the list as an input, and write `for_each` at its steps"),
+        ("call", "a step has `call:` or `use:`"),
+    ],
+};
+
+/// A plan file with its modules in it.
+pub(super) struct Whole {
+    pub root: Option<Node>,
+    /// The text of the plan file, and after it those of the modules.
+    pub source: Arc<Source>,
+}
+
+/// Puts the modules that a plan uses in their places. `folder`: where the plan is; without one no module can be read.
+pub(super) fn include(
+    root: Option<Node>,
+    source: &Arc<Source>,
+    folder: Option<&Path>,
+    findings: &mut Vec<Diagnostic>,
+) -> Whole {
+    let uses_modules = |root: &Node| {
+        root.get("steps").and_then(Node::items).is_some_and(|steps| steps.iter().any(|step| step.get("use").is_some()))
+    };
+    let root = match root {
+        Some(root) if uses_modules(&root) => root,
+        root => return Whole { root, source: Arc::clone(source) },
+    };
+    let mut including =
+        Including { files: Files::new(source, folder), secrets: secret_inputs(&root), steps: 0, findings };
+    let root = including.plan(root);
+    let source = including.files.joined(source);
+    Whole { root: Some(root), source: Arc::new(source) }
+}
+
+/// The inputs of the plan that are secret.
+fn secret_inputs(root: &Node) -> BTreeSet<String> {
+    let inputs = root.get("inputs").and_then(Node::entries).into_iter().flatten();
+    let is_secret = |node: &Node| node.get("secret").and_then(Node::scalar) == Some(&serde_json::Value::Bool(true));
+    inputs.filter(|(_, node)| is_secret(node)).map(|(key, _)| key.text.clone()).collect()
+}
+
+struct Including<'f> {
+    files: Files<'f>,
+    secrets: BTreeSet<String>,
+    /// Steps of modules so far.
+    steps: usize,
+    findings: &'f mut Vec<Diagnostic>,
+}
+
+/// Where a module is used: which file says so, how its steps are to be called, what came before.
+struct Level {
+    /// The file, below the plan's folder.
+    file: PathBuf,
+    /// What goes before the ids of its steps.
+    prefix: String,
+    /// The files that lead here, this one last.
+    trail: Vec<PathBuf>,
+}
+
+/// A step that uses a module, as written.
+struct UseDoc {
+    id: String,
+    id_span: Span,
+    place: Span,
+    file: Option<(String, Span)>,
+    with: Vec<(Key, Node)>,
+    needs: Option<Node>,
+}
+
+impl Including<'_> {
+    fn plan(&mut self, root: Node) -> Node {
+        let span = root.span;
+        let NodeKind::Mapping(mut entries) = root.kind else { return root };
+        let level = Level { file: PathBuf::new(), prefix: String::new(), trail: Vec::new() };
+        let steps = entries.iter().find(|(key, _)| key.text == "steps").map(|(_, node)| node.clone());
+        let mut names = Names::of_plan();
+        let made = steps.and_then(|node| match node.kind {
+            NodeKind::Sequence(items) => {
+                Some(Node { span: node.span, kind: NodeKind::Sequence(self.list(items, &level, &mut names)) })
+            }
+            _ => None,
+        });
+        for (key, node) in &mut entries {
+            match (key.text.as_str(), &made) {
+                ("steps", Some(made)) => *node = made.clone(),
+                ("outputs", _) => *node = rewritten(node, &names, self.findings),
+                _ => {}
+            }
+        }
+        Node { span, kind: NodeKind::Mapping(entries) }
+    }
+
+    /// A list of steps with what they use in its place; `names` learns what the modules give.
+    fn list(&mut self, items: Vec<Node>, level: &Level, names: &mut Names) -> Vec<Node> {
+        let (uses, plain): (Vec<(usize, Node)>, Vec<(usize, Node)>) =
+            items.into_iter().enumerate().partition(|(_, step)| step.get("use").is_some());
+        let mut made: BTreeMap<usize, Vec<Node>> = BTreeMap::new();
+        let mut open: Vec<(usize, UseDoc)> =
+            uses.iter().filter_map(|(at, node)| Some((*at, self.use_doc(node)?))).collect();
+        names.modules.extend(open.iter().map(|(_, used)| used.id.clone()));
+        let plain_ids: BTreeSet<&str> = plain.iter().filter_map(|(_, step)| step.get("id")?.as_str()).collect();
+        let mut seen = BTreeSet::new();
+        for (_, used) in &open {
+            if plain_ids.contains(used.id.as_str()) || !seen.insert(used.id.clone()) {
+                let message = format!("two steps have the id `{}`", used.id);
+                let finding = Diagnostic::error("duplicate-step-id", used.id_span, message);
+                self.findings.push(finding.help("give each step an id of its own"));
+            }
+        }
+        // One module may be given what another gives.
+        while !open.is_empty() {
+            let waits = |used: &UseDoc| {
+                let mentioned = used.with.iter().flat_map(|(_, node)| rewrite::modules_in(node, names));
+                mentioned
+                    .into_iter()
+                    .any(|module| !names.given.contains_key(&module) && !names.failed.contains(&module))
+            };
+            let Some(ready) = open.iter().position(|(_, used)| !waits(used)) else {
+                for (_, used) in open.drain(..) {
+                    let message = format!("what `{}` is given depends on what it gives", used.id);
+                    self.findings.push(Diagnostic::error("cycle", used.id_span, message));
+                }
+                break;
+            };
+            let (at, used) = open.remove(ready);
+            match self.module(&used, level, names) {
+                Some((steps, ids, given)) => {
+                    names.given.insert(used.id.clone(), given);
+                    names.ids.insert(used.id, ids);
+                    made.insert(at, steps);
+                }
+                None => {
+                    names.failed.insert(used.id);
+                }
+            }
+        }
+        for (at, node) in plain {
+            made.insert(at, vec![rewritten_step(&node, names, self.findings)]);
+        }
+        made.into_values().flatten().collect()
+    }
+
+    fn use_doc(&mut self, node: &Node) -> Option<UseDoc> {
+        let fields = Fields::open(node, &USE, self.findings)?;
+        let id = match fields.get("id") {
+            Some(node) => text(node, "`id`", self.findings)?,
+            None => {
+                self.findings.push(missing_key("a step", "id", fields.head()).help("its steps and outputs go by it"));
+                return None;
+            }
+        };
+        if !is_identifier(&id.value) {
+            let finding = Diagnostic::error("bad-name", id.span, format!("`{}` is no id for a step", id.value));
+            self.findings.push(finding.help("letters, digits and `_`, and no digit first"));
+            return None;
+        }
+        let file = fields.get("use").and_then(|node| text(node, "`use`", self.findings));
+        let with = fields.get("with").filter(|node| !node.is_null());
+        let with = with.and_then(|node| mapping(node, "`with`", self.findings)).unwrap_or_default().to_vec();
+        let place = fields.key_span("use").unwrap_or(node.span);
+        let file = file.map(|file| (file.value, file.span));
+        Some(UseDoc { id: id.value, id_span: id.span, place, file, with, needs: fields.get("needs").cloned() })
+    }
+
+    /// The steps of a module under their new ids, those ids, and what its outputs are.
+    #[expect(clippy::type_complexity, reason = "three results of one walk")]
+    fn module(
+        &mut self,
+        used: &UseDoc,
+        level: &Level,
+        names: &Names,
+    ) -> Option<(Vec<Node>, Vec<String>, BTreeMap<String, String>)> {
+        let (written, place) = used.file.as_ref()?;
+        let path = match self.files.path(written, &level.file) {
+            Ok(path) => path,
+            Err(finding) => {
+                self.findings.push(finding.at(*place));
+                return None;
+            }
+        };
+        if level.trail.contains(&path) {
+            let message = format!("`{}` uses itself, directly or by way of others", path.display());
+            self.findings.push(Diagnostic::error("bad-module", *place, message));
+            return None;
+        }
+        if level.trail.len() >= DEEPEST {
+            let message = format!("modules in modules, more than {DEEPEST} deep");
+            self.findings.push(Diagnostic::error("bad-module", *place, message));
+            return None;
+        }
+        let root = match self.files.read(&path, &used.id, *place, self.findings) {
+            Ok(root) => root?,
+            Err(finding) => {
+                self.findings.push(finding.at(*place));
+                return None;
+            }
+        };
+        let module = Module::read(&root, self.findings)?;
+        let mut inner = Names::of_module(format!("{}{}_", level.prefix, used.id));
+        let given = used.with.iter().map(|(key, node)| (key.clone(), rewritten(node, names, self.findings)));
+        let given: Vec<(Key, Node)> = given.collect();
+        inner.inputs = module.values(&given, used, &self.secrets, self.findings);
+        self.steps += module.steps.len();
+        if self.steps > MOST_STEPS {
+            let message = format!("the modules of this plan come to more than {MOST_STEPS} steps");
+            self.findings.push(Diagnostic::error("bad-module", *place, message));
+            return None;
+        }
+        let trail = level.trail.iter().cloned().chain([path.clone()]).collect();
+        let below = Level { file: path, prefix: inner.prefix.clone(), trail };
+        let needs = used.needs.as_ref().map(|node| rewrite::needs(node, names));
+        let mut steps = self.list(module.steps.clone(), &below, &mut inner);
+        if let Some(needs) = needs {
+            steps.iter_mut().for_each(|step| rewrite::add_needs(step, &needs));
+        }
+        let ids = steps.iter().filter_map(|step| Some(step.get("id")?.as_str()?.to_owned())).collect();
+        let outputs = module.outputs(&inner, self.findings);
+        module.tell_unused(&inner, self.findings);
+        Some((steps, ids, outputs))
+    }
+}
+
+/// A name that a module does not have, with what was meant.
+fn with_nearest<'n>(
+    finding: Diagnostic,
+    word: &str,
+    span: Span,
+    names: impl Iterator<Item = &'n str> + Clone,
+) -> Diagnostic {
+    match nearest(word, names.clone()) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
+        None if names.clone().next().is_none() => finding.help("it has none"),
+        None => finding.help(format!("it has {}", super::fields::listed(names))),
+    }
+}

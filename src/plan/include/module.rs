@@ -1,0 +1,140 @@
+//! What a module declares: inputs, steps, outputs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::UseDoc;
+use super::rewrite::{Names, expression_of, is_secret_alone, literal, rewritten};
+use super::with_nearest;
+use crate::diagnostic::Diagnostic;
+use crate::plan::fields::{Fields, Shape, list, mapping, text};
+use crate::plan::input_doc::{self, InputDoc};
+use crate::plan::inputs::fits;
+use crate::yaml::{Key, Node};
+
+const MODULE: Shape = Shape {
+    name: "a module",
+    keys: &["description", "inputs", "steps", "outputs"],
+    hints: &[
+        ("name", "a module goes by the id of the step that uses it"),
+        ("records", "the plan reads records, and gives a module their outputs"),
+        ("project_id", "steps have their own; or give the module an input"),
+        ("region_id", "steps have their own; or give the module an input"),
+        ("ttl", "an environment has one time to live, and the plan says it"),
+        ("variables", "write `inputs:`"),
+    ],
+};
+
+/// A module, read.
+pub(super) struct Module {
+    inputs: Vec<InputDoc>,
+    pub steps: Vec<Node>,
+    outputs: Vec<(Key, Node)>,
+}
+
+impl Module {
+    /// Reads the content of a module's file; what is wrong with it is told.
+    pub(super) fn read(root: &Node, findings: &mut Vec<Diagnostic>) -> Option<Self> {
+        let fields = Fields::open(root, &MODULE, findings)?;
+        if let Some(node) = fields.get("description") {
+            text(node, "`description`", findings);
+        }
+        let entries = |key: &str, findings: &mut Vec<Diagnostic>| {
+            let node = fields.get(key).filter(|node| !node.is_null());
+            node.and_then(|node| mapping(node, &format!("`{key}`"), findings)).unwrap_or_default().to_vec()
+        };
+        let inputs = entries("inputs", findings);
+        let inputs = inputs.iter().filter_map(|(key, node)| input_doc::read(key, node, findings)).collect();
+        let steps = fields.get("steps").and_then(|node| list(node, "`steps`", findings)).unwrap_or_default().to_vec();
+        if steps.is_empty() && fields.lacks("steps") {
+            findings.push(Diagnostic::error("no-steps", fields.head(), "a module without steps does nothing"));
+        }
+        let outputs = entries("outputs", findings);
+        Some(Self { inputs, steps, outputs })
+    }
+
+    /// What stands for each input in templates: what it is given, or its default.
+    pub(super) fn values(
+        &self,
+        given: &[(Key, Node)],
+        used: &UseDoc,
+        secrets: &BTreeSet<String>,
+        findings: &mut Vec<Diagnostic>,
+    ) -> BTreeMap<String, String> {
+        for (key, _) in given {
+            if !self.inputs.iter().any(|input| input.name == key.text) {
+                let message = format!("the module that `{}` uses has no input `{}`", used.id, key.text);
+                let finding = Diagnostic::error("unknown-input", key.span, message);
+                let names = self.inputs.iter().map(|input| input.name.as_str());
+                findings.push(with_nearest(finding, &key.text, key.span, names));
+            }
+        }
+        let mut values = BTreeMap::new();
+        for InputDoc { name, name_span, input } in &self.inputs {
+            let value = match given.iter().find(|(key, _)| key.text == *name) {
+                Some((key, node)) => {
+                    if input.secret && !is_secret_alone(node, secrets) {
+                        let message = format!("`{name}` is a secret of the module, and this is none");
+                        let finding =
+                            Diagnostic::error("bad-module", key.span, message).related(*name_span, "declared here");
+                        findings
+                            .push(finding.help("give it a secret input of the plan, whole: `\"{{ inputs.<name> }}\"`"));
+                    }
+                    let constant =
+                        crate::template::Template::compile(node).ok().and_then(|template| template.as_constant());
+                    if let Some(Err(why)) = constant.as_ref().map(|constant| fits(input, constant)) {
+                        let message = format!("the value of `{name}` does not fit: {why}");
+                        findings.push(
+                            Diagnostic::error("input-value", node.span, message).related(*name_span, "declared here"),
+                        );
+                    }
+                    match expression_of(node) {
+                        Ok(expression) => expression,
+                        Err(finding) => {
+                            findings.push(finding);
+                            continue;
+                        }
+                    }
+                }
+                None => match &input.default {
+                    Some(default) => literal(default),
+                    None if input.required => {
+                        let message = format!("`{}` does not give the module its input `{name}`", used.id);
+                        let finding =
+                            Diagnostic::error("input-value", used.place, message).related(*name_span, "declared here");
+                        findings.push(finding.help(format!("write it below `with:`, as `{name}: …`")));
+                        continue;
+                    }
+                    // Nothing has this field: it is undefined.
+                    None => format!("({{}}.{name})"),
+                },
+            };
+            values.insert(name.clone(), value);
+        }
+        values
+    }
+
+    /// What stands for each output in templates outside.
+    pub(super) fn outputs(&self, names: &Names, findings: &mut Vec<Diagnostic>) -> BTreeMap<String, String> {
+        let mut outputs = BTreeMap::new();
+        for (key, node) in &self.outputs {
+            // As in a plan: a value, or a mapping with `value`.
+            let value = node.get("value").unwrap_or(node);
+            match expression_of(&rewritten(value, names, findings)) {
+                Ok(expression) => {
+                    outputs.insert(key.text.clone(), expression);
+                }
+                Err(finding) => findings.push(finding),
+            }
+        }
+        outputs
+    }
+
+    /// Tells inputs that nothing asks for.
+    pub(super) fn tell_unused(&self, names: &Names, findings: &mut Vec<Diagnostic>) {
+        let asked = names.asked.borrow();
+        for input in self.inputs.iter().filter(|input| !asked.contains(&input.name)) {
+            let message = format!("no template of the module uses the input `{}`", input.name);
+            findings.push(Diagnostic::warning("unused-input", input.name_span, message).help("remove it, or use it"));
+        }
+    }
+}

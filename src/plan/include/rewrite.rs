@@ -1,0 +1,326 @@
+//! Templates with other things in the place of what they mention. Every character keeps its place in its file; what was
+//! put in has the place of what it stands for.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::with_nearest;
+use crate::diagnostic::Diagnostic;
+use crate::template::{Expression, Part, Program, Shape, Template, Text};
+use crate::yaml::{Node, NodeKind, Places, ScalarStyle};
+
+/// Keys of a step that hold expressions without braces.
+const CONDITIONS: [&str; 3] = ["when", "ready", "fail_when"];
+
+/// What names stand for on one level.
+#[derive(Default)]
+pub(super) struct Names {
+    /// What goes before the ids of steps.
+    pub prefix: String,
+    is_module: bool,
+    /// Of a module: an expression for each input.
+    pub inputs: BTreeMap<String, String>,
+    /// Inputs that were asked for.
+    pub asked: RefCell<BTreeSet<String>>,
+    /// Steps that use modules; what those give, whose steps they are, and those that could not be read.
+    pub modules: BTreeSet<String>,
+    pub given: BTreeMap<String, BTreeMap<String, String>>,
+    pub ids: BTreeMap<String, Vec<String>>,
+    pub failed: BTreeSet<String>,
+}
+
+impl Names {
+    pub(super) fn of_plan() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn of_module(prefix: String) -> Self {
+        Self { prefix, is_module: true, ..Self::default() }
+    }
+}
+
+/// A piece of a text to be replaced.
+struct Edit {
+    range: Range<usize>,
+    by: String,
+}
+
+/// A node with every template in it rewritten.
+pub(super) fn rewritten(node: &Node, names: &Names, findings: &mut Vec<Diagnostic>) -> Node {
+    let kind = match &node.kind {
+        NodeKind::Scalar { value: Value::String(text), style, places }
+            if text.contains("{{") || text.contains("{%") =>
+        {
+            let edits = Template::compile(&plain(text))
+                .map(|template| edits(&template.programs(), text, node, names, findings));
+            scalar(node, text, *style, places, &edits.unwrap_or_default())
+        }
+        NodeKind::Scalar { .. } => node.kind.clone(),
+        NodeKind::Sequence(items) => {
+            NodeKind::Sequence(items.iter().map(|item| rewritten(item, names, findings)).collect())
+        }
+        NodeKind::Mapping(entries) => NodeKind::Mapping(
+            entries.iter().map(|(key, value)| (key.clone(), rewritten(value, names, findings))).collect(),
+        ),
+    };
+    Node { span: node.span, kind }
+}
+
+/// The same for a whole step: its id, what it needs, and its conditions, too.
+pub(super) fn rewritten_step(step: &Node, names: &Names, findings: &mut Vec<Diagnostic>) -> Node {
+    let NodeKind::Mapping(entries) = &step.kind else { return step.clone() };
+    let entries = entries.iter().map(|(key, node)| {
+        let value = match (key.text.as_str(), &node.kind) {
+            ("id", NodeKind::Scalar { value: Value::String(id), style, places }) => {
+                let edit = Edit { range: 0..0, by: names.prefix.clone() };
+                Node { span: node.span, kind: scalar(node, id, *style, places, &[edit]) }
+            }
+            ("needs", _) => needs(node, names),
+            (word, NodeKind::Scalar { value: Value::String(text), style, places }) if CONDITIONS.contains(&word) => {
+                let condition = Expression::compile(&plain(text));
+                let programs: Vec<&Program> = condition.iter().filter_map(Expression::program).collect();
+                let edits = edits(&programs, text, node, names, findings);
+                Node { span: node.span, kind: scalar(node, text, *style, places, &edits) }
+            }
+            _ => rewritten(node, names, findings),
+        };
+        (key.clone(), value)
+    });
+    Node { span: step.span, kind: NodeKind::Mapping(entries.collect()) }
+}
+
+/// The steps that a step needs, each under its whole id; of a module all of them.
+pub(super) fn needs(node: &Node, names: &Names) -> Node {
+    let items = node.items().unwrap_or(std::slice::from_ref(node));
+    let mut all = Vec::new();
+    for item in items {
+        let NodeKind::Scalar { value: Value::String(id), style, places } = &item.kind else {
+            all.push(item.clone());
+            continue;
+        };
+        let under = |id: &str| Node {
+            span: item.span,
+            kind: NodeKind::Scalar { value: Value::String(id.to_owned()), style: *style, places: places.clone() },
+        };
+        match names.ids.get(id) {
+            Some(ids) => all.extend(ids.iter().map(|id| under(id))),
+            None => all.push(under(&format!("{}{id}", names.prefix))),
+        }
+    }
+    Node { span: node.span, kind: NodeKind::Sequence(all) }
+}
+
+/// Makes a step need more.
+pub(super) fn add_needs(step: &mut Node, more: &Node) {
+    let NodeKind::Mapping(entries) = &mut step.kind else { return };
+    match entries.iter_mut().find(|(key, _)| key.text == "needs") {
+        Some((_, node)) => {
+            let own = node.items().map_or_else(|| vec![node.clone()], <[Node]>::to_vec);
+            let all = own.into_iter().chain(more.items().into_iter().flatten().cloned());
+            node.kind = NodeKind::Sequence(all.collect());
+        }
+        None => {
+            let key = crate::yaml::Key { span: more.span, text: "needs".to_owned() };
+            entries.push((key, more.clone()));
+        }
+    }
+}
+
+/// The modules whose outputs are mentioned in a node.
+pub(super) fn modules_in(node: &Node, names: &Names) -> BTreeSet<String> {
+    let Ok(template) = Template::compile(node) else { return BTreeSet::new() };
+    let mentioned = template.references().map(|used| used.step.as_str().to_owned());
+    mentioned.filter(|step| names.modules.contains(step)).collect()
+}
+
+/// What is to be replaced in a text, in its order.
+fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings: &mut Vec<Diagnostic>) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for uses in programs.iter().map(|program| program.uses()) {
+        for used in uses.inputs.iter().filter(|_| names.is_module) {
+            names.asked.borrow_mut().insert(used.name.clone());
+            let range = used.span.start..behind_bracket(text, used.name_span.end);
+            match names.inputs.get(&used.name) {
+                Some(expression) => edits.push(Edit { range, by: expression.clone() }),
+                None => {
+                    let place = node.place(used.name_span.range());
+                    let message = format!("the module has no input `{}`", used.name);
+                    let known = names.inputs.keys().map(String::as_str);
+                    findings.push(with_nearest(
+                        Diagnostic::error("unknown-input", place, message),
+                        &used.name,
+                        place,
+                        known,
+                    ));
+                }
+            }
+        }
+        for used in &uses.steps {
+            let id = used.step.as_str();
+            if !names.modules.contains(id) {
+                if !names.prefix.is_empty() {
+                    let range = used.step_span.range();
+                    let quote = if text[range.clone()].starts_with(['\'', '"']) { "'" } else { "" };
+                    edits.push(Edit { range, by: format!("{quote}{}{id}{quote}", names.prefix) });
+                }
+                continue;
+            }
+            let Some(given) = names.given.get(id) else { continue };
+            match (used.path.as_slice(), used.path_spans.as_slice()) {
+                ([outputs, output, ..], [_, span, ..]) if outputs == "outputs" => match given.get(output) {
+                    Some(expression) => {
+                        let range = used.span.start..behind_bracket(text, span.end);
+                        edits.push(Edit { range, by: expression.clone() });
+                    }
+                    None => {
+                        let place = node.place(span.range());
+                        let message = format!("the module that `{id}` uses has no output `{output}`");
+                        let finding = Diagnostic::error("unknown-result", place, message);
+                        findings.push(with_nearest(finding, output, place, given.keys().map(String::as_str)));
+                    }
+                },
+                _ => {
+                    let place = node.place(used.span.range());
+                    let message = format!("`{id}` uses a module, and has outputs only");
+                    let finding = Diagnostic::error("unknown-result", place, message);
+                    findings.push(finding.help(format!("write `steps.{id}.outputs.<name>`")));
+                }
+            }
+        }
+    }
+    edits.sort_by_key(|edit| edit.range.start);
+    edits
+}
+
+/// The end of a mention whose last part is written in brackets: behind the closing one.
+fn behind_bracket(text: &str, end: usize) -> usize {
+    let rest = &text[end..];
+    let quoted = rest.trim_start_matches(['\'', '"']);
+    let blank = quoted.len() - quoted.trim_start().len();
+    // `steps.a.b]` in a list has a bracket of its own: only a key in quotes has one that belongs to it.
+    let is_key = text[..end].ends_with(['\'', '"']) || quoted.len() < rest.len();
+    match is_key && quoted.trim_start().starts_with(']') {
+        true => end + (rest.len() - quoted.len()) + blank + 1,
+        false => end,
+    }
+}
+
+/// A scalar with pieces of its text replaced.
+fn scalar(node: &Node, text: &str, style: ScalarStyle, places: &Places, edits: &[Edit]) -> NodeKind {
+    if edits.iter().all(|edit| edit.range.is_empty() && edit.by.is_empty()) {
+        return node.kind.clone();
+    }
+    let (mut out, mut runs) = (String::with_capacity(text.len()), Vec::new());
+    let place_of = |at: usize| places.span(at..at + 1, node.span).start;
+    let keep = |out: &mut String, runs: &mut Vec<(usize, usize)>, range: Range<usize>| {
+        for (offset, character) in text[range.clone()].char_indices() {
+            runs.push((out.len(), place_of(range.start + offset)));
+            out.push(character);
+        }
+    };
+    let mut from = 0;
+    for edit in edits {
+        keep(&mut out, &mut runs, from..edit.range.start);
+        // Each character of what is put in stands where a character of what it replaces stood, the last for all the rest.
+        let last = edit.range.end.saturating_sub(1).max(edit.range.start);
+        for (offset, character) in edit.by.char_indices() {
+            runs.push((out.len(), place_of((edit.range.start + offset).min(last))));
+            out.push(character);
+        }
+        from = edit.range.end;
+    }
+    keep(&mut out, &mut runs, from..text.len());
+    NodeKind::Scalar { value: Value::String(out), style, places: Places::of_runs(&runs) }
+}
+
+/// A text by itself, its places those in the text.
+fn plain(text: &str) -> Node {
+    let span = crate::source::Span::new(0, text.len());
+    let kind = NodeKind::Scalar {
+        value: Value::String(text.to_owned()),
+        style: ScalarStyle::Plain,
+        places: Places::straight(0),
+    };
+    Node { span, kind }
+}
+
+/// The value of a node as one expression.
+pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
+    match &node.kind {
+        NodeKind::Scalar { value: Value::String(text), .. } => match Template::compile(&plain(text)) {
+            Ok(template) => of_shape(template.shape()).ok_or_else(|| {
+                Diagnostic::error("bad-module", node.span, "a text with statements is not handed from file to file")
+                    .help("write it as one expression, or where it is used")
+            }),
+            // It is told where the text itself is read.
+            Err(findings) => {
+                let message = findings.into_iter().next().map(|finding| finding.message).unwrap_or_default();
+                Err(Diagnostic::error("template-syntax", node.span, message))
+            }
+        },
+        NodeKind::Scalar { value, .. } => Ok(literal(value)),
+        NodeKind::Sequence(items) => {
+            let items: Vec<String> = items.iter().map(expression_of).collect::<Result<_, _>>()?;
+            Ok(format!("[{}]", items.join(", ")))
+        }
+        NodeKind::Mapping(entries)
+            if ["for", "each"].iter().all(|key| node.get(key).is_some()) && entries.len() == 2 =>
+        {
+            Err(Diagnostic::error("bad-module", node.span, "a list made with `for` is not handed from file to file")
+                .help("hand over the list it is made from, and write `for` where it is used"))
+        }
+        NodeKind::Mapping(entries) => {
+            let fields = entries.iter().map(|(key, value)| {
+                Ok(format!("{}: {}", literal(&Value::String(key.text.clone())), expression_of(value)?))
+            });
+            Ok(braced(&fields.collect::<Result<Vec<String>, Diagnostic>>()?))
+        }
+    }
+}
+
+fn of_shape(shape: &Shape) -> Option<String> {
+    match shape {
+        Shape::Constant(value) => Some(literal(value)),
+        Shape::Expression(program) => Some(format!("({})", program.source().trim())),
+        Shape::Text(Text::Parts(parts)) => {
+            let parts = parts.iter().map(|part| match part {
+                Part::Literal(text) => literal(&Value::String(text.clone())),
+                Part::Expression(program) => format!("({})", program.source().trim()),
+            });
+            let parts: Vec<String> = parts.collect();
+            // Text even when it is one piece.
+            Some(format!("({})", if parts.len() == 1 { format!("'' ~ {}", parts[0]) } else { parts.join(" ~ ") }))
+        }
+        _ => None,
+    }
+}
+
+/// A value as an expression says it.
+pub(super) fn literal(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Number(number) if number.to_string().starts_with('-') => format!("({number})"),
+        Value::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(key, value)| format!("{}: {}", Value::from(key.as_str()), literal(value)));
+            braced(&fields.collect::<Vec<_>>())
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A mapping that may stand before the end of a template: two closing braces in a row would be that end.
+fn braced(fields: &[String]) -> String {
+    format!("({{{} }})", fields.join(", "))
+}
+
+/// Whether a value is a secret input of the plan, whole.
+pub(super) fn is_secret_alone(node: &Node, secrets: &BTreeSet<String>) -> bool {
+    let Ok(template) = Template::compile(node) else { return false };
+    let Shape::Expression(program) = template.shape() else { return false };
+    let uses = program.uses();
+    uses.alone && matches!(uses.inputs.as_slice(), [only] if only.path.is_empty() && secrets.contains(&only.name))
+}

@@ -118,10 +118,13 @@ fn tidy(findings: &mut Vec<Diagnostic>) {
         findings.iter().filter(|finding| finding.code.starts_with("yaml-")).map(|finding| finding.primary).collect();
     let files = findings.iter().filter(|finding| finding.code == "unreadable-file");
     let files: BTreeSet<usize> = files.map(|finding| finding.primary.start).collect();
+    let unusable = findings.iter().any(|finding| finding.code == "bad-module");
     let mut types = HashSet::new();
     findings.retain(|finding| match finding.code {
         "template-error" => files.range(finding.primary.range()).next().is_none(),
         code if code.starts_with("yaml-") => true,
+        // The steps of a module that cannot be used are missed by others.
+        "no-steps" | "unknown-step" if unusable => false,
         "wrong-type" => !unreadable.contains(&finding.primary) && types.insert(finding.primary),
         _ => !unreadable.contains(&finding.primary),
     });

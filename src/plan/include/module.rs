@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::UseDoc;
-use super::rewrite::{Names, expression_of, is_secret_alone, literal, rewritten};
+use super::rewrite::{Names, TOLD, expression_of, is_secret_alone, literal, rewritten};
 use super::with_nearest;
 use crate::diagnostic::Diagnostic;
 use crate::plan::fields::{Fields, Shape, list, mapping, text};
@@ -91,7 +91,7 @@ impl Module {
                         Ok(expression) => expression,
                         Err(finding) => {
                             findings.push(finding);
-                            continue;
+                            TOLD.to_owned()
                         }
                     }
                 }
@@ -102,7 +102,7 @@ impl Module {
                         let finding =
                             Diagnostic::error("input-value", used.place, message).related(*name_span, "declared here");
                         findings.push(finding.help(format!("write it below `with:`, as `{name}: …`")));
-                        continue;
+                        TOLD.to_owned()
                     }
                     // Nothing has this field: it is undefined.
                     None => format!("({{}}.{name})"),

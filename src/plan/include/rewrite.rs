@@ -15,6 +15,9 @@ use crate::yaml::{Node, NodeKind, Places, ScalarStyle};
 /// Keys of a step that hold expressions without braces.
 const CONDITIONS: [&str; 3] = ["when", "ready", "fail_when"];
 
+/// Stands for what is wrong and was told: nothing is known of its value, so nothing else is found wrong with it.
+pub(super) const TOLD: &str = "(environment | fromjson)";
+
 /// What names stand for on one level.
 #[derive(Default)]
 pub(super) struct Names {
@@ -155,6 +158,7 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
                         place,
                         known,
                     ));
+                    edits.push(Edit { range, by: TOLD.to_owned() });
                 }
             }
         }
@@ -180,6 +184,10 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
                         let message = format!("the module that `{id}` uses has no output `{output}`");
                         let finding = Diagnostic::error("unknown-result", place, message);
                         findings.push(with_nearest(finding, output, place, given.keys().map(String::as_str)));
+                        edits.push(Edit {
+                            range: used.span.start..behind_bracket(text, used.span.end),
+                            by: TOLD.to_owned(),
+                        });
                     }
                 },
                 _ => {
@@ -187,6 +195,10 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
                     let message = format!("`{id}` uses a module, and has outputs only");
                     let finding = Diagnostic::error("unknown-result", place, message);
                     findings.push(finding.help(format!("write `steps.{id}.outputs.<name>`")));
+                    edits.push(Edit {
+                        range: used.span.start..behind_bracket(text, used.span.end),
+                        by: TOLD.to_owned(),
+                    });
                 }
             }
         }

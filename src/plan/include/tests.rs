@@ -62,7 +62,7 @@ fn a_module_is_its_steps_under_other_ids() {
     let of = |name: &str| -> Vec<String> {
         plan.outputs[name].value.references().map(|used| used.step.as_str().to_owned()).collect()
     };
-    assert_eq!((of("id"), of("all")), (vec!["two_sub".to_owned()], vec!["one_net".to_owned()]));
+    assert_eq!((of("id"), of("all")), (vec!["two_sub".to_owned()], vec!["two_net".to_owned(), "one_net".to_owned()]));
     let body = |id: &str| format!("{:?}", plan.steps[id].body);
     assert!(body("one_net").contains("inputs.tail") && body("two_net").contains("bcd"), "{}", body("two_net"));
     let at = plan.steps["two_sub"].call.span.start;
@@ -117,7 +117,7 @@ fn outside_a_module_there_are_its_outputs() {
     );
     for (mention, expected) in [
         ("steps.web.outputs.id", vec![]),
-        ("steps.web.outputs.ib", vec!["plan.yaml:6:30 unknown-result"]),
+        ("steps.web.outputs.ib", vec!["plan.yaml:6:29 unknown-result"]),
         ("steps.web.id", vec!["plan.yaml:6:12 unknown-result"]),
         ("steps.web.net.id", vec!["plan.yaml:6:12 unknown-result"]),
     ] {

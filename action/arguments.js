@@ -38,6 +38,16 @@ function inputOptions(inputs) {
   return options;
 }
 
+/** Whether a comment on the pull request was asked for. */
+function comments(inputs) {
+  const word = inputs.comment || 'false';
+  if (!['true', 'false'].includes(word)) throw new Error(`\`comment: ${word}\` is neither \`true\` nor \`false\``);
+  if (word === 'true' && inputs.command !== 'preview') {
+    throw new Error(`\`comment: true\` goes with \`command: preview\`, not with \`command: ${inputs.command}\``);
+  }
+  return word === 'true';
+}
+
 /** The arguments for `plan`, each one passed on whole: no shell ever sees them. */
 function commandLine(inputs) {
   if (!/^[a-z][a-z-]*$/.test(inputs.command)) {
@@ -61,6 +71,7 @@ function commandLine(inputs) {
   if (LOCK.includes(inputs.command) && !inputs.args.some((arg) => arg.startsWith('--lock-timeout'))) args.push(...LOCK_TIMEOUT);
   if (inputs.parallelism) args.push('--parallelism', inputs.parallelism);
   if (inputs.command === 'destroy' && !inputs.args.includes('--yes')) args.push('--yes');
+  if (comments(inputs)) args.push('--comment');
   return [...args, ...inputs.args];
 }
 
@@ -97,6 +108,8 @@ function environmentOf(inputs, env) {
   if (inputs.apiKey) own.GCORE_API_KEY = inputs.apiKey;
   if (inputs.projectId) own.GCORE_CLOUD_PROJECT_ID = inputs.projectId;
   if (inputs.regionId) own.GCORE_CLOUD_REGION_ID = inputs.regionId;
+  // Nobody else needs to be able to write to the repository.
+  if (comments(inputs)) own.GITHUB_TOKEN = inputs.githubToken;
   // A record that dies with the runner's disk is enough when everything it tells of goes before.
   if (inputs.teardown === 'always') own.PLAN_TEARDOWN = 'always';
   return own;

@@ -14,6 +14,8 @@ const workflow = require('./workflow');
 function read() {
   const apiKey = workflow.input('api-key');
   workflow.mask(apiKey);
+  const githubToken = workflow.input('github-token');
+  workflow.mask(githubToken);
   return {
     command: workflow.input('command') || 'run',
     plan: workflow.input('plan'),
@@ -25,6 +27,8 @@ function read() {
     projectId: workflow.input('project-id'),
     regionId: workflow.input('region-id'),
     parallelism: workflow.input('parallelism'),
+    comment: workflow.input('comment'),
+    githubToken,
     teardown: workflow.input('teardown') || 'never',
     version: workflow.input('version'),
     checksum: workflow.input('checksum'),

@@ -105,6 +105,16 @@ pub struct GitHub {
     pub job: Option<String>,
     /// The end of the job takes everything down, whatever happens.
     pub torn_down: bool,
+    /// `GITHUB_TOKEN`: what the job may do at GitHub.
+    pub token: Option<SecretString>,
+    /// Where GitHub's API is.
+    pub api_url: Option<String>,
+    /// `refs/heads/main`, `refs/pull/7/merge`
+    pub reference: Option<String>,
+    /// The commit that is checked out.
+    pub commit: Option<String>,
+    /// A file with what started the workflow.
+    pub event: Option<PathBuf>,
 }
 
 impl GitHub {
@@ -118,6 +128,11 @@ impl GitHub {
             runner_debug: text("RUNNER_DEBUG"),
             hosted: text("RUNNER_ENVIRONMENT").as_deref() == Some("github-hosted"),
             runner_temp: text("RUNNER_TEMP").map(PathBuf::from),
+            token: text("GITHUB_TOKEN").map(|token| token.trim().to_owned().into()),
+            api_url: text("GITHUB_API_URL"),
+            reference: text("GITHUB_REF"),
+            commit: text("GITHUB_SHA"),
+            event: text("GITHUB_EVENT_PATH").map(PathBuf::from),
             repository: text("GITHUB_REPOSITORY"),
             job: identity.map(|identity| identity.join("/")),
             torn_down: text("PLAN_TEARDOWN").as_deref() == Some("always"),
@@ -228,6 +243,9 @@ impl Context {
         use secrecy::ExposeSecret;
         if let Some(key) = &self.environment.api_key {
             self.secrets.hide(key.expose_secret());
+        }
+        if let Some(token) = self.environment.github.as_ref().and_then(|github| github.token.as_ref()) {
+            self.secrets.hide(token.expose_secret());
         }
         let secret =
             |name: &str| ["SECRET", "TOKEN", "ACCESS_KEY", "SAS", "PASSWORD"].iter().any(|word| name.contains(word));

@@ -43,6 +43,9 @@ pub enum Error {
     KeyCommand(String),
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The comment on a pull request may be out of date.
+    #[error("the comment on the pull request was not written: {0}")]
+    Comment(String),
     /// A read the command cannot do without.
     #[error("{what}: {error}")]
     Api { what: String, error: ReadError },
@@ -113,6 +116,7 @@ impl Error {
             Error::Journal(_) => Exit::RecordUnusable,
             Error::Write { .. }
             | Error::Stream { .. }
+            | Error::Comment(_)
             | Error::Http(HttpError::Client(_))
             | Error::Report(_)
             | Error::System { .. } => Exit::StepFailed,
@@ -194,6 +198,7 @@ impl Error {
             Error::Read { error, .. } | Error::Write { error, .. } | Error::System { error, .. } => io_hint(error).into_iter().collect(),
             Error::PlanWrong
             | Error::Stream { .. }
+            | Error::Comment(_)
             | Error::Http(HttpError::BaseUrl(..) | HttpError::Client(_))
             | Error::Journal(JournalError::Io { .. } | JournalError::Closed(_))
             | Error::Catalog(_)

@@ -43,11 +43,20 @@ impl Http {
     ///
     /// [`HttpError`] when the base URL is not acceptable, the key cannot be a header, or TLS cannot be set up.
     pub fn new(base: &str, key: &SecretString, timeout: Duration) -> Result<Self, HttpError> {
+        Self::with_scheme(base, "APIKey", key, timeout)
+    }
+
+    /// The same with another scheme in `Authorization` than the API's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Http::new`].
+    pub fn with_scheme(base: &str, scheme: &str, key: &SecretString, timeout: Duration) -> Result<Self, HttpError> {
         let base = base_url(base)?;
         // Installing twice is harmless: the first stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut authorization =
-            HeaderValue::try_from(format!("APIKey {}", key.expose_secret())).map_err(|_| HttpError::Key)?;
+            HeaderValue::try_from(format!("{scheme} {}", key.expose_secret())).map_err(|_| HttpError::Key)?;
         authorization.set_sensitive(true);
         let builder = reqwest::Client::builder();
         // What is on this machine is not behind a proxy.

@@ -118,6 +118,9 @@ pub struct PreviewArguments {
     /// Exit 10 when there are changes
     #[arg(long)]
     pub exit_code: bool,
+    /// In a GitHub Actions job on a pull request: keep one comment with this preview up to date, with GITHUB_TOKEN
+    #[arg(long)]
+    pub comment: bool,
     /// Write what was shown to a file that `plan run` takes; it refuses when anything has moved on
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -58,10 +58,12 @@ impl Found {
             let text = self.source.text().get(file.range.clone()).unwrap_or_default();
             Found { source: Arc::new(Source::new(file.path, text)), findings }
         };
-        let first = self.source.path().to_owned();
-        // The plan itself is there also when nothing is wrong with it.
-        let files = files.into_iter().map(file);
-        files.filter(|found| !found.findings.is_empty() || found.source.path() == first).collect()
+        let found: Vec<Found> = files.into_iter().map(file).collect();
+        // A plan in which nothing is wrong, its modules included, is told once.
+        match found.iter().all(|found| found.findings.is_empty()) {
+            true => found.into_iter().take(1).collect(),
+            false => found.into_iter().filter(|found| !found.findings.is_empty()).collect(),
+        }
     }
 
     pub(super) fn as_findings(&self) -> Findings<'_> {

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod check;
+mod comment;
 mod completions;
 mod confirm;
 mod connect;
@@ -26,6 +27,7 @@ mod output;
 pub mod preview;
 mod preview_file;
 mod print;
+mod pull_request;
 mod records;
 mod recover;
 pub mod rehearse;

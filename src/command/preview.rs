@@ -9,7 +9,7 @@ use super::preview_file::{Asked, PreviewFile, recorded};
 use super::run::{need_places, step_ids};
 use super::session::{MAX_ITEMS, SETTLE_TIME, USER_AGENT};
 use super::shared_records::{self, Reading, SharedRecords};
-use super::{load, note, print_json, print_text, records};
+use super::{load, note, print_json, print_text, pull_request, records};
 use crate::cli::{PreviewArguments, ResultFormat};
 use crate::command::connect::{Account, number_of};
 use crate::context::Context;
@@ -63,6 +63,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     };
     let changes = shown.changes(context, &key);
     tell(context, arguments.format, &changes, status, &shared)?;
+    pull_request::tell(context, plan, &environment, &changes, arguments.comment).await?;
     if let Some(out) = &arguments.out {
         let asked = Asked {
             plan: arguments.file.clone(),
@@ -169,8 +170,9 @@ fn tell(
     }
 }
 
-fn line(text: &mut String, change: &Change) {
-    let (mark, words) = match &change.action {
+/// How a change is marked, and what becomes of it in words.
+pub(super) fn words_of(change: &Change) -> (&'static str, String) {
+    match &change.action {
         Action::Call => ("+", "call".to_owned()),
         Action::Read => ("?", "read".to_owned()),
         Action::Keep => ("=", "keep".to_owned()),
@@ -193,7 +195,11 @@ fn line(text: &mut String, change: &Change) {
             ("=", "kept, though no longer in the plan (`--prune` removes it)".to_owned())
         }
         Action::Wrong { message } => ("!", format!("cannot be evaluated: {message}")),
-    };
+    }
+}
+
+fn line(text: &mut String, change: &Change) {
+    let (mark, words) = words_of(change);
     let call = change.call.as_ref().map(|call| format!("  {call}")).unwrap_or_default();
     let _ =
         writeln!(text, "{mark} {}  {}{}", sanitize(&change.instance.to_string()), sanitize(&words), sanitize(&call));

@@ -17,6 +17,8 @@ function inputs(given = {}) {
     projectId: '',
     regionId: '',
     parallelism: '',
+    comment: '',
+    githubToken: 'job-token',
     teardown: 'never',
     args: [],
     ...given,
@@ -142,4 +144,14 @@ test('the state command takes its own arguments first, then which record is mean
 test('plan hears that the end of the job takes everything down', () => {
   assert.equal(environmentOf(inputs({ teardown: 'always' }), {}).PLAN_TEARDOWN, 'always');
   assert.equal(environmentOf(inputs({ teardown: 'on-failure' }), {}).PLAN_TEARDOWN, undefined);
+});
+
+test('a comment is asked for with a preview only, and only then the token is handed on', () => {
+  const asked = inputs({ command: 'preview', comment: 'true' });
+  assert.deepEqual(commandLine(asked), ['preview', 'deploy.yaml', '--comment']);
+  assert.equal(environmentOf(asked, {}).GITHUB_TOKEN, 'job-token');
+  assert.deepEqual(commandLine(inputs({ command: 'preview', comment: 'false' })), ['preview', 'deploy.yaml']);
+  assert.equal(environmentOf(inputs({ command: 'preview' }), {}).GITHUB_TOKEN, undefined);
+  assert.throws(() => commandLine(inputs({ comment: 'true' })), /goes with `command: preview`/);
+  assert.throws(() => commandLine(inputs({ command: 'preview', comment: 'yes' })), /neither/);
 });

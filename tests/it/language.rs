@@ -224,8 +224,8 @@ fn a_module_runs_as_a_part_of_its_plan_and_its_mistakes_are_told_with_both_place
     fs::write(&module, MODULE.replace("name: inner", "nmae: inner")).unwrap();
     let ended = trial.plan(&["check", "plan.yaml"]).with_code(3);
     ended.says("modules/net.yaml:7:13");
-    ended.says("`one` uses this module: plan.yaml:7:5");
-    ended.says("`two` uses this module: plan.yaml:10:5");
+    ended.says("`one` uses this module: plan.yaml:7:10");
+    ended.says("`two` uses this module: plan.yaml:10:10");
     let json = trial.plan(&["check", "plan.yaml", "--format", "json"]).with_code(3).json().to_string();
     assert!(json.contains("modules/net.yaml"), "{json}");
 

@@ -10,6 +10,7 @@ mod language;
 mod log;
 mod ops;
 mod preview;
+mod pull_request;
 mod record;
 #[cfg(unix)]
 mod reliability;

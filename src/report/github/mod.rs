@@ -14,6 +14,7 @@ mod groups;
 mod log;
 pub(super) mod markdown;
 pub mod output;
+pub mod preview;
 mod summary;
 
 use std::fs::OpenOptions;

@@ -186,9 +186,7 @@ fn judge(answer: Result<Answer, Lost>) -> Result<Value, (Refused, bool)> {
     let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match answer.status {
         200..=299 => Ok(value),
-        status @ (401 | 403 | 404) if answer.header("retry-after").is_none() => {
-            Err((Refused::NotAllowed(status), false))
-        }
+        status @ (403 | 404) if answer.header("retry-after").is_none() => Err((Refused::NotAllowed(status), false)),
         status => {
             let words =
                 value.get("message").and_then(Value::as_str).map(|words| format!(": {words}")).unwrap_or_default();

@@ -9,7 +9,7 @@ use super::preview_file::{Asked, PreviewFile, recorded};
 use super::run::{need_places, step_ids};
 use super::session::{MAX_ITEMS, SETTLE_TIME, USER_AGENT};
 use super::shared_records::{self, Reading, SharedRecords};
-use super::{load, note, print_json, print_text, pull_request, records};
+use super::{environment_file, load, note, print_json, print_text, pull_request, records};
 use crate::cli::{PreviewArguments, ResultFormat};
 use crate::command::connect::{Account, number_of};
 use crate::context::Context;
@@ -34,6 +34,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let account = without_key(context, arguments)?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
+    environment_file::tell_near(context, &arguments.file, &environment)?;
     need_places(plan, project_id, region_id)?;
     let reading = Reading { plan, inputs: &inputs, environment: &environment, rehearses: false };
     let shared = shared_records::read(context, &arguments.state, &arguments.file, &reading).await?;

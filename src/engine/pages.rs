@@ -101,7 +101,8 @@ impl Getting<'_> {
             return Ok(Whole { status, answer, missing: None });
         };
         let told = count(&answer);
-        let mut is_over = came == 0 || page.is_none_or(|limit| is_last(told, came, came, limit));
+        // A list that is all of the answer comes whole.
+        let mut is_over = came == 0 || answer.is_array() || page.is_none_or(|limit| is_last(told, came, came, limit));
         for _ in 0..MOST {
             if came > self.most || !is_over && told.is_some_and(|count| count > self.most as u64) {
                 return Err(Unread::TooMany { most: self.most, count: told.unwrap_or_default().max(came as u64) });
@@ -111,7 +112,10 @@ impl Getting<'_> {
             let (_, mut next) = self.client.read_answer(next, self.repeat, self.places).await?;
             let told = count(&next);
             let more = next.pointer_mut(RESULTS).map(Value::take);
-            let Some(Value::Array(more)) = more else { break };
+            let Some(Value::Array(more)) = more else {
+                is_over = true;
+                break;
+            };
             let length = more.len();
             came += length;
             if let Some(all) = answer.pointer_mut(RESULTS).and_then(Value::as_array_mut) {

@@ -72,7 +72,7 @@ fn check_all(
 ) -> Checked {
     let parsed = yaml::parse(source.text());
     let mut findings = parsed.findings;
-    let Whole { root, source } = include(parsed.root, source, folder, &mut findings);
+    let Whole { root, source, given } = include(parsed.root, source, folder, &mut findings);
     let source = &source;
     let plan = match root {
         None if findings.iter().any(Diagnostic::is_error) => None,
@@ -80,7 +80,9 @@ fn check_all(
             let doc = doc::read(root.as_ref(), &mut findings);
             drop(root);
             let unread = findings.iter().any(Diagnostic::is_error);
-            Checker::new(&doc, &mut findings).run(unread);
+            let given: Vec<Template> = given.iter().filter_map(|node| doc::compiled(node, &mut findings)).collect();
+            Checker::new(&doc, &mut findings).run(unread, &given);
+            told_where_written(&given, source.files()[0].range.end, &mut findings);
             if let Some(folder) = folder {
                 unreadable_files(&doc, folder, &mut findings);
             }
@@ -110,6 +112,25 @@ fn check_all(
 pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
     let checked = check(source);
     checked.plan.ok_or(checked.findings)
+}
+
+/// What is wrong with what a module is given is told where it is written, and not again wherever the module uses it. `modules`:
+/// where the texts of modules begin.
+fn told_where_written(given: &[Template], modules: usize, findings: &mut Vec<Diagnostic>) {
+    let is_given = |finding: &Diagnostic| {
+        given
+            .iter()
+            .any(|template| template.span.start <= finding.primary.start && finding.primary.start < template.span.end)
+    };
+    let told: HashSet<(&'static str, String)> = findings
+        .iter()
+        .filter(|finding| is_given(finding))
+        .map(|finding| (finding.code, finding.message.clone()))
+        .collect();
+    findings.retain(|finding| {
+        let again = finding.primary.start > modules && told.contains(&(finding.code, finding.message.clone()));
+        is_given(finding) || !again
+    });
 }
 
 /// Puts findings in the order of the file, and drops those that only follow from another at the same place.
@@ -169,7 +190,7 @@ impl<'d> Checker<'d> {
     }
 
     /// `unread`: some part could not be read, so that what it uses is not known.
-    fn run(&mut self, unread: bool) {
+    fn run(&mut self, unread: bool, given: &[Template]) {
         self.duplicate_ids();
         self.duplicate_outputs();
         for template in [&self.doc.project_id, &self.doc.region_id].into_iter().flatten() {
@@ -177,6 +198,9 @@ impl<'d> Checker<'d> {
         }
         for environment in self.doc.records.iter().filter_map(|record| record.environment.as_ref()) {
             self.template(environment, &Place::RECORD);
+        }
+        for template in given {
+            self.template(template, &Place::step(false));
         }
         for step in &self.doc.steps {
             self.step(step);

@@ -162,7 +162,7 @@ fn a_plan_builds_on_the_outputs_of_another_and_leaves_its_record_alone() {
     assert_eq!(preview["changes"][0]["call"]["body"]["network_id"], network);
     assert_eq!(preview["records"]["net"]["plan"], json!("base-network"));
     trial.plan(&["run", "above.yaml"]).with_code(0).says("`records.net` is plan `base-network`, environment `default`");
-    trial.plan(&["run", "above.yaml"]).with_code(0).says("1 kept");
+    trial.plan(&["run", "above.yaml"]).with_code(0).says("1 unchanged");
     assert_eq!(fs::read(&journal).unwrap(), before);
 
     trial.plan(&["preview", "above.yaml", "--set", "base=prod"]).with_code(3).says("there are records of `default`");
@@ -218,7 +218,7 @@ fn a_module_runs_as_a_part_of_its_plan_and_its_mistakes_are_told_with_both_place
     let made = trial.plan(&["run", "plan.yaml", "--format", "json"]).with_code(0).json();
     assert_eq!(made["subnets"].as_array().unwrap().len(), 2);
     trial.plan(&["status", "plan.yaml"]).with_code(0).prints("two_subnet");
-    trial.plan(&["run", "plan.yaml"]).with_code(0).says("3 kept");
+    trial.plan(&["run", "plan.yaml"]).with_code(0).says("3 unchanged");
 
     let module = trial.folder.path().join("modules/net.yaml");
     fs::write(&module, MODULE.replace("name: inner", "nmae: inner")).unwrap();
@@ -234,4 +234,28 @@ fn a_module_runs_as_a_part_of_its_plan_and_its_mistakes_are_told_with_both_place
     fs::write(&module, failing).unwrap();
     trial.plan(&["run", "plan.yaml", "--environment", "other"]).says("modules/net.yaml:7:");
     trial.plan(&["destroy", "plan.yaml", "--yes"]).with_code(0).says("3 removed");
+}
+
+const LOOKING: &str = "\
+name: looking
+steps:
+  - id: image
+    for_each: [one, two, three]
+    call: GET /cloud/v1/images/{project_id}/{region_id}
+    find: { name: ubunut-24.04-x64 }
+  - id: region
+    call: GET /cloud/v1/regions
+    find: { name: Luxembourg-2 }
+outputs:
+  region: \"{{ steps.region.id }}\"
+";
+
+#[test]
+fn what_is_looked_up_exists_in_a_rehearsal_and_is_asked_for_once_online() {
+    let trial = Trial::new(&[("plan.yaml", LOOKING)]);
+    trial.folder.run(&["rehearse", "plan.yaml"]).with_code(0).says("4 done");
+    let ended = trial.plan(&["check", "plan.yaml", "--online"]).with_code(3);
+    assert_eq!(ended.stderr.matches("did you mean `ubuntu-24.04-x64`?").count(), 1, "{}", ended.stderr);
+    ended.says("nothing has `name` `Luxembourg-2`");
+    ended.says("`image[0]`, `image[1]` and `image[2]`");
 }

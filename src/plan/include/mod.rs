@@ -48,6 +48,8 @@ pub(super) struct Whole {
     pub root: Option<Node>,
     /// The text of the plan file, and after it those of the modules.
     pub source: Arc<Source>,
+    /// What modules are given, as it stands where it is written.
+    pub given: Vec<Node>,
 }
 
 /// Puts the modules that a plan uses in their places. `folder`: where the plan is; without one no module can be read.
@@ -62,13 +64,19 @@ pub(super) fn include(
     };
     let root = match root {
         Some(root) if uses_modules(&root) => root,
-        root => return Whole { root, source: Arc::clone(source) },
+        root => return Whole { root, source: Arc::clone(source), given: Vec::new() },
     };
-    let mut including =
-        Including { files: Files::new(source, folder), secrets: secret_inputs(&root), steps: 0, findings };
+    let mut including = Including {
+        files: Files::new(source, folder),
+        secrets: secret_inputs(&root),
+        steps: 0,
+        given: Vec::new(),
+        findings,
+    };
     let root = including.plan(root);
+    let given = including.given;
     let source = including.files.joined(source);
-    Whole { root: Some(root), source: Arc::new(source) }
+    Whole { root: Some(root), source: Arc::new(source), given }
 }
 
 /// The inputs of the plan that are secret.
@@ -83,6 +91,7 @@ struct Including<'f> {
     secrets: BTreeSet<String>,
     /// Steps of modules so far.
     steps: usize,
+    given: Vec<Node>,
     findings: &'f mut Vec<Diagnostic>,
 }
 
@@ -150,6 +159,8 @@ impl Including<'_> {
         while !open.is_empty() {
             let waits = |used: &UseDoc| {
                 let mentioned = used.with.iter().flat_map(|(_, node)| rewrite::modules_in(node, names));
+                let mentioned =
+                    mentioned.chain(used.needs.iter().flat_map(|node| rewrite::modules_needed(node, names)));
                 mentioned
                     .into_iter()
                     .any(|module| !names.given.contains_key(&module) && !names.failed.contains(&module))
@@ -238,6 +249,7 @@ impl Including<'_> {
         let mut inner = Names::of_module(format!("{}{}_", level.prefix, used.id));
         let given = used.with.iter().map(|(key, node)| (key.clone(), rewritten(node, names, self.findings)));
         let given: Vec<(Key, Node)> = given.collect();
+        self.given.extend(given.iter().map(|(_, node)| node.clone()));
         inner.inputs = module.values(&given, used, &self.secrets, self.findings);
         self.steps += module.steps.len();
         if self.steps > MOST_STEPS {

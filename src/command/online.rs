@@ -83,6 +83,9 @@ async fn reach(client: &Client, place: &str) -> Result<(), Error> {
     client.send(request).await.map(drop).map_err(|cause| failed(&format!("{place} cannot be reached"), lost(cause)))
 }
 
+/// The calls of a plan, by instance.
+type Calls = Vec<(InstanceId, RecordedCall)>;
+
 /// A finding and the instance it is about.
 type Finding = (InstanceId, Diagnostic);
 
@@ -117,7 +120,7 @@ fn calls(
     arguments: &CheckArguments,
     account: &Account,
     plan: &Plan,
-) -> Result<(Vec<(InstanceId, RecordedCall)>, Vec<LookedFor>), Error> {
+) -> Result<(Calls, Vec<LookedFor>), Error> {
     let inputs = resolve_inputs(context, plan, &arguments.plan)?;
     let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, account)?;

@@ -105,6 +105,9 @@ struct Level {
     trail: Vec<PathBuf>,
 }
 
+/// A step and its place in the list.
+type InOrder = (usize, Node);
+
 /// A step that uses a module, as written.
 struct UseDoc {
     id: String,
@@ -140,7 +143,7 @@ impl Including<'_> {
 
     /// A list of steps with what they use in its place; `names` learns what the modules give.
     fn list(&mut self, items: Vec<Node>, level: &Level, names: &mut Names) -> Vec<Node> {
-        let (uses, plain): (Vec<(usize, Node)>, Vec<(usize, Node)>) =
+        let (uses, plain): (Vec<InOrder>, Vec<InOrder>) =
             items.into_iter().enumerate().partition(|(_, step)| step.get("use").is_some());
         let mut made: BTreeMap<usize, Vec<Node>> = BTreeMap::new();
         let mut open: Vec<(usize, UseDoc)> =

@@ -138,21 +138,19 @@ fn outside_a_module_there_are_its_outputs() {
 
 #[test]
 fn a_secret_of_a_module_is_a_secret_of_the_plan() {
-    let module = format!(
-        "inputs: {{ word: {{ secret: true }} }}\nsteps:\n- id: key\n  call: POST /cloud/v1/ssh_keys/{{project_id}}\n  body: {{ name: web, public_key: \"{{{{ inputs.word }}}}\" }}\noutputs: {{ word: \"{{{{ inputs.word }}}}\" }}\n"
-    );
+    let module = "inputs: { word: { secret: true } }\nsteps:\n- id: key\n  call: POST /cloud/v1/ssh_keys/{project_id}\n  body: { name: web, public_key: \"{{ inputs.word }}\" }\noutputs: { word: \"{{ inputs.word }}\" }\n";
     let root = |with: &str| {
         format!(
             "name: demo\ninputs: {{ pw: {{ secret: true }}, open: {{ default: x }} }}\nsteps:\n- id: web\n  use: m.yaml\n  with: {{ word: {with} }}\noutputs: {{ o: \"{{{{ inputs.open }}}}\", p: {{ secret: true, value: \"{{{{ inputs.pw }}}}\" }} }}\n"
         )
     };
-    let told = |with: &str| told(&[("plan.yaml", &root(with)), ("m.yaml", &module)]);
+    let told = |with: &str| told(&[("plan.yaml", &root(with)), ("m.yaml", module)]);
     assert_eq!(told("\"{{ inputs.pw }}\""), Vec::<String>::new());
     for with in ["hunter22", "\"{{ inputs.open }}\"", "\"x{{ inputs.pw }}\""] {
         assert_eq!(told(with), ["plan.yaml:6:11 bad-module"], "{with}");
     }
     let shown = root("\"{{ inputs.pw }}\"").replace("inputs.open }}\", p", "steps.web.outputs.word }}\", p");
-    let found = super::tests::told(&[("plan.yaml", &shown), ("m.yaml", &module)]);
+    let found = super::tests::told(&[("plan.yaml", &shown), ("m.yaml", module)]);
     assert!(found.iter().any(|line| line.contains("secret-output")), "{found:?}");
 }
 

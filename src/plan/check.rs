@@ -427,6 +427,7 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
         on_conflict: step.on_conflict,
         secret: step.secret,
         stamp: step.stamp,
+        allow_unknown: step.allow_unknown,
         after,
     })
 }

@@ -20,7 +20,11 @@ mod operations;
 mod partial;
 mod step_doc;
 #[cfg(test)]
+mod suggestion_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod through_templates;
 mod values;
 #[cfg(test)]
 mod values_tests;

@@ -18,6 +18,7 @@ mod mentions;
 mod model;
 mod operations;
 mod partial;
+mod on_change;
 mod step_doc;
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,11 @@ use crate::catalog::{Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::refresh::{Comparison, Shown, field};
 use crate::engine::results;
+use crate::engine::update::{Thing, split};
 use crate::engine::{RunOptions, Signal, Stop};
 use crate::event::{Event, How};
 use crate::exit::Exit;
+use crate::journal::{RecordedCall, StepResult};
 use crate::plan::StepId;
 use crate::simulate::tests::every_operation::{STRANGER, body_of, smallest};
 use crate::simulate::{Options, Strangers};
@@ -223,6 +225,23 @@ fn others(body: &BodySchema, shape: &Schema, value: &Value) -> Vec<Value> {
     found
 }
 
+/// Fields that mean things which nobody made here.
+const REFERENCES: [&str; 3] = ["port_id", "fixed_ip_address", "routes"];
+
+/// Whether all that differs can be changed in place.
+fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
+    let call = |body: &Value| RecordedCall {
+        method: operation.route.method,
+        path: concrete(operation).replace("{project_id}", "1").replace("{region_id}", "7"),
+        query: vec![],
+        headers: vec![],
+        body: Some(body.clone()),
+    };
+    let result = StepResult { id: Some(json!(STRANGER)), name: Some("web-1".to_owned()), ..StepResult::default() };
+    let thing = Thing::of(Catalog::embedded(), &call(before), &result);
+    split(Catalog::embedded(), thing.as_ref(), &call(before), &call(after), None).forced.is_empty()
+}
+
 /// A body with every field that can be changed in place, and the same with each of them changed.
 fn before_and_after(operation: &Operation) -> Option<(Value, Value)> {
     let catalog = Catalog::embedded();
@@ -242,6 +261,11 @@ fn before_and_after(operation: &Operation) -> Option<(Value, Value)> {
         body.insert(name.to_owned(), value);
         Some(Value::Object(body)).filter(|body| is_right(operation, body))
     };
+    // A name that nothing else in the body has: some kinds go by it.
+    for name in ["name", "cluster_name"].into_iter().filter(|name| before.get(*name).is_some()).collect::<Vec<_>>() {
+        before = put(&before, name, json!("thing-1")).unwrap_or(before);
+    }
+    let fields: Vec<String> = fields.into_iter().filter(|name| !REFERENCES.contains(&name.as_str())).collect();
     for name in &fields {
         if let (None, Some(shape)) = (before.get(name), shape_of(&schema, name)) {
             let value = if name == "tags" && schema.resolve(shape).items.is_none() {
@@ -255,22 +279,30 @@ fn before_and_after(operation: &Operation) -> Option<(Value, Value)> {
     let mut after = before.clone();
     for name in &fields {
         let (Some(value), Some(shape)) = (before.get(name), shape_of(&schema, name)) else { continue };
-        let changed = others(&schema, shape, value).into_iter().find_map(|other| put(&after, name, other));
+        let mut candidates = others(&schema, shape, value).into_iter().filter_map(|other| put(&after, name, other));
+        let changed = candidates.find(|other| is_in_place(operation, &before, other));
         after = changed.unwrap_or(after);
     }
     (before != after).then_some((before, after))
 }
 
-fn plan_of(operation: &Operation, body: &Value) -> String {
+/// The path of a create, with a stranger for everything but project and region.
+fn concrete(operation: &Operation) -> String {
     let mut path = operation.route.path.clone();
     for parameter in &operation.path_parameters {
         let place = format!("{{{}}}", parameter.name);
         if !["project_id", "region_id"].contains(&parameter.name.as_str()) {
             let integer = parameter.types.iter().any(|known| known == "integer");
-            path = path.replace(&place, if integer { "4711" } else { STRANGER });
+            let named = parameter.name.ends_with("_name");
+            path = path.replace(&place, if integer { "4711" } else if named { "web-1" } else { STRANGER });
         }
     }
-    let step = json!({ "id": "thing", "call": format!("{} {path}", operation.route.method), "body": body });
+    path
+}
+
+fn plan_of(operation: &Operation, body: &Value) -> String {
+    let call = format!("{} {}", operation.route.method, concrete(operation));
+    let step = json!({ "id": "thing", "call": call, "body": body });
     json!({ "name": "demo", "steps": [step] }).to_string()
 }
 

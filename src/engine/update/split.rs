@@ -209,8 +209,9 @@ impl<'a> Splitting<'a> {
                 }
             }
         }
-        let required = update.resolve(update.root()).required.iter();
-        let along: Vec<&String> = if whole { fields.iter().collect() } else { required.collect() };
+        let root = update.resolve(update.root());
+        let needed = root.required.iter().chain(&root.discriminator);
+        let along: Vec<&String> = if whole { fields.iter().collect() } else { needed.collect() };
         for name in along {
             if recorded.contains_key(name) || going.contains(name) {
                 continue;
@@ -220,13 +221,33 @@ impl<'a> Splitting<'a> {
                 sent.insert(name.clone(), real.clone());
             }
         }
-        if !going.is_empty() {
-            let wrap = |body: Map<String, Value>| match inside {
-                Some(name) => json!({ name: body }),
-                None => Value::Object(body),
-            };
-            self.call(way, going, Some(wrap(recorded)), Some(wrap(sent)), &[]);
+        let wrap = |body: &Map<String, Value>| match inside {
+            Some(name) => json!({ name: body }),
+            None => Value::Object(body.clone()),
+        };
+        // What one field cannot become keeps no other from it.
+        while let Some((at, reason)) = self.refusal(way, Some(&wrap(&sent)), usize::from(inside.is_some()))
+            && let Some(at) = at.and_then(|at| going.iter().position(|name| *name == at))
+        {
+            let name = going.remove(at);
+            self.split.force(format!("body/{name}"), reason);
+            recorded.shift_remove(&name);
+            sent.shift_remove(&name);
         }
+        if !going.is_empty() {
+            self.call(way, going, Some(wrap(&recorded)), Some(wrap(&sent)), &[]);
+        }
+    }
+
+    /// Why the API would refuse a body, and the field that it is about; `depth`: how far below the body the fields stand.
+    fn refusal(&self, way: &Way, sent: Option<&Value>, depth: usize) -> Option<(Option<String>, String)> {
+        if sent.is_some_and(is_known_later) {
+            return None;
+        }
+        let findings = self.catalog.check_request(&way.operation, sent.map(Partial::from).as_ref());
+        let found = findings.into_iter().find(|finding| finding.severity == Severity::Error)?;
+        let reason = format!("`{}` would not take it: {}", way.operation.route, found.message);
+        Some((found.at.get(depth).map(ToString::to_string), reason))
     }
 
     fn set(&mut self, way: &Way, field: &str, sent_as: &str, with: Option<(&str, &str)>, rule: Rule) {
@@ -398,13 +419,7 @@ impl<'a> Splitting<'a> {
         let Some(path) = fill_path(&way.operation.route.path, &parameters, "", "") else {
             return self.split.force(first, NO_CALL);
         };
-        let body = sent.as_ref().filter(|body| !is_known_later(body)).map(Partial::from);
-        let findings = match body.is_some() || sent.is_none() {
-            true => self.catalog.check_request(&way.operation, body.as_ref()),
-            false => Vec::new(),
-        };
-        if let Some(found) = findings.into_iter().find(|finding| finding.severity == Severity::Error) {
-            let reason = format!("`{}` would not take it: {}", way.operation.route, found.message);
+        if let Some((_, reason)) = self.refusal(way, sent.as_ref(), 0) {
             fields.iter().for_each(|field| self.split.force(format!("body/{field}"), reason.clone()));
             return;
         }

@@ -58,11 +58,11 @@ fn what_the_api_changes_in_place_is_changed_by_the_call_for_it() {
         ),
         (
             "v1/volumes/1/7",
-            json!({ "name": "one", "source": "new-volume", "size": 5, "instance_id_to_attach_to": "m1" }),
-            json!({ "name": "one", "source": "new-volume", "size": 5, "instance_id_to_attach_to": "m2" }),
+            json!({ "name": "one", "source": "new-volume", "size": 5, "instance_id_to_attach_to": "00000000-0000-4000-8000-000000000001" }),
+            json!({ "name": "one", "source": "new-volume", "size": 5, "instance_id_to_attach_to": "00000000-0000-4000-8000-000000000002" }),
             &[
-                r#"POST v2/volumes/1/7/x1/detach {"instance_id":"m1"}"#,
-                r#"POST v2/volumes/1/7/x1/attach {"instance_id":"m2"}"#,
+                r#"POST v2/volumes/1/7/x1/detach {"instance_id":"00000000-0000-4000-8000-000000000001"}"#,
+                r#"POST v2/volumes/1/7/x1/attach {"instance_id":"00000000-0000-4000-8000-000000000002"}"#,
             ],
         ),
         (

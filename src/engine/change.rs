@@ -234,7 +234,9 @@ impl Instance {
         let forced: Vec<String> =
             change.split.forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();
         let message = match forced.as_slice() {
-            [] => format!("it was made by another call than the plan's, and may not be changed: {}", differing.join("; ")),
+            [] => {
+                format!("it was made by another call than the plan's, and may not be changed: {}", differing.join("; "))
+            }
             forced => format!(
                 "it was made by another call than the plan's, and only a new one has what differs: {} ({})",
                 differing.join("; "),
@@ -250,7 +252,7 @@ impl Instance {
         };
         error.help = vec![
             format!("keep it as it is: {ignore}; change it: `on_change: {{ update: {{ call: … }} }}`"),
-            format!("make it anew: `on_change: replace`, or `--replace '{}'`", self.id()),
+            format!("make it anew: `on_change: replace`, or `--replace {}`", self.step().id),
         ];
         error
     }

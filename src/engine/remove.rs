@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
-use super::change::update_of_result;
 use super::call::{Called, Halt, Head, Sent, Write, headers_of, parent_gate, send, stamp_value, tasks_of};
+use super::change::update_of_result;
 use super::evidence::tags::{STAMP, tag};
 use super::finish::{Finishing, Unfinished};
 use super::lock::{Locks, Refused};
@@ -125,7 +125,9 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
     let about = About { call: Some(intent.call.clone()), place: None };
     let called = match &status.phase {
         // What can be repeated made nothing new, and what is to go need not be known to be changed.
-        Phase::InDoubt if results::is_repeatable(intent.call.method, operation.as_deref()) || intent.update.is_some() => {
+        Phase::InDoubt
+            if results::is_repeatable(intent.call.method, operation.as_deref()) || intent.update.is_some() =>
+        {
             return not_found(shared, instance, &about).await;
         }
         Phase::InDoubt => {

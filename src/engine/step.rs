@@ -211,8 +211,7 @@ impl Instance {
     /// The record agrees with the plan; or the step is not to be waited for, and its tasks run.
     fn is_settled(&self, id: &InstanceId, rendered: &Rendered) -> bool {
         let known = self.known(id);
-        self.agrees(&known, rendered)
-            || (self.step().wait.skip && matches!(known.phase, Phase::Accepted { .. }))
+        self.agrees(&known, rendered) || (self.step().wait.skip && matches!(known.phase, Phase::Accepted { .. }))
     }
 
     /// The turn to write below the parent that the API locks: kept until the tasks of the write are done.

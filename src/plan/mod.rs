@@ -16,9 +16,9 @@ mod input_doc;
 pub mod inputs;
 mod mentions;
 mod model;
+mod on_change;
 mod operations;
 mod partial;
-mod on_change;
 mod step_doc;
 #[cfg(test)]
 mod tests;

@@ -66,7 +66,9 @@ fn ignored_places(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<String> {
     let places = list(node, "`ignore`", findings).unwrap_or_default();
     let read = places.iter().filter_map(|item| {
         let place = text(item, "a place in `ignore`", findings)?;
-        let known = ["body/", "query/", "headers/"].iter().any(|start| place.value.len() > start.len() && place.value.starts_with(start));
+        let known = ["body/", "query/", "headers/"]
+            .iter()
+            .any(|start| place.value.len() > start.len() && place.value.starts_with(start));
         if !known {
             let message = format!("`{}` is no place of a call", place.value);
             let help = "places begin with `body/`, `query/` or `headers/`, as in `body/volumes/0/image_id`";

@@ -223,9 +223,10 @@ impl Preview<'_> {
             Decision::Clear => (Action::Retry, None),
             Decision::Change(how) => {
                 let keeps = matches!(how, ChangeKind::Ignore | ChangeKind::Update | ChangeKind::Error);
-                let fields = known.agrees.as_ref().map(|before| {
-                    differences(before, &settled(before, call, &step.ignored_changes))
-                });
+                let fields = known
+                    .agrees
+                    .as_ref()
+                    .map(|before| differences(before, &settled(before, call, &step.ignored_changes)));
                 let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {
                     Some(last) => known.result.as_ref().map(|result| {
                         step_value(&named_anew(known.agrees.as_ref(), &last.agrees, result.clone()), None)

@@ -74,7 +74,11 @@ fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Is 
     let differs = || Is::Differs(seen.clone());
     match (planned, seen) {
         (Value::String(text), _) if stands_for_secret(text) => {
-            if digest_of(seen, shown.digest_key) == *text { Is::Same } else { Is::CannotTell }
+            if digest_of(seen, shown.digest_key) == *text {
+                Is::Same
+            } else {
+                Is::CannotTell
+            }
         }
         (planned, seen) if planned == seen => Is::Same,
         // What the API puts in the place of nothing is its business.
@@ -84,7 +88,11 @@ fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Is 
         (Value::Number(_), Value::Number(_)) => differs(),
         (Value::String(one), Value::String(other)) => texts(name, one, other),
         (Value::String(_) | Value::Number(_), Value::String(_) | Value::Number(_)) => {
-            if word(planned) == word(seen) { Is::Same } else { Is::CannotTell }
+            if word(planned) == word(seen) {
+                Is::Same
+            } else {
+                Is::CannotTell
+            }
         }
         (Value::String(_) | Value::Number(_) | Value::Bool(_), Value::Null) => differs(),
         (Value::Object(one), Value::Object(other)) => mappings(one, other, shown),
@@ -100,7 +108,8 @@ fn word(value: &Value) -> String {
 fn texts(name: &str, planned: &str, seen: &str) -> Is {
     let to_the_letter = TO_THE_LETTER.contains(&name);
     let same = planned.trim_end() == seen.trim_end()
-        || (!to_the_letter && (planned.eq_ignore_ascii_case(seen) || address(planned).is_some_and(|one| address(seen) == Some(one))));
+        || (!to_the_letter
+            && (planned.eq_ignore_ascii_case(seen) || address(planned).is_some_and(|one| address(seen) == Some(one))));
     let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
     match (moment(planned), moment(seen)) {
         _ if same => Is::Same,

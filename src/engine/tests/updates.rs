@@ -199,8 +199,16 @@ fn others(body: &BodySchema, shape: &Schema, value: &Value) -> Vec<Value> {
             found.extend([json!(number + 1), json!(number + 10), json!(number - 1)]);
         }
         Value::String(_) => found.extend(
-            ["web-2", "v1.99.0", "2027-01-01T00:00:00Z", "10.0.0.9", "a2", "/other", "6b1c8f0e-7a3d-4c55-8f43-b1a0c5f4e6d2"]
-                .map(Value::from),
+            [
+                "web-2",
+                "v1.99.0",
+                "2027-01-01T00:00:00Z",
+                "10.0.0.9",
+                "a2",
+                "/other",
+                "6b1c8f0e-7a3d-4c55-8f43-b1a0c5f4e6d2",
+            ]
+            .map(Value::from),
         ),
         Value::Array(items) => {
             let item = resolved.items.as_ref().map(|item| smallest(body, item)).unwrap_or_default();
@@ -294,7 +302,16 @@ fn concrete(operation: &Operation) -> String {
         if !["project_id", "region_id"].contains(&parameter.name.as_str()) {
             let integer = parameter.types.iter().any(|known| known == "integer");
             let named = parameter.name.ends_with("_name");
-            path = path.replace(&place, if integer { "4711" } else if named { "web-1" } else { STRANGER });
+            path = path.replace(
+                &place,
+                if integer {
+                    "4711"
+                } else if named {
+                    "web-1"
+                } else {
+                    STRANGER
+                },
+            );
         }
     }
     path
@@ -312,7 +329,9 @@ fn differing(trial: &Trial) -> Vec<String> {
     let known = &status.instances[0];
     let call = known.agrees.as_ref().unwrap();
     let (create, parameters) = results::operation_of(Catalog::embedded(), call).unwrap();
-    let Some(path) = results::read_path(&create, &parameters, known.result.as_ref().unwrap()) else { return Vec::new() };
+    let Some(path) = results::read_path(&create, &parameters, known.result.as_ref().unwrap()) else {
+        return Vec::new();
+    };
     let answer = trial.simulator.lock().unwrap().handle(&Request::get(path), trial.time());
     let crate::simulate::Reaction::Answer(answer) = answer else { return vec!["no answer".to_owned()] };
     let object: Value = serde_json::from_slice(&answer.body).unwrap();

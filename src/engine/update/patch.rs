@@ -32,7 +32,9 @@ impl FieldChange<'_> {
         let (Some(after), Some(sent)) = (self.after, self.sent) else {
             let value = way_back.then(|| self.back(create, update, &taken)).flatten();
             let reason = || "it is not in the plan any more, and the API has no value that says so".to_owned();
-            return value.map(|value| Both { recorded: value.clone(), sent: value }).ok_or_else(|| (String::new(), reason()));
+            return value
+                .map(|value| Both { recorded: value.clone(), sent: value })
+                .ok_or_else(|| (String::new(), reason()));
         };
         if merges(update, &taken) {
             let old = self.before.and_then(Value::as_object);
@@ -49,7 +51,8 @@ impl FieldChange<'_> {
             return Some(merged(self.before.and_then(Value::as_object), &Map::new(), &Map::new()));
         }
         let made = field_schemas(create, self.name);
-        let default = made.iter().find_map(|schema| schema.default.clone().or_else(|| create.resolve(schema).default.clone()));
+        let default =
+            made.iter().find_map(|schema| schema.default.clone().or_else(|| create.resolve(schema).default.clone()));
         if let Some(default) = default.filter(|default| !default.is_null()) {
             return Some(default);
         }

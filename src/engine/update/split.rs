@@ -156,7 +156,9 @@ impl<'a> Splitting<'a> {
                 }
             }
             Act::Begin { field, sent_as } => {
-                if let (Some(new), Some(real)) = (self.new.get(*field).filter(|new| !new.is_null()), self.real.get(*field)) {
+                if let (Some(new), Some(real)) =
+                    (self.new.get(*field).filter(|new| !new.is_null()), self.real.get(*field))
+                {
                     let body = |value: &Value| Some(json!({ *sent_as: value }));
                     self.step(way, field, body(new), body(real), Some(new.clone()));
                 }
@@ -253,7 +255,9 @@ impl<'a> Splitting<'a> {
     fn set(&mut self, way: &Way, field: &str, sent_as: &str, with: Option<(&str, &str)>, rule: Rule) {
         self.done(field);
         let (Some(new), Some(real)) = (self.new.get(field), self.real.get(field)) else {
-            return self.split.force(format!("body/{field}"), "it is not in the plan any more, and the API cannot take it back");
+            return self
+                .split
+                .force(format!("body/{field}"), "it is not in the plan any more, and the API cannot take it back");
         };
         let allowed = is_known_later(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
         if !allowed {
@@ -277,7 +281,9 @@ impl<'a> Splitting<'a> {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
         let real = elements(self.real.get(field));
         let named = |item: &Value| item.get(key).cloned();
-        let has = |list: &[Value], item: &Value| named(item).is_some() && list.iter().any(|other| named(other) == named(item));
+        let has = |list: &[Value], item: &Value| {
+            named(item).is_some() && list.iter().any(|other| named(other) == named(item))
+        };
         let going: Vec<usize> = if begin {
             (0..new.len()).filter(|at| !has(&old, &new[*at])).collect()
         } else {
@@ -363,7 +369,8 @@ impl<'a> Splitting<'a> {
                 before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).collect();
             let (mut recorded, mut body) = (Map::new(), Map::new());
             for name in differing {
-                let change = FieldChange { name, before: before.get(name), after: after.get(name), sent: sent.get(name) };
+                let change =
+                    FieldChange { name, before: before.get(name), after: after.get(name), sent: sent.get(name) };
                 let known = !super::patch::field_schemas(&update, name).is_empty();
                 match change.value(&update, &update, true).ok().filter(|_| known) {
                     Some(both) => {

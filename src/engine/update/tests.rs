@@ -93,7 +93,9 @@ fn what_the_api_changes_in_place_is_changed_by_the_call_for_it() {
             "v1/l7policies/1/7/p1/rules",
             json!({ "compare_type": "EQUAL_TO", "type": "PATH", "value": "/a", "invert": false }),
             json!({ "compare_type": "EQUAL_TO", "type": "PATH", "value": "/b", "invert": false }),
-            &[r#"PUT v1/l7policies/1/7/p1/rules/x1 {"value":"/b","compare_type":"EQUAL_TO","invert":false,"type":"PATH"}"#],
+            &[
+                r#"PUT v1/l7policies/1/7/p1/rules/x1 {"value":"/b","compare_type":"EQUAL_TO","invert":false,"type":"PATH"}"#,
+            ],
         ),
         (
             "v2/k8s/clusters/1/7",
@@ -114,7 +116,10 @@ fn what_the_api_changes_in_place_is_changed_by_the_call_for_it() {
             "v1/caas/1/7/containers",
             json!({ "name": "n", "is_disabled": false, "timeout": 10 }),
             json!({ "name": "n", "is_disabled": true, "timeout": 20 }),
-            &[r#"PATCH v1/caas/1/7/containers/x1 {"timeout":20}"#, r#"PATCH v1/caas/1/7/containers/x1 {"is_disabled":true}"#],
+            &[
+                r#"PATCH v1/caas/1/7/containers/x1 {"timeout":20}"#,
+                r#"PATCH v1/caas/1/7/containers/x1 {"is_disabled":true}"#,
+            ],
         ),
         (
             "v1/floatingips/1/7",
@@ -132,9 +137,24 @@ fn what_the_api_changes_in_place_is_changed_by_the_call_for_it() {
 fn what_only_a_new_thing_has_is_named_with_the_reason() {
     for (path, before, after, expected) in [
         ("v1/volumes/1/7", json!({ "size": 9 }), json!({ "size": 5 }), "body/size: the API only makes it larger"),
-        ("v1/subnets/1/7", json!({ "cidr": "10.0.0.0/24" }), json!({ "cidr": "10.1.0.0/24" }), "body/cidr: the API has no call that changes it"),
-        ("v1/networks/1/7", json!({ "type": "vlan" }), json!({ "type": "vxlan" }), "body/type: the API has no call that changes it"),
-        ("v2/k8s/clusters/1/7", json!({ "version": "v1.31.0" }), json!({ "version": "v1.30.9" }), "body/version: the API only goes to a later version"),
+        (
+            "v1/subnets/1/7",
+            json!({ "cidr": "10.0.0.0/24" }),
+            json!({ "cidr": "10.1.0.0/24" }),
+            "body/cidr: the API has no call that changes it",
+        ),
+        (
+            "v1/networks/1/7",
+            json!({ "type": "vlan" }),
+            json!({ "type": "vxlan" }),
+            "body/type: the API has no call that changes it",
+        ),
+        (
+            "v2/k8s/clusters/1/7",
+            json!({ "version": "v1.31.0" }),
+            json!({ "version": "v1.30.9" }),
+            "body/version: the API only goes to a later version",
+        ),
         (
             "v1/subnets/1/7",
             json!({ "gateway_ip": "10.0.0.1" }),
@@ -153,12 +173,18 @@ fn what_only_a_new_thing_has_is_named_with_the_reason() {
             json!({ "storage": { "size_gib": 50, "type": "ssd-lowlatency" } }),
             "body/storage/type: the call that changes the rest does not take it",
         ),
-        ("v2/secrets/1/7", json!({ "name": "one" }), json!({ "name": "two" }), "body/name: the API has no call that changes it"),
+        (
+            "v2/secrets/1/7",
+            json!({ "name": "one" }),
+            json!({ "name": "two" }),
+            "body/name: the API has no call that changes it",
+        ),
     ] {
         let (called, forced) = words(path, before, after);
         assert_eq!((called, forced), (vec![], vec![expected.to_owned()]), "{path}");
     }
-    let elsewhere = divided(&post("v1/networks/1/7", json!({ "name": "one" })), &post("v1/networks/1/8", json!({ "name": "one" })));
+    let elsewhere =
+        divided(&post("v1/networks/1/7", json!({ "name": "one" })), &post("v1/networks/1/8", json!({ "name": "one" })));
     assert_eq!(elsewhere.forced[0].field, "call");
 }
 
@@ -175,8 +201,10 @@ fn what_the_call_would_refuse_is_no_way() {
 
 #[test]
 fn secrets_go_along_and_are_not_written_down() {
-    let before = post("v1/caas/secrets/1/7", json!({ "name": "n", "login": "l", "password": "secret:1", "registry": "r" }));
-    let after = post("v1/caas/secrets/1/7", json!({ "name": "n", "login": "l", "password": "secret:2", "registry": "r" }));
+    let before =
+        post("v1/caas/secrets/1/7", json!({ "name": "n", "login": "l", "password": "secret:1", "registry": "r" }));
+    let after =
+        post("v1/caas/secrets/1/7", json!({ "name": "n", "login": "l", "password": "secret:2", "registry": "r" }));
     let sent = json!({ "name": "n", "login": "l", "password": "s3cret", "registry": "r" });
     let result = StepResult { id: Some(json!("n")), name: Some("n".to_owned()), ..StepResult::default() };
     let thing = Thing::of(Catalog::embedded(), &before, &result);
@@ -187,7 +215,8 @@ fn secrets_go_along_and_are_not_written_down() {
 
 #[test]
 fn ignored_places_and_what_must_be_read_first_are_no_change() {
-    let before = post("v2/instances/1/7", json!({ "name": "one", "volumes": [{ "image_id": "i1", "size": 5 }], "flavor": "f" }));
+    let before =
+        post("v2/instances/1/7", json!({ "name": "one", "volumes": [{ "image_id": "i1", "size": 5 }], "flavor": "f" }));
     let mut after = post(
         "v2/instances/1/7",
         json!({ "name": "one", "volumes": [{ "image_id": "i2", "size": 5 }], "flavor": "(known after reading `flavors`)" }),

@@ -64,14 +64,7 @@ async fn unbroken(case: &Case) -> Unbroken {
     let unbroken = Unbroken::seen(&trial, &end, before, &life);
     assert_eq!(
         unbroken.alive,
-        [
-            "networks net",
-            "subnets subnet-20",
-            "volumes copy",
-            "volumes copy",
-            "volumes disk",
-            "volumes grown-20"
-        ]
+        ["networks net", "subnets subnet-20", "volumes copy", "volumes copy", "volumes disk", "volumes grown-20"]
     );
     assert_eq!((unbroken.made["subnets"], unbroken.made["volumes"]), (2, 7));
     unbroken

@@ -20,6 +20,7 @@ pub mod schema;
 mod search;
 mod step;
 mod store;
+pub mod update;
 mod value;
 
 use std::collections::HashMap;

@@ -16,6 +16,7 @@ mod input_doc;
 pub mod inputs;
 mod mentions;
 mod model;
+mod on_change;
 mod operations;
 mod partial;
 mod step_doc;

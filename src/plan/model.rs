@@ -84,8 +84,10 @@ pub struct Step {
     pub ready: Ready,
     pub retry: Option<Retry>,
     pub undo: Undo,
-    /// `None`: the default (`error` for creates, `rerun` for the rest).
+    /// `None`: the default (`auto` for creates, `rerun` for the rest).
     pub on_change: Option<OnChange>,
+    /// Places of the call whose changes do not count: `body/volumes/0/image_id`.
+    pub ignored_changes: Vec<String>,
     pub on_conflict: OnConflict,
     /// What the call answers is never written or printed.
     pub secret: bool,
@@ -185,6 +187,8 @@ pub struct CallTemplate {
 
 #[derive(Debug, Clone)]
 pub enum OnChange {
+    /// In place where the API can; what it cannot stops the run.
+    Auto,
     Error,
     Replace,
     Rerun,

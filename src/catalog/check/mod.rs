@@ -2,9 +2,8 @@
 //!
 //! `Checker` walks a value and its shape side by side. `scalar` looks at single values, `variants` finds out which of
 //! several shapes was meant and explains by that one alone, `unknown` says what can be said of a template, `refusals` knows
-//! what
-//! the API refuses although its document allows it, `parameters` checks what stands outside the body, `allow` lets names
-//! through that nobody knows. None of it knows YAML: a finding has a path, and the caller finds the line.
+//! what the API refuses although its document allows it, `parameters` checks what stands outside the body, `allow` lets
+//! names through that nobody knows. None of it knows YAML: a finding has a path, and the caller finds the line.
 
 mod allow;
 mod format;

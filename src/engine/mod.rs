@@ -25,6 +25,7 @@ mod pages;
 mod preview;
 mod prove;
 mod ready;
+mod refresh;
 mod remove;
 mod render;
 mod results;
@@ -39,6 +40,7 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod update;
 mod watch;
 
 pub use decide::ChangeKind;

@@ -14,6 +14,7 @@ pub(super) fn check(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
     }
     let other = step.on_change.as_ref().filter(|on_change| !matches!(on_change, OnChange::Rerun))?;
     let word = match other {
+        OnChange::Auto => "auto",
         OnChange::Ignore => "ignore",
         OnChange::Replace => "replace",
         OnChange::Update(_) => "update",

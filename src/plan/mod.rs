@@ -20,12 +20,17 @@ mod input_doc;
 pub mod inputs;
 mod mentions;
 mod model;
+mod on_change;
 mod operations;
 mod partial;
 mod record_doc;
 mod step_doc;
 #[cfg(test)]
+mod suggestion_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod through_templates;
 mod values;
 #[cfg(test)]
 mod values_tests;

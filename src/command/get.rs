@@ -128,8 +128,14 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
         }
         ResultFormat::Human if found.is_empty() => tell_nothing(context, &search, &what, arguments.name.as_deref())?,
         ResultFormat::Human => {
-            let rows: Vec<Vec<String>> = found.iter().map(|item| row(&search, item, columns)).collect();
-            let titles: Vec<&str> = ["ID", "NAME"].into_iter().chain(columns.iter().map(|(title, _)| *title)).collect();
+            let mut rows: Vec<Vec<String>> = found.iter().map(|item| row(&search, item, columns)).collect();
+            let mut titles: Vec<&str> =
+                ["ID", "NAME"].into_iter().chain(columns.iter().map(|(title, _)| *title)).collect();
+            // Versions have neither id nor name.
+            if rows.iter().all(|row| row[0].is_empty() && row[1].is_empty()) {
+                rows.iter_mut().for_each(|row| drop(row.drain(..2)));
+                titles.drain(..2);
+            }
             let palette = Palette::new(context.color(&context.stdout));
             print_text(context, &context.secrets.redact(&table(&titles, &rows, palette)))?;
         }

@@ -131,9 +131,13 @@ impl Getting<'_> {
     }
 }
 
-/// The items of an answer, when it is a list.
+/// The items of an answer, when it is a list: `results`, all of it, or the only list in it, as other products have it.
 pub fn items(answer: &Value) -> Option<&Vec<Value>> {
-    answer.pointer(RESULTS).unwrap_or(answer).as_array()
+    if let Some(items) = answer.pointer(RESULTS).unwrap_or(answer).as_array() {
+        return Some(items);
+    }
+    let mut lists = answer.as_object()?.values().filter_map(Value::as_array);
+    lists.next().filter(|_| lists.next().is_none())
 }
 
 /// The length of a page to ask for; `None` when the list is not paged, or the request names its page.

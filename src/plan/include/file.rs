@@ -91,8 +91,9 @@ impl<'f> Files<'f> {
         let wrong = parsed.findings.iter().any(Diagnostic::is_error);
         findings.extend(parsed.findings.into_iter().map(|finding| finding.moved(base)));
         let root = parsed.root.filter(|root| !wrong && !root.is_null()).map(|root| root.moved(base));
-        if root.is_none() && !wrong {
-            let finding = Diagnostic::error("bad-module", place, format!("there is nothing in `{name}`"));
+        if root.is_none() {
+            let what = if wrong { format!("`{name}` cannot be read") } else { format!("there is nothing in `{name}`") };
+            let finding = Diagnostic::error("bad-module", place, what);
             findings.push(finding.help("a module has `steps`, and may have `inputs` and `outputs`"));
         }
         let used_by = vec![(user.to_owned(), place)];

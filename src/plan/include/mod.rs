@@ -249,7 +249,7 @@ impl Including<'_> {
             }
         };
         let module = Module::read(&root, self.findings)?;
-        let mut inner = Names::of_module(format!("{}{}_", level.prefix, used.id));
+        let mut inner = Names::of_module(format!("{}{}_", level.prefix, used.id), names);
         let given = used.with.iter().map(|(key, node)| (key.clone(), rewritten(node, names, self.findings)));
         let given: Vec<(Key, Node)> = given.collect();
         self.given.extend(given.iter().map(|(_, node)| node.clone()));

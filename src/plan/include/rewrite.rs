@@ -1,9 +1,10 @@
 //! Templates with other things in the place of what they mention. Every character keeps its place in its file; what was
 //! put in has the place of what it stands for.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -17,6 +18,10 @@ const CONDITIONS: [&str; 3] = ["when", "ready", "fail_when"];
 
 /// Stands for what is wrong and was told: nothing is known of its value, so nothing else is found wrong with it.
 pub(super) const TOLD: &str = "(environment | fromjson)";
+
+/// How much all templates of a plan may grow by what is put into them: expressions that hold each other twice double with
+/// every step.
+const MOST_GROWTH: usize = 16 << 20;
 
 /// What names stand for on one level.
 #[derive(Default)]
@@ -33,6 +38,8 @@ pub(super) struct Names {
     pub given: BTreeMap<String, BTreeMap<String, String>>,
     pub ids: BTreeMap<String, Vec<String>>,
     pub failed: BTreeSet<String>,
+    /// How much templates have grown, on all levels together.
+    grown: Rc<Cell<usize>>,
 }
 
 impl Names {
@@ -40,8 +47,8 @@ impl Names {
         Self::default()
     }
 
-    pub(super) fn of_module(prefix: String) -> Self {
-        Self { prefix, is_module: true, ..Self::default() }
+    pub(super) fn of_module(prefix: String, outer: &Names) -> Self {
+        Self { prefix, is_module: true, grown: Rc::clone(&outer.grown), ..Self::default() }
     }
 }
 
@@ -211,7 +218,16 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
         }
     }
     edits.sort_by_key(|edit| edit.range.start);
-    edits
+    let before = names.grown.get();
+    names.grown.set(before.saturating_add(edits.iter().map(|edit| edit.by.len()).sum()));
+    if names.grown.get() <= MOST_GROWTH {
+        return edits;
+    }
+    if before <= MOST_GROWTH {
+        let message = "what modules hand to each other grows beyond measure here";
+        findings.push(Diagnostic::error("bad-module", node.span, message).help("hand over less, or hand it over once"));
+    }
+    Vec::new()
 }
 
 /// The end of a mention whose last part is written in brackets: behind the closing one.

@@ -114,7 +114,7 @@ fn what_is_wrong_has_its_place_in_its_file() {
 fn a_module_that_is_no_yaml_is_told_there() {
     let root = "name: demo\nsteps:\n- id: web\n  use: m.yaml\n";
     let found = told(&[("plan.yaml", root), ("m.yaml", "steps: [\n")]);
-    assert!(found.len() == 1 && found[0].starts_with("m.yaml:") && found[0].contains(" yaml-"), "{found:?}");
+    assert_eq!(found, ["plan.yaml:4:8 bad-module", "m.yaml:1:8 yaml-syntax"]);
 }
 
 #[test]
@@ -185,4 +185,20 @@ fn modules_that_double_with_every_level_end() {
     let mut files = vec![("plan.yaml", root.as_str())];
     files.extend(names.iter().map(String::as_str).zip(texts.iter().map(String::as_str)));
     assert!(check(&files).findings.iter().any(|finding| finding.message.contains("more than 10000 steps")));
+}
+
+#[test]
+fn values_that_double_with_every_module_end() {
+    let module = format!(
+        "inputs: {{ a: {{}} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: net-1 }}\noutputs: {{ a: \"{{{{ inputs.a ~ inputs.a }}}}\" }}\n"
+    );
+    let uses: String = (0..60)
+        .map(|nth| {
+            let given = if nth == 0 { "x".to_owned() } else { format!("\"{{{{ steps.m{}.outputs.a }}}}\"", nth - 1) };
+            format!("- id: m{nth}\n  use: m.yaml\n  with: {{ a: {given} }}\n")
+        })
+        .collect();
+    let root = format!("name: demo\nsteps:\n{uses}outputs: {{ a: \"{{{{ steps.m59.outputs.a }}}}\" }}\n");
+    let checked = check(&[("plan.yaml", &root), ("m.yaml", &module)]);
+    assert!(checked.plan.is_none() && checked.findings.iter().any(Diagnostic::is_error));
 }

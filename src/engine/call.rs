@@ -10,6 +10,7 @@ use super::collection::named_items;
 use super::evidence::likeness::contradicts;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT};
 use super::gates::Gates;
+use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::ownership::Thing;
 use super::results::{self, Parameters, id_text};
@@ -60,30 +61,6 @@ impl Called {
     /// It was found, not answered.
     pub fn is_recovered(&self) -> bool {
         matches!(self, Called::Found { .. } | Called::Tasks { evidence: Some(_), .. })
-    }
-}
-
-/// Why a write gave no result.
-#[derive(Debug)]
-pub enum Halt {
-    /// It surely did nothing.
-    Failed(StepError),
-    /// The API refused because it exists already, or is in use; on record as not applied.
-    Conflict(StepError),
-    /// It may have been carried out, and nobody can tell.
-    Unknown(StepError),
-    /// The run ends; on record is whatever is known.
-    Stopped(Stop),
-    Journal(JournalError),
-}
-
-impl From<JournalError> for Halt {
-    fn from(error: JournalError) -> Self {
-        match error {
-            // The call did not leave, and the record says so; what runs goes on.
-            JournalError::Away { .. } => Halt::Stopped(Stop::StoreAway),
-            error => Halt::Journal(error),
-        }
     }
 }
 
@@ -194,16 +171,16 @@ impl Write {
     ///
     /// # Errors
     ///
-    /// [`Halt`], with everything on record that is known.
-    pub async fn make(&self, shared: &Shared, attempts: u32, doubt: Option<Doubt>) -> Result<Called, Halt> {
+    /// [`Interruption`], with everything on record that is known.
+    pub async fn make(&self, shared: &Shared, attempts: u32, doubt: Option<Doubt>) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         if !self.is_repeatable() {
             let place = place_of(&self.parameters);
-            shared.stopped.or_leave(shared.meet(&place)).await.map_err(Halt::Stopped)?;
+            shared.stopped.or_leave(shared.meet(&place)).await.map_err(Interruption::Stopped)?;
             state.before = match &doubt {
                 // What was there before the first attempt; what is there now may be its work.
                 Some(doubt) => doubt.intent.mark.before.clone(),
-                None => shared.stopped.or_leave(self.there_before(shared)).await.map_err(Halt::Stopped)?,
+                None => shared.stopped.or_leave(self.there_before(shared)).await.map_err(Interruption::Stopped)?,
             };
         }
         let mut doubt = doubt;
@@ -227,13 +204,13 @@ impl Write {
     /// # Errors
     ///
     /// As [`Write::make`].
-    pub async fn find(&self, shared: &Shared, doubt: &Doubt) -> Result<Option<Called>, Halt> {
+    pub async fn find(&self, shared: &Shared, doubt: &Doubt) -> Result<Option<Called>, Interruption> {
         self.settle(shared, doubt, &mut Attempts::default()).await
     }
 
-    async fn attempt(&self, shared: &Shared, state: &mut Attempts) -> Result<Attempt, Halt> {
-        shared.stopped.may_start().map_err(Halt::Stopped)?;
-        let place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Halt::Stopped)?;
+    async fn attempt(&self, shared: &Shared, state: &mut Attempts) -> Result<Attempt, Interruption> {
+        shared.stopped.may_start().map_err(Interruption::Stopped)?;
+        let place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Interruption::Stopped)?;
         state.attempt += 1;
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
@@ -260,7 +237,7 @@ impl Write {
             Next::Pause(reason, pause) => {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 shared.events.tell(Event::CallDelayed { instance: self.instance().clone(), reason, pause_ms });
-                shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(Halt::Stopped)?;
+                shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
                 Ok(Attempt::Again)
             }
             Next::WaitForLock(error) => {
@@ -270,7 +247,7 @@ impl Write {
                     call: self.call(),
                     parameters: &self.parameters,
                 };
-                state.locks.wait(shared, &refused, &error).await.map_err(Halt::Stopped)?;
+                state.locks.wait(shared, &refused, &error).await.map_err(Interruption::Stopped)?;
                 state.tries = 0;
                 Ok(Attempt::Again)
             }
@@ -288,7 +265,13 @@ impl Write {
     }
 
     /// Puts the answer on record and says what to do next.
-    async fn answered(&self, shared: &Shared, state: &mut Attempts, sent: Sent, doubt: Doubt) -> Result<Next, Halt> {
+    async fn answered(
+        &self,
+        shared: &Shared,
+        state: &mut Attempts,
+        sent: Sent,
+        doubt: Doubt,
+    ) -> Result<Next, Interruption> {
         match sent {
             Sent::Answer { value, head } => match tasks_of(&value) {
                 Some(tasks) if !tasks.is_empty() => {
@@ -308,18 +291,18 @@ impl Write {
             Sent::Unsent(cause) => {
                 let error = self.unreachable(shared, &cause, state.tries);
                 self.not_applied(shared, &error).await?;
-                shared.stopped.may_start().map_err(Halt::Stopped)?;
+                shared.stopped.may_start().map_err(Interruption::Stopped)?;
                 match self.policy().pause(state.tries, None, fastrand::f64()) {
                     Some(pause) => {
                         Ok(Next::Pause(Delay::NotSent { cause: shared.secrets.redact(&cause).into_owned() }, pause))
                     }
-                    None => Err(Halt::Failed(error)),
+                    None => Err(Interruption::Failed(error)),
                 }
             }
             Sent::NoConnection(cause) => {
                 let error = self.unreachable(shared, &cause, state.tries);
                 self.not_applied(shared, &error).await?;
-                Err(Halt::Failed(error))
+                Err(Interruption::Failed(error))
             }
             Sent::Refused(error) => self.refused(shared, state, &error).await,
             Sent::Lost { cause, .. } if self.is_repeatable() => {
@@ -331,16 +314,16 @@ impl Write {
                             .journal
                             .append(vec![Record::Unknown { instance: self.instance().clone(), error: error.clone() }])
                             .await?;
-                        Err(Halt::Unknown(error))
+                        Err(Interruption::Unknown(error))
                     }
                 }
             }
             Sent::Lost { cause, slow, head } => Ok(Next::Doubt(Doubt { cause, slow, head, ..doubt })),
-            Sent::Left(stop) => Err(Halt::Stopped(stop)),
+            Sent::Left(stop) => Err(Interruption::Stopped(stop)),
         }
     }
 
-    async fn refused(&self, shared: &Shared, state: &mut Attempts, error: &ApiError) -> Result<Next, Halt> {
+    async fn refused(&self, shared: &Shared, state: &mut Attempts, error: &ApiError) -> Result<Next, Interruption> {
         let meaning = error.meaning();
         if meaning == Meaning::NotFound
             && self.call().method == crate::catalog::Method::Delete
@@ -364,23 +347,28 @@ impl Write {
                 Ok(Next::Pause(reason, pause))
             }
             Meaning::Locked if !state.locks.are_spent() => Ok(Next::WaitForLock(Box::new(error.clone()))),
-            Meaning::Conflict => Err(Halt::Conflict(refusal)),
+            Meaning::Conflict => Err(Interruption::Conflict(refusal)),
             _ if self.retry.as_ref().is_some_and(|retry| retry.on.contains(&error.status)) => {
                 match self.policy().pause(state.tries, after, fastrand::f64()) {
                     Some(pause) => Ok(Next::Pause(Delay::Unavailable { status: error.status }, pause)),
-                    None => Err(Halt::Failed(refusal)),
+                    None => Err(Interruption::Failed(refusal)),
                 }
             }
-            _ => Err(Halt::Failed(refusal)),
+            _ => Err(Interruption::Failed(refusal)),
         }
     }
 
     /// Looks for what a write without answer did. `None`: nothing, and it may be sent again.
-    async fn settle(&self, shared: &Shared, doubt: &Doubt, state: &mut Attempts) -> Result<Option<Called>, Halt> {
+    async fn settle(
+        &self,
+        shared: &Shared,
+        doubt: &Doubt,
+        state: &mut Attempts,
+    ) -> Result<Option<Called>, Interruption> {
         let reason = shared.secrets.redact(&doubt.cause).into_owned();
         shared.events.tell(Event::SettlingStarted { instance: self.instance().clone(), reason: reason.clone() });
         let settling = settle::settle(shared, doubt);
-        match shared.stopped.or_leave(settling).await.map_err(Halt::Stopped)? {
+        match shared.stopped.or_leave(settling).await.map_err(Interruption::Stopped)? {
             Settled::Task(task, evidence) => self.accept(shared, vec![task], None, Some(evidence)).await.map(Some),
             Settled::Resource(item, evidence) => Ok(Some(Called::Found { item, evidence: Some(evidence) })),
             Settled::Done => Ok(Some(self.done(doubt))),
@@ -467,7 +455,7 @@ impl Write {
         doubt: &Doubt,
         words: String,
         candidates: &[String],
-    ) -> Result<Option<Called>, Halt> {
+    ) -> Result<Option<Called>, Interruption> {
         let mut error = self.doubtful(shared, doubt, words);
         let instance = self.instance();
         error.help = if candidates.is_empty() {
@@ -479,7 +467,7 @@ impl Write {
             ]
         };
         shared.journal.append(vec![Record::Unknown { instance: instance.clone(), error: error.clone() }]).await?;
-        Err(Halt::Unknown(error))
+        Err(Interruption::Unknown(error))
     }
 
     async fn accept(
@@ -488,7 +476,7 @@ impl Write {
         tasks: Vec<String>,
         status: Option<u16>,
         evidence: Option<Evidence>,
-    ) -> Result<Called, Halt> {
+    ) -> Result<Called, Interruption> {
         let accepted = Record::Accepted {
             instance: self.instance().clone(),
             tasks: tasks.clone(),

@@ -9,13 +9,13 @@ use super::call::{Called, Write, stamp_value};
 use super::collection::adoptable;
 use super::decide::ChangeKind;
 use super::finish::millis;
+use super::interruption::Interruption;
 use super::preview::is_unread;
-use super::remove::Remains;
 use super::render::{CallParts, Rendered, step_value};
 use super::results::{self, placeholder};
 use super::settle::Doubt;
 use super::shared::Shared;
-use super::step::{End, Instance};
+use super::step::Instance;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::journal::{
     Evidence, InstanceStatus, IntendedUndo, Intent, Made, Mark, Record, RecordedCall, StepResult, Succeeded,
@@ -58,7 +58,7 @@ impl Instance {
         rendered: &Rendered,
         known: &InstanceStatus,
         intent: &Intent,
-    ) -> Result<Option<Write>, End> {
+    ) -> Result<Option<Write>, Interruption> {
         match (&intent.update, &self.step().on_change) {
             (None, _) => Ok(Some(self.write_of(id, rendered, None))),
             (Some(_), Some(OnChange::Update(template))) => self.update_of(id, rendered, known, template).map(Some),
@@ -74,10 +74,10 @@ impl Instance {
         known: &InstanceStatus,
         doubt: &Doubt,
         started: Duration,
-    ) -> Result<Option<StepResult>, End> {
+    ) -> Result<Option<StepResult>, Interruption> {
         let write = Write { intent: doubt.intent.clone(), ..self.write_of(id, rendered, None) };
         if let Some(called) = write.find(&self.run.shared, doubt).await? {
-            return self.finish(known, &doubt.intent, called, How::Recovered, started, false).await.map(Some);
+            return self.finish(known, &doubt.intent, called, How::Recovered, started, false).await;
         }
         let words = "an update was never answered, and nothing was found of it";
         let error = self.run.shared.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
@@ -92,7 +92,7 @@ impl Instance {
         rendered: &Rendered,
         known: &InstanceStatus,
         template: &CallTemplate,
-    ) -> Result<Write, End> {
+    ) -> Result<Write, Interruption> {
         let own = value_of(&step_value(&known.result.clone().unwrap_or_default(), None));
         let parts = CallParts::of_template(template, self.step());
         let update =
@@ -109,7 +109,7 @@ impl Instance {
         kind: ChangeKind,
         how: &mut How,
         started: Duration,
-    ) -> Result<Option<StepResult>, End> {
+    ) -> Result<Option<StepResult>, Interruption> {
         match (kind, &self.step().on_change) {
             // Recovered from the account: nobody knows any more by which call it was made, so the plan's counts.
             (kind, _) if kind != ChangeKind::Replace && known.agrees.is_none() && known.result.is_some() => {
@@ -120,15 +120,22 @@ impl Instance {
             (ChangeKind::Update, Some(OnChange::Update(template))) => {
                 *how = How::Called;
                 let write = self.update_of(id, rendered, known, template)?;
-                self.make(&write, known, None, how, started).await.map(Some)
+                self.make(&write, known, None, how, started).await
             }
-            (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, how, started).await.map(Some),
-            (ChangeKind::Error | ChangeKind::Update, _) => Err(End::Failed(self.change_refused(rendered, known))),
+            (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, how, started).await,
+            (ChangeKind::Error | ChangeKind::Update, _) => {
+                Err(Interruption::Failed(self.change_refused(rendered, known)))
+            }
         }
     }
 
     /// Puts on record that a result agrees with the plan's call, without making it.
-    async fn agree(&self, id: &InstanceId, rendered: &Rendered, known: &InstanceStatus) -> Result<StepResult, End> {
+    async fn agree(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+    ) -> Result<StepResult, Interruption> {
         let result = known.result.clone().unwrap_or_default();
         let record = Record::Succeeded(Box::new(Succeeded {
             instance: id.clone(),
@@ -151,13 +158,13 @@ impl Instance {
         known: &InstanceStatus,
         how: &mut How,
         started: Duration,
-    ) -> Result<StepResult, End> {
+    ) -> Result<Option<StepResult>, Interruption> {
         *how = How::Called;
         self.make(&self.write_of(id, rendered, None), known, None, how, started).await
     }
 
     /// Removes what the step made, and before that what was made from it, where that may be replaced as well.
-    async fn replace(&self, id: &InstanceId, how: &mut How) -> Result<Option<StepResult>, End> {
+    async fn replace(&self, id: &InstanceId, how: &mut How) -> Result<Option<StepResult>, Interruption> {
         let dependants = self.run.recorded_dependants(id);
         let fixed: BTreeSet<&StepId> =
             dependants.iter().map(|dependant| &dependant.step).filter(|step| !self.run.may_replace(step)).collect();
@@ -169,12 +176,12 @@ impl Instance {
                 format!("it cannot be replaced: `{step}` was made from it, and may not be replaced"),
             );
             error.help.push(format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"));
-            return Err(End::Failed(error));
+            return Err(Interruption::Failed(error));
         }
         *how = How::Called;
         let mut all = dependants;
         all.push(id.clone());
-        self.run.remove_all(&all).await.map_err(|remains| self.remains(remains))?;
+        self.run.remove_all(&all).await?;
         Ok(None)
     }
 
@@ -211,11 +218,11 @@ impl Instance {
         mut refusal: StepError,
         how: &mut How,
         started: Duration,
-    ) -> Result<StepResult, End> {
+    ) -> Result<Option<StepResult>, Interruption> {
         let shared = &self.run.shared;
         let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
         else {
-            return Err(End::Failed(refusal));
+            return Err(Interruption::Failed(refusal));
         };
         let id = &write.intent.instance;
         let owner = stamp_value(&shared.settings.plan, &shared.settings.environment, id);
@@ -237,15 +244,8 @@ impl Instance {
             }
             Err(why) => {
                 refusal.message = format!("{}; it cannot be adopted: {why}", refusal.message);
-                Err(End::Failed(refusal))
+                Err(Interruption::Failed(refusal))
             }
-        }
-    }
-
-    pub(super) fn remains(&self, remains: Remains) -> End {
-        match remains {
-            Remains::Left(error) | Remains::Blind(error) => End::Failed(error),
-            Remains::Halt(halt) => halt.into(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::task::{Id, JoinSet};
 
+use super::interruption::Interruption;
 use super::render::{each_value, elements};
 use super::run::Run;
 use super::step::{Instance, InstanceEnd};
@@ -35,6 +36,19 @@ pub enum Outcome {
     Failed(StepError),
     Unknown(StepError),
     StillWaiting,
+}
+
+impl Outcome {
+    fn of(why: Interruption) -> Self {
+        match why {
+            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Blind(error) => {
+                Outcome::Failed(error)
+            }
+            Interruption::Unknown(error) => Outcome::Unknown(error),
+            Interruption::StillWaiting { .. } => Outcome::StillWaiting,
+            Interruption::Stopped(_) | Interruption::Journal(_) => Outcome::NotStarted,
+        }
+    }
 }
 
 /// What a whole plan came to.
@@ -77,7 +91,7 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
                 let words = format!("a bug in plan: {error}");
                 let error = run.shared.error(&about, EffectKnown::Unknown, ErrorClass::Internal, words);
                 run.shared.events.tell(Event::StepFailed { instance: id.clone(), error: error.clone() });
-                dispatcher.ended(id, InstanceEnd::Failed(error))?;
+                dispatcher.ended(id, InstanceEnd::Interrupted(Interruption::Failed(error)))?;
             }
         }
     }
@@ -252,25 +266,17 @@ impl<'r> Dispatcher<'r> {
                 self.done.instances.remove(&id);
                 Outcome::Skipped
             }
-            InstanceEnd::Failed(error) => {
-                broken = Some(Broken::By(id.clone()));
-                Outcome::Failed(error)
-            }
-            InstanceEnd::Unknown(error) => {
-                broken = Some(Broken::By(id.clone()));
-                Outcome::Unknown(error)
-            }
-            InstanceEnd::StillWaiting => {
-                broken = Some(Broken::By(id.clone()));
-                Outcome::StillWaiting
-            }
-            InstanceEnd::Stopped(stop) => {
+            InstanceEnd::Interrupted(Interruption::Journal(error)) => return Err(error),
+            InstanceEnd::Interrupted(Interruption::Stopped(stop)) => {
                 broken = Some(Broken::Stopped(stop));
                 let reason = SkipReason::NotStarted { why: stop.words().to_owned() };
                 self.run.shared.events.tell(Event::StepSkipped { instance: id.clone(), reason });
                 Outcome::NotStarted
             }
-            InstanceEnd::Journal(error) => return Err(error),
+            InstanceEnd::Interrupted(why) => {
+                broken = Some(Broken::By(id.clone()));
+                Outcome::of(why)
+            }
         };
         if matches!(outcome, Outcome::Failed(_) | Outcome::Unknown(_)) {
             self.failed(&outcome);

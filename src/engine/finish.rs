@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::call::{Called, Halt};
+use super::call::Called;
 use super::collection::{creator_task, result_of_item};
 use super::evidence::{Verdict, tags};
+use super::interruption::Interruption;
 use super::leftover::{Leftover, leftover};
 use super::made::{Before, made};
 use super::ownership::Thing;
@@ -18,7 +19,7 @@ use super::watch::{Awaited, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::{Operation, pace_of};
 use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{Evidence, IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
+use crate::journal::{Evidence, IntendedUndo, Intent, JournalError, Made, Record, RecordedCall, StepResult, Succeeded};
 use crate::plan::Wait;
 
 /// The undo of a result, once that is known.
@@ -44,39 +45,14 @@ pub struct Finishing<'a> {
     pub resumed: Option<Timestamp>,
 }
 
-/// Why an accepted write has no result yet, or never will.
-#[derive(Debug)]
-pub enum Unfinished {
-    /// A task ended in ERROR; on record.
-    Failed(StepError),
-    /// The time to wait is over; the tasks go on.
-    StillWaiting {
-        tasks: Vec<String>,
-        waited: Duration,
-        /// What else than the tasks is waited for, and what was seen of it last.
-        until: Option<String>,
-    },
-    /// Not allowed to look, or the API does not know the task.
-    Refused(StepError),
-    /// The task that was taken for ours made something of another attempt; on record as disowned: what became of the call
-    /// is unknown again.
-    NotOurs,
-    Halt(Halt),
-}
-
-impl From<crate::journal::JournalError> for Unfinished {
-    fn from(error: crate::journal::JournalError) -> Self {
-        Unfinished::Halt(Halt::Journal(error))
-    }
-}
-
 impl Finishing<'_> {
-    /// Brings what came of a write to its end, and puts it on record.
+    /// Brings what came of a write to its end, and puts it on record. `None`: the task that was taken for ours made
+    /// something of another attempt; on record as disowned, what became of the call is unknown again.
     ///
     /// # Errors
     ///
-    /// [`Unfinished`].
-    pub async fn finish(&self, shared: &Shared, called: Called, how: How) -> Result<StepResult, Unfinished> {
+    /// [`Interruption`].
+    pub async fn finish(&self, shared: &Shared, called: Called, how: How) -> Result<Option<StepResult>, Interruption> {
         let evidence = match &called {
             Called::Tasks { evidence, .. } | Called::Found { evidence, .. } => *evidence,
             Called::Answered { .. } => None,
@@ -89,14 +65,15 @@ impl Finishing<'_> {
             Called::Found { item, .. } => (result_of_item(self.operation, &self.intent.call, &item), Vec::new()),
             // Nobody waits, so nobody knows yet what it makes: it stays on record as accepted, for whoever needs it.
             Called::Tasks { tasks, status, .. } if self.wait.skip && self.creates() => {
-                return Ok(StepResult { tasks, status, ..StepResult::default() });
+                return Ok(Some(StepResult { tasks, status, ..StepResult::default() }));
             }
             Called::Tasks { tasks, status, .. } => {
                 let finished = self.wait(shared, &tasks).await?;
                 let durations = finished.iter().filter_map(duration_of).collect();
                 let result = self.result_of(shared, &finished, status);
                 if evidence.is_some() && self.is_anothers(shared, &tasks, &result).await {
-                    return Err(self.disown(shared, tasks).await?);
+                    self.disown(shared, tasks).await?;
+                    return Ok(None);
                 }
                 (result, durations)
             }
@@ -104,7 +81,7 @@ impl Finishing<'_> {
         if self.usable && !self.wait.skip {
             self.await_readiness(shared, &result).await?;
         }
-        Ok(self.record(shared, result, how, evidence, durations).await?)
+        Ok(Some(self.record(shared, result, how, evidence, durations).await?))
     }
 
     fn result_of(&self, shared: &Shared, tasks: &[Task], status: Option<u16>) -> StepResult {
@@ -128,15 +105,14 @@ impl Finishing<'_> {
     }
 
     /// Gives back what proved to be another's: the call is in doubt again, and these tasks are no candidates any more.
-    async fn disown(&self, shared: &Shared, tasks: Vec<String>) -> Result<Unfinished, crate::journal::JournalError> {
+    async fn disown(&self, shared: &Shared, tasks: Vec<String>) -> Result<(), JournalError> {
         let instance = &self.intent.instance;
         let words = format!("what was found for it belongs to another attempt: task {}", tasks.join(", "));
         let error = shared.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         for task in &tasks {
             shared.owners.release(&Thing::task(task), instance);
         }
-        shared.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await?;
-        Ok(Unfinished::NotOurs)
+        shared.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
     }
 
     async fn record(
@@ -146,7 +122,7 @@ impl Finishing<'_> {
         how: How,
         evidence: Option<Evidence>,
         durations: Vec<(String, u64)>,
-    ) -> Result<StepResult, crate::journal::JournalError> {
+    ) -> Result<StepResult, JournalError> {
         let (result, agrees, made) = match &self.updates {
             Some((agrees, before)) => (before.clone(), Some(agrees.clone()), Made::default()),
             None => {
@@ -177,7 +153,7 @@ impl Finishing<'_> {
         if self.intent.secret { None } else { response.map(results::without_sensitive) }
     }
 
-    async fn wait(&self, shared: &Shared, tasks: &[String]) -> Result<Vec<Task>, Unfinished> {
+    async fn wait(&self, shared: &Shared, tasks: &[String]) -> Result<Vec<Task>, Interruption> {
         if self.wait.skip {
             return Ok(tasks.iter().map(|task| accepted_only(task)).collect());
         }
@@ -205,8 +181,10 @@ impl Finishing<'_> {
         let limited = tokio::time::timeout(shared.clock().real(timeout), ends);
         let ends = match shared.stopped.or_leave(limited).await {
             Ok(Ok(ends)) => ends,
-            Ok(Err(_)) => return Err(Unfinished::StillWaiting { tasks: tasks.to_vec(), waited: timeout, until: None }),
-            Err(stop) => return Err(Unfinished::Halt(Halt::Stopped(stop))),
+            Ok(Err(_)) => {
+                return Err(Interruption::StillWaiting { tasks: tasks.to_vec(), waited: timeout, until: None });
+            }
+            Err(stop) => return Err(Interruption::Stopped(stop)),
         };
         let (mut ended, mut failed) = (Vec::new(), None);
         for end in ends {
@@ -216,7 +194,7 @@ impl Finishing<'_> {
                     failed.get_or_insert(ended.len());
                     ended.push(*task);
                 }
-                TaskEnd::Refused(error) => return Err(Unfinished::Refused(self.unseen(shared, tasks, &error))),
+                TaskEnd::Refused(error) => return Err(Interruption::Failed(self.unseen(shared, tasks, &error))),
             }
         }
         match failed {
@@ -228,7 +206,7 @@ impl Finishing<'_> {
 
     /// A task that ended in ERROR may have left something behind all the same: that is found and put on record, so that
     /// it can be taken away.
-    async fn failed(&self, shared: &Shared, task: &Task, ended: &[Task]) -> Result<Unfinished, Unfinished> {
+    async fn failed(&self, shared: &Shared, task: &Task, ended: &[Task]) -> Result<Interruption, JournalError> {
         results::hide_data(&shared.secrets, task);
         let quota = task.error.as_deref().is_some_and(crate::api::tells_quota);
         let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
@@ -264,7 +242,7 @@ impl Finishing<'_> {
             leftover: leftover.map(Box::new),
         };
         shared.journal.append(vec![record]).await?;
-        Ok(Unfinished::Failed(error))
+        Ok(Interruption::Failed(error))
     }
 
     /// What there is of it although a task failed; `None` for calls that make nothing.

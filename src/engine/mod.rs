@@ -13,6 +13,7 @@ mod dispatch;
 mod evidence;
 mod finish;
 mod gates;
+mod interruption;
 mod leased;
 mod leftover;
 mod lock;

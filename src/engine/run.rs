@@ -8,10 +8,9 @@ use serde_json::Value;
 use super::decide::{self, References};
 use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
-use super::remove::Remains;
+use super::interruption::Interruption;
 use super::render::{Rendered, Surroundings};
 use super::shared::{About, Shared};
-use super::step::End;
 use super::stop::{Signal, Stop, Stopper};
 use super::teardown::{Extent, TornDown, teardown};
 use crate::catalog::Partial;
@@ -93,8 +92,8 @@ impl Run {
         Place { file: self.plan.source.path().display().to_string(), line: position.line, column: position.column }
     }
 
-    pub(super) fn template_failed(&self, error: &TemplateError) -> End {
-        End::Failed(self.template_error(error))
+    pub(super) fn template_failed(&self, error: &TemplateError) -> Interruption {
+        Interruption::Failed(self.template_error(error))
     }
 
     pub(super) fn template_error(&self, error: &TemplateError) -> StepError {
@@ -132,15 +131,15 @@ impl Run {
         Err(error)
     }
 
-    pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Remains> {
+    pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Interruption> {
         super::remove::remove(&self.shared, instance, Extent::Whole).await.map(|_| ())
     }
 
-    pub(super) async fn remove_all(&self, instances: &[InstanceId]) -> Result<(), Remains> {
+    pub(super) async fn remove_all(&self, instances: &[InstanceId]) -> Result<(), Interruption> {
         let torn = teardown(&self.shared, instances, Extent::Whole).await?;
         match (torn.left.into_iter().next(), torn.stopped) {
-            (Some((_, error)), _) => Err(Remains::Left(error)),
-            (None, Some(stop)) => Err(super::call::Halt::Stopped(stop).into()),
+            (Some((_, error)), _) => Err(Interruption::Failed(error)),
+            (None, Some(stop)) => Err(Interruption::Stopped(stop)),
             (None, None) => Ok(()),
         }
     }

@@ -17,7 +17,7 @@ use super::stop::Stop;
 use crate::api::trace;
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
 use crate::journal::JournalError;
-use crate::plan::{InstanceId, StepId};
+use crate::plan::{InstanceId, StepId, Turns};
 use crate::template::{skipped_step, value_of};
 
 /// Instances alive at once. Waiting costs a little memory each; a plan of a hundred thousand steps must fit.
@@ -101,8 +101,8 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
 struct Dispatcher<'r> {
     run: &'r Arc<Run>,
     nodes: Vec<Node>,
-    /// Steps whose turn has come.
-    ready: VecDeque<usize>,
+    /// Whose turn it is.
+    turns: Turns,
     /// Instances whose turn has come.
     queue: VecDeque<Instance>,
     done: Dispatched,
@@ -111,9 +111,6 @@ struct Dispatcher<'r> {
 /// One step's state.
 #[derive(Default)]
 struct Node {
-    /// Steps it waits for.
-    waiting: usize,
-    dependants: Vec<usize>,
     chosen: bool,
     /// Instances that have not ended.
     running: usize,
@@ -133,21 +130,19 @@ enum Broken {
 
 impl<'r> Dispatcher<'r> {
     fn new(run: &'r Arc<Run>) -> Self {
-        let plan = &run.plan;
-        let mut nodes: Vec<Node> = plan.steps.values().map(|_| Node::default()).collect();
-        for (index, step) in plan.steps.values().enumerate() {
-            for earlier in &step.after {
-                if let Some(at) = plan.steps.get_index_of(earlier) {
-                    nodes[at].dependants.push(index);
-                    nodes[index].waiting += 1;
-                }
-            }
-        }
-        let mut dispatcher =
-            Self { run, nodes, ready: VecDeque::new(), queue: VecDeque::new(), done: Dispatched::default() };
+        let steps = &run.plan.steps;
+        let after: Vec<Vec<usize>> = steps
+            .values()
+            .map(|step| step.after.iter().filter_map(|earlier| steps.get_index_of(earlier)).collect())
+            .collect();
+        let mut dispatcher = Self {
+            run,
+            nodes: steps.values().map(|_| Node::default()).collect(),
+            turns: Turns::new(&after),
+            queue: VecDeque::new(),
+            done: Dispatched::default(),
+        };
         dispatcher.choose();
-        let first = (0..dispatcher.nodes.len()).filter(|index| dispatcher.nodes[*index].waiting == 0);
-        dispatcher.ready = first.collect();
         dispatcher
     }
 
@@ -173,7 +168,7 @@ impl<'r> Dispatcher<'r> {
             if let Some(instance) = self.queue.pop_front() {
                 return Some(instance);
             }
-            let index = self.ready.pop_front()?;
+            let index = self.turns.take()?;
             self.open(index);
         }
     }
@@ -184,8 +179,10 @@ impl<'r> Dispatcher<'r> {
         if !self.nodes[index].chosen {
             return self.close(index);
         }
+        let earlier = step.after.iter().filter_map(|earlier| self.run.plan.steps.get_index_of(earlier));
+        let broken = earlier.filter_map(|at| self.nodes[at].broken.clone()).next();
         let stopped = self.run.shared.stopped.now().map(Broken::Stopped);
-        if let Some(broken) = self.nodes[index].broken.clone().or(stopped) {
+        if let Some(broken) = broken.or(stopped) {
             return self.skip(index, broken);
         }
         let values: BTreeMap<StepId, minijinja::Value> = step
@@ -303,8 +300,7 @@ impl<'r> Dispatcher<'r> {
     fn close(&mut self, index: usize) {
         let id = self.run.plan.steps[index].id.clone();
         let node = &mut self.nodes[index];
-        let broken = node.broken.clone();
-        if broken.is_none() && node.chosen {
+        if node.broken.is_none() && node.chosen {
             let mut values = std::mem::take(&mut node.values);
             let value = if node.for_each {
                 let done: Vec<(String, Value)> =
@@ -315,16 +311,7 @@ impl<'r> Dispatcher<'r> {
             };
             self.done.values.insert(id, value);
         }
-        for dependant in std::mem::take(&mut self.nodes[index].dependants) {
-            let node = &mut self.nodes[dependant];
-            node.waiting -= 1;
-            if node.broken.is_none() {
-                node.broken.clone_from(&broken);
-            }
-            if node.waiting == 0 {
-                self.ready.push_back(dependant);
-            }
-        }
+        self.turns.done(index);
     }
 
     fn finish(mut self) -> Dispatched {

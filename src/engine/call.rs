@@ -21,7 +21,7 @@ use super::watch::Place;
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
-use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall};
+use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
 use crate::plan::{InstanceId, Retry};
 
 /// Refusals that ask to come back, before the step gives up: each is a pause the API asked for.
@@ -58,6 +58,14 @@ pub enum Called {
 }
 
 impl Called {
+    /// How it was found, when no answer told of it.
+    pub fn evidence(&self) -> Option<Evidence> {
+        match self {
+            Called::Tasks { evidence, .. } | Called::Found { evidence, .. } => *evidence,
+            Called::Answered { .. } => None,
+        }
+    }
+
     /// It was found, not answered.
     pub fn is_recovered(&self) -> bool {
         matches!(self, Called::Found { .. } | Called::Tasks { evidence: Some(_), .. })
@@ -84,18 +92,8 @@ pub enum Sent {
     Left(Stop),
 }
 
-/// What the head of an answer says, whatever became of its body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    pub status: u16,
-    /// The API's name of the request.
-    pub request_id: Option<String>,
-}
-
-impl Head {
-    fn of(answer: &Answer) -> Self {
-        Self { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
-    }
+fn head_of(answer: &Answer) -> Head {
+    Head { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
 }
 
 /// Sends a write once, in its turn, unless the run ends first.
@@ -124,11 +122,11 @@ pub async fn send(shared: &Shared, request: Request) -> Sent {
 fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
     match answer {
         Ok(answer) if answer.is_success() => match json_of(&answer) {
-            Some(value) => Sent::Answer { value, head: Head::of(&answer) },
+            Some(value) => Sent::Answer { value, head: head_of(&answer) },
             None => Sent::Lost {
                 cause: format!("the answer (status {}) is not readable JSON", answer.status),
                 slow: false,
-                head: Some(Head::of(&answer)),
+                head: Some(head_of(&answer)),
             },
         },
         Ok(answer) => {
@@ -145,7 +143,7 @@ fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
         Err(Lost::NotSent(cause)) => Sent::Unsent(cause),
         Err(Lost::NoConnection(cause)) => Sent::NoConnection(cause),
         Err(Lost::Unknown(cause)) => Sent::Lost { slow: cause.contains("no answer in time"), cause, head: None },
-        Err(Lost::Broken { head, cause }) => Sent::Lost { slow: false, cause, head: Some(Head::of(&head)) },
+        Err(Lost::Broken { head, cause }) => Sent::Lost { slow: false, cause, head: Some(head_of(&head)) },
     }
 }
 
@@ -179,7 +177,7 @@ impl Write {
             shared.stopped.or_leave(shared.meet(&place)).await.map_err(Interruption::Stopped)?;
             state.before = match &doubt {
                 // What was there before the first attempt; what is there now may be its work.
-                Some(doubt) => doubt.intent.mark.before.clone(),
+                Some(doubt) => doubt.attempt.intent.mark.before.clone(),
                 None => shared.stopped.or_leave(self.there_before(shared)).await.map_err(Interruption::Stopped)?,
             };
         }
@@ -219,8 +217,14 @@ impl Write {
         let (request, stamped) = self.marked_request(shared, &nonce, &mark);
         let intent = Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() };
         shared.journal.append(vec![Record::Intent(intent.clone())]).await?;
-        let disowned = Vec::new();
-        let doubt = Doubt { intent, since, intended_at, cause: String::new(), slow: false, head: None, disowned };
+        let doubt = Doubt {
+            attempt: Unanswered { intent, at: intended_at, head: None },
+            earlier: self.earlier(shared),
+            since,
+            cause: String::new(),
+            slow: false,
+            disowned: Vec::new(),
+        };
 
         // Held until the answer is on record: whoever settles on this route must not take this call's task for its own.
         let gate = shared.gates.sending(&self.route()).await;
@@ -253,7 +257,7 @@ impl Write {
             }
             Next::Done(called) => Ok(Attempt::Called(called)),
             Next::Doubt(doubt) => {
-                if doubt.head.is_some() {
+                if doubt.attempt.head.is_some() {
                     // Whoever has to look for it later must know this much, too.
                     let error = self.doubtful(shared, &doubt, doubt.cause.clone());
                     let record = Record::Unknown { instance: self.instance().clone(), error };
@@ -283,7 +287,11 @@ impl Write {
                 none => match self.names_nothing(&value, none.is_some(), head.status) {
                     true => {
                         let cause = format!("the answer (status {}) does not say what was made", head.status);
-                        Ok(Next::Doubt(Doubt { cause, head: Some(head), ..doubt }))
+                        Ok(Next::Doubt(Doubt {
+                            cause,
+                            attempt: Unanswered { head: Some(head), ..doubt.attempt },
+                            ..doubt
+                        }))
                     }
                     false => Ok(Next::Done(Called::Answered { status: head.status, value })),
                 },
@@ -318,7 +326,9 @@ impl Write {
                     }
                 }
             }
-            Sent::Lost { cause, slow, head } => Ok(Next::Doubt(Doubt { cause, slow, head, ..doubt })),
+            Sent::Lost { cause, slow, head } => {
+                Ok(Next::Doubt(Doubt { cause, slow, attempt: Unanswered { head, ..doubt.attempt }, ..doubt }))
+            }
             Sent::Left(stop) => Err(Interruption::Stopped(stop)),
         }
     }
@@ -327,7 +337,7 @@ impl Write {
         let meaning = error.meaning();
         if meaning == Meaning::NotFound
             && self.call().method == crate::catalog::Method::Delete
-            && self.was_unanswered(shared)
+            && !self.earlier(shared).is_empty()
         {
             // An earlier attempt, whose answer was lost, took it away.
             return Ok(Next::Done(Called::Answered { status: error.status, value: Value::Null }));
@@ -369,8 +379,14 @@ impl Write {
         shared.events.tell(Event::SettlingStarted { instance: self.instance().clone(), reason: reason.clone() });
         let settling = settle::settle(shared, doubt);
         match shared.stopped.or_leave(settling).await.map_err(Interruption::Stopped)? {
-            Settled::Task(task, evidence) => self.accept(shared, vec![task], None, Some(evidence)).await.map(Some),
-            Settled::Resource(item, evidence) => Ok(Some(Called::Found { item, evidence: Some(evidence) })),
+            Settled::Task { attempt, task, evidence } => {
+                self.found(shared, doubt, attempt).await?;
+                self.accept(shared, vec![task], None, Some(evidence)).await.map(Some)
+            }
+            Settled::Resource { attempt, item, evidence } => {
+                self.found(shared, doubt, attempt).await?;
+                Ok(Some(Called::Found { item, evidence: Some(evidence) }))
+            }
             Settled::Done => Ok(Some(self.done(doubt))),
             Settled::Nothing if doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(doubt))),
             Settled::Nothing if doubt.is_carried_out() => {
@@ -400,9 +416,17 @@ impl Write {
         }
     }
 
+    /// Puts on record which attempt it was, when it is not the last one.
+    async fn found(&self, shared: &Shared, doubt: &Doubt, attempt: u32) -> Result<(), JournalError> {
+        if attempt == doubt.attempt.intent.attempt {
+            return Ok(());
+        }
+        shared.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
+    }
+
     /// It was carried out, and there is nothing of it to find.
     fn done(&self, doubt: &Doubt) -> Called {
-        Called::Answered { status: doubt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
+        Called::Answered { status: doubt.attempt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
     }
 
     fn makes_something(&self) -> bool {
@@ -419,10 +443,10 @@ impl Write {
         !idle && results::of_answer(Some(operation), self.call(), status, value).id.is_none()
     }
 
-    /// An attempt before this one may have been carried out: it was neither answered nor settled.
-    fn was_unanswered(&self, shared: &Shared) -> bool {
+    /// Attempts before this one that may have been carried out: they were neither answered nor settled.
+    fn earlier(&self, shared: &Shared) -> Vec<Unanswered> {
         let known = |status: &crate::journal::Status| {
-            status.instances.get(self.instance()).is_some_and(|known| known.unanswered)
+            status.instances.get(self.instance()).map(|known| known.earlier.clone()).unwrap_or_default()
         };
         shared.journal.with_status(known)
     }
@@ -444,8 +468,8 @@ impl Write {
 
     fn doubtful(&self, shared: &Shared, doubt: &Doubt, words: String) -> StepError {
         let mut error = shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        error.status = doubt.head.as_ref().map(|head| head.status);
-        error.request_id = doubt.head.as_ref().and_then(|head| head.request_id.clone());
+        error.status = doubt.attempt.head.as_ref().map(|head| head.status);
+        error.request_id = doubt.attempt.head.as_ref().and_then(|head| head.request_id.clone());
         error
     }
 
@@ -489,7 +513,7 @@ impl Write {
     }
 
     async fn not_applied(&self, shared: &Shared, error: &StepError) -> Result<(), JournalError> {
-        let record = Record::NotApplied { instance: self.instance().clone(), error: error.clone() };
+        let record = Record::NotApplied { instance: self.instance().clone(), error: error.clone(), unanswered: false };
         shared.journal.append(vec![record]).await
     }
 

@@ -75,13 +75,13 @@ impl Instance {
         doubt: &Doubt,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        let write = Write { intent: doubt.intent.clone(), ..self.write_of(id, rendered, None) };
+        let write = Write { intent: doubt.attempt.intent.clone(), ..self.write_of(id, rendered, None) };
         if let Some(called) = write.find(&self.run.shared, doubt).await? {
-            return self.finish(known, &doubt.intent, called, How::Recovered, started, false).await;
+            return self.finish(known, &doubt.attempt.intent, called, How::Recovered, started, false).await;
         }
         let words = "an update was never answered, and nothing was found of it";
         let error = self.run.shared.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
-        let record = crate::journal::Record::NotApplied { instance: id.clone(), error };
+        let record = crate::journal::Record::NotApplied { instance: id.clone(), error, unanswered: false };
         self.run.shared.journal.append(vec![record]).await?;
         Ok(None)
     }

@@ -27,6 +27,7 @@ mod remove;
 mod render;
 mod results;
 mod run;
+mod search;
 mod settle;
 mod shared;
 mod sight;
@@ -36,6 +37,7 @@ mod stop;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 mod undo;
 mod watch;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
-use super::call::{Called, Head, Sent, Write, headers_of, parent_gate, send, stamp_value, tasks_of};
+use super::call::{Called, Sent, Write, headers_of, parent_gate, send, stamp_value, tasks_of};
 use super::evidence::tags::{STAMP, tag};
 use super::finish::Finishing;
 use super::interruption::Interruption;
@@ -24,7 +24,9 @@ use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{Evidence, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, may_undo};
+use crate::journal::{
+    Evidence, Head, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, may_undo,
+};
 use crate::plan::{InstanceId, Wait};
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
@@ -101,7 +103,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), I
     let called = match &status.phase {
         // What can be repeated made nothing new.
         Phase::InDoubt if results::is_repeatable(intent.call.method, operation.as_deref()) => {
-            return not_found(shared, instance, &about).await;
+            return not_found(shared, instance, &about, false).await;
         }
         Phase::InDoubt => {
             let write = Write {
@@ -117,7 +119,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), I
             let Some(doubt) = Doubt::recorded(shared, &status) else { return Ok(()) };
             match write.find(shared, &doubt).await? {
                 Some(called) => called,
-                None => return not_found(shared, instance, &about).await,
+                None => return not_found(shared, instance, &about, true).await,
             }
         }
         Phase::Accepted { tasks, recovered, status: answered } => {
@@ -126,6 +128,9 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), I
         }
         _ => return Ok(()),
     };
+    // An earlier attempt may be the one that was found.
+    let found = status_of(shared, instance).and_then(|status| status.intent);
+    let intent = found.as_ref().unwrap_or(intent);
     let finishing = Finishing {
         intent,
         operation: operation.as_deref(),
@@ -153,10 +158,12 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), I
     }
 }
 
-async fn not_found(shared: &Shared, instance: &InstanceId, about: &About) -> Result<(), Interruption> {
+/// `expected`: it may be carried out yet, and would make something.
+async fn not_found(shared: &Shared, instance: &InstanceId, about: &About, expected: bool) -> Result<(), Interruption> {
     let words = "never answered, and nothing was found of it";
     let error = shared.error(about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
-    Ok(shared.journal.append(vec![Record::NotApplied { instance: instance.clone(), error }]).await?)
+    let record = Record::NotApplied { instance: instance.clone(), error, unanswered: expected };
+    Ok(shared.journal.append(vec![record]).await?)
 }
 
 /// Removes one thing and what was made beside it: nothing that cannot be shown to be made by the same call. A router is

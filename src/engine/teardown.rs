@@ -138,8 +138,15 @@ async fn went_along(shared: &Shared, instance: &InstanceId) -> Result<(), Journa
 }
 
 impl TornDown {
+    /// What another teardown of the same command came to.
+    pub fn extend(&mut self, other: TornDown) {
+        self.removed += other.removed;
+        self.left.extend(other.left);
+        self.stopped = self.stopped.or(other.stopped);
+    }
+
     /// Names what is left, once.
-    fn leave(&mut self, shared: &Shared, instance: InstanceId, error: StepError) {
+    pub fn leave(&mut self, shared: &Shared, instance: InstanceId, error: StepError) {
         if self.left.iter().any(|(left, _)| *left == instance) {
             return;
         }

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use super::call::Head;
 use super::interruption::Interruption;
 use super::results;
 use super::settle::{Doubt, Settled, settle};
 use super::shared::{About, Shared};
 use crate::event::{EffectKnown, ErrorClass};
-use crate::journal::{IntendedUndo, Intent, RecordedCall};
+use crate::journal::{Head, IntendedUndo, Intent, RecordedCall, Unanswered};
 use crate::plan::InstanceId;
 
 /// What became of an undo without an answer.
@@ -65,12 +64,11 @@ pub async fn look_for(
     head: Option<Head>,
 ) -> Result<Became, Interruption> {
     let doubt = Doubt {
-        intent: intent.clone(),
+        attempt: Unanswered { intent: intent.clone(), at: shared.now(), head },
+        earlier: Vec::new(),
         since,
-        intended_at: shared.now(),
         cause: cause.to_owned(),
         slow: false,
-        head,
         disowned: Vec::new(),
     };
     let unknown = |words: String| {
@@ -79,8 +77,8 @@ pub async fn look_for(
         Err(Interruption::Unknown(error))
     };
     match settle(shared, &doubt).await {
-        Settled::Task(task, _) => Ok(Became::Tasks(vec![task])),
-        Settled::Resource(..) | Settled::Done => Ok(Became::Done),
+        Settled::Task { task, .. } => Ok(Became::Tasks(vec![task])),
+        Settled::Resource { .. } | Settled::Done => Ok(Became::Done),
         Settled::Nothing if doubt.is_carried_out() => Ok(Became::Done),
         Settled::Nothing => Ok(Became::Nothing),
         Settled::Undecided(candidates) => unknown(format!(

@@ -42,7 +42,7 @@ impl Turns {
     /// Whether the next one is taken.
     pub fn take(&mut self) -> bool {
         self.counted += 1;
-        self.counted % self.every == 0
+        self.counted.is_multiple_of(self.every)
     }
 }
 

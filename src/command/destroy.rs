@@ -48,7 +48,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         return Err(records::no_record(&record).await?);
     };
     let existing = status.existing().count();
-    if existing == 0 {
+    if existing == 0 && status.unanswered().next().is_none() {
         note(context, &format!("nothing is left of environment `{}`", record.environment()))?;
         return tell_job(context, &record, Exit::Done);
     }
@@ -58,7 +58,9 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         record.plan(),
         record.environment()
     );
-    if !confirm(context, &question, arguments.yes)? {
+    // Nothing is taken away that nobody knows of; what was never answered is only looked for.
+    let yes = arguments.yes || existing == 0;
+    if !confirm(context, &question, yes)? {
         note(context, "nothing was destroyed")?;
         return Ok(Exit::Done);
     }

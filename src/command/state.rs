@@ -129,6 +129,13 @@ fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String
         lines.push(("undo", made.undo.as_ref().map_or("none: it stays".to_owned(), ToString::to_string)));
         lines.extend(made.beside.iter().map(|beside| ("beside", words(beside))));
     }
+    for earlier in &instance.earlier {
+        let attempt = earlier.intent.attempt;
+        lines.push((
+            "no answer",
+            format!("attempt {attempt}, at {:.0}: it may have been carried out as well", earlier.at),
+        ));
+    }
     if !instance.after.is_empty() {
         let after: Vec<&str> = instance.after.iter().map(|step| step.as_str()).collect();
         lines.push(("after", after.join(", ")));

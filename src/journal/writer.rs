@@ -294,9 +294,11 @@ fn taken_back(record: &Record) -> Option<Record> {
         help: Vec::new(),
     };
     match record {
-        Record::Intent(intent) => {
-            Some(Record::NotApplied { instance: intent.instance.clone(), error: error(intent.call.to_string()) })
-        }
+        Record::Intent(intent) => Some(Record::NotApplied {
+            instance: intent.instance.clone(),
+            error: error(intent.call.to_string()),
+            unanswered: false,
+        }),
         Record::Removing { instance, call, .. } => {
             Some(Record::RemovalFailed { instance: instance.clone(), error: error(call.to_string()) })
         }

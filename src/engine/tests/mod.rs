@@ -4,6 +4,7 @@ mod certainty;
 mod conditions;
 mod death;
 mod harness;
+mod late;
 mod order;
 mod ours;
 mod preview;

@@ -10,4 +10,4 @@ mod faults;
 mod graphs;
 mod kill;
 mod plans;
-mod proof;
+pub mod proof;

@@ -31,6 +31,7 @@ mod renew;
 mod report;
 mod resolve;
 pub mod run;
+mod salvage;
 mod schema;
 mod session;
 mod signals;
@@ -42,6 +43,7 @@ mod sweep;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod view;
 mod wait;
 mod write_output;

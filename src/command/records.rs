@@ -114,7 +114,7 @@ pub fn environment_name(context: &Context, option: Option<&str>) -> Result<Strin
         (Some(name), _) => Ok(name.to_owned()),
         (None, None) => Ok(DEFAULT_ENVIRONMENT.to_owned()),
         (None, Some(name)) => {
-            crate::cli::name(name).map_err(|why| Error::usage(format!("`PLAN_ENVIRONMENT` is no name: {why}")))
+            crate::cli::environment_name(name).map_err(|why| Error::usage(format!("`PLAN_ENVIRONMENT` is no name: {why}")))
         }
     }
 }
@@ -150,7 +150,7 @@ fn plan_name(context: &Context, file: &Path) -> Result<String, Error> {
     let source = read_source(context, file)?;
     let parsed = yaml::parse(source.text());
     let name = parsed.root.as_ref().and_then(|root| root.get("name")).and_then(|name| name.as_str());
-    let name = name.filter(|name| crate::cli::name(name.trim_start_matches('-')).is_ok());
+    let name = name.filter(|name| crate::cli::plan_name(name.trim_start_matches('-')).is_ok());
     name.map(str::to_owned).ok_or_else(|| {
         Error::usage(format!("`{}` tells no name of a plan", file.display()))
             .help("say which record is meant with `--plan NAME`")

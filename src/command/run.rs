@@ -83,10 +83,10 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         }
     }
     if opened.status.instances.is_empty() && !arguments.run.no_stamp {
-        let at = guard::Surroundings { environment: &environment, project_id, region_id, inputs: &inputs };
+        let settings = settings(plan, &environment, project_id, region_id, &arguments.run);
         let client =
             Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
-        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &at).await {
+        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &settings, &inputs).await {
             journal.close().await?;
             return Err(found);
         }

@@ -92,6 +92,35 @@ impl Trial {
         std::mem::replace(&mut self.journal, header)
     }
 
+    /// The record is gone; another begins, with a key of its own.
+    pub fn lose_the_record(&mut self) {
+        let record = Record::Header(Header::new("demo", "default"));
+        self.journal = Line { n: 0, at: self.sim_clock.now(), record }.encode().into_bytes();
+    }
+
+    /// Looks through the account for what a lost record told, and puts it on record.
+    pub async fn recover(&mut self, plan: &Plan) -> Recovered {
+        self.secrets = Secrets::default();
+        let (_stopper, stopped) = stopper();
+        let (shared, kept, mut events) = self.shared(stopped, &Life::until(When::Never));
+        let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
+        let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
+        let status = self.status();
+        let search = Search {
+            client: &shared.client,
+            catalog: shared.catalog,
+            plan,
+            settings: &shared.settings,
+            secrets: &self.secrets,
+            inputs: &inputs,
+            status: &status,
+        };
+        let recovered = recover(&search).await;
+        self.keep(&kept, &mut events);
+        recovered.records().into_iter().for_each(|record| self.record(record));
+        recovered
+    }
+
     /// Writes every record anew, as another version might have written it.
     pub fn rewrite(&mut self, change: impl Fn(&mut Record)) {
         let text = String::from_utf8(std::mem::take(&mut self.journal)).unwrap();

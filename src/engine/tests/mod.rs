@@ -8,6 +8,7 @@ mod order;
 mod ours;
 mod preview;
 mod record;
+mod recovery;
 mod reliability;
 mod strangers;
 mod takedown;

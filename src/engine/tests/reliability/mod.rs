@@ -9,5 +9,5 @@ mod crash;
 mod faults;
 mod graphs;
 mod kill;
-mod plans;
+pub mod plans;
 mod proof;

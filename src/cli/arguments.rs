@@ -417,11 +417,11 @@ one that is ahead of it, or went another way, is refused.")]
     #[command(after_help = "\
 Examples:
   plan state recover deploy.yaml --dry-run
-  plan state recover deploy.yaml --environment staging
+  plan state recover deploy.yaml --environment staging --accept key=8f1c0a3e-…
 
 Finds what carries the tag `plan` with the name of this environment, what our calls made as tasks and the audit log tell it,
 and what alone in something of ours is as the plan says. What only has the right name is put on record as in doubt: the
-next run makes nothing there, and `plan state resolve` decides.")]
+next run makes nothing there, and `--accept STEP=ID` decides.")]
     Recover(RecoverArguments),
     /// Mend a damaged record: what can be read of it, and the rest from what is in the account
     #[command(after_help = "\
@@ -484,6 +484,9 @@ pub struct RecoverArguments {
     /// Only tell what is found
     #[arg(long)]
     pub dry_run: bool,
+    /// Take this for what a step made, where only the name speaks for it; may be repeated
+    #[arg(long, value_name = "STEP=ID", value_parser = values::accepted)]
+    pub accept: Vec<(String, String)>,
     #[command(flatten)]
     pub plan: PlanOptions,
     #[command(flatten)]

@@ -151,6 +151,18 @@ fn nearest_name(text: &str, longest: usize) -> String {
     name.trim_end_matches('-').to_owned()
 }
 
+/// What somebody says a step made: `web[0]=8f1c0a3e-…`.
+///
+/// # Errors
+///
+/// In words: what is wrong with it.
+pub(super) fn accepted(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((step, id)) if !step.is_empty() && !id.is_empty() => Ok((step.to_owned(), id.to_owned())),
+        _ => Err("say which step made what: `STEP=ID`".to_owned()),
+    }
+}
+
 /// The id of a project or region.
 pub(super) fn id(text: &str) -> Result<i64, String> {
     text.trim().parse().map_err(|_| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::note;
+use super::warn;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::context::Context;
@@ -29,7 +29,7 @@ pub async fn guard(
     let operations = creates.filter_map(|step| step.operation.clone());
     let looked = stamped(client, catalog, operations, &spots, &plan.name, &settings.environment).await;
     for (path, why) in &looked.unread {
-        note(context, &format!("warning: `{path}` cannot be looked through for what an earlier run made: {why}"))?;
+        warn(context, &format!("`{path}` cannot be looked through for what an earlier run made: {why}"))?;
     }
     match looked.found.len() {
         0 => Ok(()),

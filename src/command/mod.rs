@@ -63,7 +63,7 @@ pub use confirm::confirm;
 pub use connect::{Account, DEFAULT_BASE_URL, number_of};
 pub use findings::tell as tell_findings;
 pub use load::{LoadedPlan, load_plan, places, read_source, resolve_inputs};
-pub use print::{note, print_json, print_json_text, print_outputs, print_text};
+pub use print::{note, print_json, print_json_text, print_outputs, print_text, warn};
 pub use records::{environment_name, find_record, owner, store};
 pub use signals::Signals;
 pub use view::{View, ViewOptions};

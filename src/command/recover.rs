@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::print::table;
 use super::records::{self, open};
-use super::session::{SETTLE_TIME, USER_AGENT};
+use super::session::{SETTLE_TIME, USER_AGENT, quoted};
 use super::state::words;
-use super::{Account, LoadedPlan, load, note, print_text};
+use super::{Account, LoadedPlan, load, note, print_text, warn};
 use crate::cli::RecoverArguments;
 use crate::clock::Clock;
 use crate::context::Context;
@@ -56,6 +56,8 @@ pub(super) struct Asked {
     account: Account,
     inputs: BTreeMap<String, minijinja::Value>,
     settings: Settings,
+    /// As they were typed: instance and id.
+    accepted: Vec<(String, String)>,
 }
 
 impl Asked {
@@ -77,7 +79,7 @@ impl Asked {
             settle_time: SETTLE_TIME,
             user_agent: USER_AGENT.to_owned(),
         };
-        Ok(Self { record, loaded, account, inputs, settings })
+        Ok(Self { record, loaded, account, inputs, settings, accepted: arguments.accept.clone() })
     }
 
     fn header(&self) -> Header {
@@ -95,6 +97,7 @@ impl Asked {
             settings: &self.settings,
             secrets: &context.secrets,
             inputs: &self.inputs,
+            accepted: &self.accepted,
             status,
         };
         Ok(engine::recover(&search).await)
@@ -117,7 +120,7 @@ pub(super) fn tell(context: &Context, recovered: &Recovered) -> Result<(), Error
     let lists = count(recovered.lists, "list");
     note(context, &format!("{} found in {lists}", count(recovered.found.len(), "instance")))?;
     for (path, why) in &recovered.unread {
-        note(context, &format!("warning: not looked through: `{path}`: {why}"))?;
+        warn(context, &format!("not looked through: `{path}`: {why}"))?;
     }
     if !recovered.absent.is_empty() {
         let names = recovered.absent.iter().map(|instance| format!("`{instance}`"));
@@ -128,11 +131,12 @@ pub(super) fn tell(context: &Context, recovered: &Recovered) -> Result<(), Error
         note(context, &format!("`{instance}` was not looked for: it builds on {}", list(names, NAMED)))?;
     }
     if let Some((instance, ids)) = recovered.in_doubt.first() {
-        let (id, first) = (ids.first().map(String::as_str).unwrap_or_default(), super::session::quoted(&instance.to_string()));
-        note(context, &format!("what is in doubt is yours to decide: `plan state resolve {first} --id {id}`, or `--not-applied`"))?;
-        if !recovered.not_looked_for.is_empty() {
-            note(context, "then recover once more, for what builds on it")?;
-        }
+        let name = instance.to_string();
+        let accept = ids.first().map(|id| quoted(&format!("{name}={id}"))).unwrap_or_default();
+        let words =
+            format!("what is in doubt is yours to decide: recover with `--accept {accept}` when it is this one");
+        note(context, &words)?;
+        note(context, &format!("when it is another's: `plan state resolve {} --not-applied`", quoted(&name)))?;
     }
     Ok(())
 }

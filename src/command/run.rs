@@ -228,7 +228,7 @@ fn tell_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, minij
         let Some(marker) = inputs.get(name).and_then(|value| value.as_str()) else { continue };
         let value = context.secrets.reveal(&serde_json::Value::String(marker.to_owned())).unwrap_or_default();
         if let Some(words) = unmasked(name, &value) {
-            super::note(context, &format!("warning: {words}"))?;
+            super::warn(context, &words)?;
         }
     }
     Ok(())

@@ -3,8 +3,8 @@
 use std::fs;
 use std::sync::Arc;
 
-use super::note;
 use super::records::{self, find_record, no_record};
+use super::{note, warn};
 use crate::cli::{PullArguments, PushArguments};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -29,7 +29,7 @@ pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result
             .help("name a file that is not: what is in that one may be the only copy of something"));
     }
     if let Some(owner) = record.holder().await?.and_then(|holder| holder.owner) {
-        note(context, &format!("warning: in use by {owner}: what it writes from now on is not in the file"))?;
+        warn(context, &format!("in use by {owner}: what it writes from now on is not in the file"))?;
     }
     let Some(history) = history(&record).await? else { return Err(no_record(&record).await?) };
     let text: String = history.lines().map(|line| line.encode()).collect();

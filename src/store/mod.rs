@@ -4,8 +4,8 @@
 //! `log` says how writers on different machines stay out of each other's way with nothing but *create if absent*.
 
 mod environment;
-pub mod lineage;
 pub mod folder;
+pub mod lineage;
 pub mod log;
 pub mod objects;
 

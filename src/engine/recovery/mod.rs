@@ -30,7 +30,9 @@ pub struct Search<'a> {
     pub settings: &'a Settings,
     pub secrets: &'a Secrets,
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
-    /// What is on record: that is left as it is.
+    /// What somebody says is what a step made: instance and id.
+    pub accepted: &'a [(String, String)],
+    /// What is on record: that is left as it is, but for what is in doubt and accepted.
     pub status: &'a Status,
 }
 
@@ -45,6 +47,8 @@ pub enum Trace {
     AuditLog,
     /// It is the only thing in what this instance made that is as the plan says.
     Parent(InstanceId),
+    /// Somebody said so.
+    Decision,
 }
 
 impl Trace {
@@ -55,6 +59,7 @@ impl Trace {
             Trace::Task => "certain: its task carries the stamp".to_owned(),
             Trace::AuditLog => "certain: the audit log tells our call".to_owned(),
             Trace::Parent(parent) => format!("likely: the only one like it in `{parent}`"),
+            Trace::Decision => "accepted".to_owned(),
         }
     }
 }
@@ -130,6 +135,6 @@ pub async fn recover(search: &Search<'_>) -> Recovered {
     let mut work = work::Work::new(search);
     work.by_stamps().await;
     work.read_audit_log().await;
-    while work.round().await {}
+    while work.round(false).await || work.round(true).await {}
     work.finish()
 }

@@ -1,6 +1,6 @@
 //! One instance after another: what is known of it, until nothing more comes of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -15,16 +15,12 @@ use crate::engine::made::{Before, made};
 use crate::engine::pages::pages;
 use crate::engine::preview::{Action, Change, Preview};
 use crate::engine::render::{CallParts, Surroundings, each_value, elements, step_value};
-use crate::engine::results::{
-    Parameters, fill_path, id_text, of_tasks, operation_of, read_path, without_sensitive,
-};
+use crate::engine::results::{Parameters, fill_path, id_text, of_tasks, operation_of, read_path, without_sensitive};
 use crate::engine::shared::Shared;
 use crate::engine::stamps::{Spot, instance_of, intent_of, is_findable, stamped};
-use crate::journal::{
-    Evidence, InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult,
-};
+use crate::journal::{Evidence, InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
 use crate::plan::{InstanceId, OnConflict, Step, StepId, Undo};
-use crate::template::value_of;
+use crate::template::{Each, value_of};
 
 const TASKS: &str = "/cloud/v1/tasks";
 /// What a call in doubt may have made is younger than this: before, there was nothing of ours.
@@ -37,7 +33,10 @@ pub struct Work<'a> {
     found: Vec<(InstanceId, Trace)>,
     /// Of those found: their calls are the plan's.
     bound: HashSet<InstanceId>,
-    sought: HashSet<InstanceId>,
+    /// Looked for, by all of its call or by a part.
+    sought: HashSet<(InstanceId, bool)>,
+    /// Objects behind instances, as far as others refer to them.
+    resources: HashMap<InstanceId, Value>,
     /// What has the right name, by the instance that it may belong to.
     alike: BTreeMap<InstanceId, (RecordedCall, Vec<String>)>,
     sent: Vec<Sent>,
@@ -53,6 +52,8 @@ struct Asked<'c> {
     step: &'c Step,
     operation: &'c Operation,
     call: RecordedCall,
+    /// All of the call is known.
+    whole: bool,
     parameters: Parameters,
 }
 
@@ -65,6 +66,7 @@ impl<'a> Work<'a> {
             found: Vec::new(),
             bound: HashSet::new(),
             sought: HashSet::new(),
+            resources: HashMap::new(),
             alike: BTreeMap::new(),
             sent: Vec::new(),
             tasks: None,
@@ -76,8 +78,7 @@ impl<'a> Work<'a> {
     /// Everything in the lists that show tags, also of steps that the plan no longer has.
     pub async fn by_stamps(&mut self) {
         let Search { client, catalog, settings, .. } = *self.search;
-        let operations =
-            catalog.operations().filter(|operation| operation.creates.is_some() && is_findable(operation));
+        let operations = catalog.operations().filter(|operation| operation.creates.is_some() && is_findable(operation));
         let looked = stamped(client, catalog, operations, &self.spots, &settings.plan, &settings.environment).await;
         self.lists += looked.lists;
         self.unread.extend(looked.unread);
@@ -106,6 +107,11 @@ impl<'a> Work<'a> {
         }
     }
 
+    fn accepted(&self, instance: &InstanceId) -> Option<&'a str> {
+        let name = instance.to_string();
+        self.search.accepted.iter().find(|(accepted, _)| *accepted == name).map(|(_, id)| id.as_str())
+    }
+
     fn put(&mut self, instance: InstanceId, trace: Trace, status: InstanceStatus) {
         self.alike.remove(&instance);
         self.status.instances.insert(instance.clone(), status);
@@ -128,26 +134,83 @@ impl<'a> Work<'a> {
         preview.changes()
     }
 
-    /// Looks for every create of the plan that can be rendered by now. `false`: nothing has come of it.
-    pub async fn round(&mut self) -> bool {
+    /// Looks for every create of the plan whose call is known by now; `partly`: also where only a part of it is. `false`:
+    /// nothing has come of it.
+    pub async fn round(&mut self, partly: bool) -> bool {
         let mut moved = false;
         for change in self.preview() {
-            let Some(call) = change.call.filter(is_whole) else { continue };
-            let Some(step) = self.search.plan.steps.get(&change.instance.step) else { continue };
+            let (instance, action) = (change.instance, change.action);
+            let is_bound = self.bound.contains(&instance);
+            let is_found = !is_bound && self.found.iter().any(|(found, _)| *found == instance);
+            let is_sought = action == Action::Call || self.accepted(&instance).is_some();
+            if is_bound || !(is_found || is_sought) {
+                continue;
+            }
+            let Some(step) = self.search.plan.steps.get(&instance.step) else { continue };
+            let Some((call, whole)) = self.call(step, &instance, change.call, partly).await else { continue };
             let Some((operation, parameters)) = operation_of(self.search.catalog, &call) else { continue };
             if operation.creates.is_none() {
                 continue;
             }
-            let asked = Asked { instance: &change.instance, step, operation: &operation, call, parameters };
-            let is_found = self.found.iter().any(|(instance, _)| instance == asked.instance);
-            if is_found && self.bound.insert(asked.instance.clone()) {
+            let asked = Asked { instance: &instance, step, operation: &operation, call, whole, parameters };
+            if is_found {
                 self.bind(&asked).await;
-                moved = true;
-            } else if change.action == Action::Call && self.sought.insert(asked.instance.clone()) {
+                moved |= self.bound.insert(instance.clone());
+            } else if self.sought.insert((instance.clone(), whole)) {
                 moved |= self.seek(&asked).await;
             }
         }
         moved
+    }
+
+    /// The plan's call, and whether all of it is known. What a preview leaves open because it makes no request is read here.
+    async fn call(
+        &mut self,
+        step: &Step,
+        instance: &InstanceId,
+        call: Option<RecordedCall>,
+        partly: bool,
+    ) -> Option<(RecordedCall, bool)> {
+        let call = call?;
+        if is_whole(&call) {
+            return Some((call, true));
+        }
+        self.read_resources(step).await;
+        if let Some(call) = self.rendered(step, instance) {
+            return Some((call, true));
+        }
+        let known = known_part(call);
+        (partly && !is_later(&known.path)).then_some((known, false))
+    }
+
+    /// The objects behind the steps that a step refers to.
+    async fn read_resources(&mut self, step: &Step) {
+        let used = |id: &StepId| self.search.plan.steps.get(id).is_some_and(|step| step.resource_used);
+        let used: Vec<InstanceId> = self
+            .status
+            .instances
+            .keys()
+            .filter(|instance| step.after.contains(&instance.step) && used(&instance.step))
+            .filter(|instance| !self.resources.contains_key(*instance))
+            .cloned()
+            .collect();
+        for instance in used {
+            let known = &self.status.instances[&instance];
+            let Some((intent, result)) = known.intent.as_ref().zip(known.result.as_ref()) else { continue };
+            let Some((operation, parameters)) = operation_of(self.search.catalog, &intent.call) else { continue };
+            let Some(path) = read_path(&operation, &parameters, result) else { continue };
+            if let Some(resource) = self.read(path).await {
+                self.resources.insert(instance, resource);
+            }
+        }
+    }
+
+    fn rendered(&self, step: &Step, instance: &InstanceId) -> Option<RecordedCall> {
+        let steps = self.values();
+        let mut surroundings = self.surroundings(&steps);
+        let each = each_of(step, instance, &surroundings);
+        surroundings.each = each.as_ref();
+        surroundings.render(&CallParts::of_step(step), None).ok().map(|rendered| rendered.recorded)
     }
 
     /// What was found by its stamp is what the plan's call made: the rest of that call is told by its task.
@@ -170,8 +233,8 @@ impl<'a> Work<'a> {
             self.put(asked.instance.clone(), Trace::Task, status);
         } else if let Some(status) = self.by_audit_log(asked).await {
             self.put(asked.instance.clone(), Trace::AuditLog, status);
-        } else if let Some((parent, status)) = self.by_parent(asked).await {
-            self.put(asked.instance.clone(), Trace::Parent(parent), status);
+        } else if let Some((trace, status)) = self.by_list(asked).await {
+            self.put(asked.instance.clone(), trace, status);
         } else {
             return false;
         }
@@ -259,8 +322,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The only thing like it in something of ours. What is like it elsewhere, or not alone, is only remembered.
-    async fn by_parent(&mut self, asked: &Asked<'_>) -> Option<(InstanceId, InstanceStatus)> {
+    /// What was accepted, or the only thing like it in something of ours. What is like it elsewhere, or not alone, is only remembered.
+    async fn by_list(&mut self, asked: &Asked<'_>) -> Option<(Trace, InstanceStatus)> {
         let creates = asked.operation.creates.as_ref()?;
         let list = creates.resource.as_ref()?.list.as_ref()?;
         let path = fill_path(&list.path, &asked.parameters, "", "")?;
@@ -273,13 +336,20 @@ impl<'a> Work<'a> {
             Ok(items) => items,
         };
         self.lists += 1;
-        let alike: Vec<Value> = items.into_iter().filter(|item| self.may_be(asked, list, &creates.kind, item)).collect();
+        let alike: Vec<Value> =
+            items.into_iter().filter(|item| self.may_be(asked, list, &creates.kind, item)).collect();
+        let accepted = self.accepted(asked.instance);
+        let taken = alike.iter().find(|item| item.get(&list.id_field).map(id_text).as_deref() == accepted);
+        if let (Some(item), Some(_)) = (taken, accepted) {
+            let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
+            return Some((Trace::Decision, self.succeeded(asked, result, String::new())));
+        }
         let parent = self.parent_of(asked);
         if let ([item], Some((parent, id))) = (&alike[..], parent)
             && (path.contains(&id) || mentions(item, &id))
         {
             let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
-            return Some((parent, self.succeeded(asked, result, String::new())));
+            return Some((Trace::Parent(parent), self.succeeded(asked, result, String::new())));
         }
         let ids: Vec<String> = alike.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
         if !ids.is_empty() {
@@ -322,7 +392,8 @@ impl<'a> Work<'a> {
             attempts: 1,
             intent: Some(Box::new(intent)),
             result: Some(result),
-            agrees: Some(asked.call.clone()),
+            // What is known in part only, the next run compares with itself.
+            agrees: asked.whole.then(|| asked.call.clone()),
             made: vec![made],
             after,
             ..InstanceStatus::default()
@@ -338,8 +409,7 @@ impl<'a> Work<'a> {
         };
         let steps = self.values();
         let mut surroundings = self.surroundings(&steps);
-        let each = step.for_each.as_ref().and_then(|each| elements(each, &surroundings.scope()).ok());
-        let each = each.into_iter().flatten().find(|each| Some(&each.key) == instance.key.as_ref());
+        let each = each_of(step, instance, &surroundings);
         surroundings.each = each.as_ref();
         let parts = CallParts { headers: None, ..CallParts::of_template(template, step) };
         match surroundings.render(&parts, Some(&value_of(&step_value(result, None)))) {
@@ -368,7 +438,10 @@ impl<'a> Work<'a> {
         for (instance, known) in &self.status.instances {
             if let Some(result) = &known.result {
                 let key = instance.key.clone().unwrap_or_default();
-                by_step.entry(instance.step.clone()).or_default().push((key, step_value(result, None)));
+                by_step
+                    .entry(instance.step.clone())
+                    .or_default()
+                    .push((key, step_value(result, self.resources.get(instance))));
             }
         }
         let is_each = |step: &StepId| self.search.plan.steps.get(step).is_some_and(|step| step.for_each.is_some());
@@ -380,8 +453,7 @@ impl<'a> Work<'a> {
     }
 
     fn result_of_task(&self, asked: &Asked<'_>, task: &Task) -> StepResult {
-        let is_anothers =
-            |kind: &str, id: &Value| self.status.owner_besides(asked.instance, kind, id).is_some();
+        let is_anothers = |kind: &str, id: &Value| self.status.owner_besides(asked.instance, kind, id).is_some();
         let before = Before { digest_key: self.status.header.key.as_bytes(), is_anothers: &is_anothers };
         of_tasks(Some(asked.operation), &asked.call, std::slice::from_ref(task), None, &before)
     }
@@ -518,12 +590,42 @@ impl<'a> Work<'a> {
     }
 }
 
+/// The element of a `for_each` that an instance stands for.
+fn each_of(step: &Step, instance: &InstanceId, surroundings: &Surroundings<'_>) -> Option<Each> {
+    let all = elements(step.for_each.as_ref()?, &surroundings.scope()).ok()?;
+    all.into_iter().find(|each| Some(&each.key) == instance.key.as_ref())
+}
+
+fn is_later(text: &str) -> bool {
+    text.contains("(known after ")
+}
+
 /// Everything in the call is known.
 fn is_whole(call: &RecordedCall) -> bool {
-    let is_later = |text: &str| text.contains("(known after ");
     let pairs = call.query.iter().chain(&call.headers).map(|(_, value)| value.as_str());
     let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
     !std::iter::once(call.path.as_str()).chain(pairs).chain([body.as_str()]).any(is_later)
+}
+
+/// The call without what is not known.
+fn known_part(call: RecordedCall) -> RecordedCall {
+    fn known(value: &Value) -> Option<Value> {
+        match value {
+            Value::Object(fields) => {
+                Some(fields.iter().filter_map(|(name, field)| Some((name.clone(), known(field)?))).collect())
+            }
+            Value::Array(items) => Some(items.iter().filter_map(known).collect()),
+            Value::String(text) if is_later(text) => None,
+            other => Some(other.clone()),
+        }
+    }
+    let pairs = |pairs: Vec<(String, String)>| pairs.into_iter().filter(|(_, text)| !is_later(text)).collect();
+    RecordedCall {
+        query: pairs(call.query),
+        headers: pairs(call.headers),
+        body: call.body.as_ref().and_then(known),
+        ..call
+    }
 }
 
 /// One more thing that an instance made: the younger one is its result.

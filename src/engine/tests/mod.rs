@@ -10,6 +10,7 @@ mod preview;
 mod record;
 mod recovery;
 mod reliability;
+mod stored;
 mod strangers;
 mod takedown;
 mod waiting;

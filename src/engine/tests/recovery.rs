@@ -7,12 +7,10 @@ use serde_json::json;
 
 use super::harness::{Trial, paused};
 use super::reliability::plans::examples;
-use crate::catalog::Catalog;
+use crate::engine::Recovered;
 use crate::engine::recovery::Trace;
-use crate::engine::{Recovered, made, operation_of};
-use crate::event::How;
 use crate::exit::Exit;
-use crate::journal::{Evidence, Phase, Record, StepResult, Succeeded};
+use crate::journal::Phase;
 use crate::plan::Plan;
 use crate::simulate::{AuditLog, Busy, Options};
 
@@ -30,31 +28,6 @@ async fn run(trial: &mut Trial, plan: &std::sync::Arc<Plan>) -> Exit {
     trial.run_until(plan, &life).await.expect("this process lives on").finished.exit
 }
 
-/// Decides as `plan state resolve --id` does, for the first that was shown.
-fn resolve(trial: &mut Trial, recovered: &Recovered) {
-    for (instance, ids) in &recovered.in_doubt {
-        let known = recovered.status.instances[instance].clone();
-        let intent = known.intent.unwrap();
-        let (operation, _) = operation_of(Catalog::embedded(), &intent.call).unwrap();
-        let creates = operation.creates.as_ref().unwrap();
-        let id = json!(ids[0]);
-        let name = intent.call.body.as_ref().and_then(|body| body["name"].as_str()).map(str::to_owned);
-        let result =
-            StepResult { kind: Some(creates.kind.clone()), id: Some(id.clone()), ids: vec![id], name, ..StepResult::default() };
-        let made = made(Catalog::embedded(), &intent.call, &result, &intent.undo);
-        trial.record(Record::Succeeded(Box::new(Succeeded {
-            instance: instance.clone(),
-            how: How::Recovered,
-            result,
-            made,
-            duration_ms: 0,
-            durations: Vec::new(),
-            evidence: Some(Evidence::Decision),
-            agrees: None,
-        })));
-    }
-}
-
 /// By step: what recovers it.
 fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
     let found = recovered.found.iter().map(|(instance, trace)| {
@@ -62,12 +35,14 @@ fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
             Trace::Stamp => "stamp".to_owned(),
             Trace::Task => "task".to_owned(),
             Trace::AuditLog => "audit log".to_owned(),
+            Trace::Decision => "accepted".to_owned(),
             Trace::Parent(parent) => format!("in `{}`", parent.step),
         };
         (instance.step.to_string(), words)
     });
     let in_doubt = recovered.in_doubt.iter().map(|(instance, _)| (instance.step.to_string(), "in doubt".to_owned()));
-    let later = recovered.not_looked_for.iter().map(|(instance, _)| (instance.step.to_string(), "after that".to_owned()));
+    let later =
+        recovered.not_looked_for.iter().map(|(instance, _)| (instance.step.to_string(), "after that".to_owned()));
     found.chain(in_doubt).chain(later).collect()
 }
 
@@ -78,7 +53,7 @@ fn every_example_is_recovered_to_its_last_thing() {
         let open = paused(async {
             let mut trial = lost(&case.plan, AuditLog::OnTime).await;
             let made = trial.made();
-            let recovered = trial.recover(&case.plan).await;
+            let recovered = trial.recover(&case.plan, &[]).await;
             assert!(recovered.is_complete(), "{}: {recovered:#?}", case.name);
             assert_eq!(run(&mut trial, &case.plan).await, Exit::Done, "{}: {:?}", case.name, trial.failures());
             assert_eq!(trial.made(), made, "{}: made twice", case.name);
@@ -89,13 +64,14 @@ fn every_example_is_recovered_to_its_last_thing() {
         let closed = paused(async {
             let mut trial = lost(&case.plan, AuditLog::Closed).await;
             let made = trial.made();
-            let recovered = trial.recover(&case.plan).await;
+            let recovered = trial.recover(&case.plan, &[]).await;
             assert_eq!(recovered.absent, [], "{}", case.name);
             let exit = run(&mut trial, &case.plan).await;
             assert_eq!(exit == Exit::Done, recovered.in_doubt.is_empty(), "{}: {exit:?}", case.name);
             assert_eq!(trial.made(), made, "{}: made twice", case.name);
-            resolve(&mut trial, &recovered);
-            let again = trial.recover(&case.plan).await;
+            let in_doubt = recovered.in_doubt.iter();
+            let accepted: Vec<_> = in_doubt.map(|(instance, ids)| (instance.to_string(), ids[0].clone())).collect();
+            let again = trial.recover(&case.plan, &accepted).await;
             assert!(again.is_complete(), "{}: {again:#?}", case.name);
             assert_eq!(run(&mut trial, &case.plan).await, Exit::Done, "{}: {:?}", case.name, trial.failures());
             assert_eq!(trial.made(), made, "{}: made twice", case.name);
@@ -109,7 +85,13 @@ fn every_example_is_recovered_to_its_last_thing() {
                 let by = |found: &BTreeMap<String, String>| found.get(step.id.as_str()).cloned().unwrap_or_default();
                 let path = operation.route.path.split('/').filter(|part| !part.starts_with('{')).skip(3);
                 let what = path.collect::<Vec<_>>().join("/");
-                table.push_str(&format!("| {} | `{}` | {what} | {} | {} |\n", case.name, step.id, by(&open), by(&closed)));
+                table.push_str(&format!(
+                    "| {} | `{}` | {what} | {} | {} |\n",
+                    case.name,
+                    step.id,
+                    by(&open),
+                    by(&closed)
+                ));
             }
         }
     }
@@ -146,7 +128,7 @@ fn what_others_made_under_the_same_names_is_left_alone() {
             body: Some(json!({ "name": "data", "source": "new-volume", "size": 10 })),
         };
         trial.by_hand(&call).await;
-        let recovered = trial.recover(&plan).await;
+        let recovered = trial.recover(&plan, &[]).await;
         assert!(recovered.is_complete() && recovered.found.len() == 4, "{recovered:#?}");
         assert_eq!(run(&mut trial, &plan).await, Exit::Done);
         assert_eq!(trial.destroy().await.exit, Exit::Done);
@@ -161,7 +143,7 @@ fn what_only_has_the_name_is_in_doubt_and_nothing_is_made_there() {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::Closed).await;
         let made = trial.made();
-        let recovered = trial.recover(&plan).await;
+        let recovered = trial.recover(&plan, &[]).await;
         let in_doubt: Vec<String> = recovered.in_doubt.iter().map(|(instance, _)| instance.to_string()).collect();
         assert_eq!(in_doubt, ["router"]);
         assert_eq!(recovered.status.instances[&recovered.in_doubt[0].0].phase, Phase::InDoubt);
@@ -177,7 +159,7 @@ fn steps_that_the_plan_no_longer_has_are_taken_down_in_order() {
         let less = &whole[..whole.find("  - id: network").unwrap()];
         let less = format!("{less}{}", &whole[whole.find("  - id: disk").unwrap()..]);
         let mut trial = lost(&Trial::plan("plan.yaml", whole), AuditLog::Closed).await;
-        let recovered = trial.recover(&Trial::plan("plan.yaml", &less)).await;
+        let recovered = trial.recover(&Trial::plan("plan.yaml", &less), &[]).await;
         assert_eq!(recovered.found.len(), 3);
         assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
         assert_eq!(trial.alive(), Vec::<String>::new());

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::lock::Lock;
 use crate::files;
-use crate::store::Renewal;
 use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status, parse};
+use crate::store::Renewal;
 
 /// A journal shorter than this is not worth compacting.
 const COMPACT_ABOVE: usize = 2_000;

@@ -13,6 +13,8 @@ mod sink;
 mod spool;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub mod troubled;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -38,7 +38,8 @@ pub async fn renew(
         Err(JournalError::Damaged { .. }) => end_of_damaged(log, &opening).await?,
         Err(error) => return Err(error),
     };
-    let known = renewal.status.compacted().into_iter().chain([(opening.clock.now(), Record::Leased(end.lease.clone()))]);
+    let known =
+        renewal.status.compacted().into_iter().chain([(opening.clock.now(), Record::Leased(end.lease.clone()))]);
     let (text, count) = lines(end.next, known);
     let Lease { epoch, writer, .. } = end.lease;
     let entry = Entry { first: end.next, count, epoch, writer, previous: end.previous, fresh: true, text };
@@ -79,8 +80,7 @@ async fn end(log: &Log, opening: &Opening<'_>) -> Result<End, JournalError> {
     let objects = log.objects().await?;
     let epochs = objects.iter().filter_map(|(_, bytes)| Entry::decode_head(bytes));
     let epoch = epochs.map(|head| head.epoch).max().unwrap_or(0) + 1;
-    let lease =
-        Lease { epoch, writer: uuid::Uuid::new_v4().simple().to_string(), owner: opening.owner.clone() };
+    let lease = Lease { epoch, writer: uuid::Uuid::new_v4().simple().to_string(), owner: opening.owner.clone() };
     let Some((first, bytes)) = objects.last() else {
         return Ok(End { next: 0, previous: String::new(), lease });
     };

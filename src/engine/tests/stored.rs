@@ -46,6 +46,11 @@ impl Place {
         ObjectRecords::new("s3://bucket/records".to_owned(), bucket, self.spool.path().to_owned())
     }
 
+    /// Makes it a place of records.
+    pub async fn init(&self) {
+        assert!(self.records().init().await.unwrap());
+    }
+
     /// Takes the right to write.
     pub async fn open(&self, clock: Clock, life: &Life) -> Result<Opened, JournalError> {
         let owner = Owner { pid: 1, command: "run".to_owned(), since: clock.now(), job: None };

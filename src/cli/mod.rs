@@ -12,15 +12,17 @@ use clap::{Parser, Subcommand};
 
 pub use arguments::{
     CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, ExplainArguments, GraphArguments,
-    InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, RecoverArguments, RehearseArguments,
-    ReportArguments, ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments,
-    TasksArguments, WaitArguments,
+    InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, PullArguments, PushArguments,
+    RecoverArguments, RehearseArguments, ReportArguments, ResolveArguments, RunArguments, SimulateArguments,
+    StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
 };
 pub use meaning::read;
 pub use options::{
     ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions,
 };
-pub use values::{Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, ResultFormat, name};
+pub use values::{
+    Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, ResultFormat, environment_name, plan_name,
+};
 
 /// `plan --version`: the version, and what was built.
 const LONG_VERSION: &str =

@@ -88,7 +88,7 @@ pub struct PlanOptions {
     #[arg(long, value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
     /// Name of the environment: each has a record of its own [default: default]
-    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    #[arg(long, value_name = "NAME", value_parser = values::environment_name)]
     pub environment: Option<String>,
 }
 
@@ -116,10 +116,10 @@ pub struct LockOptions {
 #[command(next_help_heading = "Record")]
 pub struct RecordOptions {
     /// Name of the plan, instead of its file
-    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    #[arg(long, value_name = "NAME", value_parser = values::plan_name)]
     pub plan: Option<String>,
     /// Name of the environment [default: default]
-    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    #[arg(long, value_name = "NAME", value_parser = values::environment_name)]
     pub environment: Option<String>,
     #[command(flatten)]
     pub state: StateOptions,

@@ -39,7 +39,21 @@ pub struct TeardownOptions<'a> {
 ///
 /// When there is no such record and `--if-exists` was not given, nobody can be asked, or the record cannot be locked.
 pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<Exit, Error> {
-    let record = records::find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+    let record = match records::find_record(context, arguments.file.as_deref(), &arguments.record).await {
+        // The plan file is gone or wrong, and no record of this environment could be meant by it.
+        Err(_)
+            if arguments.if_exists
+                && records::never_made(context, arguments.file.as_deref(), &arguments.record).await? =>
+        {
+            note(context, "the environment was never made: there is no record of that name")?;
+            export_ending(
+                context,
+                &Ending { exit: Exit::Done, failure_reason: None, state_path: None, resume_command: None },
+            )?;
+            return Ok(Exit::Done);
+        }
+        found => found?,
+    };
     let Some(status) = record.read().await? else {
         if arguments.if_exists {
             note(context, &format!("environment `{}` was never made", record.environment()))?;

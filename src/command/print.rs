@@ -10,8 +10,9 @@ use crate::cli::ResultFormat;
 use crate::context::Context;
 use crate::engine::RunOutput;
 use crate::error::Error;
+use crate::report::github::{Annotation, Level};
 use crate::report::outputs::{OutputFormat, OutputValue, render};
-use crate::report::{Palette, Verbosity, duration, sanitize};
+use crate::report::{Palette, Verbosity, duration, sanitize, sanitize_block};
 use crate::secret::Secrets;
 use crate::stream::runner::defuse_json;
 
@@ -60,6 +61,21 @@ pub fn note(context: &Context, words: &str) -> Result<(), Error> {
     context.stderr.clone().write_all(line.as_bytes()).map_err(|error| Error::Stream { stream: "stderr", error })
 }
 
+/// Says on stderr what may go wrong, `--quiet` or not; in a job as an annotation.
+///
+/// # Errors
+///
+/// When stderr cannot be written.
+pub fn warn(context: &Context, words: &str) -> Result<(), Error> {
+    let text = context.secrets.redact(&sanitize_block(words)).into_owned();
+    let mut err = context.stderr.clone();
+    let written = match &context.environment.github {
+        Some(_) => err.command(&Annotation::new(Level::Warning, text).command()),
+        None => writeln!(err, "{} {text}", Palette::new(context.color(&context.stderr)).warning("warning:")),
+    };
+    written.map_err(|error| Error::Stream { stream: "stderr", error })
+}
+
 /// The outputs of a run on stdout: all public ones, and the secret ones in `shown`.
 ///
 /// # Errors
@@ -75,7 +91,7 @@ pub fn print_outputs(
         return Ok(());
     }
     for missing in shown.iter().filter(|name| !outputs.iter().any(|output| output.name == **name)) {
-        note(context, &format!("warning: there is no output `{}` to show", sanitize(missing)))?;
+        warn(context, &format!("there is no output `{}` to show", sanitize(missing)))?;
     }
     let values: Vec<OutputValue> = outputs.iter().map(|output| seen(context, output, shown)).collect();
     let format = match format {

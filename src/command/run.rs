@@ -83,10 +83,10 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         }
     }
     if opened.status.instances.is_empty() && !arguments.run.no_stamp {
-        let at = guard::Surroundings { environment: &environment, project_id, region_id, inputs: &inputs };
+        let settings = settings(plan, &environment, project_id, region_id, &arguments.run);
         let client =
             Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
-        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &at).await {
+        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &settings, &inputs).await {
             journal.close().await?;
             return Err(found);
         }
@@ -228,7 +228,7 @@ fn tell_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, minij
         let Some(marker) = inputs.get(name).and_then(|value| value.as_str()) else { continue };
         let value = context.secrets.reveal(&serde_json::Value::String(marker.to_owned())).unwrap_or_default();
         if let Some(words) = unmasked(name, &value) {
-            super::note(context, &format!("warning: {words}"))?;
+            super::warn(context, &words)?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::print::table;
 use super::records::{self, find_record, read};
 use super::status::{instance_json, shown};
-use super::{note, print_json, print_text, recover, resolve};
+use super::{note, print_json, print_text, recover, resolve, salvage, transfer};
 use crate::cli::{ResultFormat, StateCommand, StateOptions};
 use crate::context::Context;
 use crate::engine::id_text;
@@ -40,8 +40,10 @@ pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<E
             let words = if is_new { "holds records from now on" } else { "holds records already" };
             note(context, &format!("`{}` {words}", store.name()))?;
         }
+        StateCommand::Pull(arguments) => return transfer::pull(context, arguments).await,
+        StateCommand::Push(arguments) => return transfer::push(context, arguments).await,
         StateCommand::Recover(arguments) => return recover::recover(context, arguments).await,
-        StateCommand::Salvage(arguments) => return recover::salvage(context, arguments).await,
+        StateCommand::Salvage(arguments) => return salvage::salvage(context, arguments).await,
         StateCommand::Unlock { file, force, record } => {
             let environment = find_record(context, file.as_deref(), record).await?;
             return unlock(context, &environment, *force).await;

@@ -112,7 +112,7 @@ impl Address {
         let mut builder = GoogleCloudStorageBuilder::new()
             .with_bucket_name(&self.bucket)
             .with_retry(retry())
-            .with_client_options(client(None));
+            .with_client_options(client(value(variables, "GOOGLE_BASE_URL")));
         for (name, value) in variables {
             if let Some(key) = key::<GoogleConfigKey>(name) {
                 builder = builder.with_config(key, value);

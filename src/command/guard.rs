@@ -24,7 +24,7 @@ pub struct Surroundings<'a> {
 ///
 /// # Errors
 ///
-/// When there are some: the record is lost, and everything would be made once more.
+/// When there are some: the record is lost, and everything would be made once more. When no call gets through.
 pub async fn guard(
     context: &Context,
     client: &Client,
@@ -36,6 +36,9 @@ pub async fn guard(
     let spots = spots_of(plan, creates.iter().copied(), at);
     let operations = creates.iter().filter_map(|step| step.operation.clone());
     let looked = stamped(client, catalog, operations, &spots, &plan.name, at.environment).await;
+    if let Some(error) = client.shut_out() {
+        return Err(Error::Api { what: "nothing was begun".to_owned(), error });
+    }
     for (path, why) in &looked.unread {
         note(context, &format!("warning: `{path}` cannot be looked through for what an earlier run made: {why}"))?;
     }

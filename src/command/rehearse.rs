@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::run::{settings, step_ids, view_options};
 use super::session::{Parts, Session, export};
 use super::{load, note, print_outputs, records, simulate, write_output};
-use crate::api::{Http, Transport, trace};
+use crate::api::{Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
 use crate::command::Account;
@@ -68,6 +68,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         base_url: base_url.clone(),
         key: SecretString::from("rehearsal"),
         request_timeout: REQUEST_TIMEOUT,
+        authorities: Vec::new(),
         project_id: Some(PLACE),
         region_id: Some(PLACE),
         renewal: None,
@@ -76,7 +77,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
 
-    let transport: Arc<dyn Transport> = Arc::new(Http::new(&base_url, &account.key, account.request_timeout)?);
+    let transport: Arc<dyn Transport> = account.transport()?;
     // Simulated time starts when everything is ready: a moment of preparation would count as many.
     let clock = Clock::starting_at(context.now, arguments.speed);
     let server = tokio::spawn(serve(listener, simulator.clone(), clock, std::future::pending()));

@@ -27,7 +27,7 @@ pub use record::{
 };
 pub use status::{Impossible, InstanceStatus, Phase, Status};
 pub use text::{Contents, decode, parse};
-pub use validate::{may_undo, validate};
+pub use validate::{is_id, is_identifier, may_undo, validate};
 pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 
 /// Why the record cannot be read or written.

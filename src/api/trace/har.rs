@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::error::is_request_id;
 use super::{Exchange, body, milliseconds, path_and_query};
-use crate::secret::Secrets;
+use crate::secret::{Redacted, Secrets};
 
 const END: &str = "\n]}}\n";
 /// What HAR writes for what nobody knows.
@@ -30,7 +30,7 @@ impl Har {
     }
 
     /// Adds an entry; after a failure nothing more is written.
-    pub(super) fn add(&mut self, entry: &Value) {
+    pub(super) fn add(&mut self, entry: &Redacted<Value>) {
         if self.error.is_some() {
             return;
         }
@@ -48,7 +48,7 @@ impl Har {
 }
 
 /// One request and its answer.
-pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -> Value {
+pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -> Redacted<Value> {
     let Exchange { base_url, request, answer, at, took, .. } = exchange;
     let waited = milliseconds(*took);
     let (hidden, blind) = (|text: &str| secrets.redact(text).into_owned(), secrets.may_be_unknown());
@@ -89,14 +89,14 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
         "headersSize": UNKNOWN,
         "bodySize": UNKNOWN,
     });
-    json!({
+    secrets.seal(json!({
         "startedDateTime": at,
         "time": waited,
         "request": asked,
         "response": answered,
         "cache": {},
         "timings": { "send": 0, "wait": waited, "receive": 0 },
-    })
+    }))
 }
 
 /// Cookies never; where secrets are not known, only the request's id and the server's clock.

@@ -1,7 +1,8 @@
 //! Time, as a run sees it.
 //!
 //! Only tokio's timer sleeps or measures, so that tests can hold it still; the wall time is read once by whoever starts
-//! the run. A rehearsal runs the same code with `speed` above 1: a simulated minute passes in a fraction of a real one.
+//! the run. A rehearsal runs the same code on a simulated clock: time stands still while anything is at work and jumps
+//! when everything waits, so that it shows the same on any machine. With a `speed` it can be watched instead.
 
 use std::time::Duration;
 
@@ -14,13 +15,29 @@ pub struct Clock {
     started: Timestamp,
     origin: Instant,
     speed: f64,
+    simulated: bool,
 }
 
 impl Clock {
     /// A clock that shows `now` at this moment; must be made inside a tokio runtime. `speed` is how many of its seconds
     /// pass in a real one.
     pub fn starting_at(now: Timestamp, speed: f64) -> Self {
-        Self { started: now, origin: Instant::now(), speed }
+        Self { started: now, origin: Instant::now(), speed, simulated: false }
+    }
+
+    /// A clock that shows `now` until everything in this runtime waits, and then jumps to where the first wait ends.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime of one thread, and when its time is simulated already.
+    pub fn simulated(now: Timestamp) -> Self {
+        tokio::time::pause();
+        Self { simulated: true, ..Self::starting_at(now, 1.0) }
+    }
+
+    /// Whether time passes only in the runtime in which the clock was made.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated
     }
 
     /// Time since the clock was made, in its own seconds.
@@ -64,5 +81,12 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(clock.now(), started + Duration::from_secs(600));
         assert_eq!(clock.real(Duration::from_secs(200)), Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn simulated_time_jumps_to_where_a_wait_ends() {
+        let clock = Clock::simulated(Timestamp::UNIX_EPOCH);
+        clock.sleep(Duration::from_secs(3600)).await;
+        assert_eq!(clock.elapsed().as_secs(), 3600);
     }
 }

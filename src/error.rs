@@ -155,6 +155,10 @@ impl Error {
                 Some(Meaning::NotFound) => {
                     vec!["check `--project-id`, `--region-id` and the ids that were named".to_owned()]
                 }
+                None => vec![
+                    "check that the address answers from here: `GCORE_BASE_URL`, a proxy (`HTTPS_PROXY`), the network"
+                        .to_owned(),
+                ],
                 _ => Vec::new(),
             },
             Error::Journal(JournalError::Locked { .. }) => {
@@ -188,14 +192,13 @@ impl Error {
             Error::Journal(JournalError::Impossible(_)) => {
                 vec!["please report this; what is on record is untouched, and running again is safe".to_owned()]
             }
-            Error::Read { error, .. } | Error::Write { error, .. } => io_hint(error).into_iter().collect(),
+            Error::Read { error, .. } | Error::Write { error, .. } | Error::System { error, .. } => io_hint(error).into_iter().collect(),
             Error::PlanWrong
             | Error::Stream { .. }
             | Error::Http(HttpError::BaseUrl(..) | HttpError::Authorities(_) | HttpError::Client(_))
             | Error::Journal(JournalError::Io { .. } | JournalError::Closed(_))
             | Error::Catalog(_)
-            | Error::Report(_)
-            | Error::System { .. } => Vec::new(),
+            | Error::Report(_) => Vec::new(),
         }
     }
 
@@ -209,11 +212,17 @@ impl Error {
     }
 }
 
-/// What the system's short words mean for somebody who named a file.
+/// What the system's short words mean for somebody who named a file or an address.
 fn io_hint(error: &io::Error) -> Option<String> {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => {
             "paths are looked up from the current folder; `plan init` writes a plan to start from"
+        }
+        io::ErrorKind::AddrInUse => {
+            "another program listens there: name another port, or `127.0.0.1:0` for any free one"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: `127.0.0.1:0` is this machine, any free port"
         }
         io::ErrorKind::IsADirectory => "it is a folder: name a file in it",
         io::ErrorKind::PermissionDenied => "whoever runs this may not: look at the file's owner and mode",

@@ -58,8 +58,15 @@ pub enum ReadError {
     #[error("{}", .0.story())]
     Refused(ApiError),
     /// No usable answer, however often it was tried.
-    #[error("{cause} (tried {attempts} times)")]
+    #[error("{cause} ({})", tried(*attempts))]
     Failed { cause: String, attempts: u32 },
+}
+
+fn tried(attempts: u32) -> String {
+    match attempts {
+        1 => "tried once".to_owned(),
+        attempts => format!("tried {attempts} times"),
+    }
 }
 
 impl ReadError {

@@ -166,9 +166,9 @@ pub struct RehearseArguments {
     /// Others at work in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
     #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Simulator")]
     pub busy: Option<String>,
-    /// Simulated seconds in each real one
-    #[arg(long, value_name = "N", value_parser = values::factor, default_value = "200", help_heading = "Simulator")]
-    pub speed: f64,
+    /// Simulated seconds in each real one, to watch it as it would go [default: as fast as it can]
+    #[arg(long, value_name = "N", value_parser = values::factor, help_heading = "Simulator")]
+    pub speed: Option<f64>,
     /// What ids and durations are drawn from
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Simulator")]
     pub seed: u64,

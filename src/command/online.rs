@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::findings::{self, Found};
 use super::{Account, environment_name, load, note, resolve_inputs};
-use crate::api::{Client, Meaning, ReadError, Request};
+use crate::api::{Client, Lost, Meaning, ReadError, Request};
 use crate::catalog::{Catalog, Effect, Method};
 use crate::cli::CheckArguments;
 use crate::clock::Clock;
@@ -20,10 +20,12 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::engine::{Change, Preview, Settings};
 use crate::error::Error;
 use crate::journal::RecordedCall;
-use crate::plan::{Plan, StepId};
-use crate::report::{count, sanitize};
+use crate::plan::{InstanceId, Plan, StepId};
+use crate::report::{count, list, sanitize};
 use crate::source::Span;
 
+/// Instances that a finding names.
+const MOST_NAMES: usize = 4;
 /// The longest page of a list.
 const PAGE: usize = 1000;
 /// What stands where a value is known only while the plan runs.
@@ -43,28 +45,61 @@ const FLAVORS: [(&str, &str, &str); 4] = [
 pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: &[Plan]) -> Result<bool, Error> {
     let account = Account::of(context, &arguments.api)?;
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
+    let place = sanitize(&account.base_url).into_owned();
+    note(context, &format!("asking {place} about projects, regions, flavors and quotas"))?;
+    reach(&client, &place).await?;
     let mut all = Vec::new();
     for plan in plans {
         let calls = calls(context, arguments, &account, plan)?;
         let mut checker = Online { client: &client, plan, findings: Vec::new(), asked: BTreeMap::new() };
         checker.places(&calls).await?;
         if checker.findings.is_empty() {
-            for (step, call) in &calls {
-                checker.flavor(step, call).await?;
-                checker.limits(step, call).await?;
+            for (instance, call) in &calls {
+                checker.flavor(instance, call).await?;
+                checker.limits(instance, call).await?;
             }
         }
-        all.push(Found { source: Arc::clone(&plan.source), findings: checker.findings });
+        all.push(Found { source: Arc::clone(&plan.source), findings: told_once(checker.findings) });
     }
     let right = all.iter().all(|found| found.findings.is_empty());
     if right {
         let (requests, _) = client.counts();
-        let place = sanitize(&account.base_url).into_owned();
         note(context, &format!("{place} agrees, as far as it can tell ({})", count_of(requests)))?;
     } else {
         findings::tell(context, &all)?;
     }
     Ok(right)
+}
+
+/// Whether anybody answers there: one request, not repeated, so that a dead host is told at once.
+async fn reach(client: &Client, place: &str) -> Result<(), Error> {
+    let request = Request::get("/cloud/v1/regions").query("limit", 1);
+    let lost = |cause: Lost| ReadError::Failed { cause: cause.to_string(), attempts: 1 };
+    client.send(request).await.map(drop).map_err(|cause| failed(&format!("{place} cannot be reached"), lost(cause)))
+}
+
+/// A finding and the instance it is about.
+type Finding = (InstanceId, Diagnostic);
+
+/// What is found of many instances is one finding with their names.
+fn told_once(findings: Vec<Finding>) -> Vec<Diagnostic> {
+    let mut told: Vec<(Diagnostic, Vec<InstanceId>)> = Vec::new();
+    for (instance, finding) in findings {
+        let same = |known: &Diagnostic| (known.code, &known.message) == (finding.code, &finding.message);
+        match told.iter_mut().find(|(known, _)| same(known)) {
+            Some((_, instances)) => instances.push(instance),
+            None => told.push((finding, vec![instance])),
+        }
+    }
+    told.into_iter().map(|(finding, instances)| with_names(finding, &instances)).collect()
+}
+
+fn with_names(mut finding: Diagnostic, instances: &[InstanceId]) -> Diagnostic {
+    if instances.len() > 1 {
+        let names = list(instances.iter().map(|instance| format!("`{instance}`")), MOST_NAMES);
+        finding.message = format!("{}: {names}", finding.message);
+    }
+    finding
 }
 
 fn count_of(requests: u64) -> String {
@@ -77,7 +112,7 @@ fn calls(
     arguments: &CheckArguments,
     account: &Account,
     plan: &Plan,
-) -> Result<Vec<(StepId, RecordedCall)>, Error> {
+) -> Result<Vec<(InstanceId, RecordedCall)>, Error> {
     let inputs = resolve_inputs(context, plan, &arguments.plan)?;
     let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, account)?;
@@ -102,7 +137,7 @@ fn calls(
         target: &none,
         prune: false,
     };
-    let known = |change: Change| Some((change.instance.step, change.call?));
+    let known = |change: Change| Some((change.instance, change.call?));
     Ok(preview.changes().into_iter().filter_map(known).collect())
 }
 
@@ -110,16 +145,16 @@ fn calls(
 struct Online<'a> {
     client: &'a Client,
     plan: &'a Plan,
-    findings: Vec<Diagnostic>,
+    findings: Vec<Finding>,
     /// Lists of flavors that were read, by path.
     asked: BTreeMap<String, Vec<String>>,
 }
 
 impl Online<'_> {
     /// The projects and regions that the calls name.
-    async fn places(&mut self, calls: &[(StepId, RecordedCall)]) -> Result<(), Error> {
-        let mut seen: BTreeMap<(&str, String), Span> = BTreeMap::new();
-        for (step, call) in calls {
+    async fn places(&mut self, calls: &[(InstanceId, RecordedCall)]) -> Result<(), Error> {
+        let mut seen: BTreeMap<(&str, String), (&InstanceId, Span)> = BTreeMap::new();
+        for (instance, call) in calls {
             let Some((_, parameters)) = Catalog::embedded().matching(call.method, &call.path) else { continue };
             for (name, value) in parameters.iter() {
                 let what = match name.as_str() {
@@ -128,20 +163,20 @@ impl Online<'_> {
                     _ => continue,
                 };
                 if value.parse::<i64>().is_ok() {
-                    seen.entry((what, value.to_string())).or_insert_with(|| self.place_of(what, step));
+                    seen.entry((what, value.to_string()))
+                        .or_insert_with(|| (instance, self.place_of(what, &instance.step)));
                 }
             }
         }
-        for ((what, id), span) in seen {
+        for ((what, id), (instance, span)) in seen {
             let request = Request::get(format!("/cloud/v1/{what}s/{id}"));
             match self.client.read(request).await {
                 Ok(_) => {}
                 Err(error) if error.is_not_found() => {
                     let code = if what == "project" { "no-such-project" } else { "no-such-region" };
-                    self.findings.push(
-                        Diagnostic::error(code, span, format!("there is no {what} {id} for this key"))
-                            .help(format!("give the right one with `--{what}-id`, or as `{what}_id` in the plan")),
-                    );
+                    let finding = Diagnostic::error(code, span, format!("there is no {what} {id} for this key"))
+                        .help(format!("give the right one with `--{what}-id`, or as `{what}_id` in the plan"));
+                    self.findings.push((instance.clone(), finding));
                 }
                 Err(error) => return Err(failed(&format!("{what} {id} cannot be read"), error)),
             }
@@ -170,7 +205,7 @@ impl Online<'_> {
     }
 
     /// Whether the flavor of a machine, balancer or cluster is offered there.
-    async fn flavor(&mut self, step: &StepId, call: &RecordedCall) -> Result<(), Error> {
+    async fn flavor(&mut self, instance: &InstanceId, call: &RecordedCall) -> Result<(), Error> {
         let Some((create, list, pointer)) = FLAVORS.iter().find(|(create, ..)| call.path.starts_with(create)) else {
             return Ok(());
         };
@@ -189,12 +224,13 @@ impl Online<'_> {
             return Ok(());
         }
         let near = nearest(wanted, offered.iter().map(String::as_str)).map(str::to_owned);
-        let span = self.field_span(step, pointer);
+        let span = self.field_span(&instance.step, pointer);
         let finding = Diagnostic::error("flavor-not-offered", span, format!("flavor `{wanted}` is not offered there"));
-        self.findings.push(match near {
+        let finding = match near {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None => finding.help(format!("`GET {path}` lists those that are")),
-        });
+        };
+        self.findings.push((instance.clone(), finding));
         Ok(())
     }
 
@@ -212,7 +248,7 @@ impl Online<'_> {
     }
 
     /// Whether the quotas leave room for what a call creates.
-    async fn limits(&mut self, step: &StepId, call: &RecordedCall) -> Result<(), Error> {
+    async fn limits(&mut self, instance: &InstanceId, call: &RecordedCall) -> Result<(), Error> {
         let path = format!("{}{CHECK_LIMITS}", call.path);
         let Some((operation, _)) = Catalog::embedded().matching(Method::Post, &path) else { return Ok(()) };
         if call.method != Method::Post || operation.effect != Effect::Read {
@@ -232,15 +268,15 @@ impl Online<'_> {
             // It wants what is not known yet, or is not there in this region: then it cannot tell.
             Err(error) if matches!(error.meaning(), Some(Meaning::Rejected | Meaning::NotFound)) => return Ok(()),
             Err(ReadError::Refused(error)) if error.meaning() == Meaning::Quota => {
-                let span = self.call_span(step);
-                self.findings.push(quota(span, error.story()));
+                let span = self.call_span(&instance.step);
+                self.findings.push((instance.clone(), quota(span, error.story())));
                 return Ok(());
             }
             Err(error) => return Err(failed("the quotas cannot be asked for", error)),
         };
         for words in exceeded(&answer) {
-            let span = self.call_span(step);
-            self.findings.push(quota(span, words));
+            let span = self.call_span(&instance.step);
+            self.findings.push((instance.clone(), quota(span, words)));
         }
         Ok(())
     }
@@ -295,6 +331,25 @@ mod tests {
         });
         assert_eq!(exceeded(&answer), ["quota `cpu_count` leaves no room: 4 more wanted, 8 of 10 in use"]);
         assert!(exceeded(&Value::Null).is_empty() && exceeded(&json!({})).is_empty());
+    }
+
+    #[test]
+    fn what_is_found_of_many_is_told_once_with_their_names() {
+        let finding = |step: &str, key: Option<&str>, words: &str| {
+            let instance = InstanceId::new(StepId::new(step), key.map(str::to_owned));
+            (instance, Diagnostic::error("flavor-not-offered", Span::at(0), words))
+        };
+        let numbers: Vec<String> = (0..40).map(|number| number.to_string()).collect();
+        let many = numbers.iter().map(|key| finding("web", Some(key), "flavor `x` is not offered there"));
+        let told = told_once(many.chain([finding("db", None, "flavor `y` is not offered there")]).collect());
+        let messages: Vec<&str> = told.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "flavor `x` is not offered there: `web[0]`, `web[1]`, `web[2]`, `web[3]` and 36 more",
+                "flavor `y` is not offered there",
+            ]
+        );
     }
 
     #[test]

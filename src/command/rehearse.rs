@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::net::TcpListener;
 use tracing::Instrument as _;
 
 use super::run::{settings, step_ids, view_options};
@@ -23,14 +22,14 @@ use crate::exit::Exit;
 use crate::journal::{Header, Journal, MemorySink, Phase, Status};
 use crate::report::github::output::Ending;
 use crate::report::reason;
-use crate::simulate::{Options, Simulator, Strangers, serve};
+use crate::simulate::{InMemory, Options, Simulator, Strangers};
 
 /// Project and region of a rehearsal, when nobody says.
 const PLACE: i64 = 1;
 /// With trouble on purpose a run may fail: it is continued this often, as a user would.
 const RUNS: usize = 4;
-/// One request to this machine.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Where requests of a rehearsal would go: there is no such host (RFC 6761 §6.4).
+const NOWHERE: &str = "http://rehearsal.invalid";
 
 /// Rehearses a plan.
 ///
@@ -51,9 +50,6 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         ..RunOptions::default()
     };
 
-    let listen = |error| Error::System { what: "listen on this machine", error };
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(listen)?;
-    let base_url = format!("http://{}", listener.local_addr().map_err(listen)?);
     let cloud = Options {
         seed: arguments.seed,
         strangers: Strangers::Assume,
@@ -65,9 +61,9 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
 
     let account = Account {
-        base_url: base_url.clone(),
+        base_url: NOWHERE.to_owned(),
         key: SecretString::from("rehearsal"),
-        request_timeout: REQUEST_TIMEOUT,
+        request_timeout: Duration::ZERO,
         authorities: Vec::new(),
         project_id: Some(PLACE),
         region_id: Some(PLACE),
@@ -77,10 +73,15 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id))?;
 
-    let transport: Arc<dyn Transport> = account.transport()?;
-    // Simulated time starts when everything is ready: a moment of preparation would count as many.
-    let clock = Clock::starting_at(context.now, arguments.speed);
-    let server = tokio::spawn(serve(listener, simulator.clone(), clock, std::future::pending()));
+    // From a whole second on: the API rounds times to seconds, and every rehearsal of a plan shows the same: pauses are
+    // drawn from the seed as well.
+    let now = context.now.round(jiff::Unit::Second).unwrap_or(context.now);
+    fastrand::seed(arguments.seed);
+    let clock = match arguments.speed {
+        Some(speed) => Clock::starting_at(now, speed),
+        None => Clock::simulated(now),
+    };
+    let transport: Arc<dyn Transport> = Arc::new(InMemory::new(simulator.clone(), clock).at(NOWHERE));
     let header = Header::new(&plan.name, &environment);
     let mut status = Status::new(header, context.now);
     let mut runs = 0;
@@ -112,7 +113,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
             steps: plan.steps.len(),
             recorded,
             state: None,
-            api: base_url.clone(),
+            api: NOWHERE.to_owned(),
         });
         let run = Run {
             plan: plan.clone(),
@@ -130,7 +131,6 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         }
         note(context, "rehearsing what a user would do next: run again")?;
     };
-    server.abort();
     tell_harm(context, &simulator)?;
     write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;

@@ -15,7 +15,7 @@ use crate::simulate::{Busy, Faults, Options, Simulator, Strangers, serve};
 pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -> Result<Exit, Error> {
     let options = options(arguments)?;
     let mut signals = Signals::listen()?;
-    let listen = |error| Error::System { what: "listen there", error };
+    let listen = |error| Error::System { what: "listen there (`--listen`)", error };
     let listener = TcpListener::bind(arguments.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     // Programs read this line to learn the port.

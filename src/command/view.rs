@@ -7,12 +7,13 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::findings::length;
 use crate::clock::Clock;
@@ -40,7 +41,7 @@ pub struct ViewOptions {
     pub source: Option<Arc<Source>>,
     /// `--report FILE`
     pub report: Option<PathBuf>,
-    /// The plan's steps, for the report.
+    /// The plan's steps, for the table and the report.
     pub shape: Shape,
 }
 
@@ -49,7 +50,7 @@ pub struct View {
     teller: Teller,
     log: Option<Log>,
     finish: oneshot::Sender<()>,
-    reporters: oneshot::Receiver<Vec<ReportError>>,
+    reporters: Receiver<Vec<ReportError>>,
     /// Events that were shown.
     shown: Arc<AtomicU64>,
 }
@@ -65,7 +66,7 @@ impl View {
         let log = match &context.environment.github {
             Some(github) => Some(report_to_job(context, github, options, &mut fanout)?),
             None => {
-                report_to_people(context, &mut fanout);
+                report_to_people(context, options, &mut fanout);
                 None
             }
         };
@@ -78,7 +79,7 @@ impl View {
         }
         let (sender, events) = mpsc::unbounded_channel();
         let (finish, finished) = oneshot::channel();
-        let (ended, reporters) = oneshot::channel();
+        let (ended, reporters) = channel();
         let shown = Arc::new(AtomicU64::new(0));
         let count = shown.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(no_thread)?;
@@ -102,22 +103,18 @@ impl View {
     /// # Errors
     ///
     /// When stderr is gone, too.
-    pub async fn finish(mut self, context: &Context, patience: Duration) -> Result<(), Error> {
+    pub async fn finish(self, context: &Context, patience: Duration) -> Result<(), Error> {
         // The reporters end by themselves only if everybody who could tell them something is gone.
         let _ = self.finish.send(());
-        let mut shown = self.shown.load(Ordering::Relaxed);
-        let ended = loop {
-            match timeout(patience, &mut self.reporters).await {
-                Ok(ended) => break ended,
-                Err(_) if self.shown.load(Ordering::Relaxed) == shown => {
-                    context.stderr.abandon();
-                    return Ok(());
-                }
-                Err(_) => shown = self.shown.load(Ordering::Relaxed),
+        let (reporters, shown) = (self.reporters, self.shown);
+        // On a thread of its own: readers take their time in real time, also where the run's time is simulated.
+        let waiting = tokio::task::spawn_blocking(move || wait_for(&reporters, &shown, patience));
+        let mut errors: Vec<String> = match waiting.await {
+            Ok(Some(errors)) => errors.iter().map(ReportError::to_string).collect(),
+            Ok(None) => {
+                context.stderr.abandon();
+                return Ok(());
             }
-        };
-        let mut errors: Vec<String> = match ended {
-            Ok(errors) => errors.iter().map(ReportError::to_string).collect(),
             Err(_) => vec!["the report stopped with a bug".to_owned()],
         };
         if let Some(log) = self.log {
@@ -130,11 +127,29 @@ impl View {
     }
 }
 
+/// What the reporters say at their end; `None` if nothing was read for `patience`.
+fn wait_for(reporters: &Receiver<Vec<ReportError>>, shown: &AtomicU64, patience: Duration) -> Option<Vec<ReportError>> {
+    let mut before = shown.load(Ordering::Relaxed);
+    loop {
+        match reporters.recv_timeout(patience) {
+            Ok(errors) => return Some(errors),
+            Err(RecvTimeoutError::Disconnected) => panic!("the thread of the reporters is gone"),
+            Err(RecvTimeoutError::Timeout) => {
+                let now = shown.load(Ordering::Relaxed);
+                if now == before {
+                    return None;
+                }
+                before = now;
+            }
+        }
+    }
+}
+
 fn no_thread(error: std::io::Error) -> Error {
     Error::System { what: "start the report", error }
 }
 
-fn report_to_people(context: &Context, fanout: &mut Fanout) {
+fn report_to_people(context: &Context, options: &ViewOptions, fanout: &mut Fanout) {
     let stream = &context.stderr;
     let sink = Sink::new("the log", Box::new(stream.clone()), context.secrets.clone());
     let (verbosity, color) = (context.verbosity(), context.color(stream));
@@ -142,9 +157,16 @@ fn report_to_people(context: &Context, fanout: &mut Fanout) {
     let logged = context.trace.is_some() && context.global.log.is_none();
     let drawn = !logged && stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
     if drawn {
-        fanout.add(Box::new(Progress::new(sink, ProgressDrawTarget::stderr(), verbosity, color, room)));
+        fanout.add(Box::new(Progress::new(
+            sink,
+            ProgressDrawTarget::stderr(),
+            options.shape.clone(),
+            verbosity,
+            color,
+            room,
+        )));
     } else {
-        fanout.add(Box::new(Human::new(sink, verbosity, color)));
+        fanout.add(Box::new(Human::new(sink, verbosity, color).of_plan(options.shape.clone())));
     }
 }
 
@@ -154,7 +176,8 @@ fn report_to_job(context: &Context, github: &GitHub, options: &ViewOptions, fano
     let log = Log::new(context.stderr.clone(), secrets.clone(), context.token());
     let lines = Sink::new("the log", Box::new(log.text()), secrets.clone());
     fanout.add(Box::new(Groups::new(log.clone())));
-    fanout.add(Box::new(Human::new(lines, context.verbosity(), context.color(&context.stderr))));
+    let human = Human::new(lines, context.verbosity(), context.color(&context.stderr));
+    fanout.add(Box::new(human.of_plan(options.shape.clone())));
     fanout.add(Box::new(Annotations::new(log.clone(), context.folder_in_repository())));
     if let Some(path) = &github.step_summary {
         let file = open_summary(path)?;
@@ -191,7 +214,8 @@ async fn feed(
                 None => break false,
             },
             finished = &mut finished => break finished.is_ok(),
-            _ = ticks.tick() => fanout.tick(clock.elapsed()),
+            // Simulated time passes elsewhere, and in no time.
+            _ = ticks.tick(), if !clock.is_simulated() => fanout.tick(clock.elapsed()),
         }
     };
     if !has_last_words {

@@ -499,7 +499,7 @@ impl<'a> Removal<'a> {
             Meaning::Locked => self.again_within_budget(Delay::Locked { task: None }, &error, after).await,
             _ if error.is_in_use() => self.in_use(&error, after).await,
             _ => {
-                let refusal = self.shared.refusal(&self.about, &error);
+                let refusal = self.refusal(&error);
                 Err(self.left(refusal).await?)
             }
         }
@@ -636,12 +636,22 @@ impl<'a> Removal<'a> {
                     return Ok(Step::Again(Delay::InUse { by: Vec::new() }, IN_USE_PAUSE * self.failed_tasks));
                 }
                 TaskEnd::Refused(error) => {
-                    let refusal = self.shared.refusal(&self.about, &error);
+                    let refusal = self.refusal(&error);
                     return Err(self.left(refusal).await?);
                 }
             }
         }
         Ok(Step::Gone(Gone::Now))
+    }
+
+    /// An undo that was refused: what helps a create does not help here.
+    fn refusal(&self, error: &ApiError) -> StepError {
+        let mut refusal = self.shared.refusal(&self.about, error);
+        if error.meaning() == Meaning::Conflict {
+            refusal.help =
+                vec!["take away what stands in the way, then destroy again: it continues where it stopped".to_owned()];
+        }
+        refusal
     }
 
     async fn left(&self, error: StepError) -> Result<Remains, JournalError> {

@@ -15,6 +15,7 @@ use super::stop::Stopped;
 use super::watch::{Place as TaskPlace, Watcher, list_request};
 use crate::api::{ApiError, Client, Meaning, ReadError, Request, Task, WITHHELD, new_trace};
 use crate::catalog::Catalog;
+use crate::catalog::Method;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::journal::{Journal, Mark, RecordedCall};
@@ -144,7 +145,7 @@ impl Shared {
                 ErrorClass::Quota,
                 vec!["ask for a higher limit, choose another flavor or region, or take something down".to_owned()],
             ),
-            Meaning::Conflict => (
+            Meaning::Conflict if about.call.as_ref().is_some_and(|call| call.method == Method::Post) => (
                 ErrorClass::Rejected,
                 vec!["if it exists already and should be used, say `on_conflict: adopt` in the step".to_owned()],
             ),
@@ -155,7 +156,7 @@ impl Shared {
             Meaning::RateLimited | Meaning::Unavailable | Meaning::Locked => {
                 (ErrorClass::Unreachable, vec!["run again later: the run continues where it stopped".to_owned()])
             }
-            Meaning::Rejected | Meaning::Unknown => (ErrorClass::Rejected, Vec::new()),
+            Meaning::Conflict | Meaning::Rejected | Meaning::Unknown => (ErrorClass::Rejected, Vec::new()),
         };
         StepError {
             status: Some(error.status),

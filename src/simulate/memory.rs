@@ -17,11 +17,19 @@ pub struct InMemory {
     simulator: Shared,
     clock: Clock,
     key: String,
+    base_url: String,
 }
 
 impl InMemory {
     pub fn new(simulator: Shared, clock: Clock) -> Self {
-        Self { simulator, clock, key: "simulated".to_owned() }
+        Self { simulator, clock, key: "simulated".to_owned(), base_url: String::new() }
+    }
+
+    /// The same at an address, for what is written down of its requests.
+    #[must_use]
+    pub fn at(mut self, base_url: &str) -> Self {
+        base_url.clone_into(&mut self.base_url);
+        self
     }
 
     /// The same with another API key.
@@ -41,6 +49,10 @@ impl InMemory {
 }
 
 impl Transport for InMemory {
+    fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
     fn send(&self, mut request: Request) -> Sending<'_> {
         Box::pin(async move {
             if !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {

@@ -154,8 +154,28 @@ struct Mention<'p> {
     span: Span,
 }
 
-/// The first mention that leads to nothing, and what was there instead.
+/// The first mention that leads to nothing, and what was there instead; or the list in which nothing was found.
 fn missing(program: &Program, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
+    let mentions = mentions(program);
+    let leads_nowhere = mentions.iter().find_map(|mention| follow(mention, scope, root));
+    leads_nowhere.or_else(|| mentions.iter().find_map(|mention| nothing_in(mention, root)))
+}
+
+/// What is taken from a list (`| first`) is undefined when the list, or what a filter leaves of it, is empty.
+fn nothing_in(mention: &Mention<'_>, root: &minijinja::Value) -> Option<TemplateError> {
+    let list = mention.names.iter().fold(root.clone(), |here, name| item(&here, name));
+    let items = Some(list).filter(|list| list.kind() == ValueKind::Seq)?.len()?;
+    let written = mention.names.join(".");
+    let message = match items {
+        0 => format!("`{written}` is empty: there is nothing to take from it"),
+        items => format!("`{written}` holds nothing that fits (of {items})"),
+    };
+    let help = "look at what the call asks for and at the filters here; `| default(...)` says what to use instead";
+    Some(TemplateError { span: mention.span, message, help: Some(help.to_owned()) })
+}
+
+/// What a template mentions and does not guard, in the order of the text.
+fn mentions(program: &Program) -> Vec<Mention<'_>> {
     let uses = program.uses();
     let steps = uses.steps.iter().filter(|used| !used.guarded).map(|used| Mention {
         names: ["steps", used.step.as_str()].into_iter().chain(used.path.iter().map(String::as_str)).collect(),
@@ -171,7 +191,7 @@ fn missing(program: &Program, scope: &Scope<'_>, root: &minijinja::Value) -> Opt
     });
     let mut mentions: Vec<_> = steps.chain(inputs).chain(names).collect();
     mentions.sort_by_key(|mention| mention.span.start);
-    mentions.into_iter().find_map(|mention| follow(&mention, scope, root))
+    mentions
 }
 
 fn follow(mention: &Mention<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {

@@ -139,6 +139,11 @@ fn what_is_missing_is_named_with_what_was_meant() {
         ("{{ steps.gone.id }}", "`steps.gone.id` is undefined (step `gone` was skipped"),
         ("{{ steps.other.id }}", "`other` is a step without results at this point"),
         ("{{ resource.status }}", "`resource` is undefined"),
+        (
+            "{{ (inputs.list | selectattr('name', 'equalto', 'b') | first).id }}",
+            "`inputs.list` holds nothing that fits (of 2)",
+        ),
+        ("{{ (steps.net.response['items'] | first).id }}", "`steps.net.response.items` "),
         ("{% for x in inputs.nothing %}{% endfor %}", "`inputs.nothing` is undefined"),
     ] {
         let error = evaluate(text).unwrap_err();

@@ -20,7 +20,7 @@ steps:
 const SECRET: (&str, &str) = ("PLAN_INPUT_PASSWORD", "only-a-test-secret");
 
 fn rehearse(folder: &Folder, flags: &[&str], environment: &[(&str, &str)]) -> crate::support::Ended {
-    let arguments = [&["rehearse", "plan.yaml", "--speed", "2000"], flags].concat();
+    let arguments = [&["rehearse", "plan.yaml"], flags].concat();
     let ended = folder.run_in(&arguments, &[&[SECRET], environment].concat()).with_code(0);
     for text in [&ended.stdout, &ended.stderr] {
         assert!(!text.contains(SECRET.1), "{text}");

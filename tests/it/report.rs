@@ -19,7 +19,7 @@ fn a_run_writes_its_report_in_every_format_by_the_name_of_the_file() {
     for (file, starts) in
         [("run.html", "<!doctype html>"), ("run.md", "# demo"), ("run.json", "{"), ("run.xml", "<?xml")]
     {
-        folder.run(&["rehearse", "plan.yaml", "--speed", "2000", "--report", file]).with_code(0);
+        folder.run(&["rehearse", "plan.yaml", "--report", file]).with_code(0);
         let text = std::fs::read_to_string(folder.path().join(file)).unwrap();
         assert!(text.starts_with(starts) && text.contains("disk"), "{file}: {text}");
     }
@@ -33,9 +33,7 @@ fn a_run_writes_its_report_in_every_format_by_the_name_of_the_file() {
 #[test]
 fn events_that_were_written_make_the_same_report() {
     let folder = Folder::new().with("plan.yaml", PLAN);
-    folder
-        .run(&["rehearse", "plan.yaml", "--speed", "2000", "--report", "run.json", "--events", "run.ndjson"])
-        .with_code(0);
+    folder.run(&["rehearse", "plan.yaml", "--report", "run.json", "--events", "run.ndjson"]).with_code(0);
     let later = folder.run(&["report", "plan.yaml", "--events", "run.ndjson", "--json"]).with_code(0).json();
     let then: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(folder.path().join("run.json")).unwrap()).unwrap();

@@ -146,6 +146,37 @@ fn a_flavor_that_is_not_offered_is_found_online() {
 }
 
 #[test]
+fn a_flavor_of_forty_machines_is_told_once() {
+    let plan = MACHINE.replace("  - id: web\n", "  - id: web\n    for_each: \"{{ range(40) }}\"\n");
+    let folder = Folder::new().with("plan.yaml", &plan);
+    let served = Served::start(&folder, &[]);
+    let ended =
+        served.run(&folder, &["check", "plan.yaml", "--online", "--set", "flavor=g2-standard-2-5"]).with_code(3);
+    ended.says("`web[3]` and 36 more");
+    assert_eq!(ended.stderr.matches("flavor-not-offered").count(), 1, "{}", ended.stderr);
+}
+
+#[test]
+fn a_host_that_does_not_answer_is_told_after_one_request() {
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    let mut served = Served::start(&folder, FAST);
+    served.child.kill().unwrap();
+    served.child.wait().unwrap();
+    let ended = served.run(&folder, &["check", "plan.yaml", "--online"]).with_code(1);
+    ended.says("asking http://");
+    ended.says("cannot be reached");
+    ended.says("tried once");
+    ended.says("GCORE_BASE_URL");
+}
+
+#[test]
+fn a_used_port_is_told_with_the_way_out() {
+    let folder = Folder::new();
+    let served = Served::start(&folder, FAST);
+    folder.run(&["simulate", "--listen", &served.address]).with_code(1).says("another program listens there");
+}
+
+#[test]
 fn a_quota_without_room_is_found_online() {
     let folder = Folder::new().with("plan.yaml", MACHINE);
     let served = Served::start(&folder, &["--fault", "quota:instances"]);

@@ -16,7 +16,7 @@ outputs:
 #[test]
 fn a_secret_output_gets_into_a_file_nobody_else_may_read() {
     let folder = Folder::new().with("plan.yaml", PLAN);
-    let rehearse = |wanted: &str| folder.run(&["rehearse", "plan.yaml", "--speed", "3000", "--write-output", wanted]);
+    let rehearse = |wanted: &str| folder.run(&["rehearse", "plan.yaml", "--write-output", wanted]);
     let ended = rehearse("token=token.txt").with_code(0);
     ended.says("wrote output `token` to token.txt");
     let written = std::fs::read_to_string(folder.path().join("token.txt")).unwrap();

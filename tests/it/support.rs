@@ -26,7 +26,9 @@ impl Folder {
     }
 
     pub fn with(self, name: &str, text: &str) -> Self {
-        fs::write(self.path().join(name), text).unwrap();
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
         self
     }
 

@@ -3,11 +3,13 @@
 //! Steps register the tasks they were given and hear of the end of each; [`schedule`] decides when a look is worth a
 //! request and which tasks share one. A failed look is never a task's failure.
 
+mod learnt;
 mod rhythm;
 mod schedule;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -24,8 +26,10 @@ pub use schedule::Place;
 
 /// The longest page of `GET /cloud/v1/tasks`.
 const PAGE: usize = 1000;
-/// Pages of one list before the missing tasks are asked for one by one.
+/// Pages of one list, besides those that the tasks asked for would fill, before the missing are asked for one by one.
 const PAGES: usize = 5;
+/// Tasks missing from a list that are asked for at a time.
+const AT_A_TIME: usize = 8;
 /// The list starts this much before the oldest acceptance: clocks and rounding.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
 /// A task that the API does not know is asked for this many times: the list may lag behind the acceptance.
@@ -57,29 +61,46 @@ pub enum TaskEnd {
 /// Something worth saying that no step hears of.
 pub type Warn = Arc<dyn Fn(String) + Send + Sync>;
 
+/// What a step tells the watcher.
+enum Message {
+    Waits {
+        awaited: Awaited,
+        listener: u64,
+        tell: oneshot::Sender<TaskEnd>,
+    },
+    /// It waits no more.
+    Leaves {
+        task: String,
+        listener: u64,
+    },
+}
+
 /// The handle steps hold.
 #[derive(Clone)]
 pub struct Watcher {
-    register: mpsc::UnboundedSender<(Awaited, oneshot::Sender<TaskEnd>)>,
+    messages: mpsc::UnboundedSender<Message>,
+    listeners: Arc<AtomicU64>,
 }
 
 impl Watcher {
     /// Starts the watcher on the current runtime. `durations` of earlier tasks (type, milliseconds) teach it.
     pub fn start(client: Arc<Client>, durations: &[(String, u64)], warn: Warn) -> Self {
-        let (register, registrations) = mpsc::unbounded_channel();
+        let (messages, told) = mpsc::unbounded_channel();
         let mut schedule = Schedule::default();
         for (task_type, took) in durations {
             schedule.learn(task_type, Duration::from_millis(*took));
         }
-        tokio::spawn(Watch { client, schedule, waiting: HashMap::new(), warn, said: Vec::new() }.run(registrations));
-        Self { register }
+        tokio::spawn(Watch { client, schedule, waiting: HashMap::new(), warn, said: Vec::new() }.run(told));
+        Self { messages, listeners: Arc::default() }
     }
 
     /// Waits for the end of a task. Dropping the future stops waiting.
     pub async fn wait(&self, awaited: Awaited) -> TaskEnd {
         let (tell, end) = oneshot::channel();
+        let listener = self.listeners.fetch_add(1, Ordering::Relaxed);
+        let _leaves = Leaves { messages: &self.messages, task: awaited.task.clone(), listener };
         // The watcher lives as long as a handle does.
-        let _ = self.register.send((awaited, tell));
+        let _ = self.messages.send(Message::Waits { awaited, listener, tell });
         match end.await {
             Ok(end) => end,
             Err(_) => std::future::pending().await,
@@ -87,10 +108,26 @@ impl Watcher {
     }
 }
 
+/// A step that waits: when it is dropped, the watcher hears of it.
+struct Leaves<'w> {
+    messages: &'w mpsc::UnboundedSender<Message>,
+    task: String,
+    listener: u64,
+}
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        let task = std::mem::take(&mut self.task);
+        // A watcher that is gone looks at nothing any more.
+        let _ = self.messages.send(Message::Leaves { task, listener: self.listener });
+    }
+}
+
 struct Watch {
     client: Arc<Client>,
     schedule: Schedule,
-    waiting: HashMap<String, Vec<oneshot::Sender<TaskEnd>>>,
+    /// Who listens, by task.
+    waiting: HashMap<String, Vec<(u64, oneshot::Sender<TaskEnd>)>>,
     warn: Warn,
     /// Undocumented states that were mentioned already.
     said: Vec<String>,
@@ -105,18 +142,19 @@ enum Seen {
 }
 
 impl Watch {
-    async fn run(mut self, mut registrations: mpsc::UnboundedReceiver<(Awaited, oneshot::Sender<TaskEnd>)>) {
+    async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
         let clock = self.client.clock();
         let mut looks: FuturesUnordered<BoxFuture<'static, (Look, Seen)>> = FuturesUnordered::new();
         loop {
-            self.forget_abandoned();
             for look in self.schedule.take_due(clock.elapsed()) {
                 looks.push(look_at(self.client.clone(), look).boxed());
             }
             let next = self.schedule.next();
             tokio::select! {
-                registration = registrations.recv() => match registration {
-                    Some((awaited, tell)) => self.register(awaited, tell),
+                biased;
+                message = messages.recv() => match message {
+                    Some(Message::Waits { awaited, listener, tell }) => self.register(awaited, listener, tell),
+                    Some(Message::Leaves { task, listener }) => self.forget(&task, listener),
                     None => return,
                 },
                 Some((look, seen)) = looks.next() => self.learn_of(&look, seen),
@@ -125,7 +163,7 @@ impl Watch {
         }
     }
 
-    fn register(&mut self, awaited: Awaited, tell: oneshot::Sender<TaskEnd>) {
+    fn register(&mut self, awaited: Awaited, listener: u64, tell: oneshot::Sender<TaskEnd>) {
         let clock = self.client.clock();
         let elapsed = SignedDuration::try_from(clock.elapsed()).unwrap_or(SignedDuration::MAX);
         // A record that was written by a clock ahead of ours names a time to come.
@@ -136,19 +174,17 @@ impl Watch {
         if self.schedule.get(&awaited.task).is_none() {
             self.schedule.add(&awaited.task, entry, clock.elapsed());
         }
-        self.waiting.entry(awaited.task).or_default().push(tell);
+        self.waiting.entry(awaited.task).or_default().push((listener, tell));
     }
 
-    /// Tasks nobody waits for any more cost no looks.
-    fn forget_abandoned(&mut self) {
-        let schedule = &mut self.schedule;
-        self.waiting.retain(|task, listeners| {
-            listeners.retain(|listener| !listener.is_closed());
-            if listeners.is_empty() {
-                schedule.remove(task);
-            }
-            !listeners.is_empty()
-        });
+    /// A task nobody waits for any more costs no looks.
+    fn forget(&mut self, task: &str, listener: u64) {
+        let Some(listeners) = self.waiting.get_mut(task) else { return };
+        listeners.retain(|(other, _)| *other != listener);
+        if listeners.is_empty() {
+            self.waiting.remove(task);
+            self.schedule.remove(task);
+        }
     }
 
     fn learn_of(&mut self, look: &Look, seen: Seen) {
@@ -159,14 +195,13 @@ impl Watch {
         };
         match seen {
             Seen::Tasks(tasks) => {
-                let found: Vec<String> = tasks.iter().map(|task| task.id.clone()).collect();
+                let found: HashSet<String> = tasks.iter().map(|task| task.id.clone()).collect();
                 let mut running = Vec::new();
                 for task in tasks {
                     running.extend(self.task_seen(task, now));
                 }
                 self.schedule.looked(&running, now);
-                let missing: Vec<String> = asked.iter().filter(|task| !found.contains(task)).cloned().collect();
-                self.schedule.failed(&missing, now);
+                self.schedule.failed(asked.iter().filter(|task| !found.contains(*task)), now);
             }
             Seen::Refused(error) => self.refused(look, asked, &error, now),
             Seen::Nothing => self.schedule.failed(asked, now),
@@ -218,7 +253,7 @@ impl Watch {
 
     fn end(&mut self, task: &str, end: &TaskEnd) {
         self.schedule.remove(task);
-        for listener in self.waiting.remove(task).unwrap_or_default() {
+        for (_, listener) in self.waiting.remove(task).unwrap_or_default() {
             // A step that stopped waiting does not listen.
             let _ = listener.send(end.clone());
         }
@@ -245,30 +280,34 @@ async fn look_at_one(client: &Client, task: &str) -> Seen {
     }
 }
 
+/// Everything the list shows, whoever waits for it: what is not awaited is let go by whoever learns of it.
 async fn look_at_many(client: &Client, listing: &Listing) -> Seen {
-    let wanted: HashSet<&String> = listing.tasks.iter().collect();
-    let welcome: HashSet<&String> = listing.others.iter().collect();
+    let mut missing: HashSet<&str> = listing.tasks.iter().map(String::as_str).collect();
     let request = list_request(&listing.place, listed_from(client, listing)).query("limit", PAGE);
     let mut found: Vec<Task> = Vec::new();
-    for page in 0..PAGES {
+    for page in 0..PAGES + listing.tasks.len().div_ceil(PAGE) {
         let value = match ask(client, request.clone().query("offset", page * PAGE)).await {
             Ok(value) => value,
             Err(seen) if page == 0 => return seen,
             Err(_) => break,
         };
         let Some(results) = value.get("results").and_then(Value::as_array) else { return Seen::Nothing };
-        let awaited = |task: &Task| wanted.contains(&task.id) || welcome.contains(&task.id);
-        found.extend(results.iter().filter_map(Task::read).filter(awaited));
+        for task in results.iter().filter_map(Task::read) {
+            missing.remove(task.id.as_str());
+            found.push(task);
+        }
         let count = value.get("count").and_then(Value::as_u64).unwrap_or(0);
-        let asked = found.iter().filter(|task| wanted.contains(&task.id)).count();
-        if asked == wanted.len() || results.is_empty() || ((page + 1) * PAGE) as u64 >= count {
+        if missing.is_empty() || results.is_empty() || ((page + 1) * PAGE) as u64 >= count {
             break;
         }
     }
     // A task missing from the list is asked for by its id: its answer tells how far back the next list has to go.
-    let listed: HashSet<String> = found.iter().map(|task| task.id.clone()).collect();
-    for task in listing.tasks.iter().filter(|task| !listed.contains(*task)) {
-        if let Seen::Tasks(tasks) = look_at_one(client, task).await {
+    let mut missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
+    missing.sort_unstable();
+    let looks = missing.into_iter().map(|task| async move { look_at_one(client, &task).await });
+    let mut looks = futures_util::stream::iter(looks).buffer_unordered(AT_A_TIME);
+    while let Some(seen) = looks.next().await {
+        if let Seen::Tasks(tasks) = seen {
             found.extend(tasks);
         }
     }

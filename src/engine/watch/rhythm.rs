@@ -67,6 +67,11 @@ pub fn slack(pace: &Pace, due: Duration) -> Duration {
     interval(pace, likelihood(pace, due)) / 2
 }
 
+/// The most that [`slack`] says of a type, whenever it is due.
+pub fn longest_slack(pace: &Pace) -> Duration {
+    pace.earliest.mul_f64(1.0 - ALONG).max(pace.every.max(SHORTEST) / 2)
+}
+
 fn interval(pace: &Pace, likelihood: f64) -> Duration {
     let cheapest = (2.0 * PRICE / likelihood.max(f64::MIN_POSITIVE)).sqrt();
     Duration::from_secs_f64(cheapest.min(pace.every.as_secs_f64())).max(SHORTEST)
@@ -125,5 +130,17 @@ mod tests {
         let one = likelihood(&pace, seconds(50.0));
         let gap = |many: f64| (next(&pace, seconds(50.0), one * many) - seconds(50.0)).as_secs_f64();
         assert!((gap(1.0) / gap(9.0) - 3.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn no_task_comes_along_earlier_than_the_longest_slack() {
+        for task_type in
+            ["create_volume", "create_vm", "create_bm", "create_loadbalancer", "create_k8s_cluster_v2", "?"]
+        {
+            let pace = pace_of(task_type);
+            for at in 0..4000 {
+                assert!(slack(&pace, Duration::from_secs(at)) <= longest_slack(&pace), "{task_type} at {at} s");
+            }
+        }
     }
 }

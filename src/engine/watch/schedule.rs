@@ -3,23 +3,22 @@
 //! [`rhythm`](super::rhythm) says how often a task is worth a look. Those of one project and region that are due close
 //! together are asked for with one list, and whatever else the list shows counts as looked at.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::learnt::Learnt;
 use super::rhythm::{self, likelihood};
-use crate::catalog::{Pace, pace_of};
+use crate::catalog::Pace;
 
 /// A failing look is not repeated faster than this.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// A look that is due at once waits so long for others.
 const GATHER: Duration = Duration::from_millis(200);
-/// Durations of a type seen before this many are chance.
-const ENOUGH: usize = 3;
 
 /// Where tasks are listed together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Place {
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
@@ -37,8 +36,8 @@ pub struct Entry {
     pub every: Option<Duration>,
     /// When the API says it made the task.
     pub created: Option<Timestamp>,
-    due: Duration,
-    looking: bool,
+    /// When the next look is due; `None` while one is made.
+    due: Option<Duration>,
     failures: u32,
 }
 
@@ -56,20 +55,19 @@ pub enum Look {
 pub struct Listing {
     pub place: Place,
     pub tasks: Vec<String>,
-    /// Others that are waited for: what the list shows of them is welcome.
-    pub others: Vec<String>,
     /// The oldest acceptance, on the run's clock, of those whose making the API has not told yet.
     pub since: Option<SignedDuration>,
     /// The oldest making that the API has told.
     pub created: Option<Timestamp>,
 }
 
-/// All tasks being waited for.
+/// All tasks being waited for. Adding, removing and finding what is due next takes a time that hardly grows with them.
 #[derive(Debug, Default)]
 pub struct Schedule {
     entries: HashMap<String, Entry>,
-    /// Durations seen, by type, in seconds.
-    learnt: HashMap<String, Vec<f64>>,
+    /// Those that nobody is looking at, by place and by when their next look is due.
+    due: BTreeMap<Place, BTreeSet<(Duration, String)>>,
+    learnt: Learnt,
     /// A place whose list could not be read is asked task by task.
     unlisted: Vec<Place>,
 }
@@ -77,7 +75,7 @@ pub struct Schedule {
 impl Schedule {
     /// A task to look at from now on: first when the plan says so, or else when its type makes it worth a look.
     pub fn add(&mut self, task: &str, mut entry: Entry, now: Duration) {
-        entry.due = match entry.first {
+        let due = match entry.first {
             // What is to be looked at at once waits for a moment, so that what comes with it shares the look.
             Some(first) => entry.at(first).max(now + GATHER),
             None => {
@@ -85,11 +83,19 @@ impl Schedule {
                 entry.at(rhythm::next(&pace, elapsed, likelihood(&pace, elapsed)))
             }
         };
+        self.remove(task);
+        self.learnt.meet(&entry.task_type);
+        entry.due = Some(due);
+        self.due.entry(entry.place.clone()).or_default().insert((due, task.to_owned()));
         self.entries.insert(task.to_owned(), entry);
     }
 
     pub fn remove(&mut self, task: &str) -> Option<Entry> {
-        self.entries.remove(task)
+        let entry = self.entries.remove(task)?;
+        if let (Some(due), Some(all)) = (entry.due, self.due.get_mut(&entry.place)) {
+            all.remove(&(due, task.to_owned()));
+        }
+        Some(entry)
     }
 
     pub fn get(&self, task: &str) -> Option<&Entry> {
@@ -101,6 +107,7 @@ impl Schedule {
         if let Some(entry) = self.entries.get_mut(task) {
             if let Some(task_type) = task_type {
                 task_type.clone_into(&mut entry.task_type);
+                self.learnt.meet(task_type);
             }
             entry.created = created.or(entry.created);
         }
@@ -108,12 +115,7 @@ impl Schedule {
 
     /// A task of this type took so long.
     pub fn learn(&mut self, task_type: &str, took: Duration) {
-        let seen = self.learnt.entry(task_type.to_owned()).or_default();
-        seen.push(took.as_secs_f64());
-        // The newest hundred speak for the cloud as it is.
-        if seen.len() > 100 {
-            seen.remove(0);
-        }
+        self.learnt.learn(task_type, took);
     }
 
     /// The list of this place cannot be read.
@@ -125,67 +127,76 @@ impl Schedule {
 
     /// When the next look is due.
     pub fn next(&self) -> Option<Duration> {
-        self.entries.values().filter(|entry| !entry.looking).map(|entry| entry.due).min()
+        self.due.values().filter_map(|all| all.first()).map(|(due, _)| *due).min()
     }
 
     /// The looks to make at `now`. Tasks in them are not looked at again before [`Schedule::looked`] or
     /// [`Schedule::failed`].
     pub fn take_due(&mut self, now: Duration) -> Vec<Look> {
-        let mut groups: HashMap<Place, Vec<String>> = HashMap::new();
-        for (task, entry) in &self.entries {
-            if !entry.looking && entry.due <= now {
-                groups.entry(entry.place.clone()).or_default().push(task.clone());
-            }
-        }
+        let is_due = |all: &BTreeSet<(Duration, String)>| all.first().is_some_and(|(due, _)| *due <= now);
+        let places: Vec<Place> =
+            self.due.iter().filter(|(_, all)| is_due(all)).map(|(place, _)| place.clone()).collect();
         let mut looks = Vec::new();
-        for (place, mut due) in groups {
+        for place in places {
             let listed = place.project_id.is_some() && !self.unlisted.contains(&place);
-            if listed {
-                self.join(&place, now, &mut due);
+            let mut tasks = self.due_at(&place, now, listed);
+            tasks.sort();
+            for task in &tasks {
+                self.look_begins(task);
             }
-            due.sort();
-            for task in &due {
-                self.entries.get_mut(task).expect("due tasks are entries").looking = true;
-            }
-            if listed && due.len() > 1 {
-                looks.push(Look::Many(self.listing(place, due)));
+            if listed && tasks.len() > 1 {
+                looks.push(Look::Many(self.listing(place, tasks)));
             } else {
-                looks.extend(due.into_iter().map(Look::One));
+                looks.extend(tasks.into_iter().map(Look::One));
             }
         }
         looks
     }
 
-    /// Tasks that would be due soon anyway come along: the request is the same.
-    fn join(&self, place: &Place, now: Duration, due: &mut Vec<String>) {
-        for (task, entry) in &self.entries {
-            let soon = now + rhythm::slack(&self.pace(&entry.task_type), entry.elapsed(entry.due));
-            if entry.place == *place && !entry.looking && entry.due > now && entry.due <= soon {
-                due.push(task.clone());
-            }
+    /// What is due at a place; where it is `listed`, tasks that would be due soon anyway come along: the request is the
+    /// same.
+    fn due_at(&self, place: &Place, now: Duration, listed: bool) -> Vec<String> {
+        let Some(all) = self.due.get(place) else { return Vec::new() };
+        let furthest = if listed { now + self.learnt.longest_slack() } else { now };
+        let near = all.iter().take_while(|(due, _)| *due <= furthest);
+        let comes_along = |due: Duration, task: &str| {
+            let entry = &self.entries[task];
+            due <= now + rhythm::slack(&self.pace(&entry.task_type), entry.elapsed(due))
+        };
+        near.filter(|(due, task)| *due <= now || comes_along(*due, task)).map(|(_, task)| task.clone()).collect()
+    }
+
+    fn look_begins(&mut self, task: &str) {
+        let Some(entry) = self.entries.get_mut(task) else { return };
+        if let (Some(due), Some(all)) = (entry.due.take(), self.due.get_mut(&entry.place)) {
+            all.remove(&(due, task.to_owned()));
         }
+    }
+
+    /// A look is over, or another told enough of the task: the next is due then.
+    fn look_ends(&mut self, task: &str, due: Duration) {
+        self.look_begins(task);
+        let Some(entry) = self.entries.get_mut(task) else { return };
+        entry.due = Some(due);
+        self.due.entry(entry.place.clone()).or_default().insert((due, task.to_owned()));
     }
 
     fn listing(&self, place: Place, tasks: Vec<String>) -> Listing {
         let asked = || tasks.iter().map(|task| &self.entries[task]);
         let since = asked().filter(|entry| entry.created.is_none()).map(|entry| entry.since).min();
         let created = asked().filter_map(|entry| entry.created).min();
-        let others = self.entries.iter().filter(|(_, entry)| entry.place == place && !entry.looking);
-        let others = others.map(|(task, _)| task.clone()).collect();
-        Listing { place, tasks, others, since, created }
+        Listing { place, tasks, since, created }
     }
 
     /// A look told that these tasks still run.
     pub fn looked(&mut self, tasks: &[String], now: Duration) {
         let together = self.together(tasks, now);
         for task in tasks {
-            let Some(entry) = self.entries.get(task) else { continue };
-            let next = rhythm::next(&self.pace(&entry.task_type), entry.elapsed(now), together);
-            let due = entry.every.map_or_else(|| entry.at(next), |every| now + every);
-            let entry = self.entries.get_mut(task).expect("it was there a line above");
-            entry.due = due;
-            entry.looking = false;
+            let Some(entry) = self.entries.get_mut(task) else { continue };
             entry.failures = 0;
+            let next = rhythm::next(&self.learnt.pace(&entry.task_type), entry.elapsed(now), together);
+            let due = entry.every.map_or_else(|| entry.at(next), |every| now + every);
+            self.look_ends(task, due);
         }
     }
 
@@ -204,34 +215,24 @@ impl Schedule {
     }
 
     /// A look at these tasks gave nothing: again, but not faster and faster.
-    pub fn failed(&mut self, tasks: &[String], now: Duration) {
+    pub fn failed<'t>(&mut self, tasks: impl IntoIterator<Item = &'t String>, now: Duration) {
         for task in tasks {
-            if let Some(entry) = self.entries.get(task) {
-                let slowest = self.pace(&entry.task_type).every.max(AFTER_FAILURE);
-                let entry = self.entries.get_mut(task).expect("it was there a line above");
-                entry.failures += 1;
-                entry.due = now + (AFTER_FAILURE * (1 << entry.failures.min(6)) / 2).min(slowest);
-                entry.looking = false;
-            }
+            let Some(entry) = self.entries.get_mut(task) else { continue };
+            entry.failures += 1;
+            let slowest = self.learnt.pace(&entry.task_type).every.max(AFTER_FAILURE);
+            let pause = (AFTER_FAILURE * (1 << entry.failures.min(6)) / 2).min(slowest);
+            self.look_ends(task, now + pause);
         }
     }
 
-    /// The tasks with more than `failures` failed looks in a row.
+    /// How many looks at this task failed in a row.
     pub fn failures(&self, task: &str) -> u32 {
         self.entries.get(task).map_or(0, |entry| entry.failures)
     }
 
     /// What is known of a type: the table, corrected by what was seen.
     pub fn pace(&self, task_type: &str) -> Pace {
-        let table = pace_of(task_type);
-        let Some(seen) = self.learnt.get(task_type).filter(|seen| seen.len() >= ENOUGH) else { return table };
-        let mut seen = seen.clone();
-        seen.sort_by(f64::total_cmp);
-        // Room on both sides, and never so sure as to wait long for a task that is done.
-        let earliest = Duration::from_secs_f64(seen[0] * 0.85).min(table.latest);
-        let latest = Duration::from_secs_f64(seen[seen.len() - 1] * 1.15).max(earliest + Duration::from_secs(2));
-        let usual = Duration::from_secs_f64(seen[seen.len() / 2]).clamp(earliest, latest);
-        Pace { earliest, usual, latest, ..table }
+        self.learnt.pace(task_type)
     }
 }
 
@@ -244,8 +245,7 @@ impl Entry {
             first: None,
             every: None,
             created: None,
-            due: Duration::ZERO,
-            looking: false,
+            due: None,
             failures: 0,
         }
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalog::pace_of;
 
 fn place() -> Place {
     Place { project_id: Some(1), region_id: Some(7) }
@@ -39,8 +40,10 @@ fn ours(tasks: &[(&str, f64, f64)]) -> Cost {
             looks += 1.0;
             let mut seen = match look {
                 Look::One(task) => vec![task],
-                Look::Many(listing) => [listing.tasks, listing.others].concat(),
+                // The list shows the others, too.
+                Look::Many(_) => (0..tasks.len()).map(|index| index.to_string()).collect(),
             };
+            seen.retain(|task| schedule.get(task).is_some());
             seen.retain(|task| {
                 let (_, since, took) = tasks[task.parse::<usize>().unwrap()];
                 let late = now.as_secs_f64() - since - took;

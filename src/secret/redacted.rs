@@ -6,8 +6,10 @@ use std::ops::Deref;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Something without secrets. Only [`Secrets`](super::Secrets) makes it: whatever records, streams, files and events take
-/// is of this type.
+/// Something without secrets. Only [`Secrets`](super::Secrets) makes it. Records, events and reports in files, the runner's
+/// files, HAR files and results on stdout take nothing else. Where lines are told one by one, the gate redacts each: those
+/// for people in [`Sink::line`](crate::report::Sink::line) and `command::note`, those of the log in `command::log`.
+/// `--write-output` writes what was asked for, as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Redacted<T = String>(T);

@@ -547,6 +547,9 @@ pub struct TasksArguments {
     /// At most this many
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "20")]
     pub limit: usize,
+    /// Show why tasks failed, in the API's words: they may repeat a secret that a call was given
+    #[arg(long)]
+    pub errors: bool,
     /// How they are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,
@@ -569,6 +572,9 @@ pub struct WaitArguments {
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub timeout: Option<Duration>,
+    /// Show why tasks failed, in the API's words: they may repeat a secret that a call was given
+    #[arg(long)]
+    pub errors: bool,
     /// How results are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,

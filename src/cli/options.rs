@@ -21,6 +21,9 @@ pub struct GlobalOptions {
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(help = "When to use colour: auto, always or never")]
     pub color: ColorChoice,
+    /// Trust the authorities whose certificates are in this file (PEM), besides the system's
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// Write the log of requests to this file instead of stderr
     #[arg(long, global = true, value_name = "FILE", help_heading = "Log")]
     pub log: Option<PathBuf>,

@@ -171,6 +171,7 @@ fn started(context: &Context, status: &Status) -> Started {
         project_id: last.and_then(|last| last.project_id),
         region_id: last.and_then(|last| last.region_id),
         expires: last.and_then(|last| last.expires),
+        secrets: status.held_secrets(),
     }
 }
 

@@ -100,6 +100,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         project_id,
         region_id,
         expires: ttl.and_then(|ttl| context.now.checked_add(ttl).ok()),
+        secrets: plan.has_secrets() || opened.status.held_secrets(),
     };
     journal.append(vec![Record::Started(started)]).await?;
 

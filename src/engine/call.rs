@@ -22,7 +22,7 @@ use super::watch::Place;
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
-use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
+use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered, is_identifier};
 use crate::plan::{InstanceId, Retry};
 
 /// Refusals that ask to come back, before the step gives up: each is a pause the API asked for.
@@ -617,7 +617,8 @@ pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
 
 /// The task ids of an answer; `None` when it is not a list of tasks.
 pub fn tasks_of(value: &Value) -> Option<Vec<String>> {
-    value.as_object()?.get("tasks")?.as_array()?.iter().map(|task| task.as_str().map(str::to_owned)).collect()
+    let id = |task: &Value| task.as_str().filter(|id| is_identifier(id)).map(str::to_owned);
+    value.as_object()?.get("tasks")?.as_array()?.iter().map(id).collect()
 }
 
 /// Project and region of a call.

@@ -14,7 +14,7 @@ use super::render::{each_value, elements};
 use super::run::Run;
 use super::step::{Instance, InstanceEnd};
 use super::stop::Stop;
-use crate::api::trace;
+use crate::api::{Shut, trace};
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
 use crate::journal::JournalError;
 use crate::plan::{InstanceId, StepId, Turns};
@@ -288,11 +288,14 @@ impl<'r> Dispatcher<'r> {
         Ok(())
     }
 
-    /// A failure may end the run: `--fail-fast`, or a key that no call will accept.
+    /// A failure may end the run: `--fail-fast`, or that no call will be accepted.
     fn failed(&self, outcome: &Outcome) {
         let not_allowed = matches!(outcome, Outcome::Failed(error) if error.status == Some(401));
-        if self.run.options.fail_fast || not_allowed {
-            self.run.stopper.stop(Stop::NoNewSteps);
+        let shut = self.run.shared.client.shut().or(not_allowed.then_some(Shut::Key));
+        match shut {
+            Some(shut) => self.run.stopper.stop(Stop::Shut(shut)),
+            None if self.run.options.fail_fast => self.run.stopper.stop(Stop::NoNewSteps),
+            None => {}
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
-use crate::journal::{RecordedCall, StepResult};
+use crate::journal::{RecordedCall, StepResult, is_id};
 use crate::secret::{Secrets, is_sensitive_name};
 
 /// Characters around a JSON pointer into the step's own result, in an undo that was rendered before the result was known.
@@ -116,7 +116,7 @@ fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Op
 }
 
 fn scalar_at(value: &Value, pointer: &str) -> Option<Value> {
-    value.pointer(pointer).filter(|found| found.is_string() || found.is_number()).cloned()
+    value.pointer(pointer).filter(|found| is_id(found)).cloned()
 }
 
 /// Text of an id: a string as it is, a number in digits.

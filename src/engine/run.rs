@@ -244,7 +244,7 @@ fn exit_of_stop(stop: Stop) -> Option<Exit> {
         Stop::Interrupt(_) => Some(Exit::Interrupted),
         Stop::LeaseLost => Some(Exit::Locked),
         Stop::StoreAway => Some(Exit::RecordUnusable),
-        Stop::OutOfTime | Stop::NoNewSteps => None,
+        Stop::OutOfTime | Stop::NoNewSteps | Stop::Shut(_) => None,
     }
 }
 

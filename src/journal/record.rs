@@ -154,6 +154,9 @@ pub struct Started {
     /// When a sweep may take the environment down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// Its plan, or one before it, has secrets: what the API says may repeat one that a teardown does not know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secrets: bool,
 }
 
 impl Header {

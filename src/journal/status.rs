@@ -157,10 +157,12 @@ impl Status {
         Ok(())
     }
 
-    /// Whether calls of this record were made with secrets, or answered with some.
+    /// Whether the plans of this record had secrets. Earlier versions did not write that down: there, whether calls were
+    /// made with secrets, or answered with some.
     pub fn held_secrets(&self) -> bool {
         let intents = self.instances.values().filter_map(|instance| instance.intent.as_ref());
-        intents.into_iter().any(|intent| intent.secret || intent.call.lacks_a_secret())
+        self.started.as_ref().is_some_and(|(_, started)| started.secrets)
+            || intents.into_iter().any(|intent| intent.secret || intent.call.lacks_a_secret())
     }
 
     /// Records that fold to the same status, as few as there can be.

@@ -59,6 +59,13 @@ pub struct Plan {
     pub outputs: IndexMap<String, Output>,
 }
 
+impl Plan {
+    /// It is given secrets, or asks for some.
+    pub fn has_secrets(&self) -> bool {
+        self.inputs.values().any(|input| input.secret) || self.steps.values().any(|step| step.secret)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Step {
     pub id: StepId,

@@ -23,3 +23,5 @@ mod small;
 mod store;
 mod strangers;
 mod support;
+#[cfg(unix)]
+mod wire;

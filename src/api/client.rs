@@ -249,6 +249,11 @@ impl Client {
         }
     }
 
+    /// How long nobody may send, because the API asked to slow down; `None`: not at all.
+    pub fn held_for(&self) -> Option<Duration> {
+        self.limit.held_for()
+    }
+
     /// Counts the last request as a look at tasks.
     pub fn count_look(&self) {
         self.looks.fetch_add(1, Ordering::Relaxed);

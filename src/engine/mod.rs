@@ -39,6 +39,7 @@ mod stop;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod unanswered;
 mod undo;
 mod update;

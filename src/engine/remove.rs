@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
-use super::call::{Called, Sent, Write, headers_of, parent_gate, send, stamp_value, tasks_of};
+use super::call::{Called, Leaving, Sent, Write, headers_of, send, stamp_value, tasks_of};
 use super::change::update_of_result;
 use super::evidence::tags::{STAMP, tag};
 use super::finish::Finishing;
@@ -20,6 +20,7 @@ use super::results;
 use super::settle::Doubt;
 use super::shared::{About, Shared};
 use super::teardown::Extent;
+use super::turn::parent_turn;
 use super::undo::{Became, intent_of, look_for, new_nonce};
 use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy, Request};
@@ -297,8 +298,7 @@ async fn remove_one(
         error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));
         return Err(Interruption::Failed(error));
     }
-    let gate = parent_gate(&shared.gates, lock);
-    let _alone = shared.stopped.or_leave(gate).await.map_err(Interruption::Stopped)?;
+    let _alone = parent_turn(shared, instance, lock).await.map_err(Interruption::Stopped)?;
     let mut removal = Removal::new(shared, instance, call);
     let gone = match removal.resumed().await? {
         Some(gone) => gone,
@@ -414,16 +414,12 @@ impl<'a> Removal<'a> {
                 intent: intent.clone().map(Box::new),
             };
             self.shared.journal.append(vec![removing]).await?;
-            self.shared.events.tell(Event::CallStarted {
-                instance: self.instance.clone(),
-                call: self.call.to_string(),
-                attempt: self.attempt,
-            });
             let mut request = Shared::request(self.call);
             let mark = intent.as_ref().map(|intent| intent.mark.clone());
             let mark = mark.unwrap_or_else(|| self.shared.mark(self.instance, &new_nonce()));
             request.headers.extend(headers_of(&mark));
-            let sent = send(self.shared, request).await;
+            let leaving = Leaving { instance: self.instance, call: self.call, attempt: self.attempt };
+            let sent = send(self.shared, leaving, request).await;
             let lost = matches!(sent, Sent::Lost { .. });
             let step = self.answered(sent, intent.as_ref()).await?;
             self.tried_before |= lost;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
-use super::call::{Called, Write, parent_gate};
+use super::call::{Called, Write};
 use super::change::{self, Changing};
 use super::decide::{self, Decision, Wanted};
 use super::finish::{Finishing, millis};
@@ -20,6 +20,7 @@ use super::results::{self, Parameters};
 use super::run::Run;
 use super::settle::Doubt;
 use super::shared::About;
+use super::turn::parent_turn;
 use crate::catalog::Operation;
 use crate::event::{Event, How, SkipReason, StepDone, StepError};
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
@@ -166,11 +167,10 @@ impl Instance {
     }
 
     /// The turn to write below the parent that the API locks: kept until the tasks of the write are done.
-    async fn enter(&self, call: &RecordedCall) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
+    async fn enter(&self, id: &InstanceId, call: &RecordedCall) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
         let (operation, parameters) = self.operation_of(call);
         let lock = operation.and_then(|operation| results::lock_value(&operation, call, &parameters));
-        let entering = parent_gate(&self.run.shared.gates, lock.as_deref());
-        self.run.shared.stopped.or_leave(entering).await.map_err(Interruption::Stopped)
+        parent_turn(&self.run.shared, id, lock.as_deref()).await.map_err(Interruption::Stopped)
     }
 
     /// One turn of an instance that is not done. `None`: another turn decides.
@@ -205,7 +205,7 @@ impl Instance {
                 // What an earlier version took for its own, it took by likeness for all that is known.
                 let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
-                let _turn = self.enter(&intent.call).await?;
+                let _turn = self.enter(&intent.instance, &intent.call).await?;
                 self.finish(known, intent, called, *how, started, true).await
             }
             // Something of an earlier attempt is in the way.
@@ -225,7 +225,7 @@ impl Instance {
         how: &mut How,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        let _turn = self.enter(&write.intent.call).await?;
+        let _turn = self.enter(&write.intent.instance, &write.intent.call).await?;
         let called = match write.make(&self.run.shared, known.attempts, doubt).await {
             Ok(called) => called,
             Err(Interruption::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
-use crate::plan::{InstanceId, StepId};
+use crate::id::{InstanceId, StepId};
 
 /// The version of the event stream written by `--events`.
 pub const EVENTS_VERSION: u32 = 1;

@@ -30,12 +30,12 @@ mod values;
 #[cfg(test)]
 mod values_tests;
 
+pub use crate::id::{InstanceId, StepId};
 pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
 pub use doc::is_output_name;
 pub use graph::{Graph, Turns};
 pub use model::{
-    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, Retry, Segment, Step,
-    StepId, Undo, Wait,
+    Call, CallTemplate, Input, InputType, OnChange, OnConflict, Output, Plan, Ready, Retry, Segment, Step, Undo, Wait,
 };
 pub use partial::Given;
 pub use step_doc::may_set_header;

@@ -13,6 +13,7 @@ mod record;
 #[cfg(unix)]
 mod reliability;
 mod report;
+mod rooms;
 #[cfg(unix)]
 mod runner;
 #[cfg(unix)]

@@ -40,7 +40,7 @@ fn a_tag_is_found_before_any_task_is_listed() {
         for name in ["networks", "volumes", "floatingips"] {
             let mut trial = blind(&[Fate::AnswerLost]);
             trial.conditions.bystanders = vec![Bystander::During, Bystander::After];
-            trial.conditions.tasks_late = Duration::from_secs(15);
+            trial.conditions.tasks_late = Duration::from_secs(1000);
             let end = trial.run(&plan(kind(name), 1)).await;
             assert_done(&trial, &end);
             assert_eq!(ours(&trial).len(), 1, "{name}");
@@ -96,6 +96,43 @@ fn what_the_api_says_was_carried_out_is_not_sent_again() {
                     assert_eq!(trial.writes(), 1, "{name}, {fate:?}");
                 }
             }
+        }
+    });
+}
+
+#[test]
+fn what_was_adopted_from_somebody_outlives_the_teardown() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let (path, body) = ("/cloud/v1/ssh_keys/1", json!({ "name": "theirs", "public_key": "ssh-ed25519 AAAA" }));
+        let call = RecordedCall {
+            method: Method::Post,
+            path: path.to_owned(),
+            query: vec![],
+            headers: vec![],
+            body: Some(body.clone()),
+        };
+        trial.by_hand(&call).await;
+        let text = format!(
+            "name: demo\nsteps:\n  - id: key\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    body: {body}\n    \
+             on_conflict: adopt\n"
+        );
+        let end = trial.run(&text).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive().len(), 1, "{:?}", trial.alive());
+    });
+}
+
+#[test]
+fn the_api_is_asked_again_no_sooner_than_it_says() {
+    paused(async {
+        for status in [429, 503] {
+            let mut trial = Trial::with_faults(&[&format!("status={status}:retry-after=120:POST:networks:1")]);
+            let began = tokio::time::Instant::now();
+            let end = trial.run(&plan(kind("networks"), 1)).await;
+            assert_done(&trial, &end);
+            assert!(began.elapsed() >= Duration::from_secs(120), "{status}: {:?}", began.elapsed());
         }
     });
 }

@@ -7,7 +7,7 @@ use super::conditions::{Conditions, Fate, Log};
 use super::death::{Life, When};
 use super::harness::{Trial, assert_done, paused};
 use super::reliability::proof::Turns;
-use super::strangers::{KINDS, ours, plan};
+use super::strangers::{KINDS, SNAPSHOT, ours, plan};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::simulate::{AuditLog, Busy, Faults, Options};
@@ -230,5 +230,17 @@ fn what_the_log_tells_late_is_waited_for() {
             assert_done(&trial, &end);
             assert_eq!(trial.destroy().await.exit, Exit::Done, "{kind}");
         }
+    });
+}
+
+#[test]
+fn an_undo_that_acts_late_is_found_before_it_is_made_once_more() {
+    paused(async {
+        let fates = [Fate::Answered, Fate::Late(SECOND * 14), Fate::NeverArrives];
+        let mut trial = trial(&fates, Told::ByLog);
+        let end = trial.run(SNAPSHOT).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.made()["snapshots"], 1);
     });
 }

@@ -387,7 +387,7 @@ fn a_wrong_id_is_refused_every_time() {
 }
 
 /// An undo that is a POST: sent twice it would make two.
-const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+pub const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
                         body: { name: vol, source: new-volume, size: 1 }\n    undo:\n      \
                         call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n      \
                         body: { name: last-look, volume_id: \"{{ self.id }}\" }\n";

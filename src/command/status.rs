@@ -186,7 +186,7 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         "beside": instance.made.iter().flat_map(beside).collect::<Vec<_>>(),
         "as_well": others(instance).map(one).collect::<Vec<_>>(),
         "tasks": tasks,
-        "call": instance.intent.as_ref().map(|intent| intent.call.to_string()),
+        "call": instance.call().map(ToString::to_string),
         "attempts": instance.attempts,
         "intended": instance.intended_at,
         "finished": instance.finished_at,

@@ -23,6 +23,7 @@ mod pages;
 mod preview;
 mod prove;
 mod ready;
+mod refresh;
 mod remove;
 mod render;
 mod results;
@@ -39,6 +40,7 @@ mod teardown;
 mod tests;
 mod unanswered;
 mod undo;
+mod update;
 mod watch;
 
 pub use decide::ChangeKind;

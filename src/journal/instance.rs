@@ -82,6 +82,13 @@ impl InstanceStatus {
             )
     }
 
+    /// The call that says what it is: of what was changed in place the create, as it stands now.
+    pub fn call(&self) -> Option<&RecordedCall> {
+        let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
+        let intended = self.intent.as_ref().map(|intent| &intent.call);
+        if updated && self.phase == Phase::Succeeded { self.agrees.as_ref().or(intended) } else { intended }
+    }
+
     /// A call that makes something is under way, or was, and nothing more is known.
     pub(super) fn is_making(&self) -> bool {
         let creates = self.intent.as_ref().is_some_and(|intent| intent.update.is_none());
@@ -244,6 +251,9 @@ impl InstanceStatus {
 
     fn succeed(&mut self, at: Timestamp, done: &Succeeded) {
         let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
+        if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
+            made.name.clone_from(&done.result.name);
+        }
         self.agrees = done.agrees.clone().or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
         self.phase = Phase::Succeeded;
         self.error = None;

@@ -245,6 +245,11 @@ impl Status {
         owners.filter(|(_, other, owned)| *other == kind && *owned == id).map(|(owner, _, _)| owner).next()
     }
 
+    /// Whether another instance made something of this id, of whatever kind.
+    pub fn is_made_elsewhere(&self, instance: &InstanceId, id: &Value) -> bool {
+        self.owned().any(|(owner, _, owned)| owner != instance && owned == id)
+    }
+
     /// Whether the id of a resource is already one of ours.
     pub fn claims(&self, id: &Value) -> bool {
         self.instances.values().any(|instance| {

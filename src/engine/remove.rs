@@ -27,7 +27,7 @@ use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
 use crate::journal::{
-    Evidence, Head, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, may_undo,
+    Evidence, Head, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, Unanswered, may_undo,
 };
 use crate::plan::{InstanceId, Wait};
 
@@ -335,6 +335,8 @@ struct Removal<'a> {
     made_at: Option<Timestamp>,
     /// An earlier removal may have taken it away.
     tried_before: bool,
+    /// Attempts that were looked for and not found, and must not do their work besides another.
+    lost: Vec<Unanswered>,
     attempt: u32,
     failed_tasks: u32,
     locks: Locks,
@@ -363,6 +365,7 @@ impl<'a> Removal<'a> {
             about: About { call: Some(call.clone()), place: None },
             made_at,
             tried_before,
+            lost: Vec::new(),
             attempt: 0,
             failed_tasks: 0,
             locks: Locks::default(),
@@ -394,11 +397,15 @@ impl<'a> Removal<'a> {
         head: Option<Head>,
     ) -> Result<Option<Step>, Interruption> {
         // Where nobody can tell, it stays in doubt.
-        let looking = look_for(self.shared, intent, &self.about, cause, since, head);
+        let attempt = Unanswered { intent: intent.clone(), at: self.shared.now(), head };
+        let looking = look_for(self.shared, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.shared.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             Became::Tasks(tasks) => self.accepted(tasks).await.map(Some),
             Became::Done => Ok(Some(Step::Gone(Gone::Now))),
-            Became::Nothing => Ok(None),
+            Became::Nothing => {
+                self.lost.push(attempt);
+                Ok(None)
+            }
         }
     }
 

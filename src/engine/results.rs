@@ -109,7 +109,8 @@ fn subject(operation: &Operation, call: &RecordedCall) -> (Option<String>, Optio
 }
 
 fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Option<String> {
-    let text = |value: &Value| value.as_str().filter(|name| !name.contains("secret:")).map(str::to_owned);
+    let text =
+        |value: &Value| value.as_str().filter(|name| !name.is_empty() && !name.contains("secret:")).map(str::to_owned);
     let pointer = creates.name_at.as_deref().unwrap_or("/name");
     let sent = call.body.as_ref().and_then(|body| body.pointer(pointer)).and_then(text);
     sent.or_else(|| answer.and_then(|answer| answer.pointer("/name")).and_then(text))

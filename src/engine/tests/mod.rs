@@ -8,6 +8,7 @@ mod late;
 mod order;
 mod ours;
 mod preview;
+mod proofs;
 mod record;
 mod recovery;
 mod reliability;

@@ -137,6 +137,8 @@ fn spoilt_values(value: &Value, with: &mut dyn FnMut(Value)) {
                 });
             }
         }
+        // A mapping in its place may be wrong in several ways.
+        Value::Null => {}
         scalar => spoil(scalar, with),
     }
 }

@@ -16,7 +16,7 @@ use crate::engine::pages::pages;
 use crate::engine::preview::{Action, Change, Preview};
 use crate::engine::render::{CallParts, Surroundings, each_value, elements, step_value};
 use crate::engine::results::{Parameters, fill_path, id_text, of_tasks, operation_of, read_path, without_sensitive};
-use crate::engine::shared::Shared;
+use crate::engine::shared::{Settings, Shared};
 use crate::engine::stamps::{Spot, instance_of, intent_of, is_findable, stamped};
 use crate::journal::{Evidence, InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
 use crate::plan::{InstanceId, OnConflict, Step, StepId, Undo};
@@ -160,7 +160,44 @@ impl<'a> Work<'a> {
                 moved |= self.seek(&asked).await;
             }
         }
+        moved || (partly && self.sent_besides().await)
+    }
+
+    /// Looks for what the audit log tells of instances that a preview cannot name: how many there are is known only after
+    /// something was read.
+    async fn sent_besides(&mut self) -> bool {
+        let mut moved = false;
+        let sent = self.sent.iter().filter_map(|sent| instance_of(&sent.step));
+        let unknown: BTreeSet<InstanceId> =
+            sent.filter(|instance| !self.status.instances.contains_key(instance)).collect();
+        for instance in unknown {
+            let Some(step) = self.search.plan.steps.get(&instance.step) else { continue };
+            self.read_resources(step).await;
+            let rendered = self.rendered(step, &instance);
+            let whole = rendered.is_some();
+            let Some(call) = rendered.or_else(|| self.bare_call(step)) else { continue };
+            let Some((operation, parameters)) = operation_of(self.search.catalog, &call) else { continue };
+            let asked = Asked { instance: &instance, step, operation: &operation, call, whole, parameters };
+            if operation.creates.is_some()
+                && self.sought.insert((instance.clone(), whole))
+                && let Some(status) = self.by_audit_log(&asked).await
+            {
+                self.bound.insert(instance.clone());
+                self.put(instance, Trace::AuditLog, status);
+                moved = true;
+            }
+        }
         moved
+    }
+
+    /// A call of which only the place is known.
+    fn bare_call(&self, step: &Step) -> Option<RecordedCall> {
+        let Settings { project_id, region_id, .. } = self.search.settings;
+        let places = [("project_id", project_id), ("region_id", region_id)];
+        let places: Parameters =
+            places.into_iter().filter_map(|(name, id)| Some((name.to_owned(), (*id)?.to_string()))).collect();
+        let path = fill_path(&step.operation.as_ref()?.route.path, &places, "", "")?;
+        Some(RecordedCall { method: step.call.method, path, query: Vec::new(), headers: Vec::new(), body: None })
     }
 
     /// The plan's call, and whether all of it is known. What a preview leaves open because it makes no request is read here.
@@ -381,7 +418,10 @@ impl<'a> Work<'a> {
         parents.filter(|(_, id)| named(id)).last()
     }
 
-    fn succeeded(&self, asked: &Asked<'_>, result: StepResult, nonce: String) -> InstanceStatus {
+    fn succeeded(&self, asked: &Asked<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
+        if asked.step.secret {
+            result.response = None;
+        }
         let undo = self.undo(asked.step, asked.instance, &result);
         let made = made(self.search.catalog, &asked.call, &result, &undo);
         let after: Vec<StepId> = asked.step.after.iter().cloned().collect();
@@ -528,7 +568,13 @@ impl<'a> Work<'a> {
         for change in self.preview() {
             let Some(step) = self.search.plan.steps.get(&change.instance.step) else { continue };
             let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
-            if !creates || !matches!(change.action, Action::Call | Action::Depends { .. }) {
+            let is_some_found = self.found.iter().any(|(instance, _)| instance.step == step.id);
+            let is_open = match change.action {
+                Action::Call => true,
+                Action::Depends { .. } => !is_some_found,
+                _ => false,
+            };
+            if !creates || !is_open {
                 continue;
             }
             let on: Vec<StepId> = step.after.iter().filter(|step| doubted.contains(step)).cloned().collect();
@@ -537,10 +583,14 @@ impl<'a> Work<'a> {
                 false => not_looked_for.push((change.instance, on)),
             }
         }
+        let is_taken = |name: &str| {
+            self.found.iter().any(|(instance, trace)| *trace == Trace::Decision && instance.to_string() == name)
+        };
+        let refused = self.search.accepted.iter().filter(|(name, _)| !is_taken(name)).cloned().collect();
         self.unread.sort();
         self.unread.dedup();
         let Self { status, found, lists, unread, .. } = self;
-        Recovered { status, found, in_doubt, absent, not_looked_for, lists, unread }
+        Recovered { status, found, in_doubt, refused, absent, not_looked_for, lists, unread }
     }
 
     /// What was found and is no call of the plan comes after what it goes with and is older than it.

@@ -138,7 +138,9 @@ impl<'a> Work<'a> {
     /// nothing has come of it.
     pub async fn round(&mut self, partly: bool) -> bool {
         let mut moved = false;
-        for change in self.preview() {
+        let changes = self.preview();
+        let known = known_steps(&changes);
+        for change in changes {
             let (instance, action) = (change.instance, change.action);
             let is_bound = self.bound.contains(&instance);
             let is_found = !is_bound && self.found.iter().any(|(found, _)| *found == instance);
@@ -147,7 +149,7 @@ impl<'a> Work<'a> {
                 continue;
             }
             let Some(step) = self.search.plan.steps.get(&instance.step) else { continue };
-            let Some((call, whole)) = self.call(step, &instance, change.call, partly).await else { continue };
+            let Some((call, whole)) = self.call(step, &instance, change.call, &known, partly).await else { continue };
             let Some((operation, parameters)) = operation_of(self.search.catalog, &call) else { continue };
             if operation.creates.is_none() {
                 continue;
@@ -160,20 +162,19 @@ impl<'a> Work<'a> {
                 moved |= self.seek(&asked).await;
             }
         }
-        moved || (partly && self.sent_besides().await)
+        moved || (partly && self.sent_besides(&known).await)
     }
 
     /// Looks for what the audit log tells of instances that a preview cannot name: how many there are is known only after
     /// something was read.
-    async fn sent_besides(&mut self) -> bool {
+    async fn sent_besides(&mut self, known: &BTreeSet<StepId>) -> bool {
         let mut moved = false;
         let sent = self.sent.iter().filter_map(|sent| instance_of(&sent.step));
         let unknown: BTreeSet<InstanceId> =
             sent.filter(|instance| !self.status.instances.contains_key(instance)).collect();
         for instance in unknown {
             let Some(step) = self.search.plan.steps.get(&instance.step) else { continue };
-            self.read_resources(step).await;
-            let rendered = self.rendered(step, &instance);
+            let rendered = self.rendered(step, &instance, known).await;
             let whole = rendered.is_some();
             let Some(call) = rendered.or_else(|| self.bare_call(step)) else { continue };
             let Some((operation, parameters)) = operation_of(self.search.catalog, &call) else { continue };
@@ -206,14 +207,14 @@ impl<'a> Work<'a> {
         step: &Step,
         instance: &InstanceId,
         call: Option<RecordedCall>,
+        known: &BTreeSet<StepId>,
         partly: bool,
     ) -> Option<(RecordedCall, bool)> {
         let call = call?;
         if is_whole(&call) {
             return Some((call, true));
         }
-        self.read_resources(step).await;
-        if let Some(call) = self.rendered(step, instance) {
+        if let Some(call) = self.rendered(step, instance, known).await {
             return Some((call, true));
         }
         let known = known_part(call);
@@ -242,7 +243,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn rendered(&self, step: &Step, instance: &InstanceId) -> Option<RecordedCall> {
+    /// The call, when everything that it builds on is known, or can be read.
+    async fn rendered(&mut self, step: &Step, instance: &InstanceId, known: &BTreeSet<StepId>) -> Option<RecordedCall> {
+        if !step.after.is_subset(known) {
+            return None;
+        }
+        self.read_resources(step).await;
         let steps = self.values();
         let mut surroundings = self.surroundings(&steps);
         let each = each_of(step, instance, &surroundings);
@@ -381,9 +387,8 @@ impl<'a> Work<'a> {
             let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
             return Some((Trace::Decision, self.succeeded(asked, result, String::new())));
         }
-        let parent = self.parent_of(asked);
-        if let ([item], Some((parent, id))) = (&alike[..], parent)
-            && (path.contains(&id) || mentions(item, &id))
+        if let [item] = &alike[..]
+            && let Some(parent) = self.parent_of(asked, &path, item)
         {
             let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
             return Some((Trace::Parent(parent), self.succeeded(asked, result, String::new())));
@@ -406,16 +411,16 @@ impl<'a> Work<'a> {
         is_named && !is_owned && !contradicts(item, &asked.call, &[])
     }
 
-    /// What the call goes into: the thing of another instance that it names, and its id.
-    fn parent_of(&self, asked: &Asked<'_>) -> Option<(InstanceId, String)> {
+    /// The instance whose thing both the call and what is there go into.
+    fn parent_of(&self, asked: &Asked<'_>, path: &str, item: &Value) -> Option<InstanceId> {
         let things = self.status.owned().filter(|(instance, _, _)| *instance != asked.instance);
         let named = |id: &str| {
             asked.parameters.iter().any(|(_, value)| value == id)
                 || asked.call.body.as_ref().is_some_and(|body| mentions(body, id))
         };
-        // The last one is the closest: a listener stands in a balancer, a pool in a listener.
-        let parents = things.filter_map(|(instance, _, id)| Some((instance.clone(), id.as_str()?.to_owned())));
-        parents.filter(|(_, id)| named(id)).last()
+        let is_in = |id: &str| path.split('/').any(|part| part == id) || mentions(item, id);
+        let parents = things.filter_map(|(instance, _, id)| Some((instance, id.as_str()?)));
+        parents.filter(|(_, id)| named(id) && is_in(id)).map(|(instance, _)| instance.clone()).last()
     }
 
     fn succeeded(&self, asked: &Asked<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
@@ -638,6 +643,15 @@ impl<'a> Work<'a> {
         let steps: BTreeSet<StepId> = others.filter(|other| is_older(other)).map(|other| other.step.clone()).collect();
         steps.into_iter().collect()
     }
+}
+
+/// Steps of whose every instance the results are on record.
+fn known_steps(changes: &[Change]) -> BTreeSet<StepId> {
+    let is_known = |change: &&Change| matches!(change.action, Action::Keep | Action::Change { .. } | Action::Skip);
+    let open: BTreeSet<&StepId> =
+        changes.iter().filter(|change| !is_known(change)).map(|change| &change.instance.step).collect();
+    let all = changes.iter().map(|change| &change.instance.step);
+    all.filter(|step| !open.contains(step)).cloned().collect()
 }
 
 /// The element of a `for_each` that an instance stands for.

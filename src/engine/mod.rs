@@ -23,6 +23,7 @@ mod preview;
 mod prove;
 mod ready;
 mod recovery;
+mod refresh;
 mod remove;
 mod render;
 mod results;
@@ -37,6 +38,7 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod update;
 mod watch;
 
 pub use decide::ChangeKind;

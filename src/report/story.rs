@@ -85,6 +85,7 @@ pub fn success(done: &StepDone) -> String {
         let call = sanitize(&done.call);
         return match done.how {
             How::Called => format!("done: {call} in {took}"),
+            How::Updated => format!("updated by {call} in {took}"),
             How::Continued => format!("done: {call}, sent by an earlier run"),
             How::Reused => format!("kept: {call}, done by an earlier run"),
             How::Recovered => format!("done: {call}, its answer was lost and found again"),
@@ -93,6 +94,7 @@ pub fn success(done: &StepDone) -> String {
     };
     match done.how {
         How::Called => format!("{} {resource} in {took}", verb(done)),
+        How::Updated => format!("updated {resource} in {took}"),
         How::Continued => format!("{} {resource}, started by an earlier run", verb(done)),
         How::Reused => format!("kept {resource}, made by an earlier run"),
         How::Recovered => format!("recovered {resource}: its answer was lost and found again"),

@@ -13,4 +13,5 @@ mod reliability;
 mod stored;
 mod strangers;
 mod takedown;
+mod updates;
 mod waiting;

@@ -97,24 +97,24 @@ ends_with 0 state init s3://records/team
 ends_with 0 run plan.yaml "${store[@]}"
 says "2 done"
 ends_with 0 run plan.yaml "${store[@]}"
-says "2 kept"
+says "2 unchanged"
 # Another place is empty, the account is not.
 ends_with 12 run plan.yaml --state s3://records/other
 says "the account holds 2 resources of stored/default"
 ends_with 0 state recover plan.yaml --state s3://records/other
 ends_with 0 run plan.yaml --state s3://records/other
-says "2 kept"
+says "2 unchanged"
 # From the store into a file, into a folder, and back; what was there before does not come back.
 ends_with 0 state pull record.jsonl -f plan.yaml "${store[@]}"
 ends_with 0 state push record.jsonl --state folder
 ends_with 0 run plan.yaml --state folder
-says "2 kept"
+says "2 unchanged"
 ends_with 0 state forget subnet -f plan.yaml "${store[@]}" --yes
 ends_with 2 state push record.jsonl "${store[@]}"
 says "it is older than what is there"
 ends_with 0 state push record.jsonl "${store[@]}" --force
 ends_with 0 run plan.yaml "${store[@]}"
-says "2 kept"
+says "2 unchanged"
 # An object is gone: what can be read stays, the rest comes from the account.
 "$tools/bin/python" - <<'PYTHON'
 import boto3
@@ -127,7 +127,7 @@ says "plan state salvage"
 ends_with 0 state salvage plan.yaml --state s3://records/other
 says "the record is whole again"
 ends_with 0 run plan.yaml --state s3://records/other
-says "2 kept"
+says "2 unchanged"
 # More than one page of objects, from one run after another.
 for _ in $(seq 260); do ends_with 0 run plan.yaml "${store[@]}" --quiet; done
 ends_with 0 status plan.yaml "${store[@]}"
@@ -146,7 +146,7 @@ service.create_container("records")
 PYTHON
 ends_with 0 state init az://records/team
 for _ in 1 2; do ends_with 0 run plan.yaml --environment az --state az://records/team; done
-says "2 kept"
+says "2 unchanged"
 ends_with 0 destroy plan.yaml --environment az --state az://records/team --yes
 says "2 removed"
 

@@ -72,6 +72,8 @@ pub struct Recovered {
     pub found: Vec<(InstanceId, Trace)>,
     /// In doubt: the ids of what has the right name.
     pub in_doubt: Vec<(InstanceId, Vec<String>)>,
+    /// Of what was said to be what a step made: instances and ids that cannot be.
+    pub refused: Vec<(String, String)>,
     /// Nothing like what the plan says is there.
     pub absent: Vec<InstanceId>,
     /// Not looked for, because it builds on what is in doubt.
@@ -98,7 +100,7 @@ impl Recovered {
     pub fn is_complete(&self) -> bool {
         let only_the_log = self.unread.iter().all(|(path, _)| path == AUDIT_LOG);
         let all_was_read = self.unread.is_empty() || (only_the_log && self.absent.is_empty());
-        self.in_doubt.is_empty() && self.not_looked_for.is_empty() && all_was_read
+        self.in_doubt.is_empty() && self.not_looked_for.is_empty() && self.refused.is_empty() && all_was_read
     }
 }
 

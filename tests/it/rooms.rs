@@ -75,7 +75,7 @@ fn arrows() -> BTreeMap<String, BTreeSet<String>> {
         rooms.iter().map(|room| (room.clone(), BTreeSet::new())).collect();
     for (room, path) in all {
         let used = mentioned(&fs::read_to_string(&path).unwrap());
-        let others = used.into_iter().filter(|other| *other != room && rooms.contains(other));
+        let others: Vec<String> = used.into_iter().filter(|other| *other != room && rooms.contains(other)).collect();
         arrows.entry(room).or_default().extend(others);
     }
     arrows

@@ -201,7 +201,7 @@ impl Instance {
     async fn replace(&self, id: &InstanceId, how: &mut How) -> Result<Option<StepResult>, End> {
         let dependants = self.run.recorded_dependants(id);
         let fixed: BTreeSet<&StepId> =
-            dependants.iter().map(|dependant| &dependant.step).filter(|step| !self.run.may_replace(step)).collect();
+            dependants.iter().filter(|other| !self.run.may_replace(other)).map(|other| &other.step).collect();
         if let Some(step) = fixed.first() {
             let mut error = self.run.shared.error(
                 &self.about(&self.step_call(id)),

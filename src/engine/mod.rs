@@ -40,12 +40,13 @@ mod undo;
 mod update;
 mod watch;
 
-pub use decide::ChangeKind;
+pub use decide::{ChangeKind, removal_order};
 pub use gates::Gates;
 pub use leased::Leased;
 pub use made::{Before, made};
 pub use ownership::{Neighbours, Ownership};
-pub use preview::{Action, Change, Preview};
+pub use preview::{Action, Change, Preview, Reads, Symbol, Tally};
+pub use refresh::{Blind, Fate, Found, Refresh, records as drift_records};
 pub use results::{encode, hide_data, id_text, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
 pub use shared::{Events, Settings, Shared};

@@ -12,8 +12,9 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::call::{Called, Halt, Write, parent_gate};
 use super::change::{self, Changing};
-use super::decide::{self, Decision, Wanted};
+use super::decide::{self, Decision, Differs, Wanted};
 use super::finish::{Finishing, Unfinished, millis};
+use super::refresh::blame;
 use super::render::{CallParts, Rendered, Surroundings, step_value};
 use super::results::{self, Parameters};
 use super::run::Run;
@@ -136,6 +137,12 @@ impl Instance {
         let started = self.run.shared.clock().elapsed();
         let end = match self.work(&id, started).await {
             Ok((call, done)) => self.succeeded(&id, call, done, started),
+            Err(End::Failed(mut error)) => {
+                let known = self.known(&id);
+                let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &intent.call).collect();
+                blame(&self.run.shared, &id, &calls, &mut error).await;
+                self.ended(&id, End::Failed(error), self.run.shared.clock().elapsed().saturating_sub(started))
+            }
             Err(end) => self.ended(&id, end, self.run.shared.clock().elapsed().saturating_sub(started)),
         };
         (id, end)
@@ -182,8 +189,9 @@ impl Instance {
         loop {
             let known = self.known(id);
             let difference = self.difference(&known, rendered);
-            let replace = how == How::Reused && self.run.options.replace.contains(&id.step);
-            let wanted = Wanted::of(self.step(), replace);
+            let replace = how == How::Reused && self.run.options.replace.covers(id);
+            let orphan = difference.kind == Differs::Forces && self.run.is_orphan(id);
+            let wanted = Wanted::of(self.step(), replace, orphan);
             let turned = match decide::instance(&wanted, Some(&known), difference.kind) {
                 Decision::Keep => {
                     return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });

@@ -22,7 +22,7 @@ use crate::plan::InstanceId;
 
 pub use owner::{Lease, Owner};
 pub use record::{
-    Evidence, Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started,
+    Drifted, Evidence, Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started,
     StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, InstanceStatus, Phase, Status};

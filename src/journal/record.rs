@@ -84,6 +84,12 @@ pub enum Record {
     RolledBack { instance: InstanceId },
     /// Somebody decided by hand that this step is no longer ours.
     Forgotten { instance: InstanceId },
+    /// What the step made was looked for, and is not there any more.
+    Gone { instance: InstanceId },
+    /// What the step made was looked at: somebody else changed these fields of it.
+    Drifted { instance: InstanceId, fields: Vec<Drifted> },
+    /// It goes by another name from now on.
+    Moved { instance: InstanceId, to: InstanceId },
     /// The outputs at the end of a run; secret ones as digests.
     Outputs { values: Vec<RecordedOutput> },
     /// The command ended with this exit code.
@@ -314,6 +320,16 @@ pub struct Succeeded {
     pub agrees: Option<RecordedCall>,
 }
 
+/// A field of a call's body that a thing shows otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drifted {
+    /// The top field of the body.
+    pub field: String,
+    /// What it is now, in the form of the body; `None`: it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Value>,
+}
+
 /// What later steps may refer to as `steps.<id>`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StepResult {
@@ -378,6 +394,9 @@ impl Record {
             | Record::Removed { instance }
             | Record::RolledBack { instance }
             | Record::Forgotten { instance }
+            | Record::Gone { instance }
+            | Record::Drifted { instance, .. }
+            | Record::Moved { instance, .. }
             | Record::Kept { instance, .. } => Some(instance),
             Record::Header(_)
             | Record::Started(_)
@@ -409,6 +428,9 @@ impl Record {
             Record::Removed { .. } => "removed",
             Record::RolledBack { .. } => "rolled-back",
             Record::Forgotten { .. } => "forgotten",
+            Record::Gone { .. } => "gone",
+            Record::Drifted { .. } => "drifted",
+            Record::Moved { .. } => "moved",
             Record::Outputs { .. } => "outputs",
             Record::Finished { .. } => "finished",
             Record::Compacted { .. } => "compacted",

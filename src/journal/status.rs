@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::owner::Lease;
 use super::record::{
-    Evidence, Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
+    Drifted, Evidence, Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
 };
 use crate::event::{EffectKnown, How, StepError};
 use crate::plan::{InstanceId, StepId};
@@ -69,6 +69,12 @@ pub struct InstanceStatus {
     /// How the tasks that it waits for were found, when no answer named them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// Ids of what it made that were found gone: what names them was made from something that is not there any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Value>,
+    /// Fields that somebody else changed, as they were found since it was last called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drifted: Vec<Drifted>,
     /// The last call that was to take something away, where it must not be repeated blindly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal: Option<Box<Intent>>,
@@ -250,6 +256,7 @@ impl Status {
                 self.before.entry(intent.instance.clone()).or_insert_with(|| instance.clone());
                 instance.intend(at, intent)?;
             }
+            Record::Moved { instance, to } => self.rename(instance, to)?,
             other => {
                 let id = other.instance().expect("every other record is about an instance");
                 let Some(instance) = self.instances.get_mut(id) else {
@@ -280,6 +287,31 @@ impl Status {
         self.lines += 1;
         if !matches!(record, Record::Leased(_) | Record::Beat | Record::Released) {
             self.updated = at;
+        }
+        Ok(())
+    }
+
+    /// An instance goes by another name from now on, in its own place.
+    fn rename(&mut self, from: &InstanceId, to: &InstanceId) -> Result<(), Impossible> {
+        let taken = self.instances.get(to).is_some_and(InstanceStatus::may_exist);
+        let moved = Record::Moved { instance: from.clone(), to: to.clone() };
+        let Some(at) = self.instances.get_index_of(from).filter(|_| !taken) else {
+            return Err(sequence(&moved, from, &Phase::Absent));
+        };
+        self.instances.shift_remove(to);
+        let at = self.instances.get_index_of(from).unwrap_or(at);
+        if let Some((_, mut known)) = self.instances.shift_remove_index(at) {
+            known.intent.iter_mut().chain(&mut known.removal).for_each(|intent| intent.instance = to.clone());
+            self.instances.shift_insert(at, to.clone(), known);
+        }
+        if let Some(before) = self.before.remove(from) {
+            self.before.insert(to.clone(), before);
+        }
+        // A step all of whose instances are renamed is what others came after.
+        if from.step != to.step && !self.instances.keys().any(|other| other.step == from.step) {
+            for known in self.instances.values_mut() {
+                known.after.iter_mut().filter(|step| **step == from.step).for_each(|step| *step = to.step.clone());
+            }
         }
         Ok(())
     }
@@ -458,6 +490,25 @@ impl InstanceStatus {
                 self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
                 self.error = Some(error.clone());
             }
+            (Phase::Succeeded, Record::Gone { .. }) => {
+                let mut lost = std::mem::take(&mut self.lost);
+                let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.beside));
+                lost.extend(things.filter_map(|thing| thing.id.clone()));
+                *self = Self { attempts: self.attempts, lost, ..Self::default() };
+            }
+            (Phase::Succeeded, Record::Drifted { fields, .. }) => {
+                let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()?.as_object_mut());
+                if let Some(body) = body {
+                    for drifted in fields {
+                        match &drifted.now {
+                            Some(now) => drop(body.insert(drifted.field.clone(), now.clone())),
+                            None => drop(body.shift_remove(&drifted.field)),
+                        }
+                        self.drifted.retain(|known| known.field != drifted.field);
+                        self.drifted.push(drifted.clone());
+                    }
+                }
+            }
             (_, Record::Removed { .. } | Record::Forgotten { .. }) => {
                 *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
             }
@@ -478,6 +529,7 @@ impl InstanceStatus {
         self.duration_ms = Some(done.duration_ms);
         self.result = Some(done.result.clone());
         self.unanswered = false;
+        self.drifted.clear();
         self.disowned.clear();
         self.evidence = done.evidence;
         // Earlier versions took for theirs what was like it, and did not say by what.

@@ -19,6 +19,7 @@ mod model;
 mod on_change;
 mod operations;
 mod partial;
+mod selection;
 mod step_doc;
 #[cfg(test)]
 mod tests;
@@ -34,5 +35,6 @@ pub use model::{
     StepId, Undo, Wait,
 };
 pub use partial::Given;
+pub use selection::Selection;
 pub use step_doc::may_set_header;
 pub use values::check_values;

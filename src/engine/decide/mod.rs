@@ -4,11 +4,13 @@
 mod along;
 mod gone;
 mod instance;
+mod orphans;
 mod references;
 mod removal;
 
 pub use along::along;
 pub use gone::gone;
 pub use instance::{ChangeKind, Decision, Differs, Wanted, instance, reads};
+pub use orphans::orphans;
 pub use references::References;
-pub use removal::{Kept, removal};
+pub use removal::{Kept, removal, removal_order};

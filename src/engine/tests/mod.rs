@@ -3,6 +3,7 @@
 mod certainty;
 mod conditions;
 mod death;
+mod drift;
 mod harness;
 mod order;
 mod ours;

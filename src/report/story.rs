@@ -10,7 +10,7 @@ use crate::plan::InstanceId;
 const LONGEST_MESSAGE: usize = 4000;
 
 /// A failure: what, where, what exists now, what to do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Story {
     pub what: String,
     /// `file:line:column`.
@@ -147,6 +147,15 @@ pub fn skip(reason: &SkipReason) -> String {
     }
 }
 
+/// Why something that was wanted is not there; `None` where it was not wanted.
+pub fn why_not_made(reason: &SkipReason) -> Option<String> {
+    match reason {
+        SkipReason::Condition => None,
+        SkipReason::Dependency { step } => Some(format!("`{}` did not succeed", sanitize(&step.to_string()))),
+        SkipReason::NotStarted { why } => Some(sanitize(why).into_owned()),
+    }
+}
+
 /// Why a step is not done: its tasks run, it is not ready (`until`), or a call has no answer yet.
 pub fn still_waiting(tasks: &[String], until: Option<&str>, waited: Duration) -> String {
     let waited = duration(waited);
@@ -193,7 +202,7 @@ pub fn start(run: &RunStarted) -> String {
 pub fn totals(run: &RunFinished) -> String {
     let parts: Vec<String> = [
         (run.succeeded, "done"),
-        (run.reused, "kept"),
+        (run.reused, "unchanged"),
         (run.removed, "removed"),
         (run.failed, "failed"),
         (run.unknown, "unknown"),

@@ -107,6 +107,22 @@ pub struct CheckArguments {
     pub api: ApiOptions,
 }
 
+/// `plan state import`
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// The step, or one instance of it: `web` or `web[0]`
+    #[arg(value_name = "STEP")]
+    pub step: String,
+    /// The id of what exists
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// `plan destroy` takes it down, as if it had been made here
+    #[arg(long)]
+    pub own: bool,
+}
+
 /// `plan preview`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -427,6 +443,34 @@ pub enum StateCommand {
         #[command(flatten)]
         record: RecordOptions,
     },
+    /// Let what is on record go by another name; no call is made
+    #[command(after_help = "\
+Examples:
+  plan state mv network net                 a step, with all its instances
+  plan state mv 'web[0]' 'web[front]'       one instance
+
+The same can stand in the plan, for everybody: `moved: [{ from: network, to: net }]`")]
+    Mv {
+        /// The step, or one instance of it: `web` or `web[0]`
+        #[arg(value_name = "FROM")]
+        from: String,
+        /// Its new name
+        #[arg(value_name = "TO")]
+        to: String,
+        /// The plan file
+        #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        lock: LockOptions,
+        #[command(flatten)]
+        record: RecordOptions,
+    },
+    /// Put what exists on record as what a step made; nothing is made or changed
+    #[command(after_help = "\
+Examples:
+  plan state import deploy.yaml network 7b5c0f2e-…
+  plan state import deploy.yaml 'disk[1]' 96a0a3df-… --own")]
+    Import(Box<ImportArguments>),
     /// Try whether an object store can hold records, and make it one
     #[command(after_help = "\
 Examples:

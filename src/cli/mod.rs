@@ -12,9 +12,9 @@ use clap::{Parser, Subcommand};
 
 pub use arguments::{
     CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, DriftArguments, ExplainArguments,
-    GraphArguments, InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, RecoverArguments,
-    RehearseArguments, ReportArguments, ResolveArguments, RunArguments, SimulateArguments, StateCommand,
-    StatusArguments, SweepArguments, TasksArguments, WaitArguments,
+    GraphArguments, ImportArguments, InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments,
+    RecoverArguments, RehearseArguments, ReportArguments, ResolveArguments, RunArguments, SimulateArguments,
+    StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
 };
 pub use meaning::read;
 pub use options::{

@@ -38,6 +38,7 @@ mod session;
 mod signals;
 mod simulate;
 mod state;
+mod state_move;
 mod state_place;
 mod status;
 mod sweep;

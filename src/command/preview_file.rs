@@ -196,7 +196,7 @@ impl PreviewFile {
         } else if self.record != now.record {
             "the record".to_owned()
         } else if self.changes != now.changes {
-            if now.asked.read { "what the plan reads".to_owned() } else { "a file the plan reads".to_owned() }
+            "what the plan reads".to_owned()
         } else {
             return Ok(());
         };

@@ -62,6 +62,7 @@ fn lines(changes: &[Change]) -> String {
 fn line(text: &mut String, change: &Change) {
     let words = match &change.action {
         Action::Call => String::new(),
+        Action::Adopt => "take over what exists".to_owned(),
         Action::Read => "read".to_owned(),
         Action::Keep => "keep".to_owned(),
         Action::Skip => "skip: `when` is false".to_owned(),

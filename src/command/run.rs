@@ -16,7 +16,7 @@ use crate::api::{Client, trace};
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Run, RunEnd, RunOptions, Settings, drift_records};
+use crate::engine::{self, Import, Run, RunEnd, RunOptions, Settings, drift_records};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -33,6 +33,19 @@ use crate::store::EnvironmentRecord;
 ///
 /// When the plan is wrong, the account is not told, or the record cannot be read or locked.
 pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Error> {
+    run_or_import(context, arguments, None).await
+}
+
+/// Puts one thing on record as what a step made; nothing is made or changed.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(super) async fn import(context: &Context, arguments: &RunArguments, import: Import) -> Result<Exit, Error> {
+    run_or_import(context, arguments, Some(import)).await
+}
+
+async fn run_or_import(context: &Context, arguments: &RunArguments, import: Option<Import>) -> Result<Exit, Error> {
     let approved = preview_file::read(context, &arguments.file)?;
     let bound = approved.as_ref().map(|approved| approved.bind(context, arguments)).transpose()?;
     let arguments = bound.as_ref().unwrap_or(arguments);
@@ -55,7 +68,11 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let record = EnvironmentRecord::new(store, &plan.name, &environment);
     let clock = Clock::starting_at(context.now, 1.0);
     let options = RunOptions {
-        target: selection(plan, &arguments.run.target)?,
+        target: match &import {
+            Some(import) => selection(plan, &[import.instance.to_string()])?,
+            None => selection(plan, &arguments.run.target)?,
+        },
+        import: import.clone(),
         replace: selection(plan, &arguments.replace)?,
         prune: arguments.prune,
         rollback: arguments.rollback,
@@ -93,7 +110,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             return Err(moved);
         }
     }
-    if opened.status.instances.is_empty() && !arguments.run.no_stamp {
+    if opened.status.instances.is_empty() && !arguments.run.no_stamp && import.is_none() {
         let at = guard::Surroundings { environment: &environment, project_id, region_id, inputs: &inputs };
         let client =
             Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());

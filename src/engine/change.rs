@@ -341,6 +341,18 @@ impl Instance {
         }
     }
 
+    /// The undo of something that was taken over as one's own.
+    pub(super) fn undo_of_adopted(&self, result: &StepResult) -> IntendedUndo {
+        match &self.step().undo {
+            Undo::Keep => IntendedUndo::Keep,
+            Undo::Default => IntendedUndo::Default,
+            Undo::Call(template) => {
+                let undo = self.render_undo(template, &step_value(result, None));
+                undo.map_or(IntendedUndo::Keep, IntendedUndo::Call)
+            }
+        }
+    }
+
     fn render_undo(&self, template: &CallTemplate, own: &Value) -> Result<RecordedCall, TemplateError> {
         let parts = CallParts { headers: None, ..CallParts::of_template(template, self.step()) };
         let rendered = self.surroundings().render(&parts, Some(&value_of(own)))?;

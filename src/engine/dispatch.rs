@@ -9,14 +9,15 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::task::{Id, JoinSet};
 
-use super::render::{each_value, elements};
+use super::decide;
+use super::render::{CallParts, each_value, elements};
 use super::run::Run;
 use super::shared::About;
 use super::step::{Instance, InstanceEnd};
 use super::stop::Stop;
 use crate::api::trace;
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
-use crate::journal::JournalError;
+use crate::journal::{JournalError, RecordedCall, Status};
 use crate::plan::{InstanceId, StepId};
 use crate::template::{Each, skipped_step, value_of};
 
@@ -202,6 +203,7 @@ impl<'r> Dispatcher<'r> {
         if step.for_each.is_some() {
             self.run.shared.events.tell(Event::StepExpanded { step: step.id.clone(), instances: each.len() });
         }
+        self.tell_shifted(index, &each, &values);
         let node = &mut self.nodes[index];
         node.for_each = step.for_each.is_some();
         node.running = each.len();
@@ -214,6 +216,28 @@ impl<'r> Dispatcher<'r> {
         }
         if self.nodes[index].running == 0 {
             self.close(index);
+        }
+    }
+
+    /// Says so before a list that lost an element in its middle is changed from there on.
+    fn tell_shifted(&self, index: usize, each: &[Option<Each>], values: &BTreeMap<StepId, minijinja::Value>) {
+        let step = &self.run.plan.steps[index];
+        let recorded = |status: &Status| status.existing().filter(|(instance, _)| instance.step == step.id).count();
+        if step.for_each.is_none() || self.run.shared.journal.with_status(recorded) <= each.len() {
+            return;
+        }
+        let calls: Vec<(InstanceId, RecordedCall)> = each
+            .iter()
+            .flatten()
+            .filter_map(|each| {
+                let surroundings = self.run.surroundings(values, Some(each));
+                let rendered = surroundings.render(&CallParts::of_step(step), None).ok()?;
+                Some((InstanceId::new(step.id.clone(), Some(each.key.clone())), rendered.recorded))
+            })
+            .collect();
+        let calls = calls.iter().map(|(instance, call)| (instance, call));
+        if let Some(first) = self.run.shared.journal.with_status(|status| decide::shifted(status, calls)) {
+            self.run.shared.warn(decide::shifted_words(&first));
         }
     }
 

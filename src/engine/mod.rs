@@ -4,6 +4,7 @@
 //! waits for all tasks of the run, `remove` and `teardown` take things away again. Every step works through [`Shared`].
 //! Order is always: journal, then state, then event. Nothing is told that is not on disk.
 
+mod adopt;
 mod before;
 mod call;
 mod change;
@@ -40,7 +41,8 @@ mod undo;
 mod update;
 mod watch;
 
-pub use decide::{ChangeKind, removal_order};
+pub use adopt::Import;
+pub use decide::{ChangeKind, moves, removal_order, shifted, shifted_words};
 pub use gates::Gates;
 pub use leased::Leased;
 pub use made::{Before, made};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::adopt::Import;
 use super::decide::{self, References};
 use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
@@ -37,6 +38,8 @@ pub struct RunOptions {
     pub rollback: bool,
     /// After a failure start nothing new.
     pub fail_fast: bool,
+    /// Nothing is made or changed: this alone is taken over.
+    pub import: Option<Import>,
 }
 
 /// A run under way.
@@ -176,6 +179,10 @@ impl Run {
 ///
 /// [`JournalError`] when the record cannot be written: nothing may be started then.
 pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
+    let moves = run.shared.journal.with_status(|status| decide::moves(status, &run.plan.moved));
+    if !moves.is_empty() {
+        run.shared.journal.append(moves).await?;
+    }
     let dispatched = dispatch(&run).await?;
     let (mut outputs, missing) = evaluate_outputs(&run, &dispatched);
     let mut exit = exit_of(&run, &dispatched);
@@ -194,7 +201,9 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     if exit == Exit::Done && !missing.is_empty() {
         exit = Exit::StepFailed;
     }
-    record_outputs(&run, &outputs).await?;
+    if run.options.import.is_none() {
+        record_outputs(&run, &outputs).await?;
+    }
     run.shared.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
     let finished = totals(&run, &dispatched, &torn, exit);
     let failure = dispatched.outcomes.into_iter().find_map(|(instance, outcome)| match outcome {

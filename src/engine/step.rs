@@ -192,7 +192,11 @@ impl Instance {
             let replace = how == How::Reused && self.run.options.replace.covers(id);
             let orphan = difference.kind == Differs::Forces && self.run.is_orphan(id);
             let wanted = Wanted::of(self.step(), replace, orphan);
-            let turned = match decide::instance(&wanted, Some(&known), difference.kind) {
+            let decision = decide::instance(&wanted, Some(&known), difference.kind);
+            if self.run.options.import.is_some() {
+                return self.import(id, rendered, known, decision, &mut how).await;
+            }
+            let turned = match decision {
                 Decision::Keep => {
                     return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
                 }
@@ -214,6 +218,29 @@ impl Instance {
                 return Ok(Done { result, how, resource: None });
             }
         }
+    }
+
+    /// An import takes over one thing; everything else it needs must be on record.
+    async fn import(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: InstanceStatus,
+        decision: Decision,
+        how: &mut How,
+    ) -> Result<Done, End> {
+        let wanted = self.run.options.import.as_ref().is_some_and(|import| import.instance == *id);
+        let result = match (wanted, decision, known.result) {
+            (true, Decision::Call, _) => self.adopt(id, rendered, how).await?,
+            (true, ..) => return Err(self.refused(rendered, "it is on record already".to_owned())),
+            (false, _, Some(result)) => result,
+            (false, _, None) => {
+                return Err(
+                    self.refused(rendered, "it is not on record, and what is imported comes after it".to_owned())
+                );
+            }
+        };
+        Ok(Done { result, how: *how, resource: None })
     }
 
     /// The record agrees with the plan; or the step is not to be waited for, and its tasks run.
@@ -241,6 +268,7 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, End> {
         match (decision, &known.phase, known.intent.as_deref(), Doubt::recorded(&self.run.shared, known)) {
+            (Decision::Call, ..) if self.adopts(id) => self.adopt(id, rendered, how).await.map(Some),
             (Decision::Call, ..) => {
                 *how = How::Called;
                 let write = self.write_of(id, rendered, None);

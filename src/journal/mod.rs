@@ -22,8 +22,8 @@ use crate::plan::InstanceId;
 
 pub use owner::{Lease, Owner};
 pub use record::{
-    Drifted, Evidence, Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started,
-    StepResult, Succeeded, VERSION,
+    Adopted, Drifted, Evidence, Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput,
+    Started, StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, InstanceStatus, Phase, Status};
 pub use text::{Contents, decode, parse};

@@ -88,6 +88,8 @@ pub enum Record {
     Gone { instance: InstanceId },
     /// What the step made was looked at: somebody else changed these fields of it.
     Drifted { instance: InstanceId, fields: Vec<Drifted> },
+    /// Something that existed was taken over, without a call.
+    Adopted(Box<Adopted>),
     /// It goes by another name from now on.
     Moved { instance: InstanceId, to: InstanceId },
     /// The outputs at the end of a run; secret ones as digests.
@@ -320,6 +322,18 @@ pub struct Succeeded {
     pub agrees: Option<RecordedCall>,
 }
 
+/// What was taken over for an instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Adopted {
+    pub instance: InstanceId,
+    /// The steps that it comes after.
+    pub after: Vec<StepId>,
+    pub result: StepResult,
+    pub made: Made,
+    /// The create's call, as the thing stands.
+    pub agrees: RecordedCall,
+}
+
 /// A field of a call's body that a thing shows otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Drifted {
@@ -382,6 +396,7 @@ impl Record {
         match self {
             Record::Intent(intent) => Some(&intent.instance),
             Record::Succeeded(succeeded) => Some(&succeeded.instance),
+            Record::Adopted(adopted) => Some(&adopted.instance),
             Record::NotApplied { instance, .. }
             | Record::Unknown { instance, .. }
             | Record::Accepted { instance, .. }
@@ -430,6 +445,7 @@ impl Record {
             Record::Forgotten { .. } => "forgotten",
             Record::Gone { .. } => "gone",
             Record::Drifted { .. } => "drifted",
+            Record::Adopted(_) => "adopted",
             Record::Moved { .. } => "moved",
             Record::Outputs { .. } => "outputs",
             Record::Finished { .. } => "finished",

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::owner::Lease;
 use super::record::{
-    Drifted, Evidence, Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
+    Adopted, Drifted, Evidence, Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult,
+    Succeeded,
 };
 use crate::event::{EffectKnown, How, StepError};
 use crate::plan::{InstanceId, StepId};
@@ -133,7 +134,8 @@ impl InstanceStatus {
     pub fn call(&self) -> Option<&RecordedCall> {
         let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
         let intended = self.intent.as_ref().map(|intent| &intent.call);
-        if updated && self.phase == Phase::Succeeded { self.agrees.as_ref().or(intended) } else { intended }
+        let stands = self.phase == Phase::Succeeded && (updated || intended.is_none());
+        if stands { self.agrees.as_ref().or(intended) } else { intended }
     }
 
     /// A call that makes something is under way, or was, and nothing more is known.
@@ -255,6 +257,14 @@ impl Status {
                 let instance = self.instances.entry(intent.instance.clone()).or_default();
                 self.before.entry(intent.instance.clone()).or_insert_with(|| instance.clone());
                 instance.intend(at, intent)?;
+            }
+            Record::Adopted(adopted) => {
+                let instance = self.instances.entry(adopted.instance.clone()).or_default();
+                self.before.entry(adopted.instance.clone()).or_insert_with(|| instance.clone());
+                if instance.phase != Phase::Absent || !instance.made.is_empty() {
+                    return Err(sequence(record, &adopted.instance, &instance.phase));
+                }
+                instance.take_over(at, adopted);
             }
             Record::Moved { instance, to } => self.rename(instance, to)?,
             other => {
@@ -515,6 +525,17 @@ impl InstanceStatus {
             (phase, record) => return Err(sequence(record, id, phase)),
         }
         Ok(())
+    }
+
+    fn take_over(&mut self, at: Timestamp, adopted: &Adopted) {
+        self.phase = Phase::Succeeded;
+        self.intent = None;
+        self.error = None;
+        self.after.clone_from(&adopted.after);
+        self.result = Some(adopted.result.clone());
+        self.agrees = Some(adopted.agrees.clone());
+        self.made = vec![adopted.made.clone()];
+        self.finished_at = Some(at);
     }
 
     fn succeed(&mut self, at: Timestamp, done: &Succeeded) {

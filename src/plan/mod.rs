@@ -10,6 +10,7 @@ mod check;
 mod doc;
 pub mod draw;
 pub mod duration;
+mod existing;
 mod fields;
 pub mod graph;
 mod input_doc;
@@ -31,8 +32,8 @@ pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, l
 pub use doc::is_output_name;
 pub use graph::{Graph, Turns};
 pub use model::{
-    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, Retry, Segment, Step,
-    StepId, Undo, Wait,
+    Adopt, AdoptBy, Call, CallTemplate, Input, InputType, InstanceId, Moved, OnChange, OnConflict, Output, Plan, Ready,
+    Retry, Segment, Step, StepId, Undo, Wait,
 };
 pub use partial::Given;
 pub use selection::Selection;

@@ -75,7 +75,7 @@ fn what_would_be_another_run_is_refused() {
         ended.says(words);
     }
     fs::write(trial.folder.path().join("note.txt"), "second").unwrap();
-    trial.plan(&["run", "shown"]).with_code(3).says("a file the plan reads changed since the preview");
+    trial.plan(&["run", "shown"]).with_code(3).says("what the plan reads changed since the preview");
     fs::write(trial.folder.path().join("note.txt"), "first").unwrap();
     trial.plan(&["run", "shown", "--set", "size=1"]).with_code(0);
 }
@@ -121,7 +121,7 @@ fn with_a_key_a_preview_reads_what_the_run_would_read_and_shows_nothing_where_no
     assert!(changed.stdout.ends_with("\n1 to update; 1 step as recorded\n"), "{}", changed.stdout);
     plan(&["preview", "plan.yaml", "--set", "size=9", "--out", "shown"]).with_code(0);
     plan(&["run", "shown"]).with_code(0).says("updated volume `disk-1`");
-    let markdown = plan(&["preview", "plan.yaml", "--format", "markdown", "--offline"]).with_code(0);
+    let markdown = plan(&["preview", "plan.yaml", "--set", "size=9", "--format", "markdown", "--offline"]).with_code(0);
     assert!(
         markdown.stdout.starts_with("### `demo`, environment `default`\n\nnothing to do: 2 steps"),
         "{}",

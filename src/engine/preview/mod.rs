@@ -46,6 +46,8 @@ pub struct Change {
 pub enum Action {
     /// The call is made.
     Call,
+    /// Something that exists is taken over in its place.
+    Adopt,
     /// It changes nothing, and is made every time.
     Read,
     /// Nothing: the record agrees.
@@ -91,7 +93,7 @@ impl Change {
             Action::Gone { pruned, stays_for, .. } => *pruned || stays_for.is_some(),
             Action::Change { how, .. } => *how != ChangeKind::Ignore,
             Action::Depends { read, .. } => !read,
-            Action::Call | Action::Continue { .. } | Action::Retry | Action::Wrong { .. } => true,
+            Action::Call | Action::Adopt | Action::Continue { .. } | Action::Retry | Action::Wrong { .. } => true,
         }
     }
 }
@@ -116,6 +118,17 @@ pub struct Preview<'a> {
 impl Preview<'_> {
     /// What a run would do, step by step in the order of the plan; and the reads that would tell more.
     pub fn changes(&self) -> (Vec<Change>, Vec<RecordedCall>) {
+        let moves = self.status.map(|status| decide::moves(status, &self.plan.moved)).unwrap_or_default();
+        let Some(status) = self.status.filter(|_| !moves.is_empty()) else { return self.changes_of_record() };
+        let mut moved = status.clone();
+        for record in &moves {
+            // What was read off a record follows it.
+            let _ = moved.apply(status.updated, record);
+        }
+        Preview { status: Some(&moved), ..*self }.changes_of_record()
+    }
+
+    fn changes_of_record(&self) -> (Vec<Change>, Vec<RecordedCall>) {
         let graph = Graph::of(self.plan);
         let earlier: HashSet<&StepId> = self.target.steps().flat_map(|step| graph.all_dependencies(step)).collect();
         let chosen =
@@ -242,6 +255,7 @@ impl Preview<'_> {
                 });
                 (Action::Read, result.map(|result| step_value(&result, None)))
             }
+            Decision::Call if step.adopt.is_some() => (Action::Adopt, None),
             Decision::Call => (Action::Call, None),
             Decision::Keep => (Action::Keep, value()),
             Decision::Settle | Decision::Wait => {

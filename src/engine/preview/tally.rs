@@ -14,6 +14,8 @@ pub enum Symbol {
     Remove,
     /// Known only after something else.
     Unknown,
+    /// Something that exists is put on record.
+    TakeOver,
     /// An earlier run began it.
     GoOn,
     /// The run would stop here.
@@ -31,7 +33,7 @@ impl Symbol {
             Symbol::Keep | Symbol::Nothing => "=",
             Symbol::Remove => "-",
             Symbol::Unknown => "?",
-            Symbol::GoOn => ">",
+            Symbol::TakeOver | Symbol::GoOn => ">",
             Symbol::Stop => "!",
         }
     }
@@ -41,6 +43,7 @@ impl Change {
     pub fn symbol(&self) -> Symbol {
         match &self.action {
             Action::Call => Symbol::Make,
+            Action::Adopt => Symbol::TakeOver,
             Action::Read | Action::Skip => Symbol::Nothing,
             Action::Keep | Action::Depends { read: true, .. } => Symbol::Keep,
             Action::Continue { .. } => Symbol::GoOn,
@@ -67,6 +70,8 @@ pub struct Tally {
     pub to_update: usize,
     pub to_replace: usize,
     pub to_remove: usize,
+    /// Exists, and is put on record.
+    pub to_adopt: usize,
     /// Begun by an earlier run.
     pub to_continue: usize,
     pub unknown: usize,
@@ -83,6 +88,7 @@ impl Tally {
             to_update: count(Symbol::Update),
             to_replace: count(Symbol::Replace),
             to_remove: count(Symbol::Remove),
+            to_adopt: count(Symbol::TakeOver),
             to_continue: count(Symbol::GoOn),
             unknown: count(Symbol::Unknown),
             refused: count(Symbol::Stop),
@@ -97,6 +103,7 @@ impl Tally {
             (self.to_update, "to update"),
             (self.to_replace, "to replace"),
             (self.to_remove, "to remove"),
+            (self.to_adopt, "to take over"),
             (self.to_continue, "to go on with"),
             (self.unknown, "known later"),
             (self.refused, "that would stop the run"),

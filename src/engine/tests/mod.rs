@@ -12,5 +12,6 @@ mod record;
 mod reliability;
 mod strangers;
 mod takedown;
+mod takeover;
 mod updates;
 mod waiting;

@@ -27,7 +27,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
-pub use check::{BodyFinding, ParameterFinding, ParameterPlace, PathSegment, check_body};
+pub use check::{
+    ALLOW_NOTHING, AllowUnknown, AllowedPath, BodyFinding, ParameterFinding, ParameterPlace, PathSegment, check_body,
+};
 pub use describe::{Description, Field};
 pub use error::CatalogError;
 pub use operation::{

@@ -446,6 +446,7 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
         adopt: step.adopt,
         secret: step.secret,
         stamp: step.stamp,
+        allow_unknown: step.allow_unknown,
         after,
     })
 }

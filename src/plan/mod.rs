@@ -23,7 +23,11 @@ mod partial;
 mod selection;
 mod step_doc;
 #[cfg(test)]
+mod suggestion_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod through_templates;
 mod values;
 #[cfg(test)]
 mod values_tests;

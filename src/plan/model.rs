@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::catalog::{Method, Operation};
+use crate::catalog::{AllowUnknown, Method, Operation};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
 
@@ -97,6 +97,8 @@ pub struct Step {
     pub secret: bool,
     /// A tag of ours may be left on what this create makes.
     pub stamp: bool,
+    /// Fields and parameters that are sent though the catalogue does not know them.
+    pub allow_unknown: AllowUnknown,
     /// Every step this one must come after: references and `needs` together.
     pub after: BTreeSet<StepId>,
     /// Some template, here or elsewhere, refers to `steps.<id>.resource`.

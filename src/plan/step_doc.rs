@@ -7,7 +7,7 @@ use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
 use super::model::{Adopt, Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
 use super::on_change;
-use crate::catalog::Method;
+use crate::catalog::{AllowUnknown, AllowedPath, Method};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::template::{Expression, Shape as TemplateShape, Template};
@@ -42,6 +42,9 @@ pub(super) struct StepDoc {
     pub adopt: Option<Adopt>,
     pub secret: bool,
     pub stamp: bool,
+    pub allow_unknown: AllowUnknown,
+    /// Where each of its paths stands.
+    pub allow_unknown_at: Vec<Span>,
 }
 
 const STEP: Shape = Shape {
@@ -67,6 +70,7 @@ const STEP: Shape = Shape {
         "adopt",
         "secret",
         "stamp",
+        "allow_unknown",
     ],
     hints: &[
         ("depends_on", "write `needs:`"),
@@ -156,6 +160,8 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         fields.get("on_change").map(|node| on_change::read(node, findings)).unwrap_or_default();
     let headers = fields.get("headers").and_then(|node| headers(node, findings));
     let for_each = fields.get("for_each").and_then(|node| for_each(node, findings));
+    let (allow_unknown, allow_unknown_at) =
+        fields.get("allow_unknown").map(|node| allow_unknown(node, findings)).unwrap_or_default();
     Some(StepDoc {
         span: node.span,
         id,
@@ -181,6 +187,8 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
         secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
         stamp: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)).unwrap_or(true),
+        allow_unknown,
+        allow_unknown_at,
     })
 }
 
@@ -305,6 +313,25 @@ fn needs(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<Placed<String>> {
     items.iter().filter_map(|item| text(item, "an item of `needs`", findings)).collect()
 }
 
+fn allow_unknown(node: &Node, findings: &mut Vec<Diagnostic>) -> (AllowUnknown, Vec<Span>) {
+    let (mut paths, mut places) = (Vec::new(), Vec::new());
+    for item in list(node, "`allow_unknown`", findings).unwrap_or_default() {
+        let Some(path) = text(item, "an item of `allow_unknown`", findings) else { continue };
+        match AllowedPath::parse(&path.value) {
+            Some(allowed) => {
+                paths.push(allowed);
+                places.push(path.span);
+            }
+            None => {
+                let message = format!("`{}` is no path to a field", path.value);
+                let finding = Diagnostic::error("unknown-value", path.span, message);
+                findings.push(finding.help("write it as `body/volumes/kind` or `query/name`"));
+            }
+        }
+    }
+    (AllowUnknown::new(paths), places)
+}
+
 fn condition(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Expression> {
     Expression::compile(node).map_err(|found| findings.extend(found)).ok()
 }
@@ -341,7 +368,7 @@ fn wait(node: &Node, findings: &mut Vec<Diagnostic>) -> Wait {
         return Wait { skip: !wait, ..Wait::default() };
     }
     if node.entries().is_none() {
-        let finding = wrong_type(node, "`wait`", "`false` or a mapping");
+        let finding = wrong_type(node, "`wait`", "`true`, `false` or a mapping");
         findings.push(match node.as_str().and_then(|text| duration::parse(text).ok()) {
             Some(_) => finding.help(format!("write `wait: {{ timeout: {} }}`", node.as_str().unwrap_or_default())),
             None => finding.help("write `wait: { timeout: 15m }`"),

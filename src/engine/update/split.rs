@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::patch::{Both, FieldChange};
 use super::settled::is_known_later;
 use crate::catalog::update::{Act, Rule, Way, goes_alone, has_way_back, only_grows};
-use crate::catalog::{BodySchema, Catalog, Operation, Partial};
+use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
 use crate::journal::{RecordedCall, StepResult};
@@ -246,7 +246,7 @@ impl<'a> Splitting<'a> {
         if sent.is_some_and(is_known_later) {
             return None;
         }
-        let findings = self.catalog.check_request(&way.operation, sent.map(Partial::from).as_ref());
+        let findings = self.catalog.check_request(&way.operation, sent.map(Partial::from).as_ref(), ALLOW_NOTHING);
         let found = findings.into_iter().find(|finding| finding.severity == Severity::Error)?;
         let reason = format!("`{}` would not take it: {}", way.operation.route, found.message);
         Some((found.at.get(depth).map(ToString::to_string), reason))

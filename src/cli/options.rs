@@ -135,7 +135,7 @@ pub struct RunOptions {
     /// Requests at once; waiting for tasks does not count
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10")]
     pub parallelism: usize,
-    /// Only this step and what it depends on; may be repeated
+    /// Only this step, or instance (`web[2]`), and what it depends on; may be repeated
     #[arg(long, value_name = "STEP")]
     pub target: Vec<String>,
     /// After a failure start nothing new

@@ -10,6 +10,7 @@ mod confirm;
 mod connect;
 mod curl;
 pub mod destroy;
+mod drift;
 mod explain;
 mod findings;
 mod graph;
@@ -23,6 +24,7 @@ mod ops;
 mod output;
 pub mod preview;
 mod preview_file;
+mod preview_text;
 mod print;
 mod records;
 mod recover;
@@ -37,6 +39,7 @@ mod session;
 mod signals;
 mod simulate;
 mod state;
+mod state_move;
 mod state_place;
 mod status;
 mod sweep;
@@ -132,6 +135,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
         Command::Rehearse(arguments) => rehearse::rehearse(context, arguments).await,
         Command::Destroy(arguments) => destroy::destroy(context, arguments).await,
         Command::Status(arguments) => status::status(context, arguments).await,
+        Command::Drift(arguments) => drift::drift(context, arguments).await,
         Command::Output(arguments) => output::output(context, arguments).await,
         Command::Report(arguments) => report::report(context, arguments).await,
         Command::Sweep(arguments) => sweep::sweep(context, arguments).await,

@@ -142,8 +142,15 @@ pub fn resource_path(
     if operation.creates.is_some() {
         return read_path(operation, parameters, result);
     }
-    // A change of something that exists: PATCH and GET share the path, or the path without its action.
-    matches!(call.method, Method::Patch | Method::Put).then(|| call.path.clone())
+    // A change of something that exists: PATCH and GET share the path; of an action it is the path without its last word.
+    match call.method {
+        Method::Patch | Method::Put => Some(call.path.clone()),
+        Method::Post => {
+            let (thing, _) = call.path.rsplit_once('/')?;
+            Catalog::embedded().matching(Method::Get, thing).map(|_| thing.to_owned())
+        }
+        Method::Get | Method::Delete => None,
+    }
 }
 
 /// What stands for the resource in its paths; empty when they name only its parents.

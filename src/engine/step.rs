@@ -12,9 +12,10 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::call::{Called, Write};
 use super::change::{self, Changing};
-use super::decide::{self, Decision, Wanted};
+use super::decide::{self, Decision, Differs, Wanted};
 use super::finish::{Finishing, millis};
 use super::interruption::Interruption;
+use super::refresh::blame;
 use super::render::{CallParts, Rendered, Surroundings, step_value};
 use super::results::{self, Parameters};
 use super::run::Run;
@@ -90,7 +91,12 @@ impl Instance {
         let end = match self.work(&id, started).await {
             Ok(Some((call, done))) => self.succeeded(&id, call, done, started),
             Ok(None) => self.skipped(&id),
-            Err(why) => {
+            Err(mut why) => {
+                if let Interruption::Failed(error) = &mut why {
+                    let known = self.known(&id);
+                    let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &intent.call).collect();
+                    blame(&self.run.shared, &id, &calls, error).await;
+                }
                 let waited = self.run.shared.clock().elapsed().saturating_sub(started);
                 InstanceEnd::Interrupted(self.interrupted(&id, why, waited))
             }
@@ -139,9 +145,14 @@ impl Instance {
         loop {
             let known = self.known(id);
             let difference = self.difference(&known, rendered);
-            let replace = how == How::Reused && self.run.options.replace.contains(&id.step);
-            let wanted = Wanted::of(self.step(), replace);
-            let result = match decide::instance(&wanted, Some(&known), difference.kind) {
+            let replace = how == How::Reused && self.run.options.replace.covers(id);
+            let orphan = difference.kind == Differs::Forces && self.run.is_orphan(id);
+            let wanted = Wanted::of(self.step(), replace, orphan);
+            let decision = decide::instance(&wanted, Some(&known), difference.kind);
+            if self.run.options.import.is_some() {
+                return self.import(id, rendered, known, decision, &mut how).await;
+            }
+            let result = match decision {
                 Decision::Keep => {
                     return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
                 }
@@ -158,6 +169,29 @@ impl Instance {
                 return Ok(Done { result, how, resource: None });
             }
         }
+    }
+
+    /// An import takes over one thing; everything else it needs must be on record.
+    async fn import(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: InstanceStatus,
+        decision: Decision,
+        how: &mut How,
+    ) -> Result<Done, Interruption> {
+        let wanted = self.run.options.import.as_ref().is_some_and(|import| import.instance == *id);
+        let result = match (wanted, decision, known.result) {
+            (true, Decision::Call, _) => self.adopt(id, rendered, how).await?,
+            (true, ..) => return Err(self.refused(rendered, "it is on record already".to_owned())),
+            (false, _, Some(result)) => result,
+            (false, _, None) => {
+                return Err(
+                    self.refused(rendered, "it is not on record, and what is imported comes after it".to_owned())
+                );
+            }
+        };
+        Ok(Done { result, how: *how, resource: None })
     }
 
     /// The record agrees with the plan; or the step is not to be waited for, and its tasks run.
@@ -184,6 +218,7 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         match (decision, &known.phase, known.intent.as_deref(), Doubt::recorded(&self.run.shared, known)) {
+            (Decision::Call, ..) if self.adopts(id) => self.adopt(id, rendered, how).await.map(Some),
             (Decision::Call, ..) => {
                 *how = How::Called;
                 let write = self.write_of(id, rendered, None);

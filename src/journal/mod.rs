@@ -25,7 +25,9 @@ use crate::plan::InstanceId;
 pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unanswered};
 pub use owner::{Lease, Owner};
-pub use record::{Header, Line, Made, Record, RecordedOutput, Started, StepResult, Succeeded, VERSION};
+pub use record::{
+    Adopted, Drifted, Header, Line, Made, Record, RecordedOutput, Started, StepResult, Succeeded, VERSION,
+};
 pub use status::{Impossible, Status};
 pub use text::{Contents, decode, parse};
 pub use validate::{is_id, is_identifier, may_undo, validate};

@@ -123,6 +123,15 @@ impl Status {
                 self.before.entry(intent.instance.clone()).or_insert_with(|| instance.clone());
                 instance.intend(at, intent)?;
             }
+            Record::Adopted(adopted) => {
+                let instance = self.instances.entry(adopted.instance.clone()).or_default();
+                self.before.entry(adopted.instance.clone()).or_insert_with(|| instance.clone());
+                if instance.phase != Phase::Absent || !instance.made.is_empty() {
+                    return Err(sequence(record, &adopted.instance, &instance.phase));
+                }
+                instance.take_over(at, adopted);
+            }
+            Record::Moved { instance, to } => self.rename(instance, to)?,
             other => {
                 let id = other.instance().expect("every other record is about an instance");
                 let Some(instance) = self.instances.get_mut(id) else {
@@ -153,6 +162,31 @@ impl Status {
         self.lines += 1;
         if !matches!(record, Record::Leased(_) | Record::Beat | Record::Released) {
             self.updated = at;
+        }
+        Ok(())
+    }
+
+    /// An instance goes by another name from now on, in its own place.
+    fn rename(&mut self, from: &InstanceId, to: &InstanceId) -> Result<(), Impossible> {
+        let taken = self.instances.get(to).is_some_and(InstanceStatus::may_exist);
+        let moved = Record::Moved { instance: from.clone(), to: to.clone() };
+        let Some(at) = self.instances.get_index_of(from).filter(|_| !taken) else {
+            return Err(sequence(&moved, from, &Phase::Absent));
+        };
+        self.instances.shift_remove(to);
+        let at = self.instances.get_index_of(from).unwrap_or(at);
+        if let Some((_, mut known)) = self.instances.shift_remove_index(at) {
+            known.intent.iter_mut().chain(&mut known.removal).for_each(|intent| intent.instance = to.clone());
+            self.instances.shift_insert(at, to.clone(), known);
+        }
+        if let Some(before) = self.before.remove(from) {
+            self.before.insert(to.clone(), before);
+        }
+        // A step all of whose instances are renamed is what others came after.
+        if from.step != to.step && !self.instances.keys().any(|other| other.step == from.step) {
+            for known in self.instances.values_mut() {
+                known.after.iter_mut().filter(|step| **step == from.step).for_each(|step| *step = to.step.clone());
+            }
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::catalog::{AllowUnknown, Method, Operation};
-use crate::id::StepId;
+use crate::id::{InstanceId, StepId};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
 
@@ -30,6 +30,8 @@ pub struct Plan {
     /// In the order of the file.
     pub steps: IndexMap<StepId, Step>,
     pub outputs: IndexMap<String, Output>,
+    /// What went by another name in earlier versions of the plan.
+    pub moved: Vec<Moved>,
 }
 
 impl Plan {
@@ -69,6 +71,8 @@ pub struct Step {
     /// Places of the call whose changes do not count: `body/volumes/0/image_id`.
     pub ignored_changes: Vec<String>,
     pub on_conflict: OnConflict,
+    /// Instead of making something, this is taken over.
+    pub adopt: Option<Adopt>,
     /// What the call answers is never written or printed.
     pub secret: bool,
     /// A tag of ours may be left on what this create makes.
@@ -181,6 +185,38 @@ pub enum OnConflict {
     #[default]
     Error,
     Adopt,
+}
+
+/// A thing that exists, to be taken over instead of made.
+#[derive(Debug, Clone)]
+pub struct Adopt {
+    pub by: AdoptBy,
+    /// It is taken down with the environment, as if it had been made here.
+    pub own: bool,
+    pub span: Span,
+}
+
+/// By what it is found.
+#[derive(Debug, Clone)]
+pub enum AdoptBy {
+    Id(Template),
+    Name(Template),
+}
+
+impl AdoptBy {
+    pub fn template(&self) -> &Template {
+        match self {
+            AdoptBy::Id(template) | AdoptBy::Name(template) => template,
+        }
+    }
+}
+
+/// A step, or an instance, that goes by another name than it did.
+#[derive(Debug, Clone)]
+pub struct Moved {
+    pub from: InstanceId,
+    pub to: InstanceId,
+    pub span: Span,
 }
 
 #[derive(Debug, Clone)]

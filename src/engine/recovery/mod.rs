@@ -9,14 +9,14 @@ mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::preview::Preview;
+use super::preview::{Preview, Reads};
 use super::results::operation_of;
 use super::shared::Settings;
 use super::stamps::Spot;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::journal::{Record, Status};
-use crate::plan::{InstanceId, Plan, StepId};
+use crate::plan::{InstanceId, Plan, Selection, StepId};
 use crate::secret::Secrets;
 
 /// Where the audit log is read.
@@ -111,7 +111,7 @@ pub fn spots_of(
     secrets: &Secrets,
     inputs: &BTreeMap<String, minijinja::Value>,
 ) -> Vec<Spot> {
-    let none = BTreeSet::new();
+    let none = Selection::default();
     let preview = Preview {
         plan,
         settings,
@@ -121,6 +121,7 @@ pub fn spots_of(
         status: None,
         replace: &none,
         target: &none,
+        reads: &Reads::default(),
         prune: false,
     };
     let spot = |change: super::preview::Change| {
@@ -128,7 +129,7 @@ pub fn spots_of(
         let of = |name: &str| parameters.iter().find(|(known, _)| known == name)?.1.parse::<i64>().ok();
         Some((of("project_id").or(settings.project_id)?, of("region_id").or(settings.region_id)?))
     };
-    let spots: BTreeSet<Spot> = preview.changes().into_iter().filter_map(spot).collect();
+    let spots: BTreeSet<Spot> = preview.changes().0.into_iter().filter_map(spot).collect();
     spots.into_iter().collect()
 }
 

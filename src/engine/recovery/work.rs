@@ -13,13 +13,13 @@ use crate::engine::collection::result_of_item;
 use crate::engine::evidence::likeness::{contradicts, is_digest};
 use crate::engine::made::{Before, made};
 use crate::engine::pages::pages;
-use crate::engine::preview::{Action, Change, Preview};
+use crate::engine::preview::{Action, Change, Preview, Reads};
 use crate::engine::render::{CallParts, Surroundings, each_value, elements, step_value};
 use crate::engine::results::{Parameters, fill_path, id_text, of_tasks, operation_of, read_path, without_sensitive};
 use crate::engine::shared::{Settings, Shared};
 use crate::engine::stamps::{Spot, instance_of, intent_of, is_findable, stamped};
 use crate::journal::{Evidence, InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
-use crate::plan::{InstanceId, OnConflict, Step, StepId, Undo};
+use crate::plan::{InstanceId, OnConflict, Selection, Step, StepId, Undo};
 use crate::template::{Each, value_of};
 
 const TASKS: &str = "/cloud/v1/tasks";
@@ -127,11 +127,12 @@ impl<'a> Work<'a> {
             digest_key: self.status.header.key.as_bytes(),
             inputs,
             status: Some(&self.status),
-            replace: &BTreeSet::new(),
-            target: &BTreeSet::new(),
+            replace: &Selection::default(),
+            target: &Selection::default(),
+            reads: &Reads::default(),
             prune: false,
         };
-        preview.changes()
+        preview.changes().0
     }
 
     /// Looks for every create of the plan whose call is known by now; `partly`: also where only a part of it is. `false`:

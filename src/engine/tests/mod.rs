@@ -3,6 +3,7 @@
 mod certainty;
 mod conditions;
 mod death;
+mod drift;
 mod harness;
 mod late;
 mod order;
@@ -15,5 +16,6 @@ mod reliability;
 mod stored;
 mod strangers;
 mod takedown;
+mod takeover;
 mod updates;
 mod waiting;

@@ -40,7 +40,7 @@ pub(super) async fn keep(context: &Context, marker: &str, body: &str) -> Result<
             .help("the action passes it on: `comment: true`; the job needs `permissions: { pull-requests: write }`"));
     };
     let base = github.api_url.as_deref().unwrap_or(GITHUB);
-    let comments = Comments { http: http(base, token)?, repository, number };
+    let comments = Comments { http: http(context, base, token)?, repository, number };
     match comments.keep(marker, body).await {
         Ok(told) => note(context, &told),
         Err(Refused::NotAllowed(status)) => note(
@@ -54,8 +54,8 @@ pub(super) async fn keep(context: &Context, marker: &str, body: &str) -> Result<
     }
 }
 
-fn http(base: &str, token: &SecretString) -> Result<Http, Error> {
-    Ok(Http::with_scheme(base, "Bearer", token, TIMEOUT)?)
+fn http(context: &Context, base: &str, token: &SecretString) -> Result<Http, Error> {
+    Ok(Http::with_scheme(base, "Bearer", token, TIMEOUT, &super::connect::authorities(context)?)?)
 }
 
 /// The number of the pull request that the job is about.

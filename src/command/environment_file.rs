@@ -67,7 +67,7 @@ pub(super) fn declared(context: &Context, plan: &Path) -> Vec<(String, PathBuf)>
     let mut names: Vec<(String, PathBuf)> = files
         .filter(|file| file.extension().is_some_and(|extension| extension == "yaml"))
         .filter_map(|file| Some((file.file_stem()?.to_str()?.to_owned(), beside.join(&file))))
-        .filter(|(name, _)| crate::cli::name(name).is_ok())
+        .filter(|(name, _)| crate::cli::environment_name(name).is_ok())
         .collect();
     names.sort();
     names

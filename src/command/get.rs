@@ -12,7 +12,7 @@ use crate::cli::{GetArguments, ResultFormat};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnostic::nearest;
-use crate::engine::{Getting, Search, Unread, hide_once_shown, id_text, items, without_sensitive};
+use crate::engine::{Getting, ListSearch, Unread, hide_once_shown, id_text, items, without_sensitive};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{Palette, list, sanitize};
@@ -115,7 +115,8 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
         note(context, &format!("warning: there are {} {what}, and {} came", missing.count, missing.came))?;
     }
     let all = items(&whole.answer).cloned().unwrap_or_default();
-    let search = Search { items: &all, operation: Some(&operation), listed: Catalog::embedded().listed(&operation) };
+    let search =
+        ListSearch { items: &all, operation: Some(&operation), listed: Catalog::embedded().listed(&operation) };
     let wanted = arguments.name.as_deref().map(str::to_lowercase);
     let fits = |item: &&Value| {
         let name = search.name_of(item).unwrap_or_default().to_lowercase();
@@ -147,7 +148,7 @@ fn words(context: &Context) -> Result<Exit, Error> {
     let rows: Vec<Vec<String>> =
         KNOWN.iter().map(|(word, path, _)| vec![(*word).to_owned(), format!("GET {path}")]).collect();
     let palette = Palette::new(context.color(&context.stdout));
-    print_text(context, &table(&["WHAT", "CALL"], &rows, palette))?;
+    print_text(context, &context.secrets.redact(&table(&["WHAT", "CALL"], &rows, palette)))?;
     note(context, "other lists go by the last word of their path, as in `plan get snapshots`")?;
     Ok(Exit::Done)
 }
@@ -213,7 +214,7 @@ fn request(operation: &Operation, account: &Account) -> Result<Request, Error> {
     Ok(Request::get(segments.collect::<Result<Vec<_>, _>>()?.join("/")))
 }
 
-fn row(search: &Search<'_>, item: &Value, columns: Columns) -> Vec<String> {
+fn row(search: &ListSearch<'_>, item: &Value, columns: Columns) -> Vec<String> {
     let text = |value: &Value| match value {
         Value::Null => String::new(),
         Value::Bool(flag) => if *flag { "yes" } else { "no" }.to_owned(),
@@ -226,7 +227,7 @@ fn row(search: &Search<'_>, item: &Value, columns: Columns) -> Vec<String> {
 }
 
 /// An item as the API shows it, with `id` and `name` wherever its list has them.
-fn for_programs(search: &Search<'_>, item: &Value) -> Value {
+fn for_programs(search: &ListSearch<'_>, item: &Value) -> Value {
     let mut shown = Map::new();
     shown.insert("id".to_owned(), search.id_of(item).unwrap_or_default());
     shown.insert("name".to_owned(), search.name_of(item).map(Value::from).unwrap_or_default());
@@ -235,7 +236,7 @@ fn for_programs(search: &Search<'_>, item: &Value) -> Value {
     Value::Object(shown)
 }
 
-fn tell_nothing(context: &Context, search: &Search<'_>, what: &str, name: Option<&str>) -> Result<(), Error> {
+fn tell_nothing(context: &Context, search: &ListSearch<'_>, what: &str, name: Option<&str>) -> Result<(), Error> {
     let Some(name) = name.filter(|_| !search.items.is_empty()) else {
         return note(context, &format!("there are no {what}"));
     };

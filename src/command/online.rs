@@ -3,7 +3,7 @@
 //!
 //! A check, not a promise: what is known only while a plan runs is left out, and others use the same quotas.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use crate::cli::CheckArguments;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::engine::{Change, Getting, LookedFor, Preview, Search, Settings, Unread, items, looked_for};
+use crate::engine::{Change, Getting, ListSearch, LookedFor, Preview, Reads, Settings, Unread, items, looked_for};
 use crate::error::Error;
 use crate::journal::RecordedCall;
-use crate::plan::{InstanceId, Plan, StepId};
+use crate::plan::{InstanceId, Plan, Selection, StepId};
 use crate::report::{count, list, sanitize};
 use crate::source::Span;
 
@@ -136,7 +136,7 @@ fn calls(
         records: None,
         user_agent: String::new(),
     };
-    let none = BTreeSet::new();
+    let none = Selection::default();
     let preview = Preview {
         plan,
         settings: &settings,
@@ -147,9 +147,10 @@ fn calls(
         replace: &none,
         target: &none,
         prune: false,
+        reads: &Reads::default(),
     };
     let known = |change: Change| Some((change.instance, change.call?));
-    let calls = preview.changes().into_iter().filter_map(known).collect();
+    let calls = preview.changes().0.into_iter().filter_map(known).collect();
     Ok((calls, looked_for(plan, &settings, &context.secrets, &inputs)))
 }
 
@@ -279,7 +280,7 @@ impl Online<'_> {
         }
         let Some(items) = self.lists.get(&key).and_then(items) else { return Ok(()) };
         let listed = operation.and_then(|operation| Catalog::embedded().listed(operation));
-        if let Err(not_one) = (Search { items, operation, listed }).one(&looked_for.wanted) {
+        if let Err(not_one) = (ListSearch { items, operation, listed }).one(&looked_for.wanted) {
             let finding = Diagnostic::error("look-up-failed", span, not_one.message);
             let finding = not_one.help.into_iter().fold(finding, Diagnostic::help);
             self.findings.push((looked_for.instance.clone(), finding));

@@ -1,9 +1,9 @@
 //! What a preview tells a GitHub Actions job: its summary, its outputs, and a comment on the pull request.
 
 use super::comment;
-use super::preview::words_of;
+use super::preview_text::words_of;
 use crate::context::Context;
-use crate::engine::{Action, Change, ChangeKind};
+use crate::engine::{Action, Change, Symbol};
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::report::github::append;
@@ -34,10 +34,10 @@ pub(super) async fn tell(
         commit: github.and_then(|github| github.commit.as_deref()),
     };
     if let Some(path) = github.and_then(|github| github.step_summary.as_ref()) {
-        append(path, "the job summary", &page.page(LONGEST_COMMENT))?;
+        append(path, "the job summary", &context.secrets.redact(&page.page(LONGEST_COMMENT)))?;
     }
     if let Some(path) = github.and_then(|github| github.output.as_ref()) {
-        append(path, "GITHUB_OUTPUT", &page.counts.outputs())?;
+        append(path, "GITHUB_OUTPUT", &context.secrets.redact(&page.counts.outputs()))?;
     }
     if wants_comment {
         comment::keep(context, &page.marker(), &page.comment()).await?;
@@ -48,12 +48,12 @@ pub(super) async fn tell(
 fn counts(changes: &[Change]) -> Counts {
     let mut counts =
         Counts { changes: changes.iter().filter(|change| change.is_pending()).count(), ..Counts::default() };
-    for change in changes {
-        match &change.action {
-            Action::Call | Action::Continue { .. } | Action::Retry => counts.create += 1,
-            Action::Change { how: ChangeKind::Update | ChangeKind::Rerun, .. } => counts.update += 1,
-            Action::Change { how: ChangeKind::Replace, .. } => counts.replace += 1,
-            Action::Gone { pruned: true, .. } => counts.remove += 1,
+    for change in changes.iter().filter(|change| change.is_pending()) {
+        match change.symbol() {
+            Symbol::Make => counts.create += 1,
+            Symbol::Update => counts.update += 1,
+            Symbol::Replace => counts.replace += 1,
+            Symbol::Remove => counts.remove += 1,
             _ => {}
         }
     }
@@ -61,7 +61,7 @@ fn counts(changes: &[Change]) -> Counts {
 }
 
 fn row(change: &Change, hidden: &dyn Fn(String) -> String) -> Row {
-    let (mark, words) = words_of(change);
+    let (mark, words) = (change.symbol().sign(), words_of(change));
     let fields = match &change.action {
         Action::Change { fields, .. } => fields.iter().map(|field| hidden(field.clone())).collect(),
         _ => Vec::new(),

@@ -164,7 +164,7 @@ impl Reading<'_> {
                     let finding = Diagnostic::error("template-error", error.span, error.message);
                     error.help.into_iter().fold(finding, Diagnostic::help)
                 })?;
-                crate::cli::name(&text).map_err(|why| {
+                crate::cli::environment_name(&text).map_err(|why| {
                     let message = format!("this is no name of an environment: {why}");
                     Diagnostic::error("no-such-record", template.span, message)
                 })?

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use super::pages::items;
 use super::results::id_text;
-use crate::catalog::{Listed, Operation};
+use crate::catalog::{Catalog, Listed, Operation};
 use crate::diagnostic::nearest;
+use crate::journal::StepResult;
 
 /// Names in a message.
 const SHOWN: usize = 8;
@@ -19,7 +21,7 @@ pub struct NotOne {
 }
 
 /// A list that something is looked for in.
-pub struct Search<'s> {
+pub struct ListSearch<'s> {
     pub items: &'s [Value],
     pub operation: Option<&'s Operation>,
     /// What is known of its items.
@@ -35,7 +37,36 @@ pub struct Thing {
     pub item: Value,
 }
 
-impl Search<'_> {
+/// The result of a step that looks something up: the one thing in an answer, as if that had been the answer.
+///
+/// # Errors
+///
+/// [`NotOne`], also when the answer is no list.
+pub fn looked_up(
+    operation: Option<&Operation>,
+    catalog: &Catalog,
+    (status, answer): (u16, &Value),
+    wanted: &Value,
+) -> Result<StepResult, NotOne> {
+    let Some(items) = items(answer) else {
+        let message = "the API answered no list that something could be found in".to_owned();
+        return Err(NotOne { message, help: vec!["leave `find:` out: the answer is `response`".to_owned()] });
+    };
+    let listed = operation.and_then(|operation| catalog.listed(operation));
+    let wanted = wanted.as_object().cloned().unwrap_or_default();
+    let thing = ListSearch { items, operation, listed }.one(&wanted)?;
+    Ok(StepResult {
+        kind: thing.kind,
+        ids: thing.id.iter().cloned().collect(),
+        id: thing.id,
+        name: thing.name,
+        status: Some(status),
+        response: Some(thing.item),
+        ..StepResult::default()
+    })
+}
+
+impl ListSearch<'_> {
     /// The one item with these fields. `name` means the field that holds the name, whatever it is called; a number is what
     /// its digits are.
     ///
@@ -239,7 +270,7 @@ mod tests {
     fn look(route: &str, items: &Value, wanted: Value) -> Result<Thing, NotOne> {
         let catalog = Catalog::embedded();
         let operation = catalog.find(&Route::parse(route).unwrap()).unwrap();
-        let search = Search {
+        let search = ListSearch {
             items: items.as_array().unwrap(),
             operation: Some(&operation),
             listed: catalog.listed(&operation),

@@ -2,21 +2,21 @@
 
 use serde_json::Value;
 
-use super::find::{NotOne, Search};
-use super::pages::{Getting, Missing, Unread, items};
+use super::find::{NotOne, looked_up};
+use super::interruption::Interruption;
+use super::pages::{Getting, Missing, Unread};
 use super::render::{Rendered, identifier};
 use super::results;
 use super::shared::About;
-use super::step::{Done, End, Instance};
+use super::step::{Done, Instance};
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
-use crate::journal::StepResult;
 use crate::template::Template;
 
 impl Instance {
     /// A GET changes nothing and is made every time; so is a call that only computes.
-    pub(super) async fn read(&self, rendered: &Rendered) -> Result<Done, End> {
+    pub(super) async fn read(&self, rendered: &Rendered) -> Result<Done, Interruption> {
         let shared = &self.run.shared;
-        shared.stopped.may_start().map_err(End::Stopped)?;
+        shared.stopped.may_start().map_err(Interruption::Stopped)?;
         let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
         let getting = Getting {
             client: &shared.client,
@@ -25,15 +25,15 @@ impl Instance {
             most: shared.settings.max_items,
         };
         let reading = getting.whole(&rendered.request, rendered.operation.as_deref());
-        let whole = shared.stopped.or_leave(reading).await.map_err(End::Stopped)?;
+        let whole = shared.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
         let about = self.about(&rendered.recorded);
-        let whole = whole.map_err(|error| End::Failed(self.unread(&about, error)))?;
+        let whole = whole.map_err(|error| Interruption::Failed(self.unread(&about, error)))?;
         shared.hide_sensitive(&whole.answer);
         if let Some(Missing { came, count }) = whole.missing {
             shared.warn(format!("`{}`: the list has {count} items, and {came} came", self.id()));
         }
         if let Some(find) = &self.step().find {
-            return self.found(find, rendered, whole.status, &whole.answer).map_err(End::Failed);
+            return self.found(find, rendered, whole.status, &whole.answer).map_err(Interruption::Failed);
         }
         let result = results::of_answer(rendered.operation.as_deref(), &rendered.recorded, whole.status, &whole.answer);
         Ok(Done { result, how: How::Called, resource: None })
@@ -60,27 +60,10 @@ impl Instance {
         let wanted = shared.secrets.reveal(&wanted).map_err(|broken| {
             failed(NotOne { message: broken.to_string(), help: vec!["use the secret as a whole".to_owned()] })
         })?;
-        let Some(items) = items(answer) else {
-            let message = "the API answered no list that something could be found in".to_owned();
-            return Err(failed(NotOne {
-                message,
-                help: vec!["leave `find:` out: the answer is `response`".to_owned()],
-            }));
-        };
         let operation = rendered.operation.as_deref();
-        let listed = operation.and_then(|operation| shared.catalog.listed(operation));
-        let wanted = wanted.as_object().cloned().unwrap_or_default();
-        let thing = Search { items, operation, listed }.one(&wanted).map_err(failed)?;
-        let result = StepResult {
-            kind: thing.kind,
-            ids: thing.id.iter().cloned().collect(),
-            id: thing.id,
-            name: thing.name,
-            status: Some(status),
-            response: Some(thing.item.clone()),
-            ..StepResult::default()
-        };
-        Ok(Done { result, how: How::Called, resource: Some(thing.item) })
+        let result = looked_up(operation, shared.catalog, (status, answer), &wanted).map_err(failed)?;
+        let resource = result.response.clone();
+        Ok(Done { result, how: How::Called, resource })
     }
 
     fn unread(&self, about: &About, error: Unread) -> StepError {

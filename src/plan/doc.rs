@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use super::duration;
+use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_type};
 use super::input_doc::{self, InputDoc};
+use super::model::Moved;
 use super::record_doc::{self, RecordDoc};
 use super::step_doc::{self, StepDoc};
 use crate::diagnostic::Diagnostic;
@@ -25,6 +27,7 @@ pub(super) struct PlanDoc {
     pub ttl: Option<Duration>,
     pub steps: Vec<StepDoc>,
     pub outputs: Vec<OutputDoc>,
+    pub moved: Vec<Moved>,
 }
 
 #[derive(Debug)]
@@ -38,7 +41,7 @@ pub(super) struct OutputDoc {
 
 const PLAN: Shape = Shape {
     name: "a plan",
-    keys: &["name", "description", "inputs", "records", "project_id", "region_id", "ttl", "steps", "outputs"],
+    keys: &["name", "description", "inputs", "records", "project_id", "region_id", "ttl", "moved", "steps", "outputs"],
     hints: &[
         ("variables", "write `inputs:`"),
         ("vars", "write `inputs:`"),
@@ -91,7 +94,8 @@ pub(super) fn read(root: Option<&Node>, findings: &mut Vec<Diagnostic>) -> PlanD
     let outputs = fields.get("outputs").map(|node| named(node, "`outputs`", findings)).unwrap_or_default();
     let outputs = outputs.iter().map(|(key, node)| output(key, node, findings)).collect();
     let description = description.map(|description| description.value);
-    PlanDoc { name, description, inputs, records, project_id, region_id, ttl, steps, outputs }
+    let moved = fields.get("moved").map(|node| existing::moved(node, findings)).unwrap_or_default();
+    PlanDoc { name, description, inputs, records, project_id, region_id, ttl, steps, outputs, moved }
 }
 
 /// A mapping with names of the user's own; one with nothing in it is empty.

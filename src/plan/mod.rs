@@ -12,6 +12,7 @@ mod doc;
 pub mod draw;
 pub mod duration;
 mod environment_doc;
+mod existing;
 mod fields;
 mod find;
 pub mod graph;
@@ -24,6 +25,7 @@ mod on_change;
 mod operations;
 mod partial;
 mod record_doc;
+mod selection;
 mod step_doc;
 #[cfg(test)]
 mod suggestion_tests;
@@ -35,14 +37,16 @@ mod values;
 #[cfg(test)]
 mod values_tests;
 
+pub use crate::id::{InstanceId, StepId};
 pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
 pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, Turns};
 pub use model::{
-    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, RecordOf, RecordUse,
-    Retry, Segment, Step, StepId, Undo, Wait,
+    Adopt, AdoptBy, Call, CallTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan, Ready, RecordOf,
+    RecordUse, Retry, Segment, Step, Undo, Wait,
 };
 pub use partial::Given;
+pub use selection::Selection;
 pub use step_doc::may_set_header;
 pub use values::check_values;

@@ -3,9 +3,10 @@
 use super::call;
 use super::doc::{as_identifier, compiled, is_identifier, missing_key, number};
 use super::duration;
+use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
 use super::find;
-use super::model::{Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
+use super::model::{Adopt, Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
 use super::on_change;
 use crate::catalog::{AllowUnknown, AllowedPath, Method};
 use crate::diagnostic::Diagnostic;
@@ -42,6 +43,7 @@ pub(super) struct StepDoc {
     pub ignored_changes: Vec<String>,
     pub on_conflict: OnConflict,
     pub always: Option<Placed<bool>>,
+    pub adopt: Option<Adopt>,
     pub secret: bool,
     pub stamp: bool,
     pub allow_unknown: AllowUnknown,
@@ -72,6 +74,7 @@ const STEP: Shape = Shape {
         "on_change",
         "on_conflict",
         "always",
+        "adopt",
         "secret",
         "stamp",
         "allow_unknown",
@@ -199,6 +202,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         undo: fields.get("undo").map_or(Undo::Default, |node| undo(node, findings)),
         on_change,
         ignored_changes,
+        adopt: fields.get("adopt").and_then(|node| existing::adopt(node, findings)),
         on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
         always: fields.get("always").and_then(|node| {
             boolean(node, "`always`", findings)

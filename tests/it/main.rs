@@ -15,6 +15,7 @@ mod record;
 #[cfg(unix)]
 mod reliability;
 mod report;
+mod rooms;
 #[cfg(unix)]
 mod runner;
 #[cfg(unix)]
@@ -25,3 +26,5 @@ mod small;
 mod store;
 mod strangers;
 mod support;
+#[cfg(unix)]
+mod wire;

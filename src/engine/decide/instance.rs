@@ -18,16 +18,19 @@ pub struct Wanted<'a> {
     pub replace: bool,
     /// `always: true`: made on every run.
     pub always: bool,
+    /// It was made from something that is not there any more.
+    pub orphan: bool,
 }
 
 impl<'a> Wanted<'a> {
-    pub fn of(step: &'a Step, replace: bool) -> Self {
+    pub fn of(step: &'a Step, replace: bool, orphan: bool) -> Self {
         Self {
             reads: reads(step),
             creates: step.operation.as_ref().is_some_and(|operation| operation.creates.is_some()),
             on_change: step.on_change.as_ref(),
             replace,
             always: step.always,
+            orphan,
         }
     }
 }
@@ -106,6 +109,7 @@ fn change(wanted: &Wanted<'_>, differs: Differs) -> ChangeKind {
         (None | Some(OnChange::Auto), _) if !wanted.creates => ChangeKind::Rerun,
         (None | Some(OnChange::Auto | OnChange::Replace), Differs::InPlace) => ChangeKind::Update,
         (Some(OnChange::Replace), _) => ChangeKind::Replace,
+        (None | Some(OnChange::Auto), Differs::Forces) if wanted.orphan => ChangeKind::Replace,
         (None | Some(OnChange::Auto), _) => ChangeKind::Error,
     }
 }
@@ -141,7 +145,8 @@ mod tests {
     fn what_the_record_says_decides() {
         let tasks = vec!["t".to_owned()];
         let accepted = Phase::Accepted { tasks: tasks.clone(), recovered: false, status: None };
-        let create = Wanted { reads: false, creates: true, on_change: None, replace: false, always: false };
+        let create =
+            Wanted { reads: false, creates: true, on_change: None, replace: false, always: false, orphan: false };
         for (phase, made, differs, decision) in [
             (Phase::Absent, 0, Differs::Forces, Decision::Call),
             (Phase::Absent, 1, Differs::Forces, Decision::Clear),
@@ -163,7 +168,8 @@ mod tests {
 
     #[test]
     fn the_plan_and_the_flags_say_what_a_change_means() {
-        let create = Wanted { reads: false, creates: true, on_change: None, replace: false, always: false };
+        let create =
+            Wanted { reads: false, creates: true, on_change: None, replace: false, always: false, orphan: false };
         let done = known(Phase::Succeeded, 1);
         let of = |wanted: Wanted<'_>, differs| instance(&wanted, Some(&done), differs);
         for (on_change, in_place, forces) in [
@@ -180,6 +186,7 @@ mod tests {
         }
         assert_eq!(of(create, Differs::InPlace), Decision::Change(ChangeKind::Update));
         assert_eq!(of(create, Differs::Forces), Decision::Change(ChangeKind::Error));
+        assert_eq!(of(Wanted { orphan: true, ..create }, Differs::Forces), Decision::Change(ChangeKind::Replace));
         assert_eq!(of(Wanted { creates: false, ..create }, Differs::Forces), Decision::Change(ChangeKind::Rerun));
         let always = Wanted { creates: false, always: true, ..create };
         assert_eq!(of(always, Differs::No), Decision::Change(ChangeKind::Rerun));

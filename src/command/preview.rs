@@ -9,6 +9,7 @@ use super::run::{need_places, selection};
 use super::session::{SETTLE_TIME, USER_AGENT};
 use super::{drift, load, note, preview_text, print_json, print_text, records};
 use crate::api::Client;
+use crate::catalog::Catalog;
 use crate::cli::{PreviewArguments, PreviewFormat};
 use crate::clock::Clock;
 use crate::command::connect::{Account, number_of};
@@ -45,8 +46,16 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         ..RunOptions::default()
     };
     let key = status.map_or_else(|| context.token(), |status| status.header.key.clone());
-    let shown =
-        Shown { plan, inputs: &inputs, environment: &environment, project_id, region_id, status, options: &options };
+    let shown = Shown {
+        plan,
+        catalog: loaded.catalog,
+        inputs: &inputs,
+        environment: &environment,
+        project_id,
+        region_id,
+        status,
+        options: &options,
+    };
     let client = reader(context, arguments)?;
     let fresh = match (status, &client) {
         (Some(status), Some(client)) if arguments.refresh => {
@@ -95,6 +104,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
 /// What a run is shown to do: the plan, what it is given, and the record it meets.
 pub(super) struct Shown<'a> {
     pub plan: &'a Plan,
+    pub catalog: &'static Catalog,
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
     pub environment: &'a str,
     pub project_id: Option<i64>,
@@ -124,6 +134,7 @@ impl Shown<'_> {
         loop {
             let preview = Preview {
                 plan: self.plan,
+                catalog: self.catalog,
                 settings: &settings,
                 secrets: &context.secrets,
                 digest_key: key.as_bytes(),

@@ -101,6 +101,7 @@ impl Change {
 /// Everything a preview needs to know.
 pub struct Preview<'a> {
     pub plan: &'a Plan,
+    pub catalog: &'a Catalog,
     pub settings: &'a Settings,
     pub secrets: &'a Secrets,
     pub digest_key: &'a [u8],
@@ -234,7 +235,7 @@ impl Preview<'_> {
         let recorded = self.recorded(id);
         let nothing = InstanceStatus::default();
         let known = recorded.unwrap_or(&nothing);
-        let Difference { kind, split } = Difference::of(Catalog::embedded(), step, known, call, None);
+        let Difference { kind, split } = Difference::of(self.catalog, step, known, call, None);
         let orphan = asked.orphans.contains(id);
         let wanted = Wanted::of(step, self.replace.covers(id), orphan);
         let mut object = |result: &StepResult| {

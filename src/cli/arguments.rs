@@ -381,7 +381,7 @@ pub struct SweepArguments {
     #[arg(short, long)]
     pub yes: bool,
     /// Only environments of this plan
-    #[arg(long, value_name = "NAME", value_parser = values::name, help_heading = "Record")]
+    #[arg(long, value_name = "NAME", value_parser = values::plan_name, help_heading = "Record")]
     pub plan: Option<String>,
     /// How the list is printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
@@ -484,21 +484,40 @@ it; `plan run` does the same when it first writes there.")]
         #[arg(value_name = "ADDRESS")]
         address: PathBuf,
     },
-    /// Write a lost record anew from the stamps in the account
+    /// Write a record into a file, to bring it elsewhere with `plan state push`
+    #[command(after_help = "\
+Examples:
+  plan state pull record.jsonl -f deploy.yaml
+  plan state push record.jsonl --state s3://records/team
+
+The file is a record as it stands in a folder. Others that write to the record meanwhile are not kept from it.")]
+    Pull(PullArguments),
+    /// Bring a record from a file, where it goes on from what is there
+    #[command(after_help = "\
+Examples:
+  plan state push record.jsonl --state s3://records/team
+  plan state push record.jsonl --state .plan
+
+The file says of which plan and environment it is. What is there must be nothing, or what the record in the file was before:
+one that is ahead of it, or went another way, is refused.")]
+    Push(PushArguments),
+    /// Write a lost record anew from what is in the account
     #[command(after_help = "\
 Examples:
   plan state recover deploy.yaml --dry-run
-  plan state recover deploy.yaml --environment staging
+  plan state recover deploy.yaml --environment staging --accept key=8f1c0a3e-…
 
-Finds what carries the tag `plan` with the name of this environment. Names are never taken for proof.")]
+Finds what carries the tag `plan` with the name of this environment, what our calls made as tasks and the audit log tell it,
+and what alone in something of ours is as the plan says. What only has the right name is put on record as in doubt: the
+next run makes nothing there, and `--accept STEP=ID` decides.")]
     Recover(RecoverArguments),
-    /// Mend a damaged record: what can be read of it, and the rest from the stamps in the account
+    /// Mend a damaged record: what can be read of it, and the rest from what is in the account
     #[command(after_help = "\
 Examples:
   plan state salvage deploy.yaml --dry-run
   plan state salvage deploy.yaml
 
-The damaged file is kept beside the new one.")]
+A damaged file is kept beside the new one; objects of a store stay where they are.")]
     Salvage(RecoverArguments),
     /// Tell who holds the lock, and what to do about it
     ///
@@ -516,6 +535,34 @@ The damaged file is kept beside the new one.")]
     },
 }
 
+/// `plan state pull`
+#[derive(Debug, Args)]
+pub struct PullArguments {
+    /// The file to write, which is not there yet
+    #[arg(value_name = "RECORD")]
+    pub to: PathBuf,
+    /// The plan file
+    #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub record: RecordOptions,
+}
+
+/// `plan state push`
+#[derive(Debug, Args)]
+pub struct PushArguments {
+    /// A file that `plan state pull` wrote, or the `journal.jsonl` of a folder
+    #[arg(value_name = "RECORD")]
+    pub from: PathBuf,
+    /// Put it in the place of what is there, whatever that is
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub state: StateOptions,
+    #[command(flatten)]
+    pub lock: LockOptions,
+}
+
 /// `plan state recover` and `plan state salvage`
 #[derive(Debug, Args)]
 pub struct RecoverArguments {
@@ -525,6 +572,9 @@ pub struct RecoverArguments {
     /// Only tell what is found
     #[arg(long)]
     pub dry_run: bool,
+    /// Take this for what a step made, where only the name speaks for it; may be repeated
+    #[arg(long, value_name = "STEP=ID", value_parser = values::accepted)]
+    pub accept: Vec<(String, String)>,
     #[command(flatten)]
     pub plan: PlanOptions,
     #[command(flatten)]
@@ -585,6 +635,9 @@ pub struct TasksArguments {
     /// At most this many
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "20")]
     pub limit: usize,
+    /// Show why tasks failed, in the API's words: they may repeat a secret that a call was given
+    #[arg(long)]
+    pub errors: bool,
     /// How they are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,
@@ -607,6 +660,9 @@ pub struct WaitArguments {
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub timeout: Option<Duration>,
+    /// Show why tasks failed, in the API's words: they may repeat a secret that a call was given
+    #[arg(long)]
+    pub errors: bool,
     /// How results are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,

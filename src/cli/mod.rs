@@ -13,14 +13,17 @@ use clap::{Parser, Subcommand};
 pub use arguments::{
     CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, DriftArguments, ExplainArguments,
     GraphArguments, ImportArguments, InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments,
-    RecoverArguments, RehearseArguments, ReportArguments, ResolveArguments, RunArguments, SimulateArguments,
-    StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
+    PullArguments, PushArguments, RecoverArguments, RehearseArguments, ReportArguments, ResolveArguments, RunArguments,
+    SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
 };
 pub use meaning::read;
 pub use options::{
     ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions,
 };
-pub use values::{Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, PreviewFormat, ResultFormat, name};
+pub use values::{
+    Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, PreviewFormat, ResultFormat, environment_name,
+    plan_name,
+};
 
 /// `plan --version`: the version, and what was built.
 const LONG_VERSION: &str =

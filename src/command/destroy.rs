@@ -39,7 +39,21 @@ pub struct TeardownOptions<'a> {
 ///
 /// When there is no such record and `--if-exists` was not given, nobody can be asked, or the record cannot be locked.
 pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<Exit, Error> {
-    let record = records::find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+    let record = match records::find_record(context, arguments.file.as_deref(), &arguments.record).await {
+        // The plan file is gone or wrong, and no record of this environment could be meant by it.
+        Err(_)
+            if arguments.if_exists
+                && records::never_made(context, arguments.file.as_deref(), &arguments.record).await? =>
+        {
+            note(context, "the environment was never made: there is no record of that name")?;
+            export_ending(
+                context,
+                &Ending { exit: Exit::Done, failure_reason: None, state_path: None, resume_command: None },
+            )?;
+            return Ok(Exit::Done);
+        }
+        found => found?,
+    };
     let Some(status) = record.read().await? else {
         if arguments.if_exists {
             note(context, &format!("environment `{}` was never made", record.environment()))?;
@@ -48,7 +62,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         return Err(records::no_record(&record).await?);
     };
     let existing = status.existing().count();
-    if existing == 0 {
+    if existing == 0 && status.unanswered().next().is_none() {
         note(context, &format!("nothing is left of environment `{}`", record.environment()))?;
         return tell_job(context, &record, Exit::Done);
     }
@@ -65,7 +79,9 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         record.plan(),
         record.environment()
     );
-    if !confirm(context, &question, arguments.yes)? {
+    // Nothing is taken away that nobody knows of; what was never answered is only looked for.
+    let yes = arguments.yes || existing == 0;
+    if !confirm(context, &question, yes)? {
         note(context, "nothing was destroyed")?;
         return Ok(Exit::Done);
     }
@@ -187,6 +203,7 @@ fn started(context: &Context, status: &Status) -> Started {
         project_id: last.and_then(|last| last.project_id),
         region_id: last.and_then(|last| last.region_id),
         expires: last.and_then(|last| last.expires),
+        secrets: status.held_secrets(),
     }
 }
 

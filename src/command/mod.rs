@@ -33,6 +33,7 @@ mod renew;
 mod report;
 mod resolve;
 pub mod run;
+mod salvage;
 mod schema;
 mod session;
 mod signals;
@@ -45,10 +46,12 @@ mod sweep;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod view;
 mod wait;
 mod write_output;
 
+use std::any::Any;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -64,7 +67,7 @@ pub use confirm::confirm;
 pub use connect::{Account, DEFAULT_BASE_URL, number_of};
 pub use findings::tell as tell_findings;
 pub use load::{LoadedPlan, load_plan, places, read_source, resolve_inputs};
-pub use print::{note, print_json, print_json_text, print_outputs, print_text};
+pub use print::{note, print_json, print_json_text, print_outputs, print_text, warn};
 pub use records::{environment_name, find_record, owner, store};
 pub use signals::Signals;
 pub use view::{View, ViewOptions};
@@ -196,9 +199,7 @@ pub fn tell_no_thread(streams: &Streams, error: &io::Error) -> Exit {
 pub fn tell_panics(streams: Streams) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
-        // Words known when the program was built; others are made from data.
-        let words =
-            panic.payload().downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default();
+        let words = panic_words(panic.payload());
         let _ = writeln!(
             streams.stderr.clone(),
             "error: a bug in plan {} at {place}{words}\nhelp: what is on record is safe, run again to continue; please \
@@ -207,4 +208,20 @@ pub fn tell_panics(streams: Streams) {
             env!("CARGO_PKG_REPOSITORY"),
         );
     }));
+}
+
+/// Words known when the program was built; others are made from data, and are not shown.
+fn panic_words(payload: &(dyn Any + Send)) -> String {
+    payload.downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::panic_words;
+
+    #[test]
+    fn a_panic_shows_no_data() {
+        assert_eq!(panic_words(&"an invariant of ours"), ": an invariant of ours");
+        assert_eq!(panic_words(&format!("`{}` is no number", "hunter22")), "");
+    }
 }

@@ -190,6 +190,7 @@ fn without_key(context: &Context, arguments: &PreviewArguments) -> Result<Accoun
         base_url: String::new(),
         key: String::new().into(),
         request_timeout: api.request_timeout,
+        authorities: Vec::new(),
         project_id: number_of("GCORE_CLOUD_PROJECT_ID", api.project_id, environment.project_id.as_deref())?,
         region_id: number_of("GCORE_CLOUD_REGION_ID", api.region_id, environment.region_id.as_deref())?,
         renewal: None,

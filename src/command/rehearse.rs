@@ -64,6 +64,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         base_url: NOWHERE.to_owned(),
         key: SecretString::from("rehearsal"),
         request_timeout: Duration::ZERO,
+        authorities: Vec::new(),
         project_id: Some(PLACE),
         region_id: Some(PLACE),
         renewal: None,

@@ -117,10 +117,10 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         }
     }
     if opened.status.instances.is_empty() && !arguments.run.no_stamp && import.is_none() {
-        let at = guard::Surroundings { environment: &environment, project_id, region_id, inputs: &inputs };
+        let settings = settings(plan, &environment, project_id, region_id, &arguments.run);
         let client =
             Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
-        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &at).await {
+        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &settings, &inputs).await {
             journal.close().await?;
             return Err(found);
         }
@@ -134,6 +134,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         project_id,
         region_id,
         expires: ttl.and_then(|ttl| context.now.checked_add(ttl).ok()),
+        secrets: plan.has_secrets() || opened.status.held_secrets(),
     };
     journal.append(vec![Record::Started(started)]).await?;
 
@@ -280,7 +281,7 @@ fn tell_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, minij
         let Some(marker) = inputs.get(name).and_then(|value| value.as_str()) else { continue };
         let value = context.secrets.reveal(&serde_json::Value::String(marker.to_owned())).unwrap_or_default();
         if let Some(words) = unmasked(name, &value) {
-            super::note(context, &format!("warning: {words}"))?;
+            super::warn(context, &words)?;
         }
     }
     Ok(())

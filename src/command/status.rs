@@ -47,7 +47,7 @@ fn tell(context: &Context, record: &EnvironmentRecord, status: &Status, holder: 
         .instances
         .iter()
         .filter(|(_, instance)| is_telling(instance))
-        .map(|(id, instance)| row(id, instance, context.now))
+        .flat_map(|(id, instance)| rows(id, instance, context.now))
         .collect();
     note(context, &headline(record, status, holder, context.now))?;
     if rows.is_empty() {
@@ -95,13 +95,35 @@ fn since(from: Timestamp, to: Timestamp) -> String {
     age(to.duration_since(from))
 }
 
-/// What stands for an instance: the last thing it made, or what its answer told.
+/// What stands for an instance: the thing that later steps refer to, the last it made, or what its answer told.
 pub(super) fn shown(instance: &InstanceStatus) -> (Option<String>, Option<String>, Option<String>) {
-    match (instance.made.last(), &instance.result) {
+    match (own(instance), &instance.result) {
         (Some(made), _) => (made.kind.clone(), made.id.as_ref().map(id_text), made.name.clone()),
         (None, Some(result)) => (result.kind.clone(), result.id.as_ref().map(id_text), result.name.clone()),
         (None, None) => (None, None, None),
     }
+}
+
+fn own(instance: &InstanceStatus) -> Option<&Made> {
+    let result = instance.result.as_ref().and_then(|result| result.id.as_ref());
+    let made = || instance.made.iter().rev();
+    made().find(|made| made.id.is_some() && made.id.as_ref() == result).or_else(|| made().next())
+}
+
+/// What else it made that is still there.
+fn others(instance: &InstanceStatus) -> impl Iterator<Item = &Made> {
+    let own = own(instance);
+    instance.made.iter().filter(move |made| own.is_some_and(|own| !std::ptr::eq(own, *made)))
+}
+
+/// The rows of an instance: its own, and one for each other thing it made.
+fn rows(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<Vec<String>> {
+    let others = others(instance).map(|made| {
+        let (kind, made_id) = (made.kind.as_deref().map(thing), made.id.as_ref().map(id_text));
+        let words = [kind, made_id, made.name.clone()].map(Option::unwrap_or_default);
+        [id.to_string(), "made as well".to_owned()].into_iter().chain(words).chain([String::new()]).collect()
+    });
+    std::iter::once(row(id, instance, now)).chain(others).collect()
 }
 
 fn row(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<String> {
@@ -166,9 +188,8 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.clone(),
         _ => Vec::new(),
     };
-    let beside = |made: &Made| -> Vec<Value> {
-        made.beside.iter().map(|made| json!({ "kind": made.kind, "id": made.id, "name": made.name })).collect()
-    };
+    let one = |made: &Made| json!({ "kind": made.kind, "id": made.id, "name": made.name });
+    let beside = |made: &Made| -> Vec<Value> { made.beside.iter().map(one).collect() };
     json!({
         "instance": id.to_string(),
         "step": id.step,
@@ -179,6 +200,7 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         "name": name,
         "exists": instance.may_exist(),
         "beside": instance.made.iter().flat_map(beside).collect::<Vec<_>>(),
+        "as_well": others(instance).map(one).collect::<Vec<_>>(),
         "tasks": tasks,
         "call": instance.call().map(ToString::to_string),
         "attempts": instance.attempts,

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::change::conceal;
 use super::collection::{items, list_call, result_of_item};
+use super::interruption::Interruption;
 use super::made::made;
 use super::refresh::{Comparison, Shown, field};
 use super::render::Rendered;
 use super::results::{fill_path, id_text};
-use super::step::{End, Instance};
+use super::step::Instance;
 use super::update::{Thing, split};
 use crate::api::Request;
 use crate::catalog::update::{shown_at, thing_route};
@@ -39,7 +40,12 @@ impl Instance {
     }
 
     /// Finds what is to be taken over, and puts it on record as what this step made.
-    pub(super) async fn adopt(&self, id: &InstanceId, rendered: &Rendered, how: &mut How) -> Result<StepResult, End> {
+    pub(super) async fn adopt(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        how: &mut How,
+    ) -> Result<StepResult, Interruption> {
         let (by, own) = self.adopted_by(id)?;
         let create = rendered.operation.as_deref();
         let resource = create.and_then(|create| create.creates.as_ref()?.resource.as_ref());
@@ -82,7 +88,7 @@ impl Instance {
         Ok(StepResult { response: kept.response.clone().map(conceal), ..kept })
     }
 
-    fn adopted_by(&self, id: &InstanceId) -> Result<(By, bool), End> {
+    fn adopted_by(&self, id: &InstanceId) -> Result<(By, bool), Interruption> {
         if let Some(import) = self.run.options.import.as_ref().filter(|import| import.instance == *id) {
             return Ok((By::Id(import.id.clone()), import.own));
         }
@@ -106,7 +112,7 @@ impl Instance {
         create: &Operation,
         resource: &Resource,
         by: &By,
-    ) -> Result<Value, End> {
+    ) -> Result<Value, Interruption> {
         let shared = &self.run.shared;
         let about = self.about(&rendered.recorded);
         let read = match by {
@@ -124,7 +130,7 @@ impl Instance {
                 if error.is_not_found() {
                     failed.message = format!("there is nothing to take over: {}", failed.message);
                 }
-                End::Failed(failed)
+                Interruption::Failed(failed)
             })?;
             let below = shown_at(create).and_then(|pointer| object.pointer(pointer).cloned());
             return Ok(below.unwrap_or(object));
@@ -141,8 +147,9 @@ impl Instance {
         if let (By::Name(name), Some(parameter)) = (by, &list.name_parameter) {
             request = request.query(parameter, name);
         }
-        let found =
-            items(shared, list, request).await.map_err(|error| End::Failed(shared.read_failed(&about, &error)))?;
+        let found = items(shared, list, request)
+            .await
+            .map_err(|error| Interruption::Failed(shared.read_failed(&about, &error)))?;
         let mut fitting: Vec<Value> =
             found.into_iter().filter(|item| item.get(key).map(id_text).as_ref() == Some(wanted)).collect();
         match (fitting.pop(), fitting.len()) {
@@ -158,7 +165,7 @@ impl Instance {
         }
     }
 
-    fn not_anothers(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<(), End> {
+    fn not_anothers(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<(), Interruption> {
         let owned = result.kind.as_ref().zip(result.id.as_ref());
         match owned.filter(|(kind, thing)| self.run.shared.is_anothers(id, kind, thing)) {
             Some((_, thing)) => {
@@ -190,8 +197,8 @@ impl Instance {
         agrees
     }
 
-    pub(super) fn refused(&self, rendered: &Rendered, words: String) -> End {
+    pub(super) fn refused(&self, rendered: &Rendered, words: String) -> Interruption {
         let about = self.about(&rendered.recorded);
-        End::Failed(self.run.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words))
+        Interruption::Failed(self.run.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words))
     }
 }

@@ -32,12 +32,13 @@ mod values;
 #[cfg(test)]
 mod values_tests;
 
+pub use crate::id::{InstanceId, StepId};
 pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
 pub use doc::is_output_name;
 pub use graph::{Graph, Turns};
 pub use model::{
-    Adopt, AdoptBy, Call, CallTemplate, Input, InputType, InstanceId, Moved, OnChange, OnConflict, Output, Plan, Ready,
-    Retry, Segment, Step, StepId, Undo, Wait,
+    Adopt, AdoptBy, Call, CallTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan, Ready, Retry,
+    Segment, Step, Undo, Wait,
 };
 pub use partial::Given;
 pub use selection::Selection;

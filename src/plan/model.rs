@@ -1,45 +1,18 @@
 //! The plan as accepted: what `check` has looked at once, so that nobody else asks again.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::catalog::{AllowUnknown, Method, Operation};
+use crate::id::{InstanceId, StepId};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
-
-/// The name a step's results and records go by: `[A-Za-z_][A-Za-z0-9_]*`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct StepId(Arc<str>);
-
-impl StepId {
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self(id.into())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::borrow::Borrow<str> for StepId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A plan file that was found right.
 #[derive(Debug, Clone)]
@@ -59,6 +32,13 @@ pub struct Plan {
     pub outputs: IndexMap<String, Output>,
     /// What went by another name in earlier versions of the plan.
     pub moved: Vec<Moved>,
+}
+
+impl Plan {
+    /// It is given secrets, or asks for some.
+    pub fn has_secrets(&self) -> bool {
+        self.inputs.values().any(|input| input.secret) || self.steps.values().any(|step| step.secret)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -272,27 +252,4 @@ pub struct Output {
     pub description: Option<String>,
     /// Said so, or holds a secret input or the answer of a secret step.
     pub secret: bool,
-}
-
-/// One call of a step: the step itself, or one element of its `for_each`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct InstanceId {
-    pub step: StepId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-}
-
-impl InstanceId {
-    pub fn new(step: StepId, key: Option<String>) -> Self {
-        Self { step, key }
-    }
-}
-
-impl fmt::Display for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.key {
-            Some(key) => write!(f, "{}[{key}]", self.step),
-            None => write!(f, "{}", self.step),
-        }
-    }
 }

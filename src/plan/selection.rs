@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{InstanceId, StepId};
+use crate::id::{InstanceId, StepId};
 
 /// What was named: `net` is every instance of a step, `net[1]` one of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

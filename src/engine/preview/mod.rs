@@ -14,12 +14,12 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::change::{Difference, conceal, differences, named_anew};
+use super::change::{conceal, differences};
 use super::decide::{self, ChangeKind, Decision, Wanted, removal};
 use super::render::{Surroundings, elements, step_value};
 use super::results;
 use super::shared::Settings;
-use super::update::{Forced, settled};
+use super::update::{Difference, Forced, named_anew, settled};
 use crate::catalog::Catalog;
 use crate::journal::{InstanceStatus, Made, RecordedCall, Status, StepResult};
 use crate::plan::{Graph, InstanceId, OnChange, Plan, Selection, Step, StepId};

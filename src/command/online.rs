@@ -139,6 +139,7 @@ fn calls(
     let none = Selection::default();
     let preview = Preview {
         plan,
+        catalog: Catalog::embedded(),
         settings: &settings,
         secrets: &context.secrets,
         digest_key: &[],

@@ -54,6 +54,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let key = status.map_or_else(|| context.token(), |status| status.header.key.clone());
     let shown = Shown {
         plan,
+        catalog: loaded.catalog,
         inputs: &inputs,
         environment: &environment,
         project_id,
@@ -114,6 +115,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
 /// What a run is shown to do: the plan, what it is given, and the record it meets.
 pub(super) struct Shown<'a> {
     pub plan: &'a Plan,
+    pub catalog: &'static Catalog,
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
     pub environment: &'a str,
     pub project_id: Option<i64>,
@@ -147,6 +149,7 @@ impl Shown<'_> {
         loop {
             let preview = Preview {
                 plan: self.plan,
+                catalog: self.catalog,
                 settings: &settings,
                 secrets: &context.secrets,
                 digest_key: key.as_bytes(),

@@ -50,6 +50,11 @@ pub(super) async fn import(context: &Context, arguments: &RunArguments, import: 
 
 async fn run_or_import(context: &Context, arguments: &RunArguments, import: Option<Import>) -> Result<Exit, Error> {
     let approved = preview_file::read(context, &arguments.file)?;
+    if import.is_some() && approved.is_some() {
+        return Err(
+            Error::usage("what is imported belongs to a plan, and this is a preview").help("name the plan file")
+        );
+    }
     let bound = approved.as_ref().map(|approved| approved.bind(context, arguments)).transpose()?;
     let arguments = bound.as_ref().unwrap_or(arguments);
     let file = arguments.file.as_path();
@@ -103,6 +108,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         let key = approved.key(&opened.status);
         let shown = Shown {
             plan,
+            catalog: loaded.catalog,
             inputs: &inputs,
             environment: &environment,
             project_id,

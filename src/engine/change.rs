@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Called, Write, stamp_value};
 use super::collection::adoptable;
-use super::decide::{ChangeKind, Differs};
+use super::decide::ChangeKind;
 use super::finish::millis;
 use super::interruption::Interruption;
 use super::preview::is_unread;
@@ -16,15 +16,14 @@ use super::results::{self, placeholder};
 use super::settle::Doubt;
 use super::shared::Shared;
 use super::step::Instance;
-use super::update::{InPlace, Split, Thing, settled, split};
+use super::update::{Changing, Difference, InPlace, settled};
 use crate::api::Request;
-use crate::catalog::Catalog;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::journal::{
     Evidence, InstanceStatus, IntendedUndo, Intent, Made, Mark, Record, RecordedCall, StepResult, Succeeded,
 };
-use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, Step, StepId, Undo};
-use crate::secret::{Secrets, stands_for_secret};
+use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, StepId, Undo};
+use crate::secret::Secrets;
 use crate::template::{TemplateError, value_of};
 
 impl Instance {
@@ -364,59 +363,6 @@ impl Instance {
             }),
         }
     }
-}
-
-/// A change, as it was decided.
-pub struct Changing<'a> {
-    pub kind: ChangeKind,
-    pub split: &'a Split,
-}
-
-/// How a recorded call and the plan's differ.
-pub struct Difference {
-    pub kind: Differs,
-    pub split: Split,
-}
-
-impl Difference {
-    /// `after`: the plan's call; `sent`: its body with secrets in place, where that is known.
-    pub fn of(
-        catalog: &Catalog,
-        step: &Step,
-        known: &InstanceStatus,
-        after: &RecordedCall,
-        sent: Option<&Value>,
-    ) -> Self {
-        let Some(before) = &known.agrees else { return Self { kind: Differs::Forces, split: Split::default() } };
-        let after = settled(before, after, &step.ignored_changes);
-        if after == *before {
-            return Self { kind: Differs::No, split: Split::default() };
-        }
-        let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
-        let Some(result) = known.result.as_ref().filter(|_| creates) else {
-            return Self { kind: Differs::Forces, split: Split::default() };
-        };
-        let split = split(catalog, Thing::of(catalog, before, result).as_ref(), before, &after, sent);
-        let in_place = split.forced.is_empty() && !split.calls.is_empty();
-        Self { kind: if in_place { Differs::InPlace } else { Differs::Forces }, split }
-    }
-}
-
-/// The call that a result agrees with once an update is done, and the result as it is then.
-pub fn update_of_result(intent: &Intent, known: &InstanceStatus) -> Option<(RecordedCall, StepResult)> {
-    let (agrees, result) = intent.update.as_deref().cloned().zip(known.result.clone())?;
-    let result = named_anew(known.agrees.as_ref(), &agrees, result);
-    Some((agrees, result))
-}
-
-/// A result under the name it has after an update.
-pub fn named_anew(before: Option<&RecordedCall>, after: &RecordedCall, mut result: StepResult) -> StepResult {
-    let name = |call: &RecordedCall| Some(call.body.as_ref()?.get("name")?.as_str()?.to_owned());
-    let new = name(after).filter(|new| before.and_then(name).as_ref() != Some(new));
-    if let Some(new) = new.filter(|new| result.name.is_some() && !stands_for_secret(new)) {
-        result.name = Some(new);
-    }
-    result
 }
 
 /// An answer on its way into templates: of a secret step every scalar becomes a marker, of others what is shown only once.

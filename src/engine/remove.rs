@@ -9,7 +9,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
 use super::call::{Called, Leaving, Sent, Write, headers_of, send, stamp_value, tasks_of};
-use super::change::update_of_result;
 use super::evidence::tags::{STAMP, tag};
 use super::finish::Finishing;
 use super::interruption::Interruption;
@@ -22,6 +21,7 @@ use super::shared::{About, Shared};
 use super::teardown::Extent;
 use super::turn::parent_turn;
 use super::undo::{Became, intent_of, look_for, new_nonce};
+use super::update::update_of_result;
 use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;

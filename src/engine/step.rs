@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
 use super::call::{Called, Write};
-use super::change::{self, Changing};
+use super::change;
 use super::decide::{self, Decision, Differs, Wanted};
 use super::finish::{Finishing, millis};
 use super::interruption::Interruption;
@@ -22,6 +22,7 @@ use super::run::Run;
 use super::settle::Doubt;
 use super::shared::About;
 use super::turn::parent_turn;
+use super::update::{Changing, update_of_result};
 use crate::catalog::Operation;
 use crate::event::{Event, How, SkipReason, StepDone, StepError};
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
@@ -284,7 +285,7 @@ impl Instance {
             about: &about,
             undo: Box::new(|result| self.undo_of(result, intent)),
             wait: &self.step().wait,
-            updates: change::update_of_result(intent, known),
+            updates: update_of_result(intent, known),
             since: started,
             usable: !self.step().ready.is_off(),
             hopeless: Box::new(|result, object| self.hopeless(result, object)),

@@ -313,6 +313,25 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
             let active = Map::from_iter([("status".to_owned(), Value::from("ACTIVE"))]);
             work.changes.push(Change::Later(RESIZING, Box::new(Change::Merge(uid, active))));
         }
+        ("registry_registries", "resize") => set(&mut work, uid, "storage_limit", call.body.get("storage_limit")),
+        ("gpu_virtual_clusters", "action") if call.body.contains_key("servers_count") => {
+            set(&mut work, uid, "servers_count", call.body.get("servers_count"));
+        }
+        ("ai_clusters", "resize") => {
+            let newer = state.store.get(uid).is_some_and(|cluster| cluster.kind.name != "ai_clusters");
+            let field = if newer { "servers_count" } else { "instances_count" };
+            set(&mut work, uid, field, call.body.get("instances_count"));
+        }
+        ("lifecycle_policies", "add_volumes_to_policy" | "remove_volumes_from_policy") => {
+            let known = state.store.get(uid).and_then(|policy| policy.field("volume_ids").cloned());
+            let mut volumes = known.and_then(|known| known.as_array().cloned()).unwrap_or_default();
+            let given = call.list("volume_ids").to_vec();
+            volumes.retain(|volume| !given.contains(volume));
+            if action == "add_volumes_to_policy" {
+                volumes.extend(given);
+            }
+            set(&mut work, uid, "volume_ids", Some(&volumes.into()));
+        }
         ("loadbalancers", "resize") => {
             let flavor = super::seeds::balancer_flavor(call.text("flavor").unwrap_or_default());
             set(&mut work, uid, "flavor", Some(&flavor));

@@ -229,7 +229,10 @@ impl State {
 
     fn find(&mut self, kind: &'static Kind, scope: Scope, parent: Option<Uid>, key: &str) -> Result<Uid, Refusal> {
         let below = if kind.by_name { parent } else { None };
-        let found = self.store.at(kind, scope, below, key).filter(|uid| {
+        // Clusters of bare metal are reached by the paths of both editions.
+        let editions = [Some(kind), (kind.name == "ai_clusters").then(|| kinds::named("gpu_baremetal_clusters"))];
+        let found = editions.into_iter().flatten().find_map(|kind| self.store.at(kind, scope, below, key));
+        let found = found.filter(|uid| {
             // An id below the wrong parent is not there.
             parent.is_none() || self.store.get(*uid).is_some_and(|resource| resource.parent == parent)
         });

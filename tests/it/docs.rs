@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::server::Served;
 use crate::support::Folder;
 
 fn page(name: &str) -> String {
@@ -148,4 +149,42 @@ fn every_page_is_listed() {
             assert!(list.contains(&format!("({name})")), "{name} is not listed in docs/README.md");
         }
     }
+}
+
+/// Somebody else changes one thing and takes another away.
+const BY_HAND: &str = "\
+name: by-hand
+inputs: { network: {}, disk: {} }
+steps:
+  - id: rename
+    call: PATCH /cloud/v2/networks/{project_id}/{region_id}/{{ inputs.network }}
+    body: { name: by-hand, tags: { team: db } }
+  - id: remove
+    call: DELETE /cloud/v1/volumes/{project_id}/{region_id}/{{ inputs.disk }}
+";
+
+#[test]
+fn day_two_shows_what_is_printed() {
+    let day_two = page("day-two.md");
+    let plan = blocks(&day_two, "yaml").into_iter().find(|block| block.starts_with("name: hand")).unwrap();
+    let folder = Folder::new().with("net.yaml", &plan).with("by-hand.yaml", BY_HAND);
+    let cloud = Served::start(&folder, &["--speed", "1000"]);
+    let account = [("GCORE_CLOUD_PROJECT_ID", "1"), ("GCORE_CLOUD_REGION_ID", "76")];
+    let run = |arguments: &[&str]| cloud.run_in(&folder, arguments, &account);
+    let compare = |command: &str| {
+        let sample = blocks(&day_two, "text").into_iter().find(|block| block.starts_with(&format!("$ plan {command}")));
+        let sample = sample.unwrap_or_else(|| panic!("no sample of `{command}`"));
+        let (line, shown) = sample.split_once('\n').unwrap();
+        let words = words(line.strip_prefix("$ plan ").unwrap());
+        let ended = run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let printed = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(shows(shown, &printed), "{line}\n{printed}");
+    };
+    run(&["run", "net.yaml"]).with_code(0);
+    compare("preview net.yaml --set");
+    let output = |name: &str| run(&["output", "net.yaml", name, "--format", "raw"]).with_code(0).stdout;
+    let (network, disk) = (format!("network={}", output("network")), format!("disk={}", output("disk")));
+    run(&["run", "by-hand.yaml", "--set", &network, "--set", &disk]).with_code(0);
+    compare("drift net.yaml");
+    run(&["run", "net.yaml"]).with_code(0).says("updated network `one-net`");
 }

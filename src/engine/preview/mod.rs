@@ -14,13 +14,13 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::change::{Difference, conceal, differences, named_anew};
+use super::change::{conceal, differences};
 use super::decide::{self, ChangeKind, Decision, Wanted, removal};
 use super::find::looked_up;
 use super::render::{Surroundings, elements, step_value};
 use super::results;
 use super::shared::Settings;
-use super::update::{Forced, settled};
+use super::update::{Difference, Forced, named_anew, settled};
 use crate::catalog::Catalog;
 use crate::journal::{InstanceStatus, Made, RecordedCall, Status, StepResult};
 use crate::plan::{Graph, InstanceId, OnChange, Plan, Selection, Step, StepId};
@@ -110,6 +110,7 @@ enum Find {
 /// Everything a preview needs to know.
 pub struct Preview<'a> {
     pub plan: &'a Plan,
+    pub catalog: &'a Catalog,
     pub settings: &'a Settings,
     pub secrets: &'a Secrets,
     pub digest_key: &'a [u8],
@@ -260,7 +261,7 @@ impl Preview<'_> {
         let recorded = self.recorded(id);
         let nothing = InstanceStatus::default();
         let known = recorded.unwrap_or(&nothing);
-        let Difference { kind, split } = Difference::of(Catalog::embedded(), step, known, call, None);
+        let Difference { kind, split } = Difference::of(self.catalog, step, known, call, None);
         let orphan = asked.orphans.contains(id);
         let wanted = Wanted::of(step, self.replace.covers(id), orphan);
         let mut object = |result: &StepResult| {

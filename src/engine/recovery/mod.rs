@@ -114,6 +114,7 @@ pub fn spots_of(
     let none = Selection::default();
     let preview = Preview {
         plan,
+        catalog: Catalog::embedded(),
         settings,
         secrets,
         digest_key: b"",

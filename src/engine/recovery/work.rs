@@ -122,6 +122,7 @@ impl<'a> Work<'a> {
         let Search { plan, settings, secrets, inputs, .. } = *self.search;
         let preview = Preview {
             plan,
+            catalog: self.search.catalog,
             settings,
             secrets,
             digest_key: self.status.header.key.as_bytes(),

@@ -1,6 +1,6 @@
 //! Looking for recorded things: one list for those of a kind and place, else one read each. Changes nothing.
 //!
-//! What a list shows as gone or different is read once more by itself before anybody is told.
+//! What a list shows as gone or different, or not whole, is read once more by itself before anybody is told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,6 +82,25 @@ pub fn records(looked: &[Fate]) -> Vec<Record> {
     records.collect()
 }
 
+/// What an object shows of the fields that can be compared.
+#[derive(Default)]
+struct Drift {
+    fields: Vec<Drifted>,
+    /// Of some nothing can be told.
+    unsure: bool,
+}
+
+impl Drift {
+    /// Every field is as recorded: a read would tell nothing more.
+    fn is_all_there(&self) -> bool {
+        self.fields.is_empty() && !self.unsure
+    }
+
+    fn found(self) -> Found {
+        if self.fields.is_empty() { Found::Same } else { Found::Changed { fields: self.fields } }
+    }
+}
+
 impl Refresh<'_> {
     /// Looks for everything that is on record as made.
     ///
@@ -142,19 +161,15 @@ impl Refresh<'_> {
     /// `listed`: what a list shows of it, where one was read.
     async fn found(&self, thing: &Thing<'_>, listed: Option<Option<Value>>) -> Result<Found, Blind> {
         match (listed, &thing.read) {
-            (Some(Some(item)), _) if self.drift(thing, &item).is_empty() => Ok(Found::Same),
+            (Some(Some(item)), None) => Ok(self.drift(thing, &item).found()),
+            (Some(Some(item)), Some(_)) if self.drift(thing, &item).is_all_there() => Ok(Found::Same),
             (Some(None), None) => Ok(Found::Gone),
-            // What a list alone shows may be in another form than what a read shows.
-            (Some(Some(_)), None) => Ok(Found::Same),
             (_, Some(path)) => match self.client.read(Request::get(path.clone())).await {
                 Ok(object) => {
                     let shown = shown_at(&thing.create);
                     match shown.map_or(Some(&object), |pointer| object.pointer(pointer)) {
                         None | Some(Value::Null) => Ok(Found::Gone),
-                        Some(object) => Ok(match self.drift(thing, object) {
-                            fields if fields.is_empty() => Found::Same,
-                            fields => Found::Changed { fields },
-                        }),
+                        Some(object) => Ok(self.drift(thing, object).found()),
                     }
                 }
                 Err(error) if error.is_not_found() => Ok(Found::Gone),
@@ -167,23 +182,27 @@ impl Refresh<'_> {
     }
 
     /// Fields that can be changed in place, that the plan set, and that the object shows otherwise.
-    fn drift(&self, thing: &Thing<'_>, object: &Value) -> Vec<Drifted> {
+    fn drift(&self, thing: &Thing<'_>, object: &Value) -> Drift {
         let secret = thing.known.intent.as_ref().is_some_and(|intent| intent.secret);
         let (Some(route), Some(body), false) =
             (thing_route(&thing.create), thing.call.body.as_ref().and_then(Value::as_object), secret)
         else {
-            return Vec::new();
+            return Drift::default();
         };
         let ways = self.catalog.ways(&thing.create);
         let is_anothers = |id: &Value| self.status.is_made_elsewhere(thing.instance, id);
         let shown = Shown { thing: route, object, digest_key: self.digest_key, is_anothers: &is_anothers };
         let comparable =
             body.iter().filter(|(name, _)| !is_sensitive_name(name) && ways.iter().any(|way| way.act.takes(name)));
-        let differing = comparable.filter_map(|(name, value)| match field(name, Some(value), &shown) {
-            Comparison::Differs(now) => Some(Drifted { field: name.clone(), now }),
-            Comparison::Same | Comparison::CannotTell => None,
-        });
-        differing.collect()
+        let mut drift = Drift::default();
+        for (name, value) in comparable {
+            match field(name, Some(value), &shown) {
+                Comparison::Differs(now) => drift.fields.push(Drifted { field: name.clone(), now }),
+                Comparison::CannotTell => drift.unsure = true,
+                Comparison::Same => {}
+            }
+        }
+        drift
     }
 
     /// A thing of a project that cannot be seen answers as one that is gone (`observed.md` §8).

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::harness::{Trial, assert_done, paused};
 use super::takedown::pairs;
+use crate::catalog::Catalog;
 use crate::engine::{Preview, Reads, RunOptions, Settings};
 use crate::exit::Exit;
 use crate::plan::Selection;
@@ -30,6 +31,7 @@ impl Trial {
         let none = Selection::default();
         let preview = Preview {
             plan: &plan,
+            catalog: Catalog::embedded(),
             settings: &settings,
             secrets: &self.secrets,
             digest_key: status.header.key.as_bytes(),

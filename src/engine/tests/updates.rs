@@ -466,3 +466,83 @@ fn things_of_every_kind_are_taken_over_by_id_and_by_name() {
     assert!(wrong.is_empty(), "{by_id} by id, {by_name} by name\n{}", wrong.join("\n"));
     assert!(by_id >= 40 && by_name >= 25, "{by_id} by id, {by_name} by name");
 }
+
+#[test]
+fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
+    let mut wrong = Vec::new();
+    let (mut changed, mut found) = (0, 0);
+    for operation in Catalog::embedded().operations().filter(|operation| !operation.deprecated) {
+        let Some((before, after)) = before_and_after(&operation) else { continue };
+        paused(async {
+            let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+            let plan = plan_of(&operation, &before);
+            let end = trial.run(&plan).await;
+            if end.finished.exit != Exit::Done {
+                return wrong.push(format!("{}: not made: {:?}", operation.route, trial.failures()));
+            }
+            let status = trial.status();
+            let known = status.instances.values().next().unwrap();
+            let recorded = known.agrees.clone().unwrap();
+            let other = RecordedCall { body: Some(after.clone()), ..recorded.clone() };
+            let catalog = Catalog::embedded();
+            let thing = Thing::of(catalog, &recorded, known.result.as_ref().unwrap());
+            let calls = split(catalog, thing.as_ref(), &recorded, &other, None).calls;
+            changed += calls.iter().map(|call| call.fields.len()).sum::<usize>();
+            for call in &calls {
+                trial.by_hand(&call.recorded).await;
+            }
+            let fields = match trial.looked().await.pop().map(|looked| looked.found) {
+                Some(Found::Changed { fields }) => fields,
+                other => return wrong.push(format!("{}: {other:?} after {calls:?}", operation.route)),
+            };
+            found += fields.len();
+            let drifted =
+                crate::journal::Record::Drifted { instance: status.instances.keys().next().unwrap().clone(), fields };
+            trial.record(drifted);
+            let end = trial.run(&plan).await;
+            let left = differing(&trial);
+            // What only grows, or is no right value, cannot be put back: the run says so.
+            let stays = trial.failures().iter().all(|failure| failure.contains("only a new one has what differs"));
+            if end.finished.exit != Exit::Done && stays {
+                return;
+            }
+            if end.finished.exit != Exit::Done || !left.is_empty() {
+                wrong.push(format!("{}: {:?} {left:?}", operation.route, trial.failures()));
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{found} of {changed} fields\n{}", wrong.join("\n"));
+    assert!(found * 10 >= changed * 6, "{found} of {changed} fields");
+}
+
+#[test]
+fn updates_of_every_kind_whose_answers_are_lost_are_made_once_and_found_out() {
+    let mut wrong = Vec::new();
+    for operation in Catalog::embedded().operations().filter(|operation| !operation.deprecated) {
+        let Some((before, after)) = before_and_after(&operation) else { continue };
+        for fault in ["lost-answer:PATCH", "lost-answer:PUT"] {
+            let faults = crate::simulate::Faults::parse([&*format!("{fault}:1")]).unwrap();
+            paused(async {
+                let mut trial = Trial::new(Options { strangers: Strangers::Assume, faults, ..Options::default() });
+                let end = trial.run(&plan_of(&operation, &before)).await;
+                let (made, plan) = (trial.made(), plan_of(&operation, &after));
+                if end.finished.exit != Exit::Done {
+                    return;
+                }
+                let end = trial.run(&plan).await;
+                let writes = trial.writes();
+                let again = trial.run(&plan).await;
+                let kind = operation.creates.as_ref().unwrap().kind.as_str();
+                let done = end.finished.exit == Exit::Done && again.finished.exit == Exit::Done;
+                if !done
+                    || trial.writes() != writes
+                    || trial.made().get(kind) != made.get(kind)
+                    || !differing(&trial).is_empty()
+                {
+                    wrong.push(format!("{}: {fault}: {:?}", operation.route, trial.failures()));
+                }
+            });
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -61,6 +61,8 @@ impl Thing {
         let resource = operation.creates.as_ref()?.resource.as_ref()?;
         let own = own_value(resource, result)?;
         if !resource.parameter.is_empty() {
+            // A copy is made below the path of what it was copied from: its own id stands there from now on.
+            parameters.retain(|(name, _)| *name != resource.parameter);
             parameters.push((resource.parameter.clone(), own));
         }
         let ways = catalog.ways(&operation);

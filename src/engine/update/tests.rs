@@ -122,6 +122,12 @@ fn what_the_api_changes_in_place_is_changed_by_the_call_for_it() {
             ],
         ),
         (
+            "v1/securitygroups/1/7/source/copy",
+            json!({ "name": "one" }),
+            json!({ "name": "two" }),
+            &[r#"PATCH v2/security_groups/1/7/x1 {"name":"two"}"#],
+        ),
+        (
             "v1/floatingips/1/7",
             json!({ "port_id": "00000000-0000-4000-8000-000000000001" }),
             json!({}),

@@ -1,0 +1,63 @@
+//! How a recorded call and the plan's differ, and what a result is once that is made good.
+
+use serde_json::Value;
+
+use super::{Split, Thing, settled, split};
+use crate::catalog::Catalog;
+use crate::engine::decide::{ChangeKind, Differs};
+use crate::journal::{InstanceStatus, Intent, RecordedCall, StepResult};
+use crate::plan::Step;
+use crate::secret::stands_for_secret;
+
+/// A change, as it was decided.
+pub struct Changing<'a> {
+    pub kind: ChangeKind,
+    pub split: &'a Split,
+}
+
+/// How a recorded call and the plan's differ.
+pub struct Difference {
+    pub kind: Differs,
+    pub split: Split,
+}
+
+impl Difference {
+    /// `after`: the plan's call; `sent`: its body with secrets in place, where that is known.
+    pub fn of(
+        catalog: &Catalog,
+        step: &Step,
+        known: &InstanceStatus,
+        after: &RecordedCall,
+        sent: Option<&Value>,
+    ) -> Self {
+        let Some(before) = &known.agrees else { return Self { kind: Differs::Forces, split: Split::default() } };
+        let after = settled(before, after, &step.ignored_changes);
+        if after == *before {
+            return Self { kind: Differs::No, split: Split::default() };
+        }
+        let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
+        let Some(result) = known.result.as_ref().filter(|_| creates) else {
+            return Self { kind: Differs::Forces, split: Split::default() };
+        };
+        let split = split(catalog, Thing::of(catalog, before, result).as_ref(), before, &after, sent);
+        let in_place = split.forced.is_empty() && !split.calls.is_empty();
+        Self { kind: if in_place { Differs::InPlace } else { Differs::Forces }, split }
+    }
+}
+
+/// The call that a result agrees with once an update is done, and the result as it is then.
+pub fn update_of_result(intent: &Intent, known: &InstanceStatus) -> Option<(RecordedCall, StepResult)> {
+    let (agrees, result) = intent.update.as_deref().cloned().zip(known.result.clone())?;
+    let result = named_anew(known.agrees.as_ref(), &agrees, result);
+    Some((agrees, result))
+}
+
+/// A result under the name it has after an update.
+pub fn named_anew(before: Option<&RecordedCall>, after: &RecordedCall, mut result: StepResult) -> StepResult {
+    let name = |call: &RecordedCall| Some(call.body.as_ref()?.get("name")?.as_str()?.to_owned());
+    let new = name(after).filter(|new| before.and_then(name).as_ref() != Some(new));
+    if let Some(new) = new.filter(|new| result.name.is_some() && !stands_for_secret(new)) {
+        result.name = Some(new);
+    }
+    result
+}

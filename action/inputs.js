@@ -25,6 +25,7 @@ function read() {
     projectId: workflow.input('project-id'),
     regionId: workflow.input('region-id'),
     parallelism: workflow.input('parallelism'),
+    report: workflow.input('report'),
     teardown: workflow.input('teardown') || 'never',
     version: workflow.input('version'),
     checksum: workflow.input('checksum'),

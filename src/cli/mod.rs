@@ -12,9 +12,9 @@ use clap::{Parser, Subcommand};
 
 pub use arguments::{
     CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, ExplainArguments, GraphArguments,
-    InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, PullArguments, PushArguments,
-    RecoverArguments, RehearseArguments, ReportArguments, ResolveArguments, RunArguments, SimulateArguments,
-    StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
+    InitArguments, ManArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, PullArguments,
+    PushArguments, RecoverArguments, RehearseArguments, ReportArguments, ResolveArguments, RunArguments,
+    SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
 };
 pub use meaning::read;
 pub use options::{
@@ -130,8 +130,8 @@ pub enum Command {
     Explain(ExplainArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
-    /// Print the manual page
-    Man,
+    /// Print a manual page, or write those of all commands
+    Man(ManArguments),
     /// Write the embedded catalogue anew from an OpenAPI document
     #[command(hide = true)]
     Catalog(CatalogArguments),

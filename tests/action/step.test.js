@@ -214,3 +214,15 @@ test('a `plan` that is killed counts as 128 and the signal', { skip: process.pla
   assert.equal(code, 137);
   assert.equal(outputs.result, 'killed');
 });
+
+test('a report that was written is named for later steps, one of an earlier run is not', async () => {
+  const job = new Job({ run: "require('node:fs').writeFileSync(process.argv[process.argv.indexOf('--report') + 1], 'page')" });
+  const written = await job.main({ report: 'run.html' });
+  assert.equal(written.outputs['report-path'], path.join(job.folder, 'run.html'));
+  assert.match(written.out, /report: ".*run\.html"/);
+  fs.writeFileSync(path.join(job.folder, 'run.js'), 'process.exitCode = 3');
+  const none = await job.main({ report: 'run.html' });
+  assert.equal(none.outputs['report-path'], '');
+  assert.match(none.out, /none was written/);
+  assert.equal((await job.main({})).outputs['report-path'], undefined);
+});

@@ -80,7 +80,7 @@ async fn over_http() {
     });
     let key = SecretString::from("bench");
     let http: Arc<dyn Transport> =
-        Arc::new(Http::new(&base, &key, Duration::from_secs(30)).expect("the address is right"));
+        Arc::new(Http::new(&base, &key, Duration::from_secs(30), &[]).expect("the address is right"));
 
     let started = Instant::now();
     bare(http.clone(), STEPS).await;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
 use super::options::{ApiOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions};
-use super::values::{self, CheckFormat, OutputFormat, ResultFormat};
+use super::values::{self, CheckFormat, OutputFormat, PreviewFormat, ResultFormat};
 
 /// `plan init`
 #[derive(Debug, Args)]
@@ -47,12 +47,15 @@ pub struct RunArguments {
     pub file: PathBuf,
     #[command(flatten)]
     pub run: RunOptions,
-    /// Make this step anew, whatever the record says; may be repeated
+    /// Make this step, or instance (`net[1]`), anew, whatever the record says; may be repeated
     #[arg(long, value_name = "STEP", help_heading = "Run")]
     pub replace: Vec<String>,
     /// Take down what is on record and no longer in the plan
     #[arg(long, help_heading = "Run")]
     pub prune: bool,
+    /// First look for what somebody else changed or removed: it is put back, or made again
+    #[arg(long)]
+    pub refresh: bool,
     /// When the run fails, take down what it made
     #[arg(long, help_heading = "Run")]
     pub rollback: bool,
@@ -104,6 +107,22 @@ pub struct CheckArguments {
     pub api: ApiOptions,
 }
 
+/// `plan state import`
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// The step, or one instance of it: `web` or `web[0]`
+    #[arg(value_name = "STEP")]
+    pub step: String,
+    /// The id of what exists
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// `plan destroy` takes it down, as if it had been made here
+    #[arg(long)]
+    pub own: bool,
+}
+
 /// `plan preview`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -123,11 +142,20 @@ pub struct PreviewArguments {
     pub out: Option<PathBuf>,
     /// How it is printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub format: ResultFormat,
-    /// Only this step and what it depends on; may be repeated
+    pub format: PreviewFormat,
+    /// Make the reads of the plan, and fail without a key [default: when there is a key]
+    #[arg(long, conflicts_with = "offline")]
+    pub read: bool,
+    /// Make no request
+    #[arg(long)]
+    pub offline: bool,
+    /// First look for what somebody else changed or removed; nothing goes on record
+    #[arg(long, conflicts_with = "offline")]
+    pub refresh: bool,
+    /// Only this step, or instance (`web[2]`), and what it depends on; may be repeated
     #[arg(long, value_name = "STEP", help_heading = "Run")]
     pub target: Vec<String>,
-    /// Make this step anew, whatever the record says; may be repeated
+    /// Make this step, or instance, anew, whatever the record says; may be repeated
     #[arg(long, value_name = "STEP", help_heading = "Run")]
     pub replace: Vec<String>,
     /// Take down what is on record and no longer in the plan
@@ -205,6 +233,9 @@ pub struct DestroyArguments {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Say what would be taken down, and take nothing down
+    #[arg(long)]
+    pub dry_run: bool,
     /// An environment that was never made is no failure
     #[arg(long)]
     pub if_exists: bool,
@@ -244,11 +275,40 @@ pub struct StatusArguments {
     /// List all environments instead
     #[arg(long, conflicts_with = "environment")]
     pub all: bool,
+    /// Ask the API as well whether it is all there, and as recorded
+    #[arg(long, conflicts_with = "all")]
+    pub live: bool,
     /// How it is printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,
     #[command(flatten)]
     pub record: RecordOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
+/// `plan drift`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan drift deploy.yaml
+  plan drift deploy.yaml --exit-code    for a schedule: exit 10 when something drifted")]
+pub struct DriftArguments {
+    /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
+    #[arg(value_name = "FILE", conflicts_with = "plan")]
+    pub file: Option<PathBuf>,
+    /// Exit 10 when something is gone or changed
+    #[arg(long)]
+    pub exit_code: bool,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ResultFormat,
+    #[command(flatten)]
+    pub record: RecordOptions,
+    #[command(flatten)]
+    pub lock: LockOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
 }
 
 /// `plan output`
@@ -386,6 +446,34 @@ pub enum StateCommand {
         #[command(flatten)]
         record: RecordOptions,
     },
+    /// Let what is on record go by another name; no call is made
+    #[command(after_help = "\
+Examples:
+  plan state mv network net                 a step, with all its instances
+  plan state mv 'web[0]' 'web[front]'       one instance
+
+The same can stand in the plan, for everybody: `moved: [{ from: network, to: net }]`")]
+    Mv {
+        /// The step, or one instance of it: `web` or `web[0]`
+        #[arg(value_name = "FROM")]
+        from: String,
+        /// Its new name
+        #[arg(value_name = "TO")]
+        to: String,
+        /// The plan file
+        #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        lock: LockOptions,
+        #[command(flatten)]
+        record: RecordOptions,
+    },
+    /// Put what exists on record as what a step made; nothing is made or changed
+    #[command(after_help = "\
+Examples:
+  plan state import deploy.yaml network 7b5c0f2e-…
+  plan state import deploy.yaml 'disk[1]' 96a0a3df-… --own")]
+    Import(Box<ImportArguments>),
     /// Try whether an object store can hold records, and make it one
     #[command(after_help = "\
 Examples:
@@ -550,6 +638,9 @@ pub struct TasksArguments {
     /// At most this many
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "20")]
     pub limit: usize,
+    /// Show why tasks failed, in the API's words: they may repeat a secret that a call was given
+    #[arg(long)]
+    pub errors: bool,
     /// How they are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,
@@ -572,6 +663,9 @@ pub struct WaitArguments {
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub timeout: Option<Duration>,
+    /// Show why tasks failed, in the API's words: they may repeat a secret that a call was given
+    #[arg(long)]
+    pub errors: bool,
     /// How results are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,

@@ -7,19 +7,19 @@ use tracing::Instrument as _;
 
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export_ending, quoted};
 use super::view::ViewOptions;
-use super::{Account, confirm, note, records, report};
+use super::{Account, confirm, note, print_text, records, report};
 use crate::api::trace;
 use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, DestroyArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Settings};
+use crate::engine::{self, Settings, id_text, removal_order};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{Journal, Record, Started, Status};
-use crate::report::count;
 use crate::report::github::output::Ending;
+use crate::report::{count, sanitize, thing};
 use crate::store::EnvironmentRecord;
 
 /// How an environment is taken down.
@@ -70,6 +70,13 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         note(context, &format!("nothing is left of environment `{}`", record.environment()))?;
         return tell_job(context, &record, Exit::Done);
     }
+    if arguments.dry_run {
+        print_text(context, &context.secrets.redact(&listed(&status)))?;
+        return Ok(Exit::Done);
+    }
+    if !arguments.yes && context.interactive {
+        note(context, &context.secrets.redact(listed(&status).trim_end()))?;
+    }
     let question = format!(
         "take down {} of plan `{}`, environment `{}`?",
         count(existing, "step"),
@@ -92,6 +99,31 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     };
     let exit = destroy_environment(context, &record, &options).await?;
     tell_job(context, &record, exit)
+}
+
+/// What there is to take down, in the order in which it goes.
+fn listed(status: &Status) -> String {
+    let mut text = String::new();
+    for id in removal_order(status) {
+        let Some(known) = status.instances.get(&id) else { continue };
+        let things = known.made.iter().rev().flat_map(|made| std::iter::once(made).chain(&made.beside));
+        let mut lines: Vec<String> = things
+            .filter(|made| made.id.is_some() || made.undo.is_some())
+            .map(|made| {
+                let sign = if made.undo.is_some() && !made.uncertain { "-" } else { "=" };
+                let kind = made.kind.as_deref().map(thing).unwrap_or_default();
+                let name = made.name.iter().map(|name| format!("`{name}` ")).collect::<String>();
+                let stays = if sign == "=" { "  stays" } else { "" };
+                let resource = made.id.as_ref().map(id_text).unwrap_or_default();
+                format!("{sign}  {id}  {kind} {name}{resource}{stays}")
+            })
+            .collect();
+        if lines.is_empty() {
+            lines.push(format!("?  {id}  {}", known.phase.name()));
+        }
+        lines.iter().for_each(|line| text.extend([sanitize(line).as_ref(), "\n"]));
+    }
+    text
 }
 
 /// Tells the job's later steps how the teardown of the only environment there was ended.
@@ -180,6 +212,7 @@ fn started(context: &Context, status: &Status) -> Started {
         project_id: last.and_then(|last| last.project_id),
         region_id: last.and_then(|last| last.region_id),
         expires: last.and_then(|last| last.expires),
+        secrets: status.held_secrets(),
     }
 }
 

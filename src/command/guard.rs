@@ -15,7 +15,7 @@ use crate::report::count;
 ///
 /// # Errors
 ///
-/// When there are some: the record is lost, and everything would be made once more.
+/// When there are some: the record is lost, and everything would be made once more. When no call gets through.
 pub async fn guard(
     context: &Context,
     client: &Client,
@@ -28,6 +28,9 @@ pub async fn guard(
     let creates = plan.steps.values().filter(|step| takes_stamp(step));
     let operations = creates.filter_map(|step| step.operation.clone());
     let looked = stamped(client, catalog, operations, &spots, &plan.name, &settings.environment).await;
+    if let Some(error) = client.shut_out() {
+        return Err(Error::Api { what: "nothing was begun".to_owned(), error });
+    }
     for (path, why) in &looked.unread {
         warn(context, &format!("`{path}` cannot be looked through for what an earlier run made: {why}"))?;
     }

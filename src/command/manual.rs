@@ -19,7 +19,10 @@ pub(super) fn man(context: &Context, arguments: &ManArguments) -> Result<Exit, E
     root.build();
     match &arguments.dir {
         Some(folder) => write_all(context, &root, folder)?,
-        None => print_text(context, &page(named(&root, &arguments.command)?)?)?,
+        None => {
+            let page = page(named(&root, &arguments.command)?)?;
+            print_text(context, &context.secrets.redact(&page))?;
+        }
     }
     Ok(Exit::Done)
 }

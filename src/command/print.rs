@@ -13,15 +13,15 @@ use crate::error::Error;
 use crate::report::github::{Annotation, Level};
 use crate::report::outputs::{OutputFormat, OutputValue, render};
 use crate::report::{Palette, Verbosity, duration, sanitize, sanitize_block};
-use crate::secret::Secrets;
+use crate::secret::{Redacted, Secrets};
 use crate::stream::runner::defuse_json;
 
-/// Writes a result as it is: whoever calls has hidden what must be hidden.
+/// Writes a result as it is.
 ///
 /// # Errors
 ///
 /// When stdout cannot be written.
-pub fn print_text(context: &Context, text: &str) -> Result<(), Error> {
+pub fn print_text(context: &Context, text: &Redacted) -> Result<(), Error> {
     let mut out = context.stdout.clone();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Error::Stream { stream: "stdout", error })
 }
@@ -32,7 +32,7 @@ pub fn print_text(context: &Context, text: &str) -> Result<(), Error> {
 ///
 /// When stdout cannot be written.
 pub fn print_json(context: &Context, value: &Value) -> Result<(), Error> {
-    print_json_text(context, &format!("{:#}\n", context.secrets.redact_value(value)))
+    print_json_text(context, &context.secrets.seal(value.clone()).map(|value| format!("{value:#}\n")))
 }
 
 /// Writes JSON that hides what must be hidden. What a runner would take for a command is escaped inside its strings, so
@@ -41,9 +41,9 @@ pub fn print_json(context: &Context, value: &Value) -> Result<(), Error> {
 /// # Errors
 ///
 /// When stdout cannot be written.
-pub fn print_json_text(context: &Context, json: &str) -> Result<(), Error> {
+pub fn print_json_text(context: &Context, json: &Redacted) -> Result<(), Error> {
     match context.stdout.runner {
-        true => print_text(context, &defuse_json(json)),
+        true => print_text(context, &json.clone().map(|json| defuse_json(&json).into_owned())),
         false => print_text(context, json),
     }
 }
@@ -106,9 +106,10 @@ pub fn print_outputs(
     for words in &rendered.notes {
         note(context, words)?;
     }
+    let text = Redacted::asked_for(rendered.text);
     match format {
-        OutputFormat::Json => print_json_text(context, &rendered.text),
-        _ => print_text(context, &rendered.text),
+        OutputFormat::Json => print_json_text(context, &text),
+        _ => print_text(context, &text),
     }
 }
 

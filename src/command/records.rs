@@ -49,7 +49,7 @@ pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> 
     if !address.contains("://") {
         return Ok(Arc::new(StateFolder::new(context.resolve(named))));
     }
-    let records = objects::connect(&address, &context.environment.store.0, beside.join(SPOOL));
+    let records = objects::connect(&address, &context.store_variables(), beside.join(SPOOL));
     let records = records.map_err(|why| Error::usage(format!("`{address}` cannot be used: {why}")).help(ADDRESSES))?;
     Ok(records)
 }

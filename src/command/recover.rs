@@ -122,6 +122,9 @@ pub(super) fn tell(context: &Context, recovered: &Recovered) -> Result<(), Error
     for (path, why) in &recovered.unread {
         warn(context, &format!("not looked through: `{path}`: {why}"))?;
     }
+    for (step, id) in &recovered.refused {
+        warn(context, &format!("not accepted: `{id}` is nothing that the call of `{step}` can have made"))?;
+    }
     if !recovered.absent.is_empty() {
         let names = recovered.absent.iter().map(|instance| format!("`{instance}`"));
         note(context, &format!("nothing like it is there, the next run makes it: {}", list(names, NAMED)))?;

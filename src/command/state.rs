@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use super::print::table;
 use super::records::{self, find_record, read};
 use super::status::{instance_json, shown};
-use super::{note, print_json, print_text, recover, resolve, salvage, transfer};
+use super::{note, print_json, print_text, recover, resolve, run, salvage, state_move, transfer};
 use crate::cli::{ResultFormat, StateCommand, StateOptions};
 use crate::context::Context;
-use crate::engine::id_text;
+use crate::engine::{Import, id_text};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::{InstanceStatus, Made, Phase, Status};
-use crate::plan::InstanceId;
+use crate::plan::{InstanceId, Selection};
 use crate::report::{Palette, list, sanitize, thing};
 use crate::store::EnvironmentRecord;
 
@@ -33,6 +33,15 @@ pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<E
         StateCommand::Forget { step, file, yes, lock, record } => {
             let environment = find_record(context, file.as_deref(), record).await?;
             return resolve::forget(context, &environment, step, *yes, lock.lock_timeout).await;
+        }
+        StateCommand::Mv { from, to, file, lock, record } => {
+            let environment = find_record(context, file.as_deref(), record).await?;
+            return state_move::rename(context, &environment, from, to, lock.lock_timeout).await;
+        }
+        StateCommand::Import(arguments) => {
+            let import =
+                Import { instance: Selection::name(&arguments.step), id: arguments.id.clone(), own: arguments.own };
+            return run::import(context, &arguments.run, import).await;
         }
         StateCommand::Init { address } => {
             let store = records::store(context, &StateOptions { state: Some(address.clone()) }, None)?;

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::preview::client_of;
 use super::print::{age, table};
 use super::records::{existing_store, find_record, read};
-use super::{note, print_json, print_text};
+use super::{Account, drift, note, print_json, print_text};
 use crate::cli::{ResultFormat, StatusArguments};
 use crate::context::Context;
 use crate::engine::id_text;
@@ -27,12 +28,18 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
         ResultFormat::Json => print_json(context, &environment_json(&environment, &status, holder.as_ref()))?,
         ResultFormat::Human => tell(context, &environment, &status, holder.as_ref())?,
     }
+    if arguments.live {
+        let client = client_of(context, &Account::of(context, &arguments.api)?)?;
+        let looked = drift::look(&client, &status).await?;
+        note(context, &context.secrets.redact(&drift::lines(&looked, &status)))?;
+        note(context, &drift::summary(&looked))?;
+    }
     Ok(Exit::Done)
 }
 
 /// Whether an instance is worth a line: it exists, may exist, or went wrong.
 fn is_telling(status: &InstanceStatus) -> bool {
-    status.phase != Phase::Absent || status.error.is_some()
+    status.phase != Phase::Absent || status.error.is_some() || !status.lost.is_empty()
 }
 
 fn tell(context: &Context, record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Result<(), Error> {
@@ -124,12 +131,21 @@ fn row(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<String
     let at = instance.finished_at.filter(|_| instance.phase == Phase::Succeeded).or(instance.intended_at);
     vec![
         id.to_string(),
-        instance.phase.name().to_owned(),
+        phase(instance).to_owned(),
         kind.map(|kind| thing(&kind)).unwrap_or_default(),
         resource.unwrap_or_default(),
         name.unwrap_or_default(),
         at.map(|at| since(at, now)).unwrap_or_default(),
     ]
+}
+
+/// Where an instance stands, in a word or two.
+fn phase(instance: &InstanceStatus) -> &'static str {
+    match instance.phase {
+        Phase::Absent if !instance.lost.is_empty() => "gone",
+        Phase::Succeeded if !instance.drifted.is_empty() => "changed",
+        _ => instance.phase.name(),
+    }
 }
 
 /// An environment for programs.

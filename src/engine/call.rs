@@ -9,7 +9,6 @@ use tracing::Instrument as _;
 use super::collection::named_items;
 use super::evidence::likeness::contradicts;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT};
-use super::gates::Gates;
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::ownership::Thing;
@@ -17,12 +16,13 @@ use super::results::{self, Parameters, id_text};
 use super::settle::{self, Doubt, Settled};
 use super::shared::{About, Shared};
 use super::stop::{GRACE, Stop};
+use super::turn::request_turn;
 use super::update::{Seen, seen};
 use super::watch::Place;
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
-use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
+use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered, is_identifier};
 use crate::plan::{InstanceId, Retry};
 
 /// Refusals that ask to come back, before the step gives up: each is a pause the API asked for.
@@ -97,12 +97,24 @@ fn head_of(answer: &Answer) -> Head {
     Head { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
 }
 
+/// Whose request leaves, for those who watch.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaving<'a> {
+    pub instance: &'a InstanceId,
+    pub call: &'a RecordedCall,
+    pub attempt: u32,
+}
+
 /// Sends a write once, in its turn, unless the run ends first.
-pub async fn send(shared: &Shared, request: Request) -> Sent {
-    let permit = match shared.stopped.or_leave(shared.gates.request()).await {
-        Ok(permit) => permit,
-        Err(_) => return Sent::Unsent("the run ended first".to_owned()),
+pub async fn send(shared: &Shared, leaving: Leaving<'_>, request: Request) -> Sent {
+    let Some(permit) = request_turn(shared, leaving.instance).await else {
+        return Sent::Unsent("the run ended first".to_owned());
     };
+    shared.events.tell(Event::CallStarted {
+        instance: leaving.instance.clone(),
+        call: leaving.call.to_string(),
+        attempt: leaving.attempt,
+    });
     let sending = async {
         let answer = shared.client.send(request).await;
         drop(permit);
@@ -229,12 +241,8 @@ impl Write {
 
         // Held until the answer is on record: whoever settles on this route must not take this call's task for its own.
         let gate = shared.gates.sending(&self.route()).await;
-        shared.events.tell(Event::CallStarted {
-            instance: self.instance().clone(),
-            call: self.call().to_string(),
-            attempt: state.attempt,
-        });
-        let sent = send(shared, request).instrument(trace::attempt(state.attempt)).await;
+        let leaving = Leaving { instance: self.instance(), call: self.call(), attempt: state.attempt };
+        let sent = send(shared, leaving, request).instrument(trace::attempt(state.attempt)).await;
         let outcome = self.answered(shared, state, sent, doubt).await;
         // Whoever has to wait keeps nobody else from going.
         drop((gate, place));
@@ -617,7 +625,8 @@ pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
 
 /// The task ids of an answer; `None` when it is not a list of tasks.
 pub fn tasks_of(value: &Value) -> Option<Vec<String>> {
-    value.as_object()?.get("tasks")?.as_array()?.iter().map(|task| task.as_str().map(str::to_owned)).collect()
+    let id = |task: &Value| task.as_str().filter(|id| is_identifier(id)).map(str::to_owned);
+    value.as_object()?.get("tasks")?.as_array()?.iter().map(id).collect()
 }
 
 /// Project and region of a call.
@@ -626,12 +635,4 @@ pub fn place_of(parameters: &[(String, String)]) -> Place {
         parameters.iter().find(|(parameter, _)| parameter == name).and_then(|(_, value)| value.parse().ok())
     };
     Place { project_id: number("project_id"), region_id: number("region_id") }
-}
-
-/// The parent gate of a write, where it has one: held until its tasks are done.
-pub async fn parent_gate(gates: &Gates, lock: Option<&str>) -> Option<tokio::sync::OwnedMutexGuard<()>> {
-    match lock {
-        Some(parent) => Some(gates.parent(parent).await),
-        None => None,
-    }
 }

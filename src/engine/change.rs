@@ -206,7 +206,7 @@ impl Instance {
     async fn replace(&self, id: &InstanceId, how: &mut How) -> Result<Option<StepResult>, Interruption> {
         let dependants = self.run.recorded_dependants(id);
         let fixed: BTreeSet<&StepId> =
-            dependants.iter().map(|dependant| &dependant.step).filter(|step| !self.run.may_replace(step)).collect();
+            dependants.iter().filter(|other| !self.run.may_replace(other)).map(|other| &other.step).collect();
         if let Some(step) = fixed.first() {
             let mut error = self.run.shared.error(
                 &self.about(&self.step_call(id)),
@@ -336,6 +336,18 @@ impl Instance {
                 }
             },
             (intended, Undo::Default) => intended.clone(),
+        }
+    }
+
+    /// The undo of something that was taken over as one's own.
+    pub(super) fn undo_of_adopted(&self, result: &StepResult) -> IntendedUndo {
+        match &self.step().undo {
+            Undo::Keep => IntendedUndo::Keep,
+            Undo::Default => IntendedUndo::Default,
+            Undo::Call(template) => {
+                let undo = self.render_undo(template, &step_value(result, None));
+                undo.map_or(IntendedUndo::Keep, IntendedUndo::Call)
+            }
         }
     }
 

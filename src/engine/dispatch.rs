@@ -9,16 +9,18 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::task::{Id, JoinSet};
 
+use super::decide;
 use super::interruption::Interruption;
-use super::render::{each_value, elements};
+use super::render::{CallParts, each_value, elements};
 use super::run::Run;
+use super::shared::About;
 use super::step::{Instance, InstanceEnd};
 use super::stop::Stop;
-use crate::api::trace;
+use crate::api::{Shut, trace};
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
-use crate::journal::JournalError;
+use crate::journal::{JournalError, RecordedCall, Status};
 use crate::plan::{InstanceId, StepId, Turns};
-use crate::template::{skipped_step, value_of};
+use crate::template::{Each, skipped_step, value_of};
 
 /// Instances alive at once. Waiting costs a little memory each; a plan of a hundred thousand steps must fit.
 const ALIVE: usize = 10_000;
@@ -112,6 +114,8 @@ struct Dispatcher<'r> {
 #[derive(Default)]
 struct Node {
     chosen: bool,
+    /// Not only some of its instances are.
+    whole: bool,
     /// Instances that have not ended.
     running: usize,
     /// Keys in order, and the values of those that are done.
@@ -146,18 +150,21 @@ impl<'r> Dispatcher<'r> {
         dispatcher
     }
 
-    /// `--target`: those steps and what they come after; all steps otherwise.
+    /// `--target`: those and what they come after; all steps otherwise.
     fn choose(&mut self) {
         let plan = &self.run.plan;
         let target = &self.run.options.target;
-        let mut stack: Vec<usize> = if target.is_empty() {
-            (0..self.nodes.len()).collect()
+        let mut stack: Vec<(usize, bool)> = if target.is_empty() {
+            (0..self.nodes.len()).map(|index| (index, true)).collect()
         } else {
-            target.iter().filter_map(|step| plan.steps.get_index_of(step)).collect()
+            let named = target.steps().filter_map(|step| Some((plan.steps.get_index_of(step)?, step)));
+            named.map(|(index, step)| (index, target.takes_whole(step))).collect()
         };
-        while let Some(index) = stack.pop() {
+        while let Some((index, whole)) = stack.pop() {
+            self.nodes[index].whole |= whole;
             if !std::mem::replace(&mut self.nodes[index].chosen, true) {
-                stack.extend(plan.steps[index].after.iter().filter_map(|step| plan.steps.get_index_of(step)));
+                let earlier = plan.steps[index].after.iter().filter_map(|step| plan.steps.get_index_of(step));
+                stack.extend(earlier.map(|index| (index, true)));
             }
         }
     }
@@ -200,9 +207,14 @@ impl<'r> Dispatcher<'r> {
                 }
             },
         };
+        let each = match self.selected(index, each) {
+            Ok(each) => each,
+            Err(error) => return self.fail(index, error),
+        };
         if step.for_each.is_some() {
             self.run.shared.events.tell(Event::StepExpanded { step: step.id.clone(), instances: each.len() });
         }
+        self.tell_shifted(index, &each, &values);
         let node = &mut self.nodes[index];
         node.for_each = step.for_each.is_some();
         node.running = each.len();
@@ -216,6 +228,47 @@ impl<'r> Dispatcher<'r> {
         if self.nodes[index].running == 0 {
             self.close(index);
         }
+    }
+
+    /// Says so before a list that lost an element in its middle is changed from there on.
+    fn tell_shifted(&self, index: usize, each: &[Option<Each>], values: &BTreeMap<StepId, minijinja::Value>) {
+        let step = &self.run.plan.steps[index];
+        let recorded = |status: &Status| status.existing().filter(|(instance, _)| instance.step == step.id).count();
+        if step.for_each.is_none() || self.run.shared.journal.with_status(recorded) <= each.len() {
+            return;
+        }
+        let calls: Vec<(InstanceId, RecordedCall)> = each
+            .iter()
+            .flatten()
+            .filter_map(|each| {
+                let surroundings = self.run.surroundings(values, Some(each));
+                let rendered = surroundings.render(&CallParts::of_step(step), None).ok()?;
+                Some((InstanceId::new(step.id.clone(), Some(each.key.clone())), rendered.recorded))
+            })
+            .collect();
+        let calls = calls.iter().map(|(instance, call)| (instance, call));
+        if let Some(first) = self.run.shared.journal.with_status(|status| decide::shifted(status, calls)) {
+            self.run.shared.warn(decide::shifted_words(&first));
+        }
+    }
+
+    /// The instances of a step that `--target` names, where it names single ones.
+    fn selected(&self, index: usize, each: Vec<Option<Each>>) -> Result<Vec<Option<Each>>, StepError> {
+        let step = &self.run.plan.steps[index];
+        let has = |key: &str| each.iter().flatten().any(|each| each.key == key);
+        let options = &self.run.options;
+        let named = options.target.keys_of(&step.id).chain(options.replace.keys_of(&step.id));
+        if let Some(missing) = named.into_iter().find(|key| !has(key)) {
+            let words = format!("the plan has no instance `{}[{missing}]`", step.id);
+            let about = About { call: None, place: Some(self.run.place(step.id_span)) };
+            return Err(self.run.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Template, words));
+        }
+        if self.nodes[index].whole {
+            return Ok(each);
+        }
+        let key = |each: &Option<Each>| each.as_ref().map(|each| each.key.clone());
+        let chosen = |one: &Option<Each>| options.target.covers(&InstanceId::new(step.id.clone(), key(one)));
+        Ok(each.into_iter().filter(chosen).collect())
     }
 
     fn fail(&mut self, index: usize, error: StepError) {
@@ -288,11 +341,14 @@ impl<'r> Dispatcher<'r> {
         Ok(())
     }
 
-    /// A failure may end the run: `--fail-fast`, or a key that no call will accept.
+    /// A failure may end the run: `--fail-fast`, or that no call will be accepted.
     fn failed(&self, outcome: &Outcome) {
         let not_allowed = matches!(outcome, Outcome::Failed(error) if error.status == Some(401));
-        if self.run.options.fail_fast || not_allowed {
-            self.run.stopper.stop(Stop::NoNewSteps);
+        let shut = self.run.shared.client.shut().or(not_allowed.then_some(Shut::Key));
+        match shut {
+            Some(shut) => self.run.stopper.stop(Stop::Shut(shut)),
+            None if self.run.options.fail_fast => self.run.stopper.stop(Stop::NoNewSteps),
+            None => {}
         }
     }
 

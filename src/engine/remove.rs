@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
-use super::call::{Called, Sent, Write, headers_of, parent_gate, send, stamp_value, tasks_of};
+use super::call::{Called, Leaving, Sent, Write, headers_of, send, stamp_value, tasks_of};
 use super::change::update_of_result;
 use super::evidence::tags::{STAMP, tag};
 use super::finish::Finishing;
@@ -20,13 +20,14 @@ use super::results;
 use super::settle::Doubt;
 use super::shared::{About, Shared};
 use super::teardown::Extent;
+use super::turn::parent_turn;
 use super::undo::{Became, intent_of, look_for, new_nonce};
 use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
 use crate::journal::{
-    Evidence, Head, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, may_undo,
+    Evidence, Head, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, Unanswered, may_undo,
 };
 use crate::plan::{InstanceId, Wait};
 
@@ -297,8 +298,7 @@ async fn remove_one(
         error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));
         return Err(Interruption::Failed(error));
     }
-    let gate = parent_gate(&shared.gates, lock);
-    let _alone = shared.stopped.or_leave(gate).await.map_err(Interruption::Stopped)?;
+    let _alone = parent_turn(shared, instance, lock).await.map_err(Interruption::Stopped)?;
     let mut removal = Removal::new(shared, instance, call);
     let gone = match removal.resumed().await? {
         Some(gone) => gone,
@@ -335,6 +335,8 @@ struct Removal<'a> {
     made_at: Option<Timestamp>,
     /// An earlier removal may have taken it away.
     tried_before: bool,
+    /// Attempts that were looked for and not found, and must not do their work besides another.
+    lost: Vec<Unanswered>,
     attempt: u32,
     failed_tasks: u32,
     locks: Locks,
@@ -363,6 +365,7 @@ impl<'a> Removal<'a> {
             about: About { call: Some(call.clone()), place: None },
             made_at,
             tried_before,
+            lost: Vec::new(),
             attempt: 0,
             failed_tasks: 0,
             locks: Locks::default(),
@@ -394,11 +397,15 @@ impl<'a> Removal<'a> {
         head: Option<Head>,
     ) -> Result<Option<Step>, Interruption> {
         // Where nobody can tell, it stays in doubt.
-        let looking = look_for(self.shared, intent, &self.about, cause, since, head);
+        let attempt = Unanswered { intent: intent.clone(), at: self.shared.now(), head };
+        let looking = look_for(self.shared, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.shared.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             Became::Tasks(tasks) => self.accepted(tasks).await.map(Some),
             Became::Done => Ok(Some(Step::Gone(Gone::Now))),
-            Became::Nothing => Ok(None),
+            Became::Nothing => {
+                self.lost.push(attempt);
+                Ok(None)
+            }
         }
     }
 
@@ -414,16 +421,12 @@ impl<'a> Removal<'a> {
                 intent: intent.clone().map(Box::new),
             };
             self.shared.journal.append(vec![removing]).await?;
-            self.shared.events.tell(Event::CallStarted {
-                instance: self.instance.clone(),
-                call: self.call.to_string(),
-                attempt: self.attempt,
-            });
             let mut request = Shared::request(self.call);
             let mark = intent.as_ref().map(|intent| intent.mark.clone());
             let mark = mark.unwrap_or_else(|| self.shared.mark(self.instance, &new_nonce()));
             request.headers.extend(headers_of(&mark));
-            let sent = send(self.shared, request).await;
+            let leaving = Leaving { instance: self.instance, call: self.call, attempt: self.attempt };
+            let sent = send(self.shared, leaving, request).await;
             let lost = matches!(sent, Sent::Lost { .. });
             let step = self.answered(sent, intent.as_ref()).await?;
             self.tried_before |= lost;

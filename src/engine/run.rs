@@ -1,10 +1,11 @@
 //! One run of a plan: its means, its options, its beginning and its end.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::adopt::Import;
 use super::decide::{self, References};
 use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
@@ -19,7 +20,7 @@ use crate::diagnostic::Severity;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, RunFinished, StepError};
 use crate::exit::Exit;
 use crate::journal::{JournalError, Record, RecordedOutput, Status};
-use crate::plan::{InstanceId, OnChange, Plan, Step, StepId};
+use crate::plan::{InstanceId, OnChange, Plan, Selection, Step, StepId};
 use crate::secret::{BrokenMarker, Secrets};
 use crate::source::Span;
 use crate::template::{Each, TemplateError};
@@ -27,16 +28,18 @@ use crate::template::{Each, TemplateError};
 /// What `plan run` was asked for, besides running.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
-    /// Only these steps, and what they come after.
-    pub target: BTreeSet<StepId>,
+    /// Only these, and what they come after.
+    pub target: Selection,
     /// Make these anew, whatever the record says.
-    pub replace: BTreeSet<StepId>,
+    pub replace: Selection,
     /// Take down what is no longer in the plan.
     pub prune: bool,
     /// When the run fails, take down what it made.
     pub rollback: bool,
     /// After a failure start nothing new.
     pub fail_fast: bool,
+    /// Nothing is made or changed: this alone is taken over.
+    pub import: Option<Import>,
 }
 
 /// A run under way.
@@ -154,9 +157,15 @@ impl Run {
         })
     }
 
-    pub(super) fn may_replace(&self, step: &StepId) -> bool {
-        self.options.replace.contains(step)
-            || self.plan.steps.get(step).is_none_or(|step| {
+    /// It was made from something that is not there any more: nobody need allow that it is made anew.
+    pub(super) fn is_orphan(&self, instance: &InstanceId) -> bool {
+        self.shared.journal.with_status(decide::orphans).contains(instance)
+    }
+
+    pub(super) fn may_replace(&self, instance: &InstanceId) -> bool {
+        self.options.replace.covers(instance)
+            || self.is_orphan(instance)
+            || self.plan.steps.get(&instance.step).is_none_or(|step| {
                 // What is no create has nothing that could be lost.
                 let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
                 matches!(step.on_change, Some(OnChange::Replace)) || !creates
@@ -170,6 +179,10 @@ impl Run {
 ///
 /// [`JournalError`] when the record cannot be written: nothing may be started then.
 pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
+    let moves = run.shared.journal.with_status(|status| decide::moves(status, &run.plan.moved));
+    if !moves.is_empty() {
+        run.shared.journal.append(moves).await?;
+    }
     let mut dispatched = dispatch(&run).await?;
     for (instance, error) in unanswered(&run.shared).await? {
         run.shared.events.tell(Event::StepUnknown { instance: instance.clone(), error: error.clone() });
@@ -192,7 +205,9 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     if exit == Exit::Done && !missing.is_empty() {
         exit = Exit::StepFailed;
     }
-    record_outputs(&run, &outputs).await?;
+    if run.options.import.is_none() {
+        record_outputs(&run, &outputs).await?;
+    }
     run.shared.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
     let finished = totals(&run, &dispatched, &torn, exit);
     let failure = dispatched.outcomes.into_iter().find_map(|(instance, outcome)| match outcome {
@@ -244,7 +259,7 @@ fn exit_of_stop(stop: Stop) -> Option<Exit> {
         Stop::Interrupt(_) => Some(Exit::Interrupted),
         Stop::LeaseLost => Some(Exit::Locked),
         Stop::StoreAway => Some(Exit::RecordUnusable),
-        Stop::OutOfTime | Stop::NoNewSteps => None,
+        Stop::OutOfTime | Stop::NoNewSteps | Stop::Shut(_) => None,
     }
 }
 

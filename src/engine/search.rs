@@ -27,7 +27,9 @@ const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 const BEFORE_BY_ANOTHER_CLOCK: SignedDuration = SignedDuration::from_mins(10);
 /// The list of tasks starts earlier than that.
 const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
-const PAGE: usize = 1000;
+const AUDIT_LOG: &str = "/cloud/v1/user_actions";
+/// Resources that the audit log is asked about at once.
+const LOG_RESOURCES: usize = 20;
 
 /// What one round of questions came to.
 #[derive(Debug)]
@@ -246,7 +248,7 @@ impl<'a> Search<'a> {
     /// What the audit log tells of this attempt. It may lag, or be closed to this key.
     async fn by_audit_log(&self) -> Option<Settled> {
         let agent = self.agent();
-        let entries = self.log(Some(&agent)).await?;
+        let entries = self.log(self.log_since().query("user_agents", &agent)).await?;
         match audit::trail(&entries, &agent)? {
             Trail::Task(task) => Some(self.claim_task(&task, Evidence::AuditLog)),
             Trail::Resource(id) if self.creates().is_some() => {
@@ -258,25 +260,44 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Entries of the audit log since the intent: of one agent, or of everybody in this place.
-    async fn log(&self, agent: Option<&str>) -> Option<Vec<Value>> {
+    /// Entries of the audit log since the intent.
+    fn log_since(&self) -> Request {
         let from = self.known().since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let mut request = Request::get("/cloud/v1/user_actions").query("from_timestamp", from).query("limit", PAGE);
-        if let Some(agent) = agent {
-            request = request.query("user_agents", agent);
-        } else {
+        Request::get(AUDIT_LOG).query("from_timestamp", from)
+    }
+
+    /// What the audit log tells of these: of resources whenever they were made, of tasks since the intent, in this place.
+    async fn log_about(&self, candidates: &[Candidate]) -> Option<Vec<Value>> {
+        let items = candidates.iter().filter_map(|candidate| match candidate {
+            Candidate::Item { id } => Some(id),
+            Candidate::Task(_) => None,
+        });
+        let items: Vec<&String> = items.collect();
+        let mut entries = Vec::new();
+        if items.len() < candidates.len() {
             let place = self.place();
             let ids = [("project_id", place.project_id), ("region_id", place.region_id)];
-            for (name, id) in ids.into_iter().filter_map(|(name, id)| Some((name, id?))) {
-                request = request.query(name, id);
+            let known = ids.into_iter().filter_map(|(name, id)| Some((name, id?)));
+            entries
+                .extend(self.log(known.fold(self.log_since(), |request, (name, id)| request.query(name, id))).await?);
+        }
+        for some in items.chunks(LOG_RESOURCES) {
+            let request = some.iter().fold(Request::get(AUDIT_LOG), |request, id| request.query("resource_id", *id));
+            entries.extend(self.log(request).await?);
+        }
+        Some(entries)
+    }
+
+    /// Reads the audit log; `None` when it is closed, or does not answer.
+    async fn log(&self, request: Request) -> Option<Vec<Value>> {
+        match pages(&self.shared.client, &request, "/results", true).await {
+            Ok(entries) => Some(entries),
+            Err(error) => {
+                let closed = matches!(&error, ReadError::Refused(error) if matches!(error.status, 401 | 403 | 404));
+                self.log_is_closed.store(closed, Ordering::Relaxed);
+                None
             }
         }
-        let answer = self.shared.client.send(request).await.ok()?;
-        if !answer.is_success() {
-            self.log_is_closed.store(matches!(answer.status, 401 | 403 | 404), Ordering::Relaxed);
-            return None;
-        }
-        crate::api::json_of(&answer)?.get("results")?.as_array().cloned()
     }
 
     async fn read_by_id(&self, id: &Value) -> Option<Value> {
@@ -321,7 +342,7 @@ impl<'a> Search<'a> {
             open = self.without_other_tags(open).await?;
         }
         if !open.is_empty()
-            && let Some(entries) = self.log(None).await
+            && let Some(entries) = self.log_about(&open).await
         {
             let agent = self.agent();
             open.retain(|one| audit::of_thing(&entries, &self.thing(one), &agent) != Verdict::NotOurs);

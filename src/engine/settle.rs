@@ -93,21 +93,37 @@ pub async fn settle(shared: &Shared, doubt: &Doubt) -> Settled {
     let search = Search::new(shared, &doubt.attempt, &doubt.disowned);
     let earlier: Vec<Search<'_>> =
         doubt.equals().map(|earlier| Search::new(shared, earlier, &doubt.disowned)).collect();
-    let route = &search.route();
     shared.meet(&search.place()).await;
     let slow = doubt.slow || !search.may_start_tasks();
     let patience = shared.settings.settle_time * if slow { SLOW_FACTOR } else { 1 };
-    let deadline = doubt.since + patience;
+    until_settled(shared, &search, &earlier, doubt.since, patience).await
+}
+
+/// Looks for an attempt whose settling time is over: once, and longer only while something is there that nobody can place.
+pub async fn settle_late(shared: &Shared, attempt: &Unanswered, disowned: &[String]) -> Settled {
+    let search = Search::new(shared, attempt, disowned);
+    until_settled(shared, &search, &[], shared.clock().elapsed(), Duration::ZERO).await
+}
+
+async fn until_settled(
+    shared: &Shared,
+    search: &Search<'_>,
+    earlier: &[Search<'_>],
+    since: Duration,
+    patience: Duration,
+) -> Settled {
+    let route = &search.route();
+    let deadline = since + patience;
     let mut pauses = PAUSES.into_iter().chain(std::iter::repeat(PAUSES[PAUSES.len() - 1]));
     loop {
         let now = shared.clock().elapsed();
         let last = now >= deadline;
         let found = {
             let _alone = shared.gates.settling(route).await;
-            look_at_all(&search, &earlier, last).await
+            look_at_all(search, earlier, last).await
         };
         let factor = if search.may_tell_later() { UNDECIDED_FACTOR } else { 1 };
-        let undecided_until = doubt.since + shared.settings.settle_time * factor;
+        let undecided_until = since + shared.settings.settle_time * factor;
         match found {
             Ok(Look::Settled(settled)) => return settled,
             Ok(Look::Nothing) if last => return Settled::Nothing,

@@ -10,16 +10,18 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
-use super::call::{Called, Write, parent_gate};
+use super::call::{Called, Write};
 use super::change::{self, Changing};
-use super::decide::{self, Decision, Wanted};
+use super::decide::{self, Decision, Differs, Wanted};
 use super::finish::{Finishing, millis};
 use super::interruption::Interruption;
+use super::refresh::blame;
 use super::render::{CallParts, Rendered, Surroundings, step_value};
 use super::results::{self, Parameters};
 use super::run::Run;
 use super::settle::Doubt;
 use super::shared::About;
+use super::turn::parent_turn;
 use crate::catalog::Operation;
 use crate::event::{Event, How, SkipReason, StepDone, StepError};
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
@@ -89,7 +91,12 @@ impl Instance {
         let end = match self.work(&id, started).await {
             Ok(Some((call, done))) => self.succeeded(&id, call, done, started),
             Ok(None) => self.skipped(&id),
-            Err(why) => {
+            Err(mut why) => {
+                if let Interruption::Failed(error) = &mut why {
+                    let known = self.known(&id);
+                    let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &intent.call).collect();
+                    blame(&self.run.shared, &id, &calls, error).await;
+                }
                 let waited = self.run.shared.clock().elapsed().saturating_sub(started);
                 InstanceEnd::Interrupted(self.interrupted(&id, why, waited))
             }
@@ -138,9 +145,14 @@ impl Instance {
         loop {
             let known = self.known(id);
             let difference = self.difference(&known, rendered);
-            let replace = how == How::Reused && self.run.options.replace.contains(&id.step);
-            let wanted = Wanted::of(self.step(), replace);
-            let result = match decide::instance(&wanted, Some(&known), difference.kind) {
+            let replace = how == How::Reused && self.run.options.replace.covers(id);
+            let orphan = difference.kind == Differs::Forces && self.run.is_orphan(id);
+            let wanted = Wanted::of(self.step(), replace, orphan);
+            let decision = decide::instance(&wanted, Some(&known), difference.kind);
+            if self.run.options.import.is_some() {
+                return self.import(id, rendered, known, decision, &mut how).await;
+            }
+            let result = match decision {
                 Decision::Keep => {
                     return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
                 }
@@ -159,6 +171,29 @@ impl Instance {
         }
     }
 
+    /// An import takes over one thing; everything else it needs must be on record.
+    async fn import(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: InstanceStatus,
+        decision: Decision,
+        how: &mut How,
+    ) -> Result<Done, Interruption> {
+        let wanted = self.run.options.import.as_ref().is_some_and(|import| import.instance == *id);
+        let result = match (wanted, decision, known.result) {
+            (true, Decision::Call, _) => self.adopt(id, rendered, how).await?,
+            (true, ..) => return Err(self.refused(rendered, "it is on record already".to_owned())),
+            (false, _, Some(result)) => result,
+            (false, _, None) => {
+                return Err(
+                    self.refused(rendered, "it is not on record, and what is imported comes after it".to_owned())
+                );
+            }
+        };
+        Ok(Done { result, how: *how, resource: None })
+    }
+
     /// The record agrees with the plan; or the step is not to be waited for, and its tasks run.
     fn is_settled(&self, id: &InstanceId, rendered: &Rendered) -> bool {
         let known = self.known(id);
@@ -166,11 +201,10 @@ impl Instance {
     }
 
     /// The turn to write below the parent that the API locks: kept until the tasks of the write are done.
-    async fn enter(&self, call: &RecordedCall) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
+    async fn enter(&self, id: &InstanceId, call: &RecordedCall) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
         let (operation, parameters) = self.operation_of(call);
         let lock = operation.and_then(|operation| results::lock_value(&operation, call, &parameters));
-        let entering = parent_gate(&self.run.shared.gates, lock.as_deref());
-        self.run.shared.stopped.or_leave(entering).await.map_err(Interruption::Stopped)
+        parent_turn(&self.run.shared, id, lock.as_deref()).await.map_err(Interruption::Stopped)
     }
 
     /// One turn of an instance that is not done. `None`: another turn decides.
@@ -184,6 +218,7 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         match (decision, &known.phase, known.intent.as_deref(), Doubt::recorded(&self.run.shared, known)) {
+            (Decision::Call, ..) if self.adopts(id) => self.adopt(id, rendered, how).await.map(Some),
             (Decision::Call, ..) => {
                 *how = How::Called;
                 let write = self.write_of(id, rendered, None);
@@ -205,7 +240,7 @@ impl Instance {
                 // What an earlier version took for its own, it took by likeness for all that is known.
                 let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
-                let _turn = self.enter(&intent.call).await?;
+                let _turn = self.enter(&intent.instance, &intent.call).await?;
                 self.finish(known, intent, called, *how, started, true).await
             }
             // Something of an earlier attempt is in the way.
@@ -225,7 +260,7 @@ impl Instance {
         how: &mut How,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        let _turn = self.enter(&write.intent.call).await?;
+        let _turn = self.enter(&write.intent.instance, &write.intent.call).await?;
         let called = match write.make(&self.run.shared, known.attempts, doubt).await {
             Ok(called) => called,
             Err(Interruption::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,

@@ -11,8 +11,7 @@ use super::finish::{Ended, Finishing};
 use super::interruption::Interruption;
 use super::ownership::Thing;
 use super::results::{self, id_text};
-use super::search::{Look, Search};
-use super::settle::Settled;
+use super::settle::{Settled, settle_late};
 use super::shared::{About, Shared};
 use crate::catalog::Operation;
 use crate::event::{EffectKnown, ErrorClass, StepError};
@@ -22,7 +21,7 @@ use crate::plan::{InstanceId, Wait};
 /// No request is held back for longer than this and carried out then: proxies give up within minutes.
 const EXPECTED: SignedDuration = SignedDuration::from_mins(15);
 
-/// Looks once for every such attempt on record. Gives back those of which something may be there, or may be another's.
+/// Looks for every such attempt on record. Gives back those of which something may be there, or may be another's.
 ///
 /// # Errors
 ///
@@ -52,7 +51,7 @@ struct Late<'a> {
 }
 
 impl Late<'_> {
-    /// One look. `Some`: why nobody can tell what became of it.
+    /// Looks for it. `Some`: why nobody can tell what became of it.
     async fn look(&self) -> Result<Option<StepError>, Interruption> {
         let call = &self.attempt.intent.call;
         let matched = results::operation_of(self.shared.catalog, call);
@@ -60,26 +59,19 @@ impl Late<'_> {
         if !makes_something(operation) || results::is_repeatable(call.method, operation) {
             return self.settled(Vec::new(), None).await;
         }
-        let search = Search::new(self.shared, self.attempt, &self.known.disowned);
-        let found = {
-            let _alone = self.shared.gates.settling(&search.route()).await;
-            search.look(true).await
-        };
-        match found {
-            Ok(Look::Settled(Settled::Task { task, evidence, .. })) => {
+        match settle_late(self.shared, self.attempt, &self.known.disowned).await {
+            Settled::Task { task, evidence, .. } => {
                 let called = Called::Tasks { tasks: vec![task], status: None, evidence: Some(evidence) };
                 self.brought_to_an_end(called).await
             }
-            Ok(Look::Settled(Settled::Resource { item, evidence, .. })) => {
+            Settled::Resource { item, evidence, .. } => {
                 self.brought_to_an_end(Called::Found { item, evidence: Some(evidence) }).await
             }
-            Ok(Look::Undecided(candidates) | Look::Settled(Settled::Undecided(candidates))) => {
-                Ok(Some(self.undecided(&candidates)))
-            }
-            Ok(Look::Nothing | Look::Settled(_)) if self.is_over() => self.settled(Vec::new(), None).await,
-            Ok(Look::Nothing | Look::Settled(_)) => Ok(None),
+            Settled::Undecided(candidates) => Ok(Some(self.undecided(&candidates))),
+            Settled::Nothing | Settled::Done if self.is_over() => self.settled(Vec::new(), None).await,
+            Settled::Nothing | Settled::Done => Ok(None),
             // The next look may tell.
-            Err(error) => {
+            Settled::CannotTell(error) => {
                 let (instance, number) = (self.instance, self.attempt.intent.attempt);
                 self.shared.warn(format!(
                     "`{instance}`: attempt {number} was never answered, and looking for what became of it failed: {error}"

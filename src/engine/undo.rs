@@ -8,7 +8,7 @@ use super::results;
 use super::settle::{Doubt, Settled, settle};
 use super::shared::{About, Shared};
 use crate::event::{EffectKnown, ErrorClass};
-use crate::journal::{Head, IntendedUndo, Intent, RecordedCall, Unanswered};
+use crate::journal::{IntendedUndo, Intent, RecordedCall, Unanswered};
 use crate::plan::InstanceId;
 
 /// What became of an undo without an answer.
@@ -50,27 +50,22 @@ pub fn intent_of(shared: &Shared, instance: &InstanceId, call: &RecordedCall, at
     })
 }
 
-/// Looks for an attempt that was not answered. `since`: it may have left until then, on the run's clock.
+/// Looks for an attempt that was not answered. `earlier`: others that were not, either. `since`: it may have left until
+/// then, on the run's clock.
 ///
 /// # Errors
 ///
 /// [`Interruption`] when nobody can tell.
 pub async fn look_for(
     shared: &Shared,
-    intent: &Intent,
+    attempt: Unanswered,
+    earlier: &[Unanswered],
     about: &About,
     cause: &str,
     since: Duration,
-    head: Option<Head>,
 ) -> Result<Became, Interruption> {
-    let doubt = Doubt {
-        attempt: Unanswered { intent: intent.clone(), at: shared.now(), head },
-        earlier: Vec::new(),
-        since,
-        cause: cause.to_owned(),
-        slow: false,
-        disowned: Vec::new(),
-    };
+    let doubt =
+        Doubt { attempt, earlier: earlier.to_vec(), since, cause: cause.to_owned(), slow: false, disowned: Vec::new() };
     let unknown = |words: String| {
         let mut error = shared.error(about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         error.help.push("run `plan destroy` again: it is looked for once more, and not repeated before".to_owned());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::intent::{Evidence, Head, Intent, RecordedCall, Unanswered};
-use super::record::{Made, Record, StepResult, Succeeded};
+use super::record::{Adopted, Drifted, Made, Record, StepResult, Succeeded};
 use super::status::Impossible;
 use crate::event::{EffectKnown, How, StepError};
 use crate::plan::{InstanceId, StepId};
@@ -41,6 +41,12 @@ pub struct InstanceStatus {
     /// How the tasks that it waits for were found, when no answer named them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// Ids of what it made that were found gone: what names them was made from something that is not there any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Value>,
+    /// Fields that somebody else changed, as they were found since it was last called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drifted: Vec<Drifted>,
     /// The last call that was to take something away, where it must not be repeated blindly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal: Option<Box<Intent>>,
@@ -86,7 +92,8 @@ impl InstanceStatus {
     pub fn call(&self) -> Option<&RecordedCall> {
         let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
         let intended = self.intent.as_ref().map(|intent| &intent.call);
-        if updated && self.phase == Phase::Succeeded { self.agrees.as_ref().or(intended) } else { intended }
+        let stands = self.phase == Phase::Succeeded && (updated || intended.is_none());
+        if stands { self.agrees.as_ref().or(intended) } else { intended }
     }
 
     /// A call that makes something is under way, or was, and nothing more is known.
@@ -232,6 +239,14 @@ impl InstanceStatus {
                 self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
                 self.error = Some(error.clone());
             }
+            (Phase::Succeeded, Record::Gone { .. }) => {
+                let mut lost = std::mem::take(&mut self.lost);
+                let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.beside));
+                lost.extend(things.filter_map(|thing| thing.id.clone()));
+                let earlier = std::mem::take(&mut self.earlier);
+                *self = Self { attempts: self.attempts, lost, earlier, ..Self::default() };
+            }
+            (Phase::Succeeded, Record::Drifted { fields, .. }) => self.drift(fields),
             (_, Record::Removed { .. }) => {
                 let earlier = std::mem::take(&mut self.earlier);
                 *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, ..Self::default() };
@@ -247,6 +262,31 @@ impl InstanceStatus {
     fn take_earlier(&mut self, attempt: u32) -> Option<Unanswered> {
         let at = self.earlier.iter().position(|earlier| earlier.intent.attempt == attempt)?;
         Some(self.earlier.remove(at))
+    }
+
+    /// What somebody else changed stands in the call from now on: the plan differs from that.
+    fn drift(&mut self, fields: &[Drifted]) {
+        let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()?.as_object_mut());
+        let Some(body) = body else { return };
+        for drifted in fields {
+            match &drifted.now {
+                Some(now) => drop(body.insert(drifted.field.clone(), now.clone())),
+                None => drop(body.shift_remove(&drifted.field)),
+            }
+            self.drifted.retain(|known| known.field != drifted.field);
+            self.drifted.push(drifted.clone());
+        }
+    }
+
+    pub(super) fn take_over(&mut self, at: Timestamp, adopted: &Adopted) {
+        self.phase = Phase::Succeeded;
+        self.intent = None;
+        self.error = None;
+        self.after.clone_from(&adopted.after);
+        self.result = Some(adopted.result.clone());
+        self.agrees = Some(adopted.agrees.clone());
+        self.made = vec![adopted.made.clone()];
+        self.finished_at = Some(at);
     }
 
     fn succeed(&mut self, at: Timestamp, done: &Succeeded) {
@@ -267,6 +307,7 @@ impl InstanceStatus {
             // What makes nothing is done, however often it was carried out.
             self.earlier.retain(|earlier| earlier.intent.call != intent.call);
         }
+        self.drifted.clear();
         self.disowned.clear();
         self.evidence = done.evidence;
         // Earlier versions took for theirs what was like it, and did not say by what.

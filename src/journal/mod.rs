@@ -25,10 +25,12 @@ use crate::plan::InstanceId;
 pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unanswered};
 pub use owner::{Lease, Owner};
-pub use record::{Header, Line, Made, Record, RecordedOutput, Started, StepResult, Succeeded, VERSION};
+pub use record::{
+    Adopted, Drifted, Header, Line, Made, Record, RecordedOutput, Started, StepResult, Succeeded, VERSION,
+};
 pub use status::{Impossible, Status};
 pub use text::{Contents, decode, parse};
-pub use validate::{may_undo, validate};
+pub use validate::{is_id, is_identifier, may_undo, validate};
 pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 
 /// Why the record cannot be read or written.

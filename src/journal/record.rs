@@ -19,7 +19,7 @@ use super::instance::InstanceStatus;
 use super::intent::{Evidence, Intent, RecordedCall};
 use super::owner::Lease;
 use crate::event::{How, StepError};
-use crate::plan::InstanceId;
+use crate::plan::{InstanceId, StepId};
 use crate::secret::hex;
 
 /// The version written. Readers know it and every earlier one.
@@ -102,6 +102,14 @@ pub enum Record {
     RolledBack { instance: InstanceId },
     /// Somebody decided by hand that this step is no longer ours.
     Forgotten { instance: InstanceId },
+    /// What the step made was looked for, and is not there any more.
+    Gone { instance: InstanceId },
+    /// What the step made was looked at: somebody else changed these fields of it.
+    Drifted { instance: InstanceId, fields: Vec<Drifted> },
+    /// Something that existed was taken over, without a call.
+    Adopted(Box<Adopted>),
+    /// It goes by another name from now on.
+    Moved { instance: InstanceId, to: InstanceId },
     /// The outputs at the end of a run; secret ones as digests.
     Outputs { values: Vec<RecordedOutput> },
     /// The command ended with this exit code.
@@ -154,6 +162,9 @@ pub struct Started {
     /// When a sweep may take the environment down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// Its plan, or one before it, has secrets: what the API says may repeat one that a teardown does not know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secrets: bool,
 }
 
 impl Header {
@@ -216,6 +227,28 @@ pub struct Succeeded {
     pub agrees: Option<RecordedCall>,
 }
 
+/// What was taken over for an instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Adopted {
+    pub instance: InstanceId,
+    /// The steps that it comes after.
+    pub after: Vec<StepId>,
+    pub result: StepResult,
+    pub made: Made,
+    /// The create's call, as the thing stands.
+    pub agrees: RecordedCall,
+}
+
+/// A field of a call's body that a thing shows otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drifted {
+    /// The top field of the body.
+    pub field: String,
+    /// What it is now, in the form of the body; `None`: it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Value>,
+}
+
 /// What later steps may refer to as `steps.<id>`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StepResult {
@@ -268,6 +301,7 @@ impl Record {
         match self {
             Record::Intent(intent) => Some(&intent.instance),
             Record::Succeeded(succeeded) => Some(&succeeded.instance),
+            Record::Adopted(adopted) => Some(&adopted.instance),
             Record::NotApplied { instance, .. }
             | Record::Unknown { instance, .. }
             | Record::Found { instance, .. }
@@ -282,6 +316,9 @@ impl Record {
             | Record::Removed { instance }
             | Record::RolledBack { instance }
             | Record::Forgotten { instance }
+            | Record::Gone { instance }
+            | Record::Drifted { instance, .. }
+            | Record::Moved { instance, .. }
             | Record::Kept { instance, .. } => Some(instance),
             Record::Header(_)
             | Record::Started(_)
@@ -315,6 +352,10 @@ impl Record {
             Record::Removed { .. } => "removed",
             Record::RolledBack { .. } => "rolled-back",
             Record::Forgotten { .. } => "forgotten",
+            Record::Gone { .. } => "gone",
+            Record::Drifted { .. } => "drifted",
+            Record::Adopted(_) => "adopted",
+            Record::Moved { .. } => "moved",
             Record::Outputs { .. } => "outputs",
             Record::Finished { .. } => "finished",
             Record::Compacted { .. } => "compacted",

@@ -123,6 +123,15 @@ impl Status {
                 self.before.entry(intent.instance.clone()).or_insert_with(|| instance.clone());
                 instance.intend(at, intent)?;
             }
+            Record::Adopted(adopted) => {
+                let instance = self.instances.entry(adopted.instance.clone()).or_default();
+                self.before.entry(adopted.instance.clone()).or_insert_with(|| instance.clone());
+                if instance.phase != Phase::Absent || !instance.made.is_empty() {
+                    return Err(sequence(record, &adopted.instance, &instance.phase));
+                }
+                instance.take_over(at, adopted);
+            }
+            Record::Moved { instance, to } => self.rename(instance, to)?,
             other => {
                 let id = other.instance().expect("every other record is about an instance");
                 let Some(instance) = self.instances.get_mut(id) else {
@@ -157,10 +166,37 @@ impl Status {
         Ok(())
     }
 
-    /// Whether calls of this record were made with secrets, or answered with some.
+    /// An instance goes by another name from now on, in its own place.
+    fn rename(&mut self, from: &InstanceId, to: &InstanceId) -> Result<(), Impossible> {
+        let taken = self.instances.get(to).is_some_and(InstanceStatus::may_exist);
+        let moved = Record::Moved { instance: from.clone(), to: to.clone() };
+        let Some(at) = self.instances.get_index_of(from).filter(|_| !taken) else {
+            return Err(sequence(&moved, from, &Phase::Absent));
+        };
+        self.instances.shift_remove(to);
+        let at = self.instances.get_index_of(from).unwrap_or(at);
+        if let Some((_, mut known)) = self.instances.shift_remove_index(at) {
+            known.intent.iter_mut().chain(&mut known.removal).for_each(|intent| intent.instance = to.clone());
+            self.instances.shift_insert(at, to.clone(), known);
+        }
+        if let Some(before) = self.before.remove(from) {
+            self.before.insert(to.clone(), before);
+        }
+        // A step all of whose instances are renamed is what others came after.
+        if from.step != to.step && !self.instances.keys().any(|other| other.step == from.step) {
+            for known in self.instances.values_mut() {
+                known.after.iter_mut().filter(|step| **step == from.step).for_each(|step| *step = to.step.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the plans of this record had secrets. Earlier versions did not write that down: there, whether calls were
+    /// made with secrets, or answered with some.
     pub fn held_secrets(&self) -> bool {
         let intents = self.instances.values().filter_map(|instance| instance.intent.as_ref());
-        intents.into_iter().any(|intent| intent.secret || intent.call.lacks_a_secret())
+        self.started.as_ref().is_some_and(|(_, started)| started.secrets)
+            || intents.into_iter().any(|intent| intent.secret || intent.call.lacks_a_secret())
     }
 
     /// Records that fold to the same status, as few as there can be.

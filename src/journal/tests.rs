@@ -360,3 +360,67 @@ fn the_head_of_an_answer_belongs_to_its_attempt() {
     assert_eq!(known.earlier[0].head, Some(Head { status: 400, request_id: None }));
     assert_eq!(known.in_doubt().unwrap().head, None);
 }
+
+/// Takes so many appends, once it is let; then fails.
+struct Failing {
+    left: usize,
+    gate: Arc<tokio::sync::Semaphore>,
+}
+
+impl Sink for Failing {
+    fn append<'a>(&'a mut self, _: &'a Batch) -> Appending<'a> {
+        Box::pin(async move {
+            self.gate.acquire().await.expect("it is never closed").forget();
+            match self.left.checked_sub(1) {
+                Some(left) => {
+                    self.left = left;
+                    Ok(Kept::Durably)
+                }
+                None => Err(JournalError::Closed("the disk is full".to_owned())),
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_changes_when_its_line_is_durable() {
+    let Record::Header(header) = header() else { unreachable!() };
+    let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let sink = Failing { left: 1, gate: gate.clone() };
+    let journal = Journal::start(sink, Status::new(header, Timestamp::UNIX_EPOCH), 1, clock);
+    let phase = || journal.with_status(|status| status.instances.get(&instance("a")).map(|known| known.phase.clone()));
+    let writing = tokio::spawn({
+        let journal = journal.clone();
+        async move { journal.append(vec![intent("a", 1)]).await }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(phase(), None, "it is not written yet");
+    gate.add_permits(1);
+    writing.await.unwrap().unwrap();
+    assert_eq!(phase(), Some(Phase::InDoubt));
+    gate.add_permits(1);
+    assert!(journal.append(vec![accepted("a")]).await.is_err());
+    assert_eq!(phase(), Some(Phase::InDoubt), "what was not written is not known");
+    assert!(journal.append(vec![not_applied("a")]).await.is_err(), "nothing is written after a hole");
+    assert_eq!(phase(), Some(Phase::InDoubt));
+}
+
+#[tokio::test]
+async fn what_waits_to_be_written_counts_for_what_may_follow() {
+    let Record::Header(header) = header() else { unreachable!() };
+    let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let sink = Failing { left: 9, gate: gate.clone() };
+    let journal = Journal::start(sink, Status::new(header, Timestamp::UNIX_EPOCH), 1, clock);
+    let all = [intent("a", 1), accepted("a"), succeeded("a")].map(|record| journal.append(vec![record]));
+    let written = async {
+        tokio::task::yield_now().await;
+        gate.add_permits(9);
+    };
+    let (done, ()) = tokio::join!(futures_util::future::join_all(all), written);
+    assert!(done.into_iter().all(|written| written.is_ok()));
+    assert_eq!(journal.with_status(|status| status.existing().count()), 1);
+    let wrong = journal.append(vec![accepted("a")]).await;
+    assert!(matches!(wrong, Err(JournalError::Impossible(_))), "{wrong:?}");
+}

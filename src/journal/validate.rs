@@ -93,8 +93,17 @@ fn well_formed(call: &RecordedCall) -> Result<(), String> {
 }
 
 fn identifier(what: &str, id: &str) -> Result<(), String> {
-    let fits = !id.is_empty() && id.len() <= LONGEST_ID && !id.contains(char::is_control);
-    if fits { Ok(()) } else { Err(format!("the id of {what} is none")) }
+    if is_identifier(id) { Ok(()) } else { Err(format!("the id of {what} is none")) }
+}
+
+/// Whether a text can be the id of a task or a resource.
+pub fn is_identifier(id: &str) -> bool {
+    !id.is_empty() && id.len() <= LONGEST_ID && !id.contains(char::is_control)
+}
+
+/// Whether a value can: a number, or such a text.
+pub fn is_id(id: &Value) -> bool {
+    id.is_number() || id.as_str().is_some_and(is_identifier)
 }
 
 #[cfg(test)]

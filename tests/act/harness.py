@@ -5,6 +5,7 @@ there already. Any other action of GitHub's would have to be downloaded, so the 
 """
 
 import json
+import logging
 import os
 import pathlib
 import re
@@ -93,6 +94,8 @@ class Store:
     def __init__(self):
         from moto.server import ThreadedMotoServer
 
+        # Every request would be a line.
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self.server.start()
         _, port = self.server.get_host_and_port()

@@ -93,7 +93,7 @@ test('arguments and the key arrive, the key is masked first, and no input leaks 
 test('the step ends as `plan` ended, and says so when `plan` did not', async () => {
   const silent = await new Job({ run: 'process.exit(7)' }).main({});
   assert.equal(silent.code, 7);
-  assert.deepEqual(silent.outputs, { result: 'unknown', 'exit-code': '7', 'failure-reason': 'an outcome is unknown: decide' });
+  assert.deepEqual(silent.outputs, { result: 'unknown', 'exit-code': '7', 'failure-reason': 'an outcome is unknown' });
 
   const writes = `require('node:fs').appendFileSync(process.env.GITHUB_OUTPUT, 'exit-code<<E\\n5\\nE\\nresult<<E\\nquota\\nE\\n'); process.exit(5)`;
   const speaking = await new Job({ run: writes }).main({});

@@ -14,6 +14,7 @@ mod record;
 #[cfg(unix)]
 mod reliability;
 mod report;
+mod rooms;
 #[cfg(unix)]
 mod runner;
 #[cfg(unix)]
@@ -24,3 +25,5 @@ mod small;
 mod store;
 mod strangers;
 mod support;
+#[cfg(unix)]
+mod wire;

@@ -154,7 +154,7 @@ fn a_record_moves_from_place_to_place_and_never_back_in_time() {
         .with_code(0)
         .says("name this place from now on");
     account.plan(&["state", "push", "record.jsonl", "--state", "there"]).with_code(0).says("says the same already");
-    account.plan(&["run", "plan.yaml", "--state", "there"]).with_code(0).says("3 kept");
+    account.plan(&["run", "plan.yaml", "--state", "there"]).with_code(0).says("3 unchanged");
     assert_eq!(account.made(), made);
     // It goes on there: the older one may not come back, the newer one may take the place of where it came from.
     account.plan(&["state", "forget", "disk[1]", "-f", "plan.yaml", "--state", "there", "--yes"]).with_code(0);
@@ -219,7 +219,7 @@ fn what_has_only_the_name_is_put_on_record_when_somebody_says_so() {
     account.plan(&["run", "plan.yaml", "--settle-time", "1s"]).with_code(7);
     assert_eq!(account.made(), made);
     account.plan(&["state", "recover", "plan.yaml", "--accept", &format!("key={key}")]).with_code(0).prints("accepted");
-    account.plan(&["run", "plan.yaml"]).with_code(0).says("4 kept");
+    account.plan(&["run", "plan.yaml"]).with_code(0).says("4 unchanged");
     account.plan(&["destroy", "plan.yaml", "--yes"]).with_code(0).says("4 removed");
     assert!(account.cloud.simulator().everything().is_empty());
 }

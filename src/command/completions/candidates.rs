@@ -27,7 +27,7 @@ type Names = BTreeMap<String, String>;
 
 /// The line that is being typed.
 pub(super) struct Typed {
-    context: Context,
+    pub context: Context,
     words: Vec<String>,
 }
 

@@ -5,7 +5,7 @@
 mod candidates;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 
 use clap::CommandFactory;
 use clap_complete::env::Shells;
@@ -29,7 +29,7 @@ pub(super) fn completions(context: &Context, arguments: &CompletionsArguments) -
     shell
         .write_registration(Variable::COMPLETE, PROGRAM, PROGRAM, PROGRAM, &mut script)
         .map_err(|error| Error::Stream { stream: "stdout", error })?;
-    print_text(context, &String::from_utf8_lossy(&script))?;
+    print_text(context, &context.secrets.redact(&String::from_utf8_lossy(&script)))?;
     Ok(Exit::Done)
 }
 
@@ -38,25 +38,22 @@ pub(super) fn completions(context: &Context, arguments: &CompletionsArguments) -
 /// What goes wrong is the exit code and no word: it would stand in the middle of the line that somebody types.
 pub fn answer(streams: &Streams) -> Option<Exit> {
     let shell = Variable::complete()?;
-    let answered = candidates_for(&shell, streams).and_then(|answer| {
-        let mut stdout = streams.stdout.clone();
-        stdout.write_all(answer.as_bytes())?;
-        stdout.finish()
-    });
-    Some(if answered.is_ok() { Exit::Done } else { Exit::StepFailed })
+    let told = Context::gather(GlobalOptions::default(), streams.clone()).and_then(|context| tell(&shell, context));
+    Some(if told.is_ok() { Exit::Done } else { Exit::StepFailed })
 }
 
-fn candidates_for(shell: &str, streams: &Streams) -> io::Result<String> {
-    let context = Context::gather(GlobalOptions::default(), streams.clone())?;
+fn tell(shell: &str, context: Context) -> io::Result<()> {
     let shell = SHELLS.completer(shell).ok_or_else(|| io::Error::other("a shell that no script is for"))?;
     // What is typed stands behind the first `--`, the program's name first.
     let words: Vec<OsString> = context.arguments.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
     if words.is_empty() {
         return Err(io::Error::other("there is no line to complete"));
     }
-    let folder = context.folder.clone();
-    let mut command = candidates::teach(Cli::command(), &Typed::new(context, &words));
+    let typed = Typed::new(context, &words);
+    let mut command = candidates::teach(Cli::command(), &typed);
     let mut answer = Vec::new();
-    shell.write_complete(&mut command, words, Some(&folder), &mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+    shell.write_complete(&mut command, words, Some(&typed.context.folder), &mut answer)?;
+    let answer = typed.context.secrets.redact(&String::from_utf8_lossy(&answer));
+    print_text(&typed.context, &answer).map_err(io::Error::other)?;
+    typed.context.stdout.finish()
 }

@@ -9,14 +9,14 @@ mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::preview::Preview;
+use super::preview::{Preview, Reads};
 use super::results::operation_of;
 use super::shared::Settings;
 use super::stamps::Spot;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::journal::{Record, Status};
-use crate::plan::{InstanceId, Plan, StepId};
+use crate::plan::{InstanceId, Plan, Selection, StepId};
 use crate::secret::Secrets;
 
 /// Where the audit log is read.
@@ -72,6 +72,8 @@ pub struct Recovered {
     pub found: Vec<(InstanceId, Trace)>,
     /// In doubt: the ids of what has the right name.
     pub in_doubt: Vec<(InstanceId, Vec<String>)>,
+    /// Of what was said to be what a step made: instances and ids that cannot be.
+    pub refused: Vec<(String, String)>,
     /// Nothing like what the plan says is there.
     pub absent: Vec<InstanceId>,
     /// Not looked for, because it builds on what is in doubt.
@@ -98,7 +100,7 @@ impl Recovered {
     pub fn is_complete(&self) -> bool {
         let only_the_log = self.unread.iter().all(|(path, _)| path == AUDIT_LOG);
         let all_was_read = self.unread.is_empty() || (only_the_log && self.absent.is_empty());
-        self.in_doubt.is_empty() && self.not_looked_for.is_empty() && all_was_read
+        self.in_doubt.is_empty() && self.not_looked_for.is_empty() && self.refused.is_empty() && all_was_read
     }
 }
 
@@ -109,7 +111,7 @@ pub fn spots_of(
     secrets: &Secrets,
     inputs: &BTreeMap<String, minijinja::Value>,
 ) -> Vec<Spot> {
-    let none = BTreeSet::new();
+    let none = Selection::default();
     let preview = Preview {
         plan,
         settings,
@@ -119,6 +121,7 @@ pub fn spots_of(
         status: None,
         replace: &none,
         target: &none,
+        reads: &Reads::default(),
         prune: false,
     };
     let spot = |change: super::preview::Change| {
@@ -126,7 +129,7 @@ pub fn spots_of(
         let of = |name: &str| parameters.iter().find(|(known, _)| known == name)?.1.parse::<i64>().ok();
         Some((of("project_id").or(settings.project_id)?, of("region_id").or(settings.region_id)?))
     };
-    let spots: BTreeSet<Spot> = preview.changes().into_iter().filter_map(spot).collect();
+    let spots: BTreeSet<Spot> = preview.changes().0.into_iter().filter_map(spot).collect();
     spots.into_iter().collect()
 }
 

@@ -13,13 +13,13 @@ use crate::engine::collection::result_of_item;
 use crate::engine::evidence::likeness::{contradicts, is_digest};
 use crate::engine::made::{Before, made};
 use crate::engine::pages::pages;
-use crate::engine::preview::{Action, Change, Preview};
+use crate::engine::preview::{Action, Change, Preview, Reads};
 use crate::engine::render::{CallParts, Surroundings, each_value, elements, step_value};
 use crate::engine::results::{Parameters, fill_path, id_text, of_tasks, operation_of, read_path, without_sensitive};
-use crate::engine::shared::Shared;
+use crate::engine::shared::{Settings, Shared};
 use crate::engine::stamps::{Spot, instance_of, intent_of, is_findable, stamped};
 use crate::journal::{Evidence, InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
-use crate::plan::{InstanceId, OnConflict, Step, StepId, Undo};
+use crate::plan::{InstanceId, OnConflict, Selection, Step, StepId, Undo};
 use crate::template::{Each, value_of};
 
 const TASKS: &str = "/cloud/v1/tasks";
@@ -127,18 +127,21 @@ impl<'a> Work<'a> {
             digest_key: self.status.header.key.as_bytes(),
             inputs,
             status: Some(&self.status),
-            replace: &BTreeSet::new(),
-            target: &BTreeSet::new(),
+            replace: &Selection::default(),
+            target: &Selection::default(),
+            reads: &Reads::default(),
             prune: false,
         };
-        preview.changes()
+        preview.changes().0
     }
 
     /// Looks for every create of the plan whose call is known by now; `partly`: also where only a part of it is. `false`:
     /// nothing has come of it.
     pub async fn round(&mut self, partly: bool) -> bool {
         let mut moved = false;
-        for change in self.preview() {
+        let changes = self.preview();
+        let known = known_steps(&changes);
+        for change in changes {
             let (instance, action) = (change.instance, change.action);
             let is_bound = self.bound.contains(&instance);
             let is_found = !is_bound && self.found.iter().any(|(found, _)| *found == instance);
@@ -147,7 +150,7 @@ impl<'a> Work<'a> {
                 continue;
             }
             let Some(step) = self.search.plan.steps.get(&instance.step) else { continue };
-            let Some((call, whole)) = self.call(step, &instance, change.call, partly).await else { continue };
+            let Some((call, whole)) = self.call(step, &instance, change.call, &known, partly).await else { continue };
             let Some((operation, parameters)) = operation_of(self.search.catalog, &call) else { continue };
             if operation.creates.is_none() {
                 continue;
@@ -160,7 +163,43 @@ impl<'a> Work<'a> {
                 moved |= self.seek(&asked).await;
             }
         }
+        moved || (partly && self.sent_besides(&known).await)
+    }
+
+    /// Looks for what the audit log tells of instances that a preview cannot name: how many there are is known only after
+    /// something was read.
+    async fn sent_besides(&mut self, known: &BTreeSet<StepId>) -> bool {
+        let mut moved = false;
+        let sent = self.sent.iter().filter_map(|sent| instance_of(&sent.step));
+        let unknown: BTreeSet<InstanceId> =
+            sent.filter(|instance| !self.status.instances.contains_key(instance)).collect();
+        for instance in unknown {
+            let Some(step) = self.search.plan.steps.get(&instance.step) else { continue };
+            let rendered = self.rendered(step, &instance, known).await;
+            let whole = rendered.is_some();
+            let Some(call) = rendered.or_else(|| self.bare_call(step)) else { continue };
+            let Some((operation, parameters)) = operation_of(self.search.catalog, &call) else { continue };
+            let asked = Asked { instance: &instance, step, operation: &operation, call, whole, parameters };
+            if operation.creates.is_some()
+                && self.sought.insert((instance.clone(), whole))
+                && let Some(status) = self.by_audit_log(&asked).await
+            {
+                self.bound.insert(instance.clone());
+                self.put(instance, Trace::AuditLog, status);
+                moved = true;
+            }
+        }
         moved
+    }
+
+    /// A call of which only the place is known.
+    fn bare_call(&self, step: &Step) -> Option<RecordedCall> {
+        let Settings { project_id, region_id, .. } = self.search.settings;
+        let places = [("project_id", project_id), ("region_id", region_id)];
+        let places: Parameters =
+            places.into_iter().filter_map(|(name, id)| Some((name.to_owned(), (*id)?.to_string()))).collect();
+        let path = fill_path(&step.operation.as_ref()?.route.path, &places, "", "")?;
+        Some(RecordedCall { method: step.call.method, path, query: Vec::new(), headers: Vec::new(), body: None })
     }
 
     /// The plan's call, and whether all of it is known. What a preview leaves open because it makes no request is read here.
@@ -169,14 +208,14 @@ impl<'a> Work<'a> {
         step: &Step,
         instance: &InstanceId,
         call: Option<RecordedCall>,
+        known: &BTreeSet<StepId>,
         partly: bool,
     ) -> Option<(RecordedCall, bool)> {
         let call = call?;
         if is_whole(&call) {
             return Some((call, true));
         }
-        self.read_resources(step).await;
-        if let Some(call) = self.rendered(step, instance) {
+        if let Some(call) = self.rendered(step, instance, known).await {
             return Some((call, true));
         }
         let known = known_part(call);
@@ -205,7 +244,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn rendered(&self, step: &Step, instance: &InstanceId) -> Option<RecordedCall> {
+    /// The call, when everything that it builds on is known, or can be read.
+    async fn rendered(&mut self, step: &Step, instance: &InstanceId, known: &BTreeSet<StepId>) -> Option<RecordedCall> {
+        if !step.after.is_subset(known) {
+            return None;
+        }
+        self.read_resources(step).await;
         let steps = self.values();
         let mut surroundings = self.surroundings(&steps);
         let each = each_of(step, instance, &surroundings);
@@ -344,9 +388,8 @@ impl<'a> Work<'a> {
             let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
             return Some((Trace::Decision, self.succeeded(asked, result, String::new())));
         }
-        let parent = self.parent_of(asked);
-        if let ([item], Some((parent, id))) = (&alike[..], parent)
-            && (path.contains(&id) || mentions(item, &id))
+        if let [item] = &alike[..]
+            && let Some(parent) = self.parent_of(asked, &path, item)
         {
             let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
             return Some((Trace::Parent(parent), self.succeeded(asked, result, String::new())));
@@ -369,19 +412,22 @@ impl<'a> Work<'a> {
         is_named && !is_owned && !contradicts(item, &asked.call, &[])
     }
 
-    /// What the call goes into: the thing of another instance that it names, and its id.
-    fn parent_of(&self, asked: &Asked<'_>) -> Option<(InstanceId, String)> {
+    /// The instance whose thing both the call and what is there go into.
+    fn parent_of(&self, asked: &Asked<'_>, path: &str, item: &Value) -> Option<InstanceId> {
         let things = self.status.owned().filter(|(instance, _, _)| *instance != asked.instance);
         let named = |id: &str| {
             asked.parameters.iter().any(|(_, value)| value == id)
                 || asked.call.body.as_ref().is_some_and(|body| mentions(body, id))
         };
-        // The last one is the closest: a listener stands in a balancer, a pool in a listener.
-        let parents = things.filter_map(|(instance, _, id)| Some((instance.clone(), id.as_str()?.to_owned())));
-        parents.filter(|(_, id)| named(id)).last()
+        let is_in = |id: &str| path.split('/').any(|part| part == id) || mentions(item, id);
+        let parents = things.filter_map(|(instance, _, id)| Some((instance, id.as_str()?)));
+        parents.filter(|(_, id)| named(id) && is_in(id)).map(|(instance, _)| instance.clone()).last()
     }
 
-    fn succeeded(&self, asked: &Asked<'_>, result: StepResult, nonce: String) -> InstanceStatus {
+    fn succeeded(&self, asked: &Asked<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
+        if asked.step.secret {
+            result.response = None;
+        }
         let undo = self.undo(asked.step, asked.instance, &result);
         let made = made(self.search.catalog, &asked.call, &result, &undo);
         let after: Vec<StepId> = asked.step.after.iter().cloned().collect();
@@ -528,7 +574,13 @@ impl<'a> Work<'a> {
         for change in self.preview() {
             let Some(step) = self.search.plan.steps.get(&change.instance.step) else { continue };
             let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
-            if !creates || !matches!(change.action, Action::Call | Action::Depends { .. }) {
+            let is_some_found = self.found.iter().any(|(instance, _)| instance.step == step.id);
+            let is_open = match change.action {
+                Action::Call => true,
+                Action::Depends { .. } => !is_some_found,
+                _ => false,
+            };
+            if !creates || !is_open {
                 continue;
             }
             let on: Vec<StepId> = step.after.iter().filter(|step| doubted.contains(step)).cloned().collect();
@@ -537,10 +589,14 @@ impl<'a> Work<'a> {
                 false => not_looked_for.push((change.instance, on)),
             }
         }
+        let is_taken = |name: &str| {
+            self.found.iter().any(|(instance, trace)| *trace == Trace::Decision && instance.to_string() == name)
+        };
+        let refused = self.search.accepted.iter().filter(|(name, _)| !is_taken(name)).cloned().collect();
         self.unread.sort();
         self.unread.dedup();
         let Self { status, found, lists, unread, .. } = self;
-        Recovered { status, found, in_doubt, absent, not_looked_for, lists, unread }
+        Recovered { status, found, in_doubt, refused, absent, not_looked_for, lists, unread }
     }
 
     /// What was found and is no call of the plan comes after what it goes with and is older than it.
@@ -588,6 +644,15 @@ impl<'a> Work<'a> {
         let steps: BTreeSet<StepId> = others.filter(|other| is_older(other)).map(|other| other.step.clone()).collect();
         steps.into_iter().collect()
     }
+}
+
+/// Steps of whose every instance the results are on record.
+fn known_steps(changes: &[Change]) -> BTreeSet<StepId> {
+    let is_known = |change: &&Change| matches!(change.action, Action::Keep | Action::Change { .. } | Action::Skip);
+    let open: BTreeSet<&StepId> =
+        changes.iter().filter(|change| !is_known(change)).map(|change| &change.instance.step).collect();
+    let all = changes.iter().map(|change| &change.instance.step);
+    all.filter(|step| !open.contains(step)).cloned().collect()
 }
 
 /// The element of a `for_each` that an instance stands for.

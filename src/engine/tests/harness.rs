@@ -476,7 +476,15 @@ impl Trial {
 /// A command begins.
 fn started(command: &str) -> Record {
     let (run, command) = ("r".to_owned(), command.to_owned());
-    Record::Started(Started { run, command, file: None, project_id: Some(1), region_id: Some(7), expires: None })
+    Record::Started(Started {
+        run,
+        command,
+        file: None,
+        project_id: Some(1),
+        region_id: Some(7),
+        expires: None,
+        secrets: false,
+    })
 }
 
 /// The end of some work, or `None` when the process died first.

@@ -7,10 +7,10 @@ use super::conditions::{Conditions, Fate, Log};
 use super::death::{Life, When};
 use super::harness::{Trial, assert_done, paused};
 use super::reliability::proof::Turns;
-use super::strangers::{KINDS, ours, plan};
+use super::strangers::{KINDS, SNAPSHOT, ours, plan};
 use crate::event::Event;
 use crate::exit::Exit;
-use crate::simulate::Options;
+use crate::simulate::{AuditLog, Busy, Faults, Options};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -176,5 +176,71 @@ fn an_attempt_is_not_looked_for_for_ever() {
         let before = trial.requests.lock().unwrap().len();
         trial.run(&text).await;
         assert_eq!(trial.requests.lock().unwrap().len(), before, "nothing is asked any more");
+    });
+}
+
+#[test]
+fn an_earlier_attempt_is_asked_for_before_the_call_is_sent_once_more() {
+    paused(async {
+        for (kind, call) in KINDS {
+            // The answer to a call without tasks is waited for three times as long.
+            let late = if is_told(kind, Told::ByTrace) { 14 } else { 40 };
+            let mut trial = trial(&[Fate::Late(SECOND * late), Fate::NeverArrives], Told::ByLog);
+            let end = trial.run(&plan(call, 1)).await;
+            assert_done(&trial, &end);
+            assert_eq!((ours(&trial).len(), trial.writes()), (1, 2), "{kind}");
+            let attempts = trial.status().instances.values().map(|known| known.intent.as_ref().unwrap().attempt).max();
+            assert_eq!(attempts, Some(1), "{kind}: the first one counts");
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{kind}");
+        }
+    });
+}
+
+#[test]
+fn the_youngest_of_several_goes_first() {
+    paused(async {
+        let (_, call) = KINDS[0];
+        let mut trial = trial(&[Fate::Late(SECOND * 14)], Told::ByTag);
+        let end = trial.run(&plan(call, 1)).await;
+        assert_done(&trial, &end);
+        let made: Vec<_> = trial.status().instances.values().flat_map(|known| known.made.clone()).collect();
+        let mut expected: Vec<_> = made.iter().map(|made| made.id.as_ref().map(crate::engine::id_text)).collect();
+        expected.reverse();
+        trial.destroy().await;
+        let removed = trial.events.iter().filter_map(|event| match event {
+            Event::ResourceRemoved { id, .. } => Some(id.clone()),
+            _ => None,
+        });
+        assert_eq!((made.len(), removed.collect::<Vec<_>>()), (2, expected));
+    });
+}
+
+/// Others make the same all the while, and the audit log tells of it late: the second attempt is no reason to doubt.
+#[test]
+fn what_the_log_tells_late_is_waited_for() {
+    paused(async {
+        for (kind, call) in KINDS {
+            let mut trial = Trial::new(Options {
+                busy: Busy { bystanders: true, audit: AuditLog::Late(SECOND * 20), ..Busy::default() },
+                faults: Faults::parse(["reset:POST:1"]).unwrap(),
+                ..Options::default()
+            });
+            trial.stamp = false;
+            let end = trial.run(&plan(call, 1)).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{kind}");
+        }
+    });
+}
+
+#[test]
+fn an_undo_that_acts_late_is_found_before_it_is_made_once_more() {
+    paused(async {
+        let fates = [Fate::Answered, Fate::Late(SECOND * 14), Fate::NeverArrives];
+        let mut trial = trial(&fates, Told::ByLog);
+        let end = trial.run(SNAPSHOT).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.made()["snapshots"], 1);
     });
 }

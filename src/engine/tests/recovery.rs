@@ -165,3 +165,41 @@ fn steps_that_the_plan_no_longer_has_are_taken_down_in_order() {
         assert_eq!(trial.alive(), Vec::<String>::new());
     });
 }
+
+const COUNTED: &str = r#"
+name: demo
+steps:
+  - id: known
+    call: GET /cloud/v1/networks/{project_id}/{region_id}
+  - id: key
+    for_each: "{{ ['a', 'b'] if steps.known.response.results is defined else [] }}"
+    call: POST /cloud/v1/ssh_keys/{project_id}
+    body: { name: "key-{{ each.value }}" }
+"#;
+
+#[test]
+fn what_is_known_to_be_there_only_after_reading_is_found_as_well() {
+    paused(async {
+        let plan = Trial::plan("plan.yaml", COUNTED);
+        let mut trial = lost(&plan, AuditLog::OnTime).await;
+        let made = trial.made();
+        let recovered = trial.recover(&plan, &[]).await;
+        assert_eq!(recovered.found.len(), 2, "{recovered:#?}");
+        assert_eq!(run(&mut trial, &plan).await, Exit::Done, "{:?}", trial.failures());
+        assert_eq!(trial.made(), made);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_cannot_be_it_is_not_accepted() {
+    paused(async {
+        let plan = Trial::plan("plan.yaml", DISKS);
+        let mut trial = lost(&plan, AuditLog::Closed).await;
+        let wrong = [("router".to_owned(), "another".to_owned()), ("nothing".to_owned(), "1".to_owned())];
+        let recovered = trial.recover(&plan, &wrong).await;
+        assert_eq!(recovered.refused, wrong);
+        assert!(!recovered.is_complete() && recovered.in_doubt.len() == 1);
+    });
+}

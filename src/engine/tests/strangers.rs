@@ -338,21 +338,6 @@ fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
     });
 }
 
-/// Whoever looks for a lost call waits for those under way on the same route: their tasks are no candidates.
-#[test]
-fn a_call_under_way_is_not_taken_for_a_lost_one() {
-    paused(async {
-        let mut trial = Trial::new(Options::default());
-        trial.conditions = Conditions {
-            fates: vec![Fate::Slow(Duration::from_secs(15)), Fate::NeverArrives],
-            log: Log::Closed,
-            ..Conditions::default()
-        };
-        let (_, call) = KINDS[4];
-        assert!(live_through("routers", &mut trial, &plan(call, 2), 2).await, "{:?}", trial.failures());
-    });
-}
-
 #[test]
 fn what_another_record_holds_is_not_ours() {
     paused(async {
@@ -402,7 +387,7 @@ fn a_wrong_id_is_refused_every_time() {
 }
 
 /// An undo that is a POST: sent twice it would make two.
-const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+pub const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
                         body: { name: vol, source: new-volume, size: 1 }\n    undo:\n      \
                         call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n      \
                         body: { name: last-look, volume_id: \"{{ self.id }}\" }\n";

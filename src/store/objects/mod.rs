@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use bucket::Bucket;
-pub use connect::Address;
+pub use connect::{Address, CA_FILE};
 
 use self::log::Log;
 use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};

@@ -15,6 +15,9 @@ const PLAN_AS = {
 /** Commands that look at inputs. A teardown needs none: given the same ones as the run, it leaves them alone. */
 const TAKE_NO_INPUTS = ['destroy'];
 
+/** Commands that write a report of what they did. */
+const REPORT = ['run', 'rehearse', 'destroy'];
+
 /** Commands that lock the record. After a cancelled job the run before may still be writing down where it stopped. */
 const LOCK = ['run', 'destroy', 'sweep'];
 const LOCK_TIMEOUT = ['--lock-timeout', '60s'];
@@ -87,6 +90,9 @@ function commandLine(inputs) {
   if (inputs.plan.startsWith('-')) {
     throw new Error(`\`plan: ${inputs.plan}\` is no file name: put further options into \`args\``);
   }
+  if (inputs.report && !REPORT.includes(inputs.command)) {
+    throw new Error(`\`command: ${inputs.command}\` writes no report: leave \`report\` out`);
+  }
   if (inputs.command === 'state') return stateLine(inputs);
   if (inputs.plan && !PLAN_AS[inputs.command]) {
     throw new Error(`\`command: ${inputs.command}\` takes no plan file: leave \`plan\` out, or name it in \`args\``);
@@ -97,6 +103,7 @@ function commandLine(inputs) {
   args.push(...recordOptions(inputs));
   if (LOCK.includes(inputs.command) && !inputs.args.some((arg) => arg.startsWith('--lock-timeout'))) args.push(...LOCK_TIMEOUT);
   if (inputs.parallelism) args.push('--parallelism', inputs.parallelism);
+  if (inputs.report) args.push('--report', inputs.report);
   if (inputs.command === 'destroy' && !inputs.args.includes('--yes')) args.push('--yes');
   if (comments(inputs)) args.push('--comment');
   return [...args, ...inputs.args];

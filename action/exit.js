@@ -26,15 +26,15 @@ const MEANINGS = {
   3: 'the plan is wrong',
   4: 'not authenticated or not allowed',
   5: 'quota or capacity exceeded',
-  6: 'still waiting: run again',
-  7: 'an outcome is unknown: decide',
+  6: 'still waiting',
+  7: 'an outcome is unknown',
   8: 'locked by another run',
   10: 'changes pending',
   11: 'teardown incomplete',
   12: 'the record cannot be read or written',
   70: 'a bug in plan',
-  130: 'interrupted: run again',
-  143: 'interrupted: run again',
+  130: 'interrupted',
+  143: 'interrupted',
 };
 
 /** The word for an exit code: above 128 it was killed by a signal, and any other that is not documented is a bug. */

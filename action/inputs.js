@@ -29,6 +29,7 @@ function read() {
     parallelism: workflow.input('parallelism'),
     comment: workflow.input('comment'),
     githubToken,
+    report: workflow.input('report'),
     teardown: workflow.input('teardown') || 'never',
     version: workflow.input('version'),
     checksum: workflow.input('checksum'),

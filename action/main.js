@@ -2,6 +2,7 @@
 'use strict';
 
 const fs = require('node:fs');
+const path = require('node:path');
 
 const { commandLine, teardownMode, environmentOf } = require('./arguments');
 const { run } = require('./child');
@@ -26,6 +27,19 @@ function report(code) {
   workflow.setOutput('failure-reason', reasonOf(code));
 }
 
+/** When a file was last written; 0 when it is not there. */
+function writtenAt(file) {
+  return file && fs.existsSync(file) ? fs.statSync(file).mtimeMs : 0;
+}
+
+/** Says where the report is, for a later step that keeps it. A run that ended before it began has written none. */
+function tellReport(file, before) {
+  if (!file) return;
+  const isNew = writtenAt(file) > before;
+  workflow.setOutput('report-path', isNew ? file : '');
+  process.stdout.write(isNew ? `report: ${JSON.stringify(file)}\n` : 'report: none was written\n');
+}
+
 async function main() {
   const given = inputs.read();
   const args = commandLine(given);
@@ -40,9 +54,12 @@ async function main() {
 
   const outputs = process.env.GITHUB_OUTPUT;
   const before = sizeOf(outputs);
+  const page = given.report && path.resolve(cwd, given.report);
+  const pageBefore = writtenAt(page);
   const code = await run(file, args, { cwd, env: environmentOf(given, process.env) });
   workflow.saveState('exit-code', code);
   if (!hasReported(outputs, before)) report(code);
+  tellReport(page, pageBefore);
   return code;
 }
 

@@ -204,6 +204,19 @@ fn home(mut text: impl FnMut(&str) -> Option<String>) -> Option<PathBuf> {
     Some(PathBuf::from(home).join(".local").join("state"))
 }
 
+/// Variables that are asked for before anything else is known.
+pub struct Variable;
+
+impl Variable {
+    /// The script of `plan completions` sets it to the shell that asks.
+    pub const COMPLETE: &str = "PLAN_COMPLETE";
+
+    /// The shell that asks what may be typed next. `None`: this is a command like any other.
+    pub fn complete() -> Option<String> {
+        std::env::var(Self::COMPLETE).ok().filter(|shell| !shell.is_empty())
+    }
+}
+
 /// Where this process writes, known before anything else is.
 #[derive(Debug, Clone)]
 pub struct Streams {

@@ -15,6 +15,9 @@ fn main() -> ExitCode {
     // Its own streams: a panic may hold those of the command.
     command::tell_panics(Streams::of_process());
     let streams = Streams::of_process();
+    if let Some(exit) = command::answer_shell(&streams) {
+        return ExitCode::from(exit.code());
+    }
     let cli = match command::parse(&streams) {
         Ok(cli) => cli,
         Err(code) => return ExitCode::from(code),

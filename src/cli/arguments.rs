@@ -251,6 +251,9 @@ pub struct DestroyArguments {
     /// Write what happens to this file, one JSON object a line
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub events: Option<PathBuf>,
+    /// Write a report of the teardown to this file: .html, .md, .json or .xml (JUnit)
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub report: Option<PathBuf>,
     #[command(flatten)]
     pub record: RecordOptions,
     #[command(flatten)]
@@ -813,13 +816,32 @@ pub struct ExplainArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plan completions bash > ~/.local/share/bash-completion/completions/plan
-  plan completions zsh > ~/.zfunc/_plan
-  plan completions fish > ~/.config/fish/completions/plan.fish")]
+  source <(plan completions bash)            in ~/.bashrc
+  source <(plan completions zsh)             in ~/.zshrc, after compinit
+  plan completions fish > ~/.config/fish/completions/plan.fish
+
+The script asks `plan` while you type: it knows the steps, inputs and outputs of the plan on the line, environments on record,
+codes and examples.")]
 pub struct CompletionsArguments {
     /// The shell
     #[arg(value_name = "SHELL", value_enum)]
     pub shell: Shell,
+}
+
+/// `plan man`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan man | man -l -
+  plan man state resolve | man -l -
+  plan man --dir ~/.local/share/man/man1")]
+pub struct ManArguments {
+    /// The command, such as `run` or `state list` [default: plan itself]
+    #[arg(value_name = "COMMAND", conflicts_with = "dir")]
+    pub command: Vec<String>,
+    /// Write the pages of all commands into this folder: plan.1, plan-run.1, …
+    #[arg(long, value_name = "FOLDER")]
+    pub dir: Option<PathBuf>,
 }
 
 /// `plan catalog`

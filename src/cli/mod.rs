@@ -12,7 +12,8 @@ use clap::{Parser, Subcommand};
 
 pub use arguments::{
     CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, DriftArguments, ExplainArguments,
-    GetArguments, GraphArguments, ImportArguments, InitArguments, NewArguments, OpsArguments, OutputArguments,
+    GetArguments, GraphArguments, ImportArguments, InitArguments, ManArguments, NewArguments, OpsArguments,
+    OutputArguments,
     PreviewArguments, PullArguments, PushArguments, RecoverArguments, RehearseArguments, ReportArguments,
     ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments,
     WaitArguments,
@@ -139,8 +140,8 @@ pub enum Command {
     Explain(ExplainArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
-    /// Print the manual page
-    Man,
+    /// Print a manual page, or write those of all commands
+    Man(ManArguments),
     /// Write the embedded catalogue anew from an OpenAPI document
     #[command(hide = true)]
     Catalog(CatalogArguments),

@@ -7,7 +7,7 @@ use tracing::Instrument as _;
 
 use super::session::{MAX_ITEMS, Parts, SETTLE_TIME, Session, USER_AGENT, export_ending, quoted};
 use super::view::ViewOptions;
-use super::{Account, confirm, note, print_text, records};
+use super::{Account, confirm, note, print_text, records, report};
 use crate::api::trace;
 use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, DestroyArguments};
@@ -30,6 +30,8 @@ pub struct TeardownOptions<'a> {
     pub lock_timeout: Duration,
     /// `--events FILE`
     pub events: Option<&'a Path>,
+    /// `--report FILE`
+    pub report: Option<&'a Path>,
     pub api: &'a ApiOptions,
 }
 
@@ -39,6 +41,8 @@ pub struct TeardownOptions<'a> {
 ///
 /// When there is no such record and `--if-exists` was not given, nobody can be asked, or the record cannot be locked.
 pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<Exit, Error> {
+    // Before anybody is asked, and before the record says that a teardown began.
+    arguments.report.as_deref().map(report::format).transpose()?;
     let record = match records::find_record(context, arguments.file.as_deref(), &arguments.record).await {
         // The plan file is gone or wrong, and no record of this environment could be meant by it.
         Err(_)
@@ -90,6 +94,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         timeout: arguments.timeout,
         lock_timeout: arguments.lock.lock_timeout,
         events: arguments.events.as_deref(),
+        report: arguments.report.as_deref(),
         api: &arguments.api,
     };
     let exit = destroy_environment(context, &record, &options).await?;
@@ -173,7 +178,11 @@ pub async fn destroy_environment(
             },
             parallelism: options.parallelism,
             timeout: options.timeout,
-            view: ViewOptions { events: options.events.map(PathBuf::from), ..ViewOptions::default() },
+            view: ViewOptions {
+                events: options.events.map(PathBuf::from),
+                report: options.report.map(PathBuf::from),
+                ..ViewOptions::default()
+            },
         },
     )?;
     session.tell_started(RunStarted {

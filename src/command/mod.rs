@@ -21,6 +21,7 @@ mod guard;
 mod init;
 mod load;
 mod log;
+mod manual;
 mod new;
 mod online;
 mod ops;
@@ -68,6 +69,7 @@ use crate::report::github::output::Ending;
 use crate::report::github::{Annotation, Level};
 use crate::report::{Palette, sanitize_block};
 
+pub use completions::answer as answer_shell;
 pub use confirm::confirm;
 pub use connect::{Account, DEFAULT_BASE_URL, number_of};
 pub use findings::tell as tell_findings;
@@ -155,7 +157,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
         Command::Schema => schema::schema(context),
         Command::Explain(arguments) => explain::explain(context, arguments),
         Command::Completions(arguments) => completions::completions(context, arguments),
-        Command::Man => completions::man(context),
+        Command::Man(arguments) => manual::man(context, arguments),
         Command::Catalog(arguments) => catalog::catalog(context, arguments),
     }
 }

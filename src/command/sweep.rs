@@ -33,6 +33,7 @@ pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Resu
         timeout: None,
         lock_timeout: arguments.lock.lock_timeout,
         events: None,
+        report: None,
         api: &arguments.api,
     };
     for (record, _) in &expired {

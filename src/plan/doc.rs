@@ -235,7 +235,8 @@ fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
 }
 
 /// What the action says of a run, beside the plan's outputs: `report::github::output` writes them.
-const ACTIONS_OWN: [&str; 6] = ["json", "result", "exit-code", "failure-reason", "state-path", "resume-command"];
+const ACTIONS_OWN: [&str; 7] =
+    ["json", "result", "exit-code", "failure-reason", "state-path", "resume-command", "report-path"];
 
 pub fn is_output_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

@@ -19,6 +19,7 @@ function inputs(given = {}) {
     parallelism: '',
     comment: '',
     githubToken: 'job-token',
+    report: '',
     teardown: 'never',
     args: [],
     ...given,
@@ -27,6 +28,12 @@ function inputs(given = {}) {
 
 test('a run without options is the command and the plan', () => {
   assert.deepEqual(commandLine(inputs({ command: 'check' })), ['check', 'deploy.yaml']);
+});
+
+test('only what makes or takes down something writes a report', () => {
+  assert.deepEqual(commandLine(inputs({ command: 'rehearse', report: 'r.md' })), ['rehearse', 'deploy.yaml', '--report', 'r.md']);
+  assert.throws(() => commandLine(inputs({ command: 'check', report: 'r.md' })), /leave `report` out/);
+  assert.throws(() => commandLine(inputs({ command: 'state', args: ['list'], report: 'r.md' })), /leave `report` out/);
 });
 
 test('what locks the record waits for a run that was cancelled, unless it is told how long', () => {
@@ -44,6 +51,7 @@ test('every option reaches the command line whole', () => {
       environment: 'pr-7',
       state: 's3://bucket/prefix',
       parallelism: '4',
+      report: 'out/run report.html',
       args: ['--timeout=30m', '-v'],
     }),
   );
@@ -56,6 +64,7 @@ test('every option reaches the command line whole', () => {
     '--state', 's3://bucket/prefix',
     '--lock-timeout', '60s',
     '--parallelism', '4',
+    '--report', 'out/run report.html',
     '--timeout=30m', '-v',
   ]);
 });

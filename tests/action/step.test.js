@@ -93,7 +93,7 @@ test('arguments and the key arrive, the key is masked first, and no input leaks 
 test('the step ends as `plan` ended, and says so when `plan` did not', async () => {
   const silent = await new Job({ run: 'process.exit(7)' }).main({});
   assert.equal(silent.code, 7);
-  assert.deepEqual(silent.outputs, { result: 'unknown', 'exit-code': '7', 'failure-reason': 'an outcome is unknown: decide' });
+  assert.deepEqual(silent.outputs, { result: 'unknown', 'exit-code': '7', 'failure-reason': 'an outcome is unknown' });
 
   const writes = `require('node:fs').appendFileSync(process.env.GITHUB_OUTPUT, 'exit-code<<E\\n5\\nE\\nresult<<E\\nquota\\nE\\n'); process.exit(5)`;
   const speaking = await new Job({ run: writes }).main({});
@@ -213,4 +213,16 @@ test('a `plan` that is killed counts as 128 and the signal', { skip: process.pla
   const { code, outputs } = await new Job({ run: `process.kill(process.pid, 'SIGKILL')` }).main({});
   assert.equal(code, 137);
   assert.equal(outputs.result, 'killed');
+});
+
+test('a report that was written is named for later steps, one of an earlier run is not', async () => {
+  const job = new Job({ run: "require('node:fs').writeFileSync(process.argv[process.argv.indexOf('--report') + 1], 'page')" });
+  const written = await job.main({ report: 'run.html' });
+  assert.equal(written.outputs['report-path'], path.join(job.folder, 'run.html'));
+  assert.match(written.out, /report: ".*run\.html"/);
+  fs.writeFileSync(path.join(job.folder, 'run.js'), 'process.exitCode = 3');
+  const none = await job.main({ report: 'run.html' });
+  assert.equal(none.outputs['report-path'], '');
+  assert.match(none.out, /none was written/);
+  assert.equal((await job.main({})).outputs['report-path'], undefined);
 });

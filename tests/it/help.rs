@@ -70,20 +70,29 @@ fn wrong_usage_exits_2_and_says_what_is_right() {
 }
 
 #[test]
-fn completions_know_the_commands() {
+fn every_command_has_a_manual_page() {
     let folder = Folder::new();
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        folder.run(&["completions", shell]).with_code(0).prints("rehearse");
-    }
-    folder.run(&["completions", "tcsh"]).with_code(2);
-}
+    let root = folder.run(&["man"]).with_code(0);
+    root.prints(".TH plan 1");
+    root.prints("plan\\-run(1)");
+    assert!(!root.stdout.contains("catalogue anew"), "hidden commands stay hidden");
+    folder.run(&["man", "run"]).with_code(0).prints("lock\\-timeout");
+    folder.run(&["man", "apply"]).with_code(0).prints(".TH plan-run 1");
+    folder.run(&["man", "state", "resolve"]).with_code(0).prints(".TH plan-state-resolve 1");
+    let wrong = folder.run(&["man", "state", "resolv"]).with_code(2);
+    wrong.says("`plan state` has no command `resolv`");
+    wrong.says("did you mean `resolve`?");
 
-#[test]
-fn the_manual_has_every_command() {
-    let man = Folder::new().run(&["man"]).with_code(0);
-    man.prints(".TH plan 1");
-    man.prints("lock\\-timeout");
-    assert!(!man.stdout.contains("catalogue anew"), "hidden commands stay hidden");
+    folder.run(&["man", "--dir", "share/man1"]).with_code(0).says("share/man1");
+    let pages = std::fs::read_dir(folder.path().join("share/man1")).unwrap();
+    let mut pages: Vec<String> = pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
+    pages.sort();
+    for page in ["plan.1", "plan-run.1", "plan-state.1", "plan-state-list.1", "plan-man.1"] {
+        assert!(pages.iter().any(|name| name == page), "{page} is not among {pages:?}");
+    }
+    assert!(!pages.iter().any(|name| name.contains("catalog") || name.contains("help")), "{pages:?}");
+    let run = std::fs::read_to_string(folder.path().join("share/man1/plan-run.1")).unwrap();
+    assert_eq!(run, folder.run(&["man", "run"]).with_code(0).stdout);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod check;
 #[cfg(unix)]
 mod cloud;
+mod completions;
 mod docs;
 mod help;
 mod init;

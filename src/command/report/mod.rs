@@ -100,11 +100,19 @@ fn events_of(context: &Context, file: &Path) -> Result<Vec<Stamped>, Error> {
 ///
 /// # Errors
 ///
-/// When the file's name has no ending that says how to write it.
+/// As [`format`].
 pub(super) fn page(context: &Context, shape: &Shape, path: &Path) -> Result<Page, Error> {
-    let format = Format::of(path).ok_or_else(|| {
+    Ok(Page::new(shape.clone(), context.resolve(path), format(path)?, context.secrets.clone()))
+}
+
+/// How a report of this name is written.
+///
+/// # Errors
+///
+/// When the name has no ending that says it.
+pub(super) fn format(path: &Path) -> Result<Format, Error> {
+    Format::of(path).ok_or_else(|| {
         Error::usage(format!("`{}` does not say how the report is to be written", path.display()))
             .help("end its name with `.html`, `.md`, `.json` or `.xml` (JUnit)")
-    })?;
-    Ok(Page::new(shape.clone(), context.resolve(path), format, context.secrets.clone()))
+    })
 }

@@ -21,7 +21,7 @@ pub struct Bar {
     pub end_state: EndState,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndState {
     Done,
     /// Not over yet.
@@ -39,11 +39,8 @@ pub fn render(bars: &[Bar]) -> Option<(String, usize)> {
     // Times are drawn in the time zone of whoever looks.
     let mut text = String::from("```mermaid\ngantt\n    dateFormat x\n    axisFormat %H:%M:%S\n");
     for line in lines.iter().take(MOST_BARS) {
-        let state = match line.end_state {
-            EndState::Done => "done, ",
-            EndState::Active => "active, ",
-            EndState::Failed => "crit, ",
-        };
+        // Only what failed has a colour; everything else is grey.
+        let state = if line.end_state == EndState::Failed { "crit, " } else { "done, " };
         // A bar of no length would not be seen.
         let end = line.end.max(line.start + 1);
         let _ = writeln!(text, "    {} :{state}{}, {end}", name(&line.name), line.start);
@@ -59,7 +56,7 @@ struct Line {
     end_state: EndState,
 }
 
-/// In the order of their starts; the instances of a step with many of them in one.
+/// In the order of their starts; the instances of a step with many of them in one for each way to end.
 fn lines(bars: &[Bar]) -> Vec<Line> {
     let mut steps: IndexMap<&StepId, Vec<&Bar>> = IndexMap::new();
     for bar in bars {
@@ -75,16 +72,28 @@ fn lines(bars: &[Bar]) -> Vec<Line> {
                 end_state: bar.end_state,
             }));
         } else {
-            lines.push(Line {
-                name: format!("{step} ×{}", bars.len()),
-                start: bars.iter().map(|bar| bar.start).min().unwrap_or_default(),
-                end: bars.iter().map(|bar| bar.end).max().unwrap_or_default(),
-                end_state: bars.iter().map(|bar| bar.end_state).max().unwrap_or(EndState::Done),
-            });
+            let ends = [EndState::Done, EndState::Active, EndState::Failed];
+            lines.extend(ends.into_iter().filter_map(|end| together(step, &bars, end)));
         }
     }
     lines.sort_by_key(|line| line.start);
     lines
+}
+
+/// One bar for the instances of a step that ended alike: a failure among them colours none of the others.
+fn together(step: &StepId, bars: &[&Bar], end_state: EndState) -> Option<Line> {
+    let alike = || bars.iter().filter(|bar| bar.end_state == end_state);
+    let word = match end_state {
+        EndState::Done => "",
+        EndState::Active => " waiting",
+        EndState::Failed => " failed",
+    };
+    Some(Line {
+        name: format!("{step} ×{}{word}", alike().count()),
+        start: alike().map(|bar| bar.start).min()?,
+        end: alike().map(|bar| bar.end).max()?,
+        end_state,
+    })
 }
 
 /// Words with which a line of a chart means something else; some of them even as the beginning of a word.
@@ -175,6 +184,23 @@ gantt
         let (text, left_out) = render(&bars).unwrap();
         assert_eq!(left_out, 4940);
         assert!(text.len() < 50_000);
+    }
+
+    #[test]
+    fn a_failure_colours_nothing_else() {
+        let ended = |index: i64| match index {
+            3 => EndState::Failed,
+            5 => EndState::Active,
+            _ => EndState::Done,
+        };
+        let bars: Vec<Bar> =
+            (0..20).map(|index| bar(&format!("web[{index}]"), index, 100 + index, ended(index))).collect();
+        let (text, _) = render(&bars).unwrap();
+        for line in ["web ×18 :done, 0, 119", "web ×1 waiting :done, 5, 105", "web ×1 failed :crit, 3, 103"] {
+            assert!(text.contains(line), "{text}");
+        }
+        assert_eq!(text.matches("crit").count(), 1);
+        assert!(!text.contains("active"));
     }
 
     #[test]

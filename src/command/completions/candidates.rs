@@ -1,0 +1,237 @@
+//! What there is to name, for each kind of argument.
+//!
+//! Only what is at hand is read: the plan file on the line and a folder of records. Nothing is asked over the network,
+//! nothing waits, and whatever cannot be read offers nothing.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::sync::Arc;
+
+use clap::builder::ValueHint;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
+
+use crate::cli::StateOptions;
+use crate::command::load::read_source;
+use crate::command::records;
+use crate::context::Context;
+use crate::examples::EXAMPLES;
+use crate::explain::explanations;
+use crate::report::sanitize;
+use crate::store::AnyStore;
+use crate::yaml::{self, Node};
+
+/// Names, and words about each.
+type Names = BTreeMap<String, String>;
+
+/// The line that is being typed.
+pub(super) struct Typed {
+    pub context: Context,
+    words: Vec<String>,
+}
+
+/// What an argument names.
+#[derive(Clone, Copy)]
+enum Kind {
+    Step,
+    Input,
+    Output,
+    /// `NAME=FILE`
+    OutputFile,
+    PlanOrOutput,
+    Plan,
+    Environment,
+    Code,
+    Example,
+    PlanFile,
+    File,
+}
+
+/// The command line's definition, which knows from now on what may stand where.
+pub(super) fn teach(command: clap::Command, typed: &Arc<Typed>) -> clap::Command {
+    let command = command.mut_args(|argument| match kind(&argument) {
+        None => argument,
+        Some(kind) => {
+            let typed = Arc::clone(typed);
+            argument.add(ArgValueCompleter::new(move |current: &OsStr| typed.candidates(kind, current)))
+        }
+    });
+    command.mut_subcommands(|below| teach(below, typed))
+}
+
+fn kind(argument: &clap::Arg) -> Option<Kind> {
+    let value = argument.get_value_names().and_then(|names| names.first()).map(|name| name.as_str());
+    let kind = match (argument.get_id().as_str(), value) {
+        ("environment", _) => Kind::Environment,
+        ("plan", Some("NAME")) => Kind::Plan,
+        ("set", _) => Kind::Input,
+        (_, Some("STEP")) => Kind::Step,
+        (_, Some("OUTPUT")) => Kind::Output,
+        (_, Some("OUTPUT=FILE")) => Kind::OutputFile,
+        (_, Some("FILE|NAME")) => Kind::PlanOrOutput,
+        (_, Some("CODE")) => Kind::Code,
+        (_, Some("EXAMPLE")) => Kind::Example,
+        ("file" | "files", Some("FILE")) => Kind::PlanFile,
+        _ if argument.get_value_hint() == ValueHint::AnyPath => Kind::File,
+        // Before it is built, the definition does not tell a path by itself.
+        (_, Some("FILE" | "FOLDER" | "DIR" | "PLACE")) => Kind::File,
+        _ => return None,
+    };
+    Some(kind)
+}
+
+impl Typed {
+    pub(super) fn new(context: Context, words: &[OsString]) -> Arc<Self> {
+        let words = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        Arc::new(Self { context, words })
+    }
+
+    fn candidates(&self, kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {
+        let named = |names: Names, ending: &str| names_as_candidates(names, ending, current);
+        let candidates = match kind {
+            Kind::Step => named(self.steps(), ""),
+            Kind::Input => named(self.below("inputs", "description"), "="),
+            Kind::Output => named(self.outputs(), ""),
+            Kind::OutputFile => named(self.outputs(), "="),
+            Kind::PlanOrOutput => named(self.outputs(), "").into_iter().chain(self.plan_files(current)).collect(),
+            Kind::Plan => named(self.recorded(|name| name.plan), ""),
+            Kind::Environment => named(self.recorded(|name| name.environment), ""),
+            Kind::Code => named(explanations().map(|code| (code.code.to_owned(), code.summary())).collect(), ""),
+            Kind::Example => named(EXAMPLES.iter().map(|one| (one.name.to_owned(), one.description())).collect(), ""),
+            Kind::PlanFile => self.plan_files(current),
+            Kind::File => PathCompleter::any().current_dir(&self.context.folder).complete(current),
+        };
+        candidates.into_iter().filter(|candidate| is_plain(candidate.get_value())).collect()
+    }
+
+    /// Plans, what `plan preview --out` wrote, and the folders on the way to them.
+    fn plan_files(&self, current: &OsStr) -> Vec<CompletionCandidate> {
+        PathCompleter::any().current_dir(&self.context.folder).filter(is_plan_file).complete(current)
+    }
+
+    /// The steps of the plan on the line, and what each calls.
+    fn steps(&self) -> Names {
+        let Some(plan) = self.plan() else { return Names::new() };
+        let steps = plan.get("steps").and_then(Node::items).unwrap_or_default();
+        let text = |step: &Node, key: &str| step.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
+        steps.iter().map(|step| (text(step, "id"), text(step, "call"))).collect()
+    }
+
+    /// The outputs of the plan on the line; without one, those on record.
+    fn outputs(&self) -> Names {
+        match self.plan_file() {
+            Some(_) => self.below("outputs", "description"),
+            None => self.recorded_outputs().unwrap_or_default(),
+        }
+    }
+
+    /// Names under a key of the plan on the line, and what it says of each.
+    fn below(&self, key: &str, about: &str) -> Names {
+        let plan = self.plan();
+        let entries = plan.as_ref().and_then(|plan| plan.get(key)?.entries()).unwrap_or_default();
+        let about = |node: &Node| node.get(about).and_then(Node::as_str).unwrap_or_default().to_owned();
+        entries.iter().map(|(name, node)| (name.text.clone(), about(node))).collect()
+    }
+
+    /// The plan on the line, as far as it can be read.
+    fn plan(&self) -> Option<Node> {
+        let source = read_source(&self.context, self.plan_file()?).ok()?;
+        yaml::parse(source.text()).root
+    }
+
+    /// The first word that names a plan file which is there; a pipe is none: whoever reads it waits.
+    fn plan_file(&self) -> Option<&Path> {
+        let is_there = |path: &&Path| fs::metadata(self.context.resolve(path)).is_ok_and(|found| found.is_file());
+        self.words.iter().map(Path::new).filter(|path| is_yaml(path)).find(is_there)
+    }
+
+    /// The value of an option on the line.
+    fn option(&self, name: &str) -> Option<&str> {
+        let words = || self.words.iter().map(String::as_str);
+        let apart = words().zip(words().skip(1)).find_map(|(word, next)| (word == name).then_some(next));
+        apart.or_else(|| words().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')))
+    }
+
+    /// The folder of records that is meant. An object store is not asked: that takes its time and needs the network.
+    fn store(&self) -> Option<AnyStore> {
+        let options = StateOptions { state: self.option("--state").map(PathBuf::from) };
+        let store = records::store(&self.context, &options, self.plan_file()).ok()?;
+        store.folder().is_some().then_some(store)
+    }
+
+    /// Something of the name of each environment on record.
+    fn recorded(&self, part: impl Fn(crate::store::EnvironmentName) -> String) -> Names {
+        let Some(store) = self.store() else { return Names::new() };
+        let names = done(async move { store.environments().await.ok() }).flatten().unwrap_or_default();
+        names.into_iter().map(|name| (part(name), String::new())).collect()
+    }
+
+    fn recorded_outputs(&self) -> Option<Names> {
+        let store = self.store()?;
+        let environment = records::environment_name(&self.context, self.option("--environment")).ok()?;
+        let plan = self.option("--plan");
+        let recorded = done(async move {
+            let mut found = Names::new();
+            for name in store.environments().await.ok()? {
+                if name.environment != environment || plan.is_some_and(|plan| plan != name.plan) {
+                    continue;
+                }
+                let Ok(Some(status)) = store.read(&name).await else { continue };
+                let about = |output: &crate::journal::RecordedOutput| output.description.clone().unwrap_or_default();
+                found.extend(status.outputs.iter().map(|output| (output.name.clone(), about(output))));
+            }
+            Some(found)
+        });
+        recorded.flatten()
+    }
+}
+
+/// Waits for work that only reads files.
+fn done<T>(work: impl Future<Output = T>) -> Option<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    Some(runtime.block_on(work))
+}
+
+fn names_as_candidates(names: Names, ending: &str, current: &OsStr) -> Vec<CompletionCandidate> {
+    let typed = current.to_string_lossy();
+    let fitting = names.into_iter().filter(|(name, _)| !name.is_empty() && name.starts_with(&*typed));
+    let candidates = fitting.map(|(name, about)| {
+        let about = sanitize(&about).trim().to_owned();
+        CompletionCandidate::new(name + ending).help((!about.is_empty()).then(|| about.into()))
+    });
+    candidates.collect()
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml")
+}
+
+fn is_plan_file(path: &Path) -> bool {
+    path.is_file() && (is_yaml(path) || path.extension().is_some_and(|ending| ending == "plan"))
+}
+
+/// Whether every shell takes it as one plain word. Anything else could do something as soon as the line is sent: names
+/// come from files that others wrote.
+fn is_plain(value: &OsStr) -> bool {
+    let fits =
+        |character: char| character.is_alphanumeric() || "-_./:=,+@".contains(character) || character == MAIN_SEPARATOR;
+    value.to_str().is_some_and(|text| !text.starts_with('-') && text.chars().all(fits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_would_not_take_as_one_word_is_not_offered() {
+        for plain in ["web_1", "deploy.yaml", "a/b-c.yml", "pr-12", "replicas=", "größe.yaml", "."] {
+            assert!(is_plain(OsStr::new(plain)), "{plain}");
+        }
+        for hostile in
+            ["$(touch x).yaml", "a b", "`id`", "a;b", "--state", "a\nb", "*", "web[0]", "~", "a'b", "a\"b", "!x"]
+        {
+            assert!(!is_plain(OsStr::new(hostile)), "{hostile}");
+        }
+    }
+}

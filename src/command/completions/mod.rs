@@ -1,0 +1,59 @@
+//! `plan completions`: a script with which a shell asks this binary what may be typed next, and the answer.
+//!
+//! `candidates` says what there is to name: steps and outputs of the plan on the line, environments on record.
+
+mod candidates;
+
+use std::ffi::OsString;
+use std::io;
+
+use clap::CommandFactory;
+use clap_complete::env::Shells;
+
+use super::print_text;
+use crate::cli::{Cli, CompletionsArguments, GlobalOptions};
+use crate::context::{Context, Streams, Variable};
+use crate::error::Error;
+use crate::exit::Exit;
+use candidates::Typed;
+
+const SHELLS: Shells<'static> = Shells::builtins();
+/// What a shell calls: whatever `plan` is in its `PATH` when it asks, so that an upgrade needs no new script.
+const PROGRAM: &str = "plan";
+
+pub(super) fn completions(context: &Context, arguments: &CompletionsArguments) -> Result<Exit, Error> {
+    let name = arguments.shell.to_string();
+    let shell =
+        SHELLS.completer(&name).ok_or_else(|| Error::usage(format!("there are no completions for `{name}`")))?;
+    let mut script = Vec::new();
+    shell
+        .write_registration(Variable::COMPLETE, PROGRAM, PROGRAM, PROGRAM, &mut script)
+        .map_err(|error| Error::Stream { stream: "stdout", error })?;
+    print_text(context, &context.secrets.redact(&String::from_utf8_lossy(&script)))?;
+    Ok(Exit::Done)
+}
+
+/// Answers a shell that asks what may be typed next. `None`: nobody asks.
+///
+/// What goes wrong is the exit code and no word: it would stand in the middle of the line that somebody types.
+pub fn answer(streams: &Streams) -> Option<Exit> {
+    let shell = Variable::complete()?;
+    let told = Context::gather(GlobalOptions::default(), streams.clone()).and_then(|context| tell(&shell, context));
+    Some(if told.is_ok() { Exit::Done } else { Exit::StepFailed })
+}
+
+fn tell(shell: &str, context: Context) -> io::Result<()> {
+    let shell = SHELLS.completer(shell).ok_or_else(|| io::Error::other("a shell that no script is for"))?;
+    // What is typed stands behind the first `--`, the program's name first.
+    let words: Vec<OsString> = context.arguments.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
+    if words.is_empty() {
+        return Err(io::Error::other("there is no line to complete"));
+    }
+    let typed = Typed::new(context, &words);
+    let mut command = candidates::teach(Cli::command(), &typed);
+    let mut answer = Vec::new();
+    shell.write_complete(&mut command, words, Some(&typed.context.folder), &mut answer)?;
+    let answer = typed.context.secrets.redact(&String::from_utf8_lossy(&answer));
+    print_text(&typed.context, &answer).map_err(io::Error::other)?;
+    typed.context.stdout.finish()
+}

@@ -101,7 +101,9 @@ impl Finishing<'_> {
                 (result, durations)
             }
         };
-        if self.usable && !self.wait.skip {
+        // What goes on after an answer at once is waited for when that answer is on record.
+        let later = self.operation.is_some_and(|operation| operation.ready.is_some());
+        if self.usable && !self.wait.skip && !later {
             self.await_readiness(shared, &result).await?;
         }
         Ok(self.record(shared, result, how, evidence, durations).await?)

@@ -13,18 +13,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::call::{Head, place_of, route_of};
-use super::collection::{creator_task, items, list_call, named_items};
+use super::collection::{creator_task, item_id, items, list_call, named_items};
 use super::evidence::audit::{self, Trail};
 use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
 use super::ownership::Thing;
-use super::pages::pages;
+use super::pages::{Paging, pages};
 use super::results::{self, fill_path, id_text};
 use super::shared::Shared;
 use super::watch::list_request;
 use crate::api::{ReadError, Request, Task, is_success};
-use crate::catalog::{Creates, ListCall, Operation};
+use crate::catalog::{Creates, ListCall, Operation, root_of};
 use crate::journal::{Evidence, InstanceStatus, Intent, RecordedCall};
 
+/// The first segment of the paths of the API whose lists lag and whose audit log tells.
+const CLOUD: &str = "cloud";
 /// Clocks of one cloud, and rounding: what is younger than this before the intent is not certainly older.
 const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 /// The same where the record does not tell the server's time: the clocks of two machines.
@@ -115,7 +117,7 @@ enum Look {
 /// Something that may be ours.
 enum Candidate {
     Task(Task),
-    Item { id: String },
+    Item { id: String, item: Value },
 }
 
 /// Looks until it is known whose everything is, or the settling time is over.
@@ -128,7 +130,10 @@ pub async fn settle(shared: &Shared, doubt: &Doubt) -> Settled {
     let operation = operation.as_deref();
     let route = &route_of(operation, call);
     shared.meet(&place_of(&parameters)).await;
-    let search = Search { shared, doubt, operation, parameters: &parameters, log_is_closed: AtomicBool::new(false) };
+    // The audit log tells of the Cloud API, and of no other product.
+    let is_logged = root_of(&call.path) == CLOUD;
+    let search =
+        Search { shared, doubt, operation, parameters: &parameters, log_is_closed: AtomicBool::new(!is_logged) };
     let slow = doubt.slow || !search.may_start_tasks();
     let patience = shared.settings.settle_time * if slow { SLOW_FACTOR } else { 1 };
     let deadline = doubt.since + patience;
@@ -243,6 +248,9 @@ impl Search<'_> {
             open = self.items(&others).await?;
         }
         let open = self.without_others(open).await?;
+        if let Some(settled) = self.by_own_key(&open) {
+            return Ok(Look::Settled(settled));
+        }
         if let ([Candidate::Task(task)], true) = (open.as_slice(), self.only_changes())
             && likeness::is_about(&task.data.0, self.parameters)
         {
@@ -258,7 +266,7 @@ impl Search<'_> {
     fn words(&self, candidate: &Candidate) -> String {
         match candidate {
             Candidate::Task(task) => format!("task {}", task.id),
-            Candidate::Item { id } => {
+            Candidate::Item { id, .. } => {
                 format!("{} {id}", self.creates().map_or("resource", |creates| creates.kind.as_str()))
             }
         }
@@ -319,6 +327,21 @@ impl Search<'_> {
         }))
     }
 
+    /// What the API lets nobody have twice, was not there when this attempt left, and is what was asked for; or the only
+    /// one that is new, when the API said that the call was carried out.
+    fn by_own_key(&self, open: &[Candidate]) -> Option<Settled> {
+        let [Candidate::Item { id, item }] = open else { return None };
+        let before = self.intent().mark.before.as_ref()?;
+        let elsewhere = root_of(&self.call().path) != CLOUD;
+        if before.is_empty() && self.creates()?.unique {
+            self.claim_item(id, item.clone(), Evidence::OwnKey)
+        } else if self.doubt.is_carried_out() && elsewhere {
+            self.claim_item(id, item.clone(), Evidence::OnlyNew)
+        } else {
+            None
+        }
+    }
+
     /// Tasks of the place since the intent.
     async fn tasks(&self) -> Result<Vec<Task>, ReadError> {
         let attempt = self.attempt();
@@ -328,7 +351,7 @@ impl Search<'_> {
         }
         let place = place_of(self.parameters);
         let request = list_request(&place, attempt.since - LIST_BEFORE);
-        match pages(&self.shared.client, &request, "/results", true).await {
+        match pages(&self.shared.client, &request, "/results", Paging::CLOUD).await {
             Ok(tasks) => Ok(tasks.iter().filter_map(Task::read).collect()),
             // A call that never starts tasks need not be allowed to list them.
             Err(ReadError::Refused(_)) if !self.may_start_tasks() => Ok(Vec::new()),
@@ -353,6 +376,9 @@ impl Search<'_> {
 
     /// Entries of the audit log since the intent: of one agent, or of everybody in this place.
     async fn log(&self, agent: Option<&str>) -> Option<Vec<Value>> {
+        if self.log_is_closed.load(Ordering::Relaxed) {
+            return None;
+        }
         let from = self.attempt().since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let mut request = Request::get("/cloud/v1/user_actions").query("from_timestamp", from).query("limit", PAGE);
         if let Some(agent) = agent {
@@ -392,17 +418,18 @@ impl Search<'_> {
         let owned = |thing: &Thing| self.shared.owners.is_ours(thing, &self.shared.journal);
         let mut open = Vec::new();
         for item in named_items(self.shared, creates, list, self.call(), self.parameters).await? {
-            let Some(id) = item.get(&list.id_field) else { continue };
+            let id = self.operation.and_then(|operation| item_id(operation, list, self.call(), &item));
+            let Some(id) = id else { continue };
             let task = creator_task(&item);
             let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Thing::task(&task)));
             let verdict = Verdict::of([
                 tags::of_item(&item, Some(list), attempt.intent),
-                lists::of_item(&item, id, &attempt),
+                lists::of_item(&item, &id, &attempt),
                 likeness::of(&item, &attempt, &[]),
             ]);
-            let id = id_text(id);
+            let id = id_text(&id);
             if verdict != Verdict::NotOurs && !by_another && !owned(&Thing::resource(&creates.kind, &id)) {
-                open.push(Candidate::Item { id });
+                open.push(Candidate::Item { id, item });
             }
         }
         Ok(open)
@@ -429,7 +456,9 @@ impl Search<'_> {
     fn thing(&self, candidate: &Candidate) -> Thing {
         match candidate {
             Candidate::Task(task) => Thing::task(&task.id),
-            Candidate::Item { id } => Thing::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id),
+            Candidate::Item { id, .. } => {
+                Thing::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id)
+            }
         }
     }
 

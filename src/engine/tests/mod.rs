@@ -7,6 +7,7 @@ mod harness;
 mod order;
 mod ours;
 mod preview;
+mod products;
 mod record;
 mod reliability;
 mod strangers;

@@ -109,7 +109,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|candidate| candidate.len() <= LONGEST_WORD)
         .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + word.chars().count().max(candidate.chars().count()) / 4)
-        .min_by_key(|(distance, _)| *distance)
+        // Of two that are as near, the one that only lacks letters: `ngress` is `ingress`, not `egress`.
+        .min_by_key(|(distance, candidate)| (*distance, !candidate.contains(word)))
         .map(|(_, candidate)| candidate)
 }
 
@@ -121,6 +122,7 @@ mod tests {
     fn the_nearest_word_is_offered_only_when_it_is_near() {
         assert_eq!(nearest("nmae", ["name", "steps"]), Some("name"));
         assert_eq!(nearest("Flavour", ["flavor", "volumes"]), Some("flavor"));
+        assert_eq!(nearest("ngress", ["egress", "ingress"]), Some("ingress"));
         assert_eq!(nearest("xyz", ["name", "steps"]), None);
     }
 }

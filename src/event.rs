@@ -183,6 +183,8 @@ pub struct StepDone {
 pub enum How {
     /// This run made the call.
     Called,
+    /// It was there, and this run changed it in place.
+    Updated,
     /// An earlier run did; no request was made.
     Reused,
     /// An earlier run started it; this one waited.

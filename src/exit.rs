@@ -78,14 +78,14 @@ impl Exit {
             Exit::PlanWrong => "the plan is wrong",
             Exit::NotAllowed => "not authenticated or not allowed",
             Exit::Quota => "quota or capacity exceeded",
-            Exit::StillWaiting => "still waiting: run again",
-            Exit::Unknown => "an outcome is unknown: decide",
+            Exit::StillWaiting => "still waiting",
+            Exit::Unknown => "an outcome is unknown",
             Exit::Locked => "locked by another run",
             Exit::ChangesPending => "changes pending",
             Exit::TeardownIncomplete => "teardown incomplete",
             Exit::RecordUnusable => "the record cannot be read or written",
             Exit::Bug => "a bug in plan",
-            Exit::Interrupted | Exit::Terminated => "interrupted: run again",
+            Exit::Interrupted | Exit::Terminated => "interrupted",
         }
     }
 }

@@ -21,11 +21,14 @@ pub mod schema;
 mod search;
 mod step;
 mod store;
+pub mod update;
 mod value;
 
 use std::sync::{Arc, LazyLock};
 
-pub use check::{BodyFinding, ParameterFinding, ParameterPlace, PathSegment, check_body};
+pub use check::{
+    ALLOW_NOTHING, AllowUnknown, AllowedPath, BodyFinding, ParameterFinding, ParameterPlace, PathSegment, check_body,
+};
 pub use describe::{Description, Field};
 pub use error::CatalogError;
 pub use operation::{
@@ -90,6 +93,11 @@ impl Catalog {
     /// The operations of one product: `dns`.
     pub fn operations_of(&self, root: &str) -> impl Iterator<Item = Arc<Operation>> {
         self.product(root).into_iter().flat_map(Product::operations)
+    }
+
+    /// The operations of one product at certain routes; no others are read.
+    pub fn operations_at(&self, root: &str, at: impl Fn(&Route) -> bool) -> impl Iterator<Item = Arc<Operation>> {
+        self.product(root).into_iter().flat_map(move |product| product.operations_at(&at).collect::<Vec<_>>())
     }
 
     /// What paths begin with: `cloud`, `dns`, …

@@ -125,6 +125,12 @@ impl Product {
         (0..facts.lines.len()).map(|at| facts.operation(at))
     }
 
+    pub fn operations_at(&self, at: impl Fn(&Route) -> bool) -> impl Iterator<Item = Arc<Operation>> {
+        let facts = self.facts();
+        let found = facts.lines.iter().enumerate().filter(move |(_, line)| at(&line.route));
+        found.map(|(nth, _)| facts.operation(nth))
+    }
+
     pub fn find(&self, route: &Route) -> Option<Arc<Operation>> {
         let facts = self.facts();
         facts.routes.exact(route).map(|at| facts.operation(at))

@@ -174,9 +174,15 @@ fn line(text: &mut String, change: &Change) {
     let _ =
         writeln!(text, "{mark} {}  {}{}", sanitize(&change.instance.to_string()), sanitize(&words), sanitize(&call));
     match (&change.action, &change.call) {
-        (Action::Change { fields, .. }, _) => {
+        (Action::Change { fields, calls, forced, .. }, _) => {
             for field in fields {
                 let _ = writeln!(text, "      {}", sanitize(field));
+            }
+            for call in calls {
+                let _ = writeln!(text, "      by {}", sanitize(&call.to_string()));
+            }
+            for forced in forced {
+                let _ = writeln!(text, "      `{}`: {}", sanitize(&forced.field), sanitize(&forced.reason));
             }
         }
         (Action::Call, Some(call)) => {

@@ -85,7 +85,7 @@ fn list_all(context: &Context, status: &Status, format: ResultFormat) -> Result<
                         instance.attempts.to_string(),
                         kind.map(|kind| thing(&kind)).unwrap_or_default(),
                         resource.unwrap_or_default(),
-                        instance.intent.as_ref().map(|intent| intent.call.to_string()).unwrap_or_default(),
+                        instance.call().map(ToString::to_string).unwrap_or_default(),
                     ]
                 })
                 .collect();
@@ -115,11 +115,11 @@ fn show(context: &Context, status: &Status, step: &str, format: ResultFormat) ->
 /// Everything about an instance, a line each.
 fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String {
     let mut lines: Vec<(&str, String)> = Vec::new();
-    if let Some(intent) = &instance.intent {
-        lines.push(("call", intent.call.to_string()));
+    if let Some(call) = instance.call() {
+        lines.push(("call", call.to_string()));
         let at = instance.intended_at.map(|at| format!(", last at {at:.0}")).unwrap_or_default();
         lines.push(("attempts", format!("{}{at}", instance.attempts)));
-        lines.extend(intent.call.body.as_ref().map(|body| ("body", body.to_string())));
+        lines.extend(call.body.as_ref().map(|body| ("body", body.to_string())));
     }
     if let Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } = &instance.phase {
         lines.push(("tasks", tasks.join(", ")));

@@ -164,7 +164,7 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         "exists": instance.may_exist(),
         "beside": instance.made.iter().flat_map(beside).collect::<Vec<_>>(),
         "tasks": tasks,
-        "call": instance.intent.as_ref().map(|intent| intent.call.to_string()),
+        "call": instance.call().map(ToString::to_string),
         "attempts": instance.attempts,
         "intended": instance.intended_at,
         "finished": instance.finished_at,

@@ -41,7 +41,7 @@ pub struct ViewOptions {
     pub source: Option<Arc<Source>>,
     /// `--report FILE`
     pub report: Option<PathBuf>,
-    /// The plan's steps, for the report.
+    /// The plan's steps, for the table and the report.
     pub shape: Shape,
 }
 
@@ -66,7 +66,7 @@ impl View {
         let log = match &context.environment.github {
             Some(github) => Some(report_to_job(context, github, options, &mut fanout)?),
             None => {
-                report_to_people(context, &mut fanout);
+                report_to_people(context, options, &mut fanout);
                 None
             }
         };
@@ -149,7 +149,7 @@ fn no_thread(error: std::io::Error) -> Error {
     Error::System { what: "start the report", error }
 }
 
-fn report_to_people(context: &Context, fanout: &mut Fanout) {
+fn report_to_people(context: &Context, options: &ViewOptions, fanout: &mut Fanout) {
     let stream = &context.stderr;
     let sink = Sink::new("the log", Box::new(stream.clone()), context.secrets.clone());
     let (verbosity, color) = (context.verbosity(), context.color(stream));
@@ -157,9 +157,16 @@ fn report_to_people(context: &Context, fanout: &mut Fanout) {
     let logged = context.trace.is_some() && context.global.log.is_none();
     let drawn = !logged && stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
     if drawn {
-        fanout.add(Box::new(Progress::new(sink, ProgressDrawTarget::stderr(), verbosity, color, room)));
+        fanout.add(Box::new(Progress::new(
+            sink,
+            ProgressDrawTarget::stderr(),
+            options.shape.clone(),
+            verbosity,
+            color,
+            room,
+        )));
     } else {
-        fanout.add(Box::new(Human::new(sink, verbosity, color)));
+        fanout.add(Box::new(Human::new(sink, verbosity, color).of_plan(options.shape.clone())));
     }
 }
 
@@ -169,7 +176,8 @@ fn report_to_job(context: &Context, github: &GitHub, options: &ViewOptions, fano
     let log = Log::new(context.stderr.clone(), secrets.clone(), context.token());
     let lines = Sink::new("the log", Box::new(log.text()), secrets.clone());
     fanout.add(Box::new(Groups::new(log.clone())));
-    fanout.add(Box::new(Human::new(lines, context.verbosity(), context.color(&context.stderr))));
+    let human = Human::new(lines, context.verbosity(), context.color(&context.stderr));
+    fanout.add(Box::new(human.of_plan(options.shape.clone())));
     fanout.add(Box::new(Annotations::new(log.clone(), context.folder_in_repository())));
     if let Some(path) = &github.step_summary {
         let file = open_summary(path)?;

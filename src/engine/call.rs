@@ -16,6 +16,7 @@ use super::results::{self, Parameters, id_text};
 use super::settle::{self, Doubt, Settled};
 use super::shared::{About, Shared};
 use super::stop::{GRACE, Stop};
+use super::update::{Seen, seen};
 use super::watch::Place;
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header};
 use crate::catalog::Operation;
@@ -378,6 +379,9 @@ impl Write {
     /// Looks for what a write without answer did. `None`: nothing, and it may be sent again.
     async fn settle(&self, shared: &Shared, doubt: &Doubt, state: &mut Attempts) -> Result<Option<Called>, Halt> {
         let reason = shared.secrets.redact(&doubt.cause).into_owned();
+        if self.is_done(shared).await {
+            return Ok(Some(self.done(doubt)));
+        }
         shared.events.tell(Event::SettlingStarted { instance: self.instance().clone(), reason: reason.clone() });
         let settling = settle::settle(shared, doubt);
         match shared.stopped.or_leave(settling).await.map_err(Halt::Stopped)? {
@@ -385,6 +389,8 @@ impl Write {
             Settled::Resource(item, evidence) => Ok(Some(Called::Found { item, evidence: Some(evidence) })),
             Settled::Done => Ok(Some(self.done(doubt))),
             Settled::Nothing if doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(doubt))),
+            // The thing shows what a late look at the tasks did not.
+            Settled::Nothing | Settled::Undecided(_) if self.is_done(shared).await => Ok(Some(self.done(doubt))),
             Settled::Nothing if doubt.is_carried_out() => {
                 let words = format!("the API carried it out, and what it made was not found: {reason}");
                 self.unknown(shared, doubt, words, &[]).await
@@ -410,6 +416,11 @@ impl Write {
                 self.unknown(shared, doubt, words, &[]).await
             }
         }
+    }
+
+    /// It changes something, and that shows what it asks for.
+    async fn is_done(&self, shared: &Shared) -> bool {
+        self.intent.update.is_some() && seen(shared, &self.intent).await == Seen::Done
     }
 
     /// It was carried out, and there is nothing of it to find.

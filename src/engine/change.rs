@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Called, Write, stamp_value};
 use super::collection::adoptable;
-use super::decide::ChangeKind;
+use super::decide::{ChangeKind, Differs};
 use super::finish::millis;
 use super::preview::is_unread;
 use super::remove::Remains;
@@ -16,12 +16,15 @@ use super::results::{self, placeholder};
 use super::settle::Doubt;
 use super::shared::Shared;
 use super::step::{End, Instance};
+use super::update::{InPlace, Split, Thing, settled, split};
+use crate::api::Request;
+use crate::catalog::Catalog;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::journal::{
     Evidence, InstanceStatus, IntendedUndo, Intent, Made, Mark, Record, RecordedCall, StepResult, Succeeded,
 };
-use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, StepId, Undo};
-use crate::secret::Secrets;
+use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, Step, StepId, Undo};
+use crate::secret::{Secrets, stands_for_secret};
 use crate::template::{TemplateError, value_of};
 
 impl Instance {
@@ -62,8 +65,35 @@ impl Instance {
         match (&intent.update, &self.step().on_change) {
             (None, _) => Ok(Some(self.write_of(id, rendered, None))),
             (Some(_), Some(OnChange::Update(template))) => self.update_of(id, rendered, known, template).map(Some),
-            (Some(_), _) => Ok(None),
+            (Some(_), Some(OnChange::Ignore | OnChange::Rerun | OnChange::Error)) => Ok(None),
+            (Some(_), None | Some(OnChange::Auto | OnChange::Replace)) => {
+                let next = self.difference(known, rendered).split.calls.into_iter().next();
+                Ok(next.filter(|next| next.recorded == intent.call).map(|next| self.in_place(id, &next)))
+            }
         }
+    }
+
+    /// How the recorded call and the plan's differ, and what the API does about it in place.
+    pub(super) fn difference(&self, known: &InstanceStatus, rendered: &Rendered) -> Difference {
+        let step = self.step();
+        Difference::of(self.run.shared.catalog, step, known, &rendered.recorded, rendered.request.body.as_ref())
+    }
+
+    pub(super) fn agrees(&self, known: &InstanceStatus, rendered: &Rendered) -> bool {
+        let ignored = &self.step().ignored_changes;
+        known.agrees.as_ref().is_some_and(|before| settled(before, &rendered.recorded, ignored) == *before)
+    }
+
+    /// The write of one call that changes something in place.
+    fn in_place(&self, id: &InstanceId, call: &InPlace) -> Write {
+        let request = Request { body: call.sent.clone(), ..Shared::request(&call.recorded) };
+        let rendered = Rendered {
+            operation: Some(call.operation.clone()),
+            parameters: call.parameters.clone(),
+            request,
+            recorded: call.recorded.clone(),
+        };
+        self.write_of(id, &rendered, Some(call.agrees.clone()))
     }
 
     /// Settles an update that will not be sent again.
@@ -106,11 +136,11 @@ impl Instance {
         id: &InstanceId,
         rendered: &Rendered,
         known: &InstanceStatus,
-        kind: ChangeKind,
+        change: &Changing<'_>,
         how: &mut How,
         started: Duration,
     ) -> Result<Option<StepResult>, End> {
-        match (kind, &self.step().on_change) {
+        match (change.kind, &self.step().on_change) {
             // Recovered from the account: nobody knows any more by which call it was made, so the plan's counts.
             (kind, _) if kind != ChangeKind::Replace && known.agrees.is_none() && known.result.is_some() => {
                 self.agree(id, rendered, known).await.map(Some)
@@ -118,12 +148,23 @@ impl Instance {
             (ChangeKind::Replace, _) => self.replace(id, how).await,
             (ChangeKind::Ignore, _) => Ok(known.result.clone()),
             (ChangeKind::Update, Some(OnChange::Update(template))) => {
-                *how = How::Called;
+                *how = How::Updated;
                 let write = self.update_of(id, rendered, known, template)?;
                 self.make(&write, known, None, how, started).await.map(Some)
             }
+            // What can be changed in place is, also where the rest stops the step.
+            (ChangeKind::Update | ChangeKind::Error, None | Some(OnChange::Auto | OnChange::Replace)) => {
+                let next = change.split.calls.first();
+                let Some(next) = next.filter(|next| known.agrees.as_ref() != Some(&next.agrees)) else {
+                    return Err(End::Failed(self.change_refused(rendered, known, change)));
+                };
+                *how = How::Updated;
+                self.make(&self.in_place(id, next), known, None, how, started).await.map(Some)
+            }
             (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, how, started).await.map(Some),
-            (ChangeKind::Error | ChangeKind::Update, _) => Err(End::Failed(self.change_refused(rendered, known))),
+            (ChangeKind::Error | ChangeKind::Update, _) => {
+                Err(End::Failed(self.change_refused(rendered, known, change)))
+            }
         }
     }
 
@@ -188,17 +229,29 @@ impl Instance {
         })
     }
 
-    fn change_refused(&self, rendered: &Rendered, known: &InstanceStatus) -> StepError {
+    fn change_refused(&self, rendered: &Rendered, known: &InstanceStatus, change: &Changing<'_>) -> StepError {
         let differing = known.agrees.as_ref().map(|agrees| differences(agrees, &rendered.recorded)).unwrap_or_default();
-        let shared = &self.run.shared;
-        let mut error = shared.error(
-            &self.about(&rendered.recorded),
-            EffectKnown::NotApplied,
-            ErrorClass::Rejected,
-            format!("it was made by another call than the plan's, and may not be made anew: {}", differing.join("; ")),
-        );
+        let forced: Vec<String> =
+            change.split.forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();
+        let message = match forced.as_slice() {
+            [] => {
+                format!("it was made by another call than the plan's, and may not be changed: {}", differing.join("; "))
+            }
+            forced => format!(
+                "it was made by another call than the plan's, and only a new one has what differs: {} ({})",
+                differing.join("; "),
+                forced.join("; ")
+            ),
+        };
+        let about = self.about(&rendered.recorded);
+        let mut error = self.run.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, message);
+        let fields: Vec<&str> = change.split.forced.iter().map(|forced| forced.field.as_str()).collect();
+        let ignore = match fields.as_slice() {
+            [] => "`on_change: ignore`".to_owned(),
+            fields => format!("`on_change: {{ ignore: [{}] }}`", fields.join(", ")),
+        };
         error.help = vec![
-            format!("keep it as it is: `on_change: ignore`; change it: `on_change: {{ update: {{ call: … }} }}`"),
+            format!("keep it as it is: {ignore}; change it: `on_change: {{ update: {{ call: … }} }}`"),
             format!("make it anew: `on_change: replace`, or `--replace {}`", self.step().id),
         ];
         error
@@ -301,6 +354,59 @@ impl Instance {
             }),
         }
     }
+}
+
+/// A change, as it was decided.
+pub struct Changing<'a> {
+    pub kind: ChangeKind,
+    pub split: &'a Split,
+}
+
+/// How a recorded call and the plan's differ.
+pub struct Difference {
+    pub kind: Differs,
+    pub split: Split,
+}
+
+impl Difference {
+    /// `after`: the plan's call; `sent`: its body with secrets in place, where that is known.
+    pub fn of(
+        catalog: &Catalog,
+        step: &Step,
+        known: &InstanceStatus,
+        after: &RecordedCall,
+        sent: Option<&Value>,
+    ) -> Self {
+        let Some(before) = &known.agrees else { return Self { kind: Differs::Forces, split: Split::default() } };
+        let after = settled(before, after, &step.ignored_changes);
+        if after == *before {
+            return Self { kind: Differs::No, split: Split::default() };
+        }
+        let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
+        let Some(result) = known.result.as_ref().filter(|_| creates) else {
+            return Self { kind: Differs::Forces, split: Split::default() };
+        };
+        let split = split(catalog, Thing::of(catalog, before, result).as_ref(), before, &after, sent);
+        let in_place = split.forced.is_empty() && !split.calls.is_empty();
+        Self { kind: if in_place { Differs::InPlace } else { Differs::Forces }, split }
+    }
+}
+
+/// The call that a result agrees with once an update is done, and the result as it is then.
+pub fn update_of_result(intent: &Intent, known: &InstanceStatus) -> Option<(RecordedCall, StepResult)> {
+    let (agrees, result) = intent.update.as_deref().cloned().zip(known.result.clone())?;
+    let result = named_anew(known.agrees.as_ref(), &agrees, result);
+    Some((agrees, result))
+}
+
+/// A result under the name it has after an update.
+pub fn named_anew(before: Option<&RecordedCall>, after: &RecordedCall, mut result: StepResult) -> StepResult {
+    let name = |call: &RecordedCall| Some(call.body.as_ref()?.get("name")?.as_str()?.to_owned());
+    let new = name(after).filter(|new| before.and_then(name).as_ref() != Some(new));
+    if let Some(new) = new.filter(|new| result.name.is_some() && !stands_for_secret(new)) {
+        result.name = Some(new);
+    }
+    result
 }
 
 /// An answer on its way into templates: of a secret step every scalar becomes a marker, of others what is shown only once.

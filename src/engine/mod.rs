@@ -22,6 +22,7 @@ mod pages;
 mod preview;
 mod prove;
 mod ready;
+mod refresh;
 mod remove;
 mod render;
 mod results;
@@ -36,6 +37,7 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod update;
 mod watch;
 
 pub use decide::ChangeKind;

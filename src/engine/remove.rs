@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
 use super::call::{Called, Halt, Head, Sent, Write, headers_of, parent_gate, send, stamp_value, tasks_of};
+use super::change::update_of_result;
 use super::evidence::tags::{STAMP, tag};
 use super::finish::{Finishing, Unfinished};
 use super::lock::{Locks, Refused};
@@ -123,8 +124,10 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
     let about = About { call: Some(intent.call.clone()), place: None };
     let called = match &status.phase {
-        // What can be repeated made nothing new.
-        Phase::InDoubt if results::is_repeatable(intent.call.method, operation.as_deref()) => {
+        // What can be repeated made nothing new, and what is to go need not be known to be changed.
+        Phase::InDoubt
+            if results::is_repeatable(intent.call.method, operation.as_deref()) || intent.update.is_some() =>
+        {
             return not_found(shared, instance, &about).await;
         }
         Phase::InDoubt => {
@@ -157,7 +160,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         about: &about,
         undo: Box::new(|_| intent.undo.clone()),
         wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
-        updates: intent.update.as_deref().cloned().zip(status.result.clone()),
+        updates: update_of_result(intent, &status),
         since: shared.clock().elapsed(),
         usable: false,
         resumed: status.intended_at,
@@ -262,9 +265,8 @@ async fn prepare(
     known: &InstanceStatus,
     delete: &RecordedCall,
 ) -> Result<(), Remains> {
-    let Some(create) = known.intent.as_ref().filter(|intent| intent.update.is_none()).map(|intent| &intent.call) else {
-        return Ok(());
-    };
+    let intended = known.intent.as_ref().filter(|intent| intent.update.is_none()).map(|intent| &intent.call);
+    let Some(create) = known.agrees.as_ref().or(intended) else { return Ok(()) };
     for call in before_delete(shared.catalog, create, delete) {
         match Removal::new(shared, instance, &call).run().await {
             Ok(_) | Err(Remains::Left(_)) => {}

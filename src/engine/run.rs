@@ -116,7 +116,7 @@ impl Run {
     pub(super) fn check_rendered(&self, step: &Step, rendered: &Rendered) -> Result<(), StepError> {
         let Some(operation) = &rendered.operation else { return Ok(()) };
         let body = rendered.request.body.as_ref().map(Partial::from);
-        let findings = self.shared.catalog.check_request(operation, body.as_ref());
+        let findings = self.shared.catalog.check_request(operation, body.as_ref(), &step.allow_unknown);
         let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
         let Some(first) = errors.next() else { return Ok(()) };
         let pointer: String = first.at.iter().map(|segment| format!("/{segment}")).collect();

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
 use super::call::{Called, Halt, Write, parent_gate};
-use super::change;
+use super::change::{self, Changing};
 use super::decide::{self, Decision, Wanted};
 use super::finish::{Finishing, Unfinished, millis};
 use super::render::{CallParts, Rendered, Surroundings, step_value};
@@ -184,14 +184,17 @@ impl Instance {
         let mut how = How::Reused;
         loop {
             let known = self.known(id);
-            let agrees = known.agrees.as_ref() == Some(&rendered.recorded);
+            let difference = self.difference(&known, rendered);
             let replace = how == How::Reused && self.run.options.replace.contains(&id.step);
             let wanted = Wanted::of(self.step(), replace);
-            let turned = match decide::instance(&wanted, Some(&known), agrees) {
+            let turned = match decide::instance(&wanted, Some(&known), difference.kind) {
                 Decision::Keep => {
                     return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
                 }
-                Decision::Change(kind) => self.changed(id, rendered, &known, kind, &mut how, started).await,
+                Decision::Change(kind) => {
+                    let change = Changing { kind, split: &difference.split };
+                    self.changed(id, rendered, &known, &change, &mut how, started).await
+                }
                 decision => self.turn(id, rendered, &known, decision, &mut how, started).await,
             };
             let result = match turned {
@@ -211,8 +214,7 @@ impl Instance {
     /// The record agrees with the plan; or the step is not to be waited for, and its tasks run.
     fn is_settled(&self, id: &InstanceId, rendered: &Rendered) -> bool {
         let known = self.known(id);
-        known.agrees.as_ref() == Some(&rendered.recorded)
-            || (self.step().wait.skip && matches!(known.phase, Phase::Accepted { .. }))
+        self.agrees(&known, rendered) || (self.step().wait.skip && matches!(known.phase, Phase::Accepted { .. }))
     }
 
     /// The turn to write below the parent that the API locks: kept until the tasks of the write are done.
@@ -240,14 +242,18 @@ impl Instance {
                 self.make(&write, known, None, how, started).await.map(Some)
             }
             (Decision::Settle, _, Some(intent), Some(doubt)) => {
-                *how = How::Called;
+                *how = if intent.update.is_some() { How::Updated } else { How::Called };
                 match self.write_again(id, rendered, known, intent)? {
                     Some(write) => self.make(&write, known, Some(doubt), how, started).await.map(Some),
                     None => self.give_up_update(id, rendered, known, &doubt, started).await,
                 }
             }
             (Decision::Wait, Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
-                *how = if *recovered { How::Recovered } else { How::Continued };
+                *how = match (intent.update.is_some(), *recovered) {
+                    (true, _) => How::Updated,
+                    (false, true) => How::Recovered,
+                    (false, false) => How::Continued,
+                };
                 // What an earlier version took for its own, it took by likeness for all that is known.
                 let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
@@ -277,7 +283,8 @@ impl Instance {
             Err(Halt::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,
             Err(halt) => return Err(halt.into()),
         };
-        if called.is_recovered() {
+        // What is changed was there before: however it was found out, it is an update.
+        if called.is_recovered() && write.intent.update.is_none() {
             *how = How::Recovered;
         }
         // What was found may belong to an earlier call than the plan's: the intent on record says which.
@@ -305,7 +312,7 @@ impl Instance {
             about: &about,
             undo: Box::new(|result| self.undo_of(result, intent)),
             wait: &self.step().wait,
-            updates: intent.update.as_deref().cloned().zip(known.result.clone()),
+            updates: change::update_of_result(intent, known),
             since: started,
             usable: !self.step().ready.is_off(),
             resumed: known.intended_at.filter(|_| resumed),

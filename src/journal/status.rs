@@ -123,6 +123,13 @@ impl InstanceStatus {
             )
     }
 
+    /// The call that says what it is: of what was changed in place the create, as it stands now.
+    pub fn call(&self) -> Option<&RecordedCall> {
+        let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
+        let intended = self.intent.as_ref().map(|intent| &intent.call);
+        if updated && self.phase == Phase::Succeeded { self.agrees.as_ref().or(intended) } else { intended }
+    }
+
     /// A call that makes something is under way, or was, and nothing more is known.
     fn is_making(&self) -> bool {
         let creates = self.intent.as_ref().is_some_and(|intent| intent.update.is_none());
@@ -360,6 +367,11 @@ impl Status {
         owners.filter(|(_, other, owned)| *other == kind && *owned == id).map(|(owner, _, _)| owner).next()
     }
 
+    /// Whether another instance made something of this id, of whatever kind.
+    pub fn is_made_elsewhere(&self, instance: &InstanceId, id: &Value) -> bool {
+        self.owned().any(|(owner, _, owned)| owner != instance && owned == id)
+    }
+
     /// Whether the id of a resource is already one of ours.
     pub fn claims(&self, id: &Value) -> bool {
         self.instances.values().any(|instance| {
@@ -456,6 +468,9 @@ impl InstanceStatus {
 
     fn succeed(&mut self, at: Timestamp, done: &Succeeded) {
         let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
+        if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
+            made.name.clone_from(&done.result.name);
+        }
         self.agrees = done.agrees.clone().or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
         self.phase = Phase::Succeeded;
         self.error = None;

@@ -424,9 +424,11 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
             OnChange::Update(call) => OnChange::Update(Box::new(CallTemplate { operation: of.update, ..*call })),
             other => other,
         }),
+        ignored_changes: step.ignored_changes,
         on_conflict: step.on_conflict,
         secret: step.secret,
         stamp: step.stamp,
+        allow_unknown: step.allow_unknown,
         after,
     })
 }

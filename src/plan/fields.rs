@@ -53,7 +53,7 @@ impl<'n> Fields<'n> {
         let mut unknown = entries.iter().map(|(key, _)| key).filter(|key| !shape.keys.contains(&key.text.as_str()));
         let mut misspelt = Vec::new();
         for key in unknown.by_ref().take(MOST_UNKNOWN_KEYS) {
-            let (finding, meant) = unknown_key(key, shape);
+            let (finding, meant) = unknown_key(key, shape, entries);
             findings.push(finding);
             misspelt.extend(meant);
         }
@@ -84,7 +84,7 @@ impl<'n> Fields<'n> {
 }
 
 /// A key that should not be there, and the one that was meant.
-fn unknown_key(key: &Key, shape: &Shape) -> (Diagnostic, Option<&'static str>) {
+fn unknown_key(key: &Key, shape: &Shape, entries: &[(Key, Node)]) -> (Diagnostic, Option<&'static str>) {
     let finding = Diagnostic::error("unknown-key", key.span, format!("{} has no key `{}`", shape.name, key.text));
     if let Some((_, hint)) = shape.hints.iter().find(|(wrong, _)| *wrong == key.text) {
         let meant = shape.keys.iter().copied().find(|key| hint.starts_with(&format!("write `{key}:")));
@@ -92,7 +92,15 @@ fn unknown_key(key: &Key, shape: &Shape) -> (Diagnostic, Option<&'static str>) {
     }
     let near = nearest(&key.text, shape.keys.iter().copied());
     let finding = match near {
-        Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(key.span, near),
+        // Twice the same key would be wrong, too.
+        Some(near) if entries.iter().any(|(key, _)| key.text == near) => {
+            finding.help(format!("did you mean `{near}`?"))
+        }
+        Some(near) => {
+            let in_quotes = key.span.range().len() > key.text.len();
+            let right = if in_quotes { Value::from(near).to_string() } else { near.to_owned() };
+            finding.help(format!("did you mean `{near}`?")).suggest(key.span, right)
+        }
         None => finding.help(format!("its keys are {}", listed(shape.keys.iter().copied()))),
     };
     (finding, near)

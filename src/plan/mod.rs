@@ -16,11 +16,16 @@ mod input_doc;
 pub mod inputs;
 mod mentions;
 mod model;
+mod on_change;
 mod operations;
 mod partial;
 mod step_doc;
 #[cfg(test)]
+mod suggestion_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod through_templates;
 mod values;
 #[cfg(test)]
 mod values_tests;

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::catalog::{Method, Operation};
+use crate::catalog::{AllowUnknown, Method, Operation};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
 
@@ -84,13 +84,17 @@ pub struct Step {
     pub ready: Ready,
     pub retry: Option<Retry>,
     pub undo: Undo,
-    /// `None`: the default (`error` for creates, `rerun` for the rest).
+    /// `None`: the default (`auto` for creates, `rerun` for the rest).
     pub on_change: Option<OnChange>,
+    /// Places of the call whose changes do not count: `body/volumes/0/image_id`.
+    pub ignored_changes: Vec<String>,
     pub on_conflict: OnConflict,
     /// What the call answers is never written or printed.
     pub secret: bool,
     /// A tag of ours may be left on what this create makes.
     pub stamp: bool,
+    /// Fields and parameters that are sent though the catalogue does not know them.
+    pub allow_unknown: AllowUnknown,
     /// Every step this one must come after: references and `needs` together.
     pub after: BTreeSet<StepId>,
     /// Some template, here or elsewhere, refers to `steps.<id>.resource`.
@@ -183,6 +187,8 @@ pub struct CallTemplate {
 
 #[derive(Debug, Clone)]
 pub enum OnChange {
+    /// In place where the API can; what it cannot stops the run.
+    Auto,
     Error,
     Replace,
     Rerun,

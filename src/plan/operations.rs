@@ -14,7 +14,8 @@ use super::partial::Given;
 use super::step_doc::{StepDoc, calls};
 use super::values::{Whole, by_step, check_written};
 use crate::catalog::{
-    BodyFinding, Catalog, Difference, Effect, Method, NearestRoute, Operation, ParameterPlace, Partial, PathSegment,
+    AllowedPath, BodyFinding, Catalog, Difference, Effect, Method, NearestRoute, Operation, ParameterPlace, Partial,
+    PathSegment,
 };
 use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
@@ -62,17 +63,14 @@ impl Operations {
         folder: Option<&Path>,
         findings: &mut Vec<Diagnostic>,
     ) {
-        let before = findings.len();
-        check_written(doc, &self.steps, catalog, Given { folder, ..Given::default() }, findings);
+        check_written(doc, &self.steps, (catalog, source), Given { folder, ..Given::default() }, findings);
         for (step, of) in doc.steps.iter().zip(&self.steps) {
             findings.extend(step_notes(step, of));
+            findings.extend(known_already(step, of, catalog));
         }
         let by_step = by_step(doc, &self.steps);
         findings.extend(never_made(doc, &by_step));
         findings.extend(not_waited_for(doc, &by_step));
-        for finding in &mut findings[before..] {
-            quote_as_written(finding, source);
-        }
     }
 }
 
@@ -96,28 +94,15 @@ impl Operations {
             folder,
             ..Given::default()
         };
-        let told: HashSet<Span> = findings.iter().map(|finding| finding.primary).collect();
+        // Of one place the first error is enough; a warning says nothing of the value.
+        let told: HashSet<Span> =
+            findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.primary).collect();
+        let warned: HashSet<(Span, &str)> = findings.iter().map(|finding| (finding.primary, finding.code)).collect();
         let mut more = Vec::new();
-        check_written(doc, &self.steps, catalog, given, &mut more);
-        more.retain(|finding| !told.contains(&finding.primary));
-        more.iter_mut().for_each(|finding| quote_as_written(finding, source));
+        check_written(doc, &self.steps, (catalog, source), given, &mut more);
+        more.retain(|found| !told.contains(&found.primary) && !warned.contains(&(found.primary, found.code)));
         findings.append(&mut more);
     }
-}
-
-/// The catalogue sees values, not how they are written: `1e3` in quotes is `"1e3"`, not `"1000.0"`.
-pub(super) fn quote_as_written(finding: &mut Diagnostic, source: &Source) {
-    let Some(suggestion) = &mut finding.suggestion else { return };
-    let written = source.slice(suggestion.span);
-    let is_number = matches!(crate::yaml::resolve(written), Ok(serde_json::Value::Number(_)));
-    if !is_number || !suggestion.text.starts_with('"') {
-        return;
-    }
-    let quoted = format!("\"{written}\"");
-    for help in &mut finding.help {
-        *help = help.replace(&suggestion.text, &quoted);
-    }
-    suggestion.text = quoted;
 }
 
 fn operation(call: &Call, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> Option<Arc<Operation>> {
@@ -188,20 +173,27 @@ fn differing(differences: &[Difference]) -> String {
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }
 
+/// The values of a call, as far as they are known.
+pub(super) struct Values {
+    pub body: Option<Partial>,
+    pub query: Option<Partial>,
+    /// Of the segments of its path: of those that are templates.
+    pub segments: Vec<Option<Partial>>,
+}
+
 /// A call with its values, held against its operation.
 pub(super) fn check_request(
     whole: &Whole<'_>,
     operation: &Operation,
-    body: Option<Partial>,
-    query: Option<Partial>,
-    segments: Vec<Option<Partial>>,
-    catalog: &Catalog,
+    values: Values,
+    (catalog, source): (&Catalog, &Source),
     findings: &mut Vec<Diagnostic>,
 ) {
+    let Values { body, query, segments } = values;
     // A body that could not be read was told about already, and so was one on a GET.
     if whole.call.method != Method::Get && whole.body.is_some() == whole.has_body {
-        for found in catalog.check_request(operation, body.as_ref()) {
-            findings.push(placed(found, whole.body, whole.call.span));
+        for found in catalog.check_request(operation, body.as_ref(), whole.allowed) {
+            findings.push(placed(found, whole.body, whole.call.span, source));
         }
     }
     let (path, places) = path_parameters(whole.call, operation, segments);
@@ -209,9 +201,9 @@ pub(super) fn check_request(
         Some(Partial::Map(fields)) => fields,
         _ => Vec::new(),
     };
-    for found in operation.check_parameters(&path, &query) {
+    for found in operation.check_parameters(&path, &query, whole.allowed) {
         match found.place {
-            ParameterPlace::Query => findings.push(placed(found.finding, whole.query, whole.call.span)),
+            ParameterPlace::Query => findings.push(placed(found.finding, whole.query, whole.call.span, source)),
             ParameterPlace::Path => {
                 let name = found.finding.at.first().map(ToString::to_string);
                 let place = name.and_then(|name| places.get(&name).copied()).unwrap_or(whole.call.span);
@@ -243,7 +235,7 @@ fn path_parameters(
 }
 
 /// A finding about a body or a query, with its place in the file.
-fn placed(found: BodyFinding, template: Option<&Template>, call: Span) -> Diagnostic {
+fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &Source) -> Diagnostic {
     let Some(template) = template else { return diagnostic(found, call, None) };
     let mut here = template;
     let mut key = None;
@@ -269,7 +261,18 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span) -> Diagno
     };
     // What a template gives is not mended by writing something else in its place.
     let mendable = on_key || matches!(here.shape(), Shape::Constant(_));
-    diagnostic(found, place, mendable.then_some(place))
+    if !mendable {
+        return diagnostic(found.unwritten(), place, None);
+    }
+    let written = source.slice(place);
+    let is_number = matches!(crate::yaml::resolve(written), Ok(serde_json::Value::Number(_)));
+    let found = match on_key && written.starts_with(['"', '\'']) {
+        // What follows a key without quotes must stand apart from it.
+        true => found.in_quotes(),
+        false if is_number => found.written(written),
+        false => found,
+    };
+    diagnostic(found, place, Some(place))
 }
 
 fn diagnostic(found: BodyFinding, place: Span, mend: Option<Span>) -> Diagnostic {
@@ -296,6 +299,22 @@ fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
         Diagnostic::note("no-undo", place, "nothing is known to take back what this call makes")
             .help("write the call under `undo:`, or `undo: none` if it goes with something else")
     })
+}
+
+/// Names that are allowed though all calls of the step know them: then wrong values are to be found.
+fn known_already(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Vec<Diagnostic> {
+    let operations = || [&of.own, &of.undo, &of.update].into_iter().flatten();
+    let is_known = |path: &AllowedPath| {
+        let mut concerned = operations().filter(|operation| path.concerns(operation)).peekable();
+        concerned.peek().is_some()
+            && concerned.all(|operation| path.is_known(operation, catalog.body_schema(operation).as_deref()))
+    };
+    let paths = step.allow_unknown.paths().iter().zip(&step.allow_unknown_at);
+    let known = paths.filter(|(path, _)| is_known(path)).map(|(path, span)| {
+        let message = format!("`{path}` is known: it need not be allowed");
+        Diagnostic::warning("known-field", *span, message).help("take it out of `allow_unknown`")
+    });
+    known.collect()
 }
 
 /// What a step with `wait: false` makes: nobody waits, so nobody knows.

@@ -5,7 +5,8 @@ use super::doc::{as_identifier, compiled, is_identifier, missing_key, number};
 use super::duration;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
 use super::model::{Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
-use crate::catalog::Method;
+use super::on_change;
+use crate::catalog::{AllowUnknown, AllowedPath, Method};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::template::{Expression, Shape as TemplateShape, Template};
@@ -35,9 +36,13 @@ pub(super) struct StepDoc {
     pub retry: Option<Retry>,
     pub undo: Undo,
     pub on_change: Option<OnChange>,
+    pub ignored_changes: Vec<String>,
     pub on_conflict: OnConflict,
     pub secret: bool,
     pub stamp: bool,
+    pub allow_unknown: AllowUnknown,
+    /// Where each of its paths stands.
+    pub allow_unknown_at: Vec<Span>,
 }
 
 const STEP: Shape = Shape {
@@ -62,6 +67,7 @@ const STEP: Shape = Shape {
         "on_conflict",
         "secret",
         "stamp",
+        "allow_unknown",
     ],
     hints: &[
         ("depends_on", "write `needs:`"),
@@ -102,7 +108,6 @@ const RETRY: Shape = Shape {
     hints: &[("count", "write `attempts:`"), ("times", "write `attempts:`"), ("statuses", "write `on:`")],
 };
 const CALL: Shape = Shape { name: "a call", keys: &["call", "query", "body"], hints: &[] };
-const ON_CHANGE: Shape = Shape { name: "`on_change`", keys: &["update"], hints: &[] };
 
 /// Headers that are ours to set, or that say how the request travels.
 const OWN_HEADERS: &[&str] = &[
@@ -148,8 +153,12 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         }
     };
     let parts = parts(&fields, call.as_ref(), findings);
+    let (on_change, ignored_changes) =
+        fields.get("on_change").map(|node| on_change::read(node, findings)).unwrap_or_default();
     let headers = fields.get("headers").and_then(|node| headers(node, findings));
     let for_each = fields.get("for_each").and_then(|node| for_each(node, findings));
+    let (allow_unknown, allow_unknown_at) =
+        fields.get("allow_unknown").map(|node| allow_unknown(node, findings)).unwrap_or_default();
     Some(StepDoc {
         span: node.span,
         id,
@@ -169,10 +178,13 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         ready: fields.get("ready").map(|node| ready(node, findings)).unwrap_or_default(),
         retry: fields.get("retry").and_then(|node| retry(node, findings)),
         undo: fields.get("undo").map_or(Undo::Default, |node| undo(node, findings)),
-        on_change: fields.get("on_change").and_then(|node| on_change(node, findings)),
+        on_change,
+        ignored_changes,
         on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
         secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
         stamp: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)).unwrap_or(true),
+        allow_unknown,
+        allow_unknown_at,
     })
 }
 
@@ -297,6 +309,25 @@ fn needs(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<Placed<String>> {
     items.iter().filter_map(|item| text(item, "an item of `needs`", findings)).collect()
 }
 
+fn allow_unknown(node: &Node, findings: &mut Vec<Diagnostic>) -> (AllowUnknown, Vec<Span>) {
+    let (mut paths, mut places) = (Vec::new(), Vec::new());
+    for item in list(node, "`allow_unknown`", findings).unwrap_or_default() {
+        let Some(path) = text(item, "an item of `allow_unknown`", findings) else { continue };
+        match AllowedPath::parse(&path.value) {
+            Some(allowed) => {
+                paths.push(allowed);
+                places.push(path.span);
+            }
+            None => {
+                let message = format!("`{}` is no path to a field", path.value);
+                let finding = Diagnostic::error("unknown-value", path.span, message);
+                findings.push(finding.help("write it as `body/volumes/kind` or `query/name`"));
+            }
+        }
+    }
+    (AllowUnknown::new(paths), places)
+}
+
 fn condition(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Expression> {
     Expression::compile(node).map_err(|found| findings.extend(found)).ok()
 }
@@ -333,7 +364,7 @@ fn wait(node: &Node, findings: &mut Vec<Diagnostic>) -> Wait {
         return Wait { skip: !wait, ..Wait::default() };
     }
     if node.entries().is_none() {
-        let finding = wrong_type(node, "`wait`", "`false` or a mapping");
+        let finding = wrong_type(node, "`wait`", "`true`, `false` or a mapping");
         findings.push(match node.as_str().and_then(|text| duration::parse(text).ok()) {
             Some(_) => finding.help(format!("write `wait: {{ timeout: {} }}`", node.as_str().unwrap_or_default())),
             None => finding.help("write `wait: { timeout: 15m }`"),
@@ -391,7 +422,7 @@ fn undo(node: &Node, findings: &mut Vec<Diagnostic>) -> Undo {
 }
 
 /// A call of its own: `METHOD /path`, or a mapping with query and body.
-fn call_template(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<CallTemplate> {
+pub(super) fn call_template(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<CallTemplate> {
     if node.as_str().is_some() {
         let call = call::read(node, findings)?;
         return Some(CallTemplate { call, operation: None, query: None, body: None });
@@ -410,47 +441,6 @@ fn call_template(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Opt
     let call = call::read(call_node, findings);
     let parts = parts(&fields, call.as_ref(), findings);
     Some(CallTemplate { call: call?, operation: None, query: parts.query, body: parts.body })
-}
-
-fn on_change(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<OnChange> {
-    #[derive(Clone, Copy)]
-    enum Word {
-        Error,
-        Replace,
-        Rerun,
-        Ignore,
-        Update,
-    }
-    let words = [
-        ("error", Word::Error),
-        ("replace", Word::Replace),
-        ("rerun", Word::Rerun),
-        ("ignore", Word::Ignore),
-        ("update", Word::Update),
-    ];
-    if node.entries().is_some() {
-        let fields = Fields::open(node, &ON_CHANGE, findings)?;
-        let Some(update) = fields.get("update") else {
-            if fields.lacks("update") {
-                findings.push(missing_key("`on_change`", "update", fields.head()));
-            }
-            return None;
-        };
-        return call_template(update, "`update`", findings).map(|call| OnChange::Update(Box::new(call)));
-    }
-    match word(node, "`on_change`", &words, findings)? {
-        Word::Error => Some(OnChange::Error),
-        Word::Replace => Some(OnChange::Replace),
-        Word::Rerun => Some(OnChange::Rerun),
-        Word::Ignore => Some(OnChange::Ignore),
-        Word::Update => {
-            findings.push(
-                Diagnostic::error("wrong-type", node.span, "`update` needs the call that updates")
-                    .help("write `on_change: { update: { call: PATCH /cloud/v1/..., body: {...} } }`"),
-            );
-            None
-        }
-    }
 }
 
 fn on_conflict(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<OnConflict> {

@@ -6,16 +6,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::doc::PlanDoc;
 use super::model::{Call, CallTemplate, OnChange, Plan, Segment, Step, Undo};
-use super::operations::{OfStep, check_request};
+use super::operations::{OfStep, Values, check_request};
 use super::partial::{Element, Given, Known, KnownStep};
 use super::step_doc::{StepDoc, calls};
-use crate::catalog::{Catalog, Operation, Partial};
+use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
 use crate::diagnostic::Diagnostic;
-use crate::source::Span;
+use crate::source::{Source, Span};
 use crate::template::{Expression, Program, Template, TemplateError};
 
 /// Elements of all `for_each` together that are looked at one by one: enough for every plan that is written by hand.
@@ -29,6 +27,7 @@ pub(super) struct Whole<'s> {
     pub body: Option<&'s Template>,
     /// A body was written, right or wrong.
     pub has_body: bool,
+    pub allowed: &'s AllowUnknown,
 }
 
 /// What of a step is looked at, as written or as accepted.
@@ -51,9 +50,11 @@ impl<'s> Look<'s> {
             query: step.query.as_ref(),
             body: step.body.as_ref(),
             has_body: step.has_body,
+            allowed: &step.allow_unknown,
         });
         let others = [(undo, &of.undo), (update, &of.update)].into_iter();
-        let others = others.filter_map(|(template, operation)| Some(template_of(template?, operation.as_ref())));
+        let others = others
+            .filter_map(|(template, operation)| Some(template_of(template?, operation.as_ref(), &step.allow_unknown)));
         Look {
             id: step.id.as_ref().map(|id| id.value.as_str()),
             calls: own.into_iter().chain(others).collect(),
@@ -72,6 +73,7 @@ impl<'s> Look<'s> {
             query: step.query.as_ref(),
             body: step.body.as_ref(),
             has_body: step.body.is_some(),
+            allowed: &step.allow_unknown,
         };
         let undo = match &step.undo {
             Undo::Call(call) => Some(&**call),
@@ -82,7 +84,7 @@ impl<'s> Look<'s> {
             _ => None,
         };
         let others = [undo, update].into_iter().flatten();
-        let others = others.map(|template| template_of(template, template.operation.as_ref()));
+        let others = others.map(|template| template_of(template, template.operation.as_ref(), &step.allow_unknown));
         Look {
             id: Some(step.id.as_str()),
             calls: std::iter::once(own).chain(others).collect(),
@@ -112,9 +114,13 @@ impl<'s> Look<'s> {
     }
 }
 
-fn template_of<'s>(template: &'s CallTemplate, operation: Option<&'s Arc<Operation>>) -> Whole<'s> {
+fn template_of<'s>(
+    template: &'s CallTemplate,
+    operation: Option<&'s Arc<Operation>>,
+    allowed: &'s AllowUnknown,
+) -> Whole<'s> {
     let (query, body) = (template.query.as_ref(), template.body.as_ref());
-    Whole { call: &template.call, operation, query, body, has_body: body.is_some() }
+    Whole { call: &template.call, operation, query, body, has_body: body.is_some(), allowed }
 }
 
 /// What is wrong with an accepted plan when these are its values.
@@ -128,11 +134,8 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
     let outputs = plan.outputs.values().map(|output| &output.value);
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
     skip(&looks, &mut known);
-    check_all(&looks, &known, catalog, &mut findings);
+    check_all(&looks, &known, (catalog, &plan.source), &mut findings);
     check_texts(outputs.chain(places), &known, &mut findings);
-    for finding in &mut findings {
-        super::operations::quote_as_written(finding, &plan.source);
-    }
     findings.sort_by_key(|finding| finding.primary.start);
     findings
 }
@@ -141,7 +144,7 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
 pub(super) fn check_written(
     doc: &PlanDoc,
     of: &[OfStep],
-    catalog: &Catalog,
+    (catalog, source): (&Catalog, &Source),
     given: Given<'_>,
     findings: &mut Vec<Diagnostic>,
 ) {
@@ -149,7 +152,7 @@ pub(super) fn check_written(
     let looks: Vec<Look<'_>> = doc.steps.iter().zip(of).map(|(step, of)| Look::at_doc(step, of)).collect();
     let mut known = Known::new(given, inputs, looks.iter().filter_map(Look::known).collect());
     skip(&looks, &mut known);
-    check_all(&looks, &known, catalog, findings);
+    check_all(&looks, &known, (catalog, source), findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
     check_texts(doc.outputs.iter().filter_map(|output| output.value.as_ref()).chain(places), &known, findings);
 }
@@ -172,12 +175,17 @@ fn skip(looks: &[Look<'_>], known: &mut Known<'_>) {
     }
 }
 
-fn check_all(looks: &[Look<'_>], known: &Known<'_>, catalog: &Catalog, findings: &mut Vec<Diagnostic>) {
+fn check_all(
+    looks: &[Look<'_>],
+    known: &Known<'_>,
+    (catalog, source): (&Catalog, &Source),
+    findings: &mut Vec<Diagnostic>,
+) {
     let with_values = known.given.inputs.is_some();
     let mut elements = MOST_ELEMENTS;
     for look in looks {
         if !with_values || depends_on_values(look, known) {
-            Checker { known, catalog, with_values, seen: HashSet::new(), findings: &mut *findings }
+            Checker { known, catalog, source, with_values, seen: HashSet::new(), findings: &mut *findings }
                 .step(look, &mut elements);
         }
     }
@@ -205,6 +213,7 @@ fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<
 struct Checker<'c, 'd> {
     known: &'c Known<'d>,
     catalog: &'c Catalog,
+    source: &'c Source,
     with_values: bool,
     /// One finding a place and code: what is wrong with every element is told once.
     seen: HashSet<(Span, &'static str)>,
@@ -290,7 +299,8 @@ impl Checker<'_, '_> {
             }
         }
         if let Some(operation) = whole.operation {
-            check_request(whole, operation, body, query, segments, self.catalog, found);
+            let values = Values { body, query, segments };
+            check_request(whole, operation, values, (self.catalog, self.source), found);
         }
     }
 
@@ -327,13 +337,13 @@ impl Checker<'_, '_> {
 /// A segment of a path that would lead elsewhere, or is no text.
 fn bad_segment(template: &Template, value: &Partial) -> Option<Diagnostic> {
     let message = match value {
+        Partial::OneOf(options) => return options.iter().find_map(|option| bad_segment(template, option)),
         Partial::String(text) if text.is_empty() || text == "." || text == ".." => {
             format!("this segment of the path becomes `{text}`")
         }
-        Partial::Null | Partial::Map(_) => {
-            let what = crate::yaml::describe(&value.known().unwrap_or_else(|| Value::Object(serde_json::Map::new())));
-            format!("a segment of a path is text, and this is {what}")
-        }
+        Partial::Null => "a segment of a path is text, and this is null".to_owned(),
+        Partial::Map(_) => "a segment of a path is text, and this is a mapping".to_owned(),
+        Partial::List(_) => "a segment of a path is text, and this is a list".to_owned(),
         _ => return None,
     };
     Some(Diagnostic::error("bad-call", template.span, message).help("every segment of a path needs a value"))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::page::Shape;
 use super::{count, duration, list, sanitize, span};
 use crate::event::{Activity, Delay, Event, Stamped};
 use crate::plan::{InstanceId, StepId};
@@ -30,6 +31,7 @@ pub struct Pending {
 /// The calls in work, in the order in which they started, and how many of each step have ended.
 #[derive(Debug, Default)]
 pub struct Board {
+    shape: Shape,
     activity: Option<Activity>,
     steps: usize,
     /// By the order of their starts: removing one must not move the others.
@@ -57,16 +59,49 @@ impl Tally {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub who: String,
-    pub what: String,
+    pub what: Words,
     pub elapsed: Duration,
 }
 
+/// The same in fewer and fewer words, for narrower and narrower places; one at least.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words(Vec<String>);
+
+impl Words {
+    /// The most words.
+    pub fn all(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+
+    /// The most words that `fit`, or else the fewest.
+    pub fn that_fit(&self, fit: impl Fn(&str) -> bool) -> &str {
+        self.0.iter().find(|words| fit(words)).or(self.0.last()).map_or("", String::as_str)
+    }
+
+    fn and(mut self, more: &str) -> Self {
+        self.0 = self.0.iter().map(|words| format!("{words}{more}")).chain(self.0.last().cloned()).collect();
+        self
+    }
+}
+
+impl From<String> for Words {
+    fn from(words: String) -> Self {
+        Self(vec![words])
+    }
+}
+
 impl Board {
+    /// For a plan of this shape: what has not started yet counts and waits from the beginning.
+    pub fn of(shape: Shape) -> Self {
+        Self { shape, ..Self::default() }
+    }
+
     pub fn tell(&mut self, stamped: &Stamped) {
         let now = Duration::from_millis(stamped.elapsed_ms);
         match &stamped.event {
             Event::RunStarted(run) => {
-                *self = Self { activity: Some(run.command), steps: run.steps, ..Self::default() };
+                let shape = std::mem::take(&mut self.shape);
+                *self = Self { shape, activity: Some(run.command), steps: run.steps, ..Self::default() };
             }
             Event::StepExpanded { step, instances } => {
                 self.tallies.entry(step.clone()).or_default().instances = *instances;
@@ -110,28 +145,48 @@ impl Board {
         self.pending.is_empty()
     }
 
-    /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many.
+    /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many. Where
+    /// there is room, what waits for other steps follows.
     pub fn rows(&self, now: Duration, most: usize) -> Vec<Row> {
-        if self.pending.len() <= most {
-            return self.pending.values().map(|(instance, pending)| pending.row(instance, now)).collect();
+        let mut rows = match self.pending.len() <= most {
+            true => self.pending.values().map(|(instance, pending)| pending.row(instance, now)).collect(),
+            false => self.grouped(now),
+        };
+        if !rows.is_empty() {
+            rows.extend(self.waiting_for_others(most.saturating_sub(rows.len())));
         }
-        let mut rows = self.grouped(now);
         if rows.len() > most {
             let rest = rows.len() + 1 - most.max(1);
             rows.truncate(rows.len() - rest);
-            rows.push(Row { who: "…".to_owned(), what: count(rest, "more step"), elapsed: Duration::ZERO });
+            let what = Words::from(count(rest, "more step"));
+            rows.push(Row { who: "…".to_owned(), what, elapsed: Duration::ZERO });
         }
         rows
     }
 
+    /// Steps of which nothing has been heard because others are not done.
+    fn waiting_for_others(&self, most: usize) -> impl Iterator<Item = Row> + '_ {
+        let unheard = self.shape.steps.iter().filter(|(step, _)| !self.tallies.contains_key(step.as_str()));
+        let waiting = unheard.filter_map(|(step, after)| {
+            let behind: Vec<_> = after.iter().filter(|step| !self.is_over(step)).map(|step| sanitize(step)).collect();
+            let what = Words::from(format!("waits for {}", list(&behind, 3)));
+            (!behind.is_empty()).then(|| Row { who: sanitize(step).into_owned(), what, elapsed: Duration::ZERO })
+        });
+        waiting.take(most)
+    }
+
+    fn is_over(&self, step: &str) -> bool {
+        self.tallies.get(step).is_some_and(|tally| tally.ended() >= tally.instances)
+    }
+
     /// The same in one phrase: `web[0..99]: 87 waiting, 13 done; lb: waiting, typically 30 s to 1m 30s`.
     pub fn phrase(&self, now: Duration, most: usize) -> String {
-        let rows = self.rows(now, most);
-        let rows: Vec<String> = rows
+        let rows: Vec<String> = self
+            .rows(now, most)
             .into_iter()
             .map(|row| match row.elapsed.is_zero() {
-                true => format!("{} {}", row.who, row.what),
-                false => format!("{} {} ({})", row.who, row.what, duration(row.elapsed)),
+                true => format!("{} {}", row.who, row.what.all()),
+                false => format!("{} {} ({})", row.who, row.what.all(), duration(row.elapsed)),
             })
             .collect();
         rows.join("; ")
@@ -197,15 +252,30 @@ impl Board {
         for (_, pending) in members {
             *states.entry(pending.doing.word()).or_default() += 1;
         }
-        let ends = [("done", tally.done), ("failed", tally.failed), ("skipped", tally.skipped)];
+        let to_come = all - members.len() - tally.ended();
+        let ends = [("done", tally.done), ("failed", tally.failed), ("skipped", tally.skipped), ("to come", to_come)];
         let parts = states.into_iter().chain(ends).filter(|(_, number)| *number > 0);
+        let what = Words::from(parts.map(|(word, number)| format!("{number} {word}")).collect::<Vec<_>>().join(", "));
         let since = members.iter().map(|(_, pending)| pending.started).min().unwrap_or(now);
         Row {
             who: format!("{step}[{}]", keys(members, all)),
-            what: parts.map(|(word, number)| format!("{number} {word}")).collect::<Vec<_>>().join(", "),
+            what: match typical(members) {
+                Some(typical) => what.and(&format!(", typically {typical}")),
+                None => what,
+            },
             elapsed: now.saturating_sub(since),
         }
     }
+}
+
+/// How long the tasks of these mostly take, where some wait for theirs.
+fn typical(members: &[(&InstanceId, &Pending)]) -> Option<String> {
+    let spans = members.iter().filter_map(|(_, pending)| match &pending.doing {
+        Doing::Waiting { earliest, latest, .. } => Some((*earliest, *latest)),
+        _ => None,
+    });
+    let (earliest, latest) = spans.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))?;
+    Some(span(earliest, latest))
 }
 
 /// `0..99` for a list's indices, otherwise how many there are.
@@ -218,13 +288,13 @@ fn keys(members: &[(&InstanceId, &Pending)], all: usize) -> String {
 
 impl Pending {
     fn row(&self, instance: &InstanceId, now: Duration) -> Row {
-        let mut what = self.doing.describe(now);
-        if let Doing::Waiting { latest, .. } = &self.doing
-            && now.saturating_sub(self.since) > *latest * 2
-        {
-            what.push_str(", longer than usual");
+        let what = self.doing.describe(now);
+        let late = matches!(&self.doing, Doing::Waiting { latest, .. } if now.saturating_sub(self.since) > *latest * 2);
+        Row {
+            who: sanitize(&instance.to_string()).into_owned(),
+            what: if late { what.and(", longer than usual") } else { what },
+            elapsed: now.saturating_sub(self.started),
         }
-        Row { who: sanitize(&instance.to_string()).into_owned(), what, elapsed: now.saturating_sub(self.started) }
     }
 }
 
@@ -241,18 +311,31 @@ impl Doing {
     }
 
     /// A phrase that says why it takes time.
-    pub fn describe(&self, now: Duration) -> String {
-        match self {
-            Doing::Calling { call, attempt: 1 } => format!("calling {}", sanitize(call)),
-            Doing::Calling { call, attempt } => format!("calling {}, attempt {attempt}", sanitize(call)),
-            Doing::Pausing { reason, until } => match until.saturating_sub(now) {
-                Duration::ZERO => format!("{}, trying again", delay(reason)),
-                left => format!("{}, again in {}", delay(reason), duration(left)),
-            },
-            Doing::Waiting { tasks, earliest, latest } => waiting(tasks, *earliest, *latest),
-            Doing::Settling => "looking up a call whose answer was lost".to_owned(),
-            Doing::AwaitingReadiness { until } => format!("waiting until {}", sanitize(until)),
-        }
+    pub fn describe(&self, now: Duration) -> Words {
+        let words = match self {
+            Doing::Calling { call, attempt } => {
+                let attempt = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                vec![format!("calling {}{attempt}", sanitize(call)), format!("calling{attempt}")]
+            }
+            Doing::Pausing { reason, until } => {
+                let then = match until.saturating_sub(now) {
+                    Duration::ZERO => "trying again".to_owned(),
+                    left => format!("again in {}", duration(left)),
+                };
+                vec![format!("{}, {then}", delay(reason)), format!("held back, {then}"), then]
+            }
+            Doing::Waiting { tasks, earliest, latest } => {
+                let typical = span(*earliest, *latest);
+                vec![
+                    waiting(tasks, *earliest, *latest),
+                    format!("waiting, typically {typical}"),
+                    format!("typically {typical}"),
+                ]
+            }
+            Doing::Settling => vec!["looking up a call whose answer was lost".to_owned(), self.word().to_owned()],
+            Doing::AwaitingReadiness { until } => vec![format!("waiting until {}", sanitize(until))],
+        };
+        Words(words)
     }
 }
 
@@ -302,7 +385,7 @@ mod tests {
         let rows = board.rows(Duration::from_millis(25_100), 5);
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].who, "web[1]");
-        assert_eq!(rows[0].what, "waiting for task t-web[1], typically 15 s to 30 s");
+        assert_eq!(rows[0].what.all(), "waiting for task t-web[1], typically 15 s to 30 s");
         assert_eq!(rows[0].elapsed, Duration::from_secs(25));
     }
 
@@ -311,7 +394,8 @@ mod tests {
         let board = board_of(100, 13);
         let rows = board.rows(Duration::from_secs(25), 5);
         assert_eq!(rows.len(), 1);
-        assert_eq!((rows[0].who.as_str(), rows[0].what.as_str()), ("web[0..99]", "87 waiting, 13 done"));
+        let what = "87 waiting, 13 done, typically 15 s to 30 s";
+        assert_eq!((rows[0].who.as_str(), rows[0].what.all()), ("web[0..99]", what));
         assert_eq!(board.totals(), "13 of 100 done, 87 in work");
     }
 
@@ -323,7 +407,7 @@ mod tests {
         }
         let rows = board.rows(Duration::from_secs(1), 8);
         assert_eq!(rows.len(), 8);
-        assert_eq!(rows[7].what, "43 more steps");
+        assert_eq!(rows[7].what.all(), "43 more steps");
         assert_eq!(board.rows(Duration::from_secs(1), 0).len(), 1);
     }
 
@@ -332,12 +416,12 @@ mod tests {
         let mut board = Board::default();
         let reason = Delay::Locked { task: Some("t1\nforged".to_owned()) };
         board.tell(&stamped(1000, Event::CallDelayed { instance: instance("lb"), reason, pause_ms: 4000 }));
-        assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what, "locked by task t1⏎forged, again in 3 s");
+        assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what.all(), "locked by task t1⏎forged, again in 3 s");
     }
 
     #[test]
     fn what_takes_unusually_long_is_said() {
         let board = board_of(1, 0);
-        assert!(board.rows(Duration::from_secs(90), 5)[0].what.ends_with("longer than usual"));
+        assert!(board.rows(Duration::from_secs(90), 5)[0].what.all().ends_with("longer than usual"));
     }
 }

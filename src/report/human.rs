@@ -9,9 +9,11 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::board::{Board, delay, waiting};
+use super::page::Shape;
 use super::story::{self, Story};
+use super::width::width;
 use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, sanitize};
-use crate::event::{Event, RunFinished, Stamped, StepError};
+use crate::event::{Event, How, RunFinished, Stamped, StepError};
 use crate::exit::Exit;
 use crate::plan::InstanceId;
 
@@ -23,6 +25,8 @@ const NAMED_PENDING: usize = 6;
 const NAMED_EXISTING: usize = 8;
 /// Failures told again at the end; more would hide the last line.
 const RECALLED: usize = 20;
+/// Calls named together at the end, for one reason.
+const NAMED_TOGETHER: usize = 8;
 const NARROWEST: usize = 10;
 const WIDEST: usize = 32;
 
@@ -34,8 +38,10 @@ pub struct Human {
     /// A table shows what is pending: neither heartbeats nor lines about waiting are needed.
     under_table: bool,
     board: Board,
-    failures: IndexMap<InstanceId, StepError>,
-    /// What this run made or found, in words.
+    /// Who failed, by what is told of it.
+    failures: IndexMap<Story, Vec<InstanceId>>,
+    /// What was not made, by the reason.
+    not_made: IndexMap<String, Vec<InstanceId>>,
     /// What this run made and did not remove again.
     exists: Vec<(InstanceId, String)>,
     /// Calls whose being held back was told.
@@ -54,11 +60,18 @@ impl Human {
             under_table: false,
             board: Board::default(),
             failures: IndexMap::new(),
+            not_made: IndexMap::new(),
             exists: Vec::new(),
             held_back: HashSet::new(),
             last_line: Duration::ZERO,
             width: NARROWEST,
         }
+    }
+
+    /// The same for a plan of this shape.
+    pub fn of_plan(mut self, shape: Shape) -> Self {
+        self.board = Board::of(shape);
+        self
     }
 
     /// Lines above a table that shows what is pending.
@@ -85,10 +98,11 @@ impl Human {
             | Event::StepStillWaiting { .. }
             | Event::ResourceLeft { .. }
             | Event::InterruptReceived { .. }
-            | Event::Warned { .. } => Verbosity::Quiet,
-            Event::RunFinished(run) if run.exit != Exit::Done => Verbosity::Quiet,
+            | Event::Warned { .. }
+            | Event::RunFinished(_) => Verbosity::Quiet,
+            // What is unchanged is counted at the end.
+            Event::StepSucceeded { result, .. } if result.how == How::Reused => Verbosity::Verbose,
             Event::RunStarted(_)
-            | Event::RunFinished(_)
             | Event::SettlingStarted { .. }
             | Event::StepSucceeded { .. }
             | Event::StepSkipped { .. }
@@ -161,16 +175,23 @@ impl Human {
         }
     }
 
+    /// What another said already is not said again.
     fn failure(&mut self, now: Duration, instance: &InstanceId, what: &str, error: &StepError) {
-        let story = Story::of(error);
-        self.of(now, instance, &format!("{}: {}", self.palette.bad(what), story.what));
-        let at = story.place.map(|place| ("at", place));
-        let help = story.help.into_iter().map(|help| ("help", help));
-        for (label, text) in at.into_iter().chain(story.facts).chain(help) {
+        let (what, story) = (self.palette.bad(what), Story::of(error));
+        if let Some(others) = self.failures.get_mut(&story) {
+            let like = others.first().map(ToString::to_string).unwrap_or_default();
+            others.push(instance.clone());
+            return self.of(now, instance, &format!("{what}, as `{}`: {}", sanitize(&like), story.what));
+        }
+        self.of(now, instance, &format!("{what}: {}", story.what));
+        let at = story.place.iter().map(|place| ("at", place));
+        let facts = story.facts.iter().map(|(label, text)| (*label, text));
+        let help = story.help.iter().map(|help| ("help", help));
+        for (label, text) in at.chain(facts).chain(help) {
             let label = self.palette.faint(format!("{label:>9}:"));
             self.sink.line(&format!("{label} {text}"));
         }
-        self.failures.insert(instance.clone(), error.clone());
+        self.failures.insert(story, vec![instance.clone()]);
     }
 
     fn end(&mut self, run: &RunFinished) {
@@ -181,23 +202,27 @@ impl Human {
         }
         let meaning = self.palette.bad(run.exit.meaning());
         self.sink.line(&format!("{meaning}, after {took}: {totals}; {requests}"));
+        for (story, who) in self.failures.iter().take(RECALLED) {
+            let place = story.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+            let who =
+                list(who.iter().map(|instance| self.palette.name(sanitize(&instance.to_string()))), NAMED_TOGETHER);
+            self.sink.line(&format!("  {who}: {}{place}", story.what));
+        }
+        if self.failures.len() > RECALLED {
+            self.sink.line(&format!("  and {} more, told above", self.failures.len() - RECALLED));
+        }
+        for (why, who) in std::mem::take(&mut self.not_made) {
+            let who = list(who.iter().map(|instance| sanitize(&instance.to_string()).into_owned()), NAMED_TOGETHER);
+            self.sink.line(&format!("{} {who} ({why})", self.palette.name("not made:")));
+        }
         if !self.board.is_idle() {
             let pending = self.board.phrase(Duration::from_millis(run.elapsed_ms), NAMED_PENDING);
             self.sink.line(&format!("{} {pending}", self.palette.name("pending:")));
         }
         if !self.exists.is_empty() {
-            let exists = list(self.exists.iter().map(|(_, thing)| thing), NAMED_EXISTING);
-            self.sink.line(&format!("{} {exists}", self.palette.name("exists:")));
-        }
-        let failures = std::mem::take(&mut self.failures);
-        for (instance, error) in failures.iter().take(RECALLED) {
-            let story = Story::of(error);
-            let place = story.place.map(|place| format!(" ({place})")).unwrap_or_default();
-            let who = self.palette.name(sanitize(&instance.to_string()));
-            self.sink.line(&format!("  {who}: {}{place}", story.what));
-        }
-        if failures.len() > RECALLED {
-            self.sink.line(&format!("  and {} more, told above", failures.len() - RECALLED));
+            let exists =
+                self.exists.iter().map(|(instance, thing)| format!("`{}` {thing}", sanitize(&instance.to_string())));
+            self.sink.line(&format!("{} {}", self.palette.name("exists:"), list(exists, NAMED_EXISTING)));
         }
         if let Some(next) = &run.next {
             self.sink.line(&format!("{} {}", self.palette.name("next:"), sanitize(next)));
@@ -211,7 +236,7 @@ impl Human {
 
     fn row(&mut self, now: Duration, who: &str, what: &str) {
         let who = sanitize(who);
-        let length = who.chars().count();
+        let length = width(&who);
         self.width = self.width.max(length.min(WIDEST));
         let padding = " ".repeat(self.width.saturating_sub(length));
         let (time, who) = (self.palette.faint(format!("{:>7}", clock(now))), self.palette.name(who));
@@ -234,6 +259,11 @@ impl Reporter for Human {
                 self.exists.extend(story::existing(result).map(|thing| (instance.clone(), thing)));
             }
             Event::ResourceRemoved { instance, .. } => self.exists.retain(|(existing, _)| existing != instance),
+            Event::StepSkipped { instance, reason } => {
+                if let Some(why) = story::why_not_made(reason) {
+                    self.not_made.entry(why).or_default().push(instance.clone());
+                }
+            }
             _ => {}
         }
     }

@@ -26,6 +26,7 @@ mod story;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
+mod width;
 mod words;
 
 use std::time::Duration;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::board::Row;
+use super::page::Shape;
+use super::width::{beginning, ending, width};
 use super::{Color, Human, Palette, ReportError, Reporter, Sink, Verbosity, clock, duration};
 use crate::event::{Event, Stamped};
 
@@ -41,12 +43,13 @@ impl Progress {
     pub fn new(
         sink: Sink,
         target: ProgressDrawTarget,
+        shape: Shape,
         verbosity: Verbosity,
         color: Color,
         room: impl Fn() -> Room + Send + 'static,
     ) -> Self {
         Self {
-            human: Human::new(sink, verbosity, color).above_table(),
+            human: Human::new(sink, verbosity, color).of_plan(shape).above_table(),
             palette: Palette::new(color),
             bars: MultiProgress::with_draw_target(target),
             drawn: Vec::new(),
@@ -78,19 +81,19 @@ impl Progress {
         let most = room.lines.saturating_sub(BOTTOM + 1).clamp(1, MOST_ROWS);
         let board = self.human.board();
         let rows = board.rows(now, most);
-        let width = rows.iter().map(|row| row.who.chars().count()).max().unwrap_or(0).min(room.columns / 3);
+        let width = rows.iter().map(|row| width(&row.who)).max().unwrap_or(0).min(room.columns / 3);
         let mut lines: Vec<String> = rows.iter().map(|row| self.line(row, width, room.columns)).collect();
         lines.push(self.palette.faint(cut(&format!("{:>7}  {}", clock(now), board.totals()), room.columns)));
         lines
     }
 
     /// Cut before it is painted: escape codes have no width.
-    fn line(&self, row: &Row, width: usize, columns: usize) -> String {
+    fn line(&self, row: &Row, column: usize, columns: usize) -> String {
         let elapsed = if row.elapsed.is_zero() { String::new() } else { duration(row.elapsed) };
-        let who = cut(&row.who, width);
-        let padding = " ".repeat(width - who.chars().count());
-        let used = 7 + 2 + width + 2;
-        let what = cut(&row.what, columns.saturating_sub(used));
+        let who = cut_inside(&row.who, column);
+        let padding = " ".repeat(column - width(&who));
+        let room = columns.saturating_sub(7 + 2 + column + 2);
+        let what = cut(row.what.that_fit(|words| width(words) <= room), room);
         format!("{}  {}{padding}  {}", self.palette.faint(format!("{elapsed:>7}")), self.palette.busy(who), what)
     }
 }
@@ -99,18 +102,24 @@ fn message_only() -> ProgressStyle {
     ProgressStyle::with_template("{msg}").expect("a template of one placeholder is valid")
 }
 
-/// At most `columns` characters, each of them one column wide: a row that wraps would leave its rest on the screen.
+/// At most `columns` wide: a row that wraps would leave its rest on the screen.
 fn cut(text: &str, columns: usize) -> String {
-    let narrow = text.chars().map(|character| if is_narrow(character) { character } else { '·' });
-    if text.chars().count() <= columns {
-        return narrow.collect();
+    if width(text) <= columns {
+        return text.to_owned();
     }
-    narrow.take(columns.saturating_sub(1)).chain((columns > 0).then_some('…')).collect()
+    match columns.checked_sub(1) {
+        Some(rest) => format!("{}…", beginning(text, rest)),
+        None => String::new(),
+    }
 }
 
-/// Surely one column wide: letters of alphabets, punctuation, arrows; not ideographs, emoji and combining marks.
-fn is_narrow(character: char) -> bool {
-    matches!(character, ' '..='\u{2ff}' | '\u{370}'..='\u{482}' | '\u{48a}'..='\u{52f}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{2190}'..='\u{21ff}' | '\u{2400}'..='\u{243f}' | '\u{fffd}' | '⏎')
+/// The same for names: those of many instances differ at their ends.
+fn cut_inside(text: &str, columns: usize) -> String {
+    if width(text) <= columns || columns < 6 {
+        return cut(text, columns);
+    }
+    let end = ending(text, columns / 2);
+    format!("{}…{end}", beginning(text, columns - 1 - width(end)))
 }
 
 impl Reporter for Progress {
@@ -156,7 +165,7 @@ mod tests {
         let out = Shared::default();
         let sink = Sink::new("the lines", Box::new(out.clone()), Secrets::default());
         let room = move || Room { columns, lines };
-        (out, Progress::new(sink, ProgressDrawTarget::hidden(), Verbosity::Normal, Color::Off, room))
+        (out, Progress::new(sink, ProgressDrawTarget::hidden(), Shape::default(), Verbosity::Normal, Color::Off, room))
     }
 
     #[test]
@@ -186,7 +195,10 @@ mod tests {
             progress.tell(&stamped(19_000, done(&format!("web[{index}]"), "instances", "vm")));
         }
         let table = progress.table(Duration::from_secs(20));
-        assert_eq!(table, ["   20 s  web[0..99]  87 waiting, 13 done", "   0:20  13 of 100 done, 87 in work"]);
+        assert_eq!(
+            table,
+            ["   20 s  web[0..99]  87 waiting, 13 done, typically 15 s to 30 s", "   0:20  13 of 100 done, 87 in work"]
+        );
     }
 
     #[test]
@@ -199,14 +211,53 @@ mod tests {
             let table = progress.table(Duration::from_secs(20));
             assert!(table.len() <= lines.max(2), "{columns}x{lines}: {table:?}");
             // Elapsed time and the gaps around it are never cut.
-            assert!(table.iter().all(|line| line.chars().count() <= columns.max(11 + columns / 3)), "{table:?}");
+            assert!(table.iter().all(|line| width(line) <= columns.max(11 + columns / 3)), "{table:?}");
         }
     }
 
     #[test]
-    fn wide_and_combining_characters_cannot_wrap_a_row() {
-        assert_eq!(cut("größe: 東京🚀e\u{301}…", 20), "größe: ···e·…");
-        assert_eq!(cut("東京東京", 3), "··…");
+    fn names_keep_their_ends_and_wide_characters_their_width() {
+        assert_eq!(cut("größe: 東京🚀e\u{301}…", 20), "größe: 東京🚀e\u{301}…");
+        assert_eq!(cut("東京東京", 3), "東…");
+        assert_eq!(cut_inside("a_rather_long_name[12]", 12), "a_rat…me[12]");
+        assert_eq!(cut_inside("web[12]", 12), "web[12]");
+    }
+
+    #[test]
+    fn narrow_terminals_keep_how_long_it_takes_and_lose_the_id() {
+        for (columns, words) in [
+            (80, "waiting for task t-lb, typically 30 s to 1m 30s"),
+            (54, "waiting, typically 30 s to 1m 30s"),
+            (40, "typically 30 s to 1m 30s"),
+        ] {
+            let (_, mut progress) = progress(columns, 24);
+            progress.tell(&stamped(500, accepted("lb", 30_000, 90_000)));
+            assert_eq!(progress.table(Duration::from_millis(6_500))[0], format!("    6 s  lb  {words}"));
+        }
+    }
+
+    #[test]
+    fn what_waits_for_others_says_for_whom_and_counts_from_the_beginning() {
+        let (_, mut progress) = progress(80, 24);
+        let steps = [
+            ("network", vec![]),
+            ("subnet", vec!["network".to_owned()]),
+            ("web", vec!["subnet".to_owned(), "network".to_owned()]),
+        ];
+        progress.human = progress
+            .human
+            .of_plan(Shape { steps: steps.map(|(step, after)| (step.to_owned(), after)).into_iter().collect() });
+        progress.tell(&stamped(0, started()));
+        progress.tell(&stamped(400, accepted("network", 5_000, 10_000)));
+        assert_eq!(
+            progress.table(Duration::from_millis(6_500)),
+            [
+                "  6.1 s  network  waiting for task t-network, typically 5 s to 10 s",
+                "         subnet   waits for network",
+                "         web      waits for subnet and network",
+                "   0:06  0 of 3 done, 1 in work",
+            ]
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::plan::InstanceId;
 const LONGEST_MESSAGE: usize = 4000;
 
 /// A failure: what, where, what exists now, what to do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Story {
     pub what: String,
     /// `file:line:column`.
@@ -85,6 +85,7 @@ pub fn success(done: &StepDone) -> String {
         let call = sanitize(&done.call);
         return match done.how {
             How::Called => format!("done: {call} in {took}"),
+            How::Updated => format!("updated by {call} in {took}"),
             How::Continued => format!("done: {call}, sent by an earlier run"),
             How::Reused => format!("kept: {call}, done by an earlier run"),
             How::Recovered => format!("done: {call}, its answer was lost and found again"),
@@ -93,6 +94,7 @@ pub fn success(done: &StepDone) -> String {
     };
     match done.how {
         How::Called => format!("{} {resource} in {took}", verb(done)),
+        How::Updated => format!("updated {resource} in {took}"),
         How::Continued => format!("{} {resource}, started by an earlier run", verb(done)),
         How::Reused => format!("kept {resource}, made by an earlier run"),
         How::Recovered => format!("recovered {resource}: its answer was lost and found again"),
@@ -145,6 +147,15 @@ pub fn skip(reason: &SkipReason) -> String {
     }
 }
 
+/// Why something that was wanted is not there; `None` where it was not wanted.
+pub fn why_not_made(reason: &SkipReason) -> Option<String> {
+    match reason {
+        SkipReason::Condition => None,
+        SkipReason::Dependency { step } => Some(format!("`{}` did not succeed", sanitize(&step.to_string()))),
+        SkipReason::NotStarted { why } => Some(sanitize(why).into_owned()),
+    }
+}
+
 /// Why a step is not done: its tasks run, it is not ready (`until`), or a call has no answer yet.
 pub fn still_waiting(tasks: &[String], until: Option<&str>, waited: Duration) -> String {
     let waited = duration(waited);
@@ -191,7 +202,7 @@ pub fn start(run: &RunStarted) -> String {
 pub fn totals(run: &RunFinished) -> String {
     let parts: Vec<String> = [
         (run.succeeded, "done"),
-        (run.reused, "kept"),
+        (run.reused, "unchanged"),
         (run.removed, "removed"),
         (run.failed, "failed"),
         (run.unknown, "unknown"),

@@ -233,6 +233,9 @@ pub(super) fn replace_members(state: &mut State, pool: Uid, members: &[Value]) -
 /// A pool's health monitor, replaced or, with null, removed.
 pub(super) fn replace_monitor(state: &mut State, pool: Uid, monitor: &Value) {
     let old: Vec<_> = state.store.children(pool, "healthmonitors").map(|(monitor, _)| monitor).collect();
+    if let (Some(kept), Value::Object(monitor)) = (old.first(), monitor) {
+        return state.change(&Change::Merge(*kept, monitor.clone()));
+    }
     old.into_iter().for_each(|monitor| state.remove(monitor));
     if let Value::Object(monitor) = monitor {
         let monitor = insert_below(state, "healthmonitors", pool, monitor);

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Refusal;
 use crate::api::Request;
-use crate::catalog::{BodyFinding, BodyUse, Catalog, Operation, Partial};
+use crate::catalog::{ALLOW_NOTHING, BodyFinding, BodyUse, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 
 /// The fields of a request's body, every one of them right.
@@ -18,7 +18,7 @@ pub(super) fn check(operation: &Operation, request: &Request) -> Result<Map<Stri
         _ if operation.body == BodyUse::None => return Ok(Map::new()),
         body => body.as_ref(),
     };
-    let findings = Catalog::embedded().check_request(operation, body.map(Partial::from).as_ref());
+    let findings = Catalog::embedded().check_request(operation, body.map(Partial::from).as_ref(), ALLOW_NOTHING);
     if let Some(refusal) = findings.iter().find_map(|finding| observed(finding, body)) {
         return Err(refusal);
     }
@@ -38,7 +38,8 @@ pub(super) fn wrong_fields(operation: &Operation, request: &Request) -> Vec<(Str
     if operation.body == BodyUse::None {
         return Vec::new();
     }
-    let findings = Catalog::embedded().check_request(operation, request.body.as_ref().map(Partial::from).as_ref());
+    let findings =
+        Catalog::embedded().check_request(operation, request.body.as_ref().map(Partial::from).as_ref(), ALLOW_NOTHING);
     findings.iter().filter(|finding| refused(finding)).map(as_field).collect()
 }
 

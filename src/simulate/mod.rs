@@ -41,7 +41,7 @@ mod state;
 mod store;
 mod tasks;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod view;
 
 pub use busy::{AuditLog, Busy, BusyError};

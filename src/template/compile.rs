@@ -206,6 +206,6 @@ fn syntax_refused(error: &minijinja::Error, base: usize, source: &str) -> Refuse
         "" => "an empty expression".to_owned(),
         _ => format!("this template cannot be read: {}", error.detail().unwrap_or("syntax error")),
     };
-    let help = lexicon::other_language(word);
+    let help = lexicon::other_language(word).or_else(|| lexicon::other_template(source, start));
     Refused { range: base + start..base + end, message, help }
 }

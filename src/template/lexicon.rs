@@ -249,6 +249,20 @@ pub(super) fn other_language(word: &str) -> Option<&'static str> {
     }
 }
 
+/// What to do about an expression that cannot be read at `at`: an operator of another language stands there, or all of it
+/// is of another template language.
+pub(super) fn other_template(expression: &str, at: usize) -> Option<&'static str> {
+    let around =
+        [at.checked_sub(1), Some(at)].into_iter().flatten().filter_map(|start| expression.get(start..start + 2));
+    if let Some(help) = around.filter_map(other_language).next() {
+        return Some(help);
+    }
+    let expression = expression.trim_start();
+    let sign = expression.starts_with(['.', '#', '/', '^', '>', '!', '&', '@', '%']);
+    let go = ["if ", "range ", "with ", "else", "template ", "define ", "block "];
+    (sign || go.iter().any(|word| expression.starts_with(word))).then_some(RAW)
+}
+
 /// The range moved outward to whole characters, and cut to the text: the engine counts some of them in bytes.
 pub(super) fn whole_characters(text: &str, range: Range<usize>) -> Range<usize> {
     let mut start = range.start.min(text.len());

@@ -391,7 +391,7 @@ impl<'l> Walk<'l> {
 
     fn for_loop(&mut self, each: &ast::Spanned<ast::ForLoop<'_>>, flow: &Flow) {
         if each.recursive {
-            self.not_allowed("a recursive loop", each.iter.span());
+            self.not_allowed("recursive loops", each.iter.span());
         }
         let spoiled = self.spoil("a loop", each.iter.span());
         let weight = self.weigh(|walk| walk.expr(&each.iter, &spoiled));
@@ -430,7 +430,7 @@ impl<'l> Walk<'l> {
             }
             ast::Expr::List(list) => list.items.iter().for_each(|item| self.bind(item, weight)),
             ast::Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.bind(item, weight)),
-            other => self.not_allowed("assigning to a part of something", other.span()),
+            other => self.not_allowed("assignments to a part of something", other.span()),
         }
     }
 

@@ -19,12 +19,39 @@ pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic 
     if let Some(finding) = never_closed(text, kind, at) {
         return finding;
     }
+    if let Some(finding) = missing_space(text, kind, at) {
+        return finding;
+    }
     let (message, help) = words(kind);
     let finding = Diagnostic::error("yaml-syntax", span, message);
     match help {
         Some(help) => finding.help(help),
         None => finding,
     }
+}
+
+/// `id:net` is text, which goes on in the next line: the colon there is one too many.
+fn missing_space(text: &str, kind: &ErrorKind, at: usize) -> Option<Diagnostic> {
+    let shows = [ErrorKind::MappingValueNotAllowed, ErrorKind::SimpleKeyExpected, ErrorKind::InvalidSimpleKey];
+    if !shows.contains(kind) {
+        return None;
+    }
+    let (this, _) = indentation(text, at);
+    let above = text[..this].trim_end().rfind('\n').map_or(0, |end| end + 1);
+    [above, this].into_iter().find_map(|start| {
+        let line = text[start..].lines().next().unwrap_or_default();
+        let pair = line.trim_start_matches([' ', '-']);
+        let (name, value) = pair.split_once(':')?;
+        let is_key = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        // `http://…` is no key.
+        if !is_key || value.trim().is_empty() || value.starts_with([' ', '/', ':']) {
+            return None;
+        }
+        let from = start + line.len() - pair.len();
+        let span = Span::new(from, from + name.len() + 1);
+        let finding = Diagnostic::error("yaml-syntax", span, format!("a space is missing after `{name}:`"));
+        Some(finding.help(format!("write `{name}: {}`", value.trim_end())).suggest(span, format!("{name}: ")))
+    })
 }
 
 /// Collections nested beyond the limit.

@@ -238,11 +238,19 @@ impl<'t> Reader<'t> {
     }
 
     fn key(&mut self, text: &str, span: Span, style: ScalarStyle) {
-        let Some(Frame { kind: FrameKind::Mapping { entries, key, seen, .. }, .. }) = self.frames.last_mut() else {
+        let Some(Frame { kind: FrameKind::Mapping { entries, merges, key, seen }, .. }) = self.frames.last_mut() else {
             return;
         };
         if style == ScalarStyle::Plain && text == "<<" {
             *key = Pending::Merge;
+            if let Some((first, _)) = merges.first() {
+                self.findings.push(
+                    Diagnostic::error("yaml-duplicate-key", span, "`<<` is set twice in this mapping")
+                        .label("set again")
+                        .related(*first, "set here first")
+                        .help("merge several with one: `<<: [*a, *b]`"),
+                );
+            }
             return;
         }
         if style == ScalarStyle::Plain && text.is_empty() {

@@ -77,7 +77,7 @@ fn a_lost_record_is_recovered_from_the_account() {
     account.plan(&["state", "recover", "plan.yaml"]).with_code(0).says("3 instances on record again");
     account.plan(&["state", "recover", "plan.yaml"]).with_code(2).says("is not empty");
     // The plan goes on with what is there, and takes it down.
-    account.plan(&["run", "plan.yaml"]).with_code(0).says("3 kept");
+    account.plan(&["run", "plan.yaml"]).with_code(0).says("3 unchanged");
     assert_eq!(account.made(), made);
     account.plan(&["destroy", "plan.yaml", "--yes"]).with_code(0).says("3 removed");
     assert!(account.cloud.simulator().everything().is_empty());
@@ -95,7 +95,7 @@ fn a_damaged_record_is_mended_from_what_can_be_read_and_the_account() {
         std::fs::write(&journal, &text).unwrap();
         account.plan(&["run", "plan.yaml"]).with_code(12).says("plan state salvage");
         account.plan(&["state", "salvage", "plan.yaml"]).with_code(0).says("the record is whole again");
-        account.plan(&["run", "plan.yaml"]).with_code(0).says("3 kept");
+        account.plan(&["run", "plan.yaml"]).with_code(0).says("3 unchanged");
         assert_eq!(account.made(), made);
     }
     account.plan(&["state", "salvage", "plan.yaml"]).with_code(2).says("not damaged");
@@ -118,7 +118,7 @@ fn on_a_hosted_runner_a_record_on_its_disk_is_refused_unless_it_is_meant() {
     assert_eq!(account.made(), 0);
     account.plan_in(&["run", "plan.yaml", "--state", "ephemeral"], &hosted).with_code(0);
     let torn_down = [&hosted[..], &[("PLAN_TEARDOWN", "always")]].concat();
-    account.plan_in(&["run", "plan.yaml"], &torn_down).with_code(0).says("3 kept");
+    account.plan_in(&["run", "plan.yaml"], &torn_down).with_code(0).says("3 unchanged");
     // The post step finds it in the same place, although the plan is gone.
     std::fs::remove_file(account.folder.path().join("plan.yaml")).unwrap();
     account.plan_in(&["destroy", "plan.yaml", "--yes", "--if-exists"], &hosted).with_code(0).says("3 removed");

@@ -35,13 +35,15 @@ const TEXTS: [&str; 16] = [
     "0123456789abcdef",
 ];
 
-struct Generator<'s> {
-    schema: &'s BodySchema,
-    rng: Rng,
+/// Makes bodies that are right by their schema.
+pub(crate) struct Generator<'s> {
+    pub schema: &'s BodySchema,
+    pub rng: Rng,
 }
 
 impl Generator<'_> {
-    fn value(&mut self, written: &Schema, depth: usize) -> Value {
+    /// A value of this shape; the deeper it stands, the fewer optional fields it has.
+    pub(crate) fn value(&mut self, written: &Schema, depth: usize) -> Value {
         let shape = self.schema.resolve(written);
         if self.schema.nullable(written) && self.rng.u8(..8) == 0 {
             return Value::Null;
@@ -142,7 +144,7 @@ fn text(shape: &Schema) -> String {
 }
 
 /// Every way to spoil a value, one at a time.
-fn spoil(value: &Value, with: &mut dyn FnMut(Value)) {
+pub(crate) fn spoil(value: &Value, with: &mut dyn FnMut(Value)) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {

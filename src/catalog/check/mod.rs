@@ -2,8 +2,10 @@
 //!
 //! `Checker` walks a value and its shape side by side. `scalar` looks at single values, `variants` finds out which of
 //! several shapes was meant and explains by that one alone, `unknown` says what can be said of a template, `refusals` knows
-//! what the API refuses although its document allows it, `parameters` checks what stands outside the body. None of it knows YAML: a finding has a path, and the caller finds the line.
+//! what the API refuses although its document allows it, `parameters` checks what stands outside the body, `allow` lets
+//! names through that nobody knows. None of it knows YAML: a finding has a path, and the caller finds the line.
 
+mod allow;
 mod format;
 mod parameters;
 pub(super) mod refusals;
@@ -19,6 +21,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use self::allow::{ALLOW_NOTHING, AllowUnknown, AllowedPath};
+use self::allow::{UnknownPlace, newer};
 pub use self::parameters::{ParameterFinding, ParameterPlace};
 use self::words::{a_type, field_list, wanted};
 use super::operation::{BodyUse, Operation};
@@ -27,9 +31,6 @@ use super::step::is_placeholder;
 use super::value::Partial;
 use super::{Catalog, schema::Type};
 use crate::diagnostic::{Severity, nearest};
-
-/// What to do about a name that the API has and the catalogue has not.
-const NEWER: &str = "`--spec FILE` checks against a newer API document";
 
 /// Told of one body: errors up to twice as many.
 const MOST_FINDINGS: usize = 1000;
@@ -55,7 +56,7 @@ impl fmt::Display for PathSegment {
 }
 
 /// Something wrong with a body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BodyFinding {
     /// Where: empty is the body as a whole.
     pub at: Vec<PathSegment>,
@@ -70,6 +71,9 @@ pub struct BodyFinding {
     pub help: Vec<String>,
     /// Text that would mend it in the place of the key or the scalar, as YAML.
     pub replacement: Option<String>,
+    /// The shape that the text must fit when the mend is a number in quotes: as it is written, which is not known here.
+    #[serde(skip)]
+    quoted: Option<Box<Schema>>,
 }
 
 /// Every code that a body or a parameter can be found wrong by.
@@ -101,9 +105,18 @@ pub const CODES: [&str; 22] = [
 impl Catalog {
     /// What is wrong with the body of a call by the API's document; `None` is a call without one.
     pub fn check_body(&self, operation: &Operation, body: Option<&Partial>) -> Vec<BodyFinding> {
+        self.check_document(operation, body, ALLOW_NOTHING)
+    }
+
+    fn check_document(
+        &self,
+        operation: &Operation,
+        body: Option<&Partial>,
+        allowed: &AllowUnknown,
+    ) -> Vec<BodyFinding> {
         match (operation.body, body, self.body_schema(operation)) {
             (BodyUse::Required, None, schema) => vec![missing_body(operation, schema.as_deref())],
-            (_, Some(body), Some(schema)) => check_body(&schema, body),
+            (_, Some(body), Some(schema)) => check_allowing(&schema, body, allowed),
             (BodyUse::None, Some(_), _) => {
                 let message = format!("`{}` takes no body", operation.route);
                 vec![finding(Severity::Error, "body-not-taken", message).help("leave `body` out")]
@@ -112,9 +125,15 @@ impl Catalog {
         }
     }
 
-    /// What the API would refuse of the body of a call: by its document, and by what it was seen to refuse.
-    pub fn check_request(&self, operation: &Operation, body: Option<&Partial>) -> Vec<BodyFinding> {
-        let mut findings = self.check_body(operation, body);
+    /// What the API would refuse of the body of a call: by its document, and by what it was seen to refuse. Unknown fields
+    /// that are allowed are none.
+    pub fn check_request(
+        &self,
+        operation: &Operation,
+        body: Option<&Partial>,
+        allowed: &AllowUnknown,
+    ) -> Vec<BodyFinding> {
+        let mut findings = self.check_document(operation, body, allowed);
         findings.extend(refusals::refusals(operation, body));
         findings
     }
@@ -122,7 +141,11 @@ impl Catalog {
 
 /// What is wrong with a body of this shape.
 pub fn check_body(schema: &BodySchema, body: &Partial) -> Vec<BodyFinding> {
-    let mut checker = Checker::new(schema);
+    check_allowing(schema, body, ALLOW_NOTHING)
+}
+
+fn check_allowing(schema: &BodySchema, body: &Partial, allowed: &AllowUnknown) -> Vec<BodyFinding> {
+    let mut checker = Checker { allowed, ..Checker::new(schema) };
     checker.value(schema.root(), body);
     checker.findings
 }
@@ -135,7 +158,8 @@ fn missing_body(operation: &Operation, schema: Option<&BodySchema>) -> BodyFindi
 
 fn finding(severity: Severity, code: &'static str, message: impl Into<String>) -> BodyFinding {
     let (at, help) = (Vec::new(), Vec::new());
-    BodyFinding { at, on_key: false, code, severity, message: message.into(), help, replacement: None }
+    let message = message.into();
+    BodyFinding { at, on_key: false, code, severity, message, help, replacement: None, quoted: None }
 }
 
 impl BodyFinding {
@@ -158,25 +182,72 @@ impl BodyFinding {
         self.severity = Severity::Warning;
         self
     }
+
+    /// Whether it says that another name was meant.
+    fn names_another(&self) -> bool {
+        self.help.first().is_some_and(|help| help.starts_with("did you mean "))
+    }
+
+    /// Offers a value in another writing.
+    fn write(self, text: Option<String>) -> Self {
+        match text {
+            Some(text) => self.help(write(&text)).replace(Some(text)),
+            None => self,
+        }
+    }
+
+    /// Takes the offered writing back.
+    pub(crate) fn unwritten(mut self) -> Self {
+        if let Some(text) = self.replacement.take() {
+            self.help.retain(|help| *help != write(&text));
+        }
+        self
+    }
+
+    /// The same mend as text in quotes.
+    pub(crate) fn in_quotes(mut self) -> Self {
+        self.replacement = self.replacement.map(|text| Value::String(text).to_string());
+        self
+    }
+
+    /// The finding about a number that is written like this: `1e3` in quotes is `"1e3"`, not `"1000.0"`. What would be
+    /// wrong even so is not offered.
+    pub(crate) fn written(self, number: &str) -> Self {
+        let Some(shape) = self.quoted.clone() else { return self };
+        let found = self.unwritten();
+        let fits = check_body(&BodySchema::alone(*shape), &Partial::String(number.to_owned())).is_empty();
+        found.write(fits.then(|| format!("\"{number}\"")))
+    }
 }
 
 /// Walks a value and its shape side by side.
 struct Checker<'s> {
     schema: &'s BodySchema,
+    allowed: &'s AllowUnknown,
     at: Vec<PathSegment>,
     findings: Vec<BodyFinding>,
 }
 
 impl<'s> Checker<'s> {
     fn new(schema: &'s BodySchema) -> Self {
-        Self { schema, at: Vec::new(), findings: Vec::new() }
+        Self { schema, allowed: ALLOW_NOTHING, at: Vec::new(), findings: Vec::new() }
+    }
+
+    /// A look at the same place for which nothing was found yet.
+    fn again(&self) -> Checker<'s> {
+        Checker { schema: self.schema, allowed: self.allowed, at: self.at.clone(), findings: Vec::new() }
     }
 
     /// What a value would be found wrong by, at the same place.
     fn trial(&self, schema: &Schema, value: &Partial) -> Vec<BodyFinding> {
-        let mut checker = Checker { schema: self.schema, at: self.at.clone(), findings: Vec::new() };
+        let mut checker = self.again();
         checker.value(schema, value);
         checker.findings
+    }
+
+    /// Whether nothing is wrong with a value at the same place.
+    fn fits(&self, schema: &Schema, value: &Partial) -> bool {
+        self.trial(schema, value).iter().all(|found| found.severity != Severity::Error)
     }
 
     /// Says that something is wrong with the value at hand; of very many things the first.
@@ -235,7 +306,12 @@ impl<'s> Checker<'s> {
             return self.text_for_other(shape);
         }
         if !shape.types.allow(found) {
-            return self.wrong_type(shape, a_type(found), scalar::as_wanted(shape, value));
+            let before = self.findings.len();
+            self.wrong_type(shape, a_type(found), scalar::as_wanted(shape, value));
+            if matches!(value, Partial::Number(_)) && shape.types.contains(Type::String) {
+                self.findings[before..].iter_mut().for_each(|found| found.quoted = Some(Box::new(shape.clone())));
+            }
+            return;
         }
         if !shape.values.is_empty() {
             return self.allowed(shape, value);
@@ -260,14 +336,10 @@ impl<'s> Checker<'s> {
         self.report(if free && !text.contains(' ') { found.warning() } else { found });
     }
 
-    fn wrong_type(&mut self, shape: &Schema, found: &str, replacement: Option<String>) {
+    fn wrong_type(&mut self, shape: &Schema, found: &str, replacement: Option<Value>) {
         let message = format!("{} wants {}, and this is {found}", self.name(), wanted(self.schema, shape));
-        let found = Self::error("wrong-type", message);
-        let found = match &replacement {
-            Some(right) => found.help(format!("write `{right}`")),
-            None => found,
-        };
-        self.report(found.replace(replacement));
+        let fits = replacement.filter(|right| self.fits(shape, &Partial::from(right)));
+        self.report(Self::error("wrong-type", message).write(fits.map(|right| right.to_string())));
     }
 
     /// A string with holes where something else belongs.
@@ -283,6 +355,13 @@ impl<'s> Checker<'s> {
         let mut unknown = 0;
         for (name, value) in fields {
             let field = shape.properties.get(name);
+            let allowed = || {
+                let at = [self.at.as_slice(), &[PathSegment::Key(name.clone())]].concat();
+                self.allowed.allows(UnknownPlace::Body, &at)
+            };
+            if field.is_none() && only_named && allowed() {
+                continue;
+            }
             unknown += usize::from(field.is_none() && only_named);
             if field.is_none() && unknown > MOST_UNKNOWN {
                 continue;
@@ -320,7 +399,7 @@ impl<'s> Checker<'s> {
         self.findings[before..].iter().any(|found| {
             found.code == "unknown-field"
                 && found.at.len() == self.at.len() + 1
-                && found.replacement.as_deref() == Some(name)
+                && found.help.first().is_some_and(|help| *help == meant(name))
         })
     }
 
@@ -342,11 +421,19 @@ impl<'s> Checker<'s> {
         let near = nearest_field(name, free.map(String::as_str));
         let found = Self::error("unknown-field", format!("there is no field `{name}` here")).on_key();
         let found = match near {
-            Some(near) => found.help(format!("did you mean `{near}`?")),
+            Some(near) => found.help(meant(near)),
             None if shape.properties.is_empty() => found.help("nothing may stand here"),
-            None => found.help(format!("fields here: {}", field_list(shape.properties.keys()))).help(NEWER),
+            None => found.help(format!("fields here: {}", field_list(shape.properties.keys()))),
         };
-        self.report(found.replace(near));
+        let found = found.help(newer(UnknownPlace::Body, &self.at));
+        // The right name mends nothing when its value is wrong.
+        let value = all.iter().find(|(given, _)| given == name).map(|(_, value)| value);
+        let fits = |near: &&str| {
+            let field = shape.properties.get(*near).zip(value);
+            field.is_some_and(|(field, value)| self.fits(field, value))
+        };
+        let right = near.filter(fits);
+        self.report(found.replace(right));
     }
 
     fn missing_field(&mut self, shape: &Schema, name: &str) {
@@ -412,6 +499,16 @@ impl<'s> Checker<'s> {
     }
 }
 
+/// The words that offer another writing.
+fn write(text: &str) -> String {
+    format!("write `{text}`")
+}
+
+/// The words for what was probably meant.
+fn meant(word: &str) -> String {
+    format!("did you mean `{word}`?")
+}
+
 /// The field that was meant: a slip of the keyboard, or a word too many or too few.
 fn nearest_field<'n>(name: &str, fields: impl Iterator<Item = &'n str> + Clone) -> Option<&'n str> {
     const SHORTEST: usize = 3;
@@ -446,6 +543,6 @@ fn is_scalar(r#type: Type) -> bool {
 }
 
 #[cfg(test)]
-mod generated;
+pub(crate) mod generated;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{BodyFinding, Checker, NEWER, PathSegment, finding};
+use super::allow::{AllowUnknown, UnknownPlace, newer};
+use super::{BodyFinding, Checker, PathSegment, finding};
 use crate::catalog::operation::{Operation, Parameter};
 use crate::catalog::schema::{BodySchema, Schema, Type, Types};
 use crate::catalog::value::{Partial, Unknown};
@@ -17,7 +18,7 @@ pub enum ParameterPlace {
 }
 
 /// Something wrong with a parameter; `finding.at` begins with its name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ParameterFinding {
     pub place: ParameterPlace,
     #[serde(flatten)]
@@ -25,8 +26,14 @@ pub struct ParameterFinding {
 }
 
 impl Operation {
-    /// What is wrong with the values in the path and in the query of a call of this operation.
-    pub fn check_parameters(&self, path: &[(String, Partial)], query: &[(String, Partial)]) -> Vec<ParameterFinding> {
+    /// What is wrong with the values in the path and in the query of a call of this operation. Unknown parameters that are
+    /// allowed are none.
+    pub fn check_parameters(
+        &self,
+        path: &[(String, Partial)],
+        query: &[(String, Partial)],
+        allowed: &AllowUnknown,
+    ) -> Vec<ParameterFinding> {
         let in_path = path.iter().filter_map(|(name, value)| {
             let parameter = self.path_parameters.iter().find(|parameter| parameter.name == *name)?;
             let mut found = check(parameter, name, value);
@@ -40,6 +47,7 @@ impl Operation {
         let in_path = in_path.flatten().map(|finding| ParameterFinding { place: ParameterPlace::Path, finding });
         let mut in_query: Vec<BodyFinding> =
             query.iter().flat_map(|(name, value)| self.in_query(name, value)).collect();
+        in_query.retain(|found| found.code != "unknown-parameter" || !allowed.allows(UnknownPlace::Query, &found.at));
         for parameter in self.query_parameters.iter().filter(|parameter| parameter.required) {
             if !query.iter().any(|(name, _)| base_name(name) == parameter.name) {
                 let message = format!("the query parameter `{}` is missing", parameter.name);
@@ -52,7 +60,7 @@ impl Operation {
 
     fn in_query(&self, name: &str, value: &Partial) -> Vec<BodyFinding> {
         match self.query_parameters.iter().find(|parameter| parameter.name == base_name(name)) {
-            // `name[prefix]=web`: a filter's own fields.
+            // `name[prefix]=web`, `name.prefix=web`: a filter's own fields.
             Some(parameter)
                 if name != parameter.name && parameter.types != ["object"] && !parameter.types.is_empty() =>
             {
@@ -71,16 +79,18 @@ impl Operation {
         let found = finding(Severity::Error, "unknown-parameter", message).on_key().replace(near);
         let found = match near {
             Some(near) => found.help(format!("did you mean `{near}`?")),
-            None if self.query_parameters.is_empty() => found.help("it takes none at all").help(NEWER),
-            None => found.help(format!("it takes {}", super::field_list(names()))).help(NEWER),
+            None if self.query_parameters.is_empty() => found.help("it takes none at all"),
+            None => found.help(format!("it takes {}", super::field_list(names()))),
         };
-        BodyFinding { at: vec![PathSegment::Key(name.to_owned())], ..found }
+        let at = vec![PathSegment::Key(name.to_owned())];
+        let help = newer(UnknownPlace::Query, &at);
+        BodyFinding { at, ..found.help(help) }
     }
 }
 
-/// `name` of `name[prefix]`.
+/// `name` of `name[prefix]`, and of `name.prefix`, as other clients write it.
 fn base_name(name: &str) -> &str {
-    name.split_once('[').map_or(name, |(base, _)| base)
+    name.split_once(['[', '.']).map_or(name, |(base, _)| base)
 }
 
 fn check(parameter: &Parameter, name: &str, value: &Partial) -> Vec<BodyFinding> {

@@ -53,10 +53,11 @@ impl Checker<'_> {
         let texts: Vec<&str> = shape.values.iter().filter_map(Value::as_str).collect();
         let near = given.as_deref().and_then(|given| nearest(given, texts.iter().copied()));
         // Only one thing can be meant when there is only one.
-        let right = near.map(str::to_owned).or_else(|| match shape.values.as_slice() {
-            [only] => Some(words::value(only)),
-            _ => None,
-        });
+        let right = match (near, shape.values.as_slice()) {
+            (Some(near), _) => Some(words::yaml(&Value::String(near.to_owned()))),
+            (None, [only]) => Some(words::yaml(only)),
+            (None, _) => None,
+        };
         let found = Self::error("value-not-allowed", message);
         let found = match near {
             Some(near) => found.help(format!("did you mean `{near}`?")),
@@ -130,15 +131,15 @@ pub(super) fn is_text_of(shape: &Schema, text: &str) -> bool {
 }
 
 /// The value in the type that is wanted, when it only lacks or has quotes too many.
-pub(super) fn as_wanted(shape: &Schema, value: &Partial) -> Option<String> {
+pub(super) fn as_wanted(shape: &Schema, value: &Partial) -> Option<Value> {
     match value {
         Partial::String(text) => {
             let bare: Value = serde_json::from_str(text).ok()?;
             let found = Partial::from(&bare).r#type()?;
-            (super::is_scalar(found) && shape.types.allow(found)).then(|| text.clone())
+            (super::is_scalar(found) && shape.types.allow(found)).then_some(bare)
         }
         Partial::Number(_) | Partial::Bool(_) if shape.types.contains(Type::String) => {
-            value.known().map(|value| format!("\"{value}\""))
+            value.known().map(|value| Value::String(value.to_string()))
         }
         _ => None,
     }

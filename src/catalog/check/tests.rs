@@ -10,7 +10,7 @@ fn operation(call: &str) -> std::sync::Arc<Operation> {
 }
 
 fn findings(call: &str, body: &Partial) -> Vec<BodyFinding> {
-    Catalog::embedded().check_request(&operation(call), Some(body))
+    Catalog::embedded().check_request(&operation(call), Some(body), ALLOW_NOTHING)
 }
 
 fn check(call: &str, body: Value) -> Vec<String> {
@@ -65,7 +65,8 @@ fn a_misspelt_field_names_what_was_meant() {
     assert_eq!(told(found.clone()), ["nmae: unknown-field: there is no field `nmae` here"]);
     assert!(found[0].on_key);
     assert_eq!(found[0].replacement.as_deref(), Some("name"));
-    assert_eq!(found[0].help, ["did you mean `name`?"]);
+    assert_eq!(found[0].help[0], "did you mean `name`?");
+    assert!(found[0].help[1].contains("--spec FILE") && found[0].help[1].contains("`allow_unknown: [body/nmae]`"));
 }
 
 #[test]
@@ -141,7 +142,7 @@ fn the_variant_that_was_named_explains_what_is_wrong() {
         told(found.clone()),
         ["volumes.0.snapshot_id: unknown-field: there is no field `snapshot_id` with `source: new-volume`"]
     );
-    assert_eq!(found[0].help, ["it belongs to `source`: `snapshot`"]);
+    assert_eq!(found[0].help[0], "it belongs to `source`: `snapshot`");
     body["volumes"][0] = json!({ "source": "imgae", "image_id": ID });
     let found = findings(MACHINES, &Partial::from(&body));
     assert_eq!(told(found.clone()), ["volumes.0.source: value-not-allowed: `imgae` is no value of `source`"]);
@@ -197,7 +198,7 @@ fn an_id_where_a_name_is_wanted_is_found() {
     );
     let pools = operation("POST /cloud/v2/k8s/clusters/PR/{cluster_name}/pools");
     let path = [("cluster_name".to_owned(), Partial::reference("k8s_clusters", By::Id))];
-    let found = pools.check_parameters(&path, &[]);
+    let found = pools.check_parameters(&path, &[], ALLOW_NOTHING);
     assert_eq!((found.len(), found[0].finding.code, found[0].place), (1, "id-for-name", ParameterPlace::Path));
 }
 
@@ -253,18 +254,19 @@ fn a_whole_variant_may_come_from_a_template() {
 #[test]
 fn a_body_where_none_belongs_and_none_where_one_does() {
     let network = operation(NETWORKS);
-    let found = Catalog::embedded().check_request(&network, None);
+    let found = Catalog::embedded().check_request(&network, None, ALLOW_NOTHING);
     assert_eq!((found[0].code, found[0].help.as_slice()), ("missing-body", &["required: `name`".to_owned()][..]));
     let read = operation("GET /cloud/v1/networks/PR");
-    assert_eq!(Catalog::embedded().check_request(&read, None), []);
-    assert_eq!(Catalog::embedded().check_request(&read, Some(&Partial::Map(vec![])))[0].code, "body-not-taken");
+    assert_eq!(Catalog::embedded().check_request(&read, None, ALLOW_NOTHING), []);
+    let with_one = Catalog::embedded().check_request(&read, Some(&Partial::Map(vec![])), ALLOW_NOTHING);
+    assert_eq!(with_one[0].code, "body-not-taken");
 }
 
 #[test]
 fn parameters_are_text_on_the_wire() {
     let list = operation("GET /cloud/v1/images/PR");
     let query = |name: &str, value: Value| {
-        let found = list.check_parameters(&[], &[(name.to_owned(), Partial::from(&value))]);
+        let found = list.check_parameters(&[], &[(name.to_owned(), Partial::from(&value))], ALLOW_NOTHING);
         told(found.into_iter().map(|found| found.finding).collect())
     };
     assert_eq!(query("limit", json!("10")), [""; 0]);
@@ -280,7 +282,7 @@ fn parameters_are_text_on_the_wire() {
     );
     let machine = Catalog::embedded().matching(Method::Delete, "/cloud/v1/instances/1/7/not-an-id").unwrap();
     let path: Vec<_> = machine.1.into_iter().map(|(name, value)| (name, Partial::String(value))).collect();
-    let found = machine.0.check_parameters(&path, &[]);
+    let found = machine.0.check_parameters(&path, &[], ALLOW_NOTHING);
     assert_eq!((found.len(), found[0].finding.code), (1, "wrong-format"));
 }
 
@@ -292,7 +294,7 @@ fn a_parameter_of_the_wrong_kind_is_found() {
         reference: Some(Reference { kind: "subnets".into(), by: By::Id }),
         ..Unknown::default()
     }));
-    let found = operation.check_parameters(&[("network_id".to_owned(), reference)], &[]);
+    let found = operation.check_parameters(&[("network_id".to_owned(), reference)], &[], ALLOW_NOTHING);
     assert_eq!(found[0].finding.code, "wrong-kind");
 }
 
@@ -373,11 +375,11 @@ fn a_subnet_of_a_load_balancer_wants_its_network() {
 fn a_change_of_a_machine_changes_something() {
     let operation = operation("PATCH /cloud/v1/instances/PR/{instance_id}");
     for empty in [None, Some(Partial::Map(Vec::new()))] {
-        let found = Catalog::embedded().check_request(&operation, empty.as_ref());
+        let found = Catalog::embedded().check_request(&operation, empty.as_ref(), ALLOW_NOTHING);
         assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), ["empty-change"]);
     }
     let named = Partial::from(&json!({ "name": "web-2" }));
-    assert_eq!(Catalog::embedded().check_request(&operation, Some(&named)), []);
+    assert_eq!(Catalog::embedded().check_request(&operation, Some(&named), ALLOW_NOTHING), []);
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Checker<'_> {
         let meant = shape.variants.iter().find(|variant| variant.when.contains(&known));
         match meant {
             Some(variant) => self.as_variant(shape, variant, property, value),
-            None => self.no_such_variant(shape, property, &known),
+            None => self.no_such_variant(shape, property, &known, value),
         }
     }
 
@@ -54,7 +54,7 @@ impl Checker<'_> {
         let depth = self.at.len();
         for found in &mut self.findings[before..] {
             let Some(PathSegment::Key(key)) = found.at.get(depth) else { continue };
-            if found.code != "unknown-field" || found.at.len() != depth + 1 || found.replacement.is_some() {
+            if found.code != "unknown-field" || found.at.len() != depth + 1 || found.names_another() {
                 continue;
             }
             let owners = shape
@@ -65,7 +65,9 @@ impl Checker<'_> {
             if !owners.is_empty() {
                 let this = meant.when.first().map(words::value).unwrap_or_default();
                 found.message = format!("there is no field `{key}` with `{property}: {this}`");
+                let newer = found.help.pop();
                 found.help = vec![format!("it belongs to `{property}`: {}", words::field_list(owners))];
+                found.help.extend(newer);
             }
         }
     }
@@ -80,13 +82,13 @@ impl Checker<'_> {
             if let Some(known) = option.known()
                 && !shape.variants.iter().any(|variant| variant.when.contains(&known))
             {
-                return self.no_such_variant(shape, property, &known);
+                return self.no_such_variant(shape, property, &known, value);
             }
             let with = fields
                 .iter()
                 .map(|(name, field)| (name.clone(), if name == property { option.clone() } else { field.clone() }));
             let findings = {
-                let mut trial = Checker { schema: self.schema, at: self.at.clone(), findings: Vec::new() };
+                let mut trial = self.again();
                 trial.discriminated(shape, property, Some(option), &Partial::Map(with.collect()));
                 trial.findings
             };
@@ -117,16 +119,18 @@ impl Checker<'_> {
         if let Some((key, _)) = fields.iter().find(|(key, _)| nearest(key, [property]).is_some()) {
             let last = self.findings.len() - 1;
             let key = key.clone();
+            let renamed = value.get(&key).cloned().and_then(|field| with_field(value, &key, (property, field)));
+            let fits = renamed.is_some_and(|renamed| self.fits(shape, &renamed));
             self.inside(PathSegment::Key(key.clone()), |checker| {
                 let message = format!("there is no field `{key}` here");
-                let help = format!("did you mean `{property}`?");
-                checker.report(Self::error("unknown-field", message).on_key().help(help).replace(Some(property)));
+                let found = Self::error("unknown-field", message).on_key().help(super::meant(property));
+                checker.report(found.replace(fits.then_some(property)));
             });
             self.findings.remove(last);
         }
     }
 
-    fn no_such_variant(&mut self, shape: &Schema, property: &str, known: &Value) {
+    fn no_such_variant(&mut self, shape: &Schema, property: &str, known: &Value, value: &Partial) {
         let values: Vec<Value> = shape.variants.iter().flat_map(|variant| variant.when.clone()).collect();
         let texts = values.iter().filter_map(Value::as_str);
         let near = known.as_str().and_then(|known| nearest(known, texts)).map(str::to_owned);
@@ -137,7 +141,12 @@ impl Checker<'_> {
             None => found,
         };
         let found = found.help(format!("allowed: {}", words::field_list(values.iter().map(words::value))));
-        self.inside(PathSegment::Key(property.to_owned()), |checker| checker.report(found.replace(near)));
+        let fits = |near: &String| {
+            let right = with_field(value, property, (property, Partial::String(near.clone())));
+            right.is_some_and(|right| self.fits(shape, &right))
+        };
+        let right = near.filter(fits).map(|near| words::yaml(&Value::String(near)));
+        self.inside(PathSegment::Key(property.to_owned()), |checker| checker.report(found.replace(right)));
     }
 
     /// Without a field that tells: any that fits will do, else the one that comes nearest explains what is wrong.
@@ -147,7 +156,7 @@ impl Checker<'_> {
             && let Some(combinations) = value.combinations()
         {
             let wrong = combinations.iter().find_map(|combination| {
-                let mut trial = Checker { schema: self.schema, at: self.at.clone(), findings: Vec::new() };
+                let mut trial = self.again();
                 trial.nearest_of(variants, combination);
                 trial.findings.iter().any(speaks_against).then_some(trial.findings)
             });
@@ -214,6 +223,16 @@ impl Checker<'_> {
         };
         fields.iter().map(weigh).sum()
     }
+}
+
+/// A mapping with another field in the place of one.
+fn with_field(value: &Partial, name: &str, (new, field): (&str, Partial)) -> Option<Partial> {
+    let Partial::Map(fields) = value else { return None };
+    let fields = fields.iter().map(|(own, value)| match own == name {
+        true => (new.to_owned(), field.clone()),
+        false => (own.clone(), value.clone()),
+    });
+    Some(Partial::Map(fields.collect()))
 }
 
 /// Whether a finding says that another variant was meant.

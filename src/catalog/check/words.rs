@@ -53,6 +53,17 @@ pub(in crate::catalog) fn one_of(values: impl Iterator<Item = String>) -> String
     }
 }
 
+/// A value as YAML writes it: text without quotes where no reader can take it for anything else.
+pub(in crate::catalog) fn yaml(value: &serde_json::Value) -> String {
+    const OTHER: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let plain = value.as_str().filter(|text| {
+        text.starts_with(|first: char| first.is_ascii_alphabetic())
+            && text.chars().all(|character| character.is_ascii_alphanumeric() || "-_./".contains(character))
+            && !OTHER.contains(&text.to_ascii_lowercase().as_str())
+    });
+    plain.map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// `a`, `b`, `c`
 pub(in crate::catalog) fn field_list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     cut(names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect())

@@ -67,7 +67,7 @@ fn kept<'s>(status: &'s Status, touched: &HashSet<&InstanceId>) -> impl Iterator
         let made = known.made.last();
         let done = StepDone {
             how: How::Reused,
-            call: known.intent.as_ref().map(|intent| intent.call.to_string()).unwrap_or_default(),
+            call: known.call().map(ToString::to_string).unwrap_or_default(),
             kind: made.and_then(|made| made.kind.clone()),
             id: made.and_then(|made| made.id.as_ref()).map(id_text),
             name: made.and_then(|made| made.name.clone()),
@@ -128,7 +128,7 @@ fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &Made>
 
 fn done_of(done: &Succeeded, status: &Status) -> StepDone {
     let known = status.instances.get(&done.instance);
-    let call = known.and_then(|known| known.intent.as_ref()).map(|intent| intent.call.to_string());
+    let call = known.and_then(|known| known.call()).map(ToString::to_string);
     StepDone {
         how: done.how,
         call: call.unwrap_or_default(),

@@ -53,20 +53,31 @@ pub enum Decision {
     Change(ChangeKind),
 }
 
+/// How the recorded call and the plan's differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Differs {
+    No,
+    /// The API can change all of it in place.
+    InPlace,
+    /// Something of it only a new thing has.
+    Forces,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
-    /// `on_change: error`: the run would stop here.
+    /// It may not be made anew, or not be changed: the run would stop here.
     Error,
     Replace,
     Rerun,
+    /// In place.
     Update,
     /// `on_change: ignore`: nothing is done.
     Ignore,
 }
 
-/// Decides about one instance. `known`: what the record says of it; `agrees`: the recorded call is the plan's.
-pub fn instance(wanted: &Wanted<'_>, known: Option<&InstanceStatus>, agrees: bool) -> Decision {
+/// Decides about one instance. `known`: what the record says of it; `differs`: whether the plan's call is the recorded one.
+pub fn instance(wanted: &Wanted<'_>, known: Option<&InstanceStatus>, differs: Differs) -> Decision {
     if wanted.reads {
         return Decision::Read;
     }
@@ -75,21 +86,23 @@ pub fn instance(wanted: &Wanted<'_>, known: Option<&InstanceStatus>, agrees: boo
         Phase::Absent if known.made.is_empty() => Decision::Call,
         Phase::InDoubt if known.intent.is_some() => Decision::Settle,
         Phase::Accepted { .. } if known.intent.is_some() => Decision::Wait,
-        Phase::Succeeded if agrees && !wanted.replace => Decision::Keep,
-        Phase::Succeeded => Decision::Change(change(wanted)),
+        Phase::Succeeded if differs == Differs::No && !wanted.replace => Decision::Keep,
+        Phase::Succeeded => Decision::Change(change(wanted, differs)),
         _ => Decision::Clear,
     }
 }
 
-fn change(wanted: &Wanted<'_>) -> ChangeKind {
-    match wanted.on_change {
+fn change(wanted: &Wanted<'_>, differs: Differs) -> ChangeKind {
+    match (wanted.on_change, differs) {
         _ if wanted.replace => ChangeKind::Replace,
-        Some(OnChange::Replace) => ChangeKind::Replace,
-        Some(OnChange::Ignore) => ChangeKind::Ignore,
-        Some(OnChange::Update(_)) => ChangeKind::Update,
-        Some(OnChange::Rerun) => ChangeKind::Rerun,
-        None if !wanted.creates => ChangeKind::Rerun,
-        Some(OnChange::Error) | None => ChangeKind::Error,
+        (Some(OnChange::Ignore), _) => ChangeKind::Ignore,
+        (Some(OnChange::Update(_)), _) => ChangeKind::Update,
+        (Some(OnChange::Rerun), _) => ChangeKind::Rerun,
+        (Some(OnChange::Error), _) => ChangeKind::Error,
+        (None | Some(OnChange::Auto), _) if !wanted.creates => ChangeKind::Rerun,
+        (None | Some(OnChange::Auto | OnChange::Replace), Differs::InPlace) => ChangeKind::Update,
+        (Some(OnChange::Replace), _) => ChangeKind::Replace,
+        (None | Some(OnChange::Auto), _) => ChangeKind::Error,
     }
 }
 
@@ -125,40 +138,44 @@ mod tests {
         let tasks = vec!["t".to_owned()];
         let accepted = Phase::Accepted { tasks: tasks.clone(), recovered: false, status: None };
         let create = Wanted { reads: false, creates: true, on_change: None, replace: false };
-        for (phase, made, agrees, decision) in [
-            (Phase::Absent, 0, false, Decision::Call),
-            (Phase::Absent, 1, false, Decision::Clear),
-            (Phase::InDoubt, 0, true, Decision::Settle),
-            (accepted, 0, true, Decision::Wait),
-            (Phase::Succeeded, 1, true, Decision::Keep),
-            (Phase::Succeeded, 1, false, Decision::Change(ChangeKind::Error)),
-            (Phase::Failed, 0, true, Decision::Clear),
-            (Phase::Removing, 1, true, Decision::Clear),
-            (Phase::RemovalAccepted { tasks }, 1, true, Decision::Clear),
+        for (phase, made, differs, decision) in [
+            (Phase::Absent, 0, Differs::Forces, Decision::Call),
+            (Phase::Absent, 1, Differs::Forces, Decision::Clear),
+            (Phase::InDoubt, 0, Differs::No, Decision::Settle),
+            (accepted, 0, Differs::No, Decision::Wait),
+            (Phase::Succeeded, 1, Differs::No, Decision::Keep),
+            (Phase::Succeeded, 1, Differs::Forces, Decision::Change(ChangeKind::Error)),
+            (Phase::Failed, 0, Differs::No, Decision::Clear),
+            (Phase::Removing, 1, Differs::No, Decision::Clear),
+            (Phase::RemovalAccepted { tasks }, 1, Differs::No, Decision::Clear),
         ] {
             let known = known(phase, made);
-            assert_eq!(instance(&create, Some(&known), agrees), decision, "{:?}", known.phase);
+            assert_eq!(instance(&create, Some(&known), differs), decision, "{:?}", known.phase);
             let read = Wanted { reads: true, ..create };
-            assert_eq!(instance(&read, Some(&known), agrees), Decision::Read);
+            assert_eq!(instance(&read, Some(&known), differs), Decision::Read);
         }
-        assert_eq!(instance(&create, None, false), Decision::Call);
+        assert_eq!(instance(&create, None, Differs::Forces), Decision::Call);
     }
 
     #[test]
     fn the_plan_and_the_flags_say_what_a_change_means() {
         let create = Wanted { reads: false, creates: true, on_change: None, replace: false };
         let done = known(Phase::Succeeded, 1);
-        let of = |wanted: Wanted<'_>, agrees| instance(&wanted, Some(&done), agrees);
-        for (on_change, kind) in [
-            (OnChange::Error, ChangeKind::Error),
-            (OnChange::Replace, ChangeKind::Replace),
-            (OnChange::Rerun, ChangeKind::Rerun),
-            (OnChange::Ignore, ChangeKind::Ignore),
+        let of = |wanted: Wanted<'_>, differs| instance(&wanted, Some(&done), differs);
+        for (on_change, in_place, forces) in [
+            (OnChange::Auto, ChangeKind::Update, ChangeKind::Error),
+            (OnChange::Error, ChangeKind::Error, ChangeKind::Error),
+            (OnChange::Replace, ChangeKind::Update, ChangeKind::Replace),
+            (OnChange::Rerun, ChangeKind::Rerun, ChangeKind::Rerun),
+            (OnChange::Ignore, ChangeKind::Ignore, ChangeKind::Ignore),
         ] {
-            assert_eq!(of(Wanted { on_change: Some(&on_change), ..create }, false), Decision::Change(kind));
-            let flagged = Wanted { on_change: Some(&on_change), replace: true, ..create };
-            assert_eq!(of(flagged, true), Decision::Change(ChangeKind::Replace));
+            let wanted = Wanted { on_change: Some(&on_change), ..create };
+            assert_eq!(of(wanted, Differs::InPlace), Decision::Change(in_place), "{on_change:?}");
+            assert_eq!(of(wanted, Differs::Forces), Decision::Change(forces), "{on_change:?}");
+            assert_eq!(of(Wanted { replace: true, ..wanted }, Differs::No), Decision::Change(ChangeKind::Replace));
         }
-        assert_eq!(of(Wanted { creates: false, ..create }, false), Decision::Change(ChangeKind::Rerun));
+        assert_eq!(of(create, Differs::InPlace), Decision::Change(ChangeKind::Update));
+        assert_eq!(of(create, Differs::Forces), Decision::Change(ChangeKind::Error));
+        assert_eq!(of(Wanted { creates: false, ..create }, Differs::Forces), Decision::Change(ChangeKind::Rerun));
     }
 }

@@ -9,6 +9,6 @@ mod removal;
 
 pub use along::along;
 pub use gone::gone;
-pub use instance::{ChangeKind, Decision, Wanted, instance, reads};
+pub use instance::{ChangeKind, Decision, Differs, Wanted, instance, reads};
 pub use references::References;
 pub use removal::{Kept, removal};

@@ -12,12 +12,14 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::change::differences;
+use super::change::{Difference, differences, named_anew};
 use super::decide::{self, ChangeKind, Decision, Wanted, removal};
 use super::render::{Surroundings, elements, step_value};
 use super::shared::Settings;
+use super::update::{Forced, settled};
+use crate::catalog::Catalog;
 use crate::journal::{InstanceStatus, Made, RecordedCall, Status};
-use crate::plan::{Graph, InstanceId, Plan, Step, StepId};
+use crate::plan::{Graph, InstanceId, OnChange, Plan, Step, StepId};
 use crate::secret::Secrets;
 use crate::template::{Each, TemplateError};
 use unknown::{Known, Why};
@@ -48,7 +50,17 @@ pub enum Action {
     /// Something of an earlier attempt is removed, and the call made again.
     Retry,
     /// The recorded call differs.
-    Change { how: ChangeKind, fields: Vec<String> },
+    Change {
+        how: ChangeKind,
+        /// What differs: `body/name: `a` → `b``.
+        fields: Vec<String>,
+        /// What is called to change it in place.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        calls: Vec<RecordedCall>,
+        /// What only a new thing has, and why.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        forced: Vec<Forced>,
+    },
     /// `when` is false.
     Skip,
     /// Whether, or how often, it happens is known only later. `read`: once something has been read, and an earlier run has
@@ -195,11 +207,12 @@ impl Preview<'_> {
 
     fn action(&self, step: &Step, id: &InstanceId, call: &RecordedCall) -> (Action, Option<Value>) {
         let recorded = self.recorded(id);
-        let agrees = recorded.and_then(|known| known.agrees.as_ref());
-        let fields = agrees.map(|agrees| differences(agrees, call)).unwrap_or_default();
+        let nothing = InstanceStatus::default();
+        let known = recorded.unwrap_or(&nothing);
+        let Difference { kind, split } = Difference::of(Catalog::embedded(), step, known, call, None);
         let wanted = Wanted::of(step, self.replace.contains(&id.step));
-        let value = || recorded.and_then(|known| known.result.as_ref()).map(|result| step_value(result, None));
-        match decide::instance(&wanted, recorded, agrees.is_some() && fields.is_empty()) {
+        let value = || known.result.as_ref().map(|result| step_value(result, None));
+        match decide::instance(&wanted, recorded, kind) {
             Decision::Read => (Action::Read, None),
             Decision::Call => (Action::Call, None),
             Decision::Keep => (Action::Keep, value()),
@@ -210,7 +223,21 @@ impl Preview<'_> {
             Decision::Clear => (Action::Retry, None),
             Decision::Change(how) => {
                 let keeps = matches!(how, ChangeKind::Ignore | ChangeKind::Update | ChangeKind::Error);
-                (Action::Change { how, fields }, value().filter(|_| keeps))
+                let fields = known
+                    .agrees
+                    .as_ref()
+                    .map(|before| differences(before, &settled(before, call, &step.ignored_changes)));
+                let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {
+                    Some(last) => known.result.as_ref().map(|result| {
+                        step_value(&named_anew(known.agrees.as_ref(), &last.agrees, result.clone()), None)
+                    }),
+                    None => value(),
+                };
+                let in_place = matches!(how, ChangeKind::Update | ChangeKind::Error)
+                    && !matches!(step.on_change, Some(OnChange::Error | OnChange::Update(_)));
+                let calls = split.calls.into_iter().filter(|_| in_place).map(|call| call.recorded).collect();
+                let change = Action::Change { how, fields: fields.unwrap_or_default(), calls, forced: split.forced };
+                (change, value.filter(|_| keeps))
             }
         }
     }

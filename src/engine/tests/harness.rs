@@ -298,6 +298,11 @@ impl Trial {
         }
     }
 
+    /// The time in the cloud.
+    pub fn time(&self) -> Timestamp {
+        self.sim_clock.now()
+    }
+
     /// Kind and name of everything alive in the cloud, sorted.
     pub fn alive(&self) -> Vec<String> {
         let simulator = self.simulator.lock().unwrap();

@@ -12,4 +12,5 @@ mod record;
 mod reliability;
 mod strangers;
 mod takedown;
+mod updates;
 mod waiting;

@@ -350,6 +350,7 @@ impl Phase {
 fn how(done: &StepDone) -> String {
     match done.how {
         How::Called => story::verb(done).to_owned(),
+        How::Updated => "updated".to_owned(),
         How::Continued => format!("{}, started by an earlier run", story::verb(done)),
         How::Reused => "kept".to_owned(),
         How::Recovered => "recovered after a lost answer".to_owned(),

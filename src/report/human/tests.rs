@@ -3,7 +3,7 @@ use std::io::ErrorKind;
 use snapbox::{assert_data_eq, str};
 
 use super::*;
-use crate::event::{Delay, SkipReason};
+use crate::event::{Delay, How, RunFinished, SkipReason};
 use crate::report::testing::{Broken, Shared, accepted, done, error, failed, finished, instance, stamped, started};
 use crate::secret::Secrets;
 
@@ -55,9 +55,10 @@ running web-demo (deploy.yaml), environment default: 3 steps; the record is in .
      help: raise the quota, or use a smaller flavor
    1:01  lb          skipped: `web[0]` did not succeed
 quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of them looks at tasks
-pending: web[1] the API asks to slow down (429), trying again (1m 12s)
-exists: network id-network
   web[0]: QuotaLimitExceed: no more (request_id req-1) (deploy.yaml:23:5)
+not made: lb (`web[0]` did not succeed)
+pending: web[1] the API asks to slow down (429), trying again (1m 12s)
+exists: `network` network id-network
 next: plan run deploy.yaml
 
 "#]]
@@ -78,9 +79,44 @@ fn quiet_tells_failures_and_the_end() {
       now: the call changed nothing
      help: raise the quota, or use a smaller flavor
 quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of them looks at tasks
-pending: web[1] the API asks to slow down (429), trying again (1m 12s)
-exists: network id-network
   web[0]: QuotaLimitExceed: no more (request_id req-1) (deploy.yaml:23:5)
+not made: lb (`web[0]` did not succeed)
+pending: web[1] the API asks to slow down (429), trying again (1m 12s)
+exists: `network` network id-network
+next: plan run deploy.yaml
+
+"#]]
+    );
+}
+
+#[test]
+fn equal_failures_are_told_once_and_what_is_unchanged_is_counted() {
+    let (out, mut human) = human(Verbosity::Normal, Color::Off);
+    tell(&mut human, 0, started());
+    for index in 0..3 {
+        let mut kept = done(&format!("disk[{index}]"), "volumes", "d");
+        if let Event::StepSucceeded { result, .. } = &mut kept {
+            result.how = How::Reused;
+        }
+        tell(&mut human, 0, kept);
+        tell(&mut human, 10, failed(&format!("web[{index}]"), "no more"));
+    }
+    tell(&mut human, 2_000, Event::RunFinished(RunFinished { reused: 3, ..finished(Exit::Quota) }));
+    assert_data_eq!(
+        out.text(),
+        str![[r#"
+running web-demo (deploy.yaml), environment default: 3 steps; the record is in .plan/web-demo/default
+   0:00  web[0]      failed: no more
+       at: deploy.yaml:23:5
+     call: POST /cloud/v2/instances/1/7 (status 409, request req-1)
+    field: `/flavor` is sold out
+      now: the call changed nothing
+     help: raise the quota, or use a smaller flavor
+   0:00  web[1]      failed, as `web[0]`: no more
+   0:00  web[2]      failed, as `web[0]`: no more
+quota or capacity exceeded, after 1m 20s: 2 done, 3 unchanged, 1 failed; 12 requests, 7 of them looks at tasks
+  web[0], web[1] and web[2]: no more (deploy.yaml:23:5)
+exists: `disk[0]` volume id-disk[0], `disk[1]` volume id-disk[1] and `disk[2]` volume id-disk[2]
 next: plan run deploy.yaml
 
 "#]]

@@ -8,10 +8,11 @@ use crate::catalog::{BodyFinding, BodySchema, Catalog, IdAt, Operation, Partial}
 use crate::diagnostic::Severity;
 use crate::simulate::Strangers;
 
-const STRANGER: &str = "5b1c8f0e-7a3d-4c55-8f43-b1a0c5f4e6d2";
+/// An id of something that nobody of ours made.
+pub(crate) const STRANGER: &str = "5b1c8f0e-7a3d-4c55-8f43-b1a0c5f4e6d2";
 
 /// The smallest right value of a shape: required fields only, the first of everything.
-fn smallest(body: &BodySchema, written: &Schema) -> Value {
+pub(crate) fn smallest(body: &BodySchema, written: &Schema) -> Value {
     let shape = body.resolve(written);
     if let Some(value) = shape.values.first() {
         return value.clone();
@@ -106,7 +107,8 @@ pub fn concrete(operation: &Operation) -> String {
     path
 }
 
-pub fn body_of(operation: &Operation) -> Option<Value> {
+/// A right body of an operation: the smallest there is.
+pub(crate) fn body_of(operation: &Operation) -> Option<Value> {
     let body = Catalog::embedded().body_schema(operation)?;
     let mut value = smallest(&body, body.root());
     if operation.route.path.ends_with("/lbpools/{project_id}/{region_id}") {

@@ -2,7 +2,7 @@
 
 mod busy;
 mod conformance;
-mod every_operation;
+pub(crate) mod every_operation;
 mod products;
 mod resources;
 mod transport;

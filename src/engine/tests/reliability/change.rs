@@ -27,7 +27,7 @@ steps:
     for_each: "{{ range(inputs.copies) }}"
     call: POST /cloud/v1/volumes/{project_id}/{region_id}
     on_change: replace
-    body: { name: copy, source: new-volume, size: "{{ inputs.size }}" }
+    body: { name: copy, source: new-volume, size: "{{ 40 - inputs.size }}" }
   - id: disk
     call: POST /cloud/v1/volumes/{project_id}/{region_id}
     body: { name: disk, source: new-volume, size: "{{ inputs.size }}" }
@@ -35,6 +35,9 @@ steps:
       update:
         call: POST /cloud/v1/volumes/{project_id}/{region_id}/{{ self.id }}/extend
         body: { size: "{{ inputs.size }}" }
+  - id: grown
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: "grown-{{ inputs.size }}", source: new-volume, size: "{{ inputs.size }}", tags: { at: "{{ inputs.size | string }}" } }
 outputs:
   subnet: "{{ steps.subnet.id }}"
   copies: "{{ steps.copy.ids }}"
@@ -59,8 +62,11 @@ async fn unbroken(case: &Case) -> Unbroken {
     let end = trial.run_until(&case.plan, &life).await.expect("this process lives on");
     assert_eq!(end.finished.exit, Exit::Done, "{:?}", trial.failures());
     let unbroken = Unbroken::seen(&trial, &end, before, &life);
-    assert_eq!(unbroken.alive, ["networks net", "subnets subnet-20", "volumes copy", "volumes copy", "volumes disk"]);
-    assert_eq!((unbroken.made["subnets"], unbroken.made["volumes"]), (2, 6));
+    assert_eq!(
+        unbroken.alive,
+        ["networks net", "subnets subnet-20", "volumes copy", "volumes copy", "volumes disk", "volumes grown-20"]
+    );
+    assert_eq!((unbroken.made["subnets"], unbroken.made["volumes"]), (2, 7));
     unbroken
 }
 

@@ -1,0 +1,159 @@
+//! Fields and parameters that are sent though the catalogue does not know them.
+
+use std::fmt;
+
+use super::PathSegment;
+use crate::catalog::operation::{BodyUse, Operation};
+use crate::catalog::schema::{Additional, BodySchema, Schema};
+
+/// Names that are let through, as paths from `body` or `query`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AllowUnknown(Vec<AllowedPath>);
+
+/// Nothing is let through.
+pub const ALLOW_NOTHING: &AllowUnknown = &AllowUnknown(Vec::new());
+
+/// The way to one field: `body/volumes/image_id`. Positions in lists may be left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedPath {
+    place: UnknownPlace,
+    fields: Vec<String>,
+}
+
+/// Where a name may stand that nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UnknownPlace {
+    Body,
+    Query,
+}
+
+impl UnknownPlace {
+    const ALL: [UnknownPlace; 2] = [UnknownPlace::Body, UnknownPlace::Query];
+
+    fn word(self) -> &'static str {
+        match self {
+            UnknownPlace::Body => "body",
+            UnknownPlace::Query => "query",
+        }
+    }
+}
+
+impl AllowedPath {
+    /// Reads `body/…` or `query/…`; `None` when it is anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (first, rest) = text.split_once('/')?;
+        let place = UnknownPlace::ALL.into_iter().find(|place| place.word() == first)?;
+        let fields: Vec<String> = rest.split('/').map(str::to_owned).collect();
+        fields.iter().all(|field| !field.is_empty()).then_some(Self { place, fields })
+    }
+
+    /// Whether an operation has anything at such a place.
+    pub fn concerns(&self, operation: &Operation) -> bool {
+        match self.place {
+            UnknownPlace::Body => operation.body != BodyUse::None,
+            UnknownPlace::Query => !operation.query_parameters.is_empty(),
+        }
+    }
+
+    /// Whether an operation takes what the path leads to by its document, whatever stands beside it.
+    pub fn is_known(&self, operation: &Operation, body: Option<&BodySchema>) -> bool {
+        match self.place {
+            UnknownPlace::Body => body.is_some_and(|body| takes(body, body.root(), &self.fields)),
+            UnknownPlace::Query => {
+                operation.query_parameters.iter().any(|known| [known.name.as_str()] == self.fields[..])
+            }
+        }
+    }
+
+    fn leads_to(&self, place: UnknownPlace, at: &[PathSegment]) -> bool {
+        self.place == place && leads_to(&self.fields, at)
+    }
+}
+
+impl fmt::Display for AllowedPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.place.word(), self.fields.join("/"))
+    }
+}
+
+impl AllowUnknown {
+    /// These paths, and nothing else.
+    pub fn new(paths: Vec<AllowedPath>) -> Self {
+        Self(paths)
+    }
+
+    pub fn paths(&self) -> &[AllowedPath] {
+        &self.0
+    }
+
+    pub(super) fn allows(&self, place: UnknownPlace, at: &[PathSegment]) -> bool {
+        self.0.iter().any(|path| path.leads_to(place, at))
+    }
+}
+
+fn leads_to(fields: &[String], at: &[PathSegment]) -> bool {
+    match (fields, at) {
+        ([], []) => true,
+        ([first, rest @ ..], [PathSegment::Key(key), below @ ..]) => first == key && leads_to(rest, below),
+        (fields, [PathSegment::Index(index), below @ ..]) => {
+            let named = fields.split_first().filter(|(first, _)| **first == index.to_string());
+            leads_to(fields, below) || named.is_some_and(|(_, rest)| leads_to(rest, below))
+        }
+        _ => false,
+    }
+}
+
+/// Whether every variant of a shape has a field under these names.
+fn takes(body: &BodySchema, written: &Schema, fields: &[String]) -> bool {
+    let shape = body.resolve(written);
+    if !shape.variants.is_empty() {
+        return shape.variants.iter().all(|variant| takes(body, &variant.schema, fields));
+    }
+    let Some((first, rest)) = fields.split_first() else { return true };
+    if let Some(items) = &shape.items {
+        let rest = if first.bytes().all(|byte| byte.is_ascii_digit()) { rest } else { fields };
+        return takes(body, items, rest);
+    }
+    match (shape.properties.get(first), &shape.additional) {
+        (Some(field), _) => takes(body, field, rest),
+        (None, Additional::Of(field)) => takes(body, field, rest),
+        (None, _) => !shape.takes_only_named(),
+    }
+}
+
+/// What to do about a name that the API has and the catalogue has not.
+pub(super) fn newer(place: UnknownPlace, at: &[PathSegment]) -> String {
+    let keys = at.iter().filter_map(|step| match step {
+        PathSegment::Key(key) => Some(key.as_str()),
+        PathSegment::Index(_) => None,
+    });
+    let path: Vec<&str> = std::iter::once(place.word()).chain(keys).collect();
+    format!(
+        "if the API has it: `--spec FILE` checks against a newer API document, and `allow_unknown: [{}]` on the step lets it through",
+        path.join("/")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_to_a_field_with_or_without_positions() {
+        let at = [PathSegment::Key("volumes".into()), PathSegment::Index(1), PathSegment::Key("kind".into())];
+        for (path, leads) in [
+            ("body/volumes/kind", true),
+            ("body/volumes/1/kind", true),
+            ("body/volumes/0/kind", false),
+            ("body/volumes", false),
+            ("body/volumes/kind/x", false),
+            ("query/volumes/kind", false),
+        ] {
+            let allowed = AllowUnknown::new(AllowedPath::parse(path).into_iter().collect());
+            assert_eq!(allowed.allows(UnknownPlace::Body, &at), leads, "{path}");
+        }
+        for no_path in ["body", "body/", "bdy/x", "/body/x", "body//x", ""] {
+            assert_eq!(AllowedPath::parse(no_path), None, "{no_path}");
+        }
+    }
+}

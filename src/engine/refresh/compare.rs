@@ -1,0 +1,263 @@
+//! A field of a create's body against the object that a read shows.
+//!
+//! The two have different forms: tags are sent as a mapping and shown as a list, a flavor is sent as a word and shown as an
+//! object. What is not known to mean the same is not compared.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+
+use crate::catalog::update::{Form, form_of};
+use crate::secret::{digest_of, stands_for_secret};
+
+/// What can be said of a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Comparison {
+    Same,
+    /// It is this now, in the form of the body; `None`: it is not there.
+    Differs(Option<Value>),
+    CannotTell,
+}
+
+/// An object, and what is needed to read it.
+pub struct Shown<'a> {
+    /// The documented path of what it is.
+    pub thing: &'a str,
+    pub object: &'a Value,
+    /// Key of the digests that stand for secrets.
+    pub digest_key: &'a [u8],
+    /// Whether something below it, by its id, belongs to another step.
+    pub is_anothers: &'a dyn Fn(&Value) -> bool,
+}
+
+/// Fields whose texts are compared to the letter: others are words of the API, which it may write its own way.
+const TO_THE_LETTER: [&str; 4] = ["name", "description", "tags", "envs"];
+/// Lists of mappings whose elements a read shows with the same fields.
+const COMPARABLE_LISTS: [&str; 6] =
+    ["members", "rules", "security_group_rules", "host_routes", "routes", "allowed_address_pairs"];
+/// Fields under which tags are shown (`observed.md` §10).
+const TAGS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
+
+/// Compares a field of the body, as the record has it, with what is shown. `planned`: `None` when the body does not have it.
+pub fn field(name: &str, planned: Option<&Value>, shown: &Shown<'_>) -> Comparison {
+    if name == "tags" && planned.is_none_or(Value::is_object) {
+        return tags(planned.and_then(Value::as_object), shown.object);
+    }
+    match form_of(shown.thing, name) {
+        Form::At(pointer) => value(name, planned, shown.object.pointer(pointer), shown),
+        Form::Below(pointer) => contains(planned, shown.object.pointer(pointer)),
+        Form::Same => value(name, planned, shown.object.get(name), shown),
+    }
+}
+
+fn value(name: &str, planned: Option<&Value>, seen: Option<&Value>, shown: &Shown<'_>) -> Comparison {
+    let Some(seen) = seen else { return Comparison::CannotTell };
+    let Some(planned) = planned else {
+        let nothing = seen.is_null() || seen.as_array().is_some_and(Vec::is_empty);
+        return if nothing { Comparison::Same } else { Comparison::CannotTell };
+    };
+    match compared(name, planned, seen, shown) {
+        Is::Same => Comparison::Same,
+        Is::CannotTell => Comparison::CannotTell,
+        Is::Differs(value) => Comparison::Differs(Some(value)),
+    }
+}
+
+/// The answer for one value below a field.
+enum Is {
+    Same,
+    CannotTell,
+    Differs(Value),
+}
+
+fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Is {
+    let differs = || Is::Differs(seen.clone());
+    match (planned, seen) {
+        (Value::String(text), _) if stands_for_secret(text) => {
+            if digest_of(seen, shown.digest_key) == *text {
+                Is::Same
+            } else {
+                Is::CannotTell
+            }
+        }
+        (planned, seen) if planned == seen => Is::Same,
+        // What the API puts in the place of nothing is its business.
+        (Value::Null, _) => Is::CannotTell,
+        (Value::Bool(_), Value::Bool(_)) => differs(),
+        (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => Is::Same,
+        (Value::Number(_), Value::Number(_)) => differs(),
+        (Value::String(one), Value::String(other)) => texts(name, one, other),
+        (Value::String(_) | Value::Number(_), Value::String(_) | Value::Number(_)) => {
+            if word(planned) == word(seen) {
+                Is::Same
+            } else {
+                Is::CannotTell
+            }
+        }
+        (Value::String(_) | Value::Number(_) | Value::Bool(_), Value::Null) => differs(),
+        (Value::Object(one), Value::Object(other)) => mappings(one, other, shown),
+        (Value::Array(one), Value::Array(other)) => lists(name, one, other, shown),
+        _ => Is::CannotTell,
+    }
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn texts(name: &str, planned: &str, seen: &str) -> Is {
+    let to_the_letter = TO_THE_LETTER.contains(&name);
+    let same = planned.trim_end() == seen.trim_end()
+        || (!to_the_letter
+            && (planned.eq_ignore_ascii_case(seen) || address(planned).is_some_and(|one| address(seen) == Some(one))));
+    let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    match (moment(planned), moment(seen)) {
+        _ if same => Is::Same,
+        (Some(one), Some(other)) if one == other => Is::Same,
+        (Some(_), None) | (None, Some(_)) => Is::CannotTell,
+        _ if seen.contains("***") => Is::CannotTell,
+        _ => Is::Differs(Value::String(seen.to_owned())),
+    }
+}
+
+/// An address, perhaps with the length of a prefix.
+fn address(text: &str) -> Option<(IpAddr, Option<u8>)> {
+    match text.split_once('/') {
+        Some((address, length)) => Some((address.parse().ok()?, Some(length.parse().ok()?))),
+        None => Some((text.parse().ok()?, None)),
+    }
+}
+
+fn mappings(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Shown<'_>) -> Is {
+    let (mut now, mut differs, mut unsure) = (planned.clone(), false, false);
+    for (name, value) in planned {
+        match seen.get(name).map(|seen| compared(name, value, seen, shown)) {
+            Some(Is::Same) => {}
+            Some(Is::Differs(seen)) => {
+                differs = true;
+                now.insert(name.clone(), seen);
+            }
+            Some(Is::CannotTell) | None => unsure = true,
+        }
+    }
+    match (differs, unsure) {
+        (true, _) => Is::Differs(Value::Object(now)),
+        (false, true) => Is::CannotTell,
+        (false, false) => Is::Same,
+    }
+}
+
+fn lists(name: &str, planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is {
+    let is_mapping = |list: &[Value]| list.iter().any(|item| item.is_object() || item.is_array());
+    if is_mapping(planned) || is_mapping(seen) {
+        return if COMPARABLE_LISTS.contains(&name) { listed_mappings(planned, seen, shown) } else { Is::CannotTell };
+    }
+    match matched(planned, seen, |one, other| matches!(compared(name, one, other, shown), Is::Same)) {
+        true => Is::Same,
+        false if planned.iter().any(|item| item.as_str().is_some_and(stands_for_secret)) => Is::CannotTell,
+        false => Is::Differs(Value::Array(seen.to_vec())),
+    }
+}
+
+fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is {
+    // What a step of its own made stands in the list as well.
+    let anothers = |item: &&Value| item.get("id").is_some_and(|id| (shown.is_anothers)(id));
+    let seen: Vec<Value> = seen.iter().filter(|item| !anothers(item)).cloned().collect();
+    let alike = |one: &Value, other: &Value| match (one, other) {
+        (Value::Object(one), Value::Object(other)) => !matches!(mappings(one, other, shown), Is::Differs(_)),
+        _ => false,
+    };
+    if matched(planned, &seen, alike) {
+        return Is::Same;
+    }
+    let named = |name: &String| planned.iter().any(|item| item.get(name).is_some());
+    let kept = |item: &Value| match item {
+        Value::Object(fields) if !planned.is_empty() => {
+            let fields = fields.iter().filter(|(name, value)| named(name) && !value.is_null());
+            Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect())
+        }
+        other => other.clone(),
+    };
+    Is::Differs(seen.iter().map(kept).collect())
+}
+
+/// Whether each of one list has one of its own in the other, and none is left over.
+fn matched(planned: &[Value], seen: &[Value], alike: impl Fn(&Value, &Value) -> bool) -> bool {
+    let mut left: Vec<&Value> = seen.iter().collect();
+    planned.len() == seen.len()
+        && planned.iter().all(|item| match left.iter().position(|other| alike(item, other)) {
+            Some(at) => {
+                left.swap_remove(at);
+                true
+            }
+            None => false,
+        })
+}
+
+/// Every id of the plan stands somewhere below what is shown.
+fn contains(planned: Option<&Value>, seen: Option<&Value>) -> Comparison {
+    let Some(seen) = seen else { return Comparison::CannotTell };
+    let mut wanted = Vec::new();
+    if let Some(planned) = planned {
+        collect(planned, &mut wanted);
+    }
+    let ids: Vec<&str> = wanted.into_iter().filter(|text| text.len() >= 8 && !stands_for_secret(text)).collect();
+    let mut there = Vec::new();
+    collect(seen, &mut there);
+    match ids.iter().all(|id| there.contains(id)) {
+        true if !ids.is_empty() || there.is_empty() => Comparison::Same,
+        true => Comparison::CannotTell,
+        false => Comparison::Differs(planned.and_then(|planned| without(planned, &there))),
+    }
+}
+
+fn collect<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+        Value::Object(fields) => fields.values().for_each(|field| collect(field, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What of a list is still there; nothing of a single value.
+fn without(planned: &Value, there: &[&str]) -> Option<Value> {
+    let is_there = |item: &&Value| {
+        let mut texts = Vec::new();
+        collect(item, &mut texts);
+        texts.iter().any(|text| text.len() >= 8 && there.contains(text))
+    };
+    planned.as_array().map(|items| items.iter().filter(is_there).cloned().collect())
+}
+
+/// The tags that the plan set; others are none of its business.
+fn tags(planned: Option<&Map<String, Value>>, object: &Value) -> Comparison {
+    let mut seen: Option<Map<String, Value>> = None;
+    for shown in TAGS.iter().filter_map(|field| object.get(field)) {
+        let tags = seen.get_or_insert_with(Map::new);
+        match shown {
+            Value::Object(fields) => tags.extend(fields.iter().map(|(key, value)| (key.clone(), value.clone()))),
+            Value::Array(items) => tags.extend(items.iter().filter_map(|item| {
+                Some((item.get("key")?.as_str()?.to_owned(), item.get("value").cloned().unwrap_or_default()))
+            })),
+            _ => {}
+        }
+    }
+    let (Some(seen), Some(planned)) = (seen, planned) else { return Comparison::CannotTell };
+    let mut now = planned.clone();
+    let mut differs = false;
+    for (key, value) in planned.iter().filter(|(_, value)| !value.as_str().is_some_and(stands_for_secret)) {
+        match seen.get(key) {
+            Some(seen) if seen == value => {}
+            Some(seen) => {
+                differs = true;
+                now.insert(key.clone(), seen.clone());
+            }
+            None => {
+                differs = true;
+                now.shift_remove(key);
+            }
+        }
+    }
+    if differs { Comparison::Differs(Some(Value::Object(now))) } else { Comparison::Same }
+}

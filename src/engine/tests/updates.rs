@@ -1,0 +1,396 @@
+//! Day two: what a plan changes is changed in place where the API can, and nothing is made anew that nobody allowed.
+
+use serde_json::{Map, Value, json};
+
+use super::harness::{Trial, assert_done, paused};
+use crate::api::Request;
+use crate::catalog::schema::{BodySchema, Schema};
+use crate::catalog::update::{Act, shown_at, thing_route};
+use crate::catalog::{ALLOW_NOTHING, Catalog, Operation, Partial};
+use crate::diagnostic::Severity;
+use crate::engine::refresh::{Comparison, Shown, field};
+use crate::engine::results;
+use crate::engine::update::{Thing, split};
+use crate::engine::{RunOptions, Signal, Stop};
+use crate::event::{Event, How};
+use crate::exit::Exit;
+use crate::journal::{RecordedCall, StepResult};
+use crate::plan::StepId;
+use crate::simulate::tests::every_operation::{STRANGER, body_of, smallest};
+use crate::simulate::{Options, Strangers};
+
+impl Trial {
+    fn told(&self, how: How) -> Vec<String> {
+        let done = self.events.iter().filter_map(|event| match event {
+            Event::StepSucceeded { instance, result } if result.how == how => Some(instance.to_string()),
+            _ => None,
+        });
+        done.collect()
+    }
+
+    fn calls_since(&self, from: usize) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        let writes = requests.iter().filter(|request| request.method != crate::catalog::Method::Get).skip(from);
+        writes.map(|request| format!("{} {}", request.method, request.path.rsplit('/').next().unwrap_or(""))).collect()
+    }
+}
+
+const VOLUME: &str = r#"
+name: demo
+inputs:
+  name: { default: disk-1 }
+  size: { type: integer, default: 10 }
+  source: { default: new-volume }
+steps:
+  - id: disk
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { source: "{{ inputs.source }}", name: "{{ inputs.name }}", size: "{{ inputs.size }}", tags: { size: "{{ inputs.size | string }}" } }
+  - id: snap
+    call: POST /cloud/v1/snapshots/{project_id}/{region_id}
+    body: { name: "snap-of-{{ steps.disk.name }}", volume_id: "{{ steps.disk.id }}" }
+"#;
+
+fn set(trial: &mut Trial, values: &[(&str, &str)]) {
+    trial.inputs = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+}
+
+#[test]
+fn a_change_is_made_in_place_told_as_an_update_and_then_nothing_is_left_to_do() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(VOLUME).await;
+        assert_done(&trial, &end);
+        let writes = trial.writes();
+        set(&mut trial, &[("name", "disk-2"), ("size", "20")]);
+        trial.events.clear();
+        let end = trial.run(VOLUME).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.made()["volumes"], trial.made()["snapshots"]), (1, 1));
+        assert_eq!(trial.alive(), ["snapshots snap-of-disk-2", "volumes disk-2"]);
+        assert_eq!(trial.told(How::Updated), ["disk", "snap"]);
+        assert_eq!(trial.calls_since(writes).len(), 3, "{:?}", trial.calls_since(writes));
+        let writes = trial.writes();
+        let end = trial.run(VOLUME).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.writes(), end.finished.reused), (writes, 2));
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_only_a_new_thing_has_stops_the_run_after_the_rest_was_changed() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(VOLUME).await;
+        set(&mut trial, &[("name", "disk-2"), ("size", "5")]);
+        let end = trial.run(VOLUME).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed);
+        let failures = trial.failures().join("\n");
+        assert!(failures.contains("`body/size`: the API only makes it larger"), "{failures}");
+        assert_eq!(trial.alive(), ["snapshots snap-of-disk-1", "volumes disk-2"]);
+        assert_eq!(trial.made()["volumes"], 1);
+        let both = ["disk", "snap"].map(StepId::new);
+        let options = RunOptions { replace: both.into(), ..RunOptions::default() };
+        let end = trial.run_with(VOLUME, options, std::future::pending()).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.made()["volumes"], trial.made()["snapshots"]), (2, 2));
+    });
+}
+
+#[test]
+fn on_change_says_what_is_allowed() {
+    paused(async {
+        for (on_change, name, size, exit, volumes) in [
+            ("replace", "disk-2", "20", Exit::Done, 1),
+            ("replace", "disk-2", "5", Exit::Done, 2),
+            ("error", "disk-2", "10", Exit::StepFailed, 1),
+            ("{ ignore: [body/size, body/tags] }", "disk-1", "5", Exit::Done, 1),
+            ("{ ignore: [body/tags, body/name], otherwise: replace }", "disk-2", "5", Exit::Done, 2),
+        ] {
+            let plan = VOLUME.replace("  - id: snap", &format!("    on_change: {on_change}\n  - id: snap"));
+            let plan = format!("{}    on_change: replace\n", plan.trim_end_matches(' '));
+            let mut trial = Trial::new(Options::default());
+            let end = trial.run(&plan).await;
+            assert_done(&trial, &end);
+            set(&mut trial, &[("name", name), ("size", size)]);
+            let end = trial.run(&plan).await;
+            assert_eq!(end.finished.exit, exit, "{on_change}: {:?}", trial.failures());
+            assert_eq!(trial.made()["volumes"], volumes, "{on_change}");
+            let writes = trial.writes();
+            trial.run(&plan).await;
+            assert_eq!(trial.writes(), writes, "{on_change}");
+        }
+    });
+}
+
+#[test]
+fn an_update_whose_answer_is_lost_is_found_out_by_reading() {
+    paused(async {
+        for fault in [
+            "lost-answer:PATCH:volumes:1",
+            "lost-answer:POST:extend:1",
+            "reset:PATCH:volumes:1",
+            "reset:POST:extend:1",
+            "late=3s:POST:extend:1",
+            "status=502:html:acted:PATCH:volumes:1",
+        ] {
+            let mut trial = Trial::with_faults(&[fault]);
+            trial.run(VOLUME).await;
+            set(&mut trial, &[("name", "disk-2"), ("size", "20")]);
+            let end = trial.run(VOLUME).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.alive(), ["snapshots snap-of-disk-2", "volumes disk-2"], "{fault}");
+            assert_eq!(trial.made()["volumes"], 1, "{fault}");
+            let writes = trial.writes();
+            let end = trial.run(VOLUME).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.writes(), writes, "{fault}");
+        }
+    });
+}
+
+#[test]
+fn an_interrupted_update_goes_on_in_the_next_run() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(VOLUME).await;
+        set(&mut trial, &[("size", "20")]);
+        let signal = async {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            Stop::Interrupt(Signal::Interrupt)
+        };
+        let end = trial.run_with(VOLUME, RunOptions::default(), signal).await;
+        assert_eq!(end.finished.exit, Exit::Interrupted);
+        let end = trial.run(VOLUME).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.made()["volumes"], trial.told(How::Updated)), (1, vec!["disk".to_owned()]));
+    });
+}
+
+// ── every kind ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+fn is_right(operation: &Operation, body: &Value) -> bool {
+    let findings = Catalog::embedded().check_request(operation, Some(&Partial::from(body)), ALLOW_NOTHING);
+    findings.iter().all(|finding| finding.severity != Severity::Error)
+}
+
+/// The shape of a top field.
+fn shape_of<'b>(body: &'b BodySchema, name: &str) -> Option<&'b Schema> {
+    let mut open = vec![body.root()];
+    while let Some(schema) = open.pop() {
+        let schema = body.resolve(schema);
+        if let Some(found) = schema.properties.get(name) {
+            return Some(found);
+        }
+        open.extend(schema.variants.iter().map(|variant| &variant.schema));
+    }
+    None
+}
+
+/// Values that are not this one, the likeliest first.
+fn others(body: &BodySchema, shape: &Schema, value: &Value) -> Vec<Value> {
+    let resolved = body.resolve(shape);
+    let mut found: Vec<Value> = resolved.values.iter().filter(|other| *other != value).cloned().collect();
+    match value {
+        Value::Bool(on) => found.push(json!(!on)),
+        Value::Number(number) => {
+            let number = number.as_i64().unwrap_or_default();
+            found.extend([json!(number + 1), json!(number + 10), json!(number - 1)]);
+        }
+        Value::String(_) => found.extend(
+            [
+                "web-2",
+                "v1.99.0",
+                "2027-01-01T00:00:00Z",
+                "10.0.0.9",
+                "a2",
+                "/other",
+                "6b1c8f0e-7a3d-4c55-8f43-b1a0c5f4e6d2",
+            ]
+            .map(Value::from),
+        ),
+        Value::Array(items) => {
+            let item = resolved.items.as_ref().map(|item| smallest(body, item)).unwrap_or_default();
+            found.push(items.iter().chain([&item]).cloned().collect());
+            if !items.is_empty() {
+                found.push(json!([]));
+            }
+        }
+        Value::Object(fields) => {
+            found.push(json!({ "team": "db", "extra": "1" }));
+            for (name, inner) in fields {
+                let below = resolved.properties.get(name);
+                for other in below.map(|shape| others(body, shape, inner)).unwrap_or_default() {
+                    let mut changed = fields.clone();
+                    changed.insert(name.clone(), other);
+                    found.push(Value::Object(changed));
+                }
+            }
+        }
+        Value::Null => {}
+    }
+    found
+}
+
+/// Fields that mean things which nobody made here.
+const REFERENCES: [&str; 3] = ["port_id", "fixed_ip_address", "routes"];
+
+/// Whether all that differs can be changed in place.
+fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
+    let call = |body: &Value| RecordedCall {
+        method: operation.route.method,
+        path: concrete(operation).replace("{project_id}", "1").replace("{region_id}", "7"),
+        query: vec![],
+        headers: vec![],
+        body: Some(body.clone()),
+    };
+    let result = StepResult { id: Some(json!(STRANGER)), name: Some("web-1".to_owned()), ..StepResult::default() };
+    let thing = Thing::of(Catalog::embedded(), &call(before), &result);
+    split(Catalog::embedded(), thing.as_ref(), &call(before), &call(after), None).forced.is_empty()
+}
+
+/// A body with every field that can be changed in place, and the same with each of them changed.
+fn before_and_after(operation: &Operation) -> Option<(Value, Value)> {
+    let catalog = Catalog::embedded();
+    let schema = catalog.body_schema(operation)?;
+    let mut before = body_of(operation)?;
+    let ways = catalog.ways(operation);
+    let fields: Vec<String> = ways
+        .iter()
+        .flat_map(|way| match &way.act {
+            Act::Fields { fields, .. } => fields.clone(),
+            Act::Set { field, .. } => vec![(*field).to_owned()],
+            _ => Vec::new(),
+        })
+        .collect();
+    let put = |body: &Value, name: &str, value: Value| {
+        let mut body = body.as_object().cloned().unwrap_or_default();
+        body.insert(name.to_owned(), value);
+        Some(Value::Object(body)).filter(|body| is_right(operation, body))
+    };
+    // A name that nothing else in the body has: some kinds go by it.
+    for name in ["name", "cluster_name"].into_iter().filter(|name| before.get(*name).is_some()).collect::<Vec<_>>() {
+        before = put(&before, name, json!("thing-1")).unwrap_or(before);
+    }
+    let fields: Vec<String> = fields.into_iter().filter(|name| !REFERENCES.contains(&name.as_str())).collect();
+    for name in &fields {
+        if let (None, Some(shape)) = (before.get(name), shape_of(&schema, name)) {
+            let value = if name == "tags" && schema.resolve(shape).items.is_none() {
+                json!({ "team": "web", "old": "1" })
+            } else {
+                smallest(&schema, shape)
+            };
+            before = put(&before, name, value).unwrap_or(before);
+        }
+    }
+    let mut after = before.clone();
+    for name in &fields {
+        let (Some(value), Some(shape)) = (before.get(name), shape_of(&schema, name)) else { continue };
+        let mut candidates = others(&schema, shape, value).into_iter().filter_map(|other| put(&after, name, other));
+        let changed = candidates.find(|other| is_in_place(operation, &before, other));
+        after = changed.unwrap_or(after);
+    }
+    (before != after).then_some((before, after))
+}
+
+/// The path of a create, with a stranger for everything but project and region.
+fn concrete(operation: &Operation) -> String {
+    let mut path = operation.route.path.clone();
+    for parameter in &operation.path_parameters {
+        let place = format!("{{{}}}", parameter.name);
+        if !["project_id", "region_id"].contains(&parameter.name.as_str()) {
+            let integer = parameter.types.iter().any(|known| known == "integer");
+            let named = parameter.name.ends_with("_name");
+            path = path.replace(
+                &place,
+                if integer {
+                    "4711"
+                } else if named {
+                    "web-1"
+                } else {
+                    STRANGER
+                },
+            );
+        }
+    }
+    path
+}
+
+fn plan_of(operation: &Operation, body: &Value) -> String {
+    let call = format!("{} {}", operation.route.method, concrete(operation));
+    let step = json!({ "id": "thing", "call": call, "body": body });
+    json!({ "name": "demo", "steps": [step] }).to_string()
+}
+
+/// Fields of the recorded body that the API shows otherwise.
+fn differing(trial: &Trial) -> Vec<String> {
+    let status = trial.status();
+    let known = &status.instances[0];
+    let call = known.agrees.as_ref().unwrap();
+    let (create, parameters) = results::operation_of(Catalog::embedded(), call).unwrap();
+    let Some(path) = results::read_path(&create, &parameters, known.result.as_ref().unwrap()) else {
+        return Vec::new();
+    };
+    let answer = trial.simulator.lock().unwrap().handle(&Request::get(path), trial.time());
+    let crate::simulate::Reaction::Answer(answer) = answer else { return vec!["no answer".to_owned()] };
+    let object: Value = serde_json::from_slice(&answer.body).unwrap();
+    let object = shown_at(&create).and_then(|pointer| object.pointer(pointer).cloned()).unwrap_or(object);
+    let shown = Shown {
+        thing: thing_route(&create).unwrap(),
+        object: &object,
+        digest_key: status.header.key.as_bytes(),
+        is_anothers: &|_| false,
+    };
+    let body = call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
+    let fields = body.iter().filter_map(|(name, value)| match field(name, Some(value), &shown) {
+        Comparison::Differs(seen) => Some(format!("{name}: {value} is shown as {seen:?}")),
+        Comparison::Same | Comparison::CannotTell => None,
+    });
+    fields.collect()
+}
+
+#[test]
+fn things_of_every_kind_are_changed_in_place_and_shown_as_the_plan_has_them() {
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for operation in Catalog::embedded().operations() {
+        if operation.creates.is_none() || operation.deprecated {
+            continue;
+        }
+        let Some((before, after)) = before_and_after(&operation) else { continue };
+        tried += 1;
+        paused(async {
+            let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+            let end = trial.run(&plan_of(&operation, &before)).await;
+            if end.finished.exit != Exit::Done {
+                return wrong.push(format!("{}: not made: {:?}", operation.route, trial.failures()));
+            }
+            let untouched = differing(&trial);
+            if !untouched.is_empty() {
+                wrong.push(format!("{}: untouched, and {untouched:?}", operation.route));
+            }
+            let made = trial.made();
+            let plan = plan_of(&operation, &after);
+            let end = trial.run(&plan).await;
+            if end.finished.exit != Exit::Done {
+                return wrong.push(format!("{}: {before} → {after}: {:?}", operation.route, trial.failures()));
+            }
+            let main = &operation.creates.as_ref().unwrap().kind;
+            if trial.made().get(main.as_str()) != made.get(main.as_str()) {
+                wrong.push(format!("{}: made anew", operation.route));
+            }
+            let now = differing(&trial);
+            if !now.is_empty() {
+                wrong.push(format!("{}: changed, and {now:?}", operation.route));
+            }
+            let writes = trial.writes();
+            trial.run(&plan).await;
+            if trial.writes() != writes {
+                wrong.push(format!("{}: the next run is not silent", operation.route));
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{tried} tried\n{}", wrong.join("\n"));
+    assert!(tried >= 35, "{tried} tried");
+}

@@ -1,0 +1,15 @@
+//! Changing what exists: what of a changed call the API does in place, by which calls, and what only a new thing has.
+//!
+//! `settled` says what counts as changed, `split` divides that, `patch` puts together what one field sends. All pure; the
+//! calls are made as every other is, by `change`.
+
+mod patch;
+mod seen;
+mod settled;
+mod split;
+#[cfg(test)]
+mod tests;
+
+pub use seen::{Seen, seen};
+pub use settled::settled;
+pub use split::{Forced, InPlace, Split, Thing, split};

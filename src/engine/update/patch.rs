@@ -1,0 +1,147 @@
+//! What one field of an update sends: its new value, or what takes it back, as far as the update takes it.
+
+use serde_json::{Map, Value};
+
+use crate::catalog::schema::{Additional, BodySchema, Schema};
+
+/// A value as it may be written down, and as it is sent, with secrets in place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Both {
+    pub recorded: Value,
+    pub sent: Value,
+}
+
+/// One field before and after.
+pub struct FieldChange<'a> {
+    pub name: &'a str,
+    pub before: Option<&'a Value>,
+    pub after: Option<&'a Value>,
+    /// `after` with secrets in place.
+    pub sent: Option<&'a Value>,
+}
+
+impl FieldChange<'_> {
+    /// What an update sends for the field. `create`, `update`: the two bodies' shapes; `way_back`: nothing said can be told
+    /// by a value.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be told: the place below the field, and the reason.
+    pub fn value(&self, create: &BodySchema, update: &BodySchema, way_back: bool) -> Result<Both, (String, String)> {
+        let taken = field_schemas(update, self.name);
+        let (Some(after), Some(sent)) = (self.after, self.sent) else {
+            let value = way_back.then(|| self.back(create, update, &taken)).flatten();
+            let reason = || "it is not in the plan any more, and the API has no value that says so".to_owned();
+            return value
+                .map(|value| Both { recorded: value.clone(), sent: value })
+                .ok_or_else(|| (String::new(), reason()));
+        };
+        if merges(update, &taken) {
+            let old = self.before.and_then(Value::as_object);
+            if let (Value::Object(recorded), Value::Object(sent)) = (after, sent) {
+                return Ok(Both { recorded: merged(old, recorded, recorded), sent: merged(old, recorded, sent) });
+            }
+        }
+        restricted(update, &taken, self.before, after, sent)
+    }
+
+    /// The value that says what nothing said.
+    fn back(&self, create: &BodySchema, update: &BodySchema, taken: &[&Schema]) -> Option<Value> {
+        if merges(update, taken) {
+            return Some(merged(self.before.and_then(Value::as_object), &Map::new(), &Map::new()));
+        }
+        let made = field_schemas(create, self.name);
+        let default =
+            made.iter().find_map(|schema| schema.default.clone().or_else(|| create.resolve(schema).default.clone()));
+        if let Some(default) = default.filter(|default| !default.is_null()) {
+            return Some(default);
+        }
+        if taken.iter().any(|schema| update.nullable(schema)) {
+            return Some(Value::Null);
+        }
+        self.before.filter(|before| before.is_array()).map(|_| Value::Array(Vec::new()))
+    }
+}
+
+/// The shapes that a top field of a body may have.
+pub fn field_schemas<'b>(body: &'b BodySchema, name: &str) -> Vec<&'b Schema> {
+    let mut found = Vec::new();
+    let mut open = vec![body.root()];
+    while let Some(schema) = open.pop() {
+        let schema = body.resolve(schema);
+        found.extend(schema.properties.get(name));
+        open.extend(schema.variants.iter().map(|variant| &variant.schema));
+    }
+    found
+}
+
+/// A mapping of which only what is sent changes: `null` takes a key away (tags).
+fn merges(body: &BodySchema, schemas: &[&Schema]) -> bool {
+    let takes_null = |schema: &&Schema| match &body.resolve(schema).additional {
+        Additional::Of(values) => body.nullable(values),
+        Additional::None | Additional::Closed | Additional::Any => false,
+    };
+    !schemas.is_empty() && schemas.iter().all(takes_null)
+}
+
+/// The keys that differ, with their new values; `null` for those that are gone.
+fn merged(before: Option<&Map<String, Value>>, recorded: &Map<String, Value>, values: &Map<String, Value>) -> Value {
+    let old = |key: &String| before.and_then(|before| before.get(key));
+    let new = recorded.iter().filter(|(key, value)| old(key) != Some(value));
+    let mut changes: Map<String, Value> =
+        new.filter_map(|(key, _)| Some((key.clone(), values.get(key)?.clone()))).collect();
+    let gone = before.into_iter().flatten().map(|(key, _)| key).filter(|key| !recorded.contains_key(*key));
+    changes.extend(gone.map(|key| (key.clone(), Value::Null)));
+    Value::Object(changes)
+}
+
+/// A value without the fields that the update does not take; those must not have changed.
+fn restricted(
+    body: &BodySchema,
+    schemas: &[&Schema],
+    before: Option<&Value>,
+    after: &Value,
+    sent: &Value,
+) -> Result<Both, (String, String)> {
+    let whole = || Ok(Both { recorded: after.clone(), sent: sent.clone() });
+    let (Value::Object(fields), Value::Object(real), Some(known)) = (after, sent, closed(body, schemas)) else {
+        return whole();
+    };
+    let takes = |name: &String| known.iter().any(|schema| schema.properties.contains_key(name));
+    let refused = |name: &String| Err((name.clone(), "the call that changes the rest does not take it".to_owned()));
+    let (mut recorded, mut sent) = (Map::new(), Map::new());
+    for (name, value) in fields {
+        let old = before.and_then(|before| before.get(name));
+        match real.get(name).filter(|_| takes(name)) {
+            Some(real) => {
+                let below: Vec<&Schema> = known.iter().filter_map(|schema| schema.properties.get(name)).collect();
+                let both = restricted(body, &below, old, value, real)
+                    .map_err(|(at, why)| (if at.is_empty() { name.clone() } else { format!("{name}/{at}") }, why))?;
+                recorded.insert(name.clone(), both.recorded);
+                sent.insert(name.clone(), both.sent);
+            }
+            None if old == Some(value) => {}
+            None => return refused(name),
+        }
+    }
+    let old = before.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name);
+    match old.filter(|name| !fields.contains_key(*name)).find(|name| !takes(name)) {
+        Some(lost) => refused(lost),
+        None => Ok(Both { recorded: recorded.into(), sent: sent.into() }),
+    }
+}
+
+/// The shapes themselves, when they name every field there can be.
+fn closed<'b>(body: &'b BodySchema, schemas: &[&'b Schema]) -> Option<Vec<&'b Schema>> {
+    let mut known: Vec<&Schema> = Vec::new();
+    let mut open = schemas.to_vec();
+    while let Some(schema) = open.pop() {
+        let schema = body.resolve(schema);
+        if !matches!(schema.additional, Additional::None | Additional::Closed) {
+            return None;
+        }
+        known.push(schema);
+        open.extend(schema.variants.iter().map(|variant| &variant.schema));
+    }
+    known.iter().any(|schema| !schema.properties.is_empty()).then_some(known)
+}

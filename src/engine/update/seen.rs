@@ -1,0 +1,53 @@
+//! Whether an update whose answer was lost was carried out: the thing itself tells.
+
+use serde_json::Value;
+
+use crate::api::Request;
+use crate::catalog::update::{shown_at, thing_route};
+use crate::engine::refresh::{Comparison, Shown, field};
+use crate::engine::results;
+use crate::engine::shared::Shared;
+use crate::journal::{Intent, RecordedCall};
+
+/// What a read says of an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Everything it was to change is as it asks for.
+    Done,
+    /// Something is not.
+    NotDone,
+    CannotTell,
+}
+
+/// Reads the thing that an update is about.
+pub async fn seen(shared: &Shared, intent: &Intent) -> Seen {
+    let known = shared.journal.with_status(|status| status.instances.get(&intent.instance).cloned());
+    let (Some(after), Some(known)) = (&intent.update, known) else { return Seen::CannotTell };
+    let (Some(before), Some(result)) = (&known.agrees, &known.result) else { return Seen::CannotTell };
+    let Some((create, parameters)) = results::operation_of(shared.catalog, before) else { return Seen::CannotTell };
+    let path = results::read_path(&create, &parameters, result);
+    let (Some(path), Some(thing)) = (path, thing_route(&create)) else { return Seen::CannotTell };
+    let Ok(object) = shared.client.read(Request::get(path)).await else { return Seen::CannotTell };
+    let is_anothers = |id: &Value| shared.journal.with_status(|status| status.is_made_elsewhere(&intent.instance, id));
+    let object = shown_at(&create).map_or(Some(&object), |pointer| object.pointer(pointer));
+    let Some(object) = object else { return Seen::CannotTell };
+    let shown = Shown { thing, object, digest_key: &shared.digest_key, is_anothers: &is_anothers };
+    of_fields(before, after, &shown)
+}
+
+/// The answer over all fields of the body that the update changes.
+fn of_fields(before: &RecordedCall, after: &RecordedCall, shown: &Shown<'_>) -> Seen {
+    let fields = |call: &RecordedCall| call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+    let (old, new) = (fields(before), fields(after));
+    let changed = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
+    let changed = changed.filter(|name| old.get(*name) != new.get(*name));
+    let mut seen = Seen::CannotTell;
+    for name in changed {
+        match field(name, new.get(name), shown) {
+            Comparison::Same => seen = Seen::Done,
+            Comparison::Differs(_) => return Seen::NotDone,
+            Comparison::CannotTell => return Seen::CannotTell,
+        }
+    }
+    seen
+}

@@ -1,0 +1,96 @@
+//! What counts as a change: all that differs, but for what the plan ignores and what must be read first.
+
+use serde_json::{Map, Value};
+
+use crate::engine::preview::is_unread;
+use crate::journal::RecordedCall;
+
+/// How a part of a previewed call begins that is known only later.
+const LATER: &str = "(known after ";
+
+/// The plan's call with everything taken back that counts as no change: it equals the recorded call exactly when there is
+/// nothing to do. `ignored`: places such as `body/volumes/0/image_id`.
+pub fn settled(before: &RecordedCall, after: &RecordedCall, ignored: &[String]) -> RecordedCall {
+    let mut settled = after.clone();
+    if let (Some(body), Some(old)) = (&mut settled.body, &before.body) {
+        take_back_unread(body, old);
+    }
+    for place in ignored {
+        match place.split_once('/') {
+            Some(("body", below)) => {
+                let names: Vec<&str> = below.split('/').collect();
+                if let (Some(body), Some(old)) = (&mut settled.body, &before.body) {
+                    take_back(body, old, &names);
+                }
+            }
+            Some(("query", name)) => settled.query = pairs(&before.query, &after.query, name),
+            Some(("headers", name)) => settled.headers = pairs(&before.headers, &after.headers, name),
+            _ => {}
+        }
+    }
+    settled
+}
+
+/// The values of `after`, but for one name: of that those of `before`.
+fn pairs(before: &[(String, String)], after: &[(String, String)], name: &str) -> Vec<(String, String)> {
+    let old = before.iter().filter(|(other, _)| other == name);
+    let mut all: Vec<_> = after.iter().filter(|(other, _)| other != name).chain(old).cloned().collect();
+    // In the order in which they were, where nothing else changed.
+    if all.len() == before.len() && before.iter().all(|pair| all.contains(pair)) {
+        all = before.to_vec();
+    }
+    all
+}
+
+/// Puts the old value at a place; takes it away where there was none.
+pub fn take_back(value: &mut Value, old: &Value, names: &[&str]) {
+    let Some((name, below)) = names.split_first() else { return };
+    match (value, old) {
+        (Value::Object(fields), Value::Object(before)) => match (below.is_empty(), before.get(*name)) {
+            (true, Some(old)) => drop(fields.insert((*name).to_owned(), old.clone())),
+            (true, None) => drop(fields.shift_remove(*name)),
+            (false, Some(old)) => {
+                if let Some(field) = fields.get_mut(*name) {
+                    take_back(field, old, below);
+                }
+            }
+            (false, None) => {}
+        },
+        (Value::Array(items), Value::Array(before)) => {
+            let at = name.parse::<usize>().ok();
+            let Some((item, old)) = at.and_then(|at| items.get_mut(at).zip(before.get(at))) else { return };
+            if below.is_empty() { item.clone_from(old) } else { take_back(item, old, below) }
+        }
+        _ => {}
+    }
+}
+
+fn take_back_unread(value: &mut Value, old: &Value) {
+    match (value, old) {
+        (Value::String(text), _) if !is_unread(text) => {}
+        (value @ Value::String(_), old) => value.clone_from(old),
+        (Value::Object(fields), Value::Object(before)) => take_back_fields(fields, before),
+        (Value::Array(items), Value::Array(before)) if items.len() == before.len() => {
+            items.iter_mut().zip(before).for_each(|(item, old)| take_back_unread(item, old));
+        }
+        _ => {}
+    }
+}
+
+fn take_back_fields(fields: &mut Map<String, Value>, before: &Map<String, Value>) {
+    for (name, value) in fields.iter_mut() {
+        if let Some(old) = before.get(name) {
+            take_back_unread(value, old);
+        }
+    }
+}
+
+/// Whether something in a value is known only later.
+pub fn is_known_later(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(LATER),
+        Value::Array(items) => items.iter().any(is_known_later),
+        Value::Object(fields) => fields.values().any(is_known_later),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

@@ -1,0 +1,480 @@
+//! The split of a changed call: what the API changes in place, call by call, and what only a new thing has.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::patch::{Both, FieldChange};
+use super::settled::is_known_later;
+use crate::catalog::update::{Act, Rule, Way, goes_alone, has_way_back, only_grows};
+use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
+use crate::diagnostic::Severity;
+use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
+use crate::journal::{RecordedCall, StepResult};
+
+/// Why a field cannot be changed when nothing more is known.
+const NO_CALL: &str = "the API has no call that changes it";
+
+/// What a create made, and by which calls it is changed.
+pub struct Thing {
+    create: Arc<Operation>,
+    /// Path parameters of its calls: those of the create, and its own.
+    parameters: Parameters,
+    ways: Vec<Way>,
+}
+
+/// A change, divided.
+#[derive(Debug, Clone, Default)]
+pub struct Split {
+    /// In the order in which they are made.
+    pub calls: Vec<InPlace>,
+    pub forced: Vec<Forced>,
+}
+
+/// One call that changes something in place.
+#[derive(Debug, Clone)]
+pub struct InPlace {
+    pub operation: Arc<Operation>,
+    pub parameters: Parameters,
+    pub recorded: RecordedCall,
+    /// The body with secrets in place.
+    pub sent: Option<Value>,
+    /// Fields of the create's body that it changes.
+    pub fields: Vec<String>,
+    /// The create's call as it stands afterwards.
+    pub agrees: RecordedCall,
+}
+
+/// A change that only a new thing has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Forced {
+    /// `body/cidr`, `call`, `query/…`
+    pub field: String,
+    pub reason: String,
+}
+
+impl Thing {
+    /// What a recorded create made; `None` when the call makes nothing, or nothing is known of how it is changed.
+    pub fn of(catalog: &Catalog, create: &RecordedCall, result: &StepResult) -> Option<Self> {
+        let (operation, mut parameters) = results::operation_of(catalog, create)?;
+        let resource = operation.creates.as_ref()?.resource.as_ref()?;
+        let own = own_value(resource, result)?;
+        if !resource.parameter.is_empty() {
+            parameters.push((resource.parameter.clone(), own));
+        }
+        let ways = catalog.ways(&operation);
+        Some(Self { create: operation, parameters, ways })
+    }
+}
+
+/// Divides what differs between the recorded call of a create and the plan's. `sent`: the plan's body with secrets in
+/// place.
+pub fn split(
+    catalog: &Catalog,
+    thing: Option<&Thing>,
+    before: &RecordedCall,
+    after: &RecordedCall,
+    sent: Option<&Value>,
+) -> Split {
+    let mut split = Split::default();
+    if (before.method, &before.path) != (after.method, &after.path) {
+        split.force("call", "it says what is made, and where");
+    }
+    for (what, old, new) in [("query", &before.query, &after.query), ("headers", &before.headers, &after.headers)] {
+        let changed = old.iter().chain(new).filter(|pair| !(old.contains(pair) && new.contains(pair)));
+        let mut names: Vec<&String> = changed.map(|(name, _)| name).collect();
+        names.dedup();
+        names.iter().for_each(|name| split.force(format!("{what}/{name}"), "it only counts when the thing is made"));
+    }
+    let (Some(Value::Object(old)), Some(Value::Object(new))) = (&before.body, &after.body) else {
+        if before.body != after.body {
+            split.force("body", NO_CALL);
+        }
+        return split;
+    };
+    let real = sent.and_then(Value::as_object).unwrap_or(new);
+    let mut changed: Vec<&String> = old.keys().filter(|name| old.get(*name) != new.get(*name)).collect();
+    changed.extend(new.keys().filter(|name| !old.contains_key(*name)));
+    let Some(thing) = thing else {
+        changed.iter().for_each(|name| split.force(format!("body/{name}"), NO_CALL));
+        return split;
+    };
+    let mut work = Splitting { catalog, thing, old, new, real, changed, now: before.clone(), split };
+    for way in &thing.ways {
+        work.go(way);
+    }
+    for name in std::mem::take(&mut work.changed) {
+        work.split.force(format!("body/{name}"), NO_CALL);
+    }
+    work.split
+}
+
+impl Split {
+    fn force(&mut self, field: impl Into<String>, reason: impl Into<String>) {
+        self.forced.push(Forced { field: field.into(), reason: reason.into() });
+    }
+}
+
+struct Splitting<'a> {
+    catalog: &'a Catalog,
+    thing: &'a Thing,
+    old: &'a Map<String, Value>,
+    new: &'a Map<String, Value>,
+    real: &'a Map<String, Value>,
+    /// Fields that differ, and no call has been found for.
+    changed: Vec<&'a String>,
+    /// The create's call as it stands after the calls so far.
+    now: RecordedCall,
+    split: Split,
+}
+
+impl<'a> Splitting<'a> {
+    fn go(&mut self, way: &Way) {
+        let mine: Vec<&String> = self.changed.iter().copied().filter(|name| way.act.takes(name)).collect();
+        if mine.is_empty() {
+            return;
+        }
+        match &way.act {
+            Act::Fields { fields, whole, inside } => {
+                let (alone, together): (Vec<_>, Vec<_>) =
+                    mine.into_iter().partition(|name| goes_alone(&way.operation, name));
+                if !together.is_empty() {
+                    self.patch(way, &together, fields, *whole, *inside);
+                }
+                alone.into_iter().for_each(|name| self.patch(way, &[name], fields, false, *inside));
+            }
+            Act::Set { field, sent_as, with, rule } => self.set(way, field, sent_as, *with, *rule),
+            Act::End { field, sent_as } => {
+                if let Some(old) = self.old.get(*field).filter(|old| !old.is_null()) {
+                    let body = sent_as.map(|name| json!({ name: old }));
+                    let left = self.new.get(*field).filter(|new| new.is_null()).cloned();
+                    self.step(way, field, body.clone(), body, left);
+                }
+                if self.new.get(*field).is_none_or(Value::is_null) {
+                    self.done(field);
+                }
+            }
+            Act::Begin { field, sent_as } => {
+                if let (Some(new), Some(real)) =
+                    (self.new.get(*field).filter(|new| !new.is_null()), self.real.get(*field))
+                {
+                    let body = |value: &Value| Some(json!({ *sent_as: value }));
+                    self.step(way, field, body(new), body(real), Some(new.clone()));
+                }
+                self.done(field);
+            }
+            Act::EndEach { field, key } => self.each(way, field, key, false),
+            Act::BeginEach { field, key } => self.each(way, field, key, true),
+            Act::Remove { field } => self.list(way, field, false),
+            Act::Add { field } => self.list(way, field, true),
+            Act::Element { field, key, parameter } => self.elements(way, field, key, parameter),
+        }
+    }
+
+    fn done(&mut self, field: &str) {
+        self.changed.retain(|name| *name != field);
+    }
+
+    /// Fields under their own names, in one call.
+    fn patch(&mut self, way: &Way, mine: &[&String], fields: &[String], whole: bool, inside: Option<&'static str>) {
+        let (Some(create), Some(update)) =
+            (self.catalog.body_schema(&self.thing.create), self.catalog.body_schema(&way.operation))
+        else {
+            return;
+        };
+        let shape: &BodySchema = if inside.is_some() { &create } else { &update };
+        let (mut recorded, mut sent, mut going) = (Map::new(), Map::new(), Vec::new());
+        mine.iter().for_each(|name| self.done(name));
+        for name in mine {
+            let change = FieldChange {
+                name,
+                before: self.old.get(*name),
+                after: self.new.get(*name),
+                sent: self.real.get(*name),
+            };
+            let value = match shrinks(&way.operation, &change) {
+                Some(place) => Err((place, "the API only makes it larger".to_owned())),
+                None if whole && change.after.is_none() => Ok(None),
+                None => change.value(&create, shape, has_way_back(&way.operation, name)).map(Some),
+            };
+            match value {
+                Ok(Some(Both { recorded: one, sent: real })) => {
+                    recorded.insert((*name).clone(), one);
+                    sent.insert((*name).clone(), real);
+                    going.push((*name).clone());
+                }
+                Ok(None) => going.push((*name).clone()),
+                Err((below, reason)) => {
+                    let below = if below.is_empty() { String::new() } else { format!("/{below}") };
+                    self.split.force(format!("body/{name}{below}"), reason);
+                }
+            }
+        }
+        let root = update.resolve(update.root());
+        let needed = root.required.iter().chain(&root.discriminator);
+        let along: Vec<&String> = if whole { fields.iter().collect() } else { needed.collect() };
+        for name in along {
+            if recorded.contains_key(name) || going.contains(name) {
+                continue;
+            }
+            if let (Some(one), Some(real)) = (self.new.get(name), self.real.get(name)) {
+                recorded.insert(name.clone(), one.clone());
+                sent.insert(name.clone(), real.clone());
+            }
+        }
+        let wrap = |body: &Map<String, Value>| match inside {
+            Some(name) => json!({ name: body }),
+            None => Value::Object(body.clone()),
+        };
+        // What one field cannot become keeps no other from it.
+        while let Some((at, reason)) = self.refusal(way, Some(&wrap(&sent)), usize::from(inside.is_some()))
+            && let Some(at) = at.and_then(|at| going.iter().position(|name| *name == at))
+        {
+            let name = going.remove(at);
+            self.split.force(format!("body/{name}"), reason);
+            recorded.shift_remove(&name);
+            sent.shift_remove(&name);
+        }
+        if !going.is_empty() {
+            self.call(way, going, Some(wrap(&recorded)), Some(wrap(&sent)), &[]);
+        }
+    }
+
+    /// Why the API would refuse a body, and the field that it is about; `depth`: how far below the body the fields stand.
+    fn refusal(&self, way: &Way, sent: Option<&Value>, depth: usize) -> Option<(Option<String>, String)> {
+        if sent.is_some_and(is_known_later) {
+            return None;
+        }
+        let findings = self.catalog.check_request(&way.operation, sent.map(Partial::from).as_ref(), ALLOW_NOTHING);
+        let found = findings.into_iter().find(|finding| finding.severity == Severity::Error)?;
+        let reason = format!("`{}` would not take it: {}", way.operation.route, found.message);
+        Some((found.at.get(depth).map(ToString::to_string), reason))
+    }
+
+    fn set(&mut self, way: &Way, field: &str, sent_as: &str, with: Option<(&str, &str)>, rule: Rule) {
+        self.done(field);
+        let (Some(new), Some(real)) = (self.new.get(field), self.real.get(field)) else {
+            return self
+                .split
+                .force(format!("body/{field}"), "it is not in the plan any more, and the API cannot take it back");
+        };
+        let allowed = is_known_later(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
+        if !allowed {
+            let reason = match rule {
+                Rule::Rises => "the API only goes to a later version",
+                Rule::Grows | Rule::Any => "the API only makes it larger",
+            };
+            return self.split.force(format!("body/{field}"), reason);
+        }
+        let body = |value: &Value| {
+            let mut body = Map::new();
+            body.extend(with.map(|(name, word)| (name.to_owned(), Value::from(word))));
+            body.insert(sent_as.to_owned(), value.clone());
+            Some(Value::Object(body))
+        };
+        self.call(way, vec![field.to_owned()], body(new), body(real), &[]);
+    }
+
+    /// One call for each element that is gone, or new.
+    fn each(&mut self, way: &Way, field: &str, key: &str, begin: bool) {
+        let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
+        let real = elements(self.real.get(field));
+        let named = |item: &Value| item.get(key).cloned();
+        let has = |list: &[Value], item: &Value| {
+            named(item).is_some() && list.iter().any(|other| named(other) == named(item))
+        };
+        let going: Vec<usize> = if begin {
+            (0..new.len()).filter(|at| !has(&old, &new[*at])).collect()
+        } else {
+            (0..old.len()).filter(|at| !has(&new, &old[*at])).collect()
+        };
+        let mut now = elements(self.now.body.as_ref().and_then(|body| body.get(field)));
+        for at in going {
+            let item = if begin { &new[at] } else { &old[at] };
+            let (Some(value), Some(sent)) = (named(item), named(if begin { &real[at] } else { item })) else {
+                self.done(field);
+                return self.split.force(format!("body/{field}/{at}"), NO_CALL);
+            };
+            if begin {
+                now.push(item.clone());
+            } else {
+                now.retain(|other| named(other).as_ref() != Some(&value));
+            }
+            let after = Some(Value::Array(now.clone()));
+            self.step(way, field, Some(json!({ key: value })), Some(json!({ key: sent })), after);
+        }
+        if begin {
+            self.end_list(field);
+        }
+    }
+
+    /// All elements that are gone, or new, in one call.
+    fn list(&mut self, way: &Way, field: &str, add: bool) {
+        let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
+        let real = elements(self.real.get(field));
+        let places: Vec<usize> = if add {
+            (0..new.len()).filter(|at| !old.contains(&new[*at])).collect()
+        } else {
+            (0..old.len()).filter(|at| !new.contains(&old[*at])).collect()
+        };
+        if !places.is_empty() {
+            let pick = |list: &[Value]| places.iter().filter_map(|at| list.get(*at).cloned()).collect::<Value>();
+            let (recorded, sent) = if add { (pick(&new), pick(&real)) } else { (pick(&old), pick(&old)) };
+            let after = match add {
+                true => new.clone(),
+                false => old.into_iter().filter(|item| new.contains(item)).collect(),
+            };
+            let body = |value: Value| Some(json!({ field: value }));
+            self.step(way, field, body(recorded), body(sent), Some(Value::Array(after)));
+        }
+        if add {
+            self.end_list(field);
+        }
+    }
+
+    /// The last call for a list leaves it as the plan has it: in its order, and with what no call looks at.
+    fn end_list(&mut self, field: &str) {
+        let last = self.split.calls.last_mut().filter(|call| call.fields.iter().any(|name| name == field));
+        match last {
+            Some(call) => {
+                put(&mut call.agrees, field, self.new.get(field).cloned());
+                self.now.clone_from(&call.agrees);
+            }
+            None => self.split.force(format!("body/{field}"), NO_CALL),
+        }
+        self.done(field);
+    }
+
+    /// Elements that are there before and after, each by a call of its own.
+    fn elements(&mut self, way: &Way, field: &str, key: &str, parameter: &str) {
+        let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
+        let real = elements(self.real.get(field));
+        let named = |item: &Value| item.get(key).and_then(Value::as_str).map(str::to_owned);
+        self.done(field);
+        let same = old.len() == new.len() && new.iter().all(|item| old.iter().any(|other| named(other) == named(item)));
+        if !same || real.len() != new.len() {
+            return self.split.force(format!("body/{field}"), "what it lists is made with it");
+        }
+        let Some(update) = self.catalog.body_schema(&way.operation) else { return };
+        let mut now = old.clone();
+        for (item, real) in new.iter().zip(&real) {
+            let Some(at) = now.iter().position(|other| named(other) == named(item)) else { continue };
+            let (Some(before), Some(after), Some(sent), Some(name)) =
+                (now[at].as_object().cloned(), item.as_object(), real.as_object(), named(item))
+            else {
+                continue;
+            };
+            let differing: Vec<&String> =
+                before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).collect();
+            let (mut recorded, mut body) = (Map::new(), Map::new());
+            for name in differing {
+                let change =
+                    FieldChange { name, before: before.get(name), after: after.get(name), sent: sent.get(name) };
+                let known = !super::patch::field_schemas(&update, name).is_empty();
+                match change.value(&update, &update, true).ok().filter(|_| known) {
+                    Some(both) => {
+                        recorded.insert(name.clone(), both.recorded);
+                        body.insert(name.clone(), both.sent);
+                    }
+                    None => return self.split.force(format!("body/{field}/{at}/{name}"), NO_CALL),
+                }
+            }
+            if !recorded.is_empty() {
+                now[at].clone_from(item);
+                let whole = Some(Value::Array(now.clone()));
+                let more = [(parameter.to_owned(), name)];
+                self.call_after(way, field, (Some(recorded.into()), Some(body.into())), whole, &more);
+            }
+        }
+        self.end_list(field);
+    }
+
+    /// A call after which a field stands as given.
+    fn step(&mut self, way: &Way, field: &str, recorded: Option<Value>, sent: Option<Value>, after: Option<Value>) {
+        self.call_after(way, field, (recorded, sent), after, &[]);
+    }
+
+    /// The same with further parameters of its path. Another way may have to do with the field as well.
+    fn call_after(
+        &mut self,
+        way: &Way,
+        field: &str,
+        (recorded, sent): (Option<Value>, Option<Value>),
+        after: Option<Value>,
+        more: &[(String, String)],
+    ) {
+        let calls = self.split.calls.len();
+        self.call(way, vec![field.to_owned()], recorded, sent, more);
+        if let Some(call) = self.split.calls.get_mut(calls) {
+            put(&mut call.agrees, field, after);
+            self.now.clone_from(&call.agrees);
+        }
+    }
+
+    /// Adds a call, unless the API would refuse it.
+    fn call(
+        &mut self,
+        way: &Way,
+        fields: Vec<String>,
+        recorded: Option<Value>,
+        sent: Option<Value>,
+        more: &[(String, String)],
+    ) {
+        let first = format!("body/{}", fields.first().map_or("", String::as_str));
+        let parameters: Parameters = self.thing.parameters.iter().chain(more).cloned().collect();
+        let Some(path) = fill_path(&way.operation.route.path, &parameters, "", "") else {
+            return self.split.force(first, NO_CALL);
+        };
+        if let Some((_, reason)) = self.refusal(way, sent.as_ref(), 0) {
+            fields.iter().for_each(|field| self.split.force(format!("body/{field}"), reason.clone()));
+            return;
+        }
+        let mut agrees = self.now.clone();
+        fields.iter().for_each(|field| put(&mut agrees, field, self.new.get(field).cloned()));
+        self.now.clone_from(&agrees);
+        let method = way.operation.route.method;
+        let recorded = RecordedCall { method, path, query: Vec::new(), headers: Vec::new(), body: recorded };
+        let operation = way.operation.clone();
+        self.split.calls.push(InPlace { operation, parameters, recorded, sent, fields, agrees });
+    }
+}
+
+/// Puts a field of a call's body, or takes it away.
+fn put(call: &mut RecordedCall, field: &str, value: Option<Value>) {
+    let Some(Value::Object(body)) = &mut call.body else { return };
+    match value {
+        Some(value) => drop(body.insert(field.to_owned(), value)),
+        None => drop(body.shift_remove(field)),
+    }
+}
+
+fn elements(list: Option<&Value>) -> Vec<Value> {
+    list.and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+fn rule_allows(rule: Rule, old: &Value, new: &Value) -> bool {
+    match rule {
+        Rule::Any => true,
+        Rule::Grows => old.as_f64().zip(new.as_f64()).is_some_and(|(old, new)| new > old),
+        Rule::Rises => version(new) > version(old),
+    }
+}
+
+/// The numbers of a version: `v1.31.2` is 1, 31, 2.
+fn version(value: &Value) -> Vec<u64> {
+    let text = id_text(value);
+    let words = text.split(|character: char| !character.is_ascii_digit()).filter(|word| !word.is_empty());
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+/// The place of a value that would become less than it was, where the API only makes it larger.
+fn shrinks(operation: &Operation, change: &FieldChange<'_>) -> Option<String> {
+    only_grows(operation, change.name).find_map(|place| {
+        let below = place.strip_prefix(change.name)?.trim_start_matches('/');
+        let pointer = if below.is_empty() { String::new() } else { format!("/{below}") };
+        let number = |value: Option<&Value>| value?.pointer(&pointer)?.as_f64();
+        let (old, new) = (number(change.before)?, number(change.after)?);
+        (new < old).then(|| below.to_owned())
+    })
+}

@@ -1,0 +1,230 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::catalog::{Catalog, Method};
+use crate::journal::{RecordedCall, StepResult};
+
+fn post(path: &str, body: Value) -> RecordedCall {
+    RecordedCall {
+        method: Method::Post,
+        path: format!("/cloud/{path}"),
+        query: vec![],
+        headers: vec![],
+        body: Some(body),
+    }
+}
+
+fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
+    let catalog = Catalog::embedded();
+    let result = StepResult { id: Some(json!("x1")), name: Some("n".to_owned()), ..StepResult::default() };
+    let thing = Thing::of(catalog, before, &result);
+    let split = split(catalog, thing.as_ref(), before, after, None);
+    if split.forced.is_empty() {
+        let last = split.calls.last().map(|call| &call.agrees);
+        assert_eq!(last, Some(after), "what the last call leaves is what the plan says");
+    }
+    split
+}
+
+/// What is called, and what only a new thing has.
+fn words(path: &str, before: Value, after: Value) -> (Vec<String>, Vec<String>) {
+    let split = divided(&post(path, before), &post(path, after));
+    let called = split.calls.iter().map(|call| {
+        let body = call.recorded.body.as_ref().map(Value::to_string).unwrap_or_default();
+        format!("{} {body}", call.recorded.to_string().replace("/cloud/", "")).trim_end().to_owned()
+    });
+    let forced = split.forced.iter().map(|forced| format!("{}: {}", forced.field, forced.reason));
+    (called.collect(), forced.collect())
+}
+
+#[test]
+fn what_the_api_changes_in_place_is_changed_by_the_call_for_it() {
+    for (path, before, after, calls) in [
+        (
+            "v1/networks/1/7",
+            json!({ "name": "one", "tags": { "x": "1", "y": "2" } }),
+            json!({ "name": "two", "tags": { "x": "1", "z": "3" } }),
+            &[r#"PATCH v2/networks/1/7/x1 {"name":"two","tags":{"z":"3","y":null}}"#][..],
+        ),
+        (
+            "v1/volumes/1/7",
+            json!({ "name": "one", "source": "new-volume", "size": 5, "type_name": "standard" }),
+            json!({ "name": "two", "source": "new-volume", "size": 9, "type_name": "ssd_hiiops" }),
+            &[
+                r#"PATCH v1/volumes/1/7/x1 {"name":"two"}"#,
+                r#"POST v1/volumes/1/7/x1/retype {"volume_type":"ssd_hiiops"}"#,
+                r#"POST v1/volumes/1/7/x1/extend {"size":9}"#,
+            ],
+        ),
+        (
+            "v1/volumes/1/7",
+            json!({ "name": "one", "source": "new-volume", "size": 5, "instance_id_to_attach_to": "00000000-0000-4000-8000-000000000001" }),
+            json!({ "name": "one", "source": "new-volume", "size": 5, "instance_id_to_attach_to": "00000000-0000-4000-8000-000000000002" }),
+            &[
+                r#"POST v2/volumes/1/7/x1/detach {"instance_id":"00000000-0000-4000-8000-000000000001"}"#,
+                r#"POST v2/volumes/1/7/x1/attach {"instance_id":"00000000-0000-4000-8000-000000000002"}"#,
+            ],
+        ),
+        (
+            "v2/instances/1/7",
+            json!({ "flavor": "g2-standard-2-4", "name": "one", "volumes": [], "interfaces": [] }),
+            json!({ "flavor": "g2-standard-4-8", "name": "one", "volumes": [], "interfaces": [] }),
+            &[r#"POST v1/instances/1/7/x1/changeflavor {"flavor_id":"g2-standard-4-8"}"#],
+        ),
+        (
+            "v2/instances/1/7",
+            json!({ "flavor": "f", "servergroup_id": "00000000-0000-4000-8000-000000000001" }),
+            json!({ "flavor": "f", "servergroup_id": "00000000-0000-4000-8000-000000000002" }),
+            &[
+                "POST v1/instances/1/7/x1/remove_from_servergroup",
+                r#"POST v1/instances/1/7/x1/put_into_servergroup {"servergroup_id":"00000000-0000-4000-8000-000000000002"}"#,
+            ],
+        ),
+        (
+            "v1/routers/1/7",
+            json!({ "name": "router", "interfaces": [{ "type": "subnet", "subnet_id": "00000000-0000-4000-8000-000000000001" }] }),
+            json!({ "name": "router", "interfaces": [{ "type": "subnet", "subnet_id": "00000000-0000-4000-8000-000000000002" }] }),
+            &[
+                r#"POST v1/routers/1/7/x1/detach {"subnet_id":"00000000-0000-4000-8000-000000000001"}"#,
+                r#"POST v1/routers/1/7/x1/attach {"subnet_id":"00000000-0000-4000-8000-000000000002"}"#,
+            ],
+        ),
+        (
+            "v1/l7policies/1/7/p1/rules",
+            json!({ "compare_type": "EQUAL_TO", "type": "PATH", "value": "/a", "invert": false }),
+            json!({ "compare_type": "EQUAL_TO", "type": "PATH", "value": "/b", "invert": false }),
+            &[
+                r#"PUT v1/l7policies/1/7/p1/rules/x1 {"value":"/b","compare_type":"EQUAL_TO","invert":false,"type":"PATH"}"#,
+            ],
+        ),
+        (
+            "v2/k8s/clusters/1/7",
+            json!({ "name": "n", "version": "v1.30.4", "pools": [{ "name": "p", "min_node_count": 1, "max_node_count": 2, "flavor_id": "f" }] }),
+            json!({ "name": "n", "version": "v1.31.0", "pools": [{ "name": "p", "min_node_count": 1, "max_node_count": 3, "flavor_id": "f" }] }),
+            &[
+                r#"POST v2/k8s/clusters/1/7/n/upgrade {"version":"v1.31.0"}"#,
+                r#"PATCH v2/k8s/clusters/1/7/n/pools/p {"max_node_count":3}"#,
+            ],
+        ),
+        (
+            "v1/lbpools/1/7/p1/healthmonitor",
+            json!({ "type": "TCP", "delay": 10, "max_retries": 3, "timeout": 5 }),
+            json!({ "type": "TCP", "delay": 20, "max_retries": 3, "timeout": 5 }),
+            &[r#"PATCH v2/lbpools/1/7/p1 {"healthmonitor":{"delay":20,"max_retries":3,"timeout":5,"type":"TCP"}}"#],
+        ),
+        (
+            "v1/caas/1/7/containers",
+            json!({ "name": "n", "is_disabled": false, "timeout": 10 }),
+            json!({ "name": "n", "is_disabled": true, "timeout": 20 }),
+            &[
+                r#"PATCH v1/caas/1/7/containers/x1 {"timeout":20}"#,
+                r#"PATCH v1/caas/1/7/containers/x1 {"is_disabled":true}"#,
+            ],
+        ),
+        (
+            "v1/floatingips/1/7",
+            json!({ "port_id": "00000000-0000-4000-8000-000000000001" }),
+            json!({}),
+            &[r#"PATCH v2/floatingips/1/7/x1 {"port_id":null}"#],
+        ),
+    ] {
+        let (called, forced) = words(path, before, after);
+        assert_eq!((called, forced), (calls.iter().map(|call| (*call).to_owned()).collect(), vec![]), "{path}");
+    }
+}
+
+#[test]
+fn what_only_a_new_thing_has_is_named_with_the_reason() {
+    for (path, before, after, expected) in [
+        ("v1/volumes/1/7", json!({ "size": 9 }), json!({ "size": 5 }), "body/size: the API only makes it larger"),
+        (
+            "v1/subnets/1/7",
+            json!({ "cidr": "10.0.0.0/24" }),
+            json!({ "cidr": "10.1.0.0/24" }),
+            "body/cidr: the API has no call that changes it",
+        ),
+        (
+            "v1/networks/1/7",
+            json!({ "type": "vlan" }),
+            json!({ "type": "vxlan" }),
+            "body/type: the API has no call that changes it",
+        ),
+        (
+            "v2/k8s/clusters/1/7",
+            json!({ "version": "v1.31.0" }),
+            json!({ "version": "v1.30.9" }),
+            "body/version: the API only goes to a later version",
+        ),
+        (
+            "v1/subnets/1/7",
+            json!({ "gateway_ip": "10.0.0.1" }),
+            json!({}),
+            "body/gateway_ip: it is not in the plan any more, and the API has no value that says so",
+        ),
+        (
+            "v1/dbaas/postgres/clusters/1/7",
+            json!({ "storage": { "size_gib": 100, "type": "ssd-hiiops" } }),
+            json!({ "storage": { "size_gib": 50, "type": "ssd-hiiops" } }),
+            "body/storage/size_gib: the API only makes it larger",
+        ),
+        (
+            "v1/dbaas/postgres/clusters/1/7",
+            json!({ "storage": { "size_gib": 50, "type": "ssd-hiiops" } }),
+            json!({ "storage": { "size_gib": 50, "type": "ssd-lowlatency" } }),
+            "body/storage/type: the call that changes the rest does not take it",
+        ),
+        (
+            "v2/secrets/1/7",
+            json!({ "name": "one" }),
+            json!({ "name": "two" }),
+            "body/name: the API has no call that changes it",
+        ),
+    ] {
+        let (called, forced) = words(path, before, after);
+        assert_eq!((called, forced), (vec![], vec![expected.to_owned()]), "{path}");
+    }
+    let elsewhere =
+        divided(&post("v1/networks/1/7", json!({ "name": "one" })), &post("v1/networks/1/8", json!({ "name": "one" })));
+    assert_eq!(elsewhere.forced[0].field, "call");
+}
+
+#[test]
+fn what_the_call_would_refuse_is_no_way() {
+    let (called, forced) = words(
+        "v1/volumes/1/7",
+        json!({ "name": "one", "type_name": "standard" }),
+        json!({ "name": "two", "type_name": "cold" }),
+    );
+    assert_eq!(called, [r#"PATCH v1/volumes/1/7/x1 {"name":"two"}"#]);
+    assert!(forced[0].starts_with("body/type_name: `POST /cloud/v1/volumes/"), "{forced:?}");
+}
+
+#[test]
+fn secrets_go_along_and_are_not_written_down() {
+    let before =
+        post("v1/caas/secrets/1/7", json!({ "name": "n", "login": "l", "password": "secret:1", "registry": "r" }));
+    let after =
+        post("v1/caas/secrets/1/7", json!({ "name": "n", "login": "l", "password": "secret:2", "registry": "r" }));
+    let sent = json!({ "name": "n", "login": "l", "password": "s3cret", "registry": "r" });
+    let result = StepResult { id: Some(json!("n")), name: Some("n".to_owned()), ..StepResult::default() };
+    let thing = Thing::of(Catalog::embedded(), &before, &result);
+    let split = split(Catalog::embedded(), thing.as_ref(), &before, &after, Some(&sent));
+    assert_eq!(split.calls[0].recorded.body, Some(json!({ "password": "secret:2" })));
+    assert_eq!(split.calls[0].sent, Some(json!({ "password": "s3cret" })));
+}
+
+#[test]
+fn ignored_places_and_what_must_be_read_first_are_no_change() {
+    let before =
+        post("v2/instances/1/7", json!({ "name": "one", "volumes": [{ "image_id": "i1", "size": 5 }], "flavor": "f" }));
+    let mut after = post(
+        "v2/instances/1/7",
+        json!({ "name": "one", "volumes": [{ "image_id": "i2", "size": 5 }], "flavor": "(known after reading `flavors`)" }),
+    );
+    let ignored = ["body/volumes/0/image_id".to_owned()];
+    assert_eq!(settled(&before, &after, &ignored), before);
+    assert_ne!(settled(&before, &after, &[]), before);
+    after.query.push(("x".to_owned(), "1".to_owned()));
+    assert_ne!(settled(&before, &after, &ignored), before);
+    assert_eq!(settled(&before, &after, &[ignored[0].clone(), "query/x".to_owned()]), before);
+}

@@ -1,0 +1,117 @@
+//! What `check` offers to write instead, tried: over bodies of every operation that are spoilt the way people spoil them.
+//! More of them: `PLAN_MUTATIONS=4 cargo test suggestion`.
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::catalog::Catalog;
+use crate::catalog::check::generated::{Generator, spoil};
+use crate::diagnostic::Diagnostic;
+use crate::source::Source;
+
+fn plan(route: &str, body: &Value) -> String {
+    let segments = route.split('/').map(|segment| match segment {
+        "{project_id}" | "{region_id}" => segment.to_owned(),
+        _ if segment.starts_with('{') && segment.ends_with("_id}") => "b5b4d65d-945f-4b98-ab6f-332319c724ef".to_owned(),
+        _ if segment.starts_with('{') => "web-1".to_owned(),
+        _ => segment.to_owned(),
+    });
+    let call = segments.collect::<Vec<_>>().join("/");
+    json!({ "name": "demo", "steps": [{ "id": "it", "call": call, "body": body }] }).to_string()
+}
+
+fn errors(text: &str) -> Vec<Diagnostic> {
+    let mut findings = check(&Arc::new(Source::new("plan.yaml", text))).findings;
+    findings.retain(Diagnostic::is_error);
+    findings
+}
+
+/// Slips of the keyboard and of the head: letters too few and too many, quotes too few and too many, host bits.
+fn slips(value: &Value, with: &mut dyn FnMut(Value)) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let mut renamed = |new: String| {
+                    let fields = fields.iter().map(|(own, value)| match own == name {
+                        true => (new.clone(), value.clone()),
+                        false => (own.clone(), value.clone()),
+                    });
+                    with(Value::Object(fields.collect::<Map<_, _>>()));
+                };
+                renamed(format!("{name}s"));
+                renamed(name.chars().skip(1).collect());
+                slips(field, &mut |field| {
+                    let mut changed = fields.clone();
+                    changed.insert(name.clone(), field);
+                    with(Value::Object(changed));
+                });
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                slips(item, &mut |item| {
+                    let mut changed = items.clone();
+                    changed[index] = item;
+                    with(Value::Array(changed));
+                });
+            }
+        }
+        Value::String(text) => {
+            with(json!(format!("{text}x")));
+            with(json!(text.chars().skip(1).collect::<String>()));
+            with(json!(text.to_uppercase()));
+            with(json!(text.replace(".0/", ".7/")));
+            with(serde_json::from_str(text).unwrap_or_else(|_| json!(17)));
+        }
+        Value::Number(number) => with(json!(number.to_string())),
+        Value::Bool(flag) => with(json!(flag.to_string())),
+        Value::Null => {}
+    }
+}
+
+#[test]
+fn what_is_offered_passes_the_check() {
+    const BODIES: u64 = 1;
+    const SPOILT: usize = 15;
+    let more: u64 = std::env::var("PLAN_MUTATIONS").ok().and_then(|more| more.parse().ok()).unwrap_or(1);
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for (nth, operation) in Catalog::embedded().operations().enumerate() {
+        let Some(schema) = Catalog::embedded().body_schema(&operation) else { continue };
+        let route = operation.route.to_string();
+        for round in 0..BODIES * more {
+            let mut generator = Generator { schema: &schema, rng: Rng::with_seed((round << 16) | nth as u64) };
+            let good = generator.value(schema.root(), 0);
+            if !errors(&plan(&route, &good)).is_empty() {
+                continue;
+            }
+            let mut bodies = Vec::new();
+            slips(&good, &mut |body| bodies.push(body));
+            spoil(&good, &mut |body| bodies.push(body));
+            generator.rng.shuffle(&mut bodies);
+            for body in bodies.iter().take(SPOILT) {
+                let text = plan(&route, body);
+                let before = errors(&text);
+                for finding in &before {
+                    let Some(suggestion) = &finding.suggestion else { continue };
+                    let mut mended = text.clone();
+                    mended.replace_range(suggestion.span.range(), &suggestion.text);
+                    tried += 1;
+                    let after = errors(&mended);
+                    if after.len() >= before.len() {
+                        let then = after.first().map_or("", |error| error.message.as_str());
+                        wrong.push(format!(
+                            "{}: {}, `{}`: then {then}: {text:.420}",
+                            finding.code, finding.message, suggestion.text
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(tried > 300, "{tried} were tried");
+    let shown: Vec<&String> = wrong.iter().take(25).collect();
+    assert!(wrong.is_empty(), "{} of {tried} are wrong: {shown:#?}", wrong.len());
+}

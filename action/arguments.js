@@ -27,6 +27,34 @@ function recordOptions(inputs) {
   return options;
 }
 
+/** What the words after `state` take besides their own arguments: the plan, its inputs, and which record is meant. */
+const STATE = {
+  list: { plan: (file) => [file] },
+  unlock: { plan: (file) => [file] },
+  show: { plan: (file) => ['--file', file] },
+  resolve: { plan: (file) => ['--file', file] },
+  forget: { plan: (file) => ['--file', file] },
+  pull: { plan: (file) => ['--file', file] },
+  recover: { plan: (file) => [file], takesInputs: true },
+  salvage: { plan: (file) => [file], takesInputs: true },
+  push: { record: ['state'] },
+  init: { record: [] },
+};
+
+/** The arguments of `plan state`: the word after it says what it does, and comes first among `args`. */
+function stateLine(inputs) {
+  const [word = ''] = inputs.args;
+  const { plan, takesInputs = false, record = ['environment', 'state'] } = STATE[word] || {};
+  if (inputs.plan && !plan) throw new Error(`\`state ${word}\` takes no plan file: leave \`plan\` out`);
+  return [
+    'state',
+    ...inputs.args,
+    ...(inputs.plan ? plan(inputs.plan) : []),
+    ...(takesInputs ? inputOptions(inputs) : []),
+    ...record.filter((name) => inputs[name]).flatMap((name) => [`--${name}`, inputs[name]]),
+  ];
+}
+
 /** Options that give values to the plan's inputs. */
 function inputOptions(inputs) {
   const options = [];
@@ -49,11 +77,10 @@ function commandLine(inputs) {
   if (inputs.plan.startsWith('-')) {
     throw new Error(`\`plan: ${inputs.plan}\` is no file name: put further options into \`args\``);
   }
+  if (inputs.command === 'state') return stateLine(inputs);
   if (inputs.plan && !PLAN_AS[inputs.command]) {
     throw new Error(`\`command: ${inputs.command}\` takes no plan file: leave \`plan\` out, or name it in \`args\``);
   }
-  // The word after it says what it does: it comes first among the arguments.
-  if (inputs.command === 'state') return ['state', ...inputs.args, ...recordOptions(inputs)];
   const args = [inputs.command];
   if (inputs.plan) args.push(...PLAN_AS[inputs.command](inputs.plan));
   if (!TAKE_NO_INPUTS.includes(inputs.command)) args.push(...inputOptions(inputs));

@@ -80,7 +80,7 @@ async fn over_http() {
     });
     let key = SecretString::from("bench");
     let http: Arc<dyn Transport> =
-        Arc::new(Http::new(&base, &key, Duration::from_secs(30)).expect("the address is right"));
+        Arc::new(Http::new(&base, &key, Duration::from_secs(30), &[]).expect("the address is right"));
 
     let started = Instant::now();
     bare(http.clone(), STEPS).await;
@@ -91,7 +91,7 @@ async fn over_http() {
     let clock = Clock::starting_at(now, 1.0);
     let store = StateFolder::new(folder.path());
     let name = EnvironmentName { plan: "bench".to_owned(), environment: "default".to_owned() };
-    let owner = Owner { pid: 0, command: "bench".to_owned(), since: now, job: None, host: None };
+    let owner = Owner { pid: 0, command: "bench".to_owned(), since: now, job: None };
     let opening = Opening { owner, patience: Duration::ZERO, clock, notice: &|_| {} };
     let opened = store.open(&name, opening).await.expect("the folder is ours");
     let journal = Journal::start_boxed(opened.sink, opened.status, opened.next, clock);

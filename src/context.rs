@@ -15,6 +15,7 @@ use crate::api::Trace;
 use crate::cli::{ColorChoice, GlobalOptions};
 use crate::report::{Color, Room, Verbosity, github};
 use crate::secret::Secrets;
+use crate::store::objects::CA_FILE;
 use crate::stream::Stream;
 
 /// Start of the names of variables that are inputs of a plan.
@@ -60,6 +61,8 @@ pub struct Environment {
     pub environment: Option<String>,
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR`: the authorities to trust in place of the system's.
     pub certificates: Vec<(&'static str, PathBuf)>,
+    /// `PLAN_CA_FILE`: authorities to trust besides them.
+    pub ca_file: Option<PathBuf>,
     /// `PLAN_LOG`
     pub log: Option<String>,
     /// `PLAN_INPUT_…`: whole names and values. Some are secret: they are never printed.
@@ -163,6 +166,7 @@ impl Environment {
             region_id: text("GCORE_CLOUD_REGION_ID"),
             environment: text("PLAN_ENVIRONMENT"),
             log: text("PLAN_LOG"),
+            ca_file: text(CA_FILE).map(PathBuf::from),
             certificates: CERTIFICATES
                 .into_iter()
                 .filter_map(|name| text(name).map(|value| (name, PathBuf::from(value))))
@@ -234,6 +238,25 @@ impl Context {
         for (_, value) in self.environment.store.0.iter().filter(|(name, _)| secret(name) && !name.ends_with("_FILE")) {
             self.secrets.hide(value);
         }
+    }
+
+    /// The file of authorities to trust besides the system's, and what named it; the option wins.
+    pub fn ca_file(&self) -> Option<(&'static str, PathBuf)> {
+        let option = self.global.ca_file.as_ref().map(|path| ("--ca-file", path));
+        let (named, path) = option.or(self.environment.ca_file.as_ref().map(|path| (CA_FILE, path)))?;
+        Some((named, self.resolve(path)))
+    }
+
+    /// The variables that say how an object store is reached, the file of authorities among them.
+    pub fn store_variables(&self) -> Vec<(String, String)> {
+        let authorities = self.ca_file().map(|(_, path)| (CA_FILE.to_owned(), path.display().to_string()));
+        self.environment.store.0.iter().cloned().chain(authorities).collect()
+    }
+
+    /// Hides every value of an input in the environment: for a command that reads no plan, and does not know which are
+    /// secret.
+    pub fn hide_inputs(&self) {
+        self.environment.inputs.0.iter().for_each(|(_, value)| self.secrets.hide(value));
     }
 
     /// Whether to write colour to a stream.

@@ -97,9 +97,10 @@ impl Error {
         match self {
             // Nobody is left who reads, as in `plan status | head`.
             Error::Stream { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Error::Usage { .. } | Error::Read { .. } | Error::Catalog(_) | Error::Http(HttpError::BaseUrl(..)) => {
-                Exit::Usage
-            }
+            Error::Usage { .. }
+            | Error::Read { .. }
+            | Error::Catalog(_)
+            | Error::Http(HttpError::BaseUrl(..) | HttpError::Authorities(_)) => Exit::Usage,
             Error::PlanWrong | Error::Moved { .. } => Exit::PlanWrong,
             Error::NoKey { .. } | Error::KeyCommand(_) | Error::Http(HttpError::Key) => Exit::NotAllowed,
             Error::Api { error, .. } => match error.meaning() {
@@ -194,7 +195,7 @@ impl Error {
             Error::Read { error, .. } | Error::Write { error, .. } | Error::System { error, .. } => io_hint(error).into_iter().collect(),
             Error::PlanWrong
             | Error::Stream { .. }
-            | Error::Http(HttpError::BaseUrl(..) | HttpError::Client(_))
+            | Error::Http(HttpError::BaseUrl(..) | HttpError::Authorities(_) | HttpError::Client(_))
             | Error::Journal(JournalError::Io { .. } | JournalError::Closed(_))
             | Error::Catalog(_)
             | Error::Report(_) => Vec::new(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
-use crate::plan::{InstanceId, StepId};
+use crate::id::{InstanceId, StepId};
 
 /// The version of the event stream written by `--events`.
 pub const EVENTS_VERSION: u32 = 1;
@@ -30,6 +30,11 @@ pub enum Event {
     StepExpanded {
         step: StepId,
         instances: usize,
+    },
+    /// It waits in a queue of the run's own.
+    TurnAwaited {
+        instance: InstanceId,
+        queue: Queue,
     },
     /// The intent is on disk and the request leaves. `attempt` counts from 1.
     CallStarted {
@@ -115,6 +120,18 @@ pub enum Event {
         message: String,
     },
     RunFinished(RunFinished),
+}
+
+/// What somebody waits for before a request leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "queue", rename_all = "kebab-case")]
+pub enum Queue {
+    /// A write of another below the same parent, which the API locks: the instance that made it, or its id.
+    Parent { of: String },
+    /// One of the requests that may be under way at once (`--parallelism`).
+    Requests,
+    /// The end of a pause that the API asked for (429).
+    RateLimit { pause_ms: u64 },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

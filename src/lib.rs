@@ -5,7 +5,7 @@
 //! without the other:
 //!
 //! ```text
-//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files
+//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files, id
 //! ```
 
 pub mod api;
@@ -22,6 +22,7 @@ pub mod examples;
 pub mod exit;
 pub mod explain;
 pub mod files;
+pub mod id;
 pub mod journal;
 pub mod plan;
 pub mod report;

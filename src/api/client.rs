@@ -1,8 +1,8 @@
 //! Sends requests for a whole run: at one rate, counted, with the server's clock noted. Reads are repeated here; what to
 //! do about a failed write is the engine's decision, because every attempt must be on record.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +19,8 @@ use crate::secret::{Secrets, without_reserved};
 
 /// The offset of the server's clock before any answer told it.
 const OFFSET_UNKNOWN: i64 = i64::MIN;
+/// The status of a key that is not valid.
+const UNAUTHORIZED: u16 = 401;
 /// 429 answers to one read before it gives up; each is a pause the API asked for.
 const PATIENCE: u32 = 30;
 
@@ -34,6 +36,19 @@ pub struct Client {
     traceparents: Traceparents,
     trace: Option<Arc<Trace>>,
     secrets: Secrets,
+    /// The API has taken the key.
+    taken: AtomicBool,
+    /// What every request meets, found out by the first.
+    shut: OnceLock<(Shut, Result<Answer, Lost>)>,
+}
+
+/// Why no request of a run will be answered as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shut {
+    /// The API does not take the key.
+    Key,
+    /// No connection comes about: see [`Lost::NoConnection`].
+    Connection,
 }
 
 /// Why a read gave nothing.
@@ -79,6 +94,8 @@ impl Client {
             traceparents: Traceparents::default(),
             trace: None,
             secrets: Secrets::default(),
+            taken: AtomicBool::new(false),
+            shut: OnceLock::new(),
         }
     }
 
@@ -94,13 +111,53 @@ impl Client {
         Self { trace, ..self }
     }
 
-    /// Sends once. 429 slows everybody down; what else the answer means is the caller's question.
+    /// Sends once. 429 slows everybody down; what else the answer means is the caller's question. Where the first request
+    /// found that none gets through, what it met stands for all others, which are not sent.
     ///
     /// # Errors
     ///
     /// [`Lost`] when there is no whole answer.
-    pub async fn send(&self, mut request: Request) -> Result<Answer, Lost> {
+    pub async fn send(&self, request: Request) -> Result<Answer, Lost> {
         self.limit.admit().await;
+        if let Some((_, met)) = self.shut.get() {
+            return met.clone();
+        }
+        let sent = self.send_open(request).await;
+        self.note_shut(&sent);
+        match sent {
+            // It came about before, and may again: a name server has its moments.
+            Err(Lost::NoConnection(cause)) if self.shut.get().is_none() => Err(Lost::NotSent(cause)),
+            sent => sent,
+        }
+    }
+
+    /// Why no request gets through, if that was found.
+    pub fn shut(&self) -> Option<Shut> {
+        self.shut.get().map(|(shut, _)| *shut)
+    }
+
+    /// The same, as what a read met.
+    pub fn shut_out(&self) -> Option<ReadError> {
+        self.shut.get().map(|(_, met)| match met {
+            Ok(answer) => ReadError::Refused(self.error(answer)),
+            Err(lost) => ReadError::Failed { cause: lost.to_string(), attempts: 1 },
+        })
+    }
+
+    /// Once the API has taken the key, a refusal is about one call: some places of an account may be closed to it.
+    fn note_shut(&self, sent: &Result<Answer, Lost>) {
+        let shut = match sent {
+            Ok(answer) if answer.status == UNAUTHORIZED => Shut::Key,
+            Err(Lost::NoConnection(_)) => Shut::Connection,
+            Ok(_) => return self.taken.store(true, Ordering::Relaxed),
+            Err(_) => return,
+        };
+        if !self.taken.load(Ordering::Relaxed) {
+            self.shut.get_or_init(|| (shut, sent.clone()));
+        }
+    }
+
+    async fn send_open(&self, mut request: Request) -> Result<Answer, Lost> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let asked = (request.method == Method::Get).then(new_trace);
         if let Some(trace) = &asked {
@@ -190,6 +247,11 @@ impl Client {
                 None => return Err(ReadError::Failed { cause, attempts: attempt }),
             }
         }
+    }
+
+    /// How long nobody may send, because the API asked to slow down; `None`: not at all.
+    pub fn held_for(&self) -> Option<Duration> {
+        self.limit.held_for()
     }
 
     /// Counts the last request as a look at tasks.

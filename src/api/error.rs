@@ -61,7 +61,7 @@ const READ_OF_NO_JSON: usize = 64 * 1024;
 const LONGEST_PAUSE: u64 = 60 * 60;
 /// Instead of words that may repeat a secret of a plan that was not read.
 pub const WITHHELD: &str =
-    "the API's words are not shown: they may repeat a secret of the plan, which is not known here";
+    "the API's words are not shown: they may repeat a secret, and which there are is not known here";
 const KEY_REFUSED: &str = "the API does not accept this key";
 
 impl ApiError {
@@ -178,7 +178,7 @@ impl ApiError {
 }
 
 /// `req-` and a UUID, or either without the other's signs: no word that somebody chose.
-fn is_request_id(id: &str) -> bool {
+pub(super) fn is_request_id(id: &str) -> bool {
     uuid::Uuid::try_parse(id.strip_prefix("req-").unwrap_or(id)).is_ok()
 }
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use reqwest::{Url, redirect, retry};
+use reqwest::{Certificate, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Answer, Lost, Request, Sending, Transport};
@@ -24,6 +24,8 @@ pub enum HttpError {
     BaseUrl(String, &'static str),
     #[error("the API key holds characters that cannot be sent")]
     Key,
+    #[error("the file of authorities to trust (`--ca-file`) holds no certificate that can be read, as PEM: {0}")]
+    Authorities(String),
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
 }
@@ -37,12 +39,13 @@ pub struct Http {
 }
 
 impl Http {
-    /// `timeout` is for one request, from connecting to the last byte.
+    /// `timeout` is for one request, from connecting to the last byte; `authorities` are certificates to trust besides the
+    /// system's (PEM, none when empty).
     ///
     /// # Errors
     ///
     /// [`HttpError`] when the base URL is not acceptable, the key cannot be a header, or TLS cannot be set up.
-    pub fn new(base: &str, key: &SecretString, timeout: Duration) -> Result<Self, HttpError> {
+    pub fn new(base: &str, key: &SecretString, timeout: Duration, authorities: &[u8]) -> Result<Self, HttpError> {
         let base = base_url(base)?;
         // Installing twice is harmless: the first stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -53,6 +56,7 @@ impl Http {
         // What is on this machine is not behind a proxy.
         let builder = if is_loopback(&base) { builder.no_proxy() } else { builder };
         let client = builder
+            .tls_certs_merge(certificates(authorities)?)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .connect_timeout(CONNECT_TIMEOUT)
@@ -106,6 +110,14 @@ impl Transport for Http {
 
     fn base_url(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
+    }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, HttpError> {
+    let found = Certificate::from_pem_bundle(pem).map_err(|error| HttpError::Authorities(chain(&error)))?;
+    match found.is_empty() && !pem.is_empty() {
+        true => Err(HttpError::Authorities("it has none".to_owned())),
+        false => Ok(found),
     }
 }
 
@@ -192,7 +204,8 @@ fn lasting(cause: &(dyn Error + 'static), host: &str) -> Option<String> {
     const UNKNOWN: [&str; 3] = ["Name or service not known", "nodename nor servname", "No such host is known"];
     match cause.downcast_ref::<rustls::Error>() {
         Some(rustls::Error::InvalidCertificate(why)) => Some(format!(
-            "the certificate of `{host}` is not trusted ({why:?}): `SSL_CERT_FILE` names a file of certificates to trust"
+            "the certificate of `{host}` is not trusted ({why:?}): `--ca-file FILE` names a file of authorities to trust as \
+             well"
         )),
         Some(rustls::Error::InvalidMessage(_)) => {
             Some(format!("`{host}` does not speak TLS: the base URL says `https`, it may have to be `http`"))
@@ -234,9 +247,48 @@ mod tests {
                 answered.await.unwrap();
             }
         });
-        let http = Http::new(&format!("https://{address}"), &"key".to_owned().into(), Duration::from_secs(30)).unwrap();
+        let http =
+            Http::new(&format!("https://{address}"), &"key".to_owned().into(), Duration::from_secs(30), &[]).unwrap();
         let lost = http.send(Request::get("/cloud/v1/projects")).await.unwrap_err();
         assert!(matches!(&lost, Lost::NoConnection(why) if why.contains("`127.0.0.1` does not speak TLS")), "{lost:?}");
+    }
+
+    /// What comes of an answer with this head and body.
+    async fn lost_to(head: String, body: Vec<u8>) -> Lost {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // The head of the request, which has no body.
+            while !matches!(stream.read_u8().await, Ok(b'\n') | Err(_)) {}
+            // Who has heard enough goes away.
+            drop(stream.write_all(&[head.as_bytes(), &body].concat()).await);
+            drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
+        });
+        let key = "key".to_owned().into();
+        let http = Http::new(&format!("http://{address}"), &key, Duration::from_secs(30), &[]).unwrap();
+        let lost = http.send(Request::get("/cloud/v1/tasks")).await.unwrap_err();
+        drop(http);
+        server.await.unwrap();
+        lost
+    }
+
+    #[tokio::test]
+    async fn an_answer_has_a_largest_size_before_and_after_it_is_unpacked() {
+        use std::io::Write as _;
+        let zeros = vec![0; 1 << 20];
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        (0..65).for_each(|_| packed.write_all(&zeros).unwrap());
+        let bomb = packed.finish().unwrap();
+        assert!(bomb.len() < zeros.len());
+        let unpacked = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", bomb.len());
+        let announced = "HTTP/1.1 200 OK\r\ncontent-length: 9999999999\r\n\r\n".to_owned();
+        for (head, body) in [(unpacked, bomb), (announced, Vec::new())] {
+            let lost = lost_to(head.clone(), body).await;
+            let told = matches!(&lost, Lost::Broken { cause, .. } if cause == "the answer is larger than 64 MiB");
+            assert!(told, "{head}: {lost:?}");
+        }
     }
 
     #[test]

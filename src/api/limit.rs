@@ -58,6 +58,11 @@ impl Limit {
         }
     }
 
+    /// How long everybody is held yet; `None`: nobody is.
+    pub fn held_for(&self) -> Option<Duration> {
+        self.lock().held_until.checked_sub(self.clock.elapsed()).filter(|left| !left.is_zero())
+    }
+
     /// The API answered 429: everybody waits, and goes slower afterwards.
     pub fn slow_down(&self, retry_after: Option<Duration>) {
         self.lock().slow_down(self.clock.elapsed(), retry_after);

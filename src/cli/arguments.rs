@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
 use super::options::{ApiOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions};
-use super::values::{self, CheckFormat, OutputFormat, ResultFormat};
+use super::values::{self, CheckFormat, OutputFormat, PreviewFormat, ResultFormat};
 
 /// `plan init`
 #[derive(Debug, Args)]
@@ -47,12 +47,15 @@ pub struct RunArguments {
     pub file: PathBuf,
     #[command(flatten)]
     pub run: RunOptions,
-    /// Make this step anew, whatever the record says; may be repeated
+    /// Make this step, or instance (`net[1]`), anew, whatever the record says; may be repeated
     #[arg(long, value_name = "STEP", help_heading = "Run")]
     pub replace: Vec<String>,
     /// Take down what is on record and no longer in the plan
     #[arg(long, help_heading = "Run")]
     pub prune: bool,
+    /// First look for what somebody else changed or removed: it is put back, or made again
+    #[arg(long)]
+    pub refresh: bool,
     /// When the run fails, take down what it made
     #[arg(long, help_heading = "Run")]
     pub rollback: bool,
@@ -104,6 +107,22 @@ pub struct CheckArguments {
     pub api: ApiOptions,
 }
 
+/// `plan state import`
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// The step, or one instance of it: `web` or `web[0]`
+    #[arg(value_name = "STEP")]
+    pub step: String,
+    /// The id of what exists
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// `plan destroy` takes it down, as if it had been made here
+    #[arg(long)]
+    pub own: bool,
+}
+
 /// `plan preview`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -123,11 +142,20 @@ pub struct PreviewArguments {
     pub out: Option<PathBuf>,
     /// How it is printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub format: ResultFormat,
-    /// Only this step and what it depends on; may be repeated
+    pub format: PreviewFormat,
+    /// Make the reads of the plan, and fail without a key [default: when there is a key]
+    #[arg(long, conflicts_with = "offline")]
+    pub read: bool,
+    /// Make no request
+    #[arg(long)]
+    pub offline: bool,
+    /// First look for what somebody else changed or removed; nothing goes on record
+    #[arg(long, conflicts_with = "offline")]
+    pub refresh: bool,
+    /// Only this step, or instance (`web[2]`), and what it depends on; may be repeated
     #[arg(long, value_name = "STEP", help_heading = "Run")]
     pub target: Vec<String>,
-    /// Make this step anew, whatever the record says; may be repeated
+    /// Make this step, or instance, anew, whatever the record says; may be repeated
     #[arg(long, value_name = "STEP", help_heading = "Run")]
     pub replace: Vec<String>,
     /// Take down what is on record and no longer in the plan
@@ -205,6 +233,9 @@ pub struct DestroyArguments {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Say what would be taken down, and take nothing down
+    #[arg(long)]
+    pub dry_run: bool,
     /// An environment that was never made is no failure
     #[arg(long)]
     pub if_exists: bool,
@@ -241,11 +272,40 @@ pub struct StatusArguments {
     /// List all environments instead
     #[arg(long, conflicts_with = "environment")]
     pub all: bool,
+    /// Ask the API as well whether it is all there, and as recorded
+    #[arg(long, conflicts_with = "all")]
+    pub live: bool,
     /// How it is printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,
     #[command(flatten)]
     pub record: RecordOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
+/// `plan drift`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan drift deploy.yaml
+  plan drift deploy.yaml --exit-code    for a schedule: exit 10 when something drifted")]
+pub struct DriftArguments {
+    /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
+    #[arg(value_name = "FILE", conflicts_with = "plan")]
+    pub file: Option<PathBuf>,
+    /// Exit 10 when something is gone or changed
+    #[arg(long)]
+    pub exit_code: bool,
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ResultFormat,
+    #[command(flatten)]
+    pub record: RecordOptions,
+    #[command(flatten)]
+    pub lock: LockOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
 }
 
 /// `plan output`
@@ -321,7 +381,7 @@ pub struct SweepArguments {
     #[arg(short, long)]
     pub yes: bool,
     /// Only environments of this plan
-    #[arg(long, value_name = "NAME", value_parser = values::name, help_heading = "Record")]
+    #[arg(long, value_name = "NAME", value_parser = values::plan_name, help_heading = "Record")]
     pub plan: Option<String>,
     /// How the list is printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
@@ -383,6 +443,34 @@ pub enum StateCommand {
         #[command(flatten)]
         record: RecordOptions,
     },
+    /// Let what is on record go by another name; no call is made
+    #[command(after_help = "\
+Examples:
+  plan state mv network net                 a step, with all its instances
+  plan state mv 'web[0]' 'web[front]'       one instance
+
+The same can stand in the plan, for everybody: `moved: [{ from: network, to: net }]`")]
+    Mv {
+        /// The step, or one instance of it: `web` or `web[0]`
+        #[arg(value_name = "FROM")]
+        from: String,
+        /// Its new name
+        #[arg(value_name = "TO")]
+        to: String,
+        /// The plan file
+        #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        lock: LockOptions,
+        #[command(flatten)]
+        record: RecordOptions,
+    },
+    /// Put what exists on record as what a step made; nothing is made or changed
+    #[command(after_help = "\
+Examples:
+  plan state import deploy.yaml network 7b5c0f2e-…
+  plan state import deploy.yaml 'disk[1]' 96a0a3df-… --own")]
+    Import(Box<ImportArguments>),
     /// Try whether an object store can hold records, and make it one
     #[command(after_help = "\
 Examples:
@@ -396,21 +484,40 @@ it; `plan run` does the same when it first writes there.")]
         #[arg(value_name = "ADDRESS")]
         address: PathBuf,
     },
-    /// Write a lost record anew from the stamps in the account
+    /// Write a record into a file, to bring it elsewhere with `plan state push`
+    #[command(after_help = "\
+Examples:
+  plan state pull record.jsonl -f deploy.yaml
+  plan state push record.jsonl --state s3://records/team
+
+The file is a record as it stands in a folder. Others that write to the record meanwhile are not kept from it.")]
+    Pull(PullArguments),
+    /// Bring a record from a file, where it goes on from what is there
+    #[command(after_help = "\
+Examples:
+  plan state push record.jsonl --state s3://records/team
+  plan state push record.jsonl --state .plan
+
+The file says of which plan and environment it is. What is there must be nothing, or what the record in the file was before:
+one that is ahead of it, or went another way, is refused.")]
+    Push(PushArguments),
+    /// Write a lost record anew from what is in the account
     #[command(after_help = "\
 Examples:
   plan state recover deploy.yaml --dry-run
-  plan state recover deploy.yaml --environment staging
+  plan state recover deploy.yaml --environment staging --accept key=8f1c0a3e-…
 
-Finds what carries the tag `plan` with the name of this environment. Names are never taken for proof.")]
+Finds what carries the tag `plan` with the name of this environment, what our calls made as tasks and the audit log tell it,
+and what alone in something of ours is as the plan says. What only has the right name is put on record as in doubt: the
+next run makes nothing there, and `--accept STEP=ID` decides.")]
     Recover(RecoverArguments),
-    /// Mend a damaged record: what can be read of it, and the rest from the stamps in the account
+    /// Mend a damaged record: what can be read of it, and the rest from what is in the account
     #[command(after_help = "\
 Examples:
   plan state salvage deploy.yaml --dry-run
   plan state salvage deploy.yaml
 
-The damaged file is kept beside the new one.")]
+A damaged file is kept beside the new one; objects of a store stay where they are.")]
     Salvage(RecoverArguments),
     /// Tell who holds the lock, and what to do about it
     ///
@@ -428,6 +535,34 @@ The damaged file is kept beside the new one.")]
     },
 }
 
+/// `plan state pull`
+#[derive(Debug, Args)]
+pub struct PullArguments {
+    /// The file to write, which is not there yet
+    #[arg(value_name = "RECORD")]
+    pub to: PathBuf,
+    /// The plan file
+    #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub record: RecordOptions,
+}
+
+/// `plan state push`
+#[derive(Debug, Args)]
+pub struct PushArguments {
+    /// A file that `plan state pull` wrote, or the `journal.jsonl` of a folder
+    #[arg(value_name = "RECORD")]
+    pub from: PathBuf,
+    /// Put it in the place of what is there, whatever that is
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub state: StateOptions,
+    #[command(flatten)]
+    pub lock: LockOptions,
+}
+
 /// `plan state recover` and `plan state salvage`
 #[derive(Debug, Args)]
 pub struct RecoverArguments {
@@ -437,6 +572,9 @@ pub struct RecoverArguments {
     /// Only tell what is found
     #[arg(long)]
     pub dry_run: bool,
+    /// Take this for what a step made, where only the name speaks for it; may be repeated
+    #[arg(long, value_name = "STEP=ID", value_parser = values::accepted)]
+    pub accept: Vec<(String, String)>,
     #[command(flatten)]
     pub plan: PlanOptions,
     #[command(flatten)]
@@ -497,6 +635,9 @@ pub struct TasksArguments {
     /// At most this many
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "20")]
     pub limit: usize,
+    /// Show why tasks failed, in the API's words: they may repeat a secret that a call was given
+    #[arg(long)]
+    pub errors: bool,
     /// How they are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,
@@ -519,6 +660,9 @@ pub struct WaitArguments {
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub timeout: Option<Duration>,
+    /// Show why tasks failed, in the API's words: they may repeat a secret that a call was given
+    #[arg(long)]
+    pub errors: bool,
     /// How results are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,

@@ -11,16 +11,19 @@ mod values;
 use clap::{Parser, Subcommand};
 
 pub use arguments::{
-    CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, ExplainArguments, GraphArguments,
-    InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments, RecoverArguments, RehearseArguments,
-    ReportArguments, ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments,
-    TasksArguments, WaitArguments,
+    CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, DriftArguments, ExplainArguments,
+    GraphArguments, ImportArguments, InitArguments, NewArguments, OpsArguments, OutputArguments, PreviewArguments,
+    PullArguments, PushArguments, RecoverArguments, RehearseArguments, ReportArguments, ResolveArguments, RunArguments,
+    SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments, WaitArguments,
 };
 pub use meaning::read;
 pub use options::{
     ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions,
 };
-pub use values::{Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, ResultFormat, name};
+pub use values::{
+    Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, PreviewFormat, ResultFormat, environment_name,
+    plan_name,
+};
 
 /// `plan --version`: the version, and what was built.
 const LONG_VERSION: &str =
@@ -100,7 +103,12 @@ pub enum Command {
     #[command(visible_aliases = ["down"])]
     Destroy(Box<DestroyArguments>),
     /// Show what exists and what is pending
-    Status(StatusArguments),
+    Status(Box<StatusArguments>),
+    /// Look for what somebody else changed or removed
+    ///
+    /// Each thing on record is looked for, and the fields that the plan set and the API can change are compared. What is
+    /// gone or changed goes on record: the next run makes it again, or puts it back.
+    Drift(Box<DriftArguments>),
     /// Print the outputs of the last run
     Output(OutputArguments),
     /// Write a report of the last run: a page, Markdown, JSON, JUnit

@@ -21,6 +21,9 @@ pub struct GlobalOptions {
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(help = "When to use colour: auto, always or never")]
     pub color: ColorChoice,
+    /// Trust the authorities whose certificates are in this file (PEM), besides the system's
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// Write the log of requests to this file instead of stderr
     #[arg(long, global = true, value_name = "FILE", help_heading = "Log")]
     pub log: Option<PathBuf>,
@@ -88,7 +91,7 @@ pub struct PlanOptions {
     #[arg(long, value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
     /// Name of the environment: each has a record of its own [default: default]
-    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    #[arg(long, value_name = "NAME", value_parser = values::environment_name)]
     pub environment: Option<String>,
 }
 
@@ -116,10 +119,10 @@ pub struct LockOptions {
 #[command(next_help_heading = "Record")]
 pub struct RecordOptions {
     /// Name of the plan, instead of its file
-    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    #[arg(long, value_name = "NAME", value_parser = values::plan_name)]
     pub plan: Option<String>,
     /// Name of the environment [default: default]
-    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    #[arg(long, value_name = "NAME", value_parser = values::environment_name)]
     pub environment: Option<String>,
     #[command(flatten)]
     pub state: StateOptions,
@@ -132,7 +135,7 @@ pub struct RunOptions {
     /// Requests at once; waiting for tasks does not count
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10")]
     pub parallelism: usize,
-    /// Only this step and what it depends on; may be repeated
+    /// Only this step, or instance (`web[2]`), and what it depends on; may be repeated
     #[arg(long, value_name = "STEP")]
     pub target: Vec<String>,
     /// After a failure start nothing new

@@ -41,6 +41,18 @@ pub enum ResultFormat {
     Json,
 }
 
+/// How a preview is written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PreviewFormat {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
+    /// For a summary, or a pull request
+    Markdown,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CheckFormat {
     /// Excerpts with carets
@@ -106,30 +118,61 @@ pub(super) fn search_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A name that becomes a folder and goes into names of resources.
+/// Characters that the name of a plan may have.
+pub const LONGEST_PLAN: usize = 100;
+/// Characters that the name of an environment may have.
+pub const LONGEST_ENVIRONMENT: usize = 64;
+
+/// The name of a plan.
 ///
 /// # Errors
 ///
 /// In words: what is wrong with it.
-pub fn name(text: &str) -> Result<String, String> {
-    const LONGEST: usize = 100;
+pub fn plan_name(text: &str) -> Result<String, String> {
+    name(text, LONGEST_PLAN)
+}
+
+/// The name of an environment.
+///
+/// # Errors
+///
+/// In words: what is wrong with it.
+pub fn environment_name(text: &str) -> Result<String, String> {
+    name(text, LONGEST_ENVIRONMENT)
+}
+
+/// A name that becomes a folder and goes into names of resources.
+fn name(text: &str, longest: usize) -> Result<String, String> {
     let fits = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
-    if text.len() > LONGEST {
-        return Err(format!("it may have {LONGEST} characters"));
-    }
-    if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) || !text.chars().all(fits) {
-        let rule = "it may hold letters, digits, `-`, `_` and `.`, and starts with a letter or digit";
-        let nearest = nearest_name(text);
-        return Err(if nearest.is_empty() { rule.to_owned() } else { format!("{rule}; `{nearest}` would do") });
-    }
-    Ok(text.to_owned())
+    let rule = if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) || !text.chars().all(fits) {
+        "it may hold letters, digits, `-`, `_` and `.`, and starts with a letter or digit".to_owned()
+    } else if text.len() > longest {
+        format!("it may have {longest} characters")
+    } else {
+        return Ok(text.to_owned());
+    };
+    let nearest = nearest_name(text, longest);
+    Err(if nearest.is_empty() { rule } else { format!("{rule}; `{nearest}` would do") })
 }
 
 /// A name that may be, for one that may not: `feature/X` becomes `feature-x`.
-fn nearest_name(text: &str) -> String {
+fn nearest_name(text: &str, longest: usize) -> String {
     let words = text.split(|character: char| !character.is_ascii_alphanumeric() && !matches!(character, '_' | '.'));
     let name = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-").to_ascii_lowercase();
-    name.trim_start_matches(['-', '_', '.']).to_owned()
+    let name: String = name.trim_start_matches(['-', '_', '.']).chars().take(longest).collect();
+    name.trim_end_matches('-').to_owned()
+}
+
+/// What somebody says a step made: `web[0]=8f1c0a3e-…`.
+///
+/// # Errors
+///
+/// In words: what is wrong with it.
+pub(super) fn accepted(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((step, id)) if !step.is_empty() && !id.is_empty() => Ok((step.to_owned(), id.to_owned())),
+        _ => Err("say which step made what: `STEP=ID`".to_owned()),
+    }
 }
 
 /// The id of a project or region.
@@ -186,11 +229,14 @@ mod tests {
         for (given, nearest) in
             [("feature/X", "`feature-x`"), ("a b//c", "`a-b-c`"), ("-_x", "`x`"), ("Grün 1", "`gr-n-1`")]
         {
-            let told = name(given).unwrap_err();
+            let told = environment_name(given).unwrap_err();
             assert!(told.contains(nearest), "{told}");
-            assert_eq!(name(&nearest_name(given)), Ok(nearest_name(given)));
+            let nearest = nearest_name(given, LONGEST_ENVIRONMENT);
+            assert_eq!(environment_name(&nearest), Ok(nearest));
         }
-        assert!(!name("///").unwrap_err().contains('/') && name("pr-12.b_c").is_ok());
+        assert!(!environment_name("///").unwrap_err().contains("would do") && environment_name("pr-12.b_c").is_ok());
+        let long = format!("feature/{}", "x".repeat(LONGEST_ENVIRONMENT));
+        assert!(environment_name(&nearest_name(&long, LONGEST_ENVIRONMENT)).is_ok());
     }
 
     #[test]
@@ -203,9 +249,12 @@ mod tests {
 
     #[test]
     fn a_name_cannot_leave_its_folder() {
-        assert!(name("pr-12").is_ok() && name("v1.2_x").is_ok());
+        for right in ["pr-12", "v1.2_x", &"x".repeat(64)] {
+            assert!(environment_name(right).is_ok() && plan_name(right).is_ok(), "{right}");
+        }
+        assert!(environment_name(&"x".repeat(65)).is_err() && plan_name(&"x".repeat(100)).is_ok());
         for wrong in ["", "..", "a/b", ".hidden", "-x", "a b", "ä", &"x".repeat(101)] {
-            assert!(name(wrong).is_err(), "{wrong}");
+            assert!(environment_name(wrong).is_err() && plan_name(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 pub(super) fn completions(context: &Context, arguments: &CompletionsArguments) -> Result<Exit, Error> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "plan", &mut script);
-    print_text(context, &String::from_utf8_lossy(&script))?;
+    print_text(context, &context.secrets.redact(&String::from_utf8_lossy(&script)))?;
     Ok(Exit::Done)
 }
 
@@ -28,6 +28,6 @@ pub(super) fn man(context: &Context) -> Result<Exit, Error> {
             part(&man, &mut page).map_err(wrong)?;
         }
     }
-    print_text(context, &String::from_utf8_lossy(&page))?;
+    print_text(context, &context.secrets.redact(&String::from_utf8_lossy(&page)))?;
     Ok(Exit::Done)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::renew::Renewing;
-use crate::api::{Client, Http, Transport};
+use crate::api::{Client, Http, HttpError, Transport};
 use crate::cli::ApiOptions;
 use crate::clock::Clock;
 use crate::context::Context;
@@ -23,6 +23,8 @@ pub struct Account {
     pub base_url: String,
     pub key: SecretString,
     pub request_timeout: Duration,
+    /// Certificates of authorities to trust besides the system's, PEM.
+    pub authorities: Vec<u8>,
     /// Flag or environment; a plan may say otherwise where no flag was given.
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
@@ -50,6 +52,7 @@ impl Account {
             base_url: base_url.map_or(DEFAULT_BASE_URL, String::as_str).to_owned(),
             key,
             request_timeout: options.request_timeout,
+            authorities: authorities(context)?,
             project_id: number_of("GCORE_CLOUD_PROJECT_ID", options.project_id, environment.project_id.as_deref())?,
             region_id: number_of("GCORE_CLOUD_REGION_ID", options.region_id, environment.region_id.as_deref())?,
             renewal: options.api_key_command.clone().map(|command| (command, context.secrets.clone())),
@@ -60,14 +63,20 @@ impl Account {
     ///
     /// When the base URL is not acceptable, or the key cannot be sent.
     pub fn transport(&self) -> Result<Arc<dyn Transport>, Error> {
-        let http = Http::new(&self.base_url, &self.key, self.request_timeout)?;
+        let http = self.http(&self.key)?;
         Ok(match &self.renewal {
             None => Arc::new(http),
-            Some((command, secrets)) => {
-                let first = (http, self.key.clone());
-                Arc::new(Renewing::new(command, &self.base_url, self.request_timeout, secrets, first))
-            }
+            Some((command, secrets)) => Arc::new(Renewing::new(command, self, secrets, http)),
         })
+    }
+
+    /// Requests with another key.
+    ///
+    /// # Errors
+    ///
+    /// As [`Account::transport`].
+    pub(super) fn http(&self, key: &SecretString) -> Result<Http, HttpError> {
+        Http::new(&self.base_url, key, self.request_timeout, &self.authorities)
     }
 
     /// # Errors
@@ -97,6 +106,16 @@ fn check_certificates(context: &Context) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The certificates that `--ca-file` or its variable names.
+fn authorities(context: &Context) -> Result<Vec<u8>, Error> {
+    let Some((named, path)) = context.ca_file() else { return Ok(Vec::new()) };
+    let pem = std::fs::read(&path).map_err(|error| {
+        Error::usage(format!("`{named}` is `{}`, which cannot be read: {error}", path.display()))
+            .help("name a file with the certificates of the authorities to trust, as PEM")
+    })?;
+    if pem.is_empty() { Err(HttpError::Authorities("it is empty".to_owned()).into()) } else { Ok(pem) }
 }
 
 /// An id from a flag, or else from the variable of that name.

@@ -7,19 +7,19 @@ use tracing::Instrument as _;
 
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export_ending, quoted};
 use super::view::ViewOptions;
-use super::{Account, confirm, note, records};
+use super::{Account, confirm, note, print_text, records};
 use crate::api::trace;
 use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, DestroyArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Settings};
+use crate::engine::{self, Settings, id_text, removal_order};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{Journal, Record, Started, Status};
-use crate::report::count;
 use crate::report::github::output::Ending;
+use crate::report::{count, sanitize, thing};
 use crate::store::EnvironmentRecord;
 
 /// How an environment is taken down.
@@ -39,7 +39,21 @@ pub struct TeardownOptions<'a> {
 ///
 /// When there is no such record and `--if-exists` was not given, nobody can be asked, or the record cannot be locked.
 pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<Exit, Error> {
-    let record = records::find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+    let record = match records::find_record(context, arguments.file.as_deref(), &arguments.record).await {
+        // The plan file is gone or wrong, and no record of this environment could be meant by it.
+        Err(_)
+            if arguments.if_exists
+                && records::never_made(context, arguments.file.as_deref(), &arguments.record).await? =>
+        {
+            note(context, "the environment was never made: there is no record of that name")?;
+            export_ending(
+                context,
+                &Ending { exit: Exit::Done, failure_reason: None, state_path: None, resume_command: None },
+            )?;
+            return Ok(Exit::Done);
+        }
+        found => found?,
+    };
     let Some(status) = record.read().await? else {
         if arguments.if_exists {
             note(context, &format!("environment `{}` was never made", record.environment()))?;
@@ -48,9 +62,16 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         return Err(records::no_record(&record).await?);
     };
     let existing = status.existing().count();
-    if existing == 0 {
+    if existing == 0 && status.unanswered().next().is_none() {
         note(context, &format!("nothing is left of environment `{}`", record.environment()))?;
         return tell_job(context, &record, Exit::Done);
+    }
+    if arguments.dry_run {
+        print_text(context, &context.secrets.redact(&listed(&status)))?;
+        return Ok(Exit::Done);
+    }
+    if !arguments.yes && context.interactive {
+        note(context, &context.secrets.redact(listed(&status).trim_end()))?;
     }
     let question = format!(
         "take down {} of plan `{}`, environment `{}`?",
@@ -58,7 +79,9 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         record.plan(),
         record.environment()
     );
-    if !confirm(context, &question, arguments.yes)? {
+    // Nothing is taken away that nobody knows of; what was never answered is only looked for.
+    let yes = arguments.yes || existing == 0;
+    if !confirm(context, &question, yes)? {
         note(context, "nothing was destroyed")?;
         return Ok(Exit::Done);
     }
@@ -71,6 +94,31 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     };
     let exit = destroy_environment(context, &record, &options).await?;
     tell_job(context, &record, exit)
+}
+
+/// What there is to take down, in the order in which it goes.
+fn listed(status: &Status) -> String {
+    let mut text = String::new();
+    for id in removal_order(status) {
+        let Some(known) = status.instances.get(&id) else { continue };
+        let things = known.made.iter().rev().flat_map(|made| std::iter::once(made).chain(&made.beside));
+        let mut lines: Vec<String> = things
+            .filter(|made| made.id.is_some() || made.undo.is_some())
+            .map(|made| {
+                let sign = if made.undo.is_some() && !made.uncertain { "-" } else { "=" };
+                let kind = made.kind.as_deref().map(thing).unwrap_or_default();
+                let name = made.name.iter().map(|name| format!("`{name}` ")).collect::<String>();
+                let stays = if sign == "=" { "  stays" } else { "" };
+                let resource = made.id.as_ref().map(id_text).unwrap_or_default();
+                format!("{sign}  {id}  {kind} {name}{resource}{stays}")
+            })
+            .collect();
+        if lines.is_empty() {
+            lines.push(format!("?  {id}  {}", known.phase.name()));
+        }
+        lines.iter().for_each(|line| text.extend([sanitize(line).as_ref(), "\n"]));
+    }
+    text
 }
 
 /// Tells the job's later steps how the teardown of the only environment there was ended.
@@ -155,6 +203,7 @@ fn started(context: &Context, status: &Status) -> Started {
         project_id: last.and_then(|last| last.project_id),
         region_id: last.and_then(|last| last.region_id),
         expires: last.and_then(|last| last.expires),
+        secrets: status.held_secrets(),
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArguments) -> Result
             }
         },
     };
-    print_text(context, &text)?;
+    print_text(context, &context.secrets.redact(&text))?;
     Ok(Exit::Done)
 }
 

@@ -12,6 +12,6 @@ pub(super) fn graph(context: &Context, arguments: &GraphArguments) -> Result<Exi
     let mut text = Vec::new();
     let drawn = if arguments.dot { draw::dot(&plan, &mut text) } else { draw::mermaid(&plan, &mut text) };
     drawn.map_err(|error| Error::Stream { stream: "stdout", error })?;
-    print_text(context, &String::from_utf8_lossy(&text))?;
+    print_text(context, &context.secrets.redact(&String::from_utf8_lossy(&text)))?;
     Ok(Exit::Done)
 }

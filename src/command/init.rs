@@ -25,7 +25,7 @@ pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Exit,
         let rows: Vec<Vec<String>> =
             EXAMPLES.iter().map(|example| vec![example.name.to_owned(), example.description()]).collect();
         let palette = Palette::new(context.color(&context.stdout));
-        print_text(context, &table(&["EXAMPLE", "MAKES"], &rows, palette))?;
+        print_text(context, &context.secrets.redact(&table(&["EXAMPLE", "MAKES"], &rows, palette)))?;
         return Ok(Exit::Done);
     }
     let example = example(&arguments.example)?;

@@ -10,6 +10,7 @@ mod confirm;
 mod connect;
 mod curl;
 pub mod destroy;
+mod drift;
 mod explain;
 mod findings;
 mod graph;
@@ -23,6 +24,7 @@ mod ops;
 mod output;
 pub mod preview;
 mod preview_file;
+mod preview_text;
 mod print;
 mod records;
 mod recover;
@@ -31,21 +33,25 @@ mod renew;
 mod report;
 mod resolve;
 pub mod run;
+mod salvage;
 mod schema;
 mod session;
 mod signals;
 mod simulate;
 mod state;
+mod state_move;
 mod state_place;
 mod status;
 mod sweep;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod view;
 mod wait;
 mod write_output;
 
+use std::any::Any;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -61,7 +67,7 @@ pub use confirm::confirm;
 pub use connect::{Account, DEFAULT_BASE_URL, number_of};
 pub use findings::tell as tell_findings;
 pub use load::{LoadedPlan, load_plan, places, read_source, resolve_inputs};
-pub use print::{note, print_json, print_json_text, print_outputs, print_text};
+pub use print::{note, print_json, print_json_text, print_outputs, print_text, warn};
 pub use records::{environment_name, find_record, owner, store};
 pub use signals::Signals;
 pub use view::{View, ViewOptions};
@@ -129,6 +135,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
         Command::Rehearse(arguments) => rehearse::rehearse(context, arguments).await,
         Command::Destroy(arguments) => destroy::destroy(context, arguments).await,
         Command::Status(arguments) => status::status(context, arguments).await,
+        Command::Drift(arguments) => drift::drift(context, arguments).await,
         Command::Output(arguments) => output::output(context, arguments).await,
         Command::Report(arguments) => report::report(context, arguments).await,
         Command::Sweep(arguments) => sweep::sweep(context, arguments).await,
@@ -192,9 +199,7 @@ pub fn tell_no_thread(streams: &Streams, error: &io::Error) -> Exit {
 pub fn tell_panics(streams: Streams) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
-        // Words known when the program was built; others are made from data.
-        let words =
-            panic.payload().downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default();
+        let words = panic_words(panic.payload());
         let _ = writeln!(
             streams.stderr.clone(),
             "error: a bug in plan {} at {place}{words}\nhelp: what is on record is safe, run again to continue; please \
@@ -203,4 +208,20 @@ pub fn tell_panics(streams: Streams) {
             env!("CARGO_PKG_REPOSITORY"),
         );
     }));
+}
+
+/// Words known when the program was built; others are made from data, and are not shown.
+fn panic_words(payload: &(dyn Any + Send)) -> String {
+    payload.downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::panic_words;
+
+    #[test]
+    fn a_panic_shows_no_data() {
+        assert_eq!(panic_words(&"an invariant of ours"), ": an invariant of ours");
+        assert_eq!(panic_words(&format!("`{}` is no number", "hunter22")), "");
+    }
 }

@@ -20,7 +20,7 @@ pub(super) fn new(context: &Context, arguments: &NewArguments) -> Result<Exit, E
         Some(id) => with_id(&step, id)?,
         None => step,
     };
-    print_text(context, &step)?;
+    print_text(context, &context.secrets.redact(&step))?;
     Ok(Exit::Done)
 }
 

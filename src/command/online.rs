@@ -3,7 +3,7 @@
 //!
 //! A check, not a promise: what is known only while a plan runs is left out, and others use the same quotas.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::cli::CheckArguments;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::engine::{Change, Preview, Settings};
+use crate::engine::{Change, Preview, Reads, Settings};
 use crate::error::Error;
 use crate::journal::RecordedCall;
-use crate::plan::{InstanceId, Plan, StepId};
+use crate::plan::{InstanceId, Plan, Selection, StepId};
 use crate::report::{count, list, sanitize};
 use crate::source::Span;
 
@@ -125,7 +125,7 @@ fn calls(
         settle_time: Duration::ZERO,
         user_agent: String::new(),
     };
-    let none = BTreeSet::new();
+    let none = Selection::default();
     let preview = Preview {
         plan,
         settings: &settings,
@@ -136,9 +136,10 @@ fn calls(
         replace: &none,
         target: &none,
         prune: false,
+        reads: &Reads::default(),
     };
     let known = |change: Change| Some((change.instance, change.call?));
-    Ok(preview.changes().into_iter().filter_map(known).collect())
+    Ok(preview.changes().0.into_iter().filter_map(known).collect())
 }
 
 /// One plan being held against the API.

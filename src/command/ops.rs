@@ -93,7 +93,10 @@ fn list(context: &Context, catalog: &Catalog, arguments: &OpsArguments) -> Resul
         ResultFormat::Human => {
             let rows: Vec<Vec<String>> = shown.iter().map(|operation| row(operation)).collect();
             let palette = Palette::new(context.color(&context.stdout));
-            print_text(context, &table(&["METHOD", "PATH", "SECTION", "MAKES"], &rows, palette))?;
+            print_text(
+                context,
+                &context.secrets.redact(&table(&["METHOD", "PATH", "SECTION", "MAKES"], &rows, palette)),
+            )?;
         }
     }
     if kept_back > 0 {
@@ -132,7 +135,7 @@ fn show(context: &Context, described: &Description, format: ResultFormat) -> Res
         let value = serde_json::to_value(described).expect("descriptions are made of types JSON can hold");
         return print_json(context, &value);
     }
-    print_text(context, &page::page(described, Palette::new(context.color(&context.stdout))))
+    print_text(context, &context.secrets.redact(&page::page(described, Palette::new(context.color(&context.stdout)))))
 }
 
 #[cfg(test)]

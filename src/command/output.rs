@@ -43,9 +43,10 @@ pub(super) async fn output(context: &Context, arguments: &OutputArguments) -> Re
     for words in &rendered.notes {
         note(context, words)?;
     }
+    let text = context.secrets.redact(&rendered.text);
     match arguments.format {
-        OutputFormat::Json => print_json_text(context, &rendered.text)?,
-        _ => print_text(context, &rendered.text)?,
+        OutputFormat::Json => print_json_text(context, &text)?,
+        _ => print_text(context, &text)?,
     }
     let ending =
         Ending { exit: Exit::Done, failure_reason: None, state_path: Some(environment.place()), resume_command: None };

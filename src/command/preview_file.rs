@@ -53,6 +53,12 @@ pub struct Asked {
     pub target: Vec<String>,
     pub replace: Vec<String>,
     pub prune: bool,
+    /// What a run would read was read.
+    #[serde(default)]
+    pub read: bool,
+    /// What is on record was looked for first.
+    #[serde(default)]
+    pub refresh: bool,
 }
 
 /// The file, when it is one; `None` for anything else, such as a plan.
@@ -154,6 +160,7 @@ impl PreviewFile {
         bound.run.target.clone_from(&asked.target);
         bound.replace.clone_from(&asked.replace);
         bound.prune = asked.prune;
+        bound.refresh = asked.refresh;
         Ok(bound)
     }
 
@@ -189,7 +196,7 @@ impl PreviewFile {
         } else if self.record != now.record {
             "the record".to_owned()
         } else if self.changes != now.changes {
-            "a file the plan reads".to_owned()
+            "what the plan reads".to_owned()
         } else {
             return Ok(());
         };

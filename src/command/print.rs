@@ -10,17 +10,18 @@ use crate::cli::ResultFormat;
 use crate::context::Context;
 use crate::engine::RunOutput;
 use crate::error::Error;
+use crate::report::github::{Annotation, Level};
 use crate::report::outputs::{OutputFormat, OutputValue, render};
-use crate::report::{Palette, Verbosity, duration, sanitize};
-use crate::secret::Secrets;
+use crate::report::{Palette, Verbosity, duration, sanitize, sanitize_block};
+use crate::secret::{Redacted, Secrets};
 use crate::stream::runner::defuse_json;
 
-/// Writes a result as it is: whoever calls has hidden what must be hidden.
+/// Writes a result as it is.
 ///
 /// # Errors
 ///
 /// When stdout cannot be written.
-pub fn print_text(context: &Context, text: &str) -> Result<(), Error> {
+pub fn print_text(context: &Context, text: &Redacted) -> Result<(), Error> {
     let mut out = context.stdout.clone();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Error::Stream { stream: "stdout", error })
 }
@@ -31,7 +32,7 @@ pub fn print_text(context: &Context, text: &str) -> Result<(), Error> {
 ///
 /// When stdout cannot be written.
 pub fn print_json(context: &Context, value: &Value) -> Result<(), Error> {
-    print_json_text(context, &format!("{:#}\n", context.secrets.redact_value(value)))
+    print_json_text(context, &context.secrets.seal(value.clone()).map(|value| format!("{value:#}\n")))
 }
 
 /// Writes JSON that hides what must be hidden. What a runner would take for a command is escaped inside its strings, so
@@ -40,9 +41,9 @@ pub fn print_json(context: &Context, value: &Value) -> Result<(), Error> {
 /// # Errors
 ///
 /// When stdout cannot be written.
-pub fn print_json_text(context: &Context, json: &str) -> Result<(), Error> {
+pub fn print_json_text(context: &Context, json: &Redacted) -> Result<(), Error> {
     match context.stdout.runner {
-        true => print_text(context, &defuse_json(json)),
+        true => print_text(context, &json.clone().map(|json| defuse_json(&json).into_owned())),
         false => print_text(context, json),
     }
 }
@@ -60,6 +61,21 @@ pub fn note(context: &Context, words: &str) -> Result<(), Error> {
     context.stderr.clone().write_all(line.as_bytes()).map_err(|error| Error::Stream { stream: "stderr", error })
 }
 
+/// Says on stderr what may go wrong, `--quiet` or not; in a job as an annotation.
+///
+/// # Errors
+///
+/// When stderr cannot be written.
+pub fn warn(context: &Context, words: &str) -> Result<(), Error> {
+    let text = context.secrets.redact(&sanitize_block(words)).into_owned();
+    let mut err = context.stderr.clone();
+    let written = match &context.environment.github {
+        Some(_) => err.command(&Annotation::new(Level::Warning, text).command()),
+        None => writeln!(err, "{} {text}", Palette::new(context.color(&context.stderr)).warning("warning:")),
+    };
+    written.map_err(|error| Error::Stream { stream: "stderr", error })
+}
+
 /// The outputs of a run on stdout: all public ones, and the secret ones in `shown`.
 ///
 /// # Errors
@@ -75,7 +91,7 @@ pub fn print_outputs(
         return Ok(());
     }
     for missing in shown.iter().filter(|name| !outputs.iter().any(|output| output.name == **name)) {
-        note(context, &format!("warning: there is no output `{}` to show", sanitize(missing)))?;
+        warn(context, &format!("there is no output `{}` to show", sanitize(missing)))?;
     }
     let values: Vec<OutputValue> = outputs.iter().map(|output| seen(context, output, shown)).collect();
     let format = match format {
@@ -90,9 +106,10 @@ pub fn print_outputs(
     for words in &rendered.notes {
         note(context, words)?;
     }
+    let text = Redacted::asked_for(rendered.text);
     match format {
-        OutputFormat::Json => print_json_text(context, &rendered.text),
-        _ => print_text(context, &rendered.text),
+        OutputFormat::Json => print_json_text(context, &text),
+        _ => print_text(context, &text),
     }
 }
 

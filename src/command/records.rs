@@ -10,7 +10,7 @@ use crate::cli::{RecordOptions, StateOptions};
 use crate::clock::Clock;
 use crate::command::load::read_source;
 use crate::command::state_place::{self, Fate};
-use crate::command::{note, preview_file};
+use crate::command::{note, preview_file, warn};
 use crate::context::Context;
 use crate::engine::Neighbours;
 use crate::error::Error;
@@ -49,7 +49,7 @@ pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> 
     if !address.contains("://") {
         return Ok(Arc::new(StateFolder::new(context.resolve(named))));
     }
-    let records = objects::connect(&address, &context.environment.store.0, beside.join(SPOOL));
+    let records = objects::connect(&address, &context.store_variables(), beside.join(SPOOL));
     let records = records.map_err(|why| Error::usage(format!("`{address}` cannot be used: {why}")).help(ADDRESSES))?;
     Ok(records)
 }
@@ -69,7 +69,7 @@ pub fn guard_place(context: &Context, options: &StateOptions, store: &AnyStore) 
     let work_tree = folder.ancestors().find(|folder| folder.join(".git").exists());
     match state_place::fate(&context.environment, folder, meant, !folder.exists(), work_tree) {
         Fate::Lasts => Ok(()),
-        Fate::Warned(words) => note(context, &format!("warning: {words}")),
+        Fate::Warned(words) => warn(context, &words),
         Fate::Lost => {
             let message =
                 "the record would be gone with this runner's disk, and the next run would make everything again";
@@ -113,9 +113,8 @@ pub fn environment_name(context: &Context, option: Option<&str>) -> Result<Strin
     match (option, &context.environment.environment) {
         (Some(name), _) => Ok(name.to_owned()),
         (None, None) => Ok(DEFAULT_ENVIRONMENT.to_owned()),
-        (None, Some(name)) => {
-            crate::cli::name(name).map_err(|why| Error::usage(format!("`PLAN_ENVIRONMENT` is no name: {why}")))
-        }
+        (None, Some(name)) => crate::cli::environment_name(name)
+            .map_err(|why| Error::usage(format!("`PLAN_ENVIRONMENT` is no name: {why}"))),
     }
 }
 
@@ -145,12 +144,23 @@ pub async fn find_record(
     Ok(EnvironmentRecord::new(store, &plan, &environment))
 }
 
+/// Whether no plan has a record of the environment that is meant.
+///
+/// # Errors
+///
+/// When the store cannot be asked.
+pub async fn never_made(context: &Context, file: Option<&Path>, options: &RecordOptions) -> Result<bool, Error> {
+    let store = store(context, &options.state, file)?;
+    let environment = environment_name(context, options.environment.as_deref())?;
+    Ok(!store.environments().await?.iter().any(|name| name.environment == environment))
+}
+
 /// The name a plan file says, also when the rest of it is wrong: the record must stay within reach.
 fn plan_name(context: &Context, file: &Path) -> Result<String, Error> {
     let source = read_source(context, file)?;
     let parsed = yaml::parse(source.text());
     let name = parsed.root.as_ref().and_then(|root| root.get("name")).and_then(|name| name.as_str());
-    let name = name.filter(|name| crate::cli::name(name.trim_start_matches('-')).is_ok());
+    let name = name.filter(|name| crate::cli::plan_name(name.trim_start_matches('-')).is_ok());
     name.map(str::to_owned).ok_or_else(|| {
         Error::usage(format!("`{}` tells no name of a plan", file.display()))
             .help("say which record is meant with `--plan NAME`")
@@ -280,6 +290,5 @@ pub fn owner(context: &Context, command: &str) -> Owner {
         command: command.to_owned(),
         since: context.now,
         job: context.environment.github.as_ref().and_then(|github| github.job.clone()),
-        host: None,
     }
 }

@@ -1,157 +1,158 @@
-//! `plan state recover`: a record written anew from the stamps in the account. `plan state salvage`: what a damaged one
-//! still tells, and the rest in the same way.
+//! `plan state recover`: a record written anew from what is in the account.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
-use super::guard::spots_of;
 use super::print::table;
 use super::records::{self, open};
+use super::session::{SETTLE_TIME, USER_AGENT, quoted};
 use super::state::words;
-use super::{Account, load, note, print_text};
+use super::{Account, LoadedPlan, load, note, print_text, warn};
 use crate::cli::RecoverArguments;
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{Looked, Stamped, is_findable, stamped};
+use crate::engine::{self, Recovered, Search, Settings};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::journal::{Header, Line, Record, Status, decode};
-use crate::report::{Palette, count};
+use crate::journal::{Header, InstanceStatus, Phase, Status};
+use crate::report::{Palette, count, list};
 use crate::store::EnvironmentRecord;
-use crate::{files, journal};
+
+/// Names listed in a sentence.
+const NAMED: usize = 10;
 
 /// Writes a record anew.
 ///
 /// # Errors
 ///
-/// When there is a record that tells of something, the plan is wrong, or the account cannot be looked through.
+/// When the plan is wrong, the record is damaged or in use, or the account is not told.
 pub(super) async fn recover(context: &Context, arguments: &RecoverArguments) -> Result<Exit, Error> {
-    let (record, looked) = look(context, arguments).await?;
-    let known = record.read().await?;
-    if known.as_ref().is_some_and(|status| !status.instances.is_empty()) {
-        return Err(Error::usage(format!("the record of environment `{}` is not empty", record.environment()))
-            .help("`plan status` shows what it tells; a damaged one is for `plan state salvage`"));
-    }
-    tell(context, &looked)?;
-    if arguments.dry_run || looked.found.is_empty() {
-        return Ok(ended(&looked));
-    }
-    let journal = open(context, &record, "state recover", arguments.lock.lock_timeout).await?;
-    let added = journal.append(kept(&looked.found)).await;
-    journal.close().await?;
-    added?;
-    note(
-        context,
-        &format!(
-            "{} on record again: look with `plan preview` before the next run",
-            count(looked.found.len(), "instance")
-        ),
-    )?;
-    Ok(ended(&looked))
-}
-
-/// Mends a damaged record in a folder.
-///
-/// # Errors
-///
-/// When it is not damaged, not in a folder, or the account cannot be looked through.
-pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> Result<Exit, Error> {
-    let (record, looked) = look(context, arguments).await?;
-    let Err(damage @ journal::JournalError::Damaged { .. }) = record.read().await else {
-        return Err(Error::usage("the record is not damaged").help("an empty one is for `plan state recover`"));
-    };
-    let Some(path) = record.store.folder().map(|_| PathBuf::from(record.place()).join("journal.jsonl")) else {
-        return Err(Error::usage("only a record in a folder can be salvaged")
-            .help("restore the objects that are missing from a copy, or recover into another place with `--state`"));
-    };
-    let status = readable(&path, &record)?;
-    note(context, &format!("{damage}"))?;
-    note(context, &format!("{} can be read", count(status.instances.len(), "instance")))?;
-    tell(context, &looked)?;
+    let asked = Asked::of(context, arguments)?;
     if arguments.dry_run {
-        return Ok(Exit::Done);
+        let known = asked.record.read().await?;
+        let known = known.unwrap_or_else(|| Status::new(asked.header(), context.now));
+        let recovered = asked.look(context, &known).await?;
+        tell(context, &recovered)?;
+        return Ok(ended(&recovered));
     }
-    let copy = path.with_extension(format!("damaged-{}.jsonl", context.now.as_second()));
-    fs::copy(&path, &copy).map_err(|error| Error::write(&copy, error))?;
-    let missing = looked.found.iter().filter(|found| !status.instances.contains_key(&found.instance)).cloned();
-    let missing: Vec<Stamped> = missing.collect();
-    let records = status.compacted().into_iter().chain(kept(&missing).into_iter().map(|record| (context.now, record)));
-    let text: String = records.enumerate().map(|(n, (at, record))| Line { n: n as u64, at, record }.encode()).collect();
-    files::replace(&path, text.as_bytes()).map_err(|error| Error::write(&path, error))?;
-    let added = count(missing.len(), "instance");
-    note(
-        context,
-        &format!("the record is whole again, with {added} from the account; the damaged one is `{}`", copy.display()),
-    )?;
-    Ok(ended(&looked))
+    let journal = open(context, &asked.record, "state recover", arguments.lock.lock_timeout).await?;
+    let looked = asked.look(context, &journal.with_status(Status::clone)).await;
+    let added = match &looked {
+        Ok(recovered) => journal.append(recovered.records()).await,
+        Err(_) => Ok(()),
+    };
+    journal.close().await?;
+    let recovered = looked?;
+    added?;
+    tell(context, &recovered)?;
+    let found = count(recovered.found.len(), "instance");
+    note(context, &format!("{found} on record again: look with `plan preview` before the next run"))?;
+    Ok(ended(&recovered))
 }
 
-/// Looks through the account for everything with the stamp of the environment.
-async fn look(context: &Context, arguments: &RecoverArguments) -> Result<(EnvironmentRecord, Looked), Error> {
-    let loaded = load::load_plan(context, &arguments.file, None)?;
-    let plan = &loaded.plan;
-    let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
-    let account = Account::of(context, &arguments.api)?;
-    let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
-    let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
-    let store = records::store(context, &arguments.state, Some(&arguments.file))?;
-    let record = EnvironmentRecord::new(store, &plan.name, &environment);
-    let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
-    let at = super::guard::Surroundings { environment: &environment, project_id, region_id, inputs: &inputs };
-    let spots = spots_of(plan, plan.steps.values(), &at);
-    // Everything that can carry a stamp: also steps that the plan no longer has.
-    let operations =
-        loaded.catalog.operations().filter(|operation| operation.creates.is_some() && is_findable(operation));
-    let looked = stamped(&client, loaded.catalog, operations, &spots, &plan.name, &environment).await;
-    Ok((record, looked))
+/// A plan whose record is looked for.
+pub(super) struct Asked {
+    pub record: EnvironmentRecord,
+    loaded: LoadedPlan,
+    account: Account,
+    inputs: BTreeMap<String, minijinja::Value>,
+    settings: Settings,
+    /// As they were typed: instance and id.
+    accepted: Vec<(String, String)>,
 }
 
-fn kept(found: &[Stamped]) -> Vec<Record> {
-    let kept =
-        |found: &Stamped| Record::Kept { instance: found.instance.clone(), status: Box::new(found.status.clone()) };
-    found.iter().map(kept).collect()
-}
-
-/// The instances of the lines up to the damage, and of those after it that stand for themselves.
-fn readable(path: &Path, record: &EnvironmentRecord) -> Result<Status, Error> {
-    let bytes = fs::read(path).map_err(|error| Error::read(path, error))?;
-    let lines = bytes.split(|&byte| byte == b'\n').filter_map(|text| decode(text).ok());
-    let mut status: Option<Status> = None;
-    for line in lines {
-        match (&mut status, line.record) {
-            (None, Record::Header(header)) => status = Some(Status::new(header, line.at)),
-            // What cannot follow any more is left to the account.
-            (Some(status), record) => drop(status.apply(line.at, &record)),
-            (None, _) => {}
-        }
+impl Asked {
+    pub fn of(context: &Context, arguments: &RecoverArguments) -> Result<Self, Error> {
+        let loaded = load::load_plan(context, &arguments.file, None)?;
+        let plan = &loaded.plan;
+        let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
+        let account = Account::of(context, &arguments.api)?;
+        let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
+        let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
+        let store = records::store(context, &arguments.state, Some(&arguments.file))?;
+        let record = EnvironmentRecord::new(store, &plan.name, &environment);
+        let settings = Settings {
+            plan: plan.name.clone(),
+            environment,
+            project_id,
+            region_id,
+            stamp: true,
+            settle_time: SETTLE_TIME,
+            user_agent: USER_AGENT.to_owned(),
+        };
+        Ok(Self { record, loaded, account, inputs, settings, accepted: arguments.accept.clone() })
     }
-    Ok(status
-        .unwrap_or_else(|| Status::new(Header::new(record.plan(), record.environment()), jiff::Timestamp::UNIX_EPOCH)))
+
+    fn header(&self) -> Header {
+        Header::new(self.record.plan(), self.record.environment())
+    }
+
+    /// Looks through the account for what is not on record.
+    pub async fn look(&self, context: &Context, status: &Status) -> Result<Recovered, Error> {
+        let client = self.account.client(context, Clock::starting_at(context.now, 1.0))?;
+        let plan = &self.loaded.plan;
+        let search = Search {
+            client: &client,
+            catalog: self.loaded.catalog,
+            plan,
+            settings: &self.settings,
+            secrets: &context.secrets,
+            inputs: &self.inputs,
+            accepted: &self.accepted,
+            status,
+        };
+        Ok(engine::recover(&search).await)
+    }
 }
 
-fn tell(context: &Context, looked: &Looked) -> Result<(), Error> {
-    let rows: Vec<Vec<String>> = looked
-        .found
-        .iter()
-        .map(|found| {
-            let what = found.status.made.first().map(words).unwrap_or_default();
-            vec![found.instance.to_string(), what, "certain: it carries the stamp".to_owned()]
-        })
-        .collect();
+/// What was found and how sure that is, and what was not.
+pub(super) fn tell(context: &Context, recovered: &Recovered) -> Result<(), Error> {
+    let found = recovered.found.iter().map(|(instance, trace)| {
+        vec![instance.to_string(), what(&recovered.status.instances[instance]), trace.words()]
+    });
+    let in_doubt = recovered.in_doubt.iter().map(|(instance, ids)| {
+        vec![instance.to_string(), list(ids.iter().cloned(), NAMED), "in doubt: only the name speaks for it".to_owned()]
+    });
+    let rows: Vec<Vec<String>> = found.chain(in_doubt).collect();
     if !rows.is_empty() {
         let palette = Palette::new(context.color(&context.stdout));
         print_text(context, &context.secrets.redact(&table(&["STEP", "FOUND", "HOW SURE"], &rows, palette)))?;
     }
-    note(context, &format!("{} in {}", count(looked.found.len(), "resource"), count(looked.lists, "list")))?;
-    for (path, why) in &looked.unread {
-        note(context, &format!("warning: not looked through: `{path}`: {why}"))?;
+    let lists = count(recovered.lists, "list");
+    note(context, &format!("{} found in {lists}", count(recovered.found.len(), "instance")))?;
+    for (path, why) in &recovered.unread {
+        warn(context, &format!("not looked through: `{path}`: {why}"))?;
     }
-    note(
-        context,
-        "what takes no tags (routers, listeners, pools, ssh keys and others) is not found this way: look for it by hand",
-    )
+    for (step, id) in &recovered.refused {
+        warn(context, &format!("not accepted: `{id}` is nothing that the call of `{step}` can have made"))?;
+    }
+    if !recovered.absent.is_empty() {
+        let names = recovered.absent.iter().map(|instance| format!("`{instance}`"));
+        note(context, &format!("nothing like it is there, the next run makes it: {}", list(names, NAMED)))?;
+    }
+    for (instance, on) in &recovered.not_looked_for {
+        let names = on.iter().map(|step| format!("`{step}`"));
+        note(context, &format!("`{instance}` was not looked for: it builds on {}", list(names, NAMED)))?;
+    }
+    if let Some((instance, ids)) = recovered.in_doubt.first() {
+        let name = instance.to_string();
+        let accept = ids.first().map(|id| quoted(&format!("{name}={id}"))).unwrap_or_default();
+        let words =
+            format!("what is in doubt is yours to decide: recover with `--accept {accept}` when it is this one");
+        note(context, &words)?;
+        note(context, &format!("when it is another's: `plan state resolve {} --not-applied`", quoted(&name)))?;
+    }
+    Ok(())
 }
 
-fn ended(looked: &Looked) -> Exit {
-    if looked.unread.is_empty() { Exit::Done } else { Exit::Unknown }
+/// What is on record of an instance, in words.
+fn what(known: &InstanceStatus) -> String {
+    match &known.phase {
+        Phase::Accepted { tasks, .. } => format!("task {}, not at its end", list(tasks.iter().cloned(), NAMED)),
+        _ => known.made.last().map(words).unwrap_or_default(),
+    }
+}
+
+/// Whether everything is known now.
+pub(super) fn ended(recovered: &Recovered) -> Exit {
+    if recovered.is_complete() { Exit::Done } else { Exit::Unknown }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tracing::Instrument as _;
 
-use super::run::{settings, step_ids, view_options};
+use super::run::{selection, settings, view_options};
 use super::session::{Parts, Session, export};
 use super::{load, note, print_outputs, records, simulate, write_output};
 use crate::api::{Transport, trace};
@@ -45,7 +45,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     write_output::check(context, &plan, &arguments.run.write_output)?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let options = RunOptions {
-        target: step_ids(&plan, &arguments.run.target)?,
+        target: selection(&plan, &arguments.run.target)?,
         fail_fast: arguments.run.fail_fast,
         ..RunOptions::default()
     };
@@ -64,6 +64,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         base_url: NOWHERE.to_owned(),
         key: SecretString::from("rehearsal"),
         request_timeout: Duration::ZERO,
+        authorities: Vec::new(),
         project_id: Some(PLACE),
         region_id: Some(PLACE),
         renewal: None,

@@ -1,11 +1,10 @@
 //! A key that has run out is asked for again, where a command gives it: a wait may last longer than a key.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::connect::ask_command;
+use super::connect::{Account, ask_command};
 use crate::api::{Answer, Http, Lost, Request, Sending, Transport};
 use crate::secret::Secrets;
 
@@ -15,8 +14,7 @@ const UNAUTHORIZED: u16 = 401;
 /// Sends with the key that `--api-key-command` gave last.
 pub struct Renewing {
     command: String,
-    base_url: String,
-    timeout: Duration,
+    account: Account,
     secrets: Secrets,
     current: Mutex<(Arc<Http>, SecretString)>,
     /// One asks at a time; the others take what it got.
@@ -24,19 +22,13 @@ pub struct Renewing {
 }
 
 impl Renewing {
-    pub fn new(
-        command: &str,
-        base_url: &str,
-        timeout: Duration,
-        secrets: &Secrets,
-        (http, key): (Http, SecretString),
-    ) -> Self {
+    /// `http` sends with the account's key, which is the first.
+    pub fn new(command: &str, account: &Account, secrets: &Secrets, http: Http) -> Self {
         Self {
             command: command.to_owned(),
-            base_url: base_url.to_owned(),
-            timeout,
+            account: account.clone(),
             secrets: secrets.clone(),
-            current: Mutex::new((Arc::new(http), key)),
+            current: Mutex::new((Arc::new(http), account.key.clone())),
             asking: tokio::sync::Mutex::default(),
         }
     }
@@ -58,7 +50,7 @@ impl Renewing {
         if key.expose_secret() == refused.expose_secret() {
             return None;
         }
-        let http = Arc::new(Http::new(&self.base_url, &key, self.timeout).ok()?);
+        let http = Arc::new(self.account.http(&key).ok()?);
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = (http.clone(), key);
         Some(http)
     }
@@ -82,6 +74,6 @@ impl Transport for Renewing {
     }
 
     fn base_url(&self) -> &str {
-        &self.base_url
+        &self.account.base_url
     }
 }

@@ -15,7 +15,9 @@ use crate::engine::{Before, made, of_tasks, operation_of};
 use crate::error::Error;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::exit::Exit;
-use crate::journal::{Evidence, InstanceStatus, Intent, Journal, Made, Phase, Record, StepResult, Succeeded};
+use crate::journal::{
+    Evidence, InstanceStatus, Intent, Journal, Made, Phase, Record, StepResult, Succeeded, Unanswered,
+};
 use crate::plan::InstanceId;
 use crate::report::{count, list};
 use crate::store::EnvironmentRecord;
@@ -34,18 +36,22 @@ pub(super) async fn resolve(context: &Context, arguments: &ResolveArguments) -> 
 }
 
 async fn decide(context: &Context, journal: &Journal, arguments: &ResolveArguments) -> Result<Exit, Error> {
-    let record = journal.with_status(|status| {
+    let records = journal.with_status(|status| {
         let (instance, known) = only(named(status, &arguments.step)?, &arguments.step)?;
         decided(instance, known, arguments)
     })?;
-    let said = match &record {
+    let said = match &records[0] {
+        Record::Settled { instance, made: Some(made), .. } => {
+            format!("{instance}: {} is on record as made by it, too", words(made))
+        }
+        Record::Settled { instance, .. } => format!("{instance}: nothing more is looked for"),
         Record::Succeeded(done) => format!("{}: {} is on record as made by it", done.instance, words(&done.made)),
         Record::Accepted { instance, tasks, .. } => {
             format!("{instance}: the next run waits for {}", count(tasks.len(), "task"))
         }
         _ => format!("{}: the next run makes the call again", arguments.step),
     };
-    journal.append(vec![record]).await?;
+    journal.append(records).await?;
     note(context, &said)?;
     Ok(Exit::Done)
 }
@@ -64,21 +70,26 @@ fn only<'s>(
     }
 }
 
-/// The record that a decision becomes.
-fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArguments) -> Result<Record, Error> {
+/// The records that a decision becomes.
+fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArguments) -> Result<Vec<Record>, Error> {
     let intent = match (&known.phase, &known.intent) {
         (Phase::InDoubt, Some(intent)) => intent,
+        _ if !known.earlier.is_empty() => return late(instance, known, arguments),
         (phase, _) => {
             let error = Error::usage(format!("the outcome of `{instance}` is known: it is {}", phase.name()));
             return Err(error.help("only a call whose outcome is unknown can be resolved; see `plan status`"));
         }
     };
     if arguments.not_applied {
-        return Ok(Record::NotApplied { instance: instance.clone(), error: by_hand(intent) });
+        let none = Record::NotApplied { instance: instance.clone(), error: by_hand(intent), unanswered: false };
+        return Ok(std::iter::once(none)
+            .chain(known.earlier.iter().map(|earlier| settled(instance, earlier, None)))
+            .collect());
     }
     if !arguments.task.is_empty() {
         let (tasks, evidence) = (arguments.task.clone(), Some(Evidence::Decision));
-        return Ok(Record::Accepted { instance: instance.clone(), tasks, recovered: true, status: None, evidence });
+        let instance = instance.clone();
+        return Ok(vec![Record::Accepted { instance, tasks, recovered: true, status: None, evidence }]);
     }
     let id = arguments.id.as_deref().expect("one of the three decisions is required on the command line");
     let (result, made, agrees) = match (&intent.update, &known.result) {
@@ -100,7 +111,33 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
         evidence: Some(Evidence::Decision),
         agrees,
     };
-    Ok(Record::Succeeded(Box::new(done)))
+    Ok(vec![Record::Succeeded(Box::new(done))])
+}
+
+/// The decision about attempts of a step whose outcome is known otherwise: they were sent again, and may have been carried
+/// out as well.
+fn late(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArguments) -> Result<Vec<Record>, Error> {
+    if !arguments.task.is_empty() {
+        return Err(Error::usage(format!(
+            "`{instance}` waits for no task: an earlier attempt of it was never answered"
+        ))
+        .help("say with `--id` what that attempt made, or `--not-applied`"));
+    }
+    let Some(id) = &arguments.id else {
+        return Ok(known.earlier.iter().map(|earlier| settled(instance, earlier, None)).collect());
+    };
+    let oldest = &known.earlier[0];
+    let made = made(Catalog::embedded(), &oldest.intent.call, &result_of(&oldest.intent, id), &oldest.intent.undo);
+    Ok(vec![settled(instance, oldest, Some(made))])
+}
+
+fn settled(instance: &InstanceId, attempt: &Unanswered, made: Option<Made>) -> Record {
+    Record::Settled {
+        instance: instance.clone(),
+        attempt: attempt.intent.attempt,
+        tasks: Vec::new(),
+        made: made.map(Box::new),
+    }
 }
 
 /// What a create came to, when its id is all that is known.

@@ -1,27 +1,27 @@
 //! `plan run`: checks a plan, then makes its calls or continues with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 use tracing::Instrument as _;
 
-use super::preview::Shown;
+use super::preview::{Shown, client_of};
 use super::preview_file::{PreviewFile, recorded};
 use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
 use super::view::ViewOptions;
-use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
+use super::{Account, drift, guard, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::{Client, trace};
 use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Run, RunEnd, RunOptions, Settings};
+use crate::engine::{self, Import, Run, RunEnd, RunOptions, Settings, drift_records};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{Journal, Phase, Record, Started};
-use crate::plan::{Plan, Segment, StepId};
+use crate::journal::{Journal, Phase, Record, Started, Status};
+use crate::plan::{Plan, Segment, Selection, StepId};
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
 use crate::report::reason;
@@ -33,6 +33,19 @@ use crate::store::EnvironmentRecord;
 ///
 /// When the plan is wrong, the account is not told, or the record cannot be read or locked.
 pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Error> {
+    run_or_import(context, arguments, None).await
+}
+
+/// Puts one thing on record as what a step made; nothing is made or changed.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(super) async fn import(context: &Context, arguments: &RunArguments, import: Import) -> Result<Exit, Error> {
+    run_or_import(context, arguments, Some(import)).await
+}
+
+async fn run_or_import(context: &Context, arguments: &RunArguments, import: Option<Import>) -> Result<Exit, Error> {
     let approved = preview_file::read(context, &arguments.file)?;
     let bound = approved.as_ref().map(|approved| approved.bind(context, arguments)).transpose()?;
     let arguments = bound.as_ref().unwrap_or(arguments);
@@ -55,8 +68,12 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let record = EnvironmentRecord::new(store, &plan.name, &environment);
     let clock = Clock::starting_at(context.now, 1.0);
     let options = RunOptions {
-        target: step_ids(plan, &arguments.run.target)?,
-        replace: step_ids(plan, &arguments.replace)?,
+        target: match &import {
+            Some(import) => selection(plan, &[import.instance.to_string()])?,
+            None => selection(plan, &arguments.run.target)?,
+        },
+        import: import.clone(),
+        replace: selection(plan, &arguments.replace)?,
         prune: arguments.prune,
         rollback: arguments.rollback,
         fail_fast: arguments.run.fail_fast,
@@ -64,6 +81,16 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     let opened = records::take(context, &record, "run", arguments.lock.lock_timeout, clock).await?;
     let journal =
         Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock).hiding(context.secrets.clone());
+    let mut status = opened.status.clone();
+    if arguments.refresh {
+        match refresh(context, &account, &journal).await {
+            Ok(fresh) => status = fresh,
+            Err(error) => {
+                journal.close().await?;
+                return Err(error);
+            }
+        }
+    }
     if let Some(approved) = &approved {
         let key = approved.key(&opened.status);
         let shown = Shown {
@@ -72,21 +99,22 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
             environment: &environment,
             project_id,
             region_id,
-            status: recorded(Some(&opened.status)),
+            status: recorded(Some(&status)),
             options: &options,
         };
-        let changes = serde_json::json!(shown.changes(context, &key));
+        let client = approved.asked.read.then(|| client_of(context, &account)).transpose()?;
+        let changes = serde_json::json!(shown.changes(context, &key, client.as_ref()).await?);
         let now = PreviewFile::new(context, approved.asked.clone(), &shown, &key, &changes);
         if let Err(moved) = approved.verify(&now) {
             journal.close().await?;
             return Err(moved);
         }
     }
-    if opened.status.instances.is_empty() && !arguments.run.no_stamp {
-        let at = guard::Surroundings { environment: &environment, project_id, region_id, inputs: &inputs };
+    if opened.status.instances.is_empty() && !arguments.run.no_stamp && import.is_none() {
+        let settings = settings(plan, &environment, project_id, region_id, &arguments.run);
         let client =
             Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
-        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &at).await {
+        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &settings, &inputs).await {
             journal.close().await?;
             return Err(found);
         }
@@ -100,6 +128,7 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
         project_id,
         region_id,
         expires: ttl.and_then(|ttl| context.now.checked_add(ttl).ok()),
+        secrets: plan.has_secrets() || opened.status.held_secrets(),
     };
     journal.append(vec![Record::Started(started)]).await?;
 
@@ -141,6 +170,20 @@ pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Er
     Ok(exit)
 }
 
+/// Looks for what is on record, and puts on it what is gone or changed.
+async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Result<Status, Error> {
+    let status = journal.with_status(Status::clone);
+    let looked = drift::look(&client_of(context, account)?, &status).await?;
+    let records = drift_records(&looked);
+    if records.is_empty() {
+        return Ok(status);
+    }
+    journal.append(records).await?;
+    let lines = drift::lines(&looked, &status);
+    super::note(context, &context.secrets.redact(&format!("found meanwhile:\n{}", lines.trim_end())))?;
+    Ok(journal.with_status(Status::clone))
+}
+
 fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {
     Ending {
         exit: end.finished.exit,
@@ -179,25 +222,29 @@ pub(super) fn settings(
     }
 }
 
-/// Steps named on the command line.
+/// Steps and instances named on the command line.
 ///
 /// # Errors
 ///
-/// When the plan has no such step.
-pub(super) fn step_ids(plan: &Plan, names: &[String]) -> Result<BTreeSet<StepId>, Error> {
-    names
-        .iter()
-        .map(|name| {
-            if plan.steps.contains_key(name.as_str()) {
-                return Ok(StepId::new(name.as_str()));
-            }
-            let error = Error::usage(format!("the plan has no step `{name}`"));
-            Err(match crate::diagnostic::nearest(name, plan.steps.keys().map(StepId::as_str)) {
+/// When the plan has no such step, or the step no instances.
+pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Error> {
+    let named = names.iter().map(|name| {
+        let id = Selection::name(name);
+        let Some(step) = plan.steps.get(&id.step) else {
+            let error = Error::usage(format!("the plan has no step `{}`", id.step));
+            return Err(match crate::diagnostic::nearest(id.step.as_str(), plan.steps.keys().map(StepId::as_str)) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error,
-            })
-        })
-        .collect()
+            });
+        };
+        match &id.key {
+            Some(_) if step.for_each.is_none() => {
+                Err(Error::usage(format!("step `{}` has no instances", id.step)).help(format!("say `{}`", id.step)))
+            }
+            _ => Ok(id),
+        }
+    });
+    named.collect()
 }
 
 /// A call that needs a project or region must find one before the first call is made.
@@ -228,7 +275,7 @@ fn tell_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, minij
         let Some(marker) = inputs.get(name).and_then(|value| value.as_str()) else { continue };
         let value = context.secrets.reveal(&serde_json::Value::String(marker.to_owned())).unwrap_or_default();
         if let Some(words) = unmasked(name, &value) {
-            super::note(context, &format!("warning: {words}"))?;
+            super::warn(context, &words)?;
         }
     }
     Ok(())

@@ -176,7 +176,7 @@ pub fn export_values(
     let Some(path) = output_file(context) else { return Ok(()) };
     let file = output::render(values, ending, shown, &context.secrets, &delimiter(context)).map_err(refused)?;
     for warning in &file.warnings {
-        super::note(context, &format!("warning: {warning}"))?;
+        super::warn(context, &warning.to_string())?;
     }
     crate::report::github::append(path, "GITHUB_OUTPUT", &file.text)?;
     Ok(())

@@ -19,7 +19,7 @@ pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -
     let listener = TcpListener::bind(arguments.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     // Programs read this line to learn the port.
-    print_text(context, &format!("listening on http://{address}\n"))?;
+    print_text(context, &context.secrets.redact(&format!("listening on http://{address}\n")))?;
     note(context, &format!("use it with GCORE_BASE_URL=http://{address} and any GCORE_API_KEY; Ctrl-C ends it"))?;
 
     let simulator = Arc::new(Mutex::new(Simulator::new(options)));

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use super::print::table;
 use super::records::{self, find_record, read};
 use super::status::{instance_json, shown};
-use super::{note, print_json, print_text, recover, resolve};
+use super::{note, print_json, print_text, recover, resolve, run, salvage, state_move, transfer};
 use crate::cli::{ResultFormat, StateCommand, StateOptions};
 use crate::context::Context;
-use crate::engine::id_text;
+use crate::engine::{Import, id_text};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::{InstanceStatus, Made, Phase, Status};
-use crate::plan::InstanceId;
+use crate::plan::{InstanceId, Selection};
 use crate::report::{Palette, list, sanitize, thing};
 use crate::store::EnvironmentRecord;
 
@@ -34,14 +34,25 @@ pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<E
             let environment = find_record(context, file.as_deref(), record).await?;
             return resolve::forget(context, &environment, step, *yes, lock.lock_timeout).await;
         }
+        StateCommand::Mv { from, to, file, lock, record } => {
+            let environment = find_record(context, file.as_deref(), record).await?;
+            return state_move::rename(context, &environment, from, to, lock.lock_timeout).await;
+        }
+        StateCommand::Import(arguments) => {
+            let import =
+                Import { instance: Selection::name(&arguments.step), id: arguments.id.clone(), own: arguments.own };
+            return run::import(context, &arguments.run, import).await;
+        }
         StateCommand::Init { address } => {
             let store = records::store(context, &StateOptions { state: Some(address.clone()) }, None)?;
             let is_new = store.init().await?;
             let words = if is_new { "holds records from now on" } else { "holds records already" };
             note(context, &format!("`{}` {words}", store.name()))?;
         }
+        StateCommand::Pull(arguments) => return transfer::pull(context, arguments).await,
+        StateCommand::Push(arguments) => return transfer::push(context, arguments).await,
         StateCommand::Recover(arguments) => return recover::recover(context, arguments).await,
-        StateCommand::Salvage(arguments) => return recover::salvage(context, arguments).await,
+        StateCommand::Salvage(arguments) => return salvage::salvage(context, arguments).await,
         StateCommand::Unlock { file, force, record } => {
             let environment = find_record(context, file.as_deref(), record).await?;
             return unlock(context, &environment, *force).await;
@@ -128,6 +139,13 @@ fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String
         lines.push(("made", words(made)));
         lines.push(("undo", made.undo.as_ref().map_or("none: it stays".to_owned(), ToString::to_string)));
         lines.extend(made.beside.iter().map(|beside| ("beside", words(beside))));
+    }
+    for earlier in &instance.earlier {
+        let attempt = earlier.intent.attempt;
+        lines.push((
+            "no answer",
+            format!("attempt {attempt}, at {:.0}: it may have been carried out as well", earlier.at),
+        ));
     }
     if !instance.after.is_empty() {
         let after: Vec<&str> = instance.after.iter().map(|step| step.as_str()).collect();

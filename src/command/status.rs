@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::preview::client_of;
 use super::print::{age, table};
 use super::records::{existing_store, find_record, read};
-use super::{note, print_json, print_text};
+use super::{Account, drift, note, print_json, print_text};
 use crate::cli::{ResultFormat, StatusArguments};
 use crate::context::Context;
 use crate::engine::id_text;
@@ -27,12 +28,18 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
         ResultFormat::Json => print_json(context, &environment_json(&environment, &status, holder.as_ref()))?,
         ResultFormat::Human => tell(context, &environment, &status, holder.as_ref())?,
     }
+    if arguments.live {
+        let client = client_of(context, &Account::of(context, &arguments.api)?)?;
+        let looked = drift::look(&client, &status).await?;
+        note(context, &context.secrets.redact(&drift::lines(&looked, &status)))?;
+        note(context, &drift::summary(&looked))?;
+    }
     Ok(Exit::Done)
 }
 
 /// Whether an instance is worth a line: it exists, may exist, or went wrong.
 fn is_telling(status: &InstanceStatus) -> bool {
-    status.phase != Phase::Absent || status.error.is_some()
+    status.phase != Phase::Absent || status.error.is_some() || !status.lost.is_empty()
 }
 
 fn tell(context: &Context, record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Result<(), Error> {
@@ -40,7 +47,7 @@ fn tell(context: &Context, record: &EnvironmentRecord, status: &Status, holder: 
         .instances
         .iter()
         .filter(|(_, instance)| is_telling(instance))
-        .map(|(id, instance)| row(id, instance, context.now))
+        .flat_map(|(id, instance)| rows(id, instance, context.now))
         .collect();
     note(context, &headline(record, status, holder, context.now))?;
     if rows.is_empty() {
@@ -88,13 +95,35 @@ fn since(from: Timestamp, to: Timestamp) -> String {
     age(to.duration_since(from))
 }
 
-/// What stands for an instance: the last thing it made, or what its answer told.
+/// What stands for an instance: the thing that later steps refer to, the last it made, or what its answer told.
 pub(super) fn shown(instance: &InstanceStatus) -> (Option<String>, Option<String>, Option<String>) {
-    match (instance.made.last(), &instance.result) {
+    match (own(instance), &instance.result) {
         (Some(made), _) => (made.kind.clone(), made.id.as_ref().map(id_text), made.name.clone()),
         (None, Some(result)) => (result.kind.clone(), result.id.as_ref().map(id_text), result.name.clone()),
         (None, None) => (None, None, None),
     }
+}
+
+fn own(instance: &InstanceStatus) -> Option<&Made> {
+    let result = instance.result.as_ref().and_then(|result| result.id.as_ref());
+    let made = || instance.made.iter().rev();
+    made().find(|made| made.id.is_some() && made.id.as_ref() == result).or_else(|| made().next())
+}
+
+/// What else it made that is still there.
+fn others(instance: &InstanceStatus) -> impl Iterator<Item = &Made> {
+    let own = own(instance);
+    instance.made.iter().filter(move |made| own.is_some_and(|own| !std::ptr::eq(own, *made)))
+}
+
+/// The rows of an instance: its own, and one for each other thing it made.
+fn rows(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<Vec<String>> {
+    let others = others(instance).map(|made| {
+        let (kind, made_id) = (made.kind.as_deref().map(thing), made.id.as_ref().map(id_text));
+        let words = [kind, made_id, made.name.clone()].map(Option::unwrap_or_default);
+        [id.to_string(), "made as well".to_owned()].into_iter().chain(words).chain([String::new()]).collect()
+    });
+    std::iter::once(row(id, instance, now)).chain(others).collect()
 }
 
 fn row(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<String> {
@@ -102,12 +131,21 @@ fn row(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<String
     let at = instance.finished_at.filter(|_| instance.phase == Phase::Succeeded).or(instance.intended_at);
     vec![
         id.to_string(),
-        instance.phase.name().to_owned(),
+        phase(instance).to_owned(),
         kind.map(|kind| thing(&kind)).unwrap_or_default(),
         resource.unwrap_or_default(),
         name.unwrap_or_default(),
         at.map(|at| since(at, now)).unwrap_or_default(),
     ]
+}
+
+/// Where an instance stands, in a word or two.
+fn phase(instance: &InstanceStatus) -> &'static str {
+    match instance.phase {
+        Phase::Absent if !instance.lost.is_empty() => "gone",
+        Phase::Succeeded if !instance.drifted.is_empty() => "changed",
+        _ => instance.phase.name(),
+    }
 }
 
 /// An environment for programs.
@@ -150,9 +188,8 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.clone(),
         _ => Vec::new(),
     };
-    let beside = |made: &Made| -> Vec<Value> {
-        made.beside.iter().map(|made| json!({ "kind": made.kind, "id": made.id, "name": made.name })).collect()
-    };
+    let one = |made: &Made| json!({ "kind": made.kind, "id": made.id, "name": made.name });
+    let beside = |made: &Made| -> Vec<Value> { made.beside.iter().map(one).collect() };
     json!({
         "instance": id.to_string(),
         "step": id.step,
@@ -163,6 +200,7 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         "name": name,
         "exists": instance.may_exist(),
         "beside": instance.made.iter().flat_map(beside).collect::<Vec<_>>(),
+        "as_well": others(instance).map(one).collect::<Vec<_>>(),
         "tasks": tasks,
         "call": instance.call().map(ToString::to_string),
         "attempts": instance.attempts,

@@ -19,14 +19,20 @@ use crate::secret::Secrets;
 const PAGE: usize = 1000;
 /// Ids named in a row.
 const NAMED: usize = 2;
+/// Instead of the API's words for why a task failed.
+const NOT_ASKED_FOR: &str = "why is not shown, it may repeat a secret that the call was given: `--errors` shows it";
 
 pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Result<Exit, Error> {
     let account = Account::of(context, &arguments.api)?;
+    read_no_plan(context, arguments.errors);
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let from = arguments.since.map(|since| context.now - since);
     let mut found = read(&client, &account, arguments, from).await?;
     for task in &mut found {
         without_data(task, &context.secrets);
+        if !arguments.errors {
+            without_words(task);
+        }
     }
     match arguments.format {
         ResultFormat::Json => print_json(context, &Value::Array(found))?,
@@ -42,6 +48,14 @@ pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Resu
     Ok(Exit::Done)
 }
 
+/// Says what a command cannot know that reads no plan: which inputs are secret, and what else is.
+pub(super) fn read_no_plan(context: &Context, errors: bool) {
+    context.hide_inputs();
+    if !errors {
+        context.secrets.expect_unknown();
+    }
+}
+
 /// A task without its `data`, which may hold a password and a cloud-init (observed.md §9). Its error may repeat them.
 fn without_data(task: &mut Value, secrets: &Secrets) {
     if let Some(read) = Task::read(task) {
@@ -50,6 +64,18 @@ fn without_data(task: &mut Value, secrets: &Secrets) {
     if let Some(fields) = task.as_object_mut() {
         fields.remove("data");
     }
+}
+
+/// A task without the API's words for why it failed. Which secrets its plan has is not known here.
+fn without_words(task: &mut Value) {
+    if let Some(error) = task.get_mut("error").filter(|error| !error.is_null()) {
+        *error = NOT_ASKED_FOR.into();
+    }
+}
+
+/// The same for one that was read already.
+pub(super) fn hide_words(task: &mut Task) {
+    task.error = task.error.take().map(|_| NOT_ASKED_FOR.to_owned());
 }
 
 /// The newest tasks that fit, newest first, page by page.
@@ -171,6 +197,18 @@ mod tests {
         without_data(&mut task, &secrets);
         assert_eq!(task.get("data"), None);
         assert!(secrets.redact(&task.to_string()).contains(r#""error":"[secret] is too short""#), "{task}");
+    }
+
+    #[test]
+    fn why_a_task_failed_is_shown_only_when_asked_for() {
+        let mut task = json!({ "id": "t", "state": "ERROR", "error": "hunter2-pass is too short" });
+        let mut read = Task::read(&task).unwrap();
+        without_words(&mut task);
+        hide_words(&mut read);
+        assert_eq!((task["error"].as_str(), read.error.as_deref()), (Some(NOT_ASKED_FOR), Some(NOT_ASKED_FOR)));
+        let mut fine = json!({ "id": "t", "state": "FINISHED", "error": null });
+        without_words(&mut fine);
+        assert_eq!(fine["error"], Value::Null);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::print::table;
-use super::tasks::{created, state, to_json};
+use super::tasks::{created, hide_words, read_no_plan, state, to_json};
 use super::{Account, Signals, note, print_json, print_text};
 use crate::api::{Client, Request, Task, TaskState};
 use crate::cli::{ResultFormat, WaitArguments};
@@ -22,6 +22,7 @@ use crate::report::{Palette, count, sanitize};
 pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result<Exit, Error> {
     let clock = Clock::starting_at(context.now, 1.0);
     let client = Account::of(context, &arguments.api)?.client(context, clock)?;
+    read_no_plan(context, arguments.errors);
     let mut signals = Signals::listen()?;
     let mut known = join_all(arguments.tasks.iter().map(|id| look(&client, id)))
         .await
@@ -34,8 +35,9 @@ pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result
             None => std::future::pending().await,
         }
     };
+    known.iter_mut().for_each(|task| readable(context, arguments, task));
     let early = tokio::select! {
-        ended = end_all(context, &client, &mut known) => { ended?; None }
+        ended = end_all(context, arguments, &client, &mut known) => { ended?; None }
         () = timeout => Some(Exit::StillWaiting),
         signal = signals.next() => Some(if signal == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted }),
     };
@@ -63,23 +65,35 @@ fn is_pending(task: &Task) -> bool {
 }
 
 /// Waits for every task that still runs; `known` says at any time how far it came.
-async fn end_all(context: &Context, client: &Arc<Client>, known: &mut [Task]) -> Result<(), Error> {
+async fn end_all(
+    context: &Context,
+    arguments: &WaitArguments,
+    client: &Arc<Client>,
+    known: &mut [Task],
+) -> Result<(), Error> {
     let (stderr, secrets) = (context.stderr.clone(), context.secrets.clone());
     let warn = Arc::new(move |words: String| {
         // The wait goes on, also when nobody reads what it says.
         let _ = writeln!(stderr.clone(), "warning: {}", secrets.redact(&sanitize(&words)));
     });
     let watcher = Watcher::start(Arc::clone(client), &[], warn);
-    let waits = known.iter_mut().filter(|task| is_pending(task)).map(|task| end(context, &watcher, client, task));
+    let waits =
+        known.iter_mut().filter(|task| is_pending(task)).map(|task| end(context, arguments, &watcher, client, task));
     join_all(waits).await.into_iter().collect()
 }
 
-async fn end(context: &Context, watcher: &Watcher, client: &Client, task: &mut Task) -> Result<(), Error> {
+async fn end(
+    context: &Context,
+    arguments: &WaitArguments,
+    watcher: &Watcher,
+    client: &Client,
+    task: &mut Task,
+) -> Result<(), Error> {
     let end = watcher.wait(awaited(client, task)).await;
     match end {
         TaskEnd::Finished(ended) | TaskEnd::Failed(ended) => {
             *task = *ended;
-            hide_data(&context.secrets, task);
+            readable(context, arguments, task);
             let words = task.error.clone().unwrap_or_else(|| created(task));
             note(context, &format!("{} {} {}", sanitize(&task.id), state(task), sanitize(&words)))
         }
@@ -87,6 +101,14 @@ async fn end(context: &Context, watcher: &Watcher, client: &Client, task: &mut T
             what: format!("task `{}` cannot be read", task.id),
             error: crate::api::ReadError::Refused(error),
         }),
+    }
+}
+
+/// Takes out of a task what may not be shown.
+fn readable(context: &Context, arguments: &WaitArguments, task: &mut Task) {
+    hide_data(&context.secrets, task);
+    if !arguments.errors {
+        hide_words(task);
     }
 }
 

@@ -9,19 +9,20 @@ use tracing::Instrument as _;
 use super::collection::{item_id, named_items};
 use super::evidence::likeness::contradicts;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT};
-use super::gates::Gates;
+use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::ownership::Thing;
 use super::results::{self, Parameters, id_text};
 use super::settle::{self, Doubt, Settled};
 use super::shared::{About, Shared};
 use super::stop::{GRACE, Stop};
+use super::turn::request_turn;
 use super::update::{Seen, seen};
 use super::watch::Place;
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
-use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall};
+use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered, is_identifier};
 use crate::plan::{InstanceId, Retry};
 
 /// Refusals that ask to come back, before the step gives up: each is a pause the API asked for.
@@ -58,33 +59,17 @@ pub enum Called {
 }
 
 impl Called {
+    /// How it was found, when no answer told of it.
+    pub fn evidence(&self) -> Option<Evidence> {
+        match self {
+            Called::Tasks { evidence, .. } | Called::Found { evidence, .. } => *evidence,
+            Called::Answered { .. } => None,
+        }
+    }
+
     /// It was found, not answered.
     pub fn is_recovered(&self) -> bool {
         matches!(self, Called::Found { .. } | Called::Tasks { evidence: Some(_), .. })
-    }
-}
-
-/// Why a write gave no result.
-#[derive(Debug)]
-pub enum Halt {
-    /// It surely did nothing.
-    Failed(StepError),
-    /// The API refused because it exists already, or is in use; on record as not applied.
-    Conflict(StepError),
-    /// It may have been carried out, and nobody can tell.
-    Unknown(StepError),
-    /// The run ends; on record is whatever is known.
-    Stopped(Stop),
-    Journal(JournalError),
-}
-
-impl From<JournalError> for Halt {
-    fn from(error: JournalError) -> Self {
-        match error {
-            // The call did not leave, and the record says so; what runs goes on.
-            JournalError::Away { .. } => Halt::Stopped(Stop::StoreAway),
-            error => Halt::Journal(error),
-        }
     }
 }
 
@@ -108,26 +93,28 @@ pub enum Sent {
     Left(Stop),
 }
 
-/// What the head of an answer says, whatever became of its body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    pub status: u16,
-    /// The API's name of the request.
-    pub request_id: Option<String>,
+fn head_of(answer: &Answer) -> Head {
+    Head { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
 }
 
-impl Head {
-    fn of(answer: &Answer) -> Self {
-        Self { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
-    }
+/// Whose request leaves, for those who watch.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaving<'a> {
+    pub instance: &'a InstanceId,
+    pub call: &'a RecordedCall,
+    pub attempt: u32,
 }
 
 /// Sends a write once, in its turn, unless the run ends first.
-pub async fn send(shared: &Shared, request: Request) -> Sent {
-    let permit = match shared.stopped.or_leave(shared.gates.request()).await {
-        Ok(permit) => permit,
-        Err(_) => return Sent::Unsent("the run ended first".to_owned()),
+pub async fn send(shared: &Shared, leaving: Leaving<'_>, request: Request) -> Sent {
+    let Some(permit) = request_turn(shared, leaving.instance).await else {
+        return Sent::Unsent("the run ended first".to_owned());
     };
+    shared.events.tell(Event::CallStarted {
+        instance: leaving.instance.clone(),
+        call: leaving.call.to_string(),
+        attempt: leaving.attempt,
+    });
     let sending = async {
         let answer = shared.client.send(request).await;
         drop(permit);
@@ -148,11 +135,11 @@ pub async fn send(shared: &Shared, request: Request) -> Sent {
 fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
     match answer {
         Ok(answer) if answer.is_success() => match json_of(&answer) {
-            Some(value) => Sent::Answer { value, head: Head::of(&answer) },
+            Some(value) => Sent::Answer { value, head: head_of(&answer) },
             None => Sent::Lost {
                 cause: format!("the answer (status {}) is not readable JSON", answer.status),
                 slow: false,
-                head: Some(Head::of(&answer)),
+                head: Some(head_of(&answer)),
             },
         },
         Ok(answer) => {
@@ -169,7 +156,7 @@ fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
         Err(Lost::NotSent(cause)) => Sent::Unsent(cause),
         Err(Lost::NoConnection(cause)) => Sent::NoConnection(cause),
         Err(Lost::Unknown(cause)) => Sent::Lost { slow: cause.contains("no answer in time"), cause, head: None },
-        Err(Lost::Broken { head, cause }) => Sent::Lost { slow: false, cause, head: Some(Head::of(&head)) },
+        Err(Lost::Broken { head, cause }) => Sent::Lost { slow: false, cause, head: Some(head_of(&head)) },
     }
 }
 
@@ -195,16 +182,16 @@ impl Write {
     ///
     /// # Errors
     ///
-    /// [`Halt`], with everything on record that is known.
-    pub async fn make(&self, shared: &Shared, attempts: u32, doubt: Option<Doubt>) -> Result<Called, Halt> {
+    /// [`Interruption`], with everything on record that is known.
+    pub async fn make(&self, shared: &Shared, attempts: u32, doubt: Option<Doubt>) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         if !self.is_repeatable() {
             let place = place_of(&self.parameters);
-            shared.stopped.or_leave(shared.meet(&place)).await.map_err(Halt::Stopped)?;
+            shared.stopped.or_leave(shared.meet(&place)).await.map_err(Interruption::Stopped)?;
             state.before = match &doubt {
                 // What was there before the first attempt; what is there now may be its work.
-                Some(doubt) => doubt.intent.mark.before.clone(),
-                None => shared.stopped.or_leave(self.there_before(shared)).await.map_err(Halt::Stopped)?,
+                Some(doubt) => doubt.attempt.intent.mark.before.clone(),
+                None => shared.stopped.or_leave(self.there_before(shared)).await.map_err(Interruption::Stopped)?,
             };
         }
         let mut doubt = doubt;
@@ -228,13 +215,13 @@ impl Write {
     /// # Errors
     ///
     /// As [`Write::make`].
-    pub async fn find(&self, shared: &Shared, doubt: &Doubt) -> Result<Option<Called>, Halt> {
+    pub async fn find(&self, shared: &Shared, doubt: &Doubt) -> Result<Option<Called>, Interruption> {
         self.settle(shared, doubt, &mut Attempts::default()).await
     }
 
-    async fn attempt(&self, shared: &Shared, state: &mut Attempts) -> Result<Attempt, Halt> {
-        shared.stopped.may_start().map_err(Halt::Stopped)?;
-        let place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Halt::Stopped)?;
+    async fn attempt(&self, shared: &Shared, state: &mut Attempts) -> Result<Attempt, Interruption> {
+        shared.stopped.may_start().map_err(Interruption::Stopped)?;
+        let place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Interruption::Stopped)?;
         state.attempt += 1;
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
@@ -243,17 +230,19 @@ impl Write {
         let (request, stamped) = self.marked_request(shared, &nonce, &mark);
         let intent = Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() };
         shared.journal.append(vec![Record::Intent(intent.clone())]).await?;
-        let disowned = Vec::new();
-        let doubt = Doubt { intent, since, intended_at, cause: String::new(), slow: false, head: None, disowned };
+        let doubt = Doubt {
+            attempt: Unanswered { intent, at: intended_at, head: None },
+            earlier: self.earlier(shared),
+            since,
+            cause: String::new(),
+            slow: false,
+            disowned: Vec::new(),
+        };
 
         // Held until the answer is on record: whoever settles on this route must not take this call's task for its own.
         let gate = shared.gates.sending(&self.route()).await;
-        shared.events.tell(Event::CallStarted {
-            instance: self.instance().clone(),
-            call: self.call().to_string(),
-            attempt: state.attempt,
-        });
-        let sent = send(shared, request).instrument(trace::attempt(state.attempt)).await;
+        let leaving = Leaving { instance: self.instance(), call: self.call(), attempt: state.attempt };
+        let sent = send(shared, leaving, request).instrument(trace::attempt(state.attempt)).await;
         let outcome = self.answered(shared, state, sent, doubt).await;
         // Whoever has to wait keeps nobody else from going.
         drop((gate, place));
@@ -261,7 +250,7 @@ impl Write {
             Next::Pause(reason, pause) => {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 shared.events.tell(Event::CallDelayed { instance: self.instance().clone(), reason, pause_ms });
-                shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(Halt::Stopped)?;
+                shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
                 Ok(Attempt::Again)
             }
             Next::WaitForLock(error) => {
@@ -271,13 +260,13 @@ impl Write {
                     call: self.call(),
                     parameters: &self.parameters,
                 };
-                state.locks.wait(shared, &refused, &error).await.map_err(Halt::Stopped)?;
+                state.locks.wait(shared, &refused, &error).await.map_err(Interruption::Stopped)?;
                 state.tries = 0;
                 Ok(Attempt::Again)
             }
             Next::Done(called) => Ok(Attempt::Called(called)),
             Next::Doubt(doubt) => {
-                if doubt.head.is_some() {
+                if doubt.attempt.head.is_some() {
                     // Whoever has to look for it later must know this much, too.
                     let error = self.doubtful(shared, &doubt, doubt.cause.clone());
                     let record = Record::Unknown { instance: self.instance().clone(), error };
@@ -289,7 +278,13 @@ impl Write {
     }
 
     /// Puts the answer on record and says what to do next.
-    async fn answered(&self, shared: &Shared, state: &mut Attempts, sent: Sent, doubt: Doubt) -> Result<Next, Halt> {
+    async fn answered(
+        &self,
+        shared: &Shared,
+        state: &mut Attempts,
+        sent: Sent,
+        doubt: Doubt,
+    ) -> Result<Next, Interruption> {
         match sent {
             Sent::Answer { value, head } => match tasks_of(&value) {
                 Some(tasks) if !tasks.is_empty() => {
@@ -301,7 +296,11 @@ impl Write {
                 none => match self.names_nothing(&value, none.is_some(), head.status) {
                     true => {
                         let cause = format!("the answer (status {}) does not say what was made", head.status);
-                        Ok(Next::Doubt(Doubt { cause, head: Some(head), ..doubt }))
+                        Ok(Next::Doubt(Doubt {
+                            cause,
+                            attempt: Unanswered { head: Some(head), ..doubt.attempt },
+                            ..doubt
+                        }))
                     }
                     false => Ok(Next::Done(Called::Answered { status: head.status, value })),
                 },
@@ -309,18 +308,18 @@ impl Write {
             Sent::Unsent(cause) => {
                 let error = self.unreachable(shared, &cause, state.tries);
                 self.not_applied(shared, &error).await?;
-                shared.stopped.may_start().map_err(Halt::Stopped)?;
+                shared.stopped.may_start().map_err(Interruption::Stopped)?;
                 match self.policy().pause(state.tries, None, fastrand::f64()) {
                     Some(pause) => {
                         Ok(Next::Pause(Delay::NotSent { cause: shared.secrets.redact(&cause).into_owned() }, pause))
                     }
-                    None => Err(Halt::Failed(error)),
+                    None => Err(Interruption::Failed(error)),
                 }
             }
             Sent::NoConnection(cause) => {
                 let error = self.unreachable(shared, &cause, state.tries);
                 self.not_applied(shared, &error).await?;
-                Err(Halt::Failed(error))
+                Err(Interruption::Failed(error))
             }
             Sent::Refused(error) => self.refused(shared, state, &error).await,
             Sent::Lost { cause, .. } if self.is_repeatable() => {
@@ -332,20 +331,22 @@ impl Write {
                             .journal
                             .append(vec![Record::Unknown { instance: self.instance().clone(), error: error.clone() }])
                             .await?;
-                        Err(Halt::Unknown(error))
+                        Err(Interruption::Unknown(error))
                     }
                 }
             }
-            Sent::Lost { cause, slow, head } => Ok(Next::Doubt(Doubt { cause, slow, head, ..doubt })),
-            Sent::Left(stop) => Err(Halt::Stopped(stop)),
+            Sent::Lost { cause, slow, head } => {
+                Ok(Next::Doubt(Doubt { cause, slow, attempt: Unanswered { head, ..doubt.attempt }, ..doubt }))
+            }
+            Sent::Left(stop) => Err(Interruption::Stopped(stop)),
         }
     }
 
-    async fn refused(&self, shared: &Shared, state: &mut Attempts, error: &ApiError) -> Result<Next, Halt> {
+    async fn refused(&self, shared: &Shared, state: &mut Attempts, error: &ApiError) -> Result<Next, Interruption> {
         let meaning = error.meaning();
         if meaning == Meaning::NotFound
             && self.call().method == crate::catalog::Method::Delete
-            && self.was_unanswered(shared)
+            && !self.earlier(shared).is_empty()
         {
             // An earlier attempt, whose answer was lost, took it away.
             return Ok(Next::Done(Called::Answered { status: error.status, value: Value::Null }));
@@ -365,28 +366,39 @@ impl Write {
                 Ok(Next::Pause(reason, pause))
             }
             Meaning::Locked if !state.locks.are_spent() => Ok(Next::WaitForLock(Box::new(error.clone()))),
-            Meaning::Conflict => Err(Halt::Conflict(refusal)),
+            Meaning::Conflict => Err(Interruption::Conflict(refusal)),
             _ if self.retry.as_ref().is_some_and(|retry| retry.on.contains(&error.status)) => {
                 match self.policy().pause(state.tries, after, fastrand::f64()) {
                     Some(pause) => Ok(Next::Pause(Delay::Unavailable { status: error.status }, pause)),
-                    None => Err(Halt::Failed(refusal)),
+                    None => Err(Interruption::Failed(refusal)),
                 }
             }
-            _ => Err(Halt::Failed(refusal)),
+            _ => Err(Interruption::Failed(refusal)),
         }
     }
 
     /// Looks for what a write without answer did. `None`: nothing, and it may be sent again.
-    async fn settle(&self, shared: &Shared, doubt: &Doubt, state: &mut Attempts) -> Result<Option<Called>, Halt> {
+    async fn settle(
+        &self,
+        shared: &Shared,
+        doubt: &Doubt,
+        state: &mut Attempts,
+    ) -> Result<Option<Called>, Interruption> {
         let reason = shared.secrets.redact(&doubt.cause).into_owned();
         if self.is_done(shared).await {
             return Ok(Some(self.done(doubt)));
         }
         shared.events.tell(Event::SettlingStarted { instance: self.instance().clone(), reason: reason.clone() });
         let settling = settle::settle(shared, doubt);
-        match shared.stopped.or_leave(settling).await.map_err(Halt::Stopped)? {
-            Settled::Task(task, evidence) => self.accept(shared, vec![task], None, Some(evidence)).await.map(Some),
-            Settled::Resource(item, evidence) => Ok(Some(Called::Found { item, evidence: Some(evidence) })),
+        match shared.stopped.or_leave(settling).await.map_err(Interruption::Stopped)? {
+            Settled::Task { attempt, task, evidence } => {
+                self.found(shared, doubt, attempt).await?;
+                self.accept(shared, vec![task], None, Some(evidence)).await.map(Some)
+            }
+            Settled::Resource { attempt, item, evidence } => {
+                self.found(shared, doubt, attempt).await?;
+                Ok(Some(Called::Found { item, evidence: Some(evidence) }))
+            }
             Settled::Done => Ok(Some(self.done(doubt))),
             Settled::Nothing if doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(doubt))),
             // The thing shows what a late look at the tasks did not.
@@ -423,9 +435,17 @@ impl Write {
         self.intent.update.is_some() && seen(shared, &self.intent).await == Seen::Done
     }
 
+    /// Puts on record which attempt it was, when it is not the last one.
+    async fn found(&self, shared: &Shared, doubt: &Doubt, attempt: u32) -> Result<(), JournalError> {
+        if attempt == doubt.attempt.intent.attempt {
+            return Ok(());
+        }
+        shared.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
+    }
+
     /// It was carried out, and there is nothing of it to find.
     fn done(&self, doubt: &Doubt) -> Called {
-        Called::Answered { status: doubt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
+        Called::Answered { status: doubt.attempt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
     }
 
     fn makes_something(&self) -> bool {
@@ -442,10 +462,10 @@ impl Write {
         !idle && results::of_answer(Some(operation), self.call(), status, value).id.is_none()
     }
 
-    /// An attempt before this one may have been carried out: it was neither answered nor settled.
-    fn was_unanswered(&self, shared: &Shared) -> bool {
+    /// Attempts before this one that may have been carried out: they were neither answered nor settled.
+    fn earlier(&self, shared: &Shared) -> Vec<Unanswered> {
         let known = |status: &crate::journal::Status| {
-            status.instances.get(self.instance()).is_some_and(|known| known.unanswered)
+            status.instances.get(self.instance()).map(|known| known.earlier.clone()).unwrap_or_default()
         };
         shared.journal.with_status(known)
     }
@@ -468,8 +488,8 @@ impl Write {
 
     fn doubtful(&self, shared: &Shared, doubt: &Doubt, words: String) -> StepError {
         let mut error = shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        error.status = doubt.head.as_ref().map(|head| head.status);
-        error.request_id = doubt.head.as_ref().and_then(|head| head.request_id.clone());
+        error.status = doubt.attempt.head.as_ref().map(|head| head.status);
+        error.request_id = doubt.attempt.head.as_ref().and_then(|head| head.request_id.clone());
         error
     }
 
@@ -479,7 +499,7 @@ impl Write {
         doubt: &Doubt,
         words: String,
         candidates: &[String],
-    ) -> Result<Option<Called>, Halt> {
+    ) -> Result<Option<Called>, Interruption> {
         let mut error = self.doubtful(shared, doubt, words);
         let instance = self.instance();
         error.help = if candidates.is_empty() {
@@ -491,7 +511,7 @@ impl Write {
             ]
         };
         shared.journal.append(vec![Record::Unknown { instance: instance.clone(), error: error.clone() }]).await?;
-        Err(Halt::Unknown(error))
+        Err(Interruption::Unknown(error))
     }
 
     async fn accept(
@@ -500,7 +520,7 @@ impl Write {
         tasks: Vec<String>,
         status: Option<u16>,
         evidence: Option<Evidence>,
-    ) -> Result<Called, Halt> {
+    ) -> Result<Called, Interruption> {
         let accepted = Record::Accepted {
             instance: self.instance().clone(),
             tasks: tasks.clone(),
@@ -513,7 +533,7 @@ impl Write {
     }
 
     async fn not_applied(&self, shared: &Shared, error: &StepError) -> Result<(), JournalError> {
-        let record = Record::NotApplied { instance: self.instance().clone(), error: error.clone() };
+        let record = Record::NotApplied { instance: self.instance().clone(), error: error.clone(), unanswered: false };
         shared.journal.append(vec![record]).await
     }
 
@@ -606,7 +626,8 @@ pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
 
 /// The task ids of an answer; `None` when it is not a list of tasks.
 pub fn tasks_of(value: &Value) -> Option<Vec<String>> {
-    value.as_object()?.get("tasks")?.as_array()?.iter().map(|task| task.as_str().map(str::to_owned)).collect()
+    let id = |task: &Value| task.as_str().filter(|id| is_identifier(id)).map(str::to_owned);
+    value.as_object()?.get("tasks")?.as_array()?.iter().map(id).collect()
 }
 
 /// Project and region of a call.
@@ -615,12 +636,4 @@ pub fn place_of(parameters: &[(String, String)]) -> Place {
         parameters.iter().find(|(parameter, _)| parameter == name).and_then(|(_, value)| value.parse().ok())
     };
     Place { project_id: number("project_id"), region_id: number("region_id") }
-}
-
-/// The parent gate of a write, where it has one: held until its tasks are done.
-pub async fn parent_gate(gates: &Gates, lock: Option<&str>) -> Option<tokio::sync::OwnedMutexGuard<()>> {
-    match lock {
-        Some(parent) => Some(gates.parent(parent).await),
-        None => None,
-    }
 }

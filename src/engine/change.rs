@@ -9,13 +9,13 @@ use super::call::{Called, Write, stamp_value};
 use super::collection::adoptable;
 use super::decide::{ChangeKind, Differs};
 use super::finish::millis;
+use super::interruption::Interruption;
 use super::preview::is_unread;
-use super::remove::Remains;
 use super::render::{CallParts, Rendered, step_value};
 use super::results::{self, placeholder};
 use super::settle::Doubt;
 use super::shared::Shared;
-use super::step::{End, Instance};
+use super::step::Instance;
 use super::update::{InPlace, Split, Thing, settled, split};
 use crate::api::Request;
 use crate::catalog::Catalog;
@@ -61,7 +61,7 @@ impl Instance {
         rendered: &Rendered,
         known: &InstanceStatus,
         intent: &Intent,
-    ) -> Result<Option<Write>, End> {
+    ) -> Result<Option<Write>, Interruption> {
         match (&intent.update, &self.step().on_change) {
             (None, _) => Ok(Some(self.write_of(id, rendered, None))),
             (Some(_), Some(OnChange::Update(template))) => self.update_of(id, rendered, known, template).map(Some),
@@ -104,14 +104,14 @@ impl Instance {
         known: &InstanceStatus,
         doubt: &Doubt,
         started: Duration,
-    ) -> Result<Option<StepResult>, End> {
-        let write = Write { intent: doubt.intent.clone(), ..self.write_of(id, rendered, None) };
+    ) -> Result<Option<StepResult>, Interruption> {
+        let write = Write { intent: doubt.attempt.intent.clone(), ..self.write_of(id, rendered, None) };
         if let Some(called) = write.find(&self.run.shared, doubt).await? {
-            return self.finish(known, &doubt.intent, called, How::Recovered, started, false).await.map(Some);
+            return self.finish(known, &doubt.attempt.intent, called, How::Recovered, started, false).await;
         }
         let words = "an update was never answered, and nothing was found of it";
         let error = self.run.shared.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
-        let record = crate::journal::Record::NotApplied { instance: id.clone(), error };
+        let record = crate::journal::Record::NotApplied { instance: id.clone(), error, unanswered: false };
         self.run.shared.journal.append(vec![record]).await?;
         Ok(None)
     }
@@ -122,7 +122,7 @@ impl Instance {
         rendered: &Rendered,
         known: &InstanceStatus,
         template: &CallTemplate,
-    ) -> Result<Write, End> {
+    ) -> Result<Write, Interruption> {
         let own = value_of(&step_value(&known.result.clone().unwrap_or_default(), None));
         let parts = CallParts::of_template(template, self.step());
         let update =
@@ -139,7 +139,7 @@ impl Instance {
         change: &Changing<'_>,
         how: &mut How,
         started: Duration,
-    ) -> Result<Option<StepResult>, End> {
+    ) -> Result<Option<StepResult>, Interruption> {
         match (change.kind, &self.step().on_change) {
             // Recovered from the account: nobody knows any more by which call it was made, so the plan's counts.
             (kind, _) if kind != ChangeKind::Replace && known.agrees.is_none() && known.result.is_some() => {
@@ -150,26 +150,31 @@ impl Instance {
             (ChangeKind::Update, Some(OnChange::Update(template))) => {
                 *how = How::Updated;
                 let write = self.update_of(id, rendered, known, template)?;
-                self.make(&write, known, None, how, started).await.map(Some)
+                self.make(&write, known, None, how, started).await
             }
+            (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, how, started).await,
             // What can be changed in place is, also where the rest stops the step.
             (ChangeKind::Update | ChangeKind::Error, None | Some(OnChange::Auto | OnChange::Replace)) => {
                 let next = change.split.calls.first();
                 let Some(next) = next.filter(|next| known.agrees.as_ref() != Some(&next.agrees)) else {
-                    return Err(End::Failed(self.change_refused(rendered, known, change)));
+                    return Err(Interruption::Failed(self.change_refused(rendered, known, change)));
                 };
                 *how = How::Updated;
-                self.make(&self.in_place(id, next), known, None, how, started).await.map(Some)
+                self.make(&self.in_place(id, next), known, None, how, started).await
             }
-            (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, how, started).await.map(Some),
             (ChangeKind::Error | ChangeKind::Update, _) => {
-                Err(End::Failed(self.change_refused(rendered, known, change)))
+                Err(Interruption::Failed(self.change_refused(rendered, known, change)))
             }
         }
     }
 
     /// Puts on record that a result agrees with the plan's call, without making it.
-    async fn agree(&self, id: &InstanceId, rendered: &Rendered, known: &InstanceStatus) -> Result<StepResult, End> {
+    async fn agree(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+    ) -> Result<StepResult, Interruption> {
         let result = known.result.clone().unwrap_or_default();
         let record = Record::Succeeded(Box::new(Succeeded {
             instance: id.clone(),
@@ -192,16 +197,16 @@ impl Instance {
         known: &InstanceStatus,
         how: &mut How,
         started: Duration,
-    ) -> Result<StepResult, End> {
+    ) -> Result<Option<StepResult>, Interruption> {
         *how = How::Called;
         self.make(&self.write_of(id, rendered, None), known, None, how, started).await
     }
 
     /// Removes what the step made, and before that what was made from it, where that may be replaced as well.
-    async fn replace(&self, id: &InstanceId, how: &mut How) -> Result<Option<StepResult>, End> {
+    async fn replace(&self, id: &InstanceId, how: &mut How) -> Result<Option<StepResult>, Interruption> {
         let dependants = self.run.recorded_dependants(id);
         let fixed: BTreeSet<&StepId> =
-            dependants.iter().map(|dependant| &dependant.step).filter(|step| !self.run.may_replace(step)).collect();
+            dependants.iter().filter(|other| !self.run.may_replace(other)).map(|other| &other.step).collect();
         if let Some(step) = fixed.first() {
             let mut error = self.run.shared.error(
                 &self.about(&self.step_call(id)),
@@ -210,12 +215,12 @@ impl Instance {
                 format!("it cannot be replaced: `{step}` was made from it, and may not be replaced"),
             );
             error.help.push(format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"));
-            return Err(End::Failed(error));
+            return Err(Interruption::Failed(error));
         }
         *how = How::Called;
         let mut all = dependants;
         all.push(id.clone());
-        self.run.remove_all(&all).await.map_err(|remains| self.remains(remains))?;
+        self.run.remove_all(&all).await?;
         Ok(None)
     }
 
@@ -264,11 +269,11 @@ impl Instance {
         mut refusal: StepError,
         how: &mut How,
         started: Duration,
-    ) -> Result<StepResult, End> {
+    ) -> Result<Option<StepResult>, Interruption> {
         let shared = &self.run.shared;
         let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
         else {
-            return Err(End::Failed(refusal));
+            return Err(Interruption::Failed(refusal));
         };
         let id = &write.intent.instance;
         let owner = stamp_value(&shared.settings.plan, &shared.settings.environment, id);
@@ -290,15 +295,8 @@ impl Instance {
             }
             Err(why) => {
                 refusal.message = format!("{}; it cannot be adopted: {why}", refusal.message);
-                Err(End::Failed(refusal))
+                Err(Interruption::Failed(refusal))
             }
-        }
-    }
-
-    pub(super) fn remains(&self, remains: Remains) -> End {
-        match remains {
-            Remains::Left(error) | Remains::Blind(error) => End::Failed(error),
-            Remains::Halt(halt) => halt.into(),
         }
     }
 
@@ -338,6 +336,18 @@ impl Instance {
                 }
             },
             (intended, Undo::Default) => intended.clone(),
+        }
+    }
+
+    /// The undo of something that was taken over as one's own.
+    pub(super) fn undo_of_adopted(&self, result: &StepResult) -> IntendedUndo {
+        match &self.step().undo {
+            Undo::Keep => IntendedUndo::Keep,
+            Undo::Default => IntendedUndo::Default,
+            Undo::Call(template) => {
+                let undo = self.render_undo(template, &step_value(result, None));
+                undo.map_or(IntendedUndo::Keep, IntendedUndo::Call)
+            }
         }
     }
 

@@ -9,15 +9,18 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::task::{Id, JoinSet};
 
-use super::render::{each_value, elements};
+use super::decide;
+use super::interruption::Interruption;
+use super::render::{CallParts, each_value, elements};
 use super::run::Run;
+use super::shared::About;
 use super::step::{Instance, InstanceEnd};
 use super::stop::Stop;
-use crate::api::trace;
+use crate::api::{Shut, trace};
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
-use crate::journal::JournalError;
-use crate::plan::{InstanceId, StepId};
-use crate::template::{skipped_step, value_of};
+use crate::journal::{JournalError, RecordedCall, Status};
+use crate::plan::{InstanceId, StepId, Turns};
+use crate::template::{Each, skipped_step, value_of};
 
 /// Instances alive at once. Waiting costs a little memory each; a plan of a hundred thousand steps must fit.
 const ALIVE: usize = 10_000;
@@ -35,6 +38,19 @@ pub enum Outcome {
     Failed(StepError),
     Unknown(StepError),
     StillWaiting,
+}
+
+impl Outcome {
+    fn of(why: Interruption) -> Self {
+        match why {
+            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Blind(error) => {
+                Outcome::Failed(error)
+            }
+            Interruption::Unknown(error) => Outcome::Unknown(error),
+            Interruption::StillWaiting { .. } => Outcome::StillWaiting,
+            Interruption::Stopped(_) | Interruption::Journal(_) => Outcome::NotStarted,
+        }
+    }
 }
 
 /// What a whole plan came to.
@@ -77,7 +93,7 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
                 let words = format!("a bug in plan: {error}");
                 let error = run.shared.error(&about, EffectKnown::Unknown, ErrorClass::Internal, words);
                 run.shared.events.tell(Event::StepFailed { instance: id.clone(), error: error.clone() });
-                dispatcher.ended(id, InstanceEnd::Failed(error))?;
+                dispatcher.ended(id, InstanceEnd::Interrupted(Interruption::Failed(error)))?;
             }
         }
     }
@@ -87,8 +103,8 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
 struct Dispatcher<'r> {
     run: &'r Arc<Run>,
     nodes: Vec<Node>,
-    /// Steps whose turn has come.
-    ready: VecDeque<usize>,
+    /// Whose turn it is.
+    turns: Turns,
     /// Instances whose turn has come.
     queue: VecDeque<Instance>,
     done: Dispatched,
@@ -97,10 +113,9 @@ struct Dispatcher<'r> {
 /// One step's state.
 #[derive(Default)]
 struct Node {
-    /// Steps it waits for.
-    waiting: usize,
-    dependants: Vec<usize>,
     chosen: bool,
+    /// Not only some of its instances are.
+    whole: bool,
     /// Instances that have not ended.
     running: usize,
     /// Keys in order, and the values of those that are done.
@@ -119,36 +134,37 @@ enum Broken {
 
 impl<'r> Dispatcher<'r> {
     fn new(run: &'r Arc<Run>) -> Self {
-        let plan = &run.plan;
-        let mut nodes: Vec<Node> = plan.steps.values().map(|_| Node::default()).collect();
-        for (index, step) in plan.steps.values().enumerate() {
-            for earlier in &step.after {
-                if let Some(at) = plan.steps.get_index_of(earlier) {
-                    nodes[at].dependants.push(index);
-                    nodes[index].waiting += 1;
-                }
-            }
-        }
-        let mut dispatcher =
-            Self { run, nodes, ready: VecDeque::new(), queue: VecDeque::new(), done: Dispatched::default() };
+        let steps = &run.plan.steps;
+        let after: Vec<Vec<usize>> = steps
+            .values()
+            .map(|step| step.after.iter().filter_map(|earlier| steps.get_index_of(earlier)).collect())
+            .collect();
+        let mut dispatcher = Self {
+            run,
+            nodes: steps.values().map(|_| Node::default()).collect(),
+            turns: Turns::new(&after),
+            queue: VecDeque::new(),
+            done: Dispatched::default(),
+        };
         dispatcher.choose();
-        let first = (0..dispatcher.nodes.len()).filter(|index| dispatcher.nodes[*index].waiting == 0);
-        dispatcher.ready = first.collect();
         dispatcher
     }
 
-    /// `--target`: those steps and what they come after; all steps otherwise.
+    /// `--target`: those and what they come after; all steps otherwise.
     fn choose(&mut self) {
         let plan = &self.run.plan;
         let target = &self.run.options.target;
-        let mut stack: Vec<usize> = if target.is_empty() {
-            (0..self.nodes.len()).collect()
+        let mut stack: Vec<(usize, bool)> = if target.is_empty() {
+            (0..self.nodes.len()).map(|index| (index, true)).collect()
         } else {
-            target.iter().filter_map(|step| plan.steps.get_index_of(step)).collect()
+            let named = target.steps().filter_map(|step| Some((plan.steps.get_index_of(step)?, step)));
+            named.map(|(index, step)| (index, target.takes_whole(step))).collect()
         };
-        while let Some(index) = stack.pop() {
+        while let Some((index, whole)) = stack.pop() {
+            self.nodes[index].whole |= whole;
             if !std::mem::replace(&mut self.nodes[index].chosen, true) {
-                stack.extend(plan.steps[index].after.iter().filter_map(|step| plan.steps.get_index_of(step)));
+                let earlier = plan.steps[index].after.iter().filter_map(|step| plan.steps.get_index_of(step));
+                stack.extend(earlier.map(|index| (index, true)));
             }
         }
     }
@@ -159,7 +175,7 @@ impl<'r> Dispatcher<'r> {
             if let Some(instance) = self.queue.pop_front() {
                 return Some(instance);
             }
-            let index = self.ready.pop_front()?;
+            let index = self.turns.take()?;
             self.open(index);
         }
     }
@@ -170,8 +186,10 @@ impl<'r> Dispatcher<'r> {
         if !self.nodes[index].chosen {
             return self.close(index);
         }
+        let earlier = step.after.iter().filter_map(|earlier| self.run.plan.steps.get_index_of(earlier));
+        let broken = earlier.filter_map(|at| self.nodes[at].broken.clone()).next();
         let stopped = self.run.shared.stopped.now().map(Broken::Stopped);
-        if let Some(broken) = self.nodes[index].broken.clone().or(stopped) {
+        if let Some(broken) = broken.or(stopped) {
             return self.skip(index, broken);
         }
         let values: BTreeMap<StepId, minijinja::Value> = step
@@ -189,9 +207,14 @@ impl<'r> Dispatcher<'r> {
                 }
             },
         };
+        let each = match self.selected(index, each) {
+            Ok(each) => each,
+            Err(error) => return self.fail(index, error),
+        };
         if step.for_each.is_some() {
             self.run.shared.events.tell(Event::StepExpanded { step: step.id.clone(), instances: each.len() });
         }
+        self.tell_shifted(index, &each, &values);
         let node = &mut self.nodes[index];
         node.for_each = step.for_each.is_some();
         node.running = each.len();
@@ -205,6 +228,47 @@ impl<'r> Dispatcher<'r> {
         if self.nodes[index].running == 0 {
             self.close(index);
         }
+    }
+
+    /// Says so before a list that lost an element in its middle is changed from there on.
+    fn tell_shifted(&self, index: usize, each: &[Option<Each>], values: &BTreeMap<StepId, minijinja::Value>) {
+        let step = &self.run.plan.steps[index];
+        let recorded = |status: &Status| status.existing().filter(|(instance, _)| instance.step == step.id).count();
+        if step.for_each.is_none() || self.run.shared.journal.with_status(recorded) <= each.len() {
+            return;
+        }
+        let calls: Vec<(InstanceId, RecordedCall)> = each
+            .iter()
+            .flatten()
+            .filter_map(|each| {
+                let surroundings = self.run.surroundings(values, Some(each));
+                let rendered = surroundings.render(&CallParts::of_step(step), None).ok()?;
+                Some((InstanceId::new(step.id.clone(), Some(each.key.clone())), rendered.recorded))
+            })
+            .collect();
+        let calls = calls.iter().map(|(instance, call)| (instance, call));
+        if let Some(first) = self.run.shared.journal.with_status(|status| decide::shifted(status, calls)) {
+            self.run.shared.warn(decide::shifted_words(&first));
+        }
+    }
+
+    /// The instances of a step that `--target` names, where it names single ones.
+    fn selected(&self, index: usize, each: Vec<Option<Each>>) -> Result<Vec<Option<Each>>, StepError> {
+        let step = &self.run.plan.steps[index];
+        let has = |key: &str| each.iter().flatten().any(|each| each.key == key);
+        let options = &self.run.options;
+        let named = options.target.keys_of(&step.id).chain(options.replace.keys_of(&step.id));
+        if let Some(missing) = named.into_iter().find(|key| !has(key)) {
+            let words = format!("the plan has no instance `{}[{missing}]`", step.id);
+            let about = About { call: None, place: Some(self.run.place(step.id_span)) };
+            return Err(self.run.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Template, words));
+        }
+        if self.nodes[index].whole {
+            return Ok(each);
+        }
+        let key = |each: &Option<Each>| each.as_ref().map(|each| each.key.clone());
+        let chosen = |one: &Option<Each>| options.target.covers(&InstanceId::new(step.id.clone(), key(one)));
+        Ok(each.into_iter().filter(chosen).collect())
     }
 
     fn fail(&mut self, index: usize, error: StepError) {
@@ -252,25 +316,17 @@ impl<'r> Dispatcher<'r> {
                 self.done.instances.remove(&id);
                 Outcome::Skipped
             }
-            InstanceEnd::Failed(error) => {
-                broken = Some(Broken::By(id.clone()));
-                Outcome::Failed(error)
-            }
-            InstanceEnd::Unknown(error) => {
-                broken = Some(Broken::By(id.clone()));
-                Outcome::Unknown(error)
-            }
-            InstanceEnd::StillWaiting => {
-                broken = Some(Broken::By(id.clone()));
-                Outcome::StillWaiting
-            }
-            InstanceEnd::Stopped(stop) => {
+            InstanceEnd::Interrupted(Interruption::Journal(error)) => return Err(error),
+            InstanceEnd::Interrupted(Interruption::Stopped(stop)) => {
                 broken = Some(Broken::Stopped(stop));
                 let reason = SkipReason::NotStarted { why: stop.words().to_owned() };
                 self.run.shared.events.tell(Event::StepSkipped { instance: id.clone(), reason });
                 Outcome::NotStarted
             }
-            InstanceEnd::Journal(error) => return Err(error),
+            InstanceEnd::Interrupted(why) => {
+                broken = Some(Broken::By(id.clone()));
+                Outcome::of(why)
+            }
         };
         if matches!(outcome, Outcome::Failed(_) | Outcome::Unknown(_)) {
             self.failed(&outcome);
@@ -285,11 +341,14 @@ impl<'r> Dispatcher<'r> {
         Ok(())
     }
 
-    /// A failure may end the run: `--fail-fast`, or a key that no call will accept.
+    /// A failure may end the run: `--fail-fast`, or that no call will be accepted.
     fn failed(&self, outcome: &Outcome) {
         let not_allowed = matches!(outcome, Outcome::Failed(error) if error.status == Some(401));
-        if self.run.options.fail_fast || not_allowed {
-            self.run.stopper.stop(Stop::NoNewSteps);
+        let shut = self.run.shared.client.shut().or(not_allowed.then_some(Shut::Key));
+        match shut {
+            Some(shut) => self.run.stopper.stop(Stop::Shut(shut)),
+            None if self.run.options.fail_fast => self.run.stopper.stop(Stop::NoNewSteps),
+            None => {}
         }
     }
 
@@ -297,8 +356,7 @@ impl<'r> Dispatcher<'r> {
     fn close(&mut self, index: usize) {
         let id = self.run.plan.steps[index].id.clone();
         let node = &mut self.nodes[index];
-        let broken = node.broken.clone();
-        if broken.is_none() && node.chosen {
+        if node.broken.is_none() && node.chosen {
             let mut values = std::mem::take(&mut node.values);
             let value = if node.for_each {
                 let done: Vec<(String, Value)> =
@@ -309,16 +367,7 @@ impl<'r> Dispatcher<'r> {
             };
             self.done.values.insert(id, value);
         }
-        for dependant in std::mem::take(&mut self.nodes[index].dependants) {
-            let node = &mut self.nodes[dependant];
-            node.waiting -= 1;
-            if node.broken.is_none() {
-                node.broken.clone_from(&broken);
-            }
-            if node.waiting == 0 {
-                self.ready.push_back(dependant);
-            }
-        }
+        self.turns.done(index);
     }
 
     fn finish(mut self) -> Dispatched {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::call::{Called, Halt};
+use super::call::Called;
 use super::collection::{creator_task, result_of_item};
 use super::evidence::{Verdict, tags};
-use super::leftover::{Leftover, leftover};
+use super::interruption::Interruption;
+use super::leftover::leftover;
 use super::made::{Before, made};
 use super::ownership::Thing;
 use super::results::{self, Parameters};
@@ -18,7 +19,7 @@ use super::watch::{Awaited, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::{Operation, pace_of};
 use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{Evidence, IntendedUndo, Intent, Made, Record, RecordedCall, StepResult, Succeeded};
+use crate::journal::{Evidence, IntendedUndo, Intent, JournalError, Made, Record, RecordedCall, StepResult, Succeeded};
 use crate::plan::Wait;
 
 /// The undo of a result, once that is known.
@@ -44,69 +45,78 @@ pub struct Finishing<'a> {
     pub resumed: Option<Timestamp>,
 }
 
-/// Why an accepted write has no result yet, or never will.
+/// What an accepted write came to.
 #[derive(Debug)]
-pub enum Unfinished {
-    /// A task ended in ERROR; on record.
-    Failed(StepError),
-    /// The time to wait is over; the tasks go on.
-    StillWaiting {
-        tasks: Vec<String>,
-        waited: Duration,
-        /// What else than the tasks is waited for, and what was seen of it last.
-        until: Option<String>,
-    },
-    /// Not allowed to look, or the API does not know the task.
-    Refused(StepError),
-    /// The task that was taken for ours made something of another attempt; on record as disowned: what became of the call
-    /// is unknown again.
-    NotOurs,
-    Halt(Halt),
-}
-
-impl From<crate::journal::JournalError> for Unfinished {
-    fn from(error: crate::journal::JournalError) -> Self {
-        Unfinished::Halt(Halt::Journal(error))
-    }
+pub enum Ended {
+    /// Its result, and type and milliseconds of each of its tasks.
+    Well(StepResult, Vec<(String, u64)>),
+    /// One of its tasks, at this place, ended in ERROR.
+    InError { at: usize, tasks: Vec<Task> },
+    /// These tasks were taken for its own, and made something of another attempt.
+    NotOurs(Vec<String>),
 }
 
 impl Finishing<'_> {
-    /// Brings what came of a write to its end, and puts it on record.
+    /// Brings what came of a write to its end, and puts it on record. `None`: the task that was taken for ours made
+    /// something of another attempt; on record as disowned, what became of the call is unknown again.
     ///
     /// # Errors
     ///
-    /// [`Unfinished`].
-    pub async fn finish(&self, shared: &Shared, called: Called, how: How) -> Result<StepResult, Unfinished> {
-        let evidence = match &called {
-            Called::Tasks { evidence, .. } | Called::Found { evidence, .. } => *evidence,
-            Called::Answered { .. } => None,
-        };
-        let (result, durations) = match called {
-            Called::Answered { status, value } => {
-                shared.hide_sensitive(&value);
-                (results::of_answer(self.operation, &self.intent.call, status, &value), Vec::new())
-            }
-            Called::Found { item, .. } => (result_of_item(self.operation, &self.intent.call, &item), Vec::new()),
+    /// [`Interruption`].
+    pub async fn finish(&self, shared: &Shared, called: Called, how: How) -> Result<Option<StepResult>, Interruption> {
+        let evidence = called.evidence();
+        match called {
             // Nobody waits, so nobody knows yet what it makes: it stays on record as accepted, for whoever needs it.
             Called::Tasks { tasks, status, .. } if self.wait.skip && self.creates() => {
-                return Ok(StepResult { tasks, status, ..StepResult::default() });
+                Ok(Some(StepResult { tasks, status, ..StepResult::default() }))
+            }
+            called => match self.await_end(shared, called).await? {
+                Ended::Well(result, durations) => {
+                    // What goes on after an answer at once is waited for when that answer is on record.
+                    let later = self.operation.is_some_and(|operation| operation.ready.is_some());
+                    if self.usable && !self.wait.skip && !later {
+                        self.await_readiness(shared, &result).await?;
+                    }
+                    Ok(Some(self.record(shared, result, how, evidence, durations).await?))
+                }
+                Ended::InError { at, tasks } => Err(self.failed(shared, &tasks[at], &tasks).await?),
+                Ended::NotOurs(tasks) => {
+                    self.disown(shared, tasks).await?;
+                    Ok(None)
+                }
+            },
+        }
+    }
+
+    /// Waits for the end of what came of a write.
+    ///
+    /// # Errors
+    ///
+    /// [`Interruption`].
+    pub async fn await_end(&self, shared: &Shared, called: Called) -> Result<Ended, Interruption> {
+        let found = called.evidence().is_some();
+        match called {
+            Called::Answered { status, value } => {
+                shared.hide_sensitive(&value);
+                let result = results::of_answer(self.operation, &self.intent.call, status, &value);
+                Ok(Ended::Well(result, Vec::new()))
+            }
+            Called::Found { item, .. } => {
+                Ok(Ended::Well(result_of_item(self.operation, &self.intent.call, &item), Vec::new()))
             }
             Called::Tasks { tasks, status, .. } => {
-                let finished = self.wait(shared, &tasks).await?;
+                let (finished, failed) = self.wait(shared, &tasks).await?;
+                if let Some(at) = failed {
+                    return Ok(Ended::InError { at, tasks: finished });
+                }
                 let durations = finished.iter().filter_map(duration_of).collect();
                 let result = self.result_of(shared, &finished, status);
-                if evidence.is_some() && self.is_anothers(shared, &tasks, &result).await {
-                    return Err(self.disown(shared, tasks).await?);
+                match found && self.is_anothers(shared, &tasks, &result).await {
+                    true => Ok(Ended::NotOurs(tasks)),
+                    false => Ok(Ended::Well(result, durations)),
                 }
-                (result, durations)
             }
-        };
-        // What goes on after an answer at once is waited for when that answer is on record.
-        let later = self.operation.is_some_and(|operation| operation.ready.is_some());
-        if self.usable && !self.wait.skip && !later {
-            self.await_readiness(shared, &result).await?;
         }
-        Ok(self.record(shared, result, how, evidence, durations).await?)
     }
 
     fn result_of(&self, shared: &Shared, tasks: &[Task], status: Option<u16>) -> StepResult {
@@ -130,15 +140,14 @@ impl Finishing<'_> {
     }
 
     /// Gives back what proved to be another's: the call is in doubt again, and these tasks are no candidates any more.
-    async fn disown(&self, shared: &Shared, tasks: Vec<String>) -> Result<Unfinished, crate::journal::JournalError> {
+    async fn disown(&self, shared: &Shared, tasks: Vec<String>) -> Result<(), JournalError> {
         let instance = &self.intent.instance;
         let words = format!("what was found for it belongs to another attempt: task {}", tasks.join(", "));
         let error = shared.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         for task in &tasks {
             shared.owners.release(&Thing::task(task), instance);
         }
-        shared.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await?;
-        Ok(Unfinished::NotOurs)
+        shared.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
     }
 
     async fn record(
@@ -148,11 +157,11 @@ impl Finishing<'_> {
         how: How,
         evidence: Option<Evidence>,
         durations: Vec<(String, u64)>,
-    ) -> Result<StepResult, crate::journal::JournalError> {
+    ) -> Result<StepResult, JournalError> {
         let (result, agrees, made) = match &self.updates {
             Some((agrees, before)) => (before.clone(), Some(agrees.clone()), Made::default()),
             None => {
-                let made = made(shared.catalog, &self.intent.call, &result, &(self.undo)(&result));
+                let made = self.made(shared, &result);
                 (result, None, made)
             }
         };
@@ -179,9 +188,10 @@ impl Finishing<'_> {
         if self.intent.secret { None } else { response.map(results::without_sensitive) }
     }
 
-    async fn wait(&self, shared: &Shared, tasks: &[String]) -> Result<Vec<Task>, Unfinished> {
+    /// The tasks at their end, and the place of the first that ended in ERROR.
+    async fn wait(&self, shared: &Shared, tasks: &[String]) -> Result<(Vec<Task>, Option<usize>), Interruption> {
         if self.wait.skip {
-            return Ok(tasks.iter().map(|task| accepted_only(task)).collect());
+            return Ok((tasks.iter().map(|task| accepted_only(task)).collect(), None));
         }
         let since = self.resumed.unwrap_or_else(|| shared.now());
         let task_type = self.operation.and_then(|operation| operation.task_types.first());
@@ -207,8 +217,10 @@ impl Finishing<'_> {
         let limited = tokio::time::timeout(shared.clock().real(timeout), ends);
         let ends = match shared.stopped.or_leave(limited).await {
             Ok(Ok(ends)) => ends,
-            Ok(Err(_)) => return Err(Unfinished::StillWaiting { tasks: tasks.to_vec(), waited: timeout, until: None }),
-            Err(stop) => return Err(Unfinished::Halt(Halt::Stopped(stop))),
+            Ok(Err(_)) => {
+                return Err(Interruption::StillWaiting { tasks: tasks.to_vec(), waited: timeout, until: None });
+            }
+            Err(stop) => return Err(Interruption::Stopped(stop)),
         };
         let (mut ended, mut failed) = (Vec::new(), None);
         for end in ends {
@@ -218,19 +230,15 @@ impl Finishing<'_> {
                     failed.get_or_insert(ended.len());
                     ended.push(*task);
                 }
-                TaskEnd::Refused(error) => return Err(Unfinished::Refused(self.unseen(shared, tasks, &error))),
+                TaskEnd::Refused(error) => return Err(Interruption::Failed(self.unseen(shared, tasks, &error))),
             }
         }
-        match failed {
-            // What the others made is there all the same.
-            Some(at) => Err(self.failed(shared, &ended[at], &ended).await?),
-            None => Ok(ended),
-        }
+        Ok((ended, failed))
     }
 
-    /// A task that ended in ERROR may have left something behind all the same: that is found and put on record, so that
-    /// it can be taken away.
-    async fn failed(&self, shared: &Shared, task: &Task, ended: &[Task]) -> Result<Unfinished, Unfinished> {
+    /// A task that ended in ERROR may have left something behind all the same, and so may the others: that is found and put
+    /// on record, so that it can be taken away.
+    async fn failed(&self, shared: &Shared, task: &Task, ended: &[Task]) -> Result<Interruption, JournalError> {
         results::hide_data(&shared.secrets, task);
         let quota = task.error.as_deref().is_some_and(crate::api::tells_quota);
         let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
@@ -238,11 +246,7 @@ impl Finishing<'_> {
         let mut error =
             shared.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
         error.task = Some(task.id.clone());
-        let found = self.leftover(shared, ended).await;
-        let certain = found.as_ref().is_none_or(|found| found.certain);
-        let leftover =
-            found.map(|found| made(shared.catalog, &self.intent.call, &found.result, &(self.undo)(&found.result)));
-        let leftover = leftover.filter(|made| made.id.is_some() || !made.beside.is_empty());
+        let (leftover, certain) = self.leftover(shared, ended).await;
         let left =
             leftover.iter().flat_map(|made| made.id.iter().chain(made.beside.iter().flat_map(|beside| &beside.id)));
         let left: Vec<String> = left.map(results::id_text).collect();
@@ -266,14 +270,23 @@ impl Finishing<'_> {
             leftover: leftover.map(Box::new),
         };
         shared.journal.append(vec![record]).await?;
-        Ok(Unfinished::Failed(error))
+        Ok(Interruption::Failed(error))
     }
 
-    /// What there is of it although a task failed; `None` for calls that make nothing.
-    async fn leftover(&self, shared: &Shared, ended: &[Task]) -> Option<Leftover> {
-        let operation = self.operation.filter(|_| self.updates.is_none())?;
+    /// What there is of it although a task failed, and whether that is all there can be.
+    pub async fn leftover(&self, shared: &Shared, ended: &[Task]) -> (Option<Made>, bool) {
+        let Some(operation) = self.operation.filter(|_| self.updates.is_none()) else { return (None, true) };
         let result = self.result_of(shared, ended, None);
-        leftover(shared, self.intent, operation, self.parameters, result).await
+        let Some(found) = leftover(shared, self.intent, operation, self.parameters, result).await else {
+            return (None, true);
+        };
+        let left = self.made(shared, &found.result);
+        (Some(left).filter(|made| made.id.is_some() || !made.beside.is_empty()), found.certain)
+    }
+
+    /// What exists because of a result.
+    pub fn made(&self, shared: &Shared, result: &StepResult) -> Made {
+        made(shared.catalog, &self.intent.call, result, &(self.undo)(result))
     }
 
     /// Not allowed to look at its tasks, or the API does not know them.

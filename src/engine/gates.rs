@@ -49,6 +49,11 @@ impl Gates {
         self.requests.acquire().await.expect("the semaphore is never closed")
     }
 
+    /// The same, if there is one now.
+    pub fn request_now(&self) -> Option<SemaphorePermit<'_>> {
+        self.requests.try_acquire().ok()
+    }
+
     /// Requests that have left and are not answered.
     pub fn in_flight(&self) -> usize {
         self.parallelism - self.requests.available_permits()
@@ -61,9 +66,17 @@ impl Gates {
 
     /// Waits until nobody writes below the parent of `id`.
     pub async fn parent(&self, id: &str) -> OwnedMutexGuard<()> {
+        self.parent_gate(id).lock_owned().await
+    }
+
+    /// The same, if nobody does now.
+    pub fn parent_now(&self, id: &str) -> Option<OwnedMutexGuard<()>> {
+        self.parent_gate(id).try_lock_owned().ok()
+    }
+
+    fn parent_gate(&self, id: &str) -> Arc<AsyncMutex<()>> {
         let root = self.root_of(id);
-        let gate = lock(&self.parents).entry(root).or_default().clone();
-        gate.lock_owned().await
+        lock(&self.parents).entry(root).or_default().clone()
     }
 
     /// What was made below a parent is locked with it: a listener with its load balancer.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::results::{Parameters, fill, fill_path, id_text, lock_value, operation_of, own_value};
 use crate::api::Task;
 use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Operation, Resource};
-use crate::journal::{IntendedUndo, Made, RecordedCall, StepResult};
+use crate::journal::{IntendedUndo, Made, RecordedCall, StepResult, is_id};
 use crate::secret::digest_of;
 
 /// Ids shorter than this are looked for as whole values, longer ones in any text.
@@ -34,7 +34,7 @@ pub fn sort_out(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Tas
     for (kind, ids) in tasks.iter().flat_map(|task| &task.created) {
         // A kind that is listed stands in `created` also when nothing of it is new: a template may count on it.
         let mine = created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
-        for id in ids.as_array().into_iter().flatten() {
+        for id in ids.as_array().into_iter().flatten().filter(|id| is_id(id)) {
             let theirs = mentions.id(id) || (before.is_anothers)(kind, id);
             let list = if theirs {
                 touched.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()))

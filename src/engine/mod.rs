@@ -4,6 +4,7 @@
 //! waits for all tasks of the run, `remove` and `teardown` take things away again. Every step works through [`Shared`].
 //! Order is always: journal, then state, then event. Nothing is told that is not on disk.
 
+mod adopt;
 mod before;
 mod call;
 mod change;
@@ -13,6 +14,7 @@ mod dispatch;
 mod evidence;
 mod finish;
 mod gates;
+mod interruption;
 mod leased;
 mod leftover;
 mod lock;
@@ -22,11 +24,13 @@ mod pages;
 mod preview;
 mod prove;
 mod ready;
+mod recovery;
 mod refresh;
 mod remove;
 mod render;
 mod results;
 mod run;
+mod search;
 mod settle;
 mod shared;
 mod sight;
@@ -36,20 +40,25 @@ mod stop;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod turn;
+mod unanswered;
 mod undo;
 mod update;
 mod watch;
 
-pub use decide::ChangeKind;
+pub use adopt::Import;
+pub use decide::{ChangeKind, moves, removal_order, shifted, shifted_words};
 pub use gates::Gates;
 pub use leased::Leased;
 pub use made::{Before, made};
 pub use ownership::{Neighbours, Ownership};
-pub use preview::{Action, Change, Preview};
+pub use preview::{Action, Change, Preview, Reads, Symbol, Tally};
+pub use recovery::{Recovered, Search, recover, spots_of};
+pub use refresh::{Blind, Fate, Found, Refresh, records as drift_records};
 pub use results::{encode, hide_data, id_text, of_tasks, operation_of};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
 pub use shared::{Events, Settings, Shared};
 pub use sight::Sight;
-pub use stamps::{Looked, Spot, Stamped, is_findable, stamped};
+pub use stamps::{is_findable, stamped};
 pub use stop::{LAST_WORDS, Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

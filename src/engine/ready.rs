@@ -1,17 +1,15 @@
 //! Waiting until a thing is usable: by what is known of its kind, and by the step's own `ready`.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::call::Halt;
-use super::finish::{Finishing, Unfinished, millis};
+use super::finish::{Finishing, millis};
+use super::interruption::Interruption;
 use super::render::{Rendered, step_value};
 use super::results;
 use super::shared::{About, Shared};
-use super::step::{End, Instance};
-use super::stop::Stop;
+use super::step::Instance;
 use crate::api::{ReadError, Request};
 use crate::catalog::{Method, readiness_of};
 use crate::event::{EffectKnown, ErrorClass, Event, How};
@@ -36,23 +34,12 @@ enum Seen {
     NotYet(Option<String>),
 }
 
-/// Why waiting ended without readiness.
-enum NotReady<E> {
-    /// The time is over: how long it was, and what was waited for and seen last.
-    Late {
-        waited: Duration,
-        until: String,
-    },
-    Read(ReadError),
-    Stopped(Stop),
-    /// Whether it is ready cannot be told.
-    Judge(E),
-}
-
 /// An object read until it is ready.
 struct Readying<'a> {
     instance: &'a InstanceId,
     path: String,
+    /// The tasks that made it.
+    tasks: &'a [String],
     wait: &'a Wait,
     /// What is waited for, in words.
     until: String,
@@ -61,30 +48,34 @@ struct Readying<'a> {
 }
 
 impl Readying<'_> {
-    /// Reads the object until `judge` says that it is ready; gives it back.
+    /// Reads the object until `judge` says that it is ready; gives it back, or why it cannot be read.
     ///
     /// # Errors
     ///
-    /// [`NotReady`].
-    async fn wait<E>(&self, shared: &Shared, judge: impl Fn(&Value) -> Result<Seen, E>) -> Result<Value, NotReady<E>> {
+    /// [`Interruption`].
+    async fn wait(
+        &self,
+        shared: &Shared,
+        judge: impl Fn(&Value) -> Result<Seen, Interruption>,
+    ) -> Result<Result<Value, ReadError>, Interruption> {
         let started = shared.clock().elapsed();
         let timeout = self.wait.timeout.unwrap_or(TIMEOUT);
         let mut pause = self.wait.every.unwrap_or(PAUSE);
         let mut told = false;
         loop {
             let reading = shared.client.read(Request::get(self.path.clone()));
-            let read = shared.stopped.or_leave(reading).await.map_err(NotReady::Stopped)?;
+            let read = shared.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
             let waited = shared.clock().elapsed().saturating_sub(started);
             let shown = match read {
                 Ok(value) => {
                     shared.hide_sensitive(&value);
-                    match judge(&value).map_err(NotReady::Judge)? {
+                    match judge(&value)? {
                         Seen::Ready => {
                             if told {
                                 let instance = self.instance.clone();
                                 shared.events.tell(Event::ReadinessReached { instance, waited_ms: millis(waited) });
                             }
-                            return Ok(value);
+                            return Ok(Ok(value));
                         }
                         Seen::NotYet(shown) => shown,
                     }
@@ -92,19 +83,20 @@ impl Readying<'_> {
                 Err(error) if error.is_not_found() && waited < self.unknown => {
                     Some("the API does not know it yet".to_owned())
                 }
-                Err(error) => return Err(NotReady::Read(error)),
+                Err(error) => return Ok(Err(error)),
             };
             let shown = shown.map(|shown| shared.secrets.redact(&shown).into_owned());
             if waited >= timeout {
                 let until = shown.map_or_else(|| self.until.clone(), |shown| format!("{}; {shown}", self.until));
-                return Err(NotReady::Late { waited: timeout, until });
+                let tasks = self.tasks.to_vec();
+                return Err(Interruption::StillWaiting { tasks, waited: timeout, until: Some(until) });
             }
             if !told {
                 let (instance, until) = (self.instance.clone(), self.until.clone());
                 shared.events.tell(Event::ReadinessAwaited { instance, until, shown });
                 told = true;
             }
-            shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(NotReady::Stopped)?;
+            shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
             pause = self.wait.every.unwrap_or((pause * 2).min(LONGEST_PAUSE));
         }
     }
@@ -115,34 +107,27 @@ impl Finishing<'_> {
     ///
     /// # Errors
     ///
-    /// [`Unfinished`].
-    pub(super) async fn await_readiness(&self, shared: &Shared, result: &StepResult) -> Result<(), Unfinished> {
+    /// [`Interruption`].
+    pub(super) async fn await_readiness(&self, shared: &Shared, result: &StepResult) -> Result<(), Interruption> {
         let Some(operation) = self.operation else { return Ok(()) };
         let path = results::resource_path(operation, &self.intent.call, self.parameters, result);
         let Some((readiness, path)) = readiness_of(operation).zip(path) else { return Ok(()) };
         let readying = Readying {
             instance: &self.intent.instance,
             path,
+            tasks: &result.tasks,
             wait: self.wait,
             until: readiness.words(),
             unknown: UNKNOWN,
         };
-        let judge = |object: &Value| -> Result<Seen, Infallible> {
+        let judge = |object: &Value| {
             Ok(if readiness.holds(object) { Seen::Ready } else { Seen::NotYet(readiness.shown(object)) })
         };
-        match readying.wait(shared, judge).await {
-            Ok(_) => Ok(()),
-            Err(NotReady::Late { waited, until }) => {
-                Err(Unfinished::StillWaiting { tasks: result.tasks.clone(), waited, until: Some(until) })
-            }
-            Err(NotReady::Stopped(stop)) => Err(Unfinished::Halt(Halt::Stopped(stop))),
-            Err(NotReady::Read(error)) => {
-                let instance = &self.intent.instance;
-                shared.warn(format!("`{instance}`: it cannot be seen whether {}: {error}", readiness.words()));
-                Ok(())
-            }
-            Err(NotReady::Judge(never)) => match never {},
+        if let Err(error) = readying.wait(shared, judge).await? {
+            let instance = &self.intent.instance;
+            shared.warn(format!("`{instance}`: it cannot be seen whether {}: {error}", readiness.words()));
         }
+        Ok(())
     }
 }
 
@@ -152,14 +137,14 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// [`End`], also when what was asked for has failed for good.
+    /// [`Interruption`], also when what was asked for has failed for good.
     pub(super) async fn await_own_readiness(
         &self,
         id: &InstanceId,
         rendered: &Rendered,
         result: &StepResult,
         how: How,
-    ) -> Result<(), End> {
+    ) -> Result<(), Interruption> {
         let shared = &self.run.shared;
         let Some(operation) = rendered.operation.as_deref() else { return Ok(()) };
         let Some(ready) = &operation.ready else { return Ok(()) };
@@ -169,34 +154,28 @@ impl Instance {
         };
         let Some(path) = path else { return Ok(()) };
         let unknown = if how == How::Reused { Duration::ZERO } else { UNKNOWN };
-        let readying = Readying { instance: id, path, wait: &self.step().wait, until: ready.words(), unknown };
+        let wait = &self.step().wait;
+        let readying = Readying { instance: id, path, tasks: &result.tasks, wait, until: ready.words(), unknown };
         let judge = |object: &Value| match (ready.has_failed(object), ready.holds(object)) {
-            (true, _) => Err(ready.shown(object)),
-            (false, true) => Ok(Seen::Ready),
-            (false, false) => Ok(Seen::NotYet(ready.shown(object))),
-        };
-        match readying.wait(shared, judge).await {
-            Ok(_) => Ok(()),
-            // Whether it is still there is nobody's question here.
-            Err(NotReady::Read(_)) if how == How::Reused => Ok(()),
-            Err(NotReady::Read(error)) => {
-                shared.warn(format!("`{id}`: it cannot be seen whether {}: {error}", ready.words()));
-                Ok(())
-            }
-            Err(NotReady::Late { waited, until }) => {
-                Err(End::StillWaiting { tasks: Vec::new(), waited, until: Some(until) })
-            }
-            Err(NotReady::Stopped(stop)) => Err(End::Stopped(stop)),
-            Err(NotReady::Judge(shown)) => {
-                let shown = shown.map(|shown| format!(": {shown}")).unwrap_or_default();
+            (true, _) => {
+                let shown = ready.shown(object).map(|shown| format!(": {shown}")).unwrap_or_default();
                 let words = format!("it was made, and what was asked for has failed{shown}");
                 let about = self.about(&rendered.recorded);
                 let mut error = shared.error(&about, EffectKnown::Applied, ErrorClass::Task, words);
                 let step = &self.step().id;
                 error.help.push(format!("mend the cause and run with `--replace {step}`: it is made anew"));
-                Err(End::Failed(error))
+                Err(Interruption::Failed(error))
             }
+            (false, true) => Ok(Seen::Ready),
+            (false, false) => Ok(Seen::NotYet(ready.shown(object))),
+        };
+        // Whether what an earlier run made is still there is nobody's question here.
+        if let Err(error) = readying.wait(shared, judge).await?
+            && how != How::Reused
+        {
+            shared.warn(format!("`{id}`: it cannot be seen whether {}: {error}", ready.words()));
         }
+        Ok(())
     }
 
     /// The object behind the step, read again: until `ready` holds, where the step says so.
@@ -206,7 +185,7 @@ impl Instance {
         rendered: &Rendered,
         result: &StepResult,
         how: How,
-    ) -> Result<Value, End> {
+    ) -> Result<Value, Interruption> {
         let shared = &self.run.shared;
         let about = self.about(&rendered.recorded);
         let path = rendered
@@ -221,12 +200,13 @@ impl Instance {
                 "the API has no call that reads what this step made: there is no `resource`",
             );
             error.help.push("use a GET step that looks for it".to_owned());
-            return Err(End::Failed(error));
+            return Err(Interruption::Failed(error));
         };
         let ready = self.step().ready.condition();
         let readying = Readying {
             instance: id,
             path,
+            tasks: &result.tasks,
             wait: &self.step().wait,
             until: ready.and_then(Expression::program).map_or_else(
                 || "it can be read".to_owned(),
@@ -239,26 +219,19 @@ impl Instance {
                 (None, _) => UNKNOWN,
             },
         };
-        readying.wait(shared, |value| self.judge(ready, result, value)).await.map_err(|not_ready| match not_ready {
-            NotReady::Late { waited, until } => {
-                End::StillWaiting { tasks: result.tasks.clone(), waited, until: Some(until) }
-            }
-            NotReady::Read(error) => {
-                let read = RecordedCall {
-                    method: Method::Get,
-                    path: readying.path.clone(),
-                    query: Vec::new(),
-                    headers: Vec::new(),
-                    body: None,
-                };
-                self.unreadable(&About { call: Some(read), ..about.clone() }, &error, how)
-            }
-            NotReady::Stopped(stop) => End::Stopped(stop),
-            NotReady::Judge(end) => end,
+        readying.wait(shared, |value| self.judge(ready, result, value)).await?.map_err(|error| {
+            let read = RecordedCall {
+                method: Method::Get,
+                path: readying.path.clone(),
+                query: Vec::new(),
+                headers: Vec::new(),
+                body: None,
+            };
+            self.unreadable(&About { call: Some(read), ..about.clone() }, &error, how)
         })
     }
 
-    fn unreadable(&self, about: &About, error: &ReadError, how: How) -> End {
+    fn unreadable(&self, about: &About, error: &ReadError, how: How) -> Interruption {
         let mut failed = self.run.shared.read_failed(about, error);
         failed.effect = EffectKnown::Applied;
         if how == How::Reused && error.is_not_found() {
@@ -272,10 +245,10 @@ impl Instance {
                 format!("or, if the plan does without it, `plan state forget '{id}'`"),
             ];
         }
-        End::Failed(failed)
+        Interruption::Failed(failed)
     }
 
-    fn judge(&self, ready: Option<&Expression>, result: &StepResult, resource: &Value) -> Result<Seen, End> {
+    fn judge(&self, ready: Option<&Expression>, result: &StepResult, resource: &Value) -> Result<Seen, Interruption> {
         let Some(ready) = ready else { return Ok(Seen::Ready) };
         let own = value_of(&step_value(result, Some(resource)));
         let surroundings = self.surroundings();

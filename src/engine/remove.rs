@@ -8,10 +8,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::before::before_delete;
-use super::call::{Called, Halt, Head, Sent, Write, headers_of, parent_gate, send, stamp_value, tasks_of};
+use super::call::{Called, Leaving, Sent, Write, headers_of, send, stamp_value, tasks_of};
 use super::change::update_of_result;
 use super::evidence::tags::{STAMP, tag};
-use super::finish::{Finishing, Unfinished};
+use super::finish::Finishing;
+use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::made::{along_with, read_of, taken_along, taking_along};
 use super::prove::prove;
@@ -19,12 +20,15 @@ use super::results;
 use super::settle::Doubt;
 use super::shared::{About, Shared};
 use super::teardown::Extent;
+use super::turn::parent_turn;
 use super::undo::{Became, intent_of, look_for, new_nonce};
 use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{Evidence, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, may_undo};
+use crate::journal::{
+    Evidence, Head, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, Unanswered, may_undo,
+};
 use crate::plan::{InstanceId, Wait};
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
@@ -38,37 +42,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// A task that ended in ERROR is tried again this often: what it stumbled over may be gone by then.
 const FAILED_TASKS: u32 = 2;
 
-/// Why something is still there.
-#[derive(Debug)]
-pub enum Remains {
-    /// The error is on record.
-    Left(StepError),
-    /// Whether anything is there cannot be told with this key: nothing more may be tried.
-    Blind(StepError),
-    Halt(Halt),
-}
-
-impl From<JournalError> for Remains {
-    fn from(error: JournalError) -> Self {
-        Remains::Halt(error.into())
-    }
-}
-
-impl From<Halt> for Remains {
-    fn from(halt: Halt) -> Self {
-        match halt {
-            Halt::Failed(error) | Halt::Conflict(error) | Halt::Unknown(error) => Remains::Left(error),
-            halt => Remains::Halt(halt),
-        }
-    }
-}
-
 /// Removes what an instance made. `Ok(true)` when something was there to remove.
 ///
 /// # Errors
 ///
-/// [`Remains`] when something is left.
-pub async fn remove(shared: &Shared, instance: &InstanceId, extent: Extent) -> Result<bool, Remains> {
+/// [`Interruption`] when something is left.
+pub async fn remove(shared: &Shared, instance: &InstanceId, extent: Extent) -> Result<bool, Interruption> {
     bring_to_an_end(shared, instance).await?;
     let Some(status) = status_of(shared, instance) else { return Ok(false) };
     let stays = match extent {
@@ -116,7 +95,7 @@ fn status_of(shared: &Shared, instance: &InstanceId) -> Option<InstanceStatus> {
 }
 
 /// An intent without answer is settled, accepted tasks are waited for: afterwards it is known what there is to remove.
-async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), Remains> {
+async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), Interruption> {
     let Some(status) = status_of(shared, instance) else { return Ok(()) };
     let Some(intent) = &status.intent else { return Ok(()) };
     let matched = results::operation_of(shared.catalog, &intent.call);
@@ -128,7 +107,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         Phase::InDoubt
             if results::is_repeatable(intent.call.method, operation.as_deref()) || intent.update.is_some() =>
         {
-            return not_found(shared, instance, &about).await;
+            return not_found(shared, instance, &about, false).await;
         }
         Phase::InDoubt => {
             let write = Write {
@@ -144,7 +123,7 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
             let Some(doubt) = Doubt::recorded(shared, &status) else { return Ok(()) };
             match write.find(shared, &doubt).await? {
                 Some(called) => called,
-                None => return not_found(shared, instance, &about).await,
+                None => return not_found(shared, instance, &about, true).await,
             }
         }
         Phase::Accepted { tasks, recovered, status: answered } => {
@@ -153,6 +132,9 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
         }
         _ => return Ok(()),
     };
+    // An earlier attempt may be the one that was found.
+    let found = status_of(shared, instance).and_then(|status| status.intent);
+    let intent = found.as_ref().unwrap_or(intent);
     let finishing = Finishing {
         intent,
         operation: operation.as_deref(),
@@ -167,23 +149,25 @@ async fn bring_to_an_end(shared: &Shared, instance: &InstanceId) -> Result<(), R
     };
     let how = if called.is_recovered() { How::Recovered } else { How::Continued };
     match finishing.finish(shared, called, how).await {
-        // A failed create may have left something, which is on record by now.
-        Ok(_) | Err(Unfinished::Failed(_)) => Ok(()),
+        Ok(Some(_)) => Ok(()),
         // In doubt again, without the tasks that proved to be another's.
-        Err(Unfinished::NotOurs) => Box::pin(bring_to_an_end(shared, instance)).await,
-        Err(Unfinished::StillWaiting { tasks, .. }) => {
-            let words = format!("its task still runs: {}", tasks.join(", "));
-            Err(Remains::Left(shared.error(&about, EffectKnown::Unknown, ErrorClass::Unknown, words)))
+        Ok(None) => Box::pin(bring_to_an_end(shared, instance)).await,
+        // A failed create may have left something, which is on record by now.
+        Err(Interruption::Failed(_))
+            if status_of(shared, instance).is_none_or(|status| !matches!(status.phase, Phase::Accepted { .. })) =>
+        {
+            Ok(())
         }
-        Err(Unfinished::Refused(error)) => Err(Remains::Left(error)),
-        Err(Unfinished::Halt(halt)) => Err(halt.into()),
+        Err(why) => Err(why),
     }
 }
 
-async fn not_found(shared: &Shared, instance: &InstanceId, about: &About) -> Result<(), Remains> {
+/// `expected`: it may be carried out yet, and would make something.
+async fn not_found(shared: &Shared, instance: &InstanceId, about: &About, expected: bool) -> Result<(), Interruption> {
     let words = "never answered, and nothing was found of it";
     let error = shared.error(about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
-    Ok(shared.journal.append(vec![Record::NotApplied { instance: instance.clone(), error }]).await?)
+    let record = Record::NotApplied { instance: instance.clone(), error, unanswered: expected };
+    Ok(shared.journal.append(vec![record]).await?)
 }
 
 /// Removes one thing and what was made beside it: nothing that cannot be shown to be made by the same call. A router is
@@ -195,16 +179,17 @@ async fn remove_made(
     known: &InstanceStatus,
     made: &Made,
     more: bool,
-) -> Result<bool, Remains> {
+) -> Result<bool, Interruption> {
     if made.uncertain && made.undo.is_some() && !carries_our_stamp(shared, instance, made).await {
-        return Err(Remains::Left(kept(shared, instance, made)));
+        return Err(Interruption::Failed(kept(shared, instance, made)));
     }
     let along = made.undo.as_ref().map(|undo| along_with(shared.catalog, made.kind.as_deref(), undo));
     let along = along.unwrap_or_default();
     let main = made.undo.as_ref().map(|undo| taken_along(shared.catalog, &along, undo));
     let (undo, taken) = main.map_or((None, Vec::new()), |(undo, taken)| (Some(undo), taken));
     let beside = made.beside.iter().cloned().chain(taken).collect();
-    let proven = shared.stopped.or_leave(prove(shared, instance, known, made, beside)).await.map_err(Halt::Stopped)?;
+    let proven =
+        shared.stopped.or_leave(prove(shared, instance, known, made, beside)).await.map_err(Interruption::Stopped)?;
     for (kind, id, why) in &proven.theirs {
         shared.warn(format!("`{instance}`: {} {} stays: {why}", kind, results::id_text(id)));
     }
@@ -234,7 +219,7 @@ async fn remove_made(
         part_removed(shared, instance, beside).await?;
     }
     match proven.unclear.into_iter().next() {
-        Some((_, error)) => Err(Remains::Left(error)),
+        Some((_, error)) => Err(Interruption::Failed(error)),
         None => Ok(removed.is_some()),
     }
 }
@@ -264,13 +249,13 @@ async fn prepare(
     instance: &InstanceId,
     known: &InstanceStatus,
     delete: &RecordedCall,
-) -> Result<(), Remains> {
+) -> Result<(), Interruption> {
     let intended = known.intent.as_ref().filter(|intent| intent.update.is_none()).map(|intent| &intent.call);
     let Some(create) = known.agrees.as_ref().or(intended) else { return Ok(()) };
     for call in before_delete(shared.catalog, create, delete) {
         match Removal::new(shared, instance, &call).run().await {
-            Ok(_) | Err(Remains::Left(_)) => {}
-            Err(halt) => return Err(halt),
+            Ok(_) | Err(Interruption::Failed(_) | Interruption::Unknown(_)) => {}
+            Err(why) => return Err(why),
         }
     }
     Ok(())
@@ -294,7 +279,7 @@ async fn remove_one(
     instance: &InstanceId,
     made: &Made,
     lock: Option<&str>,
-) -> Result<Option<Gone>, Remains> {
+) -> Result<Option<Gone>, Interruption> {
     let Some(call) = &made.undo else { return Ok(None) };
     let known = status_of(shared, instance).and_then(|known| known.intent);
     let why = match () {
@@ -311,10 +296,9 @@ async fn remove_one(
         let words = format!("the call that would take it back {why}: it is not sent");
         let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
         error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));
-        return Err(Remains::Left(error));
+        return Err(Interruption::Failed(error));
     }
-    let gate = parent_gate(&shared.gates, lock);
-    let _alone = shared.stopped.or_leave(gate).await.map_err(Halt::Stopped)?;
+    let _alone = parent_turn(shared, instance, lock).await.map_err(Interruption::Stopped)?;
     let mut removal = Removal::new(shared, instance, call);
     let gone = match removal.resumed().await? {
         Some(gone) => gone,
@@ -351,6 +335,8 @@ struct Removal<'a> {
     made_at: Option<Timestamp>,
     /// An earlier removal may have taken it away.
     tried_before: bool,
+    /// Attempts that were looked for and not found, and must not do their work besides another.
+    lost: Vec<Unanswered>,
     attempt: u32,
     failed_tasks: u32,
     locks: Locks,
@@ -379,6 +365,7 @@ impl<'a> Removal<'a> {
             about: About { call: Some(call.clone()), place: None },
             made_at,
             tried_before,
+            lost: Vec::new(),
             attempt: 0,
             failed_tasks: 0,
             locks: Locks::default(),
@@ -388,7 +375,7 @@ impl<'a> Removal<'a> {
 
     /// What an earlier run began and must not be repeated blindly: its tasks are waited for, its lost answer looked for.
     /// `None`: there is nothing of it, and the call may be made.
-    async fn resumed(&mut self) -> Result<Option<Gone>, Remains> {
+    async fn resumed(&mut self) -> Result<Option<Gone>, Interruption> {
         let Some(status) = status_of(self.shared, self.instance) else { return Ok(None) };
         let Some(intent) = status.removal.filter(|intent| intent.call == *self.call) else { return Ok(None) };
         let step = match status.phase {
@@ -408,20 +395,23 @@ impl<'a> Removal<'a> {
         cause: &str,
         since: Duration,
         head: Option<Head>,
-    ) -> Result<Option<Step>, Remains> {
-        let looking = look_for(self.shared, intent, &self.about, cause, since, head);
-        match self.shared.stopped.or_leave(looking).await.map_err(Halt::Stopped)? {
+    ) -> Result<Option<Step>, Interruption> {
+        // Where nobody can tell, it stays in doubt.
+        let attempt = Unanswered { intent: intent.clone(), at: self.shared.now(), head };
+        let looking = look_for(self.shared, attempt.clone(), &self.lost, &self.about, cause, since);
+        match self.shared.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             Became::Tasks(tasks) => self.accepted(tasks).await.map(Some),
             Became::Done => Ok(Some(Step::Gone(Gone::Now))),
-            Became::Nothing => Ok(None),
-            // Not recorded as failed: it stays in doubt.
-            Became::Unknown(error) => Err(Remains::Left(error)),
+            Became::Nothing => {
+                self.lost.push(attempt);
+                Ok(None)
+            }
         }
     }
 
-    async fn run(&mut self) -> Result<Gone, Remains> {
+    async fn run(&mut self) -> Result<Gone, Interruption> {
         loop {
-            self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
+            self.shared.stopped.may_go_on().map_err(Interruption::Stopped)?;
             self.attempt += 1;
             let intent = intent_of(self.shared, self.instance, self.call, self.attempt);
             let removing = Record::Removing {
@@ -431,16 +421,12 @@ impl<'a> Removal<'a> {
                 intent: intent.clone().map(Box::new),
             };
             self.shared.journal.append(vec![removing]).await?;
-            self.shared.events.tell(Event::CallStarted {
-                instance: self.instance.clone(),
-                call: self.call.to_string(),
-                attempt: self.attempt,
-            });
             let mut request = Shared::request(self.call);
             let mark = intent.as_ref().map(|intent| intent.mark.clone());
             let mark = mark.unwrap_or_else(|| self.shared.mark(self.instance, &new_nonce()));
             request.headers.extend(headers_of(&mark));
-            let sent = send(self.shared, request).await;
+            let leaving = Leaving { instance: self.instance, call: self.call, attempt: self.attempt };
+            let sent = send(self.shared, leaving, request).await;
             let lost = matches!(sent, Sent::Lost { .. });
             let step = self.answered(sent, intent.as_ref()).await?;
             self.tried_before |= lost;
@@ -450,13 +436,17 @@ impl<'a> Removal<'a> {
                 Step::Again(reason, pause) => {
                     let pause_ms = super::finish::millis(pause);
                     self.shared.events.tell(Event::CallDelayed { instance: self.instance.clone(), reason, pause_ms });
-                    self.shared.stopped.or_leave(self.shared.clock().sleep(pause)).await.map_err(Halt::Stopped)?;
+                    self.shared
+                        .stopped
+                        .or_leave(self.shared.clock().sleep(pause))
+                        .await
+                        .map_err(Interruption::Stopped)?;
                 }
             }
         }
     }
 
-    async fn answered(&mut self, sent: Sent, intent: Option<&Intent>) -> Result<Step, Remains> {
+    async fn answered(&mut self, sent: Sent, intent: Option<&Intent>) -> Result<Step, Interruption> {
         match sent {
             Sent::Answer { value, .. } => match tasks_of(&value) {
                 Some(tasks) if !tasks.is_empty() => self.accepted(tasks).await,
@@ -465,7 +455,7 @@ impl<'a> Removal<'a> {
             Sent::Refused(error) => self.refused(error).await,
             Sent::Unsent(cause) => {
                 // Nothing was sent because the run ends: not a matter of the network.
-                self.shared.stopped.may_go_on().map_err(Halt::Stopped)?;
+                self.shared.stopped.may_go_on().map_err(Interruption::Stopped)?;
                 let words = format!("the API could not be reached: {cause}");
                 self.again_or_left(Delay::NotSent { cause }, &words, None).await
             }
@@ -485,11 +475,11 @@ impl<'a> Removal<'a> {
                 }
                 self.again_or_left(Delay::Failed { cause: cause.clone() }, &cause, None).await
             }
-            Sent::Left(stop) => Err(Halt::Stopped(stop).into()),
+            Sent::Left(stop) => Err(Interruption::Stopped(stop)),
         }
     }
 
-    async fn refused(&mut self, error: ApiError) -> Result<Step, Remains> {
+    async fn refused(&mut self, error: ApiError) -> Result<Step, Interruption> {
         let after = error.retry_after.map(Duration::from_secs);
         match error.meaning() {
             Meaning::NotFound => self.not_found(&error).await,
@@ -508,11 +498,11 @@ impl<'a> Removal<'a> {
     }
 
     /// 404 is gone, when the key can see where it was, and it is not too young to be seen.
-    async fn not_found(&mut self, error: &ApiError) -> Result<Step, Remains> {
+    async fn not_found(&mut self, error: &ApiError) -> Result<Step, Interruption> {
         let seen = self.shared.sight.of(self.shared, self.call);
-        if let Err(blind) = self.shared.stopped.or_leave(seen).await.map_err(Halt::Stopped)? {
+        if let Err(blind) = self.shared.stopped.or_leave(seen).await.map_err(Interruption::Stopped)? {
             self.left(blind.clone()).await?;
-            return Err(Remains::Blind(blind));
+            return Err(Interruption::Blind(blind));
         }
         let young = self.made_at.is_some_and(|made| self.shared.now().duration_since(made) < UNSEEN);
         if young && !self.tried_before {
@@ -523,7 +513,7 @@ impl<'a> Removal<'a> {
     }
 
     /// Something uses it. What this record knows is usually being removed as well; what others made will not go by itself.
-    async fn in_use(&mut self, error: &ApiError, after: Option<Duration>) -> Result<Step, Remains> {
+    async fn in_use(&mut self, error: &ApiError, after: Option<Duration>) -> Result<Step, Interruption> {
         let strangers = strangers(self.shared, self.call, &error.message);
         let budget = if strangers.is_empty() { BUDGET } else { STRANGERS_BUDGET };
         let help = match strangers.is_empty() {
@@ -533,7 +523,7 @@ impl<'a> Removal<'a> {
         self.again_within(budget, Delay::InUse { by: strangers }, error, after, help).await
     }
 
-    async fn wait_for_lock(&mut self, error: &ApiError) -> Result<Step, Remains> {
+    async fn wait_for_lock(&mut self, error: &ApiError) -> Result<Step, Interruption> {
         let matched = results::operation_of(self.shared.catalog, self.call);
         let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
         let refused = Refused {
@@ -542,7 +532,7 @@ impl<'a> Removal<'a> {
             call: self.call,
             parameters: &parameters,
         };
-        self.locks.wait(self.shared, &refused, error).await.map_err(Halt::Stopped)?;
+        self.locks.wait(self.shared, &refused, error).await.map_err(Interruption::Stopped)?;
         Ok(Step::AgainNow)
     }
 
@@ -555,7 +545,7 @@ impl<'a> Removal<'a> {
         reason: Delay,
         error: &ApiError,
         after: Option<Duration>,
-    ) -> Result<Step, Remains> {
+    ) -> Result<Step, Interruption> {
         let help = "run `plan destroy` again: it continues where it stopped".to_owned();
         self.again_within(BUDGET, reason, error, after, help).await
     }
@@ -567,7 +557,7 @@ impl<'a> Removal<'a> {
         error: &ApiError,
         after: Option<Duration>,
         help: String,
-    ) -> Result<Step, Remains> {
+    ) -> Result<Step, Interruption> {
         if self.shared.clock().elapsed().saturating_sub(self.started) > budget {
             let mut refusal = self.shared.refusal(&self.about, error);
             refusal.help = vec![help];
@@ -577,7 +567,12 @@ impl<'a> Removal<'a> {
         Ok(Step::Again(reason, after.map_or(pause, |after| after.max(pause))))
     }
 
-    async fn again_or_left(&mut self, reason: Delay, cause: &str, after: Option<Duration>) -> Result<Step, Remains> {
+    async fn again_or_left(
+        &mut self,
+        reason: Delay,
+        cause: &str,
+        after: Option<Duration>,
+    ) -> Result<Step, Interruption> {
         match Policy::REQUEST.pause(self.attempt, after, fastrand::f64()) {
             Some(pause) => Ok(Step::Again(reason, pause)),
             None => {
@@ -588,13 +583,13 @@ impl<'a> Removal<'a> {
         }
     }
 
-    async fn accepted(&mut self, tasks: Vec<String>) -> Result<Step, Remains> {
+    async fn accepted(&mut self, tasks: Vec<String>) -> Result<Step, Interruption> {
         let accepted = Record::RemovalAccepted { instance: self.instance.clone(), tasks: tasks.clone() };
         self.shared.journal.append(vec![accepted]).await?;
         self.wait(tasks).await
     }
 
-    async fn wait(&mut self, tasks: Vec<String>) -> Result<Step, Remains> {
+    async fn wait(&mut self, tasks: Vec<String>) -> Result<Step, Interruption> {
         let matched = results::operation_of(self.shared.catalog, self.call);
         let (task_type, place) = matched.map_or((None, super::watch::Place::default()), |(operation, parameters)| {
             (operation.task_types.first().cloned(), super::call::place_of(&parameters))
@@ -613,7 +608,7 @@ impl<'a> Removal<'a> {
             self.shared.watcher.wait(awaited)
         }));
         let limited = tokio::time::timeout(self.shared.clock().real(timeout), ends);
-        let ends = match self.shared.stopped.or_leave(limited).await.map_err(Halt::Stopped)? {
+        let ends = match self.shared.stopped.or_leave(limited).await.map_err(Interruption::Stopped)? {
             Ok(ends) => ends,
             Err(_) => {
                 let words = format!("its removal still runs: task {}", tasks.join(", "));
@@ -656,9 +651,9 @@ impl<'a> Removal<'a> {
         refusal
     }
 
-    async fn left(&self, error: StepError) -> Result<Remains, JournalError> {
+    async fn left(&self, error: StepError) -> Result<Interruption, JournalError> {
         let record = Record::RemovalFailed { instance: self.instance.clone(), error: error.clone() };
         self.shared.journal.append(vec![record]).await?;
-        Ok(Remains::Left(error))
+        Ok(Interruption::Failed(error))
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
-use crate::journal::{RecordedCall, StepResult};
+use crate::journal::{RecordedCall, StepResult, is_id};
 use crate::secret::{Secrets, is_sensitive_name};
 
 /// Characters around a JSON pointer into the step's own result, in an undo that was rendered before the result was known.
@@ -123,14 +123,15 @@ pub(super) fn named_in_path(operation: &Operation, call: &RecordedCall, names: &
 }
 
 fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Option<String> {
-    let text = |value: &Value| value.as_str().filter(|name| !name.contains("secret:")).map(str::to_owned);
+    let text =
+        |value: &Value| value.as_str().filter(|name| !name.is_empty() && !name.contains("secret:")).map(str::to_owned);
     let pointer = creates.name_at.as_deref().unwrap_or("/name");
     let sent = call.body.as_ref().and_then(|body| body.pointer(pointer)).and_then(text);
     sent.or_else(|| answer.and_then(|answer| answer.pointer("/name")).and_then(text))
 }
 
 fn scalar_at(value: &Value, pointer: &str) -> Option<Value> {
-    value.pointer(pointer).filter(|found| found.is_string() || found.is_number()).cloned()
+    value.pointer(pointer).filter(|found| is_id(found)).cloned()
 }
 
 /// Text of an id: a string as it is, a number in digits.
@@ -155,8 +156,15 @@ pub fn resource_path(
     if operation.creates.is_some() {
         return read_path(operation, parameters, result);
     }
-    // A change of something that exists: PATCH and GET share the path, or the path without its action.
-    matches!(call.method, Method::Patch | Method::Put).then(|| call.path.clone())
+    // A change of something that exists: PATCH and GET share the path; of an action it is the path without its last word.
+    match call.method {
+        Method::Patch | Method::Put => Some(call.path.clone()),
+        Method::Post => {
+            let (thing, _) = call.path.rsplit_once('/')?;
+            Catalog::embedded().matching(Method::Get, thing).map(|_| thing.to_owned())
+        }
+        Method::Get | Method::Delete => None,
+    }
 }
 
 /// What stands for the resource in its paths; empty when they name only its parents.

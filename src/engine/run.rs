@@ -1,25 +1,26 @@
 //! One run of a plan: its means, its options, its beginning and its end.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::adopt::Import;
 use super::decide::{self, References};
 use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
-use super::remove::Remains;
+use super::interruption::Interruption;
 use super::render::{Rendered, Surroundings};
 use super::shared::{About, Shared};
-use super::step::End;
 use super::stop::{Signal, Stop, Stopper};
 use super::teardown::{Extent, TornDown, teardown};
+use super::unanswered::look_for_unanswered;
 use crate::catalog::Partial;
 use crate::diagnostic::Severity;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, RunFinished, StepError};
 use crate::exit::Exit;
 use crate::journal::{JournalError, Record, RecordedOutput, Status};
-use crate::plan::{InstanceId, OnChange, Plan, Step, StepId};
+use crate::plan::{InstanceId, OnChange, Plan, Selection, Step, StepId};
 use crate::secret::{BrokenMarker, Secrets};
 use crate::source::Span;
 use crate::template::{Each, TemplateError};
@@ -27,16 +28,18 @@ use crate::template::{Each, TemplateError};
 /// What `plan run` was asked for, besides running.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
-    /// Only these steps, and what they come after.
-    pub target: BTreeSet<StepId>,
+    /// Only these, and what they come after.
+    pub target: Selection,
     /// Make these anew, whatever the record says.
-    pub replace: BTreeSet<StepId>,
+    pub replace: Selection,
     /// Take down what is no longer in the plan.
     pub prune: bool,
     /// When the run fails, take down what it made.
     pub rollback: bool,
     /// After a failure start nothing new.
     pub fail_fast: bool,
+    /// Nothing is made or changed: this alone is taken over.
+    pub import: Option<Import>,
 }
 
 /// A run under way.
@@ -93,8 +96,8 @@ impl Run {
         Place { file: self.plan.source.path().display().to_string(), line: position.line, column: position.column }
     }
 
-    pub(super) fn template_failed(&self, error: &TemplateError) -> End {
-        End::Failed(self.template_error(error))
+    pub(super) fn template_failed(&self, error: &TemplateError) -> Interruption {
+        Interruption::Failed(self.template_error(error))
     }
 
     pub(super) fn template_error(&self, error: &TemplateError) -> StepError {
@@ -132,15 +135,15 @@ impl Run {
         Err(error)
     }
 
-    pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Remains> {
+    pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Interruption> {
         super::remove::remove(&self.shared, instance, Extent::Whole).await.map(|_| ())
     }
 
-    pub(super) async fn remove_all(&self, instances: &[InstanceId]) -> Result<(), Remains> {
+    pub(super) async fn remove_all(&self, instances: &[InstanceId]) -> Result<(), Interruption> {
         let torn = teardown(&self.shared, instances, Extent::Whole).await?;
         match (torn.left.into_iter().next(), torn.stopped) {
-            (Some((_, error)), _) => Err(Remains::Left(error)),
-            (None, Some(stop)) => Err(super::call::Halt::Stopped(stop).into()),
+            (Some((_, error)), _) => Err(Interruption::Failed(error)),
+            (None, Some(stop)) => Err(Interruption::Stopped(stop)),
             (None, None) => Ok(()),
         }
     }
@@ -154,9 +157,15 @@ impl Run {
         })
     }
 
-    pub(super) fn may_replace(&self, step: &StepId) -> bool {
-        self.options.replace.contains(step)
-            || self.plan.steps.get(step).is_none_or(|step| {
+    /// It was made from something that is not there any more: nobody need allow that it is made anew.
+    pub(super) fn is_orphan(&self, instance: &InstanceId) -> bool {
+        self.shared.journal.with_status(decide::orphans).contains(instance)
+    }
+
+    pub(super) fn may_replace(&self, instance: &InstanceId) -> bool {
+        self.options.replace.covers(instance)
+            || self.is_orphan(instance)
+            || self.plan.steps.get(&instance.step).is_none_or(|step| {
                 // What is no create has nothing that could be lost.
                 let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
                 matches!(step.on_change, Some(OnChange::Replace)) || !creates
@@ -170,7 +179,15 @@ impl Run {
 ///
 /// [`JournalError`] when the record cannot be written: nothing may be started then.
 pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
-    let dispatched = dispatch(&run).await?;
+    let moves = run.shared.journal.with_status(|status| decide::moves(status, &run.plan.moved));
+    if !moves.is_empty() {
+        run.shared.journal.append(moves).await?;
+    }
+    let mut dispatched = dispatch(&run).await?;
+    for (instance, error) in unanswered(&run.shared).await? {
+        run.shared.events.tell(Event::StepUnknown { instance: instance.clone(), error: error.clone() });
+        dispatched.outcomes.push((instance, Outcome::Unknown(error)));
+    }
     let (mut outputs, missing) = evaluate_outputs(&run, &dispatched);
     let mut exit = exit_of(&run, &dispatched);
     let mut torn = TornDown::default();
@@ -188,7 +205,9 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     if exit == Exit::Done && !missing.is_empty() {
         exit = Exit::StepFailed;
     }
-    record_outputs(&run, &outputs).await?;
+    if run.options.import.is_none() {
+        record_outputs(&run, &outputs).await?;
+    }
     run.shared.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
     let finished = totals(&run, &dispatched, &torn, exit);
     let failure = dispatched.outcomes.into_iter().find_map(|(instance, outcome)| match outcome {
@@ -197,6 +216,19 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     });
     let failure = failure.or_else(|| missing.into_iter().next());
     Ok(RunEnd { finished, outputs, failure })
+}
+
+/// Attempts that were never answered, and of which nobody can tell what became of them. None when the run ends first: the
+/// next one looks.
+async fn unanswered(shared: &Shared) -> Result<Vec<(InstanceId, StepError)>, JournalError> {
+    if shared.stopped.may_go_on().is_err() {
+        return Ok(Vec::new());
+    }
+    match look_for_unanswered(shared).await {
+        Ok(undecided) => Ok(undecided),
+        Err(Interruption::Journal(error)) => Err(error),
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
 /// Takes down what this run made, and nothing that was there before it.
@@ -227,7 +259,7 @@ fn exit_of_stop(stop: Stop) -> Option<Exit> {
         Stop::Interrupt(_) => Some(Exit::Interrupted),
         Stop::LeaseLost => Some(Exit::Locked),
         Stop::StoreAway => Some(Exit::RecordUnusable),
-        Stop::OutOfTime | Stop::NoNewSteps => None,
+        Stop::OutOfTime | Stop::NoNewSteps | Stop::Shut(_) => None,
     }
 }
 
@@ -351,13 +383,29 @@ fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> Ru
 ///
 /// [`JournalError`] when the record cannot be written.
 pub async fn destroy(shared: &Arc<Shared>) -> Result<RunFinished, JournalError> {
-    let instances: Vec<InstanceId> =
-        shared.journal.with_status(|status| status.existing().map(|(instance, _)| instance.clone()).collect());
-    let torn = teardown(shared, &instances, Extent::Whole).await?;
+    let mut torn = TornDown::default();
+    // What was carried out late stands in the way of what it was made from.
+    let mut undecided = unanswered(shared).await?;
+    loop {
+        let left: HashSet<&InstanceId> = torn.left.iter().map(|(instance, _)| instance).collect();
+        let instances: Vec<InstanceId> = shared.journal.with_status(|status| {
+            let existing = status.existing().map(|(instance, _)| instance);
+            existing.filter(|instance| !left.contains(instance)).cloned().collect()
+        });
+        if instances.is_empty() || torn.stopped.is_some() {
+            break;
+        }
+        torn.extend(teardown(shared, &instances, Extent::Whole).await?);
+        // It may have been carried out meanwhile.
+        undecided = unanswered(shared).await?;
+    }
+    for (instance, error) in undecided {
+        torn.leave(shared, instance, error);
+    }
     let remaining = shared.journal.with_status(|status| status.existing().count());
     let exit = match torn.stopped.and_then(exit_of_stop) {
         Some(exit) => exit,
-        _ if remaining == 0 => Exit::Done,
+        _ if remaining == 0 && torn.left.is_empty() => Exit::Done,
         _ => exit_of_rest(&torn),
     };
     shared.journal.append(vec![Record::Outputs { values: Vec::new() }, Record::Finished { exit: exit.code() }]).await?;
@@ -371,7 +419,7 @@ pub async fn destroy(shared: &Arc<Shared>) -> Result<RunFinished, JournalError> 
         waiting: 0,
         unknown: 0,
         removed: torn.removed,
-        left: remaining,
+        left: remaining.max(torn.left.len()),
         requests,
         looks,
         elapsed_ms: millis(shared.clock().elapsed()),

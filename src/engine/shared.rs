@@ -215,7 +215,7 @@ impl Shared {
 const LONGEST_WORD: usize = 56;
 
 /// A name as it may stand in a header's comment (RFC 9110 §5.6.5): what may not is shown as `_`.
-fn header_word(name: &str) -> String {
+pub(super) fn header_word(name: &str) -> String {
     let plain = |character: char| character.is_ascii_graphic() && !r#"();\"#.contains(character);
     name.chars().take(LONGEST_WORD).map(|character| if plain(character) { character } else { '_' }).collect()
 }

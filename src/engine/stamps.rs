@@ -120,32 +120,22 @@ async fn items_of(client: &Client, operation: &Operation, spot: Spot) -> Result<
 fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, item: &Value) -> Option<Stamped> {
     let list = listing(operation)?;
     let instance = instance_of(tag(item, Some(list), STAMP)?.strip_prefix(prefix)?)?;
-    // The item stands for the body: what it refers to, it comes after.
+    let item = &without_sensitive(item);
     let call = RecordedCall {
         method: Method::Post,
         path: fill_path(&operation.route.path, &parameters(spot), "", "")?,
         query: Vec::new(),
         headers: Vec::new(),
-        body: Some(without_sensitive(item)),
+        body: None,
     };
     let mut result = result_of_item(Some(operation), &call, item);
     result.tasks.extend(item.get("creator_task_id").and_then(Value::as_str).map(str::to_owned));
     let made = made(catalog, &call, &result, &IntendedUndo::Default);
-    let intent = Intent {
-        instance: instance.clone(),
-        call,
-        attempt: 1,
-        nonce: tag(item, Some(list), STAMP_ATTEMPT).unwrap_or_default(),
-        stamped: true,
-        after: Vec::new(),
-        undo: IntendedUndo::Default,
-        timeout_ms: None,
-        secret: false,
-        mark: Mark::default(),
-        update: None,
-    };
+    let intent = intent_of(&instance, call, tag(item, Some(list), STAMP_ATTEMPT).unwrap_or_default());
+    let failed = item.get("status").and_then(Value::as_str) == Some("ERROR");
     let status = InstanceStatus {
-        phase: Phase::Succeeded,
+        // A machine that did not come up is there, and no result.
+        phase: if failed { Phase::Failed } else { Phase::Succeeded },
         attempts: 1,
         intent: Some(Box::new(intent)),
         result: Some(result),
@@ -155,8 +145,25 @@ fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, ite
     Some(Stamped { instance, status })
 }
 
+/// The intent of a call whose record is lost.
+pub(super) fn intent_of(instance: &InstanceId, call: RecordedCall, nonce: String) -> Intent {
+    Intent {
+        instance: instance.clone(),
+        call,
+        attempt: 1,
+        nonce,
+        stamped: true,
+        after: Vec::new(),
+        undo: IntendedUndo::Default,
+        timeout_ms: None,
+        secret: false,
+        mark: Mark::default(),
+        update: None,
+    }
+}
+
 /// `web` or `web[0]`.
-fn instance_of(text: &str) -> Option<InstanceId> {
+pub(super) fn instance_of(text: &str) -> Option<InstanceId> {
     let (step, key) = match text.split_once('[') {
         Some((step, rest)) => (step, Some(rest.strip_suffix(']')?.to_owned())),
         None => (text, None),

@@ -10,19 +10,21 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
-use super::call::{Called, Halt, Write, parent_gate};
+use super::call::{Called, Write};
 use super::change::{self, Changing};
-use super::decide::{self, Decision, Wanted};
-use super::finish::{Finishing, Unfinished, millis};
+use super::decide::{self, Decision, Differs, Wanted};
+use super::finish::{Finishing, millis};
+use super::interruption::Interruption;
+use super::refresh::blame;
 use super::render::{CallParts, Rendered, Surroundings, step_value};
 use super::results::{self, Parameters};
 use super::run::Run;
 use super::settle::Doubt;
 use super::shared::About;
-use super::stop::Stop;
+use super::turn::parent_turn;
 use crate::catalog::Operation;
 use crate::event::{Event, How, SkipReason, StepDone, StepError};
-use crate::journal::{Evidence, InstanceStatus, Intent, JournalError, Phase, RecordedCall, StepResult};
+use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
 use crate::plan::{InstanceId, Step, StepId};
 use crate::template::Each;
 
@@ -44,57 +46,9 @@ pub enum InstanceEnd {
         value: Value,
         reused: bool,
     },
+    /// By its own `when`.
     Skipped,
-    Failed(StepError),
-    Unknown(StepError),
-    StillWaiting,
-    Stopped(Stop),
-    Journal(JournalError),
-}
-
-/// Why an instance has no result.
-pub(super) enum End {
-    Skipped,
-    /// Nothing yet: another turn decides.
-    Again,
-    Failed(StepError),
-    Unknown(StepError),
-    StillWaiting {
-        tasks: Vec<String>,
-        waited: Duration,
-        /// What else than the tasks is waited for, and what was seen of it last.
-        until: Option<String>,
-    },
-    Stopped(Stop),
-    Journal(JournalError),
-}
-
-impl From<Halt> for End {
-    fn from(halt: Halt) -> Self {
-        match halt {
-            Halt::Failed(error) | Halt::Conflict(error) => End::Failed(error),
-            Halt::Unknown(error) => End::Unknown(error),
-            Halt::Stopped(stop) => End::Stopped(stop),
-            Halt::Journal(error) => End::Journal(error),
-        }
-    }
-}
-
-impl From<Unfinished> for End {
-    fn from(unfinished: Unfinished) -> Self {
-        match unfinished {
-            Unfinished::Failed(error) | Unfinished::Refused(error) => End::Failed(error),
-            Unfinished::StillWaiting { tasks, waited, until } => End::StillWaiting { tasks, waited, until },
-            Unfinished::NotOurs => End::Again,
-            Unfinished::Halt(halt) => halt.into(),
-        }
-    }
-}
-
-impl From<JournalError> for End {
-    fn from(error: JournalError) -> Self {
-        End::Journal(error)
-    }
+    Interrupted(Interruption),
 }
 
 /// What an instance came to.
@@ -135,22 +89,31 @@ impl Instance {
         let id = self.id();
         let started = self.run.shared.clock().elapsed();
         let end = match self.work(&id, started).await {
-            Ok((call, done)) => self.succeeded(&id, call, done, started),
-            Err(end) => self.ended(&id, end, self.run.shared.clock().elapsed().saturating_sub(started)),
+            Ok(Some((call, done))) => self.succeeded(&id, call, done, started),
+            Ok(None) => self.skipped(&id),
+            Err(mut why) => {
+                if let Interruption::Failed(error) = &mut why {
+                    let known = self.known(&id);
+                    let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &intent.call).collect();
+                    blame(&self.run.shared, &id, &calls, error).await;
+                }
+                let waited = self.run.shared.clock().elapsed().saturating_sub(started);
+                InstanceEnd::Interrupted(self.interrupted(&id, why, waited))
+            }
         };
         (id, end)
     }
 
-    async fn work(&self, id: &InstanceId, started: Duration) -> Result<(RecordedCall, Done), End> {
+    async fn work(&self, id: &InstanceId, started: Duration) -> Result<Option<(RecordedCall, Done)>, Interruption> {
         let surroundings = self.surroundings();
         if let Some(when) = &self.step().when
             && !when.is_true(&surroundings.scope()).map_err(|error| self.run.template_failed(&error))?
         {
-            return Err(End::Skipped);
+            return Ok(None);
         }
         let parts = CallParts::of_step(self.step());
         let rendered = surroundings.render(&parts, None).map_err(|error| self.run.template_failed(&error))?;
-        self.run.check_rendered(self.step(), &rendered).map_err(End::Failed)?;
+        self.run.check_rendered(self.step(), &rendered).map_err(Interruption::Failed)?;
         let mut done = if decide::reads(self.step()) {
             self.read(&rendered).await?
         } else {
@@ -162,45 +125,45 @@ impl Instance {
         if self.step().ready.condition().is_some() || self.step().resource_used {
             done.resource = Some(self.resource(id, &rendered, &done.result, done.how).await?);
         }
-        Ok((rendered.recorded, done))
+        Ok(Some((rendered.recorded, done)))
     }
 
     /// A GET changes nothing and is made every time; so is a call that only computes.
-    async fn read(&self, rendered: &Rendered) -> Result<Done, End> {
+    async fn read(&self, rendered: &Rendered) -> Result<Done, Interruption> {
         let shared = &self.run.shared;
-        shared.stopped.may_start().map_err(End::Stopped)?;
+        shared.stopped.may_start().map_err(Interruption::Stopped)?;
         let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
         let reading = shared.client.read_answer(rendered.request.clone(), repeat, Some(shared.gates.requests()));
-        let answer = shared.stopped.or_leave(reading).await.map_err(End::Stopped)?;
+        let answer = shared.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
         let about = self.about(&rendered.recorded);
-        let (status, value) = answer.map_err(|error| End::Failed(shared.read_failed(&about, &error)))?;
+        let (status, value) = answer.map_err(|error| Interruption::Failed(shared.read_failed(&about, &error)))?;
         shared.hide_sensitive(&value);
         let result = results::of_answer(rendered.operation.as_deref(), &rendered.recorded, status, &value);
         Ok(Done { result, how: How::Called, resource: None })
     }
 
     /// Turns until the record says that the step is done and agrees with the plan.
-    async fn write(&self, id: &InstanceId, rendered: &Rendered, started: Duration) -> Result<Done, End> {
+    async fn write(&self, id: &InstanceId, rendered: &Rendered, started: Duration) -> Result<Done, Interruption> {
         let mut how = How::Reused;
         loop {
             let known = self.known(id);
             let difference = self.difference(&known, rendered);
-            let replace = how == How::Reused && self.run.options.replace.contains(&id.step);
-            let wanted = Wanted::of(self.step(), replace);
-            let turned = match decide::instance(&wanted, Some(&known), difference.kind) {
+            let replace = how == How::Reused && self.run.options.replace.covers(id);
+            let orphan = difference.kind == Differs::Forces && self.run.is_orphan(id);
+            let wanted = Wanted::of(self.step(), replace, orphan);
+            let decision = decide::instance(&wanted, Some(&known), difference.kind);
+            if self.run.options.import.is_some() {
+                return self.import(id, rendered, known, decision, &mut how).await;
+            }
+            let result = match decision {
                 Decision::Keep => {
                     return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
                 }
                 Decision::Change(kind) => {
                     let change = Changing { kind, split: &difference.split };
-                    self.changed(id, rendered, &known, &change, &mut how, started).await
+                    self.changed(id, rendered, &known, &change, &mut how, started).await?
                 }
-                decision => self.turn(id, rendered, &known, decision, &mut how, started).await,
-            };
-            let result = match turned {
-                Ok(result) => result,
-                Err(End::Again) => continue,
-                Err(end) => return Err(end),
+                decision => self.turn(id, rendered, &known, decision, &mut how, started).await?,
             };
             // A fresh answer may hold more than may be kept: it is handed on from here, not from the record.
             if let Some(result) = result
@@ -211,6 +174,29 @@ impl Instance {
         }
     }
 
+    /// An import takes over one thing; everything else it needs must be on record.
+    async fn import(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        known: InstanceStatus,
+        decision: Decision,
+        how: &mut How,
+    ) -> Result<Done, Interruption> {
+        let wanted = self.run.options.import.as_ref().is_some_and(|import| import.instance == *id);
+        let result = match (wanted, decision, known.result) {
+            (true, Decision::Call, _) => self.adopt(id, rendered, how).await?,
+            (true, ..) => return Err(self.refused(rendered, "it is on record already".to_owned())),
+            (false, _, Some(result)) => result,
+            (false, _, None) => {
+                return Err(
+                    self.refused(rendered, "it is not on record, and what is imported comes after it".to_owned())
+                );
+            }
+        };
+        Ok(Done { result, how: *how, resource: None })
+    }
+
     /// The record agrees with the plan; or the step is not to be waited for, and its tasks run.
     fn is_settled(&self, id: &InstanceId, rendered: &Rendered) -> bool {
         let known = self.known(id);
@@ -218,14 +204,13 @@ impl Instance {
     }
 
     /// The turn to write below the parent that the API locks: kept until the tasks of the write are done.
-    async fn enter(&self, call: &RecordedCall) -> Result<Option<OwnedMutexGuard<()>>, End> {
+    async fn enter(&self, id: &InstanceId, call: &RecordedCall) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
         let (operation, parameters) = self.operation_of(call);
         let lock = operation.and_then(|operation| results::lock_value(&operation, call, &parameters));
-        let entering = parent_gate(&self.run.shared.gates, lock.as_deref());
-        self.run.shared.stopped.or_leave(entering).await.map_err(End::Stopped)
+        parent_turn(&self.run.shared, id, lock.as_deref()).await.map_err(Interruption::Stopped)
     }
 
-    /// One turn of an instance that is not done.
+    /// One turn of an instance that is not done. `None`: another turn decides.
     async fn turn(
         &self,
         id: &InstanceId,
@@ -234,17 +219,18 @@ impl Instance {
         decision: Decision,
         how: &mut How,
         started: Duration,
-    ) -> Result<Option<StepResult>, End> {
+    ) -> Result<Option<StepResult>, Interruption> {
         match (decision, &known.phase, known.intent.as_deref(), Doubt::recorded(&self.run.shared, known)) {
+            (Decision::Call, ..) if self.adopts(id) => self.adopt(id, rendered, how).await.map(Some),
             (Decision::Call, ..) => {
                 *how = How::Called;
                 let write = self.write_of(id, rendered, None);
-                self.make(&write, known, None, how, started).await.map(Some)
+                self.make(&write, known, None, how, started).await
             }
             (Decision::Settle, _, Some(intent), Some(doubt)) => {
                 *how = if intent.update.is_some() { How::Updated } else { How::Called };
                 match self.write_again(id, rendered, known, intent)? {
-                    Some(write) => self.make(&write, known, Some(doubt), how, started).await.map(Some),
+                    Some(write) => self.make(&write, known, Some(doubt), how, started).await,
                     None => self.give_up_update(id, rendered, known, &doubt, started).await,
                 }
             }
@@ -257,12 +243,12 @@ impl Instance {
                 // What an earlier version took for its own, it took by likeness for all that is known.
                 let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
-                let _turn = self.enter(&intent.call).await?;
-                self.finish(known, intent, called, *how, started, true).await.map(Some)
+                let _turn = self.enter(&intent.instance, &intent.call).await?;
+                self.finish(known, intent, called, *how, started, true).await
             }
             // Something of an earlier attempt is in the way.
             _ => {
-                self.run.remove(id).await.map_err(|remains| self.remains(remains))?;
+                self.run.remove(id).await?;
                 Ok(None)
             }
         }
@@ -276,12 +262,12 @@ impl Instance {
         doubt: Option<Doubt>,
         how: &mut How,
         started: Duration,
-    ) -> Result<StepResult, End> {
-        let _turn = self.enter(&write.intent.call).await?;
+    ) -> Result<Option<StepResult>, Interruption> {
+        let _turn = self.enter(&write.intent.instance, &write.intent.call).await?;
         let called = match write.make(&self.run.shared, known.attempts, doubt).await {
             Ok(called) => called,
-            Err(Halt::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,
-            Err(halt) => return Err(halt.into()),
+            Err(Interruption::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,
+            Err(why) => return Err(why),
         };
         // What is changed was there before: however it was found out, it is an update.
         if called.is_recovered() && write.intent.update.is_none() {
@@ -302,7 +288,7 @@ impl Instance {
         how: How,
         started: Duration,
         resumed: bool,
-    ) -> Result<StepResult, End> {
+    ) -> Result<Option<StepResult>, Interruption> {
         let (operation, parameters) = self.operation_of(&intent.call);
         let about = self.about(&intent.call);
         let finishing = Finishing {
@@ -317,7 +303,7 @@ impl Instance {
             usable: !self.step().ready.is_off(),
             resumed: known.intended_at.filter(|_| resumed),
         };
-        Ok(finishing.finish(&self.run.shared, called, how).await?)
+        finishing.finish(&self.run.shared, called, how).await
     }
 
     /// The operation of a recorded call: the catalogue's, or the step's own when the plan was checked against another.
@@ -349,46 +335,43 @@ impl Instance {
         InstanceEnd::Done { value: step_value(&result, done.resource.map(conceal).as_ref()), reused }
     }
 
-    fn ended(&self, id: &InstanceId, end: End, waited: Duration) -> InstanceEnd {
-        let tell = |event| self.run.shared.events.tell(event);
+    fn skipped(&self, id: &InstanceId) -> InstanceEnd {
+        let event = Event::StepSkipped { instance: id.clone(), reason: SkipReason::Condition };
+        self.run.shared.events.tell(event);
+        InstanceEnd::Skipped
+    }
+
+    /// Tells why there is no result. Whoever is stopped while something is under way still waits for it.
+    fn interrupted(&self, id: &InstanceId, why: Interruption, waited: Duration) -> Interruption {
         let instance = id.clone();
-        match end {
-            End::Again => unreachable!("`write` takes another turn before anybody else hears of it"),
-            End::Skipped => {
-                tell(Event::StepSkipped { instance, reason: SkipReason::Condition });
-                InstanceEnd::Skipped
+        let why = match (why, self.known(id).phase) {
+            (Interruption::Stopped(_), Phase::Accepted { tasks, .. }) => {
+                Interruption::StillWaiting { tasks, waited, until: None }
             }
-            End::Failed(error) => {
-                let error = self.located(error);
-                tell(Event::StepFailed { instance, error: error.clone() });
-                InstanceEnd::Failed(error)
+            (Interruption::Stopped(_), Phase::InDoubt) => {
+                Interruption::StillWaiting { tasks: Vec::new(), waited, until: None }
             }
-            End::Unknown(error) => {
-                tell(Event::StepUnknown { instance, error: error.clone() });
-                InstanceEnd::Unknown(error)
+            (Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Blind(error), _) => {
+                Interruption::Failed(self.located(error))
             }
-            End::StillWaiting { tasks, waited, until } => {
-                tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited), until });
-                InstanceEnd::StillWaiting
-            }
-            End::Stopped(stop) => match self.known(id).phase {
-                Phase::Accepted { tasks, .. } => {
-                    tell(Event::StepStillWaiting { instance, tasks, waited_ms: millis(waited), until: None });
-                    InstanceEnd::StillWaiting
-                }
-                Phase::InDoubt => {
-                    tell(Event::StepStillWaiting {
-                        instance,
-                        tasks: Vec::new(),
-                        waited_ms: millis(waited),
-                        until: None,
-                    });
-                    InstanceEnd::StillWaiting
-                }
-                _ => InstanceEnd::Stopped(stop),
+            (why, _) => why,
+        };
+        let event = match &why {
+            Interruption::Unknown(error) => Event::StepUnknown { instance, error: error.clone() },
+            Interruption::StillWaiting { tasks, waited, until } => Event::StepStillWaiting {
+                instance,
+                tasks: tasks.clone(),
+                waited_ms: millis(*waited),
+                until: until.clone(),
             },
-            End::Journal(error) => InstanceEnd::Journal(error),
-        }
+            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Blind(error) => {
+                Event::StepFailed { instance, error: error.clone() }
+            }
+            // Whoever owns the run says that these were not started.
+            Interruption::Stopped(_) | Interruption::Journal(_) => return why,
+        };
+        self.run.shared.events.tell(event);
+        why
     }
 
     /// The place of the first field the API objects to, instead of the step's.

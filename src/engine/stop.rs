@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::api::Shut;
+
 /// After an interrupt the process is gone within five seconds (real time).
 const GONE: Duration = Duration::from_secs(5);
 /// So much of that is for writing down what is known.
@@ -22,6 +24,8 @@ pub enum Stop {
     OutOfTime,
     /// `--fail-fast`: what runs is waited for, nothing new is started.
     NoNewSteps,
+    /// The same, for no call will be accepted.
+    Shut(Shut),
     /// The store of the record is away: what runs is waited for, and its end kept on this machine.
     StoreAway,
     /// Somebody else writes to the record now: leave at once.
@@ -52,6 +56,8 @@ impl Stop {
             Stop::Interrupt(_) => "the run was interrupted",
             Stop::OutOfTime => "the time of the run was over",
             Stop::NoNewSteps => "another step failed (`--fail-fast`)",
+            Stop::Shut(Shut::Key) => "the API does not take the key",
+            Stop::Shut(Shut::Connection) => "there is no way to the API",
             Stop::StoreAway => "the store of the record is away",
             Stop::LeaseLost => "another run took the environment over",
         }
@@ -75,7 +81,7 @@ pub fn stopper() -> (Stopper, Stopped) {
 impl Stop {
     /// Something new may not be started, and what runs is waited for.
     fn waits(self) -> bool {
-        matches!(self, Stop::NoNewSteps | Stop::StoreAway)
+        matches!(self, Stop::NoNewSteps | Stop::Shut(_) | Stop::StoreAway)
     }
 }
 
@@ -104,7 +110,7 @@ impl Stopped {
 
     /// What was begun may be brought to its end: a rollback, although nothing new is started any more.
     pub fn may_go_on(&self) -> Result<(), Stop> {
-        self.now().filter(|stop| *stop != Stop::NoNewSteps).map_or(Ok(()), Err)
+        self.now().filter(|stop| !matches!(stop, Stop::NoNewSteps | Stop::Shut(_))).map_or(Ok(()), Err)
     }
 
     /// Resolves when waiting must end (not when what runs is waited for).

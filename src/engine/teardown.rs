@@ -6,9 +6,9 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::call::Halt;
 use super::decide::{Kept, along, removal};
-use super::remove::{Remains, remove};
+use super::interruption::Interruption;
+use super::remove::remove;
 use super::shared::{About, Shared};
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
@@ -81,14 +81,18 @@ pub async fn teardown(
                 }
                 order.gone(&instance);
             }
-            Err(Remains::Left(error)) => torn.leave(shared, instance, error),
-            Err(Remains::Blind(error)) => {
+            Err(Interruption::Blind(error)) => {
                 torn.leave(shared, instance, error.clone());
                 blind = Some(error);
             }
-            Err(Remains::Halt(Halt::Stopped(stop))) => torn.stopped = Some(stop),
-            Err(Remains::Halt(Halt::Journal(error))) => return Err(error),
-            Err(Remains::Halt(Halt::Failed(error) | Halt::Conflict(error) | Halt::Unknown(error))) => {
+            Err(Interruption::StillWaiting { tasks, .. }) => {
+                let words = format!("its task still runs: {}", tasks.join(", "));
+                let error = shared.error(&About::default(), EffectKnown::Unknown, ErrorClass::Unknown, words);
+                torn.leave(shared, instance, error);
+            }
+            Err(Interruption::Stopped(stop)) => torn.stopped = Some(stop),
+            Err(Interruption::Journal(error)) => return Err(error),
+            Err(Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Unknown(error)) => {
                 torn.leave(shared, instance, error);
             }
         }
@@ -134,8 +138,15 @@ async fn went_along(shared: &Shared, instance: &InstanceId) -> Result<(), Journa
 }
 
 impl TornDown {
+    /// What another teardown of the same command came to.
+    pub fn extend(&mut self, other: TornDown) {
+        self.removed += other.removed;
+        self.left.extend(other.left);
+        self.stopped = self.stopped.or(other.stopped);
+    }
+
     /// Names what is left, once.
-    fn leave(&mut self, shared: &Shared, instance: InstanceId, error: StepError) {
+    pub fn leave(&mut self, shared: &Shared, instance: InstanceId, error: StepError) {
         if self.left.iter().any(|(left, _)| *left == instance) {
             return;
         }

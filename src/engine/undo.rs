@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use super::call::Head;
+use super::interruption::Interruption;
 use super::results;
 use super::settle::{Doubt, Settled, settle};
 use super::shared::{About, Shared};
-use crate::event::{EffectKnown, ErrorClass, StepError};
-use crate::journal::{IntendedUndo, Intent, RecordedCall};
+use crate::event::{EffectKnown, ErrorClass};
+use crate::journal::{IntendedUndo, Intent, RecordedCall, Unanswered};
 use crate::plan::InstanceId;
 
 /// What became of an undo without an answer.
@@ -20,8 +20,6 @@ pub enum Became {
     Done,
     /// It was not carried out: it may be sent again.
     Nothing,
-    /// Nobody can tell.
-    Unknown(StepError),
 }
 
 /// A name for one attempt.
@@ -52,34 +50,32 @@ pub fn intent_of(shared: &Shared, instance: &InstanceId, call: &RecordedCall, at
     })
 }
 
-/// Looks for an attempt that was not answered. `since`: it may have left until then, on the run's clock.
+/// Looks for an attempt that was not answered. `earlier`: others that were not, either. `since`: it may have left until
+/// then, on the run's clock.
+///
+/// # Errors
+///
+/// [`Interruption`] when nobody can tell.
 pub async fn look_for(
     shared: &Shared,
-    intent: &Intent,
+    attempt: Unanswered,
+    earlier: &[Unanswered],
     about: &About,
     cause: &str,
     since: Duration,
-    head: Option<Head>,
-) -> Became {
-    let doubt = Doubt {
-        intent: intent.clone(),
-        since,
-        intended_at: shared.now(),
-        cause: cause.to_owned(),
-        slow: false,
-        head,
-        disowned: Vec::new(),
-    };
+) -> Result<Became, Interruption> {
+    let doubt =
+        Doubt { attempt, earlier: earlier.to_vec(), since, cause: cause.to_owned(), slow: false, disowned: Vec::new() };
     let unknown = |words: String| {
         let mut error = shared.error(about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         error.help.push("run `plan destroy` again: it is looked for once more, and not repeated before".to_owned());
-        Became::Unknown(error)
+        Err(Interruption::Unknown(error))
     };
     match settle(shared, &doubt).await {
-        Settled::Task(task, _) => Became::Tasks(vec![task]),
-        Settled::Resource(..) | Settled::Done => Became::Done,
-        Settled::Nothing if doubt.is_carried_out() => Became::Done,
-        Settled::Nothing => Became::Nothing,
+        Settled::Task { task, .. } => Ok(Became::Tasks(vec![task])),
+        Settled::Resource { .. } | Settled::Done => Ok(Became::Done),
+        Settled::Nothing if doubt.is_carried_out() => Ok(Became::Done),
+        Settled::Nothing => Ok(Became::Nothing),
         Settled::Undecided(candidates) => unknown(format!(
             "the answer of its undo was lost ({cause}); what may be its work may be somebody else's as well: {}",
             candidates.join(", ")

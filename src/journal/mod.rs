@@ -1,10 +1,12 @@
 //! The record of an environment: what was intended, what the API answered, what exists.
 //!
-//! `record` is what is kept, a line each, `text` reads lines, `status` is the pure fold over them,
-//! `validate` what they may say. A [`Journal`] takes
+//! `record` is what is kept, a line each, and `intent` the call in it; `text` reads lines, `status` is the pure fold over
+//! them, `instance` its part for one instance; `validate` is what they may say. A [`Journal`] takes
 //! records from many steps at once and answers each when it is durable: records that arrive while one sync is under way
 //! share the next. Where lines are kept is not known here (see [`crate::store`]).
 
+mod instance;
+mod intent;
 mod owner;
 mod record;
 mod redact;
@@ -20,14 +22,15 @@ use std::sync::Arc;
 
 use crate::plan::InstanceId;
 
+pub use instance::{InstanceStatus, Phase};
+pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unanswered};
 pub use owner::{Lease, Owner};
 pub use record::{
-    Evidence, Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started,
-    StepResult, Succeeded, VERSION,
+    Adopted, Drifted, Header, Line, Made, Record, RecordedOutput, Started, StepResult, Succeeded, VERSION,
 };
-pub use status::{Impossible, InstanceStatus, Phase, Status};
+pub use status::{Impossible, Status};
 pub use text::{Contents, decode, parse};
-pub use validate::{may_undo, validate};
+pub use validate::{is_id, is_identifier, may_undo, validate};
 pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 
 /// Why the record cannot be read or written.

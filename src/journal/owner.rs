@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Who holds the right to write to an environment's record.
+/// Who holds the right to write to an environment's record. Whoever may read the record reads this: no machine and no user
+/// is named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     pub pid: u32,
@@ -13,17 +14,11 @@ pub struct Owner {
     /// Run, attempt and machine of the CI job it is part of: a later step of the same job may take its place at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// The machine, where somebody on another one may read this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
 }
 
 impl std::fmt::Display for Owner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "`plan {}` (process {}", self.command, self.pid)?;
-        if let Some(host) = &self.host {
-            write!(f, " on {host}")?;
-        }
         if let Some(job) = &self.job {
             write!(f, " in job {job}")?;
         }

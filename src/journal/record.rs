@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::instance::InstanceStatus;
+use super::intent::{Evidence, Intent, RecordedCall};
 use super::owner::Lease;
-use super::status::InstanceStatus;
-use crate::catalog::Method;
 use crate::event::{How, StepError};
 use crate::plan::{InstanceId, StepId};
-use crate::secret::{hex, stands_for_secret};
+use crate::secret::hex;
 
 /// The version written. Readers know it and every earlier one.
 pub const VERSION: u32 = 1;
@@ -44,10 +44,28 @@ pub enum Record {
     Started(Started),
     /// A request is about to leave.
     Intent(Intent),
-    /// The request surely never reached the API, or the API refused it: nothing was done.
-    NotApplied { instance: InstanceId, error: StepError },
+    /// The request surely never reached the API, or the API refused it: nothing was done. `unanswered`: that is believed
+    /// because it was looked for and nothing was found.
+    NotApplied {
+        instance: InstanceId,
+        error: StepError,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unanswered: bool,
+    },
     /// Sent, and no usable answer: it may have been done.
     Unknown { instance: InstanceId, error: StepError },
+    /// An earlier attempt than the last was carried out: it is the one that counts from now on.
+    Found { instance: InstanceId, attempt: u32 },
+    /// What became of an attempt without answer that the step no longer waits for: it made this as well, by these tasks;
+    /// or nothing, and nothing is to be expected of it any more.
+    Settled {
+        instance: InstanceId,
+        attempt: u32,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tasks: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        made: Option<Box<Made>>,
+    },
     /// The API started these tasks for it. `recovered`: found again after the answer was lost, by this evidence.
     Accepted {
         instance: InstanceId,
@@ -84,6 +102,14 @@ pub enum Record {
     RolledBack { instance: InstanceId },
     /// Somebody decided by hand that this step is no longer ours.
     Forgotten { instance: InstanceId },
+    /// What the step made was looked for, and is not there any more.
+    Gone { instance: InstanceId },
+    /// What the step made was looked at: somebody else changed these fields of it.
+    Drifted { instance: InstanceId, fields: Vec<Drifted> },
+    /// Something that existed was taken over, without a call.
+    Adopted(Box<Adopted>),
+    /// It goes by another name from now on.
+    Moved { instance: InstanceId, to: InstanceId },
     /// The outputs at the end of a run; secret ones as digests.
     Outputs { values: Vec<RecordedOutput> },
     /// The command ended with this exit code.
@@ -136,6 +162,9 @@ pub struct Started {
     /// When a sweep may take the environment down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// Its plan, or one before it, has secrets: what the API says may repeat one that a teardown does not know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secrets: bool,
 }
 
 impl Header {
@@ -151,126 +180,6 @@ impl Header {
             key: hex(&key),
         }
     }
-}
-
-/// A rendered call, secrets replaced by digests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RecordedCall {
-    pub method: Method,
-    pub path: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub query: Vec<(String, String)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<(String, String)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<Value>,
-}
-
-impl RecordedCall {
-    /// A digest, or the mark of what was hidden, stands where a secret stood: it cannot be sent as it is.
-    pub fn lacks_a_secret(&self) -> bool {
-        let decoded = percent_encoding::percent_decode_str(&self.path).decode_utf8_lossy();
-        let pairs = self.query.iter().chain(&self.headers).map(|(_, value)| value.as_str());
-        std::iter::once(decoded.as_ref()).chain(pairs).any(stands_for_secret)
-            || self.body.as_ref().is_some_and(|body| stands_for_secret(&body.to_string()))
-    }
-}
-
-impl std::fmt::Display for RecordedCall {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.method, self.path)
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Intent {
-    pub instance: InstanceId,
-    pub call: RecordedCall,
-    /// Counts from 1 over all runs.
-    pub attempt: u32,
-    /// Marks this attempt at the API: suffix of the `User-Agent`, and value of a tag where the operation takes tags.
-    pub nonce: String,
-    /// The tag was sent.
-    pub stamped: bool,
-    /// The steps whose results went into the call, and those of `needs`: removal goes against this order.
-    pub after: Vec<StepId>,
-    /// How to take it back, as far as it can be said before the answer.
-    pub undo: IntendedUndo,
-    /// Milliseconds to wait for its tasks, when the plan says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_ms: Option<u64>,
-    /// The answer is secret: it is not kept.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub secret: bool,
-    /// What else tells this attempt apart. Empty in what earlier versions wrote.
-    #[serde(default, skip_serializing_if = "Mark::is_empty")]
-    pub mark: Mark,
-    /// It changes what the step made before (`on_change: update`), which agrees with this call of the plan afterwards.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub update: Option<Box<RecordedCall>>,
-}
-
-/// What tells one attempt of a call apart from everything else, written down before it leaves.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Mark {
-    /// The server's time when it was about to leave, at most a second early; `None`: no answer had told it yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server_time: Option<Timestamp>,
-    /// The trace id that is sent with it: the API's request id, where it takes that over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace: Option<String>,
-    /// `User-Agent`, which the audit log keeps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_agent: Option<String>,
-    /// Ids of what was there before the first attempt and might be taken for what it makes; `None`: nobody looked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Vec<String>>,
-}
-
-impl Mark {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// How it is known that something is ours, when no answer said so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Evidence {
-    /// Its task carries the request id of our call.
-    RequestId,
-    /// It carries the tag of our attempt.
-    Stamp,
-    /// The audit log tells our attempt's `User-Agent`.
-    AuditLog,
-    /// Somebody said so: `plan state resolve`.
-    Decision,
-    /// The API lets nobody have its name, or its path, twice; it was free before our call, and is what we asked for.
-    OwnKey,
-    /// The API said that our call was carried out, and this is all that is new and like what we asked for.
-    OnlyNew,
-    /// It is like what we asked for, and nothing else is: another's may be, too.
-    Likeness,
-}
-
-impl Evidence {
-    /// It cannot be another's.
-    pub fn is_certain(self) -> bool {
-        self != Evidence::Likeness
-    }
-}
-
-/// What is known of a step's undo before its result is.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IntendedUndo {
-    /// What the catalogue says, once the id is known.
-    #[default]
-    Default,
-    /// `undo: none`.
-    Keep,
-    /// The plan's own call; results of the step itself stand as placeholders (see `engine::undo`).
-    Call(RecordedCall),
 }
 
 /// Something that exists because of a step.
@@ -316,6 +225,28 @@ pub struct Succeeded {
     /// The call it now agrees with, when that is not the one of its intent (`on_change: update` or `ignore`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agrees: Option<RecordedCall>,
+}
+
+/// What was taken over for an instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Adopted {
+    pub instance: InstanceId,
+    /// The steps that it comes after.
+    pub after: Vec<StepId>,
+    pub result: StepResult,
+    pub made: Made,
+    /// The create's call, as the thing stands.
+    pub agrees: RecordedCall,
+}
+
+/// A field of a call's body that a thing shows otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drifted {
+    /// The top field of the body.
+    pub field: String,
+    /// What it is now, in the form of the body; `None`: it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Value>,
 }
 
 /// What later steps may refer to as `steps.<id>`.
@@ -370,8 +301,11 @@ impl Record {
         match self {
             Record::Intent(intent) => Some(&intent.instance),
             Record::Succeeded(succeeded) => Some(&succeeded.instance),
+            Record::Adopted(adopted) => Some(&adopted.instance),
             Record::NotApplied { instance, .. }
             | Record::Unknown { instance, .. }
+            | Record::Found { instance, .. }
+            | Record::Settled { instance, .. }
             | Record::Accepted { instance, .. }
             | Record::Disowned { instance, .. }
             | Record::Failed { instance, .. }
@@ -382,6 +316,9 @@ impl Record {
             | Record::Removed { instance }
             | Record::RolledBack { instance }
             | Record::Forgotten { instance }
+            | Record::Gone { instance }
+            | Record::Drifted { instance, .. }
+            | Record::Moved { instance, .. }
             | Record::Kept { instance, .. } => Some(instance),
             Record::Header(_)
             | Record::Started(_)
@@ -402,6 +339,8 @@ impl Record {
             Record::Intent(_) => "intent",
             Record::NotApplied { .. } => "not-applied",
             Record::Unknown { .. } => "unknown",
+            Record::Found { .. } => "found",
+            Record::Settled { .. } => "settled",
             Record::Accepted { .. } => "accepted",
             Record::Disowned { .. } => "disowned",
             Record::Succeeded(_) => "succeeded",
@@ -413,6 +352,10 @@ impl Record {
             Record::Removed { .. } => "removed",
             Record::RolledBack { .. } => "rolled-back",
             Record::Forgotten { .. } => "forgotten",
+            Record::Gone { .. } => "gone",
+            Record::Drifted { .. } => "drifted",
+            Record::Adopted(_) => "adopted",
+            Record::Moved { .. } => "moved",
             Record::Outputs { .. } => "outputs",
             Record::Finished { .. } => "finished",
             Record::Compacted { .. } => "compacted",

@@ -7,10 +7,11 @@
 use serde_json::{Map, Value};
 
 use super::record::Record;
+use crate::catalog::Catalog;
 use crate::secret::{Redact, Secrets};
 
 /// Ours.
-const OURS: [&str; 26] = [
+const OURS: [&str; 25] = [
     "call",
     "update",
     "agrees",
@@ -32,15 +33,13 @@ const OURS: [&str; 26] = [
     "tool",
     "file",
     "place",
-    "kind",
     "durations",
     "owner",
     "expires",
     "attempt",
 ];
 /// What names things, and the calls that take them away.
-const NAMING: [&str; 12] =
-    ["id", "ids", "task", "tasks", "created", "touched", "name", "lock", "undo", "beside", "request_id", "path"];
+const NAMING: [&str; 10] = ["id", "ids", "task", "tasks", "name", "lock", "undo", "beside", "request_id", "path"];
 
 impl Redact for Record {
     fn redacted(self, secrets: &Secrets) -> Self {
@@ -79,10 +78,35 @@ fn of_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (Str
         // Values of any type, from the API.
         "response" | "value" => secrets.redact_value(&field),
         "error" => hidden(field, Words::Free, secrets),
+        "created" | "touched" => by_kind(field, secrets),
+        "kind" => match field {
+            Value::String(name) => Value::String(kind(name, secrets)),
+            other => other,
+        },
         naming if NAMING.contains(&naming) => hidden(field, Words::Naming, secrets),
         _ => hidden(field, words, secrets),
     };
     (name, field)
+}
+
+/// Ids by kind: the kinds are the API's words, too.
+fn by_kind(field: Value, secrets: &Secrets) -> Value {
+    match field {
+        Value::Object(kinds) => {
+            let hide = |(name, ids): (String, _)| (kind(name, secrets), hidden(ids, Words::Naming, secrets));
+            kinds.into_iter().map(hide).collect::<Map<_, _>>().into()
+        }
+        other => hidden(other, Words::Naming, secrets),
+    }
+}
+
+/// A kind of the catalogue stays: without it, nobody knows what a thing is.
+fn kind(name: String, secrets: &Secrets) -> String {
+    let is_known = || !Catalog::embedded().creators_of(&name).is_empty();
+    match secrets.redact_name(&name) {
+        hidden if hidden == name || is_known() => name,
+        hidden => hidden,
+    }
 }
 
 impl Record {

@@ -7,15 +7,12 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::instance::{InstanceStatus, Phase, sequence};
 use super::owner::Lease;
-use super::record::{
-    Evidence, Header, Intent, Line, Made, Record, RecordedCall, RecordedOutput, Started, StepResult, Succeeded,
-};
-use crate::event::{EffectKnown, How, StepError};
-use crate::plan::{InstanceId, StepId};
+use super::record::{Header, Line, Record, RecordedOutput, Started};
+use crate::plan::InstanceId;
 
 /// Everything a journal says.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,64 +39,6 @@ pub struct Status {
     pub lines: u64,
 }
 
-/// What is known about one instance.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct InstanceStatus {
-    pub phase: Phase,
-    pub attempts: u32,
-    /// The last intent.
-    pub intent: Option<Box<Intent>>,
-    pub intended_at: Option<Timestamp>,
-    pub result: Option<StepResult>,
-    /// The call that the result agrees with.
-    pub agrees: Option<RecordedCall>,
-    /// What exists because of it, oldest first.
-    pub made: Vec<Made>,
-    pub after: Vec<StepId>,
-    /// The last thing that went wrong.
-    pub error: Option<StepError>,
-    pub finished_at: Option<Timestamp>,
-    pub duration_ms: Option<u64>,
-    /// Tasks that were taken for its own and turned out to be another's.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub disowned: Vec<String>,
-    /// An attempt before the last one was never answered: it may have been carried out as well.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unanswered: bool,
-    /// How the tasks that it waits for were found, when no answer named them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<Evidence>,
-    /// The last call that was to take something away, where it must not be repeated blindly.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub removal: Option<Box<Intent>>,
-}
-
-/// Where an instance stands.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Nothing was done, or it is gone again.
-    #[default]
-    Absent,
-    /// A request was about to leave, and nothing more is known.
-    InDoubt,
-    /// These tasks run for it.
-    Accepted {
-        tasks: Vec<String>,
-        recovered: bool,
-        status: Option<u16>,
-    },
-    Succeeded,
-    /// A task ended in ERROR.
-    Failed,
-    /// A removal was about to leave.
-    Removing,
-    /// These tasks remove it.
-    RemovalAccepted {
-        tasks: Vec<String>,
-    },
-}
-
 /// A record that cannot follow what was there before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Impossible {
@@ -111,72 +50,6 @@ pub enum Impossible {
     Number { expected: u64, found: u64 },
     #[error("`{record}` cannot follow for `{instance}`, which is {phase}")]
     Sequence { record: &'static str, instance: InstanceId, phase: &'static str },
-}
-
-impl InstanceStatus {
-    /// Something exists, or may: a teardown has work to do.
-    pub fn may_exist(&self) -> bool {
-        !self.made.is_empty()
-            || matches!(
-                self.phase,
-                Phase::InDoubt | Phase::Accepted { .. } | Phase::Removing | Phase::RemovalAccepted { .. }
-            )
-    }
-
-    /// The call that says what it is: of what was changed in place the create, as it stands now.
-    pub fn call(&self) -> Option<&RecordedCall> {
-        let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
-        let intended = self.intent.as_ref().map(|intent| &intent.call);
-        if updated && self.phase == Phase::Succeeded { self.agrees.as_ref().or(intended) } else { intended }
-    }
-
-    /// A call that makes something is under way, or was, and nothing more is known.
-    fn is_making(&self) -> bool {
-        let creates = self.intent.as_ref().is_some_and(|intent| intent.update.is_none());
-        creates && matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. })
-    }
-
-    /// What was made since is gone.
-    fn roll_back(&mut self, before: &InstanceStatus) {
-        *self = Self { attempts: self.attempts, error: None, ..before.clone() };
-        if matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. }) {
-            self.settle_back();
-        }
-    }
-
-    /// One of the things it made is gone.
-    fn part_with(&mut self, kind: Option<&String>, id: Option<&Value>) {
-        let tasks = self.result.iter().flat_map(|result| result.tasks.clone()).collect::<Vec<_>>();
-        for made in &mut self.made {
-            made.beside.retain(|beside| beside.kind.as_ref() != kind || beside.id.as_ref() != id);
-            if made.kind.as_ref() == kind && made.id.as_ref() == id {
-                // What was made beside it is told by the tasks that made both.
-                let tasks = if made.tasks.is_empty() { tasks.clone() } else { std::mem::take(&mut made.tasks) };
-                *made = Made { beside: std::mem::take(&mut made.beside), tasks, ..Made::default() };
-                self.result = None;
-                self.agrees = None;
-            }
-        }
-        self.made.retain(|made| made.undo.is_some() || made.id.is_some() || !made.beside.is_empty());
-    }
-
-    fn settle_back(&mut self) {
-        self.phase = if self.result.is_some() { Phase::Succeeded } else { Phase::Absent };
-    }
-}
-
-impl Phase {
-    /// In a word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Phase::Absent => "absent",
-            Phase::InDoubt => "in doubt",
-            Phase::Accepted { .. } => "waiting",
-            Phase::Succeeded => "done",
-            Phase::Failed => "failed",
-            Phase::Removing | Phase::RemovalAccepted { .. } => "being removed",
-        }
-    }
 }
 
 impl Status {
@@ -250,6 +123,15 @@ impl Status {
                 self.before.entry(intent.instance.clone()).or_insert_with(|| instance.clone());
                 instance.intend(at, intent)?;
             }
+            Record::Adopted(adopted) => {
+                let instance = self.instances.entry(adopted.instance.clone()).or_default();
+                self.before.entry(adopted.instance.clone()).or_insert_with(|| instance.clone());
+                if instance.phase != Phase::Absent || !instance.made.is_empty() {
+                    return Err(sequence(record, &adopted.instance, &instance.phase));
+                }
+                instance.take_over(at, adopted);
+            }
+            Record::Moved { instance, to } => self.rename(instance, to)?,
             other => {
                 let id = other.instance().expect("every other record is about an instance");
                 let Some(instance) = self.instances.get_mut(id) else {
@@ -267,7 +149,7 @@ impl Status {
             }
         }
         match record {
-            Record::Accepted { tasks, .. } | Record::RemovalAccepted { tasks, .. } => {
+            Record::Accepted { tasks, .. } | Record::RemovalAccepted { tasks, .. } | Record::Settled { tasks, .. } => {
                 self.tasks.extend(tasks.iter().cloned())
             }
             Record::Disowned { tasks, .. } => self.tasks.retain(|task| !tasks.contains(task)),
@@ -284,10 +166,37 @@ impl Status {
         Ok(())
     }
 
-    /// Whether calls of this record were made with secrets, or answered with some.
+    /// An instance goes by another name from now on, in its own place.
+    fn rename(&mut self, from: &InstanceId, to: &InstanceId) -> Result<(), Impossible> {
+        let taken = self.instances.get(to).is_some_and(InstanceStatus::may_exist);
+        let moved = Record::Moved { instance: from.clone(), to: to.clone() };
+        let Some(at) = self.instances.get_index_of(from).filter(|_| !taken) else {
+            return Err(sequence(&moved, from, &Phase::Absent));
+        };
+        self.instances.shift_remove(to);
+        let at = self.instances.get_index_of(from).unwrap_or(at);
+        if let Some((_, mut known)) = self.instances.shift_remove_index(at) {
+            known.intent.iter_mut().chain(&mut known.removal).for_each(|intent| intent.instance = to.clone());
+            self.instances.shift_insert(at, to.clone(), known);
+        }
+        if let Some(before) = self.before.remove(from) {
+            self.before.insert(to.clone(), before);
+        }
+        // A step all of whose instances are renamed is what others came after.
+        if from.step != to.step && !self.instances.keys().any(|other| other.step == from.step) {
+            for known in self.instances.values_mut() {
+                known.after.iter_mut().filter(|step| **step == from.step).for_each(|step| *step = to.step.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the plans of this record had secrets. Earlier versions did not write that down: there, whether calls were
+    /// made with secrets, or answered with some.
     pub fn held_secrets(&self) -> bool {
         let intents = self.instances.values().filter_map(|instance| instance.intent.as_ref());
-        intents.into_iter().any(|intent| intent.secret || intent.call.lacks_a_secret())
+        self.started.as_ref().is_some_and(|(_, started)| started.secrets)
+            || intents.into_iter().any(|intent| intent.secret || intent.call.lacks_a_secret())
     }
 
     /// Records that fold to the same status, as few as there can be.
@@ -311,6 +220,11 @@ impl Status {
     /// Instances for which something exists, or may, in recorded order.
     pub fn existing(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
         self.instances.iter().filter(|(_, instance)| instance.may_exist())
+    }
+
+    /// Instances of which an attempt was never answered that nobody waits for any more.
+    pub fn unanswered(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
+        self.instances.iter().filter(|(_, instance)| !instance.earlier.is_empty())
     }
 
     /// How many things an instance had made when the last command began.
@@ -380,115 +294,4 @@ impl Status {
             })
         })
     }
-}
-
-impl InstanceStatus {
-    fn intend(&mut self, at: Timestamp, intent: &Intent) -> Result<(), Impossible> {
-        match self.phase {
-            Phase::Absent | Phase::Succeeded | Phase::Failed => {}
-            // An intent that was settled as "never arrived" is followed by the next attempt.
-            Phase::InDoubt if intent.attempt > self.attempts => {}
-            _ => {
-                let record = Record::Intent(intent.clone());
-                return Err(sequence(&record, &intent.instance, &self.phase));
-            }
-        }
-        self.unanswered |= self.phase == Phase::InDoubt;
-        self.phase = Phase::InDoubt;
-        self.evidence = None;
-        self.attempts = intent.attempt;
-        self.after.clone_from(&intent.after);
-        self.intent = Some(Box::new(intent.clone()));
-        self.intended_at = Some(at);
-        self.error = None;
-        Ok(())
-    }
-
-    fn apply(&mut self, at: Timestamp, record: &Record, id: &InstanceId) -> Result<(), Impossible> {
-        match (&self.phase, record) {
-            // `Accepted`: the task that was found turned out to be another's.
-            (Phase::InDoubt | Phase::Accepted { recovered: true, .. }, Record::NotApplied { error, .. }) => {
-                self.settle_back();
-                self.error = Some(error.clone());
-            }
-            (Phase::InDoubt, Record::Unknown { error, .. }) => self.error = Some(error.clone()),
-            (Phase::InDoubt, Record::Accepted { tasks, recovered, status, evidence, .. }) => {
-                self.phase = Phase::Accepted { tasks: tasks.clone(), recovered: *recovered, status: *status };
-                self.evidence = *evidence;
-                self.error = None;
-            }
-            (Phase::Accepted { recovered: true, .. }, Record::Disowned { tasks, error, .. }) => {
-                self.phase = Phase::InDoubt;
-                self.evidence = None;
-                self.disowned.extend(tasks.iter().cloned());
-                self.error = Some(error.clone());
-            }
-            // `Absent` and `Succeeded`: adopted by hand or because it existed, or agreed to anew without a call.
-            (
-                Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
-                Record::Succeeded(done),
-            ) => {
-                self.succeed(at, done);
-            }
-            (Phase::Accepted { .. }, Record::Failed { error, leftover, .. }) => {
-                let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
-                self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
-                self.error = Some(error.clone());
-                self.made.extend(leftover.as_deref().cloned());
-            }
-            // Repeated, or the next of several things it made.
-            (
-                Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
-                Record::Removing { intent, .. },
-            ) => {
-                self.phase = Phase::Removing;
-                self.removal.clone_from(intent);
-                self.error = None;
-            }
-            (Phase::Removing, Record::RemovalAccepted { tasks, .. }) => {
-                self.phase = Phase::RemovalAccepted { tasks: tasks.clone() };
-            }
-            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::PartRemoved { kind, id, .. }) => {
-                self.removal = None;
-                self.part_with(kind.as_ref(), id.as_ref());
-            }
-            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
-                self.settle_back();
-                // What may have been carried out is looked for before it is made again.
-                self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
-                self.error = Some(error.clone());
-            }
-            (_, Record::Removed { .. } | Record::Forgotten { .. }) => {
-                *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
-            }
-            (phase, record) => return Err(sequence(record, id, phase)),
-        }
-        Ok(())
-    }
-
-    fn succeed(&mut self, at: Timestamp, done: &Succeeded) {
-        let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
-        if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
-            made.name.clone_from(&done.result.name);
-        }
-        self.agrees = done.agrees.clone().or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
-        self.phase = Phase::Succeeded;
-        self.error = None;
-        self.finished_at = Some(at);
-        self.duration_ms = Some(done.duration_ms);
-        self.result = Some(done.result.clone());
-        self.unanswered = false;
-        self.disowned.clear();
-        self.evidence = done.evidence;
-        // Earlier versions took for theirs what was like it, and did not say by what.
-        let certain = done.how != How::Recovered || done.evidence.is_some_and(Evidence::is_certain);
-        let made = Made { uncertain: !certain, ..done.made.clone() };
-        if !update && done.made != Made::default() && self.made.last() != Some(&made) {
-            self.made.push(made);
-        }
-    }
-}
-
-fn sequence(record: &Record, instance: &InstanceId, phase: &Phase) -> Impossible {
-    Impossible::Sequence { record: record.name(), instance: instance.clone(), phase: phase.name() }
 }

@@ -84,7 +84,7 @@ fn error() -> StepError {
 }
 
 fn not_applied(name: &str) -> Record {
-    Record::NotApplied { instance: instance(name), error: error() }
+    Record::NotApplied { instance: instance(name), error: error(), unanswered: false }
 }
 
 fn header() -> Record {
@@ -284,4 +284,143 @@ fn the_current_version_is_written_as_its_fixture_says() {
     let kept = include_str!("../../tests/journals/version-1.jsonl");
     // The tool's own version in the header changes with every release; everything else may not.
     assert_eq!(written.lines().skip(1).collect::<Vec<_>>(), kept.lines().skip(1).collect::<Vec<_>>());
+}
+
+/// The attempts without answer after these records, and what there is of the instance.
+fn unanswered(records: &[Record]) -> (Vec<u32>, InstanceStatus) {
+    let status = parse(Path::new("j"), text(records).as_bytes()).unwrap().status;
+    let known = status.instances[&instance("a")].clone();
+    let again: Vec<Line> = status
+        .compacted()
+        .into_iter()
+        .enumerate()
+        .map(|(n, (at, record))| Line { n: n as u64, at, record })
+        .map(|line| Line::decode(line.encode().trim_end()).unwrap())
+        .collect();
+    assert_eq!(Status::of(&again).unwrap().instances[&instance("a")], known, "compacted");
+    (known.earlier.iter().map(|earlier| earlier.intent.attempt).collect(), known)
+}
+
+#[test]
+fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
+    let (id, a) = (instance("a"), || instance("a"));
+    let lost = |unanswered| Record::NotApplied { instance: a(), error: error(), unanswered };
+    let settled = |attempt, made: Option<Made>| Record::Settled {
+        instance: a(),
+        attempt,
+        tasks: vec!["late".to_owned()],
+        made: made.map(Box::new),
+    };
+    let also = Made { id: Some(json!("also")), ..Made::default() };
+    for (records, expected) in [
+        (vec![intent("a", 1)], vec![]),
+        (vec![intent("a", 1), intent("a", 2)], vec![1]),
+        (vec![intent("a", 1), intent("a", 2), intent("a", 3)], vec![1, 2]),
+        (vec![intent("a", 1), intent("a", 2), accepted("a"), succeeded("a")], vec![1]),
+        // Refused for certain, or looked for and not found.
+        (vec![intent("a", 1), lost(false)], vec![]),
+        (vec![intent("a", 1), lost(true)], vec![1]),
+        (vec![intent("a", 1), lost(true), intent("a", 2), succeeded("a")], vec![1]),
+        // Whatever becomes of the rest.
+        (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::Removed { instance: a() }], vec![1]),
+        (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::RolledBack { instance: a() }], vec![1]),
+        (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::Forgotten { instance: a() }], vec![]),
+        // The one that was found changes places with the last.
+        (vec![intent("a", 1), intent("a", 2), Record::Found { instance: a(), attempt: 1 }], vec![2]),
+        (vec![intent("a", 1), intent("a", 2), intent("a", 3), settled(1, None)], vec![2]),
+        (vec![intent("a", 1), intent("a", 2), succeeded("a"), settled(1, Some(also.clone()))], vec![]),
+    ] {
+        let (attempts, known) = unanswered(&records);
+        assert_eq!(attempts, expected, "{records:#?}");
+        if matches!(records.last(), Some(Record::Found { .. })) {
+            assert_eq!(known.in_doubt().unwrap().intent.attempt, 1);
+        }
+        if matches!(records.last(), Some(Record::Settled { made: Some(_), .. })) {
+            assert_eq!((known.made.len(), known.made.last(), known.phase), (2, Some(&also), Phase::Succeeded));
+        }
+    }
+    for impossible in [Record::Found { instance: id, attempt: 1 }, settled(1, None)] {
+        let records = [intent("a", 1), impossible];
+        assert!(parse(Path::new("j"), text(&records).as_bytes()).is_err(), "{records:#?}");
+    }
+}
+
+#[test]
+fn what_makes_nothing_is_done_however_often_it_was_carried_out() {
+    let mut done = succeeded("a");
+    let Record::Succeeded(result) = &mut done else { unreachable!() };
+    result.made = Made::default();
+    assert_eq!(unanswered(&[intent("a", 1), intent("a", 2), done]).0, Vec::<u32>::new());
+}
+
+#[test]
+fn the_head_of_an_answer_belongs_to_its_attempt() {
+    let unknown = Record::Unknown { instance: instance("a"), error: error() };
+    let (_, known) = unanswered(&[intent("a", 1), unknown, intent("a", 2)]);
+    assert_eq!(known.earlier[0].head, Some(Head { status: 400, request_id: None }));
+    assert_eq!(known.in_doubt().unwrap().head, None);
+}
+
+/// Takes so many appends, once it is let; then fails.
+struct Failing {
+    left: usize,
+    gate: Arc<tokio::sync::Semaphore>,
+}
+
+impl Sink for Failing {
+    fn append<'a>(&'a mut self, _: &'a Batch) -> Appending<'a> {
+        Box::pin(async move {
+            self.gate.acquire().await.expect("it is never closed").forget();
+            match self.left.checked_sub(1) {
+                Some(left) => {
+                    self.left = left;
+                    Ok(Kept::Durably)
+                }
+                None => Err(JournalError::Closed("the disk is full".to_owned())),
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_changes_when_its_line_is_durable() {
+    let Record::Header(header) = header() else { unreachable!() };
+    let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let sink = Failing { left: 1, gate: gate.clone() };
+    let journal = Journal::start(sink, Status::new(header, Timestamp::UNIX_EPOCH), 1, clock);
+    let phase = || journal.with_status(|status| status.instances.get(&instance("a")).map(|known| known.phase.clone()));
+    let writing = tokio::spawn({
+        let journal = journal.clone();
+        async move { journal.append(vec![intent("a", 1)]).await }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(phase(), None, "it is not written yet");
+    gate.add_permits(1);
+    writing.await.unwrap().unwrap();
+    assert_eq!(phase(), Some(Phase::InDoubt));
+    gate.add_permits(1);
+    assert!(journal.append(vec![accepted("a")]).await.is_err());
+    assert_eq!(phase(), Some(Phase::InDoubt), "what was not written is not known");
+    assert!(journal.append(vec![not_applied("a")]).await.is_err(), "nothing is written after a hole");
+    assert_eq!(phase(), Some(Phase::InDoubt));
+}
+
+#[tokio::test]
+async fn what_waits_to_be_written_counts_for_what_may_follow() {
+    let Record::Header(header) = header() else { unreachable!() };
+    let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let sink = Failing { left: 9, gate: gate.clone() };
+    let journal = Journal::start(sink, Status::new(header, Timestamp::UNIX_EPOCH), 1, clock);
+    let all = [intent("a", 1), accepted("a"), succeeded("a")].map(|record| journal.append(vec![record]));
+    let written = async {
+        tokio::task::yield_now().await;
+        gate.add_permits(9);
+    };
+    let (done, ()) = tokio::join!(futures_util::future::join_all(all), written);
+    assert!(done.into_iter().all(|written| written.is_ok()));
+    assert_eq!(journal.with_status(|status| status.existing().count()), 1);
+    let wrong = journal.append(vec![accepted("a")]).await;
+    assert!(matches!(wrong, Err(JournalError::Impossible(_))), "{wrong:?}");
 }

@@ -7,8 +7,10 @@
 
 use serde_json::Value;
 
-use super::record::{IntendedUndo, Made, RecordedCall};
-use super::status::{InstanceStatus, Phase, Status};
+use super::instance::{InstanceStatus, Phase};
+use super::intent::{IntendedUndo, Intent, RecordedCall};
+use super::record::Made;
+use super::status::Status;
 use crate::catalog::Catalog;
 use crate::plan::{InstanceId, may_set_header};
 
@@ -38,20 +40,23 @@ pub fn may_undo(catalog: &Catalog, call: Option<&RecordedCall>, undo: &RecordedC
 }
 
 fn checked(instance: &InstanceStatus) -> Result<(), String> {
-    let intent = instance.intent.as_deref();
-    let undo = intent.and_then(|intent| match &intent.undo {
-        IntendedUndo::Call(undo) => Some(undo),
-        IntendedUndo::Default | IntendedUndo::Keep => None,
-    });
-    let update = intent.and_then(|intent| intent.update.as_deref());
-    let calls = [intent.map(|intent| &intent.call), undo, update, instance.agrees.as_ref()];
-    calls.into_iter().flatten().try_for_each(well_formed)?;
+    let earlier = instance.earlier.iter().map(|unanswered| &unanswered.intent);
+    instance.intent.as_deref().into_iter().chain(earlier).try_for_each(intended)?;
+    instance.agrees.iter().try_for_each(well_formed)?;
     instance.made.iter().try_for_each(made)?;
     let tasks = match &instance.phase {
         Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.as_slice(),
         _ => &[],
     };
     tasks.iter().try_for_each(|task| identifier("a task", task))
+}
+
+fn intended(intent: &Intent) -> Result<(), String> {
+    let undo = match &intent.undo {
+        IntendedUndo::Call(undo) => Some(undo),
+        IntendedUndo::Default | IntendedUndo::Keep => None,
+    };
+    [Some(&intent.call), undo, intent.update.as_deref()].into_iter().flatten().try_for_each(well_formed)
 }
 
 fn made(thing: &Made) -> Result<(), String> {
@@ -88,8 +93,17 @@ fn well_formed(call: &RecordedCall) -> Result<(), String> {
 }
 
 fn identifier(what: &str, id: &str) -> Result<(), String> {
-    let fits = !id.is_empty() && id.len() <= LONGEST_ID && !id.contains(char::is_control);
-    if fits { Ok(()) } else { Err(format!("the id of {what} is none")) }
+    if is_identifier(id) { Ok(()) } else { Err(format!("the id of {what} is none")) }
+}
+
+/// Whether a text can be the id of a task or a resource.
+pub fn is_identifier(id: &str) -> bool {
+    !id.is_empty() && id.len() <= LONGEST_ID && !id.contains(char::is_control)
+}
+
+/// Whether a value can: a number, or such a text.
+pub fn is_id(id: &Value) -> bool {
+    id.is_number() || id.as_str().is_some_and(is_identifier)
 }
 
 #[cfg(test)]

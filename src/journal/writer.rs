@@ -1,6 +1,7 @@
 //! Many steps write, one sync serves all that wait.
 //!
-//! A step waits for its append; nobody else waits for the disk. Where others can reach the record, the writer also shows
+//! A step waits for its append; nobody else waits for the disk. What is known changes when its lines are durable, and not
+//! before. Where others can reach the record, the writer also shows
 //! that it lives, and a call leaves only while it is sure to be the only one who writes.
 
 use std::future::Future;
@@ -8,6 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -128,7 +130,10 @@ pub struct Journal {
 }
 
 struct Shared {
+    /// What is durable.
     status: Status,
+    /// The same with all that waits to be written: what may follow is decided here.
+    ahead: Status,
     next: u64,
     /// When the last append that is in the log began.
     confirmed: Instant,
@@ -138,11 +143,19 @@ struct Append {
     first: u64,
     count: u64,
     text: String,
+    records: Vec<(Timestamp, Record)>,
     /// What may not be done when the store is away, and the record that takes it back.
     undone: Vec<Record>,
     /// It speaks for a call that has not left yet.
     opens: bool,
+    waiting: Vec<Waiting>,
+}
+
+/// Somebody who waits until an append is durable.
+struct Waiting {
     done: oneshot::Sender<Result<(), JournalError>>,
+    /// What is said then, when it is not that all is well.
+    error: Option<JournalError>,
 }
 
 impl Journal {
@@ -154,7 +167,7 @@ impl Journal {
     /// The same for a sink whose kind is known only at run time.
     pub fn start_boxed(sink: Box<dyn Sink>, status: Status, next: u64, clock: Clock) -> Self {
         let (appends, queue) = mpsc::unbounded_channel();
-        let shared = Arc::new(Mutex::new(Shared { status, next, confirmed: Instant::now() }));
+        let shared = Arc::new(Mutex::new(Shared { ahead: status.clone(), status, next, confirmed: Instant::now() }));
         let (tell, trouble) = watch::channel(None);
         let terms = sink.terms();
         let hurry = Arc::new(watch::Sender::new(false));
@@ -188,7 +201,8 @@ impl Journal {
                 Some(Trouble::Away(error)) if opens => return Err(error.clone()),
                 _ => {}
             }
-            let append = shared.number(&records, self.clock, opens, done)?;
+            let waiting = vec![Waiting { done, error: None }];
+            let append = shared.number(records, self.clock, opens, waiting)?;
             self.appends.send(append).map_err(|_| JournalError::Closed("an earlier write failed".to_owned()))?;
         }
         answer.await.unwrap_or_else(|_| Err(JournalError::Closed("an earlier write failed".to_owned())))
@@ -243,7 +257,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Looks at what the journal says by now.
+    /// Looks at what the journal says by now: what is not durable yet is not said.
     pub fn with_status<T>(&self, look: impl FnOnce(&Status) -> T) -> T {
         look(&self.lock().status)
     }
@@ -261,21 +275,31 @@ fn opens_call(record: &Record) -> bool {
 impl Shared {
     fn number(
         &mut self,
-        records: &[Record],
+        records: Vec<Record>,
         clock: Clock,
         opens: bool,
-        done: oneshot::Sender<Result<(), JournalError>>,
+        waiting: Vec<Waiting>,
     ) -> Result<Append, JournalError> {
         let first = self.next;
-        let mut text = String::new();
+        let (mut text, mut numbered) = (String::new(), Vec::new());
+        let undone = records.iter().filter_map(taken_back).collect();
         for record in records {
             let at = clock.now();
-            self.status.apply(at, record).map_err(JournalError::Impossible)?;
-            text.push_str(&Line { n: self.next, at, record: record.clone() }.encode());
+            self.ahead.apply(at, &record).map_err(JournalError::Impossible)?;
+            let line = Line { n: self.next, at, record };
+            text.push_str(&line.encode());
+            numbered.push((at, line.record));
             self.next += 1;
         }
-        let undone = records.iter().filter_map(taken_back).collect();
-        Ok(Append { first, count: self.next - first, text, undone, opens, done })
+        Ok(Append { first, count: self.next - first, text, records: numbered, undone, opens, waiting })
+    }
+
+    /// These are durable now.
+    fn written(&mut self, appends: &[Append]) -> Result<(), JournalError> {
+        let records = appends.iter().flat_map(|append| &append.records);
+        records
+            .into_iter()
+            .try_for_each(|(at, record)| self.status.apply(*at, record).map_err(JournalError::Impossible))
     }
 }
 
@@ -294,9 +318,11 @@ fn taken_back(record: &Record) -> Option<Record> {
         help: Vec::new(),
     };
     match record {
-        Record::Intent(intent) => {
-            Some(Record::NotApplied { instance: intent.instance.clone(), error: error(intent.call.to_string()) })
-        }
+        Record::Intent(intent) => Some(Record::NotApplied {
+            instance: intent.instance.clone(),
+            error: error(intent.call.to_string()),
+            unanswered: false,
+        }),
         Record::Removing { instance, call, .. } => {
             Some(Record::RemovalFailed { instance: instance.clone(), error: error(call.to_string()) })
         }
@@ -330,33 +356,39 @@ impl Writer {
                 text: waiting.iter().map(|append| append.text.as_str()).collect(),
             };
             let began = Instant::now();
-            match self.append(&batch).await {
+            let kept = self.append(&batch).await;
+            // State follows the journal: whoever is answered finds what was written.
+            let kept = kept.and_then(|kept| self.lock().written(&waiting).map(|()| kept));
+            match kept {
                 Ok(Kept::Durably) => {
                     self.lock().confirmed = began;
-                    answer(waiting, &Ok(()));
+                    answer(waiting, None);
                 }
                 Ok(Kept::Spooled(error)) => {
                     self.tell.send_replace(Some(Trouble::Away(error.clone())));
-                    if let Err(error) = self.take_back(&waiting).await {
-                        return answer(waiting, &Err(error));
-                    }
                     let (opening, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|append| append.opens);
-                    answer(opening, &Err(error));
-                    answer(others, &Ok(()));
+                    answer(others, None);
+                    if let Err((left, error)) = self.take_back(opening, &error).await {
+                        return self.end(left, &error);
+                    }
                 }
                 Err(error) => {
                     if matches!(error, JournalError::LeaseLost { .. }) {
                         self.tell.send_replace(Some(Trouble::LeaseLost(error.clone())));
                     }
-                    // Queued meanwhile: nobody else would tell them why.
-                    self.queue.close();
-                    while let Ok(append) = self.queue.try_recv() {
-                        waiting.push(append);
-                    }
-                    return answer(waiting, &Err(error));
+                    return self.end(waiting, &error);
                 }
             }
         }
+    }
+
+    /// Answers everybody who waits, also those who queued meanwhile: nobody else would tell them why.
+    fn end(&mut self, mut waiting: Vec<Append>, error: &JournalError) {
+        self.queue.close();
+        while let Ok(append) = self.queue.try_recv() {
+            waiting.push(append);
+        }
+        answer(waiting, Some(error));
     }
 
     /// Appends a batch, or keeps it here when the process must end first.
@@ -398,33 +430,44 @@ impl Writer {
     /// Queues a sign of life behind what is queued already. `false` when there is nothing left to keep alive.
     fn beat(&self) -> bool {
         let mut shared = self.lock();
-        let Some(own) = self.own.upgrade().filter(|_| shared.status.lease.is_some()) else { return false };
-        let (done, _) = oneshot::channel();
-        let beat = shared.number(&[Record::Beat], self.clock, true, done);
+        let Some(own) = self.own.upgrade().filter(|_| shared.ahead.lease.is_some()) else { return false };
+        let beat = shared.number(vec![Record::Beat], self.clock, true, Vec::new());
         beat.is_ok_and(|beat| own.send(beat).is_ok())
     }
 
-    /// Puts on record that announced calls did not leave.
-    async fn take_back(&mut self, waiting: &[Append]) -> Result<(), JournalError> {
-        let records: Vec<Record> = waiting.iter().flat_map(|append| append.undone.iter().cloned()).collect();
+    /// Puts on record that announced calls did not leave; whoever announced them hears of `away` once that is durable.
+    async fn take_back(
+        &mut self,
+        opening: Vec<Append>,
+        away: &JournalError,
+    ) -> Result<(), (Vec<Append>, JournalError)> {
+        let records: Vec<Record> = opening.iter().flat_map(|append| append.undone.iter().cloned()).collect();
         if records.is_empty() {
+            answer(opening, Some(away));
             return Ok(());
         }
-        let (done, _) = oneshot::channel();
+        let waiting = opening.into_iter().flat_map(|append| append.waiting);
+        let waiting = waiting.map(|waiting| Waiting { error: Some(away.clone()), ..waiting }).collect();
         // Behind whatever was queued meanwhile: lines stand in the order of their numbers.
         let append = {
             let mut shared = self.lock();
-            let append = shared.number(&records, self.clock, false, done)?;
+            let append = shared.number(records, self.clock, false, waiting).map_err(|error| (Vec::new(), error))?;
             match self.own.upgrade() {
                 Some(own) => own.send(append).err().map(|unsent| unsent.0),
                 None => Some(append),
             }
         };
-        if let Some(append) = append {
-            let batch = Batch { first: append.first, count: append.count, text: append.text };
-            self.append(&batch).await?;
+        let Some(append) = append else { return Ok(()) };
+        let batch = Batch { first: append.first, count: append.count, text: append.text.clone() };
+        let kept = self.append(&batch).await;
+        let append = vec![append];
+        match kept.and_then(|_| self.lock().written(&append)) {
+            Ok(()) => {
+                answer(append, None);
+                Ok(())
+            }
+            Err(error) => Err((append, error)),
         }
-        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -432,9 +475,10 @@ impl Writer {
     }
 }
 
-fn answer(waiting: Vec<Append>, result: &Result<(), JournalError>) {
-    for append in waiting {
+/// Tells everybody who waits for these appends that they are durable, or why they never will be.
+fn answer(appends: Vec<Append>, failed: Option<&JournalError>) {
+    for Waiting { done, error } in appends.into_iter().flat_map(|append| append.waiting) {
         // A step that was dropped meanwhile does not listen any more.
-        let _ = append.done.send(result.clone());
+        let _ = done.send(failed.cloned().or(error).map_or(Ok(()), Err));
     }
 }

@@ -11,11 +11,12 @@ use indexmap::IndexMap;
 use super::doc::{self, PlanDoc};
 use super::graph::Graph;
 use super::mentions::{Names, Place};
-use super::model::{CallTemplate, Input, OnChange, Output, Plan, Segment, Step, StepId, Undo};
+use super::model::{CallTemplate, Input, OnChange, Output, Plan, Segment, Step, Undo};
 use super::operations::{OfStep, Operations};
 use super::step_doc::{StepDoc, calls};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::{Source, Span};
 use crate::template::{self, Program, Template};
@@ -175,9 +176,24 @@ impl<'d> Checker<'d> {
                 self.template(value, &Place::output(output.secret));
             }
         }
+        self.moved();
         self.cycles();
         if !unread {
             self.unused_inputs();
+        }
+    }
+
+    /// What was moved goes by a name that the plan has, and no longer by the old one.
+    fn moved(&mut self) {
+        for moved in &self.doc.moved {
+            if !self.names.steps.contains_key(moved.to.step.as_str()) {
+                let finding = self.names.unknown_step(moved.to.step.as_str(), moved.span);
+                self.findings.push(finding);
+            }
+            if moved.from.key.is_none() && self.names.steps.contains_key(moved.from.step.as_str()) {
+                let message = format!("`{}` is still a step of the plan: it has not moved", moved.from.step);
+                self.findings.push(Diagnostic::error("unknown-value", moved.span, message));
+            }
         }
     }
 
@@ -303,6 +319,7 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
     for template in [&step.query, &step.body, &step.headers, &step.project_id, &step.region_id].into_iter().flatten() {
         templates.push((own.clone(), template));
     }
+    templates.extend(step.adopt.iter().map(|adopt| (own.clone(), adopt.by.template())));
     if let Some(for_each) = &step.for_each {
         templates.push((Place::for_each(), for_each));
     }
@@ -389,6 +406,7 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
         ttl: doc.ttl,
         steps,
         outputs: outputs.collect(),
+        moved: doc.moved,
     }
 }
 
@@ -426,6 +444,7 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
         }),
         ignored_changes: step.ignored_changes,
         on_conflict: step.on_conflict,
+        adopt: step.adopt,
         secret: step.secret,
         stamp: step.stamp,
         allow_unknown: step.allow_unknown,

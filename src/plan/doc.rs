@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use super::duration;
+use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_type};
 use super::input_doc::{self, InputDoc};
+use super::model::Moved;
 use super::step_doc::{self, StepDoc};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -23,6 +25,7 @@ pub(super) struct PlanDoc {
     pub ttl: Option<Duration>,
     pub steps: Vec<StepDoc>,
     pub outputs: Vec<OutputDoc>,
+    pub moved: Vec<Moved>,
 }
 
 #[derive(Debug)]
@@ -36,7 +39,7 @@ pub(super) struct OutputDoc {
 
 const PLAN: Shape = Shape {
     name: "a plan",
-    keys: &["name", "description", "inputs", "project_id", "region_id", "ttl", "steps", "outputs"],
+    keys: &["name", "description", "inputs", "project_id", "region_id", "ttl", "moved", "steps", "outputs"],
     hints: &[
         ("variables", "write `inputs:`"),
         ("vars", "write `inputs:`"),
@@ -85,7 +88,8 @@ pub(super) fn read(root: Option<&Node>, findings: &mut Vec<Diagnostic>) -> PlanD
     let outputs = fields.get("outputs").map(|node| named(node, "`outputs`", findings)).unwrap_or_default();
     let outputs = outputs.iter().map(|(key, node)| output(key, node, findings)).collect();
     let description = description.map(|description| description.value);
-    PlanDoc { name, description, inputs, project_id, region_id, ttl, steps, outputs }
+    let moved = fields.get("moved").map(|node| existing::moved(node, findings)).unwrap_or_default();
+    PlanDoc { name, description, inputs, project_id, region_id, ttl, steps, outputs, moved }
 }
 
 /// A mapping with names of the user's own; one with nothing in it is empty.

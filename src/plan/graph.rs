@@ -5,7 +5,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
-use super::model::{Plan, StepId};
+use super::model::Plan;
+use crate::id::StepId;
 
 /// A directed graph of steps.
 #[derive(Debug, Clone)]

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::check::{did_you_mean, programs};
 use super::doc::PlanDoc;
 use super::fields::listed;
-use super::model::StepId;
 use super::step_doc::StepDoc;
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::id::StepId;
 use crate::source::Span;
 use crate::template::{FILTERS, FUNCTIONS, NameUse, Program, Reference, Shape, Spoiled, TESTS, Unknown, UnknownKind};
 

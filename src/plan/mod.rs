@@ -10,6 +10,7 @@ mod check;
 mod doc;
 pub mod draw;
 pub mod duration;
+mod existing;
 mod fields;
 pub mod graph;
 mod input_doc;
@@ -19,6 +20,7 @@ mod model;
 mod on_change;
 mod operations;
 mod partial;
+mod selection;
 mod step_doc;
 #[cfg(test)]
 mod suggestion_tests;
@@ -30,13 +32,15 @@ mod values;
 #[cfg(test)]
 mod values_tests;
 
+pub use crate::id::{InstanceId, StepId};
 pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
 pub use doc::is_output_name;
 pub use graph::{Graph, Turns};
 pub use model::{
-    Call, CallTemplate, Input, InputType, InstanceId, OnChange, OnConflict, Output, Plan, Ready, Retry, Segment, Step,
-    StepId, Undo, Wait,
+    Adopt, AdoptBy, Call, CallTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan, Ready, Retry,
+    Segment, Step, Undo, Wait,
 };
 pub use partial::Given;
+pub use selection::Selection;
 pub use step_doc::may_set_header;
 pub use values::check_values;

@@ -1,45 +1,18 @@
 //! The plan as accepted: what `check` has looked at once, so that nobody else asks again.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::catalog::{AllowUnknown, Method, Operation};
+use crate::id::{InstanceId, StepId};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
-
-/// The name a step's results and records go by: `[A-Za-z_][A-Za-z0-9_]*`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct StepId(Arc<str>);
-
-impl StepId {
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self(id.into())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::borrow::Borrow<str> for StepId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A plan file that was found right.
 #[derive(Debug, Clone)]
@@ -57,6 +30,15 @@ pub struct Plan {
     /// In the order of the file.
     pub steps: IndexMap<StepId, Step>,
     pub outputs: IndexMap<String, Output>,
+    /// What went by another name in earlier versions of the plan.
+    pub moved: Vec<Moved>,
+}
+
+impl Plan {
+    /// It is given secrets, or asks for some.
+    pub fn has_secrets(&self) -> bool {
+        self.inputs.values().any(|input| input.secret) || self.steps.values().any(|step| step.secret)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +71,8 @@ pub struct Step {
     /// Places of the call whose changes do not count: `body/volumes/0/image_id`.
     pub ignored_changes: Vec<String>,
     pub on_conflict: OnConflict,
+    /// Instead of making something, this is taken over.
+    pub adopt: Option<Adopt>,
     /// What the call answers is never written or printed.
     pub secret: bool,
     /// A tag of ours may be left on what this create makes.
@@ -203,6 +187,38 @@ pub enum OnConflict {
     Adopt,
 }
 
+/// A thing that exists, to be taken over instead of made.
+#[derive(Debug, Clone)]
+pub struct Adopt {
+    pub by: AdoptBy,
+    /// It is taken down with the environment, as if it had been made here.
+    pub own: bool,
+    pub span: Span,
+}
+
+/// By what it is found.
+#[derive(Debug, Clone)]
+pub enum AdoptBy {
+    Id(Template),
+    Name(Template),
+}
+
+impl AdoptBy {
+    pub fn template(&self) -> &Template {
+        match self {
+            AdoptBy::Id(template) | AdoptBy::Name(template) => template,
+        }
+    }
+}
+
+/// A step, or an instance, that goes by another name than it did.
+#[derive(Debug, Clone)]
+pub struct Moved {
+    pub from: InstanceId,
+    pub to: InstanceId,
+    pub span: Span,
+}
+
 #[derive(Debug, Clone)]
 pub struct Input {
     pub span: Span,
@@ -236,27 +252,4 @@ pub struct Output {
     pub description: Option<String>,
     /// Said so, or holds a secret input or the answer of a secret step.
     pub secret: bool,
-}
-
-/// One call of a step: the step itself, or one element of its `for_each`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct InstanceId {
-    pub step: StepId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-}
-
-impl InstanceId {
-    pub fn new(step: StepId, key: Option<String>) -> Self {
-        Self { step, key }
-    }
-}
-
-impl fmt::Display for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.key {
-            Some(key) => write!(f, "{}[{key}]", self.step),
-            None => write!(f, "{}", self.step),
-        }
-    }
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::model::{Input, InputType, StepId};
+use super::model::{Input, InputType};
 use crate::catalog::schema::{Type, Types};
 use crate::catalog::{By, IdAt, Operation, Partial, Unknown};
+use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{

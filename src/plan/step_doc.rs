@@ -3,8 +3,9 @@
 use super::call;
 use super::doc::{as_identifier, compiled, is_identifier, missing_key, number};
 use super::duration;
+use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
-use super::model::{Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
+use super::model::{Adopt, Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
 use super::on_change;
 use crate::catalog::{AllowUnknown, AllowedPath, Method};
 use crate::diagnostic::Diagnostic;
@@ -38,6 +39,7 @@ pub(super) struct StepDoc {
     pub on_change: Option<OnChange>,
     pub ignored_changes: Vec<String>,
     pub on_conflict: OnConflict,
+    pub adopt: Option<Adopt>,
     pub secret: bool,
     pub stamp: bool,
     pub allow_unknown: AllowUnknown,
@@ -65,6 +67,7 @@ const STEP: Shape = Shape {
         "undo",
         "on_change",
         "on_conflict",
+        "adopt",
         "secret",
         "stamp",
         "allow_unknown",
@@ -180,6 +183,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         undo: fields.get("undo").map_or(Undo::Default, |node| undo(node, findings)),
         on_change,
         ignored_changes,
+        adopt: fields.get("adopt").and_then(|node| existing::adopt(node, findings)),
         on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
         secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
         stamp: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)).unwrap_or(true),

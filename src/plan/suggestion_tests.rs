@@ -7,9 +7,9 @@ use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::catalog::Catalog;
 use crate::catalog::check::generated::{Generator, spoil};
-use crate::diagnostic::Diagnostic;
+use crate::catalog::{ALLOW_NOTHING, Catalog, Partial};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::Source;
 
 fn plan(route: &str, body: &Value) -> String {
@@ -114,4 +114,67 @@ fn what_is_offered_passes_the_check() {
     assert!(tried > 300, "{tried} were tried");
     let shown: Vec<&String> = wrong.iter().take(25).collect();
     assert!(wrong.is_empty(), "{} of {tried} are wrong: {shown:#?}", wrong.len());
+}
+
+/// Every value in a body, spoilt in its place alone.
+fn spoilt_values(value: &Value, with: &mut dyn FnMut(Value)) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                spoilt_values(field, &mut |field| {
+                    let mut changed = fields.clone();
+                    changed.insert(name.clone(), field);
+                    with(Value::Object(changed));
+                });
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                spoilt_values(item, &mut |item| {
+                    let mut changed = items.clone();
+                    changed[index] = item;
+                    with(Value::Array(changed));
+                });
+            }
+        }
+        // A mapping in its place may be wrong in several ways.
+        Value::Null => {}
+        scalar => spoil(scalar, with),
+    }
+}
+
+#[test]
+fn one_wrong_value_is_one_finding() {
+    let more: u64 = std::env::var("PLAN_MUTATIONS").ok().and_then(|more| more.parse().ok()).unwrap_or(1);
+    const SPOILT: usize = 10;
+    let (mut seen, mut blamed) = (0, Vec::new());
+    for (nth, operation) in Catalog::embedded().operations().enumerate() {
+        let Some(schema) = Catalog::embedded().body_schema(&operation) else { continue };
+        for round in 0..more {
+            let mut generator = Generator { schema: &schema, rng: Rng::with_seed((round << 16) | nth as u64) };
+            let good = generator.value(schema.root(), 0);
+            let found = |body: &Value| {
+                let found = Catalog::embedded().check_request(&operation, Some(&Partial::from(body)), ALLOW_NOTHING);
+                found.into_iter().filter(|found| found.severity == Severity::Error).collect::<Vec<_>>()
+            };
+            if !found(&good).is_empty() {
+                continue;
+            }
+            let mut bodies = Vec::new();
+            spoilt_values(&good, &mut |body| bodies.push(body));
+            generator.rng.shuffle(&mut bodies);
+            for body in bodies.iter().take(SPOILT * more as usize) {
+                let errors = found(body);
+                seen += usize::from(!errors.is_empty());
+                // A text may be too long and no id both.
+                if errors.iter().any(|error| error.at != errors[0].at) {
+                    let told: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+                    blamed.push(format!("{told:?} {} {body:.400}", operation.route));
+                }
+            }
+        }
+    }
+    assert!(seen > 500, "{seen} wrong bodies");
+    let shown: Vec<&String> = blamed.iter().take(20).collect();
+    assert!(blamed.is_empty(), "{} of {seen} blame more than one value: {shown:#?}", blamed.len());
 }

@@ -7,12 +7,13 @@ use indexmap::IndexMap;
 
 use super::page::Shape;
 use super::{count, duration, list, sanitize, span};
-use crate::event::{Activity, Delay, Event, Stamped};
+use crate::event::{Activity, Delay, Event, Queue, Stamped};
 use crate::plan::{InstanceId, StepId};
 
 /// What a call in work is doing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Doing {
+    Queued { queue: Queue, until: Duration },
     Calling { call: String, attempt: u32 },
     Pausing { reason: Delay, until: Duration },
     Waiting { tasks: Vec<String>, earliest: Duration, latest: Duration },
@@ -105,6 +106,11 @@ impl Board {
             }
             Event::StepExpanded { step, instances } => {
                 self.tallies.entry(step.clone()).or_default().instances = *instances;
+            }
+            Event::TurnAwaited { instance, queue } => {
+                let pause_ms = if let Queue::RateLimit { pause_ms } = queue { *pause_ms } else { 0 };
+                let until = now + Duration::from_millis(pause_ms);
+                self.doing(instance, now, Doing::Queued { queue: queue.clone(), until });
             }
             Event::CallStarted { instance, call, attempt } => {
                 self.doing(instance, now, Doing::Calling { call: call.clone(), attempt: *attempt });
@@ -302,6 +308,7 @@ impl Doing {
     /// One word, for counting.
     pub fn word(&self) -> &'static str {
         match self {
+            Doing::Queued { .. } => "queued",
             Doing::Calling { .. } => "calling",
             Doing::Pausing { .. } => "held back",
             Doing::Waiting { .. } => "waiting",
@@ -313,6 +320,10 @@ impl Doing {
     /// A phrase that says why it takes time.
     pub fn describe(&self, now: Duration) -> Words {
         let words = match self {
+            Doing::Queued { queue: Queue::RateLimit { .. }, until } => {
+                vec![format!("rate limited, {}", duration(until.saturating_sub(now)))]
+            }
+            Doing::Queued { queue, .. } => vec![queued(queue), self.word().to_owned()],
             Doing::Calling { call, attempt } => {
                 let attempt = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
                 vec![format!("calling {}{attempt}", sanitize(call)), format!("calling{attempt}")]
@@ -344,6 +355,15 @@ pub fn waiting(tasks: &[String], earliest: Duration, latest: Duration) -> String
     let noun = if tasks.len() == 1 { "task" } else { "tasks" };
     let tasks = list(tasks.iter().map(|task| sanitize(task)), 2);
     format!("waiting for {noun} {tasks}, typically {}", span(earliest, latest))
+}
+
+/// What a call waits for in the run's own queue.
+pub fn queued(queue: &Queue) -> String {
+    match queue {
+        Queue::Parent { of } => format!("waits for its turn at {}", sanitize(of)),
+        Queue::Requests => "waits for a place among the requests".to_owned(),
+        Queue::RateLimit { pause_ms } => format!("rate limited, {}", duration(Duration::from_millis(*pause_ms))),
+    }
 }
 
 /// Why a call is held back.

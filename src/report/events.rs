@@ -19,10 +19,9 @@ impl Events {
 
 impl Reporter for Events {
     fn tell(&mut self, event: &Stamped) {
-        let line = serde_json::to_value(event).map(|event| self.sink.secrets().redact_value(&event).to_string());
-        match line {
-            // Not `line`: text is redacted inside the JSON, never across its quotes.
-            Ok(line) => self.sink.raw(&format!("{line}\n")),
+        // Not `line`: text is redacted inside the JSON, never across its quotes.
+        match serde_json::to_value(event).map(|event| self.sink.secrets().seal(event)) {
+            Ok(event) => self.sink.raw(&event.map(|event| format!("{event}\n"))),
             Err(error) => self.sink.fail(error.into()),
         }
     }

@@ -3,17 +3,17 @@
 //! Reads well without colour and without a terminal, as in the log of a CI job. On a terminal the table of
 //! [`progress`](super::progress) is drawn under the same lines.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::board::{Board, delay, waiting};
+use super::board::{Board, delay, queued, waiting};
 use super::page::Shape;
 use super::story::{self, Story};
 use super::width::width;
 use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, sanitize};
-use crate::event::{Event, How, RunFinished, Stamped, StepError};
+use crate::event::{Event, How, RunFinished, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::plan::InstanceId;
 
@@ -46,6 +46,8 @@ pub struct Human {
     exists: Vec<(InstanceId, String)>,
     /// Calls whose being held back was told.
     held_back: HashSet<InstanceId>,
+    /// When the first request of a call left.
+    left: HashMap<InstanceId, Duration>,
     last_line: Duration,
     width: usize,
 }
@@ -63,6 +65,7 @@ impl Human {
             not_made: IndexMap::new(),
             exists: Vec::new(),
             held_back: HashSet::new(),
+            left: HashMap::new(),
             last_line: Duration::ZERO,
             width: NARROWEST,
         }
@@ -110,7 +113,10 @@ impl Human {
             | Event::ResourceRemoved { .. } => Verbosity::Normal,
             Event::TasksAccepted { .. } | Event::ReadinessAwaited { .. } => passing,
             Event::CallDelayed { instance, .. } if !self.held_back.contains(instance) => passing,
-            Event::StepExpanded { .. } | Event::CallStarted { .. } | Event::CallDelayed { .. } => Verbosity::Verbose,
+            Event::StepExpanded { .. }
+            | Event::TurnAwaited { .. }
+            | Event::CallStarted { .. }
+            | Event::CallDelayed { .. } => Verbosity::Verbose,
         }
     }
 
@@ -122,6 +128,7 @@ impl Human {
             Event::StepExpanded { step, instances } => {
                 self.row(now, step.as_str(), &format!("has {}", count(*instances, "instance")));
             }
+            Event::TurnAwaited { instance, queue } => self.of(now, instance, &queued(queue)),
             Event::CallStarted { instance, call, attempt } => {
                 let attempt = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
                 self.of(now, instance, &format!("calling {}{attempt}", sanitize(call)));
@@ -146,7 +153,8 @@ impl Human {
                 self.of(now, instance, &format!("ready in {took}"));
             }
             Event::StepSucceeded { instance, result } => {
-                self.of(now, instance, &palette.good(story::success(result)));
+                let queued = self.queued(now, instance, result);
+                self.of(now, instance, &palette.good(story::success(result, queued)));
             }
             Event::StepFailed { instance, error } => self.failure(now, instance, "failed", error),
             Event::StepUnknown { instance, error } => self.failure(now, instance, "unknown", error),
@@ -173,6 +181,12 @@ impl Human {
             }
             Event::RunFinished(run) => self.end(run),
         }
+    }
+
+    /// How long it was in the queue before its first request left.
+    fn queued(&self, now: Duration, instance: &InstanceId, result: &StepDone) -> Duration {
+        let began = now.saturating_sub(Duration::from_millis(result.duration_ms));
+        self.left.get(instance).map_or(Duration::ZERO, |left| left.saturating_sub(began))
     }
 
     /// What another said already is not said again.
@@ -252,6 +266,9 @@ impl Reporter for Human {
         }
         self.board.tell(event);
         match &event.event {
+            Event::CallStarted { instance, .. } => {
+                self.left.entry(instance.clone()).or_insert(Duration::from_millis(event.elapsed_ms));
+            }
             Event::CallDelayed { instance, .. } => {
                 self.held_back.insert(instance.clone());
             }

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use crate::secret::Secrets;
+use crate::secret::{Redacted, Secrets};
 
 /// A report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +36,8 @@ impl Sink {
         self.attempt(|out| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
     }
 
-    /// Writes text as it is: the caller has redacted it.
-    pub fn raw(&mut self, text: &str) {
+    /// Writes text as it is.
+    pub fn raw(&mut self, text: &Redacted) {
         self.attempt(|out| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 

@@ -9,6 +9,9 @@ use crate::plan::InstanceId;
 /// Longer texts of the API are cut in lines for people; the events and the record keep them whole.
 const LONGEST_MESSAGE: usize = 4000;
 
+/// Time in the queue is told from here on.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
 /// A failure: what, where, what exists now, what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Story {
@@ -79,8 +82,13 @@ fn effect(error: &StepError) -> &'static str {
 }
 
 /// ``created network `demo-net` 7b5c… in 7 s``.
-pub fn success(done: &StepDone) -> String {
-    let took = duration(Duration::from_millis(done.duration_ms));
+/// Where it was `queued` for long before its call left, the two are told apart.
+pub fn success(done: &StepDone, queued: Duration) -> String {
+    let all = Duration::from_millis(done.duration_ms);
+    let took = match queued < WORTH_TELLING {
+        true => duration(all),
+        false => format!("{}, after {} in the queue", duration(all.saturating_sub(queued)), duration(queued)),
+    };
     let Some(resource) = resource(done) else {
         let call = sanitize(&done.call);
         return match done.how {
@@ -253,6 +261,25 @@ mod tests {
         assert_eq!(story.help, ["raise the quota, or use a smaller flavor"]);
     }
 
+    fn success_of(done: &StepDone) -> String {
+        success(done, Duration::ZERO)
+    }
+
+    #[test]
+    fn time_queued_is_told_apart() {
+        let done = StepDone {
+            how: How::Called,
+            call: "POST /n".to_owned(),
+            kind: Some("networks".to_owned()),
+            id: Some("n1".to_owned()),
+            name: None,
+            tasks: vec![],
+            duration_ms: 27_000,
+        };
+        assert_eq!(success(&done, Duration::from_secs(20)), "created network n1 in 7 s, after 20 s in the queue");
+        assert_eq!(success(&done, Duration::from_millis(900)), "created network n1 in 27 s");
+    }
+
     #[test]
     fn successes_say_how_they_came_to_be() {
         let done = |how, call: &str, id: Option<&str>| StepDone {
@@ -264,14 +291,14 @@ mod tests {
             tasks: vec![],
             duration_ms: 7000,
         };
-        assert_eq!(success(&done(How::Called, "POST /n", Some("n1"))), "created network `demo` n1 in 7 s");
-        assert_eq!(success(&done(How::Called, "GET /n", Some("n1"))), "read network `demo` n1 in 7 s");
-        assert_eq!(success(&done(How::Called, "PATCH /n", None)), "done: PATCH /n in 7 s");
+        assert_eq!(success_of(&done(How::Called, "POST /n", Some("n1"))), "created network `demo` n1 in 7 s");
+        assert_eq!(success_of(&done(How::Called, "GET /n", Some("n1"))), "read network `demo` n1 in 7 s");
+        assert_eq!(success_of(&done(How::Called, "PATCH /n", None)), "done: PATCH /n in 7 s");
         assert_eq!(
-            success(&done(How::Reused, "POST /n", Some("n1"))),
+            success_of(&done(How::Reused, "POST /n", Some("n1"))),
             "kept network `demo` n1, made by an earlier run"
         );
-        assert_eq!(success(&done(How::Called, "POST /n", Some("demo"))), "created network demo in 7 s");
+        assert_eq!(success_of(&done(How::Called, "POST /n", Some("demo"))), "created network demo in 7 s");
     }
 
     #[test]

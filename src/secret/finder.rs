@@ -13,9 +13,9 @@ use super::views::View;
 use super::{SHORTEST, hex};
 
 /// Shorter pieces of base64 and hexadecimal stand in ordinary words.
-const SHORTEST_CODE: usize = 5;
-/// Words from here on may have been wrapped.
-const LONG_WORD: usize = 12;
+const SHORTEST_CODE: usize = 4;
+/// Shorter texts are not worth a look at what was wrapped.
+const LONG_WORD: usize = 8;
 
 /// Texts are decoded in pieces of this size, which overlap by as much as an encoded secret may be long.
 const WINDOW: usize = 256 * 1024;
@@ -49,10 +49,7 @@ impl Finder {
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(words).ok();
         Self {
             automaton: automaton.filter(|_| !patterns.is_empty()),
-            wraps: patterns
-                .iter()
-                .map(|pattern| pattern.code && pattern.text.expose_secret().len() >= LONG_WORD)
-                .collect(),
+            wraps: patterns.iter().map(|pattern| pattern.code).collect(),
         }
     }
 
@@ -131,7 +128,8 @@ pub fn patterns(text: &str) -> Vec<Pattern> {
         if part.len() < SHORTEST {
             continue;
         }
-        for bytes in [part.as_bytes().to_vec(), json_inside(part).into_bytes(), utf16(part)] {
+        for bytes in [part.as_bytes().to_vec(), json_inside(part).into_bytes(), ascii(&json_inside(part)), utf16(part)]
+        {
             for offset in 0..3 {
                 base64_inside(&bytes, offset).into_iter().for_each(|form| add(form, true, SHORTEST_CODE));
             }
@@ -141,6 +139,13 @@ pub fn patterns(text: &str) -> Vec<Pattern> {
         add(digits, true, SHORTEST_CODE);
     }
     found
+}
+
+/// The text behind base64, where a text is nothing else.
+pub fn decoded(text: &str) -> Option<String> {
+    let code = text.trim_end_matches('=');
+    let bytes = STANDARD_NO_PAD.decode(code).or_else(|_| URL_SAFE_NO_PAD.decode(code)).ok()?;
+    String::from_utf8(bytes).ok()
 }
 
 /// What a masker that only compares must be told besides: the common spellings.
@@ -172,6 +177,15 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
 fn json_inside(text: &str) -> String {
     let json = Value::String(text.to_owned()).to_string();
     json[1..json.len() - 1].to_owned()
+}
+
+/// JSON whose other characters are escaped, as most encoders write it.
+fn ascii(json: &str) -> Vec<u8> {
+    let escaped = |character: char| match character.is_ascii() {
+        true => character.to_string(),
+        false => character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+    };
+    json.chars().map(escaped).collect::<String>().into_bytes()
 }
 
 fn utf16(text: &str) -> Vec<u8> {

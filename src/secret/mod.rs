@@ -181,12 +181,18 @@ impl Secrets {
         inner.marker(number)
     }
 
-    /// Remembers a text that must be redacted everywhere, such as the API key.
+    /// Remembers a text that must be redacted everywhere, such as the API key. Of JSON that holds credentials, so must what
+    /// stands in it: whoever reads it may write it anew.
     pub fn hide(&self, text: &str) {
         let mut inner = self.write();
         finder::patterns(text).into_iter().for_each(|pattern| inner.look_for(pattern));
-        let spellings = finder::spellings(text);
-        inner.spellings.extend(spellings);
+        inner.spellings.extend(finder::spellings(text));
+        drop(inner);
+        if let Ok(value @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
+            let mut texts = Vec::new();
+            long_texts(&value, &mut texts);
+            texts.into_iter().for_each(|text| self.hide(text));
+        }
     }
 
     /// Hides every text in a value.
@@ -255,17 +261,31 @@ impl Secrets {
         Redacted::new(open.redacted(self))
     }
 
-    /// The same for what names something, also inside a path: an id that others chose is hidden as a whole, or where a
-    /// secret stands in it that is long enough not to be there by chance.
+    /// The same for what names something, also inside a path: an id that others chose is hidden where it is a secret, plain
+    /// or encoded, or where one stands in it that is long enough not to be there by chance.
     pub fn redact_name(&self, name: &str) -> String {
-        let is_chance = |part: &str, found: &[std::ops::Range<usize>]| match found {
-            [whole] if *whole == (0..part.len()) => false,
-            found => is_made_of_chance(part) || found.iter().all(|range| range.len() < SHORTEST_IN_NAME),
+        let find = |text: &str| self.read().finder().find(text);
+        let is_all = |text: &str| matches!(&find(text)[..], [all] if *all == (0..text.len()));
+        // Base64 of a text that holds one is no chance, and its ends depend on what is around the secret.
+        let is_secret =
+            |text: &str| is_all(text) || finder::decoded(text).is_some_and(|plain| !find(&plain).is_empty());
+        let is_long = |range: &std::ops::Range<usize>| range.len() >= SHORTEST_IN_NAME;
+        let holds_one = |part: &str| {
+            let mut found = find(part).into_iter();
+            !is_made_of_chance(part) && found.any(|range| is_long(&range) || !is_like_an_id(part))
         };
-        let hide = |part: &str| match is_chance(part, &self.read().finder().find(part)) {
-            true => part.to_owned(),
-            false => self.hidden(part).into_owned(),
+        let is_across = find(name).iter().any(|range| is_long(range) && name[range.clone()].contains('/'));
+        let hide = |part: &str| match (is_secret(part), holds_one(part)) {
+            (true, _) => REDACTED.to_owned(),
+            (false, true) => self.hidden(part).into_owned(),
+            (false, false) => part.to_owned(),
         };
+        if is_secret(name) {
+            return REDACTED.to_owned();
+        }
+        if is_across {
+            return self.hidden(name).into_owned();
+        }
         name.split('/').map(hide).collect::<Vec<_>>().join("/")
     }
 
@@ -390,6 +410,16 @@ impl Secrets {
     }
 }
 
+/// The texts in a value that are no everyday words, by their length.
+fn long_texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) if text.len() >= SHORTEST_IN_NAME => found.push(text),
+        Value::Array(items) => items.iter().for_each(|item| long_texts(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| long_texts(field, found)),
+        _ => {}
+    }
+}
+
 /// What stands in a record for a value that was given as a secret.
 pub fn digest_of(value: &Value, key: &[u8]) -> String {
     digest(&value.to_string(), key)
@@ -405,6 +435,11 @@ fn digest(json: &str, key: &[u8]) -> String {
 /// A UUID or a number: any short secret may stand in one.
 fn is_made_of_chance(name: &str) -> bool {
     uuid::Uuid::try_parse(name).is_ok() || name.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// Letters, digits, and what stands between them in ids and names.
+fn is_like_an_id(name: &str) -> bool {
+    name.chars().all(|character| character.is_alphanumeric() || " -_.:~".contains(character))
 }
 
 /// Whether a text holds what is written down for a secret: a digest, or the mark of what was hidden.

@@ -4,9 +4,12 @@ use std::fmt;
 use std::ops::Deref;
 
 use serde::Serialize;
+use serde_json::Value;
 
-/// Something without secrets. Only [`Secrets`](super::Secrets) makes it: whatever records, streams, files and events take
-/// is of this type.
+/// Something without secrets. Only [`Secrets`](super::Secrets) makes it. Records, events and reports in files, the runner's
+/// files, HAR files and results on stdout take nothing else. Where lines are told one by one, the gate redacts each: those
+/// for people in [`Sink::line`](crate::report::Sink::line) and `command::note`, those of the log in `command::log`.
+/// `--write-output` writes what was asked for, as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Redacted<T = String>(T);
@@ -25,12 +28,28 @@ impl<T> Redacted<T> {
     pub fn into_owned(self) -> T {
         self.0
     }
+
+    /// What is made of it alone: it shows no more.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Redacted<U> {
+        Redacted(make(self.0))
+    }
+}
+
+impl Redact for Value {
+    fn redacted(self, secrets: &super::Secrets) -> Self {
+        secrets.redact_value(&self)
+    }
 }
 
 impl Redacted {
     /// A text that somebody asked for by name, secret or not: the value of `--show-secret`.
     pub fn asked_for(text: String) -> Self {
         Self(text)
+    }
+
+    /// Several, one behind the other.
+    pub fn concat(pieces: Vec<Self>) -> Self {
+        Self(pieces.into_iter().map(Self::into_owned).collect())
     }
 }
 

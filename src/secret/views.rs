@@ -28,8 +28,9 @@ enum Meaning {
 }
 
 /// Each with a byte that must stand in a text to be worth a look.
-const DECODERS: [(u8, Decoder); 8] = [
+const DECODERS: [(u8, Decoder); 9] = [
     (b'%', percent),
+    (b'%', units),
     (b'+', form),
     (b'\\', characters),
     (b'\\', bytes),
@@ -111,7 +112,16 @@ fn percent(rest: &[u8]) -> Option<(usize, Meaning)> {
     Some((3, Meaning::Byte(hex(digits, 2)? as u8)))
 }
 
-/// The same, with `+` for a space, as forms write it.
+/// `%u20AC`, and `%E9` for a character: what `escape` of old JavaScript writes.
+fn units(rest: &[u8]) -> Option<(usize, Meaning)> {
+    let after = rest.strip_prefix(b"%")?;
+    if after.first() == Some(&b'u') {
+        return utf16(after, b"%u");
+    }
+    Some((3, Meaning::Character(char::from_u32(hex(after, 2)?)?)))
+}
+
+/// The same as [`percent`], with `+` for a space, as forms write it.
 fn form(rest: &[u8]) -> Option<(usize, Meaning)> {
     if rest[0] == b'+' { Some((1, Meaning::Byte(b' '))) } else { percent(rest) }
 }
@@ -148,20 +158,20 @@ fn backslash(rest: &[u8], short: impl Fn(u32) -> Option<Meaning>) -> Option<(usi
             let end = after.iter().take(9).position(|byte| *byte == b'}')?;
             Some((end + 2, Meaning::Character(char::from_u32(hex(&after[2..], end - 2)?)?)))
         }
-        b'u' => utf16(after),
+        b'u' => utf16(after, b"\\u"),
         b'U' => Some((10, Meaning::Character(char::from_u32(hex(&after[1..], 8)?)?))),
         byte if byte.is_ascii_punctuation() => plain(byte),
         _ => None,
     }
 }
 
-/// `u00e9`, or two of them for a character beyond the first plane.
-fn utf16(after: &[u8]) -> Option<(usize, Meaning)> {
+/// `u00e9`, or two of them, with `sign` before the second, for a character beyond the first plane.
+fn utf16(after: &[u8], sign: &[u8]) -> Option<(usize, Meaning)> {
     let first = hex(&after[1..], 4)?;
     if let Some(character) = char::from_u32(first) {
         return Some((6, Meaning::Character(character)));
     }
-    let second = hex(after.get(5..)?.strip_prefix(b"\\u")?, 4)?;
+    let second = hex(after.get(5..)?.strip_prefix(sign)?, 4)?;
     let pair = [u16::try_from(first).ok()?, u16::try_from(second).ok()?];
     let character = char::decode_utf16(pair).next()?.ok()?;
     Some((12, Meaning::Character(character)))

@@ -1,6 +1,6 @@
 //! One environment's record in a store.
 
-use super::{AnyStore, EnvironmentName, Holder, Opened, Opening};
+use super::{AnyStore, EnvironmentName, Holder, Opened, Opening, Renewal};
 use crate::journal::{JournalError, Owner, Status};
 
 /// The record of one environment of one plan, wherever it is.
@@ -54,6 +54,24 @@ impl EnvironmentRecord {
     /// cannot be written.
     pub async fn open(&self, opening: Opening<'_>) -> Result<Opened, JournalError> {
         self.store.open(&self.name, opening).await
+    }
+
+    /// All of it as it stands, whether or not it can be read.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be asked for.
+    pub async fn raw(&self) -> Result<Vec<u8>, JournalError> {
+        self.store.raw(&self.name).await
+    }
+
+    /// Begins it anew; tells where what was there before is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Locked`] when somebody writes to it; when it cannot be written.
+    pub async fn renew(&self, opening: Opening<'_>, renewal: Renewal<'_>) -> Result<Option<String>, JournalError> {
+        self.store.renew(&self.name, opening, renewal).await
     }
 
     /// Takes the right to write from whoever has it, and gives it back.

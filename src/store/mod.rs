@@ -5,6 +5,7 @@
 
 mod environment;
 pub mod folder;
+pub mod lineage;
 pub mod log;
 pub mod objects;
 
@@ -57,6 +58,27 @@ pub struct Opened {
     pub sink: Box<dyn Sink>,
 }
 
+/// What a record is to say when it is begun anew.
+#[derive(Debug, Clone, Copy)]
+pub struct Renewal<'a> {
+    pub status: &'a Status,
+    /// What must be there still, with the right to write at hand; `None`: whatever is there, be it damaged.
+    pub over: Option<&'a Status>,
+}
+
+impl Renewal<'_> {
+    /// Refuses when what is there is not what was looked at.
+    fn may_replace(&self, place: &str, there: Option<&Status>) -> Result<(), JournalError> {
+        let is_as_seen = match (self.over, there) {
+            (None, _) => true,
+            (Some(seen), Some(there)) => lineage::is_same(seen, there),
+            (Some(seen), None) => seen.instances.is_empty(),
+        };
+        let moved = "another command wrote there in the meantime: look again".to_owned();
+        is_as_seen.then_some(()).ok_or(JournalError::Store { action: "replace", place: place.to_owned(), error: moved })
+    }
+}
+
 /// Where the records of any number of plans and environments live.
 pub trait Store: Debug + Send + Sync {
     /// As it is named on a command line: a folder or an address.
@@ -90,6 +112,17 @@ pub trait Store: Debug + Send + Sync {
 
     /// Takes the right to write, waiting for whoever has it; makes the record when there is none.
     fn open<'a>(&'a self, environment: &'a EnvironmentName, opening: Opening<'a>) -> Working<'a, Opened>;
+
+    /// All of a record as it stands, whether or not it can be read: lines, with other text between them.
+    fn raw<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<u8>>;
+
+    /// Takes the right to write and begins the record anew, be it damaged or not there; gives the right back. Tells where what was there before is kept, when that is a place of its own.
+    fn renew<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        opening: Opening<'a>,
+        renewal: Renewal<'a>,
+    ) -> Working<'a, Option<String>>;
 
     /// Takes the right to write from whoever has it and gives it back. `false`: it is not the store's to take.
     fn unlock<'a>(&'a self, environment: &'a EnvironmentName, owner: Owner) -> Working<'a, bool>;

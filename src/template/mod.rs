@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::plan::StepId;
+use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::yaml::Key;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::plan::StepId;
+use crate::id::StepId;
 use crate::source::Span;
 
 /// What a program refers to, with places in the file.

@@ -11,7 +11,7 @@ use minijinja::machinery::ast;
 
 use super::names::{FILTERS, FILTERS_FOR_SECRETS, FUNCTIONS, NAMES, TESTS, TESTS_FOR_SECRETS};
 use super::uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
-use crate::plan::StepId;
+use crate::id::StepId;
 use crate::source::Span;
 
 /// Leads from offsets of the walked source to the file.

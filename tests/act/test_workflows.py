@@ -13,7 +13,7 @@ import sys
 import time
 import unittest
 
-from harness import HERE, PLAN, ROOT, Repository, Simulator, until
+from harness import HERE, PLAN, ROOT, Repository, Simulator, Store, until
 
 EXAMPLES = ROOT / "examples" / "github"
 PASSWORD = 'p4ss"w\\ord-9c1e'
@@ -279,10 +279,13 @@ class Cancelled(WorkflowTest):
 
 
 class Examples(WorkflowTest):
-    """The workflows for users, as they stand. `gcore-plan/plan@…` is this working tree."""
+    """The workflows for users, as they stand, with their record in an object store and on runners that are gone after each
+    job. `gcore-plan/plan@…` is this working tree."""
 
     def setUp(self):
         self.simulator = self.simulate()
+        self.store = Store()
+        self.addCleanup(self.store.stop)
 
     def repository(self, name, *workflows):
         # The one thing that is changed: a release is downloaded where these tests name a binary.
@@ -295,7 +298,8 @@ class Examples(WorkflowTest):
             changed = text[: entry.end()] + default + text[entry.end() :]
             manifest.write_text(changed)
 
-        repository = Repository(name, [EXAMPLES / file for file in workflows], extra=[names_the_binary])
+        files = [EXAMPLES / file for file in workflows]
+        repository = Repository(name, files, extra=[names_the_binary], store=self.store)
         references = {
             reference
             for file in workflows
@@ -323,17 +327,30 @@ class Examples(WorkflowTest):
         self.failed(run)
         self.assertTrue([line for line in run.commands("error") if "PLAN_STATE" in line.text])
 
+    def pull_request(self, repository, action, number=7):
+        head = {"ref": "topic", "repo": {"full_name": "example/project"}}
+        payload = {"action": action, "pull_request": {"number": number, "head": head, "base": {"ref": "main"}}}
+        return self.run_example(repository, "preview.yml", event="pull_request", payload=payload)
+
     def test_preview_lives_as_long_as_its_pull_request(self):
         repository = self.repository("preview", "preview.yml")
-
-        def pull_request(action):
-            head = {"ref": "topic", "repo": {"full_name": "example/project"}}
-            return {"action": action, "pull_request": {"number": 7, "head": head, "base": {"ref": "main"}}}
-
         for action, alive in (("opened", 1), ("synchronize", 1), ("closed", 0)):
-            run = self.run_example(repository, "preview.yml", event="pull_request", payload=pull_request(action))
+            run = self.pull_request(repository, action)
             self.succeeded(run)
             self.assertEqual(len(self.simulator.networks("pr-7")), alive, f"after {action}\n{run.text}")
+
+    def test_closing_needs_neither_a_deployment_nor_a_plan_that_is_right(self):
+        repository = self.repository("closing", "preview.yml")
+        # The first that ever happens: there is no record, and no store.
+        self.succeeded(self.pull_request(repository, "closed", number=8))
+        self.succeeded(self.pull_request(repository, "opened"))
+        plan = repository.tree / "infra" / "web-server.yaml"
+        plan.write_text("name: [")
+        run = self.pull_request(repository, "closed")
+        self.succeeded(run)
+        self.assertEqual(self.simulator.networks("pr-7"), [], run.text)
+        plan.unlink()
+        self.succeeded(self.pull_request(repository, "closed", number=9))
 
     def test_sweep_takes_down_what_is_past_its_time_and_nothing_else(self):
         repository = self.repository("sweep", "demo.yml", "preview-sweep.yml")

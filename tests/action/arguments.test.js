@@ -139,6 +139,19 @@ test('the state command takes its own arguments first, then which record is mean
   );
 });
 
+test('what stands behind `state` takes the plan, its inputs and the record as its command line does', () => {
+  const line = (args, more) =>
+    commandLine(inputs({ command: 'state', plan: 'a.yaml', environment: 'demo', state: 's3://b/p', set: ['x=1'], args, ...more })).join(' ');
+  const record = '--environment demo --state s3://b/p';
+  assert.equal(line(['list']), `state list a.yaml ${record}`);
+  assert.equal(line(['show', 'web']), `state show web --file a.yaml ${record}`);
+  assert.equal(line(['pull', 'r.jsonl']), `state pull r.jsonl --file a.yaml ${record}`);
+  assert.equal(line(['recover', '--dry-run']), `state recover --dry-run a.yaml --set x=1 ${record}`);
+  assert.equal(line(['push', 'r.jsonl'], { plan: '' }), 'state push r.jsonl --state s3://b/p');
+  assert.equal(line(['init', 's3://b/p'], { plan: '' }), 'state init s3://b/p');
+  for (const word of ['push', 'init']) assert.throws(() => line([word]), /takes no plan file/);
+});
+
 test('plan hears that the end of the job takes everything down', () => {
   assert.equal(environmentOf(inputs({ teardown: 'always' }), {}).PLAN_TEARDOWN, 'always');
   assert.equal(environmentOf(inputs({ teardown: 'on-failure' }), {}).PLAN_TEARDOWN, undefined);

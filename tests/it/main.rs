@@ -13,6 +13,7 @@ mod record;
 #[cfg(unix)]
 mod reliability;
 mod report;
+mod rooms;
 #[cfg(unix)]
 mod runner;
 #[cfg(unix)]
@@ -23,3 +24,5 @@ mod small;
 mod store;
 mod strangers;
 mod support;
+#[cfg(unix)]
+mod wire;

@@ -75,7 +75,7 @@ fn what_would_be_another_run_is_refused() {
         ended.says(words);
     }
     fs::write(trial.folder.path().join("note.txt"), "second").unwrap();
-    trial.plan(&["run", "shown"]).with_code(3).says("a file the plan reads changed since the preview");
+    trial.plan(&["run", "shown"]).with_code(3).says("what the plan reads changed since the preview");
     fs::write(trial.folder.path().join("note.txt"), "first").unwrap();
     trial.plan(&["run", "shown", "--set", "size=1"]).with_code(0);
 }
@@ -88,4 +88,50 @@ fn a_preview_is_written_over_nothing_but_a_preview() {
     let ended = trial.plan(&["preview", "plan.yaml", "--out", "plan.yaml"]).with_code(2);
     ended.says("`plan.yaml` exists, and is no preview");
     assert_eq!(fs::read_to_string(trial.folder.path().join("plan.yaml")).unwrap(), PLAN);
+}
+
+const LOOKUP: &str = "\
+name: demo
+inputs: { size: { type: integer, default: 5 } }
+steps:
+  - id: images
+    call: GET /cloud/v1/images/{project_id}/{region_id}
+  - id: disk
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { source: image, name: disk-1, size: \"{{ inputs.size }}\", image_id: \"{{ steps.images.response.results[0].id }}\" }
+  - id: snap
+    when: steps.images.response.results
+    call: POST /cloud/v1/snapshots/{project_id}/{region_id}
+    body: { name: \"of-{{ steps.disk.resource.name }}\", volume_id: \"{{ steps.disk.id }}\" }
+";
+
+#[test]
+fn with_a_key_a_preview_reads_what_the_run_would_read_and_shows_nothing_where_nothing_changes() {
+    let folder = Folder::new().with("plan.yaml", LOOKUP);
+    let cloud = Served::start(&folder, &["--speed", "1000"]);
+    let account = [("GCORE_CLOUD_PROJECT_ID", "1"), ("GCORE_CLOUD_REGION_ID", "7")];
+    let plan = |arguments: &[&str]| cloud.run_in(&folder, arguments, &account);
+    plan(&["run", "plan.yaml"]).with_code(0);
+    assert_eq!(
+        plan(&["preview", "plan.yaml", "--exit-code"]).with_code(0).stdout,
+        "nothing to do: 2 steps as recorded\n"
+    );
+    let changed = plan(&["preview", "plan.yaml", "--set", "size=9", "--exit-code"]).with_code(10);
+    assert!(changed.stdout.contains("~  disk  update in place\n      body/size: `5` → `9`"), "{}", changed.stdout);
+    assert!(changed.stdout.ends_with("\n1 to update; 1 step as recorded\n"), "{}", changed.stdout);
+    plan(&["preview", "plan.yaml", "--set", "size=9", "--out", "shown"]).with_code(0);
+    plan(&["run", "shown"]).with_code(0).says("updated volume `disk-1`");
+    let markdown = plan(&["preview", "plan.yaml", "--set", "size=9", "--format", "markdown", "--offline"]).with_code(0);
+    assert!(
+        markdown.stdout.starts_with("### `demo`, environment `default`\n\nnothing to do: 2 steps"),
+        "{}",
+        markdown.stdout
+    );
+    let listed = plan(&["destroy", "plan.yaml", "--dry-run"]).with_code(0);
+    let lines: Vec<&str> = listed.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("-  snap  snapshot `of-disk-1` ") && lines[1].starts_with("-  disk  volume `disk-1` "),
+        "{lines:?}"
+    );
+    plan(&["status", "plan.yaml"]).with_code(0).prints("disk");
 }

@@ -72,6 +72,7 @@ fn write_record(folder: &Folder, environment: &str) -> PathBuf {
         project_id: Some(1),
         region_id: Some(7),
         expires: Some("2026-01-02T00:00:00Z".parse().unwrap()),
+        secrets: false,
     };
     let output = |name: &str, value| RecordedOutput { name: name.into(), value, secret: None, description: None };
     let nothing = RecordedOutput { secret: Some(false), ..output("nothing", None) };
@@ -198,7 +199,7 @@ fn a_lock_names_its_owner_and_keeps_others_out() {
     let record = write_record(&folder, "default");
     folder.run(&["state", "unlock"]).with_code(0).says("not locked");
     let since = "2026-01-01T00:00:00Z".parse().unwrap();
-    let owner = Owner { pid: 4711, command: "run".into(), since, job: None, host: None };
+    let owner = Owner { pid: 4711, command: "run".into(), since, job: None };
     let _lock = Lock::take(&record.with_file_name("lock"), &owner).unwrap();
     folder.run(&["state", "unlock"]).with_code(8).says("process 4711");
     folder.run(&["state", "resolve", "lost", "--not-applied"]).with_code(8).says("--lock-timeout");

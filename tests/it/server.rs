@@ -99,7 +99,9 @@ fn a_task_that_fails_is_told_by_the_exit_code() {
     let folder = Folder::new();
     let served = Served::start(&folder, &["--speed", "1000", "--fault", "task-error:text=no address left"]);
     let task = served.create_network();
-    served.run(&folder, &["wait", &task]).with_code(1).prints("no address left");
+    served.run(&folder, &["wait", &task]).with_code(1).prints("`--errors` shows it");
+    served.run(&folder, &["wait", &task, "--errors"]).with_code(1).prints("no address left");
+    served.run(&folder, &["tasks", "--errors"]).with_code(0).prints("no address left");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gcore_plan::simulate::{Durations, Options};
+use gcore_plan::simulate::{AuditLog, Busy, Durations, Options};
 
 use crate::cloud::Cloud;
 use crate::support::{Ended, Folder};
@@ -28,8 +28,13 @@ struct Account {
 
 impl Account {
     fn new() -> Self {
-        let folder = Folder::new().with("plan.yaml", PLAN);
-        let options = Options { durations: Durations::Fixed(Duration::from_millis(60)), ..Options::default() };
+        Self::of(PLAN, AuditLog::OnTime)
+    }
+
+    fn of(plan: &str, audit: AuditLog) -> Self {
+        let folder = Folder::new().with("plan.yaml", plan);
+        let busy = Busy { audit, ..Busy::default() };
+        let options = Options { durations: Durations::Fixed(Duration::from_millis(60)), busy, ..Options::default() };
         let cloud = Cloud::start(options, folder.path().join("nowhere"));
         Self { folder, cloud }
     }
@@ -75,7 +80,7 @@ fn a_lost_record_is_recovered_from_the_account() {
     account.plan(&["state", "recover", "plan.yaml", "--dry-run"]).with_code(0).prints("disk[1]");
     assert!(!account.folder.path().join(".plan").exists());
     account.plan(&["state", "recover", "plan.yaml"]).with_code(0).says("3 instances on record again");
-    account.plan(&["state", "recover", "plan.yaml"]).with_code(2).says("is not empty");
+    account.plan(&["state", "recover", "plan.yaml"]).with_code(0).says("0 instances on record again");
     // The plan goes on with what is there, and takes it down.
     account.plan(&["run", "plan.yaml"]).with_code(0).says("3 unchanged");
     assert_eq!(account.made(), made);
@@ -134,4 +139,87 @@ fn an_address_that_cannot_be_used_says_why() {
         ended.says(words);
         ended.says("docs/state.md");
     }
+}
+
+#[test]
+fn a_record_moves_from_place_to_place_and_never_back_in_time() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    let made = account.made();
+    let pulled = account.plan(&["state", "pull", "record.jsonl", "-f", "plan.yaml"]).with_code(0);
+    pulled.says("3 instances");
+    account.plan(&["state", "pull", "record.jsonl", "-f", "plan.yaml"]).with_code(2).says("is there already");
+    account
+        .plan(&["state", "push", "record.jsonl", "--state", "there"])
+        .with_code(0)
+        .says("name this place from now on");
+    account.plan(&["state", "push", "record.jsonl", "--state", "there"]).with_code(0).says("says the same already");
+    account.plan(&["run", "plan.yaml", "--state", "there"]).with_code(0).says("3 unchanged");
+    assert_eq!(account.made(), made);
+    // It goes on there: the older one may not come back, the newer one may take the place of where it came from.
+    account.plan(&["state", "forget", "disk[1]", "-f", "plan.yaml", "--state", "there", "--yes"]).with_code(0);
+    let older = account.plan(&["state", "push", "record.jsonl", "--state", "there"]).with_code(2);
+    older.says("it is older than what is there");
+    older.says("--force");
+    account.plan(&["state", "pull", "newer.jsonl", "-f", "plan.yaml", "--state", "there"]).with_code(0);
+    account.plan(&["state", "push", "newer.jsonl"]).with_code(0).says("what was there before is kept in");
+    // Both go on: neither takes the place of the other, unless somebody says so.
+    account.plan(&["state", "forget", "disk[0]", "-f", "plan.yaml", "--yes"]).with_code(0);
+    account.plan(&["state", "forget", "network", "-f", "plan.yaml", "--state", "there", "--yes"]).with_code(0);
+    account.plan(&["state", "pull", "here.jsonl", "-f", "plan.yaml"]).with_code(0);
+    account.plan(&["state", "push", "here.jsonl", "--state", "there"]).with_code(2).says("both went on");
+    account.plan(&["state", "push", "here.jsonl", "--state", "there", "--force"]).with_code(0);
+    account.plan(&["state", "list", "plan.yaml", "--state", "there"]).with_code(0).prints("network");
+}
+
+#[test]
+fn a_record_of_another_or_of_a_newer_version_is_not_pushed() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    account.plan(&["run", "plan.yaml", "--state", "other", "--no-stamp"]).with_code(0);
+    account.plan(&["state", "pull", "other.jsonl", "-f", "plan.yaml", "--state", "other"]).with_code(0);
+    account.plan(&["state", "push", "other.jsonl"]).with_code(2).says("another record");
+    let path = account.folder.path().join("newer.jsonl");
+    std::fs::write(&path, "{\"sum\":\"00000000\",\"record\":\"header\",\"version\":99}\n").unwrap();
+    let newer = account.plan(&["state", "push", "newer.jsonl", "--state", "new"]).with_code(12);
+    newer.says("written by a newer `plan`");
+    assert!(!account.folder.path().join("new").exists());
+}
+
+#[test]
+fn a_teardown_of_what_was_never_made_is_success_without_plan_or_store() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    std::fs::write(account.folder.path().join("broken.yaml"), "name: [").unwrap();
+    for file in ["plan.yaml", "gone.yaml", "broken.yaml"] {
+        for state in [".plan", "nowhere"] {
+            let arguments = ["destroy", file, "--environment", "pr-7", "--yes", "--if-exists", "--state", state];
+            account.plan(&arguments).with_code(0).says("never made");
+            account.plan(&arguments[..5]).with_code(2);
+        }
+        let whole = ["destroy", file, "--yes", "--if-exists"];
+        // Another plan may have made this environment: nothing is guessed.
+        if file != "plan.yaml" {
+            account.plan(&whole).with_code(2);
+        }
+    }
+    account.plan(&["destroy", "plan.yaml", "--yes", "--if-exists"]).with_code(0).says("3 removed");
+}
+
+#[test]
+fn what_has_only_the_name_is_put_on_record_when_somebody_says_so() {
+    let more = "  - id: key\n    call: POST /cloud/v1/ssh_keys/{project_id}\n    body: { name: web }\n";
+    let account = Account::of(&format!("{PLAN}{more}"), AuditLog::Closed);
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    let (made, key) = (account.made(), account.cloud.simulator().resources("ssh_keys")[0].id.clone());
+    std::fs::remove_dir_all(account.folder.path().join(".plan")).unwrap();
+    let recovered = account.plan(&["state", "recover", "plan.yaml"]).with_code(7);
+    recovered.prints("in doubt: only the name speaks for it");
+    recovered.says(&format!("--accept key={key}"));
+    account.plan(&["run", "plan.yaml", "--settle-time", "1s"]).with_code(7);
+    assert_eq!(account.made(), made);
+    account.plan(&["state", "recover", "plan.yaml", "--accept", &format!("key={key}")]).with_code(0).prints("accepted");
+    account.plan(&["run", "plan.yaml"]).with_code(0).says("4 unchanged");
+    account.plan(&["destroy", "plan.yaml", "--yes"]).with_code(0).says("4 removed");
+    assert!(account.cloud.simulator().everything().is_empty());
 }

@@ -5,8 +5,9 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use serde_json::{Value, json};
 
+use super::super::error::is_request_id;
 use super::{Exchange, body, milliseconds, path_and_query};
-use crate::secret::Secrets;
+use crate::secret::{Redacted, Secrets};
 
 const END: &str = "\n]}}\n";
 /// What HAR writes for what nobody knows.
@@ -29,7 +30,7 @@ impl Har {
     }
 
     /// Adds an entry; after a failure nothing more is written.
-    pub(super) fn add(&mut self, entry: &Value) {
+    pub(super) fn add(&mut self, entry: &Redacted<Value>) {
         if self.error.is_some() {
             return;
         }
@@ -47,10 +48,10 @@ impl Har {
 }
 
 /// One request and its answer.
-pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -> Value {
+pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -> Redacted<Value> {
     let Exchange { base_url, request, answer, at, took, .. } = exchange;
     let waited = milliseconds(*took);
-    let hidden = |text: &str| secrets.redact(text).into_owned();
+    let (hidden, blind) = (|text: &str| secrets.redact(text).into_owned(), secrets.may_be_unknown());
     let pair = |(name, value): &(String, String)| json!({ "name": hidden(name), "value": hidden(value) });
     let mut asked = json!({
         "method": request.method,
@@ -68,10 +69,10 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
     let (status, headers, content) = match answer {
         Ok(answer) => (
             answer.status,
-            answer.headers.iter().filter(|(name, _)| name != "set-cookie").map(pair).collect::<Vec<_>>(),
+            answer.headers.iter().filter(|header| may_be_shown(header, secrets)).map(pair).collect::<Vec<_>>(),
             json!({
                 "size": answer.body.len(),
-                "mimeType": answer.header("content-type").map(hidden).unwrap_or_default(),
+                "mimeType": answer.header("content-type").filter(|_| !blind).map(hidden).unwrap_or_default(),
                 "text": body::of_answer(request, answer, private, secrets).unwrap_or_default(),
             }),
         ),
@@ -88,12 +89,22 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
         "headersSize": UNKNOWN,
         "bodySize": UNKNOWN,
     });
-    json!({
+    secrets.seal(json!({
         "startedDateTime": at,
         "time": waited,
         "request": asked,
         "response": answered,
         "cache": {},
         "timings": { "send": 0, "wait": waited, "receive": 0 },
-    })
+    }))
+}
+
+/// Cookies never; where secrets are not known, only the request's id and the server's clock.
+fn may_be_shown((name, value): &(String, String), secrets: &Secrets) -> bool {
+    match name.as_str() {
+        "set-cookie" => false,
+        "date" => httpdate::parse_http_date(value).is_ok(),
+        "request_id" | "x-request-id" => !secrets.may_be_unknown() || is_request_id(value),
+        _ => !secrets.may_be_unknown(),
+    }
 }

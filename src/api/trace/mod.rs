@@ -18,6 +18,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::Instrument;
 
+use super::error::is_request_id;
 use super::{Answer, Lost, Request};
 use crate::secret::Secrets;
 use har::Har;
@@ -96,7 +97,9 @@ impl Trace {
         let (method, ms, elapsed_ms) = (request.method, milliseconds(*took), milliseconds(exchange.elapsed));
         match answer {
             Ok(answer) => {
-                let (status, id) = (answer.status, answer.header("x-request-id"));
+                let id = answer.header("x-request-id");
+                let id = id.filter(|id| !self.secrets.may_be_unknown() || is_request_id(id));
+                let status = answer.status;
                 let words = id.map(|id| format!(", request_id {id}")).unwrap_or_default();
                 tracing::info!(
                     target: REQUEST, %method, %path, status, ms, elapsed_ms, request_id = id,

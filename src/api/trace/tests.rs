@@ -100,3 +100,26 @@ fn a_har_file_is_whole_after_every_entry() {
     }
     assert!(har.finish().is_ok());
 }
+
+#[test]
+fn where_secrets_are_not_known_only_status_and_ids_are_shown() {
+    let secrets = Secrets::default();
+    secrets.expect_unknown();
+    let asked = Request::get("/x");
+    let id = "7d1c3c0e-54f0-4a3c-9d59-0f9f3a8a0b11";
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let answer = Ok(Answer {
+        headers: vec![header("x-request-id", id), header("request_id", "hunter22"), header("server", "hunter22")],
+        ..answer(&json!({ "name": "hunter22" }))
+    });
+    let exchange = Exchange {
+        base_url: "",
+        request: &asked,
+        answer: &answer,
+        at: Timestamp::UNIX_EPOCH,
+        elapsed: Duration::ZERO,
+        took: Duration::ZERO,
+    };
+    let told = har::entry(&exchange, false, &secrets).to_string();
+    assert!(told.contains(id) && told.contains("[left out]") && !told.contains("hunter22"), "{told}");
+}

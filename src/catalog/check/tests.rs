@@ -395,3 +395,14 @@ fn deprecated_fields_are_warned_about() {
     assert_eq!(told(found.clone()), ["members: deprecated-field: `members` is deprecated"]);
     assert!(found[0].severity == Severity::Warning && found[0].on_key);
 }
+
+#[test]
+fn all_that_any_variant_takes_of_a_field_is_named() {
+    let shares = "POST /cloud/v1/file_shares/PR";
+    let found = findings(shares, &Partial::from(&json!({ "name": "files", "size": 5 })));
+    assert_eq!(told(found.clone()), [": missing-field: `protocol` is missing"]);
+    assert!(found[0].help[0].contains("`NFS`") && found[0].help[0].contains("`LUSTRE`"), "{:?}", found[0].help);
+    let found = findings(shares, &Partial::from(&json!({ "name": "files", "size": 5, "protocol": "LUSTR" })));
+    assert_eq!(told(found.clone()), ["protocol: value-not-allowed: `LUSTR` is no value of `protocol`"]);
+    assert_eq!(found[0].help[0], "did you mean `LUSTRE`?");
+}

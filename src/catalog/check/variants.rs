@@ -169,7 +169,7 @@ impl Checker<'_> {
             if errors == 0 {
                 return self.findings.extend(findings);
             }
-            let likeness = self.likeness(&variant.schema, value);
+            let likeness = self.likeness(variants, &variant.schema, value);
             let score = (usize::from(!self.type_fits(&variant.schema, value)), -likeness, errors);
             if nearest.as_ref().is_none_or(|(best, _)| score < *best) {
                 nearest = Some((score, findings));
@@ -180,9 +180,49 @@ impl Checker<'_> {
             !types.is_empty() && types.iter().all(is_scalar)
         });
         match nearest {
-            Some((_, findings)) if !scalars => self.findings.extend(findings),
+            Some((_, mut findings)) if !scalars => {
+                findings.iter_mut().for_each(|found| self.widen(found, variants, value));
+                self.findings.extend(findings);
+            }
             Some(_) => self.none_of(variants, value),
             None => {}
+        }
+    }
+
+    /// What the nearest variant wants of a field may be what another one does not: all that is allowed is named.
+    fn widen(&self, found: &mut BodyFinding, variants: &[&Variant], value: &Partial) {
+        let depth = self.at.len();
+        let fields = |name: &str| {
+            let shapes =
+                variants.iter().filter_map(|variant| self.schema.resolve(&variant.schema).properties.get(name));
+            shapes.cloned().map(|schema| Variant { when: Vec::new(), schema }).collect::<Vec<Variant>>()
+        };
+        match (found.code, found.at.get(depth..).unwrap_or_default()) {
+            ("value-not-allowed", [PathSegment::Key(name)]) => {
+                let mut all: Vec<Value> = Vec::new();
+                for field in fields(name) {
+                    let more = self.schema.resolve(&field.schema).values.iter().filter(|value| !all.contains(value));
+                    all.extend(more.cloned().collect::<Vec<_>>());
+                }
+                let given = value.get(name).and_then(Partial::known);
+                let texts = all.iter().filter_map(Value::as_str);
+                let near = given.as_ref().and_then(Value::as_str).and_then(|given| nearest(given, texts));
+                found.help = near.map(super::meant).into_iter().collect();
+                found.help.push(format!("allowed: {}", words::field_list(all.iter().map(words::value))));
+                let fits = |near: &&str| {
+                    let right = with_field(value, name, (name, Partial::String((*near).to_owned())));
+                    right.is_some_and(|right| variants.iter().any(|variant| self.fits(&variant.schema, &right)))
+                };
+                found.replacement = near.filter(fits).map(|near| words::yaml(&Value::String(near.to_owned())));
+            }
+            ("missing-field", []) => {
+                let Some(name) = found.message.split('`').nth(1) else { return };
+                let whole = Schema { variants: fields(name), ..Schema::default() };
+                if whole.variants.len() > 1 {
+                    found.help = vec![format!("`{name}` wants {}", words::wanted(self.schema, &whole))];
+                }
+            }
+            _ => {}
         }
     }
 
@@ -203,8 +243,9 @@ impl Checker<'_> {
         value.r#type().is_none_or(|found| shape.types.allow(found))
     }
 
-    /// How much a mapping looks like a shape: fields with a fixed value weigh most, then fields that it has at all.
-    fn likeness(&self, schema: &Schema, value: &Partial) -> i64 {
+    /// How much a mapping looks like one of several shapes: values that tell them apart weigh most, then fields that a
+    /// shape has at all.
+    fn likeness(&self, variants: &[&Variant], schema: &Schema, value: &Partial) -> i64 {
         let shape = self.schema.resolve(schema);
         let Partial::Map(fields) = value else { return 0 };
         if !shape.types.allow(Type::Object) {
@@ -213,11 +254,16 @@ impl Checker<'_> {
         let weigh = |(name, value): &(String, Partial)| match shape.properties.get(name) {
             None => -1,
             Some(field) => {
-                let field = self.schema.resolve(field);
-                match (field.values.len(), value.known()) {
-                    (0, _) | (_, None) => 1,
-                    (_, Some(value)) if field.values.contains(&value) => 10,
-                    _ => -10,
+                let takes = |field: &Schema, value: &Value| self.schema.resolve(field).values.contains(value);
+                let elsewhere = |value: &Value| {
+                    let shapes = variants.iter().map(|variant| self.schema.resolve(&variant.schema));
+                    shapes.filter_map(|shape| shape.properties.get(name)).any(|field| takes(field, value))
+                };
+                match value.known() {
+                    Some(value) if takes(field, &value) => 10,
+                    Some(value) if elsewhere(&value) => -10,
+                    // What no shape takes is a slip, and speaks for none.
+                    _ => 1,
                 }
             }
         };

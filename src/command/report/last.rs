@@ -104,7 +104,7 @@ fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &Made>
         Record::Succeeded(done) => {
             Event::StepSucceeded { instance: done.instance.clone(), result: done_of(done, status) }
         }
-        Record::NotApplied { instance, error } | Record::Failed { instance, error, .. } => {
+        Record::NotApplied { instance, error, .. } | Record::Failed { instance, error, .. } => {
             Event::StepFailed { instance: instance.clone(), error: error.clone() }
         }
         Record::Unknown { instance, error } | Record::Disowned { instance, error, .. } => {

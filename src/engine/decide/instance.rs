@@ -16,15 +16,18 @@ pub struct Wanted<'a> {
     pub on_change: Option<&'a OnChange>,
     /// `--replace`
     pub replace: bool,
+    /// It was made from something that is not there any more.
+    pub orphan: bool,
 }
 
 impl<'a> Wanted<'a> {
-    pub fn of(step: &'a Step, replace: bool) -> Self {
+    pub fn of(step: &'a Step, replace: bool, orphan: bool) -> Self {
         Self {
             reads: reads(step),
             creates: step.operation.as_ref().is_some_and(|operation| operation.creates.is_some()),
             on_change: step.on_change.as_ref(),
             replace,
+            orphan,
         }
     }
 }
@@ -102,6 +105,7 @@ fn change(wanted: &Wanted<'_>, differs: Differs) -> ChangeKind {
         (None | Some(OnChange::Auto), _) if !wanted.creates => ChangeKind::Rerun,
         (None | Some(OnChange::Auto | OnChange::Replace), Differs::InPlace) => ChangeKind::Update,
         (Some(OnChange::Replace), _) => ChangeKind::Replace,
+        (None | Some(OnChange::Auto), Differs::Forces) if wanted.orphan => ChangeKind::Replace,
         (None | Some(OnChange::Auto), _) => ChangeKind::Error,
     }
 }
@@ -137,7 +141,7 @@ mod tests {
     fn what_the_record_says_decides() {
         let tasks = vec!["t".to_owned()];
         let accepted = Phase::Accepted { tasks: tasks.clone(), recovered: false, status: None };
-        let create = Wanted { reads: false, creates: true, on_change: None, replace: false };
+        let create = Wanted { reads: false, creates: true, on_change: None, replace: false, orphan: false };
         for (phase, made, differs, decision) in [
             (Phase::Absent, 0, Differs::Forces, Decision::Call),
             (Phase::Absent, 1, Differs::Forces, Decision::Clear),
@@ -159,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_plan_and_the_flags_say_what_a_change_means() {
-        let create = Wanted { reads: false, creates: true, on_change: None, replace: false };
+        let create = Wanted { reads: false, creates: true, on_change: None, replace: false, orphan: false };
         let done = known(Phase::Succeeded, 1);
         let of = |wanted: Wanted<'_>, differs| instance(&wanted, Some(&done), differs);
         for (on_change, in_place, forces) in [
@@ -176,6 +180,7 @@ mod tests {
         }
         assert_eq!(of(create, Differs::InPlace), Decision::Change(ChangeKind::Update));
         assert_eq!(of(create, Differs::Forces), Decision::Change(ChangeKind::Error));
+        assert_eq!(of(Wanted { orphan: true, ..create }, Differs::Forces), Decision::Change(ChangeKind::Replace));
         assert_eq!(of(Wanted { creates: false, ..create }, Differs::Forces), Decision::Change(ChangeKind::Rerun));
     }
 }

@@ -4,11 +4,17 @@
 mod along;
 mod gone;
 mod instance;
+mod moved;
+mod orphans;
 mod references;
 mod removal;
+mod shifted;
 
 pub use along::along;
 pub use gone::gone;
 pub use instance::{ChangeKind, Decision, Differs, Wanted, instance, reads};
+pub use moved::moves;
+pub use orphans::orphans;
 pub use references::References;
-pub use removal::{Kept, removal};
+pub use removal::{Kept, removal, removal_order};
+pub use shifted::{shifted, words as shifted_words};

@@ -63,6 +63,18 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
     Removal { instances, places, waits_for, turns, gone: HashSet::new(), kept }
 }
 
+/// Everything that exists, in an order in which it can be taken away.
+pub fn removal_order(status: &Status) -> Vec<InstanceId> {
+    let existing: Vec<InstanceId> = status.existing().map(|(instance, _)| instance.clone()).collect();
+    let mut removal = removal(status, &existing);
+    let mut order = Vec::new();
+    while let Some(instance) = removal.take().or_else(|| removal.youngest()) {
+        removal.gone(&instance);
+        order.push(instance);
+    }
+    order
+}
+
 impl Removal {
     /// The next that may go, if there is one now.
     pub fn take(&mut self) -> Option<InstanceId> {

@@ -4,26 +4,31 @@
 //! *(known after `step`)* and count as changed. What only has to be read (the answer of a GET, `.resource`) is taken to be
 //! what it was: it is shown as *(known after reading `step`)*, and by itself is no change.
 
+mod reads;
+mod tally;
 mod unknown;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::change::{Difference, differences, named_anew};
+use super::change::{Difference, conceal, differences, named_anew};
 use super::decide::{self, ChangeKind, Decision, Wanted, removal};
 use super::render::{Surroundings, elements, step_value};
+use super::results;
 use super::shared::Settings;
 use super::update::{Forced, settled};
 use crate::catalog::Catalog;
-use crate::journal::{InstanceStatus, Made, RecordedCall, Status};
-use crate::plan::{Graph, InstanceId, OnChange, Plan, Step, StepId};
+use crate::journal::{InstanceStatus, Made, RecordedCall, Status, StepResult};
+use crate::plan::{Graph, InstanceId, OnChange, Plan, Selection, Step, StepId};
 use crate::secret::Secrets;
 use crate::template::{Each, TemplateError};
 use unknown::{Known, Why};
 
+pub use reads::{Reads, object_of};
+pub use tally::{Symbol, Tally};
 pub use unknown::is_unread;
 
 /// What would happen to one instance.
@@ -41,6 +46,8 @@ pub struct Change {
 pub enum Action {
     /// The call is made.
     Call,
+    /// Something that exists is taken over in its place.
+    Adopt,
     /// It changes nothing, and is made every time.
     Read,
     /// Nothing: the record agrees.
@@ -86,7 +93,7 @@ impl Change {
             Action::Gone { pruned, stays_for, .. } => *pruned || stays_for.is_some(),
             Action::Change { how, .. } => *how != ChangeKind::Ignore,
             Action::Depends { read, .. } => !read,
-            Action::Call | Action::Continue { .. } | Action::Retry | Action::Wrong { .. } => true,
+            Action::Call | Action::Adopt | Action::Continue { .. } | Action::Retry | Action::Wrong { .. } => true,
         }
     }
 }
@@ -100,23 +107,41 @@ pub struct Preview<'a> {
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
     /// `None`: nothing is on record.
     pub status: Option<&'a Status>,
-    pub replace: &'a BTreeSet<StepId>,
-    /// Only these steps, and what they come after; all when there are none.
-    pub target: &'a BTreeSet<StepId>,
+    pub replace: &'a Selection,
+    /// Only these, and what they come after; all when there are none.
+    pub target: &'a Selection,
     pub prune: bool,
+    /// What was read so far.
+    pub reads: &'a Reads,
 }
 
 impl Preview<'_> {
-    /// What a run would do, step by step in the order of the plan.
-    pub fn changes(&self) -> Vec<Change> {
+    /// What a run would do, step by step in the order of the plan; and the reads that would tell more.
+    pub fn changes(&self) -> (Vec<Change>, Vec<RecordedCall>) {
+        let moves = self.status.map(|status| decide::moves(status, &self.plan.moved)).unwrap_or_default();
+        let Some(status) = self.status.filter(|_| !moves.is_empty()) else { return self.changes_of_record() };
+        let mut moved = status.clone();
+        for record in &moves {
+            // What was read off a record follows it.
+            let _ = moved.apply(status.updated, record);
+        }
+        Preview { status: Some(&moved), ..*self }.changes_of_record()
+    }
+
+    fn changes_of_record(&self) -> (Vec<Change>, Vec<RecordedCall>) {
         let graph = Graph::of(self.plan);
-        let chosen: HashSet<&StepId> =
-            self.target.iter().flat_map(|step| graph.all_dependencies(step).into_iter().chain([step])).collect();
+        let earlier: HashSet<&StepId> = self.target.steps().flat_map(|step| graph.all_dependencies(step)).collect();
+        let chosen =
+            |id: &StepId| self.target.is_empty() || earlier.contains(id) || self.target.steps().any(|step| step == id);
+        let orphans = self.status.map(decide::orphans).unwrap_or_default();
         let mut known = Known::default();
+        known.orphans = orphans;
         let mut by_step: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
         for id in graph.order() {
-            if self.target.is_empty() || chosen.contains(id) {
-                let changes = self.step(&self.plan.steps[id], &mut known);
+            if chosen(id) {
+                let whole = self.target.is_empty() || earlier.contains(id);
+                let mut changes = self.step(&self.plan.steps[id], &mut known);
+                changes.retain(|change| whole || self.target.covers(&change.instance));
                 by_step.insert(self.plan.steps.get_index_of(id).unwrap_or_default(), changes);
             }
         }
@@ -128,7 +153,7 @@ impl Preview<'_> {
             change.action == Action::Skip && self.recorded(&change.instance).is_some_and(InstanceStatus::may_exist)
         };
         changes.retain(|change| !is_gone(change));
-        changes
+        (changes, known.wanted)
     }
 
     fn surroundings<'s>(&'s self, known: &'s Known, each: Option<&'s Each>) -> Surroundings<'s> {
@@ -201,19 +226,36 @@ impl Preview<'_> {
             Ok(call) => call,
             Err(error) => return (self.wrong(id, &error, known), None),
         };
-        let (action, value) = self.action(step, &id, &call);
+        let (action, value) = self.action(step, &id, &call, known);
         (Change { instance: id, action, call: Some(call) }, value)
     }
 
-    fn action(&self, step: &Step, id: &InstanceId, call: &RecordedCall) -> (Action, Option<Value>) {
+    fn action(&self, step: &Step, id: &InstanceId, call: &RecordedCall, asked: &mut Known) -> (Action, Option<Value>) {
         let recorded = self.recorded(id);
         let nothing = InstanceStatus::default();
         let known = recorded.unwrap_or(&nothing);
         let Difference { kind, split } = Difference::of(Catalog::embedded(), step, known, call, None);
-        let wanted = Wanted::of(step, self.replace.contains(&id.step));
-        let value = || known.result.as_ref().map(|result| step_value(result, None));
+        let orphan = asked.orphans.contains(id);
+        let wanted = Wanted::of(step, self.replace.covers(id), orphan);
+        let mut object = |result: &StepResult| {
+            let wanted = step.resource_used || step.ready.condition().is_some();
+            let read = known.agrees.as_ref().filter(|_| wanted).and_then(|made| object_of(made, result))?;
+            self.reads.asked(&read, &mut asked.wanted).map(|(_, value)| self.conceal(step, value))
+        };
+        let mut value = || {
+            let result = known.result.as_ref()?;
+            Some(step_value(result, object(result).as_ref()))
+        };
         match decide::instance(&wanted, recorded, kind) {
-            Decision::Read => (Action::Read, None),
+            Decision::Read => {
+                let read = self.reads.asked(call, &mut asked.wanted);
+                let result = read.map(|(status, answer)| {
+                    let result = results::of_answer(step.operation.as_deref(), call, status, answer);
+                    StepResult { response: result.response.map(|answer| self.conceal(step, &answer)), ..result }
+                });
+                (Action::Read, result.map(|result| step_value(&result, None)))
+            }
+            Decision::Call if step.adopt.is_some() => (Action::Adopt, None),
             Decision::Call => (Action::Call, None),
             Decision::Keep => (Action::Keep, value()),
             Decision::Settle | Decision::Wait => {
@@ -229,7 +271,8 @@ impl Preview<'_> {
                     .map(|before| differences(before, &settled(before, call, &step.ignored_changes)));
                 let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {
                     Some(last) => known.result.as_ref().map(|result| {
-                        step_value(&named_anew(known.agrees.as_ref(), &last.agrees, result.clone()), None)
+                        let object = object(result);
+                        step_value(&named_anew(known.agrees.as_ref(), &last.agrees, result.clone()), object.as_ref())
                     }),
                     None => value(),
                 };
@@ -240,6 +283,10 @@ impl Preview<'_> {
                 (change, value.filter(|_| keeps))
             }
         }
+    }
+
+    fn conceal(&self, step: &Step, answer: &Value) -> Value {
+        conceal(self.secrets, answer.clone(), step.secret)
     }
 
     fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut Known) -> Change {

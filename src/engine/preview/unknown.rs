@@ -1,6 +1,6 @@
 //! What a preview knows of the steps before, and calls of which only a part is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -34,6 +34,10 @@ pub struct Known {
     unread: BTreeSet<StepId>,
     /// Of some of its instances nothing is known.
     partly: BTreeSet<StepId>,
+    /// Made from something that is not there any more.
+    pub orphans: HashSet<InstanceId>,
+    /// Reads that would tell more.
+    pub wanted: Vec<RecordedCall>,
 }
 
 /// Whether a part of a call is shown as known only after reading.
@@ -56,6 +60,7 @@ impl Known {
         if some_unknown && (reads || step.for_each.is_none()) {
             return self.forget(&step.id, if reads { Why::Reading } else { Why::Change });
         }
+        let unread = values.iter().any(|(_, value)| value.as_ref().is_none_or(|value| value.get("resource").is_none()));
         let told = |(instance, value): (InstanceId, Option<Value>)| {
             let key = instance.key.clone().unwrap_or_default();
             (key, value.unwrap_or_else(|| placeholder(&instance)))
@@ -68,7 +73,7 @@ impl Known {
         if some_unknown {
             self.partly.insert(step.id.clone());
         }
-        if step.resource_used {
+        if step.resource_used && unread {
             self.unread.insert(step.id.clone());
         }
         self.values.insert(step.id.clone(), value);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::conditions::Conditions;
 use crate::api::{Answer, Lost, Request, Sending, Transport};
@@ -65,6 +66,8 @@ struct State {
     dead: AtomicBool,
     dies_with_next_write: AtomicBool,
     died: Notify,
+    /// Until then nothing of it moves.
+    frozen_until: Mutex<Option<Instant>>,
 }
 
 impl Life {
@@ -76,6 +79,7 @@ impl Life {
             dead: AtomicBool::new(false),
             dies_with_next_write: AtomicBool::new(false),
             died: Notify::new(),
+            frozen_until: Mutex::default(),
         }))
     }
 
@@ -98,6 +102,27 @@ impl Life {
         if !self.is_over() {
             died.await;
         }
+    }
+
+    /// The process stands still for so long.
+    pub fn freeze(&self, pause: Duration) {
+        *self.0.frozen_until.lock().unwrap() = Some(Instant::now() + pause);
+    }
+
+    /// Resolves when it does not, or not any more.
+    pub async fn thawed(&self) {
+        let until = *self.0.frozen_until.lock().unwrap();
+        if let Some(until) = until {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    /// A write has reached its place; the process dies of it when it was to.
+    pub fn dies_with_this_write(&self) -> bool {
+        if self.0.dies_with_next_write.load(Ordering::SeqCst) {
+            self.die();
+        }
+        self.is_over()
     }
 
     /// The process is killed now.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,13 +12,16 @@ use tokio::sync::{OnceCell, mpsc};
 
 use super::conditions::Conditions;
 use super::death::{Disk, Life, OnTheWay, When, Wire};
+use super::stored::{Freezing, Place};
 use crate::api::{Answer, Client, Request, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::engine::*;
 use crate::event::{Event, RunFinished, Stamped};
 use crate::exit::Exit;
-use crate::journal::{Header, Journal, JournalError, Line, MemorySink, Record, RecordedCall, Started, Status};
+use crate::journal::{
+    Header, Journal, JournalError, Line, MemorySink, Record, RecordedCall, Sink, Started, Status, Trouble,
+};
 use crate::plan::{self, Plan};
 use crate::secret::Secrets;
 use crate::simulate::{Faults, InMemory, Options, Simulator};
@@ -50,6 +54,19 @@ pub struct Trial {
     /// Requests at once.
     pub parallelism: usize,
     pub on_the_way: Arc<Mutex<OnTheWay>>,
+    /// The record is in an object store.
+    pub place: Option<Place>,
+    /// The process of the next command stands still at this write, for so long.
+    pub freeze: Option<(u64, Duration)>,
+}
+
+/// Where the records of one process go, and what is known when it begins.
+struct Book {
+    sink: Box<dyn Sink>,
+    status: Status,
+    next: u64,
+    /// What it wrote to its own disk.
+    kept: MemorySink,
 }
 
 /// Runs a test on a paused clock.
@@ -78,7 +95,35 @@ impl Trial {
             neighbours: Vec::new(),
             parallelism: 10,
             on_the_way: Arc::default(),
+            place: None,
+            freeze: None,
         }
+    }
+
+    /// Another machine on the same environment, with the same record in a store.
+    pub fn elsewhere(&self) -> Self {
+        Self {
+            simulator: self.simulator.clone(),
+            sim_clock: self.sim_clock,
+            place: self.place.as_ref().map(Place::elsewhere),
+            ..Self::new(Options::default())
+        }
+    }
+
+    async fn book(&self, life: &Life) -> Result<Book, JournalError> {
+        if let Some(place) = &self.place {
+            let opened = place.open(self.sim_clock, life).await?;
+            return Ok(Book {
+                sink: opened.sink,
+                status: opened.status,
+                next: opened.next,
+                kept: MemorySink::default(),
+            });
+        }
+        let disk = Disk::new(life);
+        let kept = disk.kept.clone();
+        let lines = self.journal.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        Ok(Book { sink: Box::new(disk), status: self.status(), next: lines, kept })
     }
 
     pub fn with_faults(faults: &[&str]) -> Self {
@@ -90,6 +135,39 @@ impl Trial {
         let first = self.journal.iter().position(|&byte| byte == b'\n').expect("a journal has a header") + 1;
         let header = self.journal[..first].to_vec();
         std::mem::replace(&mut self.journal, header)
+    }
+
+    /// The record is gone; another begins, with a key of its own.
+    pub fn lose_the_record(&mut self) {
+        let record = Record::Header(Header::new("demo", "default"));
+        self.journal = Line { n: 0, at: self.sim_clock.now(), record }.encode().into_bytes();
+    }
+
+    /// Looks through the account for what a lost record told, and puts it on record.
+    pub async fn recover(&mut self, plan: &Plan, accepted: &[(String, String)]) -> Recovered {
+        self.secrets = Secrets::default();
+        let (stopper, stopped) = stopper();
+        let life = Life::until(When::Never);
+        let book = self.book(&life).await.unwrap();
+        let kept = book.kept.clone();
+        let (shared, mut events) = self.shared(&stopper, stopped, &life, book);
+        let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
+        let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
+        let status = self.status();
+        let search = Search {
+            client: &shared.client,
+            catalog: shared.catalog,
+            plan,
+            settings: &shared.settings,
+            secrets: &self.secrets,
+            inputs: &inputs,
+            accepted,
+            status: &status,
+        };
+        let recovered = recover(&search).await;
+        self.keep(&kept, &mut events).await;
+        recovered.records().into_iter().for_each(|record| self.record(record));
+        recovered
     }
 
     /// Writes every record anew, as another version might have written it.
@@ -149,11 +227,15 @@ impl Trial {
         Status::of(&lines).unwrap()
     }
 
-    /// Everything a run needs; also the sink its records go to and the events it tells.
-    fn shared(&self, stopped: Stopped, life: &Life) -> (Arc<Shared>, MemorySink, mpsc::UnboundedReceiver<Stamped>) {
+    /// Everything a run needs, and the events it tells.
+    fn shared(
+        &self,
+        stopper: &Stopper,
+        stopped: Stopped,
+        life: &Life,
+        book: Book,
+    ) -> (Arc<Shared>, mpsc::UnboundedReceiver<Stamped>) {
         let clock = Clock::starting_at(self.sim_clock.now() + self.ahead, 1.0);
-        let disk = Disk::new(life);
-        let kept = disk.kept.clone();
         let transport = Wire {
             on_the_way: self.on_the_way.clone(),
             inner: InMemory::new(self.simulator.clone(), self.sim_clock),
@@ -161,12 +243,18 @@ impl Trial {
             life: life.clone(),
             sent: self.requests.clone(),
         };
-        let client = Arc::new(Client::new(Arc::new(transport), clock));
-        let status = self.status();
-        let lines = self.journal.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        let durations = status.durations.clone();
-        let digest_key = status.header.key.clone().into_bytes();
-        let journal = Journal::start(disk, status, lines, clock);
+        let durations = book.status.durations.clone();
+        let digest_key = book.status.header.key.clone().into_bytes();
+        let journal = Journal::start_boxed(book.sink, book.status, book.next, clock);
+        let leased = Arc::new(Leased::new(Arc::new(transport), journal.clone()));
+        let client = Arc::new(Client::new(self.freezing(leased, life), clock));
+        let (heeded, stopper) = (journal.clone(), stopper.clone());
+        tokio::spawn(async move {
+            stopper.stop(match heeded.trouble().await {
+                Trouble::LeaseLost(_) => Stop::LeaseLost,
+                Trouble::Away(_) => Stop::StoreAway,
+            });
+        });
         let (sender, events) = mpsc::unbounded_channel();
         let events_out = Events { sender, clock };
         let warn: Warn = {
@@ -199,7 +287,12 @@ impl Trial {
             met: OnceCell::new(),
             sight: Sight::default(),
         });
-        (shared, kept, events)
+        (shared, events)
+    }
+
+    fn freezing(&self, inner: Arc<dyn Transport>, life: &Life) -> Arc<dyn Transport> {
+        let Some((at, pause)) = self.freeze else { return inner };
+        Arc::new(Freezing { inner, life: life.clone(), at, writes: AtomicU64::new(0), pause })
     }
 
     /// The plan of a text; `file` tells its folder.
@@ -223,6 +316,15 @@ impl Trial {
         self.live(plan, self.options.clone(), std::future::pending(), life).await
     }
 
+    /// The same with a record that may be out of reach or lost to another: how the command would end.
+    pub async fn run_or_give_up(&mut self, plan: &Arc<Plan>, life: &Life) -> Option<Exit> {
+        let plan = plan.clone();
+        match self.try_live(&plan, self.options.clone(), std::future::pending(), life).await {
+            Ok(end) => end.map(|end| end.finished.exit),
+            Err(error) => Some(crate::error::Error::from(error).exit()),
+        }
+    }
+
     async fn live(
         &mut self,
         plan: &Arc<Plan>,
@@ -230,13 +332,26 @@ impl Trial {
         stop: impl Future<Output = Stop>,
         life: &Life,
     ) -> Option<RunEnd> {
+        self.try_live(plan, options, stop, life).await.unwrap_or_else(|error| panic!("the journal failed: {error}"))
+    }
+
+    async fn try_live(
+        &mut self,
+        plan: &Arc<Plan>,
+        options: RunOptions,
+        stop: impl Future<Output = Stop>,
+        life: &Life,
+    ) -> Result<Option<RunEnd>, JournalError> {
         // A new process knows no secrets but those it reads.
         self.secrets = Secrets::default();
         let (stopper, stopped) = stopper();
-        let (shared, kept, mut events) = self.shared(stopped, life);
+        let book = self.book(life).await?;
+        let kept = book.kept.clone();
+        let (shared, mut events) = self.shared(&stopper, stopped, life, book);
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
         let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
         let under_way = Run { plan: plan.clone(), shared, inputs, options, stopper: stopper.clone() };
+        let under_way_journal = under_way.shared.journal.clone();
         let end = {
             let running = async {
                 under_way.shared.journal.append(vec![started("run")]).await?;
@@ -252,9 +367,13 @@ impl Trial {
                     }
                 }
             };
-            unless_dead(life, to_its_end).await
+            let end = or_dead(life, to_its_end).await;
+            if let Ok(Some(end)) = &end {
+                self.finish(&under_way_journal, end.finished.exit).await;
+            }
+            end
         };
-        self.keep(&kept, &mut events);
+        self.keep(&kept, &mut events).await;
         end
     }
 
@@ -270,14 +389,19 @@ impl Trial {
 
     /// Takes everything down for as long as the process lives. `None` when it died before the end.
     pub async fn destroy_until(&mut self, life: &Life) -> Option<RunFinished> {
-        let (_stopper, stopped) = stopper();
-        let (shared, kept, mut events) = self.shared(stopped, life);
+        let (stopper, stopped) = stopper();
+        let book = unless_dead(life, self.book(life)).await?;
+        let kept = book.kept.clone();
+        let (shared, mut events) = self.shared(&stopper, stopped, life, book);
         let finished = unless_dead(life, async {
             shared.journal.append(vec![started("destroy")]).await?;
             destroy(&shared).await
         })
         .await;
-        self.keep(&kept, &mut events);
+        if let Some(finished) = &finished {
+            self.finish(&shared.journal, finished.exit).await;
+        }
+        self.keep(&kept, &mut events).await;
         finished
     }
 
@@ -287,9 +411,20 @@ impl Trial {
         self.journal.extend(Line { n, at: self.sim_clock.now(), record }.encode().into_bytes());
     }
 
+    /// A command that ends gives the right to write back, where it has one that others wait for.
+    async fn finish(&self, journal: &Journal, exit: Exit) {
+        if self.place.is_some() {
+            // It is lost, or the store is away: the exit code says so.
+            let _ = journal.append(vec![Record::Finished { exit: exit.code() }]).await;
+        }
+    }
+
     /// What is on disk after a run, read as the next run reads it.
-    fn keep(&mut self, kept: &MemorySink, events: &mut mpsc::UnboundedReceiver<Stamped>) {
+    async fn keep(&mut self, kept: &MemorySink, events: &mut mpsc::UnboundedReceiver<Stamped>) {
         self.journal.extend(kept.bytes());
+        if let Some(place) = &self.place {
+            self.journal = place.journal().await;
+        }
         if self.journal.last() != Some(&b'\n') {
             self.journal = reopened(&self.journal);
         }
@@ -341,18 +476,32 @@ impl Trial {
 /// A command begins.
 fn started(command: &str) -> Record {
     let (run, command) = ("r".to_owned(), command.to_owned());
-    Record::Started(Started { run, command, file: None, project_id: Some(1), region_id: Some(7), expires: None })
+    Record::Started(Started {
+        run,
+        command,
+        file: None,
+        project_id: Some(1),
+        region_id: Some(7),
+        expires: None,
+        secrets: false,
+    })
 }
 
 /// The end of some work, or `None` when the process died first.
 async fn unless_dead<T>(life: &Life, work: impl Future<Output = Result<T, JournalError>>) -> Option<T> {
+    or_dead(life, work).await.unwrap_or_else(|error| panic!("the journal failed: {error}"))
+}
+
+async fn or_dead<T>(
+    life: &Life,
+    work: impl Future<Output = Result<T, JournalError>>,
+) -> Result<Option<T>, JournalError> {
     tokio::select! {
         biased;
-        () = life.end() => None,
+        () = life.end() => Ok(None),
         end = work => match end {
-            Ok(end) => Some(end),
-            Err(_) if life.is_over() => None,
-            Err(error) => panic!("the journal failed: {error}"),
+            Err(_) if life.is_over() => Ok(None),
+            end => end.map(Some),
         },
     }
 }

@@ -6,7 +6,7 @@ use super::harness::{Trial, assert_done, distinct, paused};
 use crate::engine::{RunOptions, Signal, Stop};
 use crate::event::{Event, SkipReason};
 use crate::exit::Exit;
-use crate::plan::StepId;
+use crate::plan::{Selection, StepId};
 use crate::simulate::{Durations, Options};
 
 pub const CHAIN: &str = r#"
@@ -114,5 +114,36 @@ fn an_interrupt_with_a_hundred_waits_ends_at_once_and_the_next_run_goes_on() {
         let end = trial.run(plan).await;
         assert_done(&trial, &end);
         assert_eq!(trial.made()["volumes"], 100);
+    });
+}
+
+const DISKS: &str = r#"
+name: demo
+steps:
+  - id: disk
+    for_each: "{{ range(3) }}"
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: "disk-{{ each.key }}", source: new-volume, size: 5 }
+"#;
+
+#[test]
+fn single_instances_can_be_run_and_replaced() {
+    paused(async {
+        let named = |name: &str| Selection::from_iter([Selection::name(name)]);
+        let mut trial = Trial::new(Options::default());
+        let options = RunOptions { target: named("disk[1]"), ..RunOptions::default() };
+        let end = trial.run_with(DISKS, options, std::future::pending()).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.alive(), ["volumes disk-1"]);
+        let end = trial.run(DISKS).await;
+        assert_done(&trial, &end);
+        let options = RunOptions { replace: named("disk[2]"), ..RunOptions::default() };
+        let end = trial.run_with(DISKS, options, std::future::pending()).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.made()["volumes"], end.finished.reused), (4, 2));
+        let options = RunOptions { replace: named("disk[9]"), ..RunOptions::default() };
+        let end = trial.run_with(DISKS, options, std::future::pending()).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed);
+        assert!(trial.failures().join("\n").contains("the plan has no instance `disk[9]`"));
     });
 }

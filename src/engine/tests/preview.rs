@@ -1,11 +1,12 @@
 //! A preview shows what a run does: nothing where nothing changed, and one of two where one of two changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::harness::{Trial, assert_done, paused};
 use super::takedown::pairs;
-use crate::engine::{Preview, RunOptions, Settings};
+use crate::engine::{Preview, Reads, RunOptions, Settings};
 use crate::exit::Exit;
+use crate::plan::Selection;
 use crate::simulate::Options;
 
 impl Trial {
@@ -24,7 +25,7 @@ impl Trial {
             settle_time: std::time::Duration::ZERO,
             user_agent: String::new(),
         };
-        let none = BTreeSet::new();
+        let none = Selection::default();
         let preview = Preview {
             plan: &plan,
             settings: &settings,
@@ -35,8 +36,9 @@ impl Trial {
             replace: &none,
             target: &none,
             prune,
+            reads: &Reads::default(),
         };
-        let shown = preview.changes().into_iter().map(|change| {
+        let shown = preview.changes().0.into_iter().map(|change| {
             let value = serde_json::to_value(&change).unwrap();
             let how = value["how"].as_str().map(|how| format!(" {how}")).unwrap_or_default();
             let star = if change.is_pending() { "*" } else { "" };

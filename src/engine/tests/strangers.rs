@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::conditions::{Bystander, Conditions, Fate, Log};
 use super::death::{Life, Moment, When};
 use super::harness::{Trial, assert_done, paused};
+use super::reliability::proof::Turns;
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::simulate::{AuditLog, Busy, Options};
 
 /// Kinds that are settled by tag, by task or by name; `@` is the id of what the first step makes.
-const KINDS: [(&str, &str); 10] = [
+pub const KINDS: [(&str, &str); 10] = [
     ("networks", "POST /cloud/v1/networks/{project_id}/{region_id}|name: twin, create_router: false"),
     ("volumes", "POST /cloud/v1/volumes/{project_id}/{region_id}|name: twin, source: new-volume, size: 1"),
     ("floatingips", "POST /cloud/v1/floatingips/{project_id}/{region_id}|{}"),
@@ -33,7 +34,7 @@ const KINDS: [(&str, &str); 10] = [
     ),
 ];
 
-fn plan(call: &str, copies: usize) -> String {
+pub fn plan(call: &str, copies: usize) -> String {
     let (call, body) = call.split_once('|').unwrap();
     let body = if body.starts_with('{') { body.to_owned() } else { format!("{{ {body} }}") };
     format!(
@@ -42,7 +43,7 @@ fn plan(call: &str, copies: usize) -> String {
 }
 
 /// Ids of everything that exists and others did not make.
-fn ours(trial: &Trial) -> BTreeSet<String> {
+pub fn ours(trial: &Trial) -> BTreeSet<String> {
     let simulator = trial.simulator.lock().unwrap();
     // A group comes with rules, and goes with them.
     let things = simulator.everything().into_iter().filter(|held| held.kind != "security_group_rules");
@@ -115,10 +116,14 @@ const BYSTANDERS: [&[Bystander]; 5] = [
 #[test]
 fn with_an_open_audit_log_everything_is_told_apart() {
     paused(async {
+        let mut turns = Turns::every(7);
         for (kind, call) in KINDS {
             for fate in FATES {
                 for bystanders in BYSTANDERS {
                     for (late, stamp) in [(0, true), (0, false), (45, false)] {
+                        if !turns.take() {
+                            continue;
+                        }
                         let label = format!("{kind}, {fate:?}, {bystanders:?}, log {late} s late, stamp {stamp}");
                         let mut trial = Trial::new(Options {
                             busy: Busy { audit: AuditLog::Late(Duration::from_secs(late)), ..Busy::default() },
@@ -147,12 +152,17 @@ fn with_an_open_audit_log_everything_is_told_apart() {
 #[test]
 fn with_a_closed_audit_log_nobody_guesses() {
     paused(async {
-        let mut through = 0;
+        let mut turns = Turns::every(7);
+        let (mut through, mut tried, mut expected) = (0, 0, 0);
         let mut stamped = 0;
         for (kind, call) in KINDS {
             for fate in FATES {
                 for bystanders in BYSTANDERS {
                     for (stamp, takes_traces) in [(true, false), (false, false), (false, true)] {
+                        if !turns.take() {
+                            continue;
+                        }
+                        let by_tag = stamp && ["networks", "volumes", "floatingips"].contains(&kind);
                         let label = format!("{kind}, {fate:?}, {bystanders:?}, stamp {stamp}, traces {takes_traces}");
                         let mut trial = Trial::new(Options::default());
                         trial.conditions = Conditions {
@@ -167,7 +177,9 @@ fn with_a_closed_audit_log_nobody_guesses() {
                         trial.stamp = stamp;
                         let done = live_through(&label, &mut trial, &plan(call, 1), 1).await;
                         through += usize::from(done);
-                        stamped += usize::from(done && stamp && ["networks", "volumes", "floatingips"].contains(&kind));
+                        tried += 1;
+                        stamped += usize::from(done && by_tag);
+                        expected += usize::from(by_tag);
                         // A request id tells every task apart, without tag and log.
                         let by_task = !["servergroups", "security_groups", "lifecycle_policies"].contains(&kind);
                         assert!(done || !(takes_traces && by_task), "{label}: {:?}", trial.failures());
@@ -175,16 +187,20 @@ fn with_a_closed_audit_log_nobody_guesses() {
                 }
             }
         }
-        assert_eq!(stamped, 3 * FATES.len() * BYSTANDERS.len(), "a tag tells everything apart");
-        assert!(through > 250, "{through}");
+        assert_eq!(stamped, expected, "a tag tells everything apart");
+        assert!(expected > 0 && through * 5 > tried * 2, "{through} of {tried}");
     });
 }
 
 #[test]
 fn two_of_one_name_whose_answers_are_lost_stay_two() {
     paused(async {
+        let mut turns = Turns::every(3);
         for (kind, call) in KINDS {
             for fate in [Fate::AnswerLost, Fate::NeverArrives, Fate::Late(Duration::from_millis(1300))] {
+                if !turns.take() {
+                    continue;
+                }
                 let label = format!("{kind}, {fate:?}");
                 let mut trial = Trial::new(Options::default());
                 trial.conditions = Conditions {
@@ -202,8 +218,12 @@ fn two_of_one_name_whose_answers_are_lost_stay_two() {
 #[test]
 fn the_ordinary_cancel_makes_nothing_twice() {
     paused(async {
+        let mut turns = Turns::every(3);
         for (kind, call) in KINDS {
             for copies in [2, 3] {
+                if !turns.take() {
+                    continue;
+                }
                 let label = format!("{kind}, {copies} copies");
                 let mut trial = Trial::new(Options::default());
                 let late = [2600, 1300, 1900].map(|after| Fate::Late(Duration::from_millis(after)));
@@ -220,6 +240,7 @@ fn the_ordinary_cancel_makes_nothing_twice() {
 #[test]
 fn an_answer_that_says_nothing_is_no_success() {
     paused(async {
+        let mut turns = Turns::every(5);
         for (kind, call) in KINDS {
             for fate in [
                 Fate::Instead(200, ""),
@@ -229,6 +250,9 @@ fn an_answer_that_says_nothing_is_no_success() {
                 Fate::Instead(200, "{\"tasks\": [\"t"),
                 Fate::HeadOnly,
             ] {
+                if !turns.take() {
+                    continue;
+                }
                 let label = format!("{kind}, {fate:?}");
                 let mut trial = Trial::new(Options::default());
                 trial.conditions = Conditions { fates: vec![fate], ..Conditions::default() };
@@ -250,9 +274,13 @@ fn an_answer_that_says_nothing_is_no_success() {
 #[test]
 fn two_clocks_apart_make_one() {
     paused(async {
+        let mut turns = Turns::every(4);
         for (kind, call) in KINDS {
             for ahead in [30, -30] {
                 for moment in [Moment::Acted, Moment::Late, Moment::BeforeSending] {
+                    if !turns.take() {
+                        continue;
+                    }
                     let label = format!("{kind}, {ahead} s, {moment:?}");
                     let mut trial = Trial::new(Options {
                         busy: Busy { audit: AuditLog::Late(Duration::from_secs(20)), ..Busy::default() },
@@ -310,21 +338,6 @@ fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
     });
 }
 
-/// Whoever looks for a lost call waits for those under way on the same route: their tasks are no candidates.
-#[test]
-fn a_call_under_way_is_not_taken_for_a_lost_one() {
-    paused(async {
-        let mut trial = Trial::new(Options::default());
-        trial.conditions = Conditions {
-            fates: vec![Fate::Slow(Duration::from_secs(15)), Fate::NeverArrives],
-            log: Log::Closed,
-            ..Conditions::default()
-        };
-        let (_, call) = KINDS[4];
-        assert!(live_through("routers", &mut trial, &plan(call, 2), 2).await, "{:?}", trial.failures());
-    });
-}
-
 #[test]
 fn what_another_record_holds_is_not_ours() {
     paused(async {
@@ -374,7 +387,7 @@ fn a_wrong_id_is_refused_every_time() {
 }
 
 /// An undo that is a POST: sent twice it would make two.
-const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+pub const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
                         body: { name: vol, source: new-volume, size: 1 }\n    undo:\n      \
                         call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n      \
                         body: { name: last-look, volume_id: \"{{ self.id }}\" }\n";

@@ -11,7 +11,7 @@ use crate::diagnostic::Severity;
 use crate::engine::refresh::{Comparison, Shown, field};
 use crate::engine::results;
 use crate::engine::update::{Thing, split};
-use crate::engine::{RunOptions, Signal, Stop};
+use crate::engine::{Found, RunOptions, Signal, Stop};
 use crate::event::{Event, How};
 use crate::exit::Exit;
 use crate::journal::{RecordedCall, StepResult};
@@ -165,6 +165,27 @@ fn an_interrupted_update_goes_on_in_the_next_run() {
         let end = trial.run(VOLUME).await;
         assert_done(&trial, &end);
         assert_eq!((trial.made()["volumes"], trial.told(How::Updated)), (1, vec!["disk".to_owned()]));
+    });
+}
+
+#[test]
+fn a_machine_of_another_flavor_counts_as_done_once_it_is_usable() {
+    paused(async {
+        let plan = format!(
+            "name: demo\ninputs: {{ flavor: {{ default: g2-standard-2-4 }} }}\nsteps:\n  - id: web\n    call: POST \
+             /cloud/v2/instances/{{project_id}}/{{region_id}}\n    body: {{ flavor: \"{{{{ inputs.flavor }}}}\", name: web-1, \
+             volumes: [{{ source: image, image_id: {STRANGER}, size: 5, boot_index: 0 }}], interfaces: [{{ type: external }}] }}\n"
+        );
+        let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+        let end = trial.run(&plan).await;
+        assert_done(&trial, &end);
+        set(&mut trial, &[("flavor", "g2-standard-4-8")]);
+        let end = trial.run(&plan).await;
+        assert_done(&trial, &end);
+        let waited = trial.events.iter().any(|event| matches!(event, Event::ReadinessReached { .. }));
+        assert!(waited, "{:?}", trial.events);
+        assert_eq!((trial.made()["instances"], trial.told(How::Updated)), (1, vec!["web".to_owned()]));
+        assert!(trial.looked().await.iter().all(|looked| looked.found == Found::Same));
     });
 }
 
@@ -393,4 +414,55 @@ fn things_of_every_kind_are_changed_in_place_and_shown_as_the_plan_has_them() {
     }
     assert!(wrong.is_empty(), "{tried} tried\n{}", wrong.join("\n"));
     assert!(tried >= 35, "{tried} tried");
+}
+
+/// A plan that takes the thing over instead of making it.
+fn adopting(operation: &Operation, body: &Value, adopt: &Value) -> String {
+    let mut plan: Value = serde_json::from_str(&plan_of(operation, body)).unwrap();
+    plan["steps"][0]["adopt"] = adopt.clone();
+    plan.to_string()
+}
+
+#[test]
+fn things_of_every_kind_are_taken_over_by_id_and_by_name() {
+    let mut wrong = Vec::new();
+    let (mut by_id, mut by_name) = (0, 0);
+    for operation in Catalog::embedded().operations().filter(|operation| !operation.deprecated) {
+        let Some(creates) = &operation.creates else { continue };
+        let Some(resource) =
+            creates.resource.as_ref().filter(|resource| resource.read.is_some() || resource.list.is_some())
+        else {
+            continue;
+        };
+        let Some(body) = before_and_after(&operation).map(|(before, _)| before).or_else(|| body_of(&operation)) else {
+            continue;
+        };
+        paused(async {
+            let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+            let end = trial.run(&plan_of(&operation, &body)).await;
+            let made = trial.status();
+            let result = made.instances.values().next().and_then(|known| known.result.clone());
+            let Some(result) = result.filter(|_| end.finished.exit == Exit::Done) else { return };
+            let id = results::id_text(result.id.as_ref().unwrap());
+            let mut ways = vec![json!({ "id": if resource.by_name { result.name.clone().unwrap_or(id) } else { id } })];
+            let listed = resource.list.as_ref().is_some_and(|list| list.name_field.is_some());
+            ways.extend(result.name.clone().filter(|_| listed).map(|name| json!({ "name": name })));
+            for adopt in ways {
+                trial.another_record();
+                let before = (trial.made(), trial.writes());
+                let end = trial.run(&adopting(&operation, &body, &adopt)).await;
+                if end.finished.exit != Exit::Done || (trial.made(), trial.writes()) != before {
+                    wrong.push(format!("{}: {adopt}: {:?}", operation.route, trial.failures()));
+                }
+                if adopt.get("id").is_some() {
+                    by_id += 1
+                } else {
+                    by_name += 1
+                }
+                trial.events.clear();
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{by_id} by id, {by_name} by name\n{}", wrong.join("\n"));
+    assert!(by_id >= 40 && by_name >= 25, "{by_id} by id, {by_name} by name");
 }

@@ -4,14 +4,14 @@ use super::markdown::{code, text};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::report::count;
 use crate::report::diagnostics::{Findings, tally};
-use crate::secret::Secrets;
+use crate::secret::{Redacted, Secrets};
 use crate::source::{Source, Span};
 
 /// Far below GitHub's limit for a step; a page longer than this is read by nobody.
 const SPACE: usize = 128 * 1024;
 
 /// What was found, in the order given, as Markdown; `None` when nothing was.
-pub fn findings_summary(files: &[Findings<'_>], secrets: &Secrets) -> Option<String> {
+pub fn findings_summary(files: &[Findings<'_>], secrets: &Secrets) -> Option<Redacted> {
     let errors = files.iter().flat_map(|file| file.diagnostics).any(Diagnostic::is_error);
     let mut out = format!("## {} plan check: {}\n\n", if errors { "❌" } else { "⚠" }, text(&tally(files)?));
     let mut cut = 0;
@@ -29,7 +29,7 @@ pub fn findings_summary(files: &[Findings<'_>], secrets: &Secrets) -> Option<Str
         out.push_str(&format!("\n{}, told in the log.\n", count(cut, "more finding")));
     }
     out.push('\n');
-    Some(out)
+    Some(secrets.redact(&out))
 }
 
 fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {

@@ -27,6 +27,7 @@ pub use log::{Log, LogText, unmasked};
 pub use summary::{SUMMARY_LIMIT, Summary};
 
 use super::{ReportError, Verbosity};
+use crate::secret::Redacted;
 
 /// How much to say: debugging switched on for the runner (`RUNNER_DEBUG=1`) asks for everything.
 pub fn verbosity(asked: Verbosity, runner_debug: Option<&str>) -> Verbosity {
@@ -38,7 +39,7 @@ pub fn verbosity(asked: Verbosity, runner_debug: Option<&str>) -> Verbosity {
 /// # Errors
 ///
 /// When the file cannot be opened or written.
-pub fn append(path: &Path, what: &str, text: &str) -> Result<(), ReportError> {
+pub fn append(path: &Path, what: &str, text: &Redacted) -> Result<(), ReportError> {
     OpenOptions::new()
         .append(true)
         .create(true)

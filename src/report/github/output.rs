@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::exit::Exit;
 use crate::report::outputs::{OutputValue, plain};
 use crate::report::sanitize;
-use crate::secret::Secrets;
+use crate::secret::{Redacted, Secrets};
 
 /// GitHub's limit for one output of a job.
 const LARGEST: usize = 1024 * 1024;
@@ -29,7 +29,7 @@ pub struct Ending {
 /// Text to append to the file, and what people should know about what is missing from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputFile {
-    pub text: String,
+    pub text: Redacted,
     pub warnings: Vec<String>,
 }
 
@@ -62,11 +62,11 @@ pub fn render(
         .filter(|(_, seen)| *seen == Seen::Public)
         .map(|(output, _)| (output.name.clone(), output.value.clone()))
         .collect();
-    file.put("json", &Value::Object(all).to_string())?;
+    file.put("json", &secrets.seal(Value::Object(all)).map(|all| all.to_string()))?;
     for (output, seen) in shown {
-        file.put_output(output, seen, &mut warnings)?;
+        file.put_output(output, seen, secrets, &mut warnings)?;
     }
-    Ok(OutputFile { text: file.text, warnings })
+    Ok(OutputFile { text: Redacted::concat(file.values), warnings })
 }
 
 /// How a command without outputs ended, as text to append to the file. `json` and what else an earlier command of the
@@ -75,10 +75,10 @@ pub fn render(
 /// # Errors
 ///
 /// [`OutputFileError::Delimiter`] when a value holds `delimiter`.
-pub fn render_ending(ending: &Ending, secrets: &Secrets, delimiter: &str) -> Result<String, OutputFileError> {
+pub fn render_ending(ending: &Ending, secrets: &Secrets, delimiter: &str) -> Result<Redacted, OutputFileError> {
     let mut file = Writer::new(delimiter);
     file.put_ending(ending, secrets)?;
-    Ok(file.text)
+    Ok(Redacted::concat(file.values))
 }
 
 /// The word for an end that workflows compare with: `done`, `step-failed`, `still-waiting`.
@@ -123,7 +123,7 @@ fn is_name(name: &str) -> bool {
 }
 
 struct Writer<'a> {
-    text: String,
+    values: Vec<Redacted>,
     /// In lower case: GitHub does not tell names apart by case.
     taken: HashSet<String>,
     delimiter: &'a str,
@@ -131,7 +131,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(delimiter: &'a str) -> Self {
-        Self { text: String::new(), taken: HashSet::new(), delimiter }
+        Self { values: Vec::new(), taken: HashSet::new(), delimiter }
     }
 
     fn put_ending(&mut self, ending: &Ending, secrets: &Secrets) -> Result<(), OutputFileError> {
@@ -153,6 +153,7 @@ impl<'a> Writer<'a> {
         &mut self,
         output: &OutputValue,
         seen: Seen,
+        secrets: &Secrets,
         warnings: &mut Vec<String>,
     ) -> Result<(), OutputFileError> {
         let name = sanitize(&output.name);
@@ -171,15 +172,19 @@ impl<'a> Writer<'a> {
         if value.len() > LARGEST {
             warnings.push(format!("output `{name}` is larger than GitHub hands to other jobs (1 MiB)"));
         }
+        let value = match seen {
+            Seen::Public => secrets.seal(output.value.clone()).map(|value| plain(&value).into_owned()),
+            Seen::AskedFor => Redacted::asked_for(value.into_owned()),
+        };
         self.put(&output.name, &value)
     }
 
-    fn put(&mut self, name: &str, value: &str) -> Result<(), OutputFileError> {
+    fn put(&mut self, name: &str, value: &Redacted) -> Result<(), OutputFileError> {
         if value.contains(self.delimiter) || name.contains(self.delimiter) {
             return Err(OutputFileError::Delimiter { name: name.to_owned() });
         }
         self.taken.insert(name.to_ascii_lowercase());
-        self.text.push_str(&format!("{name}<<{0}\n{value}\n{0}\n", self.delimiter));
+        self.values.push(value.clone().map(|value| format!("{name}<<{0}\n{value}\n{0}\n", self.delimiter)));
         Ok(())
     }
 }

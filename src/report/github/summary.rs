@@ -369,7 +369,8 @@ impl Reporter for Summary {
     }
 
     fn finish(&mut self) -> Result<(), ReportError> {
-        let text = self.render();
+        // Its parts were redacted before they were escaped; the whole once more, as every line of a log is.
+        let text = self.sink.secrets().redact(&self.render());
         self.phases.clear();
         self.sink.raw(&text);
         self.sink.finish()

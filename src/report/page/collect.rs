@@ -1,5 +1,7 @@
 //! From events to a report.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
@@ -49,6 +51,7 @@ impl Collector {
         match &event.event {
             Event::RunStarted(_)
             | Event::StepExpanded { .. }
+            | Event::TurnAwaited { .. }
             | Event::ReadinessReached { .. }
             | Event::InterruptReceived { .. } => {}
             Event::CallStarted { instance, call, attempt } => {
@@ -138,7 +141,7 @@ impl Collector {
             instance.ended_ms = Some(now);
         }
         if matches!(done.how, How::Recovered | How::Adopted) {
-            instance.delays.push(story::success(done));
+            instance.delays.push(story::success(done, Duration::ZERO));
         }
     }
 

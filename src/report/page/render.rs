@@ -7,13 +7,13 @@ use indexmap::IndexMap;
 use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::github::markdown;
 use super::super::{clock, count, duration, sanitize};
 use super::model::{Failure, Instance, Report, State};
 use super::{Format, picture};
-use crate::secret::Secrets;
+use crate::secret::{Redacted, Secrets};
 
 /// The names decide how values are escaped.
 const PAGES: [(&str, &str); 3] = [
@@ -31,15 +31,19 @@ const SMALLEST: f64 = 0.01;
 const MARKS: u64 = 4;
 
 /// The whole document, secrets hidden, everything that others wrote escaped.
-pub fn render(report: &Report, format: Format, secrets: &Secrets) -> String {
+pub fn render(report: &Report, format: Format, secrets: &Secrets) -> Redacted {
     let template = match format {
-        Format::Json => return format!("{:#}\n", secrets.redact_value(&json(report))),
+        Format::Json => return secrets.seal(json(report)).map(|report| format!("{report:#}\n")),
         Format::Html => "report.html",
         Format::Markdown => "report.md",
         Format::Junit => "report.xml",
     };
-    let page = harmless(&secrets.redact_value(&json(&View::of(report))));
-    let graph = picture::graph(report).map(|graph| harmless(&secrets.redact_value(&json(&graph))));
+    let seen = json!({ "page": json(&View::of(report)), "graph": picture::graph(report).map(|graph| json(&graph)) });
+    secrets.seal(seen).map(|seen| written(template, &harmless(&seen)))
+}
+
+/// A template with what it shows.
+fn written(template: &str, seen: &Value) -> String {
     let mut environment = Environment::new();
     for (name, text) in PAGES {
         environment.add_template(name, text).expect("the templates in the binary are right");
@@ -48,7 +52,7 @@ pub fn render(report: &Report, format: Format, secrets: &Secrets) -> String {
     environment.add_filter("code", |text: String| markdown::code(&text));
     let template = environment.get_template(template).expect("it was added above");
     template
-        .render(context! { page => Serde(page), graph => Serde(graph), version => env!("CARGO_PKG_VERSION") })
+        .render(context! { page => Serde(seen["page"].clone()), graph => Serde(seen["graph"].clone()), version => env!("CARGO_PKG_VERSION") })
         .expect("a page holds what its template names")
 }
 

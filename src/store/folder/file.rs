@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::lock::Lock;
 use crate::files;
 use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status, parse};
+use crate::store::Renewal;
 
 /// A journal shorter than this is not worth compacting.
 const COMPACT_ABOVE: usize = 2_000;
@@ -28,6 +29,42 @@ pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
         Err(error) => return Err(JournalError::io("read", path, error)),
     };
     parse(path, &bytes).map(Some)
+}
+
+/// The text of a journal that says what a status does, and the number of its lines.
+fn compacted(status: &Status) -> (String, u64) {
+    let records = status.compacted();
+    let count = records.len() as u64;
+    let lines = records.into_iter().enumerate().map(|(n, (at, record))| Line { n: n as u64, at, record }.encode());
+    (lines.collect(), count)
+}
+
+/// Puts a journal that says what a renewal does in the place of the one there is, which is kept beside it: tells where. The
+/// caller holds the lock.
+///
+/// # Errors
+///
+/// An I/O error with the path; the journal is as it was then.
+pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Option<String>, JournalError> {
+    let copy = path.with_extension(format!("before-{}.jsonl", now.as_second()));
+    let kept = match files::read_regular(path) {
+        Ok(bytes) => {
+            if renewal.over.is_some() {
+                let there = parse(path, &bytes)?.status;
+                renewal.may_replace(&path.display().to_string(), Some(&there))?;
+            }
+            files::replace(&copy, &bytes).map_err(|error| JournalError::io("write", &copy, error))?;
+            Some(copy.display().to_string())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            renewal.may_replace(&path.display().to_string(), None)?;
+            None
+        }
+        Err(error) => return Err(JournalError::io("read", path, error)),
+    };
+    let (text, _) = compacted(renewal.status);
+    files::replace(path, text.as_bytes()).map_err(|error| JournalError::io("write", path, error))?;
+    Ok(kept)
 }
 
 /// An open journal file at its end.
@@ -59,13 +96,7 @@ impl JournalFile {
             return Ok((Self::at_end(path)?, Status::new(header, now), 1));
         };
         if contents.lines.len() > COMPACT_ABOVE.max(contents.status.instances.len() * COMPACT_RATIO) {
-            let records = contents.status.compacted();
-            let lines = records.len() as u64;
-            let text: String = records
-                .into_iter()
-                .enumerate()
-                .map(|(n, (at, record))| Line { n: n as u64, at, record }.encode())
-                .collect();
+            let (text, lines) = compacted(&contents.status);
             let status = parse(path, text.as_bytes())?.status;
             if status.instances == contents.status.instances {
                 files::replace(path, text.as_bytes()).map_err(wrong)?;

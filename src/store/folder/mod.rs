@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use file::{JournalFile, read};
 pub use lock::Lock;
 
-use super::{EnvironmentName, Holder, Opened, Opening, Store, Working};
+use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
 use crate::files;
 use crate::journal::{Header, JournalError, Line, Owner, Status};
 
@@ -169,6 +169,29 @@ impl Store for StateFolder {
             let header = || Header::new(&environment.plan, &environment.environment);
             let (file, status, next) = JournalFile::open(&self.journal(environment), header, opening.clock.now())?;
             Ok(Opened { status, next, sink: Box::new(file.held_by(lock)) })
+        })
+    }
+
+    fn raw<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<u8>> {
+        let path = self.journal(environment);
+        let read = self.is_ours(environment).and_then(|()| match files::read_regular(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(|error| JournalError::io("read", &path, error)),
+        });
+        Box::pin(std::future::ready(read))
+    }
+
+    fn renew<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        opening: Opening<'a>,
+        renewal: Renewal<'a>,
+    ) -> Working<'a, Option<String>> {
+        Box::pin(async move {
+            self.is_ours(environment)?;
+            self.make(environment)?;
+            let _lock = self.lock(environment, &opening).await?;
+            file::renew(&self.journal(environment), &renewal, opening.clock.now())
         })
     }
 

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::journal::{Batch, Record, Sink};
 
 fn owner() -> Owner {
-    Owner { pid: 4711, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH, job: None, host: None }
+    Owner { pid: 4711, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH, job: None }
 }
 
 fn name() -> EnvironmentName {

@@ -32,12 +32,13 @@ pub struct Entry {
     pub text: String,
 }
 
+/// The first line of an object.
 #[derive(Serialize, Deserialize)]
-struct Head {
+pub struct Head {
     entry: u32,
     first: u64,
-    count: u64,
-    epoch: u64,
+    pub count: u64,
+    pub epoch: u64,
     writer: String,
     previous: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -70,6 +71,11 @@ impl Entry {
             (entry, []) => Ok(entry),
             _ => Err("it holds more lines than its head says".to_owned()),
         }
+    }
+
+    /// The head alone, when that much can be read: of a damaged object.
+    pub fn decode_head(bytes: &[u8]) -> Option<Head> {
+        serde_json::from_slice(bytes.split(|&byte| byte == b'\n').next()?).ok()
     }
 
     /// Reads the first of several objects that stand one after another, and says what follows it.

@@ -72,7 +72,7 @@ enum Doing {
 }
 
 fn owner(name: &str) -> Owner {
-    Owner { pid: 1, command: name.to_owned(), since: Timestamp::UNIX_EPOCH, job: None, host: None }
+    Owner { pid: 1, command: name.to_owned(), since: Timestamp::UNIX_EPOCH, job: None }
 }
 
 fn line(n: u64, record: Record) -> String {

@@ -10,7 +10,7 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use object_store::{Certificate, ClientOptions, ObjectStore, RetryConfig};
 
 use super::bucket::Bucket;
 
@@ -19,6 +19,8 @@ const REQUEST: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Where S3 is reached, most telling first.
 const S3_ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+/// Names a file of authorities to trust.
+pub const CA_FILE: &str = "PLAN_CA_FILE";
 
 /// An address as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,21 +84,26 @@ impl Address {
     pub fn connect(&self, variables: &[(String, String)]) -> Result<Bucket, String> {
         // Installing twice is harmless: the first stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let authorities = authorities(variables)?;
         let store: Arc<dyn ObjectStore> = match self.scheme {
-            Scheme::S3 => self.s3(variables),
-            Scheme::Google => self.google(variables),
-            Scheme::Azure => self.azure(variables),
+            Scheme::S3 => self.s3(variables, &authorities),
+            Scheme::Google => self.google(variables, &authorities),
+            Scheme::Azure => self.azure(variables, &authorities),
         }
         .map_err(|error| error.to_string())?;
         Ok(Bucket::new(store, Path::from(self.prefix.as_str())))
     }
 
-    fn s3(&self, variables: &[(String, String)]) -> object_store::Result<Arc<dyn ObjectStore>> {
+    fn s3(
+        &self,
+        variables: &[(String, String)],
+        authorities: &[Certificate],
+    ) -> object_store::Result<Arc<dyn ObjectStore>> {
         let endpoint = S3_ENDPOINTS.iter().find_map(|name| value(variables, name));
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&self.bucket)
             .with_retry(retry())
-            .with_client_options(client(endpoint));
+            .with_client_options(client(endpoint, authorities));
         for (name, value) in variables {
             if let Some(key) = key::<AmazonS3ConfigKey>(name) {
                 builder = builder.with_config(key, value);
@@ -108,11 +115,15 @@ impl Address {
         Ok(Arc::new(builder.build()?))
     }
 
-    fn google(&self, variables: &[(String, String)]) -> object_store::Result<Arc<dyn ObjectStore>> {
+    fn google(
+        &self,
+        variables: &[(String, String)],
+        authorities: &[Certificate],
+    ) -> object_store::Result<Arc<dyn ObjectStore>> {
         let mut builder = GoogleCloudStorageBuilder::new()
             .with_bucket_name(&self.bucket)
             .with_retry(retry())
-            .with_client_options(client(None));
+            .with_client_options(client(value(variables, "GOOGLE_BASE_URL"), authorities));
         for (name, value) in variables {
             if let Some(key) = key::<GoogleConfigKey>(name) {
                 builder = builder.with_config(key, value);
@@ -121,11 +132,15 @@ impl Address {
         Ok(Arc::new(builder.build()?))
     }
 
-    fn azure(&self, variables: &[(String, String)]) -> object_store::Result<Arc<dyn ObjectStore>> {
+    fn azure(
+        &self,
+        variables: &[(String, String)],
+        authorities: &[Certificate],
+    ) -> object_store::Result<Arc<dyn ObjectStore>> {
         let mut builder = MicrosoftAzureBuilder::new()
             .with_container_name(&self.bucket)
             .with_retry(retry())
-            .with_client_options(client(value(variables, "AZURE_ENDPOINT")));
+            .with_client_options(client(value(variables, "AZURE_ENDPOINT"), authorities));
         for (name, value) in variables {
             if let Some(key) = key::<AzureConfigKey>(name) {
                 builder = builder.with_config(key, value);
@@ -151,11 +166,21 @@ fn retry() -> RetryConfig {
     RetryConfig { max_retries: 0, ..RetryConfig::default() }
 }
 
-fn client(endpoint: Option<&str>) -> ClientOptions {
+/// The certificates in the file that the variable names, besides those that the system trusts.
+fn authorities(variables: &[(String, String)]) -> Result<Vec<Certificate>, String> {
+    let Some(path) = value(variables, CA_FILE) else { return Ok(Vec::new()) };
+    let wrong = |why: String| format!("the authorities to trust cannot be read from `{path}`: {why}");
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let found = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(error.to_string()))?;
+    if found.is_empty() { Err(wrong("it has no certificate".to_owned())) } else { Ok(found) }
+}
+
+fn client(endpoint: Option<&str>, authorities: &[Certificate]) -> ClientOptions {
     let local = endpoint.is_some_and(|endpoint| {
         ["http://localhost", "http://127.0.0.1", "http://[::1]"].iter().any(|start| endpoint.starts_with(start))
     });
-    ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(CONNECT).with_allow_http(local)
+    let options = ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(CONNECT).with_allow_http(local);
+    authorities.iter().cloned().fold(options, ClientOptions::with_root_certificate)
 }
 
 #[cfg(test)]

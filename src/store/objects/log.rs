@@ -109,10 +109,12 @@ impl Log {
     ///
     /// As [`Log::load`].
     pub async fn lines(&self) -> Result<Vec<Line>, JournalError> {
+        let objects = self.objects_between(0, u64::MAX).await?;
+        let Some((start, _)) = self.fold_of(&objects)? else { return Ok(Vec::new()) };
         let mut lines = Vec::new();
-        for (first, bytes) in self.objects_between(0, u64::MAX).await? {
-            let damaged = |why: String| self.damaged(first, Misfit { line: 0, why });
-            for text in Entry::decode(&bytes).map_err(damaged)?.text.lines() {
+        for (first, bytes) in &objects[start..] {
+            let damaged = |why: String| self.damaged(*first, Misfit { line: 0, why });
+            for text in Entry::decode(bytes).map_err(damaged)?.text.lines() {
                 lines.push(decode(text.as_bytes()).map_err(damaged)?);
             }
         }
@@ -120,14 +122,38 @@ impl Log {
     }
 
     async fn load_between(&self, head: u64, end: u64) -> Result<Option<Fold>, JournalError> {
-        let mut fold: Option<Fold> = None;
-        for (first, bytes) in self.objects_between(head, end).await? {
-            match &mut fold {
-                None => fold = Some(Fold::begin(&bytes).map_err(|misfit| self.damaged(first, misfit))?),
-                Some(fold) => fold.follow(&bytes).map_err(|misfit| self.damaged(first, misfit))?,
+        let objects = self.objects_between(head, end).await?;
+        Ok(self.fold_of(&objects)?.map(|(_, fold)| fold))
+    }
+
+    /// What a row of objects says, and the place in it where reading began: the first one, or, where one cannot stand, a
+    /// later one that says everything.
+    fn fold_of(&self, objects: &[(u64, Vec<u8>)]) -> Result<Option<(usize, Fold)>, JournalError> {
+        let mut folded: Option<(usize, Fold)> = None;
+        let mut damage = None;
+        for (at, (first, bytes)) in objects.iter().enumerate() {
+            let misfit = match &mut folded {
+                Some((_, fold)) if damage.is_none() => match fold.follow(bytes) {
+                    Ok(()) => continue,
+                    Err(misfit) => Some(misfit),
+                },
+                _ => None,
+            };
+            match Fold::begin(bytes) {
+                Ok(fold) => (folded, damage) = (Some((at, fold)), None),
+                Err(unfit) => drop(damage.get_or_insert_with(|| self.damaged(*first, misfit.unwrap_or(unfit)))),
             }
         }
-        Ok(fold)
+        damage.map_or(Ok(folded), Err)
+    }
+
+    /// Everything that is there, object by object, whether or not it can be read.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked.
+    pub async fn objects(&self) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+        self.objects_between(0, u64::MAX).await
     }
 
     /// The objects from `head` on, up to but not with `end`.

@@ -8,19 +8,22 @@ mod connect;
 mod log;
 mod open;
 mod probe;
+mod renew;
 mod sink;
 mod spool;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub mod troubled;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use bucket::Bucket;
-pub use connect::Address;
+pub use connect::{Address, CA_FILE};
 
 use self::log::Log;
-use super::{EnvironmentName, Holder, Opened, Opening, Store, Working};
+use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
 use crate::journal::{JournalError, Line, Owner, Status};
 
 /// A bucket that holds the records of any number of plans and environments.
@@ -123,6 +126,26 @@ impl Store for ObjectRecords {
                 (opening.notice)(format!("`{}` holds records from now on: it keeps what they need", self.name));
             }
             open::open(&self.log(environment), environment, opening, self.spool(environment)).await
+        })
+    }
+
+    fn raw<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<u8>> {
+        Box::pin(async move {
+            let objects = self.log(environment).objects().await?;
+            Ok(objects.into_iter().flat_map(|(_, bytes)| bytes).collect())
+        })
+    }
+
+    fn renew<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        opening: Opening<'a>,
+        renewal: Renewal<'a>,
+    ) -> Working<'a, Option<String>> {
+        Box::pin(async move {
+            self.init().await?;
+            renew::renew(&self.log(environment), environment, opening, renewal).await?;
+            Ok(None)
         })
     }
 

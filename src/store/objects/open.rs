@@ -14,9 +14,9 @@ use crate::store::log::{Entry, Fold, STILL, Verdict, verdict};
 use crate::store::{EnvironmentName, Opened, Opening};
 
 /// How often a log whose holder may live is looked at.
-const LOOK: Duration = Duration::from_secs(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 /// How long a store that gives no answer is asked.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// A log of more objects than this is begun anew with the next takeover, so that reading it stays short.
 const MANY_OBJECTS: usize = 200;
 /// Likewise of more lines.
@@ -66,7 +66,11 @@ pub async fn take_away(log: &Log, environment: &EnvironmentName, owner: Owner) -
 }
 
 /// Waits until the right may be taken, and takes it.
-async fn take(
+///
+/// # Errors
+///
+/// As [`open`].
+pub(super) async fn take(
     log: &Log,
     environment: &EnvironmentName,
     mut fold: Option<Fold>,
@@ -146,7 +150,8 @@ fn takeover(fold: Option<&Fold>, environment: &EnvironmentName, lease: &Lease) -
     Fold::takeover(fold, lease, text, count, fresh)
 }
 
-fn lines(first: u64, records: impl IntoIterator<Item = (Timestamp, Record)>) -> (String, u64) {
+/// Whole lines, numbered from `first`, and how many they are.
+pub(super) fn lines(first: u64, records: impl IntoIterator<Item = (Timestamp, Record)>) -> (String, u64) {
     let mut text = String::new();
     let mut count = 0;
     for (at, record) in records {

@@ -1,102 +1,17 @@
 //! Records in an object store that forgets answers, delays them, or is away: on a paused clock, in memory.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::stream::BoxStream;
 use jiff::Timestamp;
-use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
+use object_store::{GetOptions, ObjectStore, PutOptions};
 
+use super::troubled::Troubled;
 use super::*;
 use crate::clock::Clock;
-use crate::journal::{Journal, Lease, Record};
-
-/// An object store with troubles that can be switched on.
-#[derive(Debug, Default)]
-struct Troubled {
-    inner: InMemory,
-    away: AtomicBool,
-    /// Every so many writes the answer is lost, although it was carried out (1) or was not (2), in turn.
-    loses_every: AtomicU64,
-    writes: AtomicU64,
-    /// Writes over what is there, whatever was asked.
-    overwrites: AtomicBool,
-    requests: Mutex<Vec<String>>,
-}
-
-impl std::fmt::Display for Troubled {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("troubled")
-    }
-}
-
-fn lost() -> Error {
-    Error::Generic { store: "troubled", source: "the connection was closed".into() }
-}
-
-impl Troubled {
-    fn note(&self, what: &str, path: &str) -> Result<()> {
-        self.requests.lock().unwrap().push(format!("{what} {path}"));
-        if self.away.load(Ordering::SeqCst) { Err(lost()) } else { Ok(()) }
-    }
-
-    fn count(&self, what: &str) -> usize {
-        self.requests.lock().unwrap().iter().filter(|request| request.starts_with(what)).count()
-    }
-}
-
-#[async_trait::async_trait]
-impl ObjectStore for Troubled {
-    async fn put_opts(&self, path: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
-        self.note("put", path.as_ref())?;
-        let every = self.loses_every.load(Ordering::SeqCst);
-        let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
-        let loses = every > 0 && number.is_multiple_of(every);
-        if loses && (number / every).is_multiple_of(2) {
-            return Err(lost());
-        }
-        if self.overwrites.load(Ordering::SeqCst) {
-            options.mode = PutMode::Overwrite;
-        }
-        let done = self.inner.put_opts(path, payload, options).await;
-        if loses { Err(lost()) } else { done }
-    }
-
-    async fn put_multipart_opts(&self, path: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(path, options).await
-    }
-
-    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.note("get", path.as_ref())?;
-        self.inner.get_opts(path, options).await
-    }
-
-    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(paths)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.note("list", "") {
-            Ok(()) => self.inner.list(prefix),
-            Err(error) => Box::pin(futures_util::stream::iter([Err(error)])),
-        }
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.note("list", "")?;
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
-    }
-}
+use crate::journal::{Header, Journal, Lease, Record};
 
 struct Place {
     store: Arc<Troubled>,
@@ -131,7 +46,7 @@ impl Place {
 }
 
 fn owner(command: &str, job: Option<&str>) -> Owner {
-    Owner { pid: 1, command: command.to_owned(), since: Timestamp::UNIX_EPOCH, job: job.map(str::to_owned), host: None }
+    Owner { pid: 1, command: command.to_owned(), since: Timestamp::UNIX_EPOCH, job: job.map(str::to_owned) }
 }
 
 fn name() -> EnvironmentName {
@@ -348,4 +263,107 @@ fn the_owner_of_a_takeover_is_told() {
         text: line.encode(),
     };
     assert_eq!(open::owner_in(&entry), Some(lease.owner));
+}
+
+fn renewal_of(status: &Status) -> Renewal<'_> {
+    Renewal { status, over: None }
+}
+
+async fn renew(place: &Place, who: &str, renewal: Renewal<'_>) -> Result<Option<String>, JournalError> {
+    let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+    let opening = Opening { owner: owner(who, None), patience: Duration::ZERO, clock, notice: &|_| {} };
+    place.records().renew(&name(), opening, renewal).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_of_more_objects_than_one_page_lists_is_read_to_its_end() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    for _ in 0..2_300 {
+        journal.append(vec![outputs()]).await.unwrap();
+    }
+    journal.append(vec![finished(7)]).await.unwrap();
+    let listed = place.records().bucket.list("demo/default/log", None).await.unwrap();
+    assert!(listed.len() > 2_300, "{} objects", listed.len());
+    assert_eq!(place.status().await.finished, Some(7));
+    // The next to write begins it anew, and from then on little is read.
+    place.journal("run").await.append(vec![finished(0)]).await.unwrap();
+    let (reads, lists) = (place.store.count("get"), place.store.count("list"));
+    assert_eq!(place.status().await.finished, Some(0));
+    assert_eq!((place.store.count("get") - reads, place.store.count("list") - lists), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_log_is_begun_anew_behind_what_is_there_and_old_writers_stay_out() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    for exit in 0..4 {
+        journal.append(vec![finished(exit)]).await.unwrap();
+    }
+    let frozen = place.journal("run").await;
+    use object_store::ObjectStoreExt;
+    let third = Path::from("team/records/demo/default/log/000000000003.jsonl");
+    place.store.inner.delete(&third).await.unwrap();
+    assert!(matches!(place.records().read(&name()).await, Err(JournalError::Damaged { .. })));
+    // It holds the right, and shows life: nothing is mended under its hands.
+    let refused =
+        renew(&place, "state salvage", renewal_of(&Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH)))
+            .await;
+    assert!(matches!(refused, Err(JournalError::Locked { .. })), "{refused:?}");
+    drop(frozen);
+    let mut mended = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
+    mended.apply(Timestamp::UNIX_EPOCH, &finished(3)).unwrap();
+    let raw = String::from_utf8(place.records().raw(&name()).await.unwrap()).unwrap();
+    assert_eq!(raw.matches("\"record\":\"finished\"").count(), 3, "{raw}");
+    renew(&place, "state salvage", renewal_of(&mended)).await.unwrap();
+    let status = place.status().await;
+    assert_eq!((status.finished, status.lease, status.header.key), (Some(3), None, mended.header.key));
+    // With no hint it is found as well, and goes on.
+    place.store.inner.delete(&Path::from("team/records/demo/default/head.json")).await.unwrap();
+    place.journal("run").await.append(vec![finished(0)]).await.unwrap();
+    assert_eq!(place.status().await.finished, Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_was_written_to_in_the_meantime_is_not_replaced() {
+    let place = Place::new();
+    let seen = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
+    let mut brought = seen.clone();
+    let instance = crate::plan::InstanceId::new(crate::plan::StepId::new("a"), None);
+    let kept = Record::Kept { instance, status: Box::default() };
+    brought.apply(Timestamp::UNIX_EPOCH, &kept).unwrap();
+    place.journal("run").await.append(vec![kept, finished(0)]).await.unwrap();
+    let refused = renew(&place, "state push", Renewal { status: &brought, over: Some(&seen) }).await.unwrap_err();
+    assert!(refused.to_string().contains("in the meantime"), "{refused}");
+    renew(&place, "state push", Renewal { status: &brought, over: Some(&brought) }).await.unwrap();
+    assert_eq!(place.status().await.header.key, brought.header.key);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_goes_wrong_with_requests_no_line_is_lost_or_doubled() {
+    for seed in 0..60 {
+        let place = Place::new();
+        place.records().init().await.unwrap();
+        place.store.go_wrong(seed, 0.4);
+        let mut exits = Vec::new();
+        for exit in 1..=3 {
+            let Ok(opened) = place.open(owner("run", None), Duration::ZERO).await else { continue };
+            let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+            let journal = Journal::start_boxed(opened.sink, opened.status, opened.next, clock);
+            for _ in 0..5 {
+                if journal.append(vec![outputs()]).await.is_err() {
+                    break;
+                }
+            }
+            if journal.append(vec![finished(exit)]).await.is_ok() {
+                exits.push(exit);
+            }
+            journal.close().await.ok();
+        }
+        place.store.recover();
+        let opened = place.open(owner("run", None), Duration::ZERO).await.unwrap();
+        if let Some(last) = exits.last() {
+            assert_eq!(opened.status.finished, Some(*last), "seed {seed}: {exits:?}");
+        }
+    }
 }

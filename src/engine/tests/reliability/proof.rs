@@ -28,6 +28,24 @@ pub fn every(quick: usize) -> usize {
     if scale() > 1 { 1 } else { quick }
 }
 
+/// Of what is counted off, those whose turn it is: every so manieth in a quick run, all when more is asked for.
+pub struct Turns {
+    every: usize,
+    counted: usize,
+}
+
+impl Turns {
+    pub fn every(quick: usize) -> Self {
+        Self { every: every(quick), counted: 0 }
+    }
+
+    /// Whether the next one is taken.
+    pub fn take(&mut self) -> bool {
+        self.counted += 1;
+        self.counted.is_multiple_of(self.every)
+    }
+}
+
 /// `usual` times the scale seeds, or the one that was asked for.
 pub fn seeds(usual: u64) -> Vec<u64> {
     match std::env::var(SEED).ok().and_then(|seed| seed.parse().ok()) {

@@ -1,0 +1,135 @@
+//! `plan drift`: what became of recorded things meanwhile. Also behind `--refresh` and `plan status --live`.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::preview::client_of;
+use super::records::{find_record, open, read};
+use super::status::shown;
+use super::{Account, note, print_json, print_text};
+use crate::api::Client;
+use crate::catalog::Catalog;
+use crate::cli::{DriftArguments, ResultFormat};
+use crate::context::Context;
+use crate::engine::{Blind, Fate, Found, Refresh, drift_records};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::journal::{Drifted, InstanceStatus, Status};
+use crate::report::{count, sanitize, thing};
+use crate::secret::REDACTED;
+
+/// Looks, puts on record what is gone or changed, and says it.
+///
+/// # Errors
+///
+/// When there is no record, no key, or what is not seen may be there all the same.
+pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Result<Exit, Error> {
+    let environment = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+    read(&environment).await?;
+    let client = client_of(context, &Account::of(context, &arguments.api)?)?;
+    let journal = open(context, &environment, "drift", arguments.lock.lock_timeout).await?;
+    let status = journal.with_status(Status::clone);
+    let found = look(&client, &status).await;
+    let written = match &found {
+        Ok(looked) => match drift_records(looked) {
+            records if records.is_empty() => Ok(()),
+            records => journal.append(records).await,
+        },
+        Err(_) => Ok(()),
+    };
+    journal.close().await?;
+    written?;
+    let looked = found?;
+    match arguments.format {
+        ResultFormat::Json => print_json(context, &to_json(context, &looked))?,
+        ResultFormat::Human => {
+            print_text(context, &context.secrets.redact(&lines(&looked, &status)))?;
+            note(context, &summary(&looked))?;
+        }
+    }
+    Ok(if arguments.exit_code && drifted(&looked).next().is_some() { Exit::ChangesPending } else { Exit::Done })
+}
+
+/// Looks for everything that is on record as made.
+///
+/// # Errors
+///
+/// When what is not seen may be there all the same.
+pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<Fate>, Error> {
+    let refresh = Refresh { client, catalog: Catalog::embedded(), status, digest_key: status.header.key.as_bytes() };
+    refresh.look().await.map_err(|blind| match blind {
+        Blind::Read(error) => Error::Api { what: "what is on record cannot be looked for".to_owned(), error },
+        Blind::Project { id, error } => Error::Api {
+            what: format!("project {id} cannot be seen with this key, so that nothing in it is taken for gone"),
+            error,
+        },
+    })
+}
+
+/// The record as it is once what was found is on it.
+pub(super) fn refreshed(context: &Context, status: &Status, looked: &[Fate]) -> Status {
+    let mut status = status.clone();
+    for record in drift_records(looked) {
+        // What was read off a record follows it.
+        let _ = status.apply(context.now, &record);
+    }
+    status
+}
+
+fn drifted(looked: &[Fate]) -> impl Iterator<Item = &Fate> {
+    looked.iter().filter(|looked| matches!(looked.found, Found::Gone | Found::Changed { .. }))
+}
+
+/// What is gone, changed, or could not be looked at, a line each and its fields below.
+pub(super) fn lines(looked: &[Fate], status: &Status) -> String {
+    let mut text = String::new();
+    for one in looked {
+        let known = status.instances.get(&one.instance);
+        let (kind, id, name) = known.map(shown).unwrap_or_default();
+        let name = name.map(|name| format!("`{name}` ")).unwrap_or_default();
+        let what = format!("{} {name}{}", kind.as_deref().map(thing).unwrap_or_default(), id.unwrap_or_default());
+        let line = match &one.found {
+            Found::Same => continue,
+            Found::Gone => format!("-  {}  {what}  is gone", one.instance),
+            Found::Changed { .. } => format!("~  {}  {what}", one.instance),
+            Found::CannotTell { why } => format!("?  {}  {what}  {why}", one.instance),
+        };
+        let _ = writeln!(text, "{}", sanitize(&line));
+        if let Found::Changed { fields } = &one.found {
+            for field in fields {
+                let _ = writeln!(text, "      {}", sanitize(&words(field, known)));
+            }
+        }
+    }
+    text
+}
+
+/// ``body/size: `9` → `20` ``
+fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
+    let was = known.and_then(|known| known.agrees.as_ref()?.body.as_ref()?.get(&drifted.field));
+    let value = |value: Option<&Value>| match value {
+        None => "(absent)".to_owned(),
+        Some(Value::String(text)) if text.starts_with("secret:") => REDACTED.to_owned(),
+        Some(Value::String(text)) => format!("`{text}`"),
+        Some(other) => format!("`{other}`"),
+    };
+    format!("body/{}: {} → {}", drifted.field, value(was), value(drifted.now.as_ref()))
+}
+
+pub(super) fn summary(looked: &[Fate]) -> String {
+    let gone = looked.iter().filter(|looked| looked.found == Found::Gone).count();
+    let changed = looked.iter().filter(|looked| matches!(looked.found, Found::Changed { .. })).count();
+    match (gone, changed) {
+        (0, 0) => format!("looked at {}: as recorded", count(looked.len(), "thing")),
+        _ => format!(
+            "looked at {}: {gone} gone, {changed} changed; `plan preview` shows what a run does about it",
+            count(looked.len(), "thing")
+        ),
+    }
+}
+
+fn to_json(context: &Context, looked: &[Fate]) -> Value {
+    let found = context.secrets.redact_value(&json!(looked));
+    json!({ "version": 1, "drifted": drifted(looked).count(), "things": found })
+}

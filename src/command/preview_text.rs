@@ -1,0 +1,194 @@
+//! A preview in words: for a terminal, and as Markdown for a summary or a pull request.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::engine::{Action, Change, ChangeKind, Symbol, Tally};
+use crate::report::{count, sanitize};
+use crate::secret::REDACTED;
+
+/// Longest text of a preview in Markdown: a comment on GitHub holds 65,535 characters, its frame included.
+const LONGEST: usize = 60_000;
+
+/// What is shown of a plan: its changes, and nothing of what stays.
+pub fn text(changes: &[Change], recorded: bool) -> String {
+    let mut text = lines(changes);
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{}", summary(changes, recorded));
+    text
+}
+
+/// The same as Markdown. Nothing in it can leave its block, whatever the plan holds.
+pub fn markdown(plan: &str, environment: &str, changes: &[Change], recorded: bool) -> String {
+    let mut body = lines(changes);
+    if body.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|at| body.is_char_boundary(*at)).unwrap_or_default();
+        body.truncate(end);
+        body.push_str("\n… the rest is too long to be shown here\n");
+    }
+    let mut text = format!("### `{plan}`, environment `{environment}`\n\n{}\n", summary(changes, recorded));
+    if !body.is_empty() {
+        let longest = body.split(|character| character != '`').map(str::len).max().unwrap_or_default();
+        let fence = "`".repeat(longest.max(2) + 1);
+        let _ = write!(text, "\n{fence}diff\n{body}{fence}\n");
+    }
+    text
+}
+
+fn summary(changes: &[Change], recorded: bool) -> String {
+    let tally = Tally::of(changes);
+    let kept = || format!("{} as recorded", count(tally.kept, "step"));
+    match (tally.words(), recorded) {
+        (words, _) if words.is_empty() => format!("nothing to do: {}", kept()),
+        (words, false) => format!("{words}; nothing is on record yet"),
+        (words, true) => format!("{words}; {}", kept()),
+    }
+}
+
+fn lines(changes: &[Change]) -> String {
+    let mut text = String::new();
+    for change in changes {
+        let left = matches!(change.action, Action::Gone { .. } | Action::Change { how: ChangeKind::Ignore, .. });
+        if left || !matches!(change.symbol(), Symbol::Keep | Symbol::Nothing) {
+            line(&mut text, change);
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, change: &Change) {
+    let words = match &change.action {
+        Action::Call => String::new(),
+        Action::Adopt => "take over what exists".to_owned(),
+        Action::Read => "read".to_owned(),
+        Action::Keep => "keep".to_owned(),
+        Action::Skip => "skip: `when` is false".to_owned(),
+        Action::Continue { phase } => format!("continue: {phase}"),
+        Action::Retry => "remove what is left of it, and call again".to_owned(),
+        Action::Change { how, .. } => change_words(*how).to_owned(),
+        Action::Depends { on, read } => {
+            let on = on.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
+            if *read { format!("keep, unless reading {on} says otherwise") } else { format!("known after {on}") }
+        }
+        Action::Gone { stays_for: Some(other), .. } => {
+            format!("no longer in the plan, and cannot be removed: `{other}` was made from it, and stays")
+        }
+        Action::Gone { pruned: true, .. } => "remove: no longer in the plan".to_owned(),
+        Action::Gone { pruned: false, .. } => "kept, though no longer in the plan (`--prune` removes it)".to_owned(),
+        Action::Wrong { message } => format!("cannot be evaluated: {message}"),
+    };
+    let in_place = matches!(&change.action, Action::Change { calls, .. } if !calls.is_empty());
+    let call = change.call.as_ref().filter(|_| !in_place).map(ToString::to_string);
+    let sign = change.symbol().sign();
+    let parts = [sign.to_owned(), change.instance.to_string(), words, call.unwrap_or_default()];
+    let parts = parts.iter().filter(|part| !part.is_empty()).map(|part| sanitize(part).into_owned());
+    let _ = writeln!(text, "{}", parts.collect::<Vec<_>>().join("  "));
+    match (&change.action, &change.call) {
+        (Action::Change { fields, calls, forced, .. }, _) => {
+            for field in fields {
+                let _ = writeln!(text, "      {}", sanitize(field));
+            }
+            for call in calls {
+                let _ = writeln!(text, "      by {}", sanitize(&call.to_string()));
+            }
+            for forced in forced {
+                let words = format!("only a new one: `{}`: {}", forced.field, forced.reason);
+                let _ = writeln!(text, "      {}", sanitize(&words));
+            }
+        }
+        (Action::Call, Some(call)) => {
+            for (name, value) in call.body.as_ref().and_then(Value::as_object).into_iter().flatten() {
+                let _ = writeln!(text, "      {}: {}", sanitize(name), sanitize(&shown(value)));
+            }
+        }
+        (Action::Gone { made, .. }, _) => {
+            for thing in made.iter().filter(|thing| thing.id.is_some()) {
+                let kind = thing.kind.as_deref().map(crate::report::thing).unwrap_or_default();
+                let id = thing.id.as_ref().map(crate::engine::id_text).unwrap_or_default();
+                let _ = writeln!(text, "      {}", sanitize(&format!("{kind} {id}")));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn change_words(how: ChangeKind) -> &'static str {
+    match how {
+        ChangeKind::Error => "differs, and may not be made anew: the run would stop here",
+        ChangeKind::Replace => "replace",
+        ChangeKind::Rerun => "call again",
+        ChangeKind::Update => "update in place",
+        ChangeKind::Ignore => "differs, and is left as it is",
+    }
+}
+
+/// A value on one line; what stands for a secret is not shown.
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut rest = text.as_str();
+    let mut out = String::new();
+    while let Some(at) = rest.find("secret:") {
+        let (before, after) = rest.split_at(at);
+        let digits = after["secret:".len()..].chars().take_while(char::is_ascii_hexdigit).count();
+        out.push_str(before);
+        out.push_str(if digits == 32 { REDACTED } else { &after[.."secret:".len() + digits] });
+        rest = &after["secret:".len() + digits..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::Method;
+    use crate::journal::RecordedCall;
+    use crate::plan::Selection;
+
+    fn change(name: &str, action: Action, body: Value) -> Change {
+        let call = RecordedCall {
+            method: Method::Post,
+            path: "/cloud/v1/volumes/1/7".to_owned(),
+            query: vec![],
+            headers: vec![],
+            body: Some(body),
+        };
+        Change { instance: Selection::name(name), action, call: Some(call) }
+    }
+
+    #[test]
+    fn what_stays_is_counted_and_not_shown() {
+        let changes = [
+            change("net", Action::Keep, json!({})),
+            change("images", Action::Read, json!({})),
+            change("disk[2]", Action::Call, json!({ "size": 5 })),
+        ];
+        let expected = "+  disk[2]  POST /cloud/v1/volumes/1/7\n      size: 5\n\n1 to make; 1 step as recorded\n";
+        assert_eq!(text(&changes, true), expected);
+        assert_eq!(text(&changes[..2], true), "nothing to do: 1 step as recorded\n");
+    }
+
+    #[test]
+    fn hostile_text_stays_in_its_block() {
+        let hostile = json!({ "name": "```\n</details><script>\n# title ````` @everyone" });
+        let text = markdown("demo", "default", &[change("disk", Action::Call, hostile)], false);
+        let fence = "``````";
+        assert_eq!(text.matches(fence).count(), 2, "{text}");
+        assert!(
+            text.starts_with(
+                "### `demo`, environment `default`\n\n1 to make; nothing is on record yet\n\n``````diff\n"
+            )
+        );
+        assert!(text.ends_with(&format!("\n{fence}\n")), "{text}");
+        let many: Vec<Change> = (0..9000).map(|_| change("disk", Action::Call, json!({}))).collect();
+        assert!(markdown("demo", "default", &many, false).len() < 65_000);
+    }
+}

@@ -1,0 +1,61 @@
+//! `plan state salvage`: what a damaged record still tells, and the rest as `plan state recover` finds it.
+
+use super::note;
+use super::records;
+use super::recover::{self, Asked};
+use crate::cli::RecoverArguments;
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::journal::{Header, JournalError, Record, Status, decode};
+use crate::report::count;
+use crate::store::{Opening, Renewal};
+
+/// Mends a damaged record.
+///
+/// # Errors
+///
+/// When it is not damaged, somebody writes to it, or the account cannot be looked through.
+pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> Result<Exit, Error> {
+    let asked = Asked::of(context, arguments)?;
+    let record = &asked.record;
+    let Err(damage @ JournalError::Damaged { .. }) = record.read().await else {
+        return Err(Error::usage("the record is not damaged").help("an empty one is for `plan state recover`"));
+    };
+    let mut status = readable(&record.raw().await?, record.plan(), record.environment());
+    note(context, &format!("{damage}"))?;
+    note(context, &format!("{} can be read", count(status.instances.len(), "instance")))?;
+    let recovered = asked.look(context, &status).await?;
+    recover::tell(context, &recovered)?;
+    if arguments.dry_run {
+        return Ok(recover::ended(&recovered));
+    }
+    for kept in recovered.records() {
+        status.apply(context.now, &kept).map_err(JournalError::Impossible)?;
+    }
+    let notice = |words: String| drop(note(context, &words));
+    let clock = Clock::starting_at(context.now, 1.0);
+    let owner = records::owner(context, "state salvage");
+    let opening = Opening { owner, patience: arguments.lock.lock_timeout, clock, notice: &notice };
+    let kept = record.renew(opening, Renewal { status: &status, over: None }).await?;
+    let kept = kept.map(|kept| format!("; the damaged one is `{kept}`")).unwrap_or_default();
+    let added = count(recovered.records().len(), "instance");
+    note(context, &format!("the record is whole again, with {added} from the account{kept}"))?;
+    Ok(recover::ended(&recovered))
+}
+
+/// The instances of the lines up to the damage, and of those after it that stand for themselves.
+fn readable(bytes: &[u8], plan: &str, environment: &str) -> Status {
+    let lines = bytes.split(|&byte| byte == b'\n').filter_map(|text| decode(text).ok());
+    let mut status: Option<Status> = None;
+    for line in lines {
+        match (&mut status, line.record) {
+            (None, Record::Header(header)) => status = Some(Status::new(header, line.at)),
+            // What cannot follow any more is left to the account.
+            (Some(status), record) => drop(status.apply(line.at, &record)),
+            (None, _) => {}
+        }
+    }
+    status.unwrap_or_else(|| Status::new(Header::new(plan, environment), jiff::Timestamp::UNIX_EPOCH))
+}

@@ -1,0 +1,45 @@
+//! `plan state mv`: what is on record goes by another name from now on. No call is made.
+
+use std::time::Duration;
+
+use super::note;
+use super::records::{open, read};
+use super::state::named;
+use crate::context::Context;
+use crate::engine::moves;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::plan::{Moved, Selection};
+use crate::report::count;
+use crate::source::Span;
+use crate::store::EnvironmentRecord;
+
+/// Renames a step with all its instances, or one instance.
+///
+/// # Errors
+///
+/// When nothing of the old name is on record, or something of the new one is.
+pub(super) async fn rename(
+    context: &Context,
+    environment: &EnvironmentRecord,
+    from: &str,
+    to: &str,
+    patience: Duration,
+) -> Result<Exit, Error> {
+    named(&read(environment).await?, from)?;
+    let moved = [Moved { from: Selection::name(from), to: Selection::name(to), span: Span::at(0) }];
+    if moved[0].from.key.is_none() && moved[0].to.key.is_some() {
+        return Err(Error::usage(format!("`{from}` cannot become `{to}`")).help("name an instance: `web[0]`"));
+    }
+    let journal = open(context, environment, "state mv", patience).await?;
+    let records = journal.with_status(|status| moves(status, &moved));
+    let many = records.len();
+    let written = if records.is_empty() { Ok(()) } else { journal.append(records).await };
+    journal.close().await?;
+    written?;
+    if many == 0 {
+        return Err(Error::usage(format!("`{from}` holds nothing, or `{to}` is on record already")));
+    }
+    note(context, &format!("{} of `{from}` is `{to}` now", count(many, "instance")))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,121 @@
+//! `plan state pull` and `plan state push`: a record moves between folder, file and store.
+
+use std::fs;
+use std::sync::Arc;
+
+use super::records::{self, find_record, no_record};
+use super::{note, warn};
+use crate::cli::{PullArguments, PushArguments};
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::files;
+use crate::journal::{self, Header, JournalError, Line, Status};
+use crate::report::count;
+use crate::store::lineage::{History, Relation, relation};
+use crate::store::{EnvironmentRecord, Renewal};
+
+/// `plan state pull`: writes a record into a file.
+///
+/// # Errors
+///
+/// When there is no record, it cannot be read, or the file is there already.
+pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result<Exit, Error> {
+    let record = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
+    let to = context.resolve(&arguments.to);
+    if to.exists() {
+        return Err(Error::usage(format!("`{}` is there already", arguments.to.display()))
+            .help("name a file that is not: what is in that one may be the only copy of something"));
+    }
+    if let Some(owner) = record.holder().await?.and_then(|holder| holder.owner) {
+        warn(context, &format!("in use by {owner}: what it writes from now on is not in the file"))?;
+    }
+    let Some(history) = history(&record).await? else { return Err(no_record(&record).await?) };
+    let text: String = history.lines().map(|line| line.encode()).collect();
+    files::replace(&to, text.as_bytes()).map_err(|error| Error::write(&arguments.to, error))?;
+    note(context, &format!("`{}` holds {}", arguments.to.display(), told(&record, &history.status)))?;
+    Ok(Exit::Done)
+}
+
+/// `plan state push`: brings a record from a file.
+///
+/// # Errors
+///
+/// When the file is no record, somebody writes to the record that is there, or the two do not fit together.
+pub(super) async fn push(context: &Context, arguments: &PushArguments) -> Result<Exit, Error> {
+    let brought = from_file(context, arguments)?;
+    let Header { plan, environment, .. } = &brought.status.header;
+    let named = crate::cli::plan_name(plan).and_then(|_| crate::cli::environment_name(environment));
+    named.map_err(|why| Error::usage(format!("`{}` is of no plan: {why}", arguments.from.display())))?;
+    let store = records::store(context, &arguments.state, None)?;
+    let record = EnvironmentRecord::new(Arc::clone(&store), plan, environment);
+    let there = match history(&record).await {
+        // What cannot be read is replaced only when that was asked for.
+        Err(Error::Journal(JournalError::Damaged { .. })) if arguments.force => None,
+        read => Some(read?.unwrap_or_else(|| nothing(plan, environment))),
+    };
+    match there.as_ref().map(|there| (relation(&brought, there), there)) {
+        Some((Relation::Same, _)) => {
+            note(context, &format!("`{}` says the same already", record.place()))?;
+            return Ok(Exit::Done);
+        }
+        Some((relation, there)) if !arguments.force => may_replace(&record, relation, &brought, there)?,
+        _ => {}
+    }
+    let notice = |words: String| drop(note(context, &words));
+    let clock = Clock::starting_at(context.now, 1.0);
+    let owner = records::owner(context, "state push");
+    let opening = crate::store::Opening { owner, patience: arguments.lock.lock_timeout, clock, notice: &notice };
+    let over = there.as_ref().map(|there| &there.status).filter(|_| !arguments.force);
+    let kept = record.renew(opening, Renewal { status: &brought.status, over }).await?;
+    if let Some(kept) = kept {
+        note(context, &format!("what was there before is kept in `{kept}`"))?;
+    }
+    note(context, &format!("`{}` holds {}", record.place(), told(&record, &brought.status)))?;
+    note(context, &format!("name this place from now on, with `--state {}` or `PLAN_STATE`", store.name()))?;
+    Ok(Exit::Done)
+}
+
+fn from_file(context: &Context, arguments: &PushArguments) -> Result<History, Error> {
+    let path = &arguments.from;
+    let bytes = fs::read(context.resolve(path)).map_err(|error| Error::read(path, error))?;
+    let contents = journal::parse(path, &bytes)?;
+    History::of(contents.lines).ok_or_else(|| Error::usage(format!("`{}` is no record", path.display())))
+}
+
+async fn history(record: &EnvironmentRecord) -> Result<Option<History>, Error> {
+    let lines: Vec<Line> = record.store.lines(&record.name).await?;
+    Ok(History::of(lines))
+}
+
+fn nothing(plan: &str, environment: &str) -> History {
+    let header = journal::Record::Header(Header::new(plan, environment));
+    History::of(vec![Line { n: 0, at: jiff::Timestamp::UNIX_EPOCH, record: header }])
+        .expect("a header alone is a record")
+}
+
+fn told(record: &EnvironmentRecord, status: &Status) -> String {
+    let lines = count(usize::try_from(status.lines).unwrap_or(usize::MAX), "line");
+    let instances = count(status.instances.len(), "instance");
+    format!("the record of plan `{}`, environment `{}`: {lines}, {instances}", record.plan(), record.environment())
+}
+
+fn may_replace(
+    record: &EnvironmentRecord,
+    relation: Relation,
+    brought: &History,
+    there: &History,
+) -> Result<(), Error> {
+    let (ours, theirs) = (brought.status.lines, there.status.lines);
+    let why = match relation {
+        Relation::NothingThere | Relation::Newer | Relation::Same => return Ok(()),
+        Relation::Older => format!("it is older than what is there: {ours} lines, and there are {theirs}"),
+        Relation::Diverged => format!("both went on since they were one: {ours} lines here, {theirs} there"),
+        Relation::Another => "what is there is another record, which was never this one".to_owned(),
+    };
+    let message = format!("the record cannot take the place of `{}`: {why}", record.place());
+    Err(Error::usage(message)
+        .help("look at both with `plan state list`, and `plan state pull` what is there before anything else")
+        .help("`--force` puts it there all the same: what only the other one tells of is forgotten, not taken down"))
+}

@@ -1,0 +1,204 @@
+//! Taking over what exists: it is read, held against the plan, and put on record without a create.
+
+use serde_json::Value;
+
+use super::change::conceal;
+use super::collection::{items, list_call, result_of_item};
+use super::interruption::Interruption;
+use super::made::made;
+use super::refresh::{Comparison, Shown, field};
+use super::render::Rendered;
+use super::results::{fill_path, id_text};
+use super::step::Instance;
+use super::update::{Thing, split};
+use crate::api::Request;
+use crate::catalog::update::{shown_at, thing_route};
+use crate::catalog::{Operation, Resource};
+use crate::event::{EffectKnown, ErrorClass, How};
+use crate::journal::{Adopted, IntendedUndo, Record, RecordedCall, StepResult};
+use crate::plan::{AdoptBy, InstanceId};
+
+/// What is to be taken over for one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    pub instance: InstanceId,
+    pub id: String,
+    /// `plan destroy` takes it down as if it had been made here.
+    pub own: bool,
+}
+
+/// By what a thing is found.
+enum By {
+    Id(String),
+    Name(String),
+}
+
+impl Instance {
+    /// The thing that this instance takes over instead of making one: `adopt`, or `plan state import`.
+    pub(super) fn adopts(&self, id: &InstanceId) -> bool {
+        self.step().adopt.is_some() || self.run.options.import.as_ref().is_some_and(|import| import.instance == *id)
+    }
+
+    /// Finds what is to be taken over, and puts it on record as what this step made.
+    pub(super) async fn adopt(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        how: &mut How,
+    ) -> Result<StepResult, Interruption> {
+        let (by, own) = self.adopted_by(id)?;
+        let create = rendered.operation.as_deref();
+        let resource = create.and_then(|create| create.creates.as_ref()?.resource.as_ref());
+        let (Some(create), Some(resource)) = (create, resource) else {
+            return Err(self.refused(rendered, "the call makes nothing that could be taken over".to_owned()));
+        };
+        let item = self.existing(rendered, create, resource, &by).await?;
+        let mut result = result_of_item(Some(create), &rendered.recorded, &item);
+        if let (By::Id(wanted), false) = (&by, resource.by_name) {
+            let is_it = result.id.as_ref().map(id_text).as_deref() == Some(wanted);
+            if !is_it {
+                result.id = Some(Value::String(wanted.clone()));
+                result.ids = vec![Value::String(wanted.clone())];
+            }
+        }
+        self.not_anothers(id, rendered, &result)?;
+        let agrees = self.as_it_stands(id, rendered, create, &item);
+        let thing = Thing::of(self.run.shared.catalog, &agrees, &result);
+        let catalog = self.run.shared.catalog;
+        let forced = split(catalog, thing.as_ref(), &agrees, &rendered.recorded, None).forced;
+        if !forced.is_empty() {
+            let words: Vec<String> = super::change::differences(&agrees, &rendered.recorded);
+            let reasons: Vec<String> =
+                forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();
+            let words = format!(
+                "it is not what the plan says, and cannot be changed to that: {} ({})",
+                words.join("; "),
+                reasons.join("; ")
+            );
+            return Err(self.refused(rendered, words));
+        }
+        let undo = if own { self.undo_of_adopted(&result) } else { IntendedUndo::Keep };
+        let made = made(catalog, &rendered.recorded, &result, &undo);
+        let kept = StepResult { response: result.response.as_ref().map(super::results::without_sensitive), ..result };
+        let after = self.step().after.iter().cloned().collect();
+        let adopted = Adopted { instance: id.clone(), after, result: kept.clone(), made, agrees };
+        self.run.shared.journal.append(vec![Record::Adopted(Box::new(adopted))]).await?;
+        *how = How::Adopted;
+        let conceal = |answer: Value| conceal(&self.run.shared.secrets, answer, self.step().secret);
+        Ok(StepResult { response: kept.response.clone().map(conceal), ..kept })
+    }
+
+    fn adopted_by(&self, id: &InstanceId) -> Result<(By, bool), Interruption> {
+        if let Some(import) = self.run.options.import.as_ref().filter(|import| import.instance == *id) {
+            return Ok((By::Id(import.id.clone()), import.own));
+        }
+        let adopt = self.step().adopt.as_ref().expect("only a step that adopts comes here");
+        let surroundings = self.surroundings();
+        let scope = surroundings.scope();
+        let text = |template: &crate::template::Template| {
+            template.evaluate_text(&scope).map_err(|error| self.run.template_failed(&error))
+        };
+        let by = match &adopt.by {
+            AdoptBy::Id(template) => By::Id(text(template)?),
+            AdoptBy::Name(template) => By::Name(text(template)?),
+        };
+        Ok((by, adopt.own))
+    }
+
+    /// The one thing there is of that id or name.
+    async fn existing(
+        &self,
+        rendered: &Rendered,
+        create: &Operation,
+        resource: &Resource,
+        by: &By,
+    ) -> Result<Value, Interruption> {
+        let shared = &self.run.shared;
+        let about = self.about(&rendered.recorded);
+        let read = match by {
+            By::Id(id) => {
+                resource.read.as_ref().and_then(|path| fill_path(path, &rendered.parameters, &resource.parameter, id))
+            }
+            By::Name(name) if resource.by_name => {
+                resource.read.as_ref().and_then(|path| fill_path(path, &rendered.parameters, &resource.parameter, name))
+            }
+            By::Name(_) => None,
+        };
+        if let Some(path) = read {
+            let object = shared.client.read(Request::get(path)).await.map_err(|error| {
+                let mut failed = shared.read_failed(&about, &error);
+                if error.is_not_found() {
+                    failed.message = format!("there is nothing to take over: {}", failed.message);
+                }
+                Interruption::Failed(failed)
+            })?;
+            let below = shown_at(create).and_then(|pointer| object.pointer(pointer).cloned());
+            return Ok(below.unwrap_or(object));
+        }
+        let list = resource.list.as_ref();
+        let Some((list, mut request)) = list.and_then(|list| Some((list, list_call(list, &rendered.parameters)?)))
+        else {
+            return Err(self.refused(rendered, "the API has no list to find it in".to_owned()));
+        };
+        let (wanted, key) = match by {
+            By::Id(id) => (id, list.id_field.as_str()),
+            By::Name(name) => (name, list.name_field.as_deref().unwrap_or("name")),
+        };
+        if let (By::Name(name), Some(parameter)) = (by, &list.name_parameter) {
+            request = request.query(parameter, name);
+        }
+        let found = items(shared, list, request)
+            .await
+            .map_err(|error| Interruption::Failed(shared.read_failed(&about, &error)))?;
+        let mut fitting: Vec<Value> =
+            found.into_iter().filter(|item| item.get(key).map(id_text).as_ref() == Some(wanted)).collect();
+        match (fitting.pop(), fitting.len()) {
+            (Some(item), 0) => Ok(item),
+            (None, _) => Err(self.refused(rendered, format!("there is nothing to take over: no {key} is `{wanted}`"))),
+            (Some(_), more) => {
+                let mut ids: Vec<String> =
+                    fitting.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
+                ids.sort();
+                let words = format!("{} have the {key} `{wanted}`: say which by `adopt: {{ id: … }}`", more + 1);
+                Err(self.refused(rendered, words))
+            }
+        }
+    }
+
+    fn not_anothers(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<(), Interruption> {
+        let owned = result.kind.as_ref().zip(result.id.as_ref());
+        match owned.filter(|(kind, thing)| self.run.shared.is_anothers(id, kind, thing)) {
+            Some((_, thing)) => {
+                let words =
+                    format!("{} is on record already, as another step's or another environment's", id_text(thing));
+                Err(self.refused(rendered, words))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The plan's call, with what the thing shows otherwise.
+    fn as_it_stands(&self, id: &InstanceId, rendered: &Rendered, create: &Operation, item: &Value) -> RecordedCall {
+        let shared = &self.run.shared;
+        let mut agrees = rendered.recorded.clone();
+        let Some(thing) = thing_route(create) else { return agrees };
+        let is_anothers = |other: &Value| shared.journal.with_status(|status| status.is_made_elsewhere(id, other));
+        let shown = Shown { thing, object: item, digest_key: &shared.digest_key, is_anothers: &is_anothers };
+        if let Some(Value::Object(body)) = &mut agrees.body {
+            let names: Vec<String> = body.keys().cloned().collect();
+            for name in names {
+                match field(&name, body.get(&name), &shown) {
+                    Comparison::Differs(Some(now)) => drop(body.insert(name, now)),
+                    Comparison::Differs(None) => drop(body.shift_remove(&name)),
+                    Comparison::Same | Comparison::CannotTell => {}
+                }
+            }
+        }
+        agrees
+    }
+
+    pub(super) fn refused(&self, rendered: &Rendered, words: String) -> Interruption {
+        let about = self.about(&rendered.recorded);
+        Interruption::Failed(self.run.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words))
+    }
+}

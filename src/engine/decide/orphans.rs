@@ -1,0 +1,31 @@
+//! What was made from something that is not there any more.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::References;
+use crate::journal::{RecordedCall, Status};
+use crate::plan::InstanceId;
+
+/// Shorter ids may stand in a call by chance.
+const TELLING: usize = 8;
+
+/// Instances whose calls name something that was found gone, and what was made from those.
+pub fn orphans(status: &Status) -> HashSet<InstanceId> {
+    let lost: Vec<&str> = status.instances.values().flat_map(|known| &known.lost).filter_map(Value::as_str).collect();
+    if lost.is_empty() {
+        return HashSet::new();
+    }
+    let named = status.instances.iter().filter(|(_, known)| {
+        known.agrees.as_ref().is_some_and(|call| lost.iter().any(|id| id.len() >= TELLING && names(call, id)))
+    });
+    let direct: Vec<InstanceId> = named.map(|(id, _)| id.clone()).collect();
+    let references = References::of(status);
+    direct.iter().flat_map(|orphan| references.dependants(orphan)).chain(direct.iter().cloned()).collect()
+}
+
+fn names(call: &RecordedCall, id: &str) -> bool {
+    let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
+    call.path.contains(id) || body.contains(id) || call.query.iter().any(|(_, value)| value.contains(id))
+}

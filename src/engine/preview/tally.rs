@@ -1,0 +1,114 @@
+//! A change in one sign, and how many there are of each.
+
+use serde::Serialize;
+
+use super::{Action, Change, ChangeKind};
+
+/// What happens to an instance, at a glance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symbol {
+    Make,
+    Update,
+    Replace,
+    Keep,
+    Remove,
+    /// Known only after something else.
+    Unknown,
+    /// Something that exists is put on record.
+    TakeOver,
+    /// An earlier run began it.
+    GoOn,
+    /// The run would stop here.
+    Stop,
+    /// Nothing that anybody would notice: a read, a step that is skipped.
+    Nothing,
+}
+
+impl Symbol {
+    pub fn sign(self) -> &'static str {
+        match self {
+            Symbol::Make => "+",
+            Symbol::Update => "~",
+            Symbol::Replace => "-/+",
+            Symbol::Keep | Symbol::Nothing => "=",
+            Symbol::Remove => "-",
+            Symbol::Unknown => "?",
+            Symbol::TakeOver | Symbol::GoOn => ">",
+            Symbol::Stop => "!",
+        }
+    }
+}
+
+impl Change {
+    pub fn symbol(&self) -> Symbol {
+        match &self.action {
+            Action::Call => Symbol::Make,
+            Action::Adopt => Symbol::TakeOver,
+            Action::Read | Action::Skip => Symbol::Nothing,
+            Action::Keep | Action::Depends { read: true, .. } => Symbol::Keep,
+            Action::Continue { .. } => Symbol::GoOn,
+            Action::Retry => Symbol::Replace,
+            Action::Depends { read: false, .. } => Symbol::Unknown,
+            Action::Gone { stays_for: Some(_), .. } | Action::Wrong { .. } => Symbol::Stop,
+            Action::Gone { pruned: true, .. } => Symbol::Remove,
+            Action::Gone { pruned: false, .. } => Symbol::Keep,
+            Action::Change { how, .. } => match how {
+                ChangeKind::Error => Symbol::Stop,
+                ChangeKind::Replace => Symbol::Replace,
+                ChangeKind::Rerun | ChangeKind::Update => Symbol::Update,
+                ChangeKind::Ignore => Symbol::Keep,
+            },
+        }
+    }
+}
+
+/// How many instances there are of each sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Tally {
+    pub to_create: usize,
+    pub to_update: usize,
+    pub to_replace: usize,
+    pub to_remove: usize,
+    /// Exists, and is put on record.
+    pub to_adopt: usize,
+    /// Begun by an earlier run.
+    pub to_continue: usize,
+    pub unknown: usize,
+    /// Where the run would stop.
+    pub refused: usize,
+    pub kept: usize,
+}
+
+impl Tally {
+    pub fn of(changes: &[Change]) -> Self {
+        let count = |symbol: Symbol| changes.iter().filter(|change| change.symbol() == symbol).count();
+        Self {
+            to_create: count(Symbol::Make),
+            to_update: count(Symbol::Update),
+            to_replace: count(Symbol::Replace),
+            to_remove: count(Symbol::Remove),
+            to_adopt: count(Symbol::TakeOver),
+            to_continue: count(Symbol::GoOn),
+            unknown: count(Symbol::Unknown),
+            refused: count(Symbol::Stop),
+            kept: count(Symbol::Keep),
+        }
+    }
+
+    /// `2 to make, 1 to update`; empty when there is nothing to do.
+    pub fn words(&self) -> String {
+        let parts = [
+            (self.to_create, "to make"),
+            (self.to_update, "to update"),
+            (self.to_replace, "to replace"),
+            (self.to_remove, "to remove"),
+            (self.to_adopt, "to take over"),
+            (self.to_continue, "to go on with"),
+            (self.unknown, "known later"),
+            (self.refused, "that would stop the run"),
+        ];
+        let some = parts.into_iter().filter(|(count, _)| *count > 0);
+        some.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+    }
+}

@@ -1,0 +1,50 @@
+//! A call that was refused may have named something that is gone: then that is what there is to say.
+
+use serde_json::Value;
+
+use crate::api::Request;
+use crate::engine::made::Mentions;
+use crate::engine::results;
+use crate::engine::shared::Shared;
+use crate::event::StepError;
+use crate::journal::{InstanceStatus, Phase, RecordedCall};
+use crate::plan::InstanceId;
+
+/// Refusals that something missing may be the reason of.
+const STATUSES: [u16; 4] = [400, 404, 409, 422];
+
+/// Says of a refused call which of the recorded things that it names are not there any more.
+pub async fn blame(shared: &Shared, own: &InstanceId, calls: &[&RecordedCall], error: &mut StepError) {
+    if !error.status.is_some_and(|status| STATUSES.contains(&status)) {
+        return;
+    }
+    let mentions: Vec<Mentions<'_>> = calls.iter().map(|call| Mentions::of(call, None, &shared.digest_key)).collect();
+    let named = |id: &Value| mentions.iter().any(|mentions| mentions.id(id));
+    let candidates: Vec<(InstanceId, String)> = shared.journal.with_status(|status| {
+        let known = status.instances.iter().filter(|(_, known)| known.phase == Phase::Succeeded);
+        let named = known.filter(|(_, known)| known.made.iter().filter_map(|made| made.id.as_ref()).any(named));
+        named.filter_map(|(instance, known)| Some((instance.clone(), read_path(shared, known)?))).collect()
+    });
+    let mut gone = Vec::new();
+    for (instance, path) in candidates {
+        if shared.client.read(Request::get(path)).await.is_err_and(|error| error.is_not_found()) {
+            gone.push(instance);
+        }
+    }
+    if gone.is_empty() {
+        return;
+    }
+    let names = gone.iter().map(|instance| format!("`{instance}`")).collect::<Vec<_>>().join(", ");
+    let is = if gone.len() == 1 { "is" } else { "are" };
+    error.message = if gone.iter().all(|instance| instance == own) {
+        format!("what an earlier run made is not there any more: {}", error.message)
+    } else {
+        format!("{names} {is} not there any more, and this call names it: {}", error.message)
+    };
+    error.help.push("run with `--refresh`: what is gone is made again, with what depends on it".to_owned());
+}
+
+fn read_path(shared: &Shared, known: &InstanceStatus) -> Option<String> {
+    let (create, parameters) = results::operation_of(shared.catalog, known.agrees.as_ref()?)?;
+    results::read_path(&create, &parameters, known.result.as_ref()?)
+}

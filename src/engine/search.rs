@@ -1,0 +1,413 @@
+//! One look for what an attempt did: it asks, and [`evidence`](super::evidence) judges.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::call::{place_of, route_of};
+use super::collection::{creator_task, item_id, items, list_call, named_items};
+use super::evidence::audit::{self, Trail};
+use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
+use super::ownership::Thing;
+use super::pages::{Paging, pages};
+use super::results::{self, Parameters, fill_path, id_text};
+use super::settle::Settled;
+use super::shared::Shared;
+use super::watch::{Place, list_request};
+use crate::api::{ReadError, Request, Task, is_success};
+use crate::catalog::{Creates, ListCall, Operation, root_of};
+use crate::journal::{Evidence, Intent, RecordedCall, Unanswered};
+
+/// Clocks of one cloud, and rounding: what is younger than this before the intent is not certainly older.
+const BEFORE: SignedDuration = SignedDuration::from_secs(2);
+/// The same where the record does not tell the server's time: the clocks of two machines.
+const BEFORE_BY_ANOTHER_CLOCK: SignedDuration = SignedDuration::from_mins(10);
+/// The list of tasks starts earlier than that.
+const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
+/// The first segment of the paths of the API whose audit log tells.
+const CLOUD: &str = "cloud";
+const AUDIT_LOG: &str = "/cloud/v1/user_actions";
+/// Resources that the audit log is asked about at once.
+const LOG_RESOURCES: usize = 20;
+
+/// What one round of questions came to.
+#[derive(Debug)]
+pub enum Look {
+    Settled(Settled),
+    Nothing,
+    Undecided(Vec<String>),
+}
+
+/// Something that may be ours.
+enum Candidate {
+    Task(Task),
+    Item { id: String, item: Value },
+}
+
+/// The search for what one attempt did.
+pub struct Search<'a> {
+    shared: &'a Shared,
+    attempt: &'a Unanswered,
+    /// Tasks that were taken for its own and are another's.
+    disowned: &'a [String],
+    operation: Option<Arc<Operation>>,
+    parameters: Parameters,
+    /// The key may not read the audit log: it need not be waited for.
+    log_is_closed: AtomicBool,
+}
+
+impl<'a> Search<'a> {
+    pub fn new(shared: &'a Shared, attempt: &'a Unanswered, disowned: &'a [String]) -> Self {
+        let matched = results::operation_of(shared.catalog, &attempt.intent.call);
+        let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
+        // The audit log tells of the Cloud API, and of no other product.
+        let log_is_closed = AtomicBool::new(root_of(&attempt.intent.call.path) != CLOUD);
+        Self { shared, attempt, disowned, operation, parameters, log_is_closed }
+    }
+
+    /// The gate of its call.
+    pub fn route(&self) -> String {
+        route_of(self.operation.as_deref(), self.call())
+    }
+
+    pub fn place(&self) -> Place {
+        place_of(&self.parameters)
+    }
+
+    fn intent(&self) -> &Intent {
+        &self.attempt.intent
+    }
+
+    fn call(&self) -> &RecordedCall {
+        &self.attempt.intent.call
+    }
+
+    fn creates(&self) -> Option<&Creates> {
+        self.operation.as_ref().and_then(|operation| operation.creates.as_ref())
+    }
+
+    /// Nothing is made by it, as far as is known: what it did is the same, whoever asked for it.
+    fn only_changes(&self) -> bool {
+        self.operation.as_ref().is_some_and(|operation| operation.creates.is_none())
+    }
+
+    fn list(&self) -> Option<&ListCall> {
+        self.creates()?.resource.as_ref()?.list.as_ref()
+    }
+
+    pub fn may_start_tasks(&self) -> bool {
+        self.operation.as_ref().is_none_or(|operation| operation.asynchronous)
+    }
+
+    /// Something may still tell whose a thing is, a little later.
+    pub fn may_tell_later(&self) -> bool {
+        self.intent().stamped || !self.log_is_closed.load(Ordering::Relaxed)
+    }
+
+    fn known(&self) -> Attempt<'_> {
+        let intent = self.intent();
+        let by_ours = || self.shared.client.server_time(self.attempt.at) - BEFORE_BY_ANOTHER_CLOCK;
+        Attempt {
+            intent,
+            parameters: &self.parameters,
+            task_types: self.operation.as_ref().map(|operation| operation.task_types.as_slice()).unwrap_or_default(),
+            told: self
+                .attempt
+                .head
+                .as_ref()
+                .and_then(|head| Some((head.request_id.as_deref()?, is_success(head.status)))),
+            traces_taken: self.shared.client.takes_traces(),
+            since: intent.mark.server_time.map_or_else(by_ours, |time| time - BEFORE),
+        }
+    }
+
+    /// The agent that this attempt was sent with.
+    fn agent(&self) -> String {
+        let intent = self.intent();
+        // So it was written by versions whose record does not say.
+        let former = || format!("{} (attempt {})", self.shared.settings.user_agent, intent.nonce);
+        intent.mark.user_agent.clone().unwrap_or_else(former)
+    }
+
+    /// One round of questions. `last`: nothing that is not seen now will ever be.
+    pub async fn look(&self, last: bool) -> Result<Look, ReadError> {
+        if let Some(settled) = self.by_stamp().await? {
+            return Ok(Look::Settled(settled));
+        }
+        let mut open = Vec::new();
+        let mut others = HashSet::new();
+        for task in self.tasks().await? {
+            match self.verdict_of_task(&task) {
+                Verdict::Ours(evidence) => return Ok(Look::Settled(self.claim_task(&task.id, evidence))),
+                Verdict::NotOurs => drop(others.insert(task.id)),
+                Verdict::CannotTell => open.push(Candidate::Task(task)),
+            }
+        }
+        if open.is_empty() && self.may_start_tasks() && !last {
+            return Ok(Look::Nothing);
+        }
+        if let Some(settled) = self.by_audit_log().await {
+            return Ok(Look::Settled(settled));
+        }
+        if open.is_empty() {
+            open = self.items(&others).await?;
+        }
+        let open = self.without_others(open).await?;
+        if let Some(settled) = self.by_own_key(&open) {
+            return Ok(Look::Settled(settled));
+        }
+        if let ([Candidate::Task(task)], true) = (open.as_slice(), self.only_changes())
+            && likeness::is_about(&task.data.0, &self.parameters)
+        {
+            return Ok(Look::Settled(self.claim_task(&task.id, Evidence::Likeness)));
+        }
+        Ok(if open.is_empty() {
+            Look::Nothing
+        } else {
+            Look::Undecided(open.iter().map(|one| self.words(one)).collect())
+        })
+    }
+
+    fn words(&self, candidate: &Candidate) -> String {
+        match candidate {
+            Candidate::Task(task) => format!("task {}", task.id),
+            Candidate::Item { id, .. } => {
+                format!("{} {id}", self.creates().map_or("resource", |creates| creates.kind.as_str()))
+            }
+        }
+    }
+
+    fn verdict_of_task(&self, task: &Task) -> Verdict {
+        let attempt = self.known();
+        let verdict = Verdict::of([
+            request_ids::of_task(task, &attempt),
+            tags::of_data(&task.data.0, attempt.intent),
+            tasks::of_task(task, &attempt),
+            likeness::of(&task.data.0, &attempt, &self.parameters),
+        ]);
+        match verdict {
+            _ if self.disowned.contains(&task.id) => Verdict::NotOurs,
+            // Another step was given it by an answer, or has it for certain.
+            _ if self.shared.owners.is_ours(&Thing::task(&task.id), &self.shared.journal) => Verdict::NotOurs,
+            verdict => verdict,
+        }
+    }
+
+    fn claim_task(&self, task: &str, evidence: Evidence) -> Settled {
+        match self.shared.owners.claim(Thing::task(task), &self.intent().instance) {
+            true => Settled::Task { attempt: self.intent().attempt, task: task.to_owned(), evidence },
+            false => Settled::Undecided(vec![format!("task {task}")]),
+        }
+    }
+
+    /// The task that created it is waited for, as if it had been answered; without one the resource itself is taken.
+    fn claim_item(&self, id: &str, item: Value, evidence: Evidence) -> Option<Settled> {
+        if let Some(task) = creator_task(&item) {
+            return Some(self.claim_task(&task, evidence));
+        }
+        let kind = &self.creates()?.kind;
+        Some(match self.shared.owners.claim(Thing::resource(kind, id), &self.intent().instance) {
+            true => Settled::Resource { attempt: self.intent().attempt, item, evidence },
+            false => Settled::Undecided(vec![format!("{kind} {id}")]),
+        })
+    }
+
+    /// A resource that carries the tag of this very attempt: no doubt is left.
+    async fn by_stamp(&self) -> Result<Option<Settled>, ReadError> {
+        let list = self.list().filter(|list| self.intent().stamped && (list.tags || list.by_tag));
+        let Some((list, mut request)) = list.and_then(|list| Some((list, list_call(list, &self.parameters)?))) else {
+            return Ok(None);
+        };
+        if list.by_tag {
+            let tag = serde_json::json!({ tags::STAMP_ATTEMPT: self.intent().nonce });
+            request = request.query("tag_key_value", tag);
+        }
+        let found = items(self.shared, list, request).await?;
+        Ok(found.into_iter().find_map(|item| match tags::of_item(&item, Some(list), self.intent()) {
+            Verdict::Ours(evidence) => {
+                let id = item.get(&list.id_field).map(id_text)?;
+                self.claim_item(&id, item, evidence)
+            }
+            _ => None,
+        }))
+    }
+
+    /// What the API lets nobody have twice, was not there when this attempt left, and is what was asked for; or the only
+    /// one that is new, when the API said that the call was carried out.
+    fn by_own_key(&self, open: &[Candidate]) -> Option<Settled> {
+        let [Candidate::Item { id, item }] = open else { return None };
+        let before = self.intent().mark.before.as_ref()?;
+        let is_carried_out = self.attempt.head.as_ref().is_some_and(|head| is_success(head.status));
+        if before.is_empty() && self.creates()?.unique {
+            self.claim_item(id, item.clone(), Evidence::OwnKey)
+        } else if is_carried_out && root_of(&self.call().path) != CLOUD {
+            self.claim_item(id, item.clone(), Evidence::OnlyNew)
+        } else {
+            None
+        }
+    }
+
+    /// Tasks of the place since the intent.
+    async fn tasks(&self) -> Result<Vec<Task>, ReadError> {
+        let attempt = self.known();
+        if !self.may_start_tasks() && attempt.task_types.is_empty() {
+            // Nothing would tell its task from any other: what has the same name may be another step's.
+            return Ok(Vec::new());
+        }
+        let place = self.place();
+        let request = list_request(&place, attempt.since - LIST_BEFORE);
+        match pages(&self.shared.client, &request, "/results", Paging::CLOUD).await {
+            Ok(tasks) => Ok(tasks.iter().filter_map(Task::read).collect()),
+            // A call that never starts tasks need not be allowed to list them.
+            Err(ReadError::Refused(_)) if !self.may_start_tasks() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the audit log tells of this attempt. It may lag, or be closed to this key.
+    async fn by_audit_log(&self) -> Option<Settled> {
+        let agent = self.agent();
+        let entries = self.log(self.log_since().query("user_agents", &agent)).await?;
+        match audit::trail(&entries, &agent)? {
+            Trail::Task(task) => Some(self.claim_task(&task, Evidence::AuditLog)),
+            Trail::Resource(id) if self.creates().is_some() => {
+                let item = self.read_by_id(&id).await?;
+                self.claim_item(&id_text(&id), item, Evidence::AuditLog)
+            }
+            Trail::Resource(_) | Trail::Nothing if self.only_changes() => Some(Settled::Done),
+            Trail::Resource(_) | Trail::Nothing => None,
+        }
+    }
+
+    /// Entries of the audit log since the intent.
+    fn log_since(&self) -> Request {
+        let from = self.known().since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        Request::get(AUDIT_LOG).query("from_timestamp", from)
+    }
+
+    /// What the audit log tells of these: of resources whenever they were made, of tasks since the intent, in this place.
+    async fn log_about(&self, candidates: &[Candidate]) -> Option<Vec<Value>> {
+        let items = candidates.iter().filter_map(|candidate| match candidate {
+            Candidate::Item { id, .. } => Some(id),
+            Candidate::Task(_) => None,
+        });
+        let items: Vec<&String> = items.collect();
+        let mut entries = Vec::new();
+        if items.len() < candidates.len() {
+            let place = self.place();
+            let ids = [("project_id", place.project_id), ("region_id", place.region_id)];
+            let known = ids.into_iter().filter_map(|(name, id)| Some((name, id?)));
+            entries
+                .extend(self.log(known.fold(self.log_since(), |request, (name, id)| request.query(name, id))).await?);
+        }
+        for some in items.chunks(LOG_RESOURCES) {
+            let request = some.iter().fold(Request::get(AUDIT_LOG), |request, id| request.query("resource_id", *id));
+            entries.extend(self.log(request).await?);
+        }
+        Some(entries)
+    }
+
+    /// Reads the audit log; `None` when it is closed, or does not answer.
+    async fn log(&self, request: Request) -> Option<Vec<Value>> {
+        if self.log_is_closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        match pages(&self.shared.client, &request, "/results", Paging::CLOUD).await {
+            Ok(entries) => Some(entries),
+            Err(error) => {
+                let closed = matches!(&error, ReadError::Refused(error) if matches!(error.status, 401 | 403 | 404));
+                self.log_is_closed.store(closed, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    async fn read_by_id(&self, id: &Value) -> Option<Value> {
+        let resource = self.creates()?.resource.as_ref()?;
+        let id = id_text(id);
+        if let Some(read) = &resource.read {
+            let path = fill_path(read, &self.parameters, &resource.parameter, &id)?;
+            return self.shared.client.read(Request::get(path)).await.ok();
+        }
+        let list = resource.list.as_ref()?;
+        let found = items(self.shared, list, list_call(list, &self.parameters)?).await.ok()?;
+        found.into_iter().find(|item| item.get(&list.id_field).map(id_text).as_ref() == Some(&id))
+    }
+
+    /// What the collection shows under the name that was asked for, and is not certainly another's. `others`: tasks that
+    /// are, and with them what they made.
+    async fn items(&self, others: &HashSet<String>) -> Result<Vec<Candidate>, ReadError> {
+        let (Some(list), Some(creates)) = (self.list(), self.creates()) else { return Ok(Vec::new()) };
+        let attempt = self.known();
+        let owned = |thing: &Thing| self.shared.owners.is_ours(thing, &self.shared.journal);
+        let mut open = Vec::new();
+        for item in named_items(self.shared, creates, list, self.call(), &self.parameters).await? {
+            let id = self.operation.as_deref().and_then(|operation| item_id(operation, list, self.call(), &item));
+            let Some(id) = id else { continue };
+            let task = creator_task(&item);
+            let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Thing::task(&task)));
+            let verdict = Verdict::of([
+                tags::of_item(&item, Some(list), attempt.intent),
+                lists::of_item(&item, &id, &attempt),
+                likeness::of(&item, &attempt, &[]),
+            ]);
+            let id = id_text(&id);
+            if verdict != Verdict::NotOurs && !by_another && !owned(&Thing::resource(&creates.kind, &id)) {
+                open.push(Candidate::Item { id, item });
+            }
+        }
+        Ok(open)
+    }
+
+    /// Of what may be ours, what still may be when what was made, the audit log and the other records have been asked.
+    async fn without_others(&self, mut open: Vec<Candidate>) -> Result<Vec<Candidate>, ReadError> {
+        if !open.is_empty() {
+            open = self.without_other_tags(open).await?;
+        }
+        if !open.is_empty()
+            && let Some(entries) = self.log_about(&open).await
+        {
+            let agent = self.agent();
+            open.retain(|one| audit::of_thing(&entries, &self.thing(one), &agent) != Verdict::NotOurs);
+        }
+        if !open.is_empty() {
+            self.shared.owners.look_elsewhere().await;
+            open.retain(|one| self.shared.owners.elsewhere(&self.thing(one)).is_none());
+        }
+        Ok(open)
+    }
+
+    fn thing(&self, candidate: &Candidate) -> Thing {
+        match candidate {
+            Candidate::Task(task) => Thing::task(&task.id),
+            Candidate::Item { id, .. } => {
+                Thing::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id)
+            }
+        }
+    }
+
+    /// Tasks whose resource carries the tag of another attempt, or none, are not of a stamped one.
+    async fn without_other_tags(&self, open: Vec<Candidate>) -> Result<Vec<Candidate>, ReadError> {
+        let list = self.list().filter(|list| self.intent().stamped && (list.tags || list.by_tag));
+        let Some((list, request)) = list.and_then(|list| Some((list, list_call(list, &self.parameters)?))) else {
+            return Ok(open);
+        };
+        let made = items(self.shared, list, request).await?;
+        let kind = self.creates().map(|creates| creates.kind.as_str()).unwrap_or_default();
+        let is_made_by = |item: &Value, task: &Task| {
+            let listed = task.created.get(kind).and_then(Value::as_array).into_iter().flatten();
+            let id = item.get(&list.id_field);
+            creator_task(item).as_ref() == Some(&task.id) || listed.into_iter().any(|made| Some(made) == id)
+        };
+        let is_anothers = |candidate: &Candidate| match candidate {
+            Candidate::Task(task) => made.iter().any(|item| {
+                is_made_by(item, task) && tags::of_item(item, Some(list), self.intent()) == Verdict::NotOurs
+            }),
+            Candidate::Item { .. } => false,
+        };
+        Ok(open.into_iter().filter(|candidate| !is_anothers(candidate)).collect())
+    }
+}

@@ -1,0 +1,149 @@
+//! What somebody else changed or removed is found, and put back or made again; what nobody touched is never taken for it.
+
+use serde_json::{Value, json};
+
+use super::harness::{Trial, assert_done, paused};
+use crate::api::Client;
+use crate::catalog::{Catalog, Method};
+use crate::clock::Clock;
+use crate::engine::{Fate, Found, Refresh, RunOptions, drift_records};
+use crate::exit::Exit;
+use crate::journal::RecordedCall;
+use crate::simulate::{InMemory, Options};
+
+impl Trial {
+    pub(super) async fn looked(&self) -> Vec<Fate> {
+        let status = self.status();
+        let clock = Clock::starting_at(self.time(), 1.0);
+        let client = Client::new(std::sync::Arc::new(InMemory::new(self.simulator.clone(), clock)), clock);
+        let digest_key = status.header.key.as_bytes();
+        let refresh = Refresh { client: &client, catalog: Catalog::embedded(), status: &status, digest_key };
+        refresh.look().await.unwrap_or_else(|blind| panic!("{blind:?}"))
+    }
+
+    /// Looks, and puts on record what was found.
+    async fn refresh(&mut self) -> Vec<String> {
+        let looked = self.looked().await;
+        for record in drift_records(&looked) {
+            self.record(record);
+        }
+        let told = looked.into_iter().filter_map(|looked| match looked.found {
+            Found::Same => None,
+            Found::Gone => Some(format!("{} gone", looked.instance)),
+            Found::CannotTell { why } => Some(format!("{} {why}", looked.instance)),
+            Found::Changed { fields } => {
+                let fields: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
+                Some(format!("{} {}", looked.instance, fields.join(" ")))
+            }
+        });
+        let mut told: Vec<String> = told.collect();
+        told.sort();
+        told
+    }
+
+    async fn call(&self, method: Method, instance: &str, suffix: &str, body: Option<Value>) {
+        let status = self.status();
+        let (_, known) = status.instances.iter().find(|(id, _)| id.to_string() == instance).unwrap();
+        let undo = known.made[0].undo.as_ref().unwrap();
+        let path = format!("{}{suffix}", undo.path);
+        self.by_hand(&RecordedCall { method, path, query: vec![], headers: vec![], body }).await;
+    }
+}
+
+const PLAN: &str = r#"
+name: demo
+steps:
+  - id: net
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: net-1, create_router: false, tags: { team: web } }
+  - id: sub
+    for_each: { a: 10.0.1.0/24, b: 10.0.2.0/24 }
+    call: POST /cloud/v1/subnets/{project_id}/{region_id}
+    body: { name: "sub-{{ each.key }}", network_id: "{{ steps.net.id }}", cidr: "{{ each.value }}", dns_nameservers: [1.1.1.1] }
+  - id: disk
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: disk-1, source: new-volume, size: 5 }
+  - id: group
+    call: POST /cloud/v2/security_groups/{project_id}/{region_id}
+    body: { name: group-1, rules: [{ direction: ingress, protocol: tcp, port_range_min: 80, port_range_max: 80 }] }
+  - id: rule
+    call: POST /cloud/v2/security_groups/{project_id}/{region_id}/{{ steps.group.id }}/rules
+    body: { direction: ingress, protocol: tcp, port_range_min: 22, port_range_max: 22 }
+  - id: snap
+    call: POST /cloud/v1/snapshots/{project_id}/{region_id}
+    body: { name: snap-1, volume_id: "{{ steps.disk.id }}" }
+"#;
+
+#[test]
+fn what_nobody_touched_is_as_recorded() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(PLAN).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.refresh().await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_somebody_changed_is_put_back_in_place() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(PLAN).await;
+        let before = trial.made();
+        trial.call(Method::Patch, "sub[a]", "", Some(json!({ "name": "mine", "dns_nameservers": ["8.8.8.8"] }))).await;
+        trial.call(Method::Patch, "snap", "", Some(json!({ "name": "other" }))).await;
+        trial.call(Method::Patch, "disk", "", Some(json!({ "tags": { "theirs": "1" } }))).await;
+        assert_eq!(trial.refresh().await, ["snap name", "sub[a] name dns_nameservers"]);
+        let writes = trial.writes();
+        let end = trial.run(PLAN).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.writes(), trial.made()), (writes + 2, before));
+        assert_eq!(trial.refresh().await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_is_gone_is_made_again_with_what_depends_on_it() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(PLAN).await;
+        trial.call(Method::Delete, "snap", "", None).await;
+        trial.call(Method::Delete, "rule", "", None).await;
+        trial.call(Method::Delete, "disk", "", None).await;
+        assert_eq!(trial.refresh().await, ["disk gone", "rule gone", "snap gone"]);
+        let end = trial.run(PLAN).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.made()["volumes"], trial.made()["snapshots"]), (2, 2));
+        for subnet in ["sub[a]", "sub[b]"] {
+            trial.call(Method::Delete, subnet, "", None).await;
+        }
+        trial.call(Method::Delete, "net", "", None).await;
+        // One that is still on record as made from what is gone needs no permission to be made anew.
+        let looked = trial.looked().await;
+        let net: Vec<Fate> = looked.into_iter().filter(|looked| looked.instance.to_string() == "net").collect();
+        drift_records(&net).into_iter().for_each(|record| trial.record(record));
+        let end = trial.run(PLAN).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.made()["networks"], trial.made()["subnets"]), (2, 4));
+        assert_eq!(trial.refresh().await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_call_that_names_what_is_gone_says_so() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let plan = PLAN.replace("  - id: snap", "  - id: late\n    when: inputs.late\n    call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n    body: { name: late, volume_id: \"{{ steps.disk.id }}\" }\n  - id: snap");
+        let plan = plan.replace("steps:\n", "inputs: { late: { type: boolean, default: false } }\nsteps:\n");
+        trial.run(&plan).await;
+        trial.call(Method::Delete, "snap", "", None).await;
+        trial.call(Method::Delete, "disk", "", None).await;
+        trial.inputs = vec![("late".to_owned(), "true".to_owned())];
+        let end = trial.run_with(&plan, RunOptions::default(), std::future::pending()).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed);
+        let failures = trial.failures().join("\n");
+        assert!(failures.contains("late: `disk` is not there any more, and this call names it"), "{failures}");
+        let (_, error) = end.failure.unwrap();
+        assert!(error.help.iter().any(|help| help.contains("--refresh")), "{error:?}");
+    });
+}

@@ -1,0 +1,246 @@
+//! Calls that are carried out when nobody expects it any more: after the settling time, after they were sent again, after
+//! the run, after the teardown.
+
+use std::time::Duration;
+
+use super::conditions::{Conditions, Fate, Log};
+use super::death::{Life, When};
+use super::harness::{Trial, assert_done, paused};
+use super::reliability::proof::Turns;
+use super::strangers::{KINDS, SNAPSHOT, ours, plan};
+use crate::event::Event;
+use crate::exit::Exit;
+use crate::simulate::{AuditLog, Busy, Faults, Options};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How a lost call can be told from everything else.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Told {
+    ByTag,
+    ByLog,
+    ByTrace,
+    Nowhere,
+}
+
+fn trial(fates: &[Fate], told: Told) -> Trial {
+    let mut trial = Trial::new(Options::default());
+    trial.stamp = told == Told::ByTag;
+    trial.conditions = Conditions {
+        fates: fates.to_vec(),
+        log: if told == Told::ByLog { Log::Open } else { Log::Closed },
+        takes_traces: told == Told::ByTrace,
+        ..Conditions::default()
+    };
+    trial
+}
+
+/// Whether a kind can be told in this way.
+fn is_told(kind: &str, told: Told) -> bool {
+    let by_tag = ["networks", "volumes", "floatingips"];
+    let by_task = !["servergroups", "security_groups", "lifecycle_policies"].contains(&kind);
+    match told {
+        Told::ByTag => by_tag.contains(&kind),
+        Told::ByLog => true,
+        Told::ByTrace => by_task,
+        Told::Nowhere => false,
+    }
+}
+
+/// Takes it down, however often that must be asked for. What is there then is named.
+async fn taken_down(trial: &mut Trial, label: &str) {
+    trial.events.clear();
+    let exit = trial.destroy().await.exit;
+    let left = ours(trial);
+    let named = trial.events.iter().any(|event| matches!(event, Event::ResourceLeft { .. }));
+    assert!(left.is_empty() || (exit == Exit::TeardownIncomplete && named), "{label}: {exit:?}, left {left:?}");
+}
+
+const WAYS: [Told; 4] = [Told::ByTag, Told::ByLog, Told::ByTrace, Told::Nowhere];
+
+#[test]
+fn what_acts_after_it_was_sent_again_is_on_record_too() {
+    paused(async {
+        let mut turns = Turns::every(5);
+        for (kind, call) in KINDS {
+            for told in WAYS {
+                for late in [14, 40, 90] {
+                    if !turns.take() {
+                        continue;
+                    }
+                    let label = format!("{kind}, told {told:?}, {late} s late");
+                    let mut trial = trial(&[Fate::Late(SECOND * late)], told);
+                    let text = plan(call, 1);
+                    let first = trial.run(&text).await.finished.exit;
+                    assert!(matches!(first, Exit::Done | Exit::Unknown), "{label}: {:?}", trial.failures());
+                    tokio::time::sleep(SECOND * 90).await;
+                    let there = ours(&trial).len();
+                    let second = trial.run(&text).await.finished.exit;
+                    let on_record = trial.status().owned().count();
+                    match is_told(kind, told) {
+                        true => assert_eq!((second, on_record), (Exit::Done, there), "{label}: {:?}", trial.failures()),
+                        false if there > 1 => {
+                            assert!(second == Exit::Unknown || on_record == there, "{label}: {second:?} {on_record}");
+                        }
+                        false => {}
+                    }
+                    taken_down(&mut trial, &label).await;
+                    assert!(!is_told(kind, told) || ours(&trial).is_empty(), "{label}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_teardown_looks_for_what_was_never_answered() {
+    paused(async {
+        let mut turns = Turns::every(3);
+        for (kind, call) in KINDS {
+            for told in WAYS {
+                for pause in [0, 90] {
+                    if !turns.take() {
+                        continue;
+                    }
+                    let label = format!("{kind}, told {told:?}, destroyed {pause} s later");
+                    let mut trial = trial(&[Fate::Late(SECOND * 60)], told);
+                    trial.run(&plan(call, 1)).await;
+                    tokio::time::sleep(SECOND * pause).await;
+                    trial.destroy().await;
+                    // It acts when everything is gone already; the record knows that it may.
+                    tokio::time::sleep(SECOND * 90).await;
+                    taken_down(&mut trial, &label).await;
+                    assert!(!is_told(kind, told) || ours(&trial).is_empty(), "{label}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_killed_run_leaves_every_attempt_to_the_next() {
+    paused(async {
+        let mut turns = Turns::every(11);
+        for (kind, call) in KINDS {
+            for told in WAYS {
+                for (first, second) in [(14, 40), (40, 14), (25, 5), (90, 90)] {
+                    for killed in [1, 12, 16] {
+                        if !turns.take() {
+                            continue;
+                        }
+                        let label =
+                            format!("{kind}, told {told:?}, {first} and {second} s late, killed after {killed} s");
+                        let mut trial = trial(&[Fate::Late(SECOND * first), Fate::Late(SECOND * second)], told);
+                        let text = plan(call, 1);
+                        let life = Life::until(When::Never);
+                        let killer = life.clone();
+                        tokio::spawn(async move {
+                            tokio::time::sleep(SECOND * killed).await;
+                            killer.die();
+                        });
+                        trial.run_until(&Trial::plan("plan.yaml", &text), &life).await;
+                        let mut exit = trial.run(&text).await.finished.exit;
+                        tokio::time::sleep(SECOND * 120).await;
+                        if exit == Exit::Done {
+                            exit = trial.run(&text).await.finished.exit;
+                        }
+                        let (there, on_record) = (ours(&trial).len(), trial.status().owned().count());
+                        assert!(
+                            exit == Exit::Unknown || on_record == there,
+                            "{label}: {exit:?}, {on_record} of {there}"
+                        );
+                        if is_told(kind, told) {
+                            assert_eq!((exit, on_record), (Exit::Done, there), "{label}: {:?}", trial.failures());
+                        }
+                        taken_down(&mut trial, &label).await;
+                        assert!(!is_told(kind, told) || ours(&trial).is_empty(), "{label}");
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn an_attempt_is_not_looked_for_for_ever() {
+    paused(async {
+        let (_, call) = KINDS[0];
+        let mut trial = trial(&[Fate::NeverArrives], Told::ByTag);
+        let text = plan(call, 1);
+        let end = trial.run(&text).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.status().unanswered().count(), 1);
+        tokio::time::sleep(SECOND * 60 * 20).await;
+        trial.run(&text).await;
+        assert_eq!(trial.status().unanswered().count(), 0);
+        let before = trial.requests.lock().unwrap().len();
+        trial.run(&text).await;
+        assert_eq!(trial.requests.lock().unwrap().len(), before, "nothing is asked any more");
+    });
+}
+
+#[test]
+fn an_earlier_attempt_is_asked_for_before_the_call_is_sent_once_more() {
+    paused(async {
+        for (kind, call) in KINDS {
+            // The answer to a call without tasks is waited for three times as long.
+            let late = if is_told(kind, Told::ByTrace) { 14 } else { 40 };
+            let mut trial = trial(&[Fate::Late(SECOND * late), Fate::NeverArrives], Told::ByLog);
+            let end = trial.run(&plan(call, 1)).await;
+            assert_done(&trial, &end);
+            assert_eq!((ours(&trial).len(), trial.writes()), (1, 2), "{kind}");
+            let attempts = trial.status().instances.values().map(|known| known.intent.as_ref().unwrap().attempt).max();
+            assert_eq!(attempts, Some(1), "{kind}: the first one counts");
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{kind}");
+        }
+    });
+}
+
+#[test]
+fn the_youngest_of_several_goes_first() {
+    paused(async {
+        let (_, call) = KINDS[0];
+        let mut trial = trial(&[Fate::Late(SECOND * 14)], Told::ByTag);
+        let end = trial.run(&plan(call, 1)).await;
+        assert_done(&trial, &end);
+        let made: Vec<_> = trial.status().instances.values().flat_map(|known| known.made.clone()).collect();
+        let mut expected: Vec<_> = made.iter().map(|made| made.id.as_ref().map(crate::engine::id_text)).collect();
+        expected.reverse();
+        trial.destroy().await;
+        let removed = trial.events.iter().filter_map(|event| match event {
+            Event::ResourceRemoved { id, .. } => Some(id.clone()),
+            _ => None,
+        });
+        assert_eq!((made.len(), removed.collect::<Vec<_>>()), (2, expected));
+    });
+}
+
+/// Others make the same all the while, and the audit log tells of it late: the second attempt is no reason to doubt.
+#[test]
+fn what_the_log_tells_late_is_waited_for() {
+    paused(async {
+        for (kind, call) in KINDS {
+            let mut trial = Trial::new(Options {
+                busy: Busy { bystanders: true, audit: AuditLog::Late(SECOND * 20), ..Busy::default() },
+                faults: Faults::parse(["reset:POST:1"]).unwrap(),
+                ..Options::default()
+            });
+            trial.stamp = false;
+            let end = trial.run(&plan(call, 1)).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{kind}");
+        }
+    });
+}
+
+#[test]
+fn an_undo_that_acts_late_is_found_before_it_is_made_once_more() {
+    paused(async {
+        let fates = [Fate::Answered, Fate::Late(SECOND * 14), Fate::NeverArrives];
+        let mut trial = trial(&fates, Told::ByLog);
+        let end = trial.run(SNAPSHOT).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.made()["snapshots"], 1);
+    });
+}

@@ -1,0 +1,138 @@
+//! What tells ours from theirs, each where nothing else does.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::conditions::{Bystander, Conditions, Fate, Log};
+use super::harness::{Trial, assert_done, paused};
+use super::strangers::{KINDS, ours, plan};
+use crate::catalog::Method;
+use crate::exit::Exit;
+use crate::journal::{Evidence, RecordedCall};
+use crate::simulate::Options;
+
+/// A cloud whose audit log is closed.
+fn blind(fates: &[Fate]) -> Trial {
+    let mut trial = Trial::new(Options::default());
+    trial.conditions = Conditions { fates: fates.to_vec(), log: Log::Closed, ..Conditions::default() };
+    trial
+}
+
+fn kind(name: &str) -> &'static str {
+    KINDS.iter().find(|(kind, _)| *kind == name).map(|(_, call)| *call).unwrap()
+}
+
+/// Whoever looks for a lost call waits for those under way on the same route: their tasks are no candidates.
+#[test]
+fn a_call_under_way_is_not_taken_for_a_lost_one() {
+    paused(async {
+        let mut trial = blind(&[Fate::Slow(Duration::from_secs(15)), Fate::NeverArrives]);
+        let end = trial.run(&plan(kind("routers"), 2)).await;
+        assert_done(&trial, &end);
+        assert_eq!(ours(&trial).len(), 2);
+    });
+}
+
+#[test]
+fn a_tag_is_found_before_any_task_is_listed() {
+    paused(async {
+        for name in ["networks", "volumes", "floatingips"] {
+            let mut trial = blind(&[Fate::AnswerLost]);
+            trial.conditions.bystanders = vec![Bystander::During, Bystander::After];
+            trial.conditions.tasks_late = Duration::from_secs(1000);
+            let end = trial.run(&plan(kind(name), 1)).await;
+            assert_done(&trial, &end);
+            assert_eq!(ours(&trial).len(), 1, "{name}");
+            let evidence: Vec<_> = trial.status().instances.values().map(|known| known.evidence).collect();
+            assert_eq!(evidence, [Some(Evidence::Stamp)], "{name}");
+        }
+    });
+}
+
+#[test]
+fn what_was_there_before_the_first_call_is_not_its_work() {
+    paused(async {
+        for (name, path, body) in [
+            ("servergroups", "servergroups", json!({ "name": "twin", "policy": "affinity" })),
+            ("security_groups", "securitygroups", json!({ "security_group": { "name": "twin" } })),
+        ] {
+            let mut trial = blind(&[Fate::NeverArrives]);
+            trial.conditions.untimed = true;
+            trial
+                .by_hand(&RecordedCall {
+                    method: Method::Post,
+                    path: format!("/cloud/v1/{path}/1/7"),
+                    query: vec![],
+                    headers: vec![],
+                    body: Some(body),
+                })
+                .await;
+            let end = trial.run(&plan(kind(name), 1)).await;
+            assert_done(&trial, &end);
+            assert_eq!(ours(&trial).len(), 2, "{name}: theirs, and ours");
+        }
+    });
+}
+
+#[test]
+fn what_the_api_says_was_carried_out_is_not_sent_again() {
+    paused(async {
+        for (name, call) in KINDS {
+            for fate in [Fate::Instead(200, "{}"), Fate::HeadOnly] {
+                let mut trial = blind(&[fate]);
+                // Whatever it made is not shown anywhere.
+                trial.change_answers(|request, mut answer| {
+                    let mut value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+                    if request.method == Method::Get && value.get("results").is_some() {
+                        value["results"] = json!([]);
+                        value["count"] = json!(0);
+                        answer.body = value.to_string().into_bytes();
+                    }
+                    answer
+                });
+                for _ in 0..2 {
+                    assert_eq!(trial.run(&plan(call, 1)).await.finished.exit, Exit::Unknown, "{name}, {fate:?}");
+                    assert_eq!(trial.writes(), 1, "{name}, {fate:?}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_adopted_from_somebody_outlives_the_teardown() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let (path, body) = ("/cloud/v1/ssh_keys/1", json!({ "name": "theirs", "public_key": "ssh-ed25519 AAAA" }));
+        let call = RecordedCall {
+            method: Method::Post,
+            path: path.to_owned(),
+            query: vec![],
+            headers: vec![],
+            body: Some(body.clone()),
+        };
+        trial.by_hand(&call).await;
+        let text = format!(
+            "name: demo\nsteps:\n  - id: key\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    body: {body}\n    \
+             on_conflict: adopt\n"
+        );
+        let end = trial.run(&text).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive().len(), 1, "{:?}", trial.alive());
+    });
+}
+
+#[test]
+fn the_api_is_asked_again_no_sooner_than_it_says() {
+    paused(async {
+        for status in [429, 503] {
+            let mut trial = Trial::with_faults(&[&format!("status={status}:retry-after=120:POST:networks:1")]);
+            let began = tokio::time::Instant::now();
+            let end = trial.run(&plan(kind("networks"), 1)).await;
+            assert_done(&trial, &end);
+            assert!(began.elapsed() >= Duration::from_secs(120), "{status}: {:?}", began.elapsed());
+        }
+    });
+}

@@ -1,0 +1,205 @@
+//! A record that is lost, and found again in the account: over every example, with an audit log that is open, and one that
+//! is closed.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::harness::{Trial, paused};
+use super::reliability::plans::examples;
+use crate::engine::Recovered;
+use crate::engine::recovery::Trace;
+use crate::exit::Exit;
+use crate::journal::Phase;
+use crate::plan::Plan;
+use crate::simulate::{AuditLog, Busy, Options};
+
+/// The environment of a plan after one run, with its record lost.
+async fn lost(plan: &std::sync::Arc<Plan>, audit: AuditLog) -> Trial {
+    let mut trial = Trial::new(Options { busy: Busy { audit, ..Busy::default() }, ..Options::default() });
+    let end = trial.run_until(plan, &super::death::Life::until(super::death::When::Never)).await.unwrap();
+    assert_eq!(end.finished.exit, Exit::Done, "{:?}", trial.failures());
+    trial.lose_the_record();
+    trial
+}
+
+async fn run(trial: &mut Trial, plan: &std::sync::Arc<Plan>) -> Exit {
+    let life = super::death::Life::until(super::death::When::Never);
+    trial.run_until(plan, &life).await.expect("this process lives on").finished.exit
+}
+
+/// By step: what recovers it.
+fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
+    let found = recovered.found.iter().map(|(instance, trace)| {
+        let words = match trace {
+            Trace::Stamp => "stamp".to_owned(),
+            Trace::Task => "task".to_owned(),
+            Trace::AuditLog => "audit log".to_owned(),
+            Trace::Decision => "accepted".to_owned(),
+            Trace::Parent(parent) => format!("in `{}`", parent.step),
+        };
+        (instance.step.to_string(), words)
+    });
+    let in_doubt = recovered.in_doubt.iter().map(|(instance, _)| (instance.step.to_string(), "in doubt".to_owned()));
+    let later =
+        recovered.not_looked_for.iter().map(|(instance, _)| (instance.step.to_string(), "after that".to_owned()));
+    found.chain(in_doubt).chain(later).collect()
+}
+
+#[test]
+fn every_example_is_recovered_to_its_last_thing() {
+    let mut table = String::new();
+    for case in examples() {
+        let open = paused(async {
+            let mut trial = lost(&case.plan, AuditLog::OnTime).await;
+            let made = trial.made();
+            let recovered = trial.recover(&case.plan, &[]).await;
+            assert!(recovered.is_complete(), "{}: {recovered:#?}", case.name);
+            assert_eq!(run(&mut trial, &case.plan).await, Exit::Done, "{}: {:?}", case.name, trial.failures());
+            assert_eq!(trial.made(), made, "{}: made twice", case.name);
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{}: {:?}", case.name, trial.left());
+            assert_eq!(trial.alive(), Vec::<String>::new(), "{}", case.name);
+            evidence(&recovered)
+        });
+        let closed = paused(async {
+            let mut trial = lost(&case.plan, AuditLog::Closed).await;
+            let made = trial.made();
+            let recovered = trial.recover(&case.plan, &[]).await;
+            assert_eq!(recovered.absent, [], "{}", case.name);
+            let exit = run(&mut trial, &case.plan).await;
+            assert_eq!(exit == Exit::Done, recovered.in_doubt.is_empty(), "{}: {exit:?}", case.name);
+            assert_eq!(trial.made(), made, "{}: made twice", case.name);
+            let in_doubt = recovered.in_doubt.iter();
+            let accepted: Vec<_> = in_doubt.map(|(instance, ids)| (instance.to_string(), ids[0].clone())).collect();
+            let again = trial.recover(&case.plan, &accepted).await;
+            assert!(again.is_complete(), "{}: {again:#?}", case.name);
+            assert_eq!(run(&mut trial, &case.plan).await, Exit::Done, "{}: {:?}", case.name, trial.failures());
+            assert_eq!(trial.made(), made, "{}: made twice", case.name);
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{}: {:?}", case.name, trial.left());
+            assert_eq!(trial.alive(), Vec::<String>::new(), "{}", case.name);
+            evidence(&recovered)
+        });
+        for step in case.plan.steps.values() {
+            let creates = step.operation.as_ref().filter(|operation| operation.creates.is_some());
+            if let Some(operation) = creates {
+                let by = |found: &BTreeMap<String, String>| found.get(step.id.as_str()).cloned().unwrap_or_default();
+                let path = operation.route.path.split('/').filter(|part| !part.starts_with('{')).skip(3);
+                let what = path.collect::<Vec<_>>().join("/");
+                table.push_str(&format!(
+                    "| {} | `{}` | {what} | {} | {} |\n",
+                    case.name,
+                    step.id,
+                    by(&open),
+                    by(&closed)
+                ));
+            }
+        }
+    }
+    let docs = std::fs::read_to_string("docs/state.md").unwrap();
+    assert!(docs.contains(&table), "docs/state.md should say:\n{table}");
+}
+
+const DISKS: &str = r#"
+name: demo
+steps:
+  - id: network
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: web, create_router: true }
+  - id: disk
+    for_each: "{{ range(2) }}"
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: data, source: new-volume, size: 10 }
+  - id: router
+    call: POST /cloud/v1/routers/{project_id}/{region_id}
+    body: { name: web }
+    undo: none
+"#;
+
+#[test]
+fn what_others_made_under_the_same_names_is_left_alone() {
+    paused(async {
+        let plan = Trial::plan("plan.yaml", DISKS);
+        let mut trial = lost(&plan, AuditLog::OnTime).await;
+        let call = crate::journal::RecordedCall {
+            method: crate::catalog::Method::Post,
+            path: "/cloud/v1/volumes/1/7".to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Some(json!({ "name": "data", "source": "new-volume", "size": 10 })),
+        };
+        trial.by_hand(&call).await;
+        let recovered = trial.recover(&plan, &[]).await;
+        assert!(recovered.is_complete() && recovered.found.len() == 4, "{recovered:#?}");
+        assert_eq!(run(&mut trial, &plan).await, Exit::Done);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        // The router that stays by the plan's word, and theirs.
+        assert_eq!(trial.alive(), ["routers web", "volumes data"]);
+    });
+}
+
+#[test]
+fn what_only_has_the_name_is_in_doubt_and_nothing_is_made_there() {
+    paused(async {
+        let plan = Trial::plan("plan.yaml", DISKS);
+        let mut trial = lost(&plan, AuditLog::Closed).await;
+        let made = trial.made();
+        let recovered = trial.recover(&plan, &[]).await;
+        let in_doubt: Vec<String> = recovered.in_doubt.iter().map(|(instance, _)| instance.to_string()).collect();
+        assert_eq!(in_doubt, ["router"]);
+        assert_eq!(recovered.status.instances[&recovered.in_doubt[0].0].phase, Phase::InDoubt);
+        assert_eq!(run(&mut trial, &plan).await, Exit::Unknown);
+        assert_eq!(trial.made(), made);
+    });
+}
+
+#[test]
+fn steps_that_the_plan_no_longer_has_are_taken_down_in_order() {
+    paused(async {
+        let whole = "name: demo\nsteps:\n  - id: network\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: web, create_router: false }\n  - id: subnet\n    call: POST /cloud/v1/subnets/{project_id}/{region_id}\n    body: { name: web, network_id: \"{{ steps.network.id }}\", cidr: 10.0.0.0/24 }\n  - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { name: data, source: new-volume, size: 1 }\n";
+        let less = &whole[..whole.find("  - id: network").unwrap()];
+        let less = format!("{less}{}", &whole[whole.find("  - id: disk").unwrap()..]);
+        let mut trial = lost(&Trial::plan("plan.yaml", whole), AuditLog::Closed).await;
+        let recovered = trial.recover(&Trial::plan("plan.yaml", &less), &[]).await;
+        assert_eq!(recovered.found.len(), 3);
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+const COUNTED: &str = r#"
+name: demo
+steps:
+  - id: known
+    call: GET /cloud/v1/networks/{project_id}/{region_id}
+  - id: key
+    for_each: "{{ ['a', 'b'] if steps.known.response.results is defined else [] }}"
+    call: POST /cloud/v1/ssh_keys/{project_id}
+    body: { name: "key-{{ each.value }}" }
+"#;
+
+#[test]
+fn what_is_known_to_be_there_only_after_reading_is_found_as_well() {
+    paused(async {
+        let plan = Trial::plan("plan.yaml", COUNTED);
+        let mut trial = lost(&plan, AuditLog::OnTime).await;
+        let made = trial.made();
+        let recovered = trial.recover(&plan, &[]).await;
+        assert_eq!(recovered.found.len(), 2, "{recovered:#?}");
+        assert_eq!(run(&mut trial, &plan).await, Exit::Done, "{:?}", trial.failures());
+        assert_eq!(trial.made(), made);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_cannot_be_it_is_not_accepted() {
+    paused(async {
+        let plan = Trial::plan("plan.yaml", DISKS);
+        let mut trial = lost(&plan, AuditLog::Closed).await;
+        let wrong = [("router".to_owned(), "another".to_owned()), ("nothing".to_owned(), "1".to_owned())];
+        let recovered = trial.recover(&plan, &wrong).await;
+        assert_eq!(recovered.refused, wrong);
+        assert!(!recovered.is_complete() && recovered.in_doubt.len() == 1);
+    });
+}

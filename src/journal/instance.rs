@@ -1,0 +1,338 @@
+//! Where one instance stands: its part of the fold.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::intent::{Evidence, Head, Intent, RecordedCall, Unanswered};
+use super::record::{Adopted, Drifted, Made, Record, StepResult, Succeeded};
+use super::status::Impossible;
+use crate::event::{EffectKnown, How, StepError};
+use crate::plan::{InstanceId, StepId};
+
+/// What is known about one instance.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    pub phase: Phase,
+    pub attempts: u32,
+    /// The last intent.
+    pub intent: Option<Box<Intent>>,
+    pub intended_at: Option<Timestamp>,
+    pub result: Option<StepResult>,
+    /// The call that the result agrees with.
+    pub agrees: Option<RecordedCall>,
+    /// What exists because of it, oldest first.
+    pub made: Vec<Made>,
+    pub after: Vec<StepId>,
+    /// The last thing that went wrong.
+    pub error: Option<StepError>,
+    pub finished_at: Option<Timestamp>,
+    pub duration_ms: Option<u64>,
+    /// Tasks that were taken for its own and turned out to be another's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disowned: Vec<String>,
+    /// As much of an answer to the last attempt as came, while its outcome is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
+    /// Attempts besides the last that were never answered, oldest first: what one of them made, or will make yet, is on
+    /// no record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Unanswered>,
+    /// How the tasks that it waits for were found, when no answer named them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// Ids of what it made that were found gone: what names them was made from something that is not there any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Value>,
+    /// Fields that somebody else changed, as they were found since it was last called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drifted: Vec<Drifted>,
+    /// The last call that was to take something away, where it must not be repeated blindly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<Box<Intent>>,
+}
+
+/// Where an instance stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Nothing was done, or it is gone again.
+    #[default]
+    Absent,
+    /// A request was about to leave, and nothing more is known.
+    InDoubt,
+    /// These tasks run for it.
+    Accepted {
+        tasks: Vec<String>,
+        recovered: bool,
+        status: Option<u16>,
+    },
+    Succeeded,
+    /// A task ended in ERROR.
+    Failed,
+    /// A removal was about to leave.
+    Removing,
+    /// These tasks remove it.
+    RemovalAccepted {
+        tasks: Vec<String>,
+    },
+}
+
+impl InstanceStatus {
+    /// Something exists, or may: a teardown has work to do.
+    pub fn may_exist(&self) -> bool {
+        !self.made.is_empty()
+            || matches!(
+                self.phase,
+                Phase::InDoubt | Phase::Accepted { .. } | Phase::Removing | Phase::RemovalAccepted { .. }
+            )
+    }
+
+    /// The call that says what it is: of what was changed in place the create, as it stands now.
+    pub fn call(&self) -> Option<&RecordedCall> {
+        let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
+        let intended = self.intent.as_ref().map(|intent| &intent.call);
+        let stands = self.phase == Phase::Succeeded && (updated || intended.is_none());
+        if stands { self.agrees.as_ref().or(intended) } else { intended }
+    }
+
+    /// A call that makes something is under way, or was, and nothing more is known.
+    pub(super) fn is_making(&self) -> bool {
+        let creates = self.intent.as_ref().is_some_and(|intent| intent.update.is_none());
+        creates && matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. })
+    }
+
+    /// The last attempt, while its outcome is unknown.
+    pub fn in_doubt(&self) -> Option<Unanswered> {
+        if self.phase != Phase::InDoubt {
+            return None;
+        }
+        Some(Unanswered { intent: self.intent.as_deref()?.clone(), at: self.intended_at?, head: self.head.clone() })
+    }
+
+    /// What was made since is gone.
+    pub(super) fn roll_back(&mut self, before: &InstanceStatus) {
+        let earlier = std::mem::take(&mut self.earlier);
+        *self = Self { attempts: self.attempts, error: None, earlier, ..before.clone() };
+        if matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. }) {
+            self.settle_back();
+        }
+    }
+
+    /// One of the things it made is gone.
+    fn part_with(&mut self, kind: Option<&String>, id: Option<&Value>) {
+        let tasks = self.result.iter().flat_map(|result| result.tasks.clone()).collect::<Vec<_>>();
+        for made in &mut self.made {
+            made.beside.retain(|beside| beside.kind.as_ref() != kind || beside.id.as_ref() != id);
+            if made.kind.as_ref() == kind && made.id.as_ref() == id {
+                // What was made beside it is told by the tasks that made both.
+                let tasks = if made.tasks.is_empty() { tasks.clone() } else { std::mem::take(&mut made.tasks) };
+                *made = Made { beside: std::mem::take(&mut made.beside), tasks, ..Made::default() };
+                self.result = None;
+                self.agrees = None;
+            }
+        }
+        self.made.retain(|made| made.undo.is_some() || made.id.is_some() || !made.beside.is_empty());
+    }
+
+    fn settle_back(&mut self) {
+        self.phase = if self.result.is_some() { Phase::Succeeded } else { Phase::Absent };
+    }
+
+    pub(super) fn intend(&mut self, at: Timestamp, intent: &Intent) -> Result<(), Impossible> {
+        match self.phase {
+            Phase::Absent | Phase::Succeeded | Phase::Failed => {}
+            // An intent that was settled as "never arrived" is followed by the next attempt.
+            Phase::InDoubt if intent.attempt > self.attempts => {}
+            _ => {
+                let record = Record::Intent(intent.clone());
+                return Err(sequence(&record, &intent.instance, &self.phase));
+            }
+        }
+        self.earlier.extend(self.in_doubt());
+        self.phase = Phase::InDoubt;
+        self.head = None;
+        self.evidence = None;
+        self.attempts = intent.attempt;
+        self.after.clone_from(&intent.after);
+        self.intent = Some(Box::new(intent.clone()));
+        self.intended_at = Some(at);
+        self.error = None;
+        Ok(())
+    }
+
+    pub(super) fn apply(&mut self, at: Timestamp, record: &Record, id: &InstanceId) -> Result<(), Impossible> {
+        match (&self.phase, record) {
+            // `Accepted`: the task that was found turned out to be another's.
+            (
+                Phase::InDoubt | Phase::Accepted { recovered: true, .. },
+                Record::NotApplied { error, unanswered, .. },
+            ) => {
+                if *unanswered {
+                    self.phase = Phase::InDoubt;
+                    self.earlier.extend(self.in_doubt());
+                }
+                self.settle_back();
+                self.error = Some(error.clone());
+            }
+            (Phase::InDoubt, Record::Unknown { error, .. }) => {
+                let head = error.status.map(|status| Head { status, request_id: error.request_id.clone() });
+                self.head = head.or(self.head.take());
+                self.error = Some(error.clone());
+            }
+            (Phase::InDoubt, Record::Found { attempt, .. }) => {
+                let Some(found) = self.take_earlier(*attempt) else { return Err(sequence(record, id, &self.phase)) };
+                self.earlier.extend(self.in_doubt());
+                self.intent = Some(Box::new(found.intent));
+                self.intended_at = Some(found.at);
+                self.head = found.head;
+            }
+            (_, Record::Settled { attempt, made, .. }) => {
+                if self.take_earlier(*attempt).is_none() {
+                    return Err(sequence(record, id, &self.phase));
+                }
+                self.made.extend(made.as_deref().cloned());
+            }
+            (Phase::InDoubt, Record::Accepted { tasks, recovered, status, evidence, .. }) => {
+                self.phase = Phase::Accepted { tasks: tasks.clone(), recovered: *recovered, status: *status };
+                self.evidence = *evidence;
+                self.error = None;
+            }
+            (Phase::Accepted { recovered: true, .. }, Record::Disowned { tasks, error, .. }) => {
+                self.phase = Phase::InDoubt;
+                self.evidence = None;
+                self.disowned.extend(tasks.iter().cloned());
+                self.error = Some(error.clone());
+            }
+            // `Absent` and `Succeeded`: adopted by hand or because it existed, or agreed to anew without a call.
+            (
+                Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
+                Record::Succeeded(done),
+            ) => {
+                self.succeed(at, done);
+            }
+            (Phase::Accepted { .. }, Record::Failed { error, leftover, .. }) => {
+                let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
+                self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
+                self.error = Some(error.clone());
+                self.made.extend(leftover.as_deref().cloned());
+            }
+            // Repeated, or the next of several things it made.
+            (
+                Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
+                Record::Removing { intent, .. },
+            ) => {
+                self.phase = Phase::Removing;
+                self.removal.clone_from(intent);
+                self.error = None;
+            }
+            (Phase::Removing, Record::RemovalAccepted { tasks, .. }) => {
+                self.phase = Phase::RemovalAccepted { tasks: tasks.clone() };
+            }
+            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::PartRemoved { kind, id, .. }) => {
+                self.removal = None;
+                self.part_with(kind.as_ref(), id.as_ref());
+            }
+            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
+                self.settle_back();
+                // What may have been carried out is looked for before it is made again.
+                self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
+                self.error = Some(error.clone());
+            }
+            (Phase::Succeeded, Record::Gone { .. }) => {
+                let mut lost = std::mem::take(&mut self.lost);
+                let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.beside));
+                lost.extend(things.filter_map(|thing| thing.id.clone()));
+                let earlier = std::mem::take(&mut self.earlier);
+                *self = Self { attempts: self.attempts, lost, earlier, ..Self::default() };
+            }
+            (Phase::Succeeded, Record::Drifted { fields, .. }) => self.drift(fields),
+            (_, Record::Removed { .. }) => {
+                let earlier = std::mem::take(&mut self.earlier);
+                *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, ..Self::default() };
+            }
+            (_, Record::Forgotten { .. }) => {
+                *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
+            }
+            (phase, record) => return Err(sequence(record, id, phase)),
+        }
+        Ok(())
+    }
+
+    fn take_earlier(&mut self, attempt: u32) -> Option<Unanswered> {
+        let at = self.earlier.iter().position(|earlier| earlier.intent.attempt == attempt)?;
+        Some(self.earlier.remove(at))
+    }
+
+    /// What somebody else changed stands in the call from now on: the plan differs from that.
+    fn drift(&mut self, fields: &[Drifted]) {
+        let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()?.as_object_mut());
+        let Some(body) = body else { return };
+        for drifted in fields {
+            match &drifted.now {
+                Some(now) => drop(body.insert(drifted.field.clone(), now.clone())),
+                None => drop(body.shift_remove(&drifted.field)),
+            }
+            self.drifted.retain(|known| known.field != drifted.field);
+            self.drifted.push(drifted.clone());
+        }
+    }
+
+    pub(super) fn take_over(&mut self, at: Timestamp, adopted: &Adopted) {
+        self.phase = Phase::Succeeded;
+        self.intent = None;
+        self.error = None;
+        self.after.clone_from(&adopted.after);
+        self.result = Some(adopted.result.clone());
+        self.agrees = Some(adopted.agrees.clone());
+        self.made = vec![adopted.made.clone()];
+        self.finished_at = Some(at);
+    }
+
+    fn succeed(&mut self, at: Timestamp, done: &Succeeded) {
+        let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
+        if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
+            made.name.clone_from(&done.result.name);
+        }
+        self.agrees = done.agrees.clone().or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
+        self.phase = Phase::Succeeded;
+        self.error = None;
+        self.finished_at = Some(at);
+        self.duration_ms = Some(done.duration_ms);
+        self.result = Some(done.result.clone());
+        self.head = None;
+        if done.made == Made::default()
+            && let Some(intent) = &self.intent
+        {
+            // What makes nothing is done, however often it was carried out.
+            self.earlier.retain(|earlier| earlier.intent.call != intent.call);
+        }
+        self.drifted.clear();
+        self.disowned.clear();
+        self.evidence = done.evidence;
+        // Earlier versions took for theirs what was like it, and did not say by what.
+        let certain = done.how != How::Recovered || done.evidence.is_some_and(Evidence::is_certain);
+        let made = Made { uncertain: !certain, ..done.made.clone() };
+        if !update && done.made != Made::default() && self.made.last() != Some(&made) {
+            self.made.push(made);
+        }
+    }
+}
+
+impl Phase {
+    /// In a word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Phase::Absent => "absent",
+            Phase::InDoubt => "in doubt",
+            Phase::Accepted { .. } => "waiting",
+            Phase::Succeeded => "done",
+            Phase::Failed => "failed",
+            Phase::Removing | Phase::RemovalAccepted { .. } => "being removed",
+        }
+    }
+}
+
+pub(super) fn sequence(record: &Record, instance: &InstanceId, phase: &Phase) -> Impossible {
+    Impossible::Sequence { record: record.name(), instance: instance.clone(), phase: phase.name() }
+}

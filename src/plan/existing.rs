@@ -1,0 +1,60 @@
+//! What a plan says of things that are there already: `adopt` of a step, `moved` of the plan, as written.
+
+use super::doc::{compiled, missing_key};
+use super::fields::{Fields, Shape, boolean, list, text};
+use super::model::{Adopt, AdoptBy, Moved};
+use super::selection::Selection;
+use crate::diagnostic::Diagnostic;
+use crate::yaml::Node;
+
+const ADOPT: Shape = Shape { name: "`adopt`", keys: &["id", "name", "own"], hints: &[] };
+const MOVED: Shape = Shape { name: "an entry of `moved`", keys: &["from", "to"], hints: &[] };
+
+/// `adopt: {id: …}`, `adopt: {name: …, own: true}`.
+pub(super) fn adopt(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Adopt> {
+    let fields = Fields::open(node, &ADOPT, findings)?;
+    let own = fields.get("own").and_then(|node| boolean(node, "`own`", findings)).unwrap_or_default();
+    let by = match (fields.get("id"), fields.get("name")) {
+        (Some(id), None) => compiled(id, findings).map(AdoptBy::Id),
+        (None, Some(name)) => compiled(name, findings).map(AdoptBy::Name),
+        (Some(_), Some(name)) => {
+            let message = "what is adopted is found by its id or by its name";
+            findings.push(Diagnostic::error("unknown-value", name.span, message).help("leave one of them out"));
+            None
+        }
+        (None, None) => {
+            if fields.lacks("id") {
+                findings.push(missing_key("`adopt`", "id", fields.head()).help("or `name`"));
+            }
+            None
+        }
+    };
+    Some(Adopt { by: by?, own, span: node.span })
+}
+
+/// `moved: [{from: a, to: b}]`.
+pub(super) fn moved(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<Moved> {
+    let items = list(node, "`moved`", findings).unwrap_or_default();
+    let read = items.iter().filter_map(|item| {
+        let fields = Fields::open(item, &MOVED, findings)?;
+        let mut name = |key: &str| {
+            let Some(node) = fields.get(key) else {
+                if fields.lacks(key) {
+                    findings.push(missing_key("an entry of `moved`", key, fields.head()));
+                }
+                return None;
+            };
+            text(node, &format!("`{key}`"), findings).map(|name| Selection::name(&name.value))
+        };
+        let (from, to) = (name("from"), name("to"));
+        let (from, to) = (from?, to?);
+        if from.key.is_none() && to.key.is_some() || from == to {
+            let message = format!("`{from}` cannot become `{to}`");
+            let help = "a step becomes a step, and an instance another: `{ from: 'web[0]', to: 'web[a]' }`";
+            findings.push(Diagnostic::error("unknown-value", item.span, message).help(help));
+            return None;
+        }
+        Some(Moved { from, to, span: item.span })
+    });
+    read.collect()
+}

@@ -1,0 +1,90 @@
+//! A log begun anew with what is known: after damage, or when a record comes from another place.
+//!
+//! Nothing that is there is touched. One more object says everything, and from then on reading begins with it.
+
+use tokio::time::Instant;
+
+use super::log::{Appended, Log};
+use super::open::{LOOK, PATIENCE, lines, take};
+use crate::journal::{JournalError, Lease, Record};
+use crate::store::log::{Entry, Fold, STILL, hash};
+use crate::store::{EnvironmentName, Opening, Renewal};
+
+/// Where the next object goes, and who may write it.
+struct End {
+    next: u64,
+    previous: String,
+    lease: Lease,
+}
+
+/// Appends an object that says the renewal does, and gives the right to write back.
+///
+/// # Errors
+///
+/// [`JournalError::Locked`] when somebody writes to it; when it cannot be read or written.
+pub async fn renew(
+    log: &Log,
+    environment: &EnvironmentName,
+    opening: Opening<'_>,
+    renewal: Renewal<'_>,
+) -> Result<(), JournalError> {
+    let end = match log.load().await {
+        Ok(fold) => {
+            let taken = take(log, environment, fold, &opening).await?;
+            renewal.may_replace(log.place(), Some(&taken.status))?;
+            let lease = Lease { epoch: taken.epoch, writer: taken.writer, owner: opening.owner.clone() };
+            End { next: taken.next, previous: taken.hash, lease }
+        }
+        Err(JournalError::Damaged { .. }) => end_of_damaged(log, &opening).await?,
+        Err(error) => return Err(error),
+    };
+    let known =
+        renewal.status.compacted().into_iter().chain([(opening.clock.now(), Record::Leased(end.lease.clone()))]);
+    let (text, count) = lines(end.next, known);
+    let Lease { epoch, writer, .. } = end.lease;
+    let entry = Entry { first: end.next, count, epoch, writer, previous: end.previous, fresh: true, text };
+    let bytes = entry.encode();
+    append(log, end.next, bytes.clone()).await?;
+    log.hint(end.next).await;
+    let fold = Fold::begin(&bytes).map_err(|misfit| JournalError::Closed(misfit.why))?;
+    let (text, count) = lines(fold.next, [(opening.clock.now(), Record::Released)]);
+    append(log, fold.next, fold.continued(text, count).encode()).await
+}
+
+async fn append(log: &Log, first: u64, bytes: Vec<u8>) -> Result<(), JournalError> {
+    match log.append(first, bytes, PATIENCE).await {
+        Appended::Done => Ok(()),
+        Appended::Fenced(_) => Err(JournalError::LeaseLost { place: log.place().to_owned(), by: None }),
+        Appended::Away(error) => Err(log.failed("write to", error)),
+    }
+}
+
+/// The end of a log that cannot be read: whoever wrote there may live, so it must stand still for as long as a lease takes
+/// to be over.
+async fn end_of_damaged(log: &Log, opening: &Opening<'_>) -> Result<End, JournalError> {
+    let (mut end, began) = (end(log, opening).await?, Instant::now());
+    (opening.notice)(format!("looking for {} s whether somebody still writes there", STILL.as_secs()));
+    while began.elapsed() < STILL {
+        tokio::time::sleep(LOOK).await;
+        let now = self::end(log, opening).await?;
+        if now.next != end.next {
+            return Err(JournalError::Locked { path: log.place().into(), owner: None });
+        }
+        end = now;
+    }
+    Ok(end)
+}
+
+/// Its last object's own head says what comes next; where that cannot be read, the number of its lines does.
+async fn end(log: &Log, opening: &Opening<'_>) -> Result<End, JournalError> {
+    let objects = log.objects().await?;
+    let epochs = objects.iter().filter_map(|(_, bytes)| Entry::decode_head(bytes));
+    let epoch = epochs.map(|head| head.epoch).max().unwrap_or(0) + 1;
+    let lease = Lease { epoch, writer: uuid::Uuid::new_v4().simple().to_string(), owner: opening.owner.clone() };
+    let Some((first, bytes)) = objects.last() else {
+        return Ok(End { next: 0, previous: String::new(), lease });
+    };
+    let breaks = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+    let count = Entry::decode_head(bytes).map_or(breaks.saturating_sub(1), |head| head.count);
+    Ok(End { next: first + count.max(1), previous: hash(bytes), lease })
+}

@@ -1,0 +1,177 @@
+//! An object store in memory that forgets answers, delays them, says no in other ways than it should, or is away.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+/// What becomes of one write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It never arrives.
+    Lost,
+    /// It is carried out, and nobody hears of it.
+    AnswerLost,
+    /// The same, and it is carried out only later.
+    Late(Duration),
+    /// It is carried out twice; the second answer is heard.
+    Doubled,
+    /// It is not carried out, and answered as if something were there.
+    Conflict,
+    /// The same in other words.
+    Refused,
+    /// It takes so long.
+    Slow(Duration),
+}
+
+impl Fate {
+    fn drawn(draw: &mut fastrand::Rng) -> Self {
+        match draw.u8(0..8) {
+            0 => Fate::Lost,
+            1 => Fate::AnswerLost,
+            2 => Fate::Late(Duration::from_secs(draw.u64(1..120))),
+            3 => Fate::Doubled,
+            4 => Fate::Conflict,
+            5 => Fate::Refused,
+            6 => Fate::Slow(Duration::from_secs(draw.u64(1..25))),
+            // Longer than a lease lasts without a sign of life.
+            _ => Fate::Slow(Duration::from_secs(draw.u64(31..90))),
+        }
+    }
+}
+
+/// An object store with troubles that can be switched on.
+#[derive(Debug, Default)]
+pub struct Troubled {
+    pub inner: Arc<InMemory>,
+    pub away: AtomicBool,
+    /// Every so many writes the answer is lost, although it was carried out (1) or was not (2), in turn.
+    pub loses_every: AtomicU64,
+    writes: AtomicU64,
+    /// Writes over what is there, whatever was asked.
+    pub overwrites: AtomicBool,
+    pub requests: Mutex<Vec<String>>,
+    /// A draw, and how likely it is that a request goes wrong.
+    random: Mutex<Option<(fastrand::Rng, f64)>>,
+}
+
+impl std::fmt::Display for Troubled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("troubled")
+    }
+}
+
+fn lost() -> Error {
+    Error::Generic { store: "troubled", source: "the connection was closed".into() }
+}
+
+impl Troubled {
+    fn note(&self, what: &str, path: &str) -> Result<()> {
+        self.requests.lock().unwrap().push(format!("{what} {path}"));
+        if self.away.load(Ordering::SeqCst) { Err(lost()) } else { Ok(()) }
+    }
+
+    /// From now on requests go wrong at random.
+    pub fn go_wrong(&self, seed: u64, probability: f64) {
+        *self.random.lock().unwrap() = Some((fastrand::Rng::with_seed(seed), probability));
+    }
+
+    /// From now on everything goes well.
+    pub fn recover(&self) {
+        *self.random.lock().unwrap() = None;
+    }
+
+    fn fate(&self) -> Option<Fate> {
+        let mut random = self.random.lock().unwrap();
+        let (draw, probability) = random.as_mut()?;
+        (draw.f64() < *probability).then(|| Fate::drawn(draw))
+    }
+
+    /// Requests that begin with these words.
+    pub fn count(&self, what: &str) -> usize {
+        self.requests.lock().unwrap().iter().filter(|request| request.starts_with(what)).count()
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Troubled {
+    async fn put_opts(&self, path: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
+        self.note("put", path.as_ref())?;
+        let every = self.loses_every.load(Ordering::SeqCst);
+        let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        let loses = every > 0 && number.is_multiple_of(every);
+        if loses && (number / every).is_multiple_of(2) {
+            return Err(lost());
+        }
+        if self.overwrites.load(Ordering::SeqCst) {
+            options.mode = PutMode::Overwrite;
+        }
+        let put = |payload: PutPayload| self.inner.put_opts(path, payload, options.clone());
+        match self.fate() {
+            None if loses => put(payload).await.and_then(|_| Err(lost())),
+            None => put(payload).await,
+            Some(Fate::Lost) => Err(lost()),
+            Some(Fate::AnswerLost) => put(payload).await.and_then(|_| Err(lost())),
+            Some(Fate::Late(after)) => {
+                let (inner, path, options) = (self.inner.clone(), path.clone(), options.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(after).await;
+                    // Nobody is there to hear the answer.
+                    let _ = inner.put_opts(&path, payload, options).await;
+                });
+                Err(lost())
+            }
+            Some(Fate::Doubled) => {
+                let _ = put(payload.clone()).await;
+                put(payload).await
+            }
+            Some(Fate::Conflict) => Err(Error::AlreadyExists { path: path.to_string(), source: "409".into() }),
+            Some(Fate::Refused) => Err(Error::Precondition { path: path.to_string(), source: "412".into() }),
+            Some(Fate::Slow(pause)) => {
+                tokio::time::sleep(pause).await;
+                put(payload).await
+            }
+        }
+    }
+
+    async fn put_multipart_opts(&self, path: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(path, options).await
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        self.note("get", path.as_ref())?;
+        match self.fate() {
+            Some(Fate::Slow(pause)) => tokio::time::sleep(pause).await,
+            Some(Fate::Lost | Fate::AnswerLost) => return Err(lost()),
+            _ => {}
+        }
+        self.inner.get_opts(path, options).await
+    }
+
+    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        match self.note("list", "") {
+            Ok(()) => self.inner.list(prefix),
+            Err(error) => Box::pin(futures_util::stream::iter([Err(error)])),
+        }
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.note("list", "")?;
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}

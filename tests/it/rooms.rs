@@ -1,0 +1,110 @@
+//! Which room of the house may use which: knowledge flows one way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A room, and the rooms that it may use. Nothing else may be used, and every arrow stands for something.
+const MAY_USE: &[(&str, &str)] = &[
+    ("api", "catalog clock secret"),
+    ("catalog", "diagnostic secret"),
+    ("cli", "catalog plan report store"),
+    ("clock", ""),
+    (
+        "command",
+        "api catalog cli clock context diagnostic engine error event examples exit explain files id journal plan report \
+         schema secret simulate source store stream template yaml",
+    ),
+    ("context", "api cli files report secret store stream"),
+    ("diagnostic", "source"),
+    ("engine", "api catalog clock diagnostic event exit id journal plan secret source store template"),
+    ("error", "api catalog diagnostic event exit journal report"),
+    ("event", "exit id"),
+    ("examples", "yaml"),
+    ("exit", ""),
+    ("explain", ""),
+    ("files", ""),
+    ("id", ""),
+    ("journal", "catalog clock event id plan secret"),
+    ("plan", "catalog diagnostic id secret source template yaml"),
+    ("report", "diagnostic event exit files id plan secret source stream"),
+    ("schema", "catalog"),
+    ("secret", ""),
+    ("simulate", "api catalog clock diagnostic secret"),
+    ("source", ""),
+    ("store", "clock files journal secret"),
+    ("stream", ""),
+    ("template", "diagnostic id secret source yaml"),
+    ("yaml", "diagnostic secret source"),
+];
+
+fn source() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "src"].iter().collect()
+}
+
+/// Every file that is no test, with the room it belongs to.
+fn files(folder: &Path, room: Option<&str>, found: &mut Vec<(String, PathBuf)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+        match room {
+            _ if name.contains("test") => {}
+            None if name == "lib" || name == "main" => {}
+            _ if path.is_dir() => files(&path, Some(room.unwrap_or(&name)), found),
+            _ if is_rust => found.push((room.unwrap_or(&name).to_owned(), path)),
+            _ => {}
+        }
+    }
+}
+
+/// Rooms that a text mentions outside its comments and its tests.
+fn mentioned(text: &str) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let mentions = lines.flat_map(|line| line.split("crate::").skip(1));
+    let words = mentions.map(|rest| rest.split(|character: char| !character.is_alphanumeric() && character != '_'));
+    words.filter_map(|mut words| words.next()).map(str::to_owned).collect()
+}
+
+fn arrows() -> BTreeMap<String, BTreeSet<String>> {
+    let mut all = Vec::new();
+    files(&source(), None, &mut all);
+    let rooms: BTreeSet<String> = all.iter().map(|(room, _)| room.clone()).collect();
+    let mut arrows: BTreeMap<String, BTreeSet<String>> =
+        rooms.iter().map(|room| (room.clone(), BTreeSet::new())).collect();
+    for (room, path) in all {
+        let used = mentioned(&fs::read_to_string(&path).unwrap());
+        let others: Vec<String> = used.into_iter().filter(|other| *other != room && rooms.contains(other)).collect();
+        arrows.entry(room).or_default().extend(others);
+    }
+    arrows
+}
+
+#[test]
+fn rooms_use_only_what_they_may_and_all_of_it() {
+    let allowed: BTreeMap<String, BTreeSet<String>> = MAY_USE
+        .iter()
+        .map(|(room, others)| ((*room).to_owned(), others.split_whitespace().map(str::to_owned).collect()))
+        .collect();
+    for (room, used) in arrows() {
+        let allowed = allowed.get(&room).unwrap_or_else(|| panic!("`{room}` is a new room: say what it may use"));
+        assert_eq!(&used, allowed, "what `{room}` uses, and what it may");
+    }
+}
+
+#[test]
+fn no_room_uses_itself_through_others() {
+    let mut left = arrows();
+    loop {
+        let done: Vec<String> = left.iter().filter(|(_, used)| used.is_empty()).map(|(room, _)| room.clone()).collect();
+        if done.is_empty() {
+            break;
+        }
+        for room in done {
+            left.remove(&room);
+            left.values_mut().for_each(|used| used.retain(|other| *other != room));
+        }
+    }
+    assert!(left.is_empty(), "{left:#?}");
+}

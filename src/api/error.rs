@@ -1,13 +1,13 @@
 //! What the API said when it said no, turned into something readable.
 //!
-//! Facts: error bodies carry `exception_class`, `message`, `request_id`, sometimes `info` and `invalid_fields` (API
+//! Facts: error bodies of the Cloud API carry `exception_class`, `message`, `request_id`, sometimes `info` and `invalid_fields` (API
 //! documentation, "Errors"); answers from the edge may be HTML or empty. Quotas, locks and the answer to a bad key as in
 //! observed.md §3 and §8.
 
 use serde_json::Value;
 
 use super::lock::{self, LockHolder};
-use super::{Answer, quota};
+use super::{Answer, fields, quota};
 use crate::secret::{Secrets, without_reserved};
 
 /// An error answer.
@@ -51,6 +51,9 @@ pub enum Meaning {
     Unknown,
 }
 
+/// Words of a refusal because something of that name is there: "Origin Group name should be unique." was recorded, the
+/// others are the documents'.
+const EXISTS: [&str; 5] = ["should be unique", "must be unique", "already exist", "already taken", "already used"];
 const LONGEST_MESSAGE: usize = 600;
 /// Of a body that is not the API's this much is looked at.
 const READ_OF_NO_JSON: usize = 64 * 1024;
@@ -75,9 +78,11 @@ impl ApiError {
             })
         };
         let hidden = |text: &str| secrets.redact(text).into_owned();
-        let message = text("message")
-            .or_else(|| text("detail"))
-            .or_else(|| text("error"))
+        let fields = body.as_ref().map(fields::of).unwrap_or_default();
+        let message = ["message", "detail", "error", "title"]
+            .into_iter()
+            .find_map(|name| text(name).filter(|text| !text.starts_with(['[', '{'])))
+            .or_else(|| body.as_ref().and_then(|body| fields::words(body, &fields)))
             .unwrap_or_else(|| unreadable(answer, secrets));
         let limits = body.as_ref().and_then(|body| body.get("info")).map(quota::limits).unwrap_or_default();
         let message = match answer.status {
@@ -86,7 +91,6 @@ impl ApiError {
             _ if limits.is_empty() => shorten(&message),
             _ => format!("{}: {}", shorten(message.trim_end_matches('.')), shorten(&limits.join("; "))),
         };
-        let invalid_fields = body.as_ref().and_then(|body| body.get("invalid_fields")).map(invalid_fields);
         Self {
             status: answer.status,
             class: text("exception_class")
@@ -102,9 +106,7 @@ impl ApiError {
             request_id: text("request_id")
                 .or_else(|| answer.request_id().map(hidden))
                 .filter(|id| !secrets.may_be_unknown() || is_request_id(id)),
-            invalid_fields: invalid_fields
-                .filter(|_| answer.status != 401 && !secrets.may_be_unknown())
-                .unwrap_or_default(),
+            invalid_fields: if answer.status == 401 || secrets.may_be_unknown() { Vec::new() } else { fields },
             withheld: secrets.may_be_unknown(),
             retry_after: answer.header("retry-after").and_then(|value| retry_after(value, now)),
         }
@@ -131,6 +133,8 @@ impl ApiError {
             409 if lock::is_lock(&message) => Meaning::Locked,
             409 if capacity => Meaning::Quota,
             409 => Meaning::Conflict,
+            // So the CDN and DNS say it.
+            400 | 422 if EXISTS.iter().any(|words| message.contains(words)) => Meaning::Conflict,
             425 | 429 => Meaning::RateLimited,
             503 if self.retry_after.is_some() => Meaning::Unavailable,
             status if status >= 500 => Meaning::Unknown,
@@ -156,6 +160,9 @@ impl ApiError {
                 "depend",
                 "referenced",
                 "associated",
+                "using this group",
+                "is used as",
+                "assigned to",
             ]
             .iter()
             .any(|words| message.contains(words))
@@ -168,35 +175,6 @@ impl ApiError {
         let message = if self.withheld { WITHHELD } else { &self.message };
         format!("{class}{message} (status {}{request})", self.status)
     }
-}
-
-/// `{"volumes": {"0": {"size": ["too small"]}}, "name": ["required"]}` and flatter forms, as pointers and words.
-fn invalid_fields(fields: &Value) -> Vec<(String, String)> {
-    fn walk(at: &str, value: &Value, found: &mut Vec<(String, String)>) {
-        match value {
-            Value::Object(fields) => {
-                for (name, field) in fields {
-                    let name = name.replace('.', "/");
-                    walk(&format!("{at}/{name}"), field, found);
-                }
-            }
-            Value::Array(items) if items.iter().all(Value::is_string) => {
-                let words: Vec<_> = items.iter().filter_map(Value::as_str).collect();
-                found.push((at.to_owned(), shorten(&words.join("; "))));
-            }
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    walk(&format!("{at}/{index}"), item, found);
-                }
-            }
-            Value::String(words) => found.push((at.to_owned(), shorten(words))),
-            Value::Null => {}
-            other => found.push((at.to_owned(), other.to_string())),
-        }
-    }
-    let mut found = Vec::new();
-    walk("", fields, &mut found);
-    found
 }
 
 /// `req-` and a UUID, or either without the other's signs: no word that somebody chose.
@@ -240,7 +218,7 @@ fn strip_tags(text: &str) -> String {
         .collect()
 }
 
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     if text.chars().count() <= LONGEST_MESSAGE {
         return text.to_owned();
     }

@@ -5,6 +5,7 @@
 
 mod client;
 mod error;
+mod fields;
 mod http;
 mod limit;
 mod lock;

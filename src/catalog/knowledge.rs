@@ -1,4 +1,4 @@
-//! What an OpenAPI document does not say, read from a file we keep by hand.
+//! What an OpenAPI document does not say, read from a file we keep by hand: one for each product.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,16 @@ use serde_json::Value;
 
 use super::CatalogError;
 use super::operation::{Method, Route, ValueAt};
+use super::product::EMBEDDED_PRODUCTS;
+use super::ready::Ready;
 
-/// The knowledge in the repository.
-const OURS: &str = include_str!("data/knowledge.yaml");
-
-/// The file as written; paths are still short.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The file; its paths are whole once it is read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Knowledge {
+    /// The first segment of all its paths.
+    #[serde(skip)]
+    pub root: String,
     pub resources: IndexMap<String, KnownResource>,
     pub creates: IndexMap<String, KnownCreate>,
     pub updates_make: IndexMap<String, Vec<String>>,
@@ -26,6 +28,16 @@ pub(super) struct Knowledge {
     pub tasks: IndexMap<String, Vec<String>>,
     pub may_be_no_op: Vec<String>,
     pub only_compute: Vec<String>,
+    /// What a thing shows once what these calls asked for is done.
+    pub ready: IndexMap<String, Ready>,
+    /// Calls that the document writes down again under other names of their parameters: the bodies are one call's.
+    pub merged: IndexMap<String, Vec<String>>,
+    /// What an example shows is right, whatever is written beside it.
+    pub trusted_examples: bool,
+    /// A PATCH takes any part of its body, whatever the document requires.
+    pub partial_patch: bool,
+    /// `type: object` without fields means anything.
+    pub untyped_objects: bool,
     /// Operations of an older edition, as an OpenAPI fragment.
     pub older: Value,
 }
@@ -38,6 +50,16 @@ pub(super) struct KnownResource {
     read: Option<String>,
     delete: Option<String>,
     pub list: Option<String>,
+    /// Its paths name nothing that the call which makes it does not name: it is told apart by them alone.
+    #[serde(default)]
+    pub by_path: bool,
+    /// The API lets no two have the same name, or path.
+    #[serde(default)]
+    pub unique: bool,
+    /// What it shows before it can be used.
+    pub ready: Option<Ready>,
+    /// The list comes in pages of at most so many.
+    pub page: Option<usize>,
     #[serde(rename = "in", default = "results")]
     pub items_at: String,
     pub id: Option<String>,
@@ -61,6 +83,8 @@ pub(super) struct KnownCreate {
     pub task: Option<Vec<String>>,
     pub answer: Option<String>,
     pub sent: Option<String>,
+    /// Parameters of the path.
+    pub path: Option<Vec<String>>,
     #[serde(default)]
     pub also: Vec<String>,
     #[serde(default)]
@@ -86,25 +110,71 @@ pub(super) struct KnownField {
 }
 
 impl Knowledge {
+    /// `root`: the first segment of the paths, which the file leaves out.
+    ///
     /// # Errors
     ///
     /// [`CatalogError::Knowledge`] when the text is no YAML of this shape.
-    pub fn parse(text: &str) -> Result<Self, CatalogError> {
-        serde_yaml::from_str(text).map_err(|error| CatalogError::Knowledge(error.to_string()))
+    pub fn parse(root: &str, text: &str) -> Result<Self, CatalogError> {
+        let short: Self = serde_yaml::from_str(text).map_err(|error| CatalogError::Knowledge(error.to_string()))?;
+        Ok(short.with_whole_paths(root))
     }
 
-    pub fn ours() -> Result<Self, CatalogError> {
-        Self::parse(OURS)
+    /// The file in the repository for a product; a product without one is known by its document alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Knowledge::parse`].
+    pub fn of(root: &str) -> Result<Self, CatalogError> {
+        let ours = EMBEDDED_PRODUCTS.iter().find(|product| product.root == root);
+        ours.map_or_else(
+            || Ok(Self { root: root.to_owned(), ..Self::default() }),
+            |ours| Self::parse(root, ours.knowledge),
+        )
+    }
+
+    fn with_whole_paths(mut self, root: &str) -> Self {
+        let path = |short: &String| full_path(root, short);
+        let call = |short: &String| full_call(root, short);
+        for resource in self.resources.values_mut() {
+            for short in [&mut resource.one, &mut resource.read, &mut resource.delete, &mut resource.list] {
+                *short = short.as_ref().map(|short| if short == "none" { short.clone() } else { path(short) });
+            }
+        }
+        fn keyed<V>(table: IndexMap<String, V>, whole: impl Fn(&String) -> String) -> IndexMap<String, V> {
+            table.into_iter().map(|(short, value)| (whole(&short), value)).collect()
+        }
+        self.creates = keyed(self.creates, call);
+        self.updates_make = keyed(self.updates_make, call);
+        self.successors = keyed(self.successors, call).into_iter().map(|(old, new)| (old, call(&new))).collect();
+        self.tasks = keyed(self.tasks, call);
+        self.parameters = keyed(self.parameters, path);
+        self.ready = keyed(self.ready, call);
+        for ready in self.ready.values_mut() {
+            ready.read = ready.read.as_ref().map(path);
+        }
+        let merged = keyed(self.merged, call).into_iter();
+        self.merged = merged.map(|(one, others)| (one, others.iter().map(call).collect())).collect();
+        self.may_be_no_op = self.may_be_no_op.iter().map(call).collect();
+        self.only_compute = self.only_compute.iter().map(call).collect();
+        self.locks.iter_mut().for_each(|lock| lock.calls = call(&lock.calls));
+        self.root = root.to_owned();
+        self
     }
 
     /// What of a list of calls applies to a route.
     pub fn lists(calls: &[String], route: &Route) -> bool {
-        calls.iter().any(|call| full_route(call).as_ref() == Some(route))
+        calls.contains(&route.to_string())
     }
 
     /// What a table of calls says of a route.
     pub fn entry<'t, V>(table: &'t IndexMap<String, V>, route: &Route) -> Option<&'t V> {
-        table.iter().find(|(call, _)| full_route(call).as_ref() == Some(route)).map(|(_, value)| value)
+        table.get(&route.to_string())
+    }
+
+    /// The resource that is read on a path.
+    pub fn read_at(&self, path: &str) -> Option<&KnownResource> {
+        self.resources.values().find(|resource| resource.read().as_deref() == Some(path))
     }
 
     /// The places that name the parent which a call locks, the best first.
@@ -121,12 +191,12 @@ impl Knowledge {
         let given = self
             .parameters
             .iter()
-            .find(|(path, _)| without_version(&full_path(path)) == wanted)
+            .find(|(path, _)| without_version(path) == wanted)
             .map(|(_, kind)| (kind.as_str(), false));
         given.or_else(|| {
             self.resources
                 .values()
-                .find(|resource| resource.own_paths().any(|path| without_version(&path) == wanted))
+                .find(|resource| resource.own_paths().any(|path| without_version(path) == wanted))
                 .map(|resource| (resource.kind.as_str(), resource.by_name))
         })
     }
@@ -156,25 +226,25 @@ impl KnownResource {
         call_or(self.delete.as_deref(), self.one.as_deref())
     }
 
-    /// The path parameter that stands for the thing itself; empty when its paths name only parents.
+    /// The path parameter that stands for the thing itself; empty when its paths name nothing but what the call that
+    /// makes it names: parents, or all of it.
     pub fn parameter(&self) -> String {
+        if self.by_path {
+            return String::new();
+        }
         let path = self.delete().or_else(|| self.read()).unwrap_or_default();
         let last = path.rsplit('/').next().filter(|segment| segment.starts_with('{')).unwrap_or_default();
         last.trim_matches(['{', '}']).to_owned()
     }
 
     /// Paths that end with the thing itself.
-    fn own_paths(&self) -> impl Iterator<Item = String> {
-        [self.one.as_deref(), self.delete.as_deref()]
-            .into_iter()
-            .flatten()
-            .filter(|path| path.ends_with('}'))
-            .map(full_path)
+    fn own_paths(&self) -> impl Iterator<Item = &str> {
+        [self.one.as_deref(), self.delete.as_deref()].into_iter().flatten().filter(|path| path.ends_with('}'))
     }
 }
 
 fn call_or(own: Option<&str>, one: Option<&str>) -> Option<String> {
-    own.or(one).filter(|path| *path != "none").map(full_path)
+    own.or(one).filter(|path| *path != "none").map(str::to_owned)
 }
 
 impl KnownLock {
@@ -184,11 +254,8 @@ impl KnownLock {
             return false;
         }
         match path.strip_suffix("/**") {
-            Some(top) => {
-                let top = full_path(top);
-                route.path.strip_prefix(&top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            }
-            None => full_path(path) == route.path,
+            Some(top) => route.path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+            None => path == route.path,
         }
     }
 
@@ -205,22 +272,22 @@ impl KnownLock {
 }
 
 /// `v1/networks/PR` → `/cloud/v1/networks/{project_id}/{region_id}`.
-pub(super) fn full_path(short: &str) -> String {
+pub(super) fn full_path(root: &str, short: &str) -> String {
     let segments = short.split('/').map(|segment| if segment == "PR" { "{project_id}/{region_id}" } else { segment });
-    std::iter::once("/cloud").chain(segments).collect::<Vec<_>>().join("/")
+    std::iter::once("").chain(std::iter::once(root)).chain(segments).collect::<Vec<_>>().join("/")
 }
 
-/// `POST v1/networks/PR` → the route.
-pub(super) fn full_route(short: &str) -> Option<Route> {
-    let (method, path) = short.split_once(' ')?;
-    Some(Route { method: Method::parse(method)?, path: full_path(path) })
+/// `POST v1/networks/PR` → the whole call.
+pub(super) fn full_call(root: &str, short: &str) -> String {
+    let (method, path) = short.split_once(' ').unwrap_or(("", short));
+    format!("{method} {}", full_path(root, path))
 }
 
 /// `/cloud/v1/networks/…` → `/networks/…`: what the path says, whatever the version.
 fn without_version(path: &str) -> &str {
-    path.strip_prefix("/cloud/v")
-        .map(|rest| rest.trim_start_matches(|character: char| character.is_ascii_digit()))
-        .unwrap_or(path)
+    let version = path.trim_start_matches('/').split_once('/').and_then(|(_, rest)| rest.strip_prefix('v'));
+    let rest = version.map(|rest| rest.trim_start_matches(|character: char| character.is_ascii_digit()));
+    rest.filter(|rest| rest.starts_with('/')).unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -229,7 +296,7 @@ mod tests {
 
     #[test]
     fn the_file_in_the_repository_can_be_read() {
-        let ours = Knowledge::ours().unwrap();
+        let ours = Knowledge::of("cloud").unwrap();
         assert_eq!(
             ours.resources["network"].read().unwrap(),
             "/cloud/v1/networks/{project_id}/{region_id}/{network_id}"
@@ -239,8 +306,8 @@ mod tests {
 
     #[test]
     fn a_path_parameter_is_known_in_any_version_and_below() {
-        let ours = Knowledge::ours().unwrap();
-        let kind = |path: &str| ours.kind_at(&full_path(path));
+        let ours = Knowledge::of("cloud").unwrap();
+        let kind = |path: &str| ours.kind_at(&full_path("cloud", path));
         assert_eq!(kind("v2/networks/PR/{network_id}"), Some(("networks", false)));
         assert_eq!(kind("v2/k8s/clusters/PR/{cluster_name}"), Some(("k8s_clusters", true)));
         assert_eq!(kind("v1/dbaas/postgres/clusters/PR/{cluster_name}"), Some(("postgresql_clusters", false)));
@@ -249,8 +316,8 @@ mod tests {
 
     #[test]
     fn everything_below_a_load_balancer_locks_what_names_it_best() {
-        let ours = Knowledge::ours().unwrap();
-        let locks = |call: &str| ours.locks_of(&full_route(call).unwrap());
+        let ours = Knowledge::of("cloud").unwrap();
+        let locks = |call: &str| ours.locks_of(&Route::parse(&full_call("cloud", call)).unwrap());
         assert_eq!(locks("POST v1/lbpools/PR").len(), 2);
         assert_eq!(locks("PUT v1/loadbalancers/PR/pools/{pool_id}/members"), [ValueAt::Path("pool_id".into())]);
         assert_eq!(locks("GET v1/lbpools/PR/{pool_id}"), []);
@@ -260,8 +327,8 @@ mod tests {
     /// observed.md §3: of nine rules written at once two were refused.
     #[test]
     fn the_rules_of_one_security_group_are_written_one_after_another() {
-        let ours = Knowledge::ours().unwrap();
-        let locks = |call: &str| ours.locks_of(&full_route(call).unwrap());
+        let ours = Knowledge::of("cloud").unwrap();
+        let locks = |call: &str| ours.locks_of(&Route::parse(&full_call("cloud", call)).unwrap());
         for call in [
             "POST v1/securitygroups/PR/{group_id}/rules",
             "POST v2/security_groups/PR/{group_id}/rules",

@@ -1,9 +1,9 @@
-//! The operations of the Cloud API, as facts.
+//! The operations of Gcore's APIs, as facts.
 //!
-//! What is known of an operation comes from two places: an OpenAPI document (`openapi`) and a file we keep by hand
-//! (`knowledge`). Together they are written as two texts (`store`), which the binary carries compressed. A
-//! [`Catalog`] unpacks them when it is first asked, and reads the lines of the operations that are asked for, no others.
-//! The catalogue knows neither plans nor requests.
+//! Each product of the platform has an OpenAPI document of its own. What is known of an operation comes from that document
+//! (`openapi`) and from a file we keep by hand (`knowledge`). Together they are written as a few texts (`store`), which the
+//! binary carries compressed. A [`Catalog`] unpacks a product (`product`) when a path of it is first asked for, and reads
+//! the lines of the operations that are asked for, no others. The catalogue knows neither plans nor requests.
 
 pub mod check;
 mod describe;
@@ -14,6 +14,7 @@ mod listed;
 mod openapi;
 mod operation;
 mod pace;
+mod product;
 mod ready;
 mod regenerate;
 mod routes;
@@ -25,8 +26,7 @@ pub mod update;
 mod value;
 
 use std::collections::HashMap;
-use std::ops::Range;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 pub use check::{
     ALLOW_NOTHING, AllowUnknown, AllowedPath, BodyFinding, ParameterFinding, ParameterPlace, PathSegment, check_body,
@@ -39,7 +39,7 @@ pub use operation::{
     ValueAt,
 };
 pub use pace::{PACES, Pace, Source as PaceSource, pace_of};
-pub use ready::{Readiness, readiness_of};
+pub use ready::{Ready, readiness_of};
 pub use regenerate::{Regenerated, regenerate};
 pub use routes::{Difference, NearestRoute, PathParameters};
 pub use schema::BodySchema;
@@ -48,173 +48,127 @@ pub use step::is_placeholder;
 pub use value::{By, Partial, Reference, Unknown};
 
 use knowledge::Knowledge;
-use routes::Routes;
+use product::{CLOUD, EMBEDDED_PRODUCTS, Product};
 
-static OPERATIONS: &[u8] = include_bytes!("data/operations.deflate");
-static SCHEMAS: &[u8] = include_bytes!("data/schemas.deflate");
+static EMBEDDED: LazyLock<Catalog> =
+    LazyLock::new(|| Catalog::of(EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect()));
 
-static EMBEDDED: LazyLock<Catalog> = LazyLock::new(|| {
-    let operations = store::decompress(OPERATIONS).expect("the embedded operations are what we compressed");
-    Catalog::new(operations, Text::Packed(SCHEMAS)).expect("the embedded operations are what we wrote")
-});
-
-/// The operations that exist, and the shapes of their bodies.
+/// The operations that exist, and the shapes of their bodies: one [`Product`] for each document, told apart by the first
+/// segment of their paths.
 pub struct Catalog {
-    /// One line an operation; `lines` says where.
-    operations: String,
-    lines: Vec<Line>,
-    routes: Routes,
-    read: Vec<OnceLock<Arc<Operation>>>,
-    schemas: Text,
-    unpacked: OnceLock<Definitions>,
-    bodies: Mutex<HashMap<Route, Arc<BodySchema>>>,
+    products: Vec<Product>,
     /// What lists hold, by path.
     lists: OnceLock<HashMap<String, Listed>>,
 }
 
-/// Where the facts of an operation stand in the text, as JSON.
-struct Line {
-    route: Route,
-    facts: Range<usize>,
-}
-
-/// A text that need not be unpacked yet.
-enum Text {
-    Packed(&'static [u8]),
-    Plain(String),
-}
-
-/// The definitions' text, and where each stands in it.
-struct Definitions {
-    text: String,
-    places: HashMap<String, Range<usize>>,
-}
-
 impl std::fmt::Debug for Catalog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Catalog").field("operations", &self.lines.len()).finish_non_exhaustive()
+        let roots: Vec<&str> = self.products.iter().map(Product::root).collect();
+        f.debug_struct("Catalog").field("products", &roots).finish()
     }
 }
 
 impl Catalog {
-    /// The catalogue in the binary; unpacked at the first call.
+    /// The catalogue in the binary; a product is unpacked when it is first asked for.
     pub fn embedded() -> &'static Catalog {
         &EMBEDDED
     }
 
-    /// The catalogue of another OpenAPI document (JSON or YAML), with our own knowledge of what such a document does not say.
+    fn of(products: Vec<Product>) -> Self {
+        Self { products, lists: OnceLock::new() }
+    }
+
+    /// The catalogue with another OpenAPI document (JSON or YAML) in place of the embedded facts of the products that it
+    /// is about, with our own knowledge of what such a document does not say.
     ///
     /// # Errors
     ///
     /// [`CatalogError`] when the text is no OpenAPI document, or a reference in it leads nowhere.
     pub fn from_openapi(text: &str) -> Result<Catalog, CatalogError> {
-        let facts = openapi::facts(text, &Knowledge::ours()?)?;
-        let texts = store::Texts::write(&facts.operations, &facts.schemas);
-        Catalog::new(texts.operations, Text::Plain(texts.schemas))
-    }
-
-    fn new(operations: String, schemas: Text) -> Result<Catalog, CatalogError> {
-        let mut lines = Vec::new();
-        for (key, facts) in keyed_lines(&operations) {
-            let route = Route::parse(key).ok_or_else(|| CatalogError::Document(format!("`{key}` is no route")))?;
-            lines.push(Line { route, facts });
+        let document = openapi::Document::parse(text)?;
+        let mut products: Vec<Product> = EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect();
+        for product in products.iter_mut().filter(|product| document.is_about(product.root())) {
+            let facts = openapi::facts(&document, &Knowledge::of(product.root())?)?;
+            *product = Product::of_texts(product.root(), store::Texts::write(&facts))?;
         }
-        let routes = Routes::new(lines.iter().map(|line| &line.route));
-        let read = lines.iter().map(|_| OnceLock::new()).collect();
-        Ok(Catalog {
-            operations,
-            lines,
-            routes,
-            read,
-            schemas,
-            unpacked: OnceLock::new(),
-            bodies: Mutex::default(),
-            lists: OnceLock::new(),
-        })
+        Ok(Catalog::of(products))
     }
 
-    /// Every operation, by path and method.
+    /// Every operation, product by product, by path and method.
     pub fn operations(&self) -> impl Iterator<Item = Arc<Operation>> {
-        (0..self.lines.len()).map(|at| self.operation(at))
+        self.products.iter().flat_map(Product::operations)
+    }
+
+    /// The operations of one product: `dns`.
+    pub fn operations_of(&self, root: &str) -> impl Iterator<Item = Arc<Operation>> {
+        self.product(root).into_iter().flat_map(Product::operations)
+    }
+
+    /// The operations of one product at certain routes; no others are read.
+    pub fn operations_at(&self, root: &str, at: impl Fn(&Route) -> bool) -> impl Iterator<Item = Arc<Operation>> {
+        self.product(root).into_iter().flat_map(move |product| product.operations_at(&at).collect::<Vec<_>>())
+    }
+
+    /// What paths begin with: `cloud`, `dns`, …
+    pub fn roots(&self) -> impl Iterator<Item = &str> {
+        self.products.iter().map(Product::root)
     }
 
     /// The operation of a method and a path written exactly as in the reference.
     pub fn find(&self, route: &Route) -> Option<Arc<Operation>> {
-        self.routes.exact(route).map(|at| self.operation(at))
+        self.product(root_of(&route.path))?.find(route)
     }
 
     /// The operation of a concrete path, with its path parameters decoded; literal segments win over parameters.
     pub fn matching(&self, method: Method, path: &str) -> Option<(Arc<Operation>, PathParameters)> {
-        let (at, parameters) = self.routes.matching(method, path)?;
-        Some((self.operation(at), parameters))
+        self.product(root_of(path))?.matching(method, path)
     }
 
     /// The operation of a path as written in a plan, without the empty segment before the first slash: `None` is a
     /// segment that holds a template, `Some("{project_id}")` that placeholder.
     pub fn matching_segments(&self, method: Method, segments: &[Option<&str>]) -> Option<Arc<Operation>> {
-        self.routes.matching_segments(method, segments).map(|at| self.operation(at))
+        self.product(segments.first().copied().flatten()?)?.matching_segments(method, segments)
     }
 
     /// What was probably meant by a path that no operation has.
     pub fn nearest(&self, method: Method, segments: &[Option<&str>]) -> NearestRoute {
-        self.routes.nearest(method, segments)
+        let named = segments.first().copied().flatten().and_then(|root| self.product(root));
+        let candidates = named.map_or(self.products.as_slice(), std::slice::from_ref);
+        let nearest = candidates.iter().map(|product| product.nearest(method, segments));
+        nearest.min_by_key(|(edits, _)| *edits).map_or(NearestRoute::Nothing, |(_, route)| route)
     }
 
     /// Operations that make resources of a kind, as the one thing created.
     pub fn creators_of(&self, kind: &str) -> Vec<Arc<Operation>> {
-        let creating =
-            (0..self.lines.len()).filter(|at| store::creates(&self.operations[self.lines[*at].facts.clone()]));
-        let operations = creating.map(|at| self.operation(at));
-        operations.filter(|operation| operation.creates.as_ref().is_some_and(|creates| creates.kind == kind)).collect()
+        let cloud = self.product(CLOUD).map(|product| product.creators_of(kind)).unwrap_or_default();
+        if !cloud.is_empty() {
+            return cloud;
+        }
+        // Kinds of the Cloud API are its own words; those of the others begin with their product's.
+        let named = |root: &str| kind.strip_prefix(root).is_some_and(|rest| rest.starts_with('_'));
+        let product = self.products.iter().find(|product| named(product.root()));
+        product.map(|product| product.creators_of(kind)).unwrap_or_default()
     }
 
     /// The shape of an operation's body; `None` when it takes none.
     pub fn body_schema(&self, operation: &Operation) -> Option<Arc<BodySchema>> {
-        let root = operation.body_schema.as_ref()?;
-        let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(body) = bodies.get(&operation.route) {
-            return Some(Arc::clone(body));
-        }
-        let body = BodySchema::gather(root.clone(), |name| self.definition(name));
-        let body = Arc::new(body.expect("the catalogue wrote its definitions itself"));
-        bodies.insert(operation.route.clone(), Arc::clone(&body));
-        Some(body)
+        self.product(root_of(&operation.route.path))?.body_schema(operation)
     }
 
-    fn operation(&self, at: usize) -> Arc<Operation> {
-        let read = self.read[at].get_or_init(|| {
-            let line = &self.lines[at];
-            let operation = store::operation(line.route.clone(), &self.operations[line.facts.clone()]);
-            Arc::new(operation.expect("the catalogue wrote its operations itself"))
-        });
-        Arc::clone(read)
+    /// Status and shape of an operation's successful answer, where the product's facts hold it: those of the Cloud API do
+    /// not.
+    pub fn answer_schema(&self, operation: &Operation) -> Option<(u16, Arc<BodySchema>)> {
+        self.product(root_of(&operation.route.path))?.answer_schema(operation)
     }
 
-    fn definition(&self, name: &str) -> Result<Option<schema::Schema>, CatalogError> {
-        let definitions = self.unpacked.get_or_init(|| {
-            let text = match &self.schemas {
-                Text::Packed(bytes) => {
-                    store::decompress(bytes).expect("the embedded definitions are what we compressed")
-                }
-                Text::Plain(text) => text.clone(),
-            };
-            let places = keyed_lines(&text).map(|(name, place)| (name.to_owned(), place)).collect();
-            Definitions { text, places }
-        });
-        let place = definitions.places.get(name);
-        place.map(|place| store::schema(&definitions.text[place.clone()])).transpose()
+    fn product(&self, root: &str) -> Option<&Product> {
+        self.products.iter().find(|product| product.root() == root)
     }
 }
 
-/// The keys of a text's lines, and where what follows the tab stands.
-fn keyed_lines(text: &str) -> impl Iterator<Item = (&str, Range<usize>)> {
-    let mut start = 0;
-    text.split_inclusive('\n').filter_map(move |line| {
-        let (from, until) = (start, start + line.trim_end_matches('\n').len());
-        start += line.len();
-        let tab = line.find('\t')?;
-        Some((&line[..tab], from + tab + 1..until))
-    })
+/// `/dns/v2/zones` → `dns`
+pub fn root_of(path: &str) -> &str {
+    path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! What we know about one operation of the Cloud API, as facts.
+//! What we know about one operation, as facts.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ready::Ready;
 use super::schema::Schema;
 
 /// The methods the API uses.
@@ -112,6 +113,12 @@ pub struct Operation {
     /// Where the parent is named when nothing stands at `locks`, the best place first.
     #[serde(default)]
     pub locks_else: Vec<ValueAt>,
+    /// What the thing it makes or changes shows before it can be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Ready>,
+    /// The media type of a body that is no JSON: the bytes of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
     /// The shape of the body; `Catalog::body_schema` gives it with its definitions.
     #[serde(skip)]
     pub(crate) body_schema: Option<Schema>,
@@ -195,6 +202,8 @@ pub enum IdAt {
     Response(String),
     /// A JSON pointer into the request body: the answer never tells (resources known by name only).
     Body(String),
+    /// These parameters of the path, with `/` between: the call itself says what it makes (record sets).
+    Path(Vec<String>),
 }
 
 /// What a create makes, and how to find, read and remove it.
@@ -212,6 +221,9 @@ pub struct Creates {
     pub stays: Vec<String>,
     /// JSON pointer into the body of the name it goes by, when it has one: `/name`.
     pub name_at: Option<String>,
+    /// The API lets no two have the same name, or the same path where that alone tells them apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unique: bool,
     pub resource: Option<Resource>,
 }
 
@@ -241,6 +253,12 @@ pub struct ListCall {
     pub by_tag: bool,
     /// Takes `limit` and `offset`.
     pub paged: bool,
+    /// The longest page that it gives, where that is less than anybody would ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_page: Option<usize>,
+    /// Takes the number of a page, from 1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub numbered: bool,
     /// JSON pointer to the array: `/results` for collections, `/members` inside a parent.
     pub items_at: String,
     /// Field of an item that holds the id (`id`, `instance_id`, `port_id`, ...) and, when it has one, the name.

@@ -2,59 +2,99 @@
 //!
 //! Only what a source shows is here. For anything else a plan says `ready:` itself.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Operation;
 
-/// What the object must show before it counts as ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Readiness {
-    field: &'static str,
-    rule: Rule,
+/// What an object shows while it cannot be used, once it can, or when it never will.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ready {
+    /// The path on which it is looked at, where that is not the thing's own. `{answer::id}` stands for the value at `/id` of
+    /// the call's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<String>,
+    /// JSON pointer to the value that tells.
+    pub at: String,
+    /// It can be used once the value is one of these; where there are none, once it is none of `not`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub is: Vec<Value>,
+    /// It cannot be used while the value is one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not: Vec<Value>,
+    /// It never will be: what was asked for failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never: Vec<Value>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rule {
-    Is(&'static str),
-    IsNot(&'static str),
-}
-
-/// An image stays `queued`, without a size, for some 20 s: observed.md §6.
-const IMAGE: Readiness = Readiness { field: "status", rule: Rule::Is("active") };
-/// A machine stays `RESIZE` for some 10 s after a change of flavor: observed.md §6.
-const RESIZED: Readiness = Readiness { field: "status", rule: Rule::IsNot("RESIZE") };
-
-/// What to wait for after the task of an operation.
-pub fn readiness_of(operation: &Operation) -> Option<Readiness> {
+/// What to wait for after a call, besides its tasks.
+pub fn readiness_of(operation: &Operation) -> Option<Ready> {
+    if operation.ready.is_some() {
+        return operation.ready.clone();
+    }
+    let status = |is: &[&str], not: &[&str]| {
+        let values = |words: &[&str]| words.iter().map(|word| Value::from(*word)).collect();
+        Some(Ready { read: None, at: "/status".to_owned(), is: values(is), not: values(not), never: Vec::new() })
+    };
     let read = operation.creates.as_ref().and_then(|creates| creates.resource.as_ref()?.read.as_deref());
     if read == Some("/cloud/v1/images/{project_id}/{region_id}/{image_id}") {
-        return Some(IMAGE);
+        // An image stays `queued`, without a size, for some 20 s: observed.md §6.
+        return status(&["active"], &[]);
     }
-    operation.task_types.iter().any(|task_type| task_type == "resize_vm").then_some(RESIZED)
+    // A machine stays `RESIZE` for some 10 s after a change of flavor: observed.md §6.
+    let resized = operation.task_types.iter().any(|task_type| task_type == "resize_vm");
+    if resized { status(&[], &["RESIZE"]) } else { None }
 }
 
-impl Readiness {
-    /// Whether the object shows it. What does not show the field at all is not waited for.
+impl Ready {
+    /// Whether the object can be used. What does not show the value at all is not waited for.
     pub fn holds(&self, object: &Value) -> bool {
-        match (object.get(self.field).and_then(Value::as_str), self.rule) {
-            (None, _) => true,
-            (Some(shown), Rule::Is(wanted)) => shown.eq_ignore_ascii_case(wanted),
-            (Some(shown), Rule::IsNot(unwanted)) => !shown.eq_ignore_ascii_case(unwanted),
-        }
+        let Some(shown) = self.shown_in(object) else { return true };
+        if self.is.is_empty() { !any(&self.not, shown) } else { any(&self.is, shown) }
+    }
+
+    /// Whether it never will be usable.
+    pub fn has_failed(&self, object: &Value) -> bool {
+        self.shown_in(object).is_some_and(|shown| any(&self.never, shown))
     }
 
     /// `` `status` is `active` ``
     pub fn words(&self) -> String {
-        match self.rule {
-            Rule::Is(wanted) => format!("`{}` is `{wanted}`", self.field),
-            Rule::IsNot(unwanted) => format!("`{}` is no longer `{unwanted}`", self.field),
+        if self.is.is_empty() {
+            format!("`{}` is no longer {}", self.field(), listed(&self.not))
+        } else {
+            format!("`{}` is {}", self.field(), listed(&self.is))
         }
     }
 
     /// What the object shows now: `` `status` is `queued` ``.
     pub fn shown(&self, object: &Value) -> Option<String> {
-        Some(format!("`{}` is `{}`", self.field, object.get(self.field)?.as_str()?))
+        Some(format!("`{}` is {}", self.field(), quoted(self.shown_in(object)?)))
     }
+
+    fn shown_in<'o>(&self, object: &'o Value) -> Option<&'o Value> {
+        object.pointer(&self.at).filter(|shown| !shown.is_null())
+    }
+
+    fn field(&self) -> String {
+        self.at.trim_start_matches('/').replace('/', ".")
+    }
+}
+
+fn any(values: &[Value], shown: &Value) -> bool {
+    values.iter().any(|value| match (value.as_str(), shown.as_str()) {
+        (Some(value), Some(shown)) => value.eq_ignore_ascii_case(shown),
+        _ => value == shown,
+    })
+}
+
+fn quoted(value: &Value) -> String {
+    value.as_str().map_or_else(|| format!("`{value}`"), |text| format!("`{text}`"))
+}
+
+fn listed(values: &[Value]) -> String {
+    values.iter().map(quoted).collect::<Vec<_>>().join(" or ")
 }
 
 #[cfg(test)]
@@ -64,7 +104,7 @@ mod tests {
     use super::*;
     use crate::catalog::{Catalog, Route};
 
-    fn of(call: &str) -> Option<Readiness> {
+    fn of(call: &str) -> Option<Ready> {
         readiness_of(&Catalog::embedded().find(&Route::parse(call).unwrap()).unwrap())
     }
 
@@ -76,7 +116,7 @@ mod tests {
         {
             assert_eq!(image.holds(&object), ready, "{object}");
         }
-        assert_eq!(of("POST /cloud/v1/images/{project_id}/{region_id}"), Some(IMAGE));
+        assert_eq!(of("POST /cloud/v1/images/{project_id}/{region_id}"), Some(image));
         let machine = of("POST /cloud/v1/instances/{project_id}/{region_id}/{instance_id}/changeflavor").unwrap();
         assert!(!machine.holds(&json!({ "status": "RESIZE" })) && machine.holds(&json!({ "status": "ACTIVE" })));
     }

@@ -1,11 +1,12 @@
-//! Writing the catalogue's data anew from an OpenAPI document.
+//! Writing the catalogue's data anew from the OpenAPI document of a product.
 
 use std::fs;
 use std::path::Path;
 
 use super::CatalogError;
 use super::knowledge::Knowledge;
-use super::openapi;
+use super::openapi::{self, Document};
+use super::product::{CLOUD, EMBEDDED_PRODUCTS};
 use super::store::{self, Texts};
 
 /// What was written.
@@ -19,38 +20,58 @@ pub struct Regenerated {
     pub compressed: usize,
 }
 
-/// Writes `operations.txt`, `schemas.txt` and both compressed (`.deflate`) into a folder, from an OpenAPI document, our
-/// knowledge, and the operations of older editions that still answer.
+/// Writes the texts of every product that an OpenAPI document is about, and the same compressed (`.deflate`), from the
+/// document, our knowledge, and the operations of older editions that still answer: into the folder those of the Cloud API,
+/// into a folder of its own below it those of any other product.
 ///
 /// # Errors
 ///
-/// [`CatalogError`] when the text is no OpenAPI document or a file cannot be written.
+/// [`CatalogError`] when the text is no OpenAPI document, is about no product, or a file cannot be written.
 pub fn regenerate(openapi: &str, folder: &Path) -> Result<Regenerated, CatalogError> {
-    let knowledge = Knowledge::ours()?;
-    let mut facts = openapi::facts(openapi, &knowledge)?;
+    let document = Document::parse(openapi)?;
+    let mut written = Regenerated { operations: 0, schemas: 0, skipped_patterns: 0, compressed: 0 };
+    let products = EMBEDDED_PRODUCTS.iter().filter(|product| document.is_about(product.root));
+    let mut any = false;
+    for product in products {
+        any = true;
+        product_of(&document, product.root, folder, &mut written)?;
+    }
+    if any { Ok(written) } else { Err(CatalogError::Document("no path of it belongs to a product".to_owned())) }
+}
+
+fn product_of(document: &Document, root: &str, folder: &Path, written: &mut Regenerated) -> Result<(), CatalogError> {
+    let knowledge = Knowledge::of(root)?;
+    let mut facts = openapi::facts(document, &knowledge)?;
     for older in openapi::older_facts(&knowledge)?.operations {
         if !facts.operations.iter().any(|operation| operation.route == older.route) {
             facts.operations.push(older);
         }
     }
     facts.operations.sort_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
-    let texts = Texts::write(&facts.operations, &facts.schemas);
-    let mut compressed = 0;
-    for (name, text) in [("operations", &texts.operations), ("schemas", &texts.schemas)] {
+    let texts = Texts::write(&facts);
+    let folder = if root == CLOUD { folder.to_owned() } else { folder.join(root) };
+    if root != CLOUD {
+        fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, &error))?;
+    }
+    for (name, text) in [("operations", &texts.operations), ("schemas", &texts.schemas), ("answers", &texts.answers)] {
+        if text.is_empty() && name == "answers" {
+            continue;
+        }
         let packed = store::compress(text)?;
-        compressed += packed.len();
+        written.compressed += packed.len();
         write(&folder.join(format!("{name}.txt")), text.as_bytes())?;
         write(&folder.join(format!("{name}.deflate")), &packed)?;
     }
-    Ok(Regenerated {
-        operations: facts.operations.len(),
-        schemas: facts.schemas.len(),
-        skipped_patterns: facts.skipped_patterns,
-        compressed,
-    })
+    written.operations += facts.operations.len();
+    written.schemas += facts.schemas.len();
+    written.skipped_patterns += facts.skipped_patterns;
+    Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CatalogError> {
-    fs::write(path, bytes)
-        .map_err(|error| CatalogError::Write { path: path.display().to_string(), cause: error.to_string() })
+    fs::write(path, bytes).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> CatalogError {
+    CatalogError::Write { path: path.display().to_string(), cause: error.to_string() }
 }

@@ -27,8 +27,10 @@ struct Pattern {
     segments: Vec<String>,
 }
 
-/// All routes, by method and number of segments.
+/// All routes of a product, by method and number of segments.
 pub(super) struct Routes {
+    /// The first segment of every path.
+    root: String,
     patterns: Vec<Pattern>,
     groups: HashMap<(Method, usize), Vec<usize>>,
     exact: HashMap<Route, usize>,
@@ -50,8 +52,8 @@ pub enum NearestRoute {
 /// How a path as written differs from the one that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
-    /// It begins without `/cloud`.
-    NoPrefix,
+    /// It begins without this segment: `cloud`.
+    NoPrefix(String),
     /// These placeholders are missing: `project_id`, `region_id`.
     Missing(Vec<String>),
     /// This version of the API has it: `v1`.
@@ -61,8 +63,14 @@ pub enum Difference {
 }
 
 impl Routes {
-    pub fn new<'r>(routes: impl Iterator<Item = &'r Route>) -> Self {
-        let mut all = Routes { patterns: Vec::new(), groups: HashMap::new(), exact: HashMap::new(), longest: 0 };
+    pub fn new<'r>(root: &str, routes: impl Iterator<Item = &'r Route>) -> Self {
+        let mut all = Routes {
+            root: root.to_owned(),
+            patterns: Vec::new(),
+            groups: HashMap::new(),
+            exact: HashMap::new(),
+            longest: 0,
+        };
         for (at, route) in routes.enumerate() {
             let segments: Vec<String> = split(&route.path).map(str::to_owned).collect();
             all.groups.entry((route.method, segments.len())).or_default().push(at);
@@ -99,33 +107,39 @@ impl Routes {
         fits.max_by(|(one, _), (two, _)| one.cmp(two)).map(|(_, at)| at)
     }
 
-    pub fn nearest(&self, method: Method, given: &[Option<&str>]) -> NearestRoute {
+    /// The nearest route, and how many edits away it is: none where only what people leave out is missing.
+    pub fn nearest(&self, method: Method, given: &[Option<&str>]) -> (usize, NearestRoute) {
         if given.len() > self.longest + MORE_SEGMENTS {
-            return NearestRoute::Nothing;
+            return (usize::MAX, NearestRoute::Nothing);
         }
+        match self.certainly_nearest(method, given) {
+            Some(nearest) => (0, nearest),
+            None => self.respelt(method, given).unwrap_or((usize::MAX, NearestRoute::Nothing)),
+        }
+    }
+
+    fn certainly_nearest(&self, method: Method, given: &[Option<&str>]) -> Option<NearestRoute> {
         // The same call in another version is nearer than another call: machines are made in v2 and listed in v1.
         if let Some((at, Some(version))) = self.in_any_version(method, given) {
             let route = Route { method, path: self.patterns[at].path.clone() };
-            return NearestRoute::Other { route, differences: vec![Difference::Version(version)] };
+            return Some(NearestRoute::Other { route, differences: vec![Difference::Version(version)] });
         }
         let methods: Vec<(Method, usize)> =
             Method::ALL.into_iter().filter_map(|other| Some((other, self.matching_segments(other, given)?))).collect();
         if let Some((_, at)) = methods.first() {
             let path = self.patterns[*at].path.clone();
-            return NearestRoute::OtherMethod {
-                path,
-                methods: methods.into_iter().map(|(method, _)| method).collect(),
-            };
+            let methods = methods.into_iter().map(|(method, _)| method).collect();
+            return Some(NearestRoute::OtherMethod { path, methods });
         }
-        self.repaired(method, given).or_else(|| self.respelt(method, given)).unwrap_or(NearestRoute::Nothing)
+        self.repaired(method, given)
     }
 
     /// A path that becomes right when what people leave out is put in.
     fn repaired(&self, method: Method, given: &[Option<&str>]) -> Option<NearestRoute> {
-        let prefixed = given.first() == Some(&Some("cloud"));
+        let prefixed = given.first() == Some(&Some(&self.root));
         let mut whole = given.to_vec();
         if !prefixed {
-            whole.insert(0, Some("cloud"));
+            whole.insert(0, Some(&self.root));
         }
         LEFT_OUT.iter().find_map(|missing| {
             let (at, version) = with_placeholders(&whole, missing)
@@ -133,7 +147,7 @@ impl Routes {
                 .find_map(|candidate| self.in_any_version(method, &candidate))?;
             let mut differences = Vec::new();
             if !prefixed {
-                differences.push(Difference::NoPrefix);
+                differences.push(Difference::NoPrefix(self.root.clone()));
             }
             if !missing.is_empty() {
                 let names = missing.iter().filter_map(|segment| placeholder(segment)).map(str::to_owned).collect();
@@ -158,7 +172,7 @@ impl Routes {
     }
 
     /// The route whose segments take the fewest edits; of the same method if one is near enough.
-    fn respelt(&self, method: Method, given: &[Option<&str>]) -> Option<NearestRoute> {
+    fn respelt(&self, method: Method, given: &[Option<&str>]) -> Option<(usize, NearestRoute)> {
         let scored = self.patterns.iter().map(|pattern| {
             let foreign = usize::from(pattern.method != method) * 2;
             (distance(&pattern.segments, given) + foreign, pattern)
@@ -166,10 +180,9 @@ impl Routes {
         let (score, nearest) = scored.min_by_key(|(score, _)| *score)?;
         let longest =
             given.iter().flatten().map(|segment| segment.len().min(LONGEST_COMPARED)).sum::<usize>() + given.len();
-        (score <= 2 + longest / 4).then(|| NearestRoute::Other {
-            route: Route { method: nearest.method, path: nearest.path.clone() },
-            differences: vec![Difference::Spelling],
-        })
+        let route = || Route { method: nearest.method, path: nearest.path.clone() };
+        let nearest = || NearestRoute::Other { route: route(), differences: vec![Difference::Spelling] };
+        (score <= 2 + longest / 4).then(|| (score.max(1), nearest()))
     }
 }
 
@@ -328,10 +341,13 @@ mod tests {
         let missing = Difference::Missing(vec!["project_id".into(), "region_id".into()]);
         assert_eq!(
             nearest(Method::Post, "/v1/networks/{project_id}/{region_id}"),
-            (post.clone(), vec![Difference::NoPrefix])
+            (post.clone(), vec![Difference::NoPrefix("cloud".into())])
         );
         assert_eq!(nearest(Method::Post, "/cloud/v1/networks"), (post.clone(), vec![missing.clone()]));
-        assert_eq!(nearest(Method::Post, "/v1/networks"), (post.clone(), vec![Difference::NoPrefix, missing]));
+        assert_eq!(
+            nearest(Method::Post, "/v1/networks"),
+            (post.clone(), vec![Difference::NoPrefix("cloud".into()), missing])
+        );
         assert_eq!(
             nearest(Method::Post, "/cloud/v3/networks/{project_id}/{region_id}"),
             (post.clone(), vec![Difference::Version("v1".into())])

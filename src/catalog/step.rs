@@ -37,7 +37,14 @@ impl Catalog {
         }
         if let Some(schema) = self.body_schema(operation) {
             let mut writer = Writer { schema: &schema, yaml: String::new() };
-            writer.mapping(schema.root(), 2, false);
+            let root = schema.resolve(schema.root());
+            let is_list = root.types.contains(Type::Array) && !root.types.contains(Type::Object);
+            if let (Some(items), true) = (&root.items, is_list) {
+                writer.mapping(items, 3, false);
+                writer.yaml = as_only_item(&writer.yaml);
+            } else {
+                writer.mapping(schema.root(), 2, false);
+            }
             if writer.yaml.is_empty() && refusals::wants_a_change(operation) {
                 let first = schema.resolve(schema.root()).properties.first();
                 first.into_iter().for_each(|(name, field)| writer.field(name, field, 2, false));
@@ -46,10 +53,18 @@ impl Catalog {
                 yaml += "  body:\n";
                 yaml += &writer.yaml;
             } else if operation.body == BodyUse::Required {
-                yaml += "  body: {}\n";
+                yaml += if is_list { "  body: []\n" } else { "  body: {}\n" };
             }
         }
         yaml
+    }
+}
+
+/// Lines that stand three levels in, as the one element of a list two levels in.
+fn as_only_item(lines: &str) -> String {
+    match lines.strip_prefix("      ") {
+        Some(rest) => format!("    - {rest}"),
+        None => lines.to_owned(),
     }
 }
 

@@ -1,9 +1,9 @@
-//! The catalogue on disk: two texts of one line a fact, which a person can read and compare, and the same compressed.
+//! The catalogue on disk: texts of one line a fact, which a person can read and compare, and the same compressed.
 //!
 //! `operations.txt` has `METHOD /path`, a tab and the rest of the operation as JSON, by path and method; `schemas.txt` the
-//! name of a definition, a tab and its shape, by name. What the binary carries is both, compressed.
+//! name of a definition, a tab and its shape, by name; `answers.txt` both at once for what an operation answers. What the
+//! binary carries is these, compressed.
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
 use flate2::Compression;
@@ -12,25 +12,44 @@ use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::CatalogError;
+use super::openapi::Facts;
 use super::operation::{BodyUse, Creates, Effect, Operation, Parameter, Route, ValueAt};
+use super::ready::Ready;
 use super::schema::{Schema, Type, Types};
 
-/// The two texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The texts of one product.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Texts {
     pub operations: String,
     pub schemas: String,
+    /// Empty for the Cloud API.
+    pub answers: String,
+}
+
+/// What a success is answered with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub status: u16,
+    /// Anything when the document says nothing of a body.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub schema: Schema,
 }
 
 impl Texts {
-    pub fn write(operations: &[Operation], schemas: &BTreeMap<String, Schema>) -> Texts {
-        let mut texts = Texts { operations: String::new(), schemas: String::new() };
-        for operation in operations {
+    pub fn write(facts: &Facts) -> Texts {
+        let mut texts = Texts::default();
+        for operation in &facts.operations {
             let line = json(&Stored::from(operation));
             texts.operations += &format!("{}\t{line}\n", operation.route);
         }
-        for (name, schema) in schemas {
+        for (name, schema) in &facts.schemas {
             texts.schemas += &format!("{name}\t{}\n", json(schema));
+        }
+        for (route, answer) in &facts.answers {
+            texts.answers += &format!("{route}\t{}\n", json(answer));
+        }
+        for (name, schema) in &facts.answer_schemas {
+            texts.answers += &format!("{name}\t{}\n", json(schema));
         }
         texts
     }
@@ -58,6 +77,11 @@ pub(super) fn decompress(bytes: &[u8]) -> Option<String> {
 
 /// One line of `schemas.txt` without its name.
 pub(super) fn schema(json: &str) -> Result<Schema, CatalogError> {
+    serde_json::from_str(json).map_err(|error| CatalogError::Document(error.to_string()))
+}
+
+/// One line of `answers.txt` without its route.
+pub(super) fn answer(json: &str) -> Result<Answer, CatalogError> {
     serde_json::from_str(json).map_err(|error| CatalogError::Document(error.to_string()))
 }
 
@@ -106,6 +130,10 @@ struct Stored {
     also_makes: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     locks: Vec<ValueAt>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    ready: Option<Ready>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    content: Option<String>,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -158,6 +186,8 @@ impl From<&Operation> for Stored {
             creates: operation.creates.clone(),
             also_makes: operation.also_makes.clone(),
             locks: operation.locks.iter().chain(&operation.locks_else).cloned().collect(),
+            ready: operation.ready.clone(),
+            content: operation.content.clone(),
         }
     }
 }
@@ -190,6 +220,8 @@ impl Stored {
             successor: self.successor.as_deref().and_then(Route::parse),
             path_parameters,
             query_parameters,
+            ready: self.ready,
+            content: self.content,
             body: match (&self.body, self.body_required) {
                 (None, _) => BodyUse::None,
                 (Some(_), true) => BodyUse::Required,

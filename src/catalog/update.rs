@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::operation::{Method, Operation, Route};
-use super::{BodySchema, Catalog};
+use super::{BodySchema, Catalog, root_of};
 
 /// A call that changes something of what a create made.
 #[derive(Debug, Clone)]
@@ -285,9 +285,8 @@ impl Catalog {
     pub fn ways(&self, create: &Operation) -> Vec<Way> {
         let mut ways: Vec<Way> = self.update_of(create).into_iter().collect();
         let Some(thing) = thing_route(create) else { return ways };
-        for (of, call, act) in FACTS.iter().filter(|(of, _, _)| full(of) == thing) {
+        for (_, call, act) in FACTS.iter().filter(|(of, _, _)| full(of) == thing) {
             let known = Route::parse(&full(call)).and_then(|route| self.find(&route));
-            debug_assert!(known.is_some() || self.lines.len() < 100, "{of}: {call}");
             ways.extend(known.map(|operation| Way { operation, act: act.clone() }));
         }
         ways
@@ -318,11 +317,10 @@ impl Catalog {
             return self.find(&Route::parse(&full(call))?);
         }
         let wanted = shape(thing);
+        let root = root_of(thing);
         let same = |method: Method| {
-            let lines = self.lines.iter().enumerate();
-            let found = lines.filter(move |(_, line)| line.route.method == method);
             let wanted = wanted.clone();
-            found.filter(move |(_, line)| shape(&line.route.path) == wanted).map(|(at, _)| self.operation(at))
+            self.operations_at(root, move |route| route.method == method && shape(&route.path) == wanted)
         };
         same(Method::Patch).chain(same(Method::Put)).find(|operation| !operation.deprecated)
     }

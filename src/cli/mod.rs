@@ -13,10 +13,9 @@ use clap::{Parser, Subcommand};
 pub use arguments::{
     CatalogArguments, CheckArguments, CompletionsArguments, DestroyArguments, DriftArguments, ExplainArguments,
     GetArguments, GraphArguments, ImportArguments, InitArguments, ManArguments, NewArguments, OpsArguments,
-    OutputArguments,
-    PreviewArguments, PullArguments, PushArguments, RecoverArguments, RehearseArguments, ReportArguments,
-    ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments, TasksArguments,
-    WaitArguments,
+    OutputArguments, PreviewArguments, PullArguments, PushArguments, RecoverArguments, RehearseArguments,
+    ReportArguments, ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments,
+    TasksArguments, WaitArguments,
 };
 pub use meaning::read;
 pub use options::{
@@ -68,7 +67,7 @@ Exit codes:
    70  a bug in plan
   130  interrupted: run again (143 after SIGTERM)";
 
-/// Runs a YAML plan of Gcore Cloud API calls: ordered, waited for, remembered, and taken down again.
+/// Runs a YAML plan of Gcore API calls: ordered, waited for, remembered, and taken down again.
 #[derive(Debug, Parser)]
 #[command(name = "plan", version, long_version = LONG_VERSION, about, after_help = AFTER_HELP, max_term_width = 120)]
 #[command(subcommand_required = true, arg_required_else_help = true)]

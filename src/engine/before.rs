@@ -9,7 +9,8 @@ use crate::journal::RecordedCall;
 /// The calls that go before the delete of what a recorded call made, in order; none for most kinds.
 ///
 /// A router lets go of the subnets it was made with, a virtual address of being one: both keep the delete from being
-/// accepted (Gcore API reference, "Detach subnet from router", "Toggle the VIP status").
+/// accepted (Gcore API reference, "Detach subnet from router", "Toggle the VIP status"). What the CDN delivers is switched
+/// off first ("Delete CDN resource", "Delete rule").
 pub fn before_delete(catalog: &Catalog, create: &RecordedCall, delete: &RecordedCall) -> Vec<RecordedCall> {
     let is = |method, path: &str| {
         operation_of(catalog, delete)
@@ -33,6 +34,12 @@ pub fn before_delete(catalog: &Catalog, create: &RecordedCall, delete: &Recorded
     let is_address = is(Method::Delete, "/cloud/v1/reserved_fixed_ips/{project_id}/{region_id}/{port_id}");
     if is_address && body("/is_vip") == Some(&Value::Bool(true)) {
         return vec![call(Method::Patch, delete.path.clone(), json!({ "is_vip": false }))];
+    }
+    let is_active = body("/active") != Some(&Value::Bool(false));
+    let delivers = is(Method::Delete, "/cdn/resources/{resource_id}")
+        || is(Method::Delete, "/cdn/resources/{resource_id}/rules/{rule_id}");
+    if delivers && is_active {
+        return vec![call(Method::Patch, delete.path.clone(), json!({ "active": false }))];
     }
     Vec::new()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use super::collection::named_items;
+use super::collection::{item_id, named_items};
 use super::evidence::likeness::contradicts;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT};
 use super::interruption::Interruption;
@@ -473,7 +473,8 @@ impl Write {
     /// Ids of what exists already and might later be taken for what this call makes. Only what nothing else would tell
     /// apart is looked at: no tag of ours, and no task that made it. `None` when nobody could look.
     async fn there_before(&self, shared: &Shared) -> Option<Vec<String>> {
-        let creates = self.operation.as_deref()?.creates.as_ref()?;
+        let operation = self.operation.as_deref()?;
+        let creates = operation.creates.as_ref()?;
         let list = creates.resource.as_ref()?.list.as_ref()?;
         if list.creator_task || (self.is_stamped(shared) && list.tags) {
             return None;
@@ -482,7 +483,7 @@ impl Write {
         // What cannot be listed now cannot be told apart later: then nobody can, and the step says so.
         let found = named_items(shared, creates, list, self.call(), &self.parameters).await.ok()?;
         let alike = found.iter().filter(|item| !contradicts(item, self.call(), &[]));
-        Some(alike.filter_map(|item| item.get(&list.id_field)).map(id_text).collect())
+        Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
     }
 
     fn doubtful(&self, shared: &Shared, doubt: &Doubt, words: String) -> StepError {

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::evidence::likeness::is_digest;
 use super::evidence::tags::{STAMP, tag};
-use super::pages::pages;
+use super::pages::{Paging, pages};
 use super::results::{self, fill_path, id_text};
 use super::shared::Shared;
 use crate::api::{ReadError, Request};
-use crate::catalog::{Creates, ListCall, Operation};
+use crate::catalog::{Creates, IdAt, ListCall, Operation};
 use crate::journal::RecordedCall;
 
 /// The task that created a listed resource.
@@ -29,7 +29,7 @@ pub fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Req
 ///
 /// When the list cannot be read.
 pub async fn items(shared: &Shared, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
-    match pages(&shared.client, &request, &list.items_at, list.paged).await {
+    match pages(&shared.client, &request, &list.items_at, Paging::of(list)).await {
         // The parent is gone, and with it whatever was in it.
         Err(error) if error.is_not_found() => Ok(Vec::new()),
         read => read,
@@ -48,6 +48,14 @@ pub async fn named_items(
     call: &RecordedCall,
     parameters: &[(String, String)],
 ) -> Result<Vec<Value>, ReadError> {
+    if let Some(path) = own_path(creates, parameters) {
+        // Its path alone says which it is.
+        return match shared.client.read(Request::get(path)).await {
+            Ok(item) => Ok(vec![item]),
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+    }
     let pointer = creates.name_at.as_deref().unwrap_or("/name");
     let name = call.body.as_ref().and_then(|body| body.pointer(pointer)).filter(|name| !is_digest(name)).cloned();
     let Some(mut request) = list_call(list, parameters) else { return Ok(Vec::new()) };
@@ -58,6 +66,21 @@ pub async fn named_items(
     let Some(name) = name else { return Ok(found) };
     let field = list.name_field.as_deref().unwrap_or("name");
     Ok(found.into_iter().filter(|item| item.get(field) == Some(&name)).collect())
+}
+
+/// Where the one thing is read that the path of its create names.
+fn own_path(creates: &Creates, parameters: &[(String, String)]) -> Option<String> {
+    let resource = creates.resource.as_ref().filter(|resource| creates.unique && resource.parameter.is_empty())?;
+    fill_path(resource.read.as_ref()?, parameters, "", "")
+}
+
+/// The id that a found item would have as the result of a create.
+pub fn item_id(operation: &Operation, list: &ListCall, call: &RecordedCall, item: &Value) -> Option<Value> {
+    let named = operation.creates.as_ref().and_then(|creates| match &creates.id_at {
+        IdAt::Path(names) => results::named_in_path(operation, call, names),
+        _ => None,
+    });
+    named.or_else(|| item.get(&list.id_field).cloned()).filter(|id| id.is_string() || id.is_number())
 }
 
 /// A resource under the name a create asks for: for `on_conflict: adopt`. Also tells whether it carries our own stamp.
@@ -76,7 +99,8 @@ pub async fn adoptable(
     let list = creates.resource.as_ref().and_then(|resource| resource.list.as_ref());
     let list = list.ok_or("the API has no list to find it in")?;
     let found = named_items(shared, creates, list, call, parameters).await.map_err(|error| error.to_string())?;
-    let ids: HashSet<String> = found.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
+    let ids: HashSet<String> =
+        found.iter().filter_map(|item| item_id(operation, list, call, item)).map(|id| id_text(&id)).collect();
     match (found.into_iter().next(), ids.len()) {
         (Some(item), 1) => {
             let ours = tag(&item, Some(list), STAMP).as_deref() == Some(owner);
@@ -91,7 +115,8 @@ pub async fn adoptable(
 pub fn result_of_item(operation: Option<&Operation>, call: &RecordedCall, item: &Value) -> crate::journal::StepResult {
     let mut result = results::of_answer(operation, call, 200, item);
     let list = operation.and_then(|operation| operation.creates.as_ref()?.resource.as_ref()?.list.as_ref());
-    if let Some(id) = list.and_then(|list| item.get(&list.id_field)).filter(|id| id.is_string() || id.is_number()) {
+    let id = operation.zip(list).and_then(|(operation, list)| item_id(operation, list, call, item));
+    if let Some(id) = id {
         result.id = Some(id.clone());
         result.ids = vec![id.clone()];
         if let Some(kind) = &result.kind {

@@ -76,7 +76,9 @@ impl Finishing<'_> {
             }
             called => match self.await_end(shared, called).await? {
                 Ended::Well(result, durations) => {
-                    if self.usable && !self.wait.skip {
+                    // What goes on after an answer at once is waited for when that answer is on record.
+                    let later = self.operation.is_some_and(|operation| operation.ready.is_some());
+                    if self.usable && !self.wait.skip && !later {
                         match self.await_readiness(shared, &result).await {
                             // It was made, and stays: the next run, or a replacement, has it on record.
                             Err(Interruption::Failed(error)) => {

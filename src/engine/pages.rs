@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::api::{Client, ReadError, Request};
-use crate::catalog::Operation;
+use crate::catalog::{ListCall, Operation};
 
 /// The longest page that the API gives.
 const LONGEST: usize = 1000;
@@ -13,25 +13,69 @@ const MOST: usize = 1000;
 /// Where the answer of a collection has its items.
 const RESULTS: &str = "/results";
 
+/// How a list is asked for its next page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paging {
+    /// It comes whole.
+    Whole,
+    /// It takes `limit`, up to this, and `offset`.
+    Offset(usize),
+    /// It takes the number of a page, from 1; nobody says how long one is.
+    Numbered,
+}
+
+impl Paging {
+    /// Pages of the Cloud API.
+    pub const CLOUD: Paging = Paging::Offset(LONGEST);
+
+    pub fn of(list: &ListCall) -> Self {
+        match (list.paged, list.numbered) {
+            (true, _) => Paging::Offset(list.longest_page.unwrap_or(LONGEST)),
+            (false, true) => Paging::Numbered,
+            (false, false) => Paging::Whole,
+        }
+    }
+}
+
+/// Names under which answers tell how much there is in all.
+const TOTALS: [&str; 4] = ["/count", "/total_amount", "/total_count", "/meta/total_count"];
+
 /// Everything that a list holds. `items_at`: where an answer has its items, as a JSON pointer; one that is a bare array is
-/// taken whole. `paged`: the list takes `limit` and `offset`.
+/// taken whole.
 ///
 /// # Errors
 ///
 /// [`ReadError`] of the first page that cannot be read, and when the list does not end.
-pub async fn pages(client: &Client, request: &Request, items_at: &str, paged: bool) -> Result<Vec<Value>, ReadError> {
+pub async fn pages(
+    client: &Client,
+    request: &Request,
+    items_at: &str,
+    paging: Paging,
+) -> Result<Vec<Value>, ReadError> {
     let mut found: Vec<Value> = Vec::new();
-    for _ in 0..MOST {
-        let mut page = request.clone();
-        if paged {
-            page = page.query("limit", LONGEST).query("offset", found.len());
-        }
+    for number in 1..=MOST {
+        let page = match paging {
+            Paging::Whole => request.clone(),
+            Paging::Offset(longest) => request.clone().query("limit", longest).query("offset", found.len()),
+            Paging::Numbered => request.clone().query("page", number),
+        };
         let answer = client.read(page).await?;
         let items = answer.pointer(items_at).or(answer.as_array().map(|_| &answer)).and_then(Value::as_array);
         let items = items.cloned().unwrap_or_default();
         let length = items.len();
+        // A server that knows no page numbers gives the first one again and again.
+        let again = paging == Paging::Numbered && number > 1 && items.iter().all(|item| found.contains(item));
+        if again {
+            return Ok(found);
+        }
         found.extend(items);
-        if !paged || length == 0 || is_last(count(&answer), found.len(), length, LONGEST) {
+        let is_over = match (count(&answer), paging) {
+            (_, Paging::Whole) => true,
+            (None, Paging::Numbered) => length == 0,
+            (told, Paging::Offset(longest)) => is_last(told, found.len(), length, longest),
+            (Some(count), Paging::Numbered) => found.len() as u64 >= count,
+        };
+        if length == 0 || is_over {
             return Ok(found);
         }
     }
@@ -154,7 +198,7 @@ fn page_of(operation: &Operation, request: &Request) -> Option<usize> {
 }
 
 fn count(answer: &Value) -> Option<u64> {
-    answer.get("count").and_then(Value::as_u64)
+    TOTALS.iter().find_map(|at| answer.pointer(at)?.as_u64())
 }
 
 /// Whether a page is the last one: all there is came, or, where nobody says how much that is, the page is not full.

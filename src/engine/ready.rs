@@ -135,6 +135,52 @@ impl Finishing<'_> {
 }
 
 impl Instance {
+    /// Waits for what goes on after a call was answered, which is on record: a CDN resource that is being delivered, a
+    /// binary that is compiled. A later run looks once more.
+    ///
+    /// # Errors
+    ///
+    /// [`Interruption`], also when what was asked for has failed for good.
+    pub(super) async fn await_own_readiness(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        result: &StepResult,
+        how: How,
+    ) -> Result<(), Interruption> {
+        let shared = &self.run.shared;
+        let Some(operation) = rendered.operation.as_deref() else { return Ok(()) };
+        let Some(ready) = &operation.ready else { return Ok(()) };
+        let path = match &ready.read {
+            Some(path) => looked_at(path, &rendered.parameters, result),
+            None => results::resource_path(operation, &rendered.recorded, &rendered.parameters, result),
+        };
+        let Some(path) = path else { return Ok(()) };
+        let unknown = if how == How::Reused { Duration::ZERO } else { UNKNOWN };
+        let wait = &self.step().wait;
+        let readying = Readying { instance: id, path, tasks: &result.tasks, wait, until: ready.words(), unknown };
+        let judge = |object: &Value| match (ready.has_failed(object), ready.holds(object)) {
+            (true, _) => {
+                let shown = ready.shown(object).map(|shown| format!(": {shown}")).unwrap_or_default();
+                let words = format!("it was made, and what was asked for has failed{shown}");
+                let about = self.about(&rendered.recorded);
+                let mut error = shared.error(&about, EffectKnown::Applied, ErrorClass::Task, words);
+                let step = &self.step().id;
+                error.help.push(format!("mend the cause and run with `--replace {step}`: it is made anew"));
+                Err(Interruption::Failed(error))
+            }
+            (false, true) => Ok(Seen::Ready),
+            (false, false) => Ok(Seen::NotYet(ready.shown(object))),
+        };
+        // Whether what an earlier run made is still there is nobody's question here.
+        if let Err(error) = readying.wait(shared, judge).await?
+            && how != How::Reused
+        {
+            shared.warn(format!("`{id}`: it cannot be seen whether {}: {error}", ready.words()));
+        }
+        Ok(())
+    }
+
     /// The object behind the step, read again: until `ready` holds, where the step says so.
     pub(super) async fn resource(
         &self,
@@ -253,6 +299,21 @@ impl Instance {
         )];
         error
     }
+}
+
+/// A documented path with the call's parameters in it, and for `{answer::id}` what its answer says at `/id`.
+fn looked_at(path: &str, parameters: &[(String, String)], result: &StepResult) -> Option<String> {
+    let segment = |segment: &str| {
+        let Some(name) = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else {
+            return Some(segment.to_owned());
+        };
+        let value = match name.strip_prefix("answer:") {
+            Some(pointer) => results::id_text(result.response.as_ref()?.pointer(&pointer.replace(':', "/"))?),
+            None => parameters.iter().find(|(known, _)| known == name)?.1.clone(),
+        };
+        Some(results::encode(&value))
+    };
+    path.split('/').map(segment).collect::<Option<Vec<_>>>().map(|segments| segments.join("/"))
 }
 
 /// The fields of the object that a condition looks at, as they are now.

@@ -77,6 +77,9 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
             .unwrap_or_default(),
         IdAt::Response(pointer) => answer.and_then(|answer| scalar_at(answer, pointer)).into_iter().collect(),
         IdAt::Body(pointer) => call.body.as_ref().and_then(|body| scalar_at(body, pointer)).into_iter().collect(),
+        IdAt::Path(names) => {
+            operation.and_then(|operation| named_in_path(operation, call, names)).into_iter().collect()
+        }
     };
     if result.ids.is_empty() {
         // The documented place is empty: an asynchronous create may have been answered at once, or the other way round.
@@ -87,7 +90,7 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
             .collect();
     }
     result.id = result.ids.first().cloned();
-    if let (Some(id), IdAt::Response(_) | IdAt::Body(_)) = (&result.id, &creates.id_at)
+    if let (Some(id), IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (&result.id, &creates.id_at)
         && result.created.is_empty()
     {
         result.created.insert(creates.kind.clone(), Value::Array(vec![id.clone()]));
@@ -106,6 +109,17 @@ fn subject(operation: &Operation, call: &RecordedCall) -> (Option<String>, Optio
         Some((Some(parameter.kind.clone()?), Some(id))).filter(|_| !["project_id", "region_id"].contains(&name))
     });
     named.unwrap_or_default()
+}
+
+/// What parameters of a call's path say, with `/` between.
+pub(super) fn named_in_path(operation: &Operation, call: &RecordedCall, names: &[String]) -> Option<Value> {
+    let places: Vec<(&str, &str)> = operation.route.path.split('/').zip(call.path.split('/')).collect();
+    let value = |name: &String| {
+        let (_, value) = places.iter().find(|(place, _)| place.trim_matches(['{', '}']) == name)?;
+        Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+    };
+    let values: Option<Vec<String>> = names.iter().map(value).collect();
+    Some(Value::String(values?.join("/")))
 }
 
 fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Option<String> {

@@ -8,17 +8,17 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::call::{place_of, route_of};
-use super::collection::{creator_task, items, list_call, named_items};
+use super::collection::{creator_task, item_id, items, list_call, named_items};
 use super::evidence::audit::{self, Trail};
 use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
 use super::ownership::Thing;
-use super::pages::pages;
+use super::pages::{Paging, pages};
 use super::results::{self, Parameters, fill_path, id_text};
 use super::settle::Settled;
 use super::shared::Shared;
 use super::watch::{Place, list_request};
 use crate::api::{ReadError, Request, Task, is_success};
-use crate::catalog::{Creates, ListCall, Operation};
+use crate::catalog::{Creates, ListCall, Operation, root_of};
 use crate::journal::{Evidence, Intent, RecordedCall, Unanswered};
 
 /// Clocks of one cloud, and rounding: what is younger than this before the intent is not certainly older.
@@ -27,6 +27,8 @@ const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 const BEFORE_BY_ANOTHER_CLOCK: SignedDuration = SignedDuration::from_mins(10);
 /// The list of tasks starts earlier than that.
 const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
+/// The first segment of the paths of the API whose audit log tells.
+const CLOUD: &str = "cloud";
 const AUDIT_LOG: &str = "/cloud/v1/user_actions";
 /// Resources that the audit log is asked about at once.
 const LOG_RESOURCES: usize = 20;
@@ -42,7 +44,7 @@ pub enum Look {
 /// Something that may be ours.
 enum Candidate {
     Task(Task),
-    Item { id: String },
+    Item { id: String, item: Value },
 }
 
 /// The search for what one attempt did.
@@ -61,7 +63,9 @@ impl<'a> Search<'a> {
     pub fn new(shared: &'a Shared, attempt: &'a Unanswered, disowned: &'a [String]) -> Self {
         let matched = results::operation_of(shared.catalog, &attempt.intent.call);
         let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
-        Self { shared, attempt, disowned, operation, parameters, log_is_closed: AtomicBool::new(false) }
+        // The audit log tells of the Cloud API, and of no other product.
+        let log_is_closed = AtomicBool::new(root_of(&attempt.intent.call.path) != CLOUD);
+        Self { shared, attempt, disowned, operation, parameters, log_is_closed }
     }
 
     /// The gate of its call.
@@ -152,6 +156,9 @@ impl<'a> Search<'a> {
             open = self.items(&others).await?;
         }
         let open = self.without_others(open).await?;
+        if let Some(settled) = self.by_own_key(&open) {
+            return Ok(Look::Settled(settled));
+        }
         if let ([Candidate::Task(task)], true) = (open.as_slice(), self.only_changes())
             && likeness::is_about(&task.data.0, &self.parameters)
         {
@@ -167,7 +174,7 @@ impl<'a> Search<'a> {
     fn words(&self, candidate: &Candidate) -> String {
         match candidate {
             Candidate::Task(task) => format!("task {}", task.id),
-            Candidate::Item { id } => {
+            Candidate::Item { id, .. } => {
                 format!("{} {id}", self.creates().map_or("resource", |creates| creates.kind.as_str()))
             }
         }
@@ -228,6 +235,21 @@ impl<'a> Search<'a> {
         }))
     }
 
+    /// What the API lets nobody have twice, was not there when this attempt left, and is what was asked for; or the only
+    /// one that is new, when the API said that the call was carried out.
+    fn by_own_key(&self, open: &[Candidate]) -> Option<Settled> {
+        let [Candidate::Item { id, item }] = open else { return None };
+        let before = self.intent().mark.before.as_ref()?;
+        let is_carried_out = self.attempt.head.as_ref().is_some_and(|head| is_success(head.status));
+        if before.is_empty() && self.creates()?.unique {
+            self.claim_item(id, item.clone(), Evidence::OwnKey)
+        } else if is_carried_out && root_of(&self.call().path) != CLOUD {
+            self.claim_item(id, item.clone(), Evidence::OnlyNew)
+        } else {
+            None
+        }
+    }
+
     /// Tasks of the place since the intent.
     async fn tasks(&self) -> Result<Vec<Task>, ReadError> {
         let attempt = self.known();
@@ -237,7 +259,7 @@ impl<'a> Search<'a> {
         }
         let place = self.place();
         let request = list_request(&place, attempt.since - LIST_BEFORE);
-        match pages(&self.shared.client, &request, "/results", true).await {
+        match pages(&self.shared.client, &request, "/results", Paging::CLOUD).await {
             Ok(tasks) => Ok(tasks.iter().filter_map(Task::read).collect()),
             // A call that never starts tasks need not be allowed to list them.
             Err(ReadError::Refused(_)) if !self.may_start_tasks() => Ok(Vec::new()),
@@ -269,7 +291,7 @@ impl<'a> Search<'a> {
     /// What the audit log tells of these: of resources whenever they were made, of tasks since the intent, in this place.
     async fn log_about(&self, candidates: &[Candidate]) -> Option<Vec<Value>> {
         let items = candidates.iter().filter_map(|candidate| match candidate {
-            Candidate::Item { id } => Some(id),
+            Candidate::Item { id, .. } => Some(id),
             Candidate::Task(_) => None,
         });
         let items: Vec<&String> = items.collect();
@@ -290,7 +312,10 @@ impl<'a> Search<'a> {
 
     /// Reads the audit log; `None` when it is closed, or does not answer.
     async fn log(&self, request: Request) -> Option<Vec<Value>> {
-        match pages(&self.shared.client, &request, "/results", true).await {
+        if self.log_is_closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        match pages(&self.shared.client, &request, "/results", Paging::CLOUD).await {
             Ok(entries) => Some(entries),
             Err(error) => {
                 let closed = matches!(&error, ReadError::Refused(error) if matches!(error.status, 401 | 403 | 404));
@@ -320,17 +345,18 @@ impl<'a> Search<'a> {
         let owned = |thing: &Thing| self.shared.owners.is_ours(thing, &self.shared.journal);
         let mut open = Vec::new();
         for item in named_items(self.shared, creates, list, self.call(), &self.parameters).await? {
-            let Some(id) = item.get(&list.id_field) else { continue };
+            let id = self.operation.as_deref().and_then(|operation| item_id(operation, list, self.call(), &item));
+            let Some(id) = id else { continue };
             let task = creator_task(&item);
             let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Thing::task(&task)));
             let verdict = Verdict::of([
                 tags::of_item(&item, Some(list), attempt.intent),
-                lists::of_item(&item, id, &attempt),
+                lists::of_item(&item, &id, &attempt),
                 likeness::of(&item, &attempt, &[]),
             ]);
-            let id = id_text(id);
+            let id = id_text(&id);
             if verdict != Verdict::NotOurs && !by_another && !owned(&Thing::resource(&creates.kind, &id)) {
-                open.push(Candidate::Item { id });
+                open.push(Candidate::Item { id, item });
             }
         }
         Ok(open)
@@ -357,7 +383,9 @@ impl<'a> Search<'a> {
     fn thing(&self, candidate: &Candidate) -> Thing {
         match candidate {
             Candidate::Task(task) => Thing::task(&task.id),
-            Candidate::Item { id } => Thing::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id),
+            Candidate::Item { id, .. } => {
+                Thing::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id)
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::collection::result_of_item;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT, tag};
 use super::made::made;
-use super::pages::pages;
+use super::pages::{Paging, pages};
 use super::results::{fill_path, without_sensitive};
 use crate::api::{Client, ReadError, Request};
 use crate::catalog::{Catalog, ListCall, Method, Operation};
@@ -110,7 +110,7 @@ async fn items_of(client: &Client, operation: &Operation, spot: Spot) -> Result<
     if list.by_tag {
         request = request.query("tag_key", STAMP);
     }
-    match pages(client, &request, &list.items_at, list.paged).await {
+    match pages(client, &request, &list.items_at, Paging::of(list)).await {
         Err(error) if error.is_not_found() => Ok(Vec::new()),
         read => read,
     }

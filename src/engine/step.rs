@@ -120,6 +120,9 @@ impl Instance {
         } else {
             self.write(id, &rendered, started).await?
         };
+        if !self.step().wait.skip {
+            self.await_own_readiness(id, &rendered, &done.result, done.how).await?;
+        }
         let judged = self.step().ready.condition().is_some() || self.step().fail_when.is_some();
         if done.resource.is_none() && (judged || self.step().resource_used) {
             done.resource = Some(self.resource(id, &rendered, &done.result, done.how).await?);

@@ -119,6 +119,10 @@ pub enum Evidence {
     AuditLog,
     /// Somebody said so: `plan state resolve`.
     Decision,
+    /// The API lets nobody have its name, or its path, twice; it was free before our call, and is what we asked for.
+    OwnKey,
+    /// The API said that our call was carried out, and this is all that is new and like what we asked for.
+    OnlyNew,
     /// It is like what we asked for, and nothing else is: another's may be, too.
     Likeness,
 }

@@ -21,11 +21,6 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
 use crate::template::{Shape, Template};
 
-/// Where the API reference lives among paths.
-const CLOUD: &str = "cloud";
-/// First words of the paths of Gcore's other products, which have documents of their own.
-const OTHER_PRODUCTS: [&str; 8] = ["cdn", "dns", "fastedge", "iam", "security", "storage", "streaming", "waap"];
-
 /// What the catalogue knows of the calls of a plan.
 pub(super) struct Operations {
     /// Of each step, in the order of the file.
@@ -139,13 +134,8 @@ fn operation(call: &Call, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> 
 
 fn unknown_route(call: &Call, segments: &[Option<&str>], catalog: &Catalog) -> Diagnostic {
     let written = format!("{} {}", call.method, call.written);
-    let outside = || {
-        let message = format!("`{written}` is outside the Cloud API and cannot be checked");
-        Diagnostic::warning("unknown-route", call.span, message).help("paths of the Cloud API start with `/cloud/`")
-    };
-    if segments.first().copied().flatten().is_some_and(|first| OTHER_PRODUCTS.contains(&first)) {
-        return outside();
-    }
+    let first = segments.first().copied().flatten();
+    let is_known = first.is_some_and(|first| catalog.roots().any(|root| root == first));
     match catalog.nearest(call.method, segments) {
         NearestRoute::OtherMethod { methods, .. } => {
             let takes: Vec<&str> = methods.iter().copied().map(Method::as_str).collect();
@@ -157,7 +147,12 @@ fn unknown_route(call: &Call, segments: &[Option<&str>], catalog: &Catalog) -> D
             let finding = Diagnostic::error("unknown-route", call.span, format!("the API has no `{written}`"));
             finding.help(format!("did you mean `{route}`?{}", differing(&differences)))
         }
-        NearestRoute::Nothing if segments.first() != Some(&Some(CLOUD)) => outside(),
+        NearestRoute::Nothing if !is_known => {
+            let message = format!("`{written}` is outside the APIs that are known, and cannot be checked");
+            let roots: Vec<String> = catalog.roots().map(|root| format!("`/{root}/`")).collect();
+            Diagnostic::warning("unknown-route", call.span, message)
+                .help(format!("their paths start with {}", roots.join(", ")))
+        }
         NearestRoute::Nothing => {
             let finding = Diagnostic::error("unknown-route", call.span, format!("the API has no `{written}`"));
             finding.help("`plan ops WORDS` searches the API; `--spec FILE` checks against a newer API document")
@@ -167,7 +162,7 @@ fn unknown_route(call: &Call, segments: &[Option<&str>], catalog: &Catalog) -> D
 
 fn differing(differences: &[Difference]) -> String {
     let words = differences.iter().filter_map(|difference| match difference {
-        Difference::NoPrefix => Some("it begins with `/cloud`".to_owned()),
+        Difference::NoPrefix(root) => Some(format!("it begins with `/{root}`")),
         Difference::Missing(names) => {
             let names: Vec<String> = names.iter().map(|name| format!("{{{name}}}")).collect();
             Some(format!("it has {}", super::fields::listed(names.iter().map(String::as_str))))

@@ -466,6 +466,12 @@ fn parameters_are_checked_through_templates_as_if_they_stood_there() {
         for (parameter, in_path) in in_path.chain(operation.query_parameters.iter().map(|parameter| (parameter, false)))
         {
             let name = parameter.name.as_str();
+            // Lists and alternatives in queries of the other products: text for a number is right when it stands there, and
+            // told of through a template.
+            let is_plain = parameter.schema.variants.is_empty() && parameter.schema.items.is_none();
+            if !is_plain && !operation.route.path.starts_with("/cloud/") {
+                continue;
+            }
             let other = sample(parameter, &mut rng);
             if !parameter_literally(&operation, name, &other, in_path).is_empty() {
                 continue;

@@ -69,6 +69,10 @@ pub fn clock(elapsed: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
+/// Products whose kinds begin with the first segment of their paths, and how they are written.
+const PRODUCTS: [(&str, &str); 5] =
+    [("cdn", "CDN"), ("dns", "DNS"), ("fastedge", "FastEdge"), ("iam", "IAM"), ("waap", "WAAP")];
+
 /// One resource of a kind, in words: `floatingips` is a `floating IP`, `ssh_keys` an `SSH key`.
 pub fn thing(kind: &str) -> String {
     match kind {
@@ -81,7 +85,12 @@ pub fn thing(kind: &str) -> String {
         "securitygroups" => return "security group".to_owned(),
         "servergroups" => return "placement group".to_owned(),
         "ssh_keys" | "keypairs" => return "SSH key".to_owned(),
+        "dns_rrsets" => return "DNS record set".to_owned(),
         _ => {}
+    }
+    let product = PRODUCTS.iter().find_map(|(root, name)| Some((name, kind.strip_prefix(root)?.strip_prefix('_')?)));
+    if let Some((name, kind)) = product {
+        return format!("{name} {}", thing(kind));
     }
     let words = kind.replace('_', " ");
     if let Some(stem) = words.strip_suffix("ies") {

@@ -20,7 +20,9 @@ const SENSITIVE: [&str; 13] = [
 const HARMLESS: [&str; 12] =
     ["_applied", "_id", "_ids", "_name", "_names", "_type", "_at", "_on", "_limit", "_usage", "_requested", "_expires"];
 /// Objects and lists whose parts have names of their own.
-const GROUPS: [&str; 4] = ["secrets", "credentials", "api_keys", "tokens"];
+const GROUPS: [&str; 5] = ["secrets", "credentials", "api_keys", "tokens", "access_keys"];
+/// The public half of a pair: object storage goes by it, and its paths name it.
+const PUBLIC: &str = "access_key";
 
 /// Whether a field of this name holds a secret: `password`, `aws_secret_access_key`, not `secret_id` and not `public_key`.
 pub fn is_sensitive_name(name: &str) -> bool {
@@ -28,6 +30,7 @@ pub fn is_sensitive_name(name: &str) -> bool {
     SENSITIVE.iter().any(|part| name.contains(part))
         && !HARMLESS.iter().any(|end| name.ends_with(end))
         && !GROUPS.contains(&name.as_str())
+        && name != PUBLIC
 }
 
 #[cfg(test)]
@@ -57,6 +60,8 @@ mod tests {
             assert!(is_sensitive_name(secret), "{secret}");
         }
         for name in [
+            "access_key",
+            "access_keys",
             "api_keys",
             "aws_access_key_id",
             "ca_secret_id",

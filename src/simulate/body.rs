@@ -33,6 +33,16 @@ pub(super) fn check(operation: &Operation, request: &Request) -> Result<Map<Stri
     }
 }
 
+/// What is wrong with the body of a request to another product, by field.
+pub(super) fn wrong_fields(operation: &Operation, request: &Request) -> Vec<(String, String)> {
+    if operation.body == BodyUse::None {
+        return Vec::new();
+    }
+    let findings =
+        Catalog::embedded().check_request(operation, request.body.as_ref().map(Partial::from).as_ref(), ALLOW_NOTHING);
+    findings.iter().filter(|finding| refused(finding)).map(as_field).collect()
+}
+
 /// Refusals in the API's own words (`observed.md` §2, §8).
 fn observed(finding: &BodyFinding, body: Option<&Value>) -> Option<Refusal> {
     let message = match (finding.code, body) {

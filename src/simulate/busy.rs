@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::kinds;
 use super::state::is_uuid;
 use crate::api::Request;
-use crate::catalog::{Catalog, Method};
+use crate::catalog::{Catalog, Method, root_of};
 
 /// What others do in the project, and how the cloud tells of what is done. `default()`: nobody, and at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -120,6 +120,9 @@ pub(super) struct Bystanders {
 impl Bystanders {
     /// The create as bystanders see it, and what tells it from others. `None` when it is none of their business.
     pub(super) fn copied(request: &Request) -> Option<(String, Request)> {
+        if root_of(&request.path) != "cloud" {
+            return None;
+        }
         let (operation, _) = Catalog::embedded().matching(request.method, &request.path)?;
         let segments: Vec<_> = request.path.trim_matches('/').split('/').skip(2).map(str::to_owned).collect();
         let target = kinds::target(&segments)?;

@@ -16,11 +16,12 @@ use super::faults::{Meanwhile, What};
 use super::kinds::{self, Target};
 use super::later::{Later, Sender, Ticket};
 use super::options::Options;
+use super::product::Products;
 use super::state::{Call, Creation, State, TaskFault};
 use super::store::Scope;
 use super::{account, audit, body, change, make, read, slow, view};
 use crate::api::{Answer, Request};
-use crate::catalog::{Catalog, Effect, Method, Operation};
+use crate::catalog::{Catalog, Effect, Method, Operation, root_of};
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,7 @@ pub struct Pending {
 #[derive(Debug)]
 pub struct Simulator {
     state: State,
+    products: Products,
     later: Later,
     bystanders: Bystanders,
     /// Drawn from apart, so that looking more often changes no ids.
@@ -81,7 +83,8 @@ impl Simulator {
     pub fn new(options: Options) -> Self {
         let request_ids = Draw::fixed(("request ids", options.seed));
         let (later, bystanders) = (Later::default(), Bystanders::default());
-        Self { state: State::new(options), later, bystanders, request_ids, requests: BTreeMap::new() }
+        let products = Products::new(options.seed, Timestamp::UNIX_EPOCH);
+        Self { state: State::new(options), products, later, bystanders, request_ids, requests: BTreeMap::new() }
     }
 
     /// Takes one request at a moment of the client's clock.
@@ -154,11 +157,7 @@ impl Simulator {
                     self.carry_out(request, request_id);
                 }
                 let answer = trouble(status, retry_after, html, request_id);
-                Reaction::Answer(if html {
-                    self.dated(answer)
-                } else {
-                    self.headed(answer, request.method, request_id)
-                })
+                Reaction::Answer(if html { self.dated(answer) } else { self.headed(answer, request, request_id) })
             }
             What::Cut => {
                 let answer = self.carry_out(request, request_id);
@@ -199,7 +198,7 @@ impl Simulator {
                 let kind = route_kind(request).unwrap_or("resources");
                 let refusal = Refusal::quota(kind, 10, 1, 10);
                 let refusal = if account::counts_many(request) { refusal.of_several() } else { refusal };
-                Reaction::Answer(self.headed(refusal.answer(request_id), request.method, request_id))
+                Reaction::Answer(self.headed(refusal.answer(request_id), request, request_id))
             }
         }
     }
@@ -213,7 +212,7 @@ impl Simulator {
             }
             Err(refusal) => refusal.answer(request_id),
         };
-        self.headed(answer, request.method, request_id)
+        self.headed(answer, request, request_id)
     }
 
     /// Notes what a client's request made, for the bystanders.
@@ -232,9 +231,13 @@ impl Simulator {
     }
 
     /// The headers of the API's own answers (`observed.md` §7, §8): those of the edge before it have no request id.
-    fn headed(&self, mut answer: Answer, method: Method, request_id: &str) -> Answer {
+    fn headed(&self, mut answer: Answer, request: &Request, request_id: &str) -> Answer {
+        let (method, path) = (request.method, request.path.as_str());
         if answer.status == 401 {
             answer.headers.push(("www-authenticate".into(), "Bearer error=\"invalid_request\"".into()));
+            return self.dated(answer);
+        }
+        if root_of(path) != CLOUD {
             return self.dated(answer);
         }
         answer.headers.push(("request_id".into(), request_id.to_owned()));
@@ -248,6 +251,9 @@ impl Simulator {
 
     fn respond(&mut self, request: &Request, request_id: &str) -> Result<Answer, Refusal> {
         self.authenticate(request)?;
+        if root_of(&request.path) != CLOUD && Catalog::embedded().roots().any(|root| root == root_of(&request.path)) {
+            return Ok(self.products.respond(request, &self.state.options, self.state.now));
+        }
         let operation = operation(request)?;
         let segments = segments(&request.path);
         let body = body::check(&operation, request)?;
@@ -384,7 +390,20 @@ impl Simulator {
 
     /// What exists of a kind, oldest first, without what was there from the beginning and what bystanders made.
     pub fn resources(&self, kind: &str) -> Vec<Held> {
-        self.held(kind, false)
+        let mut held = self.held(kind, false);
+        held.extend(self.of_products().filter(|held| held.kind == kind));
+        held
+    }
+
+    fn of_products(&self) -> impl Iterator<Item = Held> {
+        self.products.held().map(|item| Held {
+            kind: item.known_kind(),
+            id: item.id.as_str().map_or_else(|| item.id.to_string(), str::to_owned),
+            name: item.name.clone(),
+            project: 0,
+            region: 0,
+            shown: Value::Object(item.shown(self.state.now)),
+        })
     }
 
     /// What bystanders made and still have.
@@ -422,21 +441,21 @@ impl Simulator {
     /// ports of machines and load balancers, which come and go with them.
     pub fn everything(&self) -> Vec<Held> {
         let kinds = kinds::KINDS.iter().filter(|kind| kind.name != "ports");
-        kinds.flat_map(|kind| self.resources(kind.name)).collect()
+        kinds.flat_map(|kind| self.held(kind.name, false)).chain(self.of_products()).collect()
     }
 
     /// How many of each kind were ever made, those gone again included.
     pub fn ever_made(&self) -> BTreeMap<&'static str, u64> {
         let mut counts = BTreeMap::new();
-        for creation in &self.state.ever {
+        for creation in self.history() {
             *counts.entry(creation.kind).or_default() += 1;
         }
         counts
     }
 
     /// Everything ever made, in order, those gone again included: two of one name are probably one too many.
-    pub fn history(&self) -> &[Creation] {
-        &self.state.ever
+    pub fn history(&self) -> Vec<Creation> {
+        self.state.ever.iter().chain(self.products.ever()).cloned().collect()
     }
 
     /// Requests so far, by method and path without ids: `POST /cloud/v1/networks/{project_id}/{region_id}`.
@@ -459,7 +478,8 @@ impl Simulator {
 
     /// When the next task ends, what it made gets ready, or a late request is carried out, by the client's clock.
     pub fn next_end(&self) -> Option<Timestamp> {
-        let next = self.state.next().into_iter().chain(self.later.next()).min()?;
+        let readying = self.products.next(self.state.now);
+        let next = self.state.next().into_iter().chain(self.later.next()).chain(readying).min()?;
         Some(next - self.state.options.busy.clock_ahead)
     }
 
@@ -468,6 +488,9 @@ impl Simulator {
         self.state.options.faults = faults;
     }
 }
+
+/// The product that is simulated in detail; the others are in `product`.
+const CLOUD: &str = "cloud";
 
 /// The operation a request is about.
 fn operation(request: &Request) -> Result<std::sync::Arc<Operation>, Refusal> {

@@ -1,6 +1,7 @@
-//! A simulated Cloud API: rehearsals, tests and other clients talk to it as they would to the real one.
+//! The simulated APIs of Gcore: rehearsals, tests and other clients talk to it as they would to the real one.
 //!
-//! `core` is a pure state machine, `(request, now) → reaction`: it knows the operations from the catalogue, checks what
+//! `core` is a pure state machine, `(request, now) → reaction`: it knows the operations from the catalogue (`product` those
+//! of the products beside the Cloud API), checks what
 //! it is sent, runs tasks for as long as the documentation says, keeps resources with their references and refusals, and
 //! injects `faults`. `memory` puts it behind the engine's transport, `server` behind loopback HTTP. It knows nothing of
 //! plans, engines or records, so that it can bear witness about them.
@@ -32,6 +33,7 @@ mod memory;
 mod network;
 mod options;
 mod platform;
+mod product;
 mod read;
 mod seeds;
 mod server;

@@ -134,7 +134,10 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
         read.headers.push((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     }
     let bytes = body.collect().await.map_err(|_| Refusal::new(400, "HTTPError", "the body is incomplete"))?.to_bytes();
-    if !bytes.is_empty() {
+    // What calls itself no JSON is a file: there is nothing in it to look at.
+    let content = read.headers.iter().find(|(name, _)| name == "content-type").map(|(_, content)| content.as_str());
+    let is_file = content.is_some_and(|content| !content.contains("json"));
+    if !bytes.is_empty() && !is_file {
         let body = serde_json::from_slice(&bytes).map_err(|_| Refusal::invalid_field("body", "is not JSON"))?;
         read.body = Some(body);
     }

@@ -16,6 +16,7 @@ pub(super) fn words(format: &str) -> Option<&'static str> {
         "date-time" => "a date and time such as `2026-01-31T12:00:00Z`",
         "date" => "a date such as `2026-01-31`",
         "uri" => "a URL",
+        "email" => "an e-mail address",
         _ => return None,
     })
 }
@@ -42,6 +43,7 @@ pub(super) fn problem(format: &str, text: &str) -> Option<Problem> {
         "date-time" => is_time(text),
         "date" => text.parse::<jiff::civil::Date>().is_ok(),
         "uri" => is_url(text),
+        "email" => text.rsplit_once('@').is_some_and(|(who, host)| !who.is_empty() && host.contains('.')),
         _ => true,
     };
     (!right).then_some(Problem::Wrong)

@@ -108,10 +108,10 @@ impl Generator<'_> {
             }
             Additional::Any => drop(map.insert("key".to_owned(), json!("value"))),
             Additional::Of(field) => {
-                let keys = shape.keys.as_deref().map_or("key", text);
+                let keys = shape.keys.as_deref().map_or_else(|| "key".to_owned(), text);
                 for nth in 0..wanted {
                     let value = self.value(field, depth + 1);
-                    map.insert(if nth == 0 { keys.to_owned() } else { format!("{keys}{nth}") }, value);
+                    map.insert(if nth == 0 { keys.clone() } else { format!("{keys}{nth}") }, value);
                 }
             }
         }
@@ -119,22 +119,28 @@ impl Generator<'_> {
     }
 }
 
-fn text(shape: &Schema) -> &'static str {
-    match shape.format.as_deref() {
-        Some("uuid4") => return "b5b4d65d-945f-4b98-ab6f-332319c724ef",
-        Some("ipvanyaddress" | "ipv4") => return "10.0.0.5",
-        Some("ipv6") => return "fd00::1",
-        Some("ipvanynetwork") => return "10.0.0.0/24",
-        Some("ipvanyinterface") => return "10.0.0.5/24",
-        Some("date-time") => return "2026-01-31T12:00:00Z",
-        Some("uri") => return "https://example.com/a",
-        _ => {}
+fn text(shape: &Schema) -> String {
+    let known = match shape.format.as_deref() {
+        Some("uuid4") => Some("b5b4d65d-945f-4b98-ab6f-332319c724ef"),
+        Some("ipvanyaddress" | "ipv4") => Some("10.0.0.5"),
+        Some("ipv6") => Some("fd00::1"),
+        Some("ipvanynetwork") => Some("10.0.0.0/24"),
+        Some("ipvanyinterface") => Some("10.0.0.5/24"),
+        Some("date-time") => Some("2026-01-31T12:00:00Z"),
+        Some("uri") => Some("https://example.com/a"),
+        Some("email") => Some("me@example.com"),
+        _ => None,
+    };
+    if let Some(known) = known {
+        return known.to_owned();
     }
     let fits = |text: &&str| {
         let schema = BodySchema::alone(Schema { format: None, ..shape.clone() });
         check_body(&schema, &Partial::String((*text).to_owned())).is_empty()
     };
-    TEXTS.into_iter().find(fits).unwrap_or_else(|| panic!("no text for {shape:?}"))
+    let long = "a".repeat(usize::try_from(shape.min_length.unwrap_or_default()).unwrap());
+    let mut texts = TEXTS.into_iter().chain([long.as_str()]);
+    texts.find(fits).unwrap_or_else(|| panic!("no text for {shape:?}")).to_owned()
 }
 
 /// Every way to spoil a value, one at a time.
@@ -203,7 +209,9 @@ fn errors(schema: &BodySchema, body: &Value) -> Vec<BodyFinding> {
 /// The validator, with the API's formats.
 fn validator(schema: &BodySchema) -> Validator {
     let mut options = jsonschema::options().should_validate_formats(true);
-    for format in ["uuid4", "ipvanyaddress", "ipvanynetwork", "ipvanyinterface", "ipv4", "ipv6", "date-time", "uri"] {
+    for format in
+        ["uuid4", "ipvanyaddress", "ipvanynetwork", "ipvanyinterface", "ipv4", "ipv6", "date-time", "uri", "email"]
+    {
         options = options.with_format(format, move |text: &str| problem(format, text).is_none());
     }
     options.build(&to_json_schema(schema, Strings::Plain)).expect("our schemas are JSON Schema")

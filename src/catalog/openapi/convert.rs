@@ -8,6 +8,7 @@ use serde_json::{Map, Number, Value};
 use super::document::{Document, schema_name};
 use crate::catalog::CatalogError;
 use crate::catalog::knowledge::Knowledge;
+use crate::catalog::product::CLOUD;
 use crate::catalog::schema::{Additional, Bound, Schema, Type, Types, Variant};
 
 /// How deep shapes may be nested before the document counts as circular where it must not be.
@@ -68,21 +69,27 @@ impl<'d> Converter<'d> {
             return self.convert_written_out(raw, around);
         }
         self.define(name)?;
-        let mut schema = Schema::reference(name);
+        let mut schema = Schema::reference(self.defined_as(name));
         annotate(&mut schema, raw);
         self.say_kind(&mut schema, around);
         Ok(schema)
     }
 
+    /// The name of a definition, apart from those of other products.
+    fn defined_as(&self, name: &str) -> String {
+        if self.knowledge.root == CLOUD { name.to_owned() } else { format!("{}.{name}", self.knowledge.root) }
+    }
+
     fn define(&mut self, name: &str) -> Result<(), CatalogError> {
-        if self.definitions.contains_key(name) {
+        let defined = self.defined_as(name);
+        if self.definitions.contains_key(&defined) {
             return Ok(());
         }
         let raw = self.document.schema(name).ok_or_else(|| CatalogError::Reference(name.to_owned()))?;
         // Holds the place, so that a shape may refer to itself.
-        self.definitions.insert(name.to_owned(), Schema::default());
+        self.definitions.insert(defined.clone(), Schema::default());
         let schema = self.convert(raw, Around { schema: Some(name), ..Around::default() })?;
-        self.definitions.insert(name.to_owned(), schema);
+        self.definitions.insert(defined, schema);
         Ok(())
     }
 
@@ -101,15 +108,63 @@ impl<'d> Converter<'d> {
         self.depth -= 1;
         let mut schema = schema?;
         annotate(&mut schema, raw);
+        for example in examples(target) {
+            self.widen(&mut schema, example);
+        }
         self.say_kind(&mut schema, around);
         Ok(schema)
+    }
+
+    /// Lets a shape take an example of it, where the document's examples are to be trusted more than its shapes.
+    pub fn widen(&mut self, schema: &mut Schema, example: &Value) {
+        if !self.knowledge.trusted_examples {
+            return;
+        }
+        if let Some(name) = schema.reference.clone().filter(|_| !example.is_null()) {
+            if let Some(mut definition) = self.definitions.remove(&name) {
+                self.widen(&mut definition, example);
+                self.definitions.insert(name, definition);
+            }
+            return;
+        }
+        let shown = match example {
+            Value::Null => {
+                schema.nullable = true;
+                return;
+            }
+            Value::Bool(_) => Type::Boolean,
+            Value::Number(number) if number.is_f64() => Type::Number,
+            Value::Number(_) => Type::Integer,
+            Value::String(_) => Type::String,
+            Value::Array(_) => Type::Array,
+            Value::Object(_) => Type::Object,
+        };
+        if !schema.types.allow(shown) {
+            schema.types = schema.types.union(Types::of(&[shown]));
+        }
+        if let (Some(items), Some(of)) = (example.as_array(), schema.items.as_deref_mut()) {
+            items.iter().for_each(|item| self.widen(of, item));
+        }
+        let Some(fields) = example.as_object().filter(|_| !schema.properties.is_empty()) else { return };
+        for (name, value) in fields {
+            match schema.properties.get_mut(name) {
+                Some(field) => self.widen(field, value),
+                None => drop(schema.properties.insert(name.clone(), Schema::default())),
+            }
+        }
     }
 
     fn convert_object(&mut self, raw: &Map<String, Value>, around: Around<'_>) -> Result<Schema, CatalogError> {
         let mut schema = self.convert_own(raw, around)?;
         for part in list(raw, "allOf") {
-            let part = self.convert_written_out(part, around)?;
-            schema = merge(schema, part);
+            let converted = self.convert_written_out(part, around)?;
+            schema = merge(schema, converted);
+        }
+        // An example of one part is one of the whole.
+        for part in list(raw, "allOf") {
+            for example in examples(self.document.resolve(part)?) {
+                self.widen(&mut schema, example);
+            }
         }
         let alternatives = [list(raw, "anyOf"), list(raw, "oneOf")];
         if let Some(alternatives) = alternatives.into_iter().find(|list| !list.is_empty()) {
@@ -122,6 +177,9 @@ impl<'d> Converter<'d> {
     /// What stands in a shape itself, without the combinations.
     fn convert_own(&mut self, raw: &Map<String, Value>, around: Around<'_>) -> Result<Schema, CatalogError> {
         let (types, null) = types(raw);
+        if self.knowledge.untyped_objects && is_bare_object(raw) {
+            return Ok(Schema { nullable: null, ..Schema::default() });
+        }
         let mut schema = Schema {
             types,
             nullable: null,
@@ -237,7 +295,10 @@ impl<'d> Converter<'d> {
             .into_iter()
             .flatten()
             .filter(|(_, target)| {
-                target.as_str().is_some_and(|target| target.rsplit('/').next().is_some_and(|last| last == name))
+                target
+                    .as_str()
+                    .and_then(|target| target.rsplit('/').next())
+                    .is_some_and(|last| self.defined_as(last) == name)
             })
             .map(|(value, _)| Value::String(value.clone()))
             .collect()
@@ -358,6 +419,17 @@ fn only_types(shapes: &[Schema]) -> Option<Types> {
         .iter()
         .all(|shape| bare(shape) && scalar(shape))
         .then(|| shapes.iter().fold(Types::default(), |types, shape| types.union(shape.types)))
+}
+
+/// The examples beside a shape.
+fn examples(raw: &Value) -> impl Iterator<Item = &Value> {
+    raw.get("example").into_iter().chain(raw.get("examples").and_then(Value::as_array).into_iter().flatten())
+}
+
+/// `type: object` and nothing about what is in it.
+fn is_bare_object(raw: &Map<String, Value>) -> bool {
+    let says = ["properties", "additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf"];
+    raw.get("type").and_then(Value::as_str) == Some("object") && !says.iter().any(|word| raw.contains_key(*word))
 }
 
 fn is_null(raw: &Value) -> bool {

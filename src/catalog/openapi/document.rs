@@ -7,7 +7,7 @@ use crate::catalog::CatalogError;
 /// How deep references may lead before they count as a circle.
 const DEEPEST: usize = 64;
 
-pub(super) struct Document {
+pub(in crate::catalog) struct Document {
     root: Value,
 }
 
@@ -24,6 +24,16 @@ impl Document {
         Self::new(root)
     }
 
+    /// A document that says nothing.
+    pub fn empty() -> Self {
+        Self { root: Value::Null }
+    }
+
+    /// Whether some of its paths begin with this segment.
+    pub fn is_about(&self, root: &str) -> bool {
+        self.paths().any(|(path, _)| crate::catalog::root_of(path) == root)
+    }
+
     pub fn new(root: Value) -> Result<Self, CatalogError> {
         if root.get("paths").is_some_and(Value::is_object) {
             Ok(Self { root })
@@ -34,6 +44,15 @@ impl Document {
 
     pub fn paths(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.root.get("paths").and_then(Value::as_object).into_iter().flatten()
+    }
+
+    /// The shape of the JSON body of a call, written as `METHOD /path`.
+    pub fn body_of(&self, call: &str) -> Result<Option<&Value>, CatalogError> {
+        let (method, path) = call.split_once(' ').unwrap_or_default();
+        let item = self.root.get("paths").and_then(|paths| paths.get(path));
+        let body = item.and_then(|item| item.get(method.to_lowercase())?.get("requestBody"));
+        let Some(body) = body else { return Ok(None) };
+        Ok(self.resolve(body)?.pointer("/content/application~1json/schema"))
     }
 
     /// The shape of this name among the document's own.

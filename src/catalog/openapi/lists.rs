@@ -16,9 +16,11 @@ impl Reader<'_> {
         let takes = |name: &str| self.raw_query(path, "get", name);
         let tags_field = self.tags_field(&fields)?;
         Ok(Some(ListCall {
-            name_parameter: self.name_parameter(path)?,
+            name_parameter: self.name_parameter(known, path)?,
             by_tag: takes("tag_key_value")?.is_some(),
             paged: takes("limit")?.is_some() && takes("offset")?.is_some(),
+            longest_page: known.page,
+            numbered: takes("page")?.is_some(),
             items_at: known.items_at.clone(),
             id_field: id_field(known, &fields),
             name_field: known.name.clone().or_else(|| Some("name".to_owned())).filter(|name| fields.contains_key(name)),
@@ -32,24 +34,74 @@ impl Reader<'_> {
     /// The fields of an element; of its first variant when there are several.
     fn fields_of_items(&self, raw: &Value, items_at: &str) -> Result<Option<Map<String, Value>>, CatalogError> {
         let Some(answer) = self.answer(raw)? else { return Ok(None) };
-        let array = answer.get("properties").and_then(|fields| fields.get(items_at.trim_start_matches('/')));
-        let Some(array) = array else { return Ok(None) };
-        let array = self.document.resolve(array)?;
+        let Some(array) = self.array(answer, items_at)? else { return Ok(None) };
         let Some(item) = array.get("items").or_else(|| array.pointer("/anyOf/0/items")) else { return Ok(None) };
         let mut item = self.document.resolve(item)?;
         let variants = ["oneOf", "anyOf"].into_iter().find_map(|word| item.get(word)?.get(0));
         if let Some(first) = variants {
             item = self.document.resolve(first)?;
         }
-        Ok(item.get("properties").and_then(Value::as_object).cloned())
+        let mut fields = Map::new();
+        self.fields_of(item, &mut fields)?;
+        Ok(Some(fields))
     }
 
-    fn name_parameter(&self, path: &str) -> Result<Option<String>, CatalogError> {
-        for name in ["name", "name_part"] {
+    /// The array of an answer; of the alternative that has one there.
+    fn array<'a>(&'a self, answer: &'a Value, items_at: &str) -> Result<Option<&'a Value>, CatalogError> {
+        for word in ["oneOf", "anyOf"] {
+            for alternative in answer.get(word).and_then(Value::as_array).into_iter().flatten() {
+                if let Some(array) = self.array(self.document.resolve(alternative)?, items_at)? {
+                    return Ok(Some(array));
+                }
+            }
+        }
+        if items_at.is_empty() {
+            return Ok(Some(answer).filter(|answer| answer.get("items").is_some()));
+        }
+        let named = items_at.trim_start_matches('/').split('/');
+        let mut at = answer;
+        for name in named {
+            match self.field_of(at, name)? {
+                Some(field) => at = field,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(at))
+    }
+
+    /// A field of a shape, or of one that it is put together from.
+    fn field_of<'a>(&'a self, shape: &'a Value, name: &str) -> Result<Option<&'a Value>, CatalogError> {
+        if let Some(field) = shape.get("properties").and_then(|fields| fields.get(name)) {
+            return self.document.resolve(field).map(Some);
+        }
+        // The last part is the nearest: it says of what the first says that it is there.
+        for part in shape.get("allOf").and_then(Value::as_array).into_iter().flatten().rev() {
+            if let Some(field) = self.field_of(self.document.resolve(part)?, name)? {
+                return Ok(Some(field));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Fields of a shape and of the shapes it is put together from.
+    fn fields_of(&self, shape: &Value, fields: &mut Map<String, Value>) -> Result<(), CatalogError> {
+        for part in shape.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            self.fields_of(self.document.resolve(part)?, fields)?;
+        }
+        fields.extend(shape.get("properties").and_then(Value::as_object).cloned().unwrap_or_default());
+        Ok(())
+    }
+
+    fn name_parameter(&self, known: &KnownResource, path: &str) -> Result<Option<String>, CatalogError> {
+        for name in known.name.iter().map(String::as_str).chain(["name", "name_part"]) {
             let parameter = self.raw_query(path, "get", name)?;
             // Some take a filter of their own shape there: not a name.
             if parameter.is_some_and(|parameter| text(parameter.pointer("/schema/type")) == "string") {
                 return Ok(Some(name.to_owned()));
+            }
+            if known.name.is_some() {
+                // What filters by another field finds others.
+                break;
             }
         }
         Ok(None)

@@ -12,62 +12,83 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use self::convert::Converter;
-use self::document::Document;
+pub(super) use self::document::Document;
 use super::CatalogError;
-use super::knowledge::{Knowledge, KnownCreate, KnownResource, full_path, full_route};
+use super::knowledge::{Knowledge, KnownCreate, KnownResource};
 use super::operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, Method, Operation, Parameter, Resource, Route,
 };
-use super::schema::{Additional, Schema, Type, Types};
+use super::product::CLOUD;
+use super::root_of;
+use super::schema::{Additional, Schema, Type, Types, Variant};
+use super::store::Answer;
 
-/// Everything the catalogue knows.
+/// The media type of nearly every body.
+const JSON: &str = "application/json";
+
+/// Everything the catalogue knows of one product.
 pub(super) struct Facts {
     /// By path, then method.
     pub operations: Vec<Operation>,
     /// Definitions that bodies refer to.
     pub schemas: BTreeMap<String, Schema>,
+    /// What operations answer, where the simulator needs to be told.
+    pub answers: BTreeMap<Route, Answer>,
+    /// Definitions that answers refer to.
+    pub answer_schemas: BTreeMap<String, Schema>,
     pub skipped_patterns: usize,
 }
 
-/// The facts of a document.
+/// The facts of a document about one product: that of the knowledge.
 ///
 /// # Errors
 ///
-/// [`CatalogError`] when it is no OpenAPI document, or a reference in it leads nowhere.
-pub(super) fn facts(text: &str, knowledge: &Knowledge) -> Result<Facts, CatalogError> {
-    read(&Document::parse(text)?, knowledge)
-}
-
-/// The facts of operations that only an older edition of the document has.
-pub(super) fn older_facts(knowledge: &Knowledge) -> Result<Facts, CatalogError> {
-    read(&Document::new(knowledge.older.clone())?, knowledge)
-}
-
-fn read(document: &Document, knowledge: &Knowledge) -> Result<Facts, CatalogError> {
+/// [`CatalogError`] when a reference in it leads nowhere.
+pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts, CatalogError> {
     let mut reader = Reader { document, knowledge, converter: Converter::new(document, knowledge) };
-    let mut operations = Vec::new();
-    for (path, item) in document.paths().filter(|(path, _)| path.starts_with("/cloud/")) {
+    let (mut operations, mut answers) = (Vec::new(), BTreeMap::new());
+    for (path, item) in document.paths().filter(|(path, _)| root_of(path) == knowledge.root) {
         for method in Method::ALL {
-            if let Some(raw) = item.get(method.as_str().to_lowercase()) {
-                operations.push(reader.operation(Route { method, path: path.clone() }, item, raw)?);
+            let Some(raw) = item.get(method.as_str().to_lowercase()) else { continue };
+            let route = Route { method, path: path.clone() };
+            if knowledge.merged.values().any(|others| Knowledge::lists(others, &route)) {
+                continue;
             }
+            if knowledge.root != CLOUD
+                && let Some(answer) = reader.answer_of(raw)?
+            {
+                answers.insert(route.clone(), answer);
+            }
+            operations.push(reader.operation(route, item, raw)?);
         }
     }
     operations.sort_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
     let Converter { definitions, skipped_patterns, .. } = reader.converter;
-    let schemas = reachable(&operations, definitions);
-    Ok(Facts { operations, schemas, skipped_patterns })
+    let bodies = operations.iter().filter_map(|operation| operation.body_schema.as_ref());
+    let schemas = reachable(bodies, &definitions);
+    let answer_schemas = reachable(answers.values().map(|answer| &answer.schema), &definitions);
+    Ok(Facts { operations, schemas, answers, answer_schemas, skipped_patterns })
 }
 
-/// The definitions that bodies need; those only parameters refer to are written out there.
-fn reachable(operations: &[Operation], mut definitions: BTreeMap<String, Schema>) -> BTreeMap<String, Schema> {
-    let bodies = operations.iter().filter_map(|operation| operation.body_schema.as_ref());
-    let mut wanted: Vec<String> = bodies.flat_map(|body| body.references()).map(str::to_owned).collect();
+/// The facts of operations that only an older edition of the document has.
+pub(super) fn older_facts(knowledge: &Knowledge) -> Result<Facts, CatalogError> {
+    match knowledge.older.is_null() {
+        true => facts(&Document::empty(), knowledge),
+        false => facts(&Document::new(knowledge.older.clone())?, knowledge),
+    }
+}
+
+/// The definitions that some shapes need; those only parameters refer to are written out there.
+fn reachable<'s>(
+    shapes: impl Iterator<Item = &'s Schema>,
+    definitions: &BTreeMap<String, Schema>,
+) -> BTreeMap<String, Schema> {
+    let mut wanted: Vec<&str> = shapes.flat_map(Schema::references).collect();
     let mut found = BTreeMap::new();
     while let Some(name) = wanted.pop() {
-        if let Some(schema) = definitions.remove(&name) {
-            wanted.extend(schema.references().into_iter().map(str::to_owned));
-            found.insert(name, schema);
+        if let Some(schema) = definitions.get(name).filter(|_| !found.contains_key(name)) {
+            wanted.extend(schema.references());
+            found.insert(name.to_owned(), schema.clone());
         }
     }
     found
@@ -83,14 +104,20 @@ impl Reader<'_> {
     fn operation(&mut self, route: Route, item: &Value, raw: &Value) -> Result<Operation, CatalogError> {
         let knowledge = self.knowledge;
         let (path_parameters, query_parameters) = self.parameters(&route, item, raw)?;
-        let (body, body_schema) = self.body(raw)?;
+        let (body, body_schema) = self.body(&route, raw)?;
         let known = Knowledge::entry(&knowledge.creates, &route);
         let creates = match known {
             Some(known) => self.creates(known, body_schema.as_ref())?,
             None => None,
         };
         let mut locks = knowledge.locks_of(&route).into_iter();
+        let changes = matches!(route.method, Method::Put | Method::Patch);
+        let changed = knowledge.read_at(&route.path).filter(|_| changes);
+        let own_ready = Knowledge::entry(&knowledge.ready, &route);
+        let made = known.and_then(|known| knowledge.resources.get(&known.makes));
         Ok(Operation {
+            ready: made.or(changed).and_then(|resource| resource.ready.clone()).or_else(|| own_ready.cloned()),
+            content: self.content(raw)?,
             tag: text(raw.pointer("/tags/0")),
             operation_id: text(raw.get("operationId")),
             effect: self.effect(&route, creates.is_some()),
@@ -98,8 +125,10 @@ impl Reader<'_> {
             task_types: Knowledge::entry(&knowledge.tasks, &route).cloned().unwrap_or_default(),
             may_be_no_op: Knowledge::lists(&knowledge.may_be_no_op, &route),
             deprecated: raw.get("deprecated") == Some(&Value::Bool(true)),
-            successor: Knowledge::entry(&knowledge.successors, &route).and_then(|call| full_route(call)),
-            takes_tags: creates.is_some() && body_schema.as_ref().is_some_and(|body| self.takes_tags(body)),
+            successor: Knowledge::entry(&knowledge.successors, &route).and_then(|call| Route::parse(call)),
+            takes_tags: knowledge.root == CLOUD
+                && creates.is_some()
+                && body_schema.as_ref().is_some_and(|body| self.takes_tags(body)),
             also_makes: Knowledge::entry(&knowledge.updates_make, &route).cloned().unwrap_or_default(),
             locks: locks.next(),
             locks_else: locks.collect(),
@@ -160,22 +189,71 @@ impl Reader<'_> {
         Parameter::new(name, true, schema)
     }
 
-    fn body(&mut self, raw: &Value) -> Result<(BodyUse, Option<Schema>), CatalogError> {
+    fn body(&mut self, route: &Route, raw: &Value) -> Result<(BodyUse, Option<Schema>), CatalogError> {
         let Some(body) = raw.get("requestBody") else { return Ok((BodyUse::None, None)) };
         let body = self.document.resolve(body)?;
         let Some(shape) = body.pointer("/content/application~1json/schema") else {
             return Ok((BodyUse::None, None));
         };
-        let schema = self.converter.body(shape)?;
+        let mut schema = self.converter.body(shape)?;
+        let content = body.pointer("/content/application~1json");
+        let named = content.and_then(|content| content.get("examples")?.as_object()).into_iter().flatten();
+        let named = named.filter_map(|(_, example)| example.get("value"));
+        for example in content.and_then(|content| content.get("example")).into_iter().chain(named) {
+            self.converter.widen(&mut schema, example);
+        }
+        for other in Knowledge::entry(&self.knowledge.merged, route).into_iter().flatten() {
+            if let Some(shape) = self.document.body_of(other)? {
+                let own = if schema.variants.is_empty() {
+                    vec![schema]
+                } else {
+                    schema.variants.into_iter().map(|variant| variant.schema).collect()
+                };
+                let more = std::iter::once(self.converter.body(shape)?);
+                let variants = own.into_iter().chain(more).map(|schema| Variant { when: Vec::new(), schema });
+                schema = Schema { variants: variants.collect(), ..Schema::default() };
+            }
+        }
+        if route.method == Method::Patch && self.knowledge.partial_patch {
+            schema = self.partial(&schema);
+        }
         // The document never says `required`; a shape that cannot be empty says it too.
         let required = body.get("required") == Some(&Value::Bool(true)) || self.needs_fields(&schema);
         Ok((if required { BodyUse::Required } else { BodyUse::Optional }, Some(schema)))
+    }
+
+    /// The media type of a body that is no JSON.
+    fn content(&self, raw: &Value) -> Result<Option<String>, CatalogError> {
+        let Some(body) = raw.get("requestBody") else { return Ok(None) };
+        let types = self.document.resolve(body)?.get("content").and_then(Value::as_object);
+        let named = types.and_then(|types| types.keys().next()).filter(|name| *name != JSON);
+        Ok(named.filter(|_| types.is_some_and(|types| !types.contains_key(JSON))).cloned())
+    }
+
+    /// Status and shape of a successful answer.
+    fn answer_of(&mut self, raw: &Value) -> Result<Option<Answer>, CatalogError> {
+        let responses = raw.get("responses").and_then(Value::as_object);
+        let success = responses.into_iter().flatten().find(|(status, _)| status.starts_with('2'));
+        let Some((status, response)) = success else { return Ok(None) };
+        let shape = self.document.resolve(response)?.pointer("/content/application~1json/schema");
+        let schema = shape.map(|shape| self.converter.body(shape)).transpose()?;
+        Ok(Some(Answer { status: status.parse().unwrap_or(200), schema: schema.unwrap_or_default() }))
     }
 
     fn needs_fields(&self, schema: &Schema) -> bool {
         let whole = self.whole(schema);
         !whole.required.is_empty()
             || (!whole.variants.is_empty() && whole.variants.iter().all(|variant| self.needs_fields(&variant.schema)))
+    }
+
+    /// The same shape, with nothing in it that must be there.
+    fn partial(&self, schema: &Schema) -> Schema {
+        let mut partial = self.whole(schema).clone();
+        partial.required.clear();
+        for variant in &mut partial.variants {
+            variant.schema = self.partial(&variant.schema);
+        }
+        partial
     }
 
     /// The definition behind a reference.
@@ -235,12 +313,13 @@ impl Reader<'_> {
             .resources
             .get(&known.makes)
             .ok_or_else(|| CatalogError::Knowledge(format!("`{}` is no resource", known.makes)))?;
-        let id_at = match (&known.task, &known.answer, &known.sent) {
-            (Some(keys), None, None) => IdAt::Task(keys.clone()),
-            (None, Some(pointer), None) => IdAt::Response(pointer.clone()),
-            (None, None, Some(pointer)) => IdAt::Body(pointer.clone()),
+        let id_at = match (&known.task, &known.answer, &known.sent, &known.path) {
+            (Some(keys), None, None, None) => IdAt::Task(keys.clone()),
+            (None, Some(pointer), None, None) => IdAt::Response(pointer.clone()),
+            (None, None, Some(pointer), None) => IdAt::Body(pointer.clone()),
+            (None, None, None, Some(names)) => IdAt::Path(names.clone()),
             _ => {
-                let words = "says not exactly one of `task`, `answer` and `sent`";
+                let words = "says not exactly one of `task`, `answer`, `sent` and `path`";
                 return Err(CatalogError::Knowledge(format!("what makes `{}` {words}", known.makes)));
             }
         };
@@ -251,6 +330,7 @@ impl Reader<'_> {
             also: known.also.clone(),
             stays: known.stays.clone(),
             name_at: body.and_then(|body| self.name_at(resource, body)),
+            unique: resource.unique,
             resource: Some(self.resource(resource)?),
         }))
     }
@@ -270,7 +350,7 @@ impl Reader<'_> {
 
     fn resource(&self, known: &KnownResource) -> Result<Resource, CatalogError> {
         let list = match &known.list {
-            Some(path) => self.list_call(known, &full_path(path))?,
+            Some(path) => self.list_call(known, path)?,
             None => None,
         };
         Ok(Resource {
@@ -311,5 +391,7 @@ fn text(value: Option<&Value>) -> String {
     value.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod tests;

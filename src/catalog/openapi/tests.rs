@@ -66,7 +66,7 @@ components:
 "##;
 
 fn facts() -> Facts {
-    super::facts(DOCUMENT, &Knowledge::ours().unwrap()).unwrap()
+    super::facts(&Document::parse(DOCUMENT).unwrap(), &Knowledge::of("cloud").unwrap()).unwrap()
 }
 
 fn check(body: Value) -> Vec<(String, &'static str)> {
@@ -79,7 +79,7 @@ fn check(body: Value) -> Vec<(String, &'static str)> {
 }
 
 #[test]
-fn operations_of_the_cloud_api_are_read_and_no_others() {
+fn operations_of_one_product_are_read_and_no_others() {
     let facts = facts();
     let routes: Vec<String> = facts.operations.iter().map(|operation| operation.route.to_string()).collect();
     let path = "/cloud/v1/networks/{project_id}/{region_id}";

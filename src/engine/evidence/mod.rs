@@ -122,6 +122,8 @@ pub(in crate::engine) mod testing {
             name_parameter: None,
             by_tag: false,
             paged: true,
+            longest_page: None,
+            numbered: false,
             items_at: "/results".to_owned(),
             id_field: "id".to_owned(),
             name_field: Some("name".to_owned()),

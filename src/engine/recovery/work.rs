@@ -12,7 +12,7 @@ use crate::catalog::{ListCall, Operation};
 use crate::engine::collection::result_of_item;
 use crate::engine::evidence::likeness::{contradicts, is_digest};
 use crate::engine::made::{Before, made};
-use crate::engine::pages::pages;
+use crate::engine::pages::{Paging, pages};
 use crate::engine::preview::{Action, Change, Preview, Reads};
 use crate::engine::render::{CallParts, Surroundings, each_value, elements, step_value};
 use crate::engine::results::{Parameters, fill_path, id_text, of_tasks, operation_of, read_path, without_sensitive};
@@ -97,7 +97,7 @@ impl<'a> Work<'a> {
         let projects: BTreeSet<i64> = self.spots.iter().map(|(project, _)| *project).collect();
         for project in projects {
             let request = Request::get(AUDIT_LOG).query("project_id", project).query("order_by", "asc");
-            match pages(self.search.client, &request, "/results", true).await {
+            match pages(self.search.client, &request, "/results", Paging::CLOUD).await {
                 Ok(entries) => {
                     let settings = self.search.settings;
                     self.sent.extend(trail::sent(&entries, &settings.plan, &settings.environment));
@@ -306,7 +306,7 @@ impl<'a> Work<'a> {
         let mut found = Vec::new();
         for (project, region) in &self.spots {
             let request = Request::get(TASKS).query("project_id", project).query("region_id", region);
-            match pages(self.search.client, &request.query("order_by", "asc"), "/results", true).await {
+            match pages(self.search.client, &request.query("order_by", "asc"), "/results", Paging::CLOUD).await {
                 Ok(tasks) => {
                     let settings = self.search.settings;
                     let prefix = format!("{}/{}/", settings.plan, settings.environment);
@@ -372,7 +372,7 @@ impl<'a> Work<'a> {
         let creates = asked.operation.creates.as_ref()?;
         let list = creates.resource.as_ref()?.list.as_ref()?;
         let path = fill_path(&list.path, &asked.parameters, "", "")?;
-        let items = match pages(self.search.client, &Request::get(&path), &list.items_at, list.paged).await {
+        let items = match pages(self.search.client, &Request::get(&path), &list.items_at, Paging::of(list)).await {
             Err(error) if error.is_not_found() => Vec::new(),
             Err(error) => {
                 self.unread.push((path, error.to_string()));
@@ -534,7 +534,7 @@ impl<'a> Work<'a> {
     async fn listed(&mut self, asked: &Asked<'_>, id: &Value) -> Option<Value> {
         let list = asked.operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()?;
         let path = fill_path(&list.path, &asked.parameters, "", "")?;
-        let read = pages(self.search.client, &Request::get(&path), &list.items_at, list.paged).await;
+        let read = pages(self.search.client, &Request::get(&path), &list.items_at, Paging::of(list)).await;
         let items = self.noted(path, read)?;
         items.into_iter().find(|item| item.get(&list.id_field).map(id_text) == Some(id_text(id)))
     }

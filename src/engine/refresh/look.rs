@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::compare::{Comparison, Shown, field};
 use crate::api::{Client, Meaning, ReadError, Request};
 use crate::catalog::update::{shown_at, thing_route};
-use crate::catalog::{Catalog, Operation};
+use crate::catalog::{Catalog, IdAt, Operation};
 use crate::engine::collection::list_call;
-use crate::engine::pages::pages;
+use crate::engine::pages::{Paging, pages};
 use crate::engine::results::{self, Parameters, id_text};
 use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status};
 use crate::plan::InstanceId;
@@ -112,7 +112,10 @@ impl Refresh<'_> {
             self.status.instances.iter().filter_map(|(id, known)| self.thing(id, known)).collect();
         let mut groups: BTreeMap<String, usize> = BTreeMap::new();
         let list_of = |thing: &Thing<'_>| {
-            let list = thing.create.creates.as_ref()?.resource.as_ref()?.list.clone()?;
+            let creates = thing.create.creates.as_ref()?;
+            // What its own path tells apart has no such id in a list.
+            let by_path = matches!(creates.id_at, IdAt::Path(_)) && thing.read.is_some();
+            let list = creates.resource.as_ref()?.list.clone().filter(|_| !by_path)?;
             Some((list_call(&list, &thing.parameters)?, list))
         };
         for path in things.iter().filter_map(list_of).map(|(request, _)| request.path) {
@@ -126,7 +129,7 @@ impl Refresh<'_> {
                 list_of(thing).filter(|(request, _)| groups[&request.path] > 1 || thing.read.is_none())
             {
                 if !lists.contains_key(&request.path) {
-                    let items = match pages(self.client, &request, &list.items_at, list.paged).await {
+                    let items = match pages(self.client, &request, &list.items_at, Paging::of(&list)).await {
                         Ok(items) => Some(items),
                         // The parent is gone, and with it whatever was in it.
                         Err(error) if error.is_not_found() => Some(Vec::new()),

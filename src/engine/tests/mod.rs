@@ -10,6 +10,7 @@ mod look_ups;
 mod order;
 mod ours;
 mod preview;
+mod products;
 mod proofs;
 mod record;
 mod recovery;

@@ -3,6 +3,7 @@
 mod busy;
 mod conformance;
 pub(crate) mod every_operation;
+mod products;
 mod resources;
 mod transport;
 mod trouble;

@@ -15,12 +15,17 @@ pub struct Case {
     pub plan: Arc<Plan>,
 }
 
-/// Every plan in `examples/`, in the order of their names.
+/// What is made there has no name that it alone can have (an access key, a WAAP rule): when its answer is lost nobody can
+/// tell, and the run rightly goes no further; `engine::tests::products` says so of each kind.
+const UNTELLABLE: [&str; 2] = ["object-storage.yaml", "waap.yaml"];
+
+/// The plans in `examples/` that end whatever happens to them, in the order of their names.
 pub fn examples() -> Vec<Case> {
     let mut paths: Vec<_> = std::fs::read_dir("examples")
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .filter(|path| !UNTELLABLE.iter().any(|name| path.ends_with(name)))
         .collect();
     paths.sort();
     let case = |path: std::path::PathBuf| Case {

@@ -1,0 +1,254 @@
+//! One product of the platform: the operations of one OpenAPI document, unpacked when they are first asked for.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::CatalogError;
+use super::operation::{Method, Operation, Route};
+use super::routes::{NearestRoute, PathParameters, Routes};
+use super::schema::{BodySchema, Schema};
+use super::store::{self, Answer, Texts};
+
+/// The product whose things live in projects and regions, and whose words for kinds are the API's own.
+pub(super) const CLOUD: &str = "cloud";
+
+/// What the binary carries of a product.
+pub(super) struct Embedded {
+    /// The first segment of its paths.
+    pub root: &'static str,
+    pub knowledge: &'static str,
+    pub operations: &'static [u8],
+    pub schemas: &'static [u8],
+    /// Shapes of answers, for the simulator; the one of the Cloud API knows them by heart.
+    pub answers: Option<&'static [u8]>,
+}
+
+macro_rules! embedded {
+    ($root:literal) => {
+        Embedded {
+            root: $root,
+            knowledge: include_str!(concat!("data/", $root, "/knowledge.yaml")),
+            operations: include_bytes!(concat!("data/", $root, "/operations.deflate")),
+            schemas: include_bytes!(concat!("data/", $root, "/schemas.deflate")),
+            answers: Some(include_bytes!(concat!("data/", $root, "/answers.deflate"))),
+        }
+    };
+}
+
+/// Every product: the Cloud API first.
+pub(super) static EMBEDDED_PRODUCTS: [Embedded; 9] = [
+    Embedded {
+        root: CLOUD,
+        knowledge: include_str!("data/knowledge.yaml"),
+        operations: include_bytes!("data/operations.deflate"),
+        schemas: include_bytes!("data/schemas.deflate"),
+        answers: None,
+    },
+    embedded!("dns"),
+    embedded!("cdn"),
+    embedded!("storage"),
+    embedded!("fastedge"),
+    embedded!("waap"),
+    embedded!("streaming"),
+    embedded!("iam"),
+    embedded!("security"),
+];
+
+/// The operations of one product.
+pub(super) struct Product {
+    root: String,
+    operations: Text,
+    schemas: Text,
+    answers: Text,
+    facts: OnceLock<Facts>,
+}
+
+/// A text that need not be unpacked yet.
+enum Text {
+    None,
+    Packed(&'static [u8]),
+    Plain(String),
+}
+
+/// What is read of a product.
+struct Facts {
+    /// One line an operation; `lines` says where.
+    operations: String,
+    lines: Vec<Line>,
+    routes: Routes,
+    read: Vec<OnceLock<Arc<Operation>>>,
+    schemas: OnceLock<Definitions>,
+    answers: OnceLock<Definitions>,
+    bodies: Mutex<HashMap<Route, Arc<BodySchema>>>,
+}
+
+/// Where the facts of an operation stand in the text, as JSON.
+struct Line {
+    route: Route,
+    facts: Range<usize>,
+}
+
+/// A text of definitions, and where each stands in it.
+struct Definitions {
+    text: String,
+    places: HashMap<String, Range<usize>>,
+}
+
+impl Product {
+    pub fn embedded(embedded: &'static Embedded) -> Self {
+        Self {
+            root: embedded.root.to_owned(),
+            operations: Text::Packed(embedded.operations),
+            schemas: Text::Packed(embedded.schemas),
+            answers: embedded.answers.map_or(Text::None, Text::Packed),
+            facts: OnceLock::new(),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// [`CatalogError`] when a line has no route.
+    pub fn of_texts(root: &str, texts: Texts) -> Result<Self, CatalogError> {
+        let facts = OnceLock::from(Facts::read(root, texts.operations)?);
+        let (schemas, answers) = (Text::Plain(texts.schemas), Text::Plain(texts.answers));
+        Ok(Self { root: root.to_owned(), operations: Text::None, schemas, answers, facts })
+    }
+
+    /// The first segment of its paths: `dns`.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    pub fn operations(&self) -> impl Iterator<Item = Arc<Operation>> {
+        let facts = self.facts();
+        (0..facts.lines.len()).map(|at| facts.operation(at))
+    }
+
+    pub fn operations_at(&self, at: impl Fn(&Route) -> bool) -> impl Iterator<Item = Arc<Operation>> {
+        let facts = self.facts();
+        let found = facts.lines.iter().enumerate().filter(move |(_, line)| at(&line.route));
+        found.map(|(nth, _)| facts.operation(nth))
+    }
+
+    pub fn find(&self, route: &Route) -> Option<Arc<Operation>> {
+        let facts = self.facts();
+        facts.routes.exact(route).map(|at| facts.operation(at))
+    }
+
+    pub fn matching(&self, method: Method, path: &str) -> Option<(Arc<Operation>, PathParameters)> {
+        let facts = self.facts();
+        let (at, parameters) = facts.routes.matching(method, path)?;
+        Some((facts.operation(at), parameters))
+    }
+
+    pub fn matching_segments(&self, method: Method, segments: &[Option<&str>]) -> Option<Arc<Operation>> {
+        let facts = self.facts();
+        facts.routes.matching_segments(method, segments).map(|at| facts.operation(at))
+    }
+
+    /// What was probably meant, and how many edits away it is.
+    pub fn nearest(&self, method: Method, segments: &[Option<&str>]) -> (usize, NearestRoute) {
+        self.facts().routes.nearest(method, segments)
+    }
+
+    pub fn creators_of(&self, kind: &str) -> Vec<Arc<Operation>> {
+        let facts = self.facts();
+        let creating = (0..facts.lines.len()).filter(|at| store::creates(facts.line(*at)));
+        let operations = creating.map(|at| facts.operation(at));
+        operations.filter(|operation| operation.creates.as_ref().is_some_and(|creates| creates.kind == kind)).collect()
+    }
+
+    pub fn body_schema(&self, operation: &Operation) -> Option<Arc<BodySchema>> {
+        let root = operation.body_schema.as_ref()?;
+        let mut bodies = self.facts().bodies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(body) = bodies.get(&operation.route) {
+            return Some(Arc::clone(body));
+        }
+        let body = BodySchema::gather(root.clone(), |name| self.schemas().find(name, store::schema));
+        let body = Arc::new(body.expect("the catalogue wrote its definitions itself"));
+        bodies.insert(operation.route.clone(), Arc::clone(&body));
+        Some(body)
+    }
+
+    pub fn answer_schema(&self, operation: &Operation) -> Option<(u16, Arc<BodySchema>)> {
+        let wrote = "the catalogue wrote its answers itself";
+        let answer: Answer = self.answers().find(&operation.route.to_string(), store::answer).expect(wrote)?;
+        let definition =
+            |name: &str| -> Result<Option<Schema>, CatalogError> { self.answers().find(name, store::schema) };
+        let shape = BodySchema::gather(answer.schema, definition).expect(wrote);
+        Some((answer.status, Arc::new(shape)))
+    }
+
+    fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| {
+            Facts::read(&self.root, self.operations.unpacked()).expect("the embedded operations are what we wrote")
+        })
+    }
+
+    fn schemas(&self) -> &Definitions {
+        self.facts().schemas.get_or_init(|| Definitions::of(self.schemas.unpacked()))
+    }
+
+    fn answers(&self) -> &Definitions {
+        self.facts().answers.get_or_init(|| Definitions::of(self.answers.unpacked()))
+    }
+}
+
+impl Text {
+    fn unpacked(&self) -> String {
+        match self {
+            Text::None => String::new(),
+            Text::Packed(bytes) => store::decompress(bytes).expect("the embedded facts are what we compressed"),
+            Text::Plain(text) => text.clone(),
+        }
+    }
+}
+
+impl Facts {
+    fn read(root: &str, operations: String) -> Result<Self, CatalogError> {
+        let mut lines = Vec::new();
+        for (key, facts) in keyed_lines(&operations) {
+            let route = Route::parse(key).ok_or_else(|| CatalogError::Document(format!("`{key}` is no route")))?;
+            lines.push(Line { route, facts });
+        }
+        let routes = Routes::new(root, lines.iter().map(|line| &line.route));
+        let read = lines.iter().map(|_| OnceLock::new()).collect();
+        let (schemas, answers) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { operations, lines, routes, read, schemas, answers, bodies: Mutex::default() })
+    }
+
+    fn line(&self, at: usize) -> &str {
+        &self.operations[self.lines[at].facts.clone()]
+    }
+
+    fn operation(&self, at: usize) -> Arc<Operation> {
+        let read = self.read[at].get_or_init(|| {
+            let operation = store::operation(self.lines[at].route.clone(), self.line(at));
+            Arc::new(operation.expect("the catalogue wrote its operations itself"))
+        });
+        Arc::clone(read)
+    }
+}
+
+impl Definitions {
+    fn of(text: String) -> Self {
+        let places = keyed_lines(&text).map(|(name, place)| (name.to_owned(), place)).collect();
+        Self { text, places }
+    }
+
+    fn find<T>(&self, name: &str, read: impl Fn(&str) -> Result<T, CatalogError>) -> Result<Option<T>, CatalogError> {
+        self.places.get(name).map(|place| read(&self.text[place.clone()])).transpose()
+    }
+}
+
+/// The keys of a text's lines, and where what follows the tab stands.
+pub(super) fn keyed_lines(text: &str) -> impl Iterator<Item = (&str, Range<usize>)> {
+    let mut start = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let (from, until) = (start, start + line.trim_end_matches('\n').len());
+        start += line.len();
+        let tab = line.find('\t')?;
+        Some((&line[..tab], from + tab + 1..until))
+    })
+}

@@ -1,0 +1,168 @@
+//! The products beside the Cloud API: made once, whatever becomes of the answers; taken down whole; and never claimed where
+//! it was there before.
+
+use serde_json::json;
+
+use super::death::{Life, When};
+use super::harness::{Trial, paused};
+use crate::catalog::Method;
+use crate::exit::Exit;
+use crate::journal::{Evidence, RecordedCall};
+use crate::simulate::{Faults, Options};
+
+/// One of each way to be told apart: a name, a path, a number.
+const PLAN: &str = r#"
+name: demo
+steps:
+  - id: zone
+    call: POST /dns/v2/zones
+    body: { name: example.com }
+  - id: www
+    call: POST /dns/v2/zones/{{ steps.zone.id }}/www.example.com/A
+    body: { ttl: 300, resource_records: [{ content: ["192.0.2.1"] }] }
+  - id: group
+    call: POST /cdn/origin_groups
+    body: { name: origins, sources: [{ source: 192.0.2.1 }] }
+  - id: cdn
+    call: POST /cdn/resources
+    body: { cname: cdn.example.com, originGroup: "{{ steps.group.id }}" }
+  - id: rule
+    call: POST /cdn/resources/{{ steps.cdn.id }}/rules
+    body: { name: images, rule: "/images/*", ruleType: 0 }
+  - id: certificate
+    call: POST /cdn/sslData
+    body: { name: own, sslCertificate: certificate, sslPrivateKey: key }
+  - id: storage
+    call: POST /storage/v4/object_storages
+    body: { name: files, location_name: s-ed1 }
+  - id: bucket
+    call: POST /storage/v4/object_storages/{{ steps.storage.id }}/buckets
+    body: { name: pictures }
+  - id: secret
+    call: POST /fastedge/v1/secrets
+    body: { name: token, secret_slots: [{ slot: 0, value: hunter2-hunter2 }] }
+  - id: pages
+    call: POST /waap/v1/custom-page-sets
+    body: { name: pages }
+"#;
+
+fn call(method: Method, path: &str, body: serde_json::Value) -> RecordedCall {
+    RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
+}
+
+#[test]
+fn everything_is_made_once_and_taken_down_again() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(PLAN).await;
+        assert_eq!(end.finished.exit, Exit::Done, "{:?}", trial.failures());
+        assert_eq!(trial.alive().len(), 10, "{:?}", trial.alive());
+        let writes = trial.writes();
+        assert_eq!(trial.run(PLAN).await.finished.exit, Exit::Done);
+        assert_eq!(trial.writes(), writes, "a second run changes nothing");
+        let finished = trial.destroy().await;
+        assert_eq!((finished.exit, trial.alive()), (Exit::Done, vec![]), "{:?}", trial.left());
+    });
+}
+
+/// Of what the API lets nobody have twice it is known whose it is; of the others nobody guesses.
+#[test]
+fn a_lost_answer_is_found_by_what_is_there_only_once() {
+    for (lost, kind, certain) in [
+        ("POST:/dns/v2/zones", "dns_zones", true),
+        ("POST:www.example.com", "dns_rrsets", true),
+        ("POST:origin_groups", "cdn_origin_groups", true),
+        ("POST:/cdn/resources", "cdn_resources", true),
+        ("POST:rules", "cdn_rules", true),
+        ("POST:buckets", "storage_buckets", true),
+        ("POST:/fastedge/v1/secrets", "fastedge_secrets", true),
+        ("POST:custom-page-sets", "waap_custom_page_sets", false),
+    ] {
+        paused(async {
+            let mut trial = Trial::with_faults(&[&format!("lost-answer:{lost}:1")]);
+            let end = trial.run(PLAN).await;
+            assert_eq!(end.finished.exit == Exit::Done, certain, "{lost}: {:?}", trial.failures());
+            assert!(trial.made().values().all(|made| *made == 1), "{lost}: {:?}", trial.made());
+            let evidence: Vec<_> = trial.status().instances.values().filter_map(|known| known.evidence).collect();
+            assert_eq!(evidence.contains(&Evidence::OwnKey), certain, "{lost}: {evidence:?}");
+            if certain {
+                trial.destroy().await;
+                assert_eq!(trial.alive(), Vec::<String>::new(), "{lost}: {:?}", trial.left());
+            } else {
+                assert!(trial.alive().iter().any(|alive| alive.starts_with(kind)), "{lost}");
+            }
+        });
+    }
+}
+
+#[test]
+fn what_was_there_before_is_never_claimed() {
+    for (path, body, lost) in [
+        ("/dns/v2/zones", json!({ "name": "example.com" }), "POST:/dns/v2/zones"),
+        (
+            "/cdn/origin_groups",
+            json!({ "name": "origins", "sources": [{ "source": "192.0.2.1" }] }),
+            "POST:origin_groups",
+        ),
+    ] {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            trial.by_hand(&call(Method::Post, path, body)).await;
+            let before = trial.alive();
+            trial
+                .simulator
+                .lock()
+                .unwrap()
+                .set_faults(Faults::parse([format!("lost-answer:{lost}:1").as_str()]).unwrap());
+            assert_ne!(trial.run(PLAN).await.finished.exit, Exit::Done, "{path}");
+            trial.destroy().await;
+            assert_eq!(trial.alive(), before, "{path}");
+        });
+    }
+}
+
+#[test]
+fn a_process_that_dies_anywhere_leaves_nothing_behind() {
+    let plan = Trial::plan("plan.yaml", PLAN);
+    for kept in 0..40 {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            let whole = trial.run_until(&plan, &Life::until(When::Records { kept, torn: kept % 2 == 0 })).await;
+            let end = trial.run(PLAN).await;
+            // What has no name of its own may be anybody's: the run says so, and goes no further.
+            let unknown = trial.failures().iter().all(|failure| failure.contains("somebody else's"));
+            assert!(whole.is_some() || end.finished.exit == Exit::Done || unknown, "{kept}: {:?}", trial.failures());
+            assert!(trial.made().values().all(|made| *made == 1), "{kept}: {:?}", trial.made());
+            trial.destroy().await;
+            let left: Vec<String> = trial
+                .alive()
+                .into_iter()
+                .filter(|alive| !alive.starts_with("waap_") && !alive.contains("ssl_"))
+                .collect();
+            assert_eq!(left, Vec::<String>::new(), "{kept}: {:?}", trial.left());
+        });
+    }
+}
+
+#[test]
+fn a_binary_that_cannot_be_compiled_fails_its_step() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.change_answers(|request, mut answer| {
+            if request.method == Method::Get && request.path.starts_with("/streaming/ai/tasks/") {
+                answer.body = json!({ "task_id": "t", "status": "FAILURE" }).to_string().into_bytes();
+            }
+            answer
+        });
+        let plan = r#"
+name: demo
+steps:
+  - id: task
+    call: POST /streaming/ai/tasks
+    body: { task_name: transcription, url: "https://example.com/a.mp4" }
+"#;
+        trial.run(plan).await;
+        let failures = trial.failures();
+        assert!(failures[0].contains("`status` is `FAILURE`"), "{failures:?}");
+    });
+}

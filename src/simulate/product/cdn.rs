@@ -1,0 +1,167 @@
+//! The CDN as it was recorded, and where it was not, as its document tells: origin groups, resources and rules that must be
+//! switched off before they go.
+
+use serde_json::{Map, Value, json};
+
+use super::form::bare;
+use super::item::{Item, time};
+use super::{Call, Products, Refused};
+use crate::api::Answer;
+use crate::catalog::Method;
+use crate::simulate::options::Options;
+
+const GROUPS: &str = "/cdn/origin_groups";
+const GROUP: &str = "/cdn/origin_groups/{origin_group_id}";
+const RESOURCES: &str = "/cdn/resources";
+const RESOURCE: &str = "/cdn/resources/{resource_id}";
+const RULE: &str = "/cdn/resources/{resource_id}/rules/{rule_id}";
+const UNRESOLVED: &str = "The domain name cannot be resolved. Please specify a valid domain name.";
+const STILL_ACTIVE: &str = "Deletion of this instance is currently not possible as it is in an active state.";
+/// The account of the simulated key.
+const CLIENT: u64 = 1001;
+
+pub(super) fn respond(products: &mut Products, call: &Call<'_>, options: &Options) -> Option<Result<Answer, Refused>> {
+    let (method, path) = (call.operation.route.method, call.operation.route.path.as_str());
+    match (method, path) {
+        (Method::Post, GROUPS) | (Method::Put | Method::Patch, GROUP) => unresolved(call).map(Err),
+        (Method::Get, GROUP) => related(products, call).map(Ok),
+        (Method::Post, RESOURCES) => one_origin(call).map(Err),
+        (Method::Put | Method::Patch, RESOURCE) => Some(switched(products, call, options)),
+        (Method::Delete, RESOURCE | RULE) => still_active(products, call).map(Err),
+        // The document shows no answer.
+        (Method::Post, "/cdn/sslData") => {
+            let creates = call.operation.creates.as_ref()?;
+            Some(products.create(call, creates, options).map(|_| bare(201)))
+        }
+        _ => None,
+    }
+}
+
+/// Hosts of sources that nobody resolves: names that are kept free for that (RFC 2606).
+fn unresolved(call: &Call<'_>) -> Option<Refused> {
+    let sources = call.field("sources").and_then(Value::as_array).into_iter().flatten();
+    let hosts = sources.filter_map(|source| source.get("source")?.as_str());
+    let wrong: Map<String, Value> = hosts
+        .filter(|host| host.split(':').next().is_some_and(|host| host.ends_with(".invalid")))
+        .map(|host| (host.to_owned(), json!({ "source": [UNRESOLVED] })))
+        .collect();
+    (!wrong.is_empty()).then(|| Refused::errors(json!({ "sources": wrong })))
+}
+
+/// A group says whether anything delivers from it.
+fn related(products: &Products, call: &Call<'_>) -> Option<Answer> {
+    let group = products.at(&call.own_address())?;
+    let mut shown = group.shown(products.now);
+    let used = products.items.iter().any(|item| item.refers_to("cdn_origin_groups", &group.id));
+    shown.insert("has_related_resources".to_owned(), used.into());
+    Some(products.answer(call, &shown))
+}
+
+fn one_origin(call: &Call<'_>) -> Option<Refused> {
+    let given = [call.field("origin"), call.field("originGroup")].into_iter().flatten().count();
+    let words = match given {
+        0 => "Either origin or originGroup is required.",
+        1 => return None,
+        _ => "Only one of origin and originGroup can be given.",
+    };
+    Some(Refused::errors(json!({ "originGroup": [words] })))
+}
+
+/// What delivers nothing is suspended.
+fn switched(products: &mut Products, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
+    let (address, now) = (call.own_address(), products.now);
+    let answer = products.change(call, options)?;
+    let Some(resource) = products.at_mut(&address) else { return Ok(answer) };
+    if let Some(active) = call.field("active").and_then(Value::as_bool) {
+        resource.set("/status", if active { "active" } else { "suspended" }.into());
+        if !active {
+            resource.readying = None;
+        }
+    }
+    let shown = resource.shown(now);
+    Ok(products.answer(call, &shown))
+}
+
+fn still_active(products: &Products, call: &Call<'_>) -> Option<Refused> {
+    let item = products.at(&call.own_address())?;
+    let is_active = item.get("active") != Some(&Value::Bool(false)) && !item.seeded;
+    is_active.then(|| Refused::words(400, STILL_ACTIVE))
+}
+
+/// What the CDN adds to what was asked for.
+pub(super) fn complete(products: &mut Products, kind: &str, fields: &mut Map<String, Value>) {
+    let mut known = |name: &str, value: Value| {
+        fields.entry(name).or_insert(value);
+    };
+    match kind {
+        "cdn_origin_groups" => {
+            known("use_next", false.into());
+            known("auth_type", "none".into());
+            known("path", "".into());
+            known("proxy_next_upstream", json!(["error", "timeout"]));
+            known("has_related_resources", false.into());
+        }
+        "cdn_resources" => {
+            for name in ["active", "enabled"] {
+                known(name, true.into());
+            }
+            for name in ["created", "updated"] {
+                known(name, time(products.now));
+            }
+            known("client", CLIENT.into());
+            known("status", "active".into());
+            known("originProtocol", "HTTP".into());
+            known("secondaryHostnames", json!([]));
+            known("sslEnabled", false.into());
+            known("options", json!({}));
+            let origin = fields.remove("origin");
+            if let Some(origin) = origin.as_ref().and_then(Value::as_str) {
+                let group = origin_group(products, origin);
+                fields.insert("originGroup".to_owned(), group);
+            }
+            if fields.remove("waap_api_domain_enabled") == Some(Value::Bool(true)) {
+                let domain = waap_domain(products, fields.get("cname").and_then(Value::as_str).unwrap_or_default());
+                fields.insert("waap_domain_id".to_owned(), domain);
+            }
+        }
+        "cdn_rules" => {
+            known("active", true.into());
+            known("deleted", false.into());
+        }
+        _ => {}
+    }
+    if let Some(Value::Array(sources)) = fields.get_mut("sources") {
+        sources.iter_mut().for_each(tagged);
+    }
+}
+
+fn tagged(source: &mut Value) {
+    if let Value::Object(source) = source {
+        source.entry("backup").or_insert(Value::Bool(false));
+        source.entry("enabled").or_insert(Value::Bool(true));
+        source.entry("tag").or_insert_with(|| "default".into());
+    }
+}
+
+/// The group that a resource brings along which names an origin instead of one.
+fn origin_group(products: &mut Products, origin: &str) -> Value {
+    let id: Value = products.number().into();
+    let mut fields = Map::new();
+    fields.insert("id".to_owned(), id.clone());
+    fields.insert("name".to_owned(), origin.into());
+    fields.insert("sources".to_owned(), json!([{ "source": origin }]));
+    complete(products, "cdn_origin_groups", &mut fields);
+    let group = Item::new("cdn_origin_groups", format!("{GROUPS}/{id}"), id.clone(), origin, fields);
+    products.items.push(group.seeded());
+    id
+}
+
+/// The domain that WAAP protects for a resource.
+fn waap_domain(products: &mut Products, name: &str) -> Value {
+    let id: Value = products.number().into();
+    let shown = json!({ "id": id, "name": name, "status": "active", "created_at": time(products.now) });
+    let shown = shown.as_object().cloned().unwrap_or_default();
+    let domain = Item::new("waap_domains", format!("/waap/v1/domains/{id}"), id.clone(), name, shown);
+    products.items.push(domain.seeded());
+    id
+}

@@ -1,0 +1,202 @@
+//! Answers in the form that the document gives them: fields that are known, and something of the right type in those that
+//! are not.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::item::time;
+use crate::api::Answer;
+use crate::catalog::schema::{Schema, Type};
+use crate::catalog::{BodySchema, Catalog, Operation};
+
+/// How deep a form is written out.
+const DEEPEST: usize = 6;
+
+/// Names of fields that tell how much there is in all.
+const TOTALS: [&str; 3] = ["count", "total_amount", "total_count"];
+
+/// The body of an operation's answer.
+pub(super) fn of(operation: &Operation, fields: &Map<String, Value>, now: Timestamp) -> Value {
+    match Catalog::embedded().answer_schema(operation) {
+        Some((_, shape)) => Form { shape: &shape, now }.value(shape.root(), Some(&Value::Object(fields.clone())), 0),
+        None => Value::Object(fields.clone()),
+    }
+}
+
+/// The whole answer of an operation.
+pub(super) fn answer(operation: &Operation, fields: &Map<String, Value>, now: Timestamp) -> Answer {
+    match Catalog::embedded().answer_schema(operation) {
+        Some((status, shape)) if *shape.root() == Schema::default() => bare(status),
+        Some((status, _)) => json_answer(status, &of(operation, fields, now)),
+        None => bare(200),
+    }
+}
+
+/// The answer of a list: an array, or an object with one in it; with `paged`, where there are both, the object.
+pub(super) fn listing(operation: &Operation, items: Vec<Value>, total: usize, paged: bool) -> Answer {
+    let Some((status, shape)) = Catalog::embedded().answer_schema(operation) else { return bare(200) };
+    let root = shape.resolve(shape.root());
+    let variants: Vec<&Schema> = match root.variants.as_slice() {
+        [] => vec![root],
+        variants => variants.iter().map(|variant| shape.resolve(&variant.schema)).collect(),
+    };
+    let is_list = |schema: &&&Schema| schema.types.contains(Type::Array);
+    let plain = variants.iter().find(is_list);
+    let wrapped = variants.iter().find(|schema| !is_list(schema));
+    let (Some(wrapper), true) = (wrapped, paged || plain.is_none()) else {
+        return json_answer(status, &Value::Array(items));
+    };
+    let mut whole = Map::new();
+    let mut items = Some(items);
+    for (name, field) in &wrapper.properties {
+        let field = shape.resolve(field);
+        let value = match (name.as_str(), field.types.contains(Type::Array)) {
+            (_, true) => Value::Array(items.take().unwrap_or_default()),
+            (name, _) if TOTALS.contains(&name) => json!(total),
+            ("meta", _) => json!({ "total_count": total }),
+            ("next" | "previous", _) => Value::Null,
+            ("limit", _) => json!(100),
+            ("offset", _) => json!(0),
+            _ => continue,
+        };
+        whole.insert(name.clone(), value);
+    }
+    json_answer(status, &Value::Object(whole))
+}
+
+pub(super) fn json_answer(status: u16, body: &Value) -> Answer {
+    let kind = ("content-type".to_owned(), "application/json".to_owned());
+    Answer { status, headers: vec![kind], body: body.to_string().into_bytes() }
+}
+
+/// Done, and nothing to say.
+pub(super) fn bare(status: u16) -> Answer {
+    Answer { status, headers: Vec::new(), body: Vec::new() }
+}
+
+struct Form<'s> {
+    shape: &'s BodySchema,
+    now: Timestamp,
+}
+
+impl Form<'_> {
+    fn value(&self, written: &Schema, known: Option<&Value>, depth: usize) -> Value {
+        let schema = self.shape.resolve(written);
+        if let Some(variant) = self.variant(schema, known) {
+            return self.value(variant, known, depth);
+        }
+        match known {
+            Some(Value::Object(fields)) if !schema.properties.is_empty() => self.object(schema, fields, depth),
+            // An answer that is a list of what was made.
+            Some(Value::Object(_)) if schema.types.contains(Type::Array) => match (&schema.items, depth) {
+                (Some(items), 0) => Value::Array(vec![self.value(items, known, depth + 1)]),
+                _ => json!([]),
+            },
+            Some(Value::Array(items)) => match &schema.items {
+                Some(of) => items.iter().map(|item| self.value(of, Some(item), depth + 1)).collect(),
+                None => Value::Array(items.clone()),
+            },
+            Some(Value::Null) | None => self.unknown(written, schema, depth),
+            Some(known) => known.clone(),
+        }
+    }
+
+    /// The variant that what is known tells.
+    fn variant<'a>(&'a self, schema: &'a Schema, known: Option<&Value>) -> Option<&'a Schema> {
+        let told = schema.discriminator.as_deref().and_then(|name| known?.get(name));
+        let fits = |schema: &Schema| {
+            let schema = self.shape.resolve(schema);
+            let named = known.and_then(Value::as_object).into_iter().flatten();
+            named.into_iter().all(|(name, value)| {
+                let field = schema.properties.get(name).map(|field| self.shape.resolve(field));
+                field.is_none_or(|field| field.values.is_empty() || field.values.contains(value))
+            })
+        };
+        let by_value = told.and_then(|told| schema.variants.iter().find(|variant| variant.when.contains(told)));
+        let by_fields = || schema.variants.iter().find(|variant| fits(&variant.schema));
+        by_value.or_else(by_fields).or(schema.variants.first()).map(|variant| &variant.schema)
+    }
+
+    fn object(&self, schema: &Schema, known: &Map<String, Value>, depth: usize) -> Value {
+        let mut shown = Map::new();
+        for (name, field) in &schema.properties {
+            let own = known.get(name);
+            // A document that names what is required leaves the rest out when it is empty.
+            let always = schema.required.is_empty() || schema.required.contains(name);
+            if own.is_some() || (always && depth < DEEPEST) {
+                shown.insert(name.clone(), self.value(field, own, depth + 1));
+            }
+        }
+        // Inside, what is known is shown, whatever the document forgets.
+        if depth > 0 {
+            for (name, value) in known {
+                shown.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        Value::Object(shown)
+    }
+
+    fn unknown(&self, written: &Schema, schema: &Schema, depth: usize) -> Value {
+        if let Some(default) = written.default.as_ref().or(schema.default.as_ref()) {
+            return default.clone();
+        }
+        if self.shape.nullable(written) || depth >= DEEPEST {
+            return Value::Null;
+        }
+        if let Some(value) = schema.values.first() {
+            return value.clone();
+        }
+        match schema.types.iter().next() {
+            Some(Type::Boolean) => json!(false),
+            Some(Type::Integer | Type::Number) => json!(0),
+            Some(Type::Array) => json!([]),
+            Some(Type::String) if schema.format.as_deref() == Some("date-time") => time(self.now),
+            Some(Type::String) => json!(""),
+            Some(Type::Object) if schema.required.is_empty() && depth > 0 => Value::Null,
+            Some(Type::Object) => self.object(schema, &Map::new(), depth),
+            None => Value::Null,
+        }
+    }
+}
+
+/// What a body refers to: field, kind and id.
+pub(super) fn references(operation: &Operation, body: &Value) -> Vec<(String, String, Value)> {
+    let mut found = Vec::new();
+    if let Some(shape) = Catalog::embedded().body_schema(operation) {
+        gather(&shape, shape.root(), body, "", &mut found);
+    }
+    found
+}
+
+fn gather(shape: &BodySchema, written: &Schema, value: &Value, field: &str, found: &mut Vec<(String, String, Value)>) {
+    let schema = shape.resolve(written);
+    if let (Some((kind, false)), true) = (shape.kind(written), value.is_string() || value.is_number()) {
+        let reference = (field.to_owned(), kind.to_owned(), value.clone());
+        if !found.contains(&reference) {
+            found.push(reference);
+        }
+        return;
+    }
+    for variant in &schema.variants {
+        gather(shape, &variant.schema, value, field, found);
+    }
+    match value {
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                let of_value = match &schema.additional {
+                    crate::catalog::schema::Additional::Of(of) => Some(&**of),
+                    _ => None,
+                };
+                if let Some(own) = schema.properties.get(name).or(of_value) {
+                    gather(shape, own, inner, name, found);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(of) = &schema.items {
+                items.iter().for_each(|item| gather(shape, of, item, field, found));
+            }
+        }
+        _ => {}
+    }
+}

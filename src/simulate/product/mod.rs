@@ -1,0 +1,500 @@
+//! The products beside the Cloud API: DNS, CDN, object storage, FastEdge, WAAP, streaming, IAM, DDoS protection.
+//!
+//! What they share is read off the catalogue: a create makes an item at the address on which it is read, in the form of
+//! that answer; lists show it, changes change it, a delete takes it and what is below it away; what it refers to must
+//! exist, and what is referred to stays. What a product does in a way of its own is in the module of its name. All of them
+//! answer at once; what goes on after the answer is seen in the item.
+
+mod cdn;
+mod dns;
+mod fastedge;
+mod form;
+mod item;
+mod refusal;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use self::item::{Item, Readying};
+pub(super) use self::refusal::Refused;
+use super::body;
+use super::draw::Draw;
+use super::options::{Durations, Options, Strangers};
+use super::state::Creation;
+use crate::api::{Answer, Request};
+use crate::catalog::{Catalog, Creates, Effect, IdAt, Method, Operation, Resource, root_of};
+
+/// How long things of a kind take to get ready: within these seconds.
+const READYING: [(&str, [u64; 2]); 5] = [
+    ("cdn_resources", [20, 60]),
+    ("storage_object_storages", [5, 20]),
+    ("storage_sftp_storages", [5, 20]),
+    ("fastedge_binaries", [3, 10]),
+    ("streaming_ai_tasks", [30, 90]),
+];
+/// What an answer tells that no read ever shows again.
+const TOLD_ONCE: [(&str, &str); 2] = [("storage_access_keys", "secret_key"), ("iam_tokens", "token")];
+/// The first number that stands for a thing; each goes on from there.
+const FIRST_NUMBER: u64 = 100_001;
+
+/// Everything there is of the products.
+#[derive(Debug)]
+pub(super) struct Products {
+    items: Vec<Item>,
+    numbers: u64,
+    draw: Draw,
+    ever: Vec<Creation>,
+    now: Timestamp,
+}
+
+/// A request to a product, understood.
+pub(super) struct Call<'r> {
+    pub request: &'r Request,
+    pub operation: Arc<Operation>,
+    /// Parameters of the path, decoded.
+    pub parameters: Vec<(String, String)>,
+    pub body: Value,
+}
+
+impl Call<'_> {
+    fn root(&self) -> &str {
+        root_of(&self.operation.route.path)
+    }
+
+    fn field(&self, name: &str) -> Option<&Value> {
+        self.body.get(name).filter(|value| !value.is_null())
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        self.body.as_object().cloned().unwrap_or_default()
+    }
+
+    fn parameter(&self, name: &str) -> &str {
+        self.parameters.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// A documented path with the values of this call in it, and `value` for the parameter `own`.
+    fn address(&self, path: &str, own: &str, value: &str) -> String {
+        let segment = |segment: &str| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) if name == own => value.to_owned(),
+            Some(name) => self.parameter(name).to_owned(),
+            None => segment.to_owned(),
+        };
+        path.split('/').map(segment).collect::<Vec<_>>().join("/")
+    }
+
+    /// The address that its path names, as far as the parameter at `until` and with it.
+    fn address_until(&self, until: &str) -> String {
+        let placeholder = format!("{{{until}}}");
+        let path = &self.operation.route.path;
+        let end = path.find(&placeholder).map_or(path.len(), |at| at + placeholder.len());
+        self.address(&path[..end], "", "")
+    }
+
+    fn own_address(&self) -> String {
+        self.address(&self.operation.route.path, "", "")
+    }
+}
+
+impl Products {
+    pub(super) fn new(seed: u64, now: Timestamp) -> Self {
+        let draw = Draw::fixed(("products", seed));
+        Self { items: Vec::new(), numbers: FIRST_NUMBER, draw, ever: Vec::new(), now }
+    }
+
+    /// The answer to a request of somebody who may ask.
+    pub(super) fn respond(&mut self, request: &Request, options: &Options, now: Timestamp) -> Answer {
+        self.now = now;
+        let root = root_of(&request.path).to_owned();
+        let answer = match understood(request) {
+            Ok(call) => self.carry_out(&call, options),
+            Err(refused) => Err(refused),
+        };
+        answer.unwrap_or_else(|refused| refused.answer(&root))
+    }
+
+    fn carry_out(&mut self, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
+        self.parents_exist(call, options)?;
+        if options.strangers == Strangers::Assume {
+            self.assume_itself(call);
+        }
+        if let Some(answer) = self.particular(call, options) {
+            return answer;
+        }
+        let operation = &call.operation;
+        match (operation.route.method, &operation.creates) {
+            (_, Some(creates)) if operation.effect == Effect::Create => self.create(call, creates, options),
+            (Method::Get, _) => self.read(call),
+            (Method::Delete, _) => self.delete(call, options),
+            (Method::Put | Method::Patch, _) if self.at(&call.own_address()).is_some() => self.change(call, options),
+            _ => Ok(self.answer(call, &call.fields())),
+        }
+    }
+
+    /// What a product does in a way of its own.
+    fn particular(&mut self, call: &Call<'_>, options: &Options) -> Option<Result<Answer, Refused>> {
+        match call.root() {
+            "dns" => dns::respond(self, call),
+            "cdn" => cdn::respond(self, call, options),
+            _ => None,
+        }
+    }
+
+    // ── what there is ───────────────────────────────────────────────────────────────────────────────────────────
+
+    fn at(&self, address: &str) -> Option<&Item> {
+        self.items.iter().find(|item| item.address == address)
+    }
+
+    fn at_mut(&mut self, address: &str) -> Option<&mut Item> {
+        self.items.iter_mut().find(|item| item.address == address)
+    }
+
+    fn of_kind<'s>(&'s self, kind: &'s str) -> impl Iterator<Item = &'s Item> {
+        self.items.iter().filter(move |item| item.kind == kind)
+    }
+
+    fn below<'s>(&'s self, address: &'s str) -> impl Iterator<Item = &'s Item> {
+        self.items.iter().filter(move |item| item.is_below(address))
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn add(&mut self, item: Item) {
+        if !item.seeded {
+            self.ever.push(item.creation());
+        }
+        self.items.push(item);
+    }
+
+    /// Things that clients made and that are still there.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| !item.seeded)
+    }
+
+    pub(super) fn ever(&self) -> &[Creation] {
+        &self.ever
+    }
+
+    /// When the next thing gets ready.
+    pub(super) fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        self.items.iter().filter_map(|item| item.readying.as_ref()).map(|ready| ready.at).filter(|at| *at > now).min()
+    }
+
+    /// Things that the path names above the last one are there.
+    fn parents_exist(&mut self, call: &Call<'_>, options: &Options) -> Result<(), Refused> {
+        let operation = &call.operation;
+        let creates_last = operation.effect == Effect::Create
+            && operation
+                .creates
+                .as_ref()
+                .and_then(|creates| creates.resource.as_ref())
+                .is_some_and(|r| r.parameter.is_empty());
+        let last = operation.route.path.ends_with('}').then(|| operation.path_parameters.last()).flatten();
+        for parameter in &operation.path_parameters {
+            let is_itself = last.is_some_and(|last| last.name == parameter.name);
+            let Some(kind) = &parameter.kind else { continue };
+            if is_itself && (creates_last || operation.route.method != Method::Post) {
+                continue;
+            }
+            let address = call.address_until(&parameter.name);
+            if self.known(kind, &address, call.parameter(&parameter.name)).is_none() {
+                match options.strangers {
+                    Strangers::Refuse => return Err(Refused::not_found(kind)),
+                    Strangers::Assume => self.assume(kind, address, call.parameter(&parameter.name)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The thing of a kind at an address, or with that id: paths of several editions lead to it.
+    fn known(&self, kind: &str, address: &str, id: &str) -> Option<&Item> {
+        let same = |item: &&Item| item.kind == kind && item.id_text() == id;
+        self.at(address).or_else(|| self.items.iter().find(same))
+    }
+
+    /// A thing of the account that nobody has spoken of.
+    fn assume(&mut self, kind: &str, address: String, id: &str) {
+        let shown = json!({ "id": id.parse::<u64>().map_or_else(|_| json!(id), |id| json!(id)), "name": id });
+        let shown = shown.as_object().cloned().unwrap_or_default();
+        self.items.push(Item::new(kind, address, id.into(), id, shown).seeded());
+    }
+
+    /// What a path names that exists already, in a rehearsal. Whether a thing that its path alone tells apart is there is
+    /// a question that is asked before it is made: only what was made is.
+    fn assume_itself(&mut self, call: &Call<'_>) {
+        let operation = &call.operation;
+        let itself = operation.path_parameters.last().filter(|_| operation.route.path.ends_with('}'));
+        let Some((kind, parameter)) = itself.and_then(|last| Some((last.kind.clone()?, last.name.clone()))) else {
+            return;
+        };
+        let address = call.own_address();
+        let creators = Catalog::embedded().creators_of(&kind);
+        let resource = creators.first().and_then(|creator| creator.creates.as_ref()?.resource.as_ref());
+        let told_by_path = resource.is_some_and(|resource| resource.parameter.is_empty());
+        let makes = operation.effect == Effect::Create || (told_by_path && operation.route.method == Method::Get);
+        if !makes && self.known(&kind, &address, call.parameter(&parameter)).is_none() {
+            let id = call.parameter(&parameter).to_owned();
+            self.assume(&kind, address, &id);
+        }
+    }
+
+    // ── what clients do ─────────────────────────────────────────────────────────────────────────────────────────
+
+    fn create(&mut self, call: &Call<'_>, creates: &Creates, options: &Options) -> Result<Answer, Refused> {
+        self.refers_rightly(call, options)?;
+        let item = self.made(call, creates)?;
+        let item = self.get_ready(item, call, options);
+        let mut told = item.shown(self.now);
+        if let Some((_, field)) = TOLD_ONCE.iter().find(|(kind, _)| *kind == item.kind) {
+            told.insert((*field).to_owned(), self.draw.secret().into());
+        }
+        self.add(item);
+        Ok(self.answer(call, &told))
+    }
+
+    /// The item of a create, which is not there yet.
+    fn made(&mut self, call: &Call<'_>, creates: &Creates) -> Result<Item, Refused> {
+        let resource = creates.resource.as_ref().ok_or_else(|| Refused::not_found(&creates.kind))?;
+        let named = creates.name_at.as_deref().and_then(|at| call.body.pointer(at)?.as_str()).map(str::to_owned);
+        let id = self.new_id(call, creates, named.as_deref());
+        let id_text = item::text(&id);
+        let name = named.unwrap_or_else(|| id_text.clone());
+        let own = if resource.by_name { &name } else { &id_text };
+        let path = resource.read.as_ref().or(resource.delete.as_ref().map(|delete| &delete.path));
+        let address = match path {
+            Some(path) => call.address(path, &resource.parameter, own),
+            None => format!("{}/{id_text}", call.own_address()),
+        };
+        let collection = address.rsplit_once('/').map_or("", |(above, _)| above);
+        let taken = |item: &Item| item.kind == creates.kind && item.is_directly_below(collection) && item.name == name;
+        if self.at(&address).is_some() || (creates.unique && self.items.iter().any(taken)) {
+            let field = creates.name_at.as_deref().unwrap_or("/name").trim_start_matches('/');
+            return Err(Refused::taken(&creates.kind, field, &name));
+        }
+        let mut fields = innermost(call, creates);
+        id_fields(&mut fields, resource, creates, &id, &name);
+        match call.root() {
+            "cdn" => cdn::complete(self, &creates.kind, &mut fields),
+            "fastedge" => fastedge::complete(self, &creates.kind, &name, &mut fields),
+            "storage" => self.complete_storage(&creates.kind, &name, &mut fields),
+            _ => {}
+        }
+        let shown = self.form_of_read(call, resource, &fields);
+        Ok(Item::new(&creates.kind, address, id, &name, shown))
+    }
+
+    /// What object storage adds to what was asked for.
+    fn complete_storage(&mut self, kind: &str, name: &str, fields: &mut Map<String, Value>) {
+        if kind == "storage_object_storages" || kind == "storage_sftp_storages" {
+            let location = fields.get("location_name").and_then(Value::as_str).unwrap_or("s-ed1").to_owned();
+            fields.insert("address".to_owned(), format!("{location}.cloud.gcore.lu").into());
+            fields.insert("full_name".to_owned(), format!("1001-{name}").into());
+            fields.insert("provisioning_status".to_owned(), "active".into());
+        }
+        if kind == "storage_buckets" {
+            for part in ["cors", "lifecycle", "policy"] {
+                fields.entry(part).or_insert_with(|| json!({}));
+            }
+        }
+        fields.entry("created_at").or_insert_with(|| item::time(self.now));
+    }
+
+    fn new_id(&mut self, call: &Call<'_>, creates: &Creates, name: Option<&str>) -> Value {
+        match &creates.id_at {
+            IdAt::Body(pointer) => call.body.pointer(pointer).cloned().unwrap_or_default(),
+            IdAt::Path(names) => names.iter().map(|name| call.parameter(name)).collect::<Vec<_>>().join("/").into(),
+            _ if creates.integer_id => self.number().into(),
+            // A thing whose answer tells its name as the id.
+            IdAt::Response(pointer) if pointer == "/name" => name.unwrap_or_default().into(),
+            _ if creates.kind == "storage_access_keys" => self.draw.secret()[..20].to_uppercase().into(),
+            _ => self.draw.uuid().into(),
+        }
+    }
+
+    /// What a read of the thing would show.
+    fn form_of_read(&self, call: &Call<'_>, resource: &Resource, fields: &Map<String, Value>) -> Map<String, Value> {
+        let read = resource.read.as_ref().and_then(|path| {
+            let route = crate::catalog::Route { method: Method::Get, path: path.clone() };
+            Catalog::embedded().find(&route)
+        });
+        let shape = read.as_ref().unwrap_or(&call.operation);
+        match form::of(shape, fields, self.now) {
+            Value::Object(mut shown) => {
+                for (name, value) in fields {
+                    shown.entry(name.clone()).or_insert_with(|| value.clone());
+                }
+                shown
+            }
+            _ => fields.clone(),
+        }
+    }
+
+    fn get_ready(&mut self, mut item: Item, call: &Call<'_>, options: &Options) -> Item {
+        let Some(ready) = call.operation.ready.as_ref().filter(|ready| ready.read.is_none()) else { return item };
+        let range = READYING.iter().find(|(kind, _)| *kind == item.kind).map_or([1, 5], |(_, range)| *range);
+        let [earliest, latest] = range.map(Duration::from_secs);
+        let takes = match options.durations {
+            Durations::Documented => self.draw.between(earliest, latest),
+            Durations::Scaled(factor) => self.draw.between(earliest, latest).mul_f64(factor),
+            Durations::Fixed(length) => length,
+        };
+        let done = ready.is.first().cloned().unwrap_or_else(|| item::ready_word(&item.kind));
+        let until = ready.not.first().cloned().unwrap_or_else(|| item::waiting_word(&done));
+        item.set(&ready.at, done);
+        item.readying = (!takes.is_zero()).then(|| Readying { pointer: ready.at.clone(), until, at: self.now + takes });
+        item
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Answer, Refused> {
+        let operation = &call.operation;
+        if let Some(item) = self.at(&call.own_address()) {
+            return Ok(self.answer(call, &item.shown(self.now)));
+        }
+        if let Some(kind) = listed(operation) {
+            return Ok(self.list(call, kind));
+        }
+        let itself = operation.path_parameters.last().filter(|_| operation.route.path.ends_with('}'));
+        match itself.and_then(|parameter| parameter.kind.as_deref()) {
+            Some(kind) => Err(Refused::not_found(kind)),
+            None => Ok(self.answer(call, &Map::new())),
+        }
+    }
+
+    fn list(&self, call: &Call<'_>, kind: &'static str) -> Answer {
+        let collection = call.own_address();
+        let asked = |name: &str| call.request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        let by_name = asked("name").or(asked("cname"));
+        // A collection whose things stand elsewhere holds all of the kind.
+        let elsewhere = !self.of_kind(kind).any(|item| item.is_directly_below(&collection));
+        let found = self.of_kind(kind).filter(|item| elsewhere || item.is_directly_below(&collection));
+        let found: Vec<Value> = found
+            .filter(|item| by_name.is_none_or(|name| item.name == *name))
+            .map(|item| Value::Object(item.shown(self.now)))
+            .collect();
+        let total = found.len();
+        let number = |name: &str| asked(name).and_then(|value| value.parse::<usize>().ok());
+        let page = number("page").filter(|page| *page > 1).map_or(0, |_| total);
+        let items: Vec<Value> = found
+            .into_iter()
+            .skip(number("offset").unwrap_or(page))
+            .take(number("limit").unwrap_or(usize::MAX))
+            .collect();
+        form::listing(&call.operation, items, total, asked("limit").is_some())
+    }
+
+    fn change(&mut self, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
+        self.refers_rightly(call, options)?;
+        let (address, now) = (call.own_address(), self.now);
+        let fields = inner(call);
+        if let Some(item) = self.at_mut(&address) {
+            item.merge(&fields);
+            item.touch(now);
+        }
+        let shown = self.at(&address).map(|item| item.shown(now)).unwrap_or_default();
+        Ok(self.answer(call, &shown))
+    }
+
+    fn delete(&mut self, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
+        let address = call.own_address();
+        let kind = call.operation.path_parameters.last().and_then(|parameter| parameter.kind.clone());
+        let last =
+            call.operation.path_parameters.last().map(|parameter| call.parameter(&parameter.name)).unwrap_or_default();
+        let found = self.at(&address).or_else(|| kind.as_deref().and_then(|kind| self.known(kind, &address, last)));
+        let Some(item) = found.map(|item| (item.address.clone(), item.kind.clone(), item.id.clone())) else {
+            return match (options.strangers, kind) {
+                (Strangers::Refuse, Some(kind)) => Err(Refused::not_found(&kind)),
+                _ => Ok(self.answer(call, &Map::new())),
+            };
+        };
+        let (address, kind, id) = item;
+        let users: Vec<&Item> = self.items.iter().filter(|item| item.refers_to(&kind, &id)).collect();
+        if let Some(user) = users.iter().find(|user| !user.is_below(&address)) {
+            return Err(Refused::in_use(&kind, &user.kind, users.iter().map(|user| user.id.clone()).collect()));
+        }
+        self.items.retain(|item| item.address != address && !item.is_below(&address));
+        Ok(self.answer(call, &Map::new()))
+    }
+
+    /// What a body refers to is there; an item remembers it.
+    fn refers_rightly(&mut self, call: &Call<'_>, options: &Options) -> Result<(), Refused> {
+        for (field, kind, id) in form::references(&call.operation, &call.body) {
+            let text = item::text(&id);
+            if self.of_kind(&kind).any(|item| item.id_text() == text) {
+                continue;
+            }
+            match options.strangers {
+                Strangers::Refuse => return Err(Refused::no_such(&field, &kind, &text)),
+                Strangers::Assume => self.assume(&kind, format!("/{}/assumed/{kind}/{text}", call.root()), &text),
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer of an operation, in its documented form.
+    fn answer(&self, call: &Call<'_>, fields: &Map<String, Value>) -> Answer {
+        form::answer(&call.operation, fields, self.now)
+    }
+}
+
+/// The request as the catalogue knows it, with a body that is right.
+fn understood(request: &Request) -> Result<Call<'_>, Refused> {
+    let catalog = Catalog::embedded();
+    let Some((operation, parameters)) = catalog.matching(request.method, &request.path) else {
+        let other = Method::ALL.into_iter().any(|method| catalog.matching(method, &request.path).is_some());
+        return Err(if other { Refused::no_method(request.method) } else { Refused::no_path() });
+    };
+    let wrong = body::wrong_fields(&operation, request);
+    if !wrong.is_empty() {
+        return Err(Refused::invalid(wrong));
+    }
+    let body = request.body.clone().unwrap_or_default();
+    Ok(Call { request, operation, parameters, body })
+}
+
+/// The kind of things that a read lists.
+fn listed(operation: &Operation) -> Option<&'static str> {
+    let root = root_of(&operation.route.path);
+    let creators = Catalog::embedded().operations_of(root).filter_map(|creator| creator.creates.clone());
+    let lists = |creates: &Creates| {
+        let list = creates.resource.as_ref().and_then(|resource| resource.list.as_ref());
+        list.is_some_and(|list| list.path == operation.route.path)
+    };
+    let kind = creators.into_iter().find(lists)?.kind;
+    item::known_kind(&kind)
+}
+
+/// The fields of the thing in a create's body: some wrap it, as `{"video": {…}}`.
+fn innermost(call: &Call<'_>, creates: &Creates) -> Map<String, Value> {
+    let outer = creates.name_at.as_deref().and_then(|at| at.rsplit_once('/')).map_or("", |(above, _)| above);
+    let inside = call.body.pointer(outer).unwrap_or(&call.body);
+    let first = inside.as_array().and_then(|items| items.first()).unwrap_or(inside);
+    first.as_object().cloned().unwrap_or_default()
+}
+
+/// The same of a change.
+fn inner(call: &Call<'_>) -> Map<String, Value> {
+    let fields = call.fields();
+    match fields.iter().next() {
+        Some((_, Value::Object(inside))) if fields.len() == 1 && call.root() == "streaming" => inside.clone(),
+        _ => fields,
+    }
+}
+
+/// Where reads of the thing show what tells it from others.
+fn id_fields(fields: &mut Map<String, Value>, resource: &Resource, creates: &Creates, id: &Value, name: &str) {
+    let field = resource.list.as_ref().map_or("id", |list| list.id_field.as_str());
+    let at = match &creates.id_at {
+        IdAt::Response(pointer) => pointer.rsplit('/').next().unwrap_or(field),
+        _ => field,
+    };
+    let value = if at == "name" { name.into() } else { id.clone() };
+    fields.insert(at.to_owned(), value);
+}

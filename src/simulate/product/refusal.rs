@@ -1,0 +1,243 @@
+//! How products say no: each has a form of its own for it.
+
+use serde_json::{Map, Value, json};
+
+use super::form::json_answer;
+use crate::api::Answer;
+use crate::catalog::Method;
+
+/// A request that is not carried out, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::simulate) struct Refused {
+    reason: Box<Reason>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Reason {
+    NotFound {
+        kind: String,
+    },
+    NoPath,
+    NoMethod(Method),
+    /// Fields, and what is wrong with each.
+    Invalid(Vec<(String, String)>),
+    Taken {
+        kind: String,
+        field: String,
+        name: String,
+    },
+    NoSuch {
+        field: String,
+        kind: String,
+        id: String,
+    },
+    InUse {
+        kind: String,
+        by: String,
+        ids: Vec<Value>,
+    },
+    /// Complaints in the product's own form.
+    Errors(Value),
+    Words {
+        status: u16,
+        words: String,
+    },
+}
+
+impl Refused {
+    fn of(reason: Reason) -> Self {
+        Self { reason: Box::new(reason) }
+    }
+
+    pub(super) fn not_found(kind: &str) -> Self {
+        Self::of(Reason::NotFound { kind: kind.to_owned() })
+    }
+
+    pub(super) fn no_path() -> Self {
+        Self::of(Reason::NoPath)
+    }
+
+    pub(super) fn no_method(method: Method) -> Self {
+        Self::of(Reason::NoMethod(method))
+    }
+
+    pub(super) fn invalid(fields: Vec<(String, String)>) -> Self {
+        Self::of(Reason::Invalid(fields))
+    }
+
+    /// Something of that name is there.
+    pub(super) fn taken(kind: &str, field: &str, name: &str) -> Self {
+        Self::of(Reason::Taken { kind: kind.to_owned(), field: field.to_owned(), name: name.to_owned() })
+    }
+
+    /// The body refers to what is not there.
+    pub(super) fn no_such(field: &str, kind: &str, id: &str) -> Self {
+        Self::of(Reason::NoSuch { field: field.to_owned(), kind: kind.to_owned(), id: id.to_owned() })
+    }
+
+    /// It is referred to: by things of a kind, these.
+    pub(super) fn in_use(kind: &str, by: &str, ids: Vec<Value>) -> Self {
+        Self::of(Reason::InUse { kind: kind.to_owned(), by: by.to_owned(), ids })
+    }
+
+    /// Complaints by field, as the CDN writes them.
+    pub(super) fn errors(errors: Value) -> Self {
+        Self::of(Reason::Errors(errors))
+    }
+
+    /// A refusal of the whole in words.
+    pub(super) fn words(status: u16, words: impl Into<String>) -> Self {
+        Self::of(Reason::Words { status, words: words.into() })
+    }
+
+    pub(super) fn answer(&self, root: &str) -> Answer {
+        let (status, body) = match root {
+            "cdn" | "iam" => self.by_field(),
+            "streaming" => self.of_streaming(),
+            "waap" => self.as_problem(),
+            "security" => self.as_detail(),
+            _ => self.as_error(),
+        };
+        let mut answer = json_answer(status, &body);
+        if root == "dns" {
+            answer.headers = vec![("content-type".into(), "application/json; charset=utf-8".into())];
+        }
+        answer
+    }
+
+    fn said(&self) -> (u16, String) {
+        match &*self.reason {
+            Reason::NotFound { kind } => (404, format!("{} is not found", word(kind))),
+            Reason::NoPath => (404, "page not found".to_owned()),
+            Reason::NoMethod(method) => (405, format!("Method \"{method}\" not allowed.")),
+            Reason::Invalid(fields) => {
+                let words: Vec<String> = fields.iter().map(|(field, wrong)| format!("{field}: {wrong}")).collect();
+                (400, words.join("; "))
+            }
+            Reason::Taken { kind, name, .. } => (409, format!("{} {name} already exists", word(kind))),
+            Reason::NoSuch { kind, id, .. } => (400, format!("{} {id} is not found", word(kind))),
+            Reason::InUse { kind, by, .. } => (409, format!("{} is used by {}", word(kind), word(by))),
+            Reason::Errors(errors) => (400, errors.to_string()),
+            Reason::Words { status, words } => (*status, words.clone()),
+        }
+    }
+
+    /// `{"error": "…"}`
+    fn as_error(&self) -> (u16, Value) {
+        let (status, words) = self.said();
+        let conflicting = match &*self.reason {
+            Reason::InUse { ids, kind, .. } if kind.starts_with("fastedge") => Some(ids),
+            _ => None,
+        };
+        match conflicting {
+            Some(ids) => (409, json!({ "error": words, "conflicting_ids": ids })),
+            None => (status, json!({ "error": words })),
+        }
+    }
+
+    /// `{"errors": {"name": ["…"]}}`; what is about no field has a `message`.
+    fn by_field(&self) -> (u16, Value) {
+        match &*self.reason {
+            Reason::Invalid(fields) => (400, json!({ "errors": nested(fields) })),
+            Reason::Errors(errors) => (400, json!({ "errors": errors })),
+            Reason::Taken { kind, field, name } => {
+                let words = match kind.as_str() {
+                    "cdn_origin_groups" => "Origin Group name should be unique.".to_owned(),
+                    "cdn_resources" => format!("CNAME {name} already exists."),
+                    _ => "This field should be unique.".to_owned(),
+                };
+                (400, json!({ "errors": { field: [words] } }))
+            }
+            Reason::NoSuch { field, id, .. } => {
+                (400, json!({ "errors": { field: [format!("Invalid pk \"{id}\" - object does not exist.")] } }))
+            }
+            Reason::InUse { kind, by, .. } if kind == "cdn_origin_groups" => {
+                let by = if by == "cdn_rules" { "rules" } else { "resources" };
+                (400, json!({ "name": [format!("There are {by} using this group")] }))
+            }
+            Reason::InUse { .. } => (400, json!({ "errors": [self.said().1] })),
+            Reason::Words { status: 400, words } => (400, json!({ "errors": [words] })),
+            Reason::NoMethod(_) => (405, json!({ "message": self.said().1, "code": "method_not_allowed" })),
+            Reason::NotFound { .. } | Reason::NoPath => (404, json!({ "message": "Not found.", "code": "not_found" })),
+            Reason::Words { .. } => {
+                let (status, words) = self.said();
+                (status, json!({ "message": words }))
+            }
+        }
+    }
+
+    fn of_streaming(&self) -> (u16, Value) {
+        match &*self.reason {
+            Reason::Invalid(fields) => (422, json!({ "errors": nested(fields) })),
+            Reason::NoSuch { field, .. } => (422, json!({ "errors": { field: ["must exist"] } })),
+            _ => self.as_error(),
+        }
+    }
+
+    /// WAAP: a problem, with places.
+    fn as_problem(&self) -> (u16, Value) {
+        if let Reason::Invalid(fields) = &*self.reason {
+            let errors: Vec<Value> =
+                fields.iter().map(|(field, wrong)| json!({ "loc": place(field), "detail": wrong })).collect();
+            return (
+                422,
+                json!({
+                    "type": "request-validation-failed", "title": "Request validation error.", "status": 422,
+                    "detail": "One or more fields have validation errors.", "errors": errors,
+                }),
+            );
+        }
+        let (status, words) = self.said();
+        let (kind, title) = if status == 404 { ("http-not-found", "Not Found") } else { ("http-error", "Refused") };
+        (status, json!({ "type": kind, "title": title, "status": status, "detail": words }))
+    }
+
+    /// DDoS protection: `detail`, with places.
+    fn as_detail(&self) -> (u16, Value) {
+        if let Reason::Invalid(fields) = &*self.reason {
+            let detail: Vec<Value> = fields
+                .iter()
+                .map(|(field, wrong)| json!({ "loc": place(field), "msg": wrong, "type": "value_error" }))
+                .collect();
+            return (422, json!({ "detail": detail }));
+        }
+        let (status, words) = self.said();
+        (status, json!({ "detail": words }))
+    }
+}
+
+/// `dns_zones` → `zone`
+fn word(kind: &str) -> String {
+    let (_, word) = kind.split_once('_').unwrap_or(("", kind));
+    let one = word.strip_suffix("ies").map(|stem| format!("{stem}y"));
+    one.unwrap_or_else(|| word.strip_suffix('s').unwrap_or(word).to_owned()).replace('_', " ")
+}
+
+fn place(field: &str) -> Vec<Value> {
+    let inside = field.split('.').filter(|word| *word != "body").map(|word| match word.parse::<u64>() {
+        Ok(index) => json!(index),
+        Err(_) => json!(word),
+    });
+    std::iter::once(json!("body")).chain(inside).collect()
+}
+
+/// `{"sources": {"0": {"source": ["…"]}}}`
+fn nested(fields: &[(String, String)]) -> Value {
+    let mut by_field = Map::new();
+    for (field, reason) in fields {
+        let mut level = &mut by_field;
+        let mut words = field.split('.').peekable();
+        while let Some(word) = words.next() {
+            let last = words.peek().is_none();
+            match level.entry(word).or_insert_with(|| if last { json!([]) } else { json!({}) }) {
+                Value::Array(reasons) => {
+                    reasons.push(reason.as_str().into());
+                    break;
+                }
+                Value::Object(inner) => level = inner,
+                _ => break,
+            }
+        }
+    }
+    Value::Object(by_field)
+}

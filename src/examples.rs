@@ -34,6 +34,10 @@ pub const EXAMPLES: &[Example] = &[
     example!("two-regions"),
     example!("image-by-name"),
     example!("cloud-init", "cloud-init/app.yaml"),
+    example!("demo-site"),
+    example!("object-storage"),
+    example!("fastedge"),
+    example!("waap"),
 ];
 
 impl Example {

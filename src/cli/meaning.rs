@@ -12,7 +12,7 @@ const MEANINGS: &[(&[&str], &str)] = &[
     (&["lint", "verify", "fmt", "format"], "plan check FILE"),
     (&["changes", "what-if"], "plan preview FILE"),
     (&["delete", "remove", "rm", "teardown", "undeploy", "stop", "rollback"], "plan destroy FILE"),
-    (&["ls", "list", "show", "get", "describe", "ps", "inventory"], "plan status FILE"),
+    (&["ls", "list", "show", "describe", "ps", "inventory"], "plan status FILE"),
     (&["log", "logs", "history", "summary"], "plan report FILE"),
     (&["outputs", "kubeconfig"], "plan output FILE"),
     (&["clean", "cleanup", "gc", "prune", "expire"], "plan sweep"),

@@ -407,7 +407,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Every so manieth operation, and spoilt bodies of each with every wrapper.
+/// One operation in so many, and spoilt bodies of each with every wrapper.
 const STRIDE: u64 = 20;
 const SPOILT: usize = 3;
 

@@ -2,8 +2,8 @@
 
 mod last;
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use super::load::read_and_check;
 use super::records::{find_record, read};
@@ -102,17 +102,21 @@ fn events_of(context: &Context, file: &Path) -> Result<Vec<Stamped>, Error> {
 ///
 /// As [`format`].
 pub(super) fn page(context: &Context, shape: &Shape, path: &Path) -> Result<Page, Error> {
-    Ok(Page::new(shape.clone(), context.resolve(path), format(path)?, context.secrets.clone()))
+    Ok(Page::new(shape.clone(), context.resolve(path), format(context, path)?, context.secrets.clone()))
 }
 
-/// How a report of this name is written.
+/// How a report of this name is written: known before the first call, as is that its folder is there.
 ///
 /// # Errors
 ///
-/// When the name has no ending that says it.
-pub(super) fn format(path: &Path) -> Result<Format, Error> {
-    Format::of(path).ok_or_else(|| {
+/// When the name has no ending that says it, or there is no such folder.
+pub(super) fn format(context: &Context, path: &Path) -> Result<Format, Error> {
+    let format = Format::of(path).ok_or_else(|| {
         Error::usage(format!("`{}` does not say how the report is to be written", path.display()))
             .help("end its name with `.html`, `.md`, `.json` or `.xml` (JUnit)")
-    })
+    })?;
+    match context.resolve(path).parent().is_some_and(Path::is_dir) {
+        true => Ok(format),
+        false => Err(Error::write(path, io::ErrorKind::NotFound.into())),
+    }
 }

@@ -48,8 +48,16 @@ fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
 
 #[test]
 fn every_example_is_recovered_to_its_last_thing() {
+    // Other products know neither our stamp nor an audit log: what is there of them is in doubt, as anything is that only
+    // has the name.
+    let of_the_cloud = |plan: &Plan| {
+        plan.steps
+            .values()
+            .filter_map(|step| step.operation.as_ref())
+            .all(|operation| operation.route.path.starts_with("/cloud/"))
+    };
     let mut table = String::new();
-    for case in examples() {
+    for case in examples().into_iter().filter(|case| of_the_cloud(&case.plan)) {
         let open = paused(async {
             let mut trial = lost(&case.plan, AuditLog::OnTime).await;
             let made = trial.made();

@@ -85,6 +85,12 @@ pub fn values(file: &str) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     let mut lines = file.split('\n');
     while let Some(line) = lines.next().filter(|line| !line.is_empty()) {
+        // Whichever of the two stands first says how the value is written.
+        let heredoc = line.find("<<").filter(|at| line.find('=').is_none_or(|equals| *at < equals));
+        if let (None, Some((name, value))) = (heredoc, line.split_once('=')) {
+            values.insert(name.to_owned(), value.to_owned());
+            continue;
+        }
         let (name, delimiter) = line.split_once("<<").unwrap_or_else(|| panic!("`{line}` begins no value"));
         let value: Vec<&str> = lines.by_ref().take_while(|line| *line != delimiter).collect();
         values.insert(name.to_owned(), value.join("\n"));

@@ -23,12 +23,12 @@ pub fn scale() -> u64 {
     std::env::var(SCALE).ok().and_then(|scale| scale.parse().ok()).unwrap_or(1).max(1)
 }
 
-/// Every so manieth cut is taken in a quick run, every one when more is asked for.
+/// One cut in `quick` is taken in a quick run, every one when more is asked for.
 pub fn every(quick: usize) -> usize {
     if scale() > 1 { 1 } else { quick }
 }
 
-/// Of what is counted off, those whose turn it is: every so manieth in a quick run, all when more is asked for.
+/// Counts cases, and takes one in `quick` of them in a quick run, all when more is asked for.
 pub struct Turns {
     every: usize,
     counted: usize,

@@ -203,9 +203,13 @@ impl Board {
         let sum = |part: fn(&Tally) -> usize| self.tallies.values().map(part).sum::<usize>();
         let (done, failed, skipped) = (sum(|tally| tally.done), sum(|tally| tally.failed), sum(|tally| tally.skipped));
         let known: usize = self.tallies.values().map(|tally| tally.instances.max(tally.ended())).sum();
-        // Steps that were not heard of yet have at least one instance each.
-        let all =
-            known.max(done + failed + skipped + self.pending.len()) + self.steps.saturating_sub(self.tallies.len());
+        let heard = done + failed + skipped + self.pending.len();
+        let all = match self.activity {
+            // A teardown counts what is there, and knows all of it.
+            Some(Activity::Destroy) => self.steps.max(heard),
+            // Steps that were not heard of yet have at least one instance each.
+            _ => known.max(heard) + self.steps.saturating_sub(self.tallies.len()),
+        };
         let word = if self.activity == Some(Activity::Destroy) { "removed" } else { "done" };
         let mut parts = vec![format!("{done} of {all} {word}"), format!("{} in work", self.pending.len())];
         for (number, word) in [(failed, "failed"), (skipped, "skipped")] {
@@ -417,6 +421,19 @@ mod tests {
         let what = "87 waiting, 13 done, typically 15 s to 30 s";
         assert_eq!((rows[0].who.as_str(), rows[0].what.all()), ("web[0..99]", what));
         assert_eq!(board.totals(), "13 of 100 done, 87 in work");
+    }
+
+    #[test]
+    fn a_teardown_counts_what_is_there() {
+        let mut board = Board::default();
+        let mut started = crate::report::testing::started();
+        if let Event::RunStarted(run) = &mut started {
+            (run.command, run.steps) = (Activity::Destroy, 5);
+        }
+        board.tell(&stamped(0, started));
+        board.tell(&stamped(0, accepted("web[0]", 1, 2)));
+        board.tell(&stamped(0, accepted("web[1]", 1, 2)));
+        assert_eq!(board.totals(), "0 of 5 removed, 2 in work");
     }
 
     #[test]

@@ -10,6 +10,10 @@ const EXAMPLES: [&str; 9] = [
     "two-regions",
     "image-by-name",
     "cloud-init",
+    "demo-site",
+    "object-storage",
+    "fastedge",
+    "waap",
 ];
 
 #[test]

@@ -1,6 +1,6 @@
 use crate::support::Folder;
 
-const EXAMPLES: [&str; 9] = [
+const EXAMPLES: [&str; 13] = [
     "web-server",
     "private-vm-floating-ip",
     "load-balancer",

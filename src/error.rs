@@ -192,6 +192,9 @@ impl Error {
             Error::Journal(JournalError::Impossible(_)) => {
                 vec!["please report this; what is on record is untouched, and running again is safe".to_owned()]
             }
+            Error::Write { error, .. } if error.kind() == io::ErrorKind::NotFound => {
+                vec!["the folder it is to be in is not there: make it, or name another".to_owned()]
+            }
             Error::Read { error, .. } | Error::Write { error, .. } | Error::System { error, .. } => io_hint(error).into_iter().collect(),
             Error::PlanWrong
             | Error::Stream { .. }

@@ -62,7 +62,8 @@ pub enum ReadError {
     Failed { cause: String, attempts: u32 },
 }
 
-fn tried(attempts: u32) -> String {
+/// How often something was tried, in words.
+pub fn tried(attempts: u32) -> String {
     match attempts {
         1 => "tried once".to_owned(),
         attempts => format!("tried {attempts} times"),

@@ -15,7 +15,7 @@ pub mod trace;
 mod traceparent;
 mod transport;
 
-pub use client::{Client, ReadError, Shut, json_of};
+pub use client::{Client, ReadError, Shut, json_of, tried};
 pub use error::{ApiError, Meaning, WITHHELD};
 pub use http::{Http, HttpError};
 pub use limit::Limit;

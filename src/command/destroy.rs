@@ -42,7 +42,7 @@ pub struct TeardownOptions<'a> {
 /// When there is no such record and `--if-exists` was not given, nobody can be asked, or the record cannot be locked.
 pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<Exit, Error> {
     // Before anybody is asked, and before the record says that a teardown began.
-    arguments.report.as_deref().map(report::format).transpose()?;
+    arguments.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let record = match records::find_record(context, arguments.file.as_deref(), &arguments.record).await {
         // The plan file is gone or wrong, and no record of this environment could be meant by it.
         Err(_)

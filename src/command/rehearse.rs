@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::run::{selection, settings, view_options};
 use super::session::{Parts, Session, export};
-use super::{load, note, print_outputs, records, simulate, write_output};
+use super::{load, note, print_outputs, records, report, simulate, write_output};
 use crate::api::{Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments};
 use crate::clock::Clock;
@@ -43,6 +43,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let plan = loaded.plan.clone();
     let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
     write_output::check(context, &plan, &arguments.run.write_output)?;
+    arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let options = RunOptions {
         target: selection(&plan, &arguments.run.target)?,

@@ -55,6 +55,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let given = approved.as_ref().map(|approved| approved.given(plan)).unwrap_or_default();
     let inputs = load::resolve_inputs_over(context, plan, &given, &arguments.plan)?;
     write_output::check(context, plan, &arguments.run.write_output)?;
+    arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;

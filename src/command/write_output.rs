@@ -11,6 +11,10 @@ use crate::engine::RunOutput;
 use crate::error::Error;
 use crate::files;
 use crate::plan::Plan;
+use crate::report::list;
+
+/// Names listed in a hint.
+const NAMED: usize = 10;
 
 /// Says before the first call what could not be written after the last.
 ///
@@ -21,9 +25,11 @@ pub(super) fn check(context: &Context, plan: &Plan, wanted: &[Assignment]) -> Re
     for Assignment { name, value: file } in wanted {
         if !plan.outputs.contains_key(name) {
             let error = Error::usage(format!("the plan has no output `{name}` to write"));
+            let known: Vec<String> = plan.outputs.keys().map(|output| format!("`{output}`")).collect();
             return Err(match nearest(name, plan.outputs.keys().map(String::as_str)) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error.help("`--write-output NAME=FILE` takes the name of an output of the plan"),
+                None if known.is_empty() => error.help("name what is to be written under `outputs:` of the plan"),
+                None => error.help(format!("it has {}", list(&known, NAMED))),
             });
         }
         let path = context.resolve(file.as_ref());

@@ -19,7 +19,7 @@ use super::stop::{GRACE, Stop};
 use super::turn::request_turn;
 use super::update::{Seen, seen};
 use super::watch::Place;
-use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header};
+use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header, tried};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered, is_identifier};
@@ -541,7 +541,7 @@ impl Write {
             &self.about,
             EffectKnown::NotApplied,
             ErrorClass::Unreachable,
-            format!("the API could not be reached (tried {tries} times): {cause}"),
+            format!("the API could not be reached ({}): {cause}", tried(tries)),
         );
         error.help.push("check the network, the proxy and `GCORE_BASE_URL`, then run again".to_owned());
         error

@@ -5,6 +5,7 @@ mod check;
 mod cloud;
 mod completions;
 mod docs;
+mod errors;
 mod help;
 mod init;
 mod log;

@@ -102,17 +102,21 @@ fn events_of(context: &Context, file: &Path) -> Result<Vec<Stamped>, Error> {
 ///
 /// As [`format`].
 pub(super) fn page(context: &Context, shape: &Shape, path: &Path) -> Result<Page, Error> {
-    Ok(Page::new(shape.clone(), context.resolve(path), format(path)?, context.secrets.clone()))
+    Ok(Page::new(shape.clone(), context.resolve(path), format(context, path)?, context.secrets.clone()))
 }
 
-/// How a report of this name is written.
+/// How a report of this name is written: known before the first call, as is that its folder is there.
 ///
 /// # Errors
 ///
-/// When the name has no ending that says it.
-pub(super) fn format(path: &Path) -> Result<Format, Error> {
-    Format::of(path).ok_or_else(|| {
+/// When the name has no ending that says it, or there is no such folder.
+pub(super) fn format(context: &Context, path: &Path) -> Result<Format, Error> {
+    let format = Format::of(path).ok_or_else(|| {
         Error::usage(format!("`{}` does not say how the report is to be written", path.display()))
             .help("end its name with `.html`, `.md`, `.json` or `.xml` (JUnit)")
-    })
+    })?;
+    if let Some(folder) = context.resolve(path).parent() {
+        fs::read_dir(folder).map_err(|error| Error::write(path, error))?;
+    }
+    Ok(format)
 }

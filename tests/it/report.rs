@@ -27,6 +27,8 @@ fn a_run_writes_its_report_in_every_format_by_the_name_of_the_file() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["instances"].as_array().unwrap().len(), 4);
     assert_eq!(json["steps"][1]["after"][0], "network");
+    let page = std::fs::read_to_string(folder.path().join("run.html")).unwrap();
+    assert!(page.contains("Would exist") && !page.contains("<h2>Exists"), "nothing was made");
     folder.run(&["rehearse", "plan.yaml", "--report", "run.pdf"]).with_code(2).says("`.html`");
 }
 

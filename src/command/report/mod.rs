@@ -3,7 +3,7 @@
 mod last;
 
 use std::path::Path;
-use std::{fs, io};
+use std::fs;
 
 use super::load::read_and_check;
 use super::records::{find_record, read};
@@ -115,8 +115,8 @@ pub(super) fn format(context: &Context, path: &Path) -> Result<Format, Error> {
         Error::usage(format!("`{}` does not say how the report is to be written", path.display()))
             .help("end its name with `.html`, `.md`, `.json` or `.xml` (JUnit)")
     })?;
-    match context.resolve(path).parent().is_some_and(Path::is_dir) {
-        true => Ok(format),
-        false => Err(Error::write(path, io::ErrorKind::NotFound.into())),
+    if let Some(folder) = context.resolve(path).parent() {
+        fs::read_dir(folder).map_err(|error| Error::write(path, error))?;
     }
+    Ok(format)
 }

@@ -2,8 +2,8 @@
 
 mod last;
 
-use std::path::Path;
 use std::fs;
+use std::path::Path;
 
 use super::load::read_and_check;
 use super::records::{find_record, read};

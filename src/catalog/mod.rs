@@ -53,7 +53,7 @@ use product::{CLOUD, EMBEDDED_PRODUCTS, Product};
 static EMBEDDED: LazyLock<Catalog> =
     LazyLock::new(|| Catalog::of(EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect()));
 
-/// The operations that exist, and the shapes of their bodies: one [`Product`] for each document, told apart by the first
+/// The operations that exist, and the shapes of their bodies: one product for each document, told apart by the first
 /// segment of their paths.
 pub struct Catalog {
     products: Vec<Product>,

@@ -370,8 +370,11 @@ impl<'a> Search<'a> {
         if !open.is_empty()
             && let Some(entries) = self.log_about(&open).await
         {
-            let agent = self.agent();
-            open.retain(|one| audit::of_thing(&entries, &self.thing(one), &agent) != Verdict::NotOurs);
+            let (agent, intent) = (self.agent(), self.intent());
+            // A record that was found again does not tell by which attempt.
+            let of_step = intent.mark.user_agent.is_none().then(|| self.shared.agent_of_step(&intent.instance));
+            let verdict = |one: &Candidate| audit::of_thing(&entries, &self.thing(one), &agent, of_step.as_deref());
+            open.retain(|one| verdict(one) != Verdict::NotOurs);
         }
         if !open.is_empty() {
             self.shared.owners.look_elsewhere().await;

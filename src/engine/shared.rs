@@ -116,9 +116,14 @@ impl Shared {
 
     /// The `User-Agent` of one attempt: who asks for whom. The audit log keeps it, and it cannot be made up later.
     pub fn user_agent(&self, instance: &InstanceId, nonce: &str) -> String {
-        let Settings { plan, environment, user_agent, .. } = &self.settings;
+        format!("{} {}{nonce})", self.settings.user_agent, self.agent_of_step(instance))
+    }
+
+    /// What the agents of all attempts of a step hold.
+    pub fn agent_of_step(&self, instance: &InstanceId) -> String {
+        let Settings { plan, environment, .. } = &self.settings;
         let whose = [plan.as_str(), environment.as_str(), &self.secrets.redact(&instance.to_string())].map(header_word);
-        format!("{user_agent} (plan {}; environment {}; step {}; attempt {nonce})", whose[0], whose[1], whose[2])
+        format!("(plan {}; environment {}; step {}; attempt ", whose[0], whose[1], whose[2])
     }
 
     pub fn warn(&self, message: impl AsRef<str>) {

@@ -417,6 +417,12 @@ impl Simulator {
         &self.state.theirs
     }
 
+    /// From now on the audit log can be read, and is on time.
+    #[cfg(test)]
+    pub fn open_audit_log(&mut self) {
+        self.state.options.busy.audit = super::busy::AuditLog::OnTime;
+    }
+
     /// Things of bystanders that clients have changed or removed, as often as they did.
     pub fn harmed(&self) -> &[Creation] {
         &self.state.harmed

@@ -31,8 +31,10 @@ pub fn trail(entries: &[Value], agent: &str) -> Option<Trail> {
     })
 }
 
-/// What the log says of a thing: started or made by our attempt, or by another client or another of our calls.
-pub fn of_thing(entries: &[Value], thing: &Thing, agent: &str) -> Verdict {
+/// What the log says of a thing: started or made by our attempt, or by another client or another of our calls. `step`: what
+/// agents of this step hold, whichever attempt it was, where the record does not tell the attempt's own; one of those may
+/// be it.
+pub fn of_thing(entries: &[Value], thing: &Thing, agent: &str, step: Option<&str>) -> Verdict {
     let about = |entry: &&Value| match thing {
         Thing::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),
         Thing::Resource { id, .. } => {
@@ -45,7 +47,8 @@ pub fn of_thing(entries: &[Value], thing: &Thing, agent: &str) -> Verdict {
     if agents.contains(&agent) {
         return Verdict::Ours(Evidence::AuditLog);
     }
-    Verdict::not_if(!agents.is_empty())
+    let may_be_it = |agent: &&str| step.is_some_and(|step| agent.contains(step));
+    Verdict::not_if(!agents.is_empty() && !agents.iter().any(may_be_it))
 }
 
 fn agent_of(entry: &Value) -> Option<&str> {
@@ -96,18 +99,31 @@ mod tests {
             (json!(""), &resource, Verdict::CannotTell),
         ] {
             let entries = [entry(agent.clone(), json!("t"), json!(7))];
-            assert_eq!(of_thing(&entries, thing, "ours"), expected, "{agent} {thing:?}");
+            assert_eq!(of_thing(&entries, thing, "ours", None), expected, "{agent} {thing:?}");
         }
-        assert_eq!(of_thing(&[], &task, "ours"), Verdict::CannotTell);
+        assert_eq!(of_thing(&[], &task, "ours", None), Verdict::CannotTell);
         let other = [entry(json!("theirs"), json!("s"), json!("8"))];
-        assert_eq!(of_thing(&other, &task, "ours"), Verdict::CannotTell);
-        assert_eq!(of_thing(&other, &resource, "ours"), Verdict::CannotTell);
+        assert_eq!(of_thing(&other, &task, "ours", None), Verdict::CannotTell);
+        assert_eq!(of_thing(&other, &resource, "ours", None), Verdict::CannotTell);
     }
 
     #[test]
     fn who_changed_something_did_not_make_it() {
         let mut changed = entry(json!("theirs"), json!(null), json!("7"));
         changed["action_type"] = json!("update");
-        assert_eq!(of_thing(&[changed], &Thing::resource("routers", "7"), "ours"), Verdict::CannotTell);
+        assert_eq!(of_thing(&[changed], &Thing::resource("routers", "7"), "ours", None), Verdict::CannotTell);
+    }
+
+    #[test]
+    fn an_attempt_of_this_step_may_be_the_one_whose_agent_is_not_on_record() {
+        let ours = "plan/0.1.0 (plan web; environment pr-1; step router; attempt 0ddba11)";
+        let entries = [entry(json!(ours), json!("t"), json!(7))];
+        for (step, expected) in [
+            (Some("(plan web; environment pr-1; step router; attempt "), Verdict::CannotTell),
+            (Some("(plan web; environment pr-1; step other; attempt "), Verdict::NotOurs),
+            (None, Verdict::NotOurs),
+        ] {
+            assert_eq!(of_thing(&entries, &Thing::resource("routers", "7"), "made up", step), expected, "{step:?}");
+        }
     }
 }

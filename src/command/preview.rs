@@ -80,9 +80,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let text = |text: String| print_text(context, &context.secrets.redact(&text));
     match arguments.format {
         PreviewFormat::Human => text(preview_text::text(&changes, status.is_some()))?,
-        PreviewFormat::Markdown => {
-            text(preview_text::markdown(&plan.name, &environment, &changes, status.is_some()))?;
-        }
+        PreviewFormat::Markdown => text(pull_request::markdown(context, plan, &environment, &changes))?,
         PreviewFormat::Json => {
             let pending = changes.iter().filter(|change| change.is_pending()).count();
             let counts = Tally::of(&changes);

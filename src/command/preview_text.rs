@@ -1,4 +1,4 @@
-//! A preview in words: for a terminal, and as Markdown for a summary or a pull request.
+//! A preview in words, for a terminal.
 
 use std::fmt::Write as _;
 
@@ -8,9 +8,6 @@ use crate::engine::{Action, Change, ChangeKind, Symbol, Tally};
 use crate::report::{count, sanitize};
 use crate::secret::REDACTED;
 
-/// Longest text of a preview in Markdown: a comment on GitHub holds 65,535 characters, its frame included.
-const LONGEST: usize = 60_000;
-
 /// What is shown of a plan: its changes, and nothing of what stays.
 pub fn text(changes: &[Change], recorded: bool) -> String {
     let mut text = lines(changes);
@@ -18,23 +15,6 @@ pub fn text(changes: &[Change], recorded: bool) -> String {
         text.push('\n');
     }
     let _ = writeln!(text, "{}", summary(changes, recorded));
-    text
-}
-
-/// The same as Markdown. Nothing in it can leave its block, whatever the plan holds.
-pub fn markdown(plan: &str, environment: &str, changes: &[Change], recorded: bool) -> String {
-    let mut body = lines(changes);
-    if body.len() > LONGEST {
-        let end = (0..=LONGEST).rev().find(|at| body.is_char_boundary(*at)).unwrap_or_default();
-        body.truncate(end);
-        body.push_str("\n… the rest is too long to be shown here\n");
-    }
-    let mut text = format!("### `{plan}`, environment `{environment}`\n\n{}\n", summary(changes, recorded));
-    if !body.is_empty() {
-        let longest = body.split(|character| character != '`').map(str::len).max().unwrap_or_default();
-        let fence = "`".repeat(longest.max(2) + 1);
-        let _ = write!(text, "\n{fence}diff\n{body}{fence}\n");
-    }
     text
 }
 
@@ -83,6 +63,14 @@ pub fn words_of(change: &Change) -> String {
     }
 }
 
+/// What differs of an instance, by which calls it is changed, and what only a new one has.
+pub fn details_of(change: &Change) -> Vec<String> {
+    let Action::Change { fields, calls, forced, .. } = &change.action else { return Vec::new() };
+    let calls = calls.iter().map(|call| format!("by {call}"));
+    let forced = forced.iter().map(|forced| format!("only a new one: `{}`: {}", forced.field, forced.reason));
+    fields.iter().cloned().chain(calls).chain(forced).collect()
+}
+
 fn line(text: &mut String, change: &Change) {
     let words = words_of(change);
     let in_place = matches!(&change.action, Action::Change { calls, .. } if !calls.is_empty());
@@ -92,16 +80,9 @@ fn line(text: &mut String, change: &Change) {
     let parts = parts.iter().filter(|part| !part.is_empty()).map(|part| sanitize(part).into_owned());
     let _ = writeln!(text, "{}", parts.collect::<Vec<_>>().join("  "));
     match (&change.action, &change.call) {
-        (Action::Change { fields, calls, forced, .. }, _) => {
-            for field in fields {
-                let _ = writeln!(text, "      {}", sanitize(field));
-            }
-            for call in calls {
-                let _ = writeln!(text, "      by {}", sanitize(&call.to_string()));
-            }
-            for forced in forced {
-                let words = format!("only a new one: `{}`: {}", forced.field, forced.reason);
-                let _ = writeln!(text, "      {}", sanitize(&words));
+        (Action::Change { .. }, _) => {
+            for detail in details_of(change) {
+                let _ = writeln!(text, "      {}", sanitize(&detail));
             }
         }
         (Action::Call, Some(call)) => {
@@ -179,21 +160,5 @@ mod tests {
         let expected = "+  disk[2]  POST /cloud/v1/volumes/1/7\n      size: 5\n\n1 to make; 1 step as recorded\n";
         assert_eq!(text(&changes, true), expected);
         assert_eq!(text(&changes[..2], true), "nothing to do: 1 step as recorded\n");
-    }
-
-    #[test]
-    fn hostile_text_stays_in_its_block() {
-        let hostile = json!({ "name": "```\n</details><script>\n# title ````` @everyone" });
-        let text = markdown("demo", "default", &[change("disk", Action::Call, hostile)], false);
-        let fence = "``````";
-        assert_eq!(text.matches(fence).count(), 2, "{text}");
-        assert!(
-            text.starts_with(
-                "### `demo`, environment `default`\n\n1 to make; nothing is on record yet\n\n``````diff\n"
-            )
-        );
-        assert!(text.ends_with(&format!("\n{fence}\n")), "{text}");
-        let many: Vec<Change> = (0..9000).map(|_| change("disk", Action::Call, json!({}))).collect();
-        assert!(markdown("demo", "default", &many, false).len() < 65_000);
     }
 }

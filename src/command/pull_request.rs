@@ -1,9 +1,9 @@
 //! What a preview tells a GitHub Actions job: its summary, its outputs, and a comment on the pull request.
 
 use super::comment;
-use super::preview_text::words_of;
+use super::preview_text::{details_of, words_of};
 use crate::context::Context;
-use crate::engine::{Action, Change, Symbol};
+use crate::engine::{Change, Tally};
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::report::github::append;
@@ -22,17 +22,8 @@ pub(super) async fn tell(
     wants_comment: bool,
 ) -> Result<(), Error> {
     let github = context.environment.github.as_ref();
-    let hidden = |text: String| context.secrets.redact(&text).into_owned();
-    let rows: Vec<Row> =
-        changes.iter().filter(|change| change.is_pending()).map(|change| row(change, &hidden)).collect();
-    let page = PreviewPage {
-        plan: &plan.name,
-        environment,
-        counts: counts(changes),
-        rows: &rows,
-        kept: changes.iter().filter(|change| change.action == Action::Keep).count(),
-        commit: github.and_then(|github| github.commit.as_deref()),
-    };
+    let rows = rows(context, changes);
+    let page = page(context, plan, environment, changes, &rows);
     if let Some(path) = github.and_then(|github| github.step_summary.as_ref()) {
         append(path, "the job summary", &context.secrets.redact(&page.page(LONGEST_COMMENT)))?;
     }
@@ -45,32 +36,39 @@ pub(super) async fn tell(
     Ok(())
 }
 
-fn counts(changes: &[Change]) -> Counts {
-    let mut counts =
-        Counts { changes: changes.iter().filter(|change| change.is_pending()).count(), ..Counts::default() };
-    for change in changes.iter().filter(|change| change.is_pending()) {
-        match change.symbol() {
-            Symbol::Make => counts.create += 1,
-            Symbol::Update => counts.update += 1,
-            Symbol::Replace => counts.replace += 1,
-            Symbol::Remove => counts.remove += 1,
-            _ => {}
-        }
-    }
-    counts
+/// The same page for whoever asks for it.
+pub(super) fn markdown(context: &Context, plan: &Plan, environment: &str, changes: &[Change]) -> String {
+    let rows = rows(context, changes);
+    page(context, plan, environment, changes, &rows).page(LONGEST_COMMENT)
 }
 
-fn row(change: &Change, hidden: &dyn Fn(String) -> String) -> Row {
-    let (mark, words) = (change.symbol().sign(), words_of(change));
-    let fields = match &change.action {
-        Action::Change { fields, .. } => fields.iter().map(|field| hidden(field.clone())).collect(),
-        _ => Vec::new(),
+fn page<'p>(
+    context: &'p Context,
+    plan: &'p Plan,
+    environment: &'p str,
+    changes: &[Change],
+    rows: &'p [Row],
+) -> PreviewPage<'p> {
+    let tally = Tally::of(changes);
+    let counts = Counts {
+        changes: rows.len(),
+        create: tally.to_create,
+        update: tally.to_update,
+        replace: tally.to_replace,
+        remove: tally.to_remove,
     };
-    Row {
-        mark,
+    let commit = context.environment.github.as_ref().and_then(|github| github.commit.as_deref());
+    PreviewPage { plan: &plan.name, environment, counts, rows, kept: tally.kept, commit }
+}
+
+fn rows(context: &Context, changes: &[Change]) -> Vec<Row> {
+    let hidden = |text: String| context.secrets.redact(&text).into_owned();
+    let row = |change: &Change| Row {
+        mark: change.symbol().sign(),
         instance: hidden(change.instance.to_string()),
-        words: hidden(words),
+        words: hidden(words_of(change)),
         call: hidden(change.call.as_ref().map(ToString::to_string).unwrap_or_default()),
-        fields,
-    }
+        fields: details_of(change).into_iter().map(hidden).collect(),
+    };
+    changes.iter().filter(|change| change.is_pending()).map(row).collect()
 }

@@ -123,7 +123,9 @@ fn with_a_key_a_preview_reads_what_the_run_would_read_and_shows_nothing_where_no
     plan(&["run", "shown"]).with_code(0).says("updated volume `disk-1`");
     let markdown = plan(&["preview", "plan.yaml", "--set", "size=9", "--format", "markdown", "--offline"]).with_code(0);
     assert!(
-        markdown.stdout.starts_with("### `demo`, environment `default`\n\nnothing to do: 2 steps"),
+        markdown.stdout.starts_with(
+            "### Preview of <code>demo</code>, environment <code>default</code>\n\nNothing to do: 2 steps as recorded."
+        ),
         "{}",
         markdown.stdout
     );

@@ -20,8 +20,9 @@ use crate::context::Context;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::engine::{Change, Getting, ListSearch, LookedFor, Preview, Reads, Settings, Unread, items, looked_for};
 use crate::error::Error;
+use crate::id::{InstanceId, StepId};
 use crate::journal::RecordedCall;
-use crate::plan::{InstanceId, Plan, Selection, StepId};
+use crate::plan::{Plan, Selection};
 use crate::report::{count, list, sanitize};
 use crate::source::Span;
 

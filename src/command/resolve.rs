@@ -15,10 +15,10 @@ use crate::engine::{Before, made, of_tasks, operation_of};
 use crate::error::Error;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::exit::Exit;
+use crate::id::InstanceId;
 use crate::journal::{
     Evidence, InstanceStatus, Intent, Journal, Made, Phase, Record, StepResult, Succeeded, Unanswered,
 };
-use crate::plan::InstanceId;
 use crate::report::{count, list};
 use crate::store::EnvironmentRecord;
 

@@ -23,8 +23,9 @@ use crate::engine::{self, Import, Run, RunEnd, RunOptions, Settings, drift_recor
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
+use crate::id::StepId;
 use crate::journal::{Journal, Phase, Record, Started, Status};
-use crate::plan::{Plan, Segment, Selection, StepId};
+use crate::plan::{Plan, Segment, Selection};
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
 use crate::report::reason;

@@ -11,8 +11,9 @@ use crate::context::Context;
 use crate::engine::{Import, id_text};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Made, Phase, Status};
-use crate::plan::{InstanceId, Selection};
+use crate::plan::Selection;
 use crate::report::{Palette, list, sanitize, thing};
 use crate::store::EnvironmentRecord;
 

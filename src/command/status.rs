@@ -15,8 +15,8 @@ use crate::context::Context;
 use crate::engine::id_text;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Made, Phase, Status};
-use crate::plan::InstanceId;
 use crate::report::{Palette, count, sanitize, thing};
 use crate::store::{EnvironmentRecord, Holder};
 

@@ -15,8 +15,9 @@ use crate::api::Request;
 use crate::catalog::update::{shown_at, thing_route};
 use crate::catalog::{Operation, Resource};
 use crate::event::{EffectKnown, ErrorClass, How};
+use crate::id::InstanceId;
 use crate::journal::{Adopted, IntendedUndo, Record, RecordedCall, StepResult};
-use crate::plan::{AdoptBy, InstanceId};
+use crate::plan::AdoptBy;
 
 /// What is to be taken over for one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,8 +22,9 @@ use super::watch::Place;
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header, tried};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
+use crate::id::InstanceId;
 use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered, is_identifier};
-use crate::plan::{InstanceId, Retry};
+use crate::plan::Retry;
 
 /// Refusals that ask to come back, before the step gives up: each is a pause the API asked for.
 const PATIENCE: u32 = 40;

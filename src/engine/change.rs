@@ -19,10 +19,11 @@ use super::step::Instance;
 use super::update::{Changing, Difference, InPlace, settled};
 use crate::api::Request;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
+use crate::id::{InstanceId, StepId};
 use crate::journal::{
     Evidence, InstanceStatus, IntendedUndo, Intent, Made, Mark, Record, RecordedCall, StepResult, Succeeded,
 };
-use crate::plan::{CallTemplate, InstanceId, OnChange, OnConflict, StepId, Undo};
+use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
 use crate::secret::Secrets;
 use crate::template::{TemplateError, value_of};
 

@@ -18,8 +18,9 @@ use super::step::{Instance, InstanceEnd};
 use super::stop::Stop;
 use crate::api::{Shut, trace};
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
+use crate::id::{InstanceId, StepId};
 use crate::journal::{JournalError, RecordedCall, Status};
-use crate::plan::{InstanceId, StepId, Turns};
+use crate::plan::Turns;
 use crate::template::{Each, skipped_step, value_of};
 
 /// Instances alive at once. Waiting costs a little memory each; a plan of a hundred thousand steps must fit.

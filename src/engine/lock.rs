@@ -17,8 +17,8 @@ use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, LockHolder, Request};
 use crate::catalog::Operation;
 use crate::event::{Delay, Event};
+use crate::id::InstanceId;
 use crate::journal::RecordedCall;
-use crate::plan::InstanceId;
 
 /// The first pause when a lock's task is not known; it grows by half each time.
 const PAUSE: Duration = Duration::from_secs(3);

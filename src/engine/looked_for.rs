@@ -9,7 +9,8 @@ use super::decide;
 use super::render::{CallParts, Rendered, Surroundings, elements};
 use super::shared::Settings;
 use crate::catalog::Method;
-use crate::plan::{InstanceId, Plan};
+use crate::id::InstanceId;
+use crate::plan::Plan;
 use crate::secret::Secrets;
 use crate::source::Span;
 

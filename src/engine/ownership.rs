@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::results::id_text;
+use crate::id::InstanceId;
 use crate::journal::{Journal, Status};
-use crate::plan::InstanceId;
 
 /// Something that belongs to one call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -108,7 +108,7 @@ fn things_of(status: &Status) -> impl Iterator<Item = Thing> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::StepId;
+    use crate::id::StepId;
 
     fn step(name: &str) -> InstanceId {
         InstanceId::new(StepId::new(name), None)

@@ -13,8 +13,8 @@ use super::results::{self, id_text};
 use super::shared::{About, Shared};
 use crate::api::{ReadError, Request};
 use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Made};
-use crate::plan::InstanceId;
 
 /// Whose a thing is that a task listed.
 #[derive(Debug)]

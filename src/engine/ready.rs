@@ -13,8 +13,9 @@ use super::step::Instance;
 use crate::api::{ReadError, Request};
 use crate::catalog::{Method, readiness_of};
 use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
+use crate::id::InstanceId;
 use crate::journal::{RecordedCall, StepResult};
-use crate::plan::{InstanceId, Wait};
+use crate::plan::Wait;
 use crate::template::{Expression, value_of};
 
 /// First pause between reads; it doubles up to the longest.

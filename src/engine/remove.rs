@@ -26,10 +26,11 @@ use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, How, StepError};
+use crate::id::InstanceId;
 use crate::journal::{
     Evidence, Head, InstanceStatus, Intent, JournalError, Made, Phase, Record, RecordedCall, Unanswered, may_undo,
 };
-use crate::plan::{InstanceId, Wait};
+use crate::plan::Wait;
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
 const BUDGET: Duration = Duration::from_secs(5 * 60);

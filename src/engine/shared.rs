@@ -18,8 +18,8 @@ use crate::catalog::Catalog;
 use crate::catalog::Method;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
+use crate::id::InstanceId;
 use crate::journal::{Journal, Mark, RecordedCall};
-use crate::plan::InstanceId;
 use crate::secret::Secrets;
 
 /// The means of a run. One for all its steps.

@@ -15,8 +15,8 @@ use super::pages::{Paging, pages};
 use super::results::{fill_path, without_sensitive};
 use crate::api::{Client, ReadError, Request};
 use crate::catalog::{Catalog, ListCall, Method, Operation};
+use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, Phase, RecordedCall};
-use crate::plan::{InstanceId, StepId};
 
 /// Lists that are read side by side.
 const AT_ONCE: usize = 8;

@@ -25,8 +25,9 @@ use super::turn::parent_turn;
 use super::update::{Changing, update_of_result};
 use crate::catalog::Operation;
 use crate::event::{Event, How, SkipReason, StepDone, StepError};
+use crate::id::{InstanceId, StepId};
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
-use crate::plan::{InstanceId, Step, StepId};
+use crate::plan::Step;
 use crate::template::Each;
 
 /// One instance of a step, ready to run.

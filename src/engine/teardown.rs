@@ -12,8 +12,8 @@ use super::remove::remove;
 use super::shared::{About, Shared};
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
+use crate::id::InstanceId;
 use crate::journal::{JournalError, Record};
-use crate::plan::InstanceId;
 
 /// What a teardown came to.
 #[derive(Debug, Default)]

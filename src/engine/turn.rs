@@ -6,8 +6,8 @@ use tokio::sync::{OwnedMutexGuard, SemaphorePermit};
 use super::shared::Shared;
 use super::stop::Stop;
 use crate::event::{Event, Queue};
+use crate::id::InstanceId;
 use crate::journal::Status;
-use crate::plan::InstanceId;
 
 /// The gate of a parent that the API locks, where a write has one: held until its tasks are done.
 ///

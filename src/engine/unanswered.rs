@@ -15,8 +15,9 @@ use super::settle::{Settled, settle_late};
 use super::shared::{About, Shared};
 use crate::catalog::Operation;
 use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Made, Phase, Record, Unanswered};
-use crate::plan::{InstanceId, Wait};
+use crate::plan::Wait;
 
 /// No request is held back for longer than this and carried out then: proxies give up within minutes.
 const EXPECTED: SignedDuration = SignedDuration::from_mins(15);

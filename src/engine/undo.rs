@@ -8,8 +8,8 @@ use super::results;
 use super::settle::{Doubt, Settled, settle};
 use super::shared::{About, Shared};
 use crate::event::{EffectKnown, ErrorClass};
+use crate::id::InstanceId;
 use crate::journal::{IntendedUndo, Intent, RecordedCall, Unanswered};
-use crate::plan::InstanceId;
 
 /// What became of an undo without an answer.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use super::intent::{Evidence, Head, Intent, RecordedCall, Unanswered};
 use super::record::{Adopted, Drifted, Made, Record, StepResult, Succeeded};
 use super::status::Impossible;
 use crate::event::{EffectKnown, How, StepError};
-use crate::plan::{InstanceId, StepId};
+use crate::id::{InstanceId, StepId};
 
 /// What is known about one instance.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::catalog::Method;
-use crate::plan::{InstanceId, StepId};
+use crate::id::{InstanceId, StepId};
 use crate::secret::stands_for_secret;
 
 /// A rendered call, secrets replaced by digests.

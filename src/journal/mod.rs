@@ -20,7 +20,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::plan::InstanceId;
+use crate::id::InstanceId;
 
 pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unanswered};

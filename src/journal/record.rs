@@ -19,7 +19,7 @@ use super::instance::InstanceStatus;
 use super::intent::{Evidence, Intent, RecordedCall};
 use super::owner::Lease;
 use crate::event::{How, StepError};
-use crate::plan::{InstanceId, StepId};
+use crate::id::{InstanceId, StepId};
 use crate::secret::hex;
 
 /// The version written. Readers know it and every earlier one.

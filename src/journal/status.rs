@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::instance::{InstanceStatus, Phase, sequence};
 use super::owner::Lease;
 use super::record::{Header, Line, Record, RecordedOutput, Started};
-use crate::plan::InstanceId;
+use crate::id::InstanceId;
 
 /// Everything a journal says.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ use super::*;
 use crate::catalog::Method;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
-use crate::plan::{InstanceId, StepId};
+use crate::id::{InstanceId, StepId};
 
 fn instance(name: &str) -> InstanceId {
     InstanceId::new(StepId::new(name), None)

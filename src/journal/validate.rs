@@ -12,7 +12,8 @@ use super::intent::{IntendedUndo, Intent, RecordedCall};
 use super::record::Made;
 use super::status::Status;
 use crate::catalog::Catalog;
-use crate::plan::{InstanceId, may_set_header};
+use crate::id::InstanceId;
+use crate::plan::may_set_header;
 
 /// Longest id of a task or a resource.
 const LONGEST_ID: usize = 1024;

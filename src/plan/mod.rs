@@ -37,7 +37,6 @@ mod values;
 #[cfg(test)]
 mod values_tests;
 
-pub use crate::id::{InstanceId, StepId};
 pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
 pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::diagnostic::Diagnostic;
+use crate::id::StepId;
 use crate::source::Source;
 
 /// The plan of the documentation, with every key a step can have used somewhere.

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::page::Shape;
 use super::{count, duration, list, sanitize, span};
 use crate::event::{Activity, Delay, Event, Queue, Stamped};
-use crate::plan::{InstanceId, StepId};
+use crate::id::{InstanceId, StepId};
 
 /// What a call in work is doing.
 #[derive(Debug, Clone, PartialEq)]

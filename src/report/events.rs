@@ -38,7 +38,7 @@ mod tests {
     use super::*;
     use crate::event::{Delay, Event, SkipReason};
     use crate::exit::Exit;
-    use crate::plan::StepId;
+    use crate::id::StepId;
     use crate::report::testing::{Shared, accepted, done, failed, finished, instance, stamped, started};
 
     fn lines(secrets: Secrets, events: impl IntoIterator<Item = Event>) -> Vec<Value> {

@@ -15,7 +15,7 @@ use super::width::width;
 use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, sanitize};
 use crate::event::{Event, How, RunFinished, Stamped, StepDone, StepError};
 use crate::exit::Exit;
-use crate::plan::InstanceId;
+use crate::id::InstanceId;
 
 /// Silence longer than this makes a reader of a log wonder.
 const HEARTBEAT: Duration = Duration::from_secs(30);

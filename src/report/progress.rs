@@ -157,7 +157,7 @@ impl Reporter for Progress {
 mod tests {
     use super::*;
     use crate::exit::Exit;
-    use crate::plan::StepId;
+    use crate::id::StepId;
     use crate::report::testing::{Shared, accepted, done, failed, finished, stamped, started};
     use crate::secret::Secrets;
 

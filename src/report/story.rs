@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{count, duration, list, sanitize, thing};
 use crate::event::{Activity, EffectKnown, How, RunFinished, RunStarted, SkipReason, StepDone, StepError};
-use crate::plan::InstanceId;
+use crate::id::InstanceId;
 
 /// Longer texts of the API are cut in lines for people; the events and the record keep them whole.
 const LONGEST_MESSAGE: usize = 4000;

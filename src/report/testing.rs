@@ -10,7 +10,7 @@ use crate::event::{
     StepError,
 };
 use crate::exit::Exit;
-use crate::plan::{InstanceId, StepId};
+use crate::id::{InstanceId, StepId};
 
 /// Keeps what was written.
 #[derive(Debug, Clone, Default)]

@@ -86,8 +86,8 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::id::{InstanceId, StepId};
     use crate::journal::{Header, InstanceStatus, Phase};
-    use crate::plan::{InstanceId, StepId};
 
     /// A record that made these steps, one after another.
     fn made(key: &str, steps: &[&str]) -> History {

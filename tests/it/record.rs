@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use gcore_plan::catalog::Method;
 use gcore_plan::event::How;
+use gcore_plan::id::{InstanceId, StepId};
 use gcore_plan::journal::{
     Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started, StepResult,
     Succeeded,
 };
-use gcore_plan::plan::{InstanceId, StepId};
 use gcore_plan::store::EnvironmentName;
 use gcore_plan::store::folder::StateFolder;
 use serde_json::json;

@@ -12,12 +12,12 @@ const MAY_USE: &[(&str, &str)] = &[
     ("clock", ""),
     (
         "command",
-        "api catalog cli clock context diagnostic engine error event examples exit explain files journal plan \
-         report schema secret simulate source store stream template yaml",
+        "api catalog cli clock context diagnostic engine error event examples exit explain files id journal \
+         plan report schema secret simulate source store stream template yaml",
     ),
     ("context", "api cli files report secret store stream"),
     ("diagnostic", "source"),
-    ("engine", "api catalog clock diagnostic event exit journal plan secret source template"),
+    ("engine", "api catalog clock diagnostic event exit id journal plan secret source template"),
     ("error", "api catalog exit journal report"),
     ("event", "exit id"),
     ("examples", "yaml"),
@@ -25,9 +25,9 @@ const MAY_USE: &[(&str, &str)] = &[
     ("explain", ""),
     ("files", ""),
     ("id", ""),
-    ("journal", "catalog clock event plan secret"),
+    ("journal", "catalog clock event id plan secret"),
     ("plan", "catalog diagnostic id secret source template yaml"),
-    ("report", "diagnostic event exit files plan secret source stream"),
+    ("report", "diagnostic event exit files id secret source stream"),
     ("schema", "catalog"),
     ("secret", ""),
     ("simulate", "api catalog clock diagnostic secret"),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use gcore_plan::catalog::Method;
+use gcore_plan::id::{InstanceId, StepId};
 use gcore_plan::journal::{Header, Line, Record, RecordedCall};
-use gcore_plan::plan::{InstanceId, StepId};
 use serde_json::json;
 
 use crate::server::Served;

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::engine::id_text;
 use crate::event::{Activity, EVENTS_VERSION, Event, How, RunFinished, RunStarted, Stamped, StepDone};
 use crate::exit::Exit;
+use crate::id::InstanceId;
 use crate::journal::{Line, Made, Phase, Record, Started, Status, Succeeded};
-use crate::plan::InstanceId;
 
 /// The events of the last command on record; empty when nothing ever began.
 pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stamped> {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::catalog::Method;
 use crate::engine::results::id_text;
+use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Made, Phase, Status};
-use crate::plan::InstanceId;
 
 /// Kinds that go along, and the kind of what they stand in. Removed one by one, the rules of a security group lock the
 /// group for each other (observed.md §3).

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::id::{InstanceId, StepId};
 use crate::journal::Status;
-use crate::plan::{InstanceId, StepId};
 
 /// Instances on record that the plan does not have. `present`: those it has, whose `when` is not false; `undecided`: steps
 /// of which that is not known.

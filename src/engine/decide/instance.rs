@@ -117,8 +117,8 @@ fn change(wanted: &Wanted<'_>, differs: Differs) -> ChangeKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{InstanceId, StepId};
     use crate::journal::{IntendedUndo, Intent, Made, RecordedCall};
-    use crate::plan::{InstanceId, StepId};
 
     fn known(phase: Phase, made: usize) -> InstanceStatus {
         let call = RecordedCall {

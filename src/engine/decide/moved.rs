@@ -1,7 +1,8 @@
 //! What goes by another name in the plan than on record.
 
+use crate::id::InstanceId;
 use crate::journal::{Record, Status};
-use crate::plan::{InstanceId, Moved};
+use crate::plan::Moved;
 
 /// The records of those moves of a plan that are still to be made: the old name is on record, the new one is not.
 pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::References;
+use crate::id::InstanceId;
 use crate::journal::{RecordedCall, Status};
-use crate::plan::InstanceId;
 
 /// Shorter ids may stand in a call by chance.
 const TELLING: usize = 8;

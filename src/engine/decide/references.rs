@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde_json::Value;
 
 use crate::engine::results::id_text;
+use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Made, RecordedCall, Status};
-use crate::plan::{InstanceId, StepId};
 use crate::secret::digest_of;
 
 /// What stands between the words of a text.

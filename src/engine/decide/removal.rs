@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::References;
+use crate::id::{InstanceId, StepId};
 use crate::journal::Status;
-use crate::plan::{InstanceId, StepId, Turns};
+use crate::plan::Turns;
 
 /// Instances to take away, in an order.
 pub struct Removal {

@@ -1,7 +1,7 @@
 //! A list that lost an element in its middle: everything behind it moves up by one, and each looks changed.
 
+use crate::id::InstanceId;
 use crate::journal::{RecordedCall, Status};
-use crate::plan::InstanceId;
 
 /// The first element that has the call of the next: the one before it left the list. `calls`: the plan's, by instance.
 pub fn shifted<'c>(

@@ -71,8 +71,8 @@ pub(in crate::engine) mod testing {
     use super::*;
     use crate::api::Task;
     use crate::catalog::{ListCall, Method};
+    use crate::id::{InstanceId, StepId};
     use crate::journal::{IntendedUndo, Mark, RecordedCall};
-    use crate::plan::{InstanceId, StepId};
 
     pub const SINCE: &str = "2026-05-23T05:00:00Z";
 

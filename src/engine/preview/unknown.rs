@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier};
 use crate::engine::results::id_text;
+use crate::id::{InstanceId, StepId};
 use crate::journal::RecordedCall;
-use crate::plan::{Call, InstanceId, Segment, Step, StepId};
+use crate::plan::{Call, Segment, Step};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
 
 /// Characters around the name of an instance, in the place of a result that it does not have yet.

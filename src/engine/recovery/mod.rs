@@ -15,8 +15,9 @@ use super::shared::Settings;
 use super::stamps::Spot;
 use crate::api::Client;
 use crate::catalog::Catalog;
+use crate::id::{InstanceId, StepId};
 use crate::journal::{Record, Status};
-use crate::plan::{InstanceId, Plan, Selection, StepId};
+use crate::plan::{Plan, Selection};
 use crate::secret::Secrets;
 
 /// Where the audit log is read.

@@ -18,8 +18,9 @@ use crate::engine::render::{CallParts, Surroundings, each_value, elements, step_
 use crate::engine::results::{Parameters, fill_path, id_text, of_tasks, operation_of, read_path, without_sensitive};
 use crate::engine::shared::{Settings, Shared};
 use crate::engine::stamps::{Spot, instance_of, intent_of, is_findable, stamped};
+use crate::id::{InstanceId, StepId};
 use crate::journal::{Evidence, InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
-use crate::plan::{InstanceId, OnConflict, Selection, Step, StepId, Undo};
+use crate::plan::{OnConflict, Selection, Step, Undo};
 use crate::template::{Each, value_of};
 
 const TASKS: &str = "/cloud/v1/tasks";

@@ -7,8 +7,8 @@ use crate::engine::made::Mentions;
 use crate::engine::results;
 use crate::engine::shared::Shared;
 use crate::event::StepError;
+use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedCall};
-use crate::plan::InstanceId;
 
 /// Refusals that something missing may be the reason of.
 const STATUSES: [u16; 4] = [400, 404, 409, 422];

@@ -14,8 +14,8 @@ use crate::catalog::{Catalog, IdAt, Operation};
 use crate::engine::collection::list_call;
 use crate::engine::pages::{Paging, pages};
 use crate::engine::results::{self, Parameters, id_text};
+use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status};
-use crate::plan::InstanceId;
 use crate::secret::is_sensitive_name;
 
 /// What was found of one recorded thing.

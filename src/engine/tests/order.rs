@@ -6,7 +6,8 @@ use super::harness::{Trial, assert_done, distinct, paused};
 use crate::engine::{RunOptions, Signal, Stop};
 use crate::event::{Event, SkipReason};
 use crate::exit::Exit;
-use crate::plan::{Selection, StepId};
+use crate::id::StepId;
+use crate::plan::Selection;
 use crate::simulate::{Durations, Options};
 
 pub const CHAIN: &str = r#"

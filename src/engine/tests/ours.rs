@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::harness::{Trial, assert_done, paused};
 use crate::engine::RunOptions;
 use crate::exit::Exit;
+use crate::id::StepId;
 use crate::journal::Record;
-use crate::plan::StepId;
 use crate::simulate::Options;
 
 pub const DATA: &str = "

@@ -2,7 +2,7 @@ use super::harness::{Trial, assert_done, paused};
 use super::order::CHAIN;
 use crate::engine::{RunOptions, Signal, Stop};
 use crate::exit::Exit;
-use crate::plan::StepId;
+use crate::id::StepId;
 use crate::simulate::Options;
 
 #[test]

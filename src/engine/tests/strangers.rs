@@ -322,7 +322,7 @@ fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
         tokio::time::sleep(Duration::from_secs(5)).await;
         let theirs = trial.simulator.lock().unwrap().tasks()[0]["id"].as_str().unwrap().to_owned();
         trial.record(crate::journal::Record::Accepted {
-            instance: crate::plan::InstanceId::new(crate::plan::StepId::new("thing"), Some("0".to_owned())),
+            instance: crate::id::InstanceId::new(crate::id::StepId::new("thing"), Some("0".to_owned())),
             tasks: vec![theirs.clone()],
             recovered: true,
             status: None,

@@ -14,8 +14,8 @@ use crate::engine::update::{Thing, split};
 use crate::engine::{Found, RunOptions, Signal, Stop};
 use crate::event::{Event, How};
 use crate::exit::Exit;
+use crate::id::StepId;
 use crate::journal::{RecordedCall, StepResult};
-use crate::plan::StepId;
 use crate::simulate::tests::every_operation::{STRANGER, body_of, smallest};
 use crate::simulate::{Options, Strangers};
 

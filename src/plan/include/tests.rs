@@ -41,7 +41,7 @@ fn told(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 fn ids(plan: &Plan) -> Vec<&str> {
-    plan.steps.keys().map(crate::plan::StepId::as_str).collect()
+    plan.steps.keys().map(crate::id::StepId::as_str).collect()
 }
 
 #[test]

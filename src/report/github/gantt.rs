@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use indexmap::IndexMap;
 
-use crate::plan::{InstanceId, StepId};
+use crate::id::{InstanceId, StepId};
 
 /// More bars than this are no picture; Mermaid also refuses texts of more than 50,000 characters.
 const MOST_BARS: usize = 60;

@@ -14,7 +14,7 @@ use super::gantt::{self, Bar, EndState};
 use super::markdown::{code, text};
 use crate::event::{Activity, Event, How, RunFinished, RunStarted, Stamped, StepDone, StepError};
 use crate::exit::Exit;
-use crate::plan::InstanceId;
+use crate::id::InstanceId;
 use crate::report::board::Board;
 use crate::report::story::{self, Story};
 use crate::report::{ReportError, Reporter, Sink, count, duration, thing};

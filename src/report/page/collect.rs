@@ -11,7 +11,7 @@ use super::super::thing;
 use super::model::{Failure, Instance, Report, State, Step, VERSION};
 use super::picture;
 use crate::event::{Activity, Event, How, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
-use crate::plan::InstanceId;
+use crate::id::InstanceId;
 
 /// What is known of the plan: its steps in order, and what each comes after.
 #[derive(Debug, Clone, Default)]

@@ -329,7 +329,7 @@ async fn a_record_that_was_written_to_in_the_meantime_is_not_replaced() {
     let place = Place::new();
     let seen = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
     let mut brought = seen.clone();
-    let instance = crate::plan::InstanceId::new(crate::plan::StepId::new("a"), None);
+    let instance = crate::id::InstanceId::new(crate::id::StepId::new("a"), None);
     let kept = Record::Kept { instance, status: Box::default() };
     brought.apply(Timestamp::UNIX_EPOCH, &kept).unwrap();
     place.journal("run").await.append(vec![kept, finished(0)]).await.unwrap();

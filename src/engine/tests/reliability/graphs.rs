@@ -9,8 +9,8 @@ use super::plans::{Case, generated, shapes};
 use super::proof::{Figures, Unbroken, lines, scale, trial};
 use crate::engine::tests::death::{Life, When};
 use crate::engine::tests::harness::{Trial, paused};
+use crate::id::StepId;
 use crate::journal::{Line, Record, Status};
-use crate::plan::StepId;
 use crate::simulate::Faults;
 
 /// Plans drawn in `cargo test`.

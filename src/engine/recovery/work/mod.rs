@@ -1,31 +1,32 @@
-//! One instance after another: what is known of it, until nothing more comes of it.
+//! One instance after another: what is known of it, until nothing more comes of it. `seek` looks for one, `read` reads,
+//! `parts` is pure.
+
+mod parts;
+mod read;
+mod seek;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::trail::{self, Sent};
 use super::{AUDIT_LOG, Recovered, Search, Trace};
-use crate::api::{ReadError, Request, Task, TaskState};
-use crate::catalog::{ListCall, Operation};
-use crate::engine::collection::result_of_item;
-use crate::engine::evidence::likeness::{contradicts, is_digest};
-use crate::engine::made::{Before, made};
+use crate::api::{Request, Task};
+use crate::catalog::Operation;
+use crate::engine::made::made;
 use crate::engine::pages::{Paging, pages};
 use crate::engine::preview::{Action, Change, Preview, Reads};
-use crate::engine::render::{CallParts, Surroundings, each_value, elements, step_value};
-use crate::engine::results::{Parameters, fill_path, id_text, of_tasks, operation_of, read_path, without_sensitive};
+use crate::engine::render::{CallParts, Surroundings, each_value, step_value};
+use crate::engine::results::{Parameters, fill_path, id_text, operation_of, read_path};
 use crate::engine::shared::{Settings, Shared};
 use crate::engine::stamps::{Spot, instance_of, intent_of, is_findable, stamped};
 use crate::id::{InstanceId, StepId};
-use crate::journal::{Evidence, InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
+use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
 use crate::plan::{OnConflict, Selection, Step, Undo};
-use crate::template::{Each, value_of};
+use crate::template::value_of;
+use parts::{add, doubt, each_of, is_later, is_whole, known_part, known_steps, mentions};
 
 const TASKS: &str = "/cloud/v1/tasks";
-/// What a call in doubt may have made is younger than this: before, there was nothing of ours.
-const BEFORE_ALL: i64 = 946_684_800;
 
 pub struct Work<'a> {
     search: &'a Search<'a>,
@@ -274,158 +275,6 @@ impl<'a> Work<'a> {
         self.status.instances.insert(asked.instance.clone(), InstanceStatus { made, phase: known.phase, ..bound });
     }
 
-    async fn seek(&mut self, asked: &Asked<'_>) -> bool {
-        if let Some(status) = self.by_task(asked).await {
-            self.put(asked.instance.clone(), Trace::Task, status);
-        } else if let Some(status) = self.by_audit_log(asked).await {
-            self.put(asked.instance.clone(), Trace::AuditLog, status);
-        } else if let Some((trace, status)) = self.by_list(asked).await {
-            self.put(asked.instance.clone(), trace, status);
-        } else {
-            return false;
-        }
-        self.bound.insert(asked.instance.clone());
-        true
-    }
-
-    /// A task whose data hold the stamp of the step: some kinds show it there, and in no list.
-    async fn by_task(&mut self, asked: &Asked<'_>) -> Option<InstanceStatus> {
-        if self.tasks.is_none() && asked.operation.takes_tags {
-            self.tasks = Some(self.read_tasks().await);
-        }
-        let known = self.tasks.iter().flatten();
-        let tasks: Vec<Task> =
-            known.filter(|(instance, _)| instance == asked.instance).map(|(_, task)| task.clone()).collect();
-        let mut status = None;
-        for task in tasks {
-            self.told_by(asked, &task, String::new(), &mut status).await;
-        }
-        status
-    }
-
-    async fn read_tasks(&mut self) -> Vec<(InstanceId, Task)> {
-        let mut found = Vec::new();
-        for (project, region) in &self.spots {
-            let request = Request::get(TASKS).query("project_id", project).query("region_id", region);
-            match pages(self.search.client, &request.query("order_by", "asc"), "/results", Paging::CLOUD).await {
-                Ok(tasks) => {
-                    let settings = self.search.settings;
-                    let prefix = format!("{}/{}/", settings.plan, settings.environment);
-                    let tasks = tasks.iter().filter_map(Task::read);
-                    found.extend(tasks.filter_map(|task| Some((stamp_in(&task.data.0, &prefix)?, task))));
-                }
-                Err(error) => self.unread.push((TASKS.to_owned(), error.to_string())),
-            }
-        }
-        found
-    }
-
-    /// What the log says that our calls for this instance made, as far as it is there.
-    async fn by_audit_log(&mut self, asked: &Asked<'_>) -> Option<InstanceStatus> {
-        let name = self.search.secrets.redact(&asked.instance.to_string()).into_owned();
-        if !trail::is_held(&name) {
-            return None;
-        }
-        let mut status = None;
-        let sent: Vec<Sent> = self.sent.iter().filter(|sent| sent.step == name).cloned().collect();
-        for sent in sent {
-            match (&sent.task, &sent.resource) {
-                (Some(id), _) => {
-                    if let Some(task) = self.task(id).await {
-                        self.told_by(asked, &task, sent.nonce, &mut status).await;
-                    }
-                }
-                (None, Some(id)) => {
-                    if let Some(item) = self.by_id(asked, id).await {
-                        let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(&item));
-                        merge(&mut status, self.succeeded(asked, result, sent.nonce));
-                    }
-                }
-                (None, None) => {}
-            }
-        }
-        status
-    }
-
-    /// Takes in what a task of ours made, when it is there still; one that runs is waited for by the next run.
-    async fn told_by(&mut self, asked: &Asked<'_>, task: &Task, nonce: String, status: &mut Option<InstanceStatus>) {
-        match task.state {
-            TaskState::Finished => {
-                let result = self.result_of_task(asked, task);
-                if self.is_there(asked, &result).await {
-                    merge(status, self.succeeded(asked, result, nonce));
-                }
-            }
-            TaskState::Pending(_) => {
-                let mut accepted = self.succeeded(asked, StepResult::default(), nonce);
-                (accepted.result, accepted.agrees, accepted.made) = (None, None, Vec::new());
-                accepted.phase = Phase::Accepted { tasks: vec![task.id.clone()], recovered: true, status: None };
-                accepted.evidence = Some(Evidence::AuditLog);
-                accepted.intended_at = task.created_on;
-                merge(status, accepted);
-            }
-            TaskState::Error | TaskState::Other(_) => {}
-        }
-    }
-
-    /// What was accepted, or the only thing like it in something of ours. What is like it elsewhere, or not alone, is only remembered.
-    async fn by_list(&mut self, asked: &Asked<'_>) -> Option<(Trace, InstanceStatus)> {
-        let creates = asked.operation.creates.as_ref()?;
-        let list = creates.resource.as_ref()?.list.as_ref()?;
-        let path = fill_path(&list.path, &asked.parameters, "", "")?;
-        let items = match pages(self.search.client, &Request::get(&path), &list.items_at, Paging::of(list)).await {
-            Err(error) if error.is_not_found() => Vec::new(),
-            Err(error) => {
-                self.unread.push((path, error.to_string()));
-                return None;
-            }
-            Ok(items) => items,
-        };
-        self.lists += 1;
-        let alike: Vec<Value> =
-            items.into_iter().filter(|item| self.may_be(asked, list, &creates.kind, item)).collect();
-        let accepted = self.accepted(asked.instance);
-        let taken = alike.iter().find(|item| item.get(&list.id_field).map(id_text).as_deref() == accepted);
-        if let (Some(item), Some(_)) = (taken, accepted) {
-            let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
-            return Some((Trace::Decision, self.succeeded(asked, result, String::new())));
-        }
-        if let [item] = &alike[..]
-            && let Some(parent) = self.parent_of(asked, &path, item)
-        {
-            let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
-            return Some((Trace::Parent(parent), self.succeeded(asked, result, String::new())));
-        }
-        let ids: Vec<String> = alike.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
-        if !ids.is_empty() {
-            self.alike.insert(asked.instance.clone(), (asked.call.clone(), ids));
-        }
-        None
-    }
-
-    /// It has the name that the plan gives it, nothing in it says otherwise, and nobody on record has it.
-    fn may_be(&self, asked: &Asked<'_>, list: &ListCall, kind: &str, item: &Value) -> bool {
-        let Some(id) = item.get(&list.id_field).map(id_text) else { return false };
-        let pointer = asked.operation.creates.as_ref().and_then(|creates| creates.name_at.as_deref());
-        let body = asked.call.body.as_ref();
-        let name = body.and_then(|body| body.pointer(pointer.unwrap_or("/name"))).filter(|name| !is_digest(name));
-        let is_named = name.is_none() || item.get(list.name_field.as_deref().unwrap_or("name")) == name;
-        let is_owned = self.status.owned().any(|(_, owned, known)| owned == kind && id_text(known) == id);
-        is_named && !is_owned && !contradicts(item, &asked.call, &[])
-    }
-
-    /// The instance whose thing both the call and what is there go into.
-    fn parent_of(&self, asked: &Asked<'_>, path: &str, item: &Value) -> Option<InstanceId> {
-        let things = self.status.owned().filter(|(instance, _, _)| *instance != asked.instance);
-        let named = |id: &str| {
-            asked.parameters.iter().any(|(_, value)| value == id)
-                || asked.call.body.as_ref().is_some_and(|body| mentions(body, id))
-        };
-        let is_in = |id: &str| path.split('/').any(|part| part == id) || mentions(item, id);
-        let parents = things.filter_map(|(instance, _, id)| Some((instance, id.as_str()?)));
-        parents.filter(|(_, id)| named(id) && is_in(id)).map(|(instance, _)| instance.clone()).last()
-    }
-
     fn succeeded(&self, asked: &Asked<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
         if asked.step.secret {
             result.response = None;
@@ -498,63 +347,6 @@ impl<'a> Work<'a> {
             (step, value)
         };
         by_step.into_iter().map(value).collect()
-    }
-
-    fn result_of_task(&self, asked: &Asked<'_>, task: &Task) -> StepResult {
-        let is_anothers = |kind: &str, id: &Value| self.status.owner_besides(asked.instance, kind, id).is_some();
-        let before = Before { digest_key: self.status.header.key.as_bytes(), is_anothers: &is_anothers };
-        of_tasks(Some(asked.operation), &asked.call, std::slice::from_ref(task), None, &before)
-    }
-
-    /// The task that made something, as that says.
-    async fn task_of(&mut self, result: &StepResult) -> Option<Task> {
-        let id = result.tasks.first().cloned()?;
-        self.task(&id).await.filter(|task| task.state == TaskState::Finished)
-    }
-
-    async fn task(&mut self, id: &str) -> Option<Task> {
-        self.read(format!("{TASKS}/{id}")).await.as_ref().and_then(Task::read)
-    }
-
-    async fn is_there(&mut self, asked: &Asked<'_>, result: &StepResult) -> bool {
-        match (read_path(asked.operation, &asked.parameters, result), &result.id) {
-            (Some(path), _) => self.read(path).await.is_some(),
-            (None, Some(id)) => self.listed(asked, id).await.is_some(),
-            (None, None) => false,
-        }
-    }
-
-    async fn by_id(&mut self, asked: &Asked<'_>, id: &Value) -> Option<Value> {
-        let resource = asked.operation.creates.as_ref()?.resource.as_ref()?;
-        match resource.read.as_ref().filter(|_| !resource.by_name) {
-            Some(read) => self.read(fill_path(read, &asked.parameters, &resource.parameter, &id_text(id))?).await,
-            None => self.listed(asked, id).await,
-        }
-    }
-
-    async fn listed(&mut self, asked: &Asked<'_>, id: &Value) -> Option<Value> {
-        let list = asked.operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()?;
-        let path = fill_path(&list.path, &asked.parameters, "", "")?;
-        let read = pages(self.search.client, &Request::get(&path), &list.items_at, Paging::of(list)).await;
-        let items = self.noted(path, read)?;
-        items.into_iter().find(|item| item.get(&list.id_field).map(id_text) == Some(id_text(id)))
-    }
-
-    /// An object; `None` when it is not there, or cannot be read, which is noted.
-    async fn read(&mut self, path: String) -> Option<Value> {
-        let read = self.search.client.read(Request::get(&path)).await;
-        self.noted(path, read)
-    }
-
-    fn noted<T>(&mut self, path: String, read: Result<T, ReadError>) -> Option<T> {
-        match read {
-            Ok(value) => Some(value),
-            Err(error) if error.is_not_found() => None,
-            Err(error) => {
-                self.unread.push((path, error.to_string()));
-                None
-            }
-        }
     }
 
     /// What is left: creates of which nothing is known, and those that only a name speaks for.
@@ -645,106 +437,5 @@ impl<'a> Work<'a> {
         let others = self.found.iter().map(|(other, _)| other).filter(|other| *other != instance);
         let steps: BTreeSet<StepId> = others.filter(|other| is_older(other)).map(|other| other.step.clone()).collect();
         steps.into_iter().collect()
-    }
-}
-
-/// Steps of whose every instance the results are on record.
-fn known_steps(changes: &[Change]) -> BTreeSet<StepId> {
-    let is_known = |change: &&Change| matches!(change.action, Action::Keep | Action::Change { .. } | Action::Skip);
-    let open: BTreeSet<&StepId> =
-        changes.iter().filter(|change| !is_known(change)).map(|change| &change.instance.step).collect();
-    let all = changes.iter().map(|change| &change.instance.step);
-    all.filter(|step| !open.contains(step)).cloned().collect()
-}
-
-/// The element of a `for_each` that an instance stands for.
-fn each_of(step: &Step, instance: &InstanceId, surroundings: &Surroundings<'_>) -> Option<Each> {
-    let all = elements(step.for_each.as_ref()?, &surroundings.scope()).ok()?;
-    all.into_iter().find(|each| Some(&each.key) == instance.key.as_ref())
-}
-
-fn is_later(text: &str) -> bool {
-    text.contains("(known after ")
-}
-
-/// Everything in the call is known.
-fn is_whole(call: &RecordedCall) -> bool {
-    let pairs = call.query.iter().chain(&call.headers).map(|(_, value)| value.as_str());
-    let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
-    !std::iter::once(call.path.as_str()).chain(pairs).chain([body.as_str()]).any(is_later)
-}
-
-/// The call without what is not known.
-fn known_part(call: RecordedCall) -> RecordedCall {
-    fn known(value: &Value) -> Option<Value> {
-        match value {
-            Value::Object(fields) => {
-                Some(fields.iter().filter_map(|(name, field)| Some((name.clone(), known(field)?))).collect())
-            }
-            Value::Array(items) => Some(items.iter().filter_map(known).collect()),
-            Value::String(text) if is_later(text) => None,
-            other => Some(other.clone()),
-        }
-    }
-    let pairs = |pairs: Vec<(String, String)>| pairs.into_iter().filter(|(_, text)| !is_later(text)).collect();
-    RecordedCall {
-        query: pairs(call.query),
-        headers: pairs(call.headers),
-        body: call.body.as_ref().and_then(known),
-        ..call
-    }
-}
-
-/// One more thing that an instance made: the younger one is its result.
-fn merge(status: &mut Option<InstanceStatus>, next: InstanceStatus) {
-    match status {
-        None => *status = Some(next),
-        Some(known) => add(known, next),
-    }
-}
-
-fn add(known: &mut InstanceStatus, next: InstanceStatus) {
-    let made = known.made.drain(..).chain(next.made).collect();
-    *known = InstanceStatus { made, ..next };
-}
-
-/// A create that may have been carried out: nothing is made before somebody decides.
-fn doubt(instance: &InstanceId, call: RecordedCall, step: Option<&Step>) -> InstanceStatus {
-    let mut intent = intent_of(instance, call, uuid::Uuid::new_v4().simple().to_string());
-    intent.stamped = false;
-    if let Some(step) = step {
-        intent.after = step.after.iter().cloned().collect();
-        intent.secret = step.secret;
-        intent.undo = if matches!(step.undo, Undo::Keep) { IntendedUndo::Keep } else { IntendedUndo::Default };
-    }
-    InstanceStatus {
-        phase: Phase::InDoubt,
-        attempts: 1,
-        after: intent.after.clone(),
-        intended_at: Timestamp::from_second(BEFORE_ALL).ok(),
-        intent: Some(Box::new(intent)),
-        ..InstanceStatus::default()
-    }
-}
-
-/// The instance whose stamp stands somewhere in a task's data, in any of the forms there are (`observed.md` §9).
-fn stamp_in(data: &Value, prefix: &str) -> Option<InstanceId> {
-    match data {
-        Value::Object(fields) => fields.values().find_map(|field| stamp_in(field, prefix)),
-        Value::Array(items) => items.iter().find_map(|item| stamp_in(item, prefix)),
-        Value::String(text) => {
-            let stamp = text.strip_prefix("plan=").unwrap_or(text);
-            instance_of(stamp.strip_prefix(prefix)?)
-        }
-        _ => None,
-    }
-}
-
-fn mentions(value: &Value, id: &str) -> bool {
-    match value {
-        Value::Object(fields) => fields.values().any(|field| mentions(field, id)),
-        Value::Array(items) => items.iter().any(|item| mentions(item, id)),
-        Value::String(text) => text == id,
-        _ => false,
     }
 }

@@ -1,0 +1,68 @@
+//! What is read of the account on the way; what cannot be read is noted.
+
+use super::{Asked, TASKS, Work};
+use crate::api::{ReadError, Request, Task, TaskState};
+use crate::engine::made::Before;
+use crate::engine::pages::{Paging, pages};
+use crate::engine::results::{fill_path, id_text, of_tasks, read_path};
+use crate::journal::StepResult;
+use serde_json::Value;
+
+impl Work<'_> {
+    pub(super) fn result_of_task(&self, asked: &Asked<'_>, task: &Task) -> StepResult {
+        let is_anothers = |kind: &str, id: &Value| self.status.owner_besides(asked.instance, kind, id).is_some();
+        let before = Before { digest_key: self.status.header.key.as_bytes(), is_anothers: &is_anothers };
+        of_tasks(Some(asked.operation), &asked.call, std::slice::from_ref(task), None, &before)
+    }
+
+    /// The task that made something, as that says.
+    pub(super) async fn task_of(&mut self, result: &StepResult) -> Option<Task> {
+        let id = result.tasks.first().cloned()?;
+        self.task(&id).await.filter(|task| task.state == TaskState::Finished)
+    }
+
+    pub(super) async fn task(&mut self, id: &str) -> Option<Task> {
+        self.read(format!("{TASKS}/{id}")).await.as_ref().and_then(Task::read)
+    }
+
+    pub(super) async fn is_there(&mut self, asked: &Asked<'_>, result: &StepResult) -> bool {
+        match (read_path(asked.operation, &asked.parameters, result), &result.id) {
+            (Some(path), _) => self.read(path).await.is_some(),
+            (None, Some(id)) => self.listed(asked, id).await.is_some(),
+            (None, None) => false,
+        }
+    }
+
+    pub(super) async fn by_id(&mut self, asked: &Asked<'_>, id: &Value) -> Option<Value> {
+        let resource = asked.operation.creates.as_ref()?.resource.as_ref()?;
+        match resource.read.as_ref().filter(|_| !resource.by_name) {
+            Some(read) => self.read(fill_path(read, &asked.parameters, &resource.parameter, &id_text(id))?).await,
+            None => self.listed(asked, id).await,
+        }
+    }
+
+    pub(super) async fn listed(&mut self, asked: &Asked<'_>, id: &Value) -> Option<Value> {
+        let list = asked.operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()?;
+        let path = fill_path(&list.path, &asked.parameters, "", "")?;
+        let read = pages(self.search.client, &Request::get(&path), &list.items_at, Paging::of(list)).await;
+        let items = self.noted(path, read)?;
+        items.into_iter().find(|item| item.get(&list.id_field).map(id_text) == Some(id_text(id)))
+    }
+
+    /// An object; `None` when it is not there, or cannot be read, which is noted.
+    pub(super) async fn read(&mut self, path: String) -> Option<Value> {
+        let read = self.search.client.read(Request::get(&path)).await;
+        self.noted(path, read)
+    }
+
+    pub(super) fn noted<T>(&mut self, path: String, read: Result<T, ReadError>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => {
+                self.unread.push((path, error.to_string()));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Looking for what one create of the plan made: by tasks, by the audit log, in a list.
+
+use super::super::trail::Sent;
+use super::super::{Trace, trail};
+use super::parts::{mentions, merge, stamp_in};
+use super::{Asked, TASKS, Work};
+use crate::api::{Request, Task, TaskState};
+use crate::catalog::ListCall;
+use crate::engine::collection::result_of_item;
+use crate::engine::evidence::likeness::{contradicts, is_digest};
+use crate::engine::pages::{Paging, pages};
+use crate::engine::results::{fill_path, id_text, without_sensitive};
+use crate::id::InstanceId;
+use crate::journal::{Evidence, InstanceStatus, Phase, StepResult};
+use serde_json::Value;
+
+impl Work<'_> {
+    pub(super) async fn seek(&mut self, asked: &Asked<'_>) -> bool {
+        if let Some(status) = self.by_task(asked).await {
+            self.put(asked.instance.clone(), Trace::Task, status);
+        } else if let Some(status) = self.by_audit_log(asked).await {
+            self.put(asked.instance.clone(), Trace::AuditLog, status);
+        } else if let Some((trace, status)) = self.by_list(asked).await {
+            self.put(asked.instance.clone(), trace, status);
+        } else {
+            return false;
+        }
+        self.bound.insert(asked.instance.clone());
+        true
+    }
+
+    /// A task whose data hold the stamp of the step: some kinds show it there, and in no list.
+    pub(super) async fn by_task(&mut self, asked: &Asked<'_>) -> Option<InstanceStatus> {
+        if self.tasks.is_none() && asked.operation.takes_tags {
+            self.tasks = Some(self.read_tasks().await);
+        }
+        let known = self.tasks.iter().flatten();
+        let tasks: Vec<Task> =
+            known.filter(|(instance, _)| instance == asked.instance).map(|(_, task)| task.clone()).collect();
+        let mut status = None;
+        for task in tasks {
+            self.told_by(asked, &task, String::new(), &mut status).await;
+        }
+        status
+    }
+
+    pub(super) async fn read_tasks(&mut self) -> Vec<(InstanceId, Task)> {
+        let mut found = Vec::new();
+        for (project, region) in &self.spots {
+            let request = Request::get(TASKS).query("project_id", project).query("region_id", region);
+            match pages(self.search.client, &request.query("order_by", "asc"), "/results", Paging::CLOUD).await {
+                Ok(tasks) => {
+                    let settings = self.search.settings;
+                    let prefix = format!("{}/{}/", settings.plan, settings.environment);
+                    let tasks = tasks.iter().filter_map(Task::read);
+                    found.extend(tasks.filter_map(|task| Some((stamp_in(&task.data.0, &prefix)?, task))));
+                }
+                Err(error) => self.unread.push((TASKS.to_owned(), error.to_string())),
+            }
+        }
+        found
+    }
+
+    /// What the log says that our calls for this instance made, as far as it is there.
+    pub(super) async fn by_audit_log(&mut self, asked: &Asked<'_>) -> Option<InstanceStatus> {
+        let name = self.search.secrets.redact(&asked.instance.to_string()).into_owned();
+        if !trail::is_held(&name) {
+            return None;
+        }
+        let mut status = None;
+        let sent: Vec<Sent> = self.sent.iter().filter(|sent| sent.step == name).cloned().collect();
+        for sent in sent {
+            match (&sent.task, &sent.resource) {
+                (Some(id), _) => {
+                    if let Some(task) = self.task(id).await {
+                        self.told_by(asked, &task, sent.nonce, &mut status).await;
+                    }
+                }
+                (None, Some(id)) => {
+                    if let Some(item) = self.by_id(asked, id).await {
+                        let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(&item));
+                        merge(&mut status, self.succeeded(asked, result, sent.nonce));
+                    }
+                }
+                (None, None) => {}
+            }
+        }
+        status
+    }
+
+    /// Takes in what a task of ours made, when it is there still; one that runs is waited for by the next run.
+    pub(super) async fn told_by(
+        &mut self,
+        asked: &Asked<'_>,
+        task: &Task,
+        nonce: String,
+        status: &mut Option<InstanceStatus>,
+    ) {
+        match task.state {
+            TaskState::Finished => {
+                let result = self.result_of_task(asked, task);
+                if self.is_there(asked, &result).await {
+                    merge(status, self.succeeded(asked, result, nonce));
+                }
+            }
+            TaskState::Pending(_) => {
+                let mut accepted = self.succeeded(asked, StepResult::default(), nonce);
+                (accepted.result, accepted.agrees, accepted.made) = (None, None, Vec::new());
+                accepted.phase = Phase::Accepted { tasks: vec![task.id.clone()], recovered: true, status: None };
+                accepted.evidence = Some(Evidence::AuditLog);
+                accepted.intended_at = task.created_on;
+                merge(status, accepted);
+            }
+            TaskState::Error | TaskState::Other(_) => {}
+        }
+    }
+
+    /// What was accepted, or the only thing like it in something of ours. What is like it elsewhere, or not alone, is only remembered.
+    pub(super) async fn by_list(&mut self, asked: &Asked<'_>) -> Option<(Trace, InstanceStatus)> {
+        let creates = asked.operation.creates.as_ref()?;
+        let list = creates.resource.as_ref()?.list.as_ref()?;
+        let path = fill_path(&list.path, &asked.parameters, "", "")?;
+        let items = match pages(self.search.client, &Request::get(&path), &list.items_at, Paging::of(list)).await {
+            Err(error) if error.is_not_found() => Vec::new(),
+            Err(error) => {
+                self.unread.push((path, error.to_string()));
+                return None;
+            }
+            Ok(items) => items,
+        };
+        self.lists += 1;
+        let alike: Vec<Value> =
+            items.into_iter().filter(|item| self.may_be(asked, list, &creates.kind, item)).collect();
+        let accepted = self.accepted(asked.instance);
+        let taken = alike.iter().find(|item| item.get(&list.id_field).map(id_text).as_deref() == accepted);
+        if let (Some(item), Some(_)) = (taken, accepted) {
+            let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
+            return Some((Trace::Decision, self.succeeded(asked, result, String::new())));
+        }
+        if let [item] = &alike[..]
+            && let Some(parent) = self.parent_of(asked, &path, item)
+        {
+            let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
+            return Some((Trace::Parent(parent), self.succeeded(asked, result, String::new())));
+        }
+        let ids: Vec<String> = alike.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
+        if !ids.is_empty() {
+            self.alike.insert(asked.instance.clone(), (asked.call.clone(), ids));
+        }
+        None
+    }
+
+    /// It has the name that the plan gives it, nothing in it says otherwise, and nobody on record has it.
+    pub(super) fn may_be(&self, asked: &Asked<'_>, list: &ListCall, kind: &str, item: &Value) -> bool {
+        let Some(id) = item.get(&list.id_field).map(id_text) else { return false };
+        let pointer = asked.operation.creates.as_ref().and_then(|creates| creates.name_at.as_deref());
+        let body = asked.call.body.as_ref();
+        let name = body.and_then(|body| body.pointer(pointer.unwrap_or("/name"))).filter(|name| !is_digest(name));
+        let is_named = name.is_none() || item.get(list.name_field.as_deref().unwrap_or("name")) == name;
+        let is_owned = self.status.owned().any(|(_, owned, known)| owned == kind && id_text(known) == id);
+        is_named && !is_owned && !contradicts(item, &asked.call, &[])
+    }
+
+    /// The instance whose thing both the call and what is there go into.
+    pub(super) fn parent_of(&self, asked: &Asked<'_>, path: &str, item: &Value) -> Option<InstanceId> {
+        let things = self.status.owned().filter(|(instance, _, _)| *instance != asked.instance);
+        let named = |id: &str| {
+            asked.parameters.iter().any(|(_, value)| value == id)
+                || asked.call.body.as_ref().is_some_and(|body| mentions(body, id))
+        };
+        let is_in = |id: &str| path.split('/').any(|part| part == id) || mentions(item, id);
+        let parents = things.filter_map(|(instance, _, id)| Some((instance, id.as_str()?)));
+        parents.filter(|(_, id)| named(id) && is_in(id)).map(|(instance, _)| instance.clone()).last()
+    }
+}

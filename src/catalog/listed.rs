@@ -1,8 +1,9 @@
 //! What the items of a list are, by the call that lists them: read off the calls that make such things.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::{Catalog, Method, Operation};
+use super::{Catalog, Method, Operation, root_of};
 
 /// What a list holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +22,14 @@ impl Catalog {
         if operation.route.method != Method::Get {
             return None;
         }
-        self.lists.get_or_init(|| lists(self)).get(&operation.route.path)
+        self.product(root_of(&operation.route.path))?.listed(&operation.route.path)
     }
 }
 
-fn lists(catalog: &Catalog) -> HashMap<String, Listed> {
+/// What the lists of these operations hold, by path.
+pub(super) fn lists(operations: impl Iterator<Item = Arc<Operation>>) -> HashMap<String, Listed> {
     let mut lists = HashMap::new();
-    for operation in catalog.operations() {
+    for operation in operations {
         let Some(creates) = &operation.creates else { continue };
         let Some(list) = creates.resource.as_ref().and_then(|resource| resource.list.as_ref()) else { continue };
         // A list inside of its parent is read with the parent.

@@ -25,8 +25,7 @@ mod store;
 pub mod update;
 mod value;
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 pub use check::{
     ALLOW_NOTHING, AllowUnknown, AllowedPath, BodyFinding, ParameterFinding, ParameterPlace, PathSegment, check_body,
@@ -51,14 +50,12 @@ use knowledge::Knowledge;
 use product::{CLOUD, EMBEDDED_PRODUCTS, Product};
 
 static EMBEDDED: LazyLock<Catalog> =
-    LazyLock::new(|| Catalog::of(EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect()));
+    LazyLock::new(|| Catalog { products: EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect() });
 
 /// The operations that exist, and the shapes of their bodies: one product for each document, told apart by the first
 /// segment of their paths.
 pub struct Catalog {
     products: Vec<Product>,
-    /// What lists hold, by path.
-    lists: OnceLock<HashMap<String, Listed>>,
 }
 
 impl std::fmt::Debug for Catalog {
@@ -74,10 +71,6 @@ impl Catalog {
         &EMBEDDED
     }
 
-    fn of(products: Vec<Product>) -> Self {
-        Self { products, lists: OnceLock::new() }
-    }
-
     /// The catalogue with another OpenAPI document (JSON or YAML) in place of the embedded facts of the products that it
     /// is about, with our own knowledge of what such a document does not say.
     ///
@@ -91,7 +84,7 @@ impl Catalog {
             let facts = openapi::facts(&document, &Knowledge::of(product.root())?)?;
             *product = Product::of_texts(product.root(), store::Texts::write(&facts))?;
         }
-        Ok(Catalog::of(products))
+        Ok(Catalog { products })
     }
 
     /// Every operation, product by product, by path and method.

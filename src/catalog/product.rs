@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::CatalogError;
+use super::listed::{self, Listed};
 use super::operation::{Method, Operation, Route};
 use super::routes::{NearestRoute, PathParameters, Routes};
 use super::schema::{BodySchema, Schema};
@@ -81,6 +82,8 @@ struct Facts {
     schemas: OnceLock<Definitions>,
     answers: OnceLock<Definitions>,
     bodies: Mutex<HashMap<Route, Arc<BodySchema>>>,
+    /// What lists hold, by path.
+    lists: OnceLock<HashMap<String, Listed>>,
 }
 
 /// Where the facts of an operation stand in the text, as JSON.
@@ -96,6 +99,11 @@ struct Definitions {
 }
 
 impl Product {
+    /// What the list at a documented path holds.
+    pub fn listed(&self, path: &str) -> Option<&Listed> {
+        self.facts().lists.get_or_init(|| listed::lists(self.operations())).get(path)
+    }
+
     pub fn embedded(embedded: &'static Embedded) -> Self {
         Self {
             root: embedded.root.to_owned(),
@@ -214,8 +222,8 @@ impl Facts {
         }
         let routes = Routes::new(root, lines.iter().map(|line| &line.route));
         let read = lines.iter().map(|_| OnceLock::new()).collect();
-        let (schemas, answers) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { operations, lines, routes, read, schemas, answers, bodies: Mutex::default() })
+        let (schemas, answers, lists) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Ok(Self { operations, lines, routes, read, schemas, answers, lists, bodies: Mutex::default() })
     }
 
     fn line(&self, at: usize) -> &str {

@@ -18,7 +18,10 @@ use crate::cli::CheckArguments;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::engine::{Change, Getting, ListSearch, LookedFor, Preview, Reads, Settings, Unread, items, looked_for};
+use crate::engine::{
+    Change, Getting, ListSearch, LookedFor, Preview, Reads, Settings, Unread, holds_later, is_known_later, items,
+    looked_for,
+};
 use crate::error::Error;
 use crate::id::{InstanceId, StepId};
 use crate::journal::RecordedCall;
@@ -30,8 +33,6 @@ use crate::source::Span;
 const MOST_NAMES: usize = 4;
 /// The longest page of a list.
 const PAGE: usize = 1000;
-/// What stands where a value is known only while the plan runs.
-const UNKNOWN: &str = "(known after ";
 /// Below this part of a create's path its quotas are asked for.
 const CHECK_LIMITS: &str = "/check_limits";
 
@@ -228,7 +229,7 @@ impl Online<'_> {
         };
         let place = &call.path[create.len()..];
         let wanted = call.body.as_ref().and_then(|body| body.pointer(pointer)).and_then(Value::as_str);
-        let Some(wanted) = wanted.filter(|wanted| !wanted.contains(UNKNOWN)) else { return Ok(()) };
+        let Some(wanted) = wanted.filter(|wanted| !is_known_later(wanted)) else { return Ok(()) };
         if call.method != Method::Post || place.split('/').count() != 2 {
             return Ok(());
         }
@@ -302,7 +303,7 @@ impl Online<'_> {
         let Some(Value::Object(body)) = &call.body else { return Ok(()) };
         let asked: Map<String, Value> = body
             .iter()
-            .filter(|(name, value)| fields.is_some_and(|fields| fields.contains_key(*name)) && !is_unknown(value))
+            .filter(|(name, value)| fields.is_some_and(|fields| fields.contains_key(*name)) && !holds_later(value))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let request = Request { body: Some(Value::Object(asked)), ..Request::new(Method::Post, path) };
@@ -346,15 +347,6 @@ fn exceeded(answer: &Value) -> Vec<String> {
         .collect()
 }
 
-fn is_unknown(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains(UNKNOWN),
-        Value::Array(items) => items.iter().any(is_unknown),
-        Value::Object(fields) => fields.values().any(is_unknown),
-        _ => false,
-    }
-}
-
 fn failed(what: &str, error: ReadError) -> Error {
     Error::Api { what: what.to_owned(), error }
 }
@@ -393,11 +385,5 @@ mod tests {
                 "flavor `y` is not offered there",
             ]
         );
-    }
-
-    #[test]
-    fn a_body_that_is_known_only_later_is_not_asked_about() {
-        assert!(is_unknown(&json!({ "a": ["(known after `network`)"] })));
-        assert!(!is_unknown(&json!({ "a": [1, "x"] })));
     }
 }

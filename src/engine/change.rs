@@ -10,7 +10,7 @@ use super::collection::adoptable;
 use super::decide::ChangeKind;
 use super::finish::millis;
 use super::interruption::Interruption;
-use super::preview::is_unread;
+use super::preview::{is_known_later, is_unread};
 use super::render::{CallParts, Rendered, step_value};
 use super::results::{self, placeholder};
 use super::settle::Doubt;
@@ -481,7 +481,7 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Null => "(absent)".to_owned(),
         Value::String(text) if text.starts_with("secret:") => crate::secret::REDACTED.to_owned(),
-        Value::String(text) if text.starts_with("(known after ") => text.clone(),
+        Value::String(text) if is_known_later(text) => text.clone(),
         Value::String(text) => format!("`{text}`"),
         other => format!("`{other}`"),
     }

@@ -58,7 +58,7 @@ pub use looked_for::{LookedFor, looked_for};
 pub use made::{Before, made};
 pub use ownership::{Neighbours, Ownership};
 pub use pages::{Getting, Unread, items};
-pub use preview::{Action, Change, Preview, Reads, Symbol, Tally};
+pub use preview::{Action, Change, Preview, Reads, Symbol, Tally, holds_later, is_known_later};
 pub use recovery::{Recovered, Search, recover, spots_of};
 pub use refresh::{Blind, Fate, Found, Refresh, records as drift_records};
 pub use results::{encode, hide_data, hide_once_shown, id_text, of_tasks, operation_of, without_sensitive};

@@ -4,6 +4,7 @@
 //! *(known after `step`)* and count as changed. What only has to be read (the answer of a GET, `.resource`) is taken to be
 //! what it was: it is shown as *(known after reading `step`)*, and by itself is no change.
 
+mod later;
 mod reads;
 mod tally;
 mod unknown;
@@ -29,9 +30,9 @@ use crate::secret::Secrets;
 use crate::template::{Each, TemplateError};
 use unknown::{Known, Why};
 
+pub use later::{holds_later, is_known_later, is_unread};
 pub use reads::{Reads, object_of};
 pub use tally::{Symbol, Tally};
-pub use unknown::is_unread;
 
 /// What would happen to one instance.
 #[derive(Debug, Clone, PartialEq, Serialize)]

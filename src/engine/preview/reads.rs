@@ -4,12 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::later::is_known_later;
 use crate::catalog::{Catalog, Method};
 use crate::engine::results;
 use crate::journal::{RecordedCall, StepResult};
-
-/// Longest beginning of a call's words that say that something in it is known only later.
-const LATER: &str = "(known after ";
 
 /// Answers by call. A read that failed has none, and is not wanted again.
 #[derive(Debug, Default)]
@@ -26,7 +24,7 @@ impl Reads {
         match self.0.get(&words(call)) {
             Some(answer) => answer.as_ref().map(|(status, value)| (*status, value)),
             None => {
-                let whole = !words(call).contains(LATER) && !call.path.contains('{') && !call.lacks_a_secret();
+                let whole = !is_known_later(&words(call)) && !call.path.contains('{') && !call.lacks_a_secret();
                 if whole && !wanted.contains(call) {
                     wanted.push(call.clone());
                 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Map, Value, json};
 
+use super::later::{LATER, known_after, known_after_reading};
 use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier};
 use crate::engine::results::id_text;
 use crate::id::{InstanceId, StepId};
@@ -14,8 +15,6 @@ use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, sk
 /// Characters around the name of an instance, in the place of a result that it does not have yet.
 const OPEN: char = '\u{E004}';
 const CLOSE: char = '\u{E005}';
-/// How a part begins that is known only once something was read.
-const UNREAD: &str = "(known after reading ";
 
 /// Why a result is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,11 +38,6 @@ pub struct Known {
     pub orphans: HashSet<InstanceId>,
     /// Reads that would tell more.
     pub wanted: Vec<RecordedCall>,
-}
-
-/// Whether a part of a call is shown as known only after reading.
-pub fn is_unread(text: &str) -> bool {
-    text.contains(UNREAD)
 }
 
 impl Known {
@@ -201,8 +195,8 @@ fn placeholder(instance: &InstanceId) -> Value {
 fn later(why: Why, steps: &[StepId]) -> String {
     let names = steps.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
     match why {
-        Why::Reading => format!("{UNREAD}{names})"),
-        Why::Change => format!("(known after {names})"),
+        Why::Reading => known_after_reading(&names),
+        Why::Change => known_after(&names),
     }
 }
 
@@ -231,5 +225,5 @@ fn named_value(value: &Value) -> Value {
 }
 
 fn in_words(text: &str) -> String {
-    text.replace(OPEN, "(known after `").replace(CLOSE, "`)")
+    text.replace(OPEN, &format!("{LATER}`")).replace(CLOSE, "`)")
 }

@@ -5,9 +5,6 @@ use serde_json::{Map, Value};
 use crate::engine::preview::is_unread;
 use crate::journal::RecordedCall;
 
-/// How a part of a previewed call begins that is known only later.
-const LATER: &str = "(known after ";
-
 /// The plan's call with everything taken back that counts as no change: it equals the recorded call exactly when there is
 /// nothing to do. `ignored`: places such as `body/volumes/0/image_id`.
 pub fn settled(before: &RecordedCall, after: &RecordedCall, ignored: &[String]) -> RecordedCall {
@@ -82,15 +79,5 @@ fn take_back_fields(fields: &mut Map<String, Value>, before: &Map<String, Value>
         if let Some(old) = before.get(name) {
             take_back_unread(value, old);
         }
-    }
-}
-
-/// Whether something in a value is known only later.
-pub fn is_known_later(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains(LATER),
-        Value::Array(items) => items.iter().any(is_known_later),
-        Value::Object(fields) => fields.values().any(is_known_later),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::patch::{Both, FieldChange};
-use super::settled::is_known_later;
 use crate::catalog::update::{Act, Rule, Way, goes_alone, has_way_back, only_grows};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
+use crate::engine::preview::holds_later;
 use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
 use crate::journal::{RecordedCall, StepResult};
 
@@ -245,7 +245,7 @@ impl<'a> Splitting<'a> {
 
     /// Why the API would refuse a body, and the field that it is about; `depth`: how far below the body the fields stand.
     fn refusal(&self, way: &Way, sent: Option<&Value>, depth: usize) -> Option<(Option<String>, String)> {
-        if sent.is_some_and(is_known_later) {
+        if sent.is_some_and(holds_later) {
             return None;
         }
         let findings = self.catalog.check_request(&way.operation, sent.map(Partial::from).as_ref(), ALLOW_NOTHING);
@@ -261,7 +261,7 @@ impl<'a> Splitting<'a> {
                 .split
                 .force(format!("body/{field}"), "it is not in the plan any more, and the API cannot take it back");
         };
-        let allowed = is_known_later(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
+        let allowed = holds_later(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
         if !allowed {
             let reason = match rule {
                 Rule::Rises => "the API only goes to a later version",

@@ -15,7 +15,7 @@ use crate::api::{Request, Task};
 use crate::catalog::Operation;
 use crate::engine::made::made;
 use crate::engine::pages::{Paging, pages};
-use crate::engine::preview::{Action, Change, Preview, Reads};
+use crate::engine::preview::{Action, Change, Preview, Reads, is_known_later};
 use crate::engine::render::{CallParts, Surroundings, each_value, step_value};
 use crate::engine::results::{Parameters, fill_path, id_text, operation_of, read_path};
 use crate::engine::shared::{Settings, Shared};
@@ -24,7 +24,7 @@ use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
 use crate::plan::{OnConflict, Selection, Step, Undo};
 use crate::template::value_of;
-use parts::{add, doubt, each_of, is_later, is_whole, known_part, known_steps, mentions};
+use parts::{add, doubt, each_of, is_whole, known_part, known_steps, mentions};
 
 const TASKS: &str = "/cloud/v1/tasks";
 
@@ -222,7 +222,7 @@ impl<'a> Work<'a> {
             return Some((call, true));
         }
         let known = known_part(call);
-        (partly && !is_later(&known.path)).then_some((known, false))
+        (partly && !is_known_later(&known.path)).then_some((known, false))
     }
 
     /// The objects behind the steps that a step refers to.

@@ -1,15 +1,17 @@
 //! Pure pieces of the search: calls of which a part is known, statuses that are put together, texts that are found again.
 
-use crate::engine::preview::{Action, Change};
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::engine::preview::{Action, Change, is_known_later};
 use crate::engine::render::{Surroundings, elements};
 use crate::engine::stamps::{instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall};
 use crate::plan::{Step, Undo};
 use crate::template::Each;
-use jiff::Timestamp;
-use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// What a call in doubt may have made is younger than this: before, there was nothing of ours.
 const BEFORE_ALL: i64 = 946_684_800;
@@ -29,15 +31,11 @@ pub(super) fn each_of(step: &Step, instance: &InstanceId, surroundings: &Surroun
     all.into_iter().find(|each| Some(&each.key) == instance.key.as_ref())
 }
 
-pub(super) fn is_later(text: &str) -> bool {
-    text.contains("(known after ")
-}
-
 /// Everything in the call is known.
 pub(super) fn is_whole(call: &RecordedCall) -> bool {
     let pairs = call.query.iter().chain(&call.headers).map(|(_, value)| value.as_str());
     let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
-    !std::iter::once(call.path.as_str()).chain(pairs).chain([body.as_str()]).any(is_later)
+    !std::iter::once(call.path.as_str()).chain(pairs).chain([body.as_str()]).any(is_known_later)
 }
 
 /// The call without what is not known.
@@ -48,11 +46,11 @@ pub(super) fn known_part(call: RecordedCall) -> RecordedCall {
                 Some(fields.iter().filter_map(|(name, field)| Some((name.clone(), known(field)?))).collect())
             }
             Value::Array(items) => Some(items.iter().filter_map(known).collect()),
-            Value::String(text) if is_later(text) => None,
+            Value::String(text) if is_known_later(text) => None,
             other => Some(other.clone()),
         }
     }
-    let pairs = |pairs: Vec<(String, String)>| pairs.into_iter().filter(|(_, text)| !is_later(text)).collect();
+    let pairs = |pairs: Vec<(String, String)>| pairs.into_iter().filter(|(_, text)| !is_known_later(text)).collect();
     RecordedCall {
         query: pairs(call.query),
         headers: pairs(call.headers),

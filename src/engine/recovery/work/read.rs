@@ -1,12 +1,13 @@
 //! What is read of the account on the way; what cannot be read is noted.
 
+use serde_json::Value;
+
 use super::{Asked, TASKS, Work};
 use crate::api::{ReadError, Request, Task, TaskState};
 use crate::engine::made::Before;
 use crate::engine::pages::{Paging, pages};
 use crate::engine::results::{fill_path, id_text, of_tasks, read_path};
 use crate::journal::StepResult;
-use serde_json::Value;
 
 impl Work<'_> {
     pub(super) fn result_of_task(&self, asked: &Asked<'_>, task: &Task) -> StepResult {

@@ -1,5 +1,7 @@
 //! Looking for what one create of the plan made: by tasks, by the audit log, in a list.
 
+use serde_json::Value;
+
 use super::super::trail::Sent;
 use super::super::{Trace, trail};
 use super::parts::{mentions, merge, stamp_in};
@@ -12,7 +14,6 @@ use crate::engine::pages::{Paging, pages};
 use crate::engine::results::{fill_path, id_text, without_sensitive};
 use crate::id::InstanceId;
 use crate::journal::{Evidence, InstanceStatus, Phase, StepResult};
-use serde_json::Value;
 
 impl Work<'_> {
     pub(super) async fn seek(&mut self, asked: &Asked<'_>) -> bool {

@@ -136,7 +136,7 @@ pub(super) fn quota_attribute(kind: &str) -> String {
 }
 
 /// `{field: {inner: [reason, …]}}`, as deep as the dotted names go, fields in order of first mention.
-fn grouped(fields: &[(String, String)]) -> Value {
+pub(super) fn grouped(fields: &[(String, String)]) -> Value {
     let mut by_field = Map::new();
     for (field, reason) in fields {
         let mut level = &mut by_field;

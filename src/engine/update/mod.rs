@@ -1,8 +1,7 @@
 //! Changing what exists: what of a changed call the API does in place, by which calls, and what only a new thing has.
 //!
 //! `difference` is what decisions are made of; `settled` says what counts as changed, `split` divides that, `patch` puts
-//! together what one field sends. All pure; the
-//! calls are made as every other is, by `change`.
+//! together what one field sends. All pure; the calls are made as every other is, by `change`.
 
 mod difference;
 mod patch;

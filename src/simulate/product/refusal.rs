@@ -1,10 +1,11 @@
 //! How products say no: each has a form of its own for it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::form::json_answer;
 use crate::api::Answer;
 use crate::catalog::Method;
+use crate::simulate::answer::grouped;
 
 /// A request that is not carried out, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,7 +139,7 @@ impl Refused {
     /// `{"errors": {"name": ["…"]}}`; what is about no field has a `message`.
     fn by_field(&self) -> (u16, Value) {
         match &*self.reason {
-            Reason::Invalid(fields) => (400, json!({ "errors": nested(fields) })),
+            Reason::Invalid(fields) => (400, json!({ "errors": grouped(fields) })),
             Reason::Errors(errors) => (400, json!({ "errors": errors })),
             Reason::Taken { kind, field, name } => {
                 let words = match kind.as_str() {
@@ -168,7 +169,7 @@ impl Refused {
 
     fn of_streaming(&self) -> (u16, Value) {
         match &*self.reason {
-            Reason::Invalid(fields) => (422, json!({ "errors": nested(fields) })),
+            Reason::Invalid(fields) => (422, json!({ "errors": grouped(fields) })),
             Reason::NoSuch { field, .. } => (422, json!({ "errors": { field: ["must exist"] } })),
             _ => self.as_error(),
         }
@@ -219,25 +220,4 @@ fn place(field: &str) -> Vec<Value> {
         Err(_) => json!(word),
     });
     std::iter::once(json!("body")).chain(inside).collect()
-}
-
-/// `{"sources": {"0": {"source": ["…"]}}}`
-fn nested(fields: &[(String, String)]) -> Value {
-    let mut by_field = Map::new();
-    for (field, reason) in fields {
-        let mut level = &mut by_field;
-        let mut words = field.split('.').peekable();
-        while let Some(word) = words.next() {
-            let last = words.peek().is_none();
-            match level.entry(word).or_insert_with(|| if last { json!([]) } else { json!({}) }) {
-                Value::Array(reasons) => {
-                    reasons.push(reason.as_str().into());
-                    break;
-                }
-                Value::Object(inner) => level = inner,
-                _ => break,
-            }
-        }
-    }
-    Value::Object(by_field)
 }

@@ -16,7 +16,7 @@ use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
 use crate::id::InstanceId;
 use crate::journal::{RecordedCall, StepResult};
 use crate::plan::Wait;
-use crate::template::{Expression, value_of};
+use crate::template::{Expression, TemplateError, value_of};
 
 /// First pause between reads; it doubles up to the longest.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -253,36 +253,35 @@ impl Instance {
     }
 
     fn judge(&self, ready: Option<&Expression>, result: &StepResult, resource: &Value) -> Result<Seen, Interruption> {
-        let own = value_of(&step_value(result, Some(resource)));
-        let surroundings = self.surroundings();
-        let mut scope = surroundings.scope();
-        scope.this = Some(&own);
-        scope.resource = Some(resource);
-        let holds =
-            |condition: &Expression| condition.is_true(&scope).map_err(|error| self.run.template_failed(&error));
         // What cannot come good is told first, whatever else holds.
         if let Some(error) = self.hopeless(result, resource) {
             return Err(Interruption::Failed(error));
         }
-        match ready {
-            Some(ready) if !holds(ready)? => Ok(Seen::NotYet(shown(ready, resource))),
-            _ => Ok(Seen::Ready),
+        let Some(ready) = ready else { return Ok(Seen::Ready) };
+        match self.holds(ready, result, resource).map_err(|error| self.run.template_failed(&error))? {
+            true => Ok(Seen::Ready),
+            false => Ok(Seen::NotYet(shown(ready, resource))),
         }
     }
 
     /// What `fail_when` says of an object; an error of its own when that cannot be told.
     pub(super) fn hopeless(&self, result: &StepResult, resource: &Value) -> Option<StepError> {
         let fail_when = self.step().fail_when.as_ref()?;
+        match self.holds(fail_when, result, resource) {
+            Ok(true) => Some(self.cannot_come_good(fail_when, resource)),
+            Ok(false) => None,
+            Err(error) => Some(self.run.template_error(&error)),
+        }
+    }
+
+    /// Whether a condition holds of the step's own result and the object behind it.
+    fn holds(&self, condition: &Expression, result: &StepResult, resource: &Value) -> Result<bool, TemplateError> {
         let own = value_of(&step_value(result, Some(resource)));
         let surroundings = self.surroundings();
         let mut scope = surroundings.scope();
         scope.this = Some(&own);
         scope.resource = Some(resource);
-        match fail_when.is_true(&scope) {
-            Ok(true) => Some(self.cannot_come_good(fail_when, resource)),
-            Ok(false) => None,
-            Err(error) => Some(self.run.template_error(&error)),
-        }
+        condition.is_true(&scope)
     }
 
     fn cannot_come_good(&self, fail_when: &Expression, resource: &Value) -> StepError {

@@ -121,7 +121,7 @@ impl Instance {
         } else {
             self.write(id, &rendered, started).await?
         };
-        if !self.step().wait.skip {
+        if !self.step().wait.skip && !self.step().ready.is_off() {
             self.await_own_readiness(id, &rendered, &done.result, done.how).await?;
         }
         let judged = self.step().ready.condition().is_some() || self.step().fail_when.is_some();

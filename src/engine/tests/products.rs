@@ -6,6 +6,7 @@ use serde_json::json;
 use super::death::{Life, When};
 use super::harness::{Trial, paused};
 use crate::catalog::Method;
+use crate::event::Event;
 use crate::exit::Exit;
 use crate::journal::{Evidence, RecordedCall};
 use crate::simulate::{Faults, Options};
@@ -164,5 +165,23 @@ steps:
         trial.run(plan).await;
         let failures = trial.failures();
         assert!(failures[0].contains("`status` is `FAILURE`"), "{failures:?}");
+    });
+}
+
+#[test]
+fn nobody_waits_for_what_is_to_be_ready_when_the_plan_says_so() {
+    let plan = |ready: &str| {
+        format!(
+            "name: demo\nsteps:\n  - id: group\n    call: POST /cdn/origin_groups\n    body: {{ name: origins, sources: [{{ source: 192.0.2.1 }}] }}\n  - id: cdn\n    call: POST /cdn/resources\n    body: {{ cname: cdn.example.com, originGroup: \"{{{{ steps.group.id }}}}\" }}\n{ready}"
+        )
+    };
+    paused(async {
+        for (ready, waits) in [("", true), ("    ready: false\n", false)] {
+            let mut trial = Trial::new(Options::default());
+            let end = trial.run(&plan(ready)).await;
+            assert_eq!(end.finished.exit, Exit::Done, "{:?}", trial.failures());
+            let waited = trial.events.iter().any(|event| matches!(event, Event::ReadinessAwaited { .. }));
+            assert_eq!(waited, waits, "{ready}");
+        }
     });
 }

@@ -35,6 +35,9 @@ impl Catalog {
             writer.field(&parameter.name, &parameter.schema, 2, false);
             yaml += &writer.yaml;
         }
+        if operation.takes_file() {
+            yaml += "  body_file: \"<path of the file>\"\n";
+        }
         if let Some(schema) = self.body_schema(operation) {
             let mut writer = Writer { schema: &schema, yaml: String::new() };
             let root = schema.resolve(schema.root());
@@ -115,7 +118,10 @@ fn one_of_kind(kind: &str) -> String {
         "postgresql_clusters" => "postgres",
         "lblisteners" => "listener",
         "lbpools" => "pool",
-        _ => kind.strip_suffix('s').unwrap_or(kind),
+        _ => match kind.strip_suffix("ies") {
+            Some(stem) => return format!("{stem}y"),
+            None => kind.strip_suffix('s').unwrap_or(kind),
+        },
     };
     known.to_owned()
 }

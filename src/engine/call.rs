@@ -18,6 +18,7 @@ use super::shared::{About, Shared};
 use super::stop::{GRACE, Stop};
 use super::turn::request_turn;
 use super::update::{Seen, seen};
+use super::uploads;
 use super::watch::Place;
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header, tried};
 use crate::catalog::Operation;
@@ -222,6 +223,9 @@ impl Write {
 
     async fn attempt(&self, shared: &Shared, state: &mut Attempts) -> Result<Attempt, Interruption> {
         shared.stopped.may_start().map_err(Interruption::Stopped)?;
+        if let Some(upload) = &self.request.body_file {
+            uploads::verify(shared, &self.about, upload).await.map_err(Interruption::Failed)?;
+        }
         let place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Interruption::Stopped)?;
         state.attempt += 1;
         state.tries += 1;

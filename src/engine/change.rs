@@ -17,6 +17,7 @@ use super::settle::Doubt;
 use super::shared::Shared;
 use super::step::Instance;
 use super::update::{Changing, Difference, InPlace, settled};
+use crate::body_file::BodyFile;
 use crate::api::Request;
 use crate::event::{EffectKnown, ErrorClass, How, StepError};
 use crate::id::{InstanceId, StepId};
@@ -231,6 +232,7 @@ impl Instance {
             query: Vec::new(),
             headers: Vec::new(),
             body: None,
+            body_file: None,
         })
     }
 
@@ -445,6 +447,7 @@ pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
             "query": pairs(&call.query),
             "headers": pairs(&call.headers),
             "body": call.body,
+            "body_file": call.body_file.as_ref().map(BodyFile::summary),
         })
     };
     compare("", &whole(before), &whole(after), &mut found);

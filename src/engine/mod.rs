@@ -47,6 +47,7 @@ mod turn;
 mod unanswered;
 mod undo;
 mod update;
+mod uploads;
 mod watch;
 
 pub use adopt::Import;

@@ -207,6 +207,8 @@ impl Shared {
             query: call.query.clone(),
             headers: call.headers.clone(),
             body: call.body.clone(),
+            // A file is sent with the call of the plan that names it, never from the record.
+            body_file: None,
         }
     }
 

@@ -22,6 +22,7 @@ use super::answer::{Refusal, http_date};
 use super::core::Reaction;
 use super::memory::{Shared, lock};
 use crate::api::{Answer, Request};
+use crate::body_file::Upload;
 use crate::catalog::Method;
 use crate::clock::Clock;
 
@@ -134,10 +135,12 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
         read.headers.push((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     }
     let bytes = body.collect().await.map_err(|_| Refusal::new(400, "HTTPError", "the body is incomplete"))?.to_bytes();
-    // What calls itself no JSON is a file: there is nothing in it to look at.
+    // What calls itself no JSON is a file.
     let content = read.headers.iter().find(|(name, _)| name == "content-type").map(|(_, content)| content.as_str());
     let is_file = content.is_some_and(|content| !content.contains("json"));
-    if !bytes.is_empty() && !is_file {
+    if let Some(content) = content.filter(|_| is_file && !bytes.is_empty()) {
+        read.body_file = Some(Upload::received(content, &bytes));
+    } else if !bytes.is_empty() {
         let body = serde_json::from_slice(&bytes).map_err(|_| Refusal::invalid_field("body", "is not JSON"))?;
         read.body = Some(body);
     }

@@ -22,6 +22,7 @@ pub fn settled(before: &RecordedCall, after: &RecordedCall, ignored: &[String]) 
             }
             Some(("query", name)) => settled.query = pairs(&before.query, &after.query, name),
             Some(("headers", name)) => settled.headers = pairs(&before.headers, &after.headers, name),
+            None if place == "body_file" => settled.body_file.clone_from(&before.body_file),
             _ => {}
         }
     }

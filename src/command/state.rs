@@ -12,7 +12,7 @@ use crate::engine::{Import, id_text};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Made, Phase, Status};
+use crate::journal::{InstanceStatus, Phase, RecordedResource, Status};
 use crate::plan::Selection;
 use crate::report::{Palette, list, sanitize, thing};
 use crate::store::EnvironmentRecord;
@@ -132,7 +132,8 @@ fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String
         let at = instance.intended_at.map(|at| format!(", last at {at:.0}")).unwrap_or_default();
         lines.push(("attempts", format!("{}{at}", instance.attempts)));
         lines.extend(call.body.as_ref().map(|body| ("body", body.to_string())));
-        let file = call.body_file.as_ref().map(|file| format!("{}, {} bytes, SHA-256 {}", file.path, file.size, file.sha256));
+        let file =
+            call.body_file.as_ref().map(|file| format!("{}, {} bytes, SHA-256 {}", file.path, file.size, file.sha256));
         lines.extend(file.map(|file| ("body file", file)));
     }
     if let Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } = &instance.phase {
@@ -141,7 +142,7 @@ fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String
     for made in &instance.made {
         lines.push(("made", words(made)));
         lines.push(("undo", made.undo.as_ref().map_or("none: it stays".to_owned(), ToString::to_string)));
-        lines.extend(made.beside.iter().map(|beside| ("beside", words(beside))));
+        lines.extend(made.secondary.iter().map(|secondary| ("secondary", words(secondary))));
     }
     for earlier in &instance.earlier {
         let attempt = earlier.intent.attempt;
@@ -166,7 +167,7 @@ fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String
 }
 
 /// What was made, in words: `network 8f1c… (web-net)`.
-pub(super) fn words(made: &Made) -> String {
+pub(super) fn words(made: &RecordedResource) -> String {
     let kind = made.kind.as_deref().map_or("something".to_owned(), thing);
     let id = made.id.as_ref().map(|id| format!(" {}", id_text(id))).unwrap_or_default();
     let name = made.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();

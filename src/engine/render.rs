@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::context::Settings;
 use super::results::{Parameters, encode};
-use super::shared::Settings;
 use crate::api::Request;
 use crate::body_file::{BodyFile, BodyFiles};
 use crate::catalog::{BYTES, Operation};
@@ -134,11 +134,7 @@ impl<'a> Surroundings<'a> {
     /// # Errors
     ///
     /// [`TemplateError`] when its path cannot be evaluated, or it cannot be sent.
-    pub fn body_file(
-        &self,
-        parts: &CallParts<'_>,
-        scope: &Scope<'_>,
-    ) -> Result<Option<BodyFile>, TemplateError> {
+    pub fn body_file(&self, parts: &CallParts<'_>, scope: &Scope<'_>) -> Result<Option<BodyFile>, TemplateError> {
         let Some(file) = parts.body_file else { return Ok(None) };
         let path = file.path.evaluate_text(scope)?;
         let asked = file.content_type.as_ref().map(|(asked, _)| asked.as_str());
@@ -206,7 +202,7 @@ impl<'a> Surroundings<'a> {
                     .map(|body| self.secrets.digest(body, self.digest_key))
                     .transpose()
                     .map_err(&wrong)?,
-                    body_file: None,
+                body_file: None,
             },
         })
     }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::context::{About, RunContext};
 use super::render::elements;
 use super::run::Run;
-use super::shared::{About, Shared};
 use crate::body_file::Upload;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 
@@ -51,12 +51,12 @@ fn paths(run: &Run) -> BTreeSet<String> {
 /// # Errors
 ///
 /// When it is not what it was, or cannot be read any more: then nothing of it is sent.
-pub async fn verify(shared: &Shared, about: &About, upload: &Upload) -> Result<(), StepError> {
+pub async fn verify(context: &RunContext, about: &About, upload: &Upload) -> Result<(), StepError> {
     let upload = upload.clone();
     let verified = tokio::task::spawn_blocking(move || upload.verify()).await.expect("nothing here panics");
     verified.map_err(|why| {
         let mut error =
-            shared.error(about, EffectKnown::NotApplied, ErrorClass::Template, format!("{why}: nothing was sent"));
+            context.error(about, EffectKnown::NotApplied, ErrorClass::Template, format!("{why}: nothing was sent"));
         error.help.push("run again: it is measured anew".to_owned());
         error
     })

@@ -22,11 +22,7 @@ const BODY_FILE: Shape = Shape {
 };
 
 /// Reads the key of a step; what it has beside it is held against it.
-pub(super) fn read(
-    step: &Fields<'_>,
-    method: Option<Method>,
-    findings: &mut Vec<Diagnostic>,
-) -> Option<FileTemplate> {
+pub(super) fn read(step: &Fields<'_>, method: Option<Method>, findings: &mut Vec<Diagnostic>) -> Option<FileTemplate> {
     let node = step.get("body_file")?;
     let key = step.key_span("body_file").unwrap_or(node.span);
     if let Some(body) = step.key_span("body") {

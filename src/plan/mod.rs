@@ -43,8 +43,8 @@ pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, Turns};
 pub use model::{
-    Adopt, AdoptBy, Call, CallTemplate, FileTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan, Ready, RecordOf,
-    RecordUse, Retry, Segment, Step, Undo, Wait,
+    Adopt, AdoptBy, Call, CallTemplate, FileTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan,
+    Ready, RecordOf, RecordUse, Retry, Segment, Step, Undo, Wait,
 };
 pub use partial::Given;
 pub use selection::Selection;

@@ -82,7 +82,10 @@ fn a_file_is_sent_as_it_is_and_only_its_measure_is_kept() {
     assert!(body == &long);
 
     let record = fs::read_to_string(folder.path().join(".plan/edge/default/journal.jsonl")).unwrap();
-    assert!(record.contains(&format!(r#""body_file":{{"path":"app.wasm","content_type":"application/octet-stream","size":{}"#, long.len())));
+    assert!(record.contains(&format!(
+        r#""body_file":{{"path":"app.wasm","content_type":"application/octet-stream","size":{}"#,
+        long.len()
+    )));
     let [log, har] = ["run.log", "run.har"].map(|name| fs::read_to_string(folder.path().join(name)).unwrap());
     assert!(log.contains("-H 'Content-Type: application/octet-stream' --data-binary '@app.wasm'"), "{log}");
     assert!(har.contains("the file `app.wasm`, 1600008 bytes, SHA-256 "), "{har}");

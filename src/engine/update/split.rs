@@ -439,7 +439,8 @@ impl<'a> Splitting<'a> {
         fields.iter().for_each(|field| put(&mut agrees, field, self.new.get(field).cloned()));
         self.now.clone_from(&agrees);
         let method = way.operation.route.method;
-        let recorded = RecordedCall { method, path, query: Vec::new(), headers: Vec::new(), body: recorded, body_file: None };
+        let recorded =
+            RecordedCall { method, path, query: Vec::new(), headers: Vec::new(), body: recorded, body_file: None };
         let operation = way.operation.clone();
         self.split.calls.push(InPlace { operation, parameters, recorded, sent, fields, agrees });
     }

@@ -286,7 +286,7 @@ impl Products {
             "fastedge" => {
                 let file = call.request.body_file.as_ref().map(|upload| &upload.file);
                 fastedge::complete(self, &creates.kind, &name, file, &mut fields);
-            },
+            }
             "storage" => self.complete_storage(&creates.kind, &name, &mut fields),
             _ => {}
         }

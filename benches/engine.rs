@@ -16,7 +16,7 @@ use gcore_plan::api::{Client, Http, Request, Transport};
 use gcore_plan::catalog::{Catalog, Method};
 use gcore_plan::clock::Clock;
 use gcore_plan::engine::{
-    Events, Gates, Ownership, Run, RunEnd, RunOptions, Settings, Shared, Sight, Watcher, run, stopper,
+    Events, Gates, Ownership, Run, RunContext, RunEnd, RunOptions, Settings, Sight, Watcher, run, stopper,
 };
 use gcore_plan::exit::Exit;
 use gcore_plan::journal::{Header, Journal, MemorySink, Owner, Status};
@@ -157,7 +157,7 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
     let (stopper, stopped) = stopper();
     let client = Arc::new(Client::new(transport, clock));
     let (sender, _events) = mpsc::unbounded_channel();
-    let shared = Arc::new(Shared {
+    let context = Arc::new(RunContext {
         watcher: Watcher::start(client.clone(), &[], Arc::new(|_| {})),
         client,
         catalog: Catalog::embedded(),
@@ -172,7 +172,7 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
             project_id: Some(1),
             region_id: Some(7),
             stamp: true,
-            settle_time: Duration::from_secs(10),
+            resolve_time: Duration::from_secs(10),
             max_items: 10_000,
             records: None,
             user_agent: "plan/bench".to_owned(),
@@ -184,7 +184,7 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
     });
     let inputs = BTreeMap::new();
     let options = RunOptions::default();
-    run(Arc::new(Run { plan: Arc::new(plan), shared, inputs, options, stopper }))
+    run(Arc::new(Run { plan: Arc::new(plan), context, inputs, options, stopper }))
         .await
         .expect("the record can be written")
 }
@@ -215,7 +215,7 @@ async fn looks() {
     let end = go(load(machines), transport, journal, clock).await;
     println!(
         "  100 volumes of 12 s     {:>4} looks, done after {:.1} s",
-        end.finished.looks,
+        end.finished.polls,
         end.finished.elapsed_ms as f64 / 1000.0
     );
 }

@@ -56,7 +56,8 @@ pub enum Event {
         latest_ms: u64,
     },
     /// A write whose answer was lost is being looked up.
-    SettlingStarted {
+    #[serde(rename = "settling-started")]
+    ResolvingStarted {
         instance: InstanceId,
         reason: String,
     },
@@ -183,7 +184,8 @@ pub enum Delay {
 /// How a step came to be done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepDone {
-    pub how: How,
+    #[serde(rename = "how")]
+    pub provenance: Provenance,
     /// `POST /cloud/v1/networks/1/7`
     pub call: String,
     /// Kind, id and name of the one thing created, where there is one.
@@ -197,7 +199,7 @@ pub struct StepDone {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum How {
+pub enum Provenance {
     /// This run made the call.
     Called,
     /// It was there, and this run changed it in place.
@@ -289,9 +291,10 @@ pub struct RunFinished {
     pub unknown: usize,
     pub removed: usize,
     pub left: usize,
-    /// HTTP requests, and how many of them only looked at tasks.
+    /// HTTP requests, and how many of them only polled tasks.
     pub requests: u64,
-    pub looks: u64,
+    #[serde(rename = "looks")]
+    pub polls: u64,
     /// Read back as 0: on a line of `--events` the time of the event stands for it.
     #[serde(default)]
     pub elapsed_ms: u64,

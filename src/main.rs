@@ -13,7 +13,7 @@ const STACK: usize = 16 * 1024 * 1024;
 fn main() -> ExitCode {
     leave_no_core();
     // Its own streams: a panic may hold those of the command.
-    command::tell_panics(Streams::of_process());
+    command::print_panics(Streams::of_process());
     let streams = Streams::of_process();
     if let Some(exit) = command::answer_shell(&streams) {
         return ExitCode::from(exit.code());
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Ok(Ok(exit)) => exit,
         // The panic has been told by the hook.
         Ok(Err(_)) => Exit::Bug,
-        Err(error) => command::tell_no_thread(&streams, &error),
+        Err(error) => command::print_no_thread(&streams, &error),
     };
     ExitCode::from(exit.code())
 }

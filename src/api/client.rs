@@ -32,7 +32,7 @@ pub struct Client {
     /// Server time minus ours, in milliseconds.
     offset: AtomicI64,
     requests: AtomicU64,
-    looks: AtomicU64,
+    polls: AtomicU64,
     traceparents: Traceparents,
     trace: Option<Arc<Trace>>,
     secrets: Secrets,
@@ -91,7 +91,7 @@ impl Client {
             clock,
             offset: AtomicI64::new(OFFSET_UNKNOWN),
             requests: AtomicU64::new(0),
-            looks: AtomicU64::new(0),
+            polls: AtomicU64::new(0),
             traceparents: Traceparents::default(),
             trace: None,
             secrets: Secrets::default(),
@@ -255,14 +255,14 @@ impl Client {
         self.limit.held_for()
     }
 
-    /// Counts the last request as a look at tasks.
-    pub fn count_look(&self) {
-        self.looks.fetch_add(1, Ordering::Relaxed);
+    /// Counts the last request as a poll of tasks.
+    pub fn count_poll(&self) {
+        self.polls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Requests sent so far, and how many of them only looked at tasks.
+    /// Requests sent so far, and how many of them only polled tasks.
     pub fn counts(&self) -> (u64, u64) {
-        (self.requests.load(Ordering::Relaxed), self.looks.load(Ordering::Relaxed))
+        (self.requests.load(Ordering::Relaxed), self.polls.load(Ordering::Relaxed))
     }
 
     pub fn error(&self, answer: &Answer) -> ApiError {

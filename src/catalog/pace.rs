@@ -14,7 +14,7 @@ pub struct Pace {
     pub usual: Duration,
     /// Most are done by then.
     pub latest: Duration,
-    /// The widest interval between two looks.
+    /// The widest interval between two polls.
     pub every: Duration,
     /// After this the step stops waiting (and a later run goes on).
     pub timeout: Duration,

@@ -148,8 +148,8 @@ pub struct RunOptions {
     #[arg(long)]
     pub no_stamp: bool,
     /// How long to look for a call whose answer was lost before it is made again, at most a day
-    #[arg(long, value_name = "DURATION", value_parser = values::search_time)]
-    pub settle_time: Option<Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = values::search_time, alias = "settle-time")]
+    pub resolve_time: Option<Duration>,
     /// The most items that a list may have which a GET step reads
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10000")]
     pub max_items: usize,

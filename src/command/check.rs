@@ -25,7 +25,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
                 Ok(checked) => checked,
                 // The others are checked all the same.
                 Err(error @ Error::Read { .. }) if arguments.files.len() > 1 => {
-                    findings::tell_line(context, &error.to_string(), &error.hints())?;
+                    findings::print_line(context, &error.to_string(), &error.hints())?;
                     unread = true;
                     continue;
                 }
@@ -38,7 +38,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
     }
     let found = findings::by_file(&found);
     let mut wrong = found.iter().flat_map(|found| &found.findings).any(|finding| is_wrong(finding.severity, arguments));
-    tell(context, arguments.format, &found)?;
+    print(context, arguments.format, &found)?;
     if arguments.online && !wrong {
         wrong = !online::check(context, arguments, &plans).await?;
     }
@@ -53,9 +53,9 @@ fn is_wrong(severity: Severity, arguments: &CheckArguments) -> bool {
     severity == Severity::Error || (arguments.strict && severity == Severity::Warning)
 }
 
-fn tell(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Result<(), Error> {
+fn print(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Result<(), Error> {
     let format = match format {
-        None | Some(CheckFormat::Human) => return tell_people(context, found),
+        None | Some(CheckFormat::Human) => return print_people(context, found),
         Some(CheckFormat::Github) => return annotate(context, found),
         Some(CheckFormat::Json) => Format::Json,
         Some(CheckFormat::Sarif) => Format::Sarif,
@@ -83,8 +83,8 @@ fn annotate(context: &Context, found: &[Found]) -> Result<(), Error> {
     Ok(())
 }
 
-fn tell_people(context: &Context, found: &[Found]) -> Result<(), Error> {
-    findings::tell(context, found)?;
+fn print_people(context: &Context, found: &[Found]) -> Result<(), Error> {
+    findings::print(context, found)?;
     match found.iter().filter(|found| found.findings.is_empty()).collect::<Vec<_>>()[..] {
         [] => Ok(()),
         [only] => note(context, &format!("no findings in {}", sanitize(&only.source.path().display().to_string()))),

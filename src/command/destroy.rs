@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::Instrument as _;
 
-use super::session::{MAX_ITEMS, Parts, SETTLE_TIME, Session, USER_AGENT, export_ending, quoted};
+use super::session::{MAX_ITEMS, Parts, RESOLVE_TIME, Session, USER_AGENT, export_ending, quoted};
 use super::view::ViewOptions;
 use super::{Account, confirm, note, print_text, records, report};
 use crate::api::trace;
@@ -61,14 +61,14 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     let Some(status) = record.read().await? else {
         if arguments.if_exists {
             note(context, &format!("environment `{}` was never made", record.environment()))?;
-            return tell_job(context, &record, Exit::Done);
+            return print_job(context, &record, Exit::Done);
         }
         return Err(records::no_record(&record).await?);
     };
     let existing = status.existing().count();
     if existing == 0 && status.unanswered().next().is_none() {
         note(context, &format!("nothing is left of environment `{}`", record.environment()))?;
-        return tell_job(context, &record, Exit::Done);
+        return print_job(context, &record, Exit::Done);
     }
     if arguments.dry_run {
         print_text(context, &context.secrets.redact(&listed(&status)))?;
@@ -98,7 +98,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         api: &arguments.api,
     };
     let exit = destroy_environment(context, &record, &options).await?;
-    tell_job(context, &record, exit)
+    print_job(context, &record, exit)
 }
 
 /// What there is to take down, in the order in which it goes.
@@ -106,7 +106,7 @@ fn listed(status: &Status) -> String {
     let mut text = String::new();
     for id in removal_order(status) {
         let Some(known) = status.instances.get(&id) else { continue };
-        let things = known.made.iter().rev().flat_map(|made| std::iter::once(made).chain(&made.beside));
+        let things = known.made.iter().rev().flat_map(|made| std::iter::once(made).chain(&made.secondary));
         let mut lines: Vec<String> = things
             .filter(|made| made.id.is_some() || made.undo.is_some())
             .map(|made| {
@@ -127,7 +127,7 @@ fn listed(status: &Status) -> String {
 }
 
 /// Tells the job's later steps how the teardown of the only environment there was ended.
-fn tell_job(context: &Context, record: &EnvironmentRecord, exit: Exit) -> Result<Exit, Error> {
+fn print_job(context: &Context, record: &EnvironmentRecord, exit: Exit) -> Result<Exit, Error> {
     let unless_done = |words: String| (exit != Exit::Done).then_some(words);
     let ending = Ending {
         exit,
@@ -171,7 +171,7 @@ pub async fn destroy_environment(
                 project_id: account.project_id,
                 region_id: account.region_id,
                 stamp: false,
-                settle_time: SETTLE_TIME,
+                resolve_time: RESOLVE_TIME,
                 max_items: MAX_ITEMS,
                 records: None,
                 user_agent: USER_AGENT.to_owned(),
@@ -185,7 +185,7 @@ pub async fn destroy_environment(
             },
         },
     )?;
-    session.tell_started(RunStarted {
+    session.print_started(RunStarted {
         version: crate::event::EVENTS_VERSION,
         command: Activity::Destroy,
         plan: record.plan().to_owned(),
@@ -196,8 +196,9 @@ pub async fn destroy_environment(
         state: Some(record.place()),
         api: account.base_url.clone(),
     });
-    let mut finished =
-        engine::destroy(&session.shared).instrument(trace::run("destroy", record.plan(), record.environment())).await?;
+    let mut finished = engine::destroy(&session.run_context)
+        .instrument(trace::run("destroy", record.plan(), record.environment()))
+        .await?;
     finished.next = (finished.exit != Exit::Done).then(|| again(record));
     let exit = finished.exit;
     session.finish(context, finished).await?;

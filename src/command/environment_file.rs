@@ -74,7 +74,7 @@ pub(super) fn declared(context: &Context, plan: &Path) -> Vec<(String, PathBuf)>
 }
 
 /// Says when an environment has no file and another of nearly its name has one: a slip would be a new environment.
-pub(super) fn tell_near(context: &Context, plan: &Path, environment: &str) -> Result<(), Error> {
+pub(super) fn print_near(context: &Context, plan: &Path, environment: &str) -> Result<(), Error> {
     let declared = declared(context, plan);
     let names = declared.iter().map(|(name, _)| name.as_str());
     let is_declared = declared.iter().any(|(name, _)| name == environment);

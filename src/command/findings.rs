@@ -81,7 +81,7 @@ pub(super) fn is_worth_saying(finding: &Diagnostic) -> bool {
 /// # Errors
 ///
 /// When stderr or one of the job's files cannot be written.
-pub fn tell(context: &Context, found: &[Found]) -> Result<(), Error> {
+pub fn print(context: &Context, found: &[Found]) -> Result<(), Error> {
     let found = &by_file(found)[..];
     let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
     warn(context, found)?;
@@ -107,11 +107,11 @@ pub(super) fn warn(context: &Context, found: &[Found]) -> Result<(), Error> {
     let text = context.secrets.redact(&text);
     match &context.environment.github {
         None => context.stderr.clone().write_all(text.as_bytes()).map_err(stderr),
-        Some(_) => tell_log(context, &findings, &text),
+        Some(_) => print_log(context, &findings, &text),
     }
 }
 
-fn tell_log(context: &Context, findings: &[Findings<'_>], text: &str) -> Result<(), Error> {
+fn print_log(context: &Context, findings: &[Findings<'_>], text: &str) -> Result<(), Error> {
     let log = Log::new(context.stderr.clone(), context.secrets.clone(), context.token());
     let folder = context.folder_in_repository();
     let told: io::Result<()> = (|| {
@@ -129,7 +129,7 @@ fn tell_log(context: &Context, findings: &[Findings<'_>], text: &str) -> Result<
 /// # Errors
 ///
 /// When stderr cannot be written.
-pub(super) fn tell_line(context: &Context, message: &str, help: &[String]) -> Result<(), Error> {
+pub(super) fn print_line(context: &Context, message: &str, help: &[String]) -> Result<(), Error> {
     let hidden = |text: &str| context.secrets.redact(&sanitize_block(text)).into_owned();
     let lines: Vec<String> = help.iter().map(|words| hidden(words)).collect();
     let told = match &context.environment.github {

@@ -127,7 +127,7 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
         ResultFormat::Json => {
             print_json(context, &found.iter().map(|item| for_programs(&search, item)).collect::<Value>())?;
         }
-        ResultFormat::Human if found.is_empty() => tell_nothing(context, &search, &what, arguments.name.as_deref())?,
+        ResultFormat::Human if found.is_empty() => print_nothing(context, &search, &what, arguments.name.as_deref())?,
         ResultFormat::Human => {
             let mut rows: Vec<Vec<String>> = found.iter().map(|item| row(&search, item, columns)).collect();
             let mut titles: Vec<&str> =
@@ -236,7 +236,7 @@ fn for_programs(search: &ListSearch<'_>, item: &Value) -> Value {
     Value::Object(shown)
 }
 
-fn tell_nothing(context: &Context, search: &ListSearch<'_>, what: &str, name: Option<&str>) -> Result<(), Error> {
+fn print_nothing(context: &Context, search: &ListSearch<'_>, what: &str, name: Option<&str>) -> Result<(), Error> {
     let Some(name) = name.filter(|_| !search.items.is_empty()) else {
         return note(context, &format!("there are no {what}"));
     };

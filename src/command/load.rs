@@ -109,7 +109,7 @@ pub fn load_plan(context: &Context, file: &Path, spec: Option<&Path>) -> Result<
     let catalog = catalog(context, spec)?;
     let (source, Checked { plan, findings, .. }) = read_and_check(context, file, catalog)?;
     let Some(mut plan) = plan else {
-        findings::tell(context, &[Found { source, findings }])?;
+        findings::print(context, &[Found { source, findings }])?;
         return Err(Error::PlanWrong);
     };
     let warnings: Vec<Diagnostic> = findings.into_iter().filter(findings::is_worth_saying).collect();
@@ -150,7 +150,7 @@ pub fn resolve_inputs_over(
         Err(problems) => {
             let findings = sort_problems(context, problems)?;
             if !findings.is_empty() {
-                findings::tell(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
+                findings::print(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
             }
             Err(Error::PlanWrong)
         }
@@ -203,7 +203,7 @@ pub fn places(
     if findings.is_empty() {
         return Ok((project_id, region_id));
     }
-    findings::tell(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
+    findings::print(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
     Err(Error::PlanWrong)
 }
 
@@ -215,7 +215,7 @@ pub fn places(
 pub(super) fn environment_file(context: &Context, plan: &Plan, environment: &str) -> Result<Option<ReadFile>, Error> {
     match environment_file::read(context, plan.source.path(), environment)? {
         Some(read) if !read.is_right() => {
-            findings::tell(context, &[read.found(plan.inputs.values().any(|input| input.secret))])?;
+            findings::print(context, &[read.found(plan.inputs.values().any(|input| input.secret))])?;
             Err(Error::PlanWrong)
         }
         read => Ok(read),
@@ -263,7 +263,7 @@ pub(super) fn check_values(
     if findings.is_empty() {
         return Ok(());
     }
-    findings::tell(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
+    findings::print(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
     Err(Error::PlanWrong)
 }
 
@@ -349,7 +349,7 @@ fn sort_problems(context: &Context, problems: Vec<InputProblem>) -> Result<Vec<D
             Some(finding) => found.push(finding),
             None => {
                 let message = format!("{}: {}", problem.origin, problem.message);
-                findings::tell_line(context, &message, &problem.help)?;
+                findings::print_line(context, &message, &problem.help)?;
             }
         }
     }

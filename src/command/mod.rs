@@ -72,7 +72,7 @@ use crate::report::{Palette, sanitize_block};
 pub use completions::answer as answer_shell;
 pub use confirm::confirm;
 pub use connect::{Account, DEFAULT_BASE_URL, number_of};
-pub use findings::tell as tell_findings;
+pub use findings::print as print_findings;
 pub use load::{LoadedPlan, load_plan, places, read_source, resolve_inputs};
 pub use print::{note, print_json, print_json_text, print_outputs, print_text, warn};
 pub use records::{environment_name, find_record, owner, store};
@@ -106,11 +106,11 @@ pub fn parse(streams: &Streams) -> Result<Cli, u8> {
 pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
     let mut context = match Context::gather(cli.global, streams.clone()) {
         Ok(context) => context,
-        Err(error) => return tell_early(&streams, "find the current folder", &error),
+        Err(error) => return print_early(&streams, "find the current folder", &error),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return tell_early(&streams, "start the runtime", &error),
+        Err(error) => return print_early(&streams, "start the runtime", &error),
     };
     let ended = runtime.block_on(logged(&mut context, &cli.command));
     runtime.shutdown_timeout(LAST_WORK);
@@ -120,7 +120,7 @@ pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
     });
     match ended {
         Ok(exit) => exit,
-        Err(error) => tell(&context, &error),
+        Err(error) => print(&context, &error),
     }
 }
 
@@ -163,12 +163,12 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
 }
 
 /// Says why a command ended, and what to do next; gives its exit code.
-fn tell(context: &Context, error: &Error) -> Exit {
+fn print(context: &Context, error: &Error) -> Exit {
     let ending =
         Ending { exit: error.exit(), failure_reason: Some(error.to_string()), state_path: None, resume_command: None };
     if let Err(unwritten) = session::export_ending(context, &ending) {
         // The error itself is what matters; should this one have nobody to hear it either, the exit code remains.
-        let _ = findings::tell_line(context, &unwritten.to_string(), &[]);
+        let _ = findings::print_line(context, &unwritten.to_string(), &[]);
     }
     if !error.is_silent() {
         let hidden = |text: &str| context.secrets.redact(&sanitize_block(text)).into_owned();
@@ -193,18 +193,18 @@ fn tell(context: &Context, error: &Error) -> Exit {
 }
 
 /// Says what the system refused before there was a context.
-fn tell_early(streams: &Streams, what: &'static str, error: &io::Error) -> Exit {
+fn print_early(streams: &Streams, what: &'static str, error: &io::Error) -> Exit {
     let _ = writeln!(streams.stderr.clone(), "error: cannot {what}: {error}");
     Exit::StepFailed
 }
 
 /// The same for the program's thread; gives the exit code.
-pub fn tell_no_thread(streams: &Streams, error: &io::Error) -> Exit {
-    tell_early(streams, "start a thread", error)
+pub fn print_no_thread(streams: &Streams, error: &io::Error) -> Exit {
+    print_early(streams, "start a thread", error)
 }
 
 /// From now on a panic says where it happened, asks for a report, and shows no data: its words may hold a secret.
-pub fn tell_panics(streams: Streams) {
+pub fn print_panics(streams: Streams) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
         let words = panic_words(panic.payload());

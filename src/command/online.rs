@@ -73,7 +73,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: 
         let (requests, _) = client.counts();
         note(context, &format!("{place} agrees, as far as it can tell ({})", count_of(requests)))?;
     } else {
-        findings::tell(context, &all)?;
+        findings::print(context, &all)?;
     }
     Ok(right)
 }
@@ -132,7 +132,7 @@ fn calls(
         project_id,
         region_id,
         stamp: false,
-        settle_time: Duration::ZERO,
+        resolve_time: Duration::ZERO,
         max_items: MAX_ITEMS,
         // They are read by the commands that know where records are: what depends on them is not known here.
         records: None,

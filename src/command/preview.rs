@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::preview_file::{Asked, PreviewFile, recorded};
 use super::run::{need_places, selection};
-use super::session::{MAX_ITEMS, SETTLE_TIME, USER_AGENT};
+use super::session::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
 use super::shared_records::{self, Reading};
 use super::{drift, environment_file, load, note, preview_text, print_json, print_text, pull_request, records};
 use crate::api::Client;
@@ -15,7 +15,7 @@ use crate::cli::{PreviewArguments, PreviewFormat};
 use crate::clock::Clock;
 use crate::command::connect::{Account, number_of};
 use crate::context::Context;
-use crate::engine::{Change, Getting, Preview, Reads, RunOptions, Settings, Shared, Tally, Unread, operation_of};
+use crate::engine::{Change, Getting, Preview, Reads, RunContext, RunOptions, Settings, Tally, Unread, operation_of};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::Status;
@@ -34,13 +34,13 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let account = without_key(context, arguments)?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
-    environment_file::tell_near(context, &arguments.file, &environment)?;
+    environment_file::print_near(context, &arguments.file, &environment)?;
     need_places(plan, project_id, region_id)?;
     let reading = Reading { plan, inputs: &inputs, environment: &environment, rehearses: false };
     let shared = shared_records::read(context, &arguments.state, &arguments.file, &reading).await?;
     let records = shared.value();
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
-    shared.tell(context)?;
+    shared.print(context)?;
     let store = records::store(context, &arguments.state, Some(&arguments.file))?;
     let status = EnvironmentRecord::new(store, &plan.name, &environment).read().await?;
 
@@ -90,7 +90,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
             )?;
         }
     }
-    pull_request::tell(context, plan, &environment, &changes, arguments.comment).await?;
+    pull_request::print(context, plan, &environment, &changes, arguments.comment).await?;
     if let Some(out) = &arguments.out {
         let asked = Asked {
             plan: arguments.file.clone(),
@@ -138,7 +138,7 @@ impl Shown<'_> {
             project_id: self.project_id,
             region_id: self.region_id,
             stamp: true,
-            settle_time: SETTLE_TIME,
+            resolve_time: RESOLVE_TIME,
             max_items: MAX_ITEMS,
             records: self.records.clone(),
             user_agent: USER_AGENT.to_owned(),
@@ -163,7 +163,7 @@ impl Shown<'_> {
             for call in wanted {
                 let operation = operation_of(Catalog::embedded(), &call).map(|(operation, _)| operation);
                 let getting = Getting { client, repeat: &[], places: None, most: MAX_ITEMS };
-                let read = getting.whole(&Shared::request(&call), operation.as_deref()).await;
+                let read = getting.whole(&RunContext::request(&call), operation.as_deref()).await;
                 let answer = match read {
                     Ok(whole) => Some((whole.status, whole.answer)),
                     Err(unread) => {

@@ -14,7 +14,7 @@ use crate::report::github::preview::{Counts, LONGEST_COMMENT, PreviewPage, Row};
 /// # Errors
 ///
 /// When one of the job's files cannot be written, or the comment that was asked for is not.
-pub(super) async fn tell(
+pub(super) async fn print(
     context: &Context,
     plan: &Plan,
     environment: &str,

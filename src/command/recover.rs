@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::print::table;
 use super::records::{self, open};
-use super::session::{MAX_ITEMS, SETTLE_TIME, USER_AGENT, quoted};
+use super::session::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT, quoted};
 use super::state::words;
 use super::{Account, LoadedPlan, load, note, print_text, warn};
 use crate::cli::RecoverArguments;
@@ -31,7 +31,7 @@ pub(super) async fn recover(context: &Context, arguments: &RecoverArguments) -> 
         let known = asked.record.read().await?;
         let known = known.unwrap_or_else(|| Status::new(asked.header(), context.now));
         let recovered = asked.look(context, &known).await?;
-        tell(context, &recovered)?;
+        print(context, &recovered)?;
         return Ok(ended(&recovered));
     }
     let journal = open(context, &asked.record, "state recover", arguments.lock.lock_timeout).await?;
@@ -43,7 +43,7 @@ pub(super) async fn recover(context: &Context, arguments: &RecoverArguments) -> 
     journal.close().await?;
     let recovered = looked?;
     added?;
-    tell(context, &recovered)?;
+    print(context, &recovered)?;
     let found = count(recovered.found.len(), "instance");
     note(context, &format!("{found} on record again: look with `plan preview` before the next run"))?;
     Ok(ended(&recovered))
@@ -76,7 +76,7 @@ impl Asked {
             project_id,
             region_id,
             stamp: true,
-            settle_time: SETTLE_TIME,
+            resolve_time: RESOLVE_TIME,
             max_items: MAX_ITEMS,
             records: None,
             user_agent: USER_AGENT.to_owned(),
@@ -107,7 +107,7 @@ impl Asked {
 }
 
 /// What was found and how sure that is, and what was not.
-pub(super) fn tell(context: &Context, recovered: &Recovered) -> Result<(), Error> {
+pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Error> {
     let found = recovered.found.iter().map(|(instance, trace)| {
         vec![instance.to_string(), what(&recovered.status.instances[instance]), trace.words()]
     });

@@ -68,7 +68,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let shared = shared_records::read(context, &StateOptions::default(), &arguments.file, &reading).await?;
     let records = shared.value();
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
-    shared.tell(context)?;
+    shared.print(context)?;
     let settings = settings(&plan, &environment, project_id, region_id, &arguments.run, records);
     let cloud = Options {
         seed: arguments.seed,
@@ -112,7 +112,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 view: view_options(&plan, &arguments.run),
             },
         )?;
-        session.tell_started(RunStarted {
+        session.print_started(RunStarted {
             version: crate::event::EVENTS_VERSION,
             command: Activity::Rehearse,
             plan: plan.name.clone(),
@@ -125,13 +125,13 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         });
         let run = Run {
             plan: plan.clone(),
-            shared: session.shared.clone(),
+            context: session.run_context.clone(),
             inputs: inputs.clone(),
             options: options.clone(),
             stopper: session.stopper.clone(),
         };
         let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, &environment)).await?;
-        status = session.shared.journal.with_status(Status::clone);
+        status = session.run_context.journal.with_status(Status::clone);
         session.finish(context, end.finished.clone()).await?;
         let progress = done(&status) > recorded;
         if is_over(&end, runs, progress, arguments) {
@@ -139,7 +139,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         }
         note(context, "rehearsing what a user would do next: run again")?;
     };
-    tell_harm(context, &simulator)?;
+    print_harm(context, &simulator)?;
     write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     let ending = Ending {
@@ -165,7 +165,7 @@ fn expected(
 }
 
 /// With `--busy`: what the plan did to things of others, which it should never do.
-fn tell_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Error> {
+fn print_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Error> {
     let simulator = simulator.lock().unwrap_or_else(PoisonError::into_inner);
     let harmed: BTreeSet<_> =
         simulator.harmed().iter().map(|harmed| format!("{} `{}` {}", harmed.kind, harmed.name, harmed.id)).collect();

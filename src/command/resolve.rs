@@ -13,11 +13,11 @@ use crate::cli::ResolveArguments;
 use crate::context::Context;
 use crate::engine::{Before, made, of_tasks, operation_of};
 use crate::error::Error;
-use crate::event::{EffectKnown, ErrorClass, How, StepError};
+use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{
-    Evidence, InstanceStatus, Intent, Journal, Made, Phase, Record, StepResult, Succeeded, Unanswered,
+    Evidence, InstanceStatus, Intent, Journal, Phase, Record, RecordedResource, StepResult, Succeeded, Unanswered,
 };
 use crate::report::{count, list};
 use crate::store::EnvironmentRecord;
@@ -41,10 +41,10 @@ async fn decide(context: &Context, journal: &Journal, arguments: &ResolveArgumen
         decided(instance, known, arguments)
     })?;
     let said = match &records[0] {
-        Record::Settled { instance, made: Some(made), .. } => {
+        Record::Resolved { instance, made: Some(made), .. } => {
             format!("{instance}: {} is on record as made by it, too", words(made))
         }
-        Record::Settled { instance, .. } => format!("{instance}: nothing more is looked for"),
+        Record::Resolved { instance, .. } => format!("{instance}: nothing more is looked for"),
         Record::Succeeded(done) => format!("{}: {} is on record as made by it", done.instance, words(&done.made)),
         Record::Accepted { instance, tasks, .. } => {
             format!("{instance}: the next run waits for {}", count(tasks.len(), "task"))
@@ -83,7 +83,7 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
     if arguments.not_applied {
         let none = Record::NotApplied { instance: instance.clone(), error: by_hand(intent), unanswered: false };
         return Ok(std::iter::once(none)
-            .chain(known.earlier.iter().map(|earlier| settled(instance, earlier, None)))
+            .chain(known.earlier.iter().map(|earlier| resolved(instance, earlier, None)))
             .collect());
     }
     if !arguments.task.is_empty() {
@@ -94,7 +94,7 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
     let id = arguments.id.as_deref().expect("one of the three decisions is required on the command line");
     let (result, made, agrees) = match (&intent.update, &known.result) {
         // A change of what is known already: nothing new was made.
-        (Some(agrees), Some(result)) => (result.clone(), Made::default(), Some((**agrees).clone())),
+        (Some(agrees), Some(result)) => (result.clone(), RecordedResource::default(), Some((**agrees).clone())),
         _ => {
             let result = result_of(intent, id);
             let made = made(Catalog::embedded(), &intent.call, &result, &intent.undo);
@@ -103,7 +103,7 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
     };
     let done = Succeeded {
         instance: instance.clone(),
-        how: How::Recovered,
+        provenance: Provenance::Recovered,
         result,
         made,
         duration_ms: 0,
@@ -124,15 +124,15 @@ fn late(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArgume
         .help("say with `--id` what that attempt made, or `--not-applied`"));
     }
     let Some(id) = &arguments.id else {
-        return Ok(known.earlier.iter().map(|earlier| settled(instance, earlier, None)).collect());
+        return Ok(known.earlier.iter().map(|earlier| resolved(instance, earlier, None)).collect());
     };
     let oldest = &known.earlier[0];
     let made = made(Catalog::embedded(), &oldest.intent.call, &result_of(&oldest.intent, id), &oldest.intent.undo);
-    Ok(vec![settled(instance, oldest, Some(made))])
+    Ok(vec![resolved(instance, oldest, Some(made))])
 }
 
-fn settled(instance: &InstanceId, attempt: &Unanswered, made: Option<Made>) -> Record {
-    Record::Settled {
+fn resolved(instance: &InstanceId, attempt: &Unanswered, made: Option<RecordedResource>) -> Record {
+    Record::Resolved {
         instance: instance.clone(),
         attempt: attempt.intent.attempt,
         tasks: Vec::new(),

@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::preview::{Shown, client_of};
 use super::preview_file::{PreviewFile, recorded};
-use super::session::{Parts, SETTLE_TIME, Session, USER_AGENT, export, quoted};
+use super::session::{Parts, RESOLVE_TIME, Session, USER_AGENT, export, quoted};
 use super::shared_records::{self, Reading};
 use super::view::ViewOptions;
 use super::{
@@ -68,14 +68,14 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
-    environment_file::tell_near(context, file, &environment)?;
+    environment_file::print_near(context, file, &environment)?;
     need_places(plan, project_id, region_id)?;
     let reading = Reading { plan, inputs: &inputs, environment: &environment, rehearses: false };
     let shared = shared_records::read(context, &arguments.state, file, &reading).await?;
     let records = shared.value();
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
-    shared.tell(context)?;
-    tell_unmasked(context, plan, &inputs)?;
+    shared.print(context)?;
+    print_unmasked(context, plan, &inputs)?;
 
     let transport = account.transport()?;
     let store = records::store(context, &arguments.state, Some(file))?;
@@ -164,7 +164,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
             view: view_options(plan, &arguments.run),
         },
     )?;
-    session.tell_started(RunStarted {
+    session.print_started(RunStarted {
         version: crate::event::EVENTS_VERSION,
         command: Activity::Run,
         plan: plan.name.clone(),
@@ -175,8 +175,13 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         state: Some(record.place()),
         api: account.base_url.clone(),
     });
-    let run =
-        Run { plan: plan.clone(), shared: session.shared.clone(), inputs, options, stopper: session.stopper.clone() };
+    let run = Run {
+        plan: plan.clone(),
+        context: session.run_context.clone(),
+        inputs,
+        options,
+        stopper: session.stopper.clone(),
+    };
     let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, &environment)).await?;
     let resume = resume_command(plan, &environment, file, arguments);
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
@@ -236,7 +241,7 @@ pub(super) fn settings(
         project_id,
         region_id,
         stamp: !flags.no_stamp,
-        settle_time: flags.settle_time.unwrap_or(SETTLE_TIME),
+        resolve_time: flags.resolve_time.unwrap_or(RESOLVE_TIME),
         max_items: flags.max_items,
         records,
         user_agent: USER_AGENT.to_owned(),
@@ -291,7 +296,7 @@ pub(super) fn need_places(plan: &Plan, project_id: Option<i64>, region_id: Optio
 }
 
 /// Secrets too short to be hidden in a log are said by name.
-fn tell_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, minijinja::Value>) -> Result<(), Error> {
+fn print_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, minijinja::Value>) -> Result<(), Error> {
     for (name, _) in plan.inputs.iter().filter(|(_, input)| input.secret) {
         let Some(marker) = inputs.get(name).and_then(|value| value.as_str()) else { continue };
         let value = context.secrets.reveal(&serde_json::Value::String(marker.to_owned())).unwrap_or_default();

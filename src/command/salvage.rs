@@ -27,7 +27,7 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
     note(context, &format!("{damage}"))?;
     note(context, &format!("{} can be read", count(status.instances.len(), "instance")))?;
     let recovered = asked.look(context, &status).await?;
-    recover::tell(context, &recovered)?;
+    recover::print(context, &recovered)?;
     if arguments.dry_run {
         return Ok(recover::ended(&recovered));
     }

@@ -13,8 +13,8 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Gates, LAST_WORDS, Leased, Neighbours, Ownership, RunOutput, Settings, Shared, Sight, Signal, Stop, Stopper,
-    Watcher, stopper, tell_finished,
+    Gates, LAST_WORDS, Leased, Neighbours, Ownership, RunContext, RunOutput, Settings, Sight, Signal, Stop, Stopper,
+    Watcher, report_finished, stopper,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
@@ -23,8 +23,8 @@ use crate::journal::{Journal, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
 
-/// How long a write whose answer was lost is looked for, unless `--settle-time` says otherwise.
-pub const SETTLE_TIME: Duration = Duration::from_secs(10);
+/// How long a write whose answer was lost is looked for, unless `--resolve-time` says otherwise.
+pub const RESOLVE_TIME: Duration = Duration::from_secs(10);
 /// The most items that a list may have which a GET step reads, unless `--max-items` says otherwise.
 pub const MAX_ITEMS: usize = 10_000;
 /// What the API is told about who asks.
@@ -46,7 +46,7 @@ pub struct Parts {
 
 /// A command at work.
 pub struct Session {
-    pub shared: Arc<Shared>,
+    pub run_context: Arc<RunContext>,
     pub stopper: Stopper,
     view: View,
 }
@@ -69,12 +69,12 @@ impl Session {
             Arc::new(Client::new(transport, parts.clock).traced(context.trace.clone()).hiding(context.secrets.clone()));
         let known = |status: &Status| (status.durations.clone(), status.header.key.clone());
         let (durations, key) = parts.journal.with_status(known);
-        let teller = view.teller();
-        let (warn, secrets) = (view.teller(), context.secrets.clone());
+        let emitter = view.emitter();
+        let (warn, secrets) = (view.emitter(), context.secrets.clone());
         let warn = Arc::new(move |message: String| {
-            warn.tell(Event::Warned { message: secrets.redact(&message).into_owned() });
+            warn.emit(Event::Warned { message: secrets.redact(&message).into_owned() });
         });
-        let shared = Arc::new(Shared {
+        let run_context = Arc::new(RunContext {
             watcher: Watcher::start(client.clone(), &durations, warn),
             client,
             catalog: parts.catalog,
@@ -82,15 +82,15 @@ impl Session {
             secrets: context.secrets.clone(),
             gates: Gates::new(parts.parallelism),
             stopped,
-            events: teller,
+            events: emitter,
             settings: parts.settings,
             digest_key: key.into_bytes(),
             owners: Ownership::new(parts.neighbours),
             met: OnceCell::new(),
             sight: Sight::default(),
         });
-        listen(Signals::listen()?, stopper.clone(), &shared);
-        heed(stopper.clone(), &shared);
+        listen(Signals::listen()?, stopper.clone(), &run_context);
+        heed(stopper.clone(), &run_context);
         if let Some(timeout) = parts.timeout {
             let (stopper, clock) = (stopper.clone(), parts.clock);
             tokio::spawn(async move {
@@ -98,11 +98,11 @@ impl Session {
                 stopper.stop(Stop::OutOfTime);
             });
         }
-        Ok(Self { shared, stopper, view })
+        Ok(Self { run_context, stopper, view })
     }
 
-    pub fn tell_started(&self, started: RunStarted) {
-        self.shared.events.tell(Event::RunStarted(started));
+    pub fn print_started(&self, started: RunStarted) {
+        self.run_context.events.emit(Event::RunStarted(started));
     }
 
     /// Says how it ended, and lets the view have the last word.
@@ -113,19 +113,19 @@ impl Session {
     pub async fn finish(self, context: &Context, finished: RunFinished) -> Result<(), Error> {
         // An interrupt has to be over soon.
         let interrupted = matches!(finished.exit, Exit::Interrupted | Exit::Terminated);
-        tell_finished(&self.shared, finished);
+        report_finished(&self.run_context, finished);
         self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
     }
 }
 
 /// The first signal ends the run in good order, the second at once: everything that is known is on disk.
-fn listen(mut signals: Signals, stopper: Stopper, shared: &Arc<Shared>) {
-    let shared = shared.clone();
+fn listen(mut signals: Signals, stopper: Stopper, run_context: &Arc<RunContext>) {
+    let run_context = run_context.clone();
     tokio::spawn(async move {
         let first = signals.next().await;
-        let in_flight = shared.gates.in_flight();
-        shared.events.tell(Event::InterruptReceived { signal: first.name().to_owned(), in_flight });
-        shared.journal.hurry();
+        let in_flight = run_context.gates.in_flight();
+        run_context.events.emit(Event::InterruptReceived { signal: first.name().to_owned(), in_flight });
+        run_context.journal.hurry();
         stopper.stop(Stop::Interrupt(first));
         let second = signals.next().await;
         let exit = if second == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted };
@@ -134,11 +134,11 @@ fn listen(mut signals: Signals, stopper: Stopper, shared: &Arc<Shared>) {
 }
 
 /// A record that cannot be written any more ends the run before its next call.
-fn heed(stopper: Stopper, shared: &Arc<Shared>) {
-    let (journal, events) = (shared.journal.clone(), shared.events.clone());
+fn heed(stopper: Stopper, run_context: &Arc<RunContext>) {
+    let (journal, events) = (run_context.journal.clone(), run_context.events.clone());
     tokio::spawn(async move {
         let trouble = journal.trouble().await;
-        events.tell(Event::Warned { message: trouble.error().to_string() });
+        events.emit(Event::Warned { message: trouble.error().to_string() });
         stopper.stop(match trouble {
             Trouble::LeaseLost(_) => Stop::LeaseLost,
             Trouble::Away(_) => Stop::StoreAway,

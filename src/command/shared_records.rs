@@ -70,7 +70,7 @@ impl SharedRecords {
     /// # Errors
     ///
     /// When stderr is gone.
-    pub fn tell(&self, context: &Context) -> Result<(), Error> {
+    pub fn print(&self, context: &Context) -> Result<(), Error> {
         for (name, Shared { name: of, updated, .. }) in &self.read {
             let place = format!("plan `{}`, environment `{}`", of.plan, of.environment);
             note(
@@ -136,7 +136,7 @@ pub(super) async fn read(
         return Ok(shared);
     }
     findings.sort_by_key(|finding| finding.primary.start);
-    findings::tell(context, &[Found { source: Arc::clone(&reading.plan.source), findings }])?;
+    findings::print(context, &[Found { source: Arc::clone(&reading.plan.source), findings }])?;
     Err(Error::PlanWrong)
 }
 

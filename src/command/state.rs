@@ -12,7 +12,7 @@ use crate::engine::{Import, id_text};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Made, Phase, Status};
+use crate::journal::{InstanceStatus, Phase, RecordedResource, Status};
 use crate::plan::Selection;
 use crate::report::{Palette, list, sanitize, thing};
 use crate::store::EnvironmentRecord;
@@ -139,7 +139,7 @@ fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String
     for made in &instance.made {
         lines.push(("made", words(made)));
         lines.push(("undo", made.undo.as_ref().map_or("none: it stays".to_owned(), ToString::to_string)));
-        lines.extend(made.beside.iter().map(|beside| ("beside", words(beside))));
+        lines.extend(made.secondary.iter().map(|secondary| ("secondary", words(secondary))));
     }
     for earlier in &instance.earlier {
         let attempt = earlier.intent.attempt;
@@ -164,7 +164,7 @@ fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String
 }
 
 /// What was made, in words: `network 8f1c… (web-net)`.
-pub(super) fn words(made: &Made) -> String {
+pub(super) fn words(made: &RecordedResource) -> String {
     let kind = made.kind.as_deref().map_or("something".to_owned(), thing);
     let id = made.id.as_ref().map(|id| format!(" {}", id_text(id))).unwrap_or_default();
     let name = made.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();

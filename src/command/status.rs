@@ -16,7 +16,7 @@ use crate::engine::id_text;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Made, Phase, Status};
+use crate::journal::{InstanceStatus, Phase, RecordedResource, Status};
 use crate::report::{Palette, count, sanitize, thing};
 use crate::store::{EnvironmentRecord, Holder};
 
@@ -29,7 +29,7 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
     let holder = environment.holder().await?;
     match arguments.format {
         ResultFormat::Json => print_json(context, &environment_json(&environment, &status, holder.as_ref()))?,
-        ResultFormat::Human => tell(context, &environment, &status, holder.as_ref())?,
+        ResultFormat::Human => print(context, &environment, &status, holder.as_ref())?,
     }
     if arguments.live {
         let client = client_of(context, &Account::of(context, &arguments.api)?)?;
@@ -45,7 +45,7 @@ fn is_telling(status: &InstanceStatus) -> bool {
     status.phase != Phase::Absent || status.error.is_some() || !status.lost.is_empty()
 }
 
-fn tell(context: &Context, record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Result<(), Error> {
+fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Result<(), Error> {
     let rows: Vec<Vec<String>> = status
         .instances
         .iter()
@@ -107,14 +107,14 @@ pub(super) fn shown(instance: &InstanceStatus) -> (Option<String>, Option<String
     }
 }
 
-fn own(instance: &InstanceStatus) -> Option<&Made> {
+fn own(instance: &InstanceStatus) -> Option<&RecordedResource> {
     let result = instance.result.as_ref().and_then(|result| result.id.as_ref());
     let made = || instance.made.iter().rev();
     made().find(|made| made.id.is_some() && made.id.as_ref() == result).or_else(|| made().next())
 }
 
 /// What else it made that is still there.
-fn others(instance: &InstanceStatus) -> impl Iterator<Item = &Made> {
+fn others(instance: &InstanceStatus) -> impl Iterator<Item = &RecordedResource> {
     let own = own(instance);
     instance.made.iter().filter(move |made| own.is_some_and(|own| !std::ptr::eq(own, *made)))
 }
@@ -191,8 +191,8 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.clone(),
         _ => Vec::new(),
     };
-    let one = |made: &Made| json!({ "kind": made.kind, "id": made.id, "name": made.name });
-    let beside = |made: &Made| -> Vec<Value> { made.beside.iter().map(one).collect() };
+    let one = |made: &RecordedResource| json!({ "kind": made.kind, "id": made.id, "name": made.name });
+    let secondary = |made: &RecordedResource| -> Vec<Value> { made.secondary.iter().map(one).collect() };
     json!({
         "instance": id.to_string(),
         "step": id.step,
@@ -202,7 +202,7 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         "id": resource,
         "name": name,
         "exists": instance.may_exist(),
-        "beside": instance.made.iter().flat_map(beside).collect::<Vec<_>>(),
+        "beside": instance.made.iter().flat_map(secondary).collect::<Vec<_>>(),
         "as_well": others(instance).map(one).collect::<Vec<_>>(),
         "tasks": tasks,
         "call": instance.call().map(ToString::to_string),
@@ -294,7 +294,7 @@ pub(super) fn environment_row(
     let pending = status.instances.values().filter(|instance| is_pending(&instance.phase)).count();
     let state = match (in_use, pending, status.finished) {
         (true, ..) => "in use".to_owned(),
-        (false, 0, Some(0)) => "settled".to_owned(),
+        (false, 0, Some(0)) => "complete".to_owned(),
         (false, 0, Some(code)) => format!("ended with {code}"),
         (false, 0, None) => "did not end".to_owned(),
         (false, pending, _) => format!("{} pending", count(pending, "call")),

@@ -39,7 +39,7 @@ pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Resu
     for (record, _) in &expired {
         let exit = match destroy_environment(context, record, &options).await {
             Ok(exit) => exit,
-            Err(error) => tell_failed(context, record, &error)?,
+            Err(error) => print_failed(context, record, &error)?,
         };
         worst = worst.max(exit);
         if matches!(exit, Exit::Interrupted | Exit::Terminated) {
@@ -66,7 +66,7 @@ async fn find_expired(
             Ok(Some(status)) => status,
             Ok(None) => continue,
             Err(error) => {
-                *worst = (*worst).max(tell_failed(context, &record, &error.into())?);
+                *worst = (*worst).max(print_failed(context, &record, &error.into())?);
                 continue;
             }
         };
@@ -104,10 +104,10 @@ fn list(context: &Context, format: ResultFormat, expired: &[(EnvironmentRecord, 
 }
 
 /// Says why one environment was not taken down; gives the exit code that deserves.
-fn tell_failed(context: &Context, record: &EnvironmentRecord, error: &Error) -> Result<Exit, Error> {
+fn print_failed(context: &Context, record: &EnvironmentRecord, error: &Error) -> Result<Exit, Error> {
     if !error.is_silent() {
         let message = format!("{} ({}): {error}", record.plan(), record.environment());
-        findings::tell_line(context, &message, &error.hints())?;
+        findings::print_line(context, &message, &error.hints())?;
     }
     Ok(error.exit())
 }

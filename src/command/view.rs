@@ -47,7 +47,7 @@ pub struct ViewOptions {
 
 /// The reporters of a run, at work.
 pub struct View {
-    teller: Teller,
+    emitter: Teller,
     log: Option<Log>,
     finish: oneshot::Sender<()>,
     reporters: Receiver<Vec<ReportError>>,
@@ -89,12 +89,12 @@ impl View {
             let _ = ended.send(errors);
         };
         thread::Builder::new().name("report".to_owned()).spawn(work).map_err(no_thread)?;
-        Ok(Self { teller: Teller { sender, clock }, log, finish, reporters, shown })
+        Ok(Self { emitter: Teller { sender, clock }, log, finish, reporters, shown })
     }
 
     /// Where the engine tells what happened.
-    pub fn teller(&self) -> Teller {
-        self.teller.clone()
+    pub fn emitter(&self) -> Teller {
+        self.emitter.clone()
     }
 
     /// Lets every reporter finish what it was told until now, for as long as somebody reads within `patience`; says on
@@ -121,7 +121,7 @@ impl View {
             errors.extend(log.finish().err().map(|error| format!("cannot write the log: {error}")));
         }
         for error in errors {
-            super::findings::tell_line(context, &error, &[])?;
+            super::findings::print_line(context, &error, &[])?;
         }
         Ok(())
     }
@@ -199,8 +199,8 @@ async fn feed(
     clock: Clock,
     shown: &AtomicU64,
 ) -> Vec<ReportError> {
-    let tell = |fanout: &mut Fanout, event: &Stamped| {
-        fanout.tell(event);
+    let handle = |fanout: &mut Fanout, event: &Stamped| {
+        fanout.handle(event);
         shown.fetch_add(1, Ordering::Relaxed);
     };
     let mut ticks = interval(TICK);
@@ -210,7 +210,7 @@ async fn feed(
         tokio::select! {
             biased;
             event = events.recv() => match event {
-                Some(event) => tell(&mut fanout, &event),
+                Some(event) => handle(&mut fanout, &event),
                 None => break false,
             },
             finished = &mut finished => break finished.is_ok(),
@@ -222,7 +222,7 @@ async fn feed(
         return Vec::new();
     }
     while let Ok(event) = events.try_recv() {
-        tell(&mut fanout, &event);
+        handle(&mut fanout, &event);
     }
     fanout.finish()
 }
@@ -259,7 +259,7 @@ mod tests {
         context.stderr = Stream::new(Stuck(unread), false);
         let view = View::start(&context, Clock::starting_at(context.now, 1.0), &ViewOptions::default()).unwrap();
         for _ in 0..1000 {
-            view.teller().tell(Event::Warned { message: "careful".to_owned() });
+            view.emitter().emit(Event::Warned { message: "careful".to_owned() });
         }
         view.finish(&context, Duration::from_millis(1)).await.unwrap();
         // What is said afterwards is lost as well, and holds up nobody.
@@ -271,11 +271,11 @@ mod tests {
         let (context, out) = context();
         let clock = Clock::starting_at(context.now, 1.0);
         let view = View::start(&context, clock, &ViewOptions::default()).unwrap();
-        let teller = view.teller();
-        teller.tell(Event::Warned { message: "careful".to_owned() });
+        let emitter = view.emitter();
+        emitter.emit(Event::Warned { message: "careful".to_owned() });
         view.finish(&context, PATIENCE).await.unwrap();
         assert!(out.stderr().contains("careful"), "{}", out.stderr());
-        drop(teller);
+        drop(emitter);
     }
 
     #[tokio::test]
@@ -285,7 +285,7 @@ mod tests {
         let summary = folder.path().join("summary.md");
         context.environment.github = Some(GitHub { step_summary: Some(summary.clone()), ..GitHub::default() });
         let view = View::start(&context, Clock::starting_at(context.now, 1.0), &ViewOptions::default()).unwrap();
-        view.teller().tell(Event::Warned { message: "::set-output name=x::y".to_owned() });
+        view.emitter().emit(Event::Warned { message: "::set-output name=x::y".to_owned() });
         view.finish(&context, PATIENCE).await.unwrap();
         let log = out.stderr();
         let (stop, text) = log.split_once('\n').unwrap();
@@ -300,7 +300,7 @@ mod tests {
         context.folder = folder.path().to_owned();
         let options = ViewOptions { events: Some("events.ndjson".into()), ..ViewOptions::default() };
         let view = View::start(&context, Clock::starting_at(context.now, 1.0), &options).unwrap();
-        view.teller().tell(Event::Warned { message: "careful".to_owned() });
+        view.emitter().emit(Event::Warned { message: "careful".to_owned() });
         view.finish(&context, PATIENCE).await.unwrap();
         let text = std::fs::read_to_string(folder.path().join("events.ndjson")).unwrap();
         assert!(text.contains("\"warned\"") && out.stderr().contains("careful"), "{text}");

@@ -41,7 +41,7 @@ pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result
         () = timeout => Some(Exit::StillWaiting),
         signal = signals.next() => Some(if signal == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted }),
     };
-    tell(context, arguments.format, &known)?;
+    print(context, arguments.format, &known)?;
     if early.is_some() {
         let waiting = known.iter().filter(|task| is_pending(task)).count();
         note(context, &format!("{} still running: type the same command to go on waiting", count(waiting, "task")))?;
@@ -126,7 +126,7 @@ fn awaited(client: &Client, task: &Task) -> Awaited {
     }
 }
 
-fn tell(context: &Context, format: ResultFormat, tasks: &[Task]) -> Result<(), Error> {
+fn print(context: &Context, format: ResultFormat, tasks: &[Task]) -> Result<(), Error> {
     match format {
         ResultFormat::Json => print_json(context, &json!(tasks.iter().map(to_json).collect::<Vec<Value>>())),
         ResultFormat::Human => {

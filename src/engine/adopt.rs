@@ -14,7 +14,7 @@ use super::update::{Thing, split};
 use crate::api::Request;
 use crate::catalog::update::{shown_at, thing_route};
 use crate::catalog::{Operation, Resource};
-use crate::event::{EffectKnown, ErrorClass, How};
+use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
 use crate::journal::{Adopted, IntendedUndo, Record, RecordedCall, StepResult};
 use crate::plan::AdoptBy;
@@ -45,7 +45,7 @@ impl Instance {
         &self,
         id: &InstanceId,
         rendered: &Rendered,
-        how: &mut How,
+        provenance: &mut Provenance,
     ) -> Result<StepResult, Interruption> {
         let (by, own) = self.adopted_by(id)?;
         let create = rendered.operation.as_deref();
@@ -64,8 +64,8 @@ impl Instance {
         }
         self.not_anothers(id, rendered, &result)?;
         let agrees = self.as_it_stands(id, rendered, create, &item);
-        let thing = Thing::of(self.run.shared.catalog, &agrees, &result);
-        let catalog = self.run.shared.catalog;
+        let thing = Thing::of(self.run.context.catalog, &agrees, &result);
+        let catalog = self.run.context.catalog;
         let forced = split(catalog, thing.as_ref(), &agrees, &rendered.recorded, None).forced;
         if !forced.is_empty() {
             let words: Vec<String> = super::change::differences(&agrees, &rendered.recorded);
@@ -83,9 +83,9 @@ impl Instance {
         let kept = StepResult { response: result.response.as_ref().map(super::results::without_sensitive), ..result };
         let after = self.step().after.iter().cloned().collect();
         let adopted = Adopted { instance: id.clone(), after, result: kept.clone(), made, agrees };
-        self.run.shared.journal.append(vec![Record::Adopted(Box::new(adopted))]).await?;
-        *how = How::Adopted;
-        let conceal = |answer: Value| conceal(&self.run.shared.secrets, answer, self.step().secret);
+        self.run.context.journal.append(vec![Record::Adopted(Box::new(adopted))]).await?;
+        *provenance = Provenance::Adopted;
+        let conceal = |answer: Value| conceal(&self.run.context.secrets, answer, self.step().secret);
         Ok(StepResult { response: kept.response.clone().map(conceal), ..kept })
     }
 
@@ -114,7 +114,7 @@ impl Instance {
         resource: &Resource,
         by: &By,
     ) -> Result<Value, Interruption> {
-        let shared = &self.run.shared;
+        let context = &self.run.context;
         let about = self.about(&rendered.recorded);
         let read = match by {
             By::Id(id) => {
@@ -126,8 +126,8 @@ impl Instance {
             By::Name(_) => None,
         };
         if let Some(path) = read {
-            let object = shared.client.read(Request::get(path)).await.map_err(|error| {
-                let mut failed = shared.read_failed(&about, &error);
+            let object = context.client.read(Request::get(path)).await.map_err(|error| {
+                let mut failed = context.read_failed(&about, &error);
                 if error.is_not_found() {
                     failed.message = format!("there is nothing to take over: {}", failed.message);
                 }
@@ -148,9 +148,9 @@ impl Instance {
         if let (By::Name(name), Some(parameter)) = (by, &list.name_parameter) {
             request = request.query(parameter, name);
         }
-        let found = items(shared, list, request)
+        let found = items(context, list, request)
             .await
-            .map_err(|error| Interruption::Failed(shared.read_failed(&about, &error)))?;
+            .map_err(|error| Interruption::Failed(context.read_failed(&about, &error)))?;
         let mut fitting: Vec<Value> =
             found.into_iter().filter(|item| item.get(key).map(id_text).as_ref() == Some(wanted)).collect();
         match (fitting.pop(), fitting.len()) {
@@ -168,7 +168,7 @@ impl Instance {
 
     fn not_anothers(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<(), Interruption> {
         let owned = result.kind.as_ref().zip(result.id.as_ref());
-        match owned.filter(|(kind, thing)| self.run.shared.is_anothers(id, kind, thing)) {
+        match owned.filter(|(kind, thing)| self.run.context.is_anothers(id, kind, thing)) {
             Some((_, thing)) => {
                 let words =
                     format!("{} is on record already, as another step's or another environment's", id_text(thing));
@@ -180,11 +180,11 @@ impl Instance {
 
     /// The plan's call, with what the thing shows otherwise.
     fn as_it_stands(&self, id: &InstanceId, rendered: &Rendered, create: &Operation, item: &Value) -> RecordedCall {
-        let shared = &self.run.shared;
+        let context = &self.run.context;
         let mut agrees = rendered.recorded.clone();
         let Some(thing) = thing_route(create) else { return agrees };
-        let is_anothers = |other: &Value| shared.journal.with_status(|status| status.is_made_elsewhere(id, other));
-        let shown = Shown { thing, object: item, digest_key: &shared.digest_key, is_anothers: &is_anothers };
+        let is_anothers = |other: &Value| context.journal.with_status(|status| status.is_made_elsewhere(id, other));
+        let shown = Shown { thing, object: item, digest_key: &context.digest_key, is_anothers: &is_anothers };
         if let Some(Value::Object(body)) = &mut agrees.body {
             let names: Vec<String> = body.keys().cloned().collect();
             for name in names {
@@ -200,6 +200,6 @@ impl Instance {
 
     pub(super) fn refused(&self, rendered: &Rendered, words: String) -> Interruption {
         let about = self.about(&rendered.recorded);
-        Interruption::Failed(self.run.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words))
+        Interruption::Failed(self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words))
     }
 }

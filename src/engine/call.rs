@@ -7,14 +7,14 @@ use serde_json::Value;
 use tracing::Instrument as _;
 
 use super::collection::{item_id, named_items};
+use super::context::{About, RunContext};
 use super::evidence::likeness::contradicts;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::ownership::Thing;
+use super::resolve::{self, Doubt, Resolved};
 use super::results::{self, Parameters, id_text};
-use super::settle::{self, Doubt, Settled};
-use super::shared::{About, Shared};
 use super::stop::{GRACE, Stop};
 use super::turn::request_turn;
 use super::update::{Seen, seen};
@@ -107,17 +107,17 @@ pub struct Leaving<'a> {
 }
 
 /// Sends a write once, in its turn, unless the run ends first.
-pub async fn send(shared: &Shared, leaving: Leaving<'_>, request: Request) -> Sent {
-    let Some(permit) = request_turn(shared, leaving.instance).await else {
+pub async fn send(context: &RunContext, leaving: Leaving<'_>, request: Request) -> Sent {
+    let Some(permit) = request_turn(context, leaving.instance).await else {
         return Sent::Unsent("the run ended first".to_owned());
     };
-    shared.events.tell(Event::CallStarted {
+    context.events.emit(Event::CallStarted {
         instance: leaving.instance.clone(),
         call: leaving.call.to_string(),
         attempt: leaving.attempt,
     });
     let sending = async {
-        let answer = shared.client.send(request).await;
+        let answer = context.client.send(request).await;
         drop(permit);
         answer
     };
@@ -125,12 +125,12 @@ pub async fn send(shared: &Shared, leaving: Leaving<'_>, request: Request) -> Se
         biased;
         answer = sending => answer,
         stop = async {
-            let stop = shared.stopped.leave().await;
+            let stop = context.stopped.leave().await;
             tokio::time::sleep(GRACE).await;
             stop
         } => return Sent::Left(stop),
     };
-    sort(&shared.client, answer)
+    sort(&context.client, answer)
 }
 
 fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
@@ -184,26 +184,31 @@ impl Write {
     /// # Errors
     ///
     /// [`Interruption`], with everything on record that is known.
-    pub async fn make(&self, shared: &Shared, attempts: u32, doubt: Option<Doubt>) -> Result<Called, Interruption> {
+    pub async fn make(
+        &self,
+        context: &RunContext,
+        attempts: u32,
+        doubt: Option<Doubt>,
+    ) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         if !self.is_repeatable() {
             let place = place_of(&self.parameters);
-            shared.stopped.or_leave(shared.meet(&place)).await.map_err(Interruption::Stopped)?;
+            context.stopped.or_leave(context.meet(&place)).await.map_err(Interruption::Stopped)?;
             state.before = match &doubt {
                 // What was there before the first attempt; what is there now may be its work.
                 Some(doubt) => doubt.attempt.intent.mark.before.clone(),
-                None => shared.stopped.or_leave(self.there_before(shared)).await.map_err(Interruption::Stopped)?,
+                None => context.stopped.or_leave(self.there_before(context)).await.map_err(Interruption::Stopped)?,
             };
         }
         let mut doubt = doubt;
         loop {
             if let Some(doubt) = doubt.take()
                 && !self.is_repeatable()
-                && let Some(called) = self.settle(shared, &doubt, &mut state).await?
+                && let Some(called) = self.resolve(context, &doubt, &mut state).await?
             {
                 return Ok(called);
             }
-            match self.attempt(shared, &mut state).await? {
+            match self.attempt(context, &mut state).await? {
                 Attempt::Called(called) => return Ok(called),
                 Attempt::Again => {}
                 Attempt::Doubt(next) => doubt = Some(next),
@@ -216,24 +221,24 @@ impl Write {
     /// # Errors
     ///
     /// As [`Write::make`].
-    pub async fn find(&self, shared: &Shared, doubt: &Doubt) -> Result<Option<Called>, Interruption> {
-        self.settle(shared, doubt, &mut Attempts::default()).await
+    pub async fn find(&self, context: &RunContext, doubt: &Doubt) -> Result<Option<Called>, Interruption> {
+        self.resolve(context, doubt, &mut Attempts::default()).await
     }
 
-    async fn attempt(&self, shared: &Shared, state: &mut Attempts) -> Result<Attempt, Interruption> {
-        shared.stopped.may_start().map_err(Interruption::Stopped)?;
-        let place = shared.stopped.or_leave(shared.gates.intent()).await.map_err(Interruption::Stopped)?;
+    async fn attempt(&self, context: &RunContext, state: &mut Attempts) -> Result<Attempt, Interruption> {
+        context.stopped.may_start().map_err(Interruption::Stopped)?;
+        let place = context.stopped.or_leave(context.gates.intent()).await.map_err(Interruption::Stopped)?;
         state.attempt += 1;
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
-        let (intended_at, since) = (shared.now(), shared.clock().elapsed());
-        let mark = Mark { before: state.before.clone(), ..shared.mark(self.instance(), &nonce) };
-        let (request, stamped) = self.marked_request(shared, &nonce, &mark);
+        let (intended_at, since) = (context.now(), context.clock().elapsed());
+        let mark = Mark { before: state.before.clone(), ..context.mark(self.instance(), &nonce) };
+        let (request, stamped) = self.marked_request(context, &nonce, &mark);
         let intent = Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() };
-        shared.journal.append(vec![Record::Intent(intent.clone())]).await?;
+        context.journal.append(vec![Record::Intent(intent.clone())]).await?;
         let doubt = Doubt {
             attempt: Unanswered { intent, at: intended_at, head: None },
-            earlier: self.earlier(shared),
+            earlier: self.earlier(context),
             since,
             cause: String::new(),
             slow: false,
@@ -241,17 +246,17 @@ impl Write {
         };
 
         // Held until the answer is on record: whoever settles on this route must not take this call's task for its own.
-        let gate = shared.gates.sending(&self.route()).await;
+        let gate = context.gates.sending(&self.route()).await;
         let leaving = Leaving { instance: self.instance(), call: self.call(), attempt: state.attempt };
-        let sent = send(shared, leaving, request).instrument(trace::attempt(state.attempt)).await;
-        let outcome = self.answered(shared, state, sent, doubt).await;
+        let sent = send(context, leaving, request).instrument(trace::attempt(state.attempt)).await;
+        let outcome = self.answered(context, state, sent, doubt).await;
         // Whoever has to wait keeps nobody else from going.
         drop((gate, place));
         match outcome? {
             Next::Pause(reason, pause) => {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                shared.events.tell(Event::CallDelayed { instance: self.instance().clone(), reason, pause_ms });
-                shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
+                context.events.emit(Event::CallDelayed { instance: self.instance().clone(), reason, pause_ms });
+                context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
                 Ok(Attempt::Again)
             }
             Next::WaitForLock(error) => {
@@ -261,7 +266,7 @@ impl Write {
                     call: self.call(),
                     parameters: &self.parameters,
                 };
-                state.locks.wait(shared, &refused, &error).await.map_err(Interruption::Stopped)?;
+                state.locks.wait(context, &refused, &error).await.map_err(Interruption::Stopped)?;
                 state.tries = 0;
                 Ok(Attempt::Again)
             }
@@ -269,11 +274,11 @@ impl Write {
             Next::Doubt(doubt) => {
                 if doubt.attempt.head.is_some() {
                     // Whoever has to look for it later must know this much, too.
-                    let error = self.doubtful(shared, &doubt, doubt.cause.clone());
+                    let error = self.doubtful(context, &doubt, doubt.cause.clone());
                     let record = Record::Unknown { instance: self.instance().clone(), error };
-                    shared.journal.append(vec![record]).await?;
+                    context.journal.append(vec![record]).await?;
                 }
-                Ok(Attempt::Doubt(Doubt { since: shared.clock().elapsed(), ..doubt }))
+                Ok(Attempt::Doubt(Doubt { since: context.clock().elapsed(), ..doubt }))
             }
         }
     }
@@ -281,7 +286,7 @@ impl Write {
     /// Puts the answer on record and says what to do next.
     async fn answered(
         &self,
-        shared: &Shared,
+        context: &RunContext,
         state: &mut Attempts,
         sent: Sent,
         doubt: Doubt,
@@ -290,9 +295,9 @@ impl Write {
             Sent::Answer { value, head } => match tasks_of(&value) {
                 Some(tasks) if !tasks.is_empty() => {
                     for task in &tasks {
-                        shared.owners.claim(Thing::task(task), self.instance());
+                        context.owners.claim(Thing::task(task), self.instance());
                     }
-                    self.accept(shared, tasks, Some(head.status), None).await.map(Next::Done)
+                    self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
                 }
                 none => match self.names_nothing(&value, none.is_some(), head.status) {
                     true => {
@@ -307,28 +312,28 @@ impl Write {
                 },
             },
             Sent::Unsent(cause) => {
-                let error = self.unreachable(shared, &cause, state.tries);
-                self.not_applied(shared, &error).await?;
-                shared.stopped.may_start().map_err(Interruption::Stopped)?;
+                let error = self.unreachable(context, &cause, state.tries);
+                self.not_applied(context, &error).await?;
+                context.stopped.may_start().map_err(Interruption::Stopped)?;
                 match self.policy().pause(state.tries, None, fastrand::f64()) {
                     Some(pause) => {
-                        Ok(Next::Pause(Delay::NotSent { cause: shared.secrets.redact(&cause).into_owned() }, pause))
+                        Ok(Next::Pause(Delay::NotSent { cause: context.secrets.redact(&cause).into_owned() }, pause))
                     }
                     None => Err(Interruption::Failed(error)),
                 }
             }
             Sent::NoConnection(cause) => {
-                let error = self.unreachable(shared, &cause, state.tries);
-                self.not_applied(shared, &error).await?;
+                let error = self.unreachable(context, &cause, state.tries);
+                self.not_applied(context, &error).await?;
                 Err(Interruption::Failed(error))
             }
-            Sent::Refused(error) => self.refused(shared, state, &error).await,
+            Sent::Refused(error) => self.refused(context, state, &error).await,
             Sent::Lost { cause, .. } if self.is_repeatable() => {
-                let error = shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, &cause);
+                let error = context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, &cause);
                 match self.policy().pause(state.tries, None, fastrand::f64()) {
                     Some(pause) => Ok(Next::Pause(Delay::Failed { cause: error.message }, pause)),
                     None => {
-                        shared
+                        context
                             .journal
                             .append(vec![Record::Unknown { instance: self.instance().clone(), error: error.clone() }])
                             .await?;
@@ -343,17 +348,22 @@ impl Write {
         }
     }
 
-    async fn refused(&self, shared: &Shared, state: &mut Attempts, error: &ApiError) -> Result<Next, Interruption> {
+    async fn refused(
+        &self,
+        context: &RunContext,
+        state: &mut Attempts,
+        error: &ApiError,
+    ) -> Result<Next, Interruption> {
         let meaning = error.meaning();
         if meaning == Meaning::NotFound
             && self.call().method == crate::catalog::Method::Delete
-            && !self.earlier(shared).is_empty()
+            && !self.earlier(context).is_empty()
         {
             // An earlier attempt, whose answer was lost, took it away.
             return Ok(Next::Done(Called::Answered { status: error.status, value: Value::Null }));
         }
-        let refusal = shared.refusal(&self.about, error);
-        self.not_applied(shared, &refusal).await?;
+        let refusal = context.refusal(&self.about, error);
+        self.not_applied(context, &refusal).await?;
         let after = error.retry_after.map(Duration::from_secs);
         match meaning {
             Meaning::RateLimited | Meaning::Unavailable if state.patience < PATIENCE => {
@@ -379,69 +389,69 @@ impl Write {
     }
 
     /// Looks for what a write without answer did. `None`: nothing, and it may be sent again.
-    async fn settle(
+    async fn resolve(
         &self,
-        shared: &Shared,
+        context: &RunContext,
         doubt: &Doubt,
         state: &mut Attempts,
     ) -> Result<Option<Called>, Interruption> {
-        let reason = shared.secrets.redact(&doubt.cause).into_owned();
-        if self.is_done(shared).await {
+        let reason = context.secrets.redact(&doubt.cause).into_owned();
+        if self.is_done(context).await {
             return Ok(Some(self.done(doubt)));
         }
-        shared.events.tell(Event::SettlingStarted { instance: self.instance().clone(), reason: reason.clone() });
-        let settling = settle::settle(shared, doubt);
-        match shared.stopped.or_leave(settling).await.map_err(Interruption::Stopped)? {
-            Settled::Task { attempt, task, evidence } => {
-                self.found(shared, doubt, attempt).await?;
-                self.accept(shared, vec![task], None, Some(evidence)).await.map(Some)
+        context.events.emit(Event::ResolvingStarted { instance: self.instance().clone(), reason: reason.clone() });
+        let resolving = resolve::resolve(context, doubt);
+        match context.stopped.or_leave(resolving).await.map_err(Interruption::Stopped)? {
+            Resolved::Task { attempt, task, evidence } => {
+                self.found(context, doubt, attempt).await?;
+                self.accept(context, vec![task], None, Some(evidence)).await.map(Some)
             }
-            Settled::Resource { attempt, item, evidence } => {
-                self.found(shared, doubt, attempt).await?;
+            Resolved::Resource { attempt, item, evidence } => {
+                self.found(context, doubt, attempt).await?;
                 Ok(Some(Called::Found { item, evidence: Some(evidence) }))
             }
-            Settled::Done => Ok(Some(self.done(doubt))),
-            Settled::Nothing if doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(doubt))),
+            Resolved::Done => Ok(Some(self.done(doubt))),
+            Resolved::Nothing if doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(doubt))),
             // The thing shows what a late look at the tasks did not.
-            Settled::Nothing | Settled::Undecided(_) if self.is_done(shared).await => Ok(Some(self.done(doubt))),
-            Settled::Nothing if doubt.is_carried_out() => {
+            Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(doubt))),
+            Resolved::Nothing if doubt.is_carried_out() => {
                 let words = format!("the API carried it out, and what it made was not found: {reason}");
-                self.unknown(shared, doubt, words, &[]).await
+                self.unknown(context, doubt, words, &[]).await
             }
-            Settled::Nothing if state.resends < RESENDS => {
+            Resolved::Nothing if state.resends < RESENDS => {
                 state.resends += 1;
                 Ok(None)
             }
-            Settled::Nothing => {
+            Resolved::Nothing => {
                 let words =
                     format!("sent {} times, never answered and nothing was found of it: {reason}", state.resends + 1);
-                self.unknown(shared, doubt, words, &[]).await
+                self.unknown(context, doubt, words, &[]).await
             }
-            Settled::Undecided(candidates) => {
+            Resolved::Undecided(candidates) => {
                 let words = format!(
                     "the answer was lost ({reason}); what may be its work may be somebody else's as well: {}",
                     candidates.join(", ")
                 );
-                self.unknown(shared, doubt, words, &candidates).await
+                self.unknown(context, doubt, words, &candidates).await
             }
-            Settled::CannotTell(why) => {
+            Resolved::CannotTell(why) => {
                 let words = format!("the answer was lost ({reason}), and looking for it failed: {why}");
-                self.unknown(shared, doubt, words, &[]).await
+                self.unknown(context, doubt, words, &[]).await
             }
         }
     }
 
     /// It changes something, and that shows what it asks for.
-    async fn is_done(&self, shared: &Shared) -> bool {
-        self.intent.update.is_some() && seen(shared, &self.intent).await == Seen::Done
+    async fn is_done(&self, context: &RunContext) -> bool {
+        self.intent.update.is_some() && seen(context, &self.intent).await == Seen::Done
     }
 
     /// Puts on record which attempt it was, when it is not the last one.
-    async fn found(&self, shared: &Shared, doubt: &Doubt, attempt: u32) -> Result<(), JournalError> {
+    async fn found(&self, context: &RunContext, doubt: &Doubt, attempt: u32) -> Result<(), JournalError> {
         if attempt == doubt.attempt.intent.attempt {
             return Ok(());
         }
-        shared.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
+        context.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
     }
 
     /// It was carried out, and there is nothing of it to find.
@@ -463,32 +473,32 @@ impl Write {
         !idle && results::of_answer(Some(operation), self.call(), status, value).id.is_none()
     }
 
-    /// Attempts before this one that may have been carried out: they were neither answered nor settled.
-    fn earlier(&self, shared: &Shared) -> Vec<Unanswered> {
+    /// Attempts before this one that may have been carried out: they were neither answered nor resolved.
+    fn earlier(&self, context: &RunContext) -> Vec<Unanswered> {
         let known = |status: &crate::journal::Status| {
             status.instances.get(self.instance()).map(|known| known.earlier.clone()).unwrap_or_default()
         };
-        shared.journal.with_status(known)
+        context.journal.with_status(known)
     }
 
     /// Ids of what exists already and might later be taken for what this call makes. Only what nothing else would tell
     /// apart is looked at: no tag of ours, and no task that made it. `None` when nobody could look.
-    async fn there_before(&self, shared: &Shared) -> Option<Vec<String>> {
+    async fn there_before(&self, context: &RunContext) -> Option<Vec<String>> {
         let operation = self.operation.as_deref()?;
         let creates = operation.creates.as_ref()?;
         let list = creates.resource.as_ref()?.list.as_ref()?;
-        if list.creator_task || (self.is_stamped(shared) && list.tags) {
+        if list.creator_task || (self.is_stamped(context) && list.tags) {
             return None;
         }
-        let _place = shared.gates.request().await;
+        let _place = context.gates.request().await;
         // What cannot be listed now cannot be told apart later: then nobody can, and the step says so.
-        let found = named_items(shared, creates, list, self.call(), &self.parameters).await.ok()?;
+        let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
         let alike = found.iter().filter(|item| !contradicts(item, self.call(), &[]));
         Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
     }
 
-    fn doubtful(&self, shared: &Shared, doubt: &Doubt, words: String) -> StepError {
-        let mut error = shared.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+    fn doubtful(&self, context: &RunContext, doubt: &Doubt, words: String) -> StepError {
+        let mut error = context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         error.status = doubt.attempt.head.as_ref().map(|head| head.status);
         error.request_id = doubt.attempt.head.as_ref().and_then(|head| head.request_id.clone());
         error
@@ -496,12 +506,12 @@ impl Write {
 
     async fn unknown(
         &self,
-        shared: &Shared,
+        context: &RunContext,
         doubt: &Doubt,
         words: String,
         candidates: &[String],
     ) -> Result<Option<Called>, Interruption> {
-        let mut error = self.doubtful(shared, doubt, words);
+        let mut error = self.doubtful(context, doubt, words);
         let instance = self.instance();
         error.help = if candidates.is_empty() {
             vec!["run again: it will be looked for once more".to_owned()]
@@ -511,13 +521,13 @@ impl Write {
                 format!("or `plan state resolve '{instance}' --not-applied` (it is none of them)"),
             ]
         };
-        shared.journal.append(vec![Record::Unknown { instance: instance.clone(), error: error.clone() }]).await?;
+        context.journal.append(vec![Record::Unknown { instance: instance.clone(), error: error.clone() }]).await?;
         Err(Interruption::Unknown(error))
     }
 
     async fn accept(
         &self,
-        shared: &Shared,
+        context: &RunContext,
         tasks: Vec<String>,
         status: Option<u16>,
         evidence: Option<Evidence>,
@@ -529,17 +539,17 @@ impl Write {
             status,
             evidence,
         };
-        shared.journal.append(vec![accepted]).await?;
+        context.journal.append(vec![accepted]).await?;
         Ok(Called::Tasks { tasks, status, evidence })
     }
 
-    async fn not_applied(&self, shared: &Shared, error: &StepError) -> Result<(), JournalError> {
+    async fn not_applied(&self, context: &RunContext, error: &StepError) -> Result<(), JournalError> {
         let record = Record::NotApplied { instance: self.instance().clone(), error: error.clone(), unanswered: false };
-        shared.journal.append(vec![record]).await
+        context.journal.append(vec![record]).await
     }
 
-    fn unreachable(&self, shared: &Shared, cause: &str, tries: u32) -> StepError {
-        let mut error = shared.error(
+    fn unreachable(&self, context: &RunContext, cause: &str, tries: u32) -> StepError {
+        let mut error = context.error(
             &self.about,
             EffectKnown::NotApplied,
             ErrorClass::Unreachable,
@@ -555,18 +565,18 @@ impl Write {
     }
 
     /// The request of one attempt: with a name for itself in its headers, and tags where the operation takes them.
-    fn marked_request(&self, shared: &Shared, nonce: &str, mark: &Mark) -> (Request, bool) {
+    fn marked_request(&self, context: &RunContext, nonce: &str, mark: &Mark) -> (Request, bool) {
         let mut request = self.request.clone();
         request.headers.extend(headers_of(mark));
-        let stamped = self.is_stamped(shared) && stamp(shared, &mut request, self.instance(), nonce);
+        let stamped = self.is_stamped(context) && stamp(context, &mut request, self.instance(), nonce);
         (request, stamped)
     }
 
     /// Tags of ours are left on what it makes.
-    fn is_stamped(&self, shared: &Shared) -> bool {
+    fn is_stamped(&self, context: &RunContext) -> bool {
         let takes_tags =
             self.operation.as_ref().is_some_and(|operation| operation.takes_tags && operation.creates.is_some());
-        self.stamp && shared.settings.stamp && takes_tags && self.intent.update.is_none()
+        self.stamp && context.settings.stamp && takes_tags && self.intent.update.is_none()
     }
 }
 
@@ -579,11 +589,11 @@ pub fn headers_of(mark: &Mark) -> impl Iterator<Item = (String, String)> {
 /// Longest value of a tag.
 const LONGEST_TAG: usize = 255;
 
-fn stamp(shared: &Shared, request: &mut Request, instance: &InstanceId, nonce: &str) -> bool {
+fn stamp(context: &RunContext, request: &mut Request, instance: &InstanceId, nonce: &str) -> bool {
     let Some(Value::Object(body)) = &mut request.body else { return false };
     let tags = body.entry("tags").or_insert_with(|| Value::Object(serde_json::Map::new()));
     let Value::Object(tags) = tags else { return false };
-    let owner = stamp_value(&shared.settings.plan, &shared.settings.environment, instance);
+    let owner = stamp_value(&context.settings.plan, &context.settings.environment, instance);
     tags.entry(STAMP).or_insert(Value::String(owner));
     tags.insert(STAMP_ATTEMPT.to_owned(), Value::String(nonce.to_owned()));
     true

@@ -7,21 +7,21 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Called, Write, stamp_value};
 use super::collection::adoptable;
+use super::context::RunContext;
 use super::decide::ChangeKind;
 use super::finish::millis;
 use super::interruption::Interruption;
 use super::preview::{is_known_later, is_unread};
 use super::render::{CallParts, Rendered, step_value};
+use super::resolve::Doubt;
 use super::results::{self, placeholder};
-use super::settle::Doubt;
-use super::shared::Shared;
 use super::step::Instance;
-use super::update::{Changing, Difference, InPlace, settled};
+use super::update::{Changing, Difference, InPlace, wanted_call};
 use crate::api::Request;
-use crate::event::{EffectKnown, ErrorClass, How, StepError};
+use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{
-    Evidence, InstanceStatus, IntendedUndo, Intent, Made, Mark, Record, RecordedCall, StepResult, Succeeded,
+    Evidence, InstanceStatus, IntendedUndo, Intent, Mark, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
 use crate::secret::Secrets;
@@ -76,17 +76,17 @@ impl Instance {
     /// How the recorded call and the plan's differ, and what the API does about it in place.
     pub(super) fn difference(&self, known: &InstanceStatus, rendered: &Rendered) -> Difference {
         let step = self.step();
-        Difference::of(self.run.shared.catalog, step, known, &rendered.recorded, rendered.request.body.as_ref())
+        Difference::of(self.run.context.catalog, step, known, &rendered.recorded, rendered.request.body.as_ref())
     }
 
     pub(super) fn agrees(&self, known: &InstanceStatus, rendered: &Rendered) -> bool {
         let ignored = &self.step().ignored_changes;
-        known.agrees.as_ref().is_some_and(|before| settled(before, &rendered.recorded, ignored) == *before)
+        known.agrees.as_ref().is_some_and(|before| wanted_call(before, &rendered.recorded, ignored) == *before)
     }
 
     /// The write of one call that changes something in place.
     fn in_place(&self, id: &InstanceId, call: &InPlace) -> Write {
-        let request = Request { body: call.sent.clone(), ..Shared::request(&call.recorded) };
+        let request = Request { body: call.sent.clone(), ..RunContext::request(&call.recorded) };
         let rendered = Rendered {
             operation: Some(call.operation.clone()),
             parameters: call.parameters.clone(),
@@ -106,13 +106,13 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         let write = Write { intent: doubt.attempt.intent.clone(), ..self.write_of(id, rendered, None) };
-        if let Some(called) = write.find(&self.run.shared, doubt).await? {
-            return self.finish(known, &doubt.attempt.intent, called, How::Recovered, started, false).await;
+        if let Some(called) = write.find(&self.run.context, doubt).await? {
+            return self.finish(known, &doubt.attempt.intent, called, Provenance::Recovered, started, false).await;
         }
         let words = "an update was never answered, and nothing was found of it";
-        let error = self.run.shared.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
+        let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
         let record = crate::journal::Record::NotApplied { instance: id.clone(), error, unanswered: false };
-        self.run.shared.journal.append(vec![record]).await?;
+        self.run.context.journal.append(vec![record]).await?;
         Ok(None)
     }
 
@@ -137,7 +137,7 @@ impl Instance {
         rendered: &Rendered,
         known: &InstanceStatus,
         change: &Changing<'_>,
-        how: &mut How,
+        provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         match (change.kind, &self.step().on_change) {
@@ -145,22 +145,22 @@ impl Instance {
             (kind, _) if kind != ChangeKind::Replace && known.agrees.is_none() && known.result.is_some() => {
                 self.agree(id, rendered, known).await.map(Some)
             }
-            (ChangeKind::Replace, _) => self.replace(id, how).await,
+            (ChangeKind::Replace, _) => self.replace(id, provenance).await,
             (ChangeKind::Ignore, _) => Ok(known.result.clone()),
             (ChangeKind::Update, Some(OnChange::Update(template))) => {
-                *how = How::Updated;
+                *provenance = Provenance::Updated;
                 let write = self.update_of(id, rendered, known, template)?;
-                self.make(&write, known, None, how, started).await
+                self.make(&write, known, None, provenance, started).await
             }
-            (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, how, started).await,
+            (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, provenance, started).await,
             // What can be changed in place is, also where the rest stops the step.
             (ChangeKind::Update | ChangeKind::Error, None | Some(OnChange::Auto | OnChange::Replace)) => {
                 let next = change.split.calls.first();
                 let Some(next) = next.filter(|next| known.agrees.as_ref() != Some(&next.agrees)) else {
                     return Err(Interruption::Failed(self.change_refused(rendered, known, change)));
                 };
-                *how = How::Updated;
-                self.make(&self.in_place(id, next), known, None, how, started).await
+                *provenance = Provenance::Updated;
+                self.make(&self.in_place(id, next), known, None, provenance, started).await
             }
             (ChangeKind::Error | ChangeKind::Update, _) => {
                 Err(Interruption::Failed(self.change_refused(rendered, known, change)))
@@ -178,15 +178,15 @@ impl Instance {
         let result = known.result.clone().unwrap_or_default();
         let record = Record::Succeeded(Box::new(Succeeded {
             instance: id.clone(),
-            how: How::Recovered,
+            provenance: Provenance::Recovered,
             result: result.clone(),
-            made: Made::default(),
+            made: RecordedResource::default(),
             duration_ms: 0,
             durations: Vec::new(),
             evidence: Some(Evidence::Stamp),
             agrees: Some(rendered.recorded.clone()),
         }));
-        self.run.shared.journal.append(vec![record]).await?;
+        self.run.context.journal.append(vec![record]).await?;
         Ok(result)
     }
 
@@ -195,20 +195,20 @@ impl Instance {
         id: &InstanceId,
         rendered: &Rendered,
         known: &InstanceStatus,
-        how: &mut How,
+        provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        *how = How::Called;
-        self.make(&self.write_of(id, rendered, None), known, None, how, started).await
+        *provenance = Provenance::Called;
+        self.make(&self.write_of(id, rendered, None), known, None, provenance, started).await
     }
 
     /// Removes what the step made, and before that what was made from it, where that may be replaced as well.
-    async fn replace(&self, id: &InstanceId, how: &mut How) -> Result<Option<StepResult>, Interruption> {
+    async fn replace(&self, id: &InstanceId, provenance: &mut Provenance) -> Result<Option<StepResult>, Interruption> {
         let dependants = self.run.recorded_dependants(id);
         let fixed: BTreeSet<&StepId> =
             dependants.iter().filter(|other| !self.run.may_replace(other)).map(|other| &other.step).collect();
         if let Some(step) = fixed.first() {
-            let mut error = self.run.shared.error(
+            let mut error = self.run.context.error(
                 &self.about(&self.step_call(id)),
                 EffectKnown::NotApplied,
                 ErrorClass::Rejected,
@@ -217,7 +217,7 @@ impl Instance {
             error.help.push(format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"));
             return Err(Interruption::Failed(error));
         }
-        *how = How::Called;
+        *provenance = Provenance::Called;
         let mut all = dependants;
         all.push(id.clone());
         self.run.remove_all(&all).await?;
@@ -249,7 +249,7 @@ impl Instance {
             ),
         };
         let about = self.about(&rendered.recorded);
-        let mut error = self.run.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, message);
+        let mut error = self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, message);
         let fields: Vec<&str> = change.split.forced.iter().map(|forced| forced.field.as_str()).collect();
         let ignore = match fields.as_slice() {
             [] => "`on_change: ignore`".to_owned(),
@@ -267,19 +267,19 @@ impl Instance {
         &self,
         write: &Write,
         mut refusal: StepError,
-        how: &mut How,
+        provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        let shared = &self.run.shared;
+        let context = &self.run.context;
         let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
         else {
             return Err(Interruption::Failed(refusal));
         };
         let id = &write.intent.instance;
-        let owner = stamp_value(&shared.settings.plan, &shared.settings.environment, id);
-        match adoptable(shared, operation, &write.intent.call, &write.parameters, &owner).await {
+        let owner = stamp_value(&context.settings.plan, &context.settings.environment, id);
+        match adoptable(context, operation, &write.intent.call, &write.parameters, &owner).await {
             Ok((item, ours)) => {
-                *how = How::Adopted;
+                *provenance = Provenance::Adopted;
                 // What somebody else made is used, never removed.
                 let undo = if ours { write.intent.undo.clone() } else { IntendedUndo::Keep };
                 let intent = Intent { undo, ..write.intent.clone() };
@@ -287,7 +287,7 @@ impl Instance {
                     &self.known(id),
                     &intent,
                     Called::Found { item, evidence: None },
-                    How::Adopted,
+                    Provenance::Adopted,
                     started,
                     false,
                 )
@@ -327,7 +327,7 @@ impl Instance {
             (_, Undo::Call(template)) => match self.render_undo(template, &step_value(result, None)) {
                 Ok(call) => IntendedUndo::Call(call),
                 Err(error) => {
-                    self.run.shared.warn(format!(
+                    self.run.context.warn(format!(
                         "`{}`: its undo cannot be evaluated: {}",
                         self.step().id,
                         error.message
@@ -354,7 +354,7 @@ impl Instance {
     fn render_undo(&self, template: &CallTemplate, own: &Value) -> Result<RecordedCall, TemplateError> {
         let parts = CallParts { headers: None, ..CallParts::of_template(template, self.step()) };
         let rendered = self.surroundings().render(&parts, Some(&value_of(own)))?;
-        match Shared::request(&rendered.recorded) == rendered.request {
+        match RunContext::request(&rendered.recorded) == rendered.request {
             true => Ok(rendered.recorded),
             // The record holds a digest in its place, and nobody takes that for the secret.
             false => Err(TemplateError {

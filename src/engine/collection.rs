@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::context::RunContext;
 use super::evidence::likeness::is_digest;
 use super::evidence::tags::{STAMP, tag};
 use super::pages::{Paging, pages};
 use super::results::{self, fill_path, id_text};
-use super::shared::Shared;
 use crate::api::{ReadError, Request};
 use crate::catalog::{Creates, IdAt, ListCall, Operation};
 use crate::journal::RecordedCall;
@@ -28,8 +28,8 @@ pub fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Req
 /// # Errors
 ///
 /// When the list cannot be read.
-pub async fn items(shared: &Shared, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
-    match pages(&shared.client, &request, &list.items_at, Paging::of(list)).await {
+pub async fn items(context: &RunContext, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
+    match pages(&context.client, &request, &list.items_at, Paging::of(list)).await {
         // The parent is gone, and with it whatever was in it.
         Err(error) if error.is_not_found() => Ok(Vec::new()),
         read => read,
@@ -42,7 +42,7 @@ pub async fn items(shared: &Shared, list: &ListCall, request: Request) -> Result
 ///
 /// When the list cannot be read.
 pub async fn named_items(
-    shared: &Shared,
+    context: &RunContext,
     creates: &Creates,
     list: &ListCall,
     call: &RecordedCall,
@@ -50,7 +50,7 @@ pub async fn named_items(
 ) -> Result<Vec<Value>, ReadError> {
     if let Some(path) = own_path(creates, parameters) {
         // Its path alone says which it is.
-        return match shared.client.read(Request::get(path)).await {
+        return match context.client.read(Request::get(path)).await {
             Ok(item) => Ok(vec![item]),
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -62,7 +62,7 @@ pub async fn named_items(
     if let (Some(parameter), Some(Value::String(name))) = (&list.name_parameter, &name) {
         request = request.query(parameter, name);
     }
-    let found = items(shared, list, request).await?;
+    let found = items(context, list, request).await?;
     let Some(name) = name else { return Ok(found) };
     let field = list.name_field.as_deref().unwrap_or("name");
     Ok(found.into_iter().filter(|item| item.get(field) == Some(&name)).collect())
@@ -89,7 +89,7 @@ pub fn item_id(operation: &Operation, list: &ListCall, call: &RecordedCall, item
 ///
 /// In words: why there is not exactly one.
 pub async fn adoptable(
-    shared: &Shared,
+    context: &RunContext,
     operation: &Operation,
     call: &RecordedCall,
     parameters: &[(String, String)],
@@ -98,7 +98,7 @@ pub async fn adoptable(
     let creates = operation.creates.as_ref().ok_or("the call creates nothing that could be found by name")?;
     let list = creates.resource.as_ref().and_then(|resource| resource.list.as_ref());
     let list = list.ok_or("the API has no list to find it in")?;
-    let found = named_items(shared, creates, list, call, parameters).await.map_err(|error| error.to_string())?;
+    let found = named_items(context, creates, list, call, parameters).await.map_err(|error| error.to_string())?;
     let ids: HashSet<String> =
         found.iter().filter_map(|item| item_id(operation, list, call, item)).map(|id| id_text(&id)).collect();
     match (found.into_iter().next(), ids.len()) {

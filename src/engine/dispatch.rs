@@ -9,11 +9,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::task::{Id, JoinSet};
 
+use super::context::About;
 use super::decide;
 use super::interruption::Interruption;
 use super::render::{CallParts, each_value, elements};
 use super::run::Run;
-use super::shared::About;
 use super::step::{Instance, InstanceEnd};
 use super::stop::Stop;
 use crate::api::{Shut, trace};
@@ -90,10 +90,10 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
             Err(error) => {
                 // A panic in one step must not take the writes of its siblings with it.
                 let Some(id) = names.remove(&error.id()) else { continue };
-                let about = super::shared::About::default();
+                let about = super::context::About::default();
                 let words = format!("a bug in plan: {error}");
-                let error = run.shared.error(&about, EffectKnown::Unknown, ErrorClass::Internal, words);
-                run.shared.events.tell(Event::StepFailed { instance: id.clone(), error: error.clone() });
+                let error = run.context.error(&about, EffectKnown::Unknown, ErrorClass::Internal, words);
+                run.context.events.emit(Event::StepFailed { instance: id.clone(), error: error.clone() });
                 dispatcher.ended(id, InstanceEnd::Interrupted(Interruption::Failed(error)))?;
             }
         }
@@ -189,7 +189,7 @@ impl<'r> Dispatcher<'r> {
         }
         let earlier = step.after.iter().filter_map(|earlier| self.run.plan.steps.get_index_of(earlier));
         let broken = earlier.filter_map(|at| self.nodes[at].broken.clone()).next();
-        let stopped = self.run.shared.stopped.now().map(Broken::Stopped);
+        let stopped = self.run.context.stopped.now().map(Broken::Stopped);
         if let Some(broken) = broken.or(stopped) {
             return self.skip(index, broken);
         }
@@ -213,9 +213,9 @@ impl<'r> Dispatcher<'r> {
             Err(error) => return self.fail(index, error),
         };
         if step.for_each.is_some() {
-            self.run.shared.events.tell(Event::StepExpanded { step: step.id.clone(), instances: each.len() });
+            self.run.context.events.emit(Event::StepExpanded { step: step.id.clone(), instances: each.len() });
         }
-        self.tell_shifted(index, &each, &values);
+        self.report_shifted(index, &each, &values);
         let node = &mut self.nodes[index];
         node.for_each = step.for_each.is_some();
         node.running = each.len();
@@ -232,10 +232,10 @@ impl<'r> Dispatcher<'r> {
     }
 
     /// Says so before a list that lost an element in its middle is changed from there on.
-    fn tell_shifted(&self, index: usize, each: &[Option<Each>], values: &BTreeMap<StepId, minijinja::Value>) {
+    fn report_shifted(&self, index: usize, each: &[Option<Each>], values: &BTreeMap<StepId, minijinja::Value>) {
         let step = &self.run.plan.steps[index];
         let recorded = |status: &Status| status.existing().filter(|(instance, _)| instance.step == step.id).count();
-        if step.for_each.is_none() || self.run.shared.journal.with_status(recorded) <= each.len() {
+        if step.for_each.is_none() || self.run.context.journal.with_status(recorded) <= each.len() {
             return;
         }
         let calls: Vec<(InstanceId, RecordedCall)> = each
@@ -248,8 +248,8 @@ impl<'r> Dispatcher<'r> {
             })
             .collect();
         let calls = calls.iter().map(|(instance, call)| (instance, call));
-        if let Some(first) = self.run.shared.journal.with_status(|status| decide::shifted(status, calls)) {
-            self.run.shared.warn(decide::shifted_words(&first));
+        if let Some(first) = self.run.context.journal.with_status(|status| decide::shifted(status, calls)) {
+            self.run.context.warn(decide::shifted_words(&first));
         }
     }
 
@@ -262,7 +262,7 @@ impl<'r> Dispatcher<'r> {
         if let Some(missing) = named.into_iter().find(|key| !has(key)) {
             let words = format!("the plan has no instance `{}[{missing}]`", step.id);
             let about = About { call: None, place: Some(self.run.place(step.id_span)) };
-            return Err(self.run.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Template, words));
+            return Err(self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Template, words));
         }
         if self.nodes[index].whole {
             return Ok(each);
@@ -274,7 +274,7 @@ impl<'r> Dispatcher<'r> {
 
     fn fail(&mut self, index: usize, error: StepError) {
         let instance = InstanceId::new(self.run.plan.steps[index].id.clone(), None);
-        self.run.shared.events.tell(Event::StepFailed { instance: instance.clone(), error: error.clone() });
+        self.run.context.events.emit(Event::StepFailed { instance: instance.clone(), error: error.clone() });
         self.nodes[index].broken = Some(Broken::By(instance.clone()));
         self.keep_recorded(index);
         self.done.outcomes.push((instance, Outcome::Failed(error)));
@@ -287,7 +287,7 @@ impl<'r> Dispatcher<'r> {
             Broken::By(step) => SkipReason::Dependency { step: step.clone() },
             Broken::Stopped(stop) => SkipReason::NotStarted { why: stop.words().to_owned() },
         };
-        self.run.shared.events.tell(Event::StepSkipped { instance: instance.clone(), reason });
+        self.run.context.events.emit(Event::StepSkipped { instance: instance.clone(), reason });
         self.nodes[index].broken = Some(broken);
         self.keep_recorded(index);
         self.done.outcomes.push((instance, Outcome::NotStarted));
@@ -297,7 +297,7 @@ impl<'r> Dispatcher<'r> {
     /// A step that could not be expanded still is in the plan, with whatever instances it has on record.
     fn keep_recorded(&mut self, index: usize) {
         let id = &self.run.plan.steps[index].id;
-        let recorded = self.run.shared.journal.with_status(|status| {
+        let recorded = self.run.context.journal.with_status(|status| {
             status.instances.keys().filter(|instance| instance.step == *id).cloned().collect::<Vec<_>>()
         });
         self.done.instances.extend(recorded);
@@ -321,7 +321,7 @@ impl<'r> Dispatcher<'r> {
             InstanceEnd::Interrupted(Interruption::Stopped(stop)) => {
                 broken = Some(Broken::Stopped(stop));
                 let reason = SkipReason::NotStarted { why: stop.words().to_owned() };
-                self.run.shared.events.tell(Event::StepSkipped { instance: id.clone(), reason });
+                self.run.context.events.emit(Event::StepSkipped { instance: id.clone(), reason });
                 Outcome::NotStarted
             }
             InstanceEnd::Interrupted(why) => {
@@ -345,7 +345,7 @@ impl<'r> Dispatcher<'r> {
     /// A failure may end the run: `--fail-fast`, or that no call will be accepted.
     fn failed(&self, outcome: &Outcome) {
         let not_allowed = matches!(outcome, Outcome::Failed(error) if error.status == Some(401));
-        let shut = self.run.shared.client.shut().or(not_allowed.then_some(Shut::Key));
+        let shut = self.run.context.client.shut().or(not_allowed.then_some(Shut::Key));
         match shut {
             Some(shut) => self.run.stopper.stop(Stop::Shut(shut)),
             None if self.run.options.fail_fast => self.run.stopper.stop(Stop::NoNewSteps),

@@ -8,18 +8,20 @@ use serde_json::Value;
 
 use super::call::Called;
 use super::collection::{creator_task, result_of_item};
+use super::context::{About, RunContext};
 use super::evidence::{Verdict, tags};
 use super::interruption::Interruption;
 use super::leftover::leftover;
 use super::made::{Before, made};
 use super::ownership::Thing;
 use super::results::{self, Parameters};
-use super::shared::{About, Shared};
 use super::watch::{Awaited, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::{Operation, pace_of};
-use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
-use crate::journal::{Evidence, IntendedUndo, Intent, JournalError, Made, Record, RecordedCall, StepResult, Succeeded};
+use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
+use crate::journal::{
+    Evidence, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
+};
 use crate::plan::Wait;
 
 /// The undo of a result, once that is known.
@@ -67,32 +69,37 @@ impl Finishing<'_> {
     /// # Errors
     ///
     /// [`Interruption`].
-    pub async fn finish(&self, shared: &Shared, called: Called, how: How) -> Result<Option<StepResult>, Interruption> {
+    pub async fn finish(
+        &self,
+        context: &RunContext,
+        called: Called,
+        provenance: Provenance,
+    ) -> Result<Option<StepResult>, Interruption> {
         let evidence = called.evidence();
         match called {
             // Nobody waits, so nobody knows yet what it makes: it stays on record as accepted, for whoever needs it.
             Called::Tasks { tasks, status, .. } if self.wait.skip && self.creates() => {
                 Ok(Some(StepResult { tasks, status, ..StepResult::default() }))
             }
-            called => match self.await_end(shared, called).await? {
+            called => match self.await_end(context, called).await? {
                 Ended::Well(result, durations) => {
                     // What goes on after an answer at once is waited for when that answer is on record.
                     let later = self.operation.is_some_and(|operation| operation.ready.is_some());
                     if self.usable && !self.wait.skip && !later {
-                        match self.await_readiness(shared, &result).await {
+                        match self.await_readiness(context, &result).await {
                             // It was made, and stays: the next run, or a replacement, has it on record.
                             Err(Interruption::Failed(error)) => {
-                                self.record(shared, result, how, evidence, durations).await?;
+                                self.record(context, result, provenance, evidence, durations).await?;
                                 return Err(Interruption::Failed(error));
                             }
                             awaited => awaited?,
                         }
                     }
-                    Ok(Some(self.record(shared, result, how, evidence, durations).await?))
+                    Ok(Some(self.record(context, result, provenance, evidence, durations).await?))
                 }
-                Ended::InError { at, tasks } => Err(self.failed(shared, &tasks[at], &tasks).await?),
+                Ended::InError { at, tasks } => Err(self.failed(context, &tasks[at], &tasks).await?),
                 Ended::NotOurs(tasks) => {
-                    self.disown(shared, tasks).await?;
+                    self.disown(context, tasks).await?;
                     Ok(None)
                 }
             },
@@ -104,11 +111,11 @@ impl Finishing<'_> {
     /// # Errors
     ///
     /// [`Interruption`].
-    pub async fn await_end(&self, shared: &Shared, called: Called) -> Result<Ended, Interruption> {
+    pub async fn await_end(&self, context: &RunContext, called: Called) -> Result<Ended, Interruption> {
         let found = called.evidence().is_some();
         match called {
             Called::Answered { status, value } => {
-                shared.hide_sensitive(&value);
+                context.hide_sensitive(&value);
                 let result = results::of_answer(self.operation, &self.intent.call, status, &value);
                 Ok(Ended::Well(result, Vec::new()))
             }
@@ -116,13 +123,13 @@ impl Finishing<'_> {
                 Ok(Ended::Well(result_of_item(self.operation, &self.intent.call, &item), Vec::new()))
             }
             Called::Tasks { tasks, status, .. } => {
-                let (finished, failed) = self.wait(shared, &tasks).await?;
+                let (finished, failed) = self.wait(context, &tasks).await?;
                 if let Some(at) = failed {
                     return Ok(Ended::InError { at, tasks: finished });
                 }
                 let durations = finished.iter().filter_map(duration_of).collect();
-                let result = self.result_of(shared, &finished, status);
-                match found && self.is_anothers(shared, &tasks, &result).await {
+                let result = self.result_of(context, &finished, status);
+                match found && self.is_anothers(context, &tasks, &result).await {
                     true => Ok(Ended::NotOurs(tasks)),
                     false => Ok(Ended::Well(result, durations)),
                 }
@@ -130,9 +137,9 @@ impl Finishing<'_> {
         }
     }
 
-    fn result_of(&self, shared: &Shared, tasks: &[Task], status: Option<u16>) -> StepResult {
-        let is_anothers = |kind: &str, id: &Value| shared.is_anothers(&self.intent.instance, kind, id);
-        let before = Before { digest_key: &shared.digest_key, is_anothers: &is_anothers };
+    fn result_of(&self, context: &RunContext, tasks: &[Task], status: Option<u16>) -> StepResult {
+        let is_anothers = |kind: &str, id: &Value| context.is_anothers(&self.intent.instance, kind, id);
+        let before = Before { digest_key: &context.digest_key, is_anothers: &is_anothers };
         results::of_tasks(self.operation, &self.intent.call, tasks, status, &before)
     }
 
@@ -141,56 +148,56 @@ impl Finishing<'_> {
     }
 
     /// A task was found, not answered: what it made must not carry somebody else's tag, nor be another task's work.
-    async fn is_anothers(&self, shared: &Shared, tasks: &[String], result: &StepResult) -> bool {
+    async fn is_anothers(&self, context: &RunContext, tasks: &[String], result: &StepResult) -> bool {
         let path = self.operation.and_then(|operation| results::read_path(operation, self.parameters, result));
         let Some(path) = path.filter(|_| self.updates.is_none()) else { return false };
         // When it cannot be read, the first finding stands.
-        let Ok(item) = shared.client.read(Request::get(path)).await else { return false };
+        let Ok(item) = context.client.read(Request::get(path)).await else { return false };
         tags::of_item(&item, None, self.intent) == Verdict::NotOurs
             || creator_task(&item).is_some_and(|task| !tasks.contains(&task))
     }
 
     /// Gives back what proved to be another's: the call is in doubt again, and these tasks are no candidates any more.
-    async fn disown(&self, shared: &Shared, tasks: Vec<String>) -> Result<(), JournalError> {
+    async fn disown(&self, context: &RunContext, tasks: Vec<String>) -> Result<(), JournalError> {
         let instance = &self.intent.instance;
         let words = format!("what was found for it belongs to another attempt: task {}", tasks.join(", "));
-        let error = shared.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        let error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         for task in &tasks {
-            shared.owners.release(&Thing::task(task), instance);
+            context.owners.release(&Thing::task(task), instance);
         }
-        shared.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
+        context.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
     }
 
     async fn record(
         &self,
-        shared: &Shared,
+        context: &RunContext,
         result: StepResult,
-        how: How,
+        provenance: Provenance,
         evidence: Option<Evidence>,
         durations: Vec<(String, u64)>,
     ) -> Result<StepResult, JournalError> {
         let (result, agrees, made) = match &self.updates {
-            Some((agrees, before)) => (before.clone(), Some(agrees.clone()), Made::default()),
+            Some((agrees, before)) => (before.clone(), Some(agrees.clone()), RecordedResource::default()),
             None => {
-                let made = self.made(shared, &result);
+                let made = self.made(context, &result);
                 (result, None, made)
             }
         };
         if let (Some(id), Some(lock)) = (&made.id, &made.lock) {
-            shared.gates.belongs(&results::id_text(id), lock);
+            context.gates.belongs(&results::id_text(id), lock);
         }
         let kept = StepResult { response: self.kept(result.response.as_ref()), ..result.clone() };
         let succeeded = Succeeded {
             instance: self.intent.instance.clone(),
-            how,
+            provenance,
             result: kept,
             made,
-            duration_ms: millis(shared.clock().elapsed().saturating_sub(self.since)),
+            duration_ms: millis(context.clock().elapsed().saturating_sub(self.since)),
             durations,
             evidence,
             agrees,
         };
-        shared.journal.append(vec![Record::Succeeded(Box::new(succeeded))]).await?;
+        context.journal.append(vec![Record::Succeeded(Box::new(succeeded))]).await?;
         Ok(result)
     }
 
@@ -200,14 +207,14 @@ impl Finishing<'_> {
     }
 
     /// The tasks at their end, and the place of the first that ended in ERROR.
-    async fn wait(&self, shared: &Shared, tasks: &[String]) -> Result<(Vec<Task>, Option<usize>), Interruption> {
+    async fn wait(&self, context: &RunContext, tasks: &[String]) -> Result<(Vec<Task>, Option<usize>), Interruption> {
         if self.wait.skip {
             return Ok((tasks.iter().map(|task| accepted_only(task)).collect(), None));
         }
-        let since = self.resumed.unwrap_or_else(|| shared.now());
+        let since = self.resumed.unwrap_or_else(|| context.now());
         let task_type = self.operation.and_then(|operation| operation.task_types.first());
         let pace = pace_of(task_type.map_or("", String::as_str));
-        shared.events.tell(Event::TasksAccepted {
+        context.events.emit(Event::TasksAccepted {
             instance: self.intent.instance.clone(),
             tasks: tasks.to_vec(),
             earliest_ms: millis(pace.earliest),
@@ -215,7 +222,7 @@ impl Finishing<'_> {
         });
         let place = super::call::place_of(self.parameters);
         let ends = futures_util::future::join_all(tasks.iter().map(|task| {
-            shared.watcher.wait(Awaited {
+            context.watcher.wait(Awaited {
                 task: task.clone(),
                 place: place.clone(),
                 task_type: task_type.cloned(),
@@ -225,8 +232,8 @@ impl Finishing<'_> {
             })
         }));
         let timeout = self.wait.timeout.unwrap_or(pace.timeout);
-        let limited = tokio::time::timeout(shared.clock().real(timeout), ends);
-        let ends = match shared.stopped.or_leave(limited).await {
+        let limited = tokio::time::timeout(context.clock().real(timeout), ends);
+        let ends = match context.stopped.or_leave(limited).await {
             Ok(Ok(ends)) => ends,
             Ok(Err(_)) => {
                 return Err(Interruption::StillWaiting { tasks: tasks.to_vec(), waited: timeout, until: None });
@@ -241,7 +248,7 @@ impl Finishing<'_> {
                     failed.get_or_insert(ended.len());
                     ended.push(*task);
                 }
-                TaskEnd::Refused(error) => return Err(Interruption::Failed(self.unseen(shared, tasks, &error))),
+                TaskEnd::Refused(error) => return Err(Interruption::Failed(self.unseen(context, tasks, &error))),
             }
         }
         Ok((ended, failed))
@@ -249,17 +256,18 @@ impl Finishing<'_> {
 
     /// A task that ended in ERROR may have left something behind all the same, and so may the others: that is found and put
     /// on record, so that it can be taken away.
-    async fn failed(&self, shared: &Shared, task: &Task, ended: &[Task]) -> Result<Interruption, JournalError> {
-        results::hide_data(&shared.secrets, task);
+    async fn failed(&self, context: &RunContext, task: &Task, ended: &[Task]) -> Result<Interruption, JournalError> {
+        results::hide_data(&context.secrets, task);
         let quota = task.error.as_deref().is_some_and(crate::api::tells_quota);
         let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
-        let words = shared.words_of(task);
+        let words = context.words_of(task);
         let mut error =
-            shared.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
+            context.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
         error.task = Some(task.id.clone());
-        let (leftover, certain) = self.leftover(shared, ended).await;
-        let left =
-            leftover.iter().flat_map(|made| made.id.iter().chain(made.beside.iter().flat_map(|beside| &beside.id)));
+        let (leftover, certain) = self.leftover(context, ended).await;
+        let left = leftover
+            .iter()
+            .flat_map(|made| made.id.iter().chain(made.secondary.iter().flat_map(|secondary| &secondary.id)));
         let left: Vec<String> = left.map(results::id_text).collect();
         error.effect = match (left.is_empty(), certain) {
             (false, _) => EffectKnown::Applied,
@@ -280,29 +288,29 @@ impl Finishing<'_> {
             error: error.clone(),
             leftover: leftover.map(Box::new),
         };
-        shared.journal.append(vec![record]).await?;
+        context.journal.append(vec![record]).await?;
         Ok(Interruption::Failed(error))
     }
 
     /// What there is of it although a task failed, and whether that is all there can be.
-    pub async fn leftover(&self, shared: &Shared, ended: &[Task]) -> (Option<Made>, bool) {
+    pub async fn leftover(&self, context: &RunContext, ended: &[Task]) -> (Option<RecordedResource>, bool) {
         let Some(operation) = self.operation.filter(|_| self.updates.is_none()) else { return (None, true) };
-        let result = self.result_of(shared, ended, None);
-        let Some(found) = leftover(shared, self.intent, operation, self.parameters, result).await else {
+        let result = self.result_of(context, ended, None);
+        let Some(found) = leftover(context, self.intent, operation, self.parameters, result).await else {
             return (None, true);
         };
-        let left = self.made(shared, &found.result);
-        (Some(left).filter(|made| made.id.is_some() || !made.beside.is_empty()), found.certain)
+        let left = self.made(context, &found.result);
+        (Some(left).filter(|made| made.id.is_some() || !made.secondary.is_empty()), found.certain)
     }
 
     /// What exists because of a result.
-    pub fn made(&self, shared: &Shared, result: &StepResult) -> Made {
-        made(shared.catalog, &self.intent.call, result, &(self.undo)(result))
+    pub fn made(&self, context: &RunContext, result: &StepResult) -> RecordedResource {
+        made(context.catalog, &self.intent.call, result, &(self.undo)(result))
     }
 
     /// Not allowed to look at its tasks, or the API does not know them.
-    fn unseen(&self, shared: &Shared, tasks: &[String], error: &ApiError) -> StepError {
-        let mut refusal = shared.refusal(self.about, error);
+    fn unseen(&self, context: &RunContext, tasks: &[String], error: &ApiError) -> StepError {
+        let mut refusal = context.refusal(self.about, error);
         refusal.effect = EffectKnown::Applied;
         let tasks = tasks.join(", ");
         refusal.message = format!("its task {tasks} is on record, and cannot be looked at: {}", refusal.message);

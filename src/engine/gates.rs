@@ -1,5 +1,5 @@
 //! Who may go when: at most so many requests at once, one write below a parent that the API locks, and nobody through a
-//! route while an unknown outcome on it is being settled.
+//! route while an unknown outcome on it is being resolved.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,7 +95,7 @@ impl Gates {
     }
 
     /// Waits for all writes under way on a route and keeps others out: what is found then belongs to nobody else.
-    pub async fn settling(&self, route: &str) -> OwnedRwLockWriteGuard<()> {
+    pub async fn resolving(&self, route: &str) -> OwnedRwLockWriteGuard<()> {
         self.route(route).write_owned().await
     }
 

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::collection::{items, list_call};
+use super::context::RunContext;
 use super::evidence::tags::{STAMP_ATTEMPT, tag};
 use super::made::{along, resource_of};
 use super::results::{Parameters, id_text};
-use super::shared::Shared;
 use crate::catalog::{Creates, ListCall, Operation};
 use crate::journal::{Intent, StepResult};
 
@@ -19,7 +19,7 @@ pub struct Leftover {
 
 /// Completes what the tasks of a failed create list with what else names one of them as its maker.
 pub async fn leftover(
-    shared: &Shared,
+    context: &RunContext,
     intent: &Intent,
     operation: &Operation,
     parameters: &Parameters,
@@ -31,10 +31,10 @@ pub async fn leftover(
         // Several calls make things of one kind (machines are virtual or metal): its own calls are those of this one.
         let resource = match *kind == creates.kind {
             true => creates.resource.clone(),
-            false => resource_of(shared.catalog, kind),
+            false => resource_of(context.catalog, kind),
         };
         let list = resource.and_then(|resource| resource.list);
-        let Some(found) = search(shared, intent, list.as_ref(), parameters, &result.tasks).await else {
+        let Some(found) = search(context, intent, list.as_ref(), parameters, &result.tasks).await else {
             certain &= *kind != creates.kind || result.id.is_some();
             continue;
         };
@@ -42,7 +42,7 @@ pub async fn leftover(
         let Value::Array(ids) = ids else { continue };
         for id in found {
             if !ids.iter().any(|known| id_text(known) == id_text(&id))
-                && !shared.is_anothers(&intent.instance, kind, &id)
+                && !context.is_anothers(&intent.instance, kind, &id)
             {
                 ids.push(id);
             }
@@ -57,9 +57,9 @@ pub async fn leftover(
 
 /// The kind itself, and those that are still there without it.
 fn kinds(creates: &Creates) -> Vec<&String> {
-    let beside = creates.stays.iter().chain(along(creates).iter().map(|also| &also.kind));
+    let secondary = creates.stays.iter().chain(along(creates).iter().map(|also| &also.kind));
     let mut kinds = vec![&creates.kind];
-    for kind in beside {
+    for kind in secondary {
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -69,14 +69,14 @@ fn kinds(creates: &Creates) -> Vec<&String> {
 
 /// Ids of a list's items that one of the tasks made, or that carry the tag of this attempt; `None` when it cannot tell.
 async fn search(
-    shared: &Shared,
+    context: &RunContext,
     intent: &Intent,
     list: Option<&ListCall>,
     parameters: &Parameters,
     tasks: &[String],
 ) -> Option<Vec<Value>> {
     let list = list.filter(|list| list.creator_task || (list.tags && intent.stamped))?;
-    let found = items(shared, list, list_call(list, parameters)?).await.ok()?;
+    let found = items(context, list, list_call(list, parameters)?).await.ok()?;
     let ours = |item: &&Value| {
         let maker = item.get("creator_task_id").and_then(Value::as_str);
         let stamped = intent.stamped && tag(item, Some(list), STAMP_ATTEMPT).as_deref() == Some(&intent.nonce);

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::call::place_of;
+use super::context::RunContext;
 use super::results::{fill_path, id_text};
-use super::shared::Shared;
 use super::stop::Stop;
 use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, LockHolder, Request};
@@ -55,18 +55,18 @@ impl Locks {
     /// # Errors
     ///
     /// [`Stop`] when the run ends first.
-    pub async fn wait(&mut self, shared: &Shared, refused: &Refused<'_>, error: &ApiError) -> Result<(), Stop> {
-        let started = shared.clock().elapsed();
-        let waiting = self.wait_for_it(shared, refused, error);
-        shared.stopped.or_leave(waiting).await?;
-        self.waited += shared.clock().elapsed().saturating_sub(started);
+    pub async fn wait(&mut self, context: &RunContext, refused: &Refused<'_>, error: &ApiError) -> Result<(), Stop> {
+        let started = context.clock().elapsed();
+        let waiting = self.wait_for_it(context, refused, error);
+        context.stopped.or_leave(waiting).await?;
+        self.waited += context.clock().elapsed().saturating_sub(started);
         Ok(())
     }
 
-    async fn wait_for_it(&mut self, shared: &Shared, refused: &Refused<'_>, error: &ApiError) {
+    async fn wait_for_it(&mut self, context: &RunContext, refused: &Refused<'_>, error: &ApiError) {
         let holder = match error.lock_holder.clone() {
             Some(holder) => Some(holder),
-            None => holder_of(shared, refused).await,
+            None => holder_of(context, refused).await,
         };
         let holder = holder.filter(|holder| self.last.as_ref() != Some(&holder.task));
         let pause = PAUSE.mul_f64(1.5_f64.powi(self.turns.min(8))).min(LONGEST_PAUSE);
@@ -74,42 +74,42 @@ impl Locks {
         let pause_ms = if holder.is_some() { 0 } else { super::finish::millis(pause) };
         let task = holder.as_ref().map(|holder| holder.task.clone());
         let reason = Delay::Locked { task: task.clone() };
-        shared.events.tell(Event::CallDelayed { instance: refused.instance.clone(), reason, pause_ms });
+        context.events.emit(Event::CallDelayed { instance: refused.instance.clone(), reason, pause_ms });
         self.turns += 1;
         self.last = task;
         let seen = match holder {
-            Some(holder) => end_of(shared, refused, holder, BUDGET.saturating_sub(self.waited)).await,
+            Some(holder) => end_of(context, refused, holder, BUDGET.saturating_sub(self.waited)).await,
             None => false,
         };
         if !seen {
-            shared.clock().sleep(pause).await;
+            context.clock().sleep(pause).await;
         }
     }
 }
 
 /// Waits for a task; `false` when it cannot be looked at. However it ends, the lock is gone with it.
-async fn end_of(shared: &Shared, refused: &Refused<'_>, holder: LockHolder, budget: Duration) -> bool {
+async fn end_of(context: &RunContext, refused: &Refused<'_>, holder: LockHolder, budget: Duration) -> bool {
     let awaited = Awaited {
         task: holder.task,
         place: place_of(refused.parameters),
         task_type: holder.task_type,
-        since: holder.since.map_or_else(|| shared.now(), |since| by_our_clock(shared, since)),
+        since: holder.since.map_or_else(|| context.now(), |since| by_our_clock(context, since)),
         first: None,
         every: None,
     };
-    let end = tokio::time::timeout(shared.clock().real(budget), shared.watcher.wait(awaited)).await;
+    let end = tokio::time::timeout(context.clock().real(budget), context.watcher.wait(awaited)).await;
     !matches!(end, Ok(TaskEnd::Refused(_)))
 }
 
-fn by_our_clock(shared: &Shared, theirs: Timestamp) -> Timestamp {
-    let now = shared.now();
-    now.checked_sub(shared.client.server_time(now).duration_since(theirs)).unwrap_or(now)
+fn by_our_clock(context: &RunContext, theirs: Timestamp) -> Timestamp {
+    let now = context.now();
+    now.checked_sub(context.client.server_time(now).duration_since(theirs)).unwrap_or(now)
 }
 
 /// The task at work on what a call is about, as that says itself.
-async fn holder_of(shared: &Shared, refused: &Refused<'_>) -> Option<LockHolder> {
-    for path in about(shared, refused) {
-        if let Ok(value) = shared.client.read(Request::get(path)).await
+async fn holder_of(context: &RunContext, refused: &Refused<'_>) -> Option<LockHolder> {
+    for path in about(context, refused) {
+        if let Ok(value) = context.client.read(Request::get(path)).await
             && let Some(task) = value.get("task_id").and_then(Value::as_str).filter(|task| !task.is_empty())
         {
             return Some(LockHolder { task: task.to_owned(), task_type: None, since: None });
@@ -119,13 +119,13 @@ async fn holder_of(shared: &Shared, refused: &Refused<'_>) -> Option<LockHolder>
 }
 
 /// The paths that read what a call is about, the likeliest first.
-fn about(shared: &Shared, refused: &Refused<'_>) -> Vec<String> {
+fn about(context: &RunContext, refused: &Refused<'_>) -> Vec<String> {
     let Some(operation) = refused.operation else { return Vec::new() };
     let mut paths = Vec::new();
     for parameter in &operation.path_parameters {
         let value = refused.parameters.iter().find(|(name, _)| *name == parameter.name).map(|(_, value)| value);
         let Some((kind, value)) = parameter.kind.as_deref().zip(value) else { continue };
-        paths.extend(readers(shared, refused, kind, Some((operation, &parameter.name)), value));
+        paths.extend(readers(context, refused, kind, Some((operation, &parameter.name)), value));
     }
     if let Some(body) = refused.call.body.as_ref().and_then(Value::as_object) {
         for (field, kind) in [
@@ -138,7 +138,7 @@ fn about(shared: &Shared, refused: &Refused<'_>) -> Vec<String> {
             ("instance_id", "instances"),
         ] {
             if let Some(id) = body.get(field).filter(|id| id.is_string() || id.is_number()) {
-                paths.extend(readers(shared, refused, kind, None, &id_text(id)));
+                paths.extend(readers(context, refused, kind, None, &id_text(id)));
             }
         }
     }
@@ -148,7 +148,7 @@ fn about(shared: &Shared, refused: &Refused<'_>) -> Vec<String> {
 /// The paths that read one thing of a kind. Things of one kind may live in several collections, as machines and bare metal
 /// servers do: the one that the call's own path goes through is the right one.
 fn readers(
-    shared: &Shared,
+    context: &RunContext,
     refused: &Refused<'_>,
     kind: &str,
     own: Option<(&Operation, &str)>,
@@ -159,7 +159,7 @@ fn readers(
         let end = path.find(&format!("{{{parameter}}}"))? + parameter.len() + 2;
         Some(without_version(&path[..end]).to_owned())
     });
-    let creators = shared.catalog.creators_of(kind);
+    let creators = context.catalog.creators_of(kind);
     let mut reads: Vec<(&str, &str)> = creators
         .iter()
         .filter_map(|creator: &Arc<Operation>| creator.creates.as_ref()?.resource.as_ref())

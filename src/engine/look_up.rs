@@ -2,50 +2,50 @@
 
 use serde_json::Value;
 
+use super::context::About;
 use super::find::{NotOne, looked_up};
 use super::interruption::Interruption;
 use super::pages::{Getting, Missing, Unread};
 use super::render::{Rendered, identifier};
 use super::results;
-use super::shared::About;
 use super::step::{Done, Instance};
-use crate::event::{EffectKnown, ErrorClass, How, StepError};
+use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::template::Template;
 
 impl Instance {
     /// A GET changes nothing and is made every time; so is a call that only computes.
     pub(super) async fn read(&self, rendered: &Rendered) -> Result<Done, Interruption> {
-        let shared = &self.run.shared;
-        shared.stopped.may_start().map_err(Interruption::Stopped)?;
+        let context = &self.run.context;
+        context.stopped.may_start().map_err(Interruption::Stopped)?;
         let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
         let getting = Getting {
-            client: &shared.client,
+            client: &context.client,
             repeat,
-            places: Some(shared.gates.requests()),
-            most: shared.settings.max_items,
+            places: Some(context.gates.requests()),
+            most: context.settings.max_items,
         };
         let reading = getting.whole(&rendered.request, rendered.operation.as_deref());
-        let whole = shared.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
+        let whole = context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
         let about = self.about(&rendered.recorded);
         let whole = whole.map_err(|error| Interruption::Failed(self.unread(&about, error)))?;
-        shared.hide_sensitive(&whole.answer);
+        context.hide_sensitive(&whole.answer);
         if let Some(Missing { came, count }) = whole.missing {
-            shared.warn(format!("`{}`: the list has {count} items, and {came} came", self.id()));
+            context.warn(format!("`{}`: the list has {count} items, and {came} came", self.id()));
         }
         if let Some(find) = &self.step().find {
             return self.found(find, rendered, whole.status, &whole.answer).map_err(Interruption::Failed);
         }
         let result = results::of_answer(rendered.operation.as_deref(), &rendered.recorded, whole.status, &whole.answer);
-        Ok(Done { result, how: How::Called, resource: None })
+        Ok(Done { result, provenance: Provenance::Called, resource: None })
     }
 
     /// The one item that `find` means, as if it had been the answer.
     fn found(&self, find: &Template, rendered: &Rendered, status: u16, answer: &Value) -> Result<Done, StepError> {
-        let shared = &self.run.shared;
+        let context = &self.run.context;
         let about = About { place: Some(self.run.place(find.span)), ..self.about(&rendered.recorded) };
         let failed = |NotOne { message, help }: NotOne| {
-            let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Template, message);
-            error.help = help.iter().map(|line| shared.secrets.redact(line).into_owned()).collect();
+            let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Template, message);
+            error.help = help.iter().map(|line| context.secrets.redact(line).into_owned()).collect();
             error
         };
         let surroundings = self.surroundings();
@@ -57,22 +57,22 @@ impl Instance {
         scope.project_id = place(&self.step().project_id, scope.project_id)?;
         scope.region_id = place(&self.step().region_id, scope.region_id)?;
         let wanted = find.evaluate(&scope).map_err(|error| self.run.template_error(&error))?;
-        let wanted = shared.secrets.reveal(&wanted).map_err(|broken| {
+        let wanted = context.secrets.reveal(&wanted).map_err(|broken| {
             failed(NotOne { message: broken.to_string(), help: vec!["use the secret as a whole".to_owned()] })
         })?;
         let operation = rendered.operation.as_deref();
-        let result = looked_up(operation, shared.catalog, (status, answer), &wanted).map_err(failed)?;
+        let result = looked_up(operation, context.catalog, (status, answer), &wanted).map_err(failed)?;
         let resource = result.response.clone();
-        Ok(Done { result, how: How::Called, resource })
+        Ok(Done { result, provenance: Provenance::Called, resource })
     }
 
     fn unread(&self, about: &About, error: Unread) -> StepError {
-        let shared = &self.run.shared;
+        let context = &self.run.context;
         match error {
-            Unread::Read(error) => shared.read_failed(about, &error),
+            Unread::Read(error) => context.read_failed(about, &error),
             Unread::TooMany { most, count } => {
                 let message = format!("the list has {count} items, more than the {most} that may come");
-                let mut error = shared.error(about, EffectKnown::NotApplied, ErrorClass::Template, message);
+                let mut error = context.error(about, EffectKnown::NotApplied, ErrorClass::Template, message);
                 error.help =
                     vec!["ask for less with `query:`".to_owned(), "or let more come: `--max-items N`".to_owned()];
                 error

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::context::Settings;
 use super::decide;
 use super::render::{CallParts, Rendered, Surroundings, elements};
-use super::shared::Settings;
 use crate::catalog::Method;
 use crate::id::InstanceId;
 use crate::plan::Plan;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::results::{Parameters, fill, fill_path, id_text, lock_value, operation_of, own_value};
 use crate::api::Task;
 use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Operation, Resource};
-use crate::journal::{IntendedUndo, Made, RecordedCall, StepResult, is_id};
+use crate::journal::{IntendedUndo, RecordedCall, RecordedResource, StepResult, is_id};
 use crate::secret::digest_of;
 
 /// Ids shorter than this are looked for as whole values, longer ones in any text.
@@ -96,7 +96,7 @@ fn collect(value: &Value, at: &str, except: Option<&str>, texts: &mut Vec<String
 }
 
 /// What exists because of a result, and the calls that take it away.
-pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &IntendedUndo) -> Made {
+pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &IntendedUndo) -> RecordedResource {
     let matched = operation_of(catalog, call);
     let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
     let parameters = matched.as_ref().map(|(_, parameters)| parameters.as_slice()).unwrap_or_default();
@@ -104,15 +104,15 @@ pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &
     // What only changed something made nothing: there is something to take back only where the plan says how.
     let is_change = operation.is_some() && creates.is_none();
     if is_change && !matches!(undo, IntendedUndo::Call(_)) {
-        return Made::default();
+        return RecordedResource::default();
     }
-    let mut made = Made {
+    let mut made = RecordedResource {
         kind: result.kind.clone(),
         id: result.id.clone(),
         name: result.name.clone(),
         lock: operation.and_then(|operation| lock_value(operation, call, parameters)),
         tasks: result.tasks.clone(),
-        ..Made::default()
+        ..RecordedResource::default()
     };
     match (undo, creates) {
         (IntendedUndo::Keep, _) => {}
@@ -122,7 +122,7 @@ pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &
                 let own = own_value(resource, result)?;
                 plain_call(resource.delete.as_ref()?, resource, parameters, &own)
             });
-            made.beside = beside(catalog, creates, parameters, result);
+            made.secondary = secondary(catalog, creates, parameters, result);
         }
         (IntendedUndo::Default, None) => {}
     }
@@ -140,7 +140,12 @@ fn plain_call(
 }
 
 /// What was made beside the main resource and is still there once that is deleted.
-fn beside(catalog: &Catalog, creates: &Creates, parameters: &[(String, String)], result: &StepResult) -> Vec<Made> {
+fn secondary(
+    catalog: &Catalog,
+    creates: &Creates,
+    parameters: &[(String, String)],
+    result: &StepResult,
+) -> Vec<RecordedResource> {
     let along = along(creates).iter().map(|also| &also.kind);
     let mut kinds: Vec<&String> = creates.stays.iter().chain(along).filter(|kind| **kind != creates.kind).collect();
     kinds.sort();
@@ -151,10 +156,15 @@ fn beside(catalog: &Catalog, creates: &Creates, parameters: &[(String, String)],
 }
 
 /// One thing of a kind, with the call that deletes it; `None` when the API has none.
-pub fn thing(catalog: &Catalog, kind: &str, id: &Value, parameters: &[(String, String)]) -> Option<Made> {
+pub fn thing(catalog: &Catalog, kind: &str, id: &Value, parameters: &[(String, String)]) -> Option<RecordedResource> {
     let resource = resource_of(catalog, kind)?;
     let undo = plain_call(resource.delete.as_ref()?, &resource, parameters, &id_text(id))?;
-    Some(Made { kind: Some(kind.to_owned()), id: Some(id.clone()), undo: Some(undo), ..Made::default() })
+    Some(RecordedResource {
+        kind: Some(kind.to_owned()),
+        id: Some(id.clone()),
+        undo: Some(undo),
+        ..RecordedResource::default()
+    })
 }
 
 /// The calls around things of a kind.
@@ -181,7 +191,11 @@ pub fn along_with(catalog: &Catalog, kind: Option<&str>, delete: &RecordedCall) 
 /// Takes the ids of other things out of a delete that takes them along: the plain delete, and what it took.
 ///
 /// Records of earlier versions, and undo calls written in a plan, name them there.
-pub fn taken_along(catalog: &Catalog, along: &[AlsoBy], delete: &RecordedCall) -> (RecordedCall, Vec<Made>) {
+pub fn taken_along(
+    catalog: &Catalog,
+    along: &[AlsoBy],
+    delete: &RecordedCall,
+) -> (RecordedCall, Vec<RecordedResource>) {
     let parameters: Parameters = operation_of(catalog, delete).map(|(_, parameters)| parameters).unwrap_or_default();
     let mut taken = Vec::new();
     let query = delete
@@ -202,7 +216,7 @@ pub fn taken_along(catalog: &Catalog, along: &[AlsoBy], delete: &RecordedCall) -
 pub fn taking_along<'m>(
     delete: &RecordedCall,
     along: &[AlsoBy],
-    things: impl IntoIterator<Item = &'m Made> + Clone,
+    things: impl IntoIterator<Item = &'m RecordedResource> + Clone,
 ) -> RecordedCall {
     let mut call = delete.clone();
     for also in along {
@@ -249,7 +263,7 @@ mod tests {
     }
 
     /// Result and undo of a call whose task lists this; `owned` belongs to somebody already.
-    fn outcome(call: &RecordedCall, listed: Value, owned: &[&str]) -> (StepResult, Made) {
+    fn outcome(call: &RecordedCall, listed: Value, owned: &[&str]) -> (StepResult, RecordedResource) {
         let catalog = Catalog::embedded();
         let (operation, _) = operation_of(catalog, call).unwrap();
         let is_anothers = |_: &str, id: &Value| owned.contains(&id.as_str().unwrap());
@@ -259,14 +273,14 @@ mod tests {
         (result, made)
     }
 
-    fn undo(made: &Made) -> String {
+    fn undo(made: &RecordedResource) -> String {
         let call = made.undo.as_ref().unwrap();
         let query: Vec<_> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("{call} {}", query.join("&")).trim_end().to_owned()
     }
 
-    fn beside(made: &Made) -> Vec<String> {
-        made.beside.iter().map(undo).collect()
+    fn secondary(made: &RecordedResource) -> Vec<String> {
+        made.secondary.iter().map(undo).collect()
     }
 
     #[test]
@@ -287,11 +301,11 @@ mod tests {
             assert_eq!(result.created["volumes"], json!([BOOT]), "{how}");
             assert_eq!(result.touched, *json!({ "volumes": [VOLUME], "floatingips": [ADDRESS] }).as_object().unwrap());
             assert_eq!(result.created["floatingips"], json!([]), "{how}");
-            assert_eq!(beside(&made), [format!("DELETE /cloud/v1/volumes/1/7/{BOOT}")], "{how}");
+            assert_eq!(secondary(&made), [format!("DELETE /cloud/v1/volumes/1/7/{BOOT}")], "{how}");
         }
         let mut in_query = post("/cloud/v2/instances/1/7", json!({ "name": "web" }));
         in_query.query.push(("volumes".to_owned(), format!("{BOOT},{VOLUME}")));
-        assert_eq!(outcome(&in_query, listed(), &[ADDRESS]).1.beside, []);
+        assert_eq!(outcome(&in_query, listed(), &[ADDRESS]).1.secondary, []);
     }
 
     #[test]
@@ -300,7 +314,7 @@ mod tests {
         let patch = call(Method::Patch, &format!("/cloud/v2/lbpools/1/7/{pool}"), json!({ "members": [] }));
         let (result, made) = outcome(&patch, json!({ "members": ["old"] }), &[]);
         assert_eq!((result.kind.as_deref(), result.id), (Some("pools"), Some(json!(pool))));
-        assert_eq!(made, Made::default());
+        assert_eq!(made, RecordedResource::default());
     }
 
     #[test]
@@ -309,13 +323,13 @@ mod tests {
         let (result, made) = outcome(&call, json!({ "instances": ["i"], "volumes": ["v", "w"], "ports": ["p"] }), &[]);
         assert_eq!((result.id, result.name.as_deref()), (Some(json!("i")), Some("web")));
         assert_eq!(undo(&made), "DELETE /cloud/v1/instances/1/7/i");
-        assert_eq!(beside(&made), ["DELETE /cloud/v1/volumes/1/7/v", "DELETE /cloud/v1/volumes/1/7/w"]);
+        assert_eq!(secondary(&made), ["DELETE /cloud/v1/volumes/1/7/v", "DELETE /cloud/v1/volumes/1/7/w"]);
         let along = along_with(Catalog::embedded(), Some("instances"), made.undo.as_ref().unwrap());
-        let whole = taking_along(made.undo.as_ref().unwrap(), &along, &made.beside);
-        let as_once = Made { undo: Some(whole.clone()), ..made.clone() };
+        let whole = taking_along(made.undo.as_ref().unwrap(), &along, &made.secondary);
+        let as_once = RecordedResource { undo: Some(whole.clone()), ..made.clone() };
         assert_eq!(undo(&as_once), "DELETE /cloud/v1/instances/1/7/i volumes=v,w");
         // Records of earlier versions name them in the delete itself.
-        assert_eq!(taken_along(Catalog::embedded(), &along, &whole), (made.undo.unwrap(), made.beside));
+        assert_eq!(taken_along(Catalog::embedded(), &along, &whole), (made.undo.unwrap(), made.secondary));
     }
 
     #[test]
@@ -323,7 +337,7 @@ mod tests {
         let call = post("/cloud/v1/networks/1/7", json!({ "name": "net" }));
         let (_, made) = outcome(&call, json!({ "networks": ["n"], "routers": ["r"] }), &[]);
         assert_eq!(undo(&made), "DELETE /cloud/v1/networks/1/7/n");
-        assert_eq!(beside(&made), ["DELETE /cloud/v1/routers/1/7/r"]);
+        assert_eq!(secondary(&made), ["DELETE /cloud/v1/routers/1/7/r"]);
     }
 
     #[test]

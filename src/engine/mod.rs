@@ -1,7 +1,7 @@
 //! Owns a run.
 //!
 //! `dispatch` decides what may start, `step` runs one instance through `render`, `call`, `settle` and `finish`, `watch`
-//! waits for all tasks of the run, `remove` and `teardown` take things away again. Every step works through [`Shared`].
+//! waits for all tasks of the run, `remove` and `teardown` take things away again. Every step works through [`RunContext`].
 //! Order is always: journal, then state, then event. Nothing is told that is not on disk.
 
 mod adopt;
@@ -9,6 +9,7 @@ mod before;
 mod call;
 mod change;
 mod collection;
+mod context;
 mod decide;
 mod dispatch;
 mod evidence;
@@ -31,11 +32,10 @@ mod recovery;
 mod refresh;
 mod remove;
 mod render;
+mod resolve;
 mod results;
 mod run;
 mod search;
-mod settle;
-mod shared;
 mod sight;
 mod stamps;
 mod step;
@@ -50,6 +50,7 @@ mod update;
 mod watch;
 
 pub use adopt::Import;
+pub use context::{Events, RunContext, Settings};
 pub use decide::{ChangeKind, moves, removal_order, shifted, shifted_words};
 pub use find::{ListSearch, NotOne, Thing};
 pub use gates::Gates;
@@ -62,8 +63,7 @@ pub use preview::{Action, Change, Preview, Reads, Symbol, Tally, holds_later, is
 pub use recovery::{Recovered, Search, recover, spots_of};
 pub use refresh::{Blind, Fate, Found, Refresh, records as drift_records};
 pub use results::{encode, hide_data, hide_once_shown, id_text, of_tasks, operation_of, without_sensitive};
-pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, run, tell_finished};
-pub use shared::{Events, Settings, Shared};
+pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, report_finished, run};
 pub use sight::Sight;
 pub use stamps::{is_findable, stamped};
 pub use stop::{LAST_WORDS, Signal, Stop, Stopped, Stopper, stopper};

@@ -7,14 +7,14 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::context::{About, RunContext};
 use super::made::{Mentions, read_of};
 use super::ownership::Thing;
 use super::results::{self, id_text};
-use super::shared::{About, Shared};
 use crate::api::{ReadError, Request};
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Made};
+use crate::journal::{InstanceStatus, RecordedResource};
 
 /// Whose a thing is that a task listed.
 #[derive(Debug)]
@@ -31,29 +31,29 @@ enum Whose {
 /// What stands beside the main thing of a step, told apart.
 #[derive(Debug, Default)]
 pub struct Proven {
-    pub ours: Vec<Made>,
+    pub ours: Vec<RecordedResource>,
     /// What may be ours, and why that cannot be told.
-    pub unclear: Vec<(Made, StepError)>,
+    pub unclear: Vec<(RecordedResource, StepError)>,
     /// What was there before: kind, id and why it stays.
     pub theirs: Vec<(String, Value, String)>,
 }
 
 /// Tells what a step's call made of the things that stand beside its main thing.
 pub async fn prove(
-    shared: &Shared,
+    context: &RunContext,
     instance: &InstanceId,
     known: &InstanceStatus,
-    made: &Made,
-    beside: Vec<Made>,
+    made: &RecordedResource,
+    secondary: Vec<RecordedResource>,
 ) -> Proven {
     let mut proven = Proven::default();
     let mut seen = HashSet::new();
-    for thing in beside {
+    for thing in secondary {
         let (Some(kind), Some(id)) = (thing.kind.clone(), thing.id.clone()) else { continue };
         if !seen.insert(format!("{kind}:{}", id_text(&id))) {
             continue;
         }
-        match whose(shared, instance, known, made, &thing, &kind, &id).await {
+        match whose(context, instance, known, made, &thing, &kind, &id).await {
             Whose::Ours => proven.ours.push(thing),
             Whose::AnotherSteps | Whose::Gone => {}
             Whose::Theirs(why) => proven.theirs.push((kind, id, why)),
@@ -64,44 +64,50 @@ pub async fn prove(
 }
 
 async fn whose(
-    shared: &Shared,
+    context: &RunContext,
     instance: &InstanceId,
     known: &InstanceStatus,
-    made: &Made,
-    thing: &Made,
+    made: &RecordedResource,
+    thing: &RecordedResource,
     kind: &str,
     id: &Value,
 ) -> Whose {
-    if shared.journal.with_status(|status| status.owner_besides(instance, kind, id).is_some()) {
+    if context.journal.with_status(|status| status.owner_besides(instance, kind, id).is_some()) {
         return Whose::AnotherSteps;
     }
-    if is_mentioned(shared, known, id) {
+    if is_mentioned(context, known, id) {
         return Whose::Theirs("the call that made the rest names it".to_owned());
     }
-    if let Some(record) = shared.owners.elsewhere(&Thing::resource(kind, &id_text(id))) {
+    if let Some(record) = context.owners.elsewhere(&Thing::resource(kind, &id_text(id))) {
         return Whose::Theirs(format!("it is on the record of {record}"));
     }
-    let path = thing.undo.as_ref().and_then(|undo| read_of(shared.catalog, kind, id, undo));
+    let path = thing.undo.as_ref().and_then(|undo| read_of(context.catalog, kind, id, undo));
     // A kind that cannot be read has no other maker to name: the task's word stands.
     let Some(path) = path else { return Whose::Ours };
-    match shared.client.read(Request::get(path)).await {
-        Ok(object) => by_maker(shared, known, made, thing, &object),
+    match context.client.read(Request::get(path)).await {
+        Ok(object) => by_maker(context, known, made, thing, &object),
         Err(error) if error.is_not_found() => Whose::Gone,
-        Err(error) => Whose::CannotTell(cannot_read(shared, thing, &error)),
+        Err(error) => Whose::CannotTell(cannot_read(context, thing, &error)),
     }
 }
 
-fn is_mentioned(shared: &Shared, known: &InstanceStatus, id: &Value) -> bool {
+fn is_mentioned(context: &RunContext, known: &InstanceStatus, id: &Value) -> bool {
     let intended = known.intent.as_ref().map(|intent| &intent.call);
     known.agrees.iter().chain(intended).any(|call| {
-        let matched = results::operation_of(shared.catalog, call);
+        let matched = results::operation_of(context.catalog, call);
         let creates = matched.as_ref().and_then(|(operation, _)| operation.creates.as_ref());
-        Mentions::of(call, creates, &shared.digest_key).id(id)
+        Mentions::of(call, creates, &context.digest_key).id(id)
     })
 }
 
 /// The object says which task made it.
-fn by_maker(shared: &Shared, known: &InstanceStatus, made: &Made, thing: &Made, object: &Value) -> Whose {
+fn by_maker(
+    context: &RunContext,
+    known: &InstanceStatus,
+    made: &RecordedResource,
+    thing: &RecordedResource,
+    object: &Value,
+) -> Whose {
     match object.get("creator_task_id") {
         Some(Value::String(maker)) if is_ours(known, made, maker) => Whose::Ours,
         Some(Value::String(maker)) => Whose::Theirs(format!("task {maker} made it")),
@@ -110,22 +116,22 @@ fn by_maker(shared: &Shared, known: &InstanceStatus, made: &Made, thing: &Made, 
         Some(_) => {
             let about = About { call: thing.undo.clone(), place: None };
             let words = "the API does not say which task made it";
-            let mut error = shared.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
+            let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
             error.help.push("delete it by hand if it is yours".to_owned());
             Whose::CannotTell(error)
         }
     }
 }
 
-fn is_ours(known: &InstanceStatus, made: &Made, maker: &str) -> bool {
+fn is_ours(known: &InstanceStatus, made: &RecordedResource, maker: &str) -> bool {
     let result = known.result.iter().flat_map(|result| &result.tasks);
     let failed = known.error.as_ref().and_then(|error| error.task.as_ref());
     made.tasks.iter().chain(result).chain(failed).any(|task| task == maker)
 }
 
-fn cannot_read(shared: &Shared, thing: &Made, error: &ReadError) -> StepError {
+fn cannot_read(context: &RunContext, thing: &RecordedResource, error: &ReadError) -> StepError {
     let about = About { call: thing.undo.clone(), place: None };
-    let mut failed = shared.read_failed(&about, error);
+    let mut failed = context.read_failed(&about, error);
     failed.message = format!("it cannot be told whose it is: {}", failed.message);
     failed
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::context::{About, RunContext};
 use super::finish::{Finishing, millis};
 use super::interruption::Interruption;
 use super::render::{Rendered, step_value};
 use super::results;
-use super::shared::{About, Shared};
 use super::step::Instance;
 use crate::api::{ReadError, Request};
 use crate::catalog::{Method, readiness_of};
-use crate::event::{EffectKnown, ErrorClass, Event, How, StepError};
+use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::id::InstanceId;
 use crate::journal::{RecordedCall, StepResult};
 use crate::plan::Wait;
@@ -56,25 +56,25 @@ impl Readying<'_> {
     /// [`Interruption`].
     async fn wait(
         &self,
-        shared: &Shared,
+        context: &RunContext,
         judge: impl Fn(&Value) -> Result<Seen, Interruption>,
     ) -> Result<Result<Value, ReadError>, Interruption> {
-        let started = shared.clock().elapsed();
+        let started = context.clock().elapsed();
         let timeout = self.wait.timeout.unwrap_or(TIMEOUT);
         let mut pause = self.wait.every.unwrap_or(PAUSE);
         let mut told = false;
         loop {
-            let reading = shared.client.read(Request::get(self.path.clone()));
-            let read = shared.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
-            let waited = shared.clock().elapsed().saturating_sub(started);
+            let reading = context.client.read(Request::get(self.path.clone()));
+            let read = context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
+            let waited = context.clock().elapsed().saturating_sub(started);
             let shown = match read {
                 Ok(value) => {
-                    shared.hide_sensitive(&value);
+                    context.hide_sensitive(&value);
                     match judge(&value)? {
                         Seen::Ready => {
                             if told {
                                 let instance = self.instance.clone();
-                                shared.events.tell(Event::ReadinessReached { instance, waited_ms: millis(waited) });
+                                context.events.emit(Event::ReadinessReached { instance, waited_ms: millis(waited) });
                             }
                             return Ok(Ok(value));
                         }
@@ -86,7 +86,7 @@ impl Readying<'_> {
                 }
                 Err(error) => return Ok(Err(error)),
             };
-            let shown = shown.map(|shown| shared.secrets.redact(&shown).into_owned());
+            let shown = shown.map(|shown| context.secrets.redact(&shown).into_owned());
             if waited >= timeout {
                 let until = shown.map_or_else(|| self.until.clone(), |shown| format!("{}; {shown}", self.until));
                 let tasks = self.tasks.to_vec();
@@ -94,10 +94,10 @@ impl Readying<'_> {
             }
             if !told {
                 let (instance, until) = (self.instance.clone(), self.until.clone());
-                shared.events.tell(Event::ReadinessAwaited { instance, until, shown });
+                context.events.emit(Event::ReadinessAwaited { instance, until, shown });
                 told = true;
             }
-            shared.stopped.or_leave(shared.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
+            context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
             pause = self.wait.every.unwrap_or((pause * 2).min(LONGEST_PAUSE));
         }
     }
@@ -109,7 +109,7 @@ impl Finishing<'_> {
     /// # Errors
     ///
     /// [`Interruption`].
-    pub(super) async fn await_readiness(&self, shared: &Shared, result: &StepResult) -> Result<(), Interruption> {
+    pub(super) async fn await_readiness(&self, context: &RunContext, result: &StepResult) -> Result<(), Interruption> {
         let Some(operation) = self.operation else { return Ok(()) };
         let path = results::resource_path(operation, &self.intent.call, self.parameters, result);
         let Some((readiness, path)) = readiness_of(operation).zip(path) else { return Ok(()) };
@@ -127,9 +127,9 @@ impl Finishing<'_> {
             }
             Ok(if readiness.holds(object) { Seen::Ready } else { Seen::NotYet(readiness.shown(object)) })
         };
-        if let Err(error) = readying.wait(shared, judge).await? {
+        if let Err(error) = readying.wait(context, judge).await? {
             let instance = &self.intent.instance;
-            shared.warn(format!("`{instance}`: it cannot be seen whether {}: {error}", readiness.words()));
+            context.warn(format!("`{instance}`: it cannot be seen whether {}: {error}", readiness.words()));
         }
         Ok(())
     }
@@ -147,9 +147,9 @@ impl Instance {
         id: &InstanceId,
         rendered: &Rendered,
         result: &StepResult,
-        how: How,
+        provenance: Provenance,
     ) -> Result<(), Interruption> {
-        let shared = &self.run.shared;
+        let context = &self.run.context;
         let Some(operation) = rendered.operation.as_deref() else { return Ok(()) };
         let Some(ready) = &operation.ready else { return Ok(()) };
         let path = match &ready.read {
@@ -157,7 +157,7 @@ impl Instance {
             None => results::resource_path(operation, &rendered.recorded, &rendered.parameters, result),
         };
         let Some(path) = path else { return Ok(()) };
-        let unknown = if how == How::Reused { Duration::ZERO } else { UNKNOWN };
+        let unknown = if provenance == Provenance::Reused { Duration::ZERO } else { UNKNOWN };
         let wait = &self.step().wait;
         let readying = Readying { instance: id, path, tasks: &result.tasks, wait, until: ready.words(), unknown };
         let judge = |object: &Value| match (ready.has_failed(object), ready.holds(object)) {
@@ -165,7 +165,7 @@ impl Instance {
                 let shown = ready.shown(object).map(|shown| format!(": {shown}")).unwrap_or_default();
                 let words = format!("it was made, and what was asked for has failed{shown}");
                 let about = self.about(&rendered.recorded);
-                let mut error = shared.error(&about, EffectKnown::Applied, ErrorClass::Task, words);
+                let mut error = context.error(&about, EffectKnown::Applied, ErrorClass::Task, words);
                 let step = &self.step().id;
                 error.help.push(format!("mend the cause and run with `--replace {step}`: it is made anew"));
                 Err(Interruption::Failed(error))
@@ -174,10 +174,10 @@ impl Instance {
             (false, false) => Ok(Seen::NotYet(ready.shown(object))),
         };
         // Whether what an earlier run made is still there is nobody's question here.
-        if let Err(error) = readying.wait(shared, judge).await?
-            && how != How::Reused
+        if let Err(error) = readying.wait(context, judge).await?
+            && provenance != Provenance::Reused
         {
-            shared.warn(format!("`{id}`: it cannot be seen whether {}: {error}", ready.words()));
+            context.warn(format!("`{id}`: it cannot be seen whether {}: {error}", ready.words()));
         }
         Ok(())
     }
@@ -188,16 +188,16 @@ impl Instance {
         id: &InstanceId,
         rendered: &Rendered,
         result: &StepResult,
-        how: How,
+        provenance: Provenance,
     ) -> Result<Value, Interruption> {
-        let shared = &self.run.shared;
+        let context = &self.run.context;
         let about = self.about(&rendered.recorded);
         let path = rendered
             .operation
             .as_ref()
             .and_then(|operation| results::resource_path(operation, &rendered.recorded, &rendered.parameters, result));
         let Some(path) = path else {
-            let mut error = shared.error(
+            let mut error = context.error(
                 &about,
                 EffectKnown::Applied,
                 ErrorClass::Template,
@@ -216,14 +216,14 @@ impl Instance {
                 || "it can be read".to_owned(),
                 |condition| format!("`{}` holds", condition.source().trim()),
             ),
-            unknown: match (ready, how) {
+            unknown: match (ready, provenance) {
                 (Some(_), _) => self.step().wait.timeout.unwrap_or(TIMEOUT),
                 // An earlier run saw it: it is gone.
-                (None, How::Reused) => Duration::ZERO,
+                (None, Provenance::Reused) => Duration::ZERO,
                 (None, _) => UNKNOWN,
             },
         };
-        readying.wait(shared, |value| self.judge(ready, result, value)).await?.map_err(|error| {
+        readying.wait(context, |value| self.judge(ready, result, value)).await?.map_err(|error| {
             let read = RecordedCall {
                 method: Method::Get,
                 path: readying.path.clone(),
@@ -231,14 +231,14 @@ impl Instance {
                 headers: Vec::new(),
                 body: None,
             };
-            self.unreadable(&About { call: Some(read), ..about.clone() }, &error, how)
+            self.unreadable(&About { call: Some(read), ..about.clone() }, &error, provenance)
         })
     }
 
-    fn unreadable(&self, about: &About, error: &ReadError, how: How) -> Interruption {
-        let mut failed = self.run.shared.read_failed(about, error);
+    fn unreadable(&self, about: &About, error: &ReadError, provenance: Provenance) -> Interruption {
+        let mut failed = self.run.context.read_failed(about, error);
         failed.effect = EffectKnown::Applied;
-        if how == How::Reused && error.is_not_found() {
+        if provenance == Provenance::Reused && error.is_not_found() {
             // Nothing was called but this GET.
             failed.effect = EffectKnown::NotApplied;
             failed.call = about.call.as_ref().map(ToString::to_string);
@@ -292,7 +292,7 @@ impl Instance {
         let shown = shown(fail_when, resource).map(|shown| format!(": {shown}")).unwrap_or_default();
         let about = About { call: None, place: Some(self.run.place(fail_when.span)) };
         let message = format!("it will not come good: {words}{shown}");
-        let mut error = self.run.shared.error(&about, EffectKnown::Applied, ErrorClass::Task, message);
+        let mut error = self.run.context.error(&about, EffectKnown::Applied, ErrorClass::Task, message);
         error.help = vec![format!(
             "what was made stays on record: mend it, or make it anew with `--replace {}`",
             self.step().id

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::context::Settings;
 use super::results::{Parameters, encode};
-use super::shared::Settings;
 use crate::api::Request;
 use crate::catalog::Operation;
 use crate::id::StepId;

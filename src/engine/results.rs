@@ -335,7 +335,7 @@ mod tests {
 
     use super::*;
     use crate::engine::made::made;
-    use crate::journal::{IntendedUndo, Made};
+    use crate::journal::{IntendedUndo, RecordedResource};
 
     fn post(path: &str, body: Value) -> RecordedCall {
         RecordedCall { method: Method::Post, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
@@ -347,7 +347,7 @@ mod tests {
     }
 
     /// Result and undo of an asynchronous create.
-    fn created(call: &RecordedCall, created: Value) -> (StepResult, Made) {
+    fn created(call: &RecordedCall, created: Value) -> (StepResult, RecordedResource) {
         let catalog = Catalog::embedded();
         let (operation, _) = operation_of(catalog, call).unwrap();
         let before = Before { digest_key: &[], is_anothers: &|_, _| false };
@@ -356,7 +356,7 @@ mod tests {
         (result, made)
     }
 
-    fn undo(made: &Made) -> String {
+    fn undo(made: &RecordedResource) -> String {
         let call = made.undo.as_ref().unwrap();
         let query: Vec<_> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("{call} {}", query.join("&")).trim_end().to_owned()

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::adopt::Import;
+use super::context::{About, RunContext};
 use super::decide::{self, References};
 use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
 use super::interruption::Interruption;
 use super::render::{Rendered, Surroundings};
-use super::shared::{About, Shared};
 use super::stop::{Signal, Stop, Stopper};
 use super::teardown::{Extent, TornDown, teardown};
 use super::unanswered::look_for_unanswered;
@@ -46,7 +46,7 @@ pub struct RunOptions {
 /// A run under way.
 pub struct Run {
     pub plan: Arc<Plan>,
-    pub shared: Arc<Shared>,
+    pub context: Arc<RunContext>,
     /// Inputs by name; secret ones as markers.
     pub inputs: BTreeMap<String, minijinja::Value>,
     pub options: RunOptions,
@@ -81,9 +81,9 @@ impl Run {
         each: Option<&'a Each>,
     ) -> Surroundings<'a> {
         Surroundings {
-            settings: &self.shared.settings,
-            secrets: &self.shared.secrets,
-            digest_key: &self.shared.digest_key,
+            settings: &self.context.settings,
+            secrets: &self.context.secrets,
+            digest_key: &self.context.digest_key,
             folder: &self.plan.folder,
             inputs: &self.inputs,
             steps: values,
@@ -106,7 +106,7 @@ impl Run {
         StepError {
             effect: EffectKnown::NotApplied,
             class: ErrorClass::Template,
-            message: self.shared.secrets.redact(&error.message).into_owned(),
+            message: self.context.secrets.redact(&error.message).into_owned(),
             call: None,
             status: None,
             request_id: None,
@@ -121,7 +121,7 @@ impl Run {
     pub(super) fn check_rendered(&self, step: &Step, rendered: &Rendered) -> Result<(), StepError> {
         let Some(operation) = &rendered.operation else { return Ok(()) };
         let body = rendered.request.body.as_ref().map(Partial::from);
-        let findings = self.shared.catalog.check_request(operation, body.as_ref(), &step.allow_unknown);
+        let findings = self.context.catalog.check_request(operation, body.as_ref(), &step.allow_unknown);
         let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
         let Some(first) = errors.next() else { return Ok(()) };
         let pointer: String = first.at.iter().map(|segment| format!("/{segment}")).collect();
@@ -132,17 +132,17 @@ impl Run {
             more => format!(" (and {more} more)"),
         };
         let message = format!("the body would be wrong: {}{more}", first.message);
-        let mut error = self.shared.error(&about, EffectKnown::NotApplied, ErrorClass::Template, message);
-        error.help = first.help.iter().map(|help| self.shared.secrets.redact(help).into_owned()).collect();
+        let mut error = self.context.error(&about, EffectKnown::NotApplied, ErrorClass::Template, message);
+        error.help = first.help.iter().map(|help| self.context.secrets.redact(help).into_owned()).collect();
         Err(error)
     }
 
     pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Interruption> {
-        super::remove::remove(&self.shared, instance, Extent::Whole).await.map(|_| ())
+        super::remove::remove(&self.context, instance, Extent::Whole).await.map(|_| ())
     }
 
     pub(super) async fn remove_all(&self, instances: &[InstanceId]) -> Result<(), Interruption> {
-        let torn = teardown(&self.shared, instances, Extent::Whole).await?;
+        let torn = teardown(&self.context, instances, Extent::Whole).await?;
         match (torn.left.into_iter().next(), torn.stopped) {
             (Some((_, error)), _) => Err(Interruption::Failed(error)),
             (None, Some(stop)) => Err(Interruption::Stopped(stop)),
@@ -152,7 +152,7 @@ impl Run {
 
     /// Recorded instances that were made from this one, or came after it, directly or by way of others.
     pub(super) fn recorded_dependants(&self, instance: &InstanceId) -> Vec<InstanceId> {
-        self.shared.journal.with_status(|status| {
+        self.context.journal.with_status(|status| {
             let dependants = References::of(status).dependants(instance);
             let existing = status.existing().map(|(other, _)| other);
             existing.filter(|other| dependants.contains(*other)).cloned().collect()
@@ -161,7 +161,7 @@ impl Run {
 
     /// It was made from something that is not there any more: nobody need allow that it is made anew.
     pub(super) fn is_orphan(&self, instance: &InstanceId) -> bool {
-        self.shared.journal.with_status(decide::orphans).contains(instance)
+        self.context.journal.with_status(decide::orphans).contains(instance)
     }
 
     pub(super) fn may_replace(&self, instance: &InstanceId) -> bool {
@@ -181,13 +181,13 @@ impl Run {
 ///
 /// [`JournalError`] when the record cannot be written: nothing may be started then.
 pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
-    let moves = run.shared.journal.with_status(|status| decide::moves(status, &run.plan.moved));
+    let moves = run.context.journal.with_status(|status| decide::moves(status, &run.plan.moved));
     if !moves.is_empty() {
-        run.shared.journal.append(moves).await?;
+        run.context.journal.append(moves).await?;
     }
     let mut dispatched = dispatch(&run).await?;
-    for (instance, error) in unanswered(&run.shared).await? {
-        run.shared.events.tell(Event::StepUnknown { instance: instance.clone(), error: error.clone() });
+    for (instance, error) in unanswered(&run.context).await? {
+        run.context.events.emit(Event::StepUnknown { instance: instance.clone(), error: error.clone() });
         dispatched.outcomes.push((instance, Outcome::Unknown(error)));
     }
     let (mut outputs, missing) = evaluate_outputs(&run, &dispatched);
@@ -195,7 +195,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     let mut torn = TornDown::default();
     if exit == Exit::Done {
         torn = leave_or_prune(&run, &dispatched).await?;
-    } else if run.options.rollback && run.shared.stopped.may_go_on().is_ok() {
+    } else if run.options.rollback && run.context.stopped.may_go_on().is_ok() {
         torn = roll_back(&run).await?;
         outputs.clear();
     }
@@ -210,7 +210,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     if run.options.import.is_none() {
         record_outputs(&run, &outputs).await?;
     }
-    run.shared.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
+    run.context.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
     let finished = totals(&run, &dispatched, &torn, exit);
     let failure = dispatched.outcomes.into_iter().find_map(|(instance, outcome)| match outcome {
         Outcome::Failed(error) | Outcome::Unknown(error) => Some((instance, error)),
@@ -222,11 +222,11 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
 
 /// Attempts that were never answered, and of which nobody can tell what became of them. None when the run ends first: the
 /// next one looks.
-async fn unanswered(shared: &Shared) -> Result<Vec<(InstanceId, StepError)>, JournalError> {
-    if shared.stopped.may_go_on().is_err() {
+async fn unanswered(context: &RunContext) -> Result<Vec<(InstanceId, StepError)>, JournalError> {
+    if context.stopped.may_go_on().is_err() {
         return Ok(Vec::new());
     }
-    match look_for_unanswered(shared).await {
+    match look_for_unanswered(context).await {
         Ok(undecided) => Ok(undecided),
         Err(Interruption::Journal(error)) => Err(error),
         Err(_) => Ok(Vec::new()),
@@ -235,11 +235,11 @@ async fn unanswered(shared: &Shared) -> Result<Vec<(InstanceId, StepError)>, Jou
 
 /// Takes down what this run made, and nothing that was there before it.
 async fn roll_back(run: &Run) -> Result<TornDown, JournalError> {
-    let made = run.shared.journal.with_status(Status::made_since_started);
-    let torn = teardown(&run.shared, &made, Extent::ThisRun).await?;
-    let changed = run.shared.journal.with_status(Status::changed_since_started);
+    let made = run.context.journal.with_status(Status::made_since_started);
+    let torn = teardown(&run.context, &made, Extent::ThisRun).await?;
+    let changed = run.context.journal.with_status(Status::changed_since_started);
     if !changed.is_empty() {
-        run.shared.warn(format!("this run changed {}: that stays as it is now", names(&changed)));
+        run.context.warn(format!("this run changed {}: that stays as it is now", names(&changed)));
     }
     Ok(torn)
 }
@@ -270,14 +270,14 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TornDown, 
     if !run.options.target.is_empty() {
         return Ok(TornDown::default());
     }
-    let gone = run.shared.journal.with_status(|status| decide::gone(status, &dispatched.instances, &HashSet::new()));
+    let gone = run.context.journal.with_status(|status| decide::gone(status, &dispatched.instances, &HashSet::new()));
     if gone.is_empty() {
         return Ok(TornDown::default());
     }
     if run.options.prune {
-        return teardown(&run.shared, &gone, Extent::Whole).await;
+        return teardown(&run.context, &gone, Extent::Whole).await;
     }
-    run.shared.warn(format!("no longer in the plan, and kept: {}; `--prune` takes it down", names(&gone)));
+    run.context.warn(format!("no longer in the plan, and kept: {}; `--prune` takes it down", names(&gone)));
     Ok(TornDown::default())
 }
 
@@ -297,7 +297,7 @@ fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<
                 message: broken.to_string(),
                 help: None,
             };
-            Ok((run.shared.secrets.reveal(&value).map_err(broken)?, secret))
+            Ok((run.context.secrets.reveal(&value).map_err(broken)?, secret))
         });
         match evaluated {
             Ok((value, secret)) => {
@@ -309,7 +309,7 @@ fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<
                 error.message = format!("output `{name}` cannot be evaluated: {}", error.message);
                 let place = error.place.as_ref();
                 let place = place.map(|place| format!(" ({}:{}:{})", place.file, place.line, place.column));
-                run.shared.warn(format!("{}{}", error.message, place.unwrap_or_default()));
+                run.context.warn(format!("{}{}", error.message, place.unwrap_or_default()));
                 missing.push((InstanceId::new(StepId::new("outputs"), Some(name.clone())), error));
             }
         }
@@ -327,8 +327,8 @@ async fn record_outputs(run: &Run, outputs: &[RunOutput]) -> Result<(), JournalE
             description: output.description.clone(),
         })
         .collect::<Vec<_>>();
-    let unchanged = run.shared.journal.with_status(|status| status.outputs == values);
-    if unchanged { Ok(()) } else { run.shared.journal.append(vec![Record::Outputs { values }]).await }
+    let unchanged = run.context.journal.with_status(|status| status.outputs == values);
+    if unchanged { Ok(()) } else { run.context.journal.append(vec![Record::Outputs { values }]).await }
 }
 
 /// The exit code: the worst of what happened.
@@ -340,7 +340,7 @@ fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
     if failed(ErrorClass::Internal) {
         return Exit::Bug;
     }
-    if let Some(exit) = run.shared.stopped.now().and_then(exit_of_stop) {
+    if let Some(exit) = run.context.stopped.now().and_then(exit_of_stop) {
         return exit;
     }
     if any(|outcome| matches!(outcome, Outcome::Unknown(_))) {
@@ -361,7 +361,7 @@ fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
 fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> RunFinished {
     let count =
         |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
-    let (requests, looks) = run.shared.client.counts();
+    let (requests, polls) = run.context.client.counts();
     RunFinished {
         exit,
         succeeded: count(|outcome| matches!(outcome, Outcome::Done { reused: false })),
@@ -373,8 +373,8 @@ fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> Ru
         removed: torn.removed,
         left: torn.left.len(),
         requests,
-        looks,
-        elapsed_ms: millis(run.shared.clock().elapsed()),
+        polls,
+        elapsed_ms: millis(run.context.clock().elapsed()),
         next: None,
     }
 }
@@ -384,34 +384,37 @@ fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> Ru
 /// # Errors
 ///
 /// [`JournalError`] when the record cannot be written.
-pub async fn destroy(shared: &Arc<Shared>) -> Result<RunFinished, JournalError> {
+pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalError> {
     let mut torn = TornDown::default();
     // What was carried out late stands in the way of what it was made from.
-    let mut undecided = unanswered(shared).await?;
+    let mut undecided = unanswered(context).await?;
     loop {
         let left: HashSet<&InstanceId> = torn.left.iter().map(|(instance, _)| instance).collect();
-        let instances: Vec<InstanceId> = shared.journal.with_status(|status| {
+        let instances: Vec<InstanceId> = context.journal.with_status(|status| {
             let existing = status.existing().map(|(instance, _)| instance);
             existing.filter(|instance| !left.contains(instance)).cloned().collect()
         });
         if instances.is_empty() || torn.stopped.is_some() {
             break;
         }
-        torn.extend(teardown(shared, &instances, Extent::Whole).await?);
+        torn.extend(teardown(context, &instances, Extent::Whole).await?);
         // It may have been carried out meanwhile.
-        undecided = unanswered(shared).await?;
+        undecided = unanswered(context).await?;
     }
     for (instance, error) in undecided {
-        torn.leave(shared, instance, error);
+        torn.leave(context, instance, error);
     }
-    let remaining = shared.journal.with_status(|status| status.existing().count());
+    let remaining = context.journal.with_status(|status| status.existing().count());
     let exit = match torn.stopped.and_then(exit_of_stop) {
         Some(exit) => exit,
         _ if remaining == 0 && torn.left.is_empty() => Exit::Done,
         _ => exit_of_rest(&torn),
     };
-    shared.journal.append(vec![Record::Outputs { values: Vec::new() }, Record::Finished { exit: exit.code() }]).await?;
-    let (requests, looks) = shared.client.counts();
+    context
+        .journal
+        .append(vec![Record::Outputs { values: Vec::new() }, Record::Finished { exit: exit.code() }])
+        .await?;
+    let (requests, polls) = context.client.counts();
     Ok(RunFinished {
         exit,
         succeeded: 0,
@@ -423,13 +426,13 @@ pub async fn destroy(shared: &Arc<Shared>) -> Result<RunFinished, JournalError> 
         removed: torn.removed,
         left: remaining.max(torn.left.len()),
         requests,
-        looks,
-        elapsed_ms: millis(shared.clock().elapsed()),
+        polls,
+        elapsed_ms: millis(context.clock().elapsed()),
         next: None,
     })
 }
 
 /// Says that a run ended.
-pub fn tell_finished(shared: &Shared, finished: RunFinished) {
-    shared.events.tell(Event::RunFinished(finished));
+pub fn report_finished(context: &RunContext, finished: RunFinished) {
+    context.events.emit(Event::RunFinished(finished));
 }

@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use super::call::{place_of, route_of};
 use super::collection::{creator_task, item_id, items, list_call, named_items};
+use super::context::RunContext;
 use super::evidence::audit::{self, Trail};
 use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
 use super::ownership::Thing;
 use super::pages::{Paging, pages};
+use super::resolve::Resolved;
 use super::results::{self, Parameters, fill_path, id_text};
-use super::settle::Settled;
-use super::shared::Shared;
 use super::watch::{Place, list_request};
 use crate::api::{ReadError, Request, Task, is_success};
 use crate::catalog::{Creates, ListCall, Operation, root_of};
@@ -36,7 +36,7 @@ const LOG_RESOURCES: usize = 20;
 /// What one round of questions came to.
 #[derive(Debug)]
 pub enum Look {
-    Settled(Settled),
+    Resolved(Resolved),
     Nothing,
     Undecided(Vec<String>),
 }
@@ -49,7 +49,7 @@ enum Candidate {
 
 /// The search for what one attempt did.
 pub struct Search<'a> {
-    shared: &'a Shared,
+    context: &'a RunContext,
     attempt: &'a Unanswered,
     /// Tasks that were taken for its own and are another's.
     disowned: &'a [String],
@@ -60,12 +60,12 @@ pub struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub fn new(shared: &'a Shared, attempt: &'a Unanswered, disowned: &'a [String]) -> Self {
-        let matched = results::operation_of(shared.catalog, &attempt.intent.call);
+    pub fn new(context: &'a RunContext, attempt: &'a Unanswered, disowned: &'a [String]) -> Self {
+        let matched = results::operation_of(context.catalog, &attempt.intent.call);
         let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
         // The audit log tells of the Cloud API, and of no other product.
         let log_is_closed = AtomicBool::new(root_of(&attempt.intent.call.path) != CLOUD);
-        Self { shared, attempt, disowned, operation, parameters, log_is_closed }
+        Self { context, attempt, disowned, operation, parameters, log_is_closed }
     }
 
     /// The gate of its call.
@@ -109,7 +109,7 @@ impl<'a> Search<'a> {
 
     fn known(&self) -> Attempt<'_> {
         let intent = self.intent();
-        let by_ours = || self.shared.client.server_time(self.attempt.at) - BEFORE_BY_ANOTHER_CLOCK;
+        let by_ours = || self.context.client.server_time(self.attempt.at) - BEFORE_BY_ANOTHER_CLOCK;
         Attempt {
             intent,
             parameters: &self.parameters,
@@ -119,7 +119,7 @@ impl<'a> Search<'a> {
                 .head
                 .as_ref()
                 .and_then(|head| Some((head.request_id.as_deref()?, is_success(head.status)))),
-            traces_taken: self.shared.client.takes_traces(),
+            traces_taken: self.context.client.takes_traces(),
             since: intent.mark.server_time.map_or_else(by_ours, |time| time - BEFORE),
         }
     }
@@ -128,20 +128,20 @@ impl<'a> Search<'a> {
     fn agent(&self) -> String {
         let intent = self.intent();
         // So it was written by versions whose record does not say.
-        let former = || format!("{} (attempt {})", self.shared.settings.user_agent, intent.nonce);
+        let former = || format!("{} (attempt {})", self.context.settings.user_agent, intent.nonce);
         intent.mark.user_agent.clone().unwrap_or_else(former)
     }
 
     /// One round of questions. `last`: nothing that is not seen now will ever be.
     pub async fn look(&self, last: bool) -> Result<Look, ReadError> {
-        if let Some(settled) = self.by_stamp().await? {
-            return Ok(Look::Settled(settled));
+        if let Some(resolved) = self.by_stamp().await? {
+            return Ok(Look::Resolved(resolved));
         }
         let mut open = Vec::new();
         let mut others = HashSet::new();
         for task in self.tasks().await? {
             match self.verdict_of_task(&task) {
-                Verdict::Ours(evidence) => return Ok(Look::Settled(self.claim_task(&task.id, evidence))),
+                Verdict::Ours(evidence) => return Ok(Look::Resolved(self.claim_task(&task.id, evidence))),
                 Verdict::NotOurs => drop(others.insert(task.id)),
                 Verdict::CannotTell => open.push(Candidate::Task(task)),
             }
@@ -149,20 +149,20 @@ impl<'a> Search<'a> {
         if open.is_empty() && self.may_start_tasks() && !last {
             return Ok(Look::Nothing);
         }
-        if let Some(settled) = self.by_audit_log().await {
-            return Ok(Look::Settled(settled));
+        if let Some(resolved) = self.by_audit_log().await {
+            return Ok(Look::Resolved(resolved));
         }
         if open.is_empty() {
             open = self.items(&others).await?;
         }
         let open = self.without_others(open).await?;
-        if let Some(settled) = self.by_own_key(&open) {
-            return Ok(Look::Settled(settled));
+        if let Some(resolved) = self.by_own_key(&open) {
+            return Ok(Look::Resolved(resolved));
         }
         if let ([Candidate::Task(task)], true) = (open.as_slice(), self.only_changes())
             && likeness::is_about(&task.data.0, &self.parameters)
         {
-            return Ok(Look::Settled(self.claim_task(&task.id, Evidence::Likeness)));
+            return Ok(Look::Resolved(self.claim_task(&task.id, Evidence::Likeness)));
         }
         Ok(if open.is_empty() {
             Look::Nothing
@@ -191,32 +191,32 @@ impl<'a> Search<'a> {
         match verdict {
             _ if self.disowned.contains(&task.id) => Verdict::NotOurs,
             // Another step was given it by an answer, or has it for certain.
-            _ if self.shared.owners.is_ours(&Thing::task(&task.id), &self.shared.journal) => Verdict::NotOurs,
+            _ if self.context.owners.is_ours(&Thing::task(&task.id), &self.context.journal) => Verdict::NotOurs,
             verdict => verdict,
         }
     }
 
-    fn claim_task(&self, task: &str, evidence: Evidence) -> Settled {
-        match self.shared.owners.claim(Thing::task(task), &self.intent().instance) {
-            true => Settled::Task { attempt: self.intent().attempt, task: task.to_owned(), evidence },
-            false => Settled::Undecided(vec![format!("task {task}")]),
+    fn claim_task(&self, task: &str, evidence: Evidence) -> Resolved {
+        match self.context.owners.claim(Thing::task(task), &self.intent().instance) {
+            true => Resolved::Task { attempt: self.intent().attempt, task: task.to_owned(), evidence },
+            false => Resolved::Undecided(vec![format!("task {task}")]),
         }
     }
 
     /// The task that created it is waited for, as if it had been answered; without one the resource itself is taken.
-    fn claim_item(&self, id: &str, item: Value, evidence: Evidence) -> Option<Settled> {
+    fn claim_item(&self, id: &str, item: Value, evidence: Evidence) -> Option<Resolved> {
         if let Some(task) = creator_task(&item) {
             return Some(self.claim_task(&task, evidence));
         }
         let kind = &self.creates()?.kind;
-        Some(match self.shared.owners.claim(Thing::resource(kind, id), &self.intent().instance) {
-            true => Settled::Resource { attempt: self.intent().attempt, item, evidence },
-            false => Settled::Undecided(vec![format!("{kind} {id}")]),
+        Some(match self.context.owners.claim(Thing::resource(kind, id), &self.intent().instance) {
+            true => Resolved::Resource { attempt: self.intent().attempt, item, evidence },
+            false => Resolved::Undecided(vec![format!("{kind} {id}")]),
         })
     }
 
     /// A resource that carries the tag of this very attempt: no doubt is left.
-    async fn by_stamp(&self) -> Result<Option<Settled>, ReadError> {
+    async fn by_stamp(&self) -> Result<Option<Resolved>, ReadError> {
         let list = self.list().filter(|list| self.intent().stamped && (list.tags || list.by_tag));
         let Some((list, mut request)) = list.and_then(|list| Some((list, list_call(list, &self.parameters)?))) else {
             return Ok(None);
@@ -225,7 +225,7 @@ impl<'a> Search<'a> {
             let tag = serde_json::json!({ tags::STAMP_ATTEMPT: self.intent().nonce });
             request = request.query("tag_key_value", tag);
         }
-        let found = items(self.shared, list, request).await?;
+        let found = items(self.context, list, request).await?;
         Ok(found.into_iter().find_map(|item| match tags::of_item(&item, Some(list), self.intent()) {
             Verdict::Ours(evidence) => {
                 let id = item.get(&list.id_field).map(id_text)?;
@@ -237,7 +237,7 @@ impl<'a> Search<'a> {
 
     /// What the API lets nobody have twice, was not there when this attempt left, and is what was asked for; or the only
     /// one that is new, when the API said that the call was carried out.
-    fn by_own_key(&self, open: &[Candidate]) -> Option<Settled> {
+    fn by_own_key(&self, open: &[Candidate]) -> Option<Resolved> {
         let [Candidate::Item { id, item }] = open else { return None };
         let before = self.intent().mark.before.as_ref()?;
         let is_carried_out = self.attempt.head.as_ref().is_some_and(|head| is_success(head.status));
@@ -259,7 +259,7 @@ impl<'a> Search<'a> {
         }
         let place = self.place();
         let request = list_request(&place, attempt.since - LIST_BEFORE);
-        match pages(&self.shared.client, &request, "/results", Paging::CLOUD).await {
+        match pages(&self.context.client, &request, "/results", Paging::CLOUD).await {
             Ok(tasks) => Ok(tasks.iter().filter_map(Task::read).collect()),
             // A call that never starts tasks need not be allowed to list them.
             Err(ReadError::Refused(_)) if !self.may_start_tasks() => Ok(Vec::new()),
@@ -268,7 +268,7 @@ impl<'a> Search<'a> {
     }
 
     /// What the audit log tells of this attempt. It may lag, or be closed to this key.
-    async fn by_audit_log(&self) -> Option<Settled> {
+    async fn by_audit_log(&self) -> Option<Resolved> {
         let agent = self.agent();
         let entries = self.log(self.log_since().query("user_agents", &agent)).await?;
         match audit::trail(&entries, &agent)? {
@@ -277,7 +277,7 @@ impl<'a> Search<'a> {
                 let item = self.read_by_id(&id).await?;
                 self.claim_item(&id_text(&id), item, Evidence::AuditLog)
             }
-            Trail::Resource(_) | Trail::Nothing if self.only_changes() => Some(Settled::Done),
+            Trail::Resource(_) | Trail::Nothing if self.only_changes() => Some(Resolved::Done),
             Trail::Resource(_) | Trail::Nothing => None,
         }
     }
@@ -315,7 +315,7 @@ impl<'a> Search<'a> {
         if self.log_is_closed.load(Ordering::Relaxed) {
             return None;
         }
-        match pages(&self.shared.client, &request, "/results", Paging::CLOUD).await {
+        match pages(&self.context.client, &request, "/results", Paging::CLOUD).await {
             Ok(entries) => Some(entries),
             Err(error) => {
                 let closed = matches!(&error, ReadError::Refused(error) if matches!(error.status, 401 | 403 | 404));
@@ -330,10 +330,10 @@ impl<'a> Search<'a> {
         let id = id_text(id);
         if let Some(read) = &resource.read {
             let path = fill_path(read, &self.parameters, &resource.parameter, &id)?;
-            return self.shared.client.read(Request::get(path)).await.ok();
+            return self.context.client.read(Request::get(path)).await.ok();
         }
         let list = resource.list.as_ref()?;
-        let found = items(self.shared, list, list_call(list, &self.parameters)?).await.ok()?;
+        let found = items(self.context, list, list_call(list, &self.parameters)?).await.ok()?;
         found.into_iter().find(|item| item.get(&list.id_field).map(id_text).as_ref() == Some(&id))
     }
 
@@ -342,9 +342,9 @@ impl<'a> Search<'a> {
     async fn items(&self, others: &HashSet<String>) -> Result<Vec<Candidate>, ReadError> {
         let (Some(list), Some(creates)) = (self.list(), self.creates()) else { return Ok(Vec::new()) };
         let attempt = self.known();
-        let owned = |thing: &Thing| self.shared.owners.is_ours(thing, &self.shared.journal);
+        let owned = |thing: &Thing| self.context.owners.is_ours(thing, &self.context.journal);
         let mut open = Vec::new();
-        for item in named_items(self.shared, creates, list, self.call(), &self.parameters).await? {
+        for item in named_items(self.context, creates, list, self.call(), &self.parameters).await? {
             let id = self.operation.as_deref().and_then(|operation| item_id(operation, list, self.call(), &item));
             let Some(id) = id else { continue };
             let task = creator_task(&item);
@@ -372,13 +372,13 @@ impl<'a> Search<'a> {
         {
             let (agent, intent) = (self.agent(), self.intent());
             // A record that was found again does not tell by which attempt.
-            let of_step = intent.mark.user_agent.is_none().then(|| self.shared.agent_of_step(&intent.instance));
+            let of_step = intent.mark.user_agent.is_none().then(|| self.context.agent_of_step(&intent.instance));
             let verdict = |one: &Candidate| audit::of_thing(&entries, &self.thing(one), &agent, of_step.as_deref());
             open.retain(|one| verdict(one) != Verdict::NotOurs);
         }
         if !open.is_empty() {
-            self.shared.owners.look_elsewhere().await;
-            open.retain(|one| self.shared.owners.elsewhere(&self.thing(one)).is_none());
+            self.context.owners.look_elsewhere().await;
+            open.retain(|one| self.context.owners.elsewhere(&self.thing(one)).is_none());
         }
         Ok(open)
     }
@@ -398,7 +398,7 @@ impl<'a> Search<'a> {
         let Some((list, request)) = list.and_then(|list| Some((list, list_call(list, &self.parameters)?))) else {
             return Ok(open);
         };
-        let made = items(self.shared, list, request).await?;
+        let made = items(self.context, list, request).await?;
         let kind = self.creates().map(|creates| creates.kind.as_str()).unwrap_or_default();
         let is_made_by = |item: &Value, task: &Task| {
             let listed = task.created.get(kind).and_then(Value::as_array).into_iter().flatten();

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use tokio::sync::Mutex;
 
+use super::context::{About, RunContext};
 use super::results::operation_of;
-use super::shared::{About, Shared};
 use crate::api::{Meaning, ReadError, Request};
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::journal::RecordedCall;
@@ -20,15 +20,15 @@ impl Sight {
     /// # Errors
     ///
     /// Why that cannot be told: nothing may be taken for gone.
-    pub async fn of(&self, shared: &Shared, call: &RecordedCall) -> Result<(), StepError> {
+    pub async fn of(&self, context: &RunContext, call: &RecordedCall) -> Result<(), StepError> {
         // One after another: whoever comes meanwhile finds the answer there.
         let mut seen = self.0.lock().await;
-        for (what, path) in places(shared, call) {
+        for (what, path) in places(context, call) {
             let known = match seen.get(&path) {
                 Some(known) => known.clone(),
                 None => {
-                    let answer = shared.client.read(Request::get(path.clone())).await;
-                    let known = answer.map(|_| ()).map_err(|error| blind(shared, call, &what, &error));
+                    let answer = context.client.read(Request::get(path.clone())).await;
+                    let known = answer.map(|_| ()).map_err(|error| blind(context, call, &what, &error));
                     seen.entry(path).or_insert(known).clone()
                 }
             };
@@ -39,22 +39,22 @@ impl Sight {
 }
 
 /// Project and region of a call, in words, and where they are read.
-fn places(shared: &Shared, call: &RecordedCall) -> Vec<(String, String)> {
-    let parameters = operation_of(shared.catalog, call).map(|(_, parameters)| parameters).unwrap_or_default();
+fn places(context: &RunContext, call: &RecordedCall) -> Vec<(String, String)> {
+    let parameters = operation_of(context.catalog, call).map(|(_, parameters)| parameters).unwrap_or_default();
     let of = |name: &str| parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value);
     let project = of("project_id").map(|id| (format!("project {id}"), format!("/cloud/v1/projects/{id}")));
     let region = of("region_id").map(|id| (format!("region {id}"), format!("/cloud/v1/regions/{id}")));
     project.into_iter().chain(region).collect()
 }
 
-fn blind(shared: &Shared, call: &RecordedCall, what: &str, error: &ReadError) -> StepError {
+fn blind(context: &RunContext, call: &RecordedCall, what: &str, error: &ReadError) -> StepError {
     let about = About { call: Some(call.clone()), place: None };
     let words = format!("the API knows nothing of it, but {what} cannot be seen with this key either: {error}");
     let class = match error.meaning() {
         Some(Meaning::NotAllowed | Meaning::NotFound | Meaning::Rejected) => ErrorClass::NotAllowed,
         _ => ErrorClass::Unreachable,
     };
-    let mut error = shared.error(&about, EffectKnown::NotApplied, class, words);
+    let mut error = context.error(&about, EffectKnown::NotApplied, class, words);
     error.help.push("use the key of the account the record was made with: nothing was taken for gone".to_owned());
     error
 }

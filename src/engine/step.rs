@@ -12,19 +12,19 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::call::{Called, Write};
 use super::change;
+use super::context::About;
 use super::decide::{self, Decision, Differs, Wanted};
 use super::finish::{Finishing, millis};
 use super::interruption::Interruption;
 use super::refresh::blame;
 use super::render::{CallParts, Rendered, Surroundings, step_value};
+use super::resolve::Doubt;
 use super::results::{self, Parameters};
 use super::run::Run;
-use super::settle::Doubt;
-use super::shared::About;
 use super::turn::parent_turn;
 use super::update::{Changing, update_of_result};
 use crate::catalog::Operation;
-use crate::event::{Event, How, SkipReason, StepDone, StepError};
+use crate::event::{Event, Provenance, SkipReason, StepDone, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
 use crate::plan::Step;
@@ -56,7 +56,7 @@ pub enum InstanceEnd {
 /// What an instance came to.
 pub(super) struct Done {
     pub result: StepResult,
-    pub how: How,
+    pub provenance: Provenance,
     pub resource: Option<Value>,
 }
 
@@ -78,7 +78,7 @@ impl Instance {
     }
 
     pub(super) fn known(&self, id: &InstanceId) -> InstanceStatus {
-        self.run.shared.journal.with_status(|status| status.instances.get(id).cloned().unwrap_or_default())
+        self.run.context.journal.with_status(|status| status.instances.get(id).cloned().unwrap_or_default())
     }
 
     /// What it is answered is secret.
@@ -89,7 +89,7 @@ impl Instance {
     /// Runs the instance to its end and says what happened.
     pub async fn run(self) -> (InstanceId, InstanceEnd) {
         let id = self.id();
-        let started = self.run.shared.clock().elapsed();
+        let started = self.run.context.clock().elapsed();
         let end = match self.work(&id, started).await {
             Ok(Some((call, done))) => self.succeeded(&id, call, done, started),
             Ok(None) => self.skipped(&id),
@@ -97,9 +97,9 @@ impl Instance {
                 if let Interruption::Failed(error) = &mut why {
                     let known = self.known(&id);
                     let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &intent.call).collect();
-                    blame(&self.run.shared, &id, &calls, error).await;
+                    blame(&self.run.context, &id, &calls, error).await;
                 }
-                let waited = self.run.shared.clock().elapsed().saturating_sub(started);
+                let waited = self.run.context.clock().elapsed().saturating_sub(started);
                 InstanceEnd::Interrupted(self.interrupted(&id, why, waited))
             }
         };
@@ -122,45 +122,45 @@ impl Instance {
             self.write(id, &rendered, started).await?
         };
         if !self.step().wait.skip && !self.step().ready.is_off() {
-            self.await_own_readiness(id, &rendered, &done.result, done.how).await?;
+            self.await_own_readiness(id, &rendered, &done.result, done.provenance).await?;
         }
         let judged = self.step().ready.condition().is_some() || self.step().fail_when.is_some();
         if done.resource.is_none() && (judged || self.step().resource_used) {
-            done.resource = Some(self.resource(id, &rendered, &done.result, done.how).await?);
+            done.resource = Some(self.resource(id, &rendered, &done.result, done.provenance).await?);
         }
         Ok(Some((rendered.recorded, done)))
     }
 
     /// Turns until the record says that the step is done and agrees with the plan.
     async fn write(&self, id: &InstanceId, rendered: &Rendered, started: Duration) -> Result<Done, Interruption> {
-        let mut how = How::Reused;
+        let mut provenance = Provenance::Reused;
         loop {
             let known = self.known(id);
             let difference = self.difference(&known, rendered);
-            let replace = how == How::Reused && self.run.options.replace.covers(id);
+            let replace = provenance == Provenance::Reused && self.run.options.replace.covers(id);
             let orphan = difference.kind == Differs::Forces && self.run.is_orphan(id);
             let mut wanted = Wanted::of(self.step(), replace, orphan);
             // Once a run.
-            wanted.always &= how == How::Reused;
+            wanted.always &= provenance == Provenance::Reused;
             let decision = decide::instance(&wanted, Some(&known), difference.kind);
             if self.run.options.import.is_some() {
-                return self.import(id, rendered, known, decision, &mut how).await;
+                return self.import(id, rendered, known, decision, &mut provenance).await;
             }
             let result = match decision {
                 Decision::Keep => {
-                    return Ok(Done { result: known.result.unwrap_or_default(), how, resource: None });
+                    return Ok(Done { result: known.result.unwrap_or_default(), provenance, resource: None });
                 }
                 Decision::Change(kind) => {
                     let change = Changing { kind, split: &difference.split };
-                    self.changed(id, rendered, &known, &change, &mut how, started).await?
+                    self.changed(id, rendered, &known, &change, &mut provenance, started).await?
                 }
-                decision => self.turn(id, rendered, &known, decision, &mut how, started).await?,
+                decision => self.turn(id, rendered, &known, decision, &mut provenance, started).await?,
             };
             // A fresh answer may hold more than may be kept: it is handed on from here, not from the record.
             if let Some(result) = result
-                && (how == How::Reused || self.is_settled(id, rendered))
+                && (provenance == Provenance::Reused || self.is_up_to_date(id, rendered))
             {
-                return Ok(Done { result, how, resource: None });
+                return Ok(Done { result, provenance, resource: None });
             }
         }
     }
@@ -172,11 +172,11 @@ impl Instance {
         rendered: &Rendered,
         known: InstanceStatus,
         decision: Decision,
-        how: &mut How,
+        provenance: &mut Provenance,
     ) -> Result<Done, Interruption> {
         let wanted = self.run.options.import.as_ref().is_some_and(|import| import.instance == *id);
         let result = match (wanted, decision, known.result) {
-            (true, Decision::Call, _) => self.adopt(id, rendered, how).await?,
+            (true, Decision::Call, _) => self.adopt(id, rendered, provenance).await?,
             (true, ..) => return Err(self.refused(rendered, "it is on record already".to_owned())),
             (false, _, Some(result)) => result,
             (false, _, None) => {
@@ -185,11 +185,11 @@ impl Instance {
                 );
             }
         };
-        Ok(Done { result, how: *how, resource: None })
+        Ok(Done { result, provenance: *provenance, resource: None })
     }
 
     /// The record agrees with the plan; or the step is not to be waited for, and its tasks run.
-    fn is_settled(&self, id: &InstanceId, rendered: &Rendered) -> bool {
+    fn is_up_to_date(&self, id: &InstanceId, rendered: &Rendered) -> bool {
         let known = self.known(id);
         self.agrees(&known, rendered) || (self.step().wait.skip && matches!(known.phase, Phase::Accepted { .. }))
     }
@@ -198,7 +198,7 @@ impl Instance {
     async fn enter(&self, id: &InstanceId, call: &RecordedCall) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
         let (operation, parameters) = self.operation_of(call);
         let lock = operation.and_then(|operation| results::lock_value(&operation, call, &parameters));
-        parent_turn(&self.run.shared, id, lock.as_deref()).await.map_err(Interruption::Stopped)
+        parent_turn(&self.run.context, id, lock.as_deref()).await.map_err(Interruption::Stopped)
     }
 
     /// One turn of an instance that is not done. `None`: another turn decides.
@@ -208,34 +208,34 @@ impl Instance {
         rendered: &Rendered,
         known: &InstanceStatus,
         decision: Decision,
-        how: &mut How,
+        provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        match (decision, &known.phase, known.intent.as_deref(), Doubt::recorded(&self.run.shared, known)) {
-            (Decision::Call, ..) if self.adopts(id) => self.adopt(id, rendered, how).await.map(Some),
+        match (decision, &known.phase, known.intent.as_deref(), Doubt::recorded(&self.run.context, known)) {
+            (Decision::Call, ..) if self.adopts(id) => self.adopt(id, rendered, provenance).await.map(Some),
             (Decision::Call, ..) => {
-                *how = How::Called;
+                *provenance = Provenance::Called;
                 let write = self.write_of(id, rendered, None);
-                self.make(&write, known, None, how, started).await
+                self.make(&write, known, None, provenance, started).await
             }
-            (Decision::Settle, _, Some(intent), Some(doubt)) => {
-                *how = if intent.update.is_some() { How::Updated } else { How::Called };
+            (Decision::Resolve, _, Some(intent), Some(doubt)) => {
+                *provenance = if intent.update.is_some() { Provenance::Updated } else { Provenance::Called };
                 match self.write_again(id, rendered, known, intent)? {
-                    Some(write) => self.make(&write, known, Some(doubt), how, started).await,
+                    Some(write) => self.make(&write, known, Some(doubt), provenance, started).await,
                     None => self.give_up_update(id, rendered, known, &doubt, started).await,
                 }
             }
             (Decision::Wait, Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
-                *how = match (intent.update.is_some(), *recovered) {
-                    (true, _) => How::Updated,
-                    (false, true) => How::Recovered,
-                    (false, false) => How::Continued,
+                *provenance = match (intent.update.is_some(), *recovered) {
+                    (true, _) => Provenance::Updated,
+                    (false, true) => Provenance::Recovered,
+                    (false, false) => Provenance::Continued,
                 };
                 // What an earlier version took for its own, it took by likeness for all that is known.
                 let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
                 let _turn = self.enter(&intent.instance, &intent.call).await?;
-                self.finish(known, intent, called, *how, started, true).await
+                self.finish(known, intent, called, *provenance, started, true).await
             }
             // Something of an earlier attempt is in the way.
             _ => {
@@ -251,23 +251,23 @@ impl Instance {
         write: &Write,
         known: &InstanceStatus,
         doubt: Option<Doubt>,
-        how: &mut How,
+        provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         let _turn = self.enter(&write.intent.instance, &write.intent.call).await?;
-        let called = match write.make(&self.run.shared, known.attempts, doubt).await {
+        let called = match write.make(&self.run.context, known.attempts, doubt).await {
             Ok(called) => called,
-            Err(Interruption::Conflict(refusal)) => return self.conflict(write, refusal, how, started).await,
+            Err(Interruption::Conflict(refusal)) => return self.conflict(write, refusal, provenance, started).await,
             Err(why) => return Err(why),
         };
         // What is changed was there before: however it was found out, it is an update.
         if called.is_recovered() && write.intent.update.is_none() {
-            *how = How::Recovered;
+            *provenance = Provenance::Recovered;
         }
         // What was found may belong to an earlier call than the plan's: the intent on record says which.
         let known = self.known(&write.intent.instance);
         let intent = known.intent.clone().unwrap_or_else(|| Box::new(write.intent.clone()));
-        self.finish(&known, &intent, called, *how, started, false).await
+        self.finish(&known, &intent, called, *provenance, started, false).await
     }
 
     /// Waits for what was accepted and puts the result on record.
@@ -276,7 +276,7 @@ impl Instance {
         known: &InstanceStatus,
         intent: &Intent,
         called: Called,
-        how: How,
+        provenance: Provenance,
         started: Duration,
         resumed: bool,
     ) -> Result<Option<StepResult>, Interruption> {
@@ -295,41 +295,41 @@ impl Instance {
             hopeless: Box::new(|result, object| self.hopeless(result, object)),
             resumed: known.intended_at.filter(|_| resumed),
         };
-        finishing.finish(&self.run.shared, called, how).await
+        finishing.finish(&self.run.context, called, provenance).await
     }
 
     /// The operation of a recorded call: the catalogue's, or the step's own when the plan was checked against another.
     fn operation_of(&self, call: &RecordedCall) -> (Option<Arc<Operation>>, Parameters) {
-        match results::operation_of(self.run.shared.catalog, call) {
+        match results::operation_of(self.run.context.catalog, call) {
             Some((operation, parameters)) => (Some(operation), parameters),
             None => (None, Vec::new()),
         }
     }
 
     fn succeeded(&self, id: &InstanceId, call: RecordedCall, done: Done, started: Duration) -> InstanceEnd {
-        let shared = &self.run.shared;
-        let reused = done.how == How::Reused;
-        let conceal = |answer: Value| change::conceal(&shared.secrets, answer, self.step().secret);
-        shared.events.tell(Event::StepSucceeded {
+        let context = &self.run.context;
+        let reused = done.provenance == Provenance::Reused;
+        let conceal = |answer: Value| change::conceal(&context.secrets, answer, self.step().secret);
+        context.events.emit(Event::StepSucceeded {
             instance: id.clone(),
             result: StepDone {
-                how: done.how,
+                provenance: done.provenance,
                 call: call.to_string(),
                 kind: done.result.kind.clone(),
-                id: done.result.id.as_ref().map(|id| shared.secrets.redact_name(&results::id_text(id))),
-                name: done.result.name.as_ref().map(|name| shared.secrets.redact_name(name)),
-                tasks: done.result.tasks.iter().map(|task| shared.secrets.redact_name(task)).collect(),
-                duration_ms: if reused { 0 } else { millis(shared.clock().elapsed().saturating_sub(started)) },
+                id: done.result.id.as_ref().map(|id| context.secrets.redact_name(&results::id_text(id))),
+                name: done.result.name.as_ref().map(|name| context.secrets.redact_name(name)),
+                tasks: done.result.tasks.iter().map(|task| context.secrets.redact_name(task)).collect(),
+                duration_ms: if reused { 0 } else { millis(context.clock().elapsed().saturating_sub(started)) },
             },
         });
-        let named = change::conceal_names(&shared.secrets, done.result);
+        let named = change::conceal_names(&context.secrets, done.result);
         let result = StepResult { response: named.response.clone().map(conceal), ..named };
         InstanceEnd::Done { value: step_value(&result, done.resource.map(conceal).as_ref()), reused }
     }
 
     fn skipped(&self, id: &InstanceId) -> InstanceEnd {
         let event = Event::StepSkipped { instance: id.clone(), reason: SkipReason::Condition };
-        self.run.shared.events.tell(event);
+        self.run.context.events.emit(event);
         InstanceEnd::Skipped
     }
 
@@ -362,7 +362,7 @@ impl Instance {
             // Whoever owns the run says that these were not started.
             Interruption::Stopped(_) | Interruption::Journal(_) => return why,
         };
-        self.run.shared.events.tell(event);
+        self.run.context.events.emit(event);
         why
     }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::context::{About, RunContext};
 use super::decide::{Kept, along, removal};
 use super::interruption::Interruption;
 use super::remove::remove;
-use super::shared::{About, Shared};
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
@@ -40,11 +40,11 @@ pub enum Extent {
 ///
 /// [`JournalError`] when the record cannot be written any more.
 pub async fn teardown(
-    shared: &Arc<Shared>,
+    context: &Arc<RunContext>,
     instances: &[InstanceId],
     extent: Extent,
 ) -> Result<TornDown, JournalError> {
-    let (mut order, goes_along) = shared.journal.with_status(|status| match extent {
+    let (mut order, goes_along) = context.journal.with_status(|status| match extent {
         Extent::Whole => (removal(status, instances), along(status, instances)),
         Extent::ThisRun => (removal(status, instances), HashMap::new()),
     });
@@ -66,7 +66,7 @@ pub async fn teardown(
                         order.gone(&instance);
                         inside.entry(holder.clone()).or_default().push(instance);
                     }
-                    None => running.push(async move { (remove(shared, &instance, extent).await, instance) }),
+                    None => running.push(async move { (remove(context, &instance, extent).await, instance) }),
                 }
                 next = order.take();
             }
@@ -76,24 +76,24 @@ pub async fn teardown(
             Ok(something) => {
                 torn.removed += usize::from(something);
                 for gone in inside.remove(&instance).unwrap_or_default() {
-                    went_along(shared, &gone).await?;
+                    went_along(context, &gone).await?;
                     torn.removed += 1;
                 }
                 order.gone(&instance);
             }
             Err(Interruption::Blind(error)) => {
-                torn.leave(shared, instance, error.clone());
+                torn.leave(context, instance, error.clone());
                 blind = Some(error);
             }
             Err(Interruption::StillWaiting { tasks, .. }) => {
                 let words = format!("its task still runs: {}", tasks.join(", "));
-                let error = shared.error(&About::default(), EffectKnown::Unknown, ErrorClass::Unknown, words);
-                torn.leave(shared, instance, error);
+                let error = context.error(&About::default(), EffectKnown::Unknown, ErrorClass::Unknown, words);
+                torn.leave(context, instance, error);
             }
             Err(Interruption::Stopped(stop)) => torn.stopped = Some(stop),
             Err(Interruption::Journal(error)) => return Err(error),
             Err(Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Unknown(error)) => {
-                torn.leave(shared, instance, error);
+                torn.leave(context, instance, error);
             }
         }
     }
@@ -103,31 +103,31 @@ pub async fn teardown(
     for (holder, instances) in inside {
         for instance in instances {
             let words = format!("it goes with `{holder}`, which is still there");
-            let waits = shared.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
-            torn.leave(shared, instance, blind.clone().unwrap_or(waits));
+            let waits = context.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+            torn.leave(context, instance, blind.clone().unwrap_or(waits));
         }
     }
     for Kept { instance, because_of } in order.kept.iter().cloned().chain(order.never_free()) {
         let words = format!("`{because_of}` came after it, and is still there");
-        let waits = shared.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
-        torn.leave(shared, instance, blind.clone().unwrap_or(waits));
+        let waits = context.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+        torn.leave(context, instance, blind.clone().unwrap_or(waits));
     }
     for instance in order.not_gone() {
         if let Some(error) = &blind {
-            torn.leave(shared, instance, error.clone());
+            torn.leave(context, instance, error.clone());
         }
     }
     Ok(torn)
 }
 
 /// Puts on record that an instance is gone with what it stood in.
-async fn went_along(shared: &Shared, instance: &InstanceId) -> Result<(), JournalError> {
-    let made = shared
+async fn went_along(context: &RunContext, instance: &InstanceId) -> Result<(), JournalError> {
+    let made = context
         .journal
         .with_status(|status| status.instances.get(instance).map(|known| known.made.clone()).unwrap_or_default());
-    shared.journal.append(vec![Record::Removed { instance: instance.clone() }]).await?;
+    context.journal.append(vec![Record::Removed { instance: instance.clone() }]).await?;
     for made in made {
-        shared.events.tell(Event::ResourceRemoved {
+        context.events.emit(Event::ResourceRemoved {
             instance: instance.clone(),
             kind: made.kind,
             id: made.id.as_ref().map(super::results::id_text),
@@ -146,14 +146,14 @@ impl TornDown {
     }
 
     /// Names what is left, once.
-    pub fn leave(&mut self, shared: &Shared, instance: InstanceId, error: StepError) {
+    pub fn leave(&mut self, context: &RunContext, instance: InstanceId, error: StepError) {
         if self.left.iter().any(|(left, _)| *left == instance) {
             return;
         }
-        let made = shared.journal.with_status(|status| {
+        let made = context.journal.with_status(|status| {
             status.instances.get(&instance).and_then(|known| known.made.last().cloned()).unwrap_or_default()
         });
-        shared.events.tell(Event::ResourceLeft {
+        context.events.emit(Event::ResourceLeft {
             instance: instance.clone(),
             kind: made.kind,
             id: made.id.as_ref().map(super::results::id_text),

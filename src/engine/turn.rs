@@ -3,7 +3,7 @@
 
 use tokio::sync::{OwnedMutexGuard, SemaphorePermit};
 
-use super::shared::Shared;
+use super::context::RunContext;
 use super::stop::Stop;
 use crate::event::{Event, Queue};
 use crate::id::InstanceId;
@@ -15,38 +15,42 @@ use crate::journal::Status;
 ///
 /// When the run is left first.
 pub async fn parent_turn(
-    shared: &Shared,
+    context: &RunContext,
     instance: &InstanceId,
     lock: Option<&str>,
 ) -> Result<Option<OwnedMutexGuard<()>>, Stop> {
     let Some(parent) = lock else { return Ok(None) };
-    if let Some(gate) = shared.gates.parent_now(parent) {
+    if let Some(gate) = context.gates.parent_now(parent) {
         return Ok(Some(gate));
     }
-    let holder = shared.journal.with_status(|status| maker_of(status, parent));
-    tell(shared, instance, Queue::Parent { of: holder.map_or_else(|| parent.to_owned(), |holder| holder.to_string()) });
-    shared.stopped.or_leave(shared.gates.parent(parent)).await.map(Some)
+    let holder = context.journal.with_status(|status| maker_of(status, parent));
+    tell(
+        context,
+        instance,
+        Queue::Parent { of: holder.map_or_else(|| parent.to_owned(), |holder| holder.to_string()) },
+    );
+    context.stopped.or_leave(context.gates.parent(parent)).await.map(Some)
 }
 
 /// A place among the requests, once nobody has to hold back. `None`: the run ended first.
-pub async fn request_turn<'s>(shared: &'s Shared, instance: &InstanceId) -> Option<SemaphorePermit<'s>> {
-    let place = match shared.gates.request_now() {
+pub async fn request_turn<'s>(context: &'s RunContext, instance: &InstanceId) -> Option<SemaphorePermit<'s>> {
+    let place = match context.gates.request_now() {
         Some(place) => place,
         None => {
-            tell(shared, instance, Queue::Requests);
-            shared.stopped.or_leave(shared.gates.request()).await.ok()?
+            tell(context, instance, Queue::Requests);
+            context.stopped.or_leave(context.gates.request()).await.ok()?
         }
     };
-    while let Some(pause) = shared.client.held_for() {
+    while let Some(pause) = context.client.held_for() {
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        tell(shared, instance, Queue::RateLimit { pause_ms });
-        shared.stopped.or_leave(shared.clock().sleep(pause)).await.ok()?;
+        tell(context, instance, Queue::RateLimit { pause_ms });
+        context.stopped.or_leave(context.clock().sleep(pause)).await.ok()?;
     }
     Some(place)
 }
 
-fn tell(shared: &Shared, instance: &InstanceId, queue: Queue) {
-    shared.events.tell(Event::TurnAwaited { instance: instance.clone(), queue });
+fn tell(context: &RunContext, instance: &InstanceId, queue: Queue) {
+    context.events.emit(Event::TurnAwaited { instance: instance.clone(), queue });
 }
 
 fn maker_of(status: &Status, id: &str) -> Option<InstanceId> {

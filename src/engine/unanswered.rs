@@ -7,16 +7,16 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::call::Called;
+use super::context::{About, RunContext};
 use super::finish::{Ended, Finishing};
 use super::interruption::Interruption;
 use super::ownership::Thing;
+use super::resolve::{Resolved, resolve_late};
 use super::results::{self, id_text};
-use super::settle::{Settled, settle_late};
-use super::shared::{About, Shared};
 use crate::catalog::Operation;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Made, Phase, Record, Unanswered};
+use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, Unanswered};
 use crate::plan::Wait;
 
 /// No request is held back for longer than this and carried out then: proxies give up within minutes.
@@ -27,16 +27,16 @@ const EXPECTED: SignedDuration = SignedDuration::from_mins(15);
 /// # Errors
 ///
 /// [`Interruption`] when the run ends, or the record cannot be written.
-pub async fn look_for_unanswered(shared: &Shared) -> Result<Vec<(InstanceId, StepError)>, Interruption> {
-    let open = shared.journal.with_status(|status| {
+pub async fn look_for_unanswered(context: &RunContext) -> Result<Vec<(InstanceId, StepError)>, Interruption> {
+    let open = context.journal.with_status(|status| {
         let open = status.unanswered().filter(|(_, known)| known.phase != Phase::InDoubt);
         open.map(|(instance, known)| (instance.clone(), known.clone())).collect::<Vec<_>>()
     });
     let mut undecided = Vec::new();
     for (instance, known) in open {
         for attempt in &known.earlier {
-            let late = Late { shared, instance: &instance, known: &known, attempt };
-            let looked = shared.stopped.or_leave(late.look()).await.map_err(Interruption::Stopped)?;
+            let late = Late { context, instance: &instance, known: &known, attempt };
+            let looked = context.stopped.or_leave(late.look()).await.map_err(Interruption::Stopped)?;
             undecided.extend(looked?.map(|error| (instance.clone(), error)));
         }
     }
@@ -45,7 +45,7 @@ pub async fn look_for_unanswered(shared: &Shared) -> Result<Vec<(InstanceId, Ste
 
 /// One attempt that was given up.
 struct Late<'a> {
-    shared: &'a Shared,
+    context: &'a RunContext,
     instance: &'a InstanceId,
     known: &'a InstanceStatus,
     attempt: &'a Unanswered,
@@ -55,26 +55,26 @@ impl Late<'_> {
     /// Looks for it. `Some`: why nobody can tell what became of it.
     async fn look(&self) -> Result<Option<StepError>, Interruption> {
         let call = &self.attempt.intent.call;
-        let matched = results::operation_of(self.shared.catalog, call);
+        let matched = results::operation_of(self.context.catalog, call);
         let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
         if !makes_something(operation) || results::is_repeatable(call.method, operation) {
-            return self.settled(Vec::new(), None).await;
+            return self.resolved(Vec::new(), None).await;
         }
-        match settle_late(self.shared, self.attempt, &self.known.disowned).await {
-            Settled::Task { task, evidence, .. } => {
+        match resolve_late(self.context, self.attempt, &self.known.disowned).await {
+            Resolved::Task { task, evidence, .. } => {
                 let called = Called::Tasks { tasks: vec![task], status: None, evidence: Some(evidence) };
                 self.brought_to_an_end(called).await
             }
-            Settled::Resource { item, evidence, .. } => {
+            Resolved::Resource { item, evidence, .. } => {
                 self.brought_to_an_end(Called::Found { item, evidence: Some(evidence) }).await
             }
-            Settled::Undecided(candidates) => Ok(Some(self.undecided(&candidates))),
-            Settled::Nothing | Settled::Done if self.is_over() => self.settled(Vec::new(), None).await,
-            Settled::Nothing | Settled::Done => Ok(None),
+            Resolved::Undecided(candidates) => Ok(Some(self.undecided(&candidates))),
+            Resolved::Nothing | Resolved::Done if self.is_over() => self.resolved(Vec::new(), None).await,
+            Resolved::Nothing | Resolved::Done => Ok(None),
             // The next look may tell.
-            Settled::CannotTell(error) => {
+            Resolved::CannotTell(error) => {
                 let (instance, number) = (self.instance, self.attempt.intent.attempt);
-                self.shared.warn(format!(
+                self.context.warn(format!(
                     "`{instance}`: attempt {number} was never answered, and looking for what became of it failed: {error}"
                 ));
                 Ok(None)
@@ -85,7 +85,7 @@ impl Late<'_> {
     /// Waits for its tasks, and puts on record what they made.
     async fn brought_to_an_end(&self, called: Called) -> Result<Option<StepError>, Interruption> {
         let intent = &self.attempt.intent;
-        let matched = results::operation_of(self.shared.catalog, &intent.call);
+        let matched = results::operation_of(self.context.catalog, &intent.call);
         let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
         let about = self.about();
         let finishing = Finishing {
@@ -96,28 +96,28 @@ impl Late<'_> {
             undo: Box::new(|_| intent.undo.clone()),
             wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
             updates: None,
-            since: self.shared.clock().elapsed(),
+            since: self.context.clock().elapsed(),
             usable: false,
             hopeless: Box::new(|_, _| None),
             resumed: Some(self.attempt.at),
         };
-        let ended = match finishing.await_end(self.shared, called).await {
+        let ended = match finishing.await_end(self.context, called).await {
             Err(Interruption::StillWaiting { tasks, .. }) => return Ok(Some(self.still_runs(&tasks))),
             Err(Interruption::Failed(error)) => return Ok(Some(error)),
             ended => ended?,
         };
         match ended {
             Ended::Well(result, _) => {
-                let made = finishing.made(self.shared, &result);
-                self.settled(result.tasks, Some(made)).await
+                let made = finishing.made(self.context, &result);
+                self.resolved(result.tasks, Some(made)).await
             }
             Ended::InError { tasks, .. } => {
-                let (left, _) = finishing.leftover(self.shared, &tasks).await;
-                self.settled(tasks.into_iter().map(|task| task.id).collect(), left).await
+                let (left, _) = finishing.leftover(self.context, &tasks).await;
+                self.resolved(tasks.into_iter().map(|task| task.id).collect(), left).await
             }
             Ended::NotOurs(tasks) => {
                 for task in &tasks {
-                    self.shared.owners.release(&Thing::task(task), self.instance);
+                    self.context.owners.release(&Thing::task(task), self.instance);
                 }
                 Ok(Some(self.undecided(&tasks.iter().map(|task| format!("task {task}")).collect::<Vec<_>>())))
             }
@@ -125,16 +125,20 @@ impl Late<'_> {
     }
 
     /// Puts on record what became of it, and tells what there is of it.
-    async fn settled(&self, tasks: Vec<String>, made: Option<Made>) -> Result<Option<StepError>, Interruption> {
+    async fn resolved(
+        &self,
+        tasks: Vec<String>,
+        made: Option<RecordedResource>,
+    ) -> Result<Option<StepError>, Interruption> {
         let (instance, attempt) = (self.instance.clone(), self.attempt.intent.attempt);
         let words = made.as_ref().map(|made| {
             let kind = made.kind.as_deref().unwrap_or("something");
             format!("{kind} {}", made.id.as_ref().map(id_text).unwrap_or_default())
         });
-        let record = Record::Settled { instance, attempt, tasks, made: made.map(Box::new) };
-        self.shared.journal.append(vec![record]).await?;
+        let record = Record::Resolved { instance, attempt, tasks, made: made.map(Box::new) };
+        self.context.journal.append(vec![record]).await?;
         if let Some(made) = words {
-            self.shared.warn(format!(
+            self.context.warn(format!(
                 "`{}`: attempt {attempt}, which was never answered, was carried out after all: {made} is on record as well, \
                  and goes with the step",
                 self.instance
@@ -149,7 +153,7 @@ impl Late<'_> {
             self.attempt.intent.attempt,
             candidates.join(", ")
         );
-        let mut error = self.shared.error(&self.about(), EffectKnown::Unknown, ErrorClass::Unknown, words);
+        let mut error = self.context.error(&self.about(), EffectKnown::Unknown, ErrorClass::Unknown, words);
         error.help = vec![
             format!("decide with `plan state resolve '{}' --id ID` (it made that, too)", self.instance),
             format!("or `plan state resolve '{}' --not-applied` (it made none of them)", self.instance),
@@ -163,16 +167,16 @@ impl Late<'_> {
             self.attempt.intent.attempt,
             tasks.join(", ")
         );
-        let mut error = self.shared.error(&self.about(), EffectKnown::Applied, ErrorClass::Unknown, words);
+        let mut error = self.context.error(&self.about(), EffectKnown::Applied, ErrorClass::Unknown, words);
         error.help.push("run again, or `plan destroy`: it is waited for".to_owned());
         error
     }
 
     /// It left too long ago to be carried out yet.
     fn is_over(&self) -> bool {
-        let client = &self.shared.client;
+        let client = &self.context.client;
         let left = self.attempt.intent.mark.server_time.unwrap_or_else(|| client.server_time(self.attempt.at));
-        client.server_time(self.shared.now()).duration_since(left) > EXPECTED
+        client.server_time(self.context.now()).duration_since(left) > EXPECTED
     }
 
     fn about(&self) -> About {

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use super::context::{About, RunContext};
 use super::interruption::Interruption;
+use super::resolve::{Doubt, Resolved, resolve};
 use super::results;
-use super::settle::{Doubt, Settled, settle};
-use super::shared::{About, Shared};
 use crate::event::{EffectKnown, ErrorClass};
 use crate::id::InstanceId;
 use crate::journal::{IntendedUndo, Intent, RecordedCall, Unanswered};
@@ -28,13 +28,13 @@ pub fn new_nonce() -> String {
 }
 
 /// What tells an attempt apart that is about to leave; `None` for calls that may be repeated without harm.
-pub fn intent_of(shared: &Shared, instance: &InstanceId, call: &RecordedCall, attempt: u32) -> Option<Intent> {
-    let operation = results::operation_of(shared.catalog, call).map(|(operation, _)| operation);
+pub fn intent_of(context: &RunContext, instance: &InstanceId, call: &RecordedCall, attempt: u32) -> Option<Intent> {
+    let operation = results::operation_of(context.catalog, call).map(|(operation, _)| operation);
     if results::is_repeatable(call.method, operation.as_deref()) {
         return None;
     }
     let nonce = new_nonce();
-    let mark = shared.mark(instance, &nonce);
+    let mark = context.mark(instance, &nonce);
     Some(Intent {
         instance: instance.clone(),
         call: call.clone(),
@@ -57,7 +57,7 @@ pub fn intent_of(shared: &Shared, instance: &InstanceId, call: &RecordedCall, at
 ///
 /// [`Interruption`] when nobody can tell.
 pub async fn look_for(
-    shared: &Shared,
+    context: &RunContext,
     attempt: Unanswered,
     earlier: &[Unanswered],
     about: &About,
@@ -67,20 +67,20 @@ pub async fn look_for(
     let doubt =
         Doubt { attempt, earlier: earlier.to_vec(), since, cause: cause.to_owned(), slow: false, disowned: Vec::new() };
     let unknown = |words: String| {
-        let mut error = shared.error(about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        let mut error = context.error(about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         error.help.push("run `plan destroy` again: it is looked for once more, and not repeated before".to_owned());
         Err(Interruption::Unknown(error))
     };
-    match settle(shared, &doubt).await {
-        Settled::Task { task, .. } => Ok(Became::Tasks(vec![task])),
-        Settled::Resource { .. } | Settled::Done => Ok(Became::Done),
-        Settled::Nothing if doubt.is_carried_out() => Ok(Became::Done),
-        Settled::Nothing => Ok(Became::Nothing),
-        Settled::Undecided(candidates) => unknown(format!(
+    match resolve(context, &doubt).await {
+        Resolved::Task { task, .. } => Ok(Became::Tasks(vec![task])),
+        Resolved::Resource { .. } | Resolved::Done => Ok(Became::Done),
+        Resolved::Nothing if doubt.is_carried_out() => Ok(Became::Done),
+        Resolved::Nothing => Ok(Became::Nothing),
+        Resolved::Undecided(candidates) => unknown(format!(
             "the answer of its undo was lost ({cause}); what may be its work may be somebody else's as well: {}",
             candidates.join(", ")
         )),
-        Settled::CannotTell(why) => {
+        Resolved::CannotTell(why) => {
             unknown(format!("the answer of its undo was lost ({cause}), and looking for it failed: {why}"))
         }
     }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::intent::{Evidence, Head, Intent, RecordedCall, Unanswered};
-use super::record::{Adopted, Drifted, Made, Record, StepResult, Succeeded};
+use super::record::{Adopted, Drifted, Record, RecordedResource, StepResult, Succeeded};
 use super::status::Impossible;
-use crate::event::{EffectKnown, How, StepError};
+use crate::event::{EffectKnown, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 
 /// What is known about one instance.
@@ -22,7 +22,7 @@ pub struct InstanceStatus {
     /// The call that the result agrees with.
     pub agrees: Option<RecordedCall>,
     /// What exists because of it, oldest first.
-    pub made: Vec<Made>,
+    pub made: Vec<RecordedResource>,
     pub after: Vec<StepId>,
     /// The last thing that went wrong.
     pub error: Option<StepError>,
@@ -115,7 +115,7 @@ impl InstanceStatus {
         let earlier = std::mem::take(&mut self.earlier);
         *self = Self { attempts: self.attempts, error: None, earlier, ..before.clone() };
         if matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. }) {
-            self.settle_back();
+            self.fall_back();
         }
     }
 
@@ -123,26 +123,30 @@ impl InstanceStatus {
     fn part_with(&mut self, kind: Option<&String>, id: Option<&Value>) {
         let tasks = self.result.iter().flat_map(|result| result.tasks.clone()).collect::<Vec<_>>();
         for made in &mut self.made {
-            made.beside.retain(|beside| beside.kind.as_ref() != kind || beside.id.as_ref() != id);
+            made.secondary.retain(|secondary| secondary.kind.as_ref() != kind || secondary.id.as_ref() != id);
             if made.kind.as_ref() == kind && made.id.as_ref() == id {
                 // What was made beside it is told by the tasks that made both.
                 let tasks = if made.tasks.is_empty() { tasks.clone() } else { std::mem::take(&mut made.tasks) };
-                *made = Made { beside: std::mem::take(&mut made.beside), tasks, ..Made::default() };
+                *made = RecordedResource {
+                    secondary: std::mem::take(&mut made.secondary),
+                    tasks,
+                    ..RecordedResource::default()
+                };
                 self.result = None;
                 self.agrees = None;
             }
         }
-        self.made.retain(|made| made.undo.is_some() || made.id.is_some() || !made.beside.is_empty());
+        self.made.retain(|made| made.undo.is_some() || made.id.is_some() || !made.secondary.is_empty());
     }
 
-    fn settle_back(&mut self) {
+    fn fall_back(&mut self) {
         self.phase = if self.result.is_some() { Phase::Succeeded } else { Phase::Absent };
     }
 
     pub(super) fn intend(&mut self, at: Timestamp, intent: &Intent) -> Result<(), Impossible> {
         match self.phase {
             Phase::Absent | Phase::Succeeded | Phase::Failed => {}
-            // An intent that was settled as "never arrived" is followed by the next attempt.
+            // An intent that was resolved as "never arrived" is followed by the next attempt.
             Phase::InDoubt if intent.attempt > self.attempts => {}
             _ => {
                 let record = Record::Intent(intent.clone());
@@ -172,7 +176,7 @@ impl InstanceStatus {
                     self.phase = Phase::InDoubt;
                     self.earlier.extend(self.in_doubt());
                 }
-                self.settle_back();
+                self.fall_back();
                 self.error = Some(error.clone());
             }
             (Phase::InDoubt, Record::Unknown { error, .. }) => {
@@ -187,7 +191,7 @@ impl InstanceStatus {
                 self.intended_at = Some(found.at);
                 self.head = found.head;
             }
-            (_, Record::Settled { attempt, made, .. }) => {
+            (_, Record::Resolved { attempt, made, .. }) => {
                 if self.take_earlier(*attempt).is_none() {
                     return Err(sequence(record, id, &self.phase));
                 }
@@ -234,14 +238,14 @@ impl InstanceStatus {
                 self.part_with(kind.as_ref(), id.as_ref());
             }
             (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
-                self.settle_back();
+                self.fall_back();
                 // What may have been carried out is looked for before it is made again.
                 self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
                 self.error = Some(error.clone());
             }
             (Phase::Succeeded, Record::Gone { .. }) => {
                 let mut lost = std::mem::take(&mut self.lost);
-                let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.beside));
+                let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
                 lost.extend(things.filter_map(|thing| thing.id.clone()));
                 let earlier = std::mem::take(&mut self.earlier);
                 *self = Self { attempts: self.attempts, lost, earlier, ..Self::default() };
@@ -301,7 +305,7 @@ impl InstanceStatus {
         self.duration_ms = Some(done.duration_ms);
         self.result = Some(done.result.clone());
         self.head = None;
-        if done.made == Made::default()
+        if done.made == RecordedResource::default()
             && let Some(intent) = &self.intent
         {
             // What makes nothing is done, however often it was carried out.
@@ -311,9 +315,9 @@ impl InstanceStatus {
         self.disowned.clear();
         self.evidence = done.evidence;
         // Earlier versions took for theirs what was like it, and did not say by what.
-        let certain = done.how != How::Recovered || done.evidence.is_some_and(Evidence::is_certain);
-        let made = Made { uncertain: !certain, ..done.made.clone() };
-        if !update && done.made != Made::default() && self.made.last() != Some(&made) {
+        let certain = done.provenance != Provenance::Recovered || done.evidence.is_some_and(Evidence::is_certain);
+        let made = RecordedResource { uncertain: !certain, ..done.made.clone() };
+        if !update && done.made != RecordedResource::default() && self.made.last() != Some(&made) {
             self.made.push(made);
         }
     }

@@ -26,7 +26,7 @@ pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unanswered};
 pub use owner::{Lease, Owner};
 pub use record::{
-    Adopted, Drifted, Header, Line, Made, Record, RecordedOutput, Started, StepResult, Succeeded, VERSION,
+    Adopted, Drifted, Header, Line, Record, RecordedOutput, RecordedResource, Started, StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, Status};
 pub use text::{Contents, decode, parse};

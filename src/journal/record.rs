@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::instance::InstanceStatus;
 use super::intent::{Evidence, Intent, RecordedCall};
 use super::owner::Lease;
-use crate::event::{How, StepError};
+use crate::event::{Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::secret::hex;
 
@@ -58,13 +58,14 @@ pub enum Record {
     Found { instance: InstanceId, attempt: u32 },
     /// What became of an attempt without answer that the step no longer waits for: it made this as well, by these tasks;
     /// or nothing, and nothing is to be expected of it any more.
-    Settled {
+    #[serde(rename = "settled")]
+    Resolved {
         instance: InstanceId,
         attempt: u32,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         tasks: Vec<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        made: Option<Box<Made>>,
+        made: Option<Box<RecordedResource>>,
     },
     /// The API started these tasks for it. `recovered`: found again after the answer was lost, by this evidence.
     Accepted {
@@ -80,7 +81,7 @@ pub enum Record {
     /// Done.
     Succeeded(Box<Succeeded>),
     /// A task ended in ERROR. `leftover`: what it left behind all the same, and how to remove that.
-    Failed { instance: InstanceId, error: StepError, leftover: Option<Box<Made>> },
+    Failed { instance: InstanceId, error: StepError, leftover: Option<Box<RecordedResource>> },
     /// A call that takes something away is about to leave. `intent`: what tells this attempt apart, where repeating it
     /// blindly might do more than was asked for (an `undo` that is a POST).
     Removing {
@@ -184,7 +185,7 @@ impl Header {
 
 /// Something that exists because of a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Made {
+pub struct RecordedResource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -198,8 +199,8 @@ pub struct Made {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<String>,
     /// Made beside it, and still there when it is gone: each with its own undo.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub beside: Vec<Made>,
+    #[serde(rename = "beside", default, skip_serializing_if = "Vec::is_empty")]
+    pub secondary: Vec<RecordedResource>,
     /// Parent that the API locks while it is written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
@@ -211,9 +212,10 @@ pub struct Made {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Succeeded {
     pub instance: InstanceId,
-    pub how: How,
+    #[serde(rename = "how")]
+    pub provenance: Provenance,
     pub result: StepResult,
-    pub made: Made,
+    pub made: RecordedResource,
     /// Milliseconds from the first request to the end.
     pub duration_ms: u64,
     /// Type and milliseconds of each task, to learn from.
@@ -234,7 +236,7 @@ pub struct Adopted {
     /// The steps that it comes after.
     pub after: Vec<StepId>,
     pub result: StepResult,
-    pub made: Made,
+    pub made: RecordedResource,
     /// The create's call, as the thing stands.
     pub agrees: RecordedCall,
 }
@@ -305,7 +307,7 @@ impl Record {
             Record::NotApplied { instance, .. }
             | Record::Unknown { instance, .. }
             | Record::Found { instance, .. }
-            | Record::Settled { instance, .. }
+            | Record::Resolved { instance, .. }
             | Record::Accepted { instance, .. }
             | Record::Disowned { instance, .. }
             | Record::Failed { instance, .. }
@@ -340,7 +342,7 @@ impl Record {
             Record::NotApplied { .. } => "not-applied",
             Record::Unknown { .. } => "unknown",
             Record::Found { .. } => "found",
-            Record::Settled { .. } => "settled",
+            Record::Resolved { .. } => "settled",
             Record::Accepted { .. } => "accepted",
             Record::Disowned { .. } => "disowned",
             Record::Succeeded(_) => "succeeded",

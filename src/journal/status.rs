@@ -149,7 +149,7 @@ impl Status {
             }
         }
         match record {
-            Record::Accepted { tasks, .. } | Record::RemovalAccepted { tasks, .. } | Record::Settled { tasks, .. } => {
+            Record::Accepted { tasks, .. } | Record::RemovalAccepted { tasks, .. } | Record::Resolved { tasks, .. } => {
                 self.tasks.extend(tasks.iter().cloned())
             }
             Record::Disowned { tasks, .. } => self.tasks.retain(|task| !tasks.contains(task)),
@@ -260,7 +260,7 @@ impl Status {
     /// Everything that is on record as somebody's: the instance, and kind and id of what it made.
     pub fn owned(&self) -> impl Iterator<Item = (&InstanceId, &str, &Value)> {
         self.instances.iter().flat_map(|(instance, known)| {
-            let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.beside));
+            let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
             things.filter_map(move |thing| Some((instance, thing.kind.as_deref()?, thing.id.as_ref()?)))
         })
     }
@@ -290,7 +290,7 @@ impl Status {
     pub fn claims(&self, id: &Value) -> bool {
         self.instances.values().any(|instance| {
             instance.made.iter().any(|made| {
-                made.id.as_ref() == Some(id) || made.beside.iter().any(|other| other.id.as_ref() == Some(id))
+                made.id.as_ref() == Some(id) || made.secondary.iter().any(|other| other.id.as_ref() == Some(id))
             })
         })
     }

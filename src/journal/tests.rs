@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::catalog::Method;
 use crate::clock::Clock;
-use crate::event::{EffectKnown, ErrorClass, How, StepError};
+use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 
 fn instance(name: &str) -> InstanceId {
@@ -53,13 +53,13 @@ fn accepted(name: &str) -> Record {
 fn succeeded(name: &str) -> Record {
     Record::Succeeded(Box::new(Succeeded {
         instance: instance(name),
-        how: How::Called,
+        provenance: Provenance::Called,
         result: StepResult { id: Some(json!("id")), ..StepResult::default() },
-        made: Made {
+        made: RecordedResource {
             kind: Some("networks".to_owned()),
             id: Some(json!("id")),
             undo: Some(call("/x")),
-            ..Made::default()
+            ..RecordedResource::default()
         },
         duration_ms: 7,
         durations: vec![("create_network".to_owned(), 7000)],
@@ -305,13 +305,13 @@ fn unanswered(records: &[Record]) -> (Vec<u32>, InstanceStatus) {
 fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
     let (id, a) = (instance("a"), || instance("a"));
     let lost = |unanswered| Record::NotApplied { instance: a(), error: error(), unanswered };
-    let settled = |attempt, made: Option<Made>| Record::Settled {
+    let resolved = |attempt, made: Option<RecordedResource>| Record::Resolved {
         instance: a(),
         attempt,
         tasks: vec!["late".to_owned()],
         made: made.map(Box::new),
     };
-    let also = Made { id: Some(json!("also")), ..Made::default() };
+    let also = RecordedResource { id: Some(json!("also")), ..RecordedResource::default() };
     for (records, expected) in [
         (vec![intent("a", 1)], vec![]),
         (vec![intent("a", 1), intent("a", 2)], vec![1]),
@@ -327,19 +327,19 @@ fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::Forgotten { instance: a() }], vec![]),
         // The one that was found changes places with the last.
         (vec![intent("a", 1), intent("a", 2), Record::Found { instance: a(), attempt: 1 }], vec![2]),
-        (vec![intent("a", 1), intent("a", 2), intent("a", 3), settled(1, None)], vec![2]),
-        (vec![intent("a", 1), intent("a", 2), succeeded("a"), settled(1, Some(also.clone()))], vec![]),
+        (vec![intent("a", 1), intent("a", 2), intent("a", 3), resolved(1, None)], vec![2]),
+        (vec![intent("a", 1), intent("a", 2), succeeded("a"), resolved(1, Some(also.clone()))], vec![]),
     ] {
         let (attempts, known) = unanswered(&records);
         assert_eq!(attempts, expected, "{records:#?}");
         if matches!(records.last(), Some(Record::Found { .. })) {
             assert_eq!(known.in_doubt().unwrap().intent.attempt, 1);
         }
-        if matches!(records.last(), Some(Record::Settled { made: Some(_), .. })) {
+        if matches!(records.last(), Some(Record::Resolved { made: Some(_), .. })) {
             assert_eq!((known.made.len(), known.made.last(), known.phase), (2, Some(&also), Phase::Succeeded));
         }
     }
-    for impossible in [Record::Found { instance: id, attempt: 1 }, settled(1, None)] {
+    for impossible in [Record::Found { instance: id, attempt: 1 }, resolved(1, None)] {
         let records = [intent("a", 1), impossible];
         assert!(parse(Path::new("j"), text(&records).as_bytes()).is_err(), "{records:#?}");
     }
@@ -349,7 +349,7 @@ fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
 fn what_makes_nothing_is_done_however_often_it_was_carried_out() {
     let mut done = succeeded("a");
     let Record::Succeeded(result) = &mut done else { unreachable!() };
-    result.made = Made::default();
+    result.made = RecordedResource::default();
     assert_eq!(unanswered(&[intent("a", 1), intent("a", 2), done]).0, Vec::<u32>::new());
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::instance::{InstanceStatus, Phase};
 use super::intent::{IntendedUndo, Intent, RecordedCall};
-use super::record::Made;
+use super::record::RecordedResource;
 use super::status::Status;
 use crate::catalog::Catalog;
 use crate::id::InstanceId;
@@ -60,12 +60,12 @@ fn intended(intent: &Intent) -> Result<(), String> {
     [Some(&intent.call), undo, intent.update.as_deref()].into_iter().flatten().try_for_each(well_formed)
 }
 
-fn made(thing: &Made) -> Result<(), String> {
+fn made(thing: &RecordedResource) -> Result<(), String> {
     if let Some(Value::String(id)) = &thing.id {
         identifier("what was made", id)?;
     }
     thing.undo.iter().try_for_each(well_formed)?;
-    thing.beside.iter().try_for_each(made)
+    thing.secondary.iter().try_for_each(made)
 }
 
 /// Path and headers as a plan may write them.

@@ -17,7 +17,7 @@ pub enum Doing {
     Calling { call: String, attempt: u32 },
     Pausing { reason: Delay, until: Duration },
     Waiting { tasks: Vec<String>, earliest: Duration, latest: Duration },
-    Settling,
+    Resolving,
     AwaitingReadiness { until: String },
 }
 
@@ -97,7 +97,7 @@ impl Board {
         Self { shape, ..Self::default() }
     }
 
-    pub fn tell(&mut self, stamped: &Stamped) {
+    pub fn handle(&mut self, stamped: &Stamped) {
         let now = Duration::from_millis(stamped.elapsed_ms);
         match &stamped.event {
             Event::RunStarted(run) => {
@@ -123,7 +123,7 @@ impl Board {
                 let (earliest, latest) = (Duration::from_millis(*earliest_ms), Duration::from_millis(*latest_ms));
                 self.doing(instance, now, Doing::Waiting { tasks: tasks.clone(), earliest, latest });
             }
-            Event::SettlingStarted { instance, .. } => self.doing(instance, now, Doing::Settling),
+            Event::ResolvingStarted { instance, .. } => self.doing(instance, now, Doing::Resolving),
             Event::ReadinessAwaited { instance, until, .. } => {
                 self.doing(instance, now, Doing::AwaitingReadiness { until: until.clone() });
             }
@@ -316,7 +316,7 @@ impl Doing {
             Doing::Calling { .. } => "calling",
             Doing::Pausing { .. } => "held back",
             Doing::Waiting { .. } => "waiting",
-            Doing::Settling => "being looked up",
+            Doing::Resolving => "being looked up",
             Doing::AwaitingReadiness { .. } => "getting ready",
         }
     }
@@ -347,7 +347,7 @@ impl Doing {
                     format!("typically {typical}"),
                 ]
             }
-            Doing::Settling => vec!["looking up a call whose answer was lost".to_owned(), self.word().to_owned()],
+            Doing::Resolving => vec!["looking up a call whose answer was lost".to_owned(), self.word().to_owned()],
             Doing::AwaitingReadiness { until } => vec![format!("waiting until {}", sanitize(until))],
         };
         Words(words)
@@ -393,12 +393,12 @@ mod tests {
 
     fn board_of(number: usize, finished: usize) -> Board {
         let mut board = Board::default();
-        board.tell(&stamped(0, Event::StepExpanded { step: StepId::new("web"), instances: number }));
+        board.handle(&stamped(0, Event::StepExpanded { step: StepId::new("web"), instances: number }));
         for index in 0..number {
-            board.tell(&stamped(100, accepted(&format!("web[{index}]"), 15_000, 30_000)));
+            board.handle(&stamped(100, accepted(&format!("web[{index}]"), 15_000, 30_000)));
         }
         for index in 0..finished {
-            board.tell(&stamped(20_000, done(&format!("web[{index}]"), "instances", "vm")));
+            board.handle(&stamped(20_000, done(&format!("web[{index}]"), "instances", "vm")));
         }
         board
     }
@@ -430,9 +430,9 @@ mod tests {
         if let Event::RunStarted(run) = &mut started {
             (run.command, run.steps) = (Activity::Destroy, 5);
         }
-        board.tell(&stamped(0, started));
-        board.tell(&stamped(0, accepted("web[0]", 1, 2)));
-        board.tell(&stamped(0, accepted("web[1]", 1, 2)));
+        board.handle(&stamped(0, started));
+        board.handle(&stamped(0, accepted("web[0]", 1, 2)));
+        board.handle(&stamped(0, accepted("web[1]", 1, 2)));
         assert_eq!(board.totals(), "0 of 5 removed, 2 in work");
     }
 
@@ -440,7 +440,7 @@ mod tests {
     fn the_table_never_grows_past_its_height() {
         let mut board = Board::default();
         for index in 0..50 {
-            board.tell(&stamped(0, accepted(&format!("step{index}"), 1, 2)));
+            board.handle(&stamped(0, accepted(&format!("step{index}"), 1, 2)));
         }
         let rows = board.rows(Duration::from_secs(1), 8);
         assert_eq!(rows.len(), 8);
@@ -452,7 +452,7 @@ mod tests {
     fn a_pause_says_why_and_how_long() {
         let mut board = Board::default();
         let reason = Delay::Locked { task: Some("t1\nforged".to_owned()) };
-        board.tell(&stamped(1000, Event::CallDelayed { instance: instance("lb"), reason, pause_ms: 4000 }));
+        board.handle(&stamped(1000, Event::CallDelayed { instance: instance("lb"), reason, pause_ms: 4000 }));
         assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what.all(), "locked by task t1⏎forged, again in 3 s");
     }
 

@@ -18,7 +18,7 @@ impl Events {
 }
 
 impl Reporter for Events {
-    fn tell(&mut self, event: &Stamped) {
+    fn handle(&mut self, event: &Stamped) {
         // Not `line`: text is redacted inside the JSON, never across its quotes.
         match serde_json::to_value(event).map(|event| self.sink.secrets().seal(event)) {
             Ok(event) => self.sink.raw(&event.map(|event| format!("{event}\n"))),
@@ -44,7 +44,7 @@ mod tests {
     fn lines(secrets: Secrets, events: impl IntoIterator<Item = Event>) -> Vec<Value> {
         let out = Shared::default();
         let mut reporter = Events::new(Box::new(out.clone()), secrets);
-        events.into_iter().enumerate().for_each(|(index, event)| reporter.tell(&stamped(index as u64, event)));
+        events.into_iter().enumerate().for_each(|(index, event)| reporter.handle(&stamped(index as u64, event)));
         reporter.finish().unwrap();
         out.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -61,7 +61,7 @@ mod tests {
             delayed(Delay::Locked { task: None }),
             delayed(Delay::NotSent { cause: "refused".into() }),
             accepted("web[0]", 1, 2),
-            Event::SettlingStarted { instance: instance("web[0]"), reason: "reset".into() },
+            Event::ResolvingStarted { instance: instance("web[0]"), reason: "reset".into() },
             Event::ReadinessAwaited { instance: instance("web[0]"), until: "`status` is `active`".into(), shown: None },
             Event::ReadinessReached { instance: instance("web[0]"), waited_ms: 20_000 },
             done("web[0]", "instances", "vm\nforged"),

@@ -13,7 +13,7 @@ use super::page::Shape;
 use super::story::{self, Story};
 use super::width::width;
 use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, sanitize};
-use crate::event::{Event, How, RunFinished, Stamped, StepDone, StepError};
+use crate::event::{Event, Provenance, RunFinished, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 
@@ -104,9 +104,9 @@ impl Human {
             | Event::Warned { .. }
             | Event::RunFinished(_) => Verbosity::Quiet,
             // What is unchanged is counted at the end.
-            Event::StepSucceeded { result, .. } if result.how == How::Reused => Verbosity::Verbose,
+            Event::StepSucceeded { result, .. } if result.provenance == Provenance::Reused => Verbosity::Verbose,
             Event::RunStarted(_)
-            | Event::SettlingStarted { .. }
+            | Event::ResolvingStarted { .. }
             | Event::StepSucceeded { .. }
             | Event::StepSkipped { .. }
             | Event::ReadinessReached { .. }
@@ -141,7 +141,7 @@ impl Human {
                 let (earliest, latest) = (Duration::from_millis(*earliest_ms), Duration::from_millis(*latest_ms));
                 self.of(now, instance, &waiting(tasks, earliest, latest));
             }
-            Event::SettlingStarted { instance, reason } => {
+            Event::ResolvingStarted { instance, reason } => {
                 let words = format!("looking up what became of the call: {}", sanitize(reason));
                 self.of(now, instance, &palette.warning(words));
             }
@@ -260,11 +260,11 @@ impl Human {
 }
 
 impl Reporter for Human {
-    fn tell(&mut self, event: &Stamped) {
+    fn handle(&mut self, event: &Stamped) {
         if self.speaks(event) {
             self.say(event);
         }
-        self.board.tell(event);
+        self.board.handle(event);
         match &event.event {
             Event::CallStarted { instance, .. } => {
                 self.left.entry(instance.clone()).or_insert(Duration::from_millis(event.elapsed_ms));

@@ -59,7 +59,7 @@ pub enum Verbosity {
 /// A reporter never stops a run: a reader that went away (`EPIPE`) silences it, any other write error is kept for
 /// [`Reporter::finish`].
 pub trait Reporter: Send {
-    fn tell(&mut self, event: &Stamped);
+    fn handle(&mut self, event: &Stamped);
 
     /// Time passed and nothing happened: `elapsed` since the run started, by the clock of [`Stamped::elapsed_ms`].
     fn tick(&mut self, elapsed: Duration) {
@@ -95,8 +95,8 @@ impl Fanout {
         self.reporters.push(reporter);
     }
 
-    pub fn tell(&mut self, event: &Stamped) {
-        self.reporters.iter_mut().for_each(|reporter| reporter.tell(event));
+    pub fn handle(&mut self, event: &Stamped) {
+        self.reporters.iter_mut().for_each(|reporter| reporter.handle(event));
     }
 
     pub fn tick(&mut self, elapsed: Duration) {
@@ -129,9 +129,9 @@ mod tests {
             .with(Events::new(Box::new(Broken(ErrorKind::StorageFull)), Secrets::default()))
             .with(lines(out.clone()))
             .with(Events::new(Box::new(events.clone()), Secrets::default()));
-        fanout.tell(&stamped(0, started()));
+        fanout.handle(&stamped(0, started()));
         fanout.tick(Duration::from_secs(1));
-        fanout.tell(&stamped(9, failed("web", "no")));
+        fanout.handle(&stamped(9, failed("web", "no")));
         let errors = fanout.finish();
         assert_eq!(errors.len(), 1);
         assert!(errors[0].to_string().starts_with("cannot write the events: "), "{}", errors[0]);

@@ -123,7 +123,7 @@ fn cut_inside(text: &str, columns: usize) -> String {
 }
 
 impl Reporter for Progress {
-    fn tell(&mut self, event: &Stamped) {
+    fn handle(&mut self, event: &Stamped) {
         match &event.event {
             Event::RunStarted(_) => self.running = true,
             Event::RunFinished(_) => self.running = false,
@@ -136,9 +136,9 @@ impl Reporter for Progress {
         // Most events say nothing: clearing the table for them would make it flicker. It is drawn by ticks alone, so that
         // its cost does not grow with the number of events.
         if human.speaks(event) {
-            bars.suspend(|| human.tell(event));
+            bars.suspend(|| human.handle(event));
         } else {
-            human.tell(event);
+            human.handle(event);
         }
     }
 
@@ -171,9 +171,9 @@ mod tests {
     #[test]
     fn the_table_says_what_and_why_and_how_long() {
         let (_, mut progress) = progress(80, 24);
-        progress.tell(&stamped(0, started()));
-        progress.tell(&stamped(400, accepted("network", 5_000, 10_000)));
-        progress.tell(&stamped(500, accepted("lb", 30_000, 90_000)));
+        progress.handle(&stamped(0, started()));
+        progress.handle(&stamped(400, accepted("network", 5_000, 10_000)));
+        progress.handle(&stamped(500, accepted("lb", 30_000, 90_000)));
         assert_eq!(
             progress.table(Duration::from_millis(6_500)),
             [
@@ -187,12 +187,12 @@ mod tests {
     #[test]
     fn a_hundred_machines_are_one_row() {
         let (_, mut progress) = progress(80, 24);
-        progress.tell(&stamped(0, Event::StepExpanded { step: StepId::new("web"), instances: 100 }));
+        progress.handle(&stamped(0, Event::StepExpanded { step: StepId::new("web"), instances: 100 }));
         for index in 0..100 {
-            progress.tell(&stamped(0, accepted(&format!("web[{index}]"), 15_000, 30_000)));
+            progress.handle(&stamped(0, accepted(&format!("web[{index}]"), 15_000, 30_000)));
         }
         for index in 0..13 {
-            progress.tell(&stamped(19_000, done(&format!("web[{index}]"), "instances", "vm")));
+            progress.handle(&stamped(19_000, done(&format!("web[{index}]"), "instances", "vm")));
         }
         let table = progress.table(Duration::from_secs(20));
         assert_eq!(
@@ -206,7 +206,7 @@ mod tests {
         for (columns, lines) in [(80, 24), (20, 5), (9, 2), (1, 1), (0, 0)] {
             let (_, mut progress) = progress(columns, lines);
             for index in 0..50 {
-                progress.tell(&stamped(0, accepted(&format!("a_rather_long_name_{index}"), 1, 2)));
+                progress.handle(&stamped(0, accepted(&format!("a_rather_long_name_{index}"), 1, 2)));
             }
             let table = progress.table(Duration::from_secs(20));
             assert!(table.len() <= lines.max(2), "{columns}x{lines}: {table:?}");
@@ -231,7 +231,7 @@ mod tests {
             (40, "typically 30 s to 1m 30s"),
         ] {
             let (_, mut progress) = progress(columns, 24);
-            progress.tell(&stamped(500, accepted("lb", 30_000, 90_000)));
+            progress.handle(&stamped(500, accepted("lb", 30_000, 90_000)));
             assert_eq!(progress.table(Duration::from_millis(6_500))[0], format!("    6 s  lb  {words}"));
         }
     }
@@ -247,8 +247,8 @@ mod tests {
         progress.human = progress
             .human
             .of_plan(Shape { steps: steps.map(|(step, after)| (step.to_owned(), after)).into_iter().collect() });
-        progress.tell(&stamped(0, started()));
-        progress.tell(&stamped(400, accepted("network", 5_000, 10_000)));
+        progress.handle(&stamped(0, started()));
+        progress.handle(&stamped(400, accepted("network", 5_000, 10_000)));
         assert_eq!(
             progress.table(Duration::from_millis(6_500)),
             [
@@ -263,14 +263,14 @@ mod tests {
     #[test]
     fn lines_are_written_while_the_table_is_away() {
         let (out, mut progress) = progress(80, 24);
-        progress.tell(&stamped(0, started()));
-        progress.tell(&stamped(400, accepted("network", 5_000, 10_000)));
+        progress.handle(&stamped(0, started()));
+        progress.handle(&stamped(400, accepted("network", 5_000, 10_000)));
         progress.tick(Duration::from_secs(1));
         assert_eq!(progress.drawn.len(), 2);
         progress.tick(Duration::from_secs(100));
-        progress.tell(&stamped(7_400, done("network", "networks", "demo-net")));
-        progress.tell(&stamped(7_500, failed("web", "no")));
-        progress.tell(&stamped(8_000, Event::RunFinished(finished(Exit::StepFailed))));
+        progress.handle(&stamped(7_400, done("network", "networks", "demo-net")));
+        progress.handle(&stamped(7_500, failed("web", "no")));
+        progress.handle(&stamped(8_000, Event::RunFinished(finished(Exit::StepFailed))));
         assert!(progress.drawn.is_empty());
         progress.finish().unwrap();
         let text = out.text();

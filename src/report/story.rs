@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{count, duration, list, sanitize, thing};
-use crate::event::{Activity, EffectKnown, How, RunFinished, RunStarted, SkipReason, StepDone, StepError};
+use crate::event::{Activity, EffectKnown, Provenance, RunFinished, RunStarted, SkipReason, StepDone, StepError};
 use crate::id::InstanceId;
 
 /// Longer texts of the API are cut in lines for people; the events and the record keep them whole.
@@ -91,22 +91,22 @@ pub fn success(done: &StepDone, queued: Duration) -> String {
     };
     let Some(resource) = resource(done) else {
         let call = sanitize(&done.call);
-        return match done.how {
-            How::Called => format!("done: {call} in {took}"),
-            How::Updated => format!("updated by {call} in {took}"),
-            How::Continued => format!("done: {call}, sent by an earlier run"),
-            How::Reused => format!("kept: {call}, done by an earlier run"),
-            How::Recovered => format!("done: {call}, its answer was lost and found again"),
-            How::Adopted => format!("adopted what {call} would have made"),
+        return match done.provenance {
+            Provenance::Called => format!("done: {call} in {took}"),
+            Provenance::Updated => format!("updated by {call} in {took}"),
+            Provenance::Continued => format!("done: {call}, sent by an earlier run"),
+            Provenance::Reused => format!("kept: {call}, done by an earlier run"),
+            Provenance::Recovered => format!("done: {call}, its answer was lost and found again"),
+            Provenance::Adopted => format!("adopted what {call} would have made"),
         };
     };
-    match done.how {
-        How::Called => format!("{} {resource} in {took}", verb(done)),
-        How::Updated => format!("updated {resource} in {took}"),
-        How::Continued => format!("{} {resource}, started by an earlier run", verb(done)),
-        How::Reused => format!("kept {resource}, made by an earlier run"),
-        How::Recovered => format!("recovered {resource}: its answer was lost and found again"),
-        How::Adopted => format!("adopted {resource}: it existed already"),
+    match done.provenance {
+        Provenance::Called => format!("{} {resource} in {took}", verb(done)),
+        Provenance::Updated => format!("updated {resource} in {took}"),
+        Provenance::Continued => format!("{} {resource}, started by an earlier run", verb(done)),
+        Provenance::Reused => format!("kept {resource}, made by an earlier run"),
+        Provenance::Recovered => format!("recovered {resource}: its answer was lost and found again"),
+        Provenance::Adopted => format!("adopted {resource}: it existed already"),
     }
 }
 
@@ -225,11 +225,11 @@ pub fn totals(run: &RunFinished) -> String {
     if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
 }
 
-/// `12 requests, 7 of them looks at tasks`.
+/// `12 requests, 7 of them polls`.
 pub fn requests(run: &RunFinished) -> String {
     let number = usize::try_from(run.requests).unwrap_or(usize::MAX);
     let requests = count(number, "request");
-    if run.looks > 0 { format!("{requests}, {} of them looks at tasks", run.looks) } else { requests }
+    if run.polls > 0 { format!("{requests}, {} of them polls", run.polls) } else { requests }
 }
 
 /// Cuts a text for people between characters.
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn time_queued_is_told_apart() {
         let done = StepDone {
-            how: How::Called,
+            provenance: Provenance::Called,
             call: "POST /n".to_owned(),
             kind: Some("networks".to_owned()),
             id: Some("n1".to_owned()),
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn successes_say_how_they_came_to_be() {
         let done = |how, call: &str, id: Option<&str>| StepDone {
-            how,
+            provenance: how,
             call: call.to_owned(),
             kind: Some("networks".to_owned()),
             id: id.map(str::to_owned),
@@ -291,14 +291,14 @@ mod tests {
             tasks: vec![],
             duration_ms: 7000,
         };
-        assert_eq!(success_of(&done(How::Called, "POST /n", Some("n1"))), "created network `demo` n1 in 7 s");
-        assert_eq!(success_of(&done(How::Called, "GET /n", Some("n1"))), "read network `demo` n1 in 7 s");
-        assert_eq!(success_of(&done(How::Called, "PATCH /n", None)), "done: PATCH /n in 7 s");
+        assert_eq!(success_of(&done(Provenance::Called, "POST /n", Some("n1"))), "created network `demo` n1 in 7 s");
+        assert_eq!(success_of(&done(Provenance::Called, "GET /n", Some("n1"))), "read network `demo` n1 in 7 s");
+        assert_eq!(success_of(&done(Provenance::Called, "PATCH /n", None)), "done: PATCH /n in 7 s");
         assert_eq!(
-            success_of(&done(How::Reused, "POST /n", Some("n1"))),
+            success_of(&done(Provenance::Reused, "POST /n", Some("n1"))),
             "kept network `demo` n1, made by an earlier run"
         );
-        assert_eq!(success_of(&done(How::Called, "POST /n", Some("demo"))), "created network demo in 7 s");
+        assert_eq!(success_of(&done(Provenance::Called, "POST /n", Some("demo"))), "created network demo in 7 s");
     }
 
     #[test]

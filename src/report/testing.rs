@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{
-    Activity, EVENTS_VERSION, EffectKnown, ErrorClass, Event, How, Place, RunFinished, RunStarted, Stamped, StepDone,
-    StepError,
+    Activity, EVENTS_VERSION, EffectKnown, ErrorClass, Event, Place, Provenance, RunFinished, RunStarted, Stamped,
+    StepDone, StepError,
 };
 use crate::exit::Exit;
 use crate::id::{InstanceId, StepId};
@@ -83,7 +83,7 @@ pub fn done(name: &str, kind: &str, resource: &str) -> Event {
     Event::StepSucceeded {
         instance: instance(name),
         result: StepDone {
-            how: How::Called,
+            provenance: Provenance::Called,
             call: format!("POST /cloud/v1/{kind}/1/7"),
             kind: Some(kind.to_owned()),
             id: Some(format!("id-{name}")),
@@ -125,7 +125,7 @@ pub fn finished(exit: Exit) -> RunFinished {
         removed: 0,
         left: 0,
         requests: 12,
-        looks: 7,
+        polls: 7,
         elapsed_ms: 80_000,
         next: (exit != Exit::Done).then(|| "plan run deploy.yaml".to_owned()),
     }

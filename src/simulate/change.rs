@@ -166,7 +166,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     locks.extend(network);
     state.free(&locks)?;
     may_go(state, uid)?;
-    let mut going = beside(state, call, uid)?;
+    let mut going = secondary(state, call, uid)?;
     state.free(&going)?;
     going.push(uid);
     state.touch(uid);
@@ -256,7 +256,7 @@ fn may_go(state: &State, uid: Uid) -> Result<(), Refusal> {
 }
 
 /// What goes with it by the nature of its kind, or because the query says so.
-fn beside(state: &State, call: &Call<'_>, uid: Uid) -> Result<Vec<Uid>, Refusal> {
+fn secondary(state: &State, call: &Call<'_>, uid: Uid) -> Result<Vec<Uid>, Refusal> {
     match call.target.kind {
         "instances" | "bminstances" => compute::goes_with(state, call, uid),
         "listeners" if call.query("delete_default_pool") == Some("true") => {

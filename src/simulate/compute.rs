@@ -310,13 +310,13 @@ fn add_volume(state: &mut State, scope: Scope, machine: Uid, wanted: WantedVolum
             volume.fields.insert("is_root_volume".into(), true.into());
             volume.fields.insert("bootable".into(), true.into());
         }
-        tell_image(state, machine, volume);
+        report_image(state, machine, volume);
     }
     (volume, new)
 }
 
 /// A machine carries tags of the image it boots from.
-fn tell_image(state: &mut State, machine: Uid, volume: Uid) {
+fn report_image(state: &mut State, machine: Uid, volume: Uid) {
     let image = state.store.get(volume).and_then(|volume| volume.field("volume_image_metadata")?.as_object().cloned());
     let image: Map<_, _> =
         image.into_iter().flatten().filter(|(word, _)| IMAGE_TAGS.contains(&word.as_str())).collect();

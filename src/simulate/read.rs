@@ -120,7 +120,7 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
         }
     }
     if kind.name == "floatingips" {
-        found.iter_mut().for_each(|(uid, shown)| tell_holder(state, *uid, shown));
+        found.iter_mut().for_each(|(uid, shown)| report_holder(state, *uid, shown));
     }
     if call.request.path.contains("/availablefloatingips/") {
         found.retain(|(_, shown)| shown.get("port_id").is_none_or(Value::is_null));
@@ -132,7 +132,7 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
 }
 
 /// Lists of floating IPs show what holds each, whole.
-fn tell_holder(state: &State, ip: Uid, shown: &mut Value) {
+fn report_holder(state: &State, ip: Uid, shown: &mut Value) {
     let port = state.store.used(ip, "ports").next().map(|(_, port)| port);
     let holder = port.and_then(|port| port.parent).map(|holder| (holder, state.view(holder)));
     let of_kind = |kind| {

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use gcore_plan::catalog::Method;
-use gcore_plan::event::How;
+use gcore_plan::event::Provenance;
 use gcore_plan::id::{InstanceId, StepId};
 use gcore_plan::journal::{
-    Header, IntendedUndo, Intent, Line, Made, Mark, Record, RecordedCall, RecordedOutput, Started, StepResult,
-    Succeeded,
+    Header, IntendedUndo, Intent, Line, Mark, Record, RecordedCall, RecordedOutput, RecordedResource, Started,
+    StepResult, Succeeded,
 };
 use gcore_plan::store::EnvironmentName;
 use gcore_plan::store::folder::StateFolder;
@@ -45,14 +45,14 @@ fn succeeded(step: &str) -> Record {
     let undo = RecordedCall { method: Method::Delete, body: None, ..call("/cloud/v1/networks/1/7/net-1") };
     Record::Succeeded(Box::new(Succeeded {
         instance: InstanceId::new(StepId::new(step), None),
-        how: How::Called,
+        provenance: Provenance::Called,
         result: StepResult { id: Some("net-1".into()), kind: Some("networks".into()), ..StepResult::default() },
-        made: Made {
+        made: RecordedResource {
             kind: Some("networks".into()),
             id: Some("net-1".into()),
             name: Some("demo-net".into()),
             undo: Some(undo),
-            ..Made::default()
+            ..RecordedResource::default()
         },
         duration_ms: 7000,
         durations: Vec::new(),

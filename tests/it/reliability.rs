@@ -92,7 +92,7 @@ impl Trial {
     }
 
     fn run(&self, trap: Option<(u64, Moment)>) -> Life {
-        self.cloud.live(self.command(&["run", "plan.yaml", "--format", "json", "--settle-time", "1s"]), trap)
+        self.cloud.live(self.command(&["run", "plan.yaml", "--format", "json", "--resolve-time", "1s"]), trap)
     }
 
     fn destroy(&self, trap: Option<(u64, Moment)>) -> Life {

@@ -216,7 +216,7 @@ fn what_has_only_the_name_is_put_on_record_when_somebody_says_so() {
     let recovered = account.plan(&["state", "recover", "plan.yaml"]).with_code(7);
     recovered.prints("in doubt: only the name speaks for it");
     recovered.says(&format!("--accept key={key}"));
-    account.plan(&["run", "plan.yaml", "--settle-time", "1s"]).with_code(7);
+    account.plan(&["run", "plan.yaml", "--resolve-time", "1s"]).with_code(7);
     assert_eq!(account.made(), made);
     account.plan(&["state", "recover", "plan.yaml", "--accept", &format!("key={key}")]).with_code(0).prints("accepted");
     account.plan(&["run", "plan.yaml"]).with_code(0).says("4 unchanged");

@@ -38,11 +38,11 @@ pub(super) fn completions(context: &Context, arguments: &CompletionsArguments) -
 /// What goes wrong is the exit code and no word: it would stand in the middle of the line that somebody types.
 pub fn answer(streams: &Streams) -> Option<Exit> {
     let shell = Variable::complete()?;
-    let told = Context::gather(GlobalOptions::default(), streams.clone()).and_then(|context| tell(&shell, context));
+    let told = Context::gather(GlobalOptions::default(), streams.clone()).and_then(|context| print(&shell, context));
     Some(if told.is_ok() { Exit::Done } else { Exit::StepFailed })
 }
 
-fn tell(shell: &str, context: Context) -> io::Result<()> {
+fn print(shell: &str, context: Context) -> io::Result<()> {
     let shell = SHELLS.completer(shell).ok_or_else(|| io::Error::other("a shell that no script is for"))?;
     // What is typed stands behind the first `--`, the program's name first.
     let words: Vec<OsString> = context.arguments.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();

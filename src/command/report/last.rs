@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use crate::engine::id_text;
-use crate::event::{Activity, EVENTS_VERSION, Event, How, RunFinished, RunStarted, Stamped, StepDone};
+use crate::event::{Activity, EVENTS_VERSION, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone};
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{Line, Made, Phase, Record, Started, Status, Succeeded};
+use crate::journal::{Line, Phase, Record, RecordedResource, Started, Status, Succeeded};
 
 /// The events of the last command on record; empty when nothing ever began.
 pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stamped> {
@@ -18,11 +18,11 @@ pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stam
         return Vec::new();
     };
     // What is gone is gone from the status as well.
-    let made: HashMap<&InstanceId, &Made> = lines.iter().filter_map(|line| made_by(&line.record)).collect();
+    let made: HashMap<&InstanceId, &RecordedResource> = lines.iter().filter_map(|line| made_by(&line.record)).collect();
     let lines = &lines[first..];
     let start = lines[0].at;
     let mut events = Vec::new();
-    let mut tell = |at: Timestamp, event| {
+    let mut handle = |at: Timestamp, event| {
         let passed = at.duration_since(start).as_millis();
         events.push(Stamped { at, elapsed_ms: u64::try_from(passed).unwrap_or(0), event });
     };
@@ -30,15 +30,15 @@ pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stam
     for line in lines {
         match &line.record {
             Record::Started(started) => {
-                tell(line.at, Event::RunStarted(run_started(started, status, state)));
+                handle(line.at, Event::RunStarted(run_started(started, status, state)));
                 for (id, done) in kept(status, &touched) {
-                    tell(line.at, Event::StepSucceeded { instance: id.clone(), result: done });
+                    handle(line.at, Event::StepSucceeded { instance: id.clone(), result: done });
                 }
             }
-            Record::Finished { exit } => tell(line.at, Event::RunFinished(run_finished(*exit, line.at, start))),
+            Record::Finished { exit } => handle(line.at, Event::RunFinished(run_finished(*exit, line.at, start))),
             record => {
                 if let Some(event) = event_of(record, status, &made) {
-                    tell(line.at, event);
+                    handle(line.at, event);
                 }
             }
         }
@@ -66,7 +66,7 @@ fn kept<'s>(status: &'s Status, touched: &HashSet<&InstanceId>) -> impl Iterator
     kept.map(|(id, known)| {
         let made = known.made.last();
         let done = StepDone {
-            how: How::Reused,
+            provenance: Provenance::Reused,
             call: known.call().map(ToString::to_string).unwrap_or_default(),
             kind: made.and_then(|made| made.kind.clone()),
             id: made.and_then(|made| made.id.as_ref()).map(id_text),
@@ -78,7 +78,7 @@ fn kept<'s>(status: &'s Status, touched: &HashSet<&InstanceId>) -> impl Iterator
     })
 }
 
-fn made_by(record: &Record) -> Option<(&InstanceId, &Made)> {
+fn made_by(record: &Record) -> Option<(&InstanceId, &RecordedResource)> {
     match record {
         Record::Succeeded(done) => Some((&done.instance, &done.made)),
         Record::Kept { instance, status } => Some((instance, status.made.last()?)),
@@ -86,7 +86,7 @@ fn made_by(record: &Record) -> Option<(&InstanceId, &Made)> {
     }
 }
 
-fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &Made>) -> Option<Event> {
+fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &RecordedResource>) -> Option<Event> {
     let kind = |id| made.get(id).and_then(|made| made.kind.clone());
     let resource = |id| made.get(id).and_then(|made| made.id.as_ref()).map(id_text);
     Some(match record {
@@ -130,7 +130,7 @@ fn done_of(done: &Succeeded, status: &Status) -> StepDone {
     let known = status.instances.get(&done.instance);
     let call = known.and_then(|known| known.call()).map(ToString::to_string);
     StepDone {
-        how: done.how,
+        provenance: done.provenance,
         call: call.unwrap_or_default(),
         kind: done.made.kind.clone().or_else(|| done.result.kind.clone()),
         id: done.made.id.as_ref().or(done.result.id.as_ref()).map(id_text),
@@ -152,7 +152,7 @@ fn run_finished(exit: u8, at: Timestamp, start: Timestamp) -> RunFinished {
         removed: 0,
         left: 0,
         requests: 0,
-        looks: 0,
+        polls: 0,
         elapsed_ms: u64::try_from(at.duration_since(start).as_millis()).unwrap_or(0),
         next: None,
     }

@@ -32,7 +32,7 @@ pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Re
         }
     };
     let mut collector = Collector::new(plan.as_ref().map_or(recorded, shape_of));
-    events.iter().for_each(|event| collector.tell(event));
+    events.iter().for_each(|event| collector.handle(event));
     let report = collector.report();
     let text = |format| render(&report, format, &context.secrets);
     match &arguments.html {

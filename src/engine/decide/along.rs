@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::catalog::Method;
 use crate::engine::results::id_text;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Made, Phase, Status};
+use crate::journal::{InstanceStatus, Phase, RecordedResource, Status};
 
 /// Kinds that go along, and the kind of what they stand in. Removed one by one, the rules of a security group lock the
 /// group for each other (observed.md §3).
@@ -25,7 +25,7 @@ pub fn along(status: &Status, instances: &[InstanceId]) -> HashMap<InstanceId, I
     let holder_of = |known: &InstanceStatus| {
         let mut all = known.made.iter().map(|made| {
             let (_, outer) = INSIDE.iter().find(|(inner, _)| made.kind.as_deref() == Some(inner))?;
-            let alone = is_deleted(made) && made.beside.is_empty();
+            let alone = is_deleted(made) && made.secondary.is_empty();
             holders.get(&(*outer, made.lock.clone().filter(|_| alone)?)).copied()
         });
         let first = all.next()??;
@@ -36,6 +36,6 @@ pub fn along(status: &Status, instances: &[InstanceId]) -> HashMap<InstanceId, I
 }
 
 /// It is taken away by a DELETE, and not kept or undone by a call of the plan's own.
-fn is_deleted(made: &Made) -> bool {
+fn is_deleted(made: &RecordedResource) -> bool {
     made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete)
 }

@@ -50,7 +50,7 @@ pub enum Decision {
     Call,
     Keep,
     /// A call without answer: what became of it is found out first.
-    Settle,
+    Resolve,
     /// Tasks of an earlier run are waited for.
     Wait,
     /// Something of an earlier attempt is removed first.
@@ -90,7 +90,7 @@ pub fn instance(wanted: &Wanted<'_>, known: Option<&InstanceStatus>, differs: Di
     let Some(known) = known else { return Decision::Call };
     match &known.phase {
         Phase::Absent if known.made.is_empty() => Decision::Call,
-        Phase::InDoubt if known.intent.is_some() => Decision::Settle,
+        Phase::InDoubt if known.intent.is_some() => Decision::Resolve,
         Phase::Accepted { .. } if known.intent.is_some() => Decision::Wait,
         Phase::Succeeded if differs == Differs::No && !wanted.replace && !wanted.always => Decision::Keep,
         Phase::Succeeded => Decision::Change(change(wanted, differs)),
@@ -118,7 +118,7 @@ fn change(wanted: &Wanted<'_>, differs: Differs) -> ChangeKind {
 mod tests {
     use super::*;
     use crate::id::{InstanceId, StepId};
-    use crate::journal::{IntendedUndo, Intent, Made, RecordedCall};
+    use crate::journal::{IntendedUndo, Intent, RecordedCall, RecordedResource};
 
     fn known(phase: Phase, made: usize) -> InstanceStatus {
         let call = RecordedCall {
@@ -136,7 +136,7 @@ mod tests {
         InstanceStatus {
             phase,
             intent: Some(Box::new(intent)),
-            made: vec![Made::default(); made],
+            made: vec![RecordedResource::default(); made],
             ..InstanceStatus::default()
         }
     }
@@ -150,7 +150,7 @@ mod tests {
         for (phase, made, differs, decision) in [
             (Phase::Absent, 0, Differs::Forces, Decision::Call),
             (Phase::Absent, 1, Differs::Forces, Decision::Clear),
-            (Phase::InDoubt, 0, Differs::No, Decision::Settle),
+            (Phase::InDoubt, 0, Differs::No, Decision::Resolve),
             (accepted, 0, Differs::No, Decision::Wait),
             (Phase::Succeeded, 1, Differs::No, Decision::Keep),
             (Phase::Succeeded, 1, Differs::Forces, Decision::Change(ChangeKind::Error)),

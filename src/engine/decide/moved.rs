@@ -38,7 +38,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::journal::{Header, InstanceStatus, Made, Phase};
+    use crate::journal::{Header, InstanceStatus, Phase, RecordedResource};
     use crate::plan::Selection;
     use crate::source::Span;
 
@@ -46,8 +46,11 @@ mod tests {
     fn only_what_is_on_record_under_the_old_name_is_moved_and_only_once() {
         let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
         for name in ["net", "web[0]", "web[1]", "both", "taken"] {
-            let known =
-                InstanceStatus { phase: Phase::Succeeded, made: vec![Made::default()], ..InstanceStatus::default() };
+            let known = InstanceStatus {
+                phase: Phase::Succeeded,
+                made: vec![RecordedResource::default()],
+                ..InstanceStatus::default()
+            };
             status.instances.insert(Selection::name(name), known);
         }
         let moved = |pairs: &[(&str, &str)]| -> Vec<Moved> {

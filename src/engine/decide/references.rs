@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::engine::results::id_text;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, Made, RecordedCall, Status};
+use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, Status};
 use crate::secret::digest_of;
 
 /// What stands between the words of a text.
@@ -92,12 +92,12 @@ fn owners(status: &Status) -> HashMap<String, Vec<&InstanceId>> {
 }
 
 fn ids(known: &InstanceStatus) -> HashSet<String> {
-    let made = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.beside));
+    let made = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
     let result = known.result.iter();
     let listed = result.clone().flat_map(|result| result.created.values()).filter_map(Value::as_array).flatten();
     let own = result.clone().flat_map(|result| result.ids.iter().chain(&result.id));
     let names = result.filter_map(|result| result.name.clone());
-    let all = made.filter_map(|made: &Made| made.id.as_ref()).chain(listed).chain(own);
+    let all = made.filter_map(|made: &RecordedResource| made.id.as_ref()).chain(listed).chain(own);
     all.map(id_text).chain(names).filter(|id| !id.is_empty()).collect()
 }
 

@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
     use crate::catalog::Method;
-    use crate::journal::{Header, InstanceStatus, Made, Phase, RecordedCall, StepResult};
+    use crate::journal::{Header, InstanceStatus, Phase, RecordedCall, RecordedResource, StepResult};
 
     fn id(text: &str) -> InstanceId {
         match text.split_once('[') {
@@ -158,7 +158,7 @@ mod tests {
                 phase: Phase::Succeeded,
                 agrees: Some(call),
                 result: Some(StepResult { id: Some(own.clone()), ..StepResult::default() }),
-                made: vec![Made { id: Some(own), ..Made::default() }],
+                made: vec![RecordedResource { id: Some(own), ..RecordedResource::default() }],
                 after: after.iter().map(|step| StepId::new(*step)).collect(),
                 ..InstanceStatus::default()
             };

@@ -16,15 +16,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::change::{conceal, differences};
+use super::context::Settings;
 use super::decide::{self, ChangeKind, Decision, Wanted, removal};
 use super::find::looked_up;
 use super::render::{Surroundings, elements, step_value};
 use super::results;
-use super::shared::Settings;
-use super::update::{Difference, Forced, named_anew, settled};
+use super::update::{Difference, Forced, named_anew, wanted_call};
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, Made, RecordedCall, Status, StepResult};
+use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, Status, StepResult};
 use crate::plan::{Graph, OnChange, Plan, Selection, Step};
 use crate::secret::Secrets;
 use crate::template::{Each, TemplateError};
@@ -82,7 +82,7 @@ pub enum Action {
         pruned: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         stays_for: Option<InstanceId>,
-        made: Vec<Made>,
+        made: Vec<RecordedResource>,
     },
     /// Its templates cannot be evaluated.
     Wrong { message: String },
@@ -300,7 +300,7 @@ impl Preview<'_> {
             Decision::Call if step.adopt.is_some() => (Action::Adopt, None),
             Decision::Call => (Action::Call, None),
             Decision::Keep => (Action::Keep, value()),
-            Decision::Settle | Decision::Wait => {
+            Decision::Resolve | Decision::Wait => {
                 let phase = recorded.map_or("", |known| known.phase.name()).to_owned();
                 (Action::Continue { phase }, None)
             }
@@ -310,7 +310,7 @@ impl Preview<'_> {
                 let fields = known
                     .agrees
                     .as_ref()
-                    .map(|before| differences(before, &settled(before, call, &step.ignored_changes)));
+                    .map(|before| differences(before, &wanted_call(before, call, &step.ignored_changes)));
                 let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {
                     Some(last) => known.result.as_ref().map(|result| {
                         let object = object(result);

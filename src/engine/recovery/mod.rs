@@ -9,9 +9,9 @@ mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::context::Settings;
 use super::preview::{Preview, Reads};
 use super::results::operation_of;
-use super::shared::Settings;
 use super::stamps::Spot;
 use crate::api::Client;
 use crate::catalog::Catalog;

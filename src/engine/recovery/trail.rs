@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::engine::shared::header_word;
+use crate::engine::context::header_word;
 
 /// A create that was sent for a step of this environment.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use crate::api::Request;
+use crate::engine::context::RunContext;
 use crate::engine::made::Mentions;
 use crate::engine::results;
-use crate::engine::shared::Shared;
 use crate::event::StepError;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedCall};
@@ -14,20 +14,20 @@ use crate::journal::{InstanceStatus, Phase, RecordedCall};
 const STATUSES: [u16; 4] = [400, 404, 409, 422];
 
 /// Says of a refused call which of the recorded things that it names are not there any more.
-pub async fn blame(shared: &Shared, own: &InstanceId, calls: &[&RecordedCall], error: &mut StepError) {
+pub async fn blame(context: &RunContext, own: &InstanceId, calls: &[&RecordedCall], error: &mut StepError) {
     if !error.status.is_some_and(|status| STATUSES.contains(&status)) {
         return;
     }
-    let mentions: Vec<Mentions<'_>> = calls.iter().map(|call| Mentions::of(call, None, &shared.digest_key)).collect();
+    let mentions: Vec<Mentions<'_>> = calls.iter().map(|call| Mentions::of(call, None, &context.digest_key)).collect();
     let named = |id: &Value| mentions.iter().any(|mentions| mentions.id(id));
-    let candidates: Vec<(InstanceId, String)> = shared.journal.with_status(|status| {
+    let candidates: Vec<(InstanceId, String)> = context.journal.with_status(|status| {
         let known = status.instances.iter().filter(|(_, known)| known.phase == Phase::Succeeded);
         let named = known.filter(|(_, known)| known.made.iter().filter_map(|made| made.id.as_ref()).any(named));
-        named.filter_map(|(instance, known)| Some((instance.clone(), read_path(shared, known)?))).collect()
+        named.filter_map(|(instance, known)| Some((instance.clone(), read_path(context, known)?))).collect()
     });
     let mut gone = Vec::new();
     for (instance, path) in candidates {
-        if shared.client.read(Request::get(path)).await.is_err_and(|error| error.is_not_found()) {
+        if context.client.read(Request::get(path)).await.is_err_and(|error| error.is_not_found()) {
             gone.push(instance);
         }
     }
@@ -44,7 +44,7 @@ pub async fn blame(shared: &Shared, own: &InstanceId, calls: &[&RecordedCall], e
     error.help.push("run with `--refresh`: what is gone is made again, with what depends on it".to_owned());
 }
 
-fn read_path(shared: &Shared, known: &InstanceStatus) -> Option<String> {
-    let (create, parameters) = results::operation_of(shared.catalog, known.agrees.as_ref()?)?;
+fn read_path(context: &RunContext, known: &InstanceStatus) -> Option<String> {
+    let (create, parameters) = results::operation_of(context.catalog, known.agrees.as_ref()?)?;
     results::read_path(&create, &parameters, known.result.as_ref()?)
 }

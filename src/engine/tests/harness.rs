@@ -150,15 +150,15 @@ impl Trial {
         let life = Life::until(When::Never);
         let book = self.book(&life).await.unwrap();
         let kept = book.kept.clone();
-        let (shared, mut events) = self.shared(&stopper, stopped, &life, book);
+        let (context, mut events) = self.context(&stopper, stopped, &life, book);
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
         let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
         let status = self.status();
         let search = Search {
-            client: &shared.client,
-            catalog: shared.catalog,
+            client: &context.client,
+            catalog: context.catalog,
             plan,
-            settings: &shared.settings,
+            settings: &context.settings,
             secrets: &self.secrets,
             inputs: &inputs,
             accepted,
@@ -188,7 +188,7 @@ impl Trial {
     /// Somebody makes a call by hand and goes on; the task it started.
     pub async fn begun_by_hand(&self, call: &RecordedCall) -> String {
         let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
-        let answer = cloud.send(Shared::request(call)).await.unwrap();
+        let answer = cloud.send(RunContext::request(call)).await.unwrap();
         let answer: Value = serde_json::from_slice(&answer.body).unwrap();
         answer["tasks"][0].as_str().unwrap().to_owned()
     }
@@ -196,7 +196,7 @@ impl Trial {
     /// Somebody makes a call by hand, and waits until it is done.
     pub async fn by_hand(&self, call: &RecordedCall) -> Value {
         let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
-        let answer = cloud.send(Shared::request(call)).await.unwrap();
+        let answer = cloud.send(RunContext::request(call)).await.unwrap();
         assert!(answer.is_success(), "{call}: {answer:?}");
         tokio::time::sleep(Duration::from_secs(600)).await;
         // The cloud ends its tasks when somebody looks.
@@ -228,13 +228,13 @@ impl Trial {
     }
 
     /// Everything a run needs, and the events it tells.
-    fn shared(
+    fn context(
         &self,
         stopper: &Stopper,
         stopped: Stopped,
         life: &Life,
         book: Book,
-    ) -> (Arc<Shared>, mpsc::UnboundedReceiver<Stamped>) {
+    ) -> (Arc<RunContext>, mpsc::UnboundedReceiver<Stamped>) {
         let clock = Clock::starting_at(self.sim_clock.now() + self.ahead, 1.0);
         let transport = Wire {
             on_the_way: self.on_the_way.clone(),
@@ -259,9 +259,9 @@ impl Trial {
         let events_out = Events { sender, clock };
         let warn: Warn = {
             let events = events_out.clone();
-            Arc::new(move |message| events.tell(Event::Warned { message }))
+            Arc::new(move |message| events.emit(Event::Warned { message }))
         };
-        let shared = Arc::new(Shared {
+        let context = Arc::new(RunContext {
             watcher: Watcher::start(client.clone(), &durations, warn),
             client,
             catalog: Catalog::embedded(),
@@ -276,7 +276,7 @@ impl Trial {
                 project_id: Some(1),
                 region_id: Some(7),
                 stamp: self.stamp,
-                settle_time: Duration::from_secs(10),
+                resolve_time: Duration::from_secs(10),
                 max_items: 1000,
                 records: None,
                 user_agent: "plan/test".to_owned(),
@@ -289,7 +289,7 @@ impl Trial {
             met: OnceCell::new(),
             sight: Sight::default(),
         });
-        (shared, events)
+        (context, events)
     }
 
     fn freezing(&self, inner: Arc<dyn Transport>, life: &Life) -> Arc<dyn Transport> {
@@ -349,14 +349,14 @@ impl Trial {
         let (stopper, stopped) = stopper();
         let book = self.book(life).await?;
         let kept = book.kept.clone();
-        let (shared, mut events) = self.shared(&stopper, stopped, life, book);
+        let (context, mut events) = self.context(&stopper, stopped, life, book);
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
         let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
-        let under_way = Run { plan: plan.clone(), shared, inputs, options, stopper: stopper.clone() };
-        let under_way_journal = under_way.shared.journal.clone();
+        let under_way = Run { plan: plan.clone(), context, inputs, options, stopper: stopper.clone() };
+        let under_way_journal = under_way.context.journal.clone();
         let end = {
             let running = async {
-                under_way.shared.journal.append(vec![started("run")]).await?;
+                under_way.context.journal.append(vec![started("run")]).await?;
                 run(Arc::new(under_way)).await
             };
             tokio::pin!(running, stop);
@@ -394,14 +394,14 @@ impl Trial {
         let (stopper, stopped) = stopper();
         let book = unless_dead(life, self.book(life)).await?;
         let kept = book.kept.clone();
-        let (shared, mut events) = self.shared(&stopper, stopped, life, book);
+        let (context, mut events) = self.context(&stopper, stopped, life, book);
         let finished = unless_dead(life, async {
-            shared.journal.append(vec![started("destroy")]).await?;
-            destroy(&shared).await
+            context.journal.append(vec![started("destroy")]).await?;
+            destroy(&context).await
         })
         .await;
         if let Some(finished) = &finished {
-            self.finish(&shared.journal, finished.exit).await;
+            self.finish(&context.journal, finished.exit).await;
         }
         self.keep(&kept, &mut events).await;
         finished

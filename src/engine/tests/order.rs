@@ -63,7 +63,7 @@ fn a_hundred_machines_are_built_at_the_clouds_pace() {
             .await;
         assert_done(&trial, &end);
         assert!(end.finished.elapsed_ms < 21_500, "{} ms", end.finished.elapsed_ms);
-        assert!(end.finished.looks <= 30, "{} looks", end.finished.looks);
+        assert!(end.finished.polls <= 30, "{} looks", end.finished.polls);
     });
 }
 

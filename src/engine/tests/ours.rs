@@ -57,7 +57,7 @@ fn as_once_recorded(trial: &mut Trial, volume: &str) {
         volumes.push(json!(volume));
         let ids: Vec<_> = volumes.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
         done.result.touched.clear();
-        done.made.beside.clear();
+        done.made.secondary.clear();
         done.made.tasks.clear();
         done.made.undo.as_mut().unwrap().query = vec![("volumes".to_owned(), ids.join(","))];
     });

@@ -23,7 +23,7 @@ impl Trial {
             project_id: Some(1),
             region_id: Some(7),
             stamp: true,
-            settle_time: std::time::Duration::ZERO,
+            resolve_time: std::time::Duration::ZERO,
             max_items: 1000,
             records: None,
             user_agent: String::new(),

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::exit::Exit;
 use crate::simulate::{AuditLog, Busy, Options};
 
-/// Kinds that are settled by tag, by task or by name; `@` is the id of what the first step makes.
+/// Kinds that are resolved by tag, by task or by name; `@` is the id of what the first step makes.
 pub const KINDS: [(&str, &str); 10] = [
     ("networks", "POST /cloud/v1/networks/{project_id}/{region_id}|name: twin, create_router: false"),
     ("volumes", "POST /cloud/v1/volumes/{project_id}/{region_id}|name: twin, source: new-volume, size: 1"),
@@ -463,7 +463,7 @@ fn what_was_once_taken_by_likeness_is_kept_unless_it_carries_our_tag() {
             assert_done(&trial, &end);
             trial.rewrite(|record| {
                 if let crate::journal::Record::Succeeded(done) = record {
-                    done.how = crate::event::How::Recovered;
+                    done.provenance = crate::event::Provenance::Recovered;
                 }
             });
             let destroyed = trial.destroy().await;

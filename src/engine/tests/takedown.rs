@@ -367,7 +367,7 @@ fn a_failed_machine_does_not_leave_its_boot_volume() {
         assert_eq!(end.finished.exit, Exit::StepFailed);
         assert_eq!(trial.alive(), ["instances web", "volumes boot"]);
         let made = &trial.status().instances[0].made[0];
-        assert_eq!((made.kind.as_deref(), made.beside.len()), (Some("instances"), 1), "{made:#?}");
+        assert_eq!((made.kind.as_deref(), made.secondary.len()), (Some("instances"), 1), "{made:#?}");
         assert!(made.undo.is_some(), "{made:#?}");
         assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
         assert_eq!(trial.alive(), Vec::<String>::new());

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::harness::{Trial, assert_done, paused};
 use crate::catalog::Method;
 use crate::engine::{Import, RunOptions};
-use crate::event::{Event, How};
+use crate::event::{Event, Provenance};
 use crate::exit::Exit;
 use crate::journal::RecordedCall;
 use crate::plan::Selection;
@@ -43,7 +43,9 @@ impl Trial {
 
     fn adopted(&self) -> Vec<String> {
         let done = self.events.iter().filter_map(|event| match event {
-            Event::StepSucceeded { instance, result } if result.how == How::Adopted => Some(instance.to_string()),
+            Event::StepSucceeded { instance, result } if result.provenance == Provenance::Adopted => {
+                Some(instance.to_string())
+            }
             _ => None,
         });
         done.collect()

@@ -12,7 +12,7 @@ use crate::engine::refresh::{Comparison, Shown, field};
 use crate::engine::results;
 use crate::engine::update::{Thing, split};
 use crate::engine::{Found, RunOptions, Signal, Stop};
-use crate::event::{Event, How};
+use crate::event::{Event, Provenance};
 use crate::exit::Exit;
 use crate::id::StepId;
 use crate::journal::{RecordedCall, StepResult};
@@ -20,9 +20,9 @@ use crate::simulate::tests::every_operation::{STRANGER, body_of, smallest};
 use crate::simulate::{Options, Strangers};
 
 impl Trial {
-    fn told(&self, how: How) -> Vec<String> {
+    fn told(&self, provenance: Provenance) -> Vec<String> {
         let done = self.events.iter().filter_map(|event| match event {
-            Event::StepSucceeded { instance, result } if result.how == how => Some(instance.to_string()),
+            Event::StepSucceeded { instance, result } if result.provenance == provenance => Some(instance.to_string()),
             _ => None,
         });
         done.collect()
@@ -67,7 +67,7 @@ fn a_change_is_made_in_place_told_as_an_update_and_then_nothing_is_left_to_do() 
         assert_done(&trial, &end);
         assert_eq!((trial.made()["volumes"], trial.made()["snapshots"]), (1, 1));
         assert_eq!(trial.alive(), ["snapshots snap-of-disk-2", "volumes disk-2"]);
-        assert_eq!(trial.told(How::Updated), ["disk", "snap"]);
+        assert_eq!(trial.told(Provenance::Updated), ["disk", "snap"]);
         assert_eq!(trial.calls_since(writes).len(), 3, "{:?}", trial.calls_since(writes));
         let writes = trial.writes();
         let end = trial.run(VOLUME).await;
@@ -164,7 +164,7 @@ fn an_interrupted_update_goes_on_in_the_next_run() {
         assert_eq!(end.finished.exit, Exit::Interrupted);
         let end = trial.run(VOLUME).await;
         assert_done(&trial, &end);
-        assert_eq!((trial.made()["volumes"], trial.told(How::Updated)), (1, vec!["disk".to_owned()]));
+        assert_eq!((trial.made()["volumes"], trial.told(Provenance::Updated)), (1, vec!["disk".to_owned()]));
     });
 }
 
@@ -184,7 +184,7 @@ fn a_machine_of_another_flavor_counts_as_done_once_it_is_usable() {
         assert_done(&trial, &end);
         let waited = trial.events.iter().any(|event| matches!(event, Event::ReadinessReached { .. }));
         assert!(waited, "{:?}", trial.events);
-        assert_eq!((trial.made()["instances"], trial.told(How::Updated)), (1, vec!["web".to_owned()]));
+        assert_eq!((trial.made()["instances"], trial.told(Provenance::Updated)), (1, vec!["web".to_owned()]));
         assert!(trial.looked().await.iter().all(|looked| looked.found == Found::Same));
     });
 }

@@ -27,7 +27,7 @@ fn post(path: &str, body: serde_json::Value) -> RecordedCall {
     }
 }
 
-/// Requests that only looked at tasks.
+/// Requests that only polled tasks.
 fn looks(trial: &Trial) -> usize {
     let requests = trial.requests.lock().unwrap();
     requests.iter().filter(|request| request.path.starts_with("/cloud/v1/tasks")).count()

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Split, Thing, settled, split};
+use super::{Split, Thing, split, wanted_call};
 use crate::catalog::Catalog;
 use crate::engine::decide::{ChangeKind, Differs};
 use crate::journal::{InstanceStatus, Intent, RecordedCall, StepResult};
@@ -31,7 +31,7 @@ impl Difference {
         sent: Option<&Value>,
     ) -> Self {
         let Some(before) = &known.agrees else { return Self { kind: Differs::Forces, split: Split::default() } };
-        let after = settled(before, after, &step.ignored_changes);
+        let after = wanted_call(before, after, &step.ignored_changes);
         if after == *before {
             return Self { kind: Differs::No, split: Split::default() };
         }

@@ -1,17 +1,17 @@
 //! Changing what exists: what of a changed call the API does in place, by which calls, and what only a new thing has.
 //!
-//! `difference` is what decisions are made of; `settled` says what counts as changed, `split` divides that, `patch` puts
+//! `difference` is what decisions are made of; `wanted` says what counts as changed, `split` divides that, `patch` puts
 //! together what one field sends. All pure; the calls are made as every other is, by `change`.
 
 mod difference;
 mod patch;
 mod seen;
-mod settled;
 mod split;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 pub use difference::{Changing, Difference, named_anew, update_of_result};
 pub use seen::{Seen, seen};
-pub use settled::settled;
 pub use split::{Forced, InPlace, Split, Thing, split};
+pub use wanted::wanted_call;

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::api::Request;
 use crate::catalog::update::{shown_at, thing_route};
+use crate::engine::context::RunContext;
 use crate::engine::refresh::{Comparison, Shown, field};
 use crate::engine::results;
-use crate::engine::shared::Shared;
 use crate::journal::{Intent, RecordedCall};
 
 /// What a read says of an update.
@@ -20,18 +20,18 @@ pub enum Seen {
 }
 
 /// Reads the thing that an update is about.
-pub async fn seen(shared: &Shared, intent: &Intent) -> Seen {
-    let known = shared.journal.with_status(|status| status.instances.get(&intent.instance).cloned());
+pub async fn seen(context: &RunContext, intent: &Intent) -> Seen {
+    let known = context.journal.with_status(|status| status.instances.get(&intent.instance).cloned());
     let (Some(after), Some(known)) = (&intent.update, known) else { return Seen::CannotTell };
     let (Some(before), Some(result)) = (&known.agrees, &known.result) else { return Seen::CannotTell };
-    let Some((create, parameters)) = results::operation_of(shared.catalog, before) else { return Seen::CannotTell };
+    let Some((create, parameters)) = results::operation_of(context.catalog, before) else { return Seen::CannotTell };
     let path = results::read_path(&create, &parameters, result);
     let (Some(path), Some(thing)) = (path, thing_route(&create)) else { return Seen::CannotTell };
-    let Ok(object) = shared.client.read(Request::get(path)).await else { return Seen::CannotTell };
-    let is_anothers = |id: &Value| shared.journal.with_status(|status| status.is_made_elsewhere(&intent.instance, id));
+    let Ok(object) = context.client.read(Request::get(path)).await else { return Seen::CannotTell };
+    let is_anothers = |id: &Value| context.journal.with_status(|status| status.is_made_elsewhere(&intent.instance, id));
     let object = shown_at(&create).map_or(Some(&object), |pointer| object.pointer(pointer));
     let Some(object) = object else { return Seen::CannotTell };
-    let shown = Shown { thing, object, digest_key: &shared.digest_key, is_anothers: &is_anothers };
+    let shown = Shown { thing, object, digest_key: &context.digest_key, is_anothers: &is_anothers };
     of_fields(before, after, &shown)
 }
 

@@ -228,9 +228,9 @@ fn ignored_places_and_what_must_be_read_first_are_no_change() {
         json!({ "name": "one", "volumes": [{ "image_id": "i2", "size": 5 }], "flavor": "(known after reading `flavors`)" }),
     );
     let ignored = ["body/volumes/0/image_id".to_owned()];
-    assert_eq!(settled(&before, &after, &ignored), before);
-    assert_ne!(settled(&before, &after, &[]), before);
+    assert_eq!(wanted_call(&before, &after, &ignored), before);
+    assert_ne!(wanted_call(&before, &after, &[]), before);
     after.query.push(("x".to_owned(), "1".to_owned()));
-    assert_ne!(settled(&before, &after, &ignored), before);
-    assert_eq!(settled(&before, &after, &[ignored[0].clone(), "query/x".to_owned()]), before);
+    assert_ne!(wanted_call(&before, &after, &ignored), before);
+    assert_eq!(wanted_call(&before, &after, &[ignored[0].clone(), "query/x".to_owned()]), before);
 }

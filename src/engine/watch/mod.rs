@@ -1,7 +1,7 @@
 //! One watcher waits for every task of a run.
 //!
-//! Steps register the tasks they were given and hear of the end of each; [`schedule`] decides when a look is worth a
-//! request and which tasks share one. A failed look is never a task's failure.
+//! Steps register the tasks they were given and hear of the end of each; [`schedule`] decides when a poll is worth a
+//! request and which tasks share one. A failed poll is never a task's failure.
 
 mod learnt;
 mod rhythm;
@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::api::{ApiError, Client, Meaning, Request, Task, TaskState, json_of};
-use schedule::{Entry, Listing, Look, Schedule};
+use schedule::{Entry, Listing, Poll, Schedule};
 
 pub use schedule::Place;
 
@@ -33,14 +33,14 @@ const AT_A_TIME: usize = 8;
 /// The list starts this much before the oldest acceptance: clocks and rounding.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
 /// A task that the API does not know is asked for this many times: the list may lag behind the acceptance.
-const UNKNOWN_LOOKS: u32 = 20;
+const UNKNOWN_POLLS: u32 = 20;
 
 /// A task to wait for.
 #[derive(Debug, Clone)]
 pub struct Awaited {
     pub task: String,
     pub place: Place,
-    /// The type the operation usually starts; corrected by the first look.
+    /// The type the operation usually starts; corrected by the first poll.
     pub task_type: Option<String>,
     /// When it was accepted, by the run's clock; long ago for a task of an earlier run.
     pub since: Timestamp,
@@ -54,7 +54,7 @@ pub enum TaskEnd {
     Finished(Box<Task>),
     /// The task ended in ERROR.
     Failed(Box<Task>),
-    /// The API does not let us look, or does not know the task.
+    /// The API does not let us poll, or does not know the task.
     Refused(ApiError),
 }
 
@@ -118,7 +118,7 @@ struct Leaves<'w> {
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
         let task = std::mem::take(&mut self.task);
-        // A watcher that is gone looks at nothing any more.
+        // A watcher that is gone polls nothing any more.
         let _ = self.messages.send(Message::Leaves { task, listener: self.listener });
     }
 }
@@ -133,7 +133,7 @@ struct Watch {
     said: Vec<String>,
 }
 
-/// What a look brought back.
+/// What a poll brought back.
 enum Seen {
     /// What was found of the tasks asked for.
     Tasks(Vec<Task>),
@@ -144,10 +144,10 @@ enum Seen {
 impl Watch {
     async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
         let clock = self.client.clock();
-        let mut looks: FuturesUnordered<BoxFuture<'static, (Look, Seen)>> = FuturesUnordered::new();
+        let mut polls: FuturesUnordered<BoxFuture<'static, (Poll, Seen)>> = FuturesUnordered::new();
         loop {
-            for look in self.schedule.take_due(clock.elapsed()) {
-                looks.push(look_at(self.client.clone(), look).boxed());
+            for poll in self.schedule.take_due(clock.elapsed()) {
+                polls.push(perform(self.client.clone(), poll).boxed());
             }
             let next = self.schedule.next();
             tokio::select! {
@@ -157,7 +157,7 @@ impl Watch {
                     Some(Message::Leaves { task, listener }) => self.forget(&task, listener),
                     None => return,
                 },
-                Some((look, seen)) = looks.next() => self.learn_of(&look, seen),
+                Some((poll, seen)) = polls.next() => self.learn_of(&poll, seen),
                 () = async { clock.sleep_until(next.unwrap_or_default()).await }, if next.is_some() => {}
             }
         }
@@ -177,7 +177,7 @@ impl Watch {
         self.waiting.entry(awaited.task).or_default().push((listener, tell));
     }
 
-    /// A task nobody waits for any more costs no looks.
+    /// A task nobody waits for any more costs no polls.
     fn forget(&mut self, task: &str, listener: u64) {
         let Some(listeners) = self.waiting.get_mut(task) else { return };
         listeners.retain(|(other, _)| *other != listener);
@@ -187,11 +187,11 @@ impl Watch {
         }
     }
 
-    fn learn_of(&mut self, look: &Look, seen: Seen) {
+    fn learn_of(&mut self, poll: &Poll, seen: Seen) {
         let now = self.client.clock().elapsed();
-        let asked = match look {
-            Look::One(task) => std::slice::from_ref(task),
-            Look::Many(listing) => &listing.tasks,
+        let asked = match poll {
+            Poll::One(task) => std::slice::from_ref(task),
+            Poll::Many(listing) => &listing.tasks,
         };
         match seen {
             Seen::Tasks(tasks) => {
@@ -200,10 +200,10 @@ impl Watch {
                 for task in tasks {
                     running.extend(self.task_seen(task, now));
                 }
-                self.schedule.looked(&running, now);
+                self.schedule.polled(&running, now);
                 self.schedule.failed(asked.iter().filter(|task| !found.contains(*task)), now);
             }
-            Seen::Refused(error) => self.refused(look, asked, &error, now),
+            Seen::Refused(error) => self.refused(poll, asked, &error, now),
             Seen::Nothing => self.schedule.failed(asked, now),
         }
     }
@@ -233,17 +233,17 @@ impl Watch {
         None
     }
 
-    fn refused(&mut self, look: &Look, asked: &[String], error: &ApiError, now: Duration) {
-        match (error.meaning(), look) {
+    fn refused(&mut self, poll: &Poll, asked: &[String], error: &ApiError, now: Duration) {
+        match (error.meaning(), poll) {
             (Meaning::NotAllowed, _) => {
                 for task in asked {
                     self.end(task, &TaskEnd::Refused(error.clone()));
                 }
             }
-            (Meaning::NotFound, Look::One(task)) if self.schedule.failures(task) >= UNKNOWN_LOOKS => {
+            (Meaning::NotFound, Poll::One(task)) if self.schedule.failures(task) >= UNKNOWN_POLLS => {
                 self.end(task, &TaskEnd::Refused(error.clone()));
             }
-            (Meaning::NotFound | Meaning::Rejected, Look::Many(listing)) => {
+            (Meaning::NotFound | Meaning::Rejected, Poll::Many(listing)) => {
                 self.schedule.cannot_list(&listing.place);
                 self.schedule.failed(asked, now);
             }
@@ -265,15 +265,15 @@ pub fn task_duration(task: &Task) -> Option<Duration> {
     Duration::try_from(task.finished_on?.duration_since(task.created_on?)).ok()
 }
 
-async fn look_at(client: Arc<Client>, look: Look) -> (Look, Seen) {
-    let seen = match &look {
-        Look::One(task) => look_at_one(&client, task).await,
-        Look::Many(listing) => look_at_many(&client, listing).await,
+async fn perform(client: Arc<Client>, poll: Poll) -> (Poll, Seen) {
+    let seen = match &poll {
+        Poll::One(task) => poll_one(&client, task).await,
+        Poll::Many(listing) => poll_many(&client, listing).await,
     };
-    (look, seen)
+    (poll, seen)
 }
 
-async fn look_at_one(client: &Client, task: &str) -> Seen {
+async fn poll_one(client: &Client, task: &str) -> Seen {
     match ask(client, Request::get(format!("/cloud/v1/tasks/{}", super::results::encode(task)))).await {
         Ok(value) => Task::read(&value).map_or(Seen::Nothing, |task| Seen::Tasks(vec![task])),
         Err(seen) => seen,
@@ -281,7 +281,7 @@ async fn look_at_one(client: &Client, task: &str) -> Seen {
 }
 
 /// Everything the list shows, whoever waits for it: what is not awaited is let go by whoever learns of it.
-async fn look_at_many(client: &Client, listing: &Listing) -> Seen {
+async fn poll_many(client: &Client, listing: &Listing) -> Seen {
     let mut missing: HashSet<&str> = listing.tasks.iter().map(String::as_str).collect();
     let request = list_request(&listing.place, listed_from(client, listing)).query("limit", PAGE);
     let mut found: Vec<Task> = Vec::new();
@@ -304,9 +304,9 @@ async fn look_at_many(client: &Client, listing: &Listing) -> Seen {
     // A task missing from the list is asked for by its id: its answer tells how far back the next list has to go.
     let mut missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
     missing.sort_unstable();
-    let looks = missing.into_iter().map(|task| async move { look_at_one(client, &task).await });
-    let mut looks = futures_util::stream::iter(looks).buffer_unordered(AT_A_TIME);
-    while let Some(seen) = looks.next().await {
+    let polls = missing.into_iter().map(|task| async move { poll_one(client, &task).await });
+    let mut polls = futures_util::stream::iter(polls).buffer_unordered(AT_A_TIME);
+    while let Some(seen) = polls.next().await {
         if let Seen::Tasks(tasks) = seen {
             found.extend(tasks);
         }
@@ -337,7 +337,7 @@ pub fn list_request(place: &Place, from: Timestamp) -> Request {
 }
 
 async fn ask(client: &Client, request: Request) -> Result<Value, Seen> {
-    client.count_look();
+    client.count_poll();
     match client.send(request).await {
         Ok(answer) if answer.is_success() => json_of(&answer).ok_or(Seen::Nothing),
         Ok(answer) => Err(Seen::Refused(client.error(&answer))),

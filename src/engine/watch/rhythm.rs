@@ -1,8 +1,8 @@
-//! How often a task is worth a look, from what is known of its duration: pure.
+//! How often a task is worth a poll, from what is known of its duration: pure.
 //!
-//! A look costs a request; not looking costs delay when the task ends meanwhile. If a task that still runs ends within the
-//! next second with likelihood `h`, and a look is worth as much as `PRICE` seconds of delay, the cheapest interval is
-//! √(2·PRICE/h). Tasks looked at with one request share its price, so their likelihoods add up.
+//! A poll costs a request; not polling costs delay when the task ends meanwhile. If a task that still runs ends within the
+//! next second with likelihood `h`, and a poll is worth as much as `PRICE` seconds of delay, the cheapest interval is
+//! √(2·PRICE/h). Tasks polled with one request share its price, so their likelihoods add up.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::catalog::Pace;
 const PRICE: f64 = 0.045;
 /// Of the tasks of a type so many take longer than its `latest`.
 const TAIL: f64 = 0.1;
-/// No task is worth more looks than this.
+/// No task is worth more polls than this.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// A task that fails mostly does so at once: it is looked at so early…
+/// A task that fails mostly does so at once: it is polled so early…
 const EARLY: Duration = Duration::from_secs(7);
 /// …and again each time this much later, as long as less than half of `earliest` has passed.
 const EARLY_STEP: u32 = 3;
-/// A task is taken along with others when this part of the way to its early look is over.
+/// A task is taken along with others when this part of the way to its early poll is over.
 const ALONG: f64 = 0.8;
 
 /// The likelihood that a task which has run for `elapsed` ends within a second: none before `earliest`; half of all
@@ -40,7 +40,7 @@ pub fn likelihood(pace: &Pace, elapsed: Duration) -> f64 {
     }
 }
 
-/// How long after its start a task that has run for `elapsed` is looked at next, with tasks whose likelihoods come to
+/// How long after its start a task that has run for `elapsed` is polled next, with tasks whose likelihoods come to
 /// `together` (its own among them).
 pub fn next(pace: &Pace, elapsed: Duration, together: f64) -> Duration {
     let early = std::iter::successors(Some(EARLY), |early| Some(*early * EARLY_STEP))
@@ -50,7 +50,7 @@ pub fn next(pace: &Pace, elapsed: Duration, together: f64) -> Duration {
         return early;
     }
     let begins = likelihood(pace, pace.earliest);
-    // At the very beginning of the window nothing has ended yet; when half an interval has passed, a look may be worth it.
+    // At the very beginning of the window nothing has ended yet; when half an interval has passed, a poll may be worth it.
     let slack = interval(pace, begins) / 2;
     let first = pace.earliest + slack;
     match elapsed + slack < first {
@@ -59,7 +59,7 @@ pub fn next(pace: &Pace, elapsed: Duration, together: f64) -> Duration {
     }
 }
 
-/// How much too early a look that is due at `due` may be made because others are looked at anyway.
+/// How much too early a poll that is due at `due` may be made because others are polled anyway.
 pub fn slack(pace: &Pace, due: Duration) -> Duration {
     if due < pace.earliest {
         return due.mul_f64(1.0 - ALONG);
@@ -86,8 +86,8 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
-    /// The looks at one task of a type up to `end`, in seconds.
-    fn looks(task_type: &str, end: f64) -> Vec<f64> {
+    /// The polls one task of a type up to `end`, in seconds.
+    fn polls(task_type: &str, end: f64) -> Vec<f64> {
         let pace = pace_of(task_type);
         let after = |at: &Duration| Some(next(&pace, *at, likelihood(&pace, *at)));
         let all = std::iter::successors(after(&Duration::ZERO), after);
@@ -95,27 +95,27 @@ mod tests {
     }
 
     #[test]
-    fn quick_tasks_are_looked_at_when_they_may_be_done() {
-        assert_eq!(looks("create_volume", 5.0), [2.5, 3.5, 4.5]);
-        assert_eq!(looks("create_security_group", 1.5), [1.0]);
+    fn quick_tasks_are_polled_when_they_may_be_done() {
+        assert_eq!(polls("create_volume", 5.0), [2.5, 3.5, 4.5]);
+        assert_eq!(polls("create_security_group", 1.5), [1.0]);
     }
 
     #[test]
     fn a_failure_at_the_beginning_is_seen_long_before_the_task_could_be_done() {
-        assert_eq!(looks("create_vm", 26.0), [7.0, 25.6]);
-        assert_eq!(looks("create_loadbalancer", 71.0), [7.0, 21.0, 71.0]);
-        assert_eq!(looks("create_bm", 242.0), [7.0, 21.0, 63.0, 241.6]);
-        assert!(looks("create_network", 7.5).len() >= 2);
+        assert_eq!(polls("create_vm", 26.0), [7.0, 25.6]);
+        assert_eq!(polls("create_loadbalancer", 71.0), [7.0, 21.0, 71.0]);
+        assert_eq!(polls("create_bm", 242.0), [7.0, 21.0, 63.0, 241.6]);
+        assert!(polls("create_network", 7.5).len() >= 2);
     }
 
     #[test]
-    fn wide_windows_are_looked_at_more_rarely() {
+    fn wide_windows_are_polled_more_rarely() {
         let gap = |task_type, at| next(&pace_of(task_type), seconds(at), 0.0).as_secs_f64() - at;
         assert!(gap("create_router", 20.0) > 3.0 && gap("create_network", 8.0) < 1.5);
     }
 
     #[test]
-    fn what_takes_longer_than_ever_is_looked_at_more_and_more_rarely_up_to_its_limit() {
+    fn what_takes_longer_than_ever_is_polled_more_and_more_rarely_up_to_its_limit() {
         let pace = pace_of("create_network");
         let gaps: Vec<f64> = [20.0, 60.0, 300.0, 1000.0]
             .map(|at| (next(&pace, seconds(at), likelihood(&pace, seconds(at))) - seconds(at)).as_secs_f64())
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn many_tasks_are_worth_more_looks_than_one() {
+    fn many_tasks_are_worth_more_polls_than_one() {
         let pace = pace_of("create_router");
         let one = likelihood(&pace, seconds(50.0));
         let gap = |many: f64| (next(&pace, seconds(50.0), one * many) - seconds(50.0)).as_secs_f64();

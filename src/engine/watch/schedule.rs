@@ -1,7 +1,7 @@
-//! Which tasks to look at when, and which of them with one request: pure, so that it can be tried without a clock.
+//! Which tasks to poll when, and which of them with one request: pure, so that it can be tried without a clock.
 //!
-//! [`rhythm`](super::rhythm) says how often a task is worth a look. Those of one project and region that are due close
-//! together are asked for with one list, and whatever else the list shows counts as looked at.
+//! [`rhythm`](super::rhythm) says how often a task is worth a poll. Those of one project and region that are due close
+//! together are asked for with one list, and whatever else the list shows counts as polled.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use super::learnt::Learnt;
 use super::rhythm::{self, likelihood};
 use crate::catalog::Pace;
 
-/// A failing look is not repeated faster than this.
+/// A failing poll is not repeated faster than this.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// A look that is due at once waits so long for others.
+/// A poll that is due at once waits so long for others.
 const GATHER: Duration = Duration::from_millis(200);
 
 /// Where tasks are listed together.
@@ -31,26 +31,26 @@ pub struct Entry {
     pub task_type: String,
     /// When the API accepted it, on the run's clock: before its beginning for a task of an earlier run.
     pub since: SignedDuration,
-    /// The plan's own first look and interval.
+    /// The plan's own first poll and interval.
     pub first: Option<Duration>,
     pub every: Option<Duration>,
     /// When the API says it made the task.
     pub created: Option<Timestamp>,
-    /// When the next look is due; `None` while one is made.
+    /// When the next poll is due; `None` while one is made.
     due: Option<Duration>,
     failures: u32,
 }
 
 /// One request that is worth making now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
+pub enum Poll {
     /// `GET /cloud/v1/tasks/{id}`
     One(String),
     /// `GET /cloud/v1/tasks` for these.
     Many(Listing),
 }
 
-/// A look at several tasks of one place.
+/// A poll several tasks of one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     pub place: Place,
@@ -65,7 +65,7 @@ pub struct Listing {
 #[derive(Debug, Default)]
 pub struct Schedule {
     entries: HashMap<String, Entry>,
-    /// Those that nobody is looking at, by place and by when their next look is due.
+    /// Those that nobody is polling, by place and by when their next poll is due.
     due: BTreeMap<Place, BTreeSet<(Duration, String)>>,
     learnt: Learnt,
     /// A place whose list could not be read is asked task by task.
@@ -73,10 +73,10 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A task to look at from now on: first when the plan says so, or else when its type makes it worth a look.
+    /// A task to poll from now on: first when the plan says so, or else when its type makes it worth a poll.
     pub fn add(&mut self, task: &str, mut entry: Entry, now: Duration) {
         let due = match entry.first {
-            // What is to be looked at at once waits for a moment, so that what comes with it shares the look.
+            // What is to be polled at once waits for a moment, so that what comes with it shares the poll.
             Some(first) => entry.at(first).max(now + GATHER),
             None => {
                 let (pace, elapsed) = (self.pace(&entry.task_type), entry.elapsed(now));
@@ -125,32 +125,32 @@ impl Schedule {
         }
     }
 
-    /// When the next look is due.
+    /// When the next poll is due.
     pub fn next(&self) -> Option<Duration> {
         self.due.values().filter_map(|all| all.first()).map(|(due, _)| *due).min()
     }
 
-    /// The looks to make at `now`. Tasks in them are not looked at again before [`Schedule::looked`] or
+    /// The polls to make at `now`. Tasks in them are not polled again before [`Schedule::polled`] or
     /// [`Schedule::failed`].
-    pub fn take_due(&mut self, now: Duration) -> Vec<Look> {
+    pub fn take_due(&mut self, now: Duration) -> Vec<Poll> {
         let is_due = |all: &BTreeSet<(Duration, String)>| all.first().is_some_and(|(due, _)| *due <= now);
         let places: Vec<Place> =
             self.due.iter().filter(|(_, all)| is_due(all)).map(|(place, _)| place.clone()).collect();
-        let mut looks = Vec::new();
+        let mut polls = Vec::new();
         for place in places {
             let listed = place.project_id.is_some() && !self.unlisted.contains(&place);
             let mut tasks = self.due_at(&place, now, listed);
             tasks.sort();
             for task in &tasks {
-                self.look_begins(task);
+                self.poll_begins(task);
             }
             if listed && tasks.len() > 1 {
-                looks.push(Look::Many(self.listing(place, tasks)));
+                polls.push(Poll::Many(self.listing(place, tasks)));
             } else {
-                looks.extend(tasks.into_iter().map(Look::One));
+                polls.extend(tasks.into_iter().map(Poll::One));
             }
         }
-        looks
+        polls
     }
 
     /// What is due at a place; where it is `listed`, tasks that would be due soon anyway come along: the request is the
@@ -166,16 +166,16 @@ impl Schedule {
         near.filter(|(due, task)| *due <= now || comes_along(*due, task)).map(|(_, task)| task.clone()).collect()
     }
 
-    fn look_begins(&mut self, task: &str) {
+    fn poll_begins(&mut self, task: &str) {
         let Some(entry) = self.entries.get_mut(task) else { return };
         if let (Some(due), Some(all)) = (entry.due.take(), self.due.get_mut(&entry.place)) {
             all.remove(&(due, task.to_owned()));
         }
     }
 
-    /// A look is over, or another told enough of the task: the next is due then.
-    fn look_ends(&mut self, task: &str, due: Duration) {
-        self.look_begins(task);
+    /// A poll is over, or another told enough of the task: the next is due then.
+    fn poll_ends(&mut self, task: &str, due: Duration) {
+        self.poll_begins(task);
         let Some(entry) = self.entries.get_mut(task) else { return };
         entry.due = Some(due);
         self.due.entry(entry.place.clone()).or_default().insert((due, task.to_owned()));
@@ -188,15 +188,15 @@ impl Schedule {
         Listing { place, tasks, since, created }
     }
 
-    /// A look told that these tasks still run.
-    pub fn looked(&mut self, tasks: &[String], now: Duration) {
+    /// A poll told that these tasks still run.
+    pub fn polled(&mut self, tasks: &[String], now: Duration) {
         let together = self.together(tasks, now);
         for task in tasks {
             let Some(entry) = self.entries.get_mut(task) else { continue };
             entry.failures = 0;
             let next = rhythm::next(&self.learnt.pace(&entry.task_type), entry.elapsed(now), together);
             let due = entry.every.map_or_else(|| entry.at(next), |every| now + every);
-            self.look_ends(task, due);
+            self.poll_ends(task, due);
         }
     }
 
@@ -214,18 +214,18 @@ impl Schedule {
         in_time + late
     }
 
-    /// A look at these tasks gave nothing: again, but not faster and faster.
+    /// A poll these tasks gave nothing: again, but not faster and faster.
     pub fn failed<'t>(&mut self, tasks: impl IntoIterator<Item = &'t String>, now: Duration) {
         for task in tasks {
             let Some(entry) = self.entries.get_mut(task) else { continue };
             entry.failures += 1;
             let slowest = self.learnt.pace(&entry.task_type).every.max(AFTER_FAILURE);
             let pause = (AFTER_FAILURE * (1 << entry.failures.min(6)) / 2).min(slowest);
-            self.look_ends(task, now + pause);
+            self.poll_ends(task, now + pause);
         }
     }
 
-    /// How many looks at this task failed in a row.
+    /// How many polls this task failed in a row.
     pub fn failures(&self, task: &str) -> u32 {
         self.entries.get(task).map_or(0, |entry| entry.failures)
     }

@@ -269,7 +269,7 @@ impl Including<'_> {
         }
         let ids = steps.iter().filter_map(|step| Some(step.get("id")?.as_str()?.to_owned())).collect();
         let outputs = module.outputs(&inner, self.findings);
-        module.tell_unused(&inner, self.findings);
+        module.report_unused(&inner, self.findings);
         Some((steps, ids, outputs))
     }
 }

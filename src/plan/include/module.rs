@@ -130,7 +130,7 @@ impl Module {
     }
 
     /// Tells inputs that nothing asks for.
-    pub(super) fn tell_unused(&self, names: &Names, findings: &mut Vec<Diagnostic>) {
+    pub(super) fn report_unused(&self, names: &Names, findings: &mut Vec<Diagnostic>) {
         let asked = names.asked.borrow();
         for input in self.inputs.iter().filter(|input| !asked.contains(&input.name)) {
             let message = format!("no template of the module uses the input `{}`", input.name);

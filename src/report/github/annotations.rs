@@ -151,7 +151,7 @@ impl Annotations {
 }
 
 impl Reporter for Annotations {
-    fn tell(&mut self, event: &Stamped) {
+    fn handle(&mut self, event: &Stamped) {
         match &event.event {
             Event::StepFailed { instance, error } => {
                 self.failure(format!("{} failed", sanitize(&instance.to_string())), error);
@@ -229,11 +229,11 @@ mod tests {
         let mut reporter =
             Annotations::new(Log::new(Stream::new(out.clone(), true), Secrets::default(), "token-1"), "infra");
         for index in 0..15 {
-            reporter.tell(&stamped(0, Event::Warned { message: format!("w{index}") }));
-            reporter.tell(&stamped(0, failed(&format!("web[{index}]"), "no\n::error::forged")));
+            reporter.handle(&stamped(0, Event::Warned { message: format!("w{index}") }));
+            reporter.handle(&stamped(0, failed(&format!("web[{index}]"), "no\n::error::forged")));
         }
         let unknown = StepError { effect: EffectKnown::Unknown, ..error("lost") };
-        reporter.tell(&stamped(0, Event::StepUnknown { instance: instance("lb"), error: unknown }));
+        reporter.handle(&stamped(0, Event::StepUnknown { instance: instance("lb"), error: unknown }));
         reporter.finish().unwrap();
         let text = out.text();
         assert_eq!(text.lines().filter(|line| line.starts_with("::error ")).count(), 10);

@@ -42,7 +42,7 @@ impl Groups {
 }
 
 impl Reporter for Groups {
-    fn tell(&mut self, event: &Stamped) {
+    fn handle(&mut self, event: &Stamped) {
         match &event.event {
             Event::RunStarted(run) => {
                 let verb = match run.command {
@@ -81,9 +81,9 @@ mod tests {
         let out = Shared::default();
         let log = Log::new(Stream::new(out.clone(), true), Secrets::default(), "token-1");
         let mut groups = Groups::new(log.clone());
-        groups.tell(&stamped(0, started()));
+        groups.handle(&stamped(0, started()));
         writeln!(log.text(), "line").unwrap();
-        groups.tell(&stamped(9, Event::RunFinished(finished(Exit::Done))));
+        groups.handle(&stamped(9, Event::RunFinished(finished(Exit::Done))));
         groups.finish().unwrap();
         assert_eq!(
             out.text(),

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use super::gantt::{self, Bar, EndState};
 use super::markdown::{code, text};
-use crate::event::{Activity, Event, How, RunFinished, RunStarted, Stamped, StepDone, StepError};
+use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::report::board::Board;
@@ -255,7 +255,7 @@ fn chart(bars: &[Bar]) -> Option<String> {
 }
 
 impl Phase {
-    fn tell(&mut self, stamped: &Stamped) {
+    fn handle(&mut self, stamped: &Stamped) {
         let ends = |state| Some(state);
         let (instance, state) = match &stamped.event {
             Event::RunStarted(run) => {
@@ -275,7 +275,8 @@ impl Phase {
                         name: result.name.clone(),
                         what: how(result),
                         // What was kept took no time worth telling.
-                        took: (result.how != How::Reused).then(|| Duration::from_millis(result.duration_ms)),
+                        took: (result.provenance != Provenance::Reused)
+                            .then(|| Duration::from_millis(result.duration_ms)),
                     });
                 }
                 (Some(instance), ends(EndState::Done))
@@ -312,7 +313,7 @@ impl Phase {
         if let Some((instance, state)) = instance.zip(state) {
             self.bar(stamped, instance, state);
         }
-        self.board.tell(stamped);
+        self.board.handle(stamped);
     }
 
     /// Calls that were never in work, such as reused ones, took no time worth a bar.
@@ -348,23 +349,23 @@ impl Phase {
 }
 
 fn how(done: &StepDone) -> String {
-    match done.how {
-        How::Called => story::verb(done).to_owned(),
-        How::Updated => "updated".to_owned(),
-        How::Continued => format!("{}, started by an earlier run", story::verb(done)),
-        How::Reused => "kept".to_owned(),
-        How::Recovered => "recovered after a lost answer".to_owned(),
-        How::Adopted => "adopted".to_owned(),
+    match done.provenance {
+        Provenance::Called => story::verb(done).to_owned(),
+        Provenance::Updated => "updated".to_owned(),
+        Provenance::Continued => format!("{}, started by an earlier run", story::verb(done)),
+        Provenance::Reused => "kept".to_owned(),
+        Provenance::Recovered => "recovered after a lost answer".to_owned(),
+        Provenance::Adopted => "adopted".to_owned(),
     }
 }
 
 impl Reporter for Summary {
-    fn tell(&mut self, event: &Stamped) {
+    fn handle(&mut self, event: &Stamped) {
         if matches!(event.event, Event::RunStarted(_)) || self.phases.is_empty() {
             self.phases.push(Phase::default());
         }
         if let Some(phase) = self.phases.last_mut() {
-            phase.tell(event);
+            phase.handle(event);
         }
     }
 

@@ -3,7 +3,7 @@ use std::io::ErrorKind;
 use snapbox::{assert_data_eq, str};
 
 use super::*;
-use crate::event::{Delay, How, RunFinished, SkipReason};
+use crate::event::{Delay, Provenance, RunFinished, SkipReason};
 use crate::report::testing::{Broken, Shared, accepted, done, error, failed, finished, instance, stamped, started};
 use crate::secret::Secrets;
 
@@ -13,24 +13,28 @@ fn human(verbosity: Verbosity, color: Color) -> (Shared, Human) {
     (out, Human::new(sink, verbosity, color))
 }
 
-fn tell(human: &mut Human, elapsed_ms: u64, event: Event) {
-    human.tell(&stamped(elapsed_ms, event));
+fn handle(human: &mut Human, elapsed_ms: u64, event: Event) {
+    human.handle(&stamped(elapsed_ms, event));
 }
 
 fn a_run(human: &mut Human) {
-    tell(human, 0, started());
-    tell(human, 50, Event::CallStarted { instance: instance("network"), call: "POST /n".into(), attempt: 1 });
-    tell(human, 400, accepted("network", 5_000, 10_000));
+    handle(human, 0, started());
+    handle(human, 50, Event::CallStarted { instance: instance("network"), call: "POST /n".into(), attempt: 1 });
+    handle(human, 400, accepted("network", 5_000, 10_000));
     human.tick(Duration::from_secs(6));
-    tell(human, 7_400, done("network", "networks", "demo-net"));
-    tell(human, 7_500, accepted("web[0]", 15_000, 30_000));
-    tell(human, 7_600, Event::CallDelayed { instance: instance("web[1]"), reason: Delay::RateLimited, pause_ms: 2000 });
+    handle(human, 7_400, done("network", "networks", "demo-net"));
+    handle(human, 7_500, accepted("web[0]", 15_000, 30_000));
+    handle(
+        human,
+        7_600,
+        Event::CallDelayed { instance: instance("web[1]"), reason: Delay::RateLimited, pause_ms: 2000 },
+    );
     human.tick(Duration::from_secs(40));
     human.tick(Duration::from_secs(50));
-    tell(human, 61_000, failed("web[0]", "QuotaLimitExceed: no more (request_id req-1)"));
+    handle(human, 61_000, failed("web[0]", "QuotaLimitExceed: no more (request_id req-1)"));
     let reason = SkipReason::Dependency { step: instance("web[0]") };
-    tell(human, 61_000, Event::StepSkipped { instance: instance("lb"), reason });
-    tell(human, 80_000, Event::RunFinished(finished(Exit::Quota)));
+    handle(human, 61_000, Event::StepSkipped { instance: instance("lb"), reason });
+    handle(human, 80_000, Event::RunFinished(finished(Exit::Quota)));
     human.finish().unwrap();
 }
 
@@ -54,7 +58,7 @@ running web-demo (deploy.yaml), environment default: 3 steps; the record is in .
       now: the call changed nothing
      help: raise the quota, or use a smaller flavor
    1:01  lb          skipped: `web[0]` did not succeed
-quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of them looks at tasks
+quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of them polls
   web[0]: QuotaLimitExceed: no more (request_id req-1) (deploy.yaml:23:5)
 not made: lb (`web[0]` did not succeed)
 pending: web[1] the API asks to slow down (429), trying again (1m 12s)
@@ -78,7 +82,7 @@ fn quiet_tells_failures_and_the_end() {
     field: `/flavor` is sold out
       now: the call changed nothing
      help: raise the quota, or use a smaller flavor
-quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of them looks at tasks
+quota or capacity exceeded, after 1m 20s: 2 done, 1 failed; 12 requests, 7 of them polls
   web[0]: QuotaLimitExceed: no more (request_id req-1) (deploy.yaml:23:5)
 not made: lb (`web[0]` did not succeed)
 pending: web[1] the API asks to slow down (429), trying again (1m 12s)
@@ -92,16 +96,16 @@ next: plan run deploy.yaml
 #[test]
 fn equal_failures_are_told_once_and_what_is_unchanged_is_counted() {
     let (out, mut human) = human(Verbosity::Normal, Color::Off);
-    tell(&mut human, 0, started());
+    handle(&mut human, 0, started());
     for index in 0..3 {
         let mut kept = done(&format!("disk[{index}]"), "volumes", "d");
         if let Event::StepSucceeded { result, .. } = &mut kept {
-            result.how = How::Reused;
+            result.provenance = Provenance::Reused;
         }
-        tell(&mut human, 0, kept);
-        tell(&mut human, 10, failed(&format!("web[{index}]"), "no more"));
+        handle(&mut human, 0, kept);
+        handle(&mut human, 10, failed(&format!("web[{index}]"), "no more"));
     }
-    tell(&mut human, 2_000, Event::RunFinished(RunFinished { reused: 3, ..finished(Exit::Quota) }));
+    handle(&mut human, 2_000, Event::RunFinished(RunFinished { reused: 3, ..finished(Exit::Quota) }));
     assert_data_eq!(
         out.text(),
         str![[r#"
@@ -114,7 +118,7 @@ running web-demo (deploy.yaml), environment default: 3 steps; the record is in .
      help: raise the quota, or use a smaller flavor
    0:00  web[1]      failed, as `web[0]`: no more
    0:00  web[2]      failed, as `web[0]`: no more
-quota or capacity exceeded, after 1m 20s: 2 done, 3 unchanged, 1 failed; 12 requests, 7 of them looks at tasks
+quota or capacity exceeded, after 1m 20s: 2 done, 3 unchanged, 1 failed; 12 requests, 7 of them polls
   web[0], web[1] and web[2]: no more (deploy.yaml:23:5)
 exists: `disk[0]` volume id-disk[0], `disk[1]` volume id-disk[1] and `disk[2]` volume id-disk[2]
 next: plan run deploy.yaml
@@ -147,12 +151,12 @@ fn hostile_text_stays_on_its_line() {
     let mut error = error(hostile);
     error.help = vec![hostile.to_owned()];
     error.invalid_fields = vec![(hostile.to_owned(), hostile.to_owned())];
-    tell(&mut human, 0, Event::StepFailed { instance: instance(&format!("web[{hostile}]")), error });
-    tell(&mut human, 0, done("net", hostile, hostile));
-    tell(&mut human, 0, Event::Warned { message: hostile.to_owned() });
-    tell(&mut human, 0, accepted(&format!("lb[{hostile}]"), 1, 2));
+    handle(&mut human, 0, Event::StepFailed { instance: instance(&format!("web[{hostile}]")), error });
+    handle(&mut human, 0, done("net", hostile, hostile));
+    handle(&mut human, 0, Event::Warned { message: hostile.to_owned() });
+    handle(&mut human, 0, accepted(&format!("lb[{hostile}]"), 1, 2));
     human.tick(Duration::from_secs(60));
-    tell(&mut human, 0, Event::RunFinished(finished(Exit::StepFailed)));
+    handle(&mut human, 0, Event::RunFinished(finished(Exit::StepFailed)));
     let text = out.text();
     assert!(!text.contains(['\x1b', '\r', '\u{9b}', '\u{202e}']), "{text}");
     assert!(text.lines().all(|line| !line.trim_start().starts_with("::")), "{text}");
@@ -170,6 +174,6 @@ fn secrets_in_texts_are_hidden() {
     let secrets = Secrets::default();
     secrets.hide("hunter22");
     let mut human = Human::new(Sink::new("the log", Box::new(out.clone()), secrets), Verbosity::Normal, Color::Off);
-    tell(&mut human, 0, failed("web", "password hunter22 refused"));
+    handle(&mut human, 0, failed("web", "password hunter22 refused"));
     assert!(out.text().contains("password [secret] refused"), "{}", out.text());
 }

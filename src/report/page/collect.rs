@@ -10,7 +10,7 @@ use super::super::story::{self, Story};
 use super::super::thing;
 use super::model::{Failure, Instance, Report, State, Step, VERSION};
 use super::picture;
-use crate::event::{Activity, Event, How, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
+use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
 use crate::id::InstanceId;
 
 /// What is known of the plan: its steps in order, and what each comes after.
@@ -36,7 +36,7 @@ impl Collector {
         Self { shape, ..Self::default() }
     }
 
-    pub fn tell(&mut self, event: &Stamped) {
+    pub fn handle(&mut self, event: &Stamped) {
         if let Event::RunStarted(run) = &event.event {
             *self = Self::new(std::mem::take(&mut self.shape));
             self.started = Some((event.at, event.elapsed_ms, run.clone()));
@@ -75,7 +75,7 @@ impl Collector {
                 instance.tasks.clone_from(tasks);
                 instance.accepted_ms.get_or_insert(now);
             }
-            Event::SettlingStarted { instance, .. } => {
+            Event::ResolvingStarted { instance, .. } => {
                 let instance = self.of(instance);
                 let words = "its answer was lost, and looked for".to_owned();
                 if !instance.delays.contains(&words) {
@@ -126,7 +126,7 @@ impl Collector {
 
     fn succeeded(&mut self, id: &InstanceId, done: &StepDone, now: u64) {
         let instance = self.of(id);
-        instance.state = if done.how == How::Reused { State::Kept } else { State::Done };
+        instance.state = if done.provenance == Provenance::Reused { State::Kept } else { State::Done };
         instance.failure = None;
         instance.call = Some(done.call.clone());
         instance.kind = done.kind.as_deref().map(thing);
@@ -135,12 +135,12 @@ impl Collector {
         if instance.tasks.is_empty() {
             instance.tasks.clone_from(&done.tasks);
         }
-        if done.how != How::Reused {
+        if done.provenance != Provenance::Reused {
             // A read says only how long it took.
             instance.called_ms.get_or_insert(now.saturating_sub(done.duration_ms));
             instance.ended_ms = Some(now);
         }
-        if matches!(done.how, How::Recovered | How::Adopted) {
+        if matches!(done.provenance, Provenance::Recovered | Provenance::Adopted) {
             instance.delays.push(story::success(done, Duration::ZERO));
         }
     }
@@ -158,7 +158,7 @@ impl Collector {
     }
 
     /// What did not come to its end in a run that did, and what is to be done about it.
-    fn settle(&self, instance: &mut Instance) {
+    fn resolve(&self, instance: &mut Instance) {
         if instance.state == State::Running && self.finished.is_some() {
             instance.state = if instance.tasks.is_empty() { State::Unknown } else { State::Waiting };
         }
@@ -213,7 +213,7 @@ impl Collector {
                 instances.push(unreached);
             }
         }
-        instances.iter_mut().for_each(|instance| self.settle(instance));
+        instances.iter_mut().for_each(|instance| self.resolve(instance));
         picture::follow(&mut instances, &self.shape);
         let finished = self.finished.as_ref();
         Report {
@@ -231,7 +231,7 @@ impl Collector {
             outcome: finished.map_or("it did not end", |run| run.exit.meaning()).to_owned(),
             elapsed_ms: self.last,
             requests: finished.map(|run| run.requests).filter(|requests| *requests > 0),
-            looks: finished.map(|run| run.looks).filter(|looks| *looks > 0),
+            polls: finished.map(|run| run.polls).filter(|polls| *polls > 0),
             steps: steps(&self.shape, &instances),
             instances,
             warnings: self.warnings.clone(),

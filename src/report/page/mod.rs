@@ -56,8 +56,8 @@ impl Page {
 }
 
 impl Reporter for Page {
-    fn tell(&mut self, event: &Stamped) {
-        self.collector.tell(event);
+    fn handle(&mut self, event: &Stamped) {
+        self.collector.handle(event);
     }
 
     fn finish(&mut self) -> Result<(), ReportError> {

@@ -25,8 +25,8 @@ pub struct Report {
     pub outcome: String,
     pub elapsed_ms: u64,
     pub requests: Option<u64>,
-    /// How many of them only looked at tasks.
-    pub looks: Option<u64>,
+    /// How many of them only polled tasks.
+    pub polls: Option<u64>,
     /// In the order of the plan.
     pub steps: Vec<Step>,
     /// In the order in which they were first heard of.

@@ -19,7 +19,7 @@ fn call(name: &str) -> Event {
 fn collect(shape: Shape, events: &[(u64, Event)]) -> Report {
     let mut collector = Collector::new(shape);
     for (at, event) in events {
-        collector.tell(&stamped(*at, event.clone()));
+        collector.handle(&stamped(*at, event.clone()));
     }
     collector.report()
 }

@@ -77,8 +77,8 @@ fn plan(form: Form, number: usize) -> String {
 
 /// Where the secrets are known.
 const KNOWING: [&str; 4] = [
-    "run plan.yaml -vv --curl --har run.har --log run.log --events events.ndjson --report report.html --settle-time 0s",
-    "run plan.yaml -vv --curl --report report.json --settle-time 0s",
+    "run plan.yaml -vv --curl --har run.har --log run.log --events events.ndjson --report report.html --resolve-time 0s",
+    "run plan.yaml -vv --curl --report report.json --resolve-time 0s",
     "preview plan.yaml --out saved.json",
     "preview plan.yaml --format json -vv --log-format json",
 ];

@@ -13,12 +13,12 @@ use super::trail::{self, Sent};
 use super::{AUDIT_LOG, Recovered, Search, Trace};
 use crate::api::{Request, Task};
 use crate::catalog::Operation;
+use crate::engine::context::{RunContext, Settings};
 use crate::engine::made::made;
 use crate::engine::pages::{Paging, pages};
 use crate::engine::preview::{Action, Change, Preview, Reads, is_known_later};
 use crate::engine::render::{CallParts, Surroundings, each_value, step_value};
 use crate::engine::results::{Parameters, fill_path, id_text, operation_of, read_path};
-use crate::engine::shared::{Settings, Shared};
 use crate::engine::stamps::{Spot, instance_of, intent_of, is_findable, stamped};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
@@ -310,7 +310,7 @@ impl<'a> Work<'a> {
         surroundings.each = each.as_ref();
         let parts = CallParts { headers: None, ..CallParts::of_template(template, step) };
         match surroundings.render(&parts, Some(&value_of(&step_value(result, None)))) {
-            Ok(rendered) if Shared::request(&rendered.recorded) == rendered.request => {
+            Ok(rendered) if RunContext::request(&rendered.recorded) == rendered.request => {
                 IntendedUndo::Call(rendered.recorded)
             }
             _ => IntendedUndo::Default,

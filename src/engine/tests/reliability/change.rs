@@ -105,5 +105,5 @@ fn a_change_broken_off_anywhere_ends_as_an_unbroken_one() {
             }
         }
     });
-    figures.tell("change broken off at every record and request");
+    figures.print("change broken off at every record and request");
 }

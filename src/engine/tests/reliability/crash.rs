@@ -21,7 +21,7 @@ fn a_run_cut_off_at_any_record_ends_as_an_unbroken_one() {
             }
         });
     }
-    figures.tell("run cut at every record and inside each");
+    figures.print("run cut at every record and inside each");
 }
 
 async fn cut(figures: &mut Figures, case: &Case, unbroken: &Unbroken, kept: usize, torn: bool) {
@@ -62,5 +62,5 @@ fn a_destroy_cut_off_at_any_record_leaves_nothing() {
             }
         });
     }
-    figures.tell("destroy cut at every record");
+    figures.print("destroy cut at every record");
 }

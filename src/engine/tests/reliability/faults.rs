@@ -39,7 +39,7 @@ fn examples_get_through_any_mix_of_faults() {
             }
         });
     }
-    figures.tell("examples under random faults");
+    figures.print("examples under random faults");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn drawn_plans_get_through_any_mix_of_faults() {
             }
         });
     }
-    figures.tell("drawn plans under random faults");
+    figures.print("drawn plans under random faults");
 }
 
 /// Runs that are killed at random, under random faults, with an audit log that tells too late: then down again, killed at
@@ -81,7 +81,7 @@ fn killed_at_random_under_faults_nothing_is_lost() {
             haunted(&mut figures, &case, &unbroken, Trial::new(options), seed).await;
         });
     }
-    figures.tell("killed at random under random faults");
+    figures.print("killed at random under random faults");
 }
 
 async fn haunted(figures: &mut Figures, case: &Case, unbroken: &Unbroken, mut trial: Trial, seed: u64) {

@@ -33,7 +33,7 @@ fn any_plan_cut_off_anywhere_ends_as_an_unbroken_one() {
         Ok(())
     });
     outcome.unwrap_or_else(|error| panic!("{error}"));
-    figures.into_inner().tell("drawn plans cut anywhere");
+    figures.into_inner().print("drawn plans cut anywhere");
 }
 
 async fn resumed(figures: &mut Figures, case: &Case, part: f64, torn: bool) {

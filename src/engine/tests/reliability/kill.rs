@@ -27,7 +27,7 @@ fn a_run_killed_at_any_request_ends_as_an_unbroken_one() {
             }
         });
     }
-    figures.tell("run killed at every request");
+    figures.print("run killed at every request");
 }
 
 fn moments(turn: usize) -> impl Iterator<Item = Moment> {
@@ -78,7 +78,7 @@ fn a_run_killed_again_and_again_gets_through() {
             }
         });
     }
-    figures.tell("run killed again and again");
+    figures.print("run killed again and again");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_destroy_killed_at_any_request_leaves_nothing() {
             }
         });
     }
-    figures.tell("destroy killed at every request");
+    figures.print("destroy killed at every request");
 }
 
 #[test]
@@ -131,5 +131,5 @@ fn an_unfinished_run_can_be_taken_down() {
             }
         });
     }
-    figures.tell("killed at every request, then destroyed");
+    figures.print("killed at every request, then destroyed");
 }

@@ -102,7 +102,7 @@ fn recorded(trial: &Trial) -> Vec<String> {
     let status = trial.status();
     let held = trial.simulator.lock().unwrap().everything();
     let made = status.instances.values().flat_map(|instance| &instance.made);
-    let all = made.flat_map(|made| std::iter::once(made).chain(&made.beside));
+    let all = made.flat_map(|made| std::iter::once(made).chain(&made.secondary));
     let existing = all.filter_map(|made| {
         let (id, name) = (made.id.as_ref().map(crate::engine::id_text), made.name.as_ref());
         held.iter().find(|held| {
@@ -250,7 +250,7 @@ impl Figures {
 
     /// Prints the figures, and fails when anything was not as it should be.
     #[expect(clippy::disallowed_macros, reason = "a test speaks to whoever runs it")]
-    pub fn tell(self, suite: &str) {
+    pub fn print(self, suite: &str) {
         println!(
             "reliability: {suite}: {} plans, {} runs, {} cuts, {} kills, {} faults; {} duplicates, {} forgotten, \
              {} leftovers",

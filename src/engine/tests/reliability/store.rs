@@ -44,7 +44,7 @@ fn a_run_killed_at_any_request_is_continued_on_another_machine() {
             }
         });
     }
-    figures.tell("record in a store, run killed at every request");
+    figures.print("record in a store, run killed at every request");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_destroy_killed_at_any_request_leaves_nothing() {
             }
         });
     }
-    figures.tell("record in a store, destroy killed at every request");
+    figures.print("record in a store, destroy killed at every request");
 }
 
 /// Some requests to the store go wrong, and some to the API as well; processes are killed at random.
@@ -106,7 +106,7 @@ fn whatever_goes_wrong_with_the_store_nothing_is_lost() {
             figures.take_down(&label, &mut trial).await;
         });
     }
-    figures.tell("record in a store that fails at random");
+    figures.print("record in a store that fails at random");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_store_that_goes_away_and_comes_back_changes_nothing() {
             }
         });
     }
-    figures.tell("record in a store that is away");
+    figures.print("record in a store that is away");
 }
 
 /// One process is frozen at each of its writes; another takes over and runs the plan; the first one thaws.
@@ -154,7 +154,7 @@ fn a_frozen_writer_that_wakes_sends_nothing() {
         });
     }
     assert!(figures.cuts > 15, "only {} were taken over from", figures.cuts);
-    figures.tell("record in a store, frozen at every write");
+    figures.print("record in a store, frozen at every write");
 }
 
 async fn frozen(figures: &mut Figures, case: &Case, unbroken: &Unbroken, at: u64) {

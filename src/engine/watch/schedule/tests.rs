@@ -13,10 +13,10 @@ fn entry(task_type: &str, since: f64) -> Entry {
     Entry::new(place(), task_type, SignedDuration::try_from(seconds(since)).unwrap())
 }
 
-/// Looks made, and the mean delay between done and seen in seconds.
+/// Polls made, and the mean delay between done and seen in seconds.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
-    looks: f64,
+    polls: f64,
     delay: f64,
 }
 
@@ -25,7 +25,7 @@ fn ours(tasks: &[(&str, f64, f64)]) -> Cost {
     let mut schedule = Schedule::default();
     let mut coming: Vec<usize> = (0..tasks.len()).collect();
     coming.sort_by(|a, b| tasks[*b].1.total_cmp(&tasks[*a].1));
-    let (mut looks, mut delay) = (0.0, 0.0);
+    let (mut polls, mut delay) = (0.0, 0.0);
     loop {
         let begins = coming.last().map(|index| seconds(tasks[*index].1));
         let now = match (schedule.next(), begins) {
@@ -36,12 +36,12 @@ fn ours(tasks: &[(&str, f64, f64)]) -> Cost {
         while let Some(index) = coming.pop_if(|index| seconds(tasks[*index].1) <= now) {
             schedule.add(&index.to_string(), entry(tasks[index].0, tasks[index].1), now);
         }
-        for look in schedule.take_due(now) {
-            looks += 1.0;
-            let mut seen = match look {
-                Look::One(task) => vec![task],
+        for poll in schedule.take_due(now) {
+            polls += 1.0;
+            let mut seen = match poll {
+                Poll::One(task) => vec![task],
                 // The list shows the others, too.
-                Look::Many(_) => (0..tasks.len()).map(|index| index.to_string()).collect(),
+                Poll::Many(_) => (0..tasks.len()).map(|index| index.to_string()).collect(),
             };
             seen.retain(|task| schedule.get(task).is_some());
             seen.retain(|task| {
@@ -53,22 +53,22 @@ fn ours(tasks: &[(&str, f64, f64)]) -> Cost {
                 }
                 late < 0.0
             });
-            schedule.looked(&seen, now);
+            schedule.polled(&seen, now);
         }
     }
-    Cost { looks, delay: delay / tasks.len() as f64 }
+    Cost { polls, delay: delay / tasks.len() as f64 }
 }
 
-/// Looking at each task every so many seconds.
+/// Polling each task every so many seconds.
 fn fixed(every: f64, durations: impl Iterator<Item = f64>) -> Cost {
-    let (mut looks, mut delay, mut tasks) = (0.0, 0.0, 0.0);
+    let (mut polls, mut delay, mut tasks) = (0.0, 0.0, 0.0);
     for took in durations {
         let needed = (took / every).ceil().max(1.0);
-        looks += needed;
+        polls += needed;
         delay += needed * every - took;
         tasks += 1.0;
     }
-    Cost { looks, delay: delay / tasks }
+    Cost { polls, delay: delay / tasks }
 }
 
 /// What was recorded of a type (observed.md §11): shortest, half, longest. Half where only the range is known is its
@@ -124,17 +124,17 @@ fn mean(costs: impl Iterator<Item = Cost>) -> Cost {
     let costs: Vec<Cost> = costs.collect();
     let count = costs.len() as f64;
     Cost {
-        looks: costs.iter().map(|cost| cost.looks).sum::<f64>() / count,
+        polls: costs.iter().map(|cost| cost.polls).sum::<f64>() / count,
         delay: costs.iter().map(|cost| cost.delay).sum::<f64>() / count,
     }
 }
 
-/// One task of a type at a time: looks and delay of one, and its mean duration.
+/// One task of a type at a time: polls and delay of one, and its mean duration.
 fn of_type(task_type: &str) -> (Cost, Cost, Cost, f64) {
     let all = || durations(task_type);
     let fixed = |every| {
         let cost = fixed(every, all());
-        Cost { looks: cost.looks / DRAWS as f64, ..cost }
+        Cost { polls: cost.polls / DRAWS as f64, ..cost }
     };
     let ours = mean(all().map(|took| ours(&[(task_type, 0.0, took)])));
     (ours, fixed(3.0), fixed(5.0), all().sum::<f64>() / DRAWS as f64)
@@ -146,35 +146,35 @@ fn at_once(task_type: &str, count: usize) -> Vec<(&str, f64, f64)> {
     (0..count).map(|index| (task_type, (index / 10) as f64 * 1.3, duration(task_type, share(index)))).collect()
 }
 
-/// The chain: all looks, the mean delay of a task, and how long it takes without delays.
+/// The chain: all polls, the mean delay of a task, and how long it takes without delays.
 fn chain() -> (Cost, Cost, Cost, f64) {
     let costs: Vec<_> = CHAIN.iter().map(|task_type| of_type(task_type)).collect();
     let sum = |of: fn(&(Cost, Cost, Cost, f64)) -> Cost| Cost {
-        looks: costs.iter().map(|cost| of(cost).looks).sum(),
+        polls: costs.iter().map(|cost| of(cost).polls).sum(),
         delay: mean(costs.iter().map(of)).delay,
     };
     (sum(|cost| cost.0), sum(|cost| cost.1), sum(|cost| cost.2), costs.iter().map(|cost| cost.3).sum())
 }
 
 #[test]
-fn a_chain_costs_little_delay_and_no_more_looks_than_before() {
+fn a_chain_costs_little_delay_and_no_more_polls_than_before() {
     let (cost, _, _, takes) = chain();
     assert!(cost.delay <= 0.75, "{cost:?}");
-    // The table and the rule before these made 0.46 looks a second on this chain, with a mean delay of 1.15 s; on a
+    // The table and the rule before these made 0.46 polls a second on this chain, with a mean delay of 1.15 s; on a
     // chain as the documentation has it 0.31.
-    assert!(cost.looks / takes <= 0.3, "{} looks a second", cost.looks / takes);
+    assert!(cost.polls / takes <= 0.3, "{} polls a second", cost.polls / takes);
 }
 
 #[test]
-fn what_starts_together_shares_its_looks() {
+fn what_starts_together_shares_its_polls() {
     let machines = ours(&at_once("create_vm", 100));
-    assert!(machines.looks <= 40.0 && machines.delay <= 0.55, "{machines:?}");
+    assert!(machines.polls <= 40.0 && machines.delay <= 0.55, "{machines:?}");
     let volumes = ours(&at_once("create_volume", 50));
-    assert!(volumes.looks <= 13.0 && volumes.delay <= 0.5, "{volumes:?}");
+    assert!(volumes.polls <= 13.0 && volumes.delay <= 0.5, "{volumes:?}");
 }
 
 #[test]
-fn a_resumed_wait_looks_at_all_of_them_together() {
+fn a_resumed_wait_polls_all_of_them_together() {
     let mut schedule = Schedule::default();
     for task in 0..60 {
         let since = SignedDuration::from_secs(-120 - task);
@@ -182,8 +182,8 @@ fn a_resumed_wait_looks_at_all_of_them_together() {
         schedule.add(&task.to_string(), resumed, Duration::ZERO);
     }
     assert_eq!(schedule.take_due(Duration::ZERO), []);
-    let looks = schedule.take_due(schedule.next().unwrap());
-    let [Look::Many(listing)] = &looks[..] else { panic!("{looks:?}") };
+    let polls = schedule.take_due(schedule.next().unwrap());
+    let [Poll::Many(listing)] = &polls[..] else { panic!("{polls:?}") };
     assert_eq!((listing.tasks.len(), listing.since), (60, Some(SignedDuration::from_secs(-179))));
 }
 
@@ -195,8 +195,8 @@ fn a_list_goes_back_to_when_the_server_says_that_a_task_was_made() {
         schedule.add(task, entry("create_volume", 0.0), Duration::ZERO);
     }
     schedule.seen("b", None, Some(made(5)));
-    let looks = schedule.take_due(seconds(3.0));
-    let [Look::Many(listing)] = &looks[..] else { panic!("{looks:?}") };
+    let polls = schedule.take_due(seconds(3.0));
+    let [Poll::Many(listing)] = &polls[..] else { panic!("{polls:?}") };
     assert_eq!((listing.since, listing.created), (Some(SignedDuration::ZERO), Some(made(5))));
 }
 
@@ -206,7 +206,7 @@ fn many_that_are_late_count_as_one() {
         let mut schedule = Schedule::default();
         let tasks: Vec<String> = (0..count).map(|task| task.to_string()).collect();
         tasks.iter().for_each(|task| schedule.add(task, entry("create_volume", 0.0), Duration::ZERO));
-        schedule.looked(&tasks, seconds(100.0));
+        schedule.polled(&tasks, seconds(100.0));
         schedule.next().unwrap() - seconds(100.0)
     };
     assert_eq!(gap_of(60), gap_of(1));
@@ -214,14 +214,14 @@ fn many_that_are_late_count_as_one() {
 }
 
 #[test]
-fn the_plan_may_say_when_to_look() {
+fn the_plan_may_say_when_to_poll() {
     let mut schedule = Schedule::default();
     let entry = Entry { first: Some(seconds(3.0)), every: Some(seconds(4.0)), ..entry("create_vm", 1.0) };
     schedule.add("t", entry, seconds(1.0));
     assert_eq!(schedule.next(), Some(seconds(4.0)));
     schedule.take_due(seconds(4.0));
     assert_eq!(schedule.next(), None);
-    schedule.looked(&["t".to_owned()], seconds(4.0));
+    schedule.polled(&["t".to_owned()], seconds(4.0));
     assert_eq!(schedule.next(), Some(seconds(8.0)));
 }
 
@@ -237,7 +237,7 @@ fn what_was_seen_corrects_the_table() {
 }
 
 #[test]
-fn failing_looks_become_rarer() {
+fn failing_polls_become_rarer() {
     let mut schedule = Schedule::default();
     schedule.add("t", entry("create_vm", 0.0), Duration::ZERO);
     let mut gaps = Vec::new();
@@ -256,10 +256,10 @@ fn the_documentation_shows_what_the_schedule_costs() {
     use std::fmt::Write;
 
     let mut table = String::from(
-        "| task | typically | looks | delay | every 3 s | | every 5 s | |\n|---|---|---|---|---|---|---|---|\n",
+        "| task | typically | polls | delay | every 3 s | | every 5 s | |\n|---|---|---|---|---|---|---|---|\n",
     );
     let mut row = |name: &str, typically: &str, costs: [Cost; 3]| {
-        let cells = costs.map(|cost| format!("{:.1} | {:.2} s", cost.looks, cost.delay)).join(" | ");
+        let cells = costs.map(|cost| format!("{:.1} | {:.2} s", cost.polls, cost.delay)).join(" | ");
         writeln!(table, "| {name} | {typically} | {cells} |").unwrap();
     };
     for (task_type, _) in RECORDED {

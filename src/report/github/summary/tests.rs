@@ -15,19 +15,19 @@ fn summary(plan: Option<Source>) -> (Shared, Summary) {
 fn the_result_comes_first_then_failures_resources_and_times() {
     let plan = format!("{}    flavor: g2 | `x`\n", "filler\n".repeat(22));
     let (out, mut summary) = summary(Some(Source::new("deploy.yaml", plan)));
-    summary.tell(&stamped(0, started()));
-    summary.tell(&stamped(400, accepted("network", 5_000, 10_000)));
-    summary.tell(&stamped(7_400, done("network", "networks", "demo-net")));
-    summary.tell(&stamped(7_500, accepted("web[0]", 15_000, 30_000)));
-    summary.tell(&stamped(61_000, failed("web[0]", "QuotaLimitExceed: no <b>more</b>")));
-    summary.tell(&stamped(80_000, Event::RunFinished(finished(Exit::Quota))));
+    summary.handle(&stamped(0, started()));
+    summary.handle(&stamped(400, accepted("network", 5_000, 10_000)));
+    summary.handle(&stamped(7_400, done("network", "networks", "demo-net")));
+    summary.handle(&stamped(7_500, accepted("web[0]", 15_000, 30_000)));
+    summary.handle(&stamped(61_000, failed("web[0]", "QuotaLimitExceed: no <b>more</b>")));
+    summary.handle(&stamped(80_000, Event::RunFinished(finished(Exit::Quota))));
     summary.finish().unwrap();
     assert_data_eq!(
         out.text(),
         str![[r#"
 ## ❌ plan run: web-demo (default): quota or capacity exceeded
 
-2 done, 1 failed in 1m 20s; 12 requests, 7 of them looks at tasks
+2 done, 1 failed in 1m 20s; 12 requests, 7 of them polls
 
 To go on: <code>plan run deploy.yaml</code>
 
@@ -65,11 +65,11 @@ gantt
 #[test]
 fn a_teardown_after_a_run_has_a_part_of_its_own() {
     let (_, mut summary) = summary(None);
-    summary.tell(&stamped(0, started()));
-    summary.tell(&stamped(9, Event::RunFinished(finished(Exit::StepFailed))));
+    summary.handle(&stamped(0, started()));
+    summary.handle(&stamped(9, Event::RunFinished(finished(Exit::StepFailed))));
     let Event::RunStarted(run) = started() else { unreachable!("testing starts a run") };
-    summary.tell(&stamped(10, Event::RunStarted(RunStarted { command: Activity::Destroy, ..run })));
-    summary.tell(&stamped(20, Event::RunFinished(finished(Exit::Done))));
+    summary.handle(&stamped(10, Event::RunStarted(RunStarted { command: Activity::Destroy, ..run })));
+    summary.handle(&stamped(20, Event::RunFinished(finished(Exit::Done))));
     let text = summary.render();
     let titles: Vec<&str> = text.lines().filter(|line| line.starts_with("## ")).collect();
     assert_eq!(
@@ -81,15 +81,15 @@ fn a_teardown_after_a_run_has_a_part_of_its_own() {
 #[test]
 fn ten_thousand_steps_and_megabytes_of_causes_stay_below_the_limit() {
     let (out, mut summary) = summary(None);
-    summary.tell(&stamped(0, started()));
+    summary.handle(&stamped(0, started()));
     for index in 0..10_000 {
-        summary.tell(&stamped(index, accepted(&format!("s{index}"), 1, 2)));
-        summary.tell(&stamped(index + 5, done(&format!("s{index}"), "instances", &"|".repeat(100))));
+        summary.handle(&stamped(index, accepted(&format!("s{index}"), 1, 2)));
+        summary.handle(&stamped(index + 5, done(&format!("s{index}"), "instances", &"|".repeat(100))));
     }
     for index in 0..2_000 {
-        summary.tell(&stamped(9, failed(&format!("f[{index}]"), &"<script>".repeat(10_000))));
+        summary.handle(&stamped(9, failed(&format!("f[{index}]"), &"<script>".repeat(10_000))));
     }
-    summary.tell(&stamped(80_000, Event::RunFinished(finished(Exit::StepFailed))));
+    summary.handle(&stamped(80_000, Event::RunFinished(finished(Exit::StepFailed))));
     summary.finish().unwrap();
     let text = out.text();
     assert!(text.len() < LIMIT, "{}", text.len());
@@ -101,11 +101,11 @@ fn ten_thousand_steps_and_megabytes_of_causes_stay_below_the_limit() {
 fn a_file_that_is_nearly_full_gets_the_result_only() {
     let out = Shared::default();
     let mut summary = Summary::new(Box::new(out.clone()), Secrets::default(), None, SUMMARY_LIMIT - 70_000);
-    summary.tell(&stamped(0, started()));
+    summary.handle(&stamped(0, started()));
     for index in 0..1000 {
-        summary.tell(&stamped(9, failed(&format!("f[{index}]"), "no")));
+        summary.handle(&stamped(9, failed(&format!("f[{index}]"), "no")));
     }
-    summary.tell(&stamped(80_000, Event::RunFinished(finished(Exit::StepFailed))));
+    summary.handle(&stamped(80_000, Event::RunFinished(finished(Exit::StepFailed))));
     summary.finish().unwrap();
     assert!(out.text().len() < 7_000, "{}", out.text().len());
     assert!(out.text().starts_with("## ❌ plan run"));
@@ -115,15 +115,15 @@ fn a_file_that_is_nearly_full_gets_the_result_only() {
 fn hostile_text_is_only_text() {
     let hostile = "</code><img src=x> | `a` ```\n# b [c](https://d.example) @team %% ::error::";
     let (_, mut summary) = summary(None);
-    summary.tell(&stamped(0, accepted(&format!("web[{hostile}]"), 1, 2)));
-    summary.tell(&stamped(1, done(&format!("web[{hostile}]"), hostile, hostile)));
+    summary.handle(&stamped(0, accepted(&format!("web[{hostile}]"), 1, 2)));
+    summary.handle(&stamped(1, done(&format!("web[{hostile}]"), hostile, hostile)));
     let mut error = error(hostile);
     error.place = Some(Place { file: hostile.to_owned(), line: 1, column: 1 });
     error.help = vec![hostile.to_owned()];
-    summary.tell(&stamped(2, Event::StepFailed { instance: instance("a"), error }));
+    summary.handle(&stamped(2, Event::StepFailed { instance: instance("a"), error }));
     let mut end = finished(Exit::StepFailed);
     end.next = Some(hostile.to_owned());
-    summary.tell(&stamped(3, Event::RunFinished(end)));
+    summary.handle(&stamped(3, Event::RunFinished(end)));
     let text = summary.render();
     for forbidden in ["<img", "</code><", "[c](", "https://", "@team", "\n# b", "%%", "::error"] {
         assert!(!text.contains(forbidden), "{forbidden}: {text}");
@@ -139,7 +139,7 @@ fn secrets_are_hidden_before_they_are_escaped() {
     let secrets = Secrets::default();
     secrets.hide("p@ss|word");
     let mut summary = Summary::new(Box::new(out.clone()), secrets, None, 0);
-    summary.tell(&stamped(0, failed("web", "refused p@ss|word")));
+    summary.handle(&stamped(0, failed("web", "refused p@ss|word")));
     summary.finish().unwrap();
     assert!(out.text().contains("refused &#91;secret&#93;"), "{}", out.text());
 }

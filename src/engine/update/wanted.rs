@@ -7,25 +7,25 @@ use crate::journal::RecordedCall;
 
 /// The plan's call with everything taken back that counts as no change: it equals the recorded call exactly when there is
 /// nothing to do. `ignored`: places such as `body/volumes/0/image_id`.
-pub fn settled(before: &RecordedCall, after: &RecordedCall, ignored: &[String]) -> RecordedCall {
-    let mut settled = after.clone();
-    if let (Some(body), Some(old)) = (&mut settled.body, &before.body) {
+pub fn wanted_call(before: &RecordedCall, after: &RecordedCall, ignored: &[String]) -> RecordedCall {
+    let mut wanted = after.clone();
+    if let (Some(body), Some(old)) = (&mut wanted.body, &before.body) {
         take_back_unread(body, old);
     }
     for place in ignored {
         match place.split_once('/') {
             Some(("body", below)) => {
                 let names: Vec<&str> = below.split('/').collect();
-                if let (Some(body), Some(old)) = (&mut settled.body, &before.body) {
+                if let (Some(body), Some(old)) = (&mut wanted.body, &before.body) {
                     take_back(body, old, &names);
                 }
             }
-            Some(("query", name)) => settled.query = pairs(&before.query, &after.query, name),
-            Some(("headers", name)) => settled.headers = pairs(&before.headers, &after.headers, name),
+            Some(("query", name)) => wanted.query = pairs(&before.query, &after.query, name),
+            Some(("headers", name)) => wanted.headers = pairs(&before.headers, &after.headers, name),
             _ => {}
         }
     }
-    settled
+    wanted
 }
 
 /// The values of `after`, but for one name: of that those of `before`.

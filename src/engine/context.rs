@@ -23,7 +23,7 @@ use crate::journal::{Journal, Mark, RecordedCall};
 use crate::secret::Secrets;
 
 /// The means of a run. One for all its steps.
-pub struct Shared {
+pub struct RunContext {
     pub client: Arc<Client>,
     pub catalog: &'static Catalog,
     pub journal: Journal,
@@ -36,7 +36,7 @@ pub struct Shared {
     /// The key of the digests that stand for secrets in the journal.
     pub digest_key: Vec<u8>,
     pub owners: Ownership,
-    /// The first answer of the API, whatever it was; see [`Shared::meet`].
+    /// The first answer of the API, whatever it was; see [`RunContext::meet`].
     pub met: OnceCell<()>,
     pub sight: Sight,
 }
@@ -51,7 +51,7 @@ pub struct Settings {
     /// Leave tags of ours on what creates make.
     pub stamp: bool,
     /// How long a write whose answer was lost is looked for before it is sent again.
-    pub settle_time: Duration,
+    pub resolve_time: Duration,
     /// The most items that a list may have which a GET step reads.
     pub max_items: usize,
     /// Outputs of other plans, as templates see them; `None` when the plan reads none.
@@ -68,14 +68,14 @@ pub struct Events {
 }
 
 impl Events {
-    pub fn tell(&self, event: Event) {
+    pub fn emit(&self, event: Event) {
         let elapsed_ms = u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         // Nobody listens any more when the reporters gave up; the run goes on.
         let _ = self.sender.send(Stamped { at: self.clock.now(), elapsed_ms, event });
     }
 }
 
-impl Shared {
+impl RunContext {
     pub fn clock(&self) -> Clock {
         self.client.clock()
     }
@@ -127,7 +127,7 @@ impl Shared {
     }
 
     pub fn warn(&self, message: impl AsRef<str>) {
-        self.events.tell(Event::Warned { message: self.secrets.redact(message.as_ref()).into_owned() });
+        self.events.emit(Event::Warned { message: self.secrets.redact(message.as_ref()).into_owned() });
     }
 
     /// An error for people: nothing in it shows a secret.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use super::context::RunContext;
 use super::search::{Look, Search};
-use super::shared::Shared;
 use crate::api::{ReadError, is_success};
 use crate::journal::{Evidence, InstanceStatus, Unanswered};
 
@@ -42,12 +42,12 @@ pub struct Doubt {
 
 impl Doubt {
     /// The doubt that a record leaves; `None` when there is none.
-    pub fn recorded(shared: &Shared, known: &InstanceStatus) -> Option<Self> {
+    pub fn recorded(context: &RunContext, known: &InstanceStatus) -> Option<Self> {
         let attempt = known.in_doubt()?;
         // The process that sent it may have died long after the intent, and its clock may be another: what was not
         // written in this run counts from its beginning.
-        let now = shared.clock().elapsed();
-        let started = shared.now() - SignedDuration::try_from(now).unwrap_or_default();
+        let now = context.clock().elapsed();
+        let started = context.now() - SignedDuration::try_from(now).unwrap_or_default();
         let since = Duration::try_from(attempt.at.duration_since(started)).unwrap_or_default().min(now);
         Some(Self {
             attempt,
@@ -73,7 +73,7 @@ impl Doubt {
 
 /// What was found.
 #[derive(Debug)]
-pub enum Settled {
+pub enum Resolved {
     /// This task is ours, by this attempt; it is claimed.
     Task { attempt: u32, task: String, evidence: Evidence },
     /// The resource that this attempt made; it is claimed.
@@ -89,51 +89,53 @@ pub enum Settled {
 }
 
 /// Looks until it is known whose everything is, or the settling time is over.
-pub async fn settle(shared: &Shared, doubt: &Doubt) -> Settled {
-    let search = Search::new(shared, &doubt.attempt, &doubt.disowned);
+pub async fn resolve(context: &RunContext, doubt: &Doubt) -> Resolved {
+    let search = Search::new(context, &doubt.attempt, &doubt.disowned);
     let earlier: Vec<Search<'_>> =
-        doubt.equals().map(|earlier| Search::new(shared, earlier, &doubt.disowned)).collect();
-    shared.meet(&search.place()).await;
+        doubt.equals().map(|earlier| Search::new(context, earlier, &doubt.disowned)).collect();
+    context.meet(&search.place()).await;
     let slow = doubt.slow || !search.may_start_tasks();
-    let patience = shared.settings.settle_time * if slow { SLOW_FACTOR } else { 1 };
-    until_settled(shared, &search, &earlier, doubt.since, patience).await
+    let patience = context.settings.resolve_time * if slow { SLOW_FACTOR } else { 1 };
+    until_resolved(context, &search, &earlier, doubt.since, patience).await
 }
 
 /// Looks for an attempt whose settling time is over: once, and longer only while something is there that nobody can place.
-pub async fn settle_late(shared: &Shared, attempt: &Unanswered, disowned: &[String]) -> Settled {
-    let search = Search::new(shared, attempt, disowned);
-    until_settled(shared, &search, &[], shared.clock().elapsed(), Duration::ZERO).await
+pub async fn resolve_late(context: &RunContext, attempt: &Unanswered, disowned: &[String]) -> Resolved {
+    let search = Search::new(context, attempt, disowned);
+    until_resolved(context, &search, &[], context.clock().elapsed(), Duration::ZERO).await
 }
 
-async fn until_settled(
-    shared: &Shared,
+async fn until_resolved(
+    context: &RunContext,
     search: &Search<'_>,
     earlier: &[Search<'_>],
     since: Duration,
     patience: Duration,
-) -> Settled {
+) -> Resolved {
     let route = &search.route();
     let deadline = since + patience;
     let mut pauses = PAUSES.into_iter().chain(std::iter::repeat(PAUSES[PAUSES.len() - 1]));
     loop {
-        let now = shared.clock().elapsed();
+        let now = context.clock().elapsed();
         let last = now >= deadline;
         let found = {
-            let _alone = shared.gates.settling(route).await;
+            let _alone = context.gates.resolving(route).await;
             look_at_all(search, earlier, last).await
         };
         let factor = if search.may_tell_later() { UNDECIDED_FACTOR } else { 1 };
-        let undecided_until = since + shared.settings.settle_time * factor;
+        let undecided_until = since + context.settings.resolve_time * factor;
         match found {
-            Ok(Look::Settled(settled)) => return settled,
-            Ok(Look::Nothing) if last => return Settled::Nothing,
-            Ok(Look::Undecided(candidates)) if last && now >= undecided_until => return Settled::Undecided(candidates),
+            Ok(Look::Resolved(resolved)) => return resolved,
+            Ok(Look::Nothing) if last => return Resolved::Nothing,
+            Ok(Look::Undecided(candidates)) if last && now >= undecided_until => {
+                return Resolved::Undecided(candidates);
+            }
             Ok(_) => {}
-            Err(error) => return Settled::CannotTell(error),
+            Err(error) => return Resolved::CannotTell(error),
         }
-        let left = if last { undecided_until } else { deadline }.saturating_sub(shared.clock().elapsed());
+        let left = if last { undecided_until } else { deadline }.saturating_sub(context.clock().elapsed());
         let pause = Duration::from_secs(pauses.next().expect("the last pause repeats"));
-        shared.clock().sleep(pause.min(left.max(Duration::from_millis(50)))).await;
+        context.clock().sleep(pause.min(left.max(Duration::from_millis(50)))).await;
     }
 }
 
@@ -143,7 +145,7 @@ async fn look_at_all(search: &Search<'_>, earlier: &[Search<'_>], last: bool) ->
     let mut found = search.look(last).await?;
     for search in earlier.iter().filter(|_| last) {
         found = match (found, search.look(true).await?) {
-            (Look::Settled(settled), _) | (_, Look::Settled(settled)) => return Ok(Look::Settled(settled)),
+            (Look::Resolved(resolved), _) | (_, Look::Resolved(resolved)) => return Ok(Look::Resolved(resolved)),
             (Look::Undecided(mut candidates), Look::Undecided(others)) => {
                 candidates.extend(others);
                 candidates.sort();

@@ -131,7 +131,7 @@ impl Upload {
     /// In words, when it cannot be read or is another one by now.
     pub fn verify(&self) -> Result<(), String> {
         let mut pieces = self.open()?;
-        while pieces.next()?.is_some() {}
+        while pieces.read()?.is_some() {}
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl Pieces {
     /// # Errors
     ///
     /// In words, when the file cannot be read, or is not what was measured.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
+    pub fn read(&mut self) -> Result<Option<Vec<u8>>, String> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -308,7 +308,7 @@ mod tests {
         let upload = files.upload(file.clone());
         let mut pieces = upload.open().unwrap();
         let mut read = Vec::new();
-        while let Some(piece) = pieces.next().unwrap() {
+        while let Some(piece) = pieces.read().unwrap() {
             assert!(piece.len() <= PIECE);
             read.extend(piece);
         }
@@ -322,7 +322,7 @@ mod tests {
             assert!(why.contains("not what it was when this run began"), "{why}");
             let mut pieces = upload.open().unwrap();
             let mut given = 0;
-            while let Ok(Some(piece)) = pieces.next() {
+            while let Ok(Some(piece)) = pieces.read() {
                 given += piece.len();
             }
             assert!(given < bytes.len(), "{given} of {}", bytes.len());

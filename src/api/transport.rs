@@ -19,7 +19,7 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     pub body: Option<Value>,
     /// The body, where that is a file: then there is no other.
-    pub body_file: Option<Upload>,
+    pub body_file: Option<Box<Upload>>,
 }
 
 impl Request {

@@ -18,9 +18,12 @@ pub(super) struct Stream {
 enum State {
     Idle(Pieces),
     /// The disk is asked where nobody else waits for it.
-    Reading(JoinHandle<(Pieces, Result<Option<Vec<u8>>, String>)>),
+    Reading(JoinHandle<Read>),
     Done,
 }
+
+/// What was read, and what is left to read.
+type Read = (Pieces, Result<Option<Vec<u8>>, String>);
 
 impl Stream {
     /// # Errors
@@ -40,8 +43,8 @@ impl Body for Stream {
             match std::mem::replace(&mut self.state, State::Done) {
                 State::Idle(mut pieces) => {
                     self.state = State::Reading(tokio::task::spawn_blocking(move || {
-                        let next = pieces.next();
-                        (pieces, next)
+                        let read = pieces.read();
+                        (pieces, read)
                     }));
                 }
                 State::Reading(mut reading) => {

@@ -447,7 +447,7 @@ pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
             "query": pairs(&call.query),
             "headers": pairs(&call.headers),
             "body": call.body,
-            "body_file": call.body_file.as_ref().map(BodyFile::summary),
+            "body_file": call.body_file.as_deref().map(BodyFile::summary),
         })
     };
     compare("", &whole(before), &whole(after), &mut found);

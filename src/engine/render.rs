@@ -124,8 +124,8 @@ impl<'a> Surroundings<'a> {
         let body = parts.body.map(|template| template.evaluate(&scope)).transpose()?;
         let file = self.body_file(parts, &scope)?;
         let mut rendered = self.finish(parts, &segments, query, headers, body)?;
-        rendered.request.body_file = file.clone().map(|file| self.body_files.upload(file));
-        rendered.recorded.body_file = file;
+        rendered.request.body_file = file.clone().map(|file| Box::new(self.body_files.upload(file)));
+        rendered.recorded.body_file = file.map(Box::new);
         Ok(rendered)
     }
 

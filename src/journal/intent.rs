@@ -22,7 +22,7 @@ pub struct RecordedCall {
     pub body: Option<Value>,
     /// The file that is the body, instead of JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body_file: Option<BodyFile>,
+    pub body_file: Option<Box<BodyFile>>,
 }
 
 impl RecordedCall {

@@ -139,7 +139,7 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
     let content = read.headers.iter().find(|(name, _)| name == "content-type").map(|(_, content)| content.as_str());
     let is_file = content.is_some_and(|content| !content.contains("json"));
     if let Some(content) = content.filter(|_| is_file && !bytes.is_empty()) {
-        read.body_file = Some(Upload::received(content, &bytes));
+        read.body_file = Some(Box::new(Upload::received(content, &bytes)));
     } else if !bytes.is_empty() {
         let body = serde_json::from_slice(&bytes).map_err(|_| Refusal::invalid_field("body", "is not JSON"))?;
         read.body = Some(body);

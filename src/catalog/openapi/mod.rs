@@ -66,7 +66,7 @@ pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts,
     operations.sort_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
     let Converter { definitions, skipped_patterns, .. } = reader.converter;
     let bodies = operations.iter().filter_map(|operation| operation.body_schema.as_ref());
-    let schemas = reachable(bodies, &definitions);
+    let schemas = reachable(bodies, &definitions).into_iter().map(|(name, schema)| (name, schema.of_body())).collect();
     let answer_schemas = reachable(answers.values().map(|answer| &answer.schema), &definitions);
     Ok(Facts { operations, schemas, answers, answer_schemas, skipped_patterns })
 }
@@ -221,7 +221,7 @@ impl Reader<'_> {
         }
         // The document never says `required`; a shape that cannot be empty says it too.
         let required = body.get("required") == Some(&Value::Bool(true)) || self.needs_fields(&schema);
-        Ok((if required { BodyUse::Required } else { BodyUse::Optional }, Some(schema)))
+        Ok((if required { BodyUse::Required } else { BodyUse::Optional }, Some(schema.of_body())))
     }
 
     /// The media types of a body that is no JSON; forms only where there is nothing else.
@@ -247,7 +247,7 @@ impl Reader<'_> {
 
     fn needs_fields(&self, schema: &Schema) -> bool {
         let whole = self.whole(schema);
-        !whole.required.is_empty()
+        whole.required.iter().any(|name| !whole.read_only.contains(name))
             || (!whole.variants.is_empty() && whole.variants.iter().all(|variant| self.needs_fields(&variant.schema)))
     }
 

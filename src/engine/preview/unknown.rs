@@ -122,7 +122,7 @@ impl Known {
             query: texts(fill(parts.query)?),
             headers: texts(fill(parts.headers)?),
             body,
-            body_file: surroundings.body_file(&parts, &scope)?,
+            body_file: surroundings.body_file(&parts, &scope)?.map(Box::new),
         }))
     }
 

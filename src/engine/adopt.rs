@@ -1,4 +1,5 @@
-//! Taking over what exists: it is read, held against the plan, and put on record without a create.
+//! Adopts an existing resource (Terraform: import): reads it, compares it with the plan, and records it as the result
+//! of the step, without sending the create.
 
 use serde_json::Value;
 
@@ -19,28 +20,29 @@ use crate::id::InstanceId;
 use crate::journal::{Adopted, IntendedUndo, Record, RecordedCall, StepResult};
 use crate::plan::AdoptBy;
 
-/// What is to be taken over for one instance.
+/// An existing resource to be recorded as the result of one instance, from `plan state import`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
     pub instance: InstanceId,
     pub id: String,
-    /// `plan destroy` takes it down as if it had been made here.
+    /// Whether `plan destroy` deletes the resource, as if the step had created it.
     pub own: bool,
 }
 
-/// By what a thing is found.
+/// What identifies the resource to adopt.
 enum By {
     Id(String),
     Name(String),
 }
 
 impl Instance {
-    /// The thing that this instance takes over instead of making one: `adopt`, or `plan state import`.
+    /// Whether this instance adopts an existing resource instead of creating one: by its `adopt`, or by `plan state
+    /// import`.
     pub(super) fn adopts(&self, id: &InstanceId) -> bool {
         self.step().adopt.is_some() || self.run.options.import.as_ref().is_some_and(|import| import.instance == *id)
     }
 
-    /// Finds what is to be taken over, and puts it on record as what this step made.
+    /// Finds the resource to adopt and records it as the result of this instance.
     pub(super) async fn adopt(
         &self,
         id: &InstanceId,
@@ -106,7 +108,7 @@ impl Instance {
         Ok((by, adopt.own))
     }
 
-    /// The one thing there is of that id or name.
+    /// Reads the one existing resource with that id or name.
     async fn existing(
         &self,
         rendered: &Rendered,
@@ -178,7 +180,7 @@ impl Instance {
         }
     }
 
-    /// The plan's call, with what the thing shows otherwise.
+    /// The plan's call, with the resource's current values in the fields that differ.
     fn as_it_stands(&self, id: &InstanceId, rendered: &Rendered, create: &Operation, item: &Value) -> RecordedCall {
         let context = &self.run.context;
         let mut agrees = rendered.recorded.clone();

@@ -1,4 +1,4 @@
-//! GET steps: made on every run, page by page, and nothing of them on record; with `find`, the one thing that is meant.
+//! GET steps: sent on every run, followed through all pages, never recorded; with `find`, the result is one item.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::template::Template;
 
 impl Instance {
-    /// A GET changes nothing and is made every time; so is a call that only computes.
+    /// Sends the step's read: a GET, or another call that changes nothing. It is repeated on every run.
     pub(super) async fn read(&self, rendered: &Rendered) -> Result<Done, Interruption> {
         let context = &self.run.context;
         context.stopped.may_start().map_err(Interruption::Stopped)?;
@@ -39,7 +39,7 @@ impl Instance {
         Ok(Done { result, provenance: Provenance::Called, resource: None })
     }
 
-    /// The one item that `find` means, as if it had been the answer.
+    /// The item that `find` selects, as if it had been the whole answer.
     fn found(&self, find: &Template, rendered: &Rendered, status: u16, answer: &Value) -> Result<Done, StepError> {
         let context = &self.run.context;
         let about = About { place: Some(self.run.place(find.span)), ..self.about(&rendered.recorded) };

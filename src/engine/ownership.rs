@@ -1,5 +1,4 @@
-//! Whose something is: one answer for tasks and resources alike, from this record, the other records of the store, and
-//! what the steps of this run have taken for their own.
+//! Ownership of tasks and resources: by the steps of this run, by this record, and by the other records of the store.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +7,7 @@ use super::results::id_text;
 use crate::id::InstanceId;
 use crate::journal::{Journal, Status};
 
-/// Something that belongs to one call.
+/// A task or resource, which can belong to one call only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Thing {
     Task(String),
@@ -25,16 +24,16 @@ impl Thing {
     }
 }
 
-/// Reads the other records of the store, at the moment it is asked, because another run may be writing to them: how each
-/// is called, and what it says.
+/// Reads the other records of the store: the name of each and its status. Called again whenever current data is
+/// needed, because other runs may be writing to them.
 pub type Neighbours = Arc<dyn Fn() -> Vec<(String, Status)> + Send + Sync>;
 
-/// Who has what.
+/// Which instance or record owns which task or resource.
 pub struct Ownership {
-    /// By the steps of this run.
+    /// Owned by the steps of this run.
     claims: Mutex<HashMap<Thing, InstanceId>>,
     neighbours: Neighbours,
-    /// What the other records held when they were last read, and which of them.
+    /// Owned by other records when these were last read, with the name of the record.
     elsewhere: Arc<Mutex<Option<HashMap<Thing, String>>>>,
 }
 
@@ -43,13 +42,14 @@ impl Ownership {
         Self { claims: Mutex::default(), neighbours, elsewhere: Arc::default() }
     }
 
-    /// `false` when another step of this run has it already. Claiming twice is claiming once.
+    /// Claims a task or resource for an instance. `false` when another step of this run has claimed it; claiming
+    /// again is harmless.
     pub fn claim(&self, thing: Thing, by: &InstanceId) -> bool {
         let mut claims = lock(&self.claims);
         claims.entry(thing).or_insert_with(|| by.clone()) == by
     }
 
-    /// Takes back a claim that proved wrong.
+    /// Releases a claim that proved wrong.
     pub fn release(&self, thing: &Thing, by: &InstanceId) {
         let mut claims = lock(&self.claims);
         if claims.get(thing) == Some(by) {
@@ -57,25 +57,25 @@ impl Ownership {
         }
     }
 
-    /// A step of this run, or a call on this record, has it.
+    /// Whether a step of this run, or a call in this record, owns it.
     pub fn is_ours(&self, thing: &Thing, journal: &Journal) -> bool {
         lock(&self.claims).contains_key(thing) || journal.with_status(|status| holds(status, thing))
     }
 
-    /// The other record of the store that holds a thing, as they were when they were first or last read.
+    /// The name of the other record that owns it, as of the last reading of the other records.
     pub fn elsewhere(&self, thing: &Thing) -> Option<String> {
         let mut known = lock(&self.elsewhere);
         known.get_or_insert_with(|| read(&self.neighbours)).get(thing).cloned()
     }
 
-    /// Reads the other records anew, on a thread that may block.
+    /// Reads the other records again, on a blocking thread.
     pub async fn look_elsewhere(&self) {
         let (neighbours, known) = (self.neighbours.clone(), self.elsewhere.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let held = read(&neighbours);
             *lock(&known) = Some(held);
         });
-        // Reading does not panic; if it did, what was read before stands.
+        // The reading does not panic; if it did, the earlier reading would stay in use.
         let _ = reading.await;
     }
 }
@@ -99,7 +99,7 @@ fn holds(status: &Status, thing: &Thing) -> bool {
     }
 }
 
-/// Everything a record holds.
+/// Every task and resource that a record owns.
 fn things_of(status: &Status) -> impl Iterator<Item = Thing> {
     let resources = status.owned().map(|(_, kind, id)| Thing::resource(kind, &id_text(id)));
     status.tasks.iter().cloned().map(Thing::Task).chain(resources)

@@ -1,7 +1,7 @@
-//! Before anything beside the main thing of a step is taken away: was it made by that step's call?
+//! Before a secondary resource of a step is deleted: was it made by that step's call?
 //!
-//! What the call mentions, what another step or record owns, and what names another task as its maker stays. What cannot
-//! be told stays as well, and is named.
+//! Resources that the call mentions, that another step or record owns, or that name another task as their maker are
+//! kept. Where the maker is unknown the resource is kept as well, and reported.
 
 use std::collections::HashSet;
 
@@ -16,29 +16,29 @@ use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedResource};
 
-/// Whose a thing is that a task listed.
+/// The owner of a resource that a task listed.
 #[derive(Debug)]
 enum Whose {
     Ours,
-    /// Another step of this record takes it down, or keeps it.
+    /// Owned by another step of this record, which deletes or keeps it.
     AnotherSteps,
-    /// It is not there any more.
+    /// It does not exist any more.
     Gone,
     Theirs(String),
     CannotTell(StepError),
 }
 
-/// What stands beside the main thing of a step, told apart.
+/// The secondary resources of a step by ownership.
 #[derive(Debug, Default)]
 pub struct Proven {
     pub ours: Vec<RecordedResource>,
-    /// What may be ours, and why that cannot be told.
+    /// Those that may be ours, and why that cannot be told.
     pub unclear: Vec<(RecordedResource, StepError)>,
-    /// What was there before: kind, id and why it stays.
+    /// Those that existed before: kind, id, and why they are kept.
     pub theirs: Vec<(String, Value, String)>,
 }
 
-/// Tells what a step's call made of the things that stand beside its main thing.
+/// Determines which secondary resources were made by the step's own call.
 pub async fn prove(
     context: &RunContext,
     instance: &InstanceId,
@@ -82,7 +82,7 @@ async fn whose(
         return Whose::Theirs(format!("it is on the record of {record}"));
     }
     let path = thing.undo.as_ref().and_then(|undo| read_of(context.catalog, kind, id, undo));
-    // A kind that cannot be read has no other maker to name: the task's word stands.
+    // A kind that cannot be read cannot name another maker: the task's list is trusted.
     let Some(path) = path else { return Whose::Ours };
     match context.client.read(Request::get(path)).await {
         Ok(object) => by_maker(context, known, made, thing, &object),
@@ -100,7 +100,7 @@ fn is_mentioned(context: &RunContext, known: &InstanceStatus, id: &Value) -> boo
     })
 }
 
-/// The object says which task made it.
+/// Compares the maker that the resource names with the step's tasks.
 fn by_maker(
     context: &RunContext,
     known: &InstanceStatus,
@@ -111,7 +111,7 @@ fn by_maker(
     match object.get("creator_task_id") {
         Some(Value::String(maker)) if is_ours(known, made, maker) => Whose::Ours,
         Some(Value::String(maker)) => Whose::Theirs(format!("task {maker} made it")),
-        // This kind does not say: the task's word stands.
+        // This kind does not name its maker: the task's list is trusted.
         None => Whose::Ours,
         Some(_) => {
             let about = About { call: thing.undo.clone(), place: None };

@@ -1,4 +1,4 @@
-//! Removing many instances, each after all that was made from it, as far apart as that order allows.
+//! Removes many instances concurrently: each one only after everything that depends on it is gone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,26 +15,27 @@ use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{JournalError, Record};
 
-/// What a teardown came to.
+/// The outcome of a teardown.
 #[derive(Debug, Default)]
 pub struct TornDown {
     pub removed: usize,
-    /// What is left, and why.
+    /// What was not removed, and why.
     pub left: Vec<(InstanceId, StepError)>,
     pub stopped: Option<Stop>,
 }
 
-/// How much of an instance is taken away.
+/// Which resources of an instance are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Everything it ever made.
+    /// All that it ever made.
     Whole,
-    /// What it made since the run began.
+    /// Only what it made since this run began.
     ThisRun,
 }
 
-/// Removes `instances`, everything that was made from each first. Carries on past failures; what something left behind was
-/// made from stays too. Every one of them is removed afterwards, or named, or the teardown was stopped.
+/// Removes `instances`, dependants first. A failure does not end the teardown, but keeps everything that the
+/// remaining resource depends on. In the end each instance is removed, or named in [`TornDown::left`], or the
+/// teardown was stopped.
 ///
 /// # Errors
 ///
@@ -48,10 +49,10 @@ pub async fn teardown(
         Extent::Whole => (removal(status, instances), along(status, instances)),
         Extent::ThisRun => (removal(status, instances), HashMap::new()),
     });
-    // What waits for the removal of what it stands in.
+    // By an instance: those that are deleted together with it.
     let mut inside: HashMap<InstanceId, Vec<InstanceId>> = HashMap::new();
     let mut torn = TornDown::default();
-    // Nothing more is tried with a key that does not see where things are.
+    // Set when the key cannot read a project or region: no further removal is tried.
     let mut blind: Option<StepError> = None;
     let mut running = FuturesUnordered::new();
     loop {
@@ -120,7 +121,7 @@ pub async fn teardown(
     Ok(torn)
 }
 
-/// Puts on record that an instance is gone with what it stood in.
+/// Records that an instance is gone because the resource that contained it was deleted.
 async fn went_along(context: &RunContext, instance: &InstanceId) -> Result<(), JournalError> {
     let made = context
         .journal
@@ -138,14 +139,14 @@ async fn went_along(context: &RunContext, instance: &InstanceId) -> Result<(), J
 }
 
 impl TornDown {
-    /// What another teardown of the same command came to.
+    /// Adds the outcome of another teardown of the same command.
     pub fn extend(&mut self, other: TornDown) {
         self.removed += other.removed;
         self.left.extend(other.left);
         self.stopped = self.stopped.or(other.stopped);
     }
 
-    /// Names what is left, once.
+    /// Adds an instance that was not removed, unless it is named already.
     pub fn leave(&mut self, context: &RunContext, instance: InstanceId, error: StepError) {
         if self.left.iter().any(|(left, _)| *left == instance) {
             return;

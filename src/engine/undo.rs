@@ -1,5 +1,5 @@
-//! An undo that is no plain removal: a POST or a PATCH of the plan's own. Sent twice, it would do twice what it does; so an
-//! attempt without an answer is looked for, exactly as a call of a step is.
+//! Undo calls that are not idempotent: a POST or PATCH given by the plan. Sending one twice would act twice, so the
+//! outcome of an attempt without an answer is resolved, as for a call of a step.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::event::{EffectKnown, ErrorClass};
 use crate::id::InstanceId;
 use crate::journal::{IntendedUndo, Intent, RecordedCall, Unanswered};
 
-/// What became of an undo without an answer.
+/// The outcome of an undo call without an answer.
 #[derive(Debug)]
 pub enum Became {
     /// It started these tasks.
@@ -22,12 +22,12 @@ pub enum Became {
     Nothing,
 }
 
-/// A name for one attempt.
+/// A fresh nonce, which identifies one attempt.
 pub fn new_nonce() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
-/// What tells an attempt apart that is about to leave; `None` for calls that may be repeated without harm.
+/// The intent of an undo attempt that is about to be sent; `None` for idempotent calls, which need none.
 pub fn intent_of(context: &RunContext, instance: &InstanceId, call: &RecordedCall, attempt: u32) -> Option<Intent> {
     let operation = results::operation_of(context.catalog, call).map(|(operation, _)| operation);
     if results::is_repeatable(call.method, operation.as_deref()) {
@@ -50,12 +50,12 @@ pub fn intent_of(context: &RunContext, instance: &InstanceId, call: &RecordedCal
     })
 }
 
-/// Looks for an attempt that was not answered. `earlier`: others that were not, either. `since`: it may have left until
-/// then, on the run's clock.
+/// Resolves the outcome of an undo attempt. `earlier`: other attempts without an answer. `since`: the last moment at
+/// which it may have been sent, on the run's clock.
 ///
 /// # Errors
 ///
-/// [`Interruption`] when nobody can tell.
+/// [`Interruption`] when the outcome cannot be told.
 pub async fn look_for(
     context: &RunContext,
     attempt: Unanswered,

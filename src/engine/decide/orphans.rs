@@ -1,4 +1,4 @@
-//! What was made from something that is not there any more.
+//! Orphans: instances that were made from a resource which does not exist any more.
 
 use std::collections::HashSet;
 
@@ -8,10 +8,10 @@ use super::References;
 use crate::id::InstanceId;
 use crate::journal::{RecordedCall, Status};
 
-/// Shorter ids may stand in a call by chance.
+/// Ids shorter than this may occur in a call by coincidence.
 const TELLING: usize = 8;
 
-/// Instances whose calls name something that was found gone, and what was made from those.
+/// Instances whose calls mention the id of a resource found to be gone, and the instances that depend on those.
 pub fn orphans(status: &Status) -> HashSet<InstanceId> {
     let lost: Vec<&str> = status.instances.values().flat_map(|known| &known.lost).filter_map(Value::as_str).collect();
     if lost.is_empty() {

@@ -1,8 +1,9 @@
-//! What a run would do, against the record: no request is made.
+//! What a run would do, decided from the plan and the record. No request is made, but answers that were read
+//! beforehand can be given ([`Reads`]).
 //!
-//! A step whose results are not known yet makes those parts of other calls unknown that refer to it; they are shown as
-//! *(known after `step`)* and count as changed. What only has to be read (the answer of a GET, `.resource`) is taken to be
-//! what it was: it is shown as *(known after reading `step`)*, and by itself is no change.
+//! Values that depend on a step whose result is not known yet are shown as *(known after `step`)* and count as
+//! changed. Values that only have to be read (the answer of a GET, `.resource`) are shown as *(known after reading
+//! `step`)* and are assumed to be unchanged.
 
 mod later;
 mod reads;
@@ -34,50 +35,50 @@ pub use later::{holds_later, is_known_later, is_unread};
 pub use reads::{Reads, object_of};
 pub use tally::{Symbol, Tally};
 
-/// What would happen to one instance.
+/// What a run would do about one instance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
     pub instance: InstanceId,
     #[serde(flatten)]
     pub action: Action,
-    /// The call, with secrets hidden and unknown parts named.
+    /// The call, with secrets hidden and placeholders for values known later.
     pub call: Option<RecordedCall>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Action {
-    /// The call is made.
+    /// Send the call.
     Call,
-    /// Something that exists is taken over in its place.
+    /// Adopt an existing resource.
     Adopt,
-    /// It changes nothing, and is made every time.
+    /// Send the read; it changes nothing.
     Read,
-    /// Nothing: the record agrees.
+    /// Keep the result: the recorded call agrees.
     Keep,
-    /// An earlier run began it; this one brings it to its end.
+    /// Complete what an earlier run began.
     Continue { phase: String },
-    /// Something of an earlier attempt is removed, and the call made again.
+    /// Remove what a failed attempt left, and send the call again.
     Retry,
     /// The recorded call differs.
     Change {
         how: ChangeKind,
-        /// What differs: `body/name: `a` → `b``.
+        /// The differences: `body/name: `a` → `b``.
         fields: Vec<String>,
-        /// What is called to change it in place.
+        /// The calls that change it in place.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         calls: Vec<RecordedCall>,
-        /// What only a new thing has, and why.
+        /// The changes that need a new resource, and why.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         forced: Vec<Forced>,
     },
     /// `when` is false.
     Skip,
-    /// Whether, or how often, it happens is known only later. `read`: once something has been read, and an earlier run has
-    /// done it already: it is taken to stay as it is.
+    /// Whether it exists, or how often, is known only later. `read`: known once a step has been read; an earlier run
+    /// decided it, and it is assumed to stay the same.
     Depends { on: Vec<StepId>, read: bool },
-    /// No longer in the plan. `pruned`: this run takes it down; `stays_for`: it would, but for what was made from it and
-    /// stays.
+    /// No longer in the plan. `pruned`: this run removes it. `stays_for`: it would be removed, but a dependant is
+    /// kept.
     Gone {
         pruned: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +90,7 @@ pub enum Action {
 }
 
 impl Change {
-    /// A run would write something, or stop, because of it.
+    /// Whether a run would make a change, or fail, because of it.
     pub fn is_pending(&self) -> bool {
         match &self.action {
             Action::Read | Action::Keep | Action::Skip => false,
@@ -101,15 +102,15 @@ impl Change {
     }
 }
 
-/// What a step looks for in what it reads.
+/// The `find` of a GET step.
 enum Find {
     Nothing,
     One(Value),
-    /// It is known only later.
+    /// Its fields are known only later.
     Later,
 }
 
-/// Everything a preview needs to know.
+/// The data that a preview is computed from.
 pub struct Preview<'a> {
     pub plan: &'a Plan,
     pub catalog: &'a Catalog,
@@ -117,24 +118,24 @@ pub struct Preview<'a> {
     pub secrets: &'a Secrets,
     pub digest_key: &'a [u8],
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
-    /// `None`: nothing is on record.
+    /// `None` when there is no record.
     pub status: Option<&'a Status>,
     pub replace: &'a Selection,
-    /// Only these, and what they come after; all when there are none.
+    /// Only these steps and what they depend on; all steps when empty.
     pub target: &'a Selection,
     pub prune: bool,
-    /// What was read so far.
+    /// Answers that were read beforehand.
     pub reads: &'a Reads,
 }
 
 impl Preview<'_> {
-    /// What a run would do, step by step in the order of the plan; and the reads that would tell more.
+    /// What a run would do, in plan order; and the reads with which the preview would be more exact.
     pub fn changes(&self) -> (Vec<Change>, Vec<RecordedCall>) {
         let moves = self.status.map(|status| decide::moves(status, &self.plan.moved)).unwrap_or_default();
         let Some(status) = self.status.filter(|_| !moves.is_empty()) else { return self.changes_of_record() };
         let mut moved = status.clone();
         for record in &moves {
-            // What was read off a record follows it.
+            // Records that came from the status itself can be applied to it.
             let _ = moved.apply(status.updated, record);
         }
         Preview { status: Some(&moved), ..*self }.changes_of_record()
@@ -209,8 +210,8 @@ impl Preview<'_> {
         changes
     }
 
-    /// Whether it happens, or how often, is known only later. What is read is taken to be what it was when an earlier run
-    /// decided.
+    /// The change of an instance whose existence depends on other steps. Where these only have to be read, the
+    /// decision of an earlier run is assumed to hold.
     fn depends(&self, instance: InstanceId, why: Why, on: Vec<StepId>) -> Change {
         let mut recorded = self.status.into_iter().flat_map(|status| status.instances.keys());
         let decided = recorded.any(|other| other.step == instance.step);
@@ -221,7 +222,7 @@ impl Preview<'_> {
         self.status?.instances.get(instance)
     }
 
-    /// One instance: what happens to it, and its value where that is known without a request.
+    /// What a run would do about one instance, and the instance's value where it is known without a request.
     fn instance(&self, step: &Step, id: InstanceId, each: Option<&Each>, known: &mut Known) -> (Change, Option<Value>) {
         let surroundings = self.surroundings(known, each);
         if let Some(when) = &step.when {
@@ -338,7 +339,7 @@ impl Preview<'_> {
         Change { instance, action: Action::Wrong { message }, call: None }
     }
 
-    /// Instances on record that the plan no longer has.
+    /// Recorded instances that the plan does not have any more.
     fn gone(&self, changes: &[Change]) -> Vec<Change> {
         let Some(status) = self.status else { return Vec::new() };
         let undecided = changes

@@ -1,10 +1,10 @@
-//! A change in one sign, and how many there are of each.
+//! The symbol of a change, and the number of changes by kind.
 
 use serde::Serialize;
 
 use super::{Action, Change, ChangeKind};
 
-/// What happens to an instance, at a glance.
+/// The kind of a change, for display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Symbol {
     Make,
@@ -12,15 +12,15 @@ pub enum Symbol {
     Replace,
     Keep,
     Remove,
-    /// Known only after something else.
+    /// Not known before another step is done.
     Unknown,
-    /// Something that exists is put on record.
+    /// An existing resource is adopted.
     TakeOver,
-    /// An earlier run began it.
+    /// Begun by an earlier run.
     GoOn,
-    /// The run would stop here.
+    /// The run would fail here.
     Stop,
-    /// Nothing that anybody would notice: a read, a step that is skipped.
+    /// Nothing changes: a read, or a skipped step.
     Nothing,
 }
 
@@ -62,7 +62,7 @@ impl Change {
     }
 }
 
-/// How many instances there are of each sign.
+/// The number of instances of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Tally {
@@ -70,12 +70,12 @@ pub struct Tally {
     pub to_update: usize,
     pub to_replace: usize,
     pub to_remove: usize,
-    /// Exists, and is put on record.
+    /// Existing resources to adopt.
     pub to_adopt: usize,
-    /// Begun by an earlier run.
+    /// Instances begun by an earlier run.
     pub to_continue: usize,
     pub unknown: usize,
-    /// Where the run would stop.
+    /// Instances at which the run would fail.
     pub refused: usize,
     pub kept: usize,
 }

@@ -1,6 +1,8 @@
-//! Looking for recorded things: one list for those of a kind and place, else one read each. Changes nothing.
+//! Reads recorded resources to detect drift: one list for all of a kind, project and region, else one read each.
+//! Changes nothing.
 //!
-//! What a list shows as gone or different, or not whole, is read once more by itself before anybody is told.
+//! A resource that a list does not show, shows as different, or shows incompletely, is read by itself before it is
+//! reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,21 +20,21 @@ use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status};
 use crate::secret::is_sensitive_name;
 
-/// What was found of one recorded thing.
+/// The state of one recorded resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "found", rename_all = "kebab-case")]
 pub enum Found {
-    /// As far as can be told, it is what the record says.
+    /// It agrees with the record, as far as can be compared.
     Same,
-    /// It is not there any more.
+    /// It does not exist any more.
     Gone,
-    /// Fields that somebody else changed.
+    /// These fields were changed outside of `plan`.
     Changed { fields: Vec<Drifted> },
-    /// It could not be looked for.
+    /// It could not be read.
     CannotTell { why: String },
 }
 
-/// One thing, and what was found of it.
+/// An instance and the state of its resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fate {
     pub instance: InstanceId,
@@ -40,7 +42,7 @@ pub struct Fate {
     pub found: Found,
 }
 
-/// Whose it is that is looked: where, what is on record, and the key of its digests.
+/// The means of a refresh: client, record, and the key of the record's digests.
 pub struct Refresh<'a> {
     pub client: &'a Client,
     pub catalog: &'a Catalog,
@@ -48,28 +50,28 @@ pub struct Refresh<'a> {
     pub digest_key: &'a [u8],
 }
 
-/// A recorded thing and how it is read.
+/// A recorded resource and how it is read.
 struct Thing<'a> {
     instance: &'a InstanceId,
     known: &'a InstanceStatus,
     call: &'a RecordedCall,
     create: std::sync::Arc<Operation>,
     parameters: Parameters,
-    /// Where it is read; `None`: only in a list.
+    /// The path that reads it; `None` when it appears only in a list.
     read: Option<String>,
     id: String,
 }
 
-/// Why nothing can be said of anything.
+/// Why a refresh has no result.
 #[derive(Debug)]
 pub enum Blind {
     /// A read that should succeed was refused or failed.
     Read(ReadError),
-    /// The project of things that seem gone cannot be seen: they may be there.
+    /// The project of resources that seem gone cannot be read: they may still exist.
     Project { id: String, error: ReadError },
 }
 
-/// The records of what was found: what is gone, and what is changed.
+/// The records for resources that are gone or changed.
 pub fn records(looked: &[Fate]) -> Vec<Record> {
     let records = looked.iter().filter_map(|looked| {
         let instance = looked.instance.clone();
@@ -82,16 +84,16 @@ pub fn records(looked: &[Fate]) -> Vec<Record> {
     records.collect()
 }
 
-/// What an object shows of the fields that can be compared.
+/// The differences between a resource and the record.
 #[derive(Default)]
 struct Drift {
     fields: Vec<Drifted>,
-    /// Of some nothing can be told.
+    /// Some fields could not be compared.
     unsure: bool,
 }
 
 impl Drift {
-    /// Every field is as recorded: a read would tell nothing more.
+    /// Whether every field agrees, so that a read by itself would tell nothing more.
     fn is_all_there(&self) -> bool {
         self.fields.is_empty() && !self.unsure
     }
@@ -102,18 +104,18 @@ impl Drift {
 }
 
 impl Refresh<'_> {
-    /// Looks for everything that is on record as made.
+    /// Compares everything that is recorded as made with the API.
     ///
     /// # Errors
     ///
-    /// [`Blind`], when what is not seen may be there all the same.
+    /// [`Blind`], when a resource that is not shown may exist all the same.
     pub async fn look(&self) -> Result<Vec<Fate>, Blind> {
         let things: Vec<Thing<'_>> =
             self.status.instances.iter().filter_map(|(id, known)| self.thing(id, known)).collect();
         let mut groups: BTreeMap<String, usize> = BTreeMap::new();
         let list_of = |thing: &Thing<'_>| {
             let creates = thing.create.creates.as_ref()?;
-            // What its own path tells apart has no such id in a list.
+            // A resource identified by its path has no such id in a list.
             let by_path = matches!(creates.id_at, IdAt::Path(_)) && thing.read.is_some();
             let list = creates.resource.as_ref()?.list.clone().filter(|_| !by_path)?;
             Some((list_call(&list, &thing.parameters)?, list))
@@ -131,7 +133,7 @@ impl Refresh<'_> {
                 if !lists.contains_key(&request.path) {
                     let items = match pages(self.client, &request, &list.items_at, Paging::of(&list)).await {
                         Ok(items) => Some(items),
-                        // The parent is gone, and with it whatever was in it.
+                        // The parent does not exist any more, and so neither do its items.
                         Err(error) if error.is_not_found() => Some(Vec::new()),
                         Err(error) => return Err(Blind::Read(error)),
                     };
@@ -148,7 +150,7 @@ impl Refresh<'_> {
         Ok(looked)
     }
 
-    /// How a recorded thing is read; `None` for what makes nothing, or is not done.
+    /// How a recorded resource is read; `None` for a call that makes nothing, or is not complete.
     fn thing<'s>(&self, instance: &'s InstanceId, known: &'s InstanceStatus) -> Option<Thing<'s>> {
         let (call, result) = (known.agrees.as_ref()?, known.result.as_ref()?);
         if known.phase != Phase::Succeeded || known.made.is_empty() {
@@ -161,7 +163,7 @@ impl Refresh<'_> {
         Some(Thing { instance, known, call, create, parameters, read, id })
     }
 
-    /// `listed`: what a list shows of it, where one was read.
+    /// Determines the state of one resource. `listed`: the item of the list, where one was read.
     async fn found(&self, thing: &Thing<'_>, listed: Option<Option<Value>>) -> Result<Found, Blind> {
         match (listed, &thing.read) {
             (Some(Some(item)), None) => Ok(self.drift(thing, &item).found()),
@@ -184,7 +186,7 @@ impl Refresh<'_> {
         }
     }
 
-    /// Fields that can be changed in place, that the plan set, and that the object shows otherwise.
+    /// The fields that the plan set, that can be changed in place, and that differ in the resource.
     fn drift(&self, thing: &Thing<'_>, object: &Value) -> Drift {
         let secret = thing.known.intent.as_ref().is_some_and(|intent| intent.secret);
         let (Some(route), Some(body), false) =
@@ -208,7 +210,8 @@ impl Refresh<'_> {
         drift
     }
 
-    /// A thing of a project that cannot be seen answers as one that is gone (`observed.md` §8).
+    /// Checks that the projects of resources that seem gone can be read: without access, every resource answers 404
+    /// (`observed.md` §8).
     async fn see_projects(&self, things: &[Thing<'_>], looked: &[Fate]) -> Result<(), Blind> {
         let gone = things.iter().zip(looked).filter(|(_, looked)| looked.found == Found::Gone);
         let project = |thing: &Thing<'_>| {

@@ -1,4 +1,4 @@
-//! What somebody else changed or removed is found, and put back or made again; what nobody touched is never taken for it.
+//! Drift: changes and deletions by other clients are detected and corrected; unchanged resources are never reported.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ impl Trial {
         refresh.look().await.unwrap_or_else(|blind| panic!("{blind:?}"))
     }
 
-    /// Looks, and puts on record what was found.
+    /// Refreshes, and records what was found.
     async fn refresh(&mut self) -> Vec<String> {
         let looked = self.looked().await;
         for record in drift_records(&looked) {
@@ -118,7 +118,7 @@ fn what_is_gone_is_made_again_with_what_depends_on_it() {
             trial.call(Method::Delete, subnet, "", None).await;
         }
         trial.call(Method::Delete, "net", "", None).await;
-        // One that is still on record as made from what is gone needs no permission to be made anew.
+        // An instance recorded as made from a missing resource may be created again without the plan's permission.
         let looked = trial.looked().await;
         let net: Vec<Fate> = looked.into_iter().filter(|looked| looked.instance.to_string() == "net").collect();
         drift_records(&net).into_iter().for_each(|record| trial.record(record));

@@ -1,4 +1,4 @@
-//! How a recorded call and the plan's differ, and what a result is once that is made good.
+//! The difference between a recorded call and the plan's, and the result after an update.
 
 use serde_json::Value;
 
@@ -9,20 +9,20 @@ use crate::journal::{InstanceStatus, Intent, RecordedCall, StepResult};
 use crate::plan::Step;
 use crate::secret::stands_for_secret;
 
-/// A change, as it was decided.
+/// A change with the decision about it.
 pub struct Changing<'a> {
     pub kind: ChangeKind,
     pub split: &'a Split,
 }
 
-/// How a recorded call and the plan's differ.
+/// The difference between a recorded call and the plan's.
 pub struct Difference {
     pub kind: Differs,
     pub split: Split,
 }
 
 impl Difference {
-    /// `after`: the plan's call; `sent`: its body with secrets in place, where that is known.
+    /// `after`: the plan's call; `sent`: its body with secrets, where these are known.
     pub fn of(
         catalog: &Catalog,
         step: &Step,
@@ -45,14 +45,14 @@ impl Difference {
     }
 }
 
-/// The call that a result agrees with once an update is done, and the result as it is then.
+/// The call that the resource agrees with after an update, and the result as it is then.
 pub fn update_of_result(intent: &Intent, known: &InstanceStatus) -> Option<(RecordedCall, StepResult)> {
     let (agrees, result) = intent.update.as_deref().cloned().zip(known.result.clone())?;
     let result = named_anew(known.agrees.as_ref(), &agrees, result);
     Some((agrees, result))
 }
 
-/// A result under the name it has after an update.
+/// A result with the name that it has after an update.
 pub fn named_anew(before: Option<&RecordedCall>, after: &RecordedCall, mut result: StepResult) -> StepResult {
     let name = |call: &RecordedCall| Some(call.body.as_ref()?.get("name")?.as_str()?.to_owned());
     let new = name(after).filter(|new| before.and_then(name).as_ref() != Some(new));

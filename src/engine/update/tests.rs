@@ -26,7 +26,7 @@ fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
     split
 }
 
-/// What is called, and what only a new thing has.
+/// The calls of the split, and the changes that need a new resource.
 fn words(path: &str, before: Value, after: Value) -> (Vec<String>, Vec<String>) {
     let split = divided(&post(path, before), &post(path, after));
     let called = split.calls.iter().map(|call| {

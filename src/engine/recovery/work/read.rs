@@ -1,4 +1,4 @@
-//! What is read of the account on the way; what cannot be read is noted.
+//! Reads of the search; paths that cannot be read are collected.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ impl Work<'_> {
         of_tasks(Some(asked.operation), &asked.call, std::slice::from_ref(task), None, &before)
     }
 
-    /// The task that made something, as that says.
+    /// The task that made a resource, as the resource names it.
     pub(super) async fn task_of(&mut self, result: &StepResult) -> Option<Task> {
         let id = result.tasks.first().cloned()?;
         self.task(&id).await.filter(|task| task.state == TaskState::Finished)
@@ -50,7 +50,7 @@ impl Work<'_> {
         items.into_iter().find(|item| item.get(&list.id_field).map(id_text) == Some(id_text(id)))
     }
 
-    /// An object; `None` when it is not there, or cannot be read, which is noted.
+    /// Reads a resource; `None` when it does not exist or cannot be read, which is noted.
     pub(super) async fn read(&mut self, path: String) -> Option<Value> {
         let read = self.search.client.read(Request::get(&path)).await;
         self.noted(path, read)

@@ -1,4 +1,4 @@
-//! Looking for what one create of the plan made: by tasks, by the audit log, in a list.
+//! Searches for what one create of the plan made: by task, by audit log, in a list.
 
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ impl Work<'_> {
         true
     }
 
-    /// A task whose data hold the stamp of the step: some kinds show it there, and in no list.
+    /// By a task whose `data` has the stamp of the step: some kinds show it only there.
     pub(super) async fn by_task(&mut self, asked: &Asked<'_>) -> Option<InstanceStatus> {
         if self.tasks.is_none() && asked.operation.takes_tags {
             self.tasks = Some(self.read_tasks().await);
@@ -62,7 +62,7 @@ impl Work<'_> {
         found
     }
 
-    /// What the log says that our calls for this instance made, as far as it is there.
+    /// By the audit log's entries for this instance, as far as the resources still exist.
     pub(super) async fn by_audit_log(&mut self, asked: &Asked<'_>) -> Option<InstanceStatus> {
         let name = self.search.secrets.redact(&asked.instance.to_string()).into_owned();
         if !trail::is_held(&name) {
@@ -89,7 +89,7 @@ impl Work<'_> {
         status
     }
 
-    /// Takes in what a task of ours made, when it is there still; one that runs is waited for by the next run.
+    /// Takes the resource that a task of ours made, if it still exists; a running task is left for the next run.
     pub(super) async fn told_by(
         &mut self,
         asked: &Asked<'_>,
@@ -116,7 +116,8 @@ impl Work<'_> {
         }
     }
 
-    /// What was accepted, or the only thing like it in something of ours. What is like it elsewhere, or not alone, is only remembered.
+    /// By the list of the kind: takes a resource that the user has confirmed, or the only one that agrees inside a
+    /// recovered resource. Others that agree are noted as candidates in doubt.
     pub(super) async fn by_list(&mut self, asked: &Asked<'_>) -> Option<(Trace, InstanceStatus)> {
         let creates = asked.operation.creates.as_ref()?;
         let list = creates.resource.as_ref()?.list.as_ref()?;
@@ -151,7 +152,8 @@ impl Work<'_> {
         None
     }
 
-    /// It has the name that the plan gives it, nothing in it says otherwise, and nobody on record has it.
+    /// Whether the item has the planned name, contradicts no field of the call, and is not owned by any recorded
+    /// instance.
     pub(super) fn may_be(&self, asked: &Asked<'_>, list: &ListCall, kind: &str, item: &Value) -> bool {
         let Some(id) = item.get(&list.id_field).map(id_text) else { return false };
         let pointer = asked.operation.creates.as_ref().and_then(|creates| creates.name_at.as_deref());
@@ -162,7 +164,7 @@ impl Work<'_> {
         is_named && !is_owned && !contradicts(item, &asked.call, &[])
     }
 
-    /// The instance whose thing both the call and what is there go into.
+    /// The recovered instance whose resource contains both the planned call and the item.
     pub(super) fn parent_of(&self, asked: &Asked<'_>, path: &str, item: &Value) -> Option<InstanceId> {
         let things = self.status.owned().filter(|(instance, _, _)| *instance != asked.instance);
         let named = |id: &str| {

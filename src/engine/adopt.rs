@@ -11,7 +11,7 @@ use super::refresh::{Comparison, Shown, field};
 use super::render::Rendered;
 use super::results::{fill_path, id_text};
 use super::step::Instance;
-use super::update::{Thing, split};
+use super::update::{UpdatedResource, split};
 use crate::api::Request;
 use crate::catalog::update::{shown_at, thing_route};
 use crate::catalog::{Operation, Resource};
@@ -66,7 +66,7 @@ impl Instance {
         }
         self.not_anothers(id, rendered, &result)?;
         let agrees = self.as_it_stands(id, rendered, create, &item);
-        let thing = Thing::of(self.run.context.catalog, &agrees, &result);
+        let thing = UpdatedResource::of(self.run.context.catalog, &agrees, &result);
         let catalog = self.run.context.catalog;
         let forced = split(catalog, thing.as_ref(), &agrees, &rendered.recorded, None).forced;
         if !forced.is_empty() {
@@ -170,7 +170,7 @@ impl Instance {
 
     fn not_anothers(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<(), Interruption> {
         let owned = result.kind.as_ref().zip(result.id.as_ref());
-        match owned.filter(|(kind, thing)| self.run.context.is_anothers(id, kind, thing)) {
+        match owned.filter(|(kind, thing)| self.run.context.is_owned_by_another(id, kind, thing)) {
             Some((_, thing)) => {
                 let words =
                     format!("{} is on record already, as another step's or another environment's", id_text(thing));
@@ -185,8 +185,10 @@ impl Instance {
         let context = &self.run.context;
         let mut agrees = rendered.recorded.clone();
         let Some(thing) = thing_route(create) else { return agrees };
-        let is_anothers = |other: &Value| context.journal.with_status(|status| status.is_made_elsewhere(id, other));
-        let shown = Shown { thing, object: item, digest_key: &context.digest_key, is_anothers: &is_anothers };
+        let is_owned_by_another =
+            |other: &Value| context.journal.with_status(|status| status.is_made_by_another(id, other));
+        let shown =
+            Shown { thing, object: item, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
         if let Some(Value::Object(body)) = &mut agrees.body {
             let names: Vec<String> = body.keys().cloned().collect();
             for name in names {

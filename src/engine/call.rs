@@ -12,8 +12,8 @@ use super::evidence::likeness::contradicts;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
-use super::ownership::Thing;
-use super::resolve::{self, Doubt, Resolved};
+use super::ownership::Claimable;
+use super::resolve::{self, InDoubt, Resolved};
 use super::results::{self, Parameters, id_text};
 use super::stop::{GRACE, Stop};
 use super::turn::request_turn;
@@ -188,30 +188,30 @@ impl Write {
         &self,
         context: &RunContext,
         attempts: u32,
-        doubt: Option<Doubt>,
+        in_doubt: Option<InDoubt>,
     ) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         if !self.is_repeatable() {
             let place = place_of(&self.parameters);
-            context.stopped.or_leave(context.meet(&place)).await.map_err(Interruption::Stopped)?;
-            state.before = match &doubt {
+            context.stopped.or_leave(context.contact(&place)).await.map_err(Interruption::Stopped)?;
+            state.before = match &in_doubt {
                 // What was there before the first attempt; what is there now may be its work.
-                Some(doubt) => doubt.attempt.intent.mark.before.clone(),
+                Some(in_doubt) => in_doubt.attempt.intent.mark.before.clone(),
                 None => context.stopped.or_leave(self.there_before(context)).await.map_err(Interruption::Stopped)?,
             };
         }
-        let mut doubt = doubt;
+        let mut in_doubt = in_doubt;
         loop {
-            if let Some(doubt) = doubt.take()
+            if let Some(in_doubt) = in_doubt.take()
                 && !self.is_repeatable()
-                && let Some(called) = self.resolve(context, &doubt, &mut state).await?
+                && let Some(called) = self.resolve(context, &in_doubt, &mut state).await?
             {
                 return Ok(called);
             }
             match self.attempt(context, &mut state).await? {
                 Attempt::Called(called) => return Ok(called),
                 Attempt::Again => {}
-                Attempt::Doubt(next) => doubt = Some(next),
+                Attempt::InDoubt(next) => in_doubt = Some(next),
             }
         }
     }
@@ -221,8 +221,8 @@ impl Write {
     /// # Errors
     ///
     /// As [`Write::make`].
-    pub async fn find(&self, context: &RunContext, doubt: &Doubt) -> Result<Option<Called>, Interruption> {
-        self.resolve(context, doubt, &mut Attempts::default()).await
+    pub async fn find(&self, context: &RunContext, in_doubt: &InDoubt) -> Result<Option<Called>, Interruption> {
+        self.resolve(context, in_doubt, &mut Attempts::default()).await
     }
 
     async fn attempt(&self, context: &RunContext, state: &mut Attempts) -> Result<Attempt, Interruption> {
@@ -236,7 +236,7 @@ impl Write {
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
         let intent = Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() };
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
-        let doubt = Doubt {
+        let in_doubt = InDoubt {
             attempt: Unanswered { intent, at: intended_at, head: None },
             earlier: self.earlier(context),
             since,
@@ -249,7 +249,7 @@ impl Write {
         let gate = context.gates.sending(&self.route()).await;
         let leaving = Leaving { instance: self.instance(), call: self.call(), attempt: state.attempt };
         let sent = send(context, leaving, request).instrument(trace::attempt(state.attempt)).await;
-        let outcome = self.answered(context, state, sent, doubt).await;
+        let outcome = self.answered(context, state, sent, in_doubt).await;
         // Whoever has to wait keeps nobody else from going.
         drop((gate, place));
         match outcome? {
@@ -271,14 +271,14 @@ impl Write {
                 Ok(Attempt::Again)
             }
             Next::Done(called) => Ok(Attempt::Called(called)),
-            Next::Doubt(doubt) => {
-                if doubt.attempt.head.is_some() {
+            Next::InDoubt(in_doubt) => {
+                if in_doubt.attempt.head.is_some() {
                     // Whoever has to look for it later must know this much, too.
-                    let error = self.doubtful(context, &doubt, doubt.cause.clone());
+                    let error = self.in_doubt_error(context, &in_doubt, in_doubt.cause.clone());
                     let record = Record::Unknown { instance: self.instance().clone(), error };
                     context.journal.append(vec![record]).await?;
                 }
-                Ok(Attempt::Doubt(Doubt { since: context.clock().elapsed(), ..doubt }))
+                Ok(Attempt::InDoubt(InDoubt { since: context.clock().elapsed(), ..in_doubt }))
             }
         }
     }
@@ -289,23 +289,23 @@ impl Write {
         context: &RunContext,
         state: &mut Attempts,
         sent: Sent,
-        doubt: Doubt,
+        in_doubt: InDoubt,
     ) -> Result<Next, Interruption> {
         match sent {
             Sent::Answer { value, head } => match tasks_of(&value) {
                 Some(tasks) if !tasks.is_empty() => {
                     for task in &tasks {
-                        context.owners.claim(Thing::task(task), self.instance());
+                        context.owners.claim(Claimable::task(task), self.instance());
                     }
                     self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
                 }
                 none => match self.names_nothing(&value, none.is_some(), head.status) {
                     true => {
                         let cause = format!("the answer (status {}) does not say what was made", head.status);
-                        Ok(Next::Doubt(Doubt {
+                        Ok(Next::InDoubt(InDoubt {
                             cause,
-                            attempt: Unanswered { head: Some(head), ..doubt.attempt },
-                            ..doubt
+                            attempt: Unanswered { head: Some(head), ..in_doubt.attempt },
+                            ..in_doubt
                         }))
                     }
                     false => Ok(Next::Done(Called::Answered { status: head.status, value })),
@@ -342,7 +342,7 @@ impl Write {
                 }
             }
             Sent::Lost { cause, slow, head } => {
-                Ok(Next::Doubt(Doubt { cause, slow, attempt: Unanswered { head, ..doubt.attempt }, ..doubt }))
+                Ok(Next::InDoubt(InDoubt { cause, slow, attempt: Unanswered { head, ..in_doubt.attempt }, ..in_doubt }))
             }
             Sent::Left(stop) => Err(Interruption::Stopped(stop)),
         }
@@ -392,31 +392,31 @@ impl Write {
     async fn resolve(
         &self,
         context: &RunContext,
-        doubt: &Doubt,
+        in_doubt: &InDoubt,
         state: &mut Attempts,
     ) -> Result<Option<Called>, Interruption> {
-        let reason = context.secrets.redact(&doubt.cause).into_owned();
+        let reason = context.secrets.redact(&in_doubt.cause).into_owned();
         if self.is_done(context).await {
-            return Ok(Some(self.done(doubt)));
+            return Ok(Some(self.done(in_doubt)));
         }
         context.events.emit(Event::ResolvingStarted { instance: self.instance().clone(), reason: reason.clone() });
-        let resolving = resolve::resolve(context, doubt);
+        let resolving = resolve::resolve(context, in_doubt);
         match context.stopped.or_leave(resolving).await.map_err(Interruption::Stopped)? {
             Resolved::Task { attempt, task, evidence } => {
-                self.found(context, doubt, attempt).await?;
+                self.found(context, in_doubt, attempt).await?;
                 self.accept(context, vec![task], None, Some(evidence)).await.map(Some)
             }
             Resolved::Resource { attempt, item, evidence } => {
-                self.found(context, doubt, attempt).await?;
+                self.found(context, in_doubt, attempt).await?;
                 Ok(Some(Called::Found { item, evidence: Some(evidence) }))
             }
-            Resolved::Done => Ok(Some(self.done(doubt))),
-            Resolved::Nothing if doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(doubt))),
+            Resolved::Done => Ok(Some(self.done(in_doubt))),
+            Resolved::Nothing if in_doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(in_doubt))),
             // The thing shows what a late look at the tasks did not.
-            Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(doubt))),
-            Resolved::Nothing if doubt.is_carried_out() => {
+            Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(in_doubt))),
+            Resolved::Nothing if in_doubt.is_carried_out() => {
                 let words = format!("the API carried it out, and what it made was not found: {reason}");
-                self.unknown(context, doubt, words, &[]).await
+                self.unknown(context, in_doubt, words, &[]).await
             }
             Resolved::Nothing if state.resends < RESENDS => {
                 state.resends += 1;
@@ -425,18 +425,18 @@ impl Write {
             Resolved::Nothing => {
                 let words =
                     format!("sent {} times, never answered and nothing was found of it: {reason}", state.resends + 1);
-                self.unknown(context, doubt, words, &[]).await
+                self.unknown(context, in_doubt, words, &[]).await
             }
             Resolved::Undecided(candidates) => {
                 let words = format!(
                     "the answer was lost ({reason}); what may be its work may be somebody else's as well: {}",
                     candidates.join(", ")
                 );
-                self.unknown(context, doubt, words, &candidates).await
+                self.unknown(context, in_doubt, words, &candidates).await
             }
             Resolved::CannotTell(why) => {
                 let words = format!("the answer was lost ({reason}), and looking for it failed: {why}");
-                self.unknown(context, doubt, words, &[]).await
+                self.unknown(context, in_doubt, words, &[]).await
             }
         }
     }
@@ -447,16 +447,16 @@ impl Write {
     }
 
     /// Puts on record which attempt it was, when it is not the last one.
-    async fn found(&self, context: &RunContext, doubt: &Doubt, attempt: u32) -> Result<(), JournalError> {
-        if attempt == doubt.attempt.intent.attempt {
+    async fn found(&self, context: &RunContext, in_doubt: &InDoubt, attempt: u32) -> Result<(), JournalError> {
+        if attempt == in_doubt.attempt.intent.attempt {
             return Ok(());
         }
         context.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
     }
 
     /// It was carried out, and there is nothing of it to find.
-    fn done(&self, doubt: &Doubt) -> Called {
-        Called::Answered { status: doubt.attempt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
+    fn done(&self, in_doubt: &InDoubt) -> Called {
+        Called::Answered { status: in_doubt.attempt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
     }
 
     fn makes_something(&self) -> bool {
@@ -497,21 +497,21 @@ impl Write {
         Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
     }
 
-    fn doubtful(&self, context: &RunContext, doubt: &Doubt, words: String) -> StepError {
+    fn in_doubt_error(&self, context: &RunContext, in_doubt: &InDoubt, words: String) -> StepError {
         let mut error = context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        error.status = doubt.attempt.head.as_ref().map(|head| head.status);
-        error.request_id = doubt.attempt.head.as_ref().and_then(|head| head.request_id.clone());
+        error.status = in_doubt.attempt.head.as_ref().map(|head| head.status);
+        error.request_id = in_doubt.attempt.head.as_ref().and_then(|head| head.request_id.clone());
         error
     }
 
     async fn unknown(
         &self,
         context: &RunContext,
-        doubt: &Doubt,
+        in_doubt: &InDoubt,
         words: String,
         candidates: &[String],
     ) -> Result<Option<Called>, Interruption> {
-        let mut error = self.doubtful(context, doubt, words);
+        let mut error = self.in_doubt_error(context, in_doubt, words);
         let instance = self.instance();
         error.help = if candidates.is_empty() {
             vec!["run again: it will be looked for once more".to_owned()]
@@ -620,14 +620,14 @@ struct Attempts {
 enum Attempt {
     Called(Called),
     Again,
-    Doubt(Doubt),
+    InDoubt(InDoubt),
 }
 
 enum Next {
     Done(Called),
     Pause(Delay, Duration),
     WaitForLock(Box<ApiError>),
-    Doubt(Doubt),
+    InDoubt(InDoubt),
 }
 
 /// The gate of a call: its operation, or the call itself when the catalogue does not know it.

@@ -15,7 +15,7 @@ use super::finish::millis;
 use super::interruption::Interruption;
 use super::preview::{is_known_later, is_unread};
 use super::render::{CallParts, Rendered, step_value};
-use super::resolve::Doubt;
+use super::resolve::InDoubt;
 use super::results::{self, placeholder};
 use super::step::Instance;
 use super::update::{Changing, Difference, InPlace, wanted_call};
@@ -107,12 +107,12 @@ impl Instance {
         id: &InstanceId,
         rendered: &Rendered,
         known: &InstanceStatus,
-        doubt: &Doubt,
+        in_doubt: &InDoubt,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        let write = Write { intent: doubt.attempt.intent.clone(), ..self.write_of(id, rendered, None) };
-        if let Some(called) = write.find(&self.run.context, doubt).await? {
-            return self.finish(known, &doubt.attempt.intent, called, Provenance::Recovered, started, false).await;
+        let write = Write { intent: in_doubt.attempt.intent.clone(), ..self.write_of(id, rendered, None) };
+        if let Some(called) = write.find(&self.run.context, in_doubt).await? {
+            return self.finish(known, &in_doubt.attempt.intent, called, Provenance::Recovered, started, false).await;
         }
         let words = "an update was never answered, and nothing was found of it";
         let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{OnceCell, mpsc};
 
+use super::access::Access;
 use super::gates::Gates;
-use super::ownership::{Ownership, Thing};
+use super::ownership::{Claimable, Ownership};
 use super::results::id_text;
-use super::sight::Sight;
 use super::stop::Stopped;
 use super::watch::{Place as TaskPlace, Watcher, list_request};
 use crate::api::{ApiError, Client, Meaning, ReadError, Request, Task, WITHHELD, new_trace};
@@ -37,8 +37,8 @@ pub struct RunContext {
     pub digest_key: Vec<u8>,
     pub owners: Ownership,
     /// Set once the API has answered any request; see [`RunContext::contact`].
-    pub met: OnceCell<()>,
-    pub sight: Sight,
+    pub contacted: OnceCell<()>,
+    pub access: Access,
 }
 
 /// Settings from the command line.
@@ -81,9 +81,9 @@ impl RunContext {
     }
 
     /// Whether another step of this record, or another record, owns a resource.
-    pub fn is_anothers(&self, instance: &InstanceId, kind: &str, id: &Value) -> bool {
-        self.journal.with_status(|status| status.owner_besides(instance, kind, id).is_some())
-            || self.owners.elsewhere(&Thing::resource(kind, &id_text(id))).is_some()
+    pub fn is_owned_by_another(&self, instance: &InstanceId, kind: &str, id: &Value) -> bool {
+        self.journal.with_status(|status| status.other_owner(instance, kind, id).is_some())
+            || self.owners.other_record(&Claimable::resource(kind, &id_text(id))).is_some()
     }
 
     pub fn now(&self) -> Timestamp {
@@ -92,16 +92,16 @@ impl RunContext {
 
     /// Sends one read before the first write, to learn the API's clock and whether the API takes over our trace ids.
     /// The answer itself does not matter; without an answer both stay unknown.
-    pub async fn meet(&self, place: &TaskPlace) {
+    pub async fn contact(&self, place: &TaskPlace) {
         if self.client.told_time(self.now()).is_some() {
             return;
         }
-        let meeting = async {
+        let contacting = async {
             let _place = self.gates.request().await;
             // A refusal has a `Date` header as well; an invalid key is reported by the write that follows.
             drop(self.client.send(list_request(place, self.now()).query("limit", 1)).await);
         };
-        self.met.get_or_init(|| meeting).await;
+        self.contacted.get_or_init(|| contacting).await;
     }
 
     /// The identifying marks of an attempt that is about to be sent: nonce, trace id, agent, the server's time.

@@ -30,7 +30,7 @@ pub struct ListSearch<'s> {
 
 /// The item that was found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Thing {
+pub struct FoundItem {
     pub kind: Option<String>,
     pub id: Option<Value>,
     pub name: Option<String>,
@@ -73,7 +73,7 @@ impl ListSearch<'_> {
     /// # Errors
     ///
     /// [`NotOne`] when no item or several items match.
-    pub fn one(&self, wanted: &Map<String, Value>) -> Result<Thing, NotOne> {
+    pub fn one(&self, wanted: &Map<String, Value>) -> Result<FoundItem, NotOne> {
         let mut found: Vec<&Value> = Vec::new();
         for item in self.items.iter().filter(|item| self.fits(item, wanted)) {
             // An item can be on two pages when the list changes between two reads.
@@ -82,7 +82,7 @@ impl ListSearch<'_> {
             }
         }
         match found[..] {
-            [item] => Ok(Thing {
+            [item] => Ok(FoundItem {
                 kind: self.listed.map(|listed| listed.kind.clone()),
                 id: self.id_of(item),
                 name: self.name_of(item).map(str::to_owned),
@@ -195,7 +195,7 @@ impl ListSearch<'_> {
         if !ids.is_empty() {
             help.push(format!("they are {}", some(&ids)));
         }
-        help.push(match telling(found) {
+        help.push(match distinguishing_field(found) {
             Some(field) => format!("say more in `find:`, for example `{field}:`, which tells them apart"),
             None => "say more in `find:`: exactly one must be left".to_owned(),
         });
@@ -204,7 +204,7 @@ impl ListSearch<'_> {
 }
 
 /// A field whose value differs in every item, preferring names and texts over ids and times.
-fn telling(found: &[&Value]) -> Option<String> {
+fn distinguishing_field(found: &[&Value]) -> Option<String> {
     let fields = found.first()?.as_object()?;
     let differs = |field: &str| {
         let values: Vec<Option<&Value>> = found.iter().map(|item| item.get(field)).collect();
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
     use crate::catalog::{Catalog, Route};
 
-    fn look(route: &str, items: &Value, wanted: Value) -> Result<Thing, NotOne> {
+    fn look(route: &str, items: &Value, wanted: Value) -> Result<FoundItem, NotOne> {
         let catalog = Catalog::embedded();
         let operation = catalog.find(&Route::parse(route).unwrap()).unwrap();
         let search = ListSearch {

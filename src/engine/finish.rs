@@ -13,7 +13,7 @@ use super::evidence::{Verdict, tags};
 use super::interruption::Interruption;
 use super::leftover::leftover;
 use super::made::{Before, made};
-use super::ownership::Thing;
+use super::ownership::Claimable;
 use super::results::{self, Parameters};
 use super::watch::{Awaited, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
@@ -131,7 +131,7 @@ impl Finishing<'_> {
                 }
                 let durations = finished.iter().filter_map(duration_of).collect();
                 let result = self.result_of(context, &finished, status);
-                match found && self.is_anothers(context, &tasks, &result).await {
+                match found && self.is_owned_by_another(context, &tasks, &result).await {
                     true => Ok(Ended::NotOurs(tasks)),
                     false => Ok(Ended::Well(result, durations)),
                 }
@@ -140,8 +140,8 @@ impl Finishing<'_> {
     }
 
     fn result_of(&self, context: &RunContext, tasks: &[Task], status: Option<u16>) -> StepResult {
-        let is_anothers = |kind: &str, id: &Value| context.is_anothers(&self.intent.instance, kind, id);
-        let before = Before { digest_key: &context.digest_key, is_anothers: &is_anothers };
+        let is_owned_by_another = |kind: &str, id: &Value| context.is_owned_by_another(&self.intent.instance, kind, id);
+        let before = Before { digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
         results::of_tasks(self.operation, &self.intent.call, tasks, status, &before)
     }
 
@@ -151,7 +151,7 @@ impl Finishing<'_> {
 
     /// Checks a task that was found by a search rather than answered: whether the resource it made carries the tag of
     /// another attempt, or names another task as its maker.
-    async fn is_anothers(&self, context: &RunContext, tasks: &[String], result: &StepResult) -> bool {
+    async fn is_owned_by_another(&self, context: &RunContext, tasks: &[String], result: &StepResult) -> bool {
         let path = self.operation.and_then(|operation| results::read_path(operation, self.parameters, result));
         let Some(path) = path.filter(|_| self.updates.is_none()) else { return false };
         // When the resource cannot be read, the attribution stands.
@@ -167,7 +167,7 @@ impl Finishing<'_> {
         let words = format!("what was found for it belongs to another attempt: task {}", tasks.join(", "));
         let error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         for task in &tasks {
-            context.owners.release(&Thing::task(task), instance);
+            context.owners.release(&Claimable::task(task), instance);
         }
         context.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
     }

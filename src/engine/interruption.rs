@@ -16,7 +16,7 @@ pub enum Interruption {
     /// The outcome is unknown: the call may have been carried out.
     Unknown(StepError),
     /// The key does not see the project or region, so that nothing can be told from a 404; nothing more may be tried.
-    Blind(StepError),
+    NoAccess(StepError),
     /// The time to wait is over; the tasks go on.
     StillWaiting {
         tasks: Vec<String>,

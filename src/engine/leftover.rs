@@ -44,7 +44,7 @@ pub async fn leftover(
         let Value::Array(ids) = ids else { continue };
         for id in found {
             if !ids.iter().any(|known| id_text(known) == id_text(&id))
-                && !context.is_anothers(&intent.instance, kind, &id)
+                && !context.is_owned_by_another(&intent.instance, kind, &id)
             {
                 ids.push(id);
             }

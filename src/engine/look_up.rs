@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::context::About;
 use super::find::{NotOne, looked_up};
 use super::interruption::Interruption;
-use super::pages::{Getting, Missing, Unread};
+use super::pages::{ListReader, Missing, ReadFailure};
 use super::render::{Rendered, identifier};
 use super::results;
 use super::step::{Done, Instance};
@@ -18,24 +18,25 @@ impl Instance {
         let context = &self.run.context;
         context.stopped.may_start().map_err(Interruption::Stopped)?;
         let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
-        let getting = Getting {
+        let reader = ListReader {
             client: &context.client,
             repeat,
             places: Some(context.gates.requests()),
             most: context.settings.max_items,
         };
-        let reading = getting.whole(&rendered.request, rendered.operation.as_deref());
-        let whole = context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
+        let reading = reader.read_all(&rendered.request, rendered.operation.as_deref());
+        let read = context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
         let about = self.about(&rendered.recorded);
-        let whole = whole.map_err(|error| Interruption::Failed(self.unread(&about, error)))?;
-        context.hide_sensitive(&whole.answer);
-        if let Some(Missing { came, count }) = whole.missing {
+        let complete = read.map_err(|error| Interruption::Failed(self.unread(&about, error)))?;
+        context.hide_sensitive(&complete.answer);
+        if let Some(Missing { came, count }) = complete.missing {
             context.warn(format!("`{}`: the list has {count} items, and {came} came", self.id()));
         }
         if let Some(find) = &self.step().find {
-            return self.found(find, rendered, whole.status, &whole.answer).map_err(Interruption::Failed);
+            return self.found(find, rendered, complete.status, &complete.answer).map_err(Interruption::Failed);
         }
-        let result = results::of_answer(rendered.operation.as_deref(), &rendered.recorded, whole.status, &whole.answer);
+        let result =
+            results::of_answer(rendered.operation.as_deref(), &rendered.recorded, complete.status, &complete.answer);
         Ok(Done { result, provenance: Provenance::Called, resource: None })
     }
 
@@ -66,11 +67,11 @@ impl Instance {
         Ok(Done { result, provenance: Provenance::Called, resource })
     }
 
-    fn unread(&self, about: &About, error: Unread) -> StepError {
+    fn unread(&self, about: &About, error: ReadFailure) -> StepError {
         let context = &self.run.context;
         match error {
-            Unread::Read(error) => context.read_failed(about, &error),
-            Unread::TooMany { most, count } => {
+            ReadFailure::Read(error) => context.read_failed(about, &error),
+            ReadFailure::TooMany { most, count } => {
                 let message = format!("the list has {count} items, more than the {most} that may come");
                 let mut error = context.error(about, EffectKnown::NotApplied, ErrorClass::Template, message);
                 error.help =

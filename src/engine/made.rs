@@ -15,14 +15,14 @@ use crate::journal::{IntendedUndo, RecordedCall, RecordedResource, StepResult, i
 use crate::secret::digest_of;
 
 /// Ids shorter than this count as mentioned only when they are a whole value; longer ones also inside other text.
-const TELLING: usize = 8;
+const SHORTEST_ID: usize = 8;
 
 /// What is known of resources that existed before the call.
 pub struct Before<'a> {
     /// Key of the digests that stand for secrets in recorded calls.
     pub digest_key: &'a [u8],
     /// Whether another step of this record, or another record of the store, owns the resource with this kind and id.
-    pub is_anothers: &'a (dyn Fn(&str, &Value) -> bool + Sync),
+    pub is_owned_by_another: &'a (dyn Fn(&str, &Value) -> bool + Sync),
 }
 
 /// Ids by kind.
@@ -37,7 +37,7 @@ pub fn sort_out(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Tas
         // A listed kind has an entry even when none of its resources is new, so that templates can refer to it.
         let mine = created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
         for id in ids.as_array().into_iter().flatten().filter(|id| is_id(id)) {
-            let theirs = mentions.id(id) || (before.is_anothers)(kind, id);
+            let theirs = mentions.id(id) || (before.is_owned_by_another)(kind, id);
             let list = if theirs {
                 touched.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()))
             } else {
@@ -79,7 +79,9 @@ impl<'a> Mentions<'a> {
     pub fn id(&self, id: &Value) -> bool {
         let Some(id) = id.as_str().filter(|id| !id.is_empty()) else { return false };
         let secret = digest_of(&Value::String(id.to_owned()), self.digest_key);
-        self.texts.iter().any(|text| text == id || text.contains(&secret) || (id.len() >= TELLING && text.contains(id)))
+        self.texts
+            .iter()
+            .any(|text| text == id || text.contains(&secret) || (id.len() >= SHORTEST_ID && text.contains(id)))
     }
 }
 
@@ -269,8 +271,8 @@ mod tests {
     fn outcome(call: &RecordedCall, listed: Value, owned: &[&str]) -> (StepResult, RecordedResource) {
         let catalog = Catalog::embedded();
         let (operation, _) = operation_of(catalog, call).unwrap();
-        let is_anothers = |_: &str, id: &Value| owned.contains(&id.as_str().unwrap());
-        let before = Before { digest_key: KEY, is_anothers: &is_anothers };
+        let is_owned_by_another = |_: &str, id: &Value| owned.contains(&id.as_str().unwrap());
+        let before = Before { digest_key: KEY, is_owned_by_another: &is_owned_by_another };
         let result = of_tasks(Some(&operation), call, &[finished(&listed)], Some(200), &before);
         let made = made(catalog, call, &result, &IntendedUndo::Default);
         (result, made)

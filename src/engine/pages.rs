@@ -7,9 +7,9 @@ use crate::api::{Client, ReadError, Request};
 use crate::catalog::{ListCall, Operation};
 
 /// The longest page that the API allows.
-const LONGEST: usize = 1000;
+const MAX_PAGE_LENGTH: usize = 1000;
 /// The most pages that are read; a server that always answers another page would keep the run for ever.
-const MOST: usize = 1000;
+const MAX_PAGES: usize = 1000;
 /// The JSON pointer to the items of a list's answer.
 const RESULTS: &str = "/results";
 
@@ -17,7 +17,7 @@ const RESULTS: &str = "/results";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paging {
     /// The list comes in one answer.
-    Whole,
+    Single,
     /// By `limit`, at most this number, and `offset`.
     Offset(usize),
     /// By page number, from 1; the length of a page is not documented.
@@ -26,13 +26,13 @@ pub enum Paging {
 
 impl Paging {
     /// Paging of the Cloud API.
-    pub const CLOUD: Paging = Paging::Offset(LONGEST);
+    pub const CLOUD: Paging = Paging::Offset(MAX_PAGE_LENGTH);
 
     pub fn of(list: &ListCall) -> Self {
         match (list.paged, list.numbered) {
-            (true, _) => Paging::Offset(list.longest_page.unwrap_or(LONGEST)),
+            (true, _) => Paging::Offset(list.longest_page.unwrap_or(MAX_PAGE_LENGTH)),
             (false, true) => Paging::Numbered,
-            (false, false) => Paging::Whole,
+            (false, false) => Paging::Single,
         }
     }
 }
@@ -53,9 +53,9 @@ pub async fn pages(
     paging: Paging,
 ) -> Result<Vec<Value>, ReadError> {
     let mut found: Vec<Value> = Vec::new();
-    for number in 1..=MOST {
+    for number in 1..=MAX_PAGES {
         let page = match paging {
-            Paging::Whole => request.clone(),
+            Paging::Single => request.clone(),
             Paging::Offset(longest) => request.clone().query("limit", longest).query("offset", found.len()),
             Paging::Numbered => request.clone().query("page", number),
         };
@@ -70,7 +70,7 @@ pub async fn pages(
         }
         found.extend(items);
         let is_over = match (count(&answer), paging) {
-            (_, Paging::Whole) => true,
+            (_, Paging::Single) => true,
             (None, Paging::Numbered) => length == 0,
             (told, Paging::Offset(longest)) => is_last(told, found.len(), length, longest),
             (Some(count), Paging::Numbered) => found.len() as u64 >= count,
@@ -84,7 +84,7 @@ pub async fn pages(
 
 /// The complete answer to a GET step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Whole {
+pub struct CompleteAnswer {
     pub status: u16,
     /// The first answer, with the items of all pages in it.
     pub answer: Value,
@@ -101,7 +101,7 @@ pub struct Missing {
 
 /// Why a GET step has no answer.
 #[derive(Debug)]
-pub enum Unread {
+pub enum ReadFailure {
     Read(ReadError),
     /// The list has more items than `max_items` allows.
     TooMany {
@@ -110,15 +110,15 @@ pub enum Unread {
     },
 }
 
-impl From<ReadError> for Unread {
+impl From<ReadError> for ReadFailure {
     fn from(error: ReadError) -> Self {
-        Unread::Read(error)
+        ReadFailure::Read(error)
     }
 }
 
 /// How the requests of GET steps are sent.
 #[derive(Clone, Copy)]
-pub struct Getting<'g> {
+pub struct ListReader<'g> {
     pub client: &'g Client,
     /// HTTP statuses that are retried in addition to the usual ones.
     pub repeat: &'g [u16],
@@ -128,13 +128,17 @@ pub struct Getting<'g> {
     pub most: usize,
 }
 
-impl Getting<'_> {
+impl ListReader<'_> {
     /// Sends a GET, and reads the following pages of a collection, unless the request itself names a page.
     ///
     /// # Errors
     ///
-    /// [`Unread`].
-    pub async fn whole(&self, request: &Request, operation: Option<&Operation>) -> Result<Whole, Unread> {
+    /// [`ReadFailure`].
+    pub async fn read_all(
+        &self,
+        request: &Request,
+        operation: Option<&Operation>,
+    ) -> Result<CompleteAnswer, ReadFailure> {
         let page = operation.and_then(|operation| page_of(operation, request));
         let first = match page {
             Some(limit) => request.clone().query("limit", limit),
@@ -142,14 +146,14 @@ impl Getting<'_> {
         };
         let (status, mut answer) = self.client.read_answer(first, self.repeat, self.places).await?;
         let Some(mut came) = items(&answer).map(Vec::len) else {
-            return Ok(Whole { status, answer, missing: None });
+            return Ok(CompleteAnswer { status, answer, missing: None });
         };
         let told = count(&answer);
         // An answer that is a bare array is the complete list.
         let mut is_over = came == 0 || answer.is_array() || page.is_none_or(|limit| is_last(told, came, came, limit));
-        for _ in 0..MOST {
+        for _ in 0..MAX_PAGES {
             if came > self.most || !is_over && told.is_some_and(|count| count > self.most as u64) {
-                return Err(Unread::TooMany { most: self.most, count: told.unwrap_or_default().max(came as u64) });
+                return Err(ReadFailure::TooMany { most: self.most, count: told.unwrap_or_default().max(came as u64) });
             }
             let Some(limit) = page.filter(|_| !is_over) else { break };
             let next = request.clone().query("limit", limit).query("offset", came);
@@ -171,7 +175,7 @@ impl Getting<'_> {
             return Err(endless(came).into());
         }
         let missing = told.filter(|count| *count > came as u64).map(|count| Missing { came, count });
-        Ok(Whole { status, answer, missing })
+        Ok(CompleteAnswer { status, answer, missing })
     }
 }
 
@@ -193,8 +197,8 @@ fn page_of(operation: &Operation, request: &Request) -> Option<usize> {
         return None;
     }
     let largest = limit.schema.maximum.as_ref().and_then(|bound| bound.value.as_u64());
-    let largest = largest.and_then(|most| usize::try_from(most).ok()).unwrap_or(LONGEST);
-    Some(largest.clamp(1, LONGEST))
+    let largest = largest.and_then(|most| usize::try_from(most).ok()).unwrap_or(MAX_PAGE_LENGTH);
+    Some(largest.clamp(1, MAX_PAGE_LENGTH))
 }
 
 fn count(answer: &Value) -> Option<u64> {

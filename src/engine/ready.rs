@@ -29,7 +29,7 @@ const UNKNOWN: Duration = Duration::from_secs(60);
 const SHOWN: usize = 60;
 
 /// What one read says about readiness.
-enum Seen {
+enum Judgement {
     Ready,
     /// Not ready yet; with the fields that show it.
     NotYet(Option<String>),
@@ -57,12 +57,12 @@ impl Readying<'_> {
     async fn wait(
         &self,
         context: &RunContext,
-        judge: impl Fn(&Value) -> Result<Seen, Interruption>,
+        judge: impl Fn(&Value) -> Result<Judgement, Interruption>,
     ) -> Result<Result<Value, ReadError>, Interruption> {
         let started = context.clock().elapsed();
         let timeout = self.wait.timeout.unwrap_or(TIMEOUT);
         let mut pause = self.wait.every.unwrap_or(PAUSE);
-        let mut told = false;
+        let mut reported = false;
         loop {
             let reading = context.client.read(Request::get(self.path.clone()));
             let read = context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
@@ -71,14 +71,14 @@ impl Readying<'_> {
                 Ok(value) => {
                     context.hide_sensitive(&value);
                     match judge(&value)? {
-                        Seen::Ready => {
-                            if told {
+                        Judgement::Ready => {
+                            if reported {
                                 let instance = self.instance.clone();
                                 context.events.emit(Event::ReadinessReached { instance, waited_ms: millis(waited) });
                             }
                             return Ok(Ok(value));
                         }
-                        Seen::NotYet(shown) => shown,
+                        Judgement::NotYet(shown) => shown,
                     }
                 }
                 Err(error) if error.is_not_found() && waited < self.unknown => {
@@ -92,10 +92,10 @@ impl Readying<'_> {
                 let tasks = self.tasks.to_vec();
                 return Err(Interruption::StillWaiting { tasks, waited: timeout, until: Some(until) });
             }
-            if !told {
+            if !reported {
                 let (instance, until) = (self.instance.clone(), self.until.clone());
                 context.events.emit(Event::ReadinessAwaited { instance, until, shown });
-                told = true;
+                reported = true;
             }
             context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
             pause = self.wait.every.unwrap_or((pause * 2).min(LONGEST_PAUSE));
@@ -125,7 +125,7 @@ impl Finishing<'_> {
             if let Some(error) = (self.hopeless)(result, object) {
                 return Err(Interruption::Failed(error));
             }
-            Ok(if readiness.holds(object) { Seen::Ready } else { Seen::NotYet(readiness.shown(object)) })
+            Ok(if readiness.holds(object) { Judgement::Ready } else { Judgement::NotYet(readiness.shown(object)) })
         };
         if let Err(error) = readying.wait(context, judge).await? {
             let instance = &self.intent.instance;
@@ -169,8 +169,8 @@ impl Instance {
                 error.help.push(format!("mend the cause and run with `--replace {step}`: it is made anew"));
                 Err(Interruption::Failed(error))
             }
-            (false, true) => Ok(Seen::Ready),
-            (false, false) => Ok(Seen::NotYet(ready.shown(object))),
+            (false, true) => Ok(Judgement::Ready),
+            (false, false) => Ok(Judgement::NotYet(ready.shown(object))),
         };
         // Whether the resource of an earlier run still exists is not checked here.
         if let Err(error) = readying.wait(context, judge).await?
@@ -251,15 +251,20 @@ impl Instance {
         Interruption::Failed(failed)
     }
 
-    fn judge(&self, ready: Option<&Expression>, result: &StepResult, resource: &Value) -> Result<Seen, Interruption> {
+    fn judge(
+        &self,
+        ready: Option<&Expression>,
+        result: &StepResult,
+        resource: &Value,
+    ) -> Result<Judgement, Interruption> {
         // `fail_when` is evaluated before `ready`.
         if let Some(error) = self.hopeless(result, resource) {
             return Err(Interruption::Failed(error));
         }
-        let Some(ready) = ready else { return Ok(Seen::Ready) };
+        let Some(ready) = ready else { return Ok(Judgement::Ready) };
         match self.holds(ready, result, resource).map_err(|error| self.run.template_failed(&error))? {
-            true => Ok(Seen::Ready),
-            false => Ok(Seen::NotYet(shown(ready, resource))),
+            true => Ok(Judgement::Ready),
+            false => Ok(Judgement::NotYet(shown(ready, resource))),
         }
     }
 

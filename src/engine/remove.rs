@@ -16,11 +16,11 @@ use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::made::{along_with, read_of, taken_along, taking_along};
 use super::prove::prove;
-use super::resolve::Doubt;
+use super::resolve::InDoubt;
 use super::results;
 use super::teardown::Extent;
 use super::turn::parent_turn;
-use super::undo::{Became, intent_of, look_for, new_nonce};
+use super::undo::{UndoOutcome, intent_of, look_for, new_nonce};
 use super::update::update_of_result;
 use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, Meaning, Policy, Request};
@@ -50,7 +50,7 @@ const FAILED_TASKS: u32 = 2;
 ///
 /// [`Interruption`] when something is left.
 pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent) -> Result<bool, Interruption> {
-    bring_to_an_end(context, instance).await?;
+    complete_pending(context, instance).await?;
     let Some(status) = status_of(context, instance) else { return Ok(false) };
     let stays = match extent {
         Extent::Whole => 0,
@@ -85,7 +85,7 @@ fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &Instance
         matched.iter().filter_map(|(operation, _)| operation.creates.as_ref()).flat_map(|creates| &creates.stays);
     for kind in stays {
         for id in result.touched.get(kind).and_then(serde_json::Value::as_array).into_iter().flatten() {
-            if context.journal.with_status(|status| status.owner_besides(instance, kind, id).is_none()) {
+            if context.journal.with_status(|status| status.other_owner(instance, kind, id).is_none()) {
                 context.warn(format!("`{instance}`: {} {} stays: it was there before", kind, results::id_text(id)));
             }
         }
@@ -97,7 +97,7 @@ fn status_of(context: &RunContext, instance: &InstanceId) -> Option<InstanceStat
 }
 
 /// An intent without answer is resolved, accepted tasks are waited for: afterwards it is known what there is to remove.
-async fn bring_to_an_end(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
+async fn complete_pending(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
     let Some(status) = status_of(context, instance) else { return Ok(()) };
     let Some(intent) = &status.intent else { return Ok(()) };
     let matched = results::operation_of(context.catalog, &intent.call);
@@ -122,8 +122,8 @@ async fn bring_to_an_end(context: &RunContext, instance: &InstanceId) -> Result<
                 retry: None,
                 stamp: false,
             };
-            let Some(doubt) = Doubt::recorded(context, &status) else { return Ok(()) };
-            match write.find(context, &doubt).await? {
+            let Some(in_doubt) = InDoubt::recorded(context, &status) else { return Ok(()) };
+            match write.find(context, &in_doubt).await? {
                 Some(called) => called,
                 None => return not_found(context, instance, &about, true).await,
             }
@@ -154,7 +154,7 @@ async fn bring_to_an_end(context: &RunContext, instance: &InstanceId) -> Result<
     match finishing.finish(context, called, provenance).await {
         Ok(Some(_)) => Ok(()),
         // In doubt again, without the tasks that proved to be another's.
-        Ok(None) => Box::pin(bring_to_an_end(context, instance)).await,
+        Ok(None) => Box::pin(complete_pending(context, instance)).await,
         // A failed create may have left something, which is on record by now.
         Err(Interruption::Failed(_))
             if status_of(context, instance).is_none_or(|status| !matches!(status.phase, Phase::Accepted { .. })) =>
@@ -418,9 +418,9 @@ impl<'a> Removal<'a> {
         let attempt = Unanswered { intent: intent.clone(), at: self.context.now(), head };
         let looking = look_for(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
-            Became::Tasks(tasks) => self.accepted(tasks).await.map(Some),
-            Became::Done => Ok(Some(Step::Gone(Gone::Now))),
-            Became::Nothing => {
+            UndoOutcome::Tasks(tasks) => self.accepted(tasks).await.map(Some),
+            UndoOutcome::Done => Ok(Some(Step::Gone(Gone::Now))),
+            UndoOutcome::Nothing => {
                 self.lost.push(attempt);
                 Ok(None)
             }
@@ -517,10 +517,10 @@ impl<'a> Removal<'a> {
 
     /// 404 is gone, when the key can see where it was, and it is not too young to be seen.
     async fn not_found(&mut self, error: &ApiError) -> Result<Step, Interruption> {
-        let seen = self.context.sight.of(self.context, self.call);
+        let seen = self.context.access.check(self.context, self.call);
         if let Err(blind) = self.context.stopped.or_leave(seen).await.map_err(Interruption::Stopped)? {
             self.left(blind.clone()).await?;
-            return Err(Interruption::Blind(blind));
+            return Err(Interruption::NoAccess(blind));
         }
         let young = self.made_at.is_some_and(|made| self.context.now().duration_since(made) < UNSEEN);
         if young && !self.tried_before {

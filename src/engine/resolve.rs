@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::context::RunContext;
-use super::search::{Look, Search};
+use super::search::{Round, Search};
 use crate::api::{ReadError, is_success};
 use crate::journal::{Evidence, InstanceStatus, Unanswered};
 
@@ -26,7 +26,7 @@ const UNDECIDED_FACTOR: u32 = 9;
 
 /// A write whose outcome is unknown.
 #[derive(Debug, Clone)]
-pub struct Doubt {
+pub struct InDoubt {
     /// The last attempt.
     pub attempt: Unanswered,
     /// Earlier attempts that were not answered either.
@@ -41,7 +41,7 @@ pub struct Doubt {
     pub disowned: Vec<String>,
 }
 
-impl Doubt {
+impl InDoubt {
     /// The write in doubt that a record shows; `None` when the outcome is known.
     pub fn recorded(context: &RunContext, known: &InstanceStatus) -> Option<Self> {
         let attempt = known.in_doubt()?;
@@ -91,14 +91,14 @@ pub enum Resolved {
 }
 
 /// Searches until every candidate is attributed, or the time to resolve is over.
-pub async fn resolve(context: &RunContext, doubt: &Doubt) -> Resolved {
-    let search = Search::new(context, &doubt.attempt, &doubt.disowned);
+pub async fn resolve(context: &RunContext, in_doubt: &InDoubt) -> Resolved {
+    let search = Search::new(context, &in_doubt.attempt, &in_doubt.disowned);
     let earlier: Vec<Search<'_>> =
-        doubt.equals().map(|earlier| Search::new(context, earlier, &doubt.disowned)).collect();
-    context.meet(&search.place()).await;
-    let slow = doubt.slow || !search.may_start_tasks();
+        in_doubt.equals().map(|earlier| Search::new(context, earlier, &in_doubt.disowned)).collect();
+    context.contact(&search.place()).await;
+    let slow = in_doubt.slow || !search.may_start_tasks();
     let patience = context.settings.resolve_time * if slow { SLOW_FACTOR } else { 1 };
-    until_resolved(context, &search, &earlier, doubt.since, patience).await
+    until_resolved(context, &search, &earlier, in_doubt.since, patience).await
 }
 
 /// Searches for an attempt whose time to resolve is over: once, and again only while there are undecided candidates.
@@ -122,14 +122,14 @@ async fn until_resolved(
         let last = now >= deadline;
         let found = {
             let _alone = context.gates.resolving(route).await;
-            look_at_all(search, earlier, last).await
+            search_all(search, earlier, last).await
         };
         let factor = if search.may_tell_later() { UNDECIDED_FACTOR } else { 1 };
         let undecided_until = since + context.settings.resolve_time * factor;
         match found {
-            Ok(Look::Resolved(resolved)) => return resolved,
-            Ok(Look::Nothing) if last => return Resolved::Nothing,
-            Ok(Look::Undecided(candidates)) if last && now >= undecided_until => {
+            Ok(Round::Resolved(resolved)) => return resolved,
+            Ok(Round::Nothing) if last => return Resolved::Nothing,
+            Ok(Round::Undecided(candidates)) if last && now >= undecided_until => {
                 return Resolved::Undecided(candidates);
             }
             Ok(_) => {}
@@ -143,18 +143,18 @@ async fn until_resolved(
 
 /// One round of the search. Earlier attempts have had their time: they are searched for once more only before the
 /// call is sent again.
-async fn look_at_all(search: &Search<'_>, earlier: &[Search<'_>], last: bool) -> Result<Look, ReadError> {
+async fn search_all(search: &Search<'_>, earlier: &[Search<'_>], last: bool) -> Result<Round, ReadError> {
     let mut found = search.look(last).await?;
     for search in earlier.iter().filter(|_| last) {
         found = match (found, search.look(true).await?) {
-            (Look::Resolved(resolved), _) | (_, Look::Resolved(resolved)) => return Ok(Look::Resolved(resolved)),
-            (Look::Undecided(mut candidates), Look::Undecided(others)) => {
+            (Round::Resolved(resolved), _) | (_, Round::Resolved(resolved)) => return Ok(Round::Resolved(resolved)),
+            (Round::Undecided(mut candidates), Round::Undecided(others)) => {
                 candidates.extend(others);
                 candidates.sort();
                 candidates.dedup();
-                Look::Undecided(candidates)
+                Round::Undecided(candidates)
             }
-            (Look::Nothing, look) | (look, Look::Nothing) => look,
+            (Round::Nothing, look) | (look, Round::Nothing) => look,
         };
     }
     Ok(found)

@@ -355,7 +355,7 @@ mod tests {
     fn created(call: &RecordedCall, created: Value) -> (StepResult, RecordedResource) {
         let catalog = Catalog::embedded();
         let (operation, _) = operation_of(catalog, call).unwrap();
-        let before = Before { digest_key: &[], is_anothers: &|_, _| false };
+        let before = Before { digest_key: &[], is_owned_by_another: &|_, _| false };
         let result = of_tasks(Some(&operation), call, &[finished(created)], Some(200), &before);
         let made = made(catalog, call, &result, &IntendedUndo::Default);
         (result, made)

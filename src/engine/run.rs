@@ -14,7 +14,7 @@ use super::finish::millis;
 use super::interruption::Interruption;
 use super::render::{Rendered, Surroundings};
 use super::stop::{Signal, Stop, Stopper};
-use super::teardown::{Extent, TornDown, teardown};
+use super::teardown::{Extent, TeardownEnd, teardown};
 use super::unanswered::look_for_unanswered;
 use crate::catalog::Partial;
 use crate::diagnostic::Severity;
@@ -194,7 +194,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     }
     let (mut outputs, missing) = evaluate_outputs(&run, &dispatched);
     let mut exit = exit_of(&run, &dispatched);
-    let mut torn = TornDown::default();
+    let mut torn = TeardownEnd::default();
     if exit == Exit::Done {
         torn = leave_or_prune(&run, &dispatched).await?;
     } else if run.options.rollback && run.context.stopped.may_go_on().is_ok() {
@@ -236,7 +236,7 @@ async fn unanswered(context: &RunContext) -> Result<Vec<(InstanceId, StepError)>
 }
 
 /// Takes down what this run made, and keeps what existed before.
-async fn roll_back(run: &Run) -> Result<TornDown, JournalError> {
+async fn roll_back(run: &Run) -> Result<TeardownEnd, JournalError> {
     let made = run.context.journal.with_status(Status::made_since_started);
     let torn = teardown(&run.context, &made, Extent::ThisRun).await?;
     let changed = run.context.journal.with_status(Status::changed_since_started);
@@ -251,7 +251,7 @@ fn names(instances: &[InstanceId]) -> String {
 }
 
 /// The exit code of a teardown that could not remove everything.
-fn exit_of_rest(torn: &TornDown) -> Exit {
+fn exit_of_rest(torn: &TeardownEnd) -> Exit {
     let not_allowed = torn.left.iter().any(|(_, error)| error.class == ErrorClass::NotAllowed);
     if not_allowed { Exit::NotAllowed } else { Exit::TeardownIncomplete }
 }
@@ -268,19 +268,19 @@ fn exit_of_stop(stop: Stop) -> Option<Exit> {
 }
 
 /// Recorded instances that the plan no longer has: removed with `--prune`, reported otherwise.
-async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TornDown, JournalError> {
+async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TeardownEnd, JournalError> {
     if !run.options.target.is_empty() {
-        return Ok(TornDown::default());
+        return Ok(TeardownEnd::default());
     }
     let gone = run.context.journal.with_status(|status| decide::gone(status, &dispatched.instances, &HashSet::new()));
     if gone.is_empty() {
-        return Ok(TornDown::default());
+        return Ok(TeardownEnd::default());
     }
     if run.options.prune {
         return teardown(&run.context, &gone, Extent::Whole).await;
     }
     run.context.warn(format!("no longer in the plan, and kept: {}; `--prune` takes it down", names(&gone)));
-    Ok(TornDown::default())
+    Ok(TeardownEnd::default())
 }
 
 /// The outputs with values, and those that could not be evaluated although all their steps succeeded.
@@ -360,7 +360,7 @@ fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
     }
 }
 
-fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> RunFinished {
+fn totals(run: &Run, dispatched: &Dispatched, torn: &TeardownEnd, exit: Exit) -> RunFinished {
     let count =
         |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
     let (requests, polls) = run.context.client.counts();
@@ -387,7 +387,7 @@ fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> Ru
 ///
 /// [`JournalError`] when the record cannot be written.
 pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalError> {
-    let mut torn = TornDown::default();
+    let mut torn = TeardownEnd::default();
     // A call that was carried out late may have made resources that block the deletion of those it depends on.
     let mut undecided = unanswered(context).await?;
     loop {
@@ -404,7 +404,7 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
         undecided = unanswered(context).await?;
     }
     for (instance, error) in undecided {
-        torn.leave(context, instance, error);
+        torn.add_left(context, instance, error);
     }
     let remaining = context.journal.with_status(|status| status.existing().count());
     let exit = match torn.stopped.and_then(exit_of_stop) {

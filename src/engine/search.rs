@@ -12,7 +12,7 @@ use super::collection::{creator_task, item_id, items, list_call, named_items};
 use super::context::RunContext;
 use super::evidence::audit::{self, Trail};
 use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
-use super::ownership::Thing;
+use super::ownership::Claimable;
 use super::pages::{Paging, pages};
 use super::resolve::Resolved;
 use super::results::{self, Parameters, fill_path, id_text};
@@ -36,7 +36,7 @@ const LOG_RESOURCES: usize = 20;
 
 /// The outcome of one round.
 #[derive(Debug)]
-pub enum Look {
+pub enum Round {
     Resolved(Resolved),
     Nothing,
     Undecided(Vec<String>),
@@ -135,41 +135,41 @@ impl<'a> Search<'a> {
 
     /// One round of the search. `last`: there will be no further one, so that nothing can be expected to show up
     /// later.
-    pub async fn look(&self, last: bool) -> Result<Look, ReadError> {
+    pub async fn look(&self, last: bool) -> Result<Round, ReadError> {
         if let Some(resolved) = self.by_stamp().await? {
-            return Ok(Look::Resolved(resolved));
+            return Ok(Round::Resolved(resolved));
         }
         let mut open = Vec::new();
         let mut others = HashSet::new();
         for task in self.tasks().await? {
             match self.verdict_of_task(&task) {
-                Verdict::Ours(evidence) => return Ok(Look::Resolved(self.claim_task(&task.id, evidence))),
+                Verdict::Ours(evidence) => return Ok(Round::Resolved(self.claim_task(&task.id, evidence))),
                 Verdict::NotOurs => drop(others.insert(task.id)),
                 Verdict::CannotTell => open.push(Candidate::Task(task)),
             }
         }
         if open.is_empty() && self.may_start_tasks() && !last {
-            return Ok(Look::Nothing);
+            return Ok(Round::Nothing);
         }
         if let Some(resolved) = self.by_audit_log().await {
-            return Ok(Look::Resolved(resolved));
+            return Ok(Round::Resolved(resolved));
         }
         if open.is_empty() {
             open = self.items(&others).await?;
         }
         let open = self.without_others(open).await?;
         if let Some(resolved) = self.by_own_key(&open) {
-            return Ok(Look::Resolved(resolved));
+            return Ok(Round::Resolved(resolved));
         }
         if let ([Candidate::Task(task)], true) = (open.as_slice(), self.only_changes())
             && likeness::is_about(&task.data.0, &self.parameters)
         {
-            return Ok(Look::Resolved(self.claim_task(&task.id, Evidence::Likeness)));
+            return Ok(Round::Resolved(self.claim_task(&task.id, Evidence::Likeness)));
         }
         Ok(if open.is_empty() {
-            Look::Nothing
+            Round::Nothing
         } else {
-            Look::Undecided(open.iter().map(|one| self.words(one)).collect())
+            Round::Undecided(open.iter().map(|one| self.words(one)).collect())
         })
     }
 
@@ -193,13 +193,13 @@ impl<'a> Search<'a> {
         match verdict {
             _ if self.disowned.contains(&task.id) => Verdict::NotOurs,
             // The task is another step's, by its answer or by certain evidence.
-            _ if self.context.owners.is_ours(&Thing::task(&task.id), &self.context.journal) => Verdict::NotOurs,
+            _ if self.context.owners.is_ours(&Claimable::task(&task.id), &self.context.journal) => Verdict::NotOurs,
             verdict => verdict,
         }
     }
 
     fn claim_task(&self, task: &str, evidence: Evidence) -> Resolved {
-        match self.context.owners.claim(Thing::task(task), &self.intent().instance) {
+        match self.context.owners.claim(Claimable::task(task), &self.intent().instance) {
             true => Resolved::Task { attempt: self.intent().attempt, task: task.to_owned(), evidence },
             false => Resolved::Undecided(vec![format!("task {task}")]),
         }
@@ -212,7 +212,7 @@ impl<'a> Search<'a> {
             return Some(self.claim_task(&task, evidence));
         }
         let kind = &self.creates()?.kind;
-        Some(match self.context.owners.claim(Thing::resource(kind, id), &self.intent().instance) {
+        Some(match self.context.owners.claim(Claimable::resource(kind, id), &self.intent().instance) {
             true => Resolved::Resource { attempt: self.intent().attempt, item, evidence },
             false => Resolved::Undecided(vec![format!("{kind} {id}")]),
         })
@@ -345,20 +345,20 @@ impl<'a> Search<'a> {
     async fn items(&self, others: &HashSet<String>) -> Result<Vec<Candidate>, ReadError> {
         let (Some(list), Some(creates)) = (self.list(), self.creates()) else { return Ok(Vec::new()) };
         let attempt = self.known();
-        let owned = |thing: &Thing| self.context.owners.is_ours(thing, &self.context.journal);
+        let owned = |thing: &Claimable| self.context.owners.is_ours(thing, &self.context.journal);
         let mut open = Vec::new();
         for item in named_items(self.context, creates, list, self.call(), &self.parameters).await? {
             let id = self.operation.as_deref().and_then(|operation| item_id(operation, list, self.call(), &item));
             let Some(id) = id else { continue };
             let task = creator_task(&item);
-            let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Thing::task(&task)));
+            let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Claimable::task(&task)));
             let verdict = Verdict::of([
                 tags::of_item(&item, Some(list), attempt.intent),
                 lists::of_item(&item, &id, &attempt),
                 likeness::of(&item, &attempt, &[]),
             ]);
             let id = id_text(&id);
-            if verdict != Verdict::NotOurs && !by_another && !owned(&Thing::resource(&creates.kind, &id)) {
+            if verdict != Verdict::NotOurs && !by_another && !owned(&Claimable::resource(&creates.kind, &id)) {
                 open.push(Candidate::Item { id, item });
             }
         }
@@ -380,17 +380,17 @@ impl<'a> Search<'a> {
             open.retain(|one| verdict(one) != Verdict::NotOurs);
         }
         if !open.is_empty() {
-            self.context.owners.look_elsewhere().await;
-            open.retain(|one| self.context.owners.elsewhere(&self.thing(one)).is_none());
+            self.context.owners.read_other_records().await;
+            open.retain(|one| self.context.owners.other_record(&self.thing(one)).is_none());
         }
         Ok(open)
     }
 
-    fn thing(&self, candidate: &Candidate) -> Thing {
+    fn thing(&self, candidate: &Candidate) -> Claimable {
         match candidate {
-            Candidate::Task(task) => Thing::task(&task.id),
+            Candidate::Task(task) => Claimable::task(&task.id),
             Candidate::Item { id, .. } => {
-                Thing::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id)
+                Claimable::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id)
             }
         }
     }
@@ -408,12 +408,12 @@ impl<'a> Search<'a> {
             let id = item.get(&list.id_field);
             creator_task(item).as_ref() == Some(&task.id) || listed.into_iter().any(|made| Some(made) == id)
         };
-        let is_anothers = |candidate: &Candidate| match candidate {
+        let is_owned_by_another = |candidate: &Candidate| match candidate {
             Candidate::Task(task) => made.iter().any(|item| {
                 is_made_by(item, task) && tags::of_item(item, Some(list), self.intent()) == Verdict::NotOurs
             }),
             Candidate::Item { .. } => false,
         };
-        Ok(open.into_iter().filter(|candidate| !is_anothers(candidate)).collect())
+        Ok(open.into_iter().filter(|candidate| !is_owned_by_another(candidate)).collect())
     }
 }

@@ -35,7 +35,7 @@ pub struct Stamped {
 
 /// The outcome of the search.
 #[derive(Debug, Default)]
-pub struct Looked {
+pub struct StampSearch {
     pub found: Vec<Stamped>,
     /// The number of lists that were read.
     pub lists: usize,
@@ -51,7 +51,7 @@ pub async fn stamped(
     spots: &[Spot],
     plan: &str,
     environment: &str,
-) -> Looked {
+) -> StampSearch {
     let mut lists = BTreeMap::new();
     for operation in operations {
         for spot in spots {
@@ -72,7 +72,7 @@ pub async fn stamped(
             (path, found)
         }
     });
-    let mut looked = Looked::default();
+    let mut looked = StampSearch::default();
     let answers: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
     for (path, found) in answers {
         match found {

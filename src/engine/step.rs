@@ -18,7 +18,7 @@ use super::finish::{Finishing, millis};
 use super::interruption::Interruption;
 use super::refresh::blame;
 use super::render::{CallParts, Rendered, Surroundings, step_value};
-use super::resolve::Doubt;
+use super::resolve::InDoubt;
 use super::results::{self, Parameters};
 use super::run::Run;
 use super::turn::parent_turn;
@@ -211,18 +211,18 @@ impl Instance {
         provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        match (decision, &known.phase, known.intent.as_deref(), Doubt::recorded(&self.run.context, known)) {
+        match (decision, &known.phase, known.intent.as_deref(), InDoubt::recorded(&self.run.context, known)) {
             (Decision::Call, ..) if self.adopts(id) => self.adopt(id, rendered, provenance).await.map(Some),
             (Decision::Call, ..) => {
                 *provenance = Provenance::Called;
                 let write = self.write_of(id, rendered, None);
                 self.make(&write, known, None, provenance, started).await
             }
-            (Decision::Resolve, _, Some(intent), Some(doubt)) => {
+            (Decision::Resolve, _, Some(intent), Some(in_doubt)) => {
                 *provenance = if intent.update.is_some() { Provenance::Updated } else { Provenance::Called };
                 match self.write_again(id, rendered, known, intent)? {
-                    Some(write) => self.make(&write, known, Some(doubt), provenance, started).await,
-                    None => self.give_up_update(id, rendered, known, &doubt, started).await,
+                    Some(write) => self.make(&write, known, Some(in_doubt), provenance, started).await,
+                    None => self.give_up_update(id, rendered, known, &in_doubt, started).await,
                 }
             }
             (Decision::Wait, Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
@@ -250,12 +250,12 @@ impl Instance {
         &self,
         write: &Write,
         known: &InstanceStatus,
-        doubt: Option<Doubt>,
+        in_doubt: Option<InDoubt>,
         provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         let _turn = self.enter(&write.intent.instance, &write.intent.call).await?;
-        let called = match write.make(&self.run.context, known.attempts, doubt).await {
+        let called = match write.make(&self.run.context, known.attempts, in_doubt).await {
             Ok(called) => called,
             Err(Interruption::Conflict(refusal)) => return self.conflict(write, refusal, provenance, started).await,
             Err(why) => return Err(why),
@@ -344,7 +344,7 @@ impl Instance {
             (Interruption::Stopped(_), Phase::InDoubt) => {
                 Interruption::StillWaiting { tasks: Vec::new(), waited, until: None }
             }
-            (Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Blind(error), _) => {
+            (Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error), _) => {
                 Interruption::Failed(self.located(error))
             }
             (why, _) => why,
@@ -357,7 +357,7 @@ impl Instance {
                 waited_ms: millis(*waited),
                 until: until.clone(),
             },
-            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Blind(error) => {
+            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error) => {
                 Event::StepFailed { instance, error: error.clone() }
             }
             // The dispatcher reports the instances that were not started.

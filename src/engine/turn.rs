@@ -25,7 +25,7 @@ pub async fn parent_turn(
         return Ok(Some(gate));
     }
     let holder = context.journal.with_status(|status| maker_of(status, parent));
-    tell(
+    emit_wait(
         context,
         instance,
         Queue::Parent { of: holder.map_or_else(|| parent.to_owned(), |holder| holder.to_string()) },
@@ -38,19 +38,19 @@ pub async fn request_turn<'s>(context: &'s RunContext, instance: &InstanceId) ->
     let place = match context.gates.request_now() {
         Some(place) => place,
         None => {
-            tell(context, instance, Queue::Requests);
+            emit_wait(context, instance, Queue::Requests);
             context.stopped.or_leave(context.gates.request()).await.ok()?
         }
     };
     while let Some(pause) = context.client.held_for() {
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        tell(context, instance, Queue::RateLimit { pause_ms });
+        emit_wait(context, instance, Queue::RateLimit { pause_ms });
         context.stopped.or_leave(context.clock().sleep(pause)).await.ok()?;
     }
     Some(place)
 }
 
-fn tell(context: &RunContext, instance: &InstanceId, queue: Queue) {
+fn emit_wait(context: &RunContext, instance: &InstanceId, queue: Queue) {
     context.events.emit(Event::TurnAwaited { instance: instance.clone(), queue });
 }
 

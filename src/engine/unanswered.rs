@@ -11,7 +11,7 @@ use super::call::Called;
 use super::context::{About, RunContext};
 use super::finish::{Ended, Finishing};
 use super::interruption::Interruption;
-use super::ownership::Thing;
+use super::ownership::Claimable;
 use super::resolve::{Resolved, resolve_late};
 use super::results::{self, id_text};
 use crate::catalog::Operation;
@@ -37,7 +37,7 @@ pub async fn look_for_unanswered(context: &RunContext) -> Result<Vec<(InstanceId
     let mut undecided = Vec::new();
     for (instance, known) in open {
         for attempt in &known.earlier {
-            let late = Late { context, instance: &instance, known: &known, attempt };
+            let late = OpenAttempt { context, instance: &instance, known: &known, attempt };
             let looked = context.stopped.or_leave(late.look()).await.map_err(Interruption::Stopped)?;
             undecided.extend(looked?.map(|error| (instance.clone(), error)));
         }
@@ -46,14 +46,14 @@ pub async fn look_for_unanswered(context: &RunContext) -> Result<Vec<(InstanceId
 }
 
 /// An attempt that was given up.
-struct Late<'a> {
+struct OpenAttempt<'a> {
     context: &'a RunContext,
     instance: &'a InstanceId,
     known: &'a InstanceStatus,
     attempt: &'a Unanswered,
 }
 
-impl Late<'_> {
+impl OpenAttempt<'_> {
     /// Searches for it. `Some` when its outcome cannot be told.
     async fn look(&self) -> Result<Option<StepError>, Interruption> {
         let call = &self.attempt.intent.call;
@@ -65,10 +65,10 @@ impl Late<'_> {
         match resolve_late(self.context, self.attempt, &self.known.disowned).await {
             Resolved::Task { task, evidence, .. } => {
                 let called = Called::Tasks { tasks: vec![task], status: None, evidence: Some(evidence) };
-                self.brought_to_an_end(called).await
+                self.complete(called).await
             }
             Resolved::Resource { item, evidence, .. } => {
-                self.brought_to_an_end(Called::Found { item, evidence: Some(evidence) }).await
+                self.complete(Called::Found { item, evidence: Some(evidence) }).await
             }
             Resolved::Undecided(candidates) => Ok(Some(self.undecided(&candidates))),
             Resolved::Nothing | Resolved::Done if self.is_over() => self.resolved(Vec::new(), None).await,
@@ -85,7 +85,7 @@ impl Late<'_> {
     }
 
     /// Waits for the tasks of the attempt and records what they made.
-    async fn brought_to_an_end(&self, called: Called) -> Result<Option<StepError>, Interruption> {
+    async fn complete(&self, called: Called) -> Result<Option<StepError>, Interruption> {
         let intent = &self.attempt.intent;
         let matched = results::operation_of(self.context.catalog, &intent.call);
         let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
@@ -119,7 +119,7 @@ impl Late<'_> {
             }
             Ended::NotOurs(tasks) => {
                 for task in &tasks {
-                    self.context.owners.release(&Thing::task(task), self.instance);
+                    self.context.owners.release(&Claimable::task(task), self.instance);
                 }
                 Ok(Some(self.undecided(&tasks.iter().map(|task| format!("task {task}")).collect::<Vec<_>>())))
             }

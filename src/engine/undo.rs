@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::context::{About, RunContext};
 use super::interruption::Interruption;
-use super::resolve::{Doubt, Resolved, resolve};
+use super::resolve::{InDoubt, Resolved, resolve};
 use super::results;
 use crate::event::{EffectKnown, ErrorClass};
 use crate::id::InstanceId;
@@ -13,7 +13,7 @@ use crate::journal::{IntendedUndo, Intent, RecordedCall, Unanswered};
 
 /// The outcome of an undo call without an answer.
 #[derive(Debug)]
-pub enum Became {
+pub enum UndoOutcome {
     /// It started these tasks.
     Tasks(Vec<String>),
     /// It was carried out.
@@ -63,19 +63,25 @@ pub async fn look_for(
     about: &About,
     cause: &str,
     since: Duration,
-) -> Result<Became, Interruption> {
-    let doubt =
-        Doubt { attempt, earlier: earlier.to_vec(), since, cause: cause.to_owned(), slow: false, disowned: Vec::new() };
+) -> Result<UndoOutcome, Interruption> {
+    let in_doubt = InDoubt {
+        attempt,
+        earlier: earlier.to_vec(),
+        since,
+        cause: cause.to_owned(),
+        slow: false,
+        disowned: Vec::new(),
+    };
     let unknown = |words: String| {
         let mut error = context.error(about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         error.help.push("run `plan destroy` again: it is looked for once more, and not repeated before".to_owned());
         Err(Interruption::Unknown(error))
     };
-    match resolve(context, &doubt).await {
-        Resolved::Task { task, .. } => Ok(Became::Tasks(vec![task])),
-        Resolved::Resource { .. } | Resolved::Done => Ok(Became::Done),
-        Resolved::Nothing if doubt.is_carried_out() => Ok(Became::Done),
-        Resolved::Nothing => Ok(Became::Nothing),
+    match resolve(context, &in_doubt).await {
+        Resolved::Task { task, .. } => Ok(UndoOutcome::Tasks(vec![task])),
+        Resolved::Resource { .. } | Resolved::Done => Ok(UndoOutcome::Done),
+        Resolved::Nothing if in_doubt.is_carried_out() => Ok(UndoOutcome::Done),
+        Resolved::Nothing => Ok(UndoOutcome::Nothing),
         Resolved::Undecided(candidates) => unknown(format!(
             "the answer of its undo was lost ({cause}); what may be its work may be somebody else's as well: {}",
             candidates.join(", ")

@@ -9,7 +9,7 @@ use crate::id::InstanceId;
 use crate::journal::{RecordedCall, Status};
 
 /// Ids shorter than this may occur in a call by coincidence.
-const TELLING: usize = 8;
+const SHORTEST_ID: usize = 8;
 
 /// Instances whose calls mention the id of a resource found to be gone, and the instances that depend on those.
 pub fn orphans(status: &Status) -> HashSet<InstanceId> {
@@ -18,7 +18,7 @@ pub fn orphans(status: &Status) -> HashSet<InstanceId> {
         return HashSet::new();
     }
     let named = status.instances.iter().filter(|(_, known)| {
-        known.agrees.as_ref().is_some_and(|call| lost.iter().any(|id| id.len() >= TELLING && names(call, id)))
+        known.agrees.as_ref().is_some_and(|call| lost.iter().any(|id| id.len() >= SHORTEST_ID && names(call, id)))
     });
     let direct: Vec<InstanceId> = named.map(|(id, _)| id.clone()).collect();
     let references = References::of(status);

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::Verdict;
-use crate::engine::ownership::Thing;
+use crate::engine::ownership::Claimable;
 use crate::engine::results::id_text;
 use crate::journal::Evidence;
 
@@ -34,10 +34,10 @@ pub fn trail(entries: &[Value], agent: &str) -> Option<Trail> {
 /// Whether a task or resource was made by our attempt or by another client or call, according to the log. `step`: the
 /// part of the `User-Agent` that all attempts of this step share, given when the record does not have the agent of
 /// the attempt; an entry with it may be the attempt's.
-pub fn of_thing(entries: &[Value], thing: &Thing, agent: &str, step: Option<&str>) -> Verdict {
+pub fn of_thing(entries: &[Value], thing: &Claimable, agent: &str, step: Option<&str>) -> Verdict {
     let about = |entry: &&Value| match thing {
-        Thing::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),
-        Thing::Resource { id, .. } => {
+        Claimable::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),
+        Claimable::Resource { id, .. } => {
             let resources = entry.get("resources").and_then(Value::as_array).into_iter().flatten();
             let made = entry.get("action_type").and_then(Value::as_str) == Some("create");
             made && resources.filter_map(|resource| resource.get("resource_id")).any(|known| id_text(known) == *id)
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn who_made_something_is_told_by_the_agent_that_created_it() {
-        let (task, resource) = (Thing::task("t"), Thing::resource("routers", "7"));
+        let (task, resource) = (Claimable::task("t"), Claimable::resource("routers", "7"));
         let ours = Verdict::Ours(Evidence::AuditLog);
         for (agent, thing, expected) in [
             (json!("ours"), &task, ours),
@@ -111,7 +111,7 @@ mod tests {
     fn who_changed_something_did_not_make_it() {
         let mut changed = entry(json!("theirs"), json!(null), json!("7"));
         changed["action_type"] = json!("update");
-        assert_eq!(of_thing(&[changed], &Thing::resource("routers", "7"), "ours", None), Verdict::CannotTell);
+        assert_eq!(of_thing(&[changed], &Claimable::resource("routers", "7"), "ours", None), Verdict::CannotTell);
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
             (Some("(plan web; environment pr-1; step other; attempt "), Verdict::NotOurs),
             (None, Verdict::NotOurs),
         ] {
-            assert_eq!(of_thing(&entries, &Thing::resource("routers", "7"), "made up", step), expected, "{step:?}");
+            assert_eq!(of_thing(&entries, &Claimable::resource("routers", "7"), "made up", step), expected, "{step:?}");
         }
     }
 }

@@ -20,7 +20,7 @@ const ALIASES: [(&str, &str); 6] = [
 ];
 
 /// Fields besides names and references that have the same form wherever they are shown.
-const TELLING: [&str; 12] = [
+const COMPARABLE: [&str; 12] = [
     "name",
     "flavor",
     "cidr",
@@ -47,7 +47,7 @@ pub fn contradicts(theirs: &Value, call: &RecordedCall, parameters: &[(String, S
     };
     let sent = call.body.as_ref().and_then(Value::as_object);
     sent.into_iter().flatten().any(|(name, value)| {
-        is_scalar(value) && !is_digest(value) && is_telling(name) && differs(name, &id_text(value))
+        is_scalar(value) && !is_digest(value) && is_comparable(name) && differs(name, &id_text(value))
     }) || parameters.iter().any(|(name, value)| differs(name, value))
 }
 
@@ -88,8 +88,8 @@ fn is_scalar(value: &Value) -> bool {
 }
 
 /// Whether a field can be compared: names and references can, fields with several forms cannot.
-fn is_telling(name: &str) -> bool {
-    TELLING.contains(&name) || name.ends_with("_id") || name.ends_with("_name")
+fn is_comparable(name: &str) -> bool {
+    COMPARABLE.contains(&name) || name.ends_with("_id") || name.ends_with("_name")
 }
 
 /// Equal, or two notations of one address.

@@ -28,11 +28,11 @@ pub fn is_unread(text: &str) -> bool {
 }
 
 /// Whether the value has a placeholder.
-pub fn holds_later(value: &Value) -> bool {
+pub fn has_placeholder(value: &Value) -> bool {
     match value {
         Value::String(text) => is_known_later(text),
-        Value::Array(items) => items.iter().any(holds_later),
-        Value::Object(fields) => fields.values().any(holds_later),
+        Value::Array(items) => items.iter().any(has_placeholder),
+        Value::Object(fields) => fields.values().any(has_placeholder),
         _ => false,
     }
 }
@@ -49,7 +49,8 @@ mod tests {
         assert_eq!((later.as_str(), unread.as_str()), ("(known after `network`)", "(known after reading `images`)"));
         assert!(is_known_later(&later) && is_known_later(&unread) && is_unread(&unread) && !is_unread(&later));
         assert!(
-            holds_later(&json!({ "a": [format!("net-{later}")] })) && !holds_later(&json!({ "a": [1, "b", null] }))
+            has_placeholder(&json!({ "a": [format!("net-{later}")] }))
+                && !has_placeholder(&json!({ "a": [1, "b", null] }))
         );
     }
 }

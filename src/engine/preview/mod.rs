@@ -22,16 +22,16 @@ use super::decide::{self, ChangeKind, Decision, Wanted, removal};
 use super::find::looked_up;
 use super::render::{Surroundings, elements, step_value};
 use super::results;
-use super::update::{Difference, Forced, named_anew, wanted_call};
+use super::update::{Difference, Forced, wanted_call, with_new_name};
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, Status, StepResult};
 use crate::plan::{Graph, OnChange, Plan, Selection, Step};
 use crate::secret::Secrets;
 use crate::template::{Each, TemplateError};
-use unknown::{Known, Why};
+use unknown::{KnownValues, UnknownBecause};
 
-pub use later::{holds_later, is_known_later, is_unread};
+pub use later::{has_placeholder, is_known_later, is_unread};
 pub use reads::{Reads, object_of};
 pub use tally::{Symbol, Tally};
 
@@ -147,7 +147,7 @@ impl Preview<'_> {
         let chosen =
             |id: &StepId| self.target.is_empty() || earlier.contains(id) || self.target.steps().any(|step| step == id);
         let orphans = self.status.map(decide::orphans).unwrap_or_default();
-        let mut known = Known::default();
+        let mut known = KnownValues::default();
         known.orphans = orphans;
         let mut by_step: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
         for id in graph.order() {
@@ -169,7 +169,7 @@ impl Preview<'_> {
         (changes, known.wanted)
     }
 
-    fn surroundings<'s>(&'s self, known: &'s Known, each: Option<&'s Each>) -> Surroundings<'s> {
+    fn surroundings<'s>(&'s self, known: &'s KnownValues, each: Option<&'s Each>) -> Surroundings<'s> {
         Surroundings {
             settings: self.settings,
             secrets: self.secrets,
@@ -181,7 +181,7 @@ impl Preview<'_> {
         }
     }
 
-    fn step(&self, step: &Step, known: &mut Known) -> Vec<Change> {
+    fn step(&self, step: &Step, known: &mut KnownValues) -> Vec<Change> {
         let plain = InstanceId::new(step.id.clone(), None);
         let each = match &step.for_each {
             None => vec![None],
@@ -212,10 +212,10 @@ impl Preview<'_> {
 
     /// The change of an instance whose existence depends on other steps. Where these only have to be read, the
     /// decision of an earlier run is assumed to hold.
-    fn depends(&self, instance: InstanceId, why: Why, on: Vec<StepId>) -> Change {
+    fn depends(&self, instance: InstanceId, why: UnknownBecause, on: Vec<StepId>) -> Change {
         let mut recorded = self.status.into_iter().flat_map(|status| status.instances.keys());
         let decided = recorded.any(|other| other.step == instance.step);
-        Change { instance, action: Action::Depends { on, read: why == Why::Reading && decided }, call: None }
+        Change { instance, action: Action::Depends { on, read: why == UnknownBecause::Reading && decided }, call: None }
     }
 
     fn recorded(&self, instance: &InstanceId) -> Option<&InstanceStatus> {
@@ -223,7 +223,13 @@ impl Preview<'_> {
     }
 
     /// What a run would do about one instance, and the instance's value where it is known without a request.
-    fn instance(&self, step: &Step, id: InstanceId, each: Option<&Each>, known: &mut Known) -> (Change, Option<Value>) {
+    fn instance(
+        &self,
+        step: &Step,
+        id: InstanceId,
+        each: Option<&Each>,
+        known: &mut KnownValues,
+    ) -> (Change, Option<Value>) {
         let surroundings = self.surroundings(known, each);
         if let Some(when) = &step.when {
             if let Some((why, on)) = known.unknown_in(when.references()) {
@@ -259,7 +265,7 @@ impl Preview<'_> {
         id: &InstanceId,
         call: &RecordedCall,
         find: &Find,
-        asked: &mut Known,
+        asked: &mut KnownValues,
     ) -> (Action, Option<Value>) {
         let recorded = self.recorded(id);
         let nothing = InstanceStatus::default();
@@ -315,7 +321,7 @@ impl Preview<'_> {
                 let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {
                     Some(last) => known.result.as_ref().map(|result| {
                         let object = object(result);
-                        step_value(&named_anew(known.agrees.as_ref(), &last.agrees, result.clone()), object.as_ref())
+                        step_value(&with_new_name(known.agrees.as_ref(), &last.agrees, result.clone()), object.as_ref())
                     }),
                     None => value(),
                 };
@@ -332,8 +338,8 @@ impl Preview<'_> {
         conceal(self.secrets, answer.clone(), step.secret)
     }
 
-    fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut Known) -> Change {
-        known.forget(&instance.step, Why::Change);
+    fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut KnownValues) -> Change {
+        known.forget(&instance.step, UnknownBecause::Change);
         let position = self.plan.source.position(error.span.start);
         let message = format!("{} (line {})", self.secrets.redact(&error.message), position.line);
         Change { instance, action: Action::Wrong { message }, call: None }

@@ -15,9 +15,9 @@ pub enum Symbol {
     /// Not known before another step is done.
     Unknown,
     /// An existing resource is adopted.
-    TakeOver,
+    Adopt,
     /// Begun by an earlier run.
-    GoOn,
+    Continue,
     /// The run would fail here.
     Stop,
     /// Nothing changes: a read, or a skipped step.
@@ -33,7 +33,7 @@ impl Symbol {
             Symbol::Keep | Symbol::Nothing => "=",
             Symbol::Remove => "-",
             Symbol::Unknown => "?",
-            Symbol::TakeOver | Symbol::GoOn => ">",
+            Symbol::Adopt | Symbol::Continue => ">",
             Symbol::Stop => "!",
         }
     }
@@ -43,10 +43,10 @@ impl Change {
     pub fn symbol(&self) -> Symbol {
         match &self.action {
             Action::Call => Symbol::Make,
-            Action::Adopt => Symbol::TakeOver,
+            Action::Adopt => Symbol::Adopt,
             Action::Read | Action::Skip => Symbol::Nothing,
             Action::Keep | Action::Depends { read: true, .. } => Symbol::Keep,
-            Action::Continue { .. } => Symbol::GoOn,
+            Action::Continue { .. } => Symbol::Continue,
             Action::Retry => Symbol::Replace,
             Action::Depends { read: false, .. } => Symbol::Unknown,
             Action::Gone { stays_for: Some(_), .. } | Action::Wrong { .. } => Symbol::Stop,
@@ -88,8 +88,8 @@ impl Tally {
             to_update: count(Symbol::Update),
             to_replace: count(Symbol::Replace),
             to_remove: count(Symbol::Remove),
-            to_adopt: count(Symbol::TakeOver),
-            to_continue: count(Symbol::GoOn),
+            to_adopt: count(Symbol::Adopt),
+            to_continue: count(Symbol::Continue),
             unknown: count(Symbol::Unknown),
             refused: count(Symbol::Stop),
             kept: count(Symbol::Keep),

@@ -16,9 +16,9 @@ use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, sk
 const OPEN: char = '\u{E004}';
 const CLOSE: char = '\u{E005}';
 
-/// Why a result is not known.
+/// UnknownBecause a result is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
+pub enum UnknownBecause {
     /// It has to be read; it is assumed to be unchanged.
     Reading,
     /// The step's call will be sent, or its resource changed.
@@ -27,9 +27,9 @@ pub enum Why {
 
 /// What is known so far of earlier steps.
 #[derive(Default)]
-pub struct Known {
+pub struct KnownValues {
     pub values: BTreeMap<StepId, minijinja::Value>,
-    unknown: BTreeMap<StepId, Why>,
+    unknown: BTreeMap<StepId, UnknownBecause>,
     /// Steps with known results whose resource would have to be read.
     unread: BTreeSet<StepId>,
     /// Steps of which some instances have no known result.
@@ -40,9 +40,9 @@ pub struct Known {
     pub wanted: Vec<RecordedCall>,
 }
 
-impl Known {
+impl KnownValues {
     /// Marks the results of a step as not known.
-    pub fn forget(&mut self, step: &StepId, why: Why) {
+    pub fn forget(&mut self, step: &StepId, why: UnknownBecause) {
         self.unknown.insert(step.clone(), why);
     }
 
@@ -53,7 +53,7 @@ impl Known {
         }
         let some_unknown = values.iter().any(|(_, value)| value.is_none());
         if some_unknown && (reads || step.for_each.is_none()) {
-            return self.forget(&step.id, if reads { Why::Reading } else { Why::Change });
+            return self.forget(&step.id, if reads { UnknownBecause::Reading } else { UnknownBecause::Change });
         }
         let unread = values.iter().any(|(_, value)| value.as_ref().is_none_or(|value| value.get("resource").is_none()));
         let told = |(instance, value): (InstanceId, Option<Value>)| {
@@ -74,18 +74,21 @@ impl Known {
         self.values.insert(step.id.clone(), value);
     }
 
-    fn why(&self, reference: &Reference) -> Option<Why> {
+    fn why(&self, reference: &Reference) -> Option<UnknownBecause> {
         let path = &reference.path;
         // The path below `all` and `each` is computed, and may lead to the resource.
         let may_read = path.first().is_none_or(|first| ["all", "each"].contains(&first.as_str()))
             || path.iter().any(|field| field == "resource");
-        let unread = || (may_read && self.unread.contains(&reference.step)).then_some(Why::Reading);
+        let unread = || (may_read && self.unread.contains(&reference.step)).then_some(UnknownBecause::Reading);
         self.unknown.get(&reference.step).copied().or_else(unread)
     }
 
     /// The steps among these references whose results are not known, and why.
-    pub fn unknown_in<'r>(&self, references: impl Iterator<Item = &'r Reference>) -> Option<(Why, Vec<StepId>)> {
-        let found: Vec<(Why, &StepId)> =
+    pub fn unknown_in<'r>(
+        &self,
+        references: impl Iterator<Item = &'r Reference>,
+    ) -> Option<(UnknownBecause, Vec<StepId>)> {
+        let found: Vec<(UnknownBecause, &StepId)> =
             references.filter_map(|reference| Some((self.why(reference)?, &reference.step))).collect();
         let why = found.iter().map(|(why, _)| *why).max()?;
         let steps: BTreeSet<&StepId> = found.into_iter().map(|(_, step)| step).collect();
@@ -156,7 +159,7 @@ impl Known {
                             partly.filter(|step| self.partly.contains(*step)).cloned().collect();
                         match partly.is_empty() {
                             true => Err(error),
-                            false => Ok(Value::String(later(Why::Change, &Vec::from_iter(partly)))),
+                            false => Ok(Value::String(later(UnknownBecause::Change, &Vec::from_iter(partly)))),
                         }
                     }
                 },
@@ -193,11 +196,11 @@ fn placeholder(instance: &InstanceId) -> Value {
     json!({ "id": text, "ids": [text], "name": text, "task": text, "tasks": [text], "outcome": "succeeded" })
 }
 
-fn later(why: Why, steps: &[StepId]) -> String {
+fn later(why: UnknownBecause, steps: &[StepId]) -> String {
     let names = steps.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
     match why {
-        Why::Reading => known_after_reading(&names),
-        Why::Change => known_after(&names),
+        UnknownBecause::Reading => known_after_reading(&names),
+        UnknownBecause::Change => known_after(&names),
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Shown<'a> {
     /// The key of the digests that stand for secrets.
     pub digest_key: &'a [u8],
     /// Whether an element of the resource, by its id, belongs to another step.
-    pub is_anothers: &'a dyn Fn(&Value) -> bool,
+    pub is_owned_by_another: &'a dyn Fn(&Value) -> bool,
 }
 
 /// Fields compared as exact texts; in other fields the API may normalise what was sent.
@@ -161,7 +161,7 @@ fn lists(name: &str, planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is
 
 fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is {
     // An element that a step of its own made is in the list as well.
-    let anothers = |item: &&Value| item.get("id").is_some_and(|id| (shown.is_anothers)(id));
+    let anothers = |item: &&Value| item.get("id").is_some_and(|id| (shown.is_owned_by_another)(id));
     let seen: Vec<Value> = seen.iter().filter(|item| !anothers(item)).cloned().collect();
     let alike = |one: &Value, other: &Value| match (one, other) {
         (Value::Object(one), Value::Object(other)) => !matches!(mappings(one, other, shown), Is::Differs(_)),

@@ -10,4 +10,4 @@ mod look;
 
 pub use blame::blame;
 pub use compare::{Comparison, Shown, field};
-pub use look::{Blind, Fate, Found, Refresh, records};
+pub use look::{DriftCheck, DriftState, NoAnswer, Refresh, records};

@@ -50,7 +50,7 @@ pub struct Trial {
     /// How far the clock of the next process is ahead of the server's.
     pub ahead: SignedDuration,
     /// The other records of the store.
-    pub neighbours: Vec<(String, Status)>,
+    pub other_records: Vec<(String, Status)>,
     /// The most requests in flight.
     pub parallelism: usize,
     pub on_the_way: Arc<Mutex<OnTheWay>>,
@@ -92,7 +92,7 @@ impl Trial {
             conditions: Conditions::default(),
             stamp: true,
             ahead: SignedDuration::ZERO,
-            neighbours: Vec::new(),
+            other_records: Vec::new(),
             parallelism: 10,
             on_the_way: Arc::default(),
             place: None,
@@ -283,11 +283,11 @@ impl Trial {
             },
             digest_key,
             owners: Ownership::new({
-                let neighbours = self.neighbours.clone();
-                Arc::new(move || neighbours.clone())
+                let other_records = self.other_records.clone();
+                Arc::new(move || other_records.clone())
             }),
-            met: OnceCell::new(),
-            sight: Sight::default(),
+            contacted: OnceCell::new(),
+            access: Access::default(),
         });
         (context, events)
     }

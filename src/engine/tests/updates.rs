@@ -10,8 +10,8 @@ use crate::catalog::{ALLOW_NOTHING, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::refresh::{Comparison, Shown, field};
 use crate::engine::results;
-use crate::engine::update::{Thing, split};
-use crate::engine::{Found, RunOptions, Signal, Stop};
+use crate::engine::update::{UpdatedResource, split};
+use crate::engine::{DriftState, RunOptions, Signal, Stop};
 use crate::event::{Event, Provenance};
 use crate::exit::Exit;
 use crate::id::StepId;
@@ -185,7 +185,7 @@ fn a_machine_of_another_flavor_counts_as_done_once_it_is_usable() {
         let waited = trial.events.iter().any(|event| matches!(event, Event::ReadinessReached { .. }));
         assert!(waited, "{:?}", trial.events);
         assert_eq!((trial.made()["instances"], trial.told(Provenance::Updated)), (1, vec!["web".to_owned()]));
-        assert!(trial.looked().await.iter().all(|looked| looked.found == Found::Same));
+        assert!(trial.looked().await.iter().all(|looked| looked.found == DriftState::Same));
     });
 }
 
@@ -268,7 +268,7 @@ fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
         body: Some(body.clone()),
     };
     let result = StepResult { id: Some(json!(STRANGER)), name: Some("web-1".to_owned()), ..StepResult::default() };
-    let thing = Thing::of(Catalog::embedded(), &call(before), &result);
+    let thing = UpdatedResource::of(Catalog::embedded(), &call(before), &result);
     split(Catalog::embedded(), thing.as_ref(), &call(before), &call(after), None).forced.is_empty()
 }
 
@@ -362,7 +362,7 @@ fn differing(trial: &Trial) -> Vec<String> {
         thing: thing_route(&create).unwrap(),
         object: &object,
         digest_key: status.header.key.as_bytes(),
-        is_anothers: &|_| false,
+        is_owned_by_another: &|_| false,
     };
     let body = call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
     let fields = body.iter().filter_map(|(name, value)| match field(name, Some(value), &shown) {
@@ -507,14 +507,14 @@ fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
             let recorded = known.agrees.clone().unwrap();
             let other = RecordedCall { body: Some(after.clone()), ..recorded.clone() };
             let catalog = Catalog::embedded();
-            let thing = Thing::of(catalog, &recorded, known.result.as_ref().unwrap());
+            let thing = UpdatedResource::of(catalog, &recorded, known.result.as_ref().unwrap());
             let calls = split(catalog, thing.as_ref(), &recorded, &other, None).calls;
             changed += calls.iter().map(|call| call.fields.len()).sum::<usize>();
             for call in &calls {
                 trial.by_hand(&call.recorded).await;
             }
             let fields = match trial.looked().await.pop().map(|looked| looked.found) {
-                Some(Found::Changed { fields }) => fields,
+                Some(DriftState::Changed { fields }) => fields,
                 other => return wrong.push(format!("{}: {other:?} after {calls:?}", operation.route)),
             };
             found += fields.len();

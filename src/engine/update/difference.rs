@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Split, Thing, split, wanted_call};
+use super::{Split, UpdatedResource, split, wanted_call};
 use crate::catalog::Catalog;
 use crate::engine::decide::{ChangeKind, Differs};
 use crate::journal::{InstanceStatus, Intent, RecordedCall, StepResult};
@@ -39,7 +39,7 @@ impl Difference {
         let Some(result) = known.result.as_ref().filter(|_| creates) else {
             return Self { kind: Differs::Forces, split: Split::default() };
         };
-        let split = split(catalog, Thing::of(catalog, before, result).as_ref(), before, &after, sent);
+        let split = split(catalog, UpdatedResource::of(catalog, before, result).as_ref(), before, &after, sent);
         let in_place = split.forced.is_empty() && !split.calls.is_empty();
         Self { kind: if in_place { Differs::InPlace } else { Differs::Forces }, split }
     }
@@ -48,12 +48,12 @@ impl Difference {
 /// The call that the resource agrees with after an update, and the result as it is then.
 pub fn update_of_result(intent: &Intent, known: &InstanceStatus) -> Option<(RecordedCall, StepResult)> {
     let (agrees, result) = intent.update.as_deref().cloned().zip(known.result.clone())?;
-    let result = named_anew(known.agrees.as_ref(), &agrees, result);
+    let result = with_new_name(known.agrees.as_ref(), &agrees, result);
     Some((agrees, result))
 }
 
 /// A result with the name that it has after an update.
-pub fn named_anew(before: Option<&RecordedCall>, after: &RecordedCall, mut result: StepResult) -> StepResult {
+pub fn with_new_name(before: Option<&RecordedCall>, after: &RecordedCall, mut result: StepResult) -> StepResult {
     let name = |call: &RecordedCall| Some(call.body.as_ref()?.get("name")?.as_str()?.to_owned());
     let new = name(after).filter(|new| before.and_then(name).as_ref() != Some(new));
     if let Some(new) = new.filter(|new| result.name.is_some() && !stands_for_secret(new)) {

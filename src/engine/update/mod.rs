@@ -13,7 +13,7 @@ mod split;
 mod tests;
 mod wanted;
 
-pub use difference::{Changing, Difference, named_anew, update_of_result};
+pub use difference::{Changing, Difference, update_of_result, with_new_name};
 pub use seen::{Seen, seen};
-pub use split::{Forced, InPlace, Split, Thing, split};
+pub use split::{Forced, InPlace, Split, UpdatedResource, split};
 pub use wanted::wanted_call;

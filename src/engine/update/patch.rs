@@ -7,7 +7,7 @@ use crate::catalog::schema::{Additional, BodySchema, Schema};
 
 /// A value in its recorded form, and in the form that is sent, with secrets.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Both {
+pub struct RecordedAndSent {
     pub recorded: Value,
     pub sent: Value,
 }
@@ -22,25 +22,33 @@ pub struct FieldChange<'a> {
 }
 
 impl FieldChange<'_> {
-    /// The value that an update sends for the field. `create`, `update`: the schemas of both bodies; `way_back`:
+    /// The value that an update sends for the field. `create`, `update`: the schemas of both bodies; `can_reset`:
     /// whether a field that the plan no longer has can be reset by sending a value.
     ///
     /// # Errors
     ///
     /// The place below the field that cannot be sent, and the reason.
-    pub fn value(&self, create: &BodySchema, update: &BodySchema, way_back: bool) -> Result<Both, (String, String)> {
+    pub fn value(
+        &self,
+        create: &BodySchema,
+        update: &BodySchema,
+        can_reset: bool,
+    ) -> Result<RecordedAndSent, (String, String)> {
         let taken = field_schemas(update, self.name);
         let (Some(after), Some(sent)) = (self.after, self.sent) else {
-            let value = way_back.then(|| self.back(create, update, &taken)).flatten();
+            let value = can_reset.then(|| self.back(create, update, &taken)).flatten();
             let reason = || "it is not in the plan any more, and the API has no value that says so".to_owned();
             return value
-                .map(|value| Both { recorded: value.clone(), sent: value })
+                .map(|value| RecordedAndSent { recorded: value.clone(), sent: value })
                 .ok_or_else(|| (String::new(), reason()));
         };
         if merges(update, &taken) {
             let old = self.before.and_then(Value::as_object);
             if let (Value::Object(recorded), Value::Object(sent)) = (after, sent) {
-                return Ok(Both { recorded: merged(old, recorded, recorded), sent: merged(old, recorded, sent) });
+                return Ok(RecordedAndSent {
+                    recorded: merged(old, recorded, recorded),
+                    sent: merged(old, recorded, sent),
+                });
             }
         }
         restricted(update, &taken, self.before, after, sent)
@@ -103,8 +111,8 @@ fn restricted(
     before: Option<&Value>,
     after: &Value,
     sent: &Value,
-) -> Result<Both, (String, String)> {
-    let whole = || Ok(Both { recorded: after.clone(), sent: sent.clone() });
+) -> Result<RecordedAndSent, (String, String)> {
+    let whole = || Ok(RecordedAndSent { recorded: after.clone(), sent: sent.clone() });
     let (Value::Object(fields), Value::Object(real), Some(known)) = (after, sent, closed(body, schemas)) else {
         return whole();
     };
@@ -128,7 +136,7 @@ fn restricted(
     let old = before.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name);
     match old.filter(|name| !fields.contains_key(*name)).find(|name| !takes(name)) {
         Some(lost) => refused(lost),
-        None => Ok(Both { recorded: recorded.into(), sent: sent.into() }),
+        None => Ok(RecordedAndSent { recorded: recorded.into(), sent: sent.into() }),
     }
 }
 

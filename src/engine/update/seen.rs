@@ -28,10 +28,11 @@ pub async fn seen(context: &RunContext, intent: &Intent) -> Seen {
     let path = results::read_path(&create, &parameters, result);
     let (Some(path), Some(thing)) = (path, thing_route(&create)) else { return Seen::CannotTell };
     let Ok(object) = context.client.read(Request::get(path)).await else { return Seen::CannotTell };
-    let is_anothers = |id: &Value| context.journal.with_status(|status| status.is_made_elsewhere(&intent.instance, id));
+    let is_owned_by_another =
+        |id: &Value| context.journal.with_status(|status| status.is_made_by_another(&intent.instance, id));
     let object = shown_at(&create).map_or(Some(&object), |pointer| object.pointer(pointer));
     let Some(object) = object else { return Seen::CannotTell };
-    let shown = Shown { thing, object, digest_key: &context.digest_key, is_anothers: &is_anothers };
+    let shown = Shown { thing, object, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
     of_fields(before, after, &shown)
 }
 

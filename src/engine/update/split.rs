@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::patch::{Both, FieldChange};
+use super::patch::{FieldChange, RecordedAndSent};
 use crate::catalog::update::{Act, Rule, Way, goes_alone, has_way_back, only_grows};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
-use crate::engine::preview::holds_later;
+use crate::engine::preview::has_placeholder;
 use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
 use crate::journal::{RecordedCall, StepResult};
 
@@ -17,7 +17,7 @@ use crate::journal::{RecordedCall, StepResult};
 const NO_CALL: &str = "the API has no call that changes it";
 
 /// The resource of a recorded create, and the calls that change it.
-pub struct Thing {
+pub struct UpdatedResource {
     create: Arc<Operation>,
     /// Path parameters: those of the create, and the resource's own.
     parameters: Parameters,
@@ -54,7 +54,7 @@ pub struct Forced {
     pub reason: String,
 }
 
-impl Thing {
+impl UpdatedResource {
     /// The resource of a recorded create; `None` when the call creates nothing, or no call that changes it is known.
     pub fn of(catalog: &Catalog, create: &RecordedCall, result: &StepResult) -> Option<Self> {
         let (operation, mut parameters) = results::operation_of(catalog, create)?;
@@ -73,7 +73,7 @@ impl Thing {
 /// Divides the difference between the recorded create and the plan's call. `sent`: the plan's body with secrets.
 pub fn split(
     catalog: &Catalog,
-    thing: Option<&Thing>,
+    thing: Option<&UpdatedResource>,
     before: &RecordedCall,
     after: &RecordedCall,
     sent: Option<&Value>,
@@ -119,7 +119,7 @@ impl Split {
 
 struct Splitting<'a> {
     catalog: &'a Catalog,
-    thing: &'a Thing,
+    thing: &'a UpdatedResource,
     old: &'a Map<String, Value>,
     new: &'a Map<String, Value>,
     real: &'a Map<String, Value>,
@@ -200,7 +200,7 @@ impl<'a> Splitting<'a> {
                 None => change.value(&create, shape, has_way_back(&way.operation, name)).map(Some),
             };
             match value {
-                Ok(Some(Both { recorded: one, sent: real })) => {
+                Ok(Some(RecordedAndSent { recorded: one, sent: real })) => {
                     recorded.insert((*name).clone(), one);
                     sent.insert((*name).clone(), real);
                     going.push((*name).clone());
@@ -244,7 +244,7 @@ impl<'a> Splitting<'a> {
 
     /// Why the API would refuse a body, and the field at fault; `depth`: how far below the body the fields are.
     fn refusal(&self, way: &Way, sent: Option<&Value>, depth: usize) -> Option<(Option<String>, String)> {
-        if sent.is_some_and(holds_later) {
+        if sent.is_some_and(has_placeholder) {
             return None;
         }
         let findings = self.catalog.check_request(&way.operation, sent.map(Partial::from).as_ref(), ALLOW_NOTHING);
@@ -260,7 +260,7 @@ impl<'a> Splitting<'a> {
                 .split
                 .force(format!("body/{field}"), "it is not in the plan any more, and the API cannot take it back");
         };
-        let allowed = holds_later(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
+        let allowed = has_placeholder(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
         if !allowed {
             let reason = match rule {
                 Rule::Rises => "the API only goes to a later version",

@@ -14,12 +14,12 @@ const NEWEST: usize = 100;
 /// Observed durations by task type.
 #[derive(Debug, Default)]
 pub struct Learnt {
-    types: HashMap<String, Seen>,
+    types: HashMap<String, Observed>,
 }
 
 /// The observed durations of one type.
 #[derive(Debug)]
-pub struct Seen {
+pub struct Observed {
     /// In seconds, the newest last.
     durations: VecDeque<f64>,
     pace: Pace,
@@ -28,7 +28,7 @@ pub struct Seen {
 impl Learnt {
     /// Adds an observed duration.
     pub fn learn(&mut self, task_type: &str, took: Duration) {
-        let seen = self.meet(task_type);
+        let seen = self.track(task_type);
         if seen.durations.len() == NEWEST {
             seen.durations.pop_front();
         }
@@ -39,8 +39,8 @@ impl Learnt {
     }
 
     /// Registers that a task of this type is being waited for.
-    pub fn meet(&mut self, task_type: &str) -> &mut Seen {
-        let unseen = || Seen { durations: VecDeque::new(), pace: pace_of(task_type) };
+    pub fn track(&mut self, task_type: &str) -> &mut Observed {
+        let unseen = || Observed { durations: VecDeque::new(), pace: pace_of(task_type) };
         self.types.entry(task_type.to_owned()).or_insert_with(unseen)
     }
 

@@ -135,7 +135,7 @@ struct Watch {
 }
 
 /// The result of a poll.
-enum Seen {
+enum Polled {
     /// The tasks that were found.
     Tasks(Vec<Task>),
     Refused(ApiError),
@@ -145,7 +145,7 @@ enum Seen {
 impl Watch {
     async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
         let clock = self.client.clock();
-        let mut polls: FuturesUnordered<BoxFuture<'static, (Poll, Seen)>> = FuturesUnordered::new();
+        let mut polls: FuturesUnordered<BoxFuture<'static, (Poll, Polled)>> = FuturesUnordered::new();
         loop {
             for poll in self.schedule.take_due(clock.elapsed()) {
                 polls.push(perform(self.client.clone(), poll).boxed());
@@ -188,14 +188,14 @@ impl Watch {
         }
     }
 
-    fn learn_of(&mut self, poll: &Poll, seen: Seen) {
+    fn learn_of(&mut self, poll: &Poll, seen: Polled) {
         let now = self.client.clock().elapsed();
         let asked = match poll {
             Poll::One(task) => std::slice::from_ref(task),
             Poll::Many(listing) => &listing.tasks,
         };
         match seen {
-            Seen::Tasks(tasks) => {
+            Polled::Tasks(tasks) => {
                 let found: HashSet<String> = tasks.iter().map(|task| task.id.clone()).collect();
                 let mut running = Vec::new();
                 for task in tasks {
@@ -204,8 +204,8 @@ impl Watch {
                 self.schedule.polled(&running, now);
                 self.schedule.failed(asked.iter().filter(|task| !found.contains(*task)), now);
             }
-            Seen::Refused(error) => self.refused(poll, asked, &error, now),
-            Seen::Nothing => self.schedule.failed(asked, now),
+            Polled::Refused(error) => self.refused(poll, asked, &error, now),
+            Polled::Nothing => self.schedule.failed(asked, now),
         }
     }
 
@@ -266,7 +266,7 @@ pub fn task_duration(task: &Task) -> Option<Duration> {
     Duration::try_from(task.finished_on?.duration_since(task.created_on?)).ok()
 }
 
-async fn perform(client: Arc<Client>, poll: Poll) -> (Poll, Seen) {
+async fn perform(client: Arc<Client>, poll: Poll) -> (Poll, Polled) {
     let seen = match &poll {
         Poll::One(task) => poll_one(&client, task).await,
         Poll::Many(listing) => poll_many(&client, listing).await,
@@ -274,16 +274,16 @@ async fn perform(client: Arc<Client>, poll: Poll) -> (Poll, Seen) {
     (poll, seen)
 }
 
-async fn poll_one(client: &Client, task: &str) -> Seen {
+async fn poll_one(client: &Client, task: &str) -> Polled {
     match ask(client, Request::get(format!("/cloud/v1/tasks/{}", super::results::encode(task)))).await {
-        Ok(value) => Task::read(&value).map_or(Seen::Nothing, |task| Seen::Tasks(vec![task])),
+        Ok(value) => Task::read(&value).map_or(Polled::Nothing, |task| Polled::Tasks(vec![task])),
         Err(seen) => seen,
     }
 }
 
 /// Reads a list and gives every task in it, including tasks that no step of this run awaits; the watcher ignores
 /// those.
-async fn poll_many(client: &Client, listing: &Listing) -> Seen {
+async fn poll_many(client: &Client, listing: &Listing) -> Polled {
     let mut missing: HashSet<&str> = listing.tasks.iter().map(String::as_str).collect();
     let request = list_request(&listing.place, listed_from(client, listing)).query("limit", PAGE);
     let mut found: Vec<Task> = Vec::new();
@@ -293,7 +293,7 @@ async fn poll_many(client: &Client, listing: &Listing) -> Seen {
             Err(seen) if page == 0 => return seen,
             Err(_) => break,
         };
-        let Some(results) = value.get("results").and_then(Value::as_array) else { return Seen::Nothing };
+        let Some(results) = value.get("results").and_then(Value::as_array) else { return Polled::Nothing };
         for task in results.iter().filter_map(Task::read) {
             missing.remove(task.id.as_str());
             found.push(task);
@@ -309,11 +309,11 @@ async fn poll_many(client: &Client, listing: &Listing) -> Seen {
     let polls = missing.into_iter().map(|task| async move { poll_one(client, &task).await });
     let mut polls = futures_util::stream::iter(polls).buffer_unordered(AT_A_TIME);
     while let Some(seen) = polls.next().await {
-        if let Seen::Tasks(tasks) = seen {
+        if let Polled::Tasks(tasks) = seen {
             found.extend(tasks);
         }
     }
-    Seen::Tasks(found)
+    Polled::Tasks(found)
 }
 
 /// The time from which a list must start to include all awaited tasks, by the server's clock.
@@ -338,11 +338,11 @@ pub fn list_request(place: &Place, from: Timestamp) -> Request {
     request.query("from_timestamp", from.strftime("%Y-%m-%dT%H:%M:%SZ")).query("order_by", "asc")
 }
 
-async fn ask(client: &Client, request: Request) -> Result<Value, Seen> {
+async fn ask(client: &Client, request: Request) -> Result<Value, Polled> {
     client.count_poll();
     match client.send(request).await {
-        Ok(answer) if answer.is_success() => json_of(&answer).ok_or(Seen::Nothing),
-        Ok(answer) => Err(Seen::Refused(client.error(&answer))),
-        Err(_) => Err(Seen::Nothing),
+        Ok(answer) if answer.is_success() => json_of(&answer).ok_or(Polled::Nothing),
+        Ok(answer) => Err(Polled::Refused(client.error(&answer))),
+        Err(_) => Err(Polled::Nothing),
     }
 }

@@ -85,7 +85,7 @@ impl Schedule {
             }
         };
         self.remove(task);
-        self.learnt.meet(&entry.task_type);
+        self.learnt.track(&entry.task_type);
         entry.due = Some(due);
         self.due.entry(entry.place.clone()).or_default().insert((due, task.to_owned()));
         self.entries.insert(task.to_owned(), entry);
@@ -108,7 +108,7 @@ impl Schedule {
         if let Some(entry) = self.entries.get_mut(task) {
             if let Some(task_type) = task_type {
                 task_type.clone_into(&mut entry.task_type);
-                self.learnt.meet(task_type);
+                self.learnt.track(task_type);
             }
             entry.created = created.or(entry.created);
         }

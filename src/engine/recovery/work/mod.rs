@@ -24,7 +24,7 @@ use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
 use crate::plan::{OnConflict, Selection, Step, Undo};
 use crate::template::value_of;
-use parts::{add, doubt, each_of, is_whole, known_part, known_steps, mentions};
+use parts::{add, each_of, in_doubt_status, is_whole, known_part, known_steps, mentions};
 
 const TASKS: &str = "/cloud/v1/tasks";
 
@@ -49,7 +49,7 @@ pub struct Work<'a> {
 }
 
 /// A create of the plan, rendered.
-struct Asked<'c> {
+struct PlannedCreate<'c> {
     instance: &'c InstanceId,
     step: &'c Step,
     operation: &'c Operation,
@@ -158,7 +158,7 @@ impl<'a> Work<'a> {
             if operation.creates.is_none() {
                 continue;
             }
-            let asked = Asked { instance: &instance, step, operation: &operation, call, whole, parameters };
+            let asked = PlannedCreate { instance: &instance, step, operation: &operation, call, whole, parameters };
             if is_found {
                 self.bind(&asked).await;
                 moved |= self.bound.insert(instance.clone());
@@ -166,12 +166,12 @@ impl<'a> Work<'a> {
                 moved |= self.seek(&asked).await;
             }
         }
-        moved || (partly && self.sent_besides(&known).await)
+        moved || (partly && self.recover_unnamed(&known).await)
     }
 
     /// Recovers instances from the audit log that a preview cannot name, because their number is known only after a
     /// read.
-    async fn sent_besides(&mut self, known: &BTreeSet<StepId>) -> bool {
+    async fn recover_unnamed(&mut self, known: &BTreeSet<StepId>) -> bool {
         let mut moved = false;
         let sent = self.sent.iter().filter_map(|sent| instance_of(&sent.step));
         let unknown: BTreeSet<InstanceId> =
@@ -182,7 +182,7 @@ impl<'a> Work<'a> {
             let whole = rendered.is_some();
             let Some(call) = rendered.or_else(|| self.bare_call(step)) else { continue };
             let Some((operation, parameters)) = operation_of(self.search.catalog, &call) else { continue };
-            let asked = Asked { instance: &instance, step, operation: &operation, call, whole, parameters };
+            let asked = PlannedCreate { instance: &instance, step, operation: &operation, call, whole, parameters };
             if operation.creates.is_some()
                 && self.sought.insert((instance.clone(), whole))
                 && let Some(status) = self.by_audit_log(&asked).await
@@ -262,7 +262,7 @@ impl<'a> Work<'a> {
     }
 
     /// Matches a resource found by its stamp with the plan's call; the rest of the recorded call comes from its task.
-    async fn bind(&mut self, asked: &Asked<'_>) {
+    async fn bind(&mut self, asked: &PlannedCreate<'_>) {
         let Some(mut known) = self.status.instances.get(asked.instance).cloned() else { return };
         let Some(mut result) = known.result.take() else { return };
         if let Some(task) = self.task_of(&result).await {
@@ -276,7 +276,7 @@ impl<'a> Work<'a> {
         self.status.instances.insert(asked.instance.clone(), InstanceStatus { made, phase: known.phase, ..bound });
     }
 
-    fn succeeded(&self, asked: &Asked<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
+    fn succeeded(&self, asked: &PlannedCreate<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
         if asked.step.secret {
             result.response = None;
         }
@@ -361,7 +361,7 @@ impl<'a> Work<'a> {
             if ids.is_empty() || step.is_some_and(|step| step.on_conflict == OnConflict::Adopt) {
                 continue;
             }
-            self.status.instances.insert(instance.clone(), doubt(&instance, call, step));
+            self.status.instances.insert(instance.clone(), in_doubt_status(&instance, call, step));
             in_doubt.push((instance, ids));
         }
         let doubted: BTreeSet<&StepId> = in_doubt.iter().map(|(instance, _)| &instance.step).collect();

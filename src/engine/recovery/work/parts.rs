@@ -73,7 +73,7 @@ pub(super) fn add(known: &mut InstanceStatus, next: InstanceStatus) {
 }
 
 /// The status of a create that may have been carried out, so that no run sends it before a person has decided.
-pub(super) fn doubt(instance: &InstanceId, call: RecordedCall, step: Option<&Step>) -> InstanceStatus {
+pub(super) fn in_doubt_status(instance: &InstanceId, call: RecordedCall, step: Option<&Step>) -> InstanceStatus {
     let mut intent = intent_of(instance, call, uuid::Uuid::new_v4().simple().to_string());
     intent.stamped = false;
     if let Some(step) = step {

@@ -13,15 +13,15 @@ use crate::journal::RecordedCall;
 
 /// Whether this run's key can read each project and region, by path; each is read once.
 #[derive(Debug, Default)]
-pub struct Sight(Mutex<HashMap<String, Result<(), StepError>>>);
+pub struct Access(Mutex<HashMap<String, Result<(), StepError>>>);
 
-impl Sight {
+impl Access {
     /// Checks that the key can read project and region of a recorded call, so that a 404 from there means gone.
     ///
     /// # Errors
     ///
     /// The reason when it cannot: then nothing may be recorded as gone.
-    pub async fn of(&self, context: &RunContext, call: &RecordedCall) -> Result<(), StepError> {
+    pub async fn check(&self, context: &RunContext, call: &RecordedCall) -> Result<(), StepError> {
         // One at a time: a task that waited finds the answer of the one before.
         let mut seen = self.0.lock().await;
         for (what, path) in places(context, call) {

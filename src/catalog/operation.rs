@@ -224,7 +224,24 @@ pub struct Creates {
     /// The API lets no two have the same name, or the same path where that alone tells them apart.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unique: bool,
+    /// Where there is one already, that is changed instead: then nothing is made, and nothing is taken away again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub or_changes: bool,
+    /// What it makes on the side, as its answer tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secondary: Vec<SecondaryAt>,
     pub resource: Option<Resource>,
+}
+
+/// Where an answer tells the id of something that was made on the side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondaryAt {
+    pub kind: String,
+    /// JSON pointer into the answer.
+    pub at: String,
+    /// The field of the body that names one that exists: then none is made.
+    pub unless: String,
 }
 
 /// The calls around one created resource. Paths hold `{project_id}`, `{region_id}`, the parents' parameters as in the

@@ -84,6 +84,9 @@ pub struct Mark {
     /// Ids of what was there before the first attempt and might be taken for what it makes; `None`: nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Vec<String>>,
+    /// Ids of what was there before the first attempt of the kinds that it may make on the side; `None`: nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secondary_before: Option<Vec<String>>,
 }
 
 impl Mark {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::engine::{Action, Change, ChangeKind, Symbol, Tally};
 use crate::report::{count, sanitize};
-use crate::secret::REDACTED;
+use crate::secret::hide_digests;
 
 /// What is shown of a plan: its changes, and nothing of what stays.
 pub fn text(changes: &[Change], recorded: bool) -> String {
@@ -113,21 +113,10 @@ fn change_words(how: ChangeKind) -> &'static str {
 
 /// A value on one line; what stands for a secret is not shown.
 fn shown(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let mut rest = text.as_str();
-    let mut out = String::new();
-    while let Some(at) = rest.find("secret:") {
-        let (before, after) = rest.split_at(at);
-        let digits = after["secret:".len()..].chars().take_while(char::is_ascii_hexdigit).count();
-        out.push_str(before);
-        out.push_str(if digits == 32 { REDACTED } else { &after[.."secret:".len() + digits] });
-        rest = &after["secret:".len() + digits..];
+    match value {
+        Value::String(text) => hide_digests(text),
+        other => hide_digests(&other.to_string()),
     }
-    out.push_str(rest);
-    out
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::journal::{
     Evidence, InstanceStatus, IntendedUndo, Intent, Mark, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
-use crate::secret::Secrets;
+use crate::secret::{Secrets, hide_digests, stands_for_secret};
 use crate::template::{TemplateError, value_of};
 
 impl Instance {
@@ -489,7 +489,7 @@ fn join(at: &str, name: &str) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "(absent)".to_owned(),
-        Value::String(text) if text.starts_with("secret:") => crate::secret::REDACTED.to_owned(),
+        Value::String(text) if stands_for_secret(text) => hide_digests(text),
         Value::String(text) if is_known_later(text) => text.clone(),
         Value::String(text) => format!("`{text}`"),
         other => format!("`{other}`"),

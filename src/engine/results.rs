@@ -10,7 +10,7 @@ use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
 use crate::journal::{RecordedCall, StepResult, is_id};
-use crate::secret::{Secrets, is_sensitive_name};
+use crate::secret::{Secrets, is_sensitive_name, stands_for_secret};
 
 /// Characters around a JSON pointer into the step's own result, in an undo call that is rendered before the result is
 /// known.
@@ -128,7 +128,7 @@ pub(super) fn named_in_path(operation: &Operation, call: &RecordedCall, names: &
 
 fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Option<String> {
     let text =
-        |value: &Value| value.as_str().filter(|name| !name.is_empty() && !name.contains("secret:")).map(str::to_owned);
+        |value: &Value| value.as_str().filter(|name| !name.is_empty() && !stands_for_secret(name)).map(str::to_owned);
     let pointer = creates.name_at.as_deref().unwrap_or("/name");
     let sent = call.body.as_ref().and_then(|body| body.pointer(pointer)).and_then(text);
     sent.or_else(|| answer.and_then(|answer| answer.pointer("/name")).and_then(text))

@@ -1,5 +1,5 @@
-//! The simulated cloud at one moment: what exists, what is under way, and the steps every kind of resource shares.
-//! What is particular to a kind is in `network`, `compute`, `balancer` and `platform`.
+//! The state of the simulated cloud at one moment: resources, tasks, and the operations that all kinds share. The
+//! particular behaviour of kinds is in `network`, `compute`, `balancer` and `platform`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use super::{assumed, audit::Audit, compute, data, network, seeds, view};
 use crate::api::{Answer, Request};
 use crate::catalog::{Method, Operation, pace_of};
 
-/// A request on its way to a kind of resource.
+/// A parsed request to a kind of resource.
 pub(super) struct Call<'r> {
     pub(super) request: &'r Request,
     pub(super) target: Target,
     pub(super) body: Map<String, Value>,
-    /// What the catalogue says about the operation.
+    /// The operation in the catalogue.
     pub(super) operation: Arc<Operation>,
     pub(super) request_id: String,
 }
@@ -57,7 +57,7 @@ impl Call<'_> {
         self.operation.asynchronous
     }
 
-    /// The first type a task of this operation may have.
+    /// The first task type of this operation.
     pub(super) fn task_type(&self) -> Option<&str> {
         self.operation.task_types.first().map(String::as_str)
     }
@@ -70,16 +70,16 @@ impl Call<'_> {
     }
 }
 
-/// What a task is to do, once its request was found right.
+/// The work of a task, once its request was accepted.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    /// What it makes, the main one first.
+    /// What it creates, the main resource first.
     pub(super) made: Vec<Uid>,
-    /// What it touches beside, and lists with what it makes.
+    /// Existing resources that it lists as well.
     pub(super) touched: Vec<Uid>,
-    /// What it lists that is gone already.
+    /// Removed resources that it lists as well.
     pub(super) former: Vec<(&'static str, Value)>,
-    /// What else it holds while it runs.
+    /// Other resources that it locks while it runs.
     pub(super) locks: Vec<Uid>,
     pub(super) changes: Vec<Change>,
     pub(super) data: Map<String, Value>,
@@ -92,10 +92,10 @@ pub(super) struct TaskFault {
     pub(super) leaves: bool,
 }
 
-/// A resource that was made at some time, and may be gone.
+/// A resource that was created at some time, and may be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Creation {
-    /// `networks`, `instances`: a key of `created_resources`, or a word of the same shape.
+    /// The kind: a key of `created_resources`, or a name of the same form, such as `networks`.
     pub kind: &'static str,
     pub id: String,
     pub name: String,
@@ -115,24 +115,24 @@ pub(super) struct State {
     pub(super) tasks: Tasks,
     pub(super) audit: Audit,
     pub(super) options: Options,
-    /// Every resource the clients ever made, in order.
+    /// Every resource that clients ever created, in order.
     pub(super) ever: Vec<Creation>,
     /// The same for bystanders.
     pub(super) theirs: Vec<Creation>,
-    /// What clients did to resources of bystanders.
+    /// Changes and removals of bystanders' resources by clients.
     pub(super) harmed: Vec<Creation>,
-    /// The present request is a bystander's.
+    /// Whether the current request is a bystander's.
     pub(super) bystander: bool,
-    /// The fate of the task the present request starts.
+    /// The fault for the task that the current request starts.
     pub(super) task_fault: Option<TaskFault>,
-    /// What the present request is about, for the audit log.
+    /// The resources that the current request changes, for the audit log.
     pub(super) touched: Vec<Uid>,
-    /// Changes that come some time after their tasks, the next first.
+    /// Changes that happen some time after their task, the next first.
     to_come: Vec<(Timestamp, Change)>,
     /// Settings that belong to no resource, by path.
     pub(super) switches: BTreeMap<String, Value>,
     settled_scopes: HashSet<Scope>,
-    /// Removed ids are never assumed to exist.
+    /// Ids of removed resources, which are not assumed to exist.
     gone: HashSet<String>,
     last_integer: u64,
 }
@@ -160,7 +160,7 @@ impl State {
         }
     }
 
-    /// Moves to `now`, never back, and ends the tasks that are due, in their order.
+    /// Advances the time to `now`, never back, and completes the tasks that are due, in order.
     pub(super) fn advance(&mut self, now: Timestamp) {
         let now = now.max(self.now);
         while let Some(at) = self.next().filter(|at| *at <= now) {
@@ -175,7 +175,7 @@ impl State {
         self.now = now;
     }
 
-    /// Puts in place what every project and region has, the first time it is spoken of.
+    /// Creates the initial resources of a project and region, when it is first named.
     pub(super) fn open(&mut self, scope: Scope) {
         self.open_project(scope.project);
         if scope.project > 0 && scope.region > 0 && self.settled_scopes.insert(scope) {
@@ -190,7 +190,7 @@ impl State {
         }
     }
 
-    /// Projects nobody made here exist all the same, as far as the options say.
+    /// Adds a project that no client created, when the options allow it.
     pub(super) fn open_project(&mut self, project: u64) {
         let id = project.to_string();
         let allowed = project > 0 && self.options.projects.as_ref().is_none_or(|known| known.contains(&project));
@@ -199,7 +199,7 @@ impl State {
         }
     }
 
-    /// Notes that the present request changes a resource.
+    /// Notes that the current request changes a resource.
     pub(super) fn touch(&mut self, uid: Uid) {
         self.touched.push(uid);
         if let Some(resource) = self.store.get(uid)
@@ -210,9 +210,9 @@ impl State {
         }
     }
 
-    // ── finding ─────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── look-up ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// The resource a path names.
+    /// The resource that a path names.
     pub(super) fn addressed(&mut self, target: &Target) -> Result<Uid, Refusal> {
         let kind = kinds::named(target.kind);
         let key = target.key.as_deref().unwrap_or_default();
@@ -220,7 +220,7 @@ impl State {
         self.find(kind, Scope { project: target.project, region: target.region }, parent, key)
     }
 
-    /// The resource a path goes through to reach a nested one.
+    /// The parent of a nested resource, from its path.
     pub(super) fn parent(&mut self, target: &Target) -> Result<Option<Uid>, Refusal> {
         let Some((kind, key)) = &target.parent else { return Ok(None) };
         let scope = Scope { project: target.project, region: target.region };
@@ -229,16 +229,16 @@ impl State {
 
     fn find(&mut self, kind: &'static Kind, scope: Scope, parent: Option<Uid>, key: &str) -> Result<Uid, Refusal> {
         let below = if kind.by_name { parent } else { None };
-        // Clusters of bare metal are reached by the paths of both editions.
+        // Bare metal clusters are addressed by the paths of both versions.
         let editions = [Some(kind), (kind.name == "ai_clusters").then(|| kinds::named("gpu_baremetal_clusters"))];
         let found = editions.into_iter().flatten().find_map(|kind| self.store.at(kind, scope, below, key));
         let found = found.filter(|uid| {
-            // An id below the wrong parent is not there.
+            // A resource below another parent is not found.
             parent.is_none() || self.store.get(*uid).is_some_and(|resource| resource.parent == parent)
         });
         match found {
             Some(uid) => Ok(uid),
-            // What exists in another project is not here.
+            // A resource of another project is not found.
             None if self.may_assume(kind, key) && parent.is_none() && self.store.by_id(kind.name, key).is_none() => {
                 Ok(self.assume(kind, scope, key))
             }
@@ -250,7 +250,7 @@ impl State {
         }
     }
 
-    /// The resource that an id in a body or query names; it must exist and must not be on its way out.
+    /// The resource with an id from a body or query; it must exist and must not be in removal.
     pub(super) fn need(&mut self, kind: &'static str, scope: Scope, id: &str) -> Result<Uid, Refusal> {
         let uid = self.find(kinds::named(kind), scope, None, id)?;
         match self.store.get(uid) {
@@ -259,7 +259,7 @@ impl State {
         }
     }
 
-    /// The image that a volume is to be made from.
+    /// Checks the image that a volume is to be created from.
     pub(super) fn need_image(&self, scope: Scope, id: &str) -> Result<(), Refusal> {
         let listed = self.store.at(kinds::named("images"), scope, None, id).is_some();
         let taken = !self.options.known_images && !self.gone.contains(id);
@@ -289,28 +289,29 @@ impl State {
         uid
     }
 
-    /// A resource nobody has named, below an assumed one: plans that build on what an account has name the least.
+    /// A child of an assumed resource, assumed as well.
     pub(super) fn assume_some(&mut self, kind: &'static str, scope: Scope) -> Uid {
         let id = self.draw.uuid();
         self.assume(kinds::named(kind), scope, &id)
     }
 
-    /// Nothing runs on any of these.
+    /// Checks that no task holds any of these resources.
     pub(super) fn free(&self, resources: &[Uid]) -> Result<(), Refusal> {
         let mut locked = resources.iter().filter_map(|uid| self.store.get(*uid)).filter(|held| held.lock.is_some());
         locked.next().map_or(Ok(()), |held| Err(self.lock_on(held)))
     }
 
-    /// What is said of a resource that a task holds: every other task is named, so that clients must bear both texts.
+    /// The refusal for a resource that a task holds: every other one names the task, so that clients are tested with
+    /// both texts.
     fn lock_on(&self, resource: &Resource) -> Refusal {
         let task = resource.lock.as_deref().and_then(|id| self.tasks.get(id));
         let named = task.filter(|task| task.id.as_bytes().first().is_some_and(|digit| digit % 2 == 0));
         Refusal::locked(&resource.id, named.map(|task| (task.task_type.as_str(), task.id.as_str(), task.created)))
     }
 
-    // ── making ──────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── creation ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// A resource as its create body asks for it, not yet in the store: every field of the body that a read shows.
+    /// A resource from a create's body, not stored yet: every field of the body that a read shows.
     pub(super) fn draft(&mut self, kind: &'static str, scope: Scope, body: &Map<String, Value>) -> Resource {
         let kind = kinds::named(kind);
         let name = body.get(kind.name_field).or_else(|| body.get("name")).and_then(Value::as_str).unwrap_or_default();
@@ -322,7 +323,7 @@ impl State {
             }
             Numbering::Name => name.to_owned(),
         };
-        // Name and tags are kept apart, and shown by every read in their own way.
+        // Name and tags are stored separately, because reads show them in several forms.
         let apart = |field: &str| field == kind.name_field || (kind.tags_field.is_some() && field == "tags");
         let hidden = |field: &str| kind.write_only.contains(&field) || apart(field);
         let mut fields: Map<_, _> = body
@@ -354,7 +355,7 @@ impl State {
         }
     }
 
-    /// Puts a draft into the store and into the list of everything ever made.
+    /// Stores a drafted resource, and notes its creation.
     pub(super) fn insert(&mut self, mut resource: Resource) -> Uid {
         view::complete(&mut resource);
         let ever = if resource.theirs { &mut self.theirs } else { &mut self.ever };
@@ -362,7 +363,7 @@ impl State {
         self.store.insert(resource)
     }
 
-    /// The quota of this kind has room for one more, and the name is free where it must be.
+    /// Checks that the quota allows one more, and that the name is free where it must be unique.
     pub(super) fn room(
         &self,
         kind: &'static Kind,
@@ -390,10 +391,10 @@ impl State {
 
     // ── tasks ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Starts a task and answers with its id.
+    /// Starts a task; the answer has its id.
     pub(super) fn start(&mut self, call: &Call<'_>, task_type: &str, work: Work) -> Answer {
         let id = self.draw.uuid();
-        // Failures come early: of a machine's 30 s, after 6.
+        // Failing tasks fail early: that of a machine, which takes 30 s, after 6.
         let length = self.length_of(task_type).mul_f64(if self.task_fault.is_some() { 0.2 } else { 1.0 });
         for uid in &work.made {
             if let Some(resource) = self.store.get_mut(*uid) {
@@ -441,7 +442,7 @@ impl State {
 
     fn length_of(&mut self, task_type: &str) -> Duration {
         let pace = pace_of(task_type);
-        // Those of bystanders are over sooner, so that what they make next finds what they made before.
+        // Bystanders' tasks take half the time, so that their later creates find what they need.
         let share = if self.bystander { 0.5 } else { 1.0 };
         let length = match self.options.durations {
             Durations::Documented => self.draw.between(pace.earliest, pace.latest),
@@ -451,7 +452,7 @@ impl State {
         length.mul_f64(share)
     }
 
-    /// Lists show what was made until then.
+    /// Lists show resources created until this time.
     pub(super) fn listed_until(&self) -> Timestamp {
         self.now.checked_sub(self.options.busy.lists_late).unwrap_or(self.now)
     }
@@ -466,7 +467,7 @@ impl State {
         Ending::Error { text, leaves: fault.leaves }
     }
 
-    /// What the end of a task means for the resources.
+    /// Applies the changes of a completed task.
     fn carry_out(&mut self, task: &Task) {
         for uid in &task.locks {
             if let Some(resource) = self.store.get_mut(*uid)
@@ -483,19 +484,19 @@ impl State {
             }
             Ending::Error { leaves: false, .. } if task.made.is_empty() => {
                 for change in &task.changes {
-                    // What could not be removed is there still, and not well.
+                    // A resource whose removal failed still exists, in an error state.
                     if let Change::Remove(uid) = change {
                         self.break_down(*uid);
                     }
                 }
             }
-            // The newest first: what was made last may use what was made before.
+            // The newest first, since later resources may use earlier ones.
             Ending::Error { leaves: false, .. } => task.made.iter().rev().for_each(|uid| self.remove(*uid)),
             Ending::Error { leaves: true, .. } => task.made.iter().for_each(|uid| self.break_down(*uid)),
         }
     }
 
-    /// The creating task is done.
+    /// Marks a resource as created.
     pub(super) fn made(&mut self, uid: Uid) {
         let now = self.now;
         if let Some(resource) = self.store.get_mut(uid) {
@@ -534,7 +535,7 @@ impl State {
         }
     }
 
-    /// Keeps a change for later, if the simulated cloud takes its time at all.
+    /// Schedules a change after its task, when the simulated cloud has delays.
     fn later(&mut self, delay: Duration, change: &Change) {
         let delay = match self.options.durations {
             Durations::Documented => delay,
@@ -549,7 +550,7 @@ impl State {
         }
     }
 
-    /// When something happens next by itself.
+    /// When the next scheduled change happens.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let change = self.to_come.first().map(|(at, _)| *at);
         self.tasks.next_end().into_iter().chain(change).min()

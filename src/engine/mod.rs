@@ -1,8 +1,12 @@
 //! Runs a checked plan against the API, and takes down what earlier runs made.
 //!
-//! `dispatch` decides what may start, `step` runs one instance through `render`, `call`, `resolve` and `finish`, `watch`
-//! waits for all tasks of the run, `remove` and `teardown` take things away again. Every step works through [`RunContext`].
-//! Order is always: journal, then state, then event. Nothing is told that is not on disk.
+//! `dispatch` owns the state of a run and decides which instances may start. `step` takes one instance from its
+//! templates to its result: `render` evaluates the call, `call` sends it, `resolve` finds the outcome of a write
+//! whose answer was lost, `finish` waits for the tasks and records the result. One `watch` polls the tasks of all
+//! steps. `remove` deletes the resources of one instance, `teardown` those of many in dependency order. All of them
+//! share one [`RunContext`].
+//!
+//! Order is always: journal, then state, then event. An event is emitted only once its record is on disk.
 
 mod access;
 mod adopt;
@@ -38,7 +42,6 @@ mod results;
 mod run;
 mod search;
 mod send;
-mod sight;
 mod stamps;
 mod step;
 mod stop;

@@ -14,7 +14,7 @@ use crate::engine::interruption::Interruption;
 use crate::engine::lock::{Locks, Refused};
 use crate::engine::results;
 use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
-use crate::engine::undo::{Became, intent_of, look_for, new_nonce};
+use crate::engine::undo::{UndoOutcome, intent_of, look_for, new_nonce};
 use crate::engine::watch::{Awaited, Place, TaskEnd};
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;

@@ -15,7 +15,7 @@ pub const STAMP_ATTEMPT: &str = "plan-attempt";
 /// Longest value of a tag.
 const LONGEST_TAG: usize = 255;
 
-/// Fields under which the API shows tags, besides the one that a list is known for (`observed.md` §10).
+/// Fields in which the API shows tags, besides the one that the catalogue gives for a list (`observed.md` §10).
 const FIELDS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
 
 /// `<plan>/<environment>/<step>[key]`, as long as a tag may be.
@@ -33,7 +33,7 @@ pub fn stamp(body: Option<&mut Value>, owner: String, nonce: &str) -> bool {
     true
 }
 
-/// What the tags of a resource say of an attempt.
+/// What the tags of a resource say about an attempt.
 pub fn of_item(item: &Value, list: Option<&ListCall>, intent: &Intent) -> Verdict {
     match tag(item, list, STAMP_ATTEMPT) {
         Some(nonce) if nonce == intent.nonce => Verdict::Ours(Evidence::Stamp),

@@ -1,4 +1,4 @@
-//! What FastEdge adds to what was asked for.
+//! The fields that FastEdge adds to those of the request.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::Products;
 use super::item::{known_kind, time};
 use crate::secret::hex;
 
-/// The interface that binaries of today speak.
+/// The interface of current binaries.
 const API_TYPE: &str = "wasi-http";
 
 pub(super) fn complete(products: &Products, kind: &str, name: &str, fields: &mut Map<String, Value>) {
@@ -42,7 +42,7 @@ pub(super) fn complete(products: &Products, kind: &str, name: &str, fields: &mut
     }
 }
 
-/// A value is never shown again, only what it can be told by.
+/// Replaces a secret value, which is never shown, by its checksum.
 fn sealed(slot: &mut Value) {
     if let Value::Object(slot) = slot
         && let Some(value) = slot.remove("value")

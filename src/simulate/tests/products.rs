@@ -1,4 +1,4 @@
-//! DNS and the CDN as they were recorded, exchange by exchange; and every operation of every product.
+//! DNS and the CDN as recorded, exchange by exchange; and every operation of every product.
 
 use super::*;
 use crate::catalog::{Catalog, Effect};
@@ -41,7 +41,7 @@ fn a_zone_is_made_read_and_changed_as_recorded() {
     assert_eq!(zone["records"], servers);
     let amount = json!({ "total": 1, "static": 1, "dynamic": { "total": 0, "healthcheck": 0 } });
     assert_eq!(zone["rrsets_amount"], amount);
-    // An empty answer, and DNSSEC apart.
+    // An empty answer; DNSSEC has a call of its own.
     let change = json!({ "name": "a.com", "enabled": true, "dnssec_enabled": true, "nx_ttl": 300, "retry": 3600 });
     assert_eq!(world.send(Method::Put, "/dns/v2/zones/a.com", Some(change)), (200, Value::Null));
     assert_eq!(world.get("/dns/v2/zones/a.com")["dnssec_enabled"], json!(false));
@@ -163,7 +163,7 @@ fn what_is_told_once_is_never_shown_again() {
     assert_eq!(fields(&shown["secret_slots"][0]), ["checksum", "slot"]);
 }
 
-/// Every product answers every operation, and refuses in a form that the client reads.
+/// Every product answers every operation, and the client can parse its refusals.
 #[test]
 fn every_operation_of_every_product_is_answered() {
     for operation in Catalog::embedded().operations() {

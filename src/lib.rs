@@ -9,6 +9,7 @@
 //! ```
 
 pub mod api;
+pub mod body_file;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

@@ -86,6 +86,9 @@ fn line(text: &mut String, change: &Change) {
             }
         }
         (Action::Call, Some(call)) => {
+            if let Some(file) = &call.body_file {
+                let _ = writeln!(text, "      body_file: {}", sanitize(&format!("{} ({})", file.path, file.summary())));
+            }
             for (name, value) in call.body.as_ref().and_then(Value::as_object).into_iter().flatten() {
                 let _ = writeln!(text, "      {}: {}", sanitize(name), sanitize(&shown(value)));
             }
@@ -135,6 +138,7 @@ mod tests {
             query: vec![],
             headers: vec![],
             body: Some(body),
+            body_file: None,
         };
         Change { instance: Selection::name(name), action, call: Some(call) }
     }

@@ -21,6 +21,7 @@ use super::results::{self, placeholder};
 use super::step::Instance;
 use super::update::{Changing, Difference, InPlace, wanted_call};
 use crate::api::Request;
+use crate::body_file::BodyFile;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{
@@ -238,6 +239,7 @@ impl Instance {
             query: Vec::new(),
             headers: Vec::new(),
             body: None,
+            body_file: None,
         })
     }
 
@@ -454,6 +456,7 @@ pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
             "query": pairs(&call.query),
             "headers": pairs(&call.headers),
             "body": call.body,
+            "body_file": call.body_file.as_deref().map(BodyFile::summary),
         })
     };
     compare("", &whole(before), &whole(after), &mut found);

@@ -234,6 +234,7 @@ pub(super) fn fill(call: &RecordedCall, result: &StepResult) -> Option<RecordedC
         query: call.query.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         headers: call.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         body: call.body.as_ref().map(|body| fill_value(body, &own)),
+        body_file: call.body_file.clone(),
     })
 }
 
@@ -343,7 +344,14 @@ mod tests {
     use crate::journal::{IntendedUndo, RecordedResource};
 
     fn post(path: &str, body: Value) -> RecordedCall {
-        RecordedCall { method: Method::Post, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
+        RecordedCall {
+            method: Method::Post,
+            path: path.to_owned(),
+            query: vec![],
+            headers: vec![],
+            body: Some(body),
+            body_file: None,
+        }
     }
 
     fn finished(created: Value) -> Task {
@@ -408,6 +416,7 @@ mod tests {
             query: vec![("of".to_owned(), format!("id-{}", placeholder("/ids/0")))],
             headers: vec![],
             body: Some(json!({ "number": placeholder("/ids/0") })),
+            body_file: None,
         };
         let filled = fill(&undo, &result).unwrap();
         assert_eq!(filled.path, "/cloud/x/a%2Fb/stop");

@@ -21,6 +21,7 @@ use super::update::{Seen, seen};
 use super::watch::Place;
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header, tried};
 use crate::catalog::Operation;
+use crate::catalog::update::shows_early;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered, is_identifier};
@@ -396,7 +397,7 @@ impl Write {
         state: &mut Attempts,
     ) -> Result<Option<Called>, Interruption> {
         let reason = context.secrets.redact(&doubt.cause).into_owned();
-        if self.is_done(context).await {
+        if !self.shows_early() && self.is_done(context).await {
             return Ok(Some(self.done(doubt)));
         }
         context.events.emit(Event::ResolvingStarted { instance: self.instance().clone(), reason: reason.clone() });
@@ -444,6 +445,11 @@ impl Write {
     /// It changes something, and that shows what it asks for.
     async fn is_done(&self, context: &RunContext) -> bool {
         self.intent.update.is_some() && seen(context, &self.intent).await == Seen::Done
+    }
+
+    /// What it changes is shown before its tasks are done: those are waited for.
+    fn shows_early(&self) -> bool {
+        self.operation.as_deref().is_some_and(shows_early)
     }
 
     /// Puts on record which attempt it was, when it is not the last one.

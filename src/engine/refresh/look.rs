@@ -195,8 +195,10 @@ impl Refresh<'_> {
         let ways = self.catalog.ways(&thing.create);
         let is_anothers = |id: &Value| self.status.is_made_elsewhere(thing.instance, id);
         let shown = Shown { thing: route, object, digest_key: self.digest_key, is_anothers: &is_anothers };
+        // What is found would be written down; a switch whose name speaks of a key is none.
+        let may_be_told = |name: &String, value: &Value| !is_sensitive_name(name) || value.is_boolean();
         let comparable =
-            body.iter().filter(|(name, _)| !is_sensitive_name(name) && ways.iter().any(|way| way.act.takes(name)));
+            body.iter().filter(|(name, value)| may_be_told(name, value) && ways.iter().any(|way| way.act.takes(name)));
         let mut drift = Drift::default();
         for (name, value) in comparable {
             match field(name, Some(value), &shown) {

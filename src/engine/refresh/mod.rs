@@ -8,5 +8,5 @@ mod compare;
 mod look;
 
 pub use blame::blame;
-pub use compare::{Comparison, Shown, field};
+pub use compare::{Comparison, Shown, field, holds_any};
 pub use look::{Blind, Fate, Found, Refresh, records};

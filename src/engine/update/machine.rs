@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::lookup::{Lookup, address_later, group_later, port_later};
-use super::split::{NO_CALL, Splitting, Thing, elements, split};
+use super::split::{NO_CALL, Splitting, UpdatedResource, elements, split};
 use crate::catalog::update::{Act, Part, Way};
 use crate::catalog::{Method, Route};
 use crate::engine::results::id_text;
@@ -314,7 +314,7 @@ impl Splitting<'_> {
             Some([id]) if own == 1 => (id_text(id), Vec::new()),
             _ => (lookup.token(), vec![lookup]),
         };
-        let thing = Thing::below(self.catalog, create, self.thing, ("volume_id", id));
+        let thing = UpdatedResource::below(self.catalog, create, self.thing, ("volume_id", id));
         let call = |body: &Value| RecordedCall {
             method: Method::Post,
             path: VOLUMES.to_owned(),

@@ -1,9 +1,10 @@
-//! Changing what exists: what of a changed call the API does in place, by which calls, and what only a new thing has.
+//! Updates: which differences between two calls the API can change in place, by which calls, and which need a new
+//! resource.
 //!
-//! `difference` is what decisions are made of; `wanted` says what counts as changed, `split` divides that, `patch` puts
-//! together what one field sends; `lists` and `machine` are what is changed element by element. All pure; the calls are
-//! made as every other is, by `change`. What one of them needs that only the API can tell is read before it, by `lookup`;
-//! whether one was carried out whose answer was lost, `seen` and `parts` read off the thing.
+//! `wanted` leaves out ignored differences, `split` divides the rest into calls, `patch` computes what one field
+//! sends, `seen` resolves a lost answer by reading the resource, `difference` bundles the result for decisions.
+//! `lists` and `machine` divide what is changed element by element. All of that is pure; `lookup` reads what a call
+//! needs, `parts` what it changed; `change` sends the calls.
 
 mod difference;
 mod lists;
@@ -17,8 +18,8 @@ mod split;
 mod tests;
 mod wanted;
 
-pub use difference::{Changing, Difference, named_anew, update_of_result};
+pub use difference::{Changing, Difference, update_of_result, with_new_name};
 pub use lookup::{NotFound, looked_up};
 pub use seen::{Seen, seen};
-pub use split::{Forced, InPlace, Split, Thing, split};
+pub use split::{Forced, InPlace, Split, UpdatedResource, split};
 pub use wanted::wanted_call;

@@ -129,8 +129,12 @@ impl Part<'_> {
         };
         let Some(own) = results::fill_path(path, &self.parameters, "", "") else { return Ok(Seen::CannotTell) };
         let object = self.read(&own).await?;
-        let shown =
-            Shown { thing: path, object: &object, digest_key: &self.context.digest_key, is_anothers: &|_| false };
+        let shown = Shown {
+            thing: path,
+            object: &object,
+            digest_key: &self.context.digest_key,
+            is_owned_by_another: &|_| false,
+        };
         Ok(of_fields(Some(old), Some(new), &shown))
     }
 }

@@ -1,4 +1,4 @@
-//! The split of a changed call: what the API changes in place, call by call, and what only a new thing has.
+//! Divides a changed call: the calls that change the resource in place, and the changes that need a new resource.
 
 use std::sync::Arc;
 
@@ -6,21 +6,21 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::lookup::Lookup;
-use super::patch::{Both, FieldChange};
+use super::patch::{FieldChange, RecordedAndSent};
 use crate::catalog::update::{Act, Rule, Way, goes_alone, has_way_back, only_grows};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
-use crate::engine::preview::holds_later;
+use crate::engine::preview::has_placeholder;
 use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
 use crate::journal::{RecordedCall, StepResult};
 
-/// Why a field cannot be changed when nothing more is known.
+/// The reason when the catalogue has no call that changes a field.
 pub(super) const NO_CALL: &str = "the API has no call that changes it";
 
-/// What a create made, and by which calls it is changed.
-pub struct Thing {
+/// The resource of a recorded create, and the calls that change it.
+pub struct UpdatedResource {
     create: Arc<Operation>,
-    /// Path parameters of its calls: those of the create, and its own.
+    /// Path parameters: those of the create, and the resource's own.
     parameters: Parameters,
     /// The last of them is its own.
     own: bool,
@@ -29,25 +29,25 @@ pub struct Thing {
     pub(super) made: Map<String, Value>,
 }
 
-/// A change, divided.
+/// The division of a change.
 #[derive(Debug, Clone, Default)]
 pub struct Split {
-    /// In the order in which they are made.
+    /// In the order in which they are sent.
     pub calls: Vec<InPlace>,
     pub forced: Vec<Forced>,
 }
 
-/// One call that changes something in place.
+/// One call that changes a resource in place.
 #[derive(Debug, Clone)]
 pub struct InPlace {
     pub operation: Arc<Operation>,
     pub parameters: Parameters,
     pub recorded: RecordedCall,
-    /// The body with secrets in place.
+    /// The body with secrets.
     pub sent: Option<Value>,
-    /// Fields of the create's body that it changes.
+    /// The fields of the create's body that it changes.
     pub fields: Vec<String>,
-    /// The create's call as it stands afterwards.
+    /// The create's call with which the resource agrees afterwards.
     pub agrees: RecordedCall,
     /// What has to be read before it can be made: texts stand in its place.
     pub lookups: Vec<Lookup>,
@@ -55,7 +55,7 @@ pub struct InPlace {
     pub removes: Option<String>,
 }
 
-/// A change that only a new thing has.
+/// A change that needs a new resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Forced {
     /// `body/cidr`, `call`, `query/…`
@@ -63,15 +63,15 @@ pub struct Forced {
     pub reason: String,
 }
 
-impl Thing {
-    /// What a recorded create made; `None` when the call makes nothing, or nothing is known of how it is changed.
+impl UpdatedResource {
+    /// The resource of a recorded create; `None` when the call creates nothing, or no call that changes it is known.
     pub fn of(catalog: &Catalog, create: &RecordedCall, result: &StepResult) -> Option<Self> {
         let (operation, mut parameters) = results::operation_of(catalog, create)?;
         let resource = operation.creates.as_ref()?.resource.as_ref()?;
         let own = own_value(resource, result)?;
         let has_own = !resource.parameter.is_empty();
         if has_own {
-            // A copy is made below the path of what it was copied from: its own id stands there from now on.
+            // A copy is created below the path of its original, whose id must not be used for the copy.
             parameters.retain(|(name, _)| *name != resource.parameter);
             parameters.push((resource.parameter.clone(), own));
         }
@@ -80,7 +80,12 @@ impl Thing {
     }
 
     /// Something that another thing made, at the same place. `own`: its own path parameter.
-    pub(super) fn below(catalog: &Catalog, create: Arc<Operation>, of: &Thing, (name, id): (&str, String)) -> Self {
+    pub(super) fn below(
+        catalog: &Catalog,
+        create: Arc<Operation>,
+        of: &UpdatedResource,
+        (name, id): (&str, String),
+    ) -> Self {
         let place = |name: &str| ["project_id", "region_id"].contains(&name);
         let mut parameters: Parameters = of.parameters.iter().filter(|(name, _)| place(name)).cloned().collect();
         parameters.push((name.to_owned(), id));
@@ -98,7 +103,7 @@ impl Thing {
 /// place; `may_remove`: calls that remove what has something in it are allowed.
 pub fn split(
     catalog: &Catalog,
-    thing: Option<&Thing>,
+    thing: Option<&UpdatedResource>,
     before: &RecordedCall,
     after: &RecordedCall,
     sent: Option<&Value>,
@@ -145,7 +150,7 @@ impl Split {
 
 pub(super) struct Splitting<'a> {
     pub(super) catalog: &'a Catalog,
-    pub(super) thing: &'a Thing,
+    pub(super) thing: &'a UpdatedResource,
     pub(super) old: &'a Map<String, Value>,
     pub(super) new: &'a Map<String, Value>,
     pub(super) real: &'a Map<String, Value>,
@@ -207,7 +212,7 @@ impl<'a> Splitting<'a> {
         self.changed.retain(|name| *name != field);
     }
 
-    /// Fields under their own names, in one call.
+    /// Changes fields of the same names by one call.
     fn patch(&mut self, way: &Way, mine: &[&String], fields: &[String], whole: bool, inside: Option<&'static str>) {
         let (Some(create), Some(update)) =
             (self.catalog.body_schema(&self.thing.create), self.catalog.body_schema(&way.operation))
@@ -230,7 +235,7 @@ impl<'a> Splitting<'a> {
                 None => change.value(&create, shape, has_way_back(&way.operation, name)).map(Some),
             };
             match value {
-                Ok(Some(Both { recorded: one, sent: real })) => {
+                Ok(Some(RecordedAndSent { recorded: one, sent: real })) => {
                     recorded.insert((*name).clone(), one);
                     sent.insert((*name).clone(), real);
                     going.push((*name).clone());
@@ -258,7 +263,7 @@ impl<'a> Splitting<'a> {
             Some(name) => json!({ name: body }),
             None => Value::Object(body.clone()),
         };
-        // What one field cannot become keeps no other from it.
+        // A field that is refused is left out, and the others are still changed.
         while let Some((at, reason)) = self.refusal(way, Some(&wrap(&sent)), usize::from(inside.is_some()))
             && let Some(at) = at.and_then(|at| going.iter().position(|name| *name == at))
         {
@@ -272,9 +277,9 @@ impl<'a> Splitting<'a> {
         }
     }
 
-    /// Why the API would refuse a body, and the field that it is about; `depth`: how far below the body the fields stand.
+    /// Why the API would refuse a body, and the field at fault; `depth`: how far below the body the fields are.
     fn refusal(&self, way: &Way, sent: Option<&Value>, depth: usize) -> Option<(Option<String>, String)> {
-        if sent.is_some_and(holds_later) {
+        if sent.is_some_and(has_placeholder) {
             return None;
         }
         let findings = self.catalog.check_request(&way.operation, sent.map(Partial::from).as_ref(), ALLOW_NOTHING);
@@ -290,7 +295,7 @@ impl<'a> Splitting<'a> {
                 .split
                 .force(format!("body/{field}"), "it is not in the plan any more, and the API cannot take it back");
         };
-        let allowed = holds_later(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
+        let allowed = has_placeholder(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
         if !allowed {
             let reason = match rule {
                 Rule::Rises => "the API only goes to a later version",
@@ -400,7 +405,7 @@ fn version(value: &Value) -> Vec<u64> {
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
-/// The place of a value that would become less than it was, where the API only makes it larger.
+/// The place of a value that would decrease, where the API can only increase it.
 fn shrinks(operation: &Operation, change: &FieldChange<'_>) -> Option<String> {
     only_grows(operation, change.name).find_map(|place| {
         let below = place.strip_prefix(change.name)?.trim_start_matches('/');

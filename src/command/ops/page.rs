@@ -1,9 +1,9 @@
-//! An operation as a page: where it stands, what it makes, what it takes.
+//! The description of an operation: route, effect, parameters and body.
 
 use crate::catalog::{BodyUse, Description, Field, Route};
 use crate::report::{Palette, thing};
 
-/// The page of one operation.
+/// The description of one operation.
 pub(super) fn page(described: &Description, palette: Palette) -> String {
     let mut text = format!("{}\n", palette.name(&described.route));
     let mut line = |name: &str, words: String| text.push_str(&format!("  {:<10} {words}\n", name));
@@ -51,7 +51,7 @@ fn section(text: &mut String, title: &str, fields: &[Field], palette: Palette) {
     write(text, &tree(fields), 0, palette);
 }
 
-/// A field, and those below it.
+/// A field with its children.
 #[derive(Debug, Clone)]
 struct Node<'f> {
     field: &'f Field,
@@ -59,7 +59,7 @@ struct Node<'f> {
 }
 
 impl Node<'_> {
-    /// The same words, whatever branch of a union it belongs to.
+    /// Whether two fields are described alike, in whatever branch of a union.
     fn is_like(&self, other: &Node<'_>) -> bool {
         self.field.name == other.field.name
             && self.field.required == other.field.required
@@ -68,13 +68,13 @@ impl Node<'_> {
             && self.below.iter().zip(&other.below).all(|(own, other)| own.is_like(other))
     }
 
-    /// It only says which branch this is, as the branch's title does.
+    /// Whether the field only names the branch, as the branch's title does.
     fn is_title(&self) -> bool {
         self.field.when.as_deref() == Some(&format!("{}: {}", self.field.name, self.field.wanted.trim_matches('`')))
     }
 }
 
-/// The fields, listed depth first, as they are nested.
+/// The fields as a tree, from a depth-first list.
 fn tree(fields: &[Field]) -> Vec<Node<'_>> {
     let Some(depth) = fields.first().map(|field| field.depth) else { return Vec::new() };
     let mut nodes = Vec::new();
@@ -87,7 +87,7 @@ fn tree(fields: &[Field]) -> Vec<Node<'_>> {
     nodes
 }
 
-/// What is always there first, then what all branches of a union share, then each branch with the rest.
+/// Writes required fields first, then those shared by all branches of a union, then each branch with its own.
 fn write(text: &mut String, nodes: &[Node<'_>], indent: usize, palette: Palette) {
     let mut branches: Vec<(&str, Vec<&Node<'_>>)> = Vec::new();
     for node in nodes {
@@ -116,7 +116,7 @@ fn write(text: &mut String, nodes: &[Node<'_>], indent: usize, palette: Palette)
 
 type Branches<'n, 'f> = Vec<(&'n str, Vec<&'n Node<'f>>)>;
 
-/// What every branch has in the same words, and the branches without that and without what their titles say.
+/// The fields described alike in every branch, and the branches without these and without title fields.
 fn shared<'n, 'f>(branches: &Branches<'n, 'f>) -> (Vec<&'n Node<'f>>, Branches<'n, 'f>) {
     let has = |nodes: &[&Node<'_>], node: &Node<'_>| nodes.iter().any(|other| other.is_like(node));
     let everywhere = |node: &Node<'_>| branches.len() > 1 && branches.iter().all(|(_, nodes)| has(nodes, node));

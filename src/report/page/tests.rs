@@ -28,7 +28,7 @@ fn of<'r>(report: &'r Report, name: &str) -> &'r Instance {
     report.instances.iter().find(|instance| instance.name == name).unwrap_or_else(|| panic!("{name}"))
 }
 
-/// A network, two machines after it, and a disk beside them that is quick.
+/// A network, two machines that depend on it, and an independent disk that is done soon.
 fn four() -> Report {
     collect(
         shape(&[("network", &[]), ("disk", &[]), ("web", &["network"]), ("lb", &["web"])]),

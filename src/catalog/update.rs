@@ -1,40 +1,40 @@
-//! How what a create made is changed in place: which call takes which field of the create's body.
+//! Updates in place: which call changes which field of a create's body.
 //!
-//! Most of it follows from the document: the PATCH or PUT of the thing takes fields by the names they have in its create.
-//! What the document does not say (a disk grows by `extend`, a machine changes its flavor by a call of its own) is a table
-//! of facts, each from the description of the call it names.
+//! Most of it follows from the document: the PATCH or PUT of a resource takes fields with the names of its create.
+//! Other facts (a disk grows by `extend`, a machine changes its flavor by a call of its own) are in a table, each
+//! taken from the description of its call.
 
 use std::sync::Arc;
 
 use super::operation::{Method, Operation, Route};
 use super::{BodySchema, Catalog, root_of};
 
-/// A call that changes something of what a create made.
+/// A call that changes a created resource.
 #[derive(Debug, Clone)]
 pub struct Way {
     pub operation: Arc<Operation>,
     pub act: Act,
 }
 
-/// What a call makes of fields of the create's body.
+/// How a call changes fields of the create's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// It takes these, under the same names.
+    /// It takes these fields, with the same names.
     Fields {
         fields: Vec<String>,
-        /// What it does not name is taken away: all of them go along (PUT).
+        /// It removes fields that it does not contain, so that all have to be sent (PUT).
         whole: bool,
-        /// The field of its body that they stand in.
+        /// The field of its body that contains them.
         inside: Option<&'static str>,
     },
-    /// It takes this one under a name of its own.
+    /// It takes this field with another name.
     Set {
         field: &'static str,
         sent_as: &'static str,
         with: Option<(&'static str, &'static str)>,
         rule: Rule,
     },
-    /// It ends what the old value stands for; `Act::Begin` begins the new.
+    /// It removes what the old value refers to; `Act::Begin` adds the new.
     End {
         field: &'static str,
         sent_as: Option<&'static str>,
@@ -43,21 +43,21 @@ pub enum Act {
         field: &'static str,
         sent_as: &'static str,
     },
-    /// Once for every element that is gone: it takes this field of it.
+    /// Once per removed element: it takes this field of it.
     EndEach {
         field: &'static str,
         key: &'static str,
     },
-    /// Once for every element that is new.
+    /// Once per new element.
     BeginEach {
         field: &'static str,
         key: &'static str,
     },
-    /// All elements that are gone at once.
+    /// All removed elements at once.
     Remove {
         field: &'static str,
     },
-    /// All elements that are new at once.
+    /// All new elements at once.
     Add {
         field: &'static str,
     },
@@ -69,18 +69,18 @@ pub enum Act {
     },
 }
 
-/// Which changes a call makes.
+/// The changes that a call can make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     Any,
-    /// Only to more than it was.
+    /// Only to a larger value.
     Grows,
     /// Only to a later version.
     Rises,
 }
 
 impl Act {
-    /// Whether it has to do with a field.
+    /// Whether it changes a field.
     pub fn takes(&self, name: &str) -> bool {
         match self {
             Act::Fields { fields, .. } => fields.iter().any(|field| field == name),
@@ -104,8 +104,8 @@ const fn grow(field: &'static str) -> Act {
     Act::Set { field, sent_as: field, with: None, rule: Rule::Grows }
 }
 
-/// Calls beside the PATCH of a thing: the path of the thing, the call, and what it does. Paths as in `knowledge.yaml`.
-/// Where several calls serve one field, they are made in this order.
+/// Calls in addition to the PATCH of a resource: the resource's path, the call, and what it does. Paths as in
+/// `knowledge.yaml`. Several calls for one field are sent in this order.
 const FACTS: &[(&str, &str, Act)] = &[
     ("v1/volumes/PR/{volume_id}", "POST v1/volumes/PR/{volume_id}/retype", set("type_name", "volume_type")),
     ("v1/volumes/PR/{volume_id}", "POST v1/volumes/PR/{volume_id}/extend", grow("size")),
@@ -188,39 +188,38 @@ const FACTS: &[(&str, &str, Act)] = &[
     ),
 ];
 
-/// Things whose update call does not share their path.
+/// Resources whose update call has another path.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("v1/securitygroups/PR/{group_id}", "PATCH v2/security_groups/PR/{group_id}"),
     ("v1/lbpools/PR/{pool_id}/member/{member_id}", "PATCH v1/loadbalancers/PR/pools/{pool_id}/members/{member_id}"),
 ];
 
-/// The monitor of a pool is changed with its pool.
+/// The monitor of a pool is changed by a call to its pool.
 const MONITOR: (&str, &str, &str) =
     ("POST v1/lbpools/PR/{pool_id}/healthmonitor", "PATCH v2/lbpools/PR/{pool_id}", "healthmonitor");
 
-/// Fields that only go alone: the API refuses them beside others.
+/// Fields that must be sent alone: the API refuses them together with others.
 const ALONE: &[(&str, &str)] = &[("PATCH v1/caas/PR/containers/{container_name}", "is_disabled")];
 
-/// Fields of which nothing said means something else than `null` or nothing in them: they cannot be taken back to what
-/// they were without them.
+/// Fields whose absence means something other than `null` or an empty value: they cannot be reset.
 const NO_WAY_BACK: &[(&str, &str)] =
     &[("PATCH v1/subnets/PR/{subnet_id}", "gateway_ip"), ("PATCH v2/security_groups/PR/{group_id}", "rules")];
 
-/// Fields that an update takes to more than they were, and never to less: call, and place in its body.
+/// Fields that an update can only increase: the call, and the place in its body.
 const ONLY_GROWS: &[(&str, &str)] = &[("PATCH v1/dbaas/postgres/clusters/PR/{cluster_name}", "storage/size_gib")];
 
 /// Where a read shows a field of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Under its own name.
+    /// With its own name.
     Same,
     /// At this JSON pointer.
     At(&'static str),
-    /// Ids that the body names stand somewhere below this JSON pointer.
+    /// The ids in the body occur somewhere below this JSON pointer.
     Below(&'static str),
 }
 
-/// Fields that a read shows elsewhere, or in another form: the thing, the field.
+/// Fields that a read shows at another place or in another form: the resource, the field.
 const FORMS: &[(&str, &str, Form)] = &[
     ("v1/volumes/PR/{volume_id}", "type_name", Form::At("/volume_type")),
     ("v1/volumes/PR/{volume_id}", "instance_id_to_attach_to", Form::Below("/attachments")),
@@ -233,18 +232,18 @@ const FORMS: &[(&str, &str, Form)] = &[
     ("v2/k8s/clusters/PR/{cluster_name}", "pools", Form::At("/-")),
 ];
 
-/// Where a field of what stands at this documented path is shown.
+/// Where a field of the resource with this documented path is shown.
 pub fn form_of(thing: &str, field: &str) -> Form {
     let known = FORMS.iter().find(|(of, name, _)| *name == field && full(of) == thing);
     known.map_or(Form::Same, |(_, _, form)| *form)
 }
 
-/// Where in the object that is read what a create makes is shown, when it is not the object itself.
+/// Where the resource is in the answer of its read, when it is not the whole answer.
 pub fn shown_at(create: &Operation) -> Option<&'static str> {
     is(create, MONITOR.0).then_some("/healthmonitor")
 }
 
-/// A path or call as the tables write it, in full.
+/// Expands a path or call of the tables.
 fn full(short: &str) -> String {
     let long = short.replace("PR", "{project_id}/{region_id}");
     match long.split_once(' ') {
@@ -257,23 +256,23 @@ fn is(operation: &Operation, short: &str) -> bool {
     operation.route.to_string() == full(short)
 }
 
-/// Whether a field is sent in a call of its own.
+/// Whether a field must be sent in a call of its own.
 pub fn goes_alone(operation: &Operation, field: &str) -> bool {
     ALONE.iter().any(|(call, alone)| *alone == field && is(operation, call))
 }
 
-/// Whether a field can be taken back to what it is when nobody says it.
+/// Whether a field can be reset to its value without the plan's.
 pub fn has_way_back(operation: &Operation, field: &str) -> bool {
     !NO_WAY_BACK.iter().any(|(call, name)| *name == field && is(operation, call))
 }
 
-/// Places in a field's value, its own name first, that may only grow.
+/// The places in a field's value, beginning with its name, that can only be increased.
 pub fn only_grows<'f>(operation: &'f Operation, field: &'f str) -> impl Iterator<Item = &'static str> + 'f {
     let below = move |place: &str| place.split('/').next() == Some(field);
     ONLY_GROWS.iter().filter(move |(call, place)| below(place) && is(operation, call)).map(|(_, place)| *place)
 }
 
-/// The documented path of what a create makes: that of its read, else that of its delete.
+/// The documented path of a created resource: that of its read, else that of its delete.
 pub fn thing_route(create: &Operation) -> Option<&str> {
     let resource = create.creates.as_ref()?.resource.as_ref()?;
     let delete = resource.delete.as_ref().map(|delete| delete.path.as_str());
@@ -281,7 +280,7 @@ pub fn thing_route(create: &Operation) -> Option<&str> {
 }
 
 impl Catalog {
-    /// The calls that change what a create made, in the order in which they are made.
+    /// The calls that change a created resource, in the order in which they are sent.
     pub fn ways(&self, create: &Operation) -> Vec<Way> {
         let mut ways: Vec<Way> = self.update_of(create).into_iter().collect();
         let Some(thing) = thing_route(create) else { return ways };
@@ -292,7 +291,7 @@ impl Catalog {
         ways
     }
 
-    /// The PATCH or PUT of what a create made, with the fields that both take.
+    /// The PATCH or PUT of a created resource, with the fields that create and update have in common.
     fn update_of(&self, create: &Operation) -> Option<Way> {
         let (monitor_of, monitor_call, inside) = MONITOR;
         let inside = is(create, monitor_of).then_some(inside);
@@ -310,7 +309,7 @@ impl Catalog {
         (!fields.is_empty()).then_some(Way { operation, act: Act::Fields { fields, whole, inside } })
     }
 
-    /// The call that updates a thing of this path: of any version, and none that is deprecated.
+    /// The update call for a path: in any version, unless deprecated.
     fn update_route(&self, thing: &str) -> Option<Arc<Operation>> {
         let elsewhere = ELSEWHERE.iter().find(|(of, _)| full(of) == thing);
         if let Some((_, call)) = elsewhere {
@@ -326,7 +325,7 @@ impl Catalog {
     }
 }
 
-/// A path without its version and the names of its parameters.
+/// A path without version and parameter names.
 fn shape(path: &str) -> Vec<&str> {
     let is_version =
         |word: &str| word.len() > 1 && word.starts_with('v') && word[1..].bytes().all(|byte| byte.is_ascii_digit());
@@ -334,7 +333,7 @@ fn shape(path: &str) -> Vec<&str> {
     segments.collect()
 }
 
-/// The names of a body's fields, whichever of its shapes they belong to.
+/// The names of a body's fields, over all variants.
 pub fn top_fields(body: &BodySchema) -> Vec<String> {
     let mut names = Vec::new();
     let mut open = vec![body.root()];

@@ -88,7 +88,8 @@ fn a_plan_that_is_right_becomes_a_model() {
     assert_eq!(order, ["network", "subnet", "web"]);
 }
 
-/// Every plan in `tests/plans` and what is found in it, beside it. `SNAPSHOTS=overwrite cargo test` writes them anew.
+/// Checks every plan in `tests/plans` and compares its findings with the file next to it. `SNAPSHOTS=overwrite cargo
+/// test` rewrites these.
 #[test]
 fn bad_plans_are_told_all_their_mistakes_at_once() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
@@ -306,7 +307,7 @@ mod mutated {
 
     use super::*;
 
-    /// Pieces that change what a plan means.
+    /// Fragments that change the meaning of a plan.
     const PIECES: &[&str] = &[
         "{{",
         "}}",

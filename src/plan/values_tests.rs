@@ -1,4 +1,4 @@
-//! What values make of a plan: through templates, conditions, elements and inputs.
+//! Plans checked with values: through templates, conditions, elements and inputs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn source(text: &str) -> Arc<Source> {
     Arc::new(Source::new("plan.yaml", text))
 }
 
-/// What `check` finds with these values given.
+/// The findings with these input values.
 fn checked(text: &str, set: &[(&str, &str)]) -> Vec<String> {
     let (source, secrets) = (source(text), Secrets::default());
     let set: Vec<(String, String)> = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
@@ -50,7 +50,7 @@ fn volume(inputs: &str, size: &str) -> String {
     )
 }
 
-/// What is found wrong with the size.
+/// The findings about the size.
 fn size(inputs: &str, size: &str) -> Vec<String> {
     let found = checked(&volume(inputs, size), &[]);
     let at_size = |line: &str| Some(line.strip_prefix("12:11 ")?.to_owned());
@@ -231,7 +231,7 @@ fn a_list_made_from_another_is_checked_element_by_element() {
             "{ for: \"{{ inputs.ips }}\", each: { address: \"{{ item }}\", protocol_port: \"{{ key }}\" } }",
             vec!["14:87 wrong-type"],
         ),
-        // Nobody has given a value yet: one element stands for all.
+        // Without values, one element stands for all.
         (
             "ips: { type: list }",
             "{ for: \"{{ inputs.ips }}\", each: { address: \"{{ item }}\", protocol_port: x } }",

@@ -26,7 +26,7 @@ fn told(findings: Vec<BodyFinding>) -> Vec<String> {
     findings.iter().map(tell).collect()
 }
 
-/// A body with one field that a template gives.
+/// A body with one field whose value a template gives.
 fn with(body: Value, field: &str, value: Partial) -> Partial {
     let Partial::Map(mut fields) = Partial::from(&body) else { panic!("tests write mappings") };
     fields.retain(|(name, _)| name != field);
@@ -61,7 +61,7 @@ fn a_right_body_has_no_findings() {
 #[test]
 fn a_misspelt_field_names_what_was_meant() {
     let found = findings(NETWORKS, &Partial::from(&json!({ "nmae": "demo" })));
-    // What was meant is not missing, too.
+    // A misspelt field is not reported as missing as well.
     assert_eq!(told(found.clone()), ["nmae: unknown-field: there is no field `nmae` here"]);
     assert!(found[0].on_key);
     assert_eq!(found[0].replacement.as_deref(), Some("name"));

@@ -2,7 +2,7 @@ use super::*;
 use crate::catalog::{Catalog, Partial, PathSegment};
 use serde_json::json;
 
-/// A document in the older dialect, as YAML: `nullable`, boolean `exclusiveMinimum`, `200` without quotes.
+/// A document of OpenAPI 3.0, as YAML: `nullable`, boolean `exclusiveMinimum`, `200` without quotes.
 const DOCUMENT: &str = r##"
 openapi: 3.0.3
 info: { title: a title, description: some prose }

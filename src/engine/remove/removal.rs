@@ -113,7 +113,7 @@ impl<'a> Removal<'a> {
         })
     }
 
-    /// An attempt that has no answer, and would do its work twice if it were made again. `None`: it did nothing.
+    /// Resolves an attempt without an answer of a call that is not idempotent. `None`: it was not carried out.
     async fn unanswered(
         &mut self,
         intent: &Intent,

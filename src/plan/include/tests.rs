@@ -1,4 +1,4 @@
-//! Plans with modules, against the same plans written out.
+//! Plans with modules, compared with the same plans without.
 
 use std::path::Path;
 use std::sync::Arc;

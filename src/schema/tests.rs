@@ -85,7 +85,7 @@ fn a_call_is_known_with_templates_in_its_path_and_not_with_another() {
     }
 }
 
-/// Two operations whose calls cannot be told apart would both want their body.
+/// Two operations with the same pattern would both require their body.
 #[test]
 fn no_two_bodies_are_wanted_for_one_call() {
     let operations: Vec<_> =

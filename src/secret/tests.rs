@@ -58,7 +58,7 @@ fn a_marker_cannot_be_forged() {
     }
 }
 
-/// The longest piece of a text that two others share.
+/// The longest common part of two texts.
 fn shares(text: &str, secret: &str) -> usize {
     let characters: Vec<char> = secret.chars().collect();
     let found = |length: usize| {
@@ -77,7 +77,7 @@ fn a_secret_of_any_kind_is_hidden_in_any_encoding() {
             let told = secrets.redact(&text);
             assert!(told.contains(REDACTED), "{kind:?} in {text:?}");
             assert!(told.starts_with("the API said: ") && told.ends_with(" (status 400)"), "{told}");
-            // What is left of an encoding that was longer: quotes and words around it, three characters at its ends.
+            // The rest of a longer encoding: quotes and words around it, and three characters at its ends.
             let rest = told.replace(REDACTED, " ");
             let (left, plain) = (shares(&rest, &encoded).min(shares(&rest, kind)), kind.lines().count() == 1);
             assert!(

@@ -1,11 +1,11 @@
-//! Commands to the runner of a GitHub Actions job. Whatever goes into one is escaped as the runner undoes it.
+//! Workflow commands for the runner of a GitHub Actions job, with the runner's escaping.
 
 /// One command, such as `::error line=2::words`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command(String);
 
 impl Command {
-    /// `::name::`, for names known when the program was built.
+    /// `::name::`, for constant names.
     pub fn new(name: &'static str, properties: &[(&'static str, String)], text: &str) -> Self {
         let properties: Vec<String> =
             properties.iter().map(|(name, value)| format!("{name}={}", property(value))).collect();
@@ -13,7 +13,7 @@ impl Command {
         Self(format!("::{name}{space}{}::{}", properties.join(","), data(text)))
     }
 
-    /// Makes the runner listen again after `stop-commands` with this token.
+    /// Resumes command processing after `stop-commands` with this token.
     pub fn resume(token: &str) -> Self {
         Self(format!("::{}::", property(token)))
     }

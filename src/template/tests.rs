@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::yaml;
 
-/// Everything a scope refers to, owned.
+/// The owned data behind a scope.
 struct World {
     inputs: BTreeMap<String, minijinja::Value>,
     steps: BTreeMap<StepId, minijinja::Value>,
@@ -511,7 +511,7 @@ fn a_list_is_made_from_a_list_or_a_mapping() {
         ("{ for: [[1, 2], [3]], each: { for: '{{ item }}', each: '{{ item * 10 }}' } }", json!([[10, 20], [30]])),
         ("{ for: [1], each: '{% for item in [7, 8] %}{{ item }}{% endfor %}' }", json!(["78"])),
         ("{ for: '{{ range(2) }}', each: '{{ each.key }}' }", json!(["k", "k"])),
-        // A field of that name alone is a field.
+        // A mapping with only one of the two keys is an ordinary mapping.
         ("{ for: x }", json!({ "for": "x" })),
     ] {
         assert_eq!(evaluate_yaml(yaml), Ok(value), "{yaml}");

@@ -140,7 +140,7 @@ mod lockstep {
 
     use super::*;
 
-    /// Words on which readers of YAML are likely to disagree, and ordinary ones.
+    /// Words that YAML parsers treat differently, and ordinary ones.
     fn word() -> impl Strategy<Value = String> {
         let special = prop::sample::select(vec![
             "no",
@@ -213,7 +213,7 @@ mod lockstep {
         prop_oneof![special.prop_map(str::to_owned), "[a-z]{1,6}", "[ -~]{0,12}", "-?[0-9]{1,4}(\\.[0-9]{1,3})?"]
     }
 
-    /// A scalar written in one of the styles that can carry it.
+    /// A scalar in one of the styles that can represent it.
     fn scalar() -> impl Strategy<Value = String> {
         (word(), 0_u8..4).prop_map(|(word, style)| {
             let plain = !word.is_empty()
@@ -253,7 +253,7 @@ mod lockstep {
         })
     }
 
-    /// Whether two readers see the same. Where serde_yaml knows a number we refuse or leave as text, on purpose, we say so.
+    /// Whether two parsers agree. Numbers that ours refuses or leaves as text on purpose are reported.
     fn same(ours: &Value, theirs: &serde_yaml::Value) -> bool {
         match (ours, theirs) {
             (Value::Null, serde_yaml::Value::Null) => true,
@@ -282,7 +282,7 @@ mod lockstep {
                 (Some(root), Ok(theirs)) if ours.findings.is_empty() => {
                     prop_assert!(same(&root.to_value(), &theirs), "{}\nours {:?}\ntheirs {:?}", text, root.to_value(), theirs);
                 }
-                // Refusing more than another reader is always allowed.
+                // Ours may refuse more than another parser.
                 _ => prop_assert!(!ours.findings.is_empty(), "{}", text),
             }
         }

@@ -1,4 +1,4 @@
-//! What a plan says beside its steps, and `plan get`: look-ups, environments from files.
+//! Parts of a plan besides its steps, and `plan get`: look-ups, environment files.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::server::Served;
 use crate::support::{Ended, Folder};
 
-/// A folder and a cloud whose tasks end at once.
+/// A folder, and a simulated API whose tasks end at once.
 pub struct Trial {
     pub folder: Folder,
     cloud: Served,
@@ -107,7 +107,7 @@ fn what_is_wrong_with_the_file_of_an_environment_has_its_place() {
             ended.says(words);
         }
     }
-    // The plan has a secret input: nothing of a line that may hold it is shown.
+    // The plan has a secret input: lines that may contain it are not shown.
     fs::write(&file, "inputs:\n  word: hunter22\nhunter22 x: 1\n").unwrap();
     let ended = trial.plan(&["check", "plan.yaml", "--environment", "x"]).with_code(3);
     assert!(!ended.stderr.contains("hunter") && ended.stderr.contains("x.yaml:3:1"), "{}", ended.stderr);
@@ -176,7 +176,7 @@ fn a_plan_builds_on_the_outputs_of_another_and_leaves_its_record_alone() {
         fs::write(trial.folder.path().join("wrong.yaml"), wrong.replace("name: above", "name: wrong")).unwrap();
         trial.plan(&["run", "wrong.yaml"]).with_code(3).says(words);
     }
-    // A value that does not fit is found before the first call.
+    // An invalid value is found before the first call.
     let wrong =
         ABOVE.replace("cidr: \"{{ records.net.outputs.cidr }}\"", "cidr: \"{{ records.net.outputs.network_id }}\"");
     fs::write(trial.folder.path().join("above.yaml"), wrong).unwrap();
@@ -229,7 +229,7 @@ fn a_module_runs_as_a_part_of_its_plan_and_its_mistakes_are_told_with_both_place
     let json = trial.plan(&["check", "plan.yaml", "--format", "json"]).with_code(3).json().to_string();
     assert!(json.contains("modules/net.yaml"), "{json}");
 
-    // A failure while it runs has its place in the module, too.
+    // A failure during the run has its place in the module as well.
     let failing = MODULE.replace("inputs.cidr }}", "inputs.cidr | cidrsubnet(30, 0) }}");
     fs::write(&module, failing).unwrap();
     trial.plan(&["run", "plan.yaml", "--environment", "other"]).says("modules/net.yaml:7:");

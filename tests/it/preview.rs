@@ -1,4 +1,4 @@
-//! A saved preview is what runs, or nothing does.
+//! A saved preview: a run does exactly what it shows, or refuses.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Commands that work on a record alone.
+//! Commands that need only a record.
 
 use std::path::PathBuf;
 
@@ -61,7 +61,7 @@ fn succeeded(step: &str) -> Record {
     }))
 }
 
-/// A record that expired long ago: `network` exists, `lost` may, and one output is secret.
+/// An expired record: `network` exists, `lost` may exist, and one output is secret.
 fn write_record(folder: &Folder, environment: &str) -> PathBuf {
     let store = StateFolder::new(folder.path().join(".plan"));
     let name = EnvironmentName { plan: "demo".into(), environment: environment.into() };
@@ -122,7 +122,7 @@ fn a_record_that_is_not_there_names_those_that_are() {
     folder.run(&["status"]).with_code(2).says("there is no folder of records at");
     write_record(&folder, "staging");
     folder.run(&["status"]).with_code(2).says("staging");
-    // A plan file that is wrong still says which record is meant.
+    // An invalid plan file still determines the record.
     folder.run(&["status", "plan.yaml", "--environment", "staging"]).with_code(0);
 }
 
@@ -167,7 +167,7 @@ fn an_unknown_outcome_can_be_decided_in_three_ways() {
         folder.run(&[&["state", "resolve", "lost"], decision].concat()).with_code(0);
         let list = folder.run(&["state", "list", "--format", "json"]).with_code(0).json();
         assert_eq!(list[1]["phase"], then, "{decision:?}");
-        // It is decided now.
+        // The outcome is known now.
         folder.run(&["state", "resolve", "lost[a]", "--not-applied"]).with_code(2).says("is known");
     }
 }

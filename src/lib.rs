@@ -1,4 +1,4 @@
-//! `plan` runs a YAML plan of Gcore Cloud API calls.
+//! `plan` runs a YAML plan of Gcore API calls.
 //!
 //! A plan file is checked and becomes a plan. The engine runs the plan; it records every call before sending it, and
 //! emits events. Reporters turn events into output. Each of these stages has its own types and is tested separately.
@@ -9,6 +9,7 @@
 //! ```
 
 pub mod api;
+pub mod body_file;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

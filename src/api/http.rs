@@ -4,18 +4,20 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Certificate, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::upload::Stream;
 use super::{Answer, Lost, Request, Sending, Transport};
 use crate::catalog::Method;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest accepted answer, compressed or not; far above any answer of the API.
 const LARGEST_ANSWER: usize = 64 << 20;
-/// Idle connections are closed before servers usually do: a write on a closing connection would have an unknown
-/// outcome.
+/// Bytes a millisecond that a file is sent at, at least: a slow line is no reason to give up.
+const SLOWEST: u64 = 128;
+/// Idle connections are dropped before servers usually close them: a write into a closing connection is an unknown.
 const IDLE: Duration = Duration::from_secs(20);
 
 /// An invalid address or key, or a problem with this machine's certificates.
@@ -103,6 +105,15 @@ impl Http {
         }
         if let Some(body) = &request.body {
             builder = builder.json(body);
+        }
+        if let Some(upload) = &request.body_file {
+            let stream = Stream::open(upload).map_err(Lost::NotSent)?;
+            let content = HeaderValue::try_from(upload.file.content_type.as_str())
+                .map_err(|_| Lost::NotSent(format!("`{}` is no media type", upload.file.content_type)))?;
+            builder = builder
+                .header(CONTENT_TYPE, content)
+                .timeout(self.real_timeout + Duration::from_millis(upload.file.size / SLOWEST))
+                .body(reqwest::Body::wrap(stream));
         }
         let answer = builder.send().await.map_err(|error| lost(&error))?;
         let status = answer.status().as_u16();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::engine::{Action, Change, ChangeKind, Symbol, Tally};
 use crate::report::{count, sanitize};
-use crate::secret::REDACTED;
+use crate::secret::hide_digests;
 
 /// The changes of a plan, without instances that stay the same.
 pub fn text(changes: &[Change], recorded: bool) -> String {
@@ -86,6 +86,9 @@ fn line(text: &mut String, change: &Change) {
             }
         }
         (Action::Call, Some(call)) => {
+            if let Some(file) = &call.body_file {
+                let _ = writeln!(text, "      body_file: {}", sanitize(&format!("{} ({})", file.path, file.summary())));
+            }
             for (name, value) in call.body.as_ref().and_then(Value::as_object).into_iter().flatten() {
                 let _ = writeln!(text, "      {}: {}", sanitize(name), sanitize(&shown(value)));
             }
@@ -113,21 +116,10 @@ fn change_words(how: ChangeKind) -> &'static str {
 
 /// A value on one line, without secrets.
 fn shown(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let mut rest = text.as_str();
-    let mut out = String::new();
-    while let Some(at) = rest.find("secret:") {
-        let (before, after) = rest.split_at(at);
-        let digits = after["secret:".len()..].chars().take_while(char::is_ascii_hexdigit).count();
-        out.push_str(before);
-        out.push_str(if digits == 32 { REDACTED } else { &after[.."secret:".len() + digits] });
-        rest = &after["secret:".len() + digits..];
+    match value {
+        Value::String(text) => hide_digests(text),
+        other => hide_digests(&other.to_string()),
     }
-    out.push_str(rest);
-    out
 }
 
 #[cfg(test)]
@@ -146,6 +138,7 @@ mod tests {
             query: vec![],
             headers: vec![],
             body: Some(body),
+            body_file: None,
         };
         Change { instance: Selection::name(name), action, call: Some(call) }
     }

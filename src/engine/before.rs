@@ -22,6 +22,7 @@ pub fn before_delete(catalog: &Catalog, create: &RecordedCall, delete: &Recorded
         query: Vec::new(),
         headers: Vec::new(),
         body: Some(body),
+        body_file: None,
     };
     let body = |pointer: &str| create.body.as_ref().and_then(|body| body.pointer(pointer));
     if is(Method::Delete, "/cloud/v1/routers/{project_id}/{region_id}/{router_id}") {

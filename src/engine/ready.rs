@@ -229,6 +229,7 @@ impl Instance {
                 query: Vec::new(),
                 headers: Vec::new(),
                 body: None,
+                body_file: None,
             };
             self.unreadable(&About { call: Some(read), ..about.clone() }, &error, provenance)
         })

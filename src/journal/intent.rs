@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::body_file::BodyFile;
 use crate::catalog::Method;
 use crate::id::{InstanceId, StepId};
 use crate::secret::stands_for_secret;
@@ -19,6 +20,9 @@ pub struct RecordedCall {
     pub headers: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+    /// The file that is the body, instead of JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_file: Option<Box<BodyFile>>,
 }
 
 impl RecordedCall {

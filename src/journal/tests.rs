@@ -21,6 +21,7 @@ fn call(path: &str) -> RecordedCall {
         query: vec![],
         headers: vec![],
         body: Some(json!({ "name": "n" })),
+        body_file: None,
     }
 }
 

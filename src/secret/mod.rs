@@ -5,6 +5,7 @@
 //! its place. Everything printed or written is [`Redacted`], which only [`Secrets`] can create: it finds a secret in
 //! every encoding (`finder`).
 
+mod digest;
 mod finder;
 mod redacted;
 mod sensitive;
@@ -15,11 +16,12 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock, RwLock};
 
-use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use digest::digest;
+pub use digest::{digest_of, hex, hide_digests, stands_for_secret};
 use finder::{Finder, Pattern};
 pub use redacted::{Redact, Redacted};
 pub use sensitive::is_sensitive_name;
@@ -63,10 +65,7 @@ const CLOSE: char = '\u{E001}';
 pub const REDACTED: &str = "[secret]";
 /// Shorter secrets inside a name count as coincidence.
 const SHORTEST_IN_NAME: usize = 8;
-/// The prefix of a digest, and its length.
-const DIGEST: &str = "secret:";
-const DIGEST_DIGITS: usize = 32;
-/// Shorter values are not searched for: they occur in ordinary words, and could be guessed anyway.
+/// Shorter values are not searched for: every second word would be hidden, and nothing protected.
 pub const SHORTEST: usize = 4;
 
 /// A template has cut, reversed or otherwise changed a marker, so that the secret cannot be inserted.
@@ -421,19 +420,7 @@ fn long_texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
-/// The digest that a record has for a secret value.
-pub fn digest_of(value: &Value, key: &[u8]) -> String {
-    digest(&value.to_string(), key)
-}
-
-/// `secret:<hex>`: depends only on the value and the key.
-fn digest(json: &str, key: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(json.as_bytes());
-    format!("{DIGEST}{}", hex(&mac.finalize().into_bytes()[..DIGEST_DIGITS / 2]))
-}
-
-/// Whether a name is a UUID or a number, which can contain any short secret by coincidence.
+/// A UUID or a number: any short secret may stand in one.
 fn is_made_of_chance(name: &str) -> bool {
     uuid::Uuid::try_parse(name).is_ok() || name.bytes().all(|digit| digit.is_ascii_digit())
 }
@@ -441,23 +428,6 @@ fn is_made_of_chance(name: &str) -> bool {
 /// Whether a name has only the characters of ids and names.
 fn is_like_an_id(name: &str) -> bool {
     name.chars().all(|character| character.is_alphanumeric() || " -_.:~".contains(character))
-}
-
-/// Whether a text contains a digest, or the text in place of a secret.
-pub fn stands_for_secret(text: &str) -> bool {
-    let is_digest = |at: usize| {
-        let digits = &text.as_bytes()[at + DIGEST.len()..];
-        digits.iter().take_while(|digit| digit.is_ascii_hexdigit()).count() >= DIGEST_DIGITS
-    };
-    text.contains(REDACTED) || text.match_indices(DIGEST).any(|(at, _)| is_digest(at))
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn redact_markers(text: &str) -> String {

@@ -38,8 +38,15 @@ pub(super) fn wrong_fields(operation: &Operation, request: &Request) -> Vec<(Str
     if operation.body == BodyUse::None {
         return Vec::new();
     }
-    let findings =
-        Catalog::embedded().check_request(operation, request.body.as_ref().map(Partial::from).as_ref(), ALLOW_NOTHING);
+    let findings = match &request.body_file {
+        Some(upload) if !operation.takes_forms_only() => operation.check_file(Some(&upload.file.content_type)),
+        // The parts of a form are not looked at.
+        Some(_) => Vec::new(),
+        None => {
+            let body = request.body.as_ref().map(Partial::from);
+            Catalog::embedded().check_request(operation, body.as_ref(), ALLOW_NOTHING)
+        }
+    };
     findings.iter().filter(|finding| refused(finding)).map(as_field).collect()
 }
 

@@ -403,7 +403,12 @@ impl Simulator {
         self.products.held().map(|item| Held {
             kind: item.known_kind(),
             id: item.id.as_str().map_or_else(|| item.id.to_string(), str::to_owned),
-            name: item.name.clone(),
+            // A drawn number is no name.
+            name: if item.id.is_number() && item.id.to_string() == item.name {
+                String::new()
+            } else {
+                item.name.clone()
+            },
             project: 0,
             region: 0,
             shown: Value::Object(item.shown(self.state.now)),

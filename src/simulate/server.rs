@@ -23,6 +23,7 @@ use super::answer::{Refusal, http_date};
 use super::core::Reaction;
 use super::memory::{Shared, lock};
 use crate::api::{Answer, Request};
+use crate::body_file::Upload;
 use crate::catalog::Method;
 use crate::clock::Clock;
 
@@ -138,7 +139,9 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
     // A body with another content type is a file, whose contents are not parsed.
     let content = read.headers.iter().find(|(name, _)| name == "content-type").map(|(_, content)| content.as_str());
     let is_file = content.is_some_and(|content| !content.contains("json"));
-    if !bytes.is_empty() && !is_file {
+    if let Some(content) = content.filter(|_| is_file && !bytes.is_empty()) {
+        read.body_file = Some(Box::new(Upload::received(content, &bytes)));
+    } else if !bytes.is_empty() {
         let body = serde_json::from_slice(&bytes).map_err(|_| Refusal::invalid_field("body", "is not JSON"))?;
         read.body = Some(body);
     }

@@ -22,6 +22,7 @@ fn call(path: &str) -> RecordedCall {
         query: Vec::new(),
         headers: Vec::new(),
         body: Some(json!({ "name": "demo-net" })),
+        body_file: None,
     }
 }
 

@@ -128,6 +128,7 @@ mod tests {
             query: vec![],
             headers: vec![],
             body: None,
+            body_file: None,
         };
         let intent: Intent = serde_json::from_value(serde_json::json!({
             "instance": InstanceId::new(StepId::new("a"), None), "call": call, "attempt": 1, "nonce": "n",

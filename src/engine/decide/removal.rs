@@ -151,6 +151,7 @@ mod tests {
                 query: vec![],
                 headers: vec![],
                 body: Some(body.clone()),
+                body_file: None,
             };
             let own = json!(format!("id-of-{name}").replace(['[', ']'], "-"));
             let known = InstanceStatus {

@@ -93,6 +93,7 @@ pub(in crate::engine) mod testing {
                 query: Vec::new(),
                 headers: Vec::new(),
                 body: Some(body),
+                body_file: None,
             },
             attempt: 1,
             nonce: "0ddba11".to_owned(),

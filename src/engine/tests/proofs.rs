@@ -66,6 +66,7 @@ fn what_was_there_before_the_first_call_is_not_its_work() {
                     query: vec![],
                     headers: vec![],
                     body: Some(body),
+                    body_file: None,
                 })
                 .await;
             let end = trial.run(&plan(kind(name), 1)).await;
@@ -111,6 +112,7 @@ fn what_was_adopted_from_somebody_outlives_the_teardown() {
             query: vec![],
             headers: vec![],
             body: Some(body.clone()),
+            body_file: None,
         };
         trial.by_hand(&call).await;
         let text = format!(

@@ -133,6 +133,7 @@ fn what_others_made_under_the_same_names_is_left_alone() {
             query: Vec::new(),
             headers: Vec::new(),
             body: Some(json!({ "name": "data", "source": "new-volume", "size": 10 })),
+            body_file: None,
         };
         trial.by_hand(&call).await;
         let recovered = trial.recover(&plan, &[]).await;

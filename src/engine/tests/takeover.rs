@@ -35,6 +35,7 @@ impl Trial {
             query: vec![],
             headers: vec![],
             body: Some(json!({ "name": name, "source": "new-volume", "size": size })),
+            body_file: None,
         };
         self.by_hand(&call).await;
         let everything = self.simulator.lock().unwrap().everything();

@@ -266,6 +266,7 @@ fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
         query: vec![],
         headers: vec![],
         body: Some(body.clone()),
+        body_file: None,
     };
     let result = StepResult { id: Some(json!(STRANGER)), name: Some("web-1".to_owned()), ..StepResult::default() };
     let thing = UpdatedResource::of(Catalog::embedded(), &call(before), &result);

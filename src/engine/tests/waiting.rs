@@ -24,6 +24,7 @@ fn post(path: &str, body: serde_json::Value) -> RecordedCall {
         query: Vec::new(),
         headers: Vec::new(),
         body: Some(body),
+        body_file: None,
     }
 }
 

@@ -11,6 +11,7 @@ fn post(path: &str, body: Value) -> RecordedCall {
         query: vec![],
         headers: vec![],
         body: Some(body),
+        body_file: None,
     }
 }
 

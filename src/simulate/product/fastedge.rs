@@ -4,12 +4,19 @@ use serde_json::{Map, Value, json};
 
 use super::Products;
 use super::item::{known_kind, time};
+use crate::body_file::BodyFile;
 use crate::secret::hex;
 
 /// The interface of current binaries.
 const API_TYPE: &str = "wasi-http";
 
-pub(super) fn complete(products: &Products, kind: &str, name: &str, fields: &mut Map<String, Value>) {
+pub(super) fn complete(
+    products: &Products,
+    kind: &str,
+    name: &str,
+    file: Option<&BodyFile>,
+    fields: &mut Map<String, Value>,
+) {
     debug_assert!(known_kind(kind).is_some());
     let mut known = |name: &str, value: Value| {
         fields.entry(name).or_insert(value);
@@ -26,6 +33,9 @@ pub(super) fn complete(products: &Products, kind: &str, name: &str, fields: &mut
         "fastedge_binaries" => {
             known("api_type", API_TYPE.into());
             known("source", 1.into());
+            if let Some(file) = file {
+                known("checksum", file.md5.as_str().into());
+            }
             known("unref_since", time(products.now));
         }
         "fastedge_secrets" => {

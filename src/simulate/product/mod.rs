@@ -284,7 +284,10 @@ impl Products {
         id_fields(&mut fields, resource, creates, &id, &name);
         match call.root() {
             "cdn" => cdn::complete(self, &creates.kind, &mut fields),
-            "fastedge" => fastedge::complete(self, &creates.kind, &name, &mut fields),
+            "fastedge" => {
+                let file = call.request.body_file.as_ref().map(|upload| &upload.file);
+                fastedge::complete(self, &creates.kind, &name, file, &mut fields);
+            }
             "storage" => self.complete_storage(&creates.kind, &name, &mut fields),
             _ => {}
         }

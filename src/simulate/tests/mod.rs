@@ -49,9 +49,13 @@ impl World {
     }
 
     fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        match self.react(method, path, body) {
+        self.answered(&request(method, path, body))
+    }
+
+    fn answered(&mut self, request: &Request) -> (u16, Value) {
+        match self.simulator.handle(request, self.now) {
             Reaction::Answer(answer) => (answer.status, read(&answer)),
-            other => panic!("{method} {path}: {other:?}"),
+            other => panic!("{} {}: {other:?}", request.method, request.path),
         }
     }
 

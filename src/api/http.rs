@@ -15,9 +15,10 @@ use crate::catalog::Method;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest accepted answer, compressed or not; far above any answer of the API.
 const LARGEST_ANSWER: usize = 64 << 20;
-/// Bytes a millisecond that a file is sent at, at least: a slow line is no reason to give up.
+/// The lowest expected rate for sending a file, in bytes per millisecond, from which its timeout follows.
 const SLOWEST: u64 = 128;
-/// Idle connections are dropped before servers usually close them: a write into a closing connection is an unknown.
+/// Idle connections are closed before servers usually do: a write on a closing connection would have an unknown
+/// outcome.
 const IDLE: Duration = Duration::from_secs(20);
 
 /// An invalid address or key, or a problem with this machine's certificates.

@@ -26,13 +26,13 @@ pub struct Description {
     pub query: Vec<Field>,
     pub body_use: BodyUse,
     pub body: Vec<Field>,
-    /// The media types of a file that is the body, or of a form.
+    /// The media types of a body that is a file or a form.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub content: Vec<String>,
-    /// The body is a form, which is not sent.
+    /// The body is a form, which `plan` cannot send.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub form: bool,
-    /// What a success makes.
+    /// What a successful call creates.
     pub creates: Option<Creates>,
     /// The call that deletes it.
     pub undo: Option<Route>,

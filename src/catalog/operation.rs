@@ -117,10 +117,10 @@ pub struct Operation {
     /// The state of the resource before it can be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<Ready>,
-    /// The media types of a body that is no JSON: the bytes of a file, or, where it takes nothing else, a form.
+    /// The media types of a body that is not JSON: a file, or a form when there is no other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub content: Vec<String>,
-    /// The shape of the body; `Catalog::body_schema` gives it with its definitions.
+    /// The schema of the body; `Catalog::body_schema` adds its definitions.
     #[serde(skip)]
     pub(crate) body_schema: Option<Schema>,
 }

@@ -209,7 +209,7 @@ pub struct Schema {
     /// The name of that resource is taken instead of its id.
     #[serde(default, skip_serializing_if = "is_default")]
     pub by_name: bool,
-    /// Fields that only answers show: of a body they are never required, whatever the document says (OpenAPI, `readOnly`).
+    /// Read-only fields: a body does not need them even when the document requires them (OpenAPI, `readOnly`).
     #[serde(skip)]
     pub read_only: Vec<String>,
 }
@@ -224,7 +224,7 @@ impl Schema {
         Schema { reference: Some(name.into()), ..Schema::default() }
     }
 
-    /// The same shape of a body, in which nothing is required that only answers show.
+    /// The schema of a body, in which read-only fields are not required.
     #[must_use]
     pub fn of_body(mut self) -> Schema {
         let read_only = std::mem::take(&mut self.read_only);
@@ -240,7 +240,7 @@ impl Schema {
         self
     }
 
-    /// Whether a mapping takes no other fields than those that are named; a shape that says nothing takes anything.
+    /// Whether a mapping takes only named fields; a schema without fields takes any.
     pub fn takes_only_named(&self) -> bool {
         match self.additional {
             Additional::None => self.types.contains(Type::Object) || !self.properties.is_empty(),

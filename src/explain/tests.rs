@@ -31,7 +31,7 @@ fn whole(part: &str) -> String {
     format!("name: demo\n{part}\n{}", if has("steps:") { "" } else { steps })
 }
 
-/// In a folder with two files.
+/// The codes found in a plan in a folder with two files.
 fn codes_of(part: &str) -> BTreeSet<&'static str> {
     let source = Arc::new(Source::new("plan.yaml", whole(part)));
     let folder = tempfile::tempdir().unwrap();

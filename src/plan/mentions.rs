@@ -43,9 +43,9 @@ pub(super) struct Place {
     /// The answer of the step itself is secret.
     secret_answer: bool,
     ids: bool,
-    /// It is evaluated before the first call.
+    /// The template is evaluated before the first call.
     before_calls: bool,
-    /// In `each` of a list made with `for`: the inputs and steps that its elements come from.
+    /// In `each` of a list built with `for`: the inputs and steps that its elements come from.
     elements_of: Option<Sources>,
 }
 
@@ -78,7 +78,7 @@ impl Place {
         Place { what: "a step", steps: true, each, ids: true, ..Self::PLAN }
     }
 
-    /// `each`: the elements of the step are known before the first call.
+    /// `each` may be used: the elements of the step are known before the first call.
     pub(super) fn body_file(each: bool) -> Self {
         Place { what: "`body_file`", each, decides: true, ids: true, before_calls: true, ..Self::PLAN }
     }

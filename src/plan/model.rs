@@ -21,7 +21,7 @@ pub struct Plan {
     pub source: Arc<Source>,
     /// The folder of the plan file, where `file(...)` reads.
     pub folder: PathBuf,
-    /// The files below it that are bodies.
+    /// The files in it that are sent as bodies.
     pub body_files: Arc<BodyFiles>,
     pub name: String,
     pub description: Option<String>,
@@ -81,7 +81,7 @@ pub struct Step {
     /// A mapping of parameter to value.
     pub query: Option<Template>,
     pub body: Option<Template>,
-    /// A file in place of the body.
+    /// The file that is sent as the body.
     pub body_file: Option<FileTemplate>,
     pub headers: Option<Template>,
     /// For a GET: the fields of the item to select.
@@ -139,16 +139,16 @@ pub enum Segment {
     Template(Template),
 }
 
-/// A file that is the body of a call.
+/// A file that is sent as the body of a call.
 #[derive(Debug, Clone)]
 pub struct FileTemplate {
-    /// Where it is, from the plan's folder; it sees what is known before the first call.
+    /// Its path in the plan's folder; it can refer to values that are known before the first call.
     pub path: Template,
-    /// The media type, where the plan says it.
+    /// The media type, when the plan gives one.
     pub content_type: Option<(String, Span)>,
 }
 
-/// What must hold before a step counts as done, besides the end of its tasks.
+/// The conditions for readiness, in addition to the end of the tasks.
 #[derive(Debug, Clone, Default)]
 pub enum Ready {
     /// The catalogue's readiness of the kind.

@@ -191,9 +191,9 @@ pub(super) fn check_request(
     findings: &mut Vec<Diagnostic>,
 ) {
     let Values { body, query, segments } = values;
-    // A body that could not be read was told about already.
+    // A body that could not be parsed was reported already.
     if whole.call.method == Method::Get || (whole.file.is_some() && whole.has_body) {
-        // That was told already.
+        // Reported already.
     } else if let Some(file) = whole.file {
         let asked = file.content_type.as_ref();
         for found in operation.check_file(asked.map(|(asked, _)| asked.as_str())) {

@@ -24,7 +24,7 @@ pub(super) struct StepDoc {
     pub call: Option<Call>,
     pub query: Option<Template>,
     pub body: Option<Template>,
-    /// A body is there, right or wrong, or a file that cannot be read.
+    /// Whether there is a body, valid or not, or a file that cannot be read.
     pub has_body: bool,
     pub body_file: Option<FileTemplate>,
     pub headers: Option<Template>,

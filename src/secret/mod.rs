@@ -65,7 +65,7 @@ const CLOSE: char = '\u{E001}';
 pub const REDACTED: &str = "[secret]";
 /// Shorter secrets inside a name count as coincidence.
 const SHORTEST_IN_NAME: usize = 8;
-/// Shorter values are not searched for: every second word would be hidden, and nothing protected.
+/// Shorter values are not searched for: they occur in ordinary words, and could be guessed anyway.
 pub const SHORTEST: usize = 4;
 
 /// A template has cut, reversed or otherwise changed a marker, so that the secret cannot be inserted.
@@ -420,7 +420,7 @@ fn long_texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
-/// A UUID or a number: any short secret may stand in one.
+/// Whether a name is a UUID or a number, which can contain any short secret by coincidence.
 fn is_made_of_chance(name: &str) -> bool {
     uuid::Uuid::try_parse(name).is_ok() || name.bytes().all(|digit| digit.is_ascii_digit())
 }

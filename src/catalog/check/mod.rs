@@ -81,7 +81,7 @@ pub struct BodyFinding {
     quoted: Option<Box<Schema>>,
 }
 
-/// Every code that a body or a parameter can be found wrong by.
+/// The codes of all findings about bodies and parameters.
 pub const CODES: [&str; 23] = [
     "body-not-taken",
     "deprecated-field",

@@ -374,7 +374,7 @@ fn merge(one: Schema, two: Schema) -> Schema {
         }
     }
     merged.read_only.extend(two.read_only);
-    // A bare `type: object` takes anything, until somebody names fields.
+    // A bare `type: object` allows any field, unless fields are named.
     let first_names = merged.properties.is_empty() && !two.properties.is_empty();
     if first_names || two.additional != Additional::None {
         merged.additional = two.additional;

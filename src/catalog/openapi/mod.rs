@@ -224,7 +224,7 @@ impl Reader<'_> {
         Ok((if required { BodyUse::Required } else { BodyUse::Optional }, Some(schema.of_body())))
     }
 
-    /// The media types of a body that is no JSON; forms only where there is nothing else.
+    /// The media types of a body that is not JSON; forms only when there is no other.
     fn content(&self, raw: &Value) -> Result<Vec<String>, CatalogError> {
         let Some(body) = raw.get("requestBody") else { return Ok(Vec::new()) };
         let types = self.document.resolve(body)?.get("content").and_then(Value::as_object);

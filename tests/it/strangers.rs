@@ -1,4 +1,4 @@
-//! What strangers bring: texts that look like ours inside, and records that are none of ours.
+//! Untrusted input: texts that contain our own marks, and records that we did not write.
 
 use std::fs;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ fn call(method: Method, path: &str) -> RecordedCall {
     RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: None, body_file: None }
 }
 
-/// A record as somebody may check one in: its undo is any call at all.
+/// A record from a checkout, with any undo call.
 fn write_record(folder: &Folder, undo: RecordedCall) -> PathBuf {
     let record = folder.path().join(".plan/demo/default");
     let instance = InstanceId::new(StepId::new("network"), None);

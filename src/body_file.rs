@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_is_called_is_no_difference() {
+    fn the_name_of_a_file_is_no_difference() {
         let file = BodyFile::received(TYPE, b"one");
         assert_eq!(BodyFile { path: "elsewhere".to_owned(), ..file.clone() }, file);
         assert_ne!(BodyFile::received(TYPE, b"two"), file);

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn both_locks_and_what_is_passing_are_waited_for() {
+    fn locks_and_temporary_refusals_are_waited_for() {
         for (status, message) in [
             (
                 409,
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn quota_is_told_by_class_or_words() {
+    fn a_quota_error_is_recognised_by_class_or_message() {
         assert_eq!(meaning(400, r#"{"exception_class":"QuotaLimitExceed","message":"x"}"#), Meaning::Quota);
         assert_eq!(
             meaning(403, r#"{"exception_class":"ForbiddenError","message":"flavor limit reached in region"}"#),
@@ -315,7 +315,7 @@ mod tests {
 
     /// observed.md §8: a single limit is an object, several are a list; both with status 400.
     #[test]
-    fn a_quota_says_what_is_used_asked_for_and_allowed() {
+    fn a_quota_message_has_usage_request_and_limit() {
         let limit = |attribute: &str| {
             format!(r#"{{"attribute":"{attribute}","current_usage":20,"requested_usage":21,"limit":20}}"#)
         };
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn where_secrets_are_not_known_only_what_is_no_words_is_shown() {
+    fn with_unknown_secrets_messages_are_withheld() {
         let secrets = Secrets::default();
         secrets.expect_unknown();
         let told = |class: &str, id: &str| {

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_holds_everybody_and_halves_the_rate() {
+    fn a_429_pauses_all_requests_and_halves_the_rate() {
         let mut state = State::default();
         for tenth in 0..40 {
             assert_eq!(state.turn(seconds(f64::from(tenth) / 10.0)), None);

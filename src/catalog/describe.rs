@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_told_with_their_limits_and_variants() {
+    fn fields_are_described_with_limits_and_variants() {
         let machine = describe("POST /cloud/v2/instances/PR");
         let field =
             |path: &str| machine.body.iter().find(|field| field.path == path).unwrap_or_else(|| panic!("{path}"));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_that_name_no_field_are_told_by_the_one_that_differs() {
+    fn variants_without_a_named_field_are_described_by_their_discriminator() {
         let share = describe("POST /cloud/v1/file_shares/PR");
         let network = share.body.iter().find(|field| field.path == "network").unwrap();
         assert_eq!(network.when.as_deref(), Some("type_name: standard"));

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_below_a_load_balancer_locks_what_names_it_best() {
+    fn writes_below_a_load_balancer_lock_it_by_the_best_known_id() {
         let ours = Knowledge::of("cloud").unwrap();
         let locks = |call: &str| ours.locks_of(&Route::parse(&full_call("cloud", call)).unwrap());
         assert_eq!(locks("POST v1/lbpools/PR").len(), 2);

@@ -52,7 +52,7 @@ mod tests {
     use crate::catalog::Route;
 
     #[test]
-    fn a_list_holds_what_its_creates_make() {
+    fn a_list_has_the_kind_that_its_creates_make() {
         let catalog = Catalog::embedded();
         let listed = |path: &str| {
             let operation = catalog.find(&Route::parse(path).unwrap()).unwrap();

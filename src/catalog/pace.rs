@@ -190,7 +190,7 @@ mod tests {
 
     /// observed.md §11: each recorded range is within ours, and ours is not much wider.
     #[test]
-    fn rows_hold_what_was_recorded() {
+    fn rows_contain_the_recorded_durations() {
         for (task_type, from, half, to) in [
             ("create_vm", 26_u64, 34, 48),
             ("delete_vm", 9, 17, 20),

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_stands_for_a_parameter_and_never_for_a_word() {
+    fn a_template_matches_a_parameter_and_never_a_literal_segment() {
         let path = "/cloud/v1/networks/{project_id}/{region_id}/{{ steps.a.id }}";
         assert_eq!(
             written(Method::Delete, path).as_deref(),
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_method_is_told_from_a_wrong_path() {
+    fn a_wrong_method_is_distinguished_from_a_wrong_path() {
         let path = "/cloud/v1/networks/{project_id}/{region_id}";
         assert_eq!(
             Catalog::embedded().nearest(Method::Put, &segments(path)),
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_leave_out_is_named() {
+    fn omitted_parts_of_a_path_are_named() {
         let post = "POST /cloud/v1/networks/{project_id}/{region_id}".to_owned();
         let missing = Difference::Missing(vec!["project_id".into(), "region_id".into()]);
         assert_eq!(
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_writes_costs_no_more_than_its_length() {
+    fn untrusted_paths_are_handled_in_linear_time() {
         let long = "a".repeat(1_000_000);
         assert_eq!(segment_distance("networks", Some(&long)), long.len(), "told by its length alone");
         let many = "/a".repeat(100_000);

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_say_finds_what_they_mean() {
+    fn everyday_words_find_the_operation() {
         for (words, route) in [
             ("create network", "POST /cloud/v1/networks/PR"),
             ("network", "POST /cloud/v1/networks/PR"),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deprecated_comes_last() {
+    fn deprecated_operations_come_last() {
         let found = Catalog::embedded().search(&["instances"]);
         let fits: Vec<Fit> = found.iter().map(|found| found.fit).collect();
         assert!(fits.is_sorted(), "{fits:?}");

@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_told_from_other_texts() {
+    fn placeholders_are_distinguished_from_other_texts() {
         assert!(is_placeholder("<name>"));
         assert!(is_placeholder("<id of one of networks>"));
         for other in ["<", "<>", "a < b > c", "<<name>>", "< 5>", "<html><body></body></html>"] {

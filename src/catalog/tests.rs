@@ -54,7 +54,7 @@ fn every_operation_of_every_product_is_there() {
 }
 
 #[test]
-fn the_texts_in_the_repository_are_what_the_binary_carries() {
+fn the_data_files_match_the_embedded_ones() {
     for product in &EMBEDDED_PRODUCTS {
         let [operations, schemas, answers] = texts(product.root);
         assert_eq!(store::decompress(product.operations).unwrap(), operations);
@@ -137,7 +137,7 @@ fn deprecated_operations_name_a_successor_that_is_not() {
 }
 
 #[test]
-fn what_is_made_can_be_listed_and_taken_away() {
+fn created_resources_can_be_listed_and_deleted() {
     for operation in Catalog::embedded().operations() {
         let Some(creates) = &operation.creates else { continue };
         let resource = creates.resource.as_ref().unwrap();
@@ -213,7 +213,7 @@ fn every_pattern_compiles() {
 }
 
 #[test]
-fn the_things_people_make_most_are_known_whole() {
+fn frequent_resources_are_completely_described() {
     let network = find("POST v1/networks/PR");
     let creates = network.creates.as_ref().unwrap();
     assert_eq!(creates.id_at, IdAt::Task(vec!["networks".into()]));
@@ -243,7 +243,7 @@ fn the_things_people_make_most_are_known_whole() {
 }
 
 #[test]
-fn kinds_are_found_by_who_makes_them() {
+fn creators_are_found_by_kind() {
     let routes: Vec<String> =
         Catalog::embedded().creators_of("networks").iter().map(|operation| operation.route.to_string()).collect();
     assert_eq!(routes, ["POST /cloud/v1/networks/{project_id}/{region_id}"]);

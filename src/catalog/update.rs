@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_and_the_facts_say_how_things_are_changed() {
+    fn updates_follow_from_the_document_and_the_facts() {
         for (create, expected) in [
             ("POST v1/networks/PR", &["PATCH v2/networks/PR/{network_id}: name tags"][..]),
             (

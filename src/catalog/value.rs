@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_whole_is_the_value_again() {
+    fn a_completely_known_value_is_evaluated() {
         let value = json!({ "a": [1, "two", null, { "b": true }], "c": 1.5 });
         assert_eq!(Partial::from(&value).known(), Some(value));
         assert_eq!(Partial::List(vec![Partial::unknown()]).known(), None);

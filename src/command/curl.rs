@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_in_the_address_become_placeholders_and_are_told() {
+    fn ids_in_the_address_become_placeholders_and_are_reported() {
         let step =
             to_step(&parse("curl -XDELETE https://api.gcore.com/v1/networks/1/7/abc").unwrap(), Catalog::embedded());
         assert!(step.yaml.contains("call: DELETE /cloud/v1/networks/{project_id}/{region_id}/abc\n"), "{}", step.yaml);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_said() {
+    fn an_unreadable_curl_command_is_reported() {
         for (command, words) in [
             ("wget x", "start with"),
             ("curl -X POST", "no address"),

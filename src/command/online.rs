@@ -358,7 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_quotas_that_are_too_small_are_told() {
+    fn only_exceeded_quotas_are_reported() {
         let answer = json!({
             "cpu_count_limit": 10, "cpu_count_usage": 8, "cpu_count_requested": 4,
             "ram_limit": 100, "ram_usage": 8, "ram_requested": 4,
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_of_many_is_told_once_with_their_names() {
+    fn a_finding_about_many_instances_is_reported_once_with_their_names() {
         let finding = |step: &str, key: Option<&str>, words: &str| {
             let instance = InstanceId::new(StepId::new(step), key.map(str::to_owned));
             (instance, Diagnostic::error("flavor-not-offered", Span::at(0), words))

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_is_counted_and_not_shown() {
+    fn unchanged_instances_are_counted_and_not_shown() {
         let changes = [
             change("net", Action::Keep, json!({})),
             change("images", Action::Read, json!({})),

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_dies_before_what_it_tells_of_is_refused() {
+    fn a_record_that_would_not_outlive_its_resources_is_refused() {
         let temporary = Path::new("/job/temp/plan-records");
         assert_eq!(fate(&job(true, false), temporary, false, true, None), Fate::Lost);
         assert_eq!(fate(&job(true, false), temporary, true, true, None), Fate::Lasts);

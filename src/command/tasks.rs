@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_task_created_reads_as_words() {
+    fn created_resources_are_shown_as_text() {
         let task = Task::read(&json!({
             "id": "t", "state": "FINISHED",
             "created_resources": { "instances": ["vm"], "volumes": ["a", "b", "c"], "ports": [] }

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stderr_that_nobody_reads_holds_up_nobody() {
+    async fn a_blocked_stderr_does_not_block_the_run() {
         let (mut context, _) = context();
         let (_read, unread) = blocking::channel();
         context.stderr = Stream::new(Stuck(unread), false);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everything_told_before_the_end_is_shown_though_others_still_could_tell() {
+    async fn events_before_the_end_are_shown_while_senders_remain() {
         let (context, out) = context();
         let clock = Clock::starting_at(context.now, 1.0);
         let view = View::start(&context, clock, &ViewOptions::default()).unwrap();
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_go_to_a_file_beside_the_lines() {
+    async fn events_are_written_to_a_file_in_addition_to_lines() {
         let (mut context, out) = context();
         let folder = tempfile::TempDir::new().unwrap();
         context.folder = folder.path().to_owned();

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_with_a_call_is_told() {
+    fn every_finding_about_a_call_is_reported() {
         for (text, words) in [
             ("/cloud/v1/x", "the method is missing"),
             ("post /cloud/v1/x", "`post` is no method"),

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_says_what_its_environment_is_given() {
+    fn an_environment_file_gives_the_settings_of_its_environment() {
         let (file, findings) = read("inputs: { size: 3 }\nproject_id: 5\nregion_id: '76'\nttl: 8h\n");
         assert_eq!(findings, Vec::<String>::new());
         assert_eq!(
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_is_told_in_its_place() {
+    fn every_finding_has_its_place() {
         for (text, told) in [
             ("size: 3\n", "1:1 unknown-key"),
             ("inputs: {}\nregion: 7\n", "2:1 unknown-key"),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_secret_is_not_repeated() {
+    fn possible_secrets_are_not_repeated() {
         let source = Source::new("x.yaml", "inputs:\n  word: ä\nhunter22: 1\nttl: hunter22\n");
         let (_, findings) = EnvironmentFile::read(&source);
         assert_eq!(findings.len(), 2);

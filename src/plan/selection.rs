@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_stands_for_all_its_instances_and_an_instance_for_itself() {
+    fn a_step_selects_all_its_instances_and_an_instance_only_itself() {
         let named: Selection = ["net", "web[a]"].map(Selection::name).into_iter().collect();
         for (name, covered) in [("net", true), ("net[1]", true), ("web[a]", true), ("web[b]", false), ("web", false)] {
             assert_eq!(named.covers(&Selection::name(name)), covered, "{name}");

@@ -73,7 +73,7 @@ fn slips(value: &Value, with: &mut dyn FnMut(Value)) {
 }
 
 #[test]
-fn what_is_offered_passes_the_check() {
+fn offered_calls_pass_the_check() {
     const BODIES: u64 = 1;
     const SPOILT: usize = 15;
     let more: u64 = std::env::var("PLAN_MUTATIONS").ok().and_then(|more| more.parse().ok()).unwrap_or(1);

@@ -423,7 +423,7 @@ fn operations() -> impl Iterator<Item = (Arc<Operation>, Rng)> {
 }
 
 #[test]
-fn bodies_are_checked_through_templates_as_if_they_stood_there() {
+fn bodies_from_templates_are_checked_like_literal_ones() {
     let folder = tempfile::tempdir().unwrap();
     let mut table = Table::default();
     for (operation, rng) in operations() {
@@ -450,7 +450,7 @@ fn bodies_are_checked_through_templates_as_if_they_stood_there() {
 }
 
 #[test]
-fn parameters_are_checked_through_templates_as_if_they_stood_there() {
+fn parameters_from_templates_are_checked_like_literal_ones() {
     let folder = tempfile::tempdir().unwrap();
     let mut table = Table::default();
     for (operation, mut rng) in operations() {

@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_teardown_counts_what_is_there() {
+    fn a_teardown_counts_existing_resources() {
         let mut board = Board::default();
         let mut started = crate::report::testing::started();
         if let Event::RunStarted(run) = &mut started {
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_unusually_long_is_said() {
+    fn unusually_long_waits_are_shown() {
         let board = board_of(1, 0);
         assert!(board.rows(Duration::from_secs(90), 5)[0].what.all().ends_with("longer than usual"));
     }

@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_cuts_what_does_not_fit_and_a_pipe_does_not() {
+    fn long_values_are_cut_on_a_terminal_and_not_in_a_pipe() {
         let long = "x".repeat(300);
         let outputs = [OutputValue { name: "key".into(), value: json!(long), secret: false, description: None }];
         let text = |width| {

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_what_and_why_and_how_long() {
+    fn the_table_shows_calls_reasons_and_durations() {
         let (_, mut progress) = progress(80, 24);
         progress.handle(&stamped(0, started()));
         progress.handle(&stamped(400, accepted("network", 5_000, 10_000)));
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_others_says_for_whom_and_counts_from_the_beginning() {
+    fn waiting_steps_name_their_dependencies_and_count_from_the_beginning() {
         let (_, mut progress) = progress(80, 24);
         let steps = [
             ("network", vec![]),

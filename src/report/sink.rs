@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_once_at_the_end() {
+    fn a_full_disk_is_reported_once_at_the_end() {
         let mut sink = Sink::new("the events", Box::new(Broken(ErrorKind::StorageFull)), Secrets::default());
         sink.line("one");
         let error = sink.finish().unwrap_err().to_string();

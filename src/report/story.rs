@@ -246,7 +246,7 @@ mod tests {
     use crate::report::testing::{error, instance};
 
     #[test]
-    fn a_failure_tells_what_where_what_exists_and_what_next() {
+    fn a_failure_shows_cause_place_existing_resource_and_next_step() {
         let story = Story::of(&error("QuotaLimitExceed: no more\nforged line (request_id req-1)"));
         assert_eq!(story.what, "QuotaLimitExceed: no more⏎forged line (request_id req-1)");
         assert_eq!(story.place.as_deref(), Some("deploy.yaml:23:5"));
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn time_queued_is_told_apart() {
+    fn time_in_the_queue_is_shown_separately() {
         let done = StepDone {
             provenance: Provenance::Called,
             call: "POST /n".to_owned(),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn successes_say_how_they_came_to_be() {
+    fn successes_show_their_provenance() {
         let done = |how, call: &str, id: Option<&str>| StepDone {
             provenance: how,
             call: call.to_owned(),

@@ -40,7 +40,7 @@ mod tests {
 
     /// Every field name in answers and bodies of the API that resembles a secret's.
     #[test]
-    fn names_of_the_api_are_told_apart() {
+    fn field_names_of_the_api_are_classified_as_secret_or_not() {
         for secret in [
             "aws_secret_access_key",
             "client_key",

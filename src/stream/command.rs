@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_end_a_value_is_escaped() {
+    fn characters_that_would_end_a_value_are_escaped() {
         let command = Command::new("error", &[("file", "a:b,c%0A".to_owned())], "100%\r\n::error::x, y");
         assert_eq!(command.line(), "::error file=a%3Ab%2Cc%250A::100%25%0D%0A::error::x, y");
         assert_eq!(Command::resume("a\n::b").line(), "::a%0A%3A%3Ab::");

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_bytes_leave_as_they_come() {
+    fn outside_of_a_job_output_is_unchanged() {
         let out = Shared::default();
         let mut stream = Stream::new(out.clone(), false);
         write!(stream, "::error::x\r##[y]").unwrap();

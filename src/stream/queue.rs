@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_does_not_read_holds_up_nobody() {
+    fn a_blocked_reader_does_not_block_the_run() {
         let (_read, unread) = channel();
         let stream = Stream::new(Stuck(unread), false);
         let mut queue = Queue::before(&stream).unwrap();

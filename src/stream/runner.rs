@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_be_a_command_is_broken_and_nothing_else() {
+    fn text_that_would_be_a_command_is_broken_and_other_text_unchanged() {
         for (text, safe) in [
             ("::error::x", ": :error::x"),
             ("  \t::set-output name=a::b", "  \t: :set-output name=a::b"),

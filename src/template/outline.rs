@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_found_in_what_is_known_and_in_what_is_not() {
+    fn parts_of_known_and_unknown_values_are_found() {
         let map = Outline::Map(vec![("a".into(), Outline::List(vec![Outline::Open, Outline::Exactly(json!(2))]))]);
         assert_eq!(map.at(&json!("a")).at(&json!(1)), Outline::Exactly(json!(2)));
         assert_eq!(map.at(&json!("b")), Outline::Open);

@@ -36,7 +36,7 @@ fn bom_crlf_and_a_missing_last_line_end_are_read() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_is_told_where_it_opens() {
+fn an_unclosed_quote_is_reported_where_it_opens() {
     for text in ["a: \"x\\\"y\nb: \"z\"\nc: 1\n", "a: 'x''y\nb: 'z'\nc: 1\n"] {
         let source = crate::source::Source::new("plan.yaml", text);
         let found = parse(text).findings;
@@ -57,7 +57,7 @@ fn anchors_aliases_and_merge_keys_are_resolved() {
 }
 
 #[test]
-fn what_a_plan_may_not_hold_is_found_in_one_go() {
+fn all_forbidden_constructs_are_reported_at_once() {
     let text =
         "a: 1\nb: !!str 2\na: 3\nc: *nope\nd: &x 1\ne: &x 2\nf: { [1]: 2 }\ng: 99999999999999999999\nh: &h [*h]\n";
     assert_eq!(

@@ -50,7 +50,7 @@ fn each_shell_has_a_script_that_asks_the_binary() {
 }
 
 #[test]
-fn what_the_plan_on_the_line_holds_is_offered() {
+fn names_in_the_plan_on_the_command_line_are_offered() {
     let folder = Folder::new().with("deploy.yaml", PLAN).with("notes.txt", "");
     assert_eq!(offered(&folder, &["run", "deploy.yaml", "--target", ""]), ["disk", "network"]);
     assert_eq!(offered(&folder, &["preview", "deploy.yaml", "--replace", "n"]), ["network"]);
@@ -76,7 +76,7 @@ fn codes_examples_and_commands_are_offered() {
 }
 
 #[test]
-fn what_is_on_record_is_offered() {
+fn recorded_names_are_offered() {
     let folder = Folder::new().with("records/demo/pr-12/journal.jsonl", RECORD);
     assert_eq!(offered(&folder, &["status", "--state", "records", "--plan", ""]), ["demo"]);
     assert_eq!(offered(&folder, &["status", "--state", "records", "--environment", ""]), ["pr-12"]);

@@ -92,7 +92,7 @@ fn shows(sample: &str, printed: &str) -> bool {
 /// Samples with a deterministic output. With `SAMPLES=overwrite` in the environment they are rewritten, unless they
 /// omit lines.
 #[test]
-fn samples_that_are_the_same_everywhere_are_what_is_printed_now() {
+fn deterministic_samples_match_the_output() {
     let readme = root("README.md");
     let plan = blocks(&readme, "yaml").into_iter().find(|block| block.starts_with("name: web-demo")).unwrap();
     let overwrite = std::env::var_os("SAMPLES").is_some_and(|value| value == "overwrite");
@@ -164,7 +164,7 @@ steps:
 ";
 
 #[test]
-fn day_two_shows_what_is_printed() {
+fn the_samples_in_day_two_match_the_output() {
     let day_two = page("day-two.md");
     let plan = blocks(&day_two, "yaml").into_iter().find(|block| block.starts_with("name: hand")).unwrap();
     let folder = Folder::new().with("net.yaml", &plan).with("by-hand.yaml", BY_HAND);

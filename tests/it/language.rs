@@ -60,7 +60,7 @@ steps:
 ";
 
 #[test]
-fn an_environment_is_given_what_its_file_says() {
+fn an_environment_uses_the_values_of_its_file() {
     let production = "inputs: { size: 5 }\nproject_id: 3\nregion_id: 76\nttl: 5h\n";
     let trial = Trial::new(&[("plan.yaml", SIZED), ("environments/production.yaml", production)]);
     let shown = |more: &[&str]| {
@@ -91,7 +91,7 @@ fn an_environment_is_given_what_its_file_says() {
 }
 
 #[test]
-fn what_is_wrong_with_the_file_of_an_environment_has_its_place() {
+fn findings_about_an_environment_file_have_places() {
     let trial = Trial::new(&[("plan.yaml", SIZED)]);
     let file = trial.folder.path().join("environments/x.yaml");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -146,7 +146,7 @@ outputs:
 ";
 
 #[test]
-fn a_plan_builds_on_the_outputs_of_another_and_leaves_its_record_alone() {
+fn a_plan_uses_outputs_of_another_and_does_not_change_its_record() {
     let trial = Trial::new(&[("base.yaml", BASE), ("above.yaml", ABOVE)]);
     trial.plan(&["check", "above.yaml"]).with_code(0);
     let missing = trial.plan(&["preview", "above.yaml"]).with_code(3);
@@ -212,7 +212,7 @@ outputs:
 ";
 
 #[test]
-fn a_module_runs_as_a_part_of_its_plan_and_its_mistakes_are_told_with_both_places() {
+fn a_module_runs_as_a_part_of_its_plan_and_its_findings_have_both_places() {
     let trial = Trial::new(&[("plan.yaml", USING), ("modules/net.yaml", MODULE)]);
     trial.plan(&["check", "plan.yaml", "--strict"]).with_code(0).says("no findings");
     let made = trial.plan(&["run", "plan.yaml", "--format", "json"]).with_code(0).json();
@@ -251,7 +251,7 @@ outputs:
 ";
 
 #[test]
-fn what_is_looked_up_exists_in_a_rehearsal_and_is_asked_for_once_online() {
+fn looked_up_items_exist_in_a_rehearsal_and_are_read_once_online() {
     let trial = Trial::new(&[("plan.yaml", LOOKING)]);
     trial.folder.run(&["rehearse", "plan.yaml"]).with_code(0).says("4 done");
     let ended = trial.plan(&["check", "plan.yaml", "--online"]).with_code(3);

@@ -183,7 +183,7 @@ fn one_comment_is_kept_up_to_date_among_those_of_others() {
 }
 
 #[test]
-fn a_token_that_only_reads_is_told_and_no_failure() {
+fn a_read_only_token_is_reported_and_not_an_error() {
     let trial = Trial::new("names: { web: web-1 }\n");
     trial.hub.lock().unwrap().reads_only = true;
     trial.preview(&[]).with_code(0).says("a pull request from a fork has a token that only reads");

@@ -95,7 +95,7 @@ fn write_record(folder: &Folder, environment: &str) -> PathBuf {
 }
 
 #[test]
-fn what_exists_is_shown() {
+fn existing_resources_are_shown() {
     let folder = Folder::new();
     write_record(&folder, "default");
     let ended = folder.run(&["status"]).with_code(0);
@@ -144,7 +144,7 @@ fn outputs_come_from_the_record() {
 }
 
 #[test]
-fn a_report_tells_of_the_last_run_on_record() {
+fn a_report_shows_the_last_recorded_run() {
     let folder = Folder::new();
     write_record(&folder, "default");
     let told = folder.run(&["report", "--plan", "demo"]).with_code(0);
@@ -174,7 +174,7 @@ fn an_unknown_outcome_can_be_decided_in_three_ways() {
 }
 
 #[test]
-fn what_was_made_by_decision_can_be_taken_down() {
+fn a_confirmed_resource_can_be_removed() {
     let folder = Folder::new();
     write_record(&folder, "default");
     folder.run(&["state", "resolve", "lost[a]", "--id", "net-2"]).with_code(0).says("network net-2 (demo-net)");
@@ -183,7 +183,7 @@ fn what_was_made_by_decision_can_be_taken_down() {
 }
 
 #[test]
-fn forgetting_asks_and_names_what_stays() {
+fn forgetting_asks_for_confirmation_and_names_kept_resources() {
     let folder = Folder::new();
     write_record(&folder, "default");
     folder.run(&["state", "forget", "network"]).with_code(2).says("--yes");

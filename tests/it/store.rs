@@ -59,7 +59,7 @@ impl Account {
 }
 
 #[test]
-fn a_run_on_an_empty_record_stops_when_the_account_holds_what_an_earlier_one_made() {
+fn a_run_with_an_empty_record_stops_when_the_account_has_its_resources() {
     let account = Account::new();
     account.plan(&["run", "plan.yaml", "--state", "first"]).with_code(0);
     let made = account.made();
@@ -89,7 +89,7 @@ fn a_lost_record_is_recovered_from_the_account() {
 }
 
 #[test]
-fn a_damaged_record_is_mended_from_what_can_be_read_and_the_account() {
+fn a_damaged_record_is_repaired_from_its_readable_part_and_the_account() {
     let account = Account::new();
     account.plan(&["run", "plan.yaml"]).with_code(0);
     let made = account.made();
@@ -187,7 +187,7 @@ fn a_record_of_another_or_of_a_newer_version_is_not_pushed() {
 }
 
 #[test]
-fn a_teardown_of_what_was_never_made_is_success_without_plan_or_store() {
+fn destroying_an_environment_that_never_existed_succeeds_without_plan_or_store() {
     let account = Account::new();
     account.plan(&["run", "plan.yaml"]).with_code(0);
     std::fs::write(account.folder.path().join("broken.yaml"), "name: [").unwrap();
@@ -207,7 +207,7 @@ fn a_teardown_of_what_was_never_made_is_success_without_plan_or_store() {
 }
 
 #[test]
-fn what_has_only_the_name_is_put_on_record_when_somebody_says_so() {
+fn a_resource_with_only_a_matching_name_is_recorded_when_confirmed() {
     let more = "  - id: key\n    call: POST /cloud/v1/ssh_keys/{project_id}\n    body: { name: web }\n";
     let account = Account::of(&format!("{PLAN}{more}"), AuditLog::Closed);
     account.plan(&["run", "plan.yaml"]).with_code(0);

@@ -84,7 +84,7 @@ fn a_record_makes_no_call_that_a_plan_could_not() {
 }
 
 #[test]
-fn the_record_is_a_file_and_no_way_to_another() {
+fn the_record_must_be_a_file_and_not_a_link() {
     let folder = Folder::new().with("victim", "precious");
     let served = Served::start(&folder, &[]);
     let record = write_record(&folder, call(Method::Delete, "/cloud/v1/networks/1/7/net-1"));

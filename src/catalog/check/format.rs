@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats_take_what_they_name_and_nothing_else() {
+    fn formats_accept_only_their_values() {
         for (format, right, wrong) in [
             ("uuid4", "b5b4d65d-945f-4b98-ab6f-332319c724ef", "b5b4d65d-945f"),
             ("ipvanyaddress", "fd00::1", "10.0.0.256"),

@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_with_holes_may_become_what_its_pieces_allow() {
+    fn a_partly_known_text_may_become_any_text_with_its_parts() {
         let piece = |text: &str| Some(text.to_owned());
         assert!(may_become(&[piece("g1-"), None], "g1-standard"));
         assert!(!may_become(&[piece("g2-"), None], "g1-standard"));

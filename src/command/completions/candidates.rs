@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_shell_would_not_take_as_one_word_is_not_offered() {
+    fn candidates_that_need_quoting_are_not_offered() {
         for plain in ["web_1", "deploy.yaml", "a/b-c.yml", "pr-12", "replicas=", "größe.yaml", "."] {
             assert!(is_plain(OsStr::new(plain)), "{plain}");
         }

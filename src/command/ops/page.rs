@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_tells_fields_and_undo() {
+    fn a_page_shows_fields_and_undo() {
         let page = page_of("POST /cloud/v1/networks/{project_id}/{region_id}");
         assert!(page.contains("undo       DELETE /cloud/v1/networks/"), "{page}");
         assert!(page.contains("* name"), "{page}");
     }
 
     #[test]
-    fn branches_of_a_union_are_groups_below_what_they_share() {
+    fn branches_of_a_union_are_listed_after_shared_fields() {
         let page = page_of("POST /cloud/v2/instances/{project_id}/{region_id}");
         let volumes = page.split("* volumes").nth(1).unwrap();
         let (shared, image) = volumes.split_once("with `source: image`:\n").unwrap();

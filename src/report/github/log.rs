@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_too_short_to_mask_is_told_by_name() {
+    fn a_secret_too_short_to_mask_is_reported_by_name() {
         assert_eq!(unmasked("key", &json!({ "a": ["long enough"], "b": true })), None);
         let note = unmasked("pin", &json!(["long enough", 123])).unwrap();
         assert_eq!(note, "secret `pin` has a value shorter than 4 characters, which cannot be masked");

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn later_steps_read_what_was_put_out() {
+    fn later_steps_can_read_outputs() {
         let outputs = [
             output("first_ip", json!("10.0.0.5")),
             output("ids", json!(["a", 1])),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_without_outputs_leaves_those_of_another_alone() {
+    fn a_command_without_outputs_keeps_those_of_an_earlier_one() {
         let text = render_ending(&ending(), &Secrets::default(), "eof-1").unwrap();
         let values = read(&text);
         assert_eq!(values["result"], "still-waiting");

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_says_what_would_be_done_and_whose_it_is() {
+    fn a_comment_shows_the_changes_with_plan_and_environment() {
         let rows = [row("web[0]", "size: 1 → 2")];
         let comment = page(&rows, 1).comment();
         assert!(comment.starts_with("<!-- gcore-plan preview web/pr-7 -->\n### Preview of"), "{comment}");

@@ -181,7 +181,7 @@ fn trial(form: Form, in_job: bool, texts: &Arc<Vec<String>>, search: &Search) ->
 }
 
 #[test]
-fn what_an_api_repeats_of_a_secret_is_in_no_sink() {
+fn a_secret_repeated_by_the_api_is_in_no_output() {
     let texts = texts();
     let search = Search::new(&texts);
     // Looking for what became of a call takes its time.

@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_synchronous_create_tells_its_id_in_the_answer() {
+    fn the_answer_of_a_synchronous_create_has_its_id() {
         let catalog = Catalog::embedded();
         let call = post("/cloud/v1/ssh_keys/1", json!({ "name": "key" }));
         let (operation, _) = operation_of(catalog, &call).unwrap();
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_once_is_not_kept() {
+    fn fields_shown_once_are_not_recorded() {
         let answer = json!({ "id": "k", "private_key": "-----", "nested": [{ "secret": "s", "public_key": "p" }] });
         assert_eq!(without_sensitive(&answer), json!({ "id": "k", "nested": [{ "public_key": "p" }] }));
         let mut texts = Vec::new();

@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_goes_through_its_states_and_tells_what_it_made_at_the_end() {
+    fn a_task_goes_through_its_states_and_lists_its_resources_at_the_end() {
         let mut tasks = Tasks::default();
         tasks.add(task("a", 0, 10, 7));
         let first = tasks.get("a").unwrap().view(at(0));

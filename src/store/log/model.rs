@@ -312,7 +312,7 @@ fn takeover(fold: Option<&Fold>, name: &str) -> Entry {
 }
 
 #[test]
-fn no_call_leaves_after_another_has_taken_over() {
+fn no_call_is_sent_after_another_process_has_taken_over() {
     let mut folds = Folds::default();
     let mut seen = HashSet::new();
     let losing = if std::env::var_os("RELIABILITY_SCALE").is_some() { LOST_AT_MOST } else { LOST };

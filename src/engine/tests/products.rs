@@ -51,7 +51,7 @@ steps:
 "#;
 
 fn call(method: Method, path: &str, body: serde_json::Value) -> RecordedCall {
-    RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body), body_file: None }
+    RecordedCall { body: Some(body), ..RecordedCall::new(method, path) }
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn everything_is_made_once_and_taken_down_again() {
 
 /// Resources with a unique key are attributed by it; of the others none is claimed.
 #[test]
-fn a_lost_answer_is_found_by_what_is_there_only_once() {
+fn a_lost_answer_is_resolved_by_a_unique_key() {
     for (lost, kind, certain) in [
         ("POST:/dns/v2/zones", "dns_zones", true),
         ("POST:www.example.com", "dns_rrsets", true),
@@ -101,7 +101,7 @@ fn a_lost_answer_is_found_by_what_is_there_only_once() {
 }
 
 #[test]
-fn what_was_there_before_is_never_claimed() {
+fn existing_resources_are_never_claimed() {
     for (path, body, lost) in [
         ("/dns/v2/zones", json!({ "name": "example.com" }), "POST:/dns/v2/zones"),
         (
@@ -235,7 +235,7 @@ steps:
 }
 
 #[test]
-fn nobody_waits_for_what_is_to_be_ready_when_the_plan_says_so() {
+fn readiness_is_not_waited_for_when_the_plan_turns_it_off() {
     let plan = |ready: &str| {
         format!(
             "name: demo\nsteps:\n  - id: group\n    call: POST /cdn/origin_groups\n    body: {{ name: origins, sources: [{{ source: 192.0.2.1 }}] }}\n  - id: cdn\n    call: POST /cdn/resources\n    body: {{ cname: cdn.example.com, originGroup: \"{{{{ steps.group.id }}}}\" }}\n{ready}"

@@ -1,4 +1,4 @@
-//! What FastEdge adds to what was asked for.
+//! The fields that FastEdge adds to those of the request.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::item::{known_kind, time};
 use crate::body_file::BodyFile;
 use crate::secret::hex;
 
-/// The interface that binaries of today speak.
+/// The interface of current binaries.
 const API_TYPE: &str = "wasi-http";
 
 pub(super) fn complete(
@@ -52,7 +52,7 @@ pub(super) fn complete(
     }
 }
 
-/// A value is never shown again, only what it can be told by.
+/// Replaces a secret value, which is never shown, by its checksum.
 fn sealed(slot: &mut Value) {
     if let Value::Object(slot) = slot
         && let Some(value) = slot.remove("value")

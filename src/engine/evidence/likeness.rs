@@ -20,6 +20,9 @@ const ALIASES: [(&str, &str); 6] = [
     ("ip_address", "access_to"),
 ];
 
+/// Digits of an MD5.
+const MD5_DIGITS: usize = 32;
+
 /// Fields besides names and references that have the same form wherever they are shown.
 const COMPARABLE: [&str; 12] = [
     "name",
@@ -46,6 +49,11 @@ pub fn contradicts(theirs: &Value, call: &RecordedCall, parameters: &[(String, S
     let differs = |name: &str, ours: &str| {
         field(theirs, name).is_some_and(|theirs| is_scalar(theirs) && !same(&id_text(theirs), ours))
     };
+    // A resource that was given a file shows its digest, where it shows any.
+    let checksum = theirs.get("checksum").and_then(Value::as_str).filter(|text| text.len() == MD5_DIGITS);
+    if call.body_file.as_ref().zip(checksum).is_some_and(|(file, shown)| !shown.eq_ignore_ascii_case(&file.md5)) {
+        return true;
+    }
     let sent = call.body.as_ref().and_then(Value::as_object);
     sent.into_iter().flatten().any(|(name, value)| {
         is_scalar(value) && !is_digest(value) && is_comparable(name) && differs(name, &id_text(value))
@@ -144,6 +152,19 @@ mod tests {
         ] {
             let intent = intent(body.clone());
             assert_eq!(contradicts(&theirs, &intent.call, &[]), differs, "{body} {theirs}");
+        }
+    }
+
+    #[test]
+    fn another_file_is_of_another_call() {
+        let mut intent = intent(json!({}));
+        let file = crate::body_file::BodyFile::received("application/octet-stream", b"one");
+        let (ours, theirs) = (file.md5.clone(), "d41d8cd98f00b204e9800998ecf8427e");
+        intent.call.body_file = Some(Box::new(file));
+        for (shown, differs) in
+            [(json!(ours), false), (json!(theirs), true), (json!("sha1"), false), (json!(null), false)]
+        {
+            assert_eq!(contradicts(&json!({ "id": 1, "checksum": shown }), &intent.call, &[]), differs, "{shown}");
         }
     }
 

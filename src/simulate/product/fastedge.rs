@@ -40,8 +40,7 @@ pub(super) fn complete(
         }
         "fastedge_secrets" => {
             known("app_count", 0.into());
-            let slots = fields.get_mut("secret_slots").and_then(Value::as_array_mut);
-            slots.into_iter().flatten().for_each(sealed);
+            seal(fields);
         }
         "fastedge_kv_stores" => {
             known("app_count", 0.into());
@@ -50,6 +49,12 @@ pub(super) fn complete(
         }
         _ => {}
     }
+}
+
+/// The values of a secret are never shown again, only what they can be told apart by.
+pub(super) fn seal(fields: &mut Map<String, Value>) {
+    let slots = fields.get_mut("secret_slots").and_then(Value::as_array_mut);
+    slots.into_iter().flatten().for_each(sealed);
 }
 
 /// Replaces a secret value, which is never shown, by its checksum.

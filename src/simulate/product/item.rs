@@ -84,6 +84,12 @@ impl Item {
         }
     }
 
+    /// Sets the fields of a change that replaces what is there.
+    pub(super) fn replace(&mut self, fields: &Map<String, Value>) {
+        self.shown.retain(|name, value| !value.is_object() || !fields.contains_key(name));
+        self.merge(fields);
+    }
+
     pub(super) fn touch(&mut self, now: Timestamp) {
         for name in CHANGED {
             if self.shown.get(name).is_some_and(Value::is_string) {

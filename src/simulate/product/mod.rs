@@ -131,6 +131,10 @@ impl Products {
             (Method::Get, _) => self.read(call),
             (Method::Delete, _) => self.delete(call, options),
             (Method::Put | Method::Patch, _) if self.at(&call.own_address()).is_some() => self.change(call, options),
+            (Method::Put | Method::Patch, _) if options.strangers == Strangers::Refuse => match self.missing(call) {
+                Some(kind) => Err(Refused::not_found(&kind)),
+                None => Ok(self.answer(call, &call.fields())),
+            },
             _ => Ok(self.answer(call, &call.fields())),
         }
     }
@@ -394,12 +398,26 @@ impl Products {
         form::listing(&call.operation, items, total, asked("limit").is_some())
     }
 
+    /// The kind of the resource that the path ends with, when there is none.
+    fn missing(&self, call: &Call<'_>) -> Option<String> {
+        let itself = call.operation.path_parameters.last().filter(|_| call.operation.route.path.ends_with('}'))?;
+        let kind = itself.kind.as_ref()?;
+        self.known(kind, &call.own_address(), call.parameter(&itself.name)).is_none().then(|| kind.clone())
+    }
+
     fn change(&mut self, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
         self.refers_rightly(call, options)?;
         let (address, now) = (call.own_address(), self.now);
-        let fields = inner(call);
+        let mut fields = inner(call);
+        if call.root() == "fastedge" {
+            fastedge::seal(&mut fields);
+        }
         if let Some(item) = self.at_mut(&address) {
-            item.merge(&fields);
+            if call.operation.route.method == Method::Put {
+                item.replace(&fields);
+            } else {
+                item.merge(&fields);
+            }
             item.touch(now);
         }
         let shown = self.at(&address).map(|item| item.shown(now)).unwrap_or_default();

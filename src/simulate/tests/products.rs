@@ -164,6 +164,28 @@ fn fields_shown_once_are_never_shown_again() {
     assert_eq!(fields(&shown["secret_slots"][0]), ["checksum", "slot"]);
 }
 
+#[test]
+fn what_is_not_there_cannot_be_changed_and_a_put_replaces() {
+    let mut world = world(instant());
+    for path in ["/fastedge/v1/apps/7", "/fastedge/v1/secrets/7", "/waap/v1/custom-page-sets/7"] {
+        let (status, shown) = world.send(Method::Patch, path, Some(json!({ "name": "other" })));
+        assert_eq!(status, 404, "{path}: {shown}");
+    }
+    let mut upload = request(Method::Post, "/fastedge/v1/binaries/raw", None);
+    upload.body_file = Some(Box::new(Upload::received("application/octet-stream", b"bytes")));
+    let binary = world.answered(&upload).1["id"].clone();
+    let app = |env: Value| json!({ "name": "web", "binary": binary, "status": 1, "env": env });
+    let (_, made) = world.post("/fastedge/v1/apps", app(json!({ "A": "b" })));
+    let path = format!("/fastedge/v1/apps/{}", made["id"]);
+    assert_eq!(world.send(Method::Put, &path, Some(app(json!({ "C": "d" })))).0, 200);
+    assert_eq!(world.get(&path)["env"], json!({ "C": "d" }));
+    let secret = json!({ "name": "token", "secret_slots": [{ "slot": 0, "value": "hunter2" }] });
+    let (_, made) = world.post("/fastedge/v1/secrets", secret.clone());
+    let path = format!("/fastedge/v1/secrets/{}", made["id"]);
+    world.send(Method::Put, &path, Some(secret));
+    assert_eq!(fields(&world.get(&path)["secret_slots"][0]), ["checksum", "slot"]);
+}
+
 /// Every product answers every operation, and the client can parse its refusals.
 #[test]
 fn every_operation_of_every_product_is_answered() {

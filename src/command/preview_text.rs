@@ -65,10 +65,11 @@ pub fn words_of(change: &Change) -> String {
 
 /// The differences of an instance, the calls that change it, and the changes that need a new resource.
 pub fn details_of(change: &Change) -> Vec<String> {
-    let Action::Change { fields, calls, forced, .. } = &change.action else { return Vec::new() };
+    let Action::Change { fields, calls, removes, forced, .. } = &change.action else { return Vec::new() };
+    let removes = removes.iter().map(|part| format!("removes {part}"));
     let calls = calls.iter().map(|call| format!("by {call}"));
     let forced = forced.iter().map(|forced| format!("only a new one: `{}`: {}", forced.field, forced.reason));
-    fields.iter().cloned().chain(calls).chain(forced).collect()
+    fields.iter().cloned().chain(calls).chain(removes).chain(forced).collect()
 }
 
 fn line(text: &mut String, change: &Change) {
@@ -132,14 +133,7 @@ mod tests {
     use crate::plan::Selection;
 
     fn change(name: &str, action: Action, body: Value) -> Change {
-        let call = RecordedCall {
-            method: Method::Post,
-            path: "/cloud/v1/volumes/1/7".to_owned(),
-            query: vec![],
-            headers: vec![],
-            body: Some(body),
-            body_file: None,
-        };
+        let call = RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, "/cloud/v1/volumes/1/7") };
         Change { instance: Selection::name(name), action, call: Some(call) }
     }
 

@@ -344,14 +344,7 @@ mod tests {
     use crate::journal::{IntendedUndo, RecordedResource};
 
     fn post(path: &str, body: Value) -> RecordedCall {
-        RecordedCall {
-            method: Method::Post,
-            path: path.to_owned(),
-            query: vec![],
-            headers: vec![],
-            body: Some(body),
-            body_file: None,
-        }
+        RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, path) }
     }
 
     fn finished(created: Value) -> Task {

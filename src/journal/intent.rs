@@ -26,6 +26,11 @@ pub struct RecordedCall {
 }
 
 impl RecordedCall {
+    /// A call without query, headers and body.
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        Self { method, path: path.into(), query: Vec::new(), headers: Vec::new(), body: None, body_file: None }
+    }
+
     /// Whether a digest, or the mark of a hidden text, stands in place of a secret, so that the call cannot be sent.
     pub fn lacks_a_secret(&self) -> bool {
         let decoded = percent_encoding::percent_decode_str(&self.path).decode_utf8_lossy();

@@ -15,14 +15,7 @@ fn instance(name: &str) -> InstanceId {
 }
 
 fn call(path: &str) -> RecordedCall {
-    RecordedCall {
-        method: Method::Post,
-        path: path.to_owned(),
-        query: vec![],
-        headers: vec![],
-        body: Some(json!({ "name": "n" })),
-        body_file: None,
-    }
+    RecordedCall { body: Some(json!({ "name": "n" })), ..RecordedCall::new(Method::Post, path) }
 }
 
 fn intent(name: &str, attempt: u32) -> Record {

@@ -113,7 +113,7 @@ mod tests {
     use crate::catalog::Method;
 
     fn call(method: Method, path: &str) -> RecordedCall {
-        RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: None, body_file: None }
+        RecordedCall::new(method, path)
     }
 
     #[test]

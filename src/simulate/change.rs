@@ -135,8 +135,15 @@ fn alters(state: &State, changes: &[Change]) -> bool {
 }
 
 fn retag(state: &mut State, call: &Call<'_>, uid: Uid) {
-    let Some(Value::Object(tags)) = call.body.get("tags") else { return };
+    let Some(given) = call.body.get("tags") else { return };
     let Some(resource) = state.store.get_mut(uid) else { return };
+    let Value::Object(tags) = given else {
+        // Of a load balancer's parts: words, replaced as a whole.
+        if given.is_array() {
+            resource.fields.insert("tags".into(), given.clone());
+        }
+        return;
+    };
     if resource.kind.tags_field.is_none() {
         resource.fields.insert("tags".into(), Value::Object(tags.clone()));
         return;
@@ -471,24 +478,34 @@ fn detach_volume(state: &mut State, call: &Call<'_>, volume: Uid) -> Result<(), 
     Ok(())
 }
 
-/// Security groups of a machine are given by name.
+/// Security groups of a machine are given by name: one for all its ports, or several for each of some.
 fn regroup(state: &mut State, call: &Call<'_>, machine: Uid, action: &str) -> Result<Answer, Refusal> {
-    let name = call.text("name").unwrap_or_default().to_owned();
+    let ports: Vec<(Uid, String)> =
+        super::view::ports_of(&state.store, machine).map(|(uid, port)| (uid, port.id.clone())).collect();
+    let mut wanted: Vec<(Uid, String)> = Vec::new();
+    if let Some(name) = call.text("name") {
+        wanted.extend(ports.iter().map(|(port, _)| (*port, name.to_owned())));
+    }
+    for asked in call.list("ports_security_group_names") {
+        let id = asked.get("port_id").and_then(Value::as_str).unwrap_or_default();
+        let missing = || Refusal::not_found(format!("Port {id} of the instance not found"));
+        let (port, _) = ports.iter().find(|(_, known)| known == id).ok_or_else(missing)?;
+        let names = asked.get("security_group_names").and_then(Value::as_array).into_iter().flatten();
+        wanted.extend(names.filter_map(Value::as_str).map(|name| (*port, name.to_owned())));
+    }
     let scope = call.scope();
-    let group = state.store.of_kind("security_groups").find(|(_, group)| group.scope == scope && group.name == name);
-    let group =
-        group.map(|(group, _)| group).ok_or_else(|| Refusal::not_found(format!("Security group {name} not found")))?;
-    let ports: Vec<_> = super::view::ports_of(&state.store, machine).map(|(port, _)| port).collect();
-    for port in ports {
+    for (port, name) in wanted {
+        let mut groups = state.store.of_kind("security_groups").filter(|(_, group)| group.scope == scope);
+        let group = groups.find(|(_, group)| group.name == name).map(|(group, _)| group);
+        drop(groups);
+        let group = group.ok_or_else(|| Refusal::not_found(format!("Security group {name} not found")))?;
         if action == "addsecuritygroup" { state.store.link(port, group) } else { state.store.unlink(port, group) }
     }
-    if let Some(resource) = state.store.get_mut(machine)
-        && let Some(Value::Array(names)) = resource.fields.get_mut("security_groups")
-    {
-        names.retain(|known| known.get("name") != Some(&Value::from(name.as_str())));
-        if action == "addsecuritygroup" {
-            names.push(json!({ "name": name }));
-        }
+    let used = ports.iter().flat_map(|(port, _)| state.store.used(*port, "security_groups"));
+    let mut names: Vec<Value> = used.map(|(_, group)| json!({ "name": group.name })).collect();
+    names.dedup();
+    if let Some(machine) = state.store.get_mut(machine) {
+        machine.fields.insert("security_groups".into(), names.into());
     }
     Ok(no_content())
 }

@@ -236,9 +236,15 @@ fn wanted(state: &mut State, call: &Call<'_>) -> Result<Wanted, Refusal> {
     for (index, volume) in call.list("volumes").iter().enumerate() {
         volumes.push(wanted_volume(state, scope, volume, index)?);
     }
+    // Those of the machine are those of all its ports.
+    let of_machine = groups(state, scope, call.body.get("security_groups"))?;
     let mut interfaces = Vec::new();
     for interface in call.list("interfaces") {
-        interfaces.push(wanted_interface(state, scope, interface)?);
+        let mut interface = wanted_interface(state, scope, interface)?;
+        if interface.groups.is_empty() {
+            interface.groups.clone_from(&of_machine);
+        }
+        interfaces.push(interface);
     }
     Ok(Wanted { volumes, interfaces, server_group })
 }

@@ -404,10 +404,9 @@ impl Simulator {
             kind: item.known_kind(),
             id: item.id.as_str().map_or_else(|| item.id.to_string(), str::to_owned),
             // A drawn number is no name.
-            name: if item.id.is_number() && item.id.to_string() == item.name {
-                String::new()
-            } else {
-                item.name.clone()
+            name: match item.id.as_u64() {
+                Some(id) if item.name.parse() == Ok(id) => String::new(),
+                _ => item.name.clone(),
             },
             project: 0,
             region: 0,

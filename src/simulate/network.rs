@@ -546,6 +546,13 @@ pub(super) fn interface(state: &State, port: Uid, resource: &Resource) -> Value 
     shown.into()
 }
 
+/// A port of a machine with the security groups that guard it.
+pub(super) fn guarded_port(state: &State, port: Uid, resource: &Resource) -> Value {
+    let groups = state.store.used(port, "security_groups");
+    let groups: Vec<_> = groups.map(|(_, group)| json!({ "id": group.id, "name": group.name })).collect();
+    json!({ "id": resource.id, "name": resource.name, "security_groups": groups })
+}
+
 /// A network or subnet in the form of an interface, without project and region.
 fn nowhere(shown: Value) -> Map<String, Value> {
     let mut shown = fields(shown);

@@ -30,6 +30,9 @@ fn below(state: &mut State, call: &Call<'_>, uid: Uid, what: &str) -> Result<Ans
             let ports = state.store.users(uid, "ports").chain(state.store.users(uid, "reserved_fixed_ips"));
             ports.map(|(port, _)| state.view(port)).collect()
         }
+        "ports" if call.target.kind == "instances" => {
+            ports_of(&state.store, uid).map(|(port, resource)| network::guarded_port(state, port, resource)).collect()
+        }
         "interfaces" | "ports" => {
             ports_of(&state.store, uid).map(|(port, resource)| network::interface(state, port, resource)).collect()
         }

@@ -51,7 +51,7 @@ steps:
 "#;
 
 fn call(method: Method, path: &str, body: serde_json::Value) -> RecordedCall {
-    RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body), body_file: None }
+    RecordedCall { body: Some(body), ..RecordedCall::new(method, path) }
 }
 
 #[test]

@@ -202,14 +202,7 @@ impl<'a> Work<'a> {
         let places: Parameters =
             places.into_iter().filter_map(|(name, id)| Some((name.to_owned(), (*id)?.to_string()))).collect();
         let path = fill_path(&step.operation.as_ref()?.route.path, &places, "", "")?;
-        Some(RecordedCall {
-            method: step.call.method,
-            path,
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: None,
-            body_file: None,
-        })
+        Some(RecordedCall::new(step.call.method, path))
     }
 
     /// The plan's call, and whether all of it is known. Values that a preview leaves open because it makes no request

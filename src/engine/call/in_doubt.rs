@@ -7,7 +7,7 @@ use crate::catalog::update::shows_early;
 use crate::engine::context::RunContext;
 use crate::engine::interruption::Interruption;
 use crate::engine::resolve::{self, InDoubt, Resolved};
-use crate::engine::update::{Seen, seen};
+use crate::engine::update::{UpdateState, update_state};
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::journal::{JournalError, Record};
 
@@ -67,7 +67,7 @@ impl Write {
 
     /// Whether the write is an update that has taken effect, according to the resource.
     pub(super) async fn is_done(&self, context: &RunContext) -> bool {
-        self.intent.update.is_some() && seen(context, &self.intent).await == Seen::Done
+        self.intent.update.is_some() && update_state(context, &self.intent).await == UpdateState::Done
     }
 
     /// Records which attempt was carried out, when it is not the last one.
@@ -78,12 +78,12 @@ impl Write {
         context.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
     }
 
-    /// A read shows the change before its tasks are complete: those are waited for.
+    /// Whether a read shows the update while its task still runs; such a task is waited for.
     fn shows_early(&self) -> bool {
         self.operation.as_deref().is_some_and(shows_early)
     }
 
-    /// It was carried out, and there is nothing of it to find.
+    /// The write was carried out, and there is no task or resource to find.
     pub(super) fn done(&self, in_doubt: &InDoubt) -> Called {
         Called::Answered { status: in_doubt.attempt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
     }

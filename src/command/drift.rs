@@ -78,7 +78,7 @@ pub(super) fn refreshed(context: &Context, status: &Status, checks: &[DriftCheck
 }
 
 fn drifted(checks: &[DriftCheck]) -> impl Iterator<Item = &DriftCheck> {
-    checks.iter().filter(|checks| matches!(checks.found, DriftState::Gone | DriftState::Changed { .. }))
+    checks.iter().filter(|check| matches!(check.found, DriftState::Gone | DriftState::Changed { .. }))
 }
 
 /// One line for each resource that is gone, changed, or not readable, with its fields below.
@@ -118,10 +118,10 @@ fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
 }
 
 pub(super) fn summary(checks: &[DriftCheck]) -> String {
-    let gone = checks.iter().filter(|checks| checks.found == DriftState::Gone).count();
-    let changed = checks.iter().filter(|checks| matches!(checks.found, DriftState::Changed { .. })).count();
+    let gone = checks.iter().filter(|check| check.found == DriftState::Gone).count();
+    let changed = checks.iter().filter(|check| matches!(check.found, DriftState::Changed { .. })).count();
     match (gone, changed) {
-        (0, 0) => format!("looked at {}: as recorded", count(looked.len(), "thing")),
+        (0, 0) => format!("looked at {}: as recorded", count(checks.len(), "thing")),
         _ => format!(
             "looked at {}: {gone} gone, {changed} changed; `plan preview` shows what a run does about it",
             count(checks.len(), "thing")
@@ -131,5 +131,5 @@ pub(super) fn summary(checks: &[DriftCheck]) -> String {
 
 fn to_json(context: &Context, checks: &[DriftCheck]) -> Value {
     let found = context.secrets.redact_value(&json!(checks));
-    json!({ "version": 1, "drifted": drifted(looked).count(), "things": found })
+    json!({ "version": 1, "drifted": drifted(checks).count(), "things": found })
 }

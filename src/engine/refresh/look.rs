@@ -73,9 +73,9 @@ pub enum NoAnswer {
 
 /// The records for resources that are gone or changed.
 pub fn records(checks: &[DriftCheck]) -> Vec<Record> {
-    let records = checks.iter().filter_map(|checks| {
-        let instance = checks.instance.clone();
-        match &checks.found {
+    let records = checks.iter().filter_map(|check| {
+        let instance = check.instance.clone();
+        match &check.found {
             DriftState::Gone => Some(Record::Gone { instance }),
             DriftState::Changed { fields } => Some(Record::Drifted { instance, fields: fields.clone() }),
             DriftState::Same | DriftState::CannotTell { .. } => None,
@@ -216,7 +216,7 @@ impl Refresh<'_> {
     /// Checks that the projects of resources that seem gone can be read: without access, every resource answers 404
     /// (`observed.md` §8).
     async fn see_projects(&self, things: &[RecordedItem<'_>], checks: &[DriftCheck]) -> Result<(), NoAnswer> {
-        let gone = things.iter().zip(checks).filter(|(_, checks)| checks.found == DriftState::Gone);
+        let gone = things.iter().zip(checks).filter(|(_, check)| check.found == DriftState::Gone);
         let project = |thing: &RecordedItem<'_>| {
             let named = thing.parameters.iter().find(|(name, _)| name == "project_id");
             named.map(|(_, id)| id.clone())

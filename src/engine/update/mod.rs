@@ -21,5 +21,5 @@ mod wanted;
 pub use difference::{Changing, Difference, update_of_result, with_new_name};
 pub use lookup::{NotFound, looked_up};
 pub use split::{Forced, InPlace, Split, UpdatedResource, split};
-pub use state::{UpdateState, seen};
+pub use state::{UpdateState, update_state};
 pub use wanted::wanted_call;

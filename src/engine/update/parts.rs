@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::lookup::{assigned, interfaces_of};
-use super::seen::{UpdateState, of_fields};
+use super::state::{UpdateState, of_fields};
 use crate::api::{ReadError, Request};
 use crate::catalog::Method;
 use crate::engine::context::RunContext;

@@ -25,8 +25,8 @@ pub async fn update_state(context: &RunContext, intent: &Intent) -> UpdateState 
     let known = context.journal.with_status(|status| status.instances.get(&intent.instance).cloned());
     let (Some(after), Some(known)) = (&intent.update, known) else { return UpdateState::CannotTell };
     let (Some(before), Some(result)) = (&known.agrees, &known.result) else { return UpdateState::CannotTell };
-    if let Some(seen) = of_part(context, intent, before).await {
-        return seen;
+    if let Some(state) = of_part(context, intent, before).await {
+        return state;
     }
     let Some((create, parameters)) = results::operation_of(context.catalog, before) else {
         return UpdateState::CannotTell;
@@ -48,7 +48,7 @@ pub(super) fn of_fields(before: Option<&Value>, after: Option<&Value>, shown: &S
     let (old, new) = (fields(before), fields(after));
     let changed = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
     let changed = changed.filter(|name| old.get(*name) != new.get(*name));
-    let mut seen = UpdateState::CannotTell;
+    let mut state = UpdateState::CannotTell;
     for name in changed {
         if let Form::Below(pointer) = form_of(shown.thing, name)
             && holds_any(shown.object.pointer(pointer), old.get(name), new.get(name))
@@ -56,10 +56,10 @@ pub(super) fn of_fields(before: Option<&Value>, after: Option<&Value>, shown: &S
             return UpdateState::NotDone;
         }
         match field(name, new.get(name), shown) {
-            Comparison::Same => seen = UpdateState::Done,
+            Comparison::Same => state = UpdateState::Done,
             Comparison::Differs(_) => return UpdateState::NotDone,
             Comparison::CannotTell => return UpdateState::CannotTell,
         }
     }
-    seen
+    state
 }

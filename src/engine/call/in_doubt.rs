@@ -78,7 +78,7 @@ impl Write {
         context.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
     }
 
-    /// Whether a read shows the update while its task still runs; such a task is waited for.
+    /// A read shows the change before its tasks are complete: those are waited for.
     fn shows_early(&self) -> bool {
         self.operation.as_deref().is_some_and(shows_early)
     }

@@ -111,6 +111,7 @@ impl RunContext {
             trace: Some(new_trace()),
             user_agent: Some(self.user_agent(instance, nonce)),
             before: None,
+            secondary_before: None,
         }
     }
 

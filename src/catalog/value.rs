@@ -1,5 +1,7 @@
 //! A value as far as it is known before a plan runs: templates leave holes, and of most holes something is known.
 
+use std::sync::Arc;
+
 use serde_json::{Number, Value};
 
 use super::schema::{Type, Types};
@@ -35,7 +37,7 @@ pub struct Unknown {
     /// A regular expression that it will match.
     pub pattern: Option<String>,
     /// What it is when nobody says otherwise.
-    pub default: Option<Value>,
+    pub default: Option<Arc<Value>>,
     /// It stands for something that a step makes.
     pub reference: Option<Reference>,
     /// It is another result of a step, in words: `the task`.

@@ -150,7 +150,7 @@ impl<'d> Names<'d> {
         let mut steps = HashMap::new();
         for step in &doc.steps {
             if let Some(id) = &step.id {
-                steps.entry(id.value.as_str()).or_insert(step);
+                steps.entry(id.value.as_str()).or_insert(step.as_ref());
             }
         }
         let inputs: HashMap<&str, bool> =

@@ -1,11 +1,12 @@
 //! YAML as a tree of values with places.
 //!
 //! Built once from the parser's events, with the YAML 1.2 core schema; everything a plan file may not hold is a finding.
-//! Knows nothing of plans. `encoding` turns bytes into text, `read` turns events into nodes, `scalar` gives plain words their type, `places` leads from
+//! Knows nothing of plans. `encoding` turns bytes into text, `findings` keeps what is wrong, `read` turns events into nodes, `scalar` gives plain words their type, `places` leads from
 //! a character of a scalar back to the file.
 
 mod encoding;
 mod explain;
+mod findings;
 mod places;
 mod read;
 mod scalar;

@@ -109,6 +109,7 @@ fn nothing_is_guessed_about_what_is_to_be_taken_over() {
         let plan = adopting("{ name: other }");
         trial.run(&plan).await;
         assert!(trial.failures().join("\n").contains("there is nothing to take over"), "{:?}", trial.failures());
+        assert!(format!("{:?}", trial.events).contains("there is only `disk-1`"), "{:?}", trial.events);
         trial.volume("disk-1", 6).await;
         trial.run(&adopting("{ name: disk-1 }")).await;
         assert!(trial.failures().join("\n").contains("2 have the name `disk-1`"), "{:?}", trial.failures());

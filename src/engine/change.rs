@@ -21,13 +21,14 @@ use super::results::{self, placeholder};
 use super::step::Instance;
 use super::update::{Changing, Difference, InPlace, NotFound, looked_up, wanted_call};
 use crate::api::{ReadError, Request};
+use crate::body_file::BodyFile;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{
     Evidence, InstanceStatus, IntendedUndo, Intent, Mark, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
-use crate::secret::Secrets;
+use crate::secret::{Secrets, hide_digests, stands_for_secret};
 use crate::template::{TemplateError, value_of};
 
 impl Instance {
@@ -264,13 +265,7 @@ impl Instance {
     }
 
     fn step_call(&self, id: &InstanceId) -> RecordedCall {
-        self.known(id).agrees.unwrap_or(RecordedCall {
-            method: self.step().call.method,
-            path: self.step().call.written.clone(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: None,
-        })
+        self.known(id).agrees.unwrap_or(RecordedCall::new(self.step().call.method, self.step().call.written.clone()))
     }
 
     fn change_refused(&self, rendered: &Rendered, known: &InstanceStatus, change: &Changing<'_>) -> StepError {
@@ -504,6 +499,7 @@ pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
             "query": pairs(&call.query),
             "headers": pairs(&call.headers),
             "body": call.body,
+            "body_file": call.body_file.as_deref().map(BodyFile::summary),
         })
     };
     compare("", &whole(before), &whole(after), &mut found);
@@ -539,7 +535,7 @@ fn join(at: &str, name: &str) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "(absent)".to_owned(),
-        Value::String(text) if text.starts_with("secret:") => crate::secret::REDACTED.to_owned(),
+        Value::String(text) if stands_for_secret(text) => hide_digests(text),
         Value::String(text) if is_known_later(text) => text.clone(),
         Value::String(text) => format!("`{text}`"),
         other => format!("`{other}`"),

@@ -178,6 +178,7 @@ impl Preview<'_> {
             secrets: self.secrets,
             digest_key: self.digest_key,
             folder: &self.plan.folder as &Path,
+            body_files: &self.plan.body_files,
             inputs: self.inputs,
             steps: &known.values,
             each,

@@ -315,13 +315,7 @@ impl Splitting<'_> {
             _ => (lookup.token(), vec![lookup]),
         };
         let thing = UpdatedResource::below(self.catalog, create, self.thing, ("volume_id", id));
-        let call = |body: &Value| RecordedCall {
-            method: Method::Post,
-            path: VOLUMES.to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: Some(body.clone()),
-        };
+        let call = |body: &Value| RecordedCall { body: Some(body.clone()), ..RecordedCall::new(Method::Post, VOLUMES) };
         let real = elements(self.real.get(field)).get(at).cloned();
         let below = split(self.catalog, Some(&thing), &call(was), &call(item), real.as_ref(), self.may_remove);
         for forced in below.forced {

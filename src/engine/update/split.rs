@@ -119,6 +119,9 @@ pub fn split(
         names.dedup();
         names.iter().for_each(|name| split.force(format!("{what}/{name}"), "it only counts when the thing is made"));
     }
+    if before.body_file != after.body_file {
+        split.force("body_file", NO_CALL);
+    }
     let (Some(Value::Object(old)), Some(Value::Object(new))) = (&before.body, &after.body) else {
         if before.body != after.body {
             split.force("body", NO_CALL);
@@ -363,7 +366,7 @@ impl<'a> Splitting<'a> {
         fields.iter().for_each(|field| put(&mut agrees, field, self.new.get(field).cloned()));
         self.now.clone_from(&agrees);
         let method = way.operation.route.method;
-        let recorded = RecordedCall { method, path, query: Vec::new(), headers: Vec::new(), body: recorded };
+        let recorded = RecordedCall { body: recorded, ..RecordedCall::new(method, path) };
         let operation = way.operation.clone();
         let (lookups, removes) = (Vec::new(), None);
         self.split.calls.push(InPlace { operation, parameters, recorded, sent, fields, agrees, lookups, removes });

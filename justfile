@@ -21,6 +21,10 @@ rehearse:
 reliability scale="5":
     RELIABILITY_SCALE={{ scale }} cargo test --locked --lib --test it reliability -- --nocapture
 
+# Plan files, records and answers of random bytes, each for so many seconds.
+fuzz seconds="60":
+    FUZZ_SECONDS={{ seconds }} cargo test --locked --test it fuzz::
+
 # Speed, side by side in one run.
 bench:
     cargo bench --locked

@@ -273,10 +273,17 @@ impl Instance {
         let differing = known.agrees.as_ref().map(|agrees| differences(agrees, &rendered.recorded)).unwrap_or_default();
         let forced: Vec<String> =
             change.split.forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();
+        let by_others: Vec<(&str, &Value)> =
+            change.split.forced.iter().filter_map(|forced| changed_by_others(known, &forced.field)).collect();
         let message = match forced.as_slice() {
             [] => {
                 format!("it was made by another call than the plan's, and may not be changed: {}", differing.join("; "))
             }
+            forced if by_others.len() == forced.len() => format!(
+                "somebody else changed it, and the API cannot put it back: {} ({})",
+                differing.join("; "),
+                forced.join("; ")
+            ),
             forced => format!(
                 "it was made by another call than the plan's, and only a new one has what differs: {} ({})",
                 differing.join("; "),
@@ -290,10 +297,14 @@ impl Instance {
             [] => "`on_change: ignore`".to_owned(),
             fields => format!("`on_change: {{ ignore: [{}] }}`", fields.join(", ")),
         };
-        error.help = vec![
+        error.help.extend(by_others.iter().map(|(field, now)| {
+            let words = format!("leave it as it is now: write `{field}: {now}` in the plan");
+            self.run.context.secrets.redact(&words).into_owned()
+        }));
+        error.help.extend([
             format!("keep it as it is: {ignore}; change it: `on_change: {{ update: {{ call: … }} }}`"),
             format!("make it anew: `on_change: replace`, or `--replace {}`", self.step().id),
-        ];
+        ]);
         error
     }
 
@@ -400,6 +411,13 @@ impl Instance {
             }),
         }
     }
+}
+
+/// The top field of a place, and what somebody else made of it; `None` when nobody did.
+fn changed_by_others<'c>(known: &'c InstanceStatus, place: &'c str) -> Option<(&'c str, &'c Value)> {
+    let field = place.strip_prefix("body/").filter(|field| !field.contains('/'))?;
+    let drifted = known.drifted.iter().find(|drifted| drifted.field == field)?;
+    Some((field, drifted.now.as_ref()?))
 }
 
 /// Prepares an answer for templates: of a secret step every scalar becomes a secret marker, of other steps only the

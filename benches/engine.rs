@@ -16,7 +16,7 @@ use gcore_plan::api::{Client, Http, Request, Transport};
 use gcore_plan::catalog::{Catalog, Method};
 use gcore_plan::clock::Clock;
 use gcore_plan::engine::{
-    Events, Gates, Ownership, Run, RunContext, RunEnd, RunOptions, Settings, Sight, Watcher, run, stopper,
+    Access, Events, Gates, Ownership, Run, RunContext, RunEnd, RunOptions, Settings, Watcher, run, stopper,
 };
 use gcore_plan::exit::Exit;
 use gcore_plan::journal::{Header, Journal, MemorySink, Owner, Status};
@@ -179,8 +179,8 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
         },
         digest_key: b"bench".to_vec(),
         owners: Ownership::new(Arc::new(Vec::new)),
-        met: tokio::sync::OnceCell::new(),
-        sight: Sight::default(),
+        contacted: tokio::sync::OnceCell::new(),
+        access: Access::default(),
     });
     let inputs = BTreeMap::new();
     let options = RunOptions::default();

@@ -97,7 +97,8 @@ pub struct Head {
     pub request_id: Option<String>,
 }
 
-/// An attempt that was never answered: it may have been carried out, or may be yet.
+/// An attempt of which it is not known what it made: it was never answered, so that it may have been carried out, or may be
+/// yet; or it ended in ERROR.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unanswered {
     pub intent: Intent,
@@ -105,6 +106,9 @@ pub struct Unanswered {
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
+    /// Its tasks, of which one ended in ERROR.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<String>,
 }
 
 /// How it is known that something is ours, when no answer said so.

@@ -81,7 +81,14 @@ pub enum Record {
     /// Done.
     Succeeded(Box<Succeeded>),
     /// A task ended in ERROR. `leftover`: what it left behind all the same, and how to remove that.
-    Failed { instance: InstanceId, error: StepError, leftover: Option<Box<RecordedResource>> },
+    /// `unclear`: whether it left something is not known, and it is looked for like an attempt without an answer.
+    Failed {
+        instance: InstanceId,
+        error: StepError,
+        leftover: Option<Box<RecordedResource>>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unclear: bool,
+    },
     /// A call that takes something away is about to leave. `intent`: what tells this attempt apart, where repeating it
     /// blindly might do more than was asked for (an `undo` that is a POST).
     Removing {

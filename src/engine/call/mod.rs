@@ -150,7 +150,7 @@ impl Write {
         let intent = Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() };
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
         let in_doubt = InDoubt {
-            attempt: Unanswered { intent, at: intended_at, head: None },
+            attempt: Unanswered { intent, at: intended_at, head: None, failed: Vec::new() },
             earlier: self.earlier(context),
             since,
             cause: String::new(),

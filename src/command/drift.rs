@@ -1,4 +1,4 @@
-//! `plan drift`: what became of recorded things meanwhile. Also behind `--refresh` and `plan status --live`.
+//! `plan drift`: compares recorded resources with the API. Also used by `--refresh` and `plan status --live`.
 
 use std::fmt::Write as _;
 
@@ -17,13 +17,13 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::{Drifted, InstanceStatus, Status};
 use crate::report::{count, sanitize, thing};
-use crate::secret::REDACTED;
+use crate::secret::{hide_digests, stands_for_secret};
 
-/// Looks, puts on record what is gone or changed, and says it.
+/// Compares, records what is gone or changed, and reports it.
 ///
 /// # Errors
 ///
-/// When there is no record, no key, or what is not seen may be there all the same.
+/// When there is no record or no key, or a missing resource may exist all the same.
 pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Result<Exit, Error> {
     let environment = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
     read(&environment).await?;
@@ -51,11 +51,11 @@ pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Resu
     Ok(if arguments.exit_code && drifted(&looked).next().is_some() { Exit::ChangesPending } else { Exit::Done })
 }
 
-/// Looks for everything that is on record as made.
+/// Compares every recorded resource with the API.
 ///
 /// # Errors
 ///
-/// When what is not seen may be there all the same.
+/// When a missing resource may exist all the same.
 pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<DriftCheck>, Error> {
     let refresh = Refresh { client, catalog: Catalog::embedded(), status, digest_key: status.header.key.as_bytes() };
     refresh.look().await.map_err(|blind| match blind {
@@ -67,11 +67,11 @@ pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<DriftCh
     })
 }
 
-/// The record as it is once what was found is on it.
+/// The status with what was found applied.
 pub(super) fn refreshed(context: &Context, status: &Status, looked: &[DriftCheck]) -> Status {
     let mut status = status.clone();
     for record in drift_records(looked) {
-        // What was read off a record follows it.
+        // Records derived from the status can be applied to it.
         let _ = status.apply(context.now, &record);
     }
     status
@@ -81,7 +81,7 @@ fn drifted(looked: &[DriftCheck]) -> impl Iterator<Item = &DriftCheck> {
     looked.iter().filter(|looked| matches!(looked.found, DriftState::Gone | DriftState::Changed { .. }))
 }
 
-/// What is gone, changed, or could not be looked at, a line each and its fields below.
+/// One line for each resource that is gone, changed, or not readable, with its fields below.
 pub(super) fn lines(looked: &[DriftCheck], status: &Status) -> String {
     let mut text = String::new();
     for one in looked {
@@ -110,7 +110,7 @@ fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
     let was = known.and_then(|known| known.agrees.as_ref()?.body.as_ref()?.get(&drifted.field));
     let value = |value: Option<&Value>| match value {
         None => "(absent)".to_owned(),
-        Some(Value::String(text)) if text.starts_with("secret:") => REDACTED.to_owned(),
+        Some(Value::String(text)) if stands_for_secret(text) => hide_digests(text),
         Some(Value::String(text)) => format!("`{text}`"),
         Some(other) => format!("`{other}`"),
     };

@@ -140,7 +140,7 @@ fn plain_call(
     own: &str,
 ) -> Option<RecordedCall> {
     let path = fill_path(&delete.path, parameters, &resource.parameter, own)?;
-    Some(RecordedCall { method: delete.method, path, query: Vec::new(), headers: Vec::new(), body: None })
+    Some(RecordedCall::new(delete.method, path))
 }
 
 /// The secondary resources of a create that outlive the deletion of the main one.
@@ -256,7 +256,7 @@ mod tests {
     const KEY: &[u8] = b"key";
 
     fn call(method: Method, path: &str, body: Value) -> RecordedCall {
-        RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
+        RecordedCall { body: Some(body), ..RecordedCall::new(method, path) }
     }
 
     fn post(path: &str, body: Value) -> RecordedCall {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_call_names_or_somebody_owns_was_not_made_by_it() {
+    fn mentioned_or_owned_resources_were_not_made_by_the_call() {
         let listed = || json!({ "instances": ["i"], "volumes": [VOLUME, BOOT], "floatingips": [ADDRESS] });
         let machine = |volume: Value| {
             post("/cloud/v2/instances/1/7", json!({ "name": "web", "volumes": [volume], "interfaces": [] }))
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_makes_nothing_of_what_it_is_about() {
+    fn an_update_does_not_count_its_resource_as_created() {
         let pool = "6f1d2c3b-0000-4000-8000-00000000000a";
         let patch = call(Method::Patch, &format!("/cloud/v2/lbpools/1/7/{pool}"), json!({ "members": [] }));
         let (result, made) = outcome(&patch, json!({ "members": ["old"] }), &[]);
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_known_by_its_name_is_made_although_the_call_names_it() {
+    fn a_resource_identified_by_name_counts_as_created_although_the_call_mentions_it() {
         let call = post("/cloud/v3/inference/1/deployments", json!({ "name": "a-long-name" }));
         let (result, _) = outcome(&call, json!({ "inference_instances": ["a-long-name"] }), &[]);
         assert_eq!(result.id, Some(json!("a-long-name")));

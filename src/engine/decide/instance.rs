@@ -122,13 +122,7 @@ mod tests {
     use crate::journal::{IntendedUndo, Intent, RecordedCall, RecordedResource};
 
     fn known(phase: Phase, made: usize) -> InstanceStatus {
-        let call = RecordedCall {
-            method: crate::catalog::Method::Post,
-            path: "/x".to_owned(),
-            query: vec![],
-            headers: vec![],
-            body: None,
-        };
+        let call = RecordedCall::new(crate::catalog::Method::Post, "/x");
         let intent: Intent = serde_json::from_value(serde_json::json!({
             "instance": InstanceId::new(StepId::new("a"), None), "call": call, "attempt": 1, "nonce": "n",
             "stamped": false, "after": [], "undo": IntendedUndo::Default,
@@ -143,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_record_says_decides() {
+    fn the_record_decides() {
         let tasks = vec!["t".to_owned()];
         let accepted = Phase::Accepted { tasks: tasks.clone(), recovered: false, status: None };
         let create =
@@ -168,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plan_and_the_flags_say_what_a_change_means() {
+    fn plan_and_flags_decide_about_a_change() {
         let create =
             Wanted { reads: false, creates: true, on_change: None, replace: false, always: false, orphan: false };
         let done = known(Phase::Succeeded, 1);

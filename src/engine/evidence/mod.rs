@@ -87,13 +87,7 @@ pub(in crate::engine) mod testing {
     pub fn intent(body: Value) -> Intent {
         Intent {
             instance: InstanceId::new(StepId::new("step"), None),
-            call: RecordedCall {
-                method: Method::Post,
-                path: "/cloud/v1/things/1/7".to_owned(),
-                query: Vec::new(),
-                headers: Vec::new(),
-                body: Some(body),
-            },
+            call: RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, "/cloud/v1/things/1/7") },
             attempt: 1,
             nonce: "0ddba11".to_owned(),
             stamped: false,
@@ -142,7 +136,7 @@ pub(in crate::engine) mod testing {
     }
 
     #[test]
-    fn one_certain_word_decides() {
+    fn one_certain_verdict_decides() {
         let ours = Verdict::Ours(Evidence::Stamp);
         for (verdicts, expected) in [
             (vec![], Verdict::CannotTell),

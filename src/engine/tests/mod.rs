@@ -10,6 +10,7 @@ mod leftovers;
 mod look_ups;
 mod order;
 mod ours;
+mod parts;
 mod preview;
 mod products;
 mod proofs;

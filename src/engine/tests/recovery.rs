@@ -46,7 +46,7 @@ fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_example_is_recovered_to_its_last_thing() {
+fn every_resource_of_every_example_is_recovered() {
     // Other products have neither our stamp nor an audit log: their resources are in doubt, with only a matching
     // name.
     let of_the_cloud = |plan: &Plan| {
@@ -123,16 +123,13 @@ steps:
 "#;
 
 #[test]
-fn what_others_made_under_the_same_names_is_left_alone() {
+fn resources_of_other_clients_with_the_same_names_are_not_recovered() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::OnTime).await;
         let call = crate::journal::RecordedCall {
-            method: crate::catalog::Method::Post,
-            path: "/cloud/v1/volumes/1/7".to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
             body: Some(json!({ "name": "data", "source": "new-volume", "size": 10 })),
+            ..crate::journal::RecordedCall::new(crate::catalog::Method::Post, "/cloud/v1/volumes/1/7")
         };
         trial.by_hand(&call).await;
         let recovered = trial.recover(&plan, &[]).await;
@@ -145,7 +142,7 @@ fn what_others_made_under_the_same_names_is_left_alone() {
 }
 
 #[test]
-fn what_only_has_the_name_is_in_doubt_and_nothing_is_made_there() {
+fn a_resource_with_only_a_matching_name_is_in_doubt_and_none_is_created() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::Closed).await;
@@ -189,7 +186,7 @@ steps:
 "#;
 
 #[test]
-fn what_is_known_to_be_there_only_after_reading_is_found_as_well() {
+fn instances_known_only_after_a_read_are_recovered() {
     paused(async {
         let plan = Trial::plan("plan.yaml", COUNTED);
         let mut trial = lost(&plan, AuditLog::OnTime).await;
@@ -204,7 +201,7 @@ fn what_is_known_to_be_there_only_after_reading_is_found_as_well() {
 }
 
 #[test]
-fn what_cannot_be_it_is_not_accepted() {
+fn an_impossible_confirmation_is_refused() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::Closed).await;

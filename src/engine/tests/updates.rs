@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::harness::{Trial, assert_done, paused};
-use crate::api::Request;
 use crate::catalog::schema::{BodySchema, Schema};
 use crate::catalog::update::{Act, shown_at, thing_route};
 use crate::catalog::{ALLOW_NOTHING, Catalog, Operation, Partial};
@@ -55,7 +54,7 @@ fn set(trial: &mut Trial, values: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_change_is_made_in_place_told_as_an_update_and_then_nothing_is_left_to_do() {
+fn a_change_in_place_is_reported_as_an_update_and_leaves_no_difference() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(VOLUME).await;
@@ -79,7 +78,7 @@ fn a_change_is_made_in_place_told_as_an_update_and_then_nothing_is_left_to_do() 
 }
 
 #[test]
-fn what_only_a_new_thing_has_stops_the_run_after_the_rest_was_changed() {
+fn a_change_that_needs_a_new_resource_stops_the_run_after_the_other_changes() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.run(VOLUME).await;
@@ -99,7 +98,7 @@ fn what_only_a_new_thing_has_stops_the_run_after_the_rest_was_changed() {
 }
 
 #[test]
-fn on_change_says_what_is_allowed() {
+fn on_change_determines_the_allowed_changes() {
     paused(async {
         for (on_change, name, size, exit, volumes) in [
             ("replace", "disk-2", "20", Exit::Done, 1),
@@ -125,7 +124,7 @@ fn on_change_says_what_is_allowed() {
 }
 
 #[test]
-fn an_update_whose_answer_is_lost_is_found_out_by_reading() {
+fn a_lost_answer_to_an_update_is_resolved_by_reading_the_resource() {
     paused(async {
         for fault in [
             "lost-answer:PATCH:volumes:1",
@@ -169,7 +168,7 @@ fn an_interrupted_update_goes_on_in_the_next_run() {
 }
 
 #[test]
-fn a_machine_of_another_flavor_counts_as_done_once_it_is_usable() {
+fn a_resized_machine_counts_as_done_once_it_is_ready() {
     paused(async {
         let plan = format!(
             "name: demo\ninputs: {{ flavor: {{ default: g2-standard-2-4 }} }}\nsteps:\n  - id: web\n    call: POST \
@@ -261,15 +260,15 @@ const REFERENCES: [&str; 3] = ["port_id", "fixed_ip_address", "routes"];
 /// Whether all differences can be changed in place.
 fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
     let call = |body: &Value| RecordedCall {
-        method: operation.route.method,
-        path: concrete(operation).replace("{project_id}", "1").replace("{region_id}", "7"),
-        query: vec![],
-        headers: vec![],
         body: Some(body.clone()),
+        ..RecordedCall::new(
+            operation.route.method,
+            concrete(operation).replace("{project_id}", "1").replace("{region_id}", "7"),
+        )
     };
     let result = StepResult { id: Some(json!(STRANGER)), name: Some("web-1".to_owned()), ..StepResult::default() };
     let thing = UpdatedResource::of(Catalog::embedded(), &call(before), &result);
-    split(Catalog::embedded(), thing.as_ref(), &call(before), &call(after), None).forced.is_empty()
+    split(Catalog::embedded(), thing.as_ref(), &call(before), &call(after), None, false).forced.is_empty()
 }
 
 /// A body with every field that can be changed in place, and the same body with each of them changed.
@@ -354,9 +353,7 @@ fn differing(trial: &Trial) -> Vec<String> {
     let Some(path) = results::read_path(&create, &parameters, known.result.as_ref().unwrap()) else {
         return Vec::new();
     };
-    let answer = trial.simulator.lock().unwrap().handle(&Request::get(path), trial.time());
-    let crate::simulate::Reaction::Answer(answer) = answer else { return vec!["no answer".to_owned()] };
-    let object: Value = serde_json::from_slice(&answer.body).unwrap();
+    let object = trial.read(&path);
     let object = shown_at(&create).and_then(|pointer| object.pointer(pointer).cloned()).unwrap_or(object);
     let shown = Shown {
         thing: thing_route(&create).unwrap(),
@@ -373,7 +370,7 @@ fn differing(trial: &Trial) -> Vec<String> {
 }
 
 #[test]
-fn things_of_every_kind_are_changed_in_place_and_shown_as_the_plan_has_them() {
+fn resources_of_every_kind_are_updated_in_place_and_agree_with_the_plan() {
     let mut wrong = Vec::new();
     let mut tried = 0;
     for operation in Catalog::embedded().operations() {
@@ -440,7 +437,7 @@ fn adopting(operation: &Operation, body: &Value, adopt: &Value) -> String {
 }
 
 #[test]
-fn things_of_every_kind_are_taken_over_by_id_and_by_name() {
+fn resources_of_every_kind_are_adopted_by_id_and_by_name() {
     let mut wrong = Vec::new();
     let (mut by_id, mut by_name) = (0, 0);
     for operation in Catalog::embedded().operations().filter(|operation| !operation.deprecated) {
@@ -487,7 +484,7 @@ fn things_of_every_kind_are_taken_over_by_id_and_by_name() {
 }
 
 #[test]
-fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
+fn drift_is_detected_for_every_kind_and_corrected() {
     let mut wrong = Vec::new();
     let (mut changed, mut found) = (0, 0);
     for operation in Catalog::embedded().operations().filter(|operation| !operation.deprecated) {
@@ -508,7 +505,7 @@ fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
             let other = RecordedCall { body: Some(after.clone()), ..recorded.clone() };
             let catalog = Catalog::embedded();
             let thing = UpdatedResource::of(catalog, &recorded, known.result.as_ref().unwrap());
-            let calls = split(catalog, thing.as_ref(), &recorded, &other, None).calls;
+            let calls = split(catalog, thing.as_ref(), &recorded, &other, None, false).calls;
             changed += calls.iter().map(|call| call.fields.len()).sum::<usize>();
             for call in &calls {
                 trial.by_hand(&call.recorded).await;
@@ -518,6 +515,7 @@ fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
                 other => return wrong.push(format!("{}: {other:?} after {calls:?}", operation.route)),
             };
             found += fields.len();
+            let fields_found: Vec<String> = fields.iter().map(|field| field.field.clone()).collect();
             let drifted =
                 crate::journal::Record::Drifted { instance: status.instances.keys().next().unwrap().clone(), fields };
             trial.record(drifted);
@@ -528,8 +526,10 @@ fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
             if end.finished.exit != Exit::Done && stays {
                 return;
             }
+            // What a secret stands in is compared by nobody.
+            let left: Vec<String> = left.into_iter().filter(|field| !field.contains("secret")).collect();
             if end.finished.exit != Exit::Done || !left.is_empty() {
-                wrong.push(format!("{}: {:?} {left:?}", operation.route, trial.failures()));
+                wrong.push(format!("{}: {:?} {left:?} {fields_found:?}", operation.route, trial.failures()));
             }
         });
     }
@@ -538,7 +538,7 @@ fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
 }
 
 #[test]
-fn updates_of_every_kind_whose_answers_are_lost_are_made_once_and_found_out() {
+fn lost_updates_of_every_kind_are_sent_once_and_resolved() {
     let mut wrong = Vec::new();
     for operation in Catalog::embedded().operations().filter(|operation| !operation.deprecated) {
         let Some((before, after)) = before_and_after(&operation) else { continue };

@@ -142,7 +142,7 @@ fn a_store_that_goes_away_and_comes_back_changes_nothing() {
 
 /// One process is frozen at each of its writes; another takes over and completes the plan; then the first resumes.
 #[test]
-fn a_frozen_writer_that_wakes_sends_nothing() {
+fn a_writer_that_was_frozen_sends_nothing() {
     let mut figures = Figures::default();
     for case in examples() {
         paused(async {

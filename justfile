@@ -25,6 +25,10 @@ reliability scale="5":
 fuzz seconds="60":
     FUZZ_SECONDS={{ seconds }} cargo test --locked --test it fuzz::
 
+# Faults put into the code by `cargo mutants` (cargo install cargo-mutants): which of them no test of the engine notices.
+mutants *options="--file 'src/engine/evidence/*.rs' --file 'src/engine/decide/*.rs' --file src/engine/ownership.rs --file src/engine/resolve.rs --file src/engine/search.rs":
+    cargo mutants --timeout 600 {{ options }} -- --lib -- engine:: journal:: --skip reliability --skip strangers --skip late::
+
 # Speed, side by side in one run.
 bench:
     cargo bench --locked

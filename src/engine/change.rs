@@ -317,11 +317,18 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         let context = &self.run.context;
+        let id = &write.intent.instance;
+        if let Some(holder) = self.holder(write) {
+            refusal.message = format!("{}; `{holder}` of this record has it", refusal.message);
+            refusal.help = vec![format!(
+                "let it go by its new name: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv '{holder}' '{id}'`"
+            )];
+            return Err(Interruption::Failed(refusal));
+        }
         let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
         else {
             return Err(Interruption::Failed(refusal));
         };
-        let id = &write.intent.instance;
         let owner = stamp_value(&context.settings.plan, &context.settings.environment, id);
         match adoptable(context, operation, &write.intent.call, &write.parameters, &owner).await {
             Ok((item, ours)) => {
@@ -344,6 +351,23 @@ impl Instance {
                 Err(Interruption::Failed(refusal))
             }
         }
+    }
+
+    /// Another instance of this record that has what the call asks for: of one kind and name, in one collection. Both would
+    /// take it for theirs, and what the one lets go would be gone for the other.
+    fn holder(&self, write: &Write) -> Option<InstanceId> {
+        let call = &write.intent.call;
+        let asked = results::of_answer(write.operation.as_deref(), call, 0, &Value::Null);
+        let has_it = |known: &InstanceStatus| {
+            let made = known.result.as_ref().filter(|_| !known.made.is_empty());
+            let same = made.is_some_and(|made| made.kind == asked.kind && made.name == asked.name);
+            same && known.agrees.as_ref().is_some_and(|made_by| made_by.path == call.path)
+        };
+        asked.name.as_ref()?;
+        self.run.context.journal.with_status(|status| {
+            let others = status.instances.iter().filter(|(other, _)| **other != write.intent.instance);
+            others.filter(|(_, known)| has_it(known)).map(|(other, _)| other.clone()).next()
+        })
     }
 
     /// The undo call, as far as it can be rendered before the result is known.

@@ -108,7 +108,12 @@ impl InstanceStatus {
         if self.phase != Phase::InDoubt {
             return None;
         }
-        Some(Unanswered { intent: self.intent.as_deref()?.clone(), at: self.intended_at?, head: self.head.clone() })
+        Some(Unanswered {
+            intent: self.intent.as_deref()?.clone(),
+            at: self.intended_at?,
+            head: self.head.clone(),
+            failed: Vec::new(),
+        })
     }
 
     /// Removes what was made since `before`.
@@ -216,7 +221,12 @@ impl InstanceStatus {
             ) => {
                 self.succeed(at, done);
             }
-            (Phase::Accepted { .. }, Record::Failed { error, leftover, .. }) => {
+            (Phase::Accepted { tasks, .. }, Record::Failed { error, leftover, unclear, .. }) => {
+                let failed = tasks.clone();
+                if *unclear {
+                    self.phase = Phase::InDoubt;
+                    self.earlier.extend(self.in_doubt().map(|attempt| Unanswered { failed, ..attempt }));
+                }
                 let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
                 self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
                 self.error = Some(error.clone());

@@ -122,7 +122,7 @@ impl<'a> Removal<'a> {
         head: Option<Head>,
     ) -> Result<Option<Step>, Interruption> {
         // When it cannot be resolved, the removal stays in doubt.
-        let attempt = Unanswered { intent: intent.clone(), at: self.context.now(), head };
+        let attempt = Unanswered { intent: intent.clone(), at: self.context.now(), head, failed: Vec::new() };
         let looking = resolve_undo(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             UndoOutcome::Tasks(tasks) => self.accepted(tasks).await.map(Some),

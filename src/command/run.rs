@@ -28,6 +28,7 @@ use crate::journal::{Journal, Phase, Record, Started, Status};
 use crate::plan::{Plan, Segment, Selection};
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
+use crate::report::page::Shape;
 use crate::report::reason;
 use crate::store::EnvironmentRecord;
 
@@ -150,6 +151,9 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     };
     journal.append(vec![Record::Started(started)]).await?;
 
+    let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records);
+    let counts = engine::instance_counts(plan, &settings, &context.secrets, &inputs);
+    let view = view_options(plan, &arguments.run, report::shape_of_run(plan, &options.target, &counts));
     let session = Session::start(
         context,
         Parts {
@@ -158,10 +162,10 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
             catalog: loaded.catalog,
             journal,
             neighbours: records::neighbours(&record).await,
-            settings: settings(plan, &environment, project_id, region_id, &arguments.run, records),
+            settings,
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
-            view: view_options(plan, &arguments.run),
+            view,
         },
     )?;
     session.print_started(RunStarted {
@@ -217,13 +221,8 @@ fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {
 }
 
 /// What a run shows besides its lines.
-pub(super) fn view_options(plan: &Plan, flags: &RunFlags) -> ViewOptions {
-    ViewOptions {
-        events: flags.events.clone(),
-        source: Some(plan.source.clone()),
-        report: flags.report.clone(),
-        shape: report::shape_of(plan),
-    }
+pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewOptions {
+    ViewOptions { events: flags.events.clone(), source: Some(plan.source.clone()), report: flags.report.clone(), shape }
 }
 
 /// What the engine is told of plan and flags.

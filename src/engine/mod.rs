@@ -10,6 +10,7 @@ mod call;
 mod change;
 mod collection;
 mod context;
+mod counts;
 mod decide;
 mod dispatch;
 mod evidence;
@@ -51,6 +52,7 @@ mod watch;
 
 pub use adopt::Import;
 pub use context::{Events, RunContext, Settings};
+pub use counts::instance_counts;
 pub use decide::{ChangeKind, moves, removal_order, shifted, shifted_words};
 pub use find::{ListSearch, NotOne, Thing};
 pub use gates::Gates;

@@ -1,11 +1,11 @@
 //! What every call of a run is doing right now: a fold over events, shared by the reporters that show what is pending.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::page::Shape;
+use super::page::{Planned, Shape};
 use super::{count, duration, list, sanitize, span};
 use crate::event::{Activity, Delay, Event, Queue, Stamped};
 use crate::id::{InstanceId, StepId};
@@ -151,12 +151,13 @@ impl Board {
         self.pending.is_empty()
     }
 
-    /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many. Where
-    /// there is room, what waits for other steps follows.
+    /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many. What
+    /// waits in a queue follows, and where there is room, what waits for other steps; those that wait for the same share a
+    /// row when they are too many.
     pub fn rows(&self, now: Duration, most: usize) -> Vec<Row> {
         let mut rows = match self.pending.len() <= most {
-            true => self.pending.values().map(|(instance, pending)| pending.row(instance, now)).collect(),
-            false => self.grouped(now),
+            true => self.alone(now),
+            false => self.grouped(now, most),
         };
         if !rows.is_empty() {
             rows.extend(self.waiting_for_others(most.saturating_sub(rows.len())));
@@ -171,14 +172,38 @@ impl Board {
     }
 
     /// Steps of which nothing has been heard because others are not done.
-    fn waiting_for_others(&self, most: usize) -> impl Iterator<Item = Row> + '_ {
-        let unheard = self.shape.steps.iter().filter(|(step, _)| !self.tallies.contains_key(step.as_str()));
-        let waiting = unheard.filter_map(|(step, after)| {
-            let behind: Vec<_> = after.iter().filter(|step| !self.is_over(step)).map(|step| sanitize(step)).collect();
-            let what = Words::from(format!("waits for {}", list(&behind, 3)));
-            (!behind.is_empty()).then(|| Row { who: sanitize(step).into_owned(), what, elapsed: Duration::ZERO })
-        });
-        waiting.take(most)
+    fn waiting_for_others(&self, most: usize) -> Vec<Row> {
+        let mut waiting: IndexMap<String, Vec<&str>> = IndexMap::new();
+        for (step, planned) in self.unheard() {
+            let behind = planned.after.iter().filter(|step| !self.is_over(step)).map(|step| sanitize(step));
+            let behind: Vec<_> = behind.collect();
+            if !behind.is_empty() {
+                waiting.entry(list(&behind, 3)).or_default().push(step);
+            }
+        }
+        let together = waiting.values().map(Vec::len).sum::<usize>() > most;
+        let mut rows = Vec::new();
+        for (behind, steps) in waiting {
+            match &steps[..] {
+                [_, _, ..] if together => {
+                    let what = Words::from(format!("wait for {behind}"));
+                    rows.push(Row { who: count(steps.len(), "step"), what, elapsed: Duration::ZERO });
+                }
+                _ => rows.extend(steps.into_iter().map(|step| Row {
+                    who: sanitize(step).into_owned(),
+                    what: Words::from(format!("waits for {behind}")),
+                    elapsed: Duration::ZERO,
+                })),
+            }
+        }
+        rows.truncate(most);
+        rows
+    }
+
+    /// Steps of which nothing happened yet.
+    fn unheard(&self) -> impl Iterator<Item = (&str, &Planned)> {
+        let steps = self.shape.steps.iter().map(|(step, planned)| (step.as_str(), planned));
+        steps.filter(|(step, _)| !self.tallies.contains_key(*step))
     }
 
     fn is_over(&self, step: &str) -> bool {
@@ -198,21 +223,29 @@ impl Board {
         rows.join("; ")
     }
 
-    /// The bottom line: totals over steps whose instances are known.
+    /// The bottom line. `12 of 40+`: how many there will be depends on what is not made yet.
     pub fn totals(&self) -> String {
         let sum = |part: fn(&Tally) -> usize| self.tallies.values().map(part).sum::<usize>();
         let (done, failed, skipped) = (sum(|tally| tally.done), sum(|tally| tally.failed), sum(|tally| tally.skipped));
         let known: usize = self.tallies.values().map(|tally| tally.instances.max(tally.ended())).sum();
         let heard = done + failed + skipped + self.pending.len();
-        let all = match self.activity {
+        let (all, open) = match self.activity {
             // A teardown counts what is there, and knows all of it.
-            Some(Activity::Destroy) => self.steps.max(heard),
-            // Steps that were not heard of yet have at least one instance each.
-            _ => known.max(heard) + self.steps.saturating_sub(self.tallies.len()),
+            Some(Activity::Destroy) => (self.steps.max(heard), false),
+            _ => {
+                let to_come = match self.shape.steps.is_empty() {
+                    true => self.steps.saturating_sub(self.tallies.len()),
+                    false => self.unheard().map(|(_, planned)| planned.instances.unwrap_or(1)).sum(),
+                };
+                (known.max(heard) + to_come, self.unheard().any(|(_, planned)| planned.instances.is_none()))
+            }
         };
         let word = if self.activity == Some(Activity::Destroy) { "removed" } else { "done" };
-        let mut parts = vec![format!("{done} of {all} {word}"), format!("{} in work", self.pending.len())];
-        for (number, word) in [(failed, "failed"), (skipped, "skipped")] {
+        let queued = self.pending.values().filter(|(_, pending)| pending.is_queued()).count();
+        let more = if open { "+" } else { "" };
+        let in_work = format!("{} in work", self.pending.len() - queued);
+        let mut parts = vec![format!("{done} of {all}{more} {word}"), in_work];
+        for (number, word) in [(queued, "queued"), (failed, "failed"), (skipped, "skipped")] {
             if number > 0 {
                 parts.push(format!("{number} {word}"));
             }
@@ -241,18 +274,30 @@ impl Board {
         tell(self.tallies.entry(instance.step.clone()).or_default());
     }
 
-    fn grouped(&self, now: Duration) -> Vec<Row> {
+    /// What is at work before what waits in a queue.
+    fn alone(&self, now: Duration) -> Vec<Row> {
+        let (queued, at_work): (Vec<_>, Vec<_>) = self.pending.values().partition(|(_, pending)| pending.is_queued());
+        at_work.into_iter().chain(queued).map(|(instance, pending)| pending.row(instance, now)).collect()
+    }
+
+    fn grouped(&self, now: Duration, most: usize) -> Vec<Row> {
         let mut groups: IndexMap<&StepId, Vec<(&InstanceId, &Pending)>> = IndexMap::new();
         for (instance, pending) in self.pending.values() {
             groups.entry(&instance.step).or_default().push((instance, pending));
         }
-        groups
-            .into_iter()
-            .map(|(step, members)| match members[..] {
-                [(instance, pending)] => pending.row(instance, now),
-                _ => self.group(step, &members, now),
-            })
-            .collect()
+        let is_queued = |members: &Vec<(&InstanceId, &Pending)>| members.iter().all(|(_, pending)| pending.is_queued());
+        let (queued, at_work): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, members)| is_queued(members));
+        let row = |(step, members): (&StepId, Vec<(&InstanceId, &Pending)>)| match members[..] {
+            [(instance, pending)] => pending.row(instance, now),
+            _ => self.group(step, &members, now),
+        };
+        let mut rows: Vec<Row> = at_work.into_iter().map(row).collect();
+        if rows.len() + queued.len() <= most {
+            rows.extend(queued.into_iter().map(row));
+        } else {
+            rows.extend(in_queues(&queued, now));
+        }
+        rows
     }
 
     fn group(&self, step: &StepId, members: &[(&InstanceId, &Pending)], now: Duration) -> Row {
@@ -278,6 +323,25 @@ impl Board {
     }
 }
 
+/// A row for each queue: how many steps wait in it.
+fn in_queues(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) -> Vec<Row> {
+    let mut queues: IndexMap<String, (HashSet<&StepId>, Duration)> = IndexMap::new();
+    for (step, members) in groups {
+        for (_, pending) in members {
+            let (steps, started) =
+                queues.entry(pending.doing.in_queue(now)).or_insert((HashSet::new(), pending.started));
+            steps.insert(step);
+            *started = pending.started.min(*started);
+        }
+    }
+    let rows = queues.into_iter().map(|(what, (steps, started))| Row {
+        who: count(steps.len(), "step"),
+        what: Words::from(what),
+        elapsed: now.saturating_sub(started),
+    });
+    rows.collect()
+}
+
 /// How long the tasks of these mostly take, where some wait for theirs.
 fn typical(members: &[(&InstanceId, &Pending)]) -> Option<String> {
     let spans = members.iter().filter_map(|(_, pending)| match &pending.doing {
@@ -297,6 +361,10 @@ fn keys(members: &[(&InstanceId, &Pending)], all: usize) -> String {
 }
 
 impl Pending {
+    fn is_queued(&self) -> bool {
+        matches!(self.doing, Doing::Queued { .. })
+    }
+
     fn row(&self, instance: &InstanceId, now: Duration) -> Row {
         let what = self.doing.describe(now);
         let late = matches!(&self.doing, Doing::Waiting { latest, .. } if now.saturating_sub(self.since) > *latest * 2);
@@ -318,6 +386,15 @@ impl Doing {
             Doing::Waiting { .. } => "waiting",
             Doing::Resolving => "being looked up",
             Doing::AwaitingReadiness { .. } => "getting ready",
+        }
+    }
+
+    /// What several wait for, in the words of [`Doing::describe`].
+    fn in_queue(&self, now: Duration) -> String {
+        match self {
+            Doing::Queued { queue: Queue::Parent { of }, .. } => format!("wait for their turn at {}", sanitize(of)),
+            Doing::Queued { queue: Queue::Requests, .. } => "wait for a place among the requests".to_owned(),
+            _ => self.describe(now).all().to_owned(),
         }
     }
 

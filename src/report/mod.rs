@@ -17,6 +17,7 @@ pub mod diagnostics;
 mod events;
 pub mod github;
 mod human;
+mod live;
 pub mod outputs;
 pub mod page;
 mod palette;

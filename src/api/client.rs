@@ -21,6 +21,8 @@ use crate::secret::{Secrets, without_reserved};
 const OFFSET_UNKNOWN: i64 = i64::MIN;
 /// The status of a key that is not valid.
 const UNAUTHORIZED: u16 = 401;
+/// How long an address is tried that has never answered: a wrong one will not, and a network that is just coming up does.
+const UNREACHED: Duration = Duration::from_secs(3);
 /// 429 answers to one read before it gives up; each is a pause the API asked for.
 const PATIENCE: u32 = 30;
 
@@ -38,6 +40,10 @@ pub struct Client {
     secrets: Secrets,
     /// The API has taken the key.
     taken: AtomicBool,
+    /// Something has answered.
+    reached: AtomicBool,
+    /// When a connection did not come about for the first time.
+    refused_at: OnceLock<Duration>,
     /// What every request meets, found out by the first.
     shut: OnceLock<(Shut, Result<Answer, Lost>)>,
 }
@@ -47,7 +53,7 @@ pub struct Client {
 pub enum Shut {
     /// The API does not take the key.
     Key,
-    /// No connection comes about: see [`Lost::NoConnection`].
+    /// No connection comes about: see [`Lost::NoConnection`]; or none has for [`UNREACHED`].
     Connection,
 }
 
@@ -96,6 +102,8 @@ impl Client {
             trace: None,
             secrets: Secrets::default(),
             taken: AtomicBool::new(false),
+            reached: AtomicBool::new(false),
+            refused_at: OnceLock::new(),
             shut: OnceLock::new(),
         }
     }
@@ -125,10 +133,11 @@ impl Client {
         }
         let sent = self.send_open(request).await;
         self.note_shut(&sent);
-        match sent {
+        match (self.shut.get(), sent) {
+            (Some((Shut::Connection, met)), Err(Lost::NotSent(_))) => met.clone(),
             // It came about before, and may again: a name server has its moments.
-            Err(Lost::NoConnection(cause)) if self.shut.get().is_none() => Err(Lost::NotSent(cause)),
-            sent => sent,
+            (None, Err(Lost::NoConnection(cause))) => Err(Lost::NotSent(cause)),
+            (_, sent) => sent,
         }
     }
 
@@ -145,17 +154,32 @@ impl Client {
         })
     }
 
-    /// Once the API has taken the key, a refusal is about one call: some places of an account may be closed to it.
+    /// Once the API has taken the key, a refusal is about one call: some places of an account may be closed to it. Once
+    /// something has answered, a connection that does not come about is one of the moments that pass.
     fn note_shut(&self, sent: &Result<Answer, Lost>) {
-        let shut = match sent {
-            Ok(answer) if answer.status == UNAUTHORIZED => Shut::Key,
-            Err(Lost::NoConnection(_)) => Shut::Connection,
-            Ok(_) => return self.taken.store(true, Ordering::Relaxed),
-            Err(_) => return,
+        let met = match sent {
+            Ok(answer) if answer.status == UNAUTHORIZED => (Shut::Key, sent.clone()),
+            Err(Lost::NoConnection(_)) => (Shut::Connection, sent.clone()),
+            Err(Lost::NotSent(cause)) if self.is_unreached() => {
+                (Shut::Connection, Err(Lost::NoConnection(cause.clone())))
+            }
+            Err(Lost::NotSent(_)) => return,
+            Ok(_) => {
+                self.reached.store(true, Ordering::Relaxed);
+                return self.taken.store(true, Ordering::Relaxed);
+            }
+            Err(_) => return self.reached.store(true, Ordering::Relaxed),
         };
         if !self.taken.load(Ordering::Relaxed) {
-            self.shut.get_or_init(|| (shut, sent.clone()));
+            self.shut.get_or_init(|| met);
         }
+    }
+
+    /// Whether nothing has answered, for as long as it is worth waiting for an address that never did.
+    fn is_unreached(&self) -> bool {
+        let now = self.clock.elapsed();
+        let since = *self.refused_at.get_or_init(|| now);
+        !self.reached.load(Ordering::Relaxed) && now.saturating_sub(since) >= UNREACHED
     }
 
     async fn send_open(&self, mut request: Request) -> Result<Answer, Lost> {

@@ -44,7 +44,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let loaded = load::load_plan(context, &arguments.file, arguments.run.spec.as_deref())?;
     let plan = loaded.plan.clone();
     let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
-    write_output::check(context, &plan, &arguments.run.write_output)?;
+    write_output::check(context, &plan, &arguments.run)?;
     arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let options = RunOptions {

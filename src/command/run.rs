@@ -29,7 +29,7 @@ use crate::plan::{Plan, Segment, Selection};
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
 use crate::report::page::Shape;
-use crate::report::reason;
+use crate::report::{list, reason};
 use crate::store::EnvironmentRecord;
 
 /// Runs a plan, or exactly what a preview showed.
@@ -64,7 +64,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let plan = &loaded.plan;
     let given = approved.as_ref().map(|approved| approved.given(plan)).unwrap_or_default();
     let inputs = load::resolve_inputs_over(context, plan, &given, &arguments.plan)?;
-    write_output::check(context, plan, &arguments.run.write_output)?;
+    write_output::check(context, plan, &arguments.run)?;
     arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
@@ -247,6 +247,9 @@ pub(super) fn settings(
     }
 }
 
+/// Names listed in a hint.
+const NAMED: usize = 10;
+
 /// Steps and instances named on the command line.
 ///
 /// # Errors
@@ -259,7 +262,9 @@ pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Erro
             let error = Error::usage(format!("the plan has no step `{}`", id.step));
             return Err(match crate::diagnostic::nearest(id.step.as_str(), plan.steps.keys().map(StepId::as_str)) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
+                None => {
+                    error.help(format!("it has {}", list(plan.steps.keys().map(|step| format!("`{step}`")), NAMED)))
+                }
             });
         };
         match &id.key {

@@ -132,7 +132,11 @@ impl Resolver<'_> {
         let Some(entries) = root.entries() else {
             let at = file.position(root.span.start);
             let message = format!("a file of inputs is a mapping, found {}", root.describe());
-            return self.problem(Origin::File { path, at }, message, Vec::new());
+            return self.problem(
+                Origin::File { path, at },
+                message,
+                vec!["write a line `NAME: VALUE` for each input".to_owned()],
+            );
         };
         self.entries(file, entries);
     }

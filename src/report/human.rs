@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 use super::board::{Board, delay, queued, waiting};
 use super::page::Shape;
-use super::story::{self, Story};
+use super::story::{self, Alike, Story};
 use super::width::width;
 use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, sanitize};
 use crate::event::{Event, Provenance, RunFinished, Stamped, StepDone, StepError};
@@ -39,7 +39,7 @@ pub struct Human {
     under_table: bool,
     board: Board,
     /// Who failed, by what is told of it.
-    failures: IndexMap<Story, Vec<InstanceId>>,
+    failures: IndexMap<Alike, (Story, Vec<InstanceId>)>,
     /// What was not made, by the reason.
     not_made: IndexMap<String, Vec<InstanceId>>,
     /// What this run made and did not remove again.
@@ -192,7 +192,8 @@ impl Human {
     /// What another said already is not said again.
     fn failure(&mut self, now: Duration, instance: &InstanceId, what: &str, error: &StepError) {
         let (what, story) = (self.palette.bad(what), Story::of(error));
-        if let Some(others) = self.failures.get_mut(&story) {
+        let alike = Alike::of(&story);
+        if let Some((_, others)) = self.failures.get_mut(&alike) {
             let like = others.first().map(ToString::to_string).unwrap_or_default();
             others.push(instance.clone());
             return self.of(now, instance, &format!("{what}, as `{}`: {}", sanitize(&like), story.what));
@@ -205,7 +206,7 @@ impl Human {
             let label = self.palette.faint(format!("{label:>9}:"));
             self.sink.line(&format!("{label} {text}"));
         }
-        self.failures.insert(story, vec![instance.clone()]);
+        self.failures.insert(alike, (story, vec![instance.clone()]));
     }
 
     fn end(&mut self, run: &RunFinished) {
@@ -216,7 +217,7 @@ impl Human {
         }
         let meaning = self.palette.bad(run.exit.meaning());
         self.sink.line(&format!("{meaning}, after {took}: {totals}; {requests}"));
-        for (story, who) in self.failures.iter().take(RECALLED) {
+        for (story, who) in self.failures.values().take(RECALLED) {
             let place = story.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
             let who =
                 list(who.iter().map(|instance| self.palette.name(sanitize(&instance.to_string()))), NAMED_TOGETHER);

@@ -338,10 +338,11 @@ impl<'r> Words<'r> {
             },
             ("status" | "delay" | "late", None) => return Err(format!("`{name}` needs a value, as in `{name}=…`")),
             _ => {
-                return Err(format!(
-                    "`{name}` is not one of reset, lost-answer, status=…, rate-limit, cut, html, bad-json, task-error, \
-                     delay=…, late=…, quota, random"
-                ));
+                return Err(
+                    "a rule begins with one of reset, lost-answer, status=…, rate-limit, cut, html, bad-json, \
+                            task-error, delay=…, late=…, quota, random"
+                        .to_owned(),
+                );
             }
         })
     }

@@ -161,7 +161,7 @@ impl Resolver<'_> {
     fn text(&mut self, name: &str, text: &str, origin: Origin) {
         let Some(input) = self.declared(name, &origin) else { return };
         if is_reserved(text) {
-            let message = format!("`{name}` holds one of the characters U+E000 to U+E003, which are private to `plan`");
+            let message = format!("`{name}` holds one of the characters U+E000 to U+E005, which are private to `plan`");
             return self.problem(origin, message, Vec::new());
         }
         if input.r#type == InputType::String {

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::page::{Planned, Shape};
 use super::{count, duration, list, sanitize, span};
+use crate::clock::LONGEST_PAUSE;
 use crate::event::{Activity, Delay, Event, Queue, Stamped};
 use crate::id::{InstanceId, StepId};
 
@@ -323,21 +324,24 @@ impl Board {
     }
 }
 
-/// A row for each queue: how many steps wait in it.
+/// A row for each queue: which step waits in it, or how many.
 fn in_queues(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) -> Vec<Row> {
-    let mut queues: IndexMap<String, (HashSet<&StepId>, Duration)> = IndexMap::new();
+    let mut queues: IndexMap<String, (HashSet<&StepId>, &Pending)> = IndexMap::new();
     for (step, members) in groups {
         for (_, pending) in members {
-            let (steps, started) =
-                queues.entry(pending.doing.in_queue(now)).or_insert((HashSet::new(), pending.started));
+            let (steps, first) = queues.entry(pending.doing.in_queue(now)).or_insert((HashSet::new(), pending));
             steps.insert(step);
-            *started = pending.started.min(*started);
+            if pending.started < first.started {
+                *first = pending;
+            }
         }
     }
-    let rows = queues.into_iter().map(|(what, (steps, started))| Row {
-        who: count(steps.len(), "step"),
-        what: Words::from(what),
-        elapsed: now.saturating_sub(started),
+    let rows = queues.into_iter().map(|(together, (steps, first))| {
+        let (who, what) = match steps.iter().next() {
+            Some(step) if steps.len() == 1 => (sanitize(step.as_str()).into_owned(), first.doing.describe(now)),
+            _ => (count(steps.len(), "step"), Words::from(together)),
+        };
+        Row { who, what, elapsed: now.saturating_sub(first.started) }
     });
     rows.collect()
 }
@@ -443,7 +447,15 @@ pub fn queued(queue: &Queue) -> String {
     match queue {
         Queue::Parent { of } => format!("waits for its turn at {}", sanitize(of)),
         Queue::Requests => "waits for a place among the requests".to_owned(),
-        Queue::RateLimit { pause_ms } => format!("rate limited, {}", duration(Duration::from_millis(*pause_ms))),
+        Queue::RateLimit { pause_ms } => format!("rate limited, {}", pause(Duration::from_millis(*pause_ms))),
+    }
+}
+
+/// How long nothing is sent.
+pub fn pause(length: Duration) -> String {
+    match length >= LONGEST_PAUSE {
+        true => format!("{}, the longest that is waited whatever the API asks for", duration(length)),
+        false => duration(length),
     }
 }
 
@@ -537,5 +549,49 @@ mod tests {
     fn what_takes_unusually_long_is_said() {
         let board = board_of(1, 0);
         assert!(board.rows(Duration::from_secs(90), 5)[0].what.all().ends_with("longer than usual"));
+    }
+
+    fn queued(name: &str, queue: Queue) -> Event {
+        Event::TurnAwaited { instance: instance(name), queue }
+    }
+
+    #[test]
+    fn what_waits_in_the_same_queue_shares_a_row_when_there_are_too_many() {
+        let mut board = Board::default();
+        for index in 0..20 {
+            let queue = Queue::Parent { of: "network".to_owned() };
+            board.handle(&stamped(0, queued(&format!("subnet{index}"), queue)));
+        }
+        board.handle(&stamped(0, queued("key", Queue::Requests)));
+        board.handle(&stamped(0, accepted("web", 1, 2)));
+        let rows = board.rows(Duration::from_secs(1), 8);
+        let shown: Vec<_> = rows.iter().map(|row| (row.who.as_str(), row.what.all())).collect();
+        assert_eq!(shown[0].0, "web");
+        assert_eq!(
+            shown[1..],
+            [("20 steps", "wait for their turn at network"), ("key", "waits for a place among the requests")]
+        );
+        assert_eq!(board.totals(), "0 of 22 done, 1 in work, 21 queued");
+    }
+
+    #[test]
+    fn the_total_holds_from_the_beginning_or_says_that_it_does_not() {
+        let planned =
+            |after: &[&str], instances| Planned { after: after.iter().map(ToString::to_string).collect(), instances };
+        let steps = [
+            ("network", planned(&[], Some(1))),
+            ("disk", planned(&["network"], Some(25))),
+            ("member", planned(&["disk"], None)),
+        ];
+        let steps = steps.map(|(step, planned)| (step.to_owned(), planned)).into_iter().collect();
+        let mut board = Board::of(Shape { steps });
+        board.handle(&stamped(0, crate::report::testing::started()));
+        board.handle(&stamped(0, accepted("network", 1, 2)));
+        assert_eq!(board.totals(), "0 of 27+ done, 1 in work");
+        board.handle(&stamped(9, done("network", "networks", "net")));
+        board.handle(&stamped(9, Event::StepExpanded { step: StepId::new("disk"), instances: 25 }));
+        assert_eq!(board.totals(), "1 of 27+ done, 0 in work");
+        board.handle(&stamped(9, Event::StepExpanded { step: StepId::new("member"), instances: 4 }));
+        assert_eq!(board.totals(), "1 of 30 done, 0 in work");
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::board::{Board, delay, queued, waiting};
+use super::board::{Board, delay, pause, queued, waiting};
 use super::page::Shape;
 use super::story::{self, Alike, Story};
 use super::width::width;
-use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, sanitize};
-use crate::event::{Event, Provenance, RunFinished, Stamped, StepDone, StepError};
+use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, natural, sanitize};
+use crate::event::{Event, Provenance, RunFinished, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 
@@ -108,9 +108,11 @@ impl Human {
             Event::RunStarted(_)
             | Event::ResolvingStarted { .. }
             | Event::StepSucceeded { .. }
-            | Event::StepSkipped { .. }
             | Event::ReadinessReached { .. }
             | Event::ResourceRemoved { .. } => Verbosity::Normal,
+            // What ends because the run does is told at its end, with all names.
+            Event::StepSkipped { reason: SkipReason::NotStarted { .. }, .. } => Verbosity::Verbose,
+            Event::StepSkipped { .. } => Verbosity::Normal,
             Event::TasksAccepted { .. } | Event::ReadinessAwaited { .. } => passing,
             Event::CallDelayed { instance, .. } if !self.held_back.contains(instance) => passing,
             Event::StepExpanded { .. }
@@ -134,7 +136,7 @@ impl Human {
                 self.of(now, instance, &format!("calling {}{attempt}", sanitize(call)));
             }
             Event::CallDelayed { instance, reason, pause_ms } => {
-                let pause = duration(Duration::from_millis(*pause_ms));
+                let pause = pause(Duration::from_millis(*pause_ms));
                 self.of(now, instance, &format!("{}, again in {pause}", delay(reason)));
             }
             Event::TasksAccepted { instance, tasks, earliest_ms, latest_ms } => {
@@ -226,7 +228,8 @@ impl Human {
         if self.failures.len() > RECALLED {
             self.sink.line(&format!("  and {} more, told above", self.failures.len() - RECALLED));
         }
-        for (why, who) in std::mem::take(&mut self.not_made) {
+        for (why, mut who) in std::mem::take(&mut self.not_made) {
+            who.sort_by_key(|instance| natural(&instance.to_string()));
             let who = list(who.iter().map(|instance| sanitize(&instance.to_string()).into_owned()), NAMED_TOGETHER);
             self.sink.line(&format!("{} {who} ({why})", self.palette.name("not made:")));
         }

@@ -406,7 +406,7 @@ mod tests {
     #[test]
     fn wrong_rules_say_what_is_wrong() {
         for (rule, words) in [
-            ("explode", "not one of"),
+            ("explode", "begins with one of"),
             ("reset:every=0", "counts from 1"),
             ("status", "needs a value"),
             ("late", "needs a value"),

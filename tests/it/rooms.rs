@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("id", ""),
     ("journal", "catalog clock event id plan secret"),
     ("plan", "catalog diagnostic id secret source template yaml"),
-    ("report", "diagnostic event exit files id secret source stream"),
+    ("report", "clock diagnostic event exit files id secret source stream"),
     ("schema", "catalog"),
     ("secret", ""),
     ("simulate", "api catalog clock diagnostic secret"),

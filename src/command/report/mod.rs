@@ -16,7 +16,7 @@ use crate::catalog::Catalog;
 use crate::cli::ReportArguments;
 use crate::context::Context;
 use crate::error::Error;
-use crate::event::{Activity, EVENTS_VERSION, Event, Stamped};
+use crate::event::{EVENTS_VERSION, Event, Stamped};
 use crate::exit::Exit;
 use crate::files;
 use crate::id::InstanceId;
@@ -34,7 +34,10 @@ pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Re
             let status = read(&record).await?;
             let lines = record.store.lines(&record.name).await?;
             let events = last::last_run(&lines, &status, &record.place());
-            let shape = shape_of_events(&events, &status, plan.as_ref());
+            let shape = match last::torn_down(&lines) {
+                Some(before) => shape_of_told(&events, &before),
+                None => plan.as_ref().map_or_else(|| shape_of_record(&status), shape_of_plan),
+            };
             (events, shape)
         }
     };
@@ -60,15 +63,10 @@ fn plan_of(context: &Context, file: &Path) -> Option<Plan> {
     read_and_check(context, file, Catalog::embedded()).ok()?.1.plan
 }
 
-/// What the last command on record was about.
-fn shape_of_events(events: &[Stamped], status: &Status, plan: Option<&Plan>) -> Shape {
-    match events.first().map(|first| &first.event) {
-        Some(Event::RunStarted(run)) if run.command == Activity::Destroy => {
-            let told: HashSet<&InstanceId> = events.iter().filter_map(|stamped| stamped.event.instance()).collect();
-            shape_of_teardown(status.instances.iter().filter(|(id, _)| told.contains(id)))
-        }
-        _ => plan.map_or_else(|| shape_of_record(status), shape_of_plan),
-    }
+/// A teardown of what its events tell of, as it was on record before.
+fn shape_of_told(events: &[Stamped], before: &Status) -> Shape {
+    let told: HashSet<&InstanceId> = events.iter().filter_map(|stamped| stamped.event.instance()).collect();
+    shape_of_teardown(before.instances.iter().filter(|(id, _)| told.contains(id)))
 }
 
 /// What `--events` wrote.

@@ -173,6 +173,9 @@ impl Error {
                 "`plan state salvage PLAN` keeps a copy and what can be read of it, and looks for the rest in the account"
                     .to_owned(),
             ],
+            Error::Journal(JournalError::Newer { .. }) => {
+                vec!["nothing is wrong with it: use the `plan` that wrote it, or a later one".to_owned()]
+            }
             Error::Journal(JournalError::LeaseLost { .. }) => vec![
                 "nothing was sent since; run again when the other run has ended: it continues where both stopped"
                     .to_owned(),
@@ -204,6 +207,9 @@ impl Error {
                 vec!["paths are looked up from the current folder; `plan init` writes a plan to start from".to_owned()]
             }
             Error::Read { error, .. } | Error::Write { error, .. } | Error::System { error, .. } => io_hint(error).into_iter().collect(),
+            Error::Journal(JournalError::Io { error, .. }) if error.kind() == io::ErrorKind::InvalidInput => {
+                vec!["a record is a file of its own, so nothing was read or done: name another place with `--state`".to_owned()]
+            }
             Error::Journal(JournalError::Io { error, .. }) => io_hint(error).into_iter().collect(),
             Error::PlanWrong
             | Error::Stream { .. }

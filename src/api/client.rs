@@ -334,3 +334,50 @@ pub fn json_of(answer: &Answer) -> Option<Value> {
     }
     serde_json::from_slice(&answer.body).ok().map(without_reserved)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::api::Sending;
+
+    /// Answers what stands in it, then refuses every connection.
+    struct Server(Mutex<Vec<Answer>>);
+
+    impl Transport for Server {
+        fn send(&self, _: Request) -> Sending<'_> {
+            let answer = self.0.lock().unwrap().pop();
+            Box::pin(async move { answer.ok_or_else(|| Lost::NotSent("connection refused".to_owned())) })
+        }
+
+        fn base_url(&self) -> &str {
+            "http://127.0.0.1:9"
+        }
+    }
+
+    async fn client(answers: Vec<Answer>) -> Client {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+        Client::new(Arc::new(Server(Mutex::new(answers))), clock)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_never_answered_is_given_up_soon_and_for_all() {
+        let client = client(Vec::new()).await;
+        let began = client.clock.elapsed();
+        let error = client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
+        assert!(error.to_string().starts_with("connection refused (tried "), "{error}");
+        assert!(client.clock.elapsed() - began < 3 * UNREACHED);
+        let (asked, _) = client.counts();
+        client.read(Request::get("/cloud/v1/regions")).await.unwrap_err();
+        assert_eq!((client.counts().0, client.shut()), (asked, Some(Shut::Connection)), "nothing more is sent");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_has_answered_is_tried_for_longer() {
+        let client = client(vec![Answer { status: 200, headers: Vec::new(), body: b"{}".to_vec() }]).await;
+        client.read(Request::get("/cloud/v1/regions")).await.unwrap();
+        client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
+        assert_eq!((client.counts().0, client.shut()), (1 + u64::from(Policy::REQUEST.attempts), None));
+    }
+}

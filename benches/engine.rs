@@ -1,9 +1,9 @@
-//! Speed, side by side in one run: `cargo bench`, or `just bench`.
+//! Benchmarks, compared within one run: `cargo bench`, or `just bench`.
 //!
-//! - a plan of many independent steps against an instant server over HTTP, its journal durable, beside a bare client that
-//!   sends the same requests with the same number at once;
+//! - a plan of many independent steps against an instant HTTP server, with a durable journal, next to a bare client
+//!   that sends the same requests with the same concurrency;
 //! - the time per step of small and large plans, without a network;
-//! - what a look at many tasks costs: the requests and delays of a hundred machines and of a chain.
+//! - the cost of polling many tasks: requests and delays for a hundred machines and for a chain.
 
 #![expect(clippy::disallowed_macros, reason = "a benchmark speaks to whoever runs it")]
 
@@ -16,7 +16,7 @@ use gcore_plan::api::{Client, Http, Request, Transport};
 use gcore_plan::catalog::{Catalog, Method};
 use gcore_plan::clock::Clock;
 use gcore_plan::engine::{
-    Events, Gates, Ownership, Run, RunContext, RunEnd, RunOptions, Settings, Sight, Watcher, run, stopper,
+    Access, Events, Gates, Ownership, Run, RunContext, RunEnd, RunOptions, Settings, Watcher, run, stopper,
 };
 use gcore_plan::exit::Exit;
 use gcore_plan::journal::{Header, Journal, MemorySink, Owner, Status};
@@ -49,7 +49,7 @@ fn paused(work: impl Future<Output = ()>) {
     builder.enable_time().start_paused(true).build().expect("a runtime can be made").block_on(work);
 }
 
-/// Synchronous creates, one step each: nothing to wait for but the answers.
+/// Synchronous creates, one per step, so that there is nothing to wait for but the answers.
 fn keys(steps: usize) -> String {
     let mut text = "name: bench\nsteps:\n".to_owned();
     for n in 0..steps {
@@ -72,7 +72,7 @@ async fn over_http() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
     let base = format!("http://{}", listener.local_addr().expect("it is bound"));
     let now = Timestamp::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    // The server has threads of its own, as it would have a machine of its own.
+    // The server has its own threads, as it would have its own machine.
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             std::thread::spawn(move || answer(&stream));
@@ -179,8 +179,8 @@ async fn go(plan: Plan, transport: Arc<dyn Transport>, journal: Journal, clock: 
         },
         digest_key: b"bench".to_vec(),
         owners: Ownership::new(Arc::new(Vec::new)),
-        met: tokio::sync::OnceCell::new(),
-        sight: Sight::default(),
+        contacted: tokio::sync::OnceCell::new(),
+        access: Access::default(),
     });
     let inputs = BTreeMap::new();
     let options = RunOptions::default();

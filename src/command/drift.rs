@@ -1,4 +1,4 @@
-//! `plan drift`: what became of recorded things meanwhile. Also behind `--refresh` and `plan status --live`.
+//! `plan drift`: compares recorded resources with the API. Also used by `--refresh` and `plan status --live`.
 
 use std::fmt::Write as _;
 
@@ -12,18 +12,18 @@ use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::cli::{DriftArguments, ResultFormat};
 use crate::context::Context;
-use crate::engine::{Blind, Fate, Found, Refresh, drift_records};
+use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::{Drifted, InstanceStatus, Status};
 use crate::report::{count, sanitize, thing};
-use crate::secret::REDACTED;
+use crate::secret::{hide_digests, stands_for_secret};
 
-/// Looks, puts on record what is gone or changed, and says it.
+/// Compares, records what is gone or changed, and reports it.
 ///
 /// # Errors
 ///
-/// When there is no record, no key, or what is not seen may be there all the same.
+/// When there is no record or no key, or a missing resource may exist all the same.
 pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Result<Exit, Error> {
     let environment = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
     read(&environment).await?;
@@ -51,38 +51,38 @@ pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Resu
     Ok(if arguments.exit_code && drifted(&looked).next().is_some() { Exit::ChangesPending } else { Exit::Done })
 }
 
-/// Looks for everything that is on record as made.
+/// Compares every recorded resource with the API.
 ///
 /// # Errors
 ///
-/// When what is not seen may be there all the same.
-pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<Fate>, Error> {
+/// When a missing resource may exist all the same.
+pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<DriftCheck>, Error> {
     let refresh = Refresh { client, catalog: Catalog::embedded(), status, digest_key: status.header.key.as_bytes() };
     refresh.look().await.map_err(|blind| match blind {
-        Blind::Read(error) => Error::Api { what: "what is on record cannot be looked for".to_owned(), error },
-        Blind::Project { id, error } => Error::Api {
+        NoAnswer::Read(error) => Error::Api { what: "what is on record cannot be looked for".to_owned(), error },
+        NoAnswer::Project { id, error } => Error::Api {
             what: format!("project {id} cannot be seen with this key, so that nothing in it is taken for gone"),
             error,
         },
     })
 }
 
-/// The record as it is once what was found is on it.
-pub(super) fn refreshed(context: &Context, status: &Status, looked: &[Fate]) -> Status {
+/// The status with what was found applied.
+pub(super) fn refreshed(context: &Context, status: &Status, looked: &[DriftCheck]) -> Status {
     let mut status = status.clone();
     for record in drift_records(looked) {
-        // What was read off a record follows it.
+        // Records derived from the status can be applied to it.
         let _ = status.apply(context.now, &record);
     }
     status
 }
 
-fn drifted(looked: &[Fate]) -> impl Iterator<Item = &Fate> {
-    looked.iter().filter(|looked| matches!(looked.found, Found::Gone | Found::Changed { .. }))
+fn drifted(looked: &[DriftCheck]) -> impl Iterator<Item = &DriftCheck> {
+    looked.iter().filter(|looked| matches!(looked.found, DriftState::Gone | DriftState::Changed { .. }))
 }
 
-/// What is gone, changed, or could not be looked at, a line each and its fields below.
-pub(super) fn lines(looked: &[Fate], status: &Status) -> String {
+/// One line for each resource that is gone, changed, or not readable, with its fields below.
+pub(super) fn lines(looked: &[DriftCheck], status: &Status) -> String {
     let mut text = String::new();
     for one in looked {
         let known = status.instances.get(&one.instance);
@@ -90,13 +90,13 @@ pub(super) fn lines(looked: &[Fate], status: &Status) -> String {
         let name = name.map(|name| format!("`{name}` ")).unwrap_or_default();
         let what = format!("{} {name}{}", kind.as_deref().map(thing).unwrap_or_default(), id.unwrap_or_default());
         let line = match &one.found {
-            Found::Same => continue,
-            Found::Gone => format!("-  {}  {what}  is gone", one.instance),
-            Found::Changed { .. } => format!("~  {}  {what}", one.instance),
-            Found::CannotTell { why } => format!("?  {}  {what}  {why}", one.instance),
+            DriftState::Same => continue,
+            DriftState::Gone => format!("-  {}  {what}  is gone", one.instance),
+            DriftState::Changed { .. } => format!("~  {}  {what}", one.instance),
+            DriftState::CannotTell { why } => format!("?  {}  {what}  {why}", one.instance),
         };
         let _ = writeln!(text, "{}", sanitize(&line));
-        if let Found::Changed { fields } = &one.found {
+        if let DriftState::Changed { fields } = &one.found {
             for field in fields {
                 let _ = writeln!(text, "      {}", sanitize(&words(field, known)));
             }
@@ -110,16 +110,16 @@ fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
     let was = known.and_then(|known| known.agrees.as_ref()?.body.as_ref()?.get(&drifted.field));
     let value = |value: Option<&Value>| match value {
         None => "(absent)".to_owned(),
-        Some(Value::String(text)) if text.starts_with("secret:") => REDACTED.to_owned(),
+        Some(Value::String(text)) if stands_for_secret(text) => hide_digests(text),
         Some(Value::String(text)) => format!("`{text}`"),
         Some(other) => format!("`{other}`"),
     };
     format!("body/{}: {} → {}", drifted.field, value(was), value(drifted.now.as_ref()))
 }
 
-pub(super) fn summary(looked: &[Fate]) -> String {
-    let gone = looked.iter().filter(|looked| looked.found == Found::Gone).count();
-    let changed = looked.iter().filter(|looked| matches!(looked.found, Found::Changed { .. })).count();
+pub(super) fn summary(looked: &[DriftCheck]) -> String {
+    let gone = looked.iter().filter(|looked| looked.found == DriftState::Gone).count();
+    let changed = looked.iter().filter(|looked| matches!(looked.found, DriftState::Changed { .. })).count();
     match (gone, changed) {
         (0, 0) => format!("looked at {}: as recorded", count(looked.len(), "thing")),
         _ => format!(
@@ -129,7 +129,7 @@ pub(super) fn summary(looked: &[Fate]) -> String {
     }
 }
 
-fn to_json(context: &Context, looked: &[Fate]) -> Value {
+fn to_json(context: &Context, looked: &[DriftCheck]) -> Value {
     let found = context.secrets.redact_value(&json!(looked));
     json!({ "version": 1, "drifted": drifted(looked).count(), "things": found })
 }

@@ -1,4 +1,4 @@
-//! `plan preview`: what a run would do, against the record. With a key it reads what a run would read, and nothing else.
+//! `plan preview`: shows what a run would do. With a key it sends the reads of a run, and no writes.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,9 @@ use crate::cli::{PreviewArguments, PreviewFormat};
 use crate::clock::Clock;
 use crate::command::connect::{Account, number_of};
 use crate::context::Context;
-use crate::engine::{Change, Getting, Preview, Reads, RunContext, RunOptions, Settings, Tally, Unread, operation_of};
+use crate::engine::{
+    Change, ListReader, Preview, ReadFailure, Reads, RunContext, RunOptions, Settings, Tally, operation_of,
+};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::Status;
@@ -110,7 +112,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     Ok(if arguments.exit_code && pending { Exit::ChangesPending } else { Exit::Done })
 }
 
-/// What a run is shown to do: the plan, what it is given, and the record it meets.
+/// The data for a preview: plan, inputs and record.
 pub(super) struct Shown<'a> {
     pub plan: &'a Plan,
     pub catalog: &'static Catalog,
@@ -118,15 +120,15 @@ pub(super) struct Shown<'a> {
     pub environment: &'a str,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
-    /// Outputs of other plans, when this one reads any.
+    /// Outputs of other plans, when this plan reads any.
     pub records: Option<minijinja::Value>,
-    /// `None`: nothing is on record.
+    /// `None` without a record.
     pub status: Option<&'a Status>,
     pub options: &'a RunOptions,
 }
 
 impl Shown<'_> {
-    /// What it would do; `key` is that of the digests that stand for secrets, `client` reads what only a read tells.
+    /// What a run would do; `key` is the key of the digests for secrets, `client` sends reads.
     ///
     /// # Errors
     ///
@@ -162,14 +164,14 @@ impl Shown<'_> {
             let Some(client) = client.filter(|_| !wanted.is_empty()) else { return Ok(changes) };
             for call in wanted {
                 let operation = operation_of(Catalog::embedded(), &call).map(|(operation, _)| operation);
-                let getting = Getting { client, repeat: &[], places: None, most: MAX_ITEMS };
-                let read = getting.whole(&RunContext::request(&call), operation.as_deref()).await;
+                let reader = ListReader { client, repeat: &[], places: None, most: MAX_ITEMS };
+                let read = reader.read_all(&RunContext::request(&call), operation.as_deref()).await;
                 let answer = match read {
-                    Ok(whole) => Some((whole.status, whole.answer)),
+                    Ok(complete) => Some((complete.status, complete.answer)),
                     Err(unread) => {
                         let why = match unread {
-                            Unread::Read(error) => error.to_string(),
-                            Unread::TooMany { most, count } => format!("it has {count} items, more than {most}"),
+                            ReadFailure::Read(error) => error.to_string(),
+                            ReadFailure::TooMany { most, count } => format!("it has {count} items, more than {most}"),
                         };
                         let words =
                             format!("warning: `{call}` could not be read, and what depends on it is not known: {why}");
@@ -183,7 +185,7 @@ impl Shown<'_> {
     }
 }
 
-/// What reads for a preview: nobody without a key, unless `--read` insists.
+/// The client for reads: none without a key, unless `--read` requires one.
 fn reader(context: &Context, arguments: &PreviewArguments) -> Result<Option<Client>, Error> {
     if arguments.offline {
         return Ok(None);
@@ -195,17 +197,17 @@ fn reader(context: &Context, arguments: &PreviewArguments) -> Result<Option<Clie
     }
 }
 
-/// A client for reads beside a run.
+/// A client for reads outside of a run.
 ///
 /// # Errors
 ///
-/// When the address of the API is wrong.
+/// When the address of the API is not valid.
 pub(super) fn client_of(context: &Context, account: &Account) -> Result<Client, Error> {
     let clock = Clock::starting_at(context.now, 1.0);
     Ok(Client::new(account.transport()?, clock).traced(context.trace.clone()).hiding(context.secrets.clone()))
 }
 
-/// A preview needs the ids of an account, not its key.
+/// A preview needs project and region of an account, and no key.
 fn without_key(context: &Context, arguments: &PreviewArguments) -> Result<Account, Error> {
     let environment = &context.environment;
     let api = &arguments.api;

@@ -1,4 +1,4 @@
-//! `plan run`: checks a plan, then makes its calls or continues with them.
+//! `plan run`: checks a plan, then makes its calls, or continues an earlier run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,20 +32,20 @@ use crate::report::page::Shape;
 use crate::report::{list, reason};
 use crate::store::EnvironmentRecord;
 
-/// Runs a plan, or exactly what a preview showed.
+/// Runs a plan, or exactly what a preview has shown.
 ///
 /// # Errors
 ///
-/// When the plan is wrong, the account is not told, or the record cannot be read or locked.
+/// When the plan is invalid, the account is not given, or the record cannot be read or locked.
 pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Error> {
     run_or_import(context, arguments, None).await
 }
 
-/// Puts one thing on record as what a step made; nothing is made or changed.
+/// Records an existing resource as the result of a step, without any write (`plan state import`).
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// As for [`run`].
 pub(super) async fn import(context: &Context, arguments: &RunArguments, import: Import) -> Result<Exit, Error> {
     run_or_import(context, arguments, Some(import)).await
 }
@@ -161,7 +161,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
             clock,
             catalog: loaded.catalog,
             journal,
-            neighbours: records::neighbours(&record).await,
+            other_records: records::other_records(&record).await,
             settings,
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
@@ -197,7 +197,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     Ok(exit)
 }
 
-/// Looks for what is on record, and puts on it what is gone or changed.
+/// Compares recorded resources with the API, and records what is gone or changed.
 async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Result<Status, Error> {
     let status = journal.with_status(Status::clone);
     let looked = drift::look(&client_of(context, account)?, &status).await?;
@@ -225,7 +225,7 @@ pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewO
     ViewOptions { events: flags.events.clone(), source: Some(plan.source.clone()), report: flags.report.clone(), shape }
 }
 
-/// What the engine is told of plan and flags.
+/// The engine's settings, from plan and flags.
 pub(super) fn settings(
     plan: &Plan,
     environment: &str,
@@ -250,11 +250,11 @@ pub(super) fn settings(
 /// Names listed in a hint.
 const NAMED: usize = 10;
 
-/// Steps and instances named on the command line.
+/// The steps and instances named on the command line.
 ///
 /// # Errors
 ///
-/// When the plan has no such step, or the step no instances.
+/// When the plan has no such step, or the step no such instances.
 pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Error> {
     let named = names.iter().map(|name| {
         let id = Selection::name(name);
@@ -277,7 +277,7 @@ pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Erro
     named.collect()
 }
 
-/// A call that needs a project or region must find one before the first call is made.
+/// Checks, before the first call, that calls which need project or region have them.
 pub(super) fn need_places(plan: &Plan, project_id: Option<i64>, region_id: Option<i64>) -> Result<(), Error> {
     for step in plan.steps.values() {
         let needs = |own: bool, wanted: fn(&Segment) -> bool| !own && step.call.segments.iter().any(wanted);
@@ -299,7 +299,7 @@ pub(super) fn need_places(plan: &Plan, project_id: Option<i64>, region_id: Optio
     Ok(())
 }
 
-/// Secrets too short to be hidden in a log are said by name.
+/// Warns about secrets too short to be redacted in a log.
 fn print_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, minijinja::Value>) -> Result<(), Error> {
     for (name, _) in plan.inputs.iter().filter(|(_, input)| input.secret) {
         let Some(marker) = inputs.get(name).and_then(|value| value.as_str()) else { continue };
@@ -311,7 +311,7 @@ fn print_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, mini
     Ok(())
 }
 
-/// What to type to go on; values of secret inputs stay out of it.
+/// The command that continues the run, without secret inputs.
 fn resume_command(plan: &Plan, environment: &str, file: &Path, arguments: &RunArguments) -> String {
     let mut words = vec!["plan".to_owned(), "run".to_owned(), quoted(&file.display().to_string())];
     let mut flag = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);

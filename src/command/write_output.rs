@@ -1,5 +1,5 @@
-//! `--write-output NAME=FILE`: an output as a file nobody else may read. For what a record does not keep and a log must not
-//! show, such as a kubeconfig.
+//! `--write-output NAME=FILE`: writes an output to a file that only the user can read, for values that must not be in
+//! records and logs, such as a kubeconfig.
 
 use serde_json::Value;
 
@@ -13,10 +13,10 @@ use crate::files;
 use crate::plan::Plan;
 use crate::report::list;
 
-/// Names listed in a hint.
+/// The most names in a hint.
 const NAMED: usize = 10;
 
-/// Says before the first call what could not be written after the last.
+/// Checks before the first call that the outputs can be written at the end.
 ///
 /// # Errors
 ///
@@ -48,7 +48,7 @@ fn is_output(plan: &Plan, name: &str, wanted: &str) -> Result<(), Error> {
     })
 }
 
-/// Writes the outputs that were asked for; of those the run did not get to, only the names are told.
+/// Writes the requested outputs; reports the names of those that the run has not reached.
 ///
 /// # Errors
 ///

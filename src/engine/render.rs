@@ -1,4 +1,4 @@
-//! A step's templates, evaluated: the request to send, and the form of it that may be written down.
+//! Evaluates the templates of a step: gives the request to send, and its recorded form without secrets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,20 +9,22 @@ use serde_json::{Map, Value};
 use super::context::Settings;
 use super::results::{Parameters, encode};
 use crate::api::Request;
-use crate::catalog::Operation;
+use crate::body_file::{BodyFile, BodyFiles};
+use crate::catalog::{BYTES, Operation};
 use crate::id::StepId;
 use crate::journal::{RecordedCall, StepResult};
-use crate::plan::{Call, CallTemplate, Segment, Step};
+use crate::plan::{Call, CallTemplate, FileTemplate, Segment, Step};
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{Each, Scope, Template, TemplateError, value_of};
 
-/// The unevaluated parts of a call.
+/// The templates of a call, before evaluation.
 pub struct CallParts<'a> {
     pub call: &'a Call,
     pub operation: Option<&'a Arc<Operation>>,
     pub query: Option<&'a Template>,
     pub body: Option<&'a Template>,
+    pub body_file: Option<&'a FileTemplate>,
     pub headers: Option<&'a Template>,
     pub project_id: Option<&'a Template>,
     pub region_id: Option<&'a Template>,
@@ -35,41 +37,44 @@ impl<'a> CallParts<'a> {
             operation: step.operation.as_ref(),
             query: step.query.as_ref(),
             body: step.body.as_ref(),
+            body_file: step.body_file.as_ref(),
             headers: step.headers.as_ref(),
             project_id: step.project_id.as_ref(),
             region_id: step.region_id.as_ref(),
         }
     }
 
-    /// A call written out in `undo` or `on_change`: headers, project and region are the step's.
+    /// A call given in `undo` or `on_change`: headers, project and region are taken from the step.
     pub fn of_template(template: &'a CallTemplate, step: &'a Step) -> Self {
         Self {
             call: &template.call,
             operation: template.operation.as_ref(),
             query: template.query.as_ref(),
             body: template.body.as_ref(),
+            body_file: None,
             ..Self::of_step(step)
         }
     }
 }
 
-/// A call ready to leave.
+/// A call ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Rendered {
     pub operation: Option<Arc<Operation>>,
     pub parameters: Parameters,
-    /// With secrets in place.
+    /// With the secrets.
     pub request: Request,
-    /// With digests in their place.
+    /// With digests in place of the secrets.
     pub recorded: RecordedCall,
 }
 
-/// What templates of one step see, but for the element and the step itself.
+/// The values that templates of a step can refer to, except the element of `for_each` and the step's own result.
 pub struct Surroundings<'a> {
     pub settings: &'a Settings,
     pub secrets: &'a Secrets,
     pub digest_key: &'a [u8],
     pub folder: &'a Path,
+    pub body_files: &'a BodyFiles,
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
     pub steps: &'a BTreeMap<StepId, minijinja::Value>,
     pub each: Option<&'a Each>,
@@ -93,7 +98,7 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    /// Evaluates every part of a call.
+    /// Evaluates all templates of a call.
     ///
     /// # Errors
     ///
@@ -103,7 +108,7 @@ impl<'a> Surroundings<'a> {
         scope.this = this;
         let project_id = identifier(parts.project_id, &scope, scope.project_id)?;
         let region_id = identifier(parts.region_id, &scope, scope.region_id)?;
-        // A template that names the project or region means the one the step works in.
+        // `project_id` and `region_id` in templates are those of the step.
         scope.project_id = project_id;
         scope.region_id = region_id;
 
@@ -117,7 +122,25 @@ impl<'a> Surroundings<'a> {
             None => Vec::new(),
         };
         let body = parts.body.map(|template| template.evaluate(&scope)).transpose()?;
-        self.finish(parts, &segments, query, headers, body)
+        let file = self.body_file(parts, &scope)?;
+        let mut rendered = self.finish(parts, &segments, query, headers, body)?;
+        rendered.request.body_file = file.clone().map(|file| Box::new(self.body_files.upload(file)));
+        rendered.recorded.body_file = file.map(Box::new);
+        Ok(rendered)
+    }
+
+    /// The file that is the body of a call, measured.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] when its path cannot be evaluated, or it cannot be sent.
+    pub fn body_file(&self, parts: &CallParts<'_>, scope: &Scope<'_>) -> Result<Option<BodyFile>, TemplateError> {
+        let Some(file) = parts.body_file else { return Ok(None) };
+        let path = file.path.evaluate_text(scope)?;
+        let asked = file.content_type.as_ref().map(|(asked, _)| asked.as_str());
+        let content_type = parts.operation.and_then(|operation| operation.content_type(asked)).or(asked);
+        let measured = self.body_files.measure(&path, content_type.unwrap_or(BYTES));
+        measured.map(Some).map_err(|message| TemplateError { span: file.path.span, message, help: None })
     }
 
     fn finish(
@@ -167,6 +190,7 @@ impl<'a> Surroundings<'a> {
                 query: texts(&query, &reveal).map_err(&wrong)?,
                 headers: sent_headers,
                 body: body.as_ref().map(|body| self.secrets.reveal(body)).transpose().map_err(&wrong)?,
+                body_file: None,
             },
             recorded: RecordedCall {
                 method: parts.call.method,
@@ -178,6 +202,7 @@ impl<'a> Surroundings<'a> {
                     .map(|body| self.secrets.digest(body, self.digest_key))
                     .transpose()
                     .map_err(&wrong)?,
+                body_file: None,
             },
         })
     }
@@ -203,7 +228,7 @@ impl<'a> Surroundings<'a> {
                     }
                     Segment::Template(template) => (template.evaluate_text(scope)?, template.span),
                 };
-                // An empty segment would address the collection, `.` and `..` something else altogether.
+                // An empty segment would address the collection, `.` and `..` another path.
                 if text.is_empty() || text == "." || text == ".." {
                     return Err(TemplateError {
                         span,
@@ -217,7 +242,7 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// A project or region id, as a template gives it.
+/// The project or region id that a template evaluates to.
 pub(super) fn identifier(
     template: Option<&Template>,
     scope: &Scope<'_>,
@@ -233,7 +258,7 @@ pub(super) fn identifier(
     })
 }
 
-/// Path parameters by the names of the operation.
+/// Path parameters, by the names that the operation gives them.
 fn parameters(operation: Option<&Arc<Operation>>, segments: &[String]) -> Parameters {
     let Some(operation) = operation else { return Vec::new() };
     let names = operation.route.path.split('/').skip(1);
@@ -246,7 +271,7 @@ fn parameters(operation: Option<&Arc<Operation>>, segments: &[String]) -> Parame
         .collect()
 }
 
-/// A mapping as name and text; a list repeats its name, `null` leaves it out.
+/// A mapping as pairs of name and text: a list repeats its name, `null` omits it.
 fn pairs(template: &Template, value: &Value) -> Result<Vec<(String, String)>, TemplateError> {
     let Value::Object(fields) = value else {
         return Err(TemplateError { span: template.span, message: "this must be a mapping".to_owned(), help: None });
@@ -266,7 +291,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// `steps.<id>` of one instance, for templates.
+/// `steps.<id>` of one instance, as templates see it.
 pub fn step_value(result: &StepResult, resource: Option<&Value>) -> Value {
     let mut fields = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
@@ -288,7 +313,7 @@ pub fn step_value(result: &StepResult, resource: Option<&Value>) -> Value {
     Value::Object(fields)
 }
 
-/// `steps.<id>` of a step with `for_each`: its instances by key and in order.
+/// `steps.<id>` of a step with `for_each`: its instances by key and by index.
 pub fn each_value(instances: &[(String, Value)]) -> minijinja::Value {
     let ids: Vec<Value> = instances
         .iter()
@@ -303,7 +328,7 @@ pub fn each_value(instances: &[(String, Value)]) -> minijinja::Value {
 ///
 /// # Errors
 ///
-/// [`TemplateError`] when it is neither list nor mapping.
+/// [`TemplateError`] when the value is neither a list nor a mapping.
 pub fn elements(template: &Template, scope: &Scope<'_>) -> Result<Vec<Each>, TemplateError> {
     Each::of(template.evaluate(scope)?).map_err(|what| TemplateError {
         span: template.span,

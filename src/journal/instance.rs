@@ -1,4 +1,4 @@
-//! Where one instance stands: its part of the fold.
+//! The status of one instance: its part of the fold over the journal.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,58 +10,59 @@ use super::status::Impossible;
 use crate::event::{EffectKnown, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 
-/// What is known about one instance.
+/// All that the journal says about one instance.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct InstanceStatus {
     pub phase: Phase,
     pub attempts: u32,
-    /// The last intent.
+    /// The intent of the last call.
     pub intent: Option<Box<Intent>>,
     pub intended_at: Option<Timestamp>,
     pub result: Option<StepResult>,
     /// The call that the result agrees with.
     pub agrees: Option<RecordedCall>,
-    /// What exists because of it, oldest first.
+    /// The resources that exist because of it, oldest first.
     pub made: Vec<RecordedResource>,
     pub after: Vec<StepId>,
-    /// The last thing that went wrong.
+    /// The last error.
     pub error: Option<StepError>,
     pub finished_at: Option<Timestamp>,
     pub duration_ms: Option<u64>,
-    /// Tasks that were taken for its own and turned out to be another's.
+    /// Tasks that were attributed to this instance and proved to be another's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disowned: Vec<String>,
-    /// As much of an answer to the last attempt as came, while its outcome is unknown.
+    /// The head of the last attempt's answer, if one arrived, while the outcome is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
-    /// Attempts besides the last that were never answered, oldest first: what one of them made, or will make yet, is on
-    /// no record.
+    /// Attempts before the last that were never answered, oldest first. If one of them is carried out, no record
+    /// names what it makes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Unanswered>,
-    /// How the tasks that it waits for were found, when no answer named them.
+    /// The evidence for the tasks that it waits for, when they were found rather than answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// Ids of what it made that were found gone: what names them was made from something that is not there any more.
+    /// Ids of its resources that were found to be gone: instances whose calls mention them were made from a missing
+    /// resource.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Value>,
-    /// Fields that somebody else changed, as they were found since it was last called.
+    /// Fields changed outside of `plan`, as found since the last call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drifted: Vec<Drifted>,
-    /// The last call that was to take something away, where it must not be repeated blindly.
+    /// The last undo call that is not idempotent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal: Option<Box<Intent>>,
 }
 
-/// Where an instance stands.
+/// The state of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Nothing was done, or it is gone again.
+    /// Nothing was made, or it is removed.
     #[default]
     Absent,
-    /// A request was about to leave, and nothing more is known.
+    /// An intent is recorded, and no outcome.
     InDoubt,
-    /// These tasks run for it.
+    /// These tasks are running for it.
     Accepted {
         tasks: Vec<String>,
         recovered: bool,
@@ -70,16 +71,16 @@ pub enum Phase {
     Succeeded,
     /// A task ended in ERROR.
     Failed,
-    /// A removal was about to leave.
+    /// A removal is recorded, and no outcome.
     Removing,
-    /// These tasks remove it.
+    /// These tasks are running for its removal.
     RemovalAccepted {
         tasks: Vec<String>,
     },
 }
 
 impl InstanceStatus {
-    /// Something exists, or may: a teardown has work to do.
+    /// Whether something exists, or may exist, so that a teardown has work to do.
     pub fn may_exist(&self) -> bool {
         !self.made.is_empty()
             || matches!(
@@ -88,7 +89,7 @@ impl InstanceStatus {
             )
     }
 
-    /// The call that says what it is: of what was changed in place the create, as it stands now.
+    /// The create's call, as the resource stands after later updates.
     pub fn call(&self) -> Option<&RecordedCall> {
         let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
         let intended = self.intent.as_ref().map(|intent| &intent.call);
@@ -96,7 +97,7 @@ impl InstanceStatus {
         if stands { self.agrees.as_ref().or(intended) } else { intended }
     }
 
-    /// A call that makes something is under way, or was, and nothing more is known.
+    /// Whether a call that creates something is under way or in doubt.
     pub(super) fn is_making(&self) -> bool {
         let creates = self.intent.as_ref().is_some_and(|intent| intent.update.is_none());
         creates && matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. })
@@ -110,7 +111,7 @@ impl InstanceStatus {
         Some(Unanswered { intent: self.intent.as_deref()?.clone(), at: self.intended_at?, head: self.head.clone() })
     }
 
-    /// What was made since is gone.
+    /// Removes what was made since `before`.
     pub(super) fn roll_back(&mut self, before: &InstanceStatus) {
         let earlier = std::mem::take(&mut self.earlier);
         *self = Self { attempts: self.attempts, error: None, earlier, ..before.clone() };
@@ -119,13 +120,13 @@ impl InstanceStatus {
         }
     }
 
-    /// One of the things it made is gone.
+    /// Removes one of its resources.
     fn part_with(&mut self, kind: Option<&String>, id: Option<&Value>) {
         let tasks = self.result.iter().flat_map(|result| result.tasks.clone()).collect::<Vec<_>>();
         for made in &mut self.made {
             made.secondary.retain(|secondary| secondary.kind.as_ref() != kind || secondary.id.as_ref() != id);
             if made.kind.as_ref() == kind && made.id.as_ref() == id {
-                // What was made beside it is told by the tasks that made both.
+                // The tasks that made a resource also list its secondary resources.
                 let tasks = if made.tasks.is_empty() { tasks.clone() } else { std::mem::take(&mut made.tasks) };
                 *made = RecordedResource {
                     secondary: std::mem::take(&mut made.secondary),
@@ -146,7 +147,7 @@ impl InstanceStatus {
     pub(super) fn intend(&mut self, at: Timestamp, intent: &Intent) -> Result<(), Impossible> {
         match self.phase {
             Phase::Absent | Phase::Succeeded | Phase::Failed => {}
-            // An intent that was resolved as "never arrived" is followed by the next attempt.
+            // After an intent that was resolved as not carried out comes the next attempt.
             Phase::InDoubt if intent.attempt > self.attempts => {}
             _ => {
                 let record = Record::Intent(intent.clone());
@@ -167,7 +168,7 @@ impl InstanceStatus {
 
     pub(super) fn apply(&mut self, at: Timestamp, record: &Record, id: &InstanceId) -> Result<(), Impossible> {
         match (&self.phase, record) {
-            // `Accepted`: the task that was found turned out to be another's.
+            // From `Accepted`: the task that was found proved to be another's.
             (
                 Phase::InDoubt | Phase::Accepted { recovered: true, .. },
                 Record::NotApplied { error, unanswered, .. },
@@ -208,7 +209,7 @@ impl InstanceStatus {
                 self.disowned.extend(tasks.iter().cloned());
                 self.error = Some(error.clone());
             }
-            // `Absent` and `Succeeded`: adopted by hand or because it existed, or agreed to anew without a call.
+            // From `Absent` and `Succeeded`: adopted, or recorded as in agreement without a call.
             (
                 Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
                 Record::Succeeded(done),
@@ -221,7 +222,7 @@ impl InstanceStatus {
                 self.error = Some(error.clone());
                 self.made.extend(leftover.as_deref().cloned());
             }
-            // Repeated, or the next of several things it made.
+            // A repeated record, or one for the next of several resources.
             (
                 Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
                 Record::Removing { intent, .. },
@@ -239,7 +240,7 @@ impl InstanceStatus {
             }
             (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
                 self.fall_back();
-                // What may have been carried out is looked for before it is made again.
+                // An undo call that may have been carried out stays recorded, to be resolved before it is sent again.
                 self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
                 self.error = Some(error.clone());
             }
@@ -268,7 +269,7 @@ impl InstanceStatus {
         Some(self.earlier.remove(at))
     }
 
-    /// What somebody else changed stands in the call from now on: the plan differs from that.
+    /// Sets the changed values in the recorded call, so that the plan's call differs from it.
     fn drift(&mut self, fields: &[Drifted]) {
         let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()?.as_object_mut());
         let Some(body) = body else { return };
@@ -308,13 +309,13 @@ impl InstanceStatus {
         if done.made == RecordedResource::default()
             && let Some(intent) = &self.intent
         {
-            // What makes nothing is done, however often it was carried out.
+            // A call that creates nothing is complete, however often it was carried out.
             self.earlier.retain(|earlier| earlier.intent.call != intent.call);
         }
         self.drifted.clear();
         self.disowned.clear();
         self.evidence = done.evidence;
-        // Earlier versions took for theirs what was like it, and did not say by what.
+        // Earlier versions attributed results by likeness, and recorded no evidence.
         let certain = done.provenance != Provenance::Recovered || done.evidence.is_some_and(Evidence::is_certain);
         let made = RecordedResource { uncertain: !certain, ..done.made.clone() };
         if !update && done.made != RecordedResource::default() && self.made.last() != Some(&made) {
@@ -324,7 +325,7 @@ impl InstanceStatus {
 }
 
 impl Phase {
-    /// In a word.
+    /// The name of the phase.
     pub fn name(&self) -> &'static str {
         match self {
             Phase::Absent => "absent",

@@ -1,8 +1,8 @@
-//! A record on its way to the disk: whatever others wrote into it is searched for secrets.
+//! Redacts secrets in a record before it is written, in all texts that come from the API.
 //!
-//! What is ours (names of steps, phases, numbers) stays, whatever it looks like: a password `done` hides no phase. Ids are
-//! hidden only as a whole or where a long secret stands in them: of an id that happens to hold four digits of one, the
-//! resource could not be taken down any more. Calls of the plan hold digests already, and must stay comparable.
+//! Texts of `plan` itself (names of steps and phases, numbers) are kept, even when a secret has the same value. Ids
+//! are hidden only when they equal a secret or contain a long one: if a short secret that happens to occur in an id
+//! hid it, the resource could not be deleted any more. Planned calls have digests already, and must stay comparable.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use super::record::Record;
 use crate::catalog::Catalog;
 use crate::secret::{Redact, Secrets};
 
-/// Ours.
+/// Fields with texts of `plan` itself.
 const OURS: [&str; 25] = [
     "call",
     "update",
@@ -38,7 +38,7 @@ const OURS: [&str; 25] = [
     "expires",
     "attempt",
 ];
-/// What names things, and the calls that take them away.
+/// Fields with ids and names, and with undo calls.
 const NAMING: [&str; 10] = ["id", "ids", "task", "tasks", "name", "lock", "undo", "beside", "request_id", "path"];
 
 impl Redact for Record {
@@ -48,12 +48,12 @@ impl Redact for Record {
             return self;
         }
         let value = serde_json::from_str(&whole).expect("JSON that was just written can be read");
-        // Texts become texts, and only where the record holds texts.
+        // Redaction turns texts into texts, and acts only on texts.
         serde_json::from_value(hidden(value, Words::Free, secrets)).unwrap_or_else(|_| self.without_words())
     }
 }
 
-/// Whose words a field holds.
+/// The origin of a field's texts.
 #[derive(Clone, Copy, PartialEq)]
 enum Words {
     Free,
@@ -89,7 +89,7 @@ fn of_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (Str
     (name, field)
 }
 
-/// Ids by kind: the kinds are the API's words, too.
+/// Redacts ids by kind, where the kinds are texts of the API as well.
 fn by_kind(field: Value, secrets: &Secrets) -> Value {
     match field {
         Value::Object(kinds) => {
@@ -100,7 +100,7 @@ fn by_kind(field: Value, secrets: &Secrets) -> Value {
     }
 }
 
-/// A kind of the catalogue stays: without it, nobody knows what a thing is.
+/// Keeps a kind that the catalogue knows, since a resource without its kind cannot be deleted.
 fn kind(name: String, secrets: &Secrets) -> String {
     let is_known = || !Catalog::embedded().creators_of(&name).is_empty();
     match secrets.redact_name(&name) {
@@ -110,7 +110,7 @@ fn kind(name: String, secrets: &Secrets) -> String {
 }
 
 impl Record {
-    /// The same with nothing of others in it, should hiding have made something else of it.
+    /// The record without any text of the API, in case the redacted one cannot be parsed.
     fn without_words(mut self) -> Self {
         if let Record::Succeeded(done) = &mut self {
             done.result.response = None;

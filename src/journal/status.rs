@@ -1,7 +1,7 @@
-//! A run is a fold over its journal: what each record makes of what was known before.
+//! The status of an environment: a fold over its journal.
 //!
-//! Pure. Impossible sequences are errors, in a live run and on resume alike: a journal that says a task was accepted for a
-//! call that was never intended is not one to act on.
+//! Pure. A sequence of records that cannot happen is an error, in a live run and on resume alike: a journal in which
+//! a task was accepted for a call that was never intended must not be acted on.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,32 +14,32 @@ use super::owner::Lease;
 use super::record::{Header, Line, Record, RecordedOutput, Started};
 use crate::id::InstanceId;
 
-/// Everything a journal says.
+/// All that a journal says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     pub header: Header,
     pub created: Timestamp,
     /// The last command that began, and when.
     pub started: Option<(Timestamp, Started)>,
-    /// The exit code of the last command that ended, unless another has begun since.
+    /// The exit code of the last command, when it has ended.
     pub finished: Option<u8>,
     pub updated: Timestamp,
-    /// In the order in which they were first intended.
+    /// In the order of their first intents.
     pub instances: IndexMap<InstanceId, InstanceStatus>,
-    /// How those instances stood when the last command began that have been written about since.
+    /// Of instances with records since the last command began: their status at that time.
     before: HashMap<InstanceId, InstanceStatus>,
     pub outputs: Vec<RecordedOutput>,
-    /// Every task that belongs to one of our calls.
+    /// Every task that was started by one of our calls.
     pub tasks: HashSet<String>,
     /// Type and milliseconds of finished tasks.
     pub durations: Vec<(String, u64)>,
-    /// Who has the right to write, where that is written in the record itself.
+    /// The current lease, when the record is in an object store.
     pub lease: Option<Lease>,
-    /// Lines there have been, also those that were compacted away. Grows with every record.
+    /// The number of lines written so far, including compacted ones. Grows with every record.
     pub lines: u64,
 }
 
-/// A record that cannot follow what was there before.
+/// Why a record cannot follow the earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Impossible {
     #[error("the first record is not a header")]
@@ -53,7 +53,7 @@ pub enum Impossible {
 }
 
 impl Status {
-    /// The fold over a whole journal.
+    /// Folds a whole journal.
     ///
     /// # Errors
     ///
@@ -89,11 +89,11 @@ impl Status {
         }
     }
 
-    /// One step of the fold.
+    /// Applies one record.
     ///
     /// # Errors
     ///
-    /// [`Impossible`] when the record cannot follow; nothing is changed then.
+    /// [`Impossible`] when the record cannot follow; what is known of the instances is unchanged then.
     pub fn apply(&mut self, at: Timestamp, record: &Record) -> Result<(), Impossible> {
         match record {
             Record::Header(_) => return Err(Impossible::SecondHeader),
@@ -166,7 +166,7 @@ impl Status {
         Ok(())
     }
 
-    /// An instance goes by another name from now on, in its own place.
+    /// Renames an instance, which keeps its place in the order.
     fn rename(&mut self, from: &InstanceId, to: &InstanceId) -> Result<(), Impossible> {
         let taken = self.instances.get(to).is_some_and(InstanceStatus::may_exist);
         let moved = Record::Moved { instance: from.clone(), to: to.clone() };
@@ -182,7 +182,7 @@ impl Status {
         if let Some(before) = self.before.remove(from) {
             self.before.insert(to.clone(), before);
         }
-        // A step all of whose instances are renamed is what others came after.
+        // When all instances of a step are renamed, references to the step are renamed as well.
         if from.step != to.step && !self.instances.keys().any(|other| other.step == from.step) {
             for known in self.instances.values_mut() {
                 known.after.iter_mut().filter(|step| **step == from.step).for_each(|step| *step = to.step.clone());
@@ -191,15 +191,15 @@ impl Status {
         Ok(())
     }
 
-    /// Whether the plans of this record had secrets. Earlier versions did not write that down: there, whether calls were
-    /// made with secrets, or answered with some.
+    /// Whether the plans of this record had secrets. In records of earlier versions, which do not say so: whether a
+    /// call had secrets, or a secret answer.
     pub fn held_secrets(&self) -> bool {
         let intents = self.instances.values().filter_map(|instance| instance.intent.as_ref());
         self.started.as_ref().is_some_and(|(_, started)| started.secrets)
             || intents.into_iter().any(|intent| intent.secret || intent.call.lacks_a_secret())
     }
 
-    /// Records that fold to the same status, as few as there can be.
+    /// The fewest records that fold to the same status.
     pub fn compacted(&self) -> Vec<(Timestamp, Record)> {
         let mut tasks: Vec<_> = self.tasks.iter().cloned().collect();
         tasks.sort();
@@ -217,17 +217,17 @@ impl Status {
         head.into_iter().chain(records).collect()
     }
 
-    /// Instances for which something exists, or may, in recorded order.
+    /// Instances of which something exists, or may exist, in recorded order.
     pub fn existing(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
         self.instances.iter().filter(|(_, instance)| instance.may_exist())
     }
 
-    /// Instances of which an attempt was never answered that nobody waits for any more.
+    /// Instances with attempts that were never answered and were given up.
     pub fn unanswered(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
         self.instances.iter().filter(|(_, instance)| !instance.earlier.is_empty())
     }
 
-    /// How many things an instance had made when the last command began.
+    /// How many resources an instance had when the last command began.
     pub fn made_before(&self, instance: &InstanceId) -> usize {
         let now = self.instances.get(instance).map_or(0, |known| known.made.len());
         self.before.get(instance).map_or(now, |before| before.made.len())
@@ -241,7 +241,7 @@ impl Status {
             .collect()
     }
 
-    /// Instances whose call the last command made to change something that is there, and stays changed.
+    /// Instances whose existing resource the last command changed.
     pub fn changed_since_started(&self) -> Vec<InstanceId> {
         self.called_since_started()
             .filter(|(_, before, known)| known.made.len() == before.made.len() && !known.is_making())
@@ -257,7 +257,7 @@ impl Status {
         })
     }
 
-    /// Everything that is on record as somebody's: the instance, and kind and id of what it made.
+    /// Every owned resource: the instance, its kind and its id.
     pub fn owned(&self) -> impl Iterator<Item = (&InstanceId, &str, &Value)> {
         self.instances.iter().flat_map(|(instance, known)| {
             let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
@@ -265,7 +265,7 @@ impl Status {
         })
     }
 
-    /// Whether an id stands anywhere on record as something that a step made or touched.
+    /// Whether an id is recorded as that of a resource which a step made or used.
     pub fn knows(&self, id: &str) -> bool {
         let is = |value: &Value| value.as_str() == Some(id);
         self.owned().any(|(_, _, owned)| is(owned))
@@ -275,18 +275,18 @@ impl Status {
             })
     }
 
-    /// The instance that a thing belongs to, when it is another than this one.
-    pub fn owner_besides(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
+    /// The instance that owns a resource, when it is another than this one.
+    pub fn other_owner(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
         let owners = self.owned().filter(|(owner, _, _)| *owner != instance);
         owners.filter(|(_, other, owned)| *other == kind && *owned == id).map(|(owner, _, _)| owner).next()
     }
 
-    /// Whether another instance made something of this id, of whatever kind.
-    pub fn is_made_elsewhere(&self, instance: &InstanceId, id: &Value) -> bool {
+    /// Whether another instance made a resource with this id, of any kind.
+    pub fn is_made_by_another(&self, instance: &InstanceId, id: &Value) -> bool {
         self.owned().any(|(owner, _, owned)| owner != instance && owned == id)
     }
 
-    /// Whether the id of a resource is already one of ours.
+    /// Whether the id is that of a recorded resource.
     pub fn claims(&self, id: &Value) -> bool {
         self.instances.values().any(|instance| {
             instance.made.iter().any(|made| {

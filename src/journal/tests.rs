@@ -15,13 +15,7 @@ fn instance(name: &str) -> InstanceId {
 }
 
 fn call(path: &str) -> RecordedCall {
-    RecordedCall {
-        method: Method::Post,
-        path: path.to_owned(),
-        query: vec![],
-        headers: vec![],
-        body: Some(json!({ "name": "n" })),
-    }
+    RecordedCall { body: Some(json!({ "name": "n" })), ..RecordedCall::new(Method::Post, path) }
 }
 
 fn intent(name: &str, attempt: u32) -> Record {
@@ -116,13 +110,13 @@ fn a_step_goes_from_intent_to_done() {
 }
 
 #[test]
-fn a_refused_change_leaves_what_was_there() {
+fn a_refused_change_has_no_effect() {
     let records = [intent("a", 1), accepted("a"), succeeded("a"), intent("a", 2), not_applied("a")];
     assert_eq!(phase(&records, "a"), Phase::Succeeded);
 }
 
 #[test]
-fn what_is_removed_is_absent() {
+fn a_removed_instance_is_absent() {
     let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1, intent: None };
     let records = [intent("a", 1), succeeded("a"), removing, Record::Removed { instance: instance("a") }];
     let contents = parse(Path::new("j"), text(&records).as_bytes()).unwrap();
@@ -181,7 +175,7 @@ fn a_newer_journal_is_refused_in_words() {
     assert!(message.contains("written by a newer `plan`"), "{message}");
 }
 
-/// Every version ever written is read: the fixture is never regenerated.
+/// Reads a journal of every version ever written; these fixtures are never regenerated.
 #[test]
 fn journals_of_every_version_are_read() {
     let version_1 = include_bytes!("../../tests/journals/version-1.jsonl");
@@ -282,11 +276,11 @@ proptest! {
 fn the_current_version_is_written_as_its_fixture_says() {
     let written = text(&[intent("network", 1), accepted("network"), succeeded("network")]);
     let kept = include_str!("../../tests/journals/version-1.jsonl");
-    // The tool's own version in the header changes with every release; everything else may not.
+    // The version in the header changes with every release; all other lines must be equal.
     assert_eq!(written.lines().skip(1).collect::<Vec<_>>(), kept.lines().skip(1).collect::<Vec<_>>());
 }
 
-/// The attempts without answer after these records, and what there is of the instance.
+/// The attempts without an answer after these records, and the status of the instance.
 fn unanswered(records: &[Record]) -> (Vec<u32>, InstanceStatus) {
     let status = parse(Path::new("j"), text(records).as_bytes()).unwrap().status;
     let known = status.instances[&instance("a")].clone();
@@ -317,15 +311,15 @@ fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
         (vec![intent("a", 1), intent("a", 2)], vec![1]),
         (vec![intent("a", 1), intent("a", 2), intent("a", 3)], vec![1, 2]),
         (vec![intent("a", 1), intent("a", 2), accepted("a"), succeeded("a")], vec![1]),
-        // Refused for certain, or looked for and not found.
+        // Refused, or searched for without candidates.
         (vec![intent("a", 1), lost(false)], vec![]),
         (vec![intent("a", 1), lost(true)], vec![1]),
         (vec![intent("a", 1), lost(true), intent("a", 2), succeeded("a")], vec![1]),
-        // Whatever becomes of the rest.
+        // Later attempts succeeded or were removed.
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::Removed { instance: a() }], vec![1]),
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::RolledBack { instance: a() }], vec![1]),
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::Forgotten { instance: a() }], vec![]),
-        // The one that was found changes places with the last.
+        // The attempt that was found and the last one change places.
         (vec![intent("a", 1), intent("a", 2), Record::Found { instance: a(), attempt: 1 }], vec![2]),
         (vec![intent("a", 1), intent("a", 2), intent("a", 3), resolved(1, None)], vec![2]),
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), resolved(1, Some(also.clone()))], vec![]),
@@ -346,7 +340,7 @@ fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
 }
 
 #[test]
-fn what_makes_nothing_is_done_however_often_it_was_carried_out() {
+fn a_call_that_creates_nothing_is_complete_however_often_it_was_carried_out() {
     let mut done = succeeded("a");
     let Record::Succeeded(result) = &mut done else { unreachable!() };
     result.made = RecordedResource::default();
@@ -361,7 +355,7 @@ fn the_head_of_an_answer_belongs_to_its_attempt() {
     assert_eq!(known.in_doubt().unwrap().head, None);
 }
 
-/// Takes so many appends, once it is let; then fails.
+/// A sink that accepts a number of appends, once released, and then fails.
 struct Failing {
     left: usize,
     gate: Arc<tokio::sync::Semaphore>,
@@ -383,7 +377,7 @@ impl Sink for Failing {
 }
 
 #[tokio::test]
-async fn what_is_known_changes_when_its_line_is_durable() {
+async fn the_status_changes_when_its_line_is_durable() {
     let Record::Header(header) = header() else { unreachable!() };
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
@@ -407,7 +401,7 @@ async fn what_is_known_changes_when_its_line_is_durable() {
 }
 
 #[tokio::test]
-async fn what_waits_to_be_written_counts_for_what_may_follow() {
+async fn queued_records_count_for_what_may_follow() {
     let Record::Header(header) = header() else { unreachable!() };
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
     let gate = Arc::new(tokio::sync::Semaphore::new(0));

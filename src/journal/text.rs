@@ -1,4 +1,4 @@
-//! A journal as text: what its lines say, and where the last whole one ends.
+//! A journal as text: parses its lines, and finds where the last complete one ends.
 
 use std::path::Path;
 
@@ -7,16 +7,16 @@ use super::record::{Line, VERSION};
 use super::status::Status;
 use super::validate::validate;
 
-/// A journal that was read.
+/// A parsed journal.
 #[derive(Debug)]
 pub struct Contents {
     pub lines: Vec<Line>,
     pub status: Status,
-    /// Bytes that count; what follows is a torn line.
+    /// The length in bytes of all complete lines; a torn line may follow.
     pub whole: u64,
 }
 
-/// Reads the text of a whole journal; `path` names it in errors.
+/// Parses the text of a whole journal; `path` is for errors.
 ///
 /// # Errors
 ///
@@ -31,8 +31,8 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, JournalError> {
         let (text, after) = (&rest[..end], &rest[end + 1..]);
         match decode(text) {
             Ok(line) => lines.push(line),
-            // Blocks of one write may reach the disk in any order: what follows the last whole line may be torn anywhere,
-            // but never was acknowledged, and never is followed by a line that can be read.
+            // The blocks of one write may reach the disk in any order, so that everything after the last complete
+            // line may be torn. It was never acknowledged, and no readable line follows it.
             Err(_) if is_torn(rest) => break,
             Err(why) => return Err(damaged(lines.len(), why)),
         }
@@ -40,7 +40,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, JournalError> {
         rest = after;
     }
     if lines.is_empty() {
-        // A journal comes into being with its header, at once: one without was whole before.
+        // A journal is created together with its header: a file without one has lost it.
         return Err(damaged(0, headless(bytes).to_owned()));
     }
     let status = Status::of(&lines).map_err(|(index, why)| damaged(index, why.to_string()))?;
@@ -48,11 +48,11 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, JournalError> {
     Ok(Contents { lines, status, whole })
 }
 
-/// Reads one line, without its line break.
+/// Parses one line, without its line break.
 ///
 /// # Errors
 ///
-/// In words: what is wrong with it.
+/// A message about what is wrong with it.
 pub fn decode(text: &[u8]) -> Result<Line, String> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not text".to_owned())?;
     check_version(text)?;
@@ -69,7 +69,7 @@ fn headless(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// Nothing in `rest` can be read as a line: the end of the file, torn.
+/// Whether nothing in `rest` can be parsed as a line, so that it is a torn end.
 fn is_torn(rest: &[u8]) -> bool {
     rest.contains(&0)
         && !rest
@@ -81,7 +81,7 @@ fn is_torn(rest: &[u8]) -> bool {
 pub(super) const NEWER: &str = "it was written by a newer `plan`";
 
 fn check_version(text: &str) -> Result<(), String> {
-    // Before the record is read as ours: a later version may hold records this one does not know.
+    // Checked before the record is parsed, because a later version may have records that this one does not know.
     if !text.contains("\"record\":\"header\"") {
         return Ok(());
     }

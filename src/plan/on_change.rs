@@ -9,7 +9,7 @@ use crate::yaml::Node;
 
 const ON_CHANGE: Shape = Shape { name: "`on_change`", keys: &["update", "ignore", "otherwise"], hints: &[] };
 
-/// What a later run does when the call differs, and the places whose changes do not count.
+/// What a later run does when the call differs, and the places whose changes are ignored.
 pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> (Option<OnChange>, Vec<String>) {
     if node.entries().is_none() {
         return (word_of(node, "`on_change`", findings), Vec::new());
@@ -69,9 +69,10 @@ fn ignored_places(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<String> {
         let known = ["body/", "query/", "headers/"]
             .iter()
             .any(|start| place.value.len() > start.len() && place.value.starts_with(start));
+        let known = known || place.value == "body_file";
         if !known {
             let message = format!("`{}` is no place of a call", place.value);
-            let help = "places begin with `body/`, `query/` or `headers/`, as in `body/volumes/0/image_id`";
+            let help = "places begin with `body/`, `query/` or `headers/`, as in `body/volumes/0/image_id`, or are `body_file`";
             findings.push(Diagnostic::error("unknown-value", item.span, message).help(help));
         }
         known.then_some(place.value)

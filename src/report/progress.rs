@@ -1,5 +1,5 @@
-//! The view on a terminal: lines scroll by as they do in a log, and under them a live table says what every call in work is
-//! doing, why it waits, for how long, and how long that usually takes.
+//! The view on a terminal: the lines of [`Human`], and below them a live table with every active call, what it waits
+//! for, for how long, and how long that usually takes.
 //!
 //! The words come from the same board as the heartbeat; the lines go through [`Human`] while the table is out of the way.
 
@@ -12,19 +12,19 @@ use super::width::{beginning, ending, width};
 use super::{Color, Human, Palette, ReportError, Reporter, Sink, Verbosity, clock, duration};
 use crate::event::{Event, Stamped};
 
-/// Rows of the table at most; the terminal may have fewer.
+/// The most rows of the table; a small terminal has fewer.
 const MOST_ROWS: usize = 12;
 /// The last line of the table.
 const BOTTOM: usize = 1;
 
-/// How much room there is on the terminal.
+/// Gives the size of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     pub columns: usize,
     pub lines: usize,
 }
 
-/// Lines and a table.
+/// The reporter with lines and a table.
 pub struct Progress {
     human: Human,
     palette: Palette,
@@ -67,7 +67,7 @@ impl Progress {
         lines
     }
 
-    /// Cut before it is painted: escape codes have no width.
+    /// Cut before colours are added, because escape codes have no width.
     fn line(&self, row: &Row, column: usize, columns: usize) -> String {
         let elapsed = if row.elapsed.is_zero() { String::new() } else { duration(row.elapsed) };
         let who = cut_inside(&row.who, column);
@@ -89,7 +89,7 @@ fn cut(text: &str, columns: usize) -> String {
     }
 }
 
-/// The same for names: those of many instances differ at their ends.
+/// Cuts a name in its middle, because the names of instances differ at their end.
 fn cut_inside(text: &str, columns: usize) -> String {
     if width(text) <= columns || columns < 6 {
         return cut(text, columns);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_what_and_why_and_how_long() {
+    fn the_table_shows_calls_reasons_and_durations() {
         let (_, mut progress) = progress(80, 24);
         progress.handle(&stamped(0, started()));
         progress.handle(&stamped(400, accepted("network", 5_000, 10_000)));
@@ -189,7 +189,7 @@ mod tests {
             }
             let table = progress.table(Duration::from_secs(20));
             assert!(table.len() <= lines.max(2), "{columns}x{lines}: {table:?}");
-            // Elapsed time and the gaps around it are never cut.
+            // The elapsed time and the spaces around it are never cut.
             assert!(table.iter().all(|line| width(line) <= columns.max(11 + columns / 3)), "{table:?}");
         }
     }
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_others_says_for_whom_and_counts_from_the_beginning() {
+    fn waiting_steps_name_their_dependencies_and_count_from_the_beginning() {
         let (_, mut progress) = progress(80, 24);
         let steps = [
             ("network", vec![]),

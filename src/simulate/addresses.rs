@@ -1,4 +1,4 @@
-//! Addresses and the ranges they come from. Only arithmetic: who holds which address is the store's business.
+//! Address ranges. Only arithmetic: which port holds which address is known to the store.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_know_what_they_share() {
+    fn overlapping_ranges_are_recognised() {
         assert!(range("10.0.0.0/16").overlaps(&range("10.0.5.0/24")));
         assert!(!range("10.0.0.0/24").overlaps(&range("10.0.1.0/24")));
         assert!(!range("10.0.0.0/24").overlaps(&range("fd00::/64")));

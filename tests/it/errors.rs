@@ -1,5 +1,5 @@
-//! What is said when something is wrong, word for word: what happened, where, what exists, what to type.
-//! `SNAPSHOTS=overwrite` writes the words anew; read them afterwards.
+//! Error messages, word for word: what happened, where, what exists, what to type. `SNAPSHOTS=overwrite` rewrites
+//! them; read the difference.
 
 use snapbox::data::Inline;
 use snapbox::{assert_data_eq, str};
@@ -32,7 +32,11 @@ fn each_is_told(folder: &Folder, cases: Vec<Case>) {
 }
 
 fn folder() -> Folder {
-    let folder = Folder::new().with("deploy.yaml", PLAN).with("text.yaml", "just words").with("records/x", "").with("list.yaml", "[]");
+    let folder = Folder::new()
+        .with("deploy.yaml", PLAN)
+        .with("text.yaml", "just words")
+        .with("records/x", "")
+        .with("list.yaml", "[]");
     folder.with("typo.yaml", &PLAN.replace("create_router", "create_ruoter"))
 }
 

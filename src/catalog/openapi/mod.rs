@@ -1,7 +1,7 @@
-//! An OpenAPI document and our own knowledge become the facts of the catalogue.
+//! Builds the facts of the catalogue from an OpenAPI document and our knowledge file.
 //!
-//! The same code writes the data in the repository and reads a document that a user gives to check against. It keeps facts
-//! and no prose: titles, descriptions and examples stay behind.
+//! The same code generates the data in the repository, and reads a document that a user provides. It keeps facts, and
+//! no prose: titles, descriptions and examples are left out.
 
 mod convert;
 mod document;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use self::convert::Converter;
 pub(super) use self::document::Document;
 use super::CatalogError;
+use super::check::is_form;
 use super::knowledge::{Knowledge, KnownCreate, KnownResource};
 use super::operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, Method, Operation, Parameter, Resource, Route,
@@ -26,24 +27,24 @@ use super::store::Answer;
 /// The media type of nearly every body.
 const JSON: &str = "application/json";
 
-/// Everything the catalogue knows of one product.
+/// The facts about one product.
 pub(super) struct Facts {
     /// By path, then method.
     pub operations: Vec<Operation>,
     /// Definitions that bodies refer to.
     pub schemas: BTreeMap<String, Schema>,
-    /// What operations answer, where the simulator needs to be told.
+    /// Answers of operations, for the simulator.
     pub answers: BTreeMap<Route, Answer>,
     /// Definitions that answers refer to.
     pub answer_schemas: BTreeMap<String, Schema>,
     pub skipped_patterns: usize,
 }
 
-/// The facts of a document about one product: that of the knowledge.
+/// The facts of a document about the product of the knowledge file.
 ///
 /// # Errors
 ///
-/// [`CatalogError`] when a reference in it leads nowhere.
+/// [`CatalogError`] when a reference in it has no target.
 pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts, CatalogError> {
     let mut reader = Reader { document, knowledge, converter: Converter::new(document, knowledge) };
     let (mut operations, mut answers) = (Vec::new(), BTreeMap::new());
@@ -65,12 +66,12 @@ pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts,
     operations.sort_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
     let Converter { definitions, skipped_patterns, .. } = reader.converter;
     let bodies = operations.iter().filter_map(|operation| operation.body_schema.as_ref());
-    let schemas = reachable(bodies, &definitions);
+    let schemas = reachable(bodies, &definitions).into_iter().map(|(name, schema)| (name, schema.of_body())).collect();
     let answer_schemas = reachable(answers.values().map(|answer| &answer.schema), &definitions);
     Ok(Facts { operations, schemas, answers, answer_schemas, skipped_patterns })
 }
 
-/// The facts of operations that only an older edition of the document has.
+/// The facts about operations of an older version of the document.
 pub(super) fn older_facts(knowledge: &Knowledge) -> Result<Facts, CatalogError> {
     match knowledge.older.is_null() {
         true => facts(&Document::empty(), knowledge),
@@ -78,7 +79,7 @@ pub(super) fn older_facts(knowledge: &Knowledge) -> Result<Facts, CatalogError> 
     }
 }
 
-/// The definitions that some shapes need; those only parameters refer to are written out there.
+/// The definitions that some schemas need; parameters have theirs expanded.
 fn reachable<'s>(
     shapes: impl Iterator<Item = &'s Schema>,
     definitions: &BTreeMap<String, Schema>,
@@ -175,7 +176,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        // In the order of the path, whatever the document's.
+        // Ordered as in the path.
         path.sort_by_key(|parameter| route.path.find(&format!("{{{}}}", parameter.name)));
         Ok((path, query))
     }
@@ -193,7 +194,8 @@ impl Reader<'_> {
         let Some(body) = raw.get("requestBody") else { return Ok((BodyUse::None, None)) };
         let body = self.document.resolve(body)?;
         let Some(shape) = body.pointer("/content/application~1json/schema") else {
-            return Ok((BodyUse::None, None));
+            let required = body.get("required") == Some(&Value::Bool(true));
+            return Ok((if required { BodyUse::Required } else { BodyUse::None }, None));
         };
         let mut schema = self.converter.body(shape)?;
         let content = body.pointer("/content/application~1json");
@@ -217,20 +219,23 @@ impl Reader<'_> {
         if route.method == Method::Patch && self.knowledge.partial_patch {
             schema = self.partial(&schema);
         }
-        // The document never says `required`; a shape that cannot be empty says it too.
+        // The document rarely says `required`; a body with required fields is required.
         let required = body.get("required") == Some(&Value::Bool(true)) || self.needs_fields(&schema);
-        Ok((if required { BodyUse::Required } else { BodyUse::Optional }, Some(schema)))
+        Ok((if required { BodyUse::Required } else { BodyUse::Optional }, Some(schema.of_body())))
     }
 
-    /// The media type of a body that is no JSON.
-    fn content(&self, raw: &Value) -> Result<Option<String>, CatalogError> {
-        let Some(body) = raw.get("requestBody") else { return Ok(None) };
+    /// The media types of a body that is not JSON; forms only when there is no other.
+    fn content(&self, raw: &Value) -> Result<Vec<String>, CatalogError> {
+        let Some(body) = raw.get("requestBody") else { return Ok(Vec::new()) };
         let types = self.document.resolve(body)?.get("content").and_then(Value::as_object);
-        let named = types.and_then(|types| types.keys().next()).filter(|name| *name != JSON);
-        Ok(named.filter(|_| types.is_some_and(|types| !types.contains_key(JSON))).cloned())
+        let types: Vec<String> = types.into_iter().flat_map(|types| types.keys()).cloned().collect();
+        let (forms, others): (Vec<String>, Vec<String>) = types.into_iter().partition(|content| is_form(content));
+        let takes_json = others.iter().any(|content| content == JSON);
+        let files: Vec<String> = others.into_iter().filter(|content| content != JSON).collect();
+        Ok(if files.is_empty() && !takes_json { forms } else { files })
     }
 
-    /// Status and shape of a successful answer.
+    /// Status and schema of a successful answer.
     fn answer_of(&mut self, raw: &Value) -> Result<Option<Answer>, CatalogError> {
         let responses = raw.get("responses").and_then(Value::as_object);
         let success = responses.into_iter().flatten().find(|(status, _)| status.starts_with('2'));
@@ -242,11 +247,11 @@ impl Reader<'_> {
 
     fn needs_fields(&self, schema: &Schema) -> bool {
         let whole = self.whole(schema);
-        !whole.required.is_empty()
+        whole.required.iter().any(|name| !whole.read_only.contains(name))
             || (!whole.variants.is_empty() && whole.variants.iter().all(|variant| self.needs_fields(&variant.schema)))
     }
 
-    /// The same shape, with nothing in it that must be there.
+    /// The same schema without required fields.
     fn partial(&self, schema: &Schema) -> Schema {
         let mut partial = self.whole(schema).clone();
         partial.required.clear();
@@ -256,7 +261,7 @@ impl Reader<'_> {
         partial
     }
 
-    /// The definition behind a reference.
+    /// The definition that a reference points to.
     fn whole<'s>(&'s self, schema: &'s Schema) -> &'s Schema {
         let mut whole = schema;
         for _ in 0..=self.converter.definitions.len() {
@@ -268,7 +273,7 @@ impl Reader<'_> {
         whole
     }
 
-    /// The field of this name in a body, or in its first variant that has one.
+    /// The field with this name in a body, or in its first variant that has one.
     fn field<'s>(&'s self, schema: &'s Schema, name: &str) -> Option<&'s Schema> {
         let whole = self.whole(schema);
         whole
@@ -287,7 +292,7 @@ impl Reader<'_> {
         tags.types.contains(Type::Object) && texts
     }
 
-    /// `{tasks: [id, …]}` and nothing else.
+    /// Whether the answer has the form `{tasks: [id, …]}`.
     fn is_asynchronous(&self, raw: &Value) -> Result<bool, CatalogError> {
         let Some(shape) = self.answer(raw)? else { return Ok(false) };
         let fields = shape.get("properties").and_then(Value::as_object);
@@ -297,12 +302,12 @@ impl Reader<'_> {
         }))
     }
 
-    /// The shape of a successful answer.
+    /// The schema of a successful answer.
     fn answer<'a>(&'a self, raw: &'a Value) -> Result<Option<&'a Value>, CatalogError> {
         let Some(responses) = raw.get("responses").and_then(Value::as_object) else { return Ok(None) };
         let success = responses.iter().find(|(status, _)| status.starts_with('2')).map(|(_, response)| response);
         let Some(success) = success else { return Ok(None) };
-        // A snapshot may leave answers out that the document refers to; then nothing is known.
+        // A document may refer to answers that it does not include; then they are not known.
         let shape = self.document.resolve(success)?.pointer("/content/application~1json/schema");
         shape.map(|shape| self.document.resolve(shape)).transpose()
     }
@@ -340,7 +345,7 @@ impl Reader<'_> {
         if let Some(name) = names().find(|name| self.field(body, name).is_some()) {
             return Some(format!("/{name}"));
         }
-        // The first edition of security groups wraps the group.
+        // The first version of security groups wraps the group.
         self.whole(body).properties.iter().find_map(|(outer, field)| {
             let whole = self.whole(field);
             let name = names().find(|name| whole.required.iter().any(|required| required == name))?;
@@ -373,7 +378,7 @@ impl Reader<'_> {
         Ok(DeleteCall { method: Method::Delete, path, also_by })
     }
 
-    /// A query parameter as the document has it.
+    /// A query parameter in the document.
     fn raw_query(&self, path: &str, method: &str, name: &str) -> Result<Option<&Value>, CatalogError> {
         let item = self.document.paths().find(|(known, _)| *known == path).map(|(_, item)| item);
         let Some(raw) = item.and_then(|item| item.get(method)) else { return Ok(None) };

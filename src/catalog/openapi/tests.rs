@@ -2,7 +2,7 @@ use super::*;
 use crate::catalog::{Catalog, Partial, PathSegment};
 use serde_json::json;
 
-/// A document in the older dialect, as YAML: `nullable`, boolean `exclusiveMinimum`, `200` without quotes.
+/// A document of OpenAPI 3.0, as YAML: `nullable`, boolean `exclusiveMinimum`, `200` without quotes.
 const DOCUMENT: &str = r##"
 openapi: 3.0.3
 info: { title: a title, description: some prose }
@@ -61,7 +61,15 @@ components:
               oneOf: [{ $ref: "#/components/schemas/Old" }, { $ref: "#/components/schemas/New" }]
               discriminator: { propertyName: from, mapping: { old: "#/components/schemas/Old", new: "#/components/schemas/New" } }
     Tree: { type: object, properties: { name: { type: string }, below: { type: array, items: { $ref: "#/components/schemas/Tree" } } } }
-    Old: { type: object, required: [from, id], properties: { from: { type: string }, id: { type: string } } }
+    Old:
+      type: object
+      required: [from, id, made, seen]
+      properties:
+        from: { type: string }
+        id: { type: string }
+        made: { type: string, readOnly: true }
+        seen: { $ref: "#/components/schemas/Seen" }
+    Seen: { type: string, readOnly: true }
     New: { type: object, required: [from], properties: { from: { type: string }, size: { type: integer } }, additionalProperties: false }
 "##;
 
@@ -115,13 +123,18 @@ fn a_body_of_the_older_dialect_is_checked() {
 }
 
 #[test]
+fn read_only_fields_are_never_required_of_a_body() {
+    assert_eq!(check(json!({ "name": "b", "source": { "from": "old", "id": "one" } })), []);
+}
+
+#[test]
 fn a_shape_that_is_nested_in_itself_is_followed_as_deep_as_the_body_goes() {
     let deep = json!({ "name": "b", "parent": { "below": [{ "below": [{ "name": 1 }] }] } });
     assert_eq!(check(deep), [("parent.below.0.below.0.name".into(), "wrong-type")]);
 }
 
 #[test]
-fn what_is_no_document_says_why() {
+fn an_invalid_document_has_a_reason() {
     let error = |text: &str| Catalog::from_openapi(text).map(|_| ()).unwrap_err().to_string();
     assert!(error("{").starts_with("the OpenAPI document cannot be read"));
     assert!(error("name: a plan\nsteps: []\n").contains("there are no `paths`"));

@@ -1,6 +1,6 @@
-//! The last command of a record, told as its events.
+//! Reconstructs the events of the last command from its record.
 //!
-//! A record keeps less than was said: steps that were skipped are missing, and requests are not counted.
+//! A record has less than the events had: skipped steps are missing, and requests are not counted.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use crate::store::lineage::History;
 /// How a record names the command that takes everything down.
 const DESTROY: &str = "destroy";
 
-/// The events of the last command on record; empty when nothing ever began.
+/// The events of the last recorded command; empty without one.
 pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stamped> {
     let Some(first) = beginning(lines) else { return Vec::new() };
     // What is gone is gone from the status as well.
@@ -78,7 +78,7 @@ fn run_started(started: &Started, status: &Status, state: &str) -> RunStarted {
     }
 }
 
-/// What earlier commands made and this one did not touch.
+/// The resources of earlier commands that this one did not change.
 fn kept<'s>(status: &'s Status, touched: &HashSet<&InstanceId>) -> impl Iterator<Item = (&'s InstanceId, StepDone)> {
     let kept = status.instances.iter().filter(|(id, known)| known.phase == Phase::Succeeded && !touched.contains(*id));
     kept.map(|(id, known)| {

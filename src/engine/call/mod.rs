@@ -1,4 +1,4 @@
-//! One write, made once: on record before it leaves, on record when it is answered, never repeated on hope.
+//! A write: recorded before it is sent and when it is answered; sent again only when that cannot act twice.
 
 mod in_doubt;
 
@@ -14,10 +14,11 @@ use super::evidence::likeness::contradicts;
 use super::evidence::tags::{stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
-use super::ownership::Thing;
-use super::resolve::Doubt;
+use super::ownership::Claimable;
+use super::resolve::InDoubt;
 use super::results::{self, Parameters, id_text};
 use super::send::{Leaving, Sent, headers_of, send, tasks_of};
+use super::uploads;
 use super::watch::Place;
 use crate::api::{ApiError, Meaning, Policy, Request, trace, tried};
 use crate::catalog::Operation;
@@ -26,41 +27,41 @@ use crate::id::InstanceId;
 use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
 use crate::plan::Retry;
 
-/// Refusals that ask to come back, before the step gives up: each is a pause the API asked for.
+/// How many refusals with a request to come back later are accepted before the step fails.
 const PATIENCE: u32 = 40;
-/// A write that was looked for and not found is sent again this often.
+/// How often a write is sent again after a search has shown that it was not carried out.
 const RESENDS: u32 = 6;
-/// The pause when nothing says how long it should be.
+/// The pause when the answer does not give one.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// A write, ready to be made.
+/// A write, ready to be sent.
 pub struct Write {
     pub operation: Option<Arc<Operation>>,
-    /// Path parameters by name.
+    /// Path parameters, by name.
     pub parameters: Parameters,
-    /// With secrets in place, without stamp.
+    /// With the secrets, without the stamp.
     pub request: Request,
-    /// The intent of the next attempt, but for `attempt` and `nonce`.
+    /// The intent of the next attempt, except `attempt` and `nonce`.
     pub intent: Intent,
     pub about: About,
     pub retry: Option<Retry>,
-    /// Leave a tag on what it makes.
+    /// Whether to send our tag, where the operation takes tags.
     pub stamp: bool,
 }
 
-/// What came of a write.
+/// The outcome of a write.
 #[derive(Debug)]
 pub enum Called {
-    /// Tasks were started; that is on record. `evidence`: how they were found, when no answer named them.
+    /// It started these tasks, which is recorded. `evidence`: set when they were found rather than answered.
     Tasks { tasks: Vec<String>, status: Option<u16>, evidence: Option<Evidence> },
-    /// Answered at once; not on record yet.
+    /// A synchronous answer, not recorded yet.
     Answered { status: u16, value: Value },
-    /// The resource was found, its answer was lost or told of another (`on_conflict`); not on record yet.
+    /// The resource was found, after a lost answer or a conflict (`on_conflict`); not recorded yet.
     Found { item: Value, evidence: Option<Evidence> },
 }
 
 impl Called {
-    /// How it was found, when no answer told of it.
+    /// The evidence for an outcome that was found rather than answered.
     pub fn evidence(&self) -> Option<Evidence> {
         match self {
             Called::Tasks { evidence, .. } | Called::Found { evidence, .. } => *evidence,
@@ -68,7 +69,7 @@ impl Called {
         }
     }
 
-    /// It was found, not answered.
+    /// Whether the outcome was found rather than answered.
     pub fn is_recovered(&self) -> bool {
         matches!(self, Called::Found { .. } | Called::Tasks { evidence: Some(_), .. })
     }
@@ -87,59 +88,62 @@ impl Write {
         results::is_repeatable(self.call().method, self.operation.as_deref())
     }
 
-    /// Writes through the same gate may be told apart only by looking at all of them.
+    /// The route of the call: writes on one route can be mistaken for each other in a search.
     fn route(&self) -> String {
         route_of(self.operation.as_deref(), self.call())
     }
 
-    /// Makes the write, starting with `attempts` on record. `doubt`: the last of those has no answer on record.
+    /// Sends the write, starting with `attempts` on record. `in_doubt`: the last of those has no recorded answer.
     ///
     /// # Errors
     ///
-    /// [`Interruption`], with everything on record that is known.
+    /// [`Interruption`]; all that is known is recorded.
     pub async fn make(
         &self,
         context: &RunContext,
         attempts: u32,
-        doubt: Option<Doubt>,
+        in_doubt: Option<InDoubt>,
     ) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         if !self.is_repeatable() {
             let place = place_of(&self.parameters);
-            context.stopped.or_leave(context.meet(&place)).await.map_err(Interruption::Stopped)?;
-            state.before = match &doubt {
-                // What was there before the first attempt; what is there now may be its work.
-                Some(doubt) => doubt.attempt.intent.mark.before.clone(),
+            context.stopped.or_leave(context.contact(&place)).await.map_err(Interruption::Stopped)?;
+            state.before = match &in_doubt {
+                // The list from before the first attempt: a later one may include the work of that attempt.
+                Some(in_doubt) => in_doubt.attempt.intent.mark.before.clone(),
                 None => context.stopped.or_leave(self.there_before(context)).await.map_err(Interruption::Stopped)?,
             };
         }
-        let mut doubt = doubt;
+        let mut in_doubt = in_doubt;
         loop {
-            if let Some(doubt) = doubt.take()
+            if let Some(in_doubt) = in_doubt.take()
                 && !self.is_repeatable()
-                && let Some(called) = self.resolve(context, &doubt, &mut state).await?
+                && let Some(called) = self.resolve(context, &in_doubt, &mut state).await?
             {
                 return Ok(called);
             }
             match self.attempt(context, &mut state).await? {
                 Attempt::Called(called) => return Ok(called),
                 Attempt::Again => {}
-                Attempt::Doubt(next) => doubt = Some(next),
+                Attempt::InDoubt(next) => in_doubt = Some(next),
             }
         }
     }
 
-    /// Looks for what an earlier attempt did, and never sends. `None`: nothing was found.
+    /// Resolves the outcome of an earlier attempt without sending the write. `None`: it was not carried out.
     ///
     /// # Errors
     ///
-    /// As [`Write::make`].
-    pub async fn find(&self, context: &RunContext, doubt: &Doubt) -> Result<Option<Called>, Interruption> {
-        self.resolve(context, doubt, &mut Attempts::default()).await
+    /// As for [`Write::make`].
+    pub async fn find(&self, context: &RunContext, in_doubt: &InDoubt) -> Result<Option<Called>, Interruption> {
+        self.resolve(context, in_doubt, &mut Attempts::default()).await
     }
 
     async fn attempt(&self, context: &RunContext, state: &mut Attempts) -> Result<Attempt, Interruption> {
         context.stopped.may_start().map_err(Interruption::Stopped)?;
+        if let Some(upload) = &self.request.body_file {
+            uploads::verify(context, &self.about, upload).await.map_err(Interruption::Failed)?;
+        }
         let place = context.stopped.or_leave(context.gates.intent()).await.map_err(Interruption::Stopped)?;
         state.attempt += 1;
         state.tries += 1;
@@ -149,7 +153,7 @@ impl Write {
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
         let intent = Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() };
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
-        let doubt = Doubt {
+        let in_doubt = InDoubt {
             attempt: Unanswered { intent, at: intended_at, head: None },
             earlier: self.earlier(context),
             since,
@@ -158,12 +162,13 @@ impl Write {
             disowned: Vec::new(),
         };
 
-        // Held until the answer is on record: whoever settles on this route must not take this call's task for its own.
+        // Held until the answer is recorded, so that a search on this route cannot attribute this call's task to
+        // another call.
         let gate = context.gates.sending(&self.route()).await;
         let leaving = Leaving { instance: self.instance(), call: self.call(), attempt: state.attempt };
         let sent = send(context, leaving, request).instrument(trace::attempt(state.attempt)).await;
-        let outcome = self.answered(context, state, sent, doubt).await;
-        // Whoever has to wait keeps nobody else from going.
+        let outcome = self.answered(context, state, sent, in_doubt).await;
+        // Released before any pause, so that other writes can be sent.
         drop((gate, place));
         match outcome? {
             Next::Pause(reason, pause) => {
@@ -184,41 +189,41 @@ impl Write {
                 Ok(Attempt::Again)
             }
             Next::Done(called) => Ok(Attempt::Called(called)),
-            Next::Doubt(doubt) => {
-                if doubt.attempt.head.is_some() {
-                    // Whoever has to look for it later must know this much, too.
-                    let error = self.doubtful(context, &doubt, doubt.cause.clone());
+            Next::InDoubt(in_doubt) => {
+                if in_doubt.attempt.head.is_some() {
+                    // A later search needs to know that the head of an answer arrived.
+                    let error = self.in_doubt_error(context, &in_doubt, in_doubt.cause.clone());
                     let record = Record::Unknown { instance: self.instance().clone(), error };
                     context.journal.append(vec![record]).await?;
                 }
-                Ok(Attempt::Doubt(Doubt { since: context.clock().elapsed(), ..doubt }))
+                Ok(Attempt::InDoubt(InDoubt { since: context.clock().elapsed(), ..in_doubt }))
             }
         }
     }
 
-    /// Puts the answer on record and says what to do next.
+    /// Records the answer and decides what to do next.
     async fn answered(
         &self,
         context: &RunContext,
         state: &mut Attempts,
         sent: Sent,
-        doubt: Doubt,
+        in_doubt: InDoubt,
     ) -> Result<Next, Interruption> {
         match sent {
             Sent::Answer { value, head } => match tasks_of(&value) {
                 Some(tasks) if !tasks.is_empty() => {
                     for task in &tasks {
-                        context.owners.claim(Thing::task(task), self.instance());
+                        context.owners.claim(Claimable::task(task), self.instance());
                     }
                     self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
                 }
                 none => match self.names_nothing(&value, none.is_some(), head.status) {
                     true => {
                         let cause = format!("the answer (status {}) does not say what was made", head.status);
-                        Ok(Next::Doubt(Doubt {
+                        Ok(Next::InDoubt(InDoubt {
                             cause,
-                            attempt: Unanswered { head: Some(head), ..doubt.attempt },
-                            ..doubt
+                            attempt: Unanswered { head: Some(head), ..in_doubt.attempt },
+                            ..in_doubt
                         }))
                     }
                     false => Ok(Next::Done(Called::Answered { status: head.status, value })),
@@ -255,7 +260,7 @@ impl Write {
                 }
             }
             Sent::Lost { cause, slow, head } => {
-                Ok(Next::Doubt(Doubt { cause, slow, attempt: Unanswered { head, ..doubt.attempt }, ..doubt }))
+                Ok(Next::InDoubt(InDoubt { cause, slow, attempt: Unanswered { head, ..in_doubt.attempt }, ..in_doubt }))
             }
             Sent::Left(stop) => Err(Interruption::Stopped(stop)),
         }
@@ -272,7 +277,7 @@ impl Write {
             && self.call().method == crate::catalog::Method::Delete
             && !self.earlier(context).is_empty()
         {
-            // An earlier attempt, whose answer was lost, took it away.
+            // An earlier attempt without an answer has deleted it.
             return Ok(Next::Done(Called::Answered { status: error.status, value: Value::Null }));
         }
         let refusal = context.refusal(&self.about, error);
@@ -305,8 +310,8 @@ impl Write {
         self.operation.as_ref().is_none_or(|operation| operation.creates.is_some())
     }
 
-    /// A create whose answer tells no id: what it made would be on no record. `no_tasks`: the answer is an empty list of
-    /// tasks, which some calls give when there was nothing to do.
+    /// Whether the answer of a create names no id, so that its resource could not be recorded. `no_tasks`: the answer
+    /// is an empty list of tasks, with which some calls say that there was nothing to do.
     fn names_nothing(&self, value: &Value, no_tasks: bool, status: u16) -> bool {
         let Some(operation) = self.operation.as_deref().filter(|operation| operation.creates.is_some()) else {
             return false;
@@ -315,7 +320,7 @@ impl Write {
         !idle && results::of_answer(Some(operation), self.call(), status, value).id.is_none()
     }
 
-    /// Attempts before this one that may have been carried out: they were neither answered nor resolved.
+    /// Earlier attempts that may have been carried out: neither answered nor resolved.
     fn earlier(&self, context: &RunContext) -> Vec<Unanswered> {
         let known = |status: &crate::journal::Status| {
             status.instances.get(self.instance()).map(|known| known.earlier.clone()).unwrap_or_default()
@@ -323,8 +328,8 @@ impl Write {
         context.journal.with_status(known)
     }
 
-    /// Ids of what exists already and might later be taken for what this call makes. Only what nothing else would tell
-    /// apart is looked at: no tag of ours, and no task that made it. `None` when nobody could look.
+    /// Ids of existing resources that could later be mistaken for what this call makes. They are listed only for
+    /// kinds without our tag and without the id of the creating task. `None` when they are not listed or cannot be.
     async fn there_before(&self, context: &RunContext) -> Option<Vec<String>> {
         let operation = self.operation.as_deref()?;
         let creates = operation.creates.as_ref()?;
@@ -333,7 +338,7 @@ impl Write {
             return None;
         }
         let _place = context.gates.request().await;
-        // What cannot be listed now cannot be told apart later: then nobody can, and the step says so.
+        // When the list cannot be read, a lost answer cannot be resolved, and the step would end as unknown.
         let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
         let alike = found.iter().filter(|item| !contradicts(item, self.call(), &[]));
         Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
@@ -378,7 +383,7 @@ impl Write {
         Policy { attempts, ..Policy::REQUEST }
     }
 
-    /// The request of one attempt: with a name for itself in its headers, and tags where the operation takes them.
+    /// The request of one attempt, with its nonce in the headers, and tags where the operation takes them.
     fn marked_request(&self, context: &RunContext, nonce: &str, mark: &Mark) -> (Request, bool) {
         let mut request = self.request.clone();
         request.headers.extend(headers_of(mark));
@@ -390,7 +395,7 @@ impl Write {
         stamp_value(&context.settings.plan, &context.settings.environment, self.instance())
     }
 
-    /// Tags of ours are left on what it makes.
+    /// Whether our tags are sent with this write.
     fn is_stamped(&self, context: &RunContext) -> bool {
         let takes_tags =
             self.operation.as_ref().is_some_and(|operation| operation.takes_tags && operation.creates.is_some());
@@ -402,7 +407,7 @@ impl Write {
 struct Attempts {
     /// Over all runs.
     attempt: u32,
-    /// Since the last answer that asked for patience.
+    /// Since the last answer that asked for a pause.
     tries: u32,
     patience: u32,
     resends: u32,
@@ -414,17 +419,17 @@ struct Attempts {
 enum Attempt {
     Called(Called),
     Again,
-    Doubt(Doubt),
+    InDoubt(InDoubt),
 }
 
 enum Next {
     Done(Called),
     Pause(Delay, Duration),
     WaitForLock(Box<ApiError>),
-    Doubt(Doubt),
+    InDoubt(InDoubt),
 }
 
-/// The gate of a call: its operation, or the call itself when the catalogue does not know it.
+/// The route of a call: its operation, or the call itself when the catalogue does not know it.
 pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
     operation.map_or_else(|| call.to_string(), |operation| operation.route.to_string())
 }

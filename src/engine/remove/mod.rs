@@ -1,12 +1,13 @@
-//! Taking one instance away again, from the record alone.
+//! Removes the resources of one instance, using only the record.
 //!
-//! What is in doubt is resolved first, what runs is waited for; then every thing it made is removed by its recorded call,
-//! the youngest first. 404 is done. "In use" and locks are tried again within a budget.
+//! First pending calls are completed (`pending`): a write in doubt is resolved, running tasks are waited for. Then
+//! every resource is removed by its recorded undo call, the youngest first. `removal` makes one such call: 404 counts
+//! as done where the key can see the resource's project; "in use" and locks are retried within a time limit.
 
 mod pending;
 mod removal;
 
-use self::pending::bring_to_an_end;
+use self::pending::complete_pending;
 use self::removal::{Gone, Removal};
 use super::before::before_delete;
 use super::context::{About, RunContext};
@@ -22,13 +23,13 @@ use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, JournalError, Record, RecordedCall, RecordedResource, may_undo};
 
-/// Removes what an instance made. `Ok(true)` when something was there to remove.
+/// Removes the resources of an instance. `Ok(true)` when there were any.
 ///
 /// # Errors
 ///
-/// [`Interruption`] when something is left.
+/// [`Interruption`] when a resource is left.
 pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent) -> Result<bool, Interruption> {
-    bring_to_an_end(context, instance).await?;
+    complete_pending(context, instance).await?;
     let Some(status) = status_of(context, instance) else { return Ok(false) };
     let stays = match extent {
         Extent::Whole => 0,
@@ -48,8 +49,8 @@ pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent)
     Ok(removed)
 }
 
-/// What a create made and no call takes away, and things of the kinds that outlive a step's main thing, that its call only
-/// touched and no other step owns: said once.
+/// Warns about resources that are kept: those without an undo call, and existing ones that the call only used and no
+/// other step owns, for kinds that outlive the main resource.
 fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &InstanceStatus) {
     let Some(result) = &known.result else { return };
     let matched = known.agrees.as_ref().and_then(|call| results::operation_of(context.catalog, call));
@@ -63,7 +64,7 @@ fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &Instance
         matched.iter().filter_map(|(operation, _)| operation.creates.as_ref()).flat_map(|creates| &creates.stays);
     for kind in stays {
         for id in result.touched.get(kind).and_then(serde_json::Value::as_array).into_iter().flatten() {
-            if context.journal.with_status(|status| status.owner_besides(instance, kind, id).is_none()) {
+            if context.journal.with_status(|status| status.other_owner(instance, kind, id).is_none()) {
                 context.warn(format!("`{instance}`: {} {} stays: it was there before", kind, results::id_text(id)));
             }
         }
@@ -74,9 +75,10 @@ fn status_of(context: &RunContext, instance: &InstanceId) -> Option<InstanceStat
     context.journal.with_status(|status| status.instances.get(instance).cloned())
 }
 
-/// Removes one thing and what was made beside it: nothing that cannot be shown to be made by the same call. A router is
-/// taken away before its network, which it keeps in use; what else is beside goes along where the API can do that, or
-/// afterwards, as a volume does once its machine is gone.
+/// Removes one resource with its secondary resources, of the latter only those that its own call is proven to have
+/// made. Routers are removed before the main resource, which is a network that they use. Other secondary resources
+/// are included in the main delete where the API allows it, or else removed afterwards, as a volume after its
+/// machine.
 async fn remove_made(
     context: &RunContext,
     instance: &InstanceId,
@@ -118,7 +120,7 @@ async fn remove_made(
         RecordedResource { undo: undo.map(|undo| taking_along(&undo, &along, with.iter().copied())), ..made.clone() };
     let removed = remove_one(context, instance, &main, made.lock.as_deref()).await?;
     if removed == Some(Gone::Already) {
-        // Nobody took them along.
+        // The delete that would have included them was not needed.
         after.append(&mut with);
     }
     if removed.is_some() && (more || !after.is_empty() || !proven.unclear.is_empty()) {
@@ -134,7 +136,7 @@ async fn remove_made(
     }
 }
 
-/// Whether what was once taken for ours by likeness shows by its tag that it is.
+/// Whether the tag of a resource attributed by likeness proves that it is ours.
 async fn carries_our_stamp(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> bool {
     let (Some(kind), Some(id), Some(undo)) = (&made.kind, &made.id, &made.undo) else { return false };
     let Some(path) = read_of(context.catalog, kind, id, undo) else { return false };
@@ -143,7 +145,7 @@ async fn carries_our_stamp(context: &RunContext, instance: &InstanceId, made: &R
     read.is_ok_and(|item| tag(&item, None, STAMP) == Some(owner))
 }
 
-/// Why something that another may own stays.
+/// The error for a resource that is kept because another client may own it.
 fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> StepError {
     let about = About { call: made.undo.clone(), place: None };
     let words = "kept: it was taken for this step's by its likeness alone, and may be somebody else's";
@@ -152,8 +154,8 @@ fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) ->
     error
 }
 
-/// Makes the calls without which a delete would be refused. One that is refused itself may have been made before: whether
-/// it matters, the delete tells.
+/// Makes the calls without which the API refuses the delete. A refusal of such a call is ignored: it may have been
+/// made before, and the delete shows whether it is still needed.
 async fn prepare(
     context: &RunContext,
     instance: &InstanceId,
@@ -171,7 +173,7 @@ async fn prepare(
     Ok(())
 }
 
-/// What is gone is on record before anything else is tried: whatever fails then, it is not taken for there any more.
+/// Records a removed resource at once, so that it does not count as existing when a later call fails.
 async fn part_removed(
     context: &RunContext,
     instance: &InstanceId,
@@ -191,7 +193,7 @@ async fn remove_one(
     let known = status_of(context, instance).and_then(|known| known.intent);
     let why = match () {
         () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
-        // Written by an earlier version, for a result that had no id.
+        // Recorded by an earlier version for a result without an id.
         () if call.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
         () if !may_undo(context.catalog, known.as_ref().map(|intent| &intent.call), call) => {
             Some("is none of the API's")

@@ -1,4 +1,4 @@
-//! GET steps: pages, the one thing that is meant, and calls that are made on every run.
+//! GET steps: pages, `find`, and reads on every run.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ outputs:
   count: \"{{ steps.networks.response.results | length }}\"
 ";
 
-/// Answers lists with pages of two, as if the API gave no longer ones.
+/// Answers lists in pages of two items.
 fn short_pages(trial: &Trial, total: usize) {
     trial.change_answers(move |request, mut answer| {
         if request.method == Method::Get && request.path == "/cloud/v1/networks/1/7" {
@@ -50,7 +50,7 @@ fn output(end: &crate::engine::RunEnd, name: &str) -> Value {
 }
 
 #[test]
-fn a_look_up_is_the_one_thing() {
+fn a_look_up_gives_the_only_matching_item() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(LOOK_UP).await;
@@ -61,7 +61,7 @@ fn a_look_up_is_the_one_thing() {
 }
 
 #[test]
-fn what_is_not_there_stops_the_step_with_what_is() {
+fn a_missing_item_fails_the_step_and_names_the_existing_ones() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(&LOOK_UP.replace("debian-12-x64", "debian-12-x46")).await;
@@ -101,7 +101,7 @@ fn a_page_that_was_asked_for_is_that_page_and_says_so() {
 fn a_list_that_is_too_long_stops_the_step() {
     paused(async {
         let mut trial = Trial::new(Options::default());
-        // The harness lets a thousand come.
+        // The harness sets `max_items` to a thousand.
         short_pages(&trial, 1001);
         let end = trial.run(LIST).await;
         let (_, error) = end.failure.unwrap();
@@ -134,7 +134,7 @@ steps:
 }
 
 #[test]
-fn a_wait_that_cannot_come_good_ends_and_keeps_what_was_made() {
+fn fail_when_ends_a_wait_and_keeps_the_resource() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.change_answers(|request, mut answer| {

@@ -81,13 +81,13 @@ fn independent_branches_go_on_and_dependants_say_why_not() {
             _ => None,
         });
         assert_eq!(why.as_deref(), Some("subnet by network"));
-        // Outputs that can be told are told.
+        // Outputs that can be evaluated are still given.
         assert_eq!(end.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(), ["volumes"]);
     });
 }
 
 #[test]
-fn a_target_takes_what_it_depends_on_and_nothing_else() {
+fn a_target_selects_its_dependencies_and_nothing_else() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let options = RunOptions { target: [StepId::new("subnet")].into(), ..RunOptions::default() };

@@ -1,5 +1,5 @@
-//! The products beside the Cloud API: made once, whatever becomes of the answers; taken down whole; and never claimed where
-//! it was there before.
+//! Products besides the Cloud API: created once despite lost answers, taken down completely, and never claimed when
+//! they existed before.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::journal::{Evidence, RecordedCall};
 use crate::simulate::{Faults, Options};
 
-/// One of each way to be told apart: a name, a path, a number.
+/// One resource for each kind of identity: a name, a path, a number.
 const PLAN: &str = r#"
 name: demo
 steps:
@@ -42,13 +42,16 @@ steps:
   - id: secret
     call: POST /fastedge/v1/secrets
     body: { name: token, secret_slots: [{ slot: 0, value: hunter2-hunter2 }] }
+  - id: binary
+    call: POST /fastedge/v1/binaries/raw
+    body_file: examples/fastedge/app.wasm
   - id: pages
     call: POST /waap/v1/custom-page-sets
     body: { name: pages }
 "#;
 
 fn call(method: Method, path: &str, body: serde_json::Value) -> RecordedCall {
-    RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
+    RecordedCall { body: Some(body), ..RecordedCall::new(method, path) }
 }
 
 #[test]
@@ -57,7 +60,7 @@ fn everything_is_made_once_and_taken_down_again() {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(PLAN).await;
         assert_eq!(end.finished.exit, Exit::Done, "{:?}", trial.failures());
-        assert_eq!(trial.alive().len(), 10, "{:?}", trial.alive());
+        assert_eq!(trial.alive().len(), 11, "{:?}", trial.alive());
         let writes = trial.writes();
         assert_eq!(trial.run(PLAN).await.finished.exit, Exit::Done);
         assert_eq!(trial.writes(), writes, "a second run changes nothing");
@@ -66,9 +69,9 @@ fn everything_is_made_once_and_taken_down_again() {
     });
 }
 
-/// Of what the API lets nobody have twice it is known whose it is; of the others nobody guesses.
+/// Resources with a unique key are attributed by it; of the others none is claimed.
 #[test]
-fn a_lost_answer_is_found_by_what_is_there_only_once() {
+fn a_lost_answer_is_resolved_by_a_unique_key() {
     for (lost, kind, certain) in [
         ("POST:/dns/v2/zones", "dns_zones", true),
         ("POST:www.example.com", "dns_rrsets", true),
@@ -77,6 +80,7 @@ fn a_lost_answer_is_found_by_what_is_there_only_once() {
         ("POST:rules", "cdn_rules", true),
         ("POST:buckets", "storage_buckets", true),
         ("POST:/fastedge/v1/secrets", "fastedge_secrets", true),
+        ("POST:/fastedge/v1/binaries", "fastedge_binaries", false),
         ("POST:custom-page-sets", "waap_custom_page_sets", false),
     ] {
         paused(async {
@@ -97,7 +101,7 @@ fn a_lost_answer_is_found_by_what_is_there_only_once() {
 }
 
 #[test]
-fn what_was_there_before_is_never_claimed() {
+fn existing_resources_are_never_claimed() {
     for (path, body, lost) in [
         ("/dns/v2/zones", json!({ "name": "example.com" }), "POST:/dns/v2/zones"),
         (
@@ -130,7 +134,7 @@ fn a_process_that_dies_anywhere_leaves_nothing_behind() {
             let mut trial = Trial::new(Options::default());
             let whole = trial.run_until(&plan, &Life::until(When::Records { kept, torn: kept % 2 == 0 })).await;
             let end = trial.run(PLAN).await;
-            // What has no name of its own may be anybody's: the run says so, and goes no further.
+            // A resource without a unique key may be another client's: the run ends as unknown.
             let unknown = trial.failures().iter().all(|failure| failure.contains("somebody else's"));
             assert!(whole.is_some() || end.finished.exit == Exit::Done || unknown, "{kept}: {:?}", trial.failures());
             assert!(trial.made().values().all(|made| *made == 1), "{kept}: {:?}", trial.made());
@@ -138,7 +142,7 @@ fn a_process_that_dies_anywhere_leaves_nothing_behind() {
             let left: Vec<String> = trial
                 .alive()
                 .into_iter()
-                .filter(|alive| !alive.starts_with("waap_") && !alive.contains("ssl_"))
+                .filter(|alive| !["waap_", "cdn_ssl_", "fastedge_binaries"].iter().any(|kind| alive.starts_with(kind)))
                 .collect();
             assert_eq!(left, Vec::<String>::new(), "{kept}: {:?}", trial.left());
         });
@@ -169,7 +173,7 @@ steps:
 }
 
 #[test]
-fn nobody_waits_for_what_is_to_be_ready_when_the_plan_says_so() {
+fn readiness_is_not_waited_for_when_the_plan_turns_it_off() {
     let plan = |ready: &str| {
         format!(
             "name: demo\nsteps:\n  - id: group\n    call: POST /cdn/origin_groups\n    body: {{ name: origins, sources: [{{ source: 192.0.2.1 }}] }}\n  - id: cdn\n    call: POST /cdn/resources\n    body: {{ cname: cdn.example.com, originGroup: \"{{{{ steps.group.id }}}}\" }}\n{ready}"

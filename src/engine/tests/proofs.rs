@@ -1,4 +1,4 @@
-//! What tells ours from theirs, each where nothing else does.
+//! Each kind of evidence on its own, where no other is available.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::journal::{Evidence, RecordedCall};
 use crate::simulate::Options;
 
-/// A cloud whose audit log is closed.
+/// A cloud with a closed audit log.
 fn blind(fates: &[Fate]) -> Trial {
     let mut trial = Trial::new(Options::default());
     trial.conditions = Conditions { fates: fates.to_vec(), log: Log::Closed, ..Conditions::default() };
@@ -23,7 +23,7 @@ fn kind(name: &str) -> &'static str {
     KINDS.iter().find(|(kind, _)| *kind == name).map(|(_, call)| *call).unwrap()
 }
 
-/// Whoever looks for a lost call waits for those under way on the same route: their tasks are no candidates.
+/// The search for a lost call waits for calls under way on the same route: their tasks are no candidates.
 #[test]
 fn a_call_under_way_is_not_taken_for_a_lost_one() {
     paused(async {
@@ -51,7 +51,7 @@ fn a_tag_is_found_before_any_task_is_listed() {
 }
 
 #[test]
-fn what_was_there_before_the_first_call_is_not_its_work() {
+fn resources_listed_before_the_first_call_are_not_its_work() {
     paused(async {
         for (name, path, body) in [
             ("servergroups", "servergroups", json!({ "name": "twin", "policy": "affinity" })),
@@ -61,11 +61,8 @@ fn what_was_there_before_the_first_call_is_not_its_work() {
             trial.conditions.untimed = true;
             trial
                 .by_hand(&RecordedCall {
-                    method: Method::Post,
-                    path: format!("/cloud/v1/{path}/1/7"),
-                    query: vec![],
-                    headers: vec![],
                     body: Some(body),
+                    ..RecordedCall::new(Method::Post, format!("/cloud/v1/{path}/1/7"))
                 })
                 .await;
             let end = trial.run(&plan(kind(name), 1)).await;
@@ -76,12 +73,12 @@ fn what_was_there_before_the_first_call_is_not_its_work() {
 }
 
 #[test]
-fn what_the_api_says_was_carried_out_is_not_sent_again() {
+fn a_call_that_was_carried_out_is_not_sent_again() {
     paused(async {
         for (name, call) in KINDS {
             for fate in [Fate::Instead(200, "{}"), Fate::HeadOnly] {
                 let mut trial = blind(&[fate]);
-                // Whatever it made is not shown anywhere.
+                // The resource that it made is shown nowhere.
                 trial.change_answers(|request, mut answer| {
                     let mut value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
                     if request.method == Method::Get && value.get("results").is_some() {
@@ -101,17 +98,11 @@ fn what_the_api_says_was_carried_out_is_not_sent_again() {
 }
 
 #[test]
-fn what_was_adopted_from_somebody_outlives_the_teardown() {
+fn an_adopted_resource_outlives_the_teardown() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let (path, body) = ("/cloud/v1/ssh_keys/1", json!({ "name": "theirs", "public_key": "ssh-ed25519 AAAA" }));
-        let call = RecordedCall {
-            method: Method::Post,
-            path: path.to_owned(),
-            query: vec![],
-            headers: vec![],
-            body: Some(body.clone()),
-        };
+        let call = RecordedCall { body: Some(body.clone()), ..RecordedCall::new(Method::Post, path) };
         trial.by_hand(&call).await;
         let text = format!(
             "name: demo\nsteps:\n  - id: key\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    body: {body}\n    \

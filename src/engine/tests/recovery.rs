@@ -1,5 +1,4 @@
-//! A record that is lost, and found again in the account: over every example, with an audit log that is open, and one that
-//! is closed.
+//! Recovery of a lost record from the account: for every example, with an open and with a closed audit log.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +27,7 @@ async fn run(trial: &mut Trial, plan: &std::sync::Arc<Plan>) -> Exit {
     trial.run_until(plan, &life).await.expect("this process lives on").finished.exit
 }
 
-/// By step: what recovers it.
+/// By step: the evidence of its recovery.
 fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
     let found = recovered.found.iter().map(|(instance, trace)| {
         let words = match trace {
@@ -47,9 +46,9 @@ fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_example_is_recovered_to_its_last_thing() {
-    // Other products know neither our stamp nor an audit log: what is there of them is in doubt, as anything is that only
-    // has the name.
+fn every_resource_of_every_example_is_recovered() {
+    // Other products have neither our stamp nor an audit log: their resources are in doubt, with only a matching
+    // name.
     let of_the_cloud = |plan: &Plan| {
         plan.steps
             .values()
@@ -124,29 +123,26 @@ steps:
 "#;
 
 #[test]
-fn what_others_made_under_the_same_names_is_left_alone() {
+fn resources_of_other_clients_with_the_same_names_are_not_recovered() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::OnTime).await;
         let call = crate::journal::RecordedCall {
-            method: crate::catalog::Method::Post,
-            path: "/cloud/v1/volumes/1/7".to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
             body: Some(json!({ "name": "data", "source": "new-volume", "size": 10 })),
+            ..crate::journal::RecordedCall::new(crate::catalog::Method::Post, "/cloud/v1/volumes/1/7")
         };
         trial.by_hand(&call).await;
         let recovered = trial.recover(&plan, &[]).await;
         assert!(recovered.is_complete() && recovered.found.len() == 4, "{recovered:#?}");
         assert_eq!(run(&mut trial, &plan).await, Exit::Done);
         assert_eq!(trial.destroy().await.exit, Exit::Done);
-        // The router that stays by the plan's word, and theirs.
+        // The router that is kept by the plan, and the other client's volume.
         assert_eq!(trial.alive(), ["routers web", "volumes data"]);
     });
 }
 
 #[test]
-fn what_only_has_the_name_is_in_doubt_and_nothing_is_made_there() {
+fn a_resource_with_only_a_matching_name_is_in_doubt_and_none_is_created() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::Closed).await;
@@ -157,7 +153,7 @@ fn what_only_has_the_name_is_in_doubt_and_nothing_is_made_there() {
         assert_eq!(recovered.status.instances[&recovered.in_doubt[0].0].phase, Phase::InDoubt);
         assert_eq!(run(&mut trial, &plan).await, Exit::Unknown);
         assert_eq!(trial.made(), made);
-        // What the log tells once it can be read is our own call, though nobody knows which attempt: it is no stranger's.
+        // The audit log attributes the call to the step, though not to one attempt: it is not another client's.
         trial.simulator.lock().unwrap().open_audit_log();
         assert_eq!(run(&mut trial, &plan).await, Exit::Unknown);
         assert_eq!(trial.made(), made, "made a second time");
@@ -190,7 +186,7 @@ steps:
 "#;
 
 #[test]
-fn what_is_known_to_be_there_only_after_reading_is_found_as_well() {
+fn instances_known_only_after_a_read_are_recovered() {
     paused(async {
         let plan = Trial::plan("plan.yaml", COUNTED);
         let mut trial = lost(&plan, AuditLog::OnTime).await;
@@ -205,7 +201,7 @@ fn what_is_known_to_be_there_only_after_reading_is_found_as_well() {
 }
 
 #[test]
-fn what_cannot_be_it_is_not_accepted() {
+fn an_impossible_confirmation_is_refused() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::Closed).await;

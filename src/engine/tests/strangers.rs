@@ -1,4 +1,5 @@
-//! Nothing of ours is made twice or forgotten, nothing of theirs is touched, whoever else makes the same at the same time.
+//! Other clients create the same resources at the same time: ours are created once and none is lost, theirs are not
+//! touched.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::event::Event;
 use crate::exit::Exit;
 use crate::simulate::{AuditLog, Busy, Options};
 
-/// Kinds that are resolved by tag, by task or by name; `@` is the id of what the first step makes.
+/// Kinds whose calls are resolved by tag, by task or by name; `@` is the id that the first step creates.
 pub const KINDS: [(&str, &str); 10] = [
     ("networks", "POST /cloud/v1/networks/{project_id}/{region_id}|name: twin, create_router: false"),
     ("volumes", "POST /cloud/v1/volumes/{project_id}/{region_id}|name: twin, source: new-volume, size: 1"),
@@ -42,16 +43,16 @@ pub fn plan(call: &str, copies: usize) -> String {
     )
 }
 
-/// Ids of everything that exists and others did not make.
+/// Ids of all existing resources that other clients did not create.
 pub fn ours(trial: &Trial) -> BTreeSet<String> {
     let simulator = trial.simulator.lock().unwrap();
-    // A group comes with rules, and goes with them.
+    // The rules of a security group are created and deleted with it.
     let things = simulator.everything().into_iter().filter(|held| held.kind != "security_group_rules");
     let all: BTreeSet<String> = things.map(|held| held.id).collect();
     all.difference(&trial.conditions.seen.lock().unwrap().theirs).cloned().collect()
 }
 
-/// Nothing of theirs is gone, and no write of ours was about it.
+/// Asserts that no resource of another client is gone or was mentioned in our writes.
 fn assert_theirs_untouched(trial: &Trial, label: &str) {
     let simulator = trial.simulator.lock().unwrap();
     let all: BTreeSet<String> = simulator.everything().into_iter().map(|held| held.id).collect();
@@ -60,7 +61,7 @@ fn assert_theirs_untouched(trial: &Trial, label: &str) {
     assert!(seen.touched.is_disjoint(&seen.theirs), "{label}: a write was about something of theirs");
 }
 
-/// Runs until it is through or somebody must decide; then takes it down. Says whether it was through.
+/// Runs until the plan is complete or the outcome unknown, then destroys. Gives whether it was complete.
 async fn live_through(label: &str, trial: &mut Trial, text: &str, copies: usize) -> bool {
     let mut exit = trial.run(text).await.finished.exit;
     for _ in 0..2 {
@@ -84,14 +85,14 @@ async fn live_through(label: &str, trial: &mut Trial, text: &str, copies: usize)
     if exit == Exit::Done {
         assert_eq!((destroyed, left.len()), (Exit::Done, 0), "{label}: {left:?}");
     } else {
-        // What is left is named, with what may be it.
+        // Resources that are left are reported, with the candidates.
         let named = trial.events.iter().any(|event| matches!(event, Event::ResourceLeft { .. }));
         assert!(left.is_empty() || (destroyed == Exit::TeardownIncomplete && named), "{label}: {destroyed:?} {left:?}");
     }
     exit == Exit::Done
 }
 
-/// A run whose first call went wrong, killed while it still looks what became of it.
+/// A run whose first call failed, killed while it resolves the outcome.
 async fn killed_after_a_second(trial: &mut Trial, text: &str) {
     let life = Life::until(When::Never);
     let killer = life.clone();
@@ -114,7 +115,7 @@ const BYSTANDERS: [&[Bystander]; 5] = [
 ];
 
 #[test]
-fn with_an_open_audit_log_everything_is_told_apart() {
+fn with_an_open_audit_log_every_candidate_is_attributed() {
     paused(async {
         let mut turns = Turns::every(7);
         for (kind, call) in KINDS {
@@ -150,7 +151,7 @@ fn with_an_open_audit_log_everything_is_told_apart() {
 }
 
 #[test]
-fn with_a_closed_audit_log_nobody_guesses() {
+fn with_a_closed_audit_log_nothing_is_claimed_without_evidence() {
     paused(async {
         let mut turns = Turns::every(7);
         let (mut through, mut tried, mut expected) = (0, 0, 0);
@@ -180,7 +181,7 @@ fn with_a_closed_audit_log_nobody_guesses() {
                         tried += 1;
                         stamped += usize::from(done && by_tag);
                         expected += usize::from(by_tag);
-                        // A request id tells every task apart, without tag and log.
+                        // A request id identifies every task, without tag and audit log.
                         let by_task = !["servergroups", "security_groups", "lifecycle_policies"].contains(&kind);
                         assert!(done || !(takes_traces && by_task), "{label}: {:?}", trial.failures());
                     }
@@ -193,7 +194,7 @@ fn with_a_closed_audit_log_nobody_guesses() {
 }
 
 #[test]
-fn two_of_one_name_whose_answers_are_lost_stay_two() {
+fn two_lost_creates_with_one_name_stay_two_resources() {
     paused(async {
         let mut turns = Turns::every(3);
         for (kind, call) in KINDS {
@@ -214,9 +215,9 @@ fn two_of_one_name_whose_answers_are_lost_stay_two() {
     });
 }
 
-/// A job is cancelled while the API still holds its requests, and the next push runs at once.
+/// A CI job is cancelled while its requests are in flight, and the next one runs at once.
 #[test]
-fn the_ordinary_cancel_makes_nothing_twice() {
+fn a_cancelled_job_creates_nothing_twice() {
     paused(async {
         let mut turns = Turns::every(3);
         for (kind, call) in KINDS {
@@ -238,7 +239,7 @@ fn the_ordinary_cancel_makes_nothing_twice() {
 }
 
 #[test]
-fn an_answer_that_says_nothing_is_no_success() {
+fn an_answer_without_tasks_and_id_is_no_success() {
     paused(async {
         let mut turns = Turns::every(5);
         for (kind, call) in KINDS {
@@ -272,7 +273,7 @@ fn an_answer_that_says_nothing_is_no_success() {
 }
 
 #[test]
-fn two_clocks_apart_make_one() {
+fn clocks_30_s_apart_create_nothing_twice() {
     paused(async {
         let mut turns = Turns::every(4);
         for (kind, call) in KINDS {
@@ -308,7 +309,7 @@ fn two_clocks_apart_make_one() {
 }
 
 #[test]
-fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
+fn a_task_of_another_attempt_is_released_and_the_search_continues() {
     paused(async {
         let (_, call) = KINDS[1];
         let text = plan(call, 1);
@@ -339,7 +340,7 @@ fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
 }
 
 #[test]
-fn what_another_record_holds_is_not_ours() {
+fn a_resource_of_another_record_is_not_ours() {
     paused(async {
         let (_, call) = KINDS[4];
         for known in [false, true] {
@@ -348,7 +349,7 @@ fn what_another_record_holds_is_not_ours() {
                 Conditions { fates: vec![Fate::NeverArrives], log: Log::Closed, ..Conditions::default() };
             let text = plan(call, 1);
             killed_after_a_second(&mut trial, &text).await;
-            // Another environment makes a router of the same name, half a second later.
+            // Another environment creates a router of the same name, half a second later.
             let first = trial.another_record();
             let end = trial.run(&text).await;
             assert_done(&trial, &end);
@@ -359,7 +360,7 @@ fn what_another_record_holds_is_not_ours() {
                     .lines()
                     .map(|line| crate::journal::Line::decode(line).unwrap())
                     .collect();
-                trial.neighbours = vec![("another".to_owned(), crate::journal::Status::of(&lines).unwrap())];
+                trial.other_records = vec![("another".to_owned(), crate::journal::Status::of(&lines).unwrap())];
             }
             let end = trial.run(&text).await;
             let expected = if known { (Exit::Done, 2) } else { (Exit::Unknown, 1) };
@@ -370,7 +371,7 @@ fn what_another_record_holds_is_not_ours() {
     });
 }
 
-/// `DELETE` steps: a refused attempt is no reason to take 404 for success, a lost one is.
+/// `DELETE` steps: after a refused attempt a 404 is a failure, after a lost answer it is success.
 #[test]
 fn a_wrong_id_is_refused_every_time() {
     paused(async {
@@ -386,14 +387,14 @@ fn a_wrong_id_is_refused_every_time() {
     });
 }
 
-/// An undo that is a POST: sent twice it would make two.
+/// An undo by POST: sent twice it would create two.
 pub const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
                         body: { name: vol, source: new-volume, size: 1 }\n    undo:\n      \
                         call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n      \
                         body: { name: last-look, volume_id: \"{{ self.id }}\" }\n";
 
 #[test]
-fn an_undo_that_makes_something_makes_it_once() {
+fn a_non_idempotent_undo_acts_once() {
     paused(async {
         let answers = [Fate::AnswerLost, Fate::HeadOnly, Fate::NeverArrives, Fate::Late(Duration::from_secs(3))];
         for (first, second) in answers.into_iter().flat_map(|first| answers.map(|second| (first, second))) {
@@ -417,7 +418,7 @@ fn an_undo_that_makes_something_makes_it_once() {
 }
 
 #[test]
-fn an_undo_killed_anywhere_makes_its_thing_once() {
+fn a_non_idempotent_undo_killed_anywhere_acts_once() {
     paused(async {
         for moment in Moment::ALL {
             for nth in 1..5 {
@@ -433,7 +434,7 @@ fn an_undo_killed_anywhere_makes_its_thing_once() {
 }
 
 #[test]
-fn an_undo_that_nobody_can_place_is_not_repeated() {
+fn an_undo_with_an_unknown_outcome_is_not_repeated() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.conditions =
@@ -451,9 +452,9 @@ fn an_undo_that_nobody_can_place_is_not_repeated() {
     });
 }
 
-/// An earlier version took what was like it, and its record does not say by what.
+/// A resource that an earlier version attributed by likeness, without recorded evidence.
 #[test]
-fn what_was_once_taken_by_likeness_is_kept_unless_it_carries_our_tag() {
+fn a_resource_attributed_by_likeness_is_kept_unless_it_has_our_tag() {
     paused(async {
         for stamp in [false, true] {
             let mut trial = Trial::new(Options::default());

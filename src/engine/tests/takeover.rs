@@ -1,4 +1,4 @@
-//! What exists is taken over without a create, and what goes by another name keeps its thing without a call.
+//! Adopting existing resources without a create, and renamed steps without any call.
 
 use serde_json::json;
 
@@ -27,14 +27,11 @@ steps:
 "#;
 
 impl Trial {
-    /// Somebody makes a volume by hand; its id.
+    /// Another client creates a volume; gives its id.
     async fn volume(&self, name: &str, size: u64) -> String {
         let call = RecordedCall {
-            method: Method::Post,
-            path: "/cloud/v1/volumes/1/7".to_owned(),
-            query: vec![],
-            headers: vec![],
             body: Some(json!({ "name": name, "source": "new-volume", "size": size })),
+            ..RecordedCall::new(Method::Post, "/cloud/v1/volumes/1/7")
         };
         self.by_hand(&call).await;
         let everything = self.simulator.lock().unwrap().everything();
@@ -57,7 +54,7 @@ fn adopting(how: &str) -> String {
 }
 
 #[test]
-fn what_exists_is_taken_over_by_id_or_name_and_kept_unless_it_is_said_to_be_ours() {
+fn an_existing_resource_is_adopted_by_id_or_name_and_kept_unless_owned() {
     paused(async {
         for (how, left) in [
             ("{ id: ID }", &["volumes disk-1"][..]),
@@ -82,7 +79,7 @@ fn what_exists_is_taken_over_by_id_or_name_and_kept_unless_it_is_said_to_be_ours
 }
 
 #[test]
-fn what_is_taken_over_becomes_what_the_plan_says_where_it_can() {
+fn an_adopted_resource_is_updated_to_the_plan_where_possible() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let id = trial.volume("theirs", 3).await;
@@ -102,7 +99,7 @@ fn what_is_taken_over_becomes_what_the_plan_says_where_it_can() {
 }
 
 #[test]
-fn nothing_is_guessed_about_what_is_to_be_taken_over() {
+fn an_ambiguous_adoption_fails() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.volume("disk-1", 5).await;
@@ -117,7 +114,7 @@ fn nothing_is_guessed_about_what_is_to_be_taken_over() {
 }
 
 #[test]
-fn an_import_puts_one_thing_on_record_and_makes_nothing() {
+fn an_import_records_one_resource_and_creates_nothing() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let id = trial.volume("disk-1", 5).await;
@@ -141,7 +138,7 @@ fn an_import_puts_one_thing_on_record_and_makes_nothing() {
 }
 
 #[test]
-fn a_renamed_step_or_key_keeps_its_thing_without_a_call() {
+fn a_renamed_step_or_key_keeps_its_resource_without_a_call() {
     paused(async {
         let plan = |ids: &str, moved: &str| {
             format!(
@@ -173,7 +170,7 @@ fn a_renamed_step_or_key_keeps_its_thing_without_a_call() {
 }
 
 #[test]
-fn a_list_that_loses_its_middle_says_so_and_names_the_way_out() {
+fn a_list_that_loses_an_element_in_its_middle_is_reported_with_help() {
     paused(async {
         let plan = |names: &str| {
             format!(

@@ -1,4 +1,4 @@
-//! Waiting: for tasks, for locks, and for nobody who has to wait himself.
+//! Waiting for tasks, for locks, and for permits.
 
 use std::time::Duration;
 
@@ -18,16 +18,10 @@ fn fixed(seconds: u64) -> Options {
 }
 
 fn post(path: &str, body: serde_json::Value) -> RecordedCall {
-    RecordedCall {
-        method: Method::Post,
-        path: path.to_owned(),
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: Some(body),
-    }
+    RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, path) }
 }
 
-/// Requests that only polled tasks.
+/// The number of requests that only polled tasks.
 fn looks(trial: &Trial) -> usize {
     let requests = trial.requests.lock().unwrap();
     requests.iter().filter(|request| request.path.starts_with("/cloud/v1/tasks")).count()
@@ -41,7 +35,7 @@ fn locked(trial: &Trial) -> Vec<Option<String>> {
     delays.collect()
 }
 
-/// Where an event of an instance is among all.
+/// The index of an event among all.
 fn position(trial: &Trial, wanted: impl Fn(&Event) -> bool) -> usize {
     trial.events.iter().position(wanted).unwrap()
 }
@@ -81,7 +75,7 @@ fn a_run_that_goes_on_asks_for_all_tasks_with_one_list() {
 }
 
 #[test]
-fn a_locked_write_keeps_nobody_from_going() {
+fn a_locked_write_does_not_block_other_steps() {
     paused(async {
         let mut trial = Trial::new(fixed(20));
         trial.parallelism = 1;
@@ -105,7 +99,7 @@ fn a_locked_write_keeps_nobody_from_going() {
     });
 }
 
-/// observed.md §3.
+/// observed.md §3: a refusal names the task that holds the lock.
 #[test]
 fn the_task_that_a_lock_names_is_waited_for_at_once() {
     paused(async {
@@ -113,7 +107,7 @@ fn the_task_that_a_lock_names_is_waited_for_at_once() {
         trial.by_hand(&post("/cloud/v1/networks/1/7", json!({ "name": "net", "create_router": false }))).await;
         let network = trial.simulator.lock().unwrap().everything()[0].id.clone();
         trial.inputs = vec![("id".to_owned(), network)];
-        // Another's subnet, begun just now.
+        // Another client's subnet, just begun.
         let subnet = json!({ "name": "theirs", "cidr": "10.1.0.0/24", "network_id": trial.inputs[0].1 });
         let task = trial.begun_by_hand(&post("/cloud/v1/subnets/1/7", subnet)).await;
         let end = trial
@@ -138,7 +132,7 @@ fn nine_rules_of_one_group_run_into_no_lock() {
         assert_done(&trial, &end);
         assert_eq!(locked(&trial), []);
         assert_eq!(trial.writes(), 10);
-        // The group takes them along.
+        // The rules are deleted together with their group.
         let torn = trial.destroy().await;
         assert_eq!((torn.exit, torn.removed), (Exit::Done, 10));
         assert_eq!(trial.writes(), 11);
@@ -147,7 +141,7 @@ fn nine_rules_of_one_group_run_into_no_lock() {
 }
 
 #[test]
-fn a_name_that_says_locked_is_adopted_all_the_same() {
+fn a_resource_with_locked_in_its_name_is_adopted() {
     paused(async {
         let mut trial = Trial::new(fixed(1));
         let key = json!({ "name": "blocked-key", "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBlocked x" });
@@ -165,7 +159,7 @@ fn a_name_that_says_locked_is_adopted_all_the_same() {
 /// An import whose image stays `queued` for a while: observed.md §6.
 const IMAGE: &str = "name: demo\nsteps:\n  - id: image\n    call: POST /cloud/v1/downloadimage/{project_id}/{region_id}\n    body: { name: image-a, url: \"https://images.example/a.qcow2\" }\n";
 
-/// A cloud whose images show another status when they are read for the first times.
+/// A cloud whose images are `queued` for the first reads.
 fn queued(trial: &Trial, mut reads: usize) {
     trial.change_answers(move |request, mut answer| {
         let is_image = request.method == Method::Get && request.path.contains("/images/") && answer.is_success();
@@ -226,7 +220,7 @@ fn a_run_that_ends_before_readiness_goes_on_with_it() {
 }
 
 #[test]
-fn a_condition_that_never_holds_is_named_with_what_was_seen_last() {
+fn a_condition_that_never_holds_is_reported_with_the_last_values() {
     paused(async {
         let mut trial = Trial::new(fixed(2));
         let end = trial
@@ -242,7 +236,7 @@ fn a_condition_that_never_holds_is_named_with_what_was_seen_last() {
 }
 
 #[test]
-fn what_this_run_made_may_be_unknown_for_a_while() {
+fn a_new_resource_may_answer_404_for_a_while() {
     paused(async {
         let mut trial = Trial::new(fixed(2));
         let mut reads = 3;
@@ -261,9 +255,9 @@ fn what_this_run_made_may_be_unknown_for_a_while() {
     });
 }
 
-/// observed.md §9: `data` of a task may hold a password and a cloud-init.
+/// observed.md §9: a task's `data` can hold a password and cloud-init data.
 #[test]
-fn what_a_task_holds_as_data_is_told_nowhere() {
+fn the_data_of_a_task_is_never_shown() {
     paused(async {
         for (fault, failed) in [
             ("task-error:volumes:text=cannot set hunter2-pass in #cloud-config-x", true),
@@ -302,7 +296,7 @@ fn what_a_task_holds_as_data_is_told_nowhere() {
 
 /// A server group takes 12 s to be made, without a task: observed.md §11.
 #[test]
-fn an_interrupt_leaves_a_slow_call_what_is_left_of_five_seconds() {
+fn an_interrupt_waits_for_a_slow_call_up_to_five_seconds() {
     paused(async {
         for (answered_after, known) in [(5, true), (12, false)] {
             let faults = Faults::parse([format!("late={answered_after}s:held:POST:servergroups").as_str()]).unwrap();

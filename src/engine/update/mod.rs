@@ -1,9 +1,16 @@
-//! Changing what exists: what of a changed call the API does in place, by which calls, and what only a new thing has.
+//! Updates: which differences between two calls the API can change in place, by which calls, and which need a new
+//! resource.
 //!
-//! `difference` is what decisions are made of; `wanted` says what counts as changed, `split` divides that, `patch` puts
-//! together what one field sends. All pure; the calls are made as every other is, by `change`.
+//! `wanted` leaves out ignored differences, `split` divides the rest into calls, `patch` computes what one field
+//! sends, `seen` resolves a lost answer by reading the resource, `difference` bundles the result for decisions.
+//! `lists` and `machine` divide what is changed element by element. All of that is pure; `lookup` reads what a call
+//! needs, `parts` what it changed; `change` sends the calls.
 
 mod difference;
+mod lists;
+mod lookup;
+mod machine;
+mod parts;
 mod patch;
 mod seen;
 mod split;
@@ -11,7 +18,8 @@ mod split;
 mod tests;
 mod wanted;
 
-pub use difference::{Changing, Difference, named_anew, update_of_result};
+pub use difference::{Changing, Difference, update_of_result, with_new_name};
+pub use lookup::{NotFound, looked_up};
 pub use seen::{Seen, seen};
-pub use split::{Forced, InPlace, Split, Thing, split};
+pub use split::{Forced, InPlace, Split, UpdatedResource, split};
 pub use wanted::wanted_call;

@@ -5,20 +5,14 @@ use crate::catalog::{Catalog, Method};
 use crate::journal::{RecordedCall, StepResult};
 
 fn post(path: &str, body: Value) -> RecordedCall {
-    RecordedCall {
-        method: Method::Post,
-        path: format!("/cloud/{path}"),
-        query: vec![],
-        headers: vec![],
-        body: Some(body),
-    }
+    RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, format!("/cloud/{path}")) }
 }
 
 fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
     let catalog = Catalog::embedded();
     let result = StepResult { id: Some(json!("x1")), name: Some("n".to_owned()), ..StepResult::default() };
-    let thing = Thing::of(catalog, before, &result);
-    let split = split(catalog, thing.as_ref(), before, after, None);
+    let thing = UpdatedResource::of(catalog, before, &result);
+    let split = split(catalog, thing.as_ref(), before, after, None, true);
     if split.forced.is_empty() {
         let last = split.calls.last().map(|call| &call.agrees);
         assert_eq!(last, Some(after), "what the last call leaves is what the plan says");
@@ -26,7 +20,7 @@ fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
     split
 }
 
-/// What is called, and what only a new thing has.
+/// The calls of the split, and the changes that need a new resource.
 fn words(path: &str, before: Value, after: Value) -> (Vec<String>, Vec<String>) {
     let split = divided(&post(path, before), &post(path, after));
     let called = split.calls.iter().map(|call| {
@@ -38,7 +32,7 @@ fn words(path: &str, before: Value, after: Value) -> (Vec<String>, Vec<String>) 
 }
 
 #[test]
-fn what_the_api_changes_in_place_is_changed_by_the_call_for_it() {
+fn changes_in_place_use_the_call_for_them() {
     for (path, before, after, calls) in [
         (
             "v1/networks/1/7",
@@ -140,7 +134,7 @@ fn what_the_api_changes_in_place_is_changed_by_the_call_for_it() {
 }
 
 #[test]
-fn what_only_a_new_thing_has_is_named_with_the_reason() {
+fn changes_that_need_a_new_resource_have_a_reason() {
     for (path, before, after, expected) in [
         ("v1/volumes/1/7", json!({ "size": 9 }), json!({ "size": 5 }), "body/size: the API only makes it larger"),
         (
@@ -195,7 +189,7 @@ fn what_only_a_new_thing_has_is_named_with_the_reason() {
 }
 
 #[test]
-fn what_the_call_would_refuse_is_no_way() {
+fn a_change_that_its_call_would_refuse_needs_a_new_resource() {
     let (called, forced) = words(
         "v1/volumes/1/7",
         json!({ "name": "one", "type_name": "standard" }),
@@ -213,14 +207,14 @@ fn secrets_go_along_and_are_not_written_down() {
         post("v1/caas/secrets/1/7", json!({ "name": "n", "login": "l", "password": "secret:2", "registry": "r" }));
     let sent = json!({ "name": "n", "login": "l", "password": "s3cret", "registry": "r" });
     let result = StepResult { id: Some(json!("n")), name: Some("n".to_owned()), ..StepResult::default() };
-    let thing = Thing::of(Catalog::embedded(), &before, &result);
-    let split = split(Catalog::embedded(), thing.as_ref(), &before, &after, Some(&sent));
+    let thing = UpdatedResource::of(Catalog::embedded(), &before, &result);
+    let split = split(Catalog::embedded(), thing.as_ref(), &before, &after, Some(&sent), false);
     assert_eq!(split.calls[0].recorded.body, Some(json!({ "password": "secret:2" })));
     assert_eq!(split.calls[0].sent, Some(json!({ "password": "s3cret" })));
 }
 
 #[test]
-fn ignored_places_and_what_must_be_read_first_are_no_change() {
+fn ignored_places_and_unread_values_are_no_change() {
     let before =
         post("v2/instances/1/7", json!({ "name": "one", "volumes": [{ "image_id": "i1", "size": 5 }], "flavor": "f" }));
     let mut after = post(

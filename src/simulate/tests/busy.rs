@@ -27,7 +27,7 @@ fn a_late_request_acts_after_its_sender_has_heard_of_a_reset() {
 }
 
 #[test]
-fn who_waits_for_a_late_request_gets_its_answer() {
+fn a_client_that_waits_for_a_late_request_gets_its_answer() {
     let faults = Faults::parse(["late=3s:held:POST:networks"]).unwrap();
     let mut world = world(Options { faults, ..instant() });
     let reaction = post(&mut world, NETWORKS, json!({ "name": "net" }));
@@ -52,7 +52,7 @@ fn bystanders_make_the_same_before_meanwhile_and_after() {
         of("networks").iter().map(|net| net.shown["created_at"].as_str().unwrap().to_owned()).collect();
     made.sort();
     assert_eq!(made, ["2026-05-23T04:59:55+0000", "2026-05-23T05:00:00+0000", "2026-05-23T05:00:00+0000"]);
-    // Each has his subnet in his own network.
+    // Each bystander has a subnet in a network of its own.
     let subnets = of("subnets");
     assert_eq!(subnets.len(), 3);
     assert!(subnets.iter().all(|subnet| subnet.name == "sub" && subnet.shown["network_id"] != json!(network)));
@@ -79,7 +79,7 @@ fn bystanders_do_not_care_whether_the_clients_request_arrives() {
 }
 
 #[test]
-fn what_a_client_does_to_things_of_others_is_noted() {
+fn changes_to_resources_of_bystanders_are_noted() {
     let mut world = busy("", &[]);
     world.network();
     assert!(world.simulator.harmed().is_empty());

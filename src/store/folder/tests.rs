@@ -43,7 +43,7 @@ async fn a_torn_line_is_cut_off_before_the_next_is_written() {
 }
 
 #[test]
-fn one_writer_at_a_time_and_the_other_hears_who() {
+fn a_second_writer_is_refused_with_the_owner() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lock");
     let owner = owner();
@@ -58,7 +58,7 @@ fn one_writer_at_a_time_and_the_other_hears_who() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn nobody_else_may_read_the_record() {
+async fn the_record_is_readable_only_by_its_user() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let store = StateFolder::new(folder.path().join("state"));
@@ -74,7 +74,7 @@ async fn a_new_folder_keeps_itself_out_of_the_repository() {
     let store = StateFolder::new(folder.path().join(".plan"));
     open(&store).await.unwrap();
     assert_eq!(std::fs::read_to_string(folder.path().join(".plan/.gitignore")).unwrap(), "*\n");
-    // One that somebody made for it is left as it is.
+    // A folder that the user created is left as it is.
     let theirs = StateFolder::new(folder.path());
     open(&theirs).await.unwrap();
     assert!(!folder.path().join(".gitignore").exists());

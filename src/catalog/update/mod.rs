@@ -1,0 +1,286 @@
+//! Updates in place: which call changes which field of a create's body.
+//!
+//! Most of it follows from the document: the PATCH or PUT of a resource takes fields with the names of its create.
+//! Other facts (a disk grows by `extend`, a machine changes its flavor by a call of its own) are in a table, each
+//! taken from the description of its call.
+
+mod facts;
+
+use std::sync::Arc;
+
+use super::operation::{Method, Operation, Route};
+use super::{BodySchema, Catalog, root_of};
+use facts::{ELSEWHERE, FACTS, MONITOR, full, is};
+
+pub use facts::{Form, form_of, goes_alone, has_way_back, only_grows, shown_at, shows_early};
+
+/// A call that changes a created resource.
+#[derive(Debug, Clone)]
+pub struct Way {
+    pub operation: Arc<Operation>,
+    pub act: Act,
+}
+
+/// How a call changes fields of the create's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// It takes these fields, with the same names.
+    Fields {
+        fields: Vec<String>,
+        /// It removes fields that it does not contain, so that all have to be sent (PUT).
+        whole: bool,
+        /// The field of its body that contains them.
+        inside: Option<&'static str>,
+    },
+    /// It takes this field with another name.
+    Set {
+        field: &'static str,
+        sent_as: &'static str,
+        with: Option<(&'static str, &'static str)>,
+        rule: Rule,
+    },
+    /// It removes what the old value refers to; `Act::Begin` adds the new.
+    End {
+        field: &'static str,
+        sent_as: Option<&'static str>,
+    },
+    Begin {
+        field: &'static str,
+        sent_as: &'static str,
+    },
+    /// Once per removed element: it takes this field of it.
+    EndEach {
+        field: &'static str,
+        key: &'static str,
+    },
+    /// Once per new element.
+    BeginEach {
+        field: &'static str,
+        key: &'static str,
+    },
+    /// All removed elements at once.
+    Remove {
+        field: &'static str,
+    },
+    /// All new elements at once.
+    Add {
+        field: &'static str,
+    },
+    /// Once for every element that is new: it takes the element as it is.
+    MakeElement {
+        field: &'static str,
+        key: &'static str,
+    },
+    /// It changes one element, which its path names.
+    Element {
+        field: &'static str,
+        key: &'static str,
+        parameter: &'static str,
+    },
+    /// It removes one element, which its path names, and what is in it.
+    RemoveElement {
+        field: &'static str,
+        key: &'static str,
+        parameter: &'static str,
+    },
+    /// It gives the thing a part of this kind.
+    Join {
+        field: &'static str,
+        part: Part,
+    },
+    /// It takes a part of this kind from the thing.
+    Leave {
+        field: &'static str,
+        part: Part,
+    },
+}
+
+/// What a machine has of its own accord: its body lists it by what it is to be, and the calls that change it name it by
+/// what the API made of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A security group of all its ports: listed by id, called by name.
+    SecurityGroup,
+    /// A port: listed by its subnet, called by its own id and address.
+    Interface,
+    /// A volume that exists: called by its own path.
+    Volume,
+}
+
+/// The changes that a call can make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    Any,
+    /// Only to a larger value.
+    Grows,
+    /// Only to a later version.
+    Rises,
+}
+
+impl Act {
+    /// Whether it changes a field.
+    pub fn takes(&self, name: &str) -> bool {
+        match self {
+            Act::Fields { fields, .. } => fields.iter().any(|field| field == name),
+            Act::Set { field, .. }
+            | Act::End { field, .. }
+            | Act::Begin { field, .. }
+            | Act::EndEach { field, .. }
+            | Act::BeginEach { field, .. }
+            | Act::Remove { field }
+            | Act::Add { field }
+            | Act::MakeElement { field, .. }
+            | Act::Element { field, .. }
+            | Act::RemoveElement { field, .. }
+            | Act::Join { field, .. }
+            | Act::Leave { field, .. } => *field == name,
+        }
+    }
+}
+
+/// The documented path of what a create makes: that of its read, else that of its delete.
+pub fn thing_route(create: &Operation) -> Option<&str> {
+    let resource = create.creates.as_ref()?.resource.as_ref()?;
+    let delete = resource.delete.as_ref().map(|delete| delete.path.as_str());
+    resource.read.as_deref().or(delete)
+}
+
+impl Catalog {
+    /// The calls that change a created resource, in the order in which they are sent.
+    pub fn ways(&self, create: &Operation) -> Vec<Way> {
+        let mut ways: Vec<Way> = self.update_of(create).into_iter().collect();
+        let Some(thing) = thing_route(create) else { return ways };
+        for (_, call, act) in FACTS.iter().filter(|(of, _, _)| full(of) == thing) {
+            let known = Route::parse(&full(call)).and_then(|route| self.find(&route));
+            ways.extend(known.map(|operation| Way { operation, act: act.clone() }));
+        }
+        ways
+    }
+
+    /// The PATCH or PUT of a created resource, with the fields that create and update have in common.
+    fn update_of(&self, create: &Operation) -> Option<Way> {
+        let (monitor_of, monitor_call, inside) = MONITOR;
+        let inside = is(create, monitor_of).then_some(inside);
+        let operation = match inside {
+            Some(_) => self.find(&Route::parse(&full(monitor_call))?)?,
+            None => self.update_route(thing_route(create)?)?,
+        };
+        let made = top_fields(&*self.body_schema(create)?);
+        let taken = match inside {
+            Some(_) => made.clone(),
+            None => top_fields(&*self.body_schema(&operation)?),
+        };
+        let fields: Vec<String> = made.into_iter().filter(|field| taken.contains(field)).collect();
+        let whole = operation.route.method == Method::Put || inside.is_some();
+        (!fields.is_empty()).then_some(Way { operation, act: Act::Fields { fields, whole, inside } })
+    }
+
+    /// The update call for a path: in any version, unless deprecated.
+    fn update_route(&self, thing: &str) -> Option<Arc<Operation>> {
+        let elsewhere = ELSEWHERE.iter().find(|(of, _)| full(of) == thing);
+        if let Some((_, call)) = elsewhere {
+            return self.find(&Route::parse(&full(call))?);
+        }
+        let wanted = shape(thing);
+        let root = root_of(thing);
+        let same = |method: Method| {
+            let wanted = wanted.clone();
+            self.operations_at(root, move |route| route.method == method && shape(&route.path) == wanted)
+        };
+        same(Method::Patch).chain(same(Method::Put)).find(|operation| !operation.deprecated)
+    }
+}
+
+/// A path without version and parameter names.
+fn shape(path: &str) -> Vec<&str> {
+    let is_version =
+        |word: &str| word.len() > 1 && word.starts_with('v') && word[1..].bytes().all(|byte| byte.is_ascii_digit());
+    let segments = path.split('/').map(|word| if word.starts_with('{') || is_version(word) { "" } else { word });
+    segments.collect()
+}
+
+/// The names of a body's fields, over all variants.
+pub fn top_fields(body: &BodySchema) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut open = vec![body.root()];
+    while let Some(schema) = open.pop() {
+        let schema = body.resolve(schema);
+        for name in schema.properties.keys().filter(|name| !names.contains(*name)).cloned().collect::<Vec<_>>() {
+            names.push(name);
+        }
+        open.extend(schema.variants.iter().map(|variant| &variant.schema));
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ways(call: &str) -> Vec<String> {
+        let catalog = Catalog::embedded();
+        let create = catalog.find(&Route::parse(&full(call)).unwrap()).unwrap_or_else(|| panic!("{call}"));
+        let words = |way: Way| {
+            let route =
+                way.operation.route.to_string().replace("{project_id}/{region_id}", "PR").replace("/cloud/", "");
+            match way.act {
+                Act::Fields { mut fields, whole, inside } => {
+                    fields.sort();
+                    let whole = if whole { " whole" } else { "" };
+                    format!(
+                        "{route}{whole}{}: {}",
+                        inside.map(|name| format!(" in {name}")).unwrap_or_default(),
+                        fields.join(" ")
+                    )
+                }
+                Act::Set { field, sent_as, .. } => format!("{route}: {field} as {sent_as}"),
+                other => format!("{route}: {other:?}"),
+            }
+        };
+        catalog.ways(&create).into_iter().map(words).collect()
+    }
+
+    #[test]
+    fn the_document_and_the_facts_say_how_things_are_changed() {
+        for (create, expected) in [
+            ("POST v1/networks/PR", &["PATCH v2/networks/PR/{network_id}: name tags"][..]),
+            (
+                "POST v1/volumes/PR",
+                &[
+                    "PATCH v1/volumes/PR/{volume_id}: name tags",
+                    "POST v1/volumes/PR/{volume_id}/retype: type_name as volume_type",
+                    "POST v1/volumes/PR/{volume_id}/extend: size as size",
+                    r#"POST v2/volumes/PR/{volume_id}/detach: End { field: "instance_id_to_attach_to", sent_as: Some("instance_id") }"#,
+                    r#"POST v2/volumes/PR/{volume_id}/attach: Begin { field: "instance_id_to_attach_to", sent_as: "instance_id" }"#,
+                ],
+            ),
+            ("POST v2/security_groups/PR", &["PATCH v2/security_groups/PR/{group_id}: description name rules tags"]),
+            (
+                "POST v1/l7policies/PR/{l7policy_id}/rules",
+                &[
+                    "PUT v1/l7policies/PR/{l7policy_id}/rules/{l7rule_id} whole: compare_type invert key tags type value",
+                ],
+            ),
+            (
+                "POST v1/loadbalancers/PR/pools/{pool_id}/members",
+                &[
+                    "PATCH v1/loadbalancers/PR/pools/{pool_id}/members/{member_id}: admin_state_up backup monitor_address monitor_port weight",
+                ],
+            ),
+            ("POST v1/ssh_keys/{project_id}", &["PATCH v1/ssh_keys/{project_id}/{ssh_key_id}: shared_in_project"]),
+            ("POST v1/servergroups/PR", &[]),
+            ("POST v2/secrets/PR", &[]),
+        ] {
+            assert_eq!(ways(create), expected, "{create}");
+        }
+    }
+
+    #[test]
+    fn most_creates_can_be_changed_in_place() {
+        let catalog = Catalog::embedded();
+        let current = catalog.operations().filter(|operation| operation.creates.is_some() && !operation.deprecated);
+        let (with, without): (Vec<_>, Vec<_>) = current.partition(|operation| !catalog.ways(operation).is_empty());
+        let without: Vec<String> = without.iter().map(|operation| operation.route.to_string()).collect();
+        assert!(with.len() >= 39, "{} with, without: {without:#?}", with.len());
+    }
+}

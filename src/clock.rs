@@ -10,6 +10,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+/// The longest pause an answer may ask for; more is taken for this.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+
 /// A clock that may run faster than real time.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {

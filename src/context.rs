@@ -229,6 +229,8 @@ impl Streams {
     /// The streams of this process; in a GitHub Actions job the runner reads both.
     pub fn of_process() -> Self {
         let runner = std::env::var_os(RUNNER).is_some_and(|value| value == RUNNER_IS_THERE);
+        // Where it cannot be done (another system than Windows, no console) nothing has to be.
+        let _ = anstyle_query::windows::enable_ansi_colors();
         Self { stdout: Stream::stdout(runner), stderr: Stream::stderr(runner) }
     }
 }

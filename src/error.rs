@@ -133,19 +133,20 @@ impl Error {
                 format!("name the place of the record with `--state`, or write it anew: `plan state recover FILE --environment {environment}`"),
                 "to make everything once more all the same, use another environment".to_owned(),
             ],
-            Error::Moved { .. } => vec![
-                "give the same `--set` and `--inputs` as to the preview, or look again: `plan preview FILE --out FILE`"
-                    .to_owned(),
-            ],
+            Error::Moved { what } => {
+                let again = "look again: `plan preview FILE --out FILE`";
+                let is_given = what.starts_with("input ") || what.starts_with("secret ");
+                vec![if is_given { format!("give the same `--set` and `--inputs` as to the preview, or {again}") } else { again.to_owned() }]
+            }
             Error::NoKey { plan } => vec![
                 "make a permanent API token at https://portal.gcore.com: Profile, API tokens".to_owned(),
                 "then `export GCORE_API_KEY='…'` (single quotes: it holds a `$`), or name a command that prints it with \
                  `--api-key-command`"
                     .to_owned(),
-                format!(
-                    "to try the plan without an account: `plan rehearse {}`",
-                    plan.as_ref().map_or("FILE".to_owned(), |file| file.display().to_string())
-                ),
+                match plan {
+                    Some(file) => format!("to try the plan without an account: `plan rehearse {}`", file.display()),
+                    None => "to try it without an account: `plan simulate` serves a simulated API".to_owned(),
+                },
             ],
             Error::KeyCommand(_) => {
                 vec!["the command must exit 0 and print the key, and nothing else, to stdout".to_owned()]
@@ -173,6 +174,9 @@ impl Error {
                 "`plan state salvage PLAN` keeps a copy and what can be read of it, and looks for the rest in the account"
                     .to_owned(),
             ],
+            Error::Journal(JournalError::Newer { .. }) => {
+                vec!["nothing is wrong with it: use the `plan` that wrote it, or a later one".to_owned()]
+            }
             Error::Journal(JournalError::LeaseLost { .. }) => vec![
                 "nothing was sent since; run again when the other run has ended: it continues where both stopped"
                     .to_owned(),
@@ -200,12 +204,19 @@ impl Error {
             Error::Write { error, .. } if error.kind() == io::ErrorKind::NotFound => {
                 vec!["the folder it is to be in is not there: make it, or name another".to_owned()]
             }
+            Error::Read { path, error } if error.kind() == io::ErrorKind::NotFound && is_yaml(path) => {
+                vec!["paths are looked up from the current folder; `plan init` writes a plan to start from".to_owned()]
+            }
             Error::Read { error, .. } | Error::Write { error, .. } | Error::System { error, .. } => io_hint(error).into_iter().collect(),
+            Error::Journal(JournalError::Io { error, .. }) if error.kind() == io::ErrorKind::InvalidInput => {
+                vec!["a record is a file of its own, so nothing was read or done: name another place with `--state`".to_owned()]
+            }
+            Error::Journal(JournalError::Io { error, .. }) => io_hint(error).into_iter().collect(),
             Error::PlanWrong
             | Error::Stream { .. }
             | Error::Comment(_)
             | Error::Http(HttpError::BaseUrl(..) | HttpError::Authorities(_) | HttpError::Client(_))
-            | Error::Journal(JournalError::Io { .. } | JournalError::Closed(_))
+            | Error::Journal(JournalError::Closed(_))
             | Error::Catalog(_)
             | Error::Report(_) => Vec::new(),
         }
@@ -221,12 +232,14 @@ impl Error {
     }
 }
 
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
 /// A hint for an I/O error of a file or address.
 fn io_hint(error: &io::Error) -> Option<String> {
     let hint = match error.kind() {
-        io::ErrorKind::NotFound => {
-            "paths are looked up from the current folder; `plan init` writes a plan to start from"
-        }
+        io::ErrorKind::NotFound => "paths are looked up from the current folder",
         io::ErrorKind::AddrInUse => {
             "another program listens there: name another port, or `127.0.0.1:0` for any free one"
         }
@@ -234,6 +247,7 @@ fn io_hint(error: &io::Error) -> Option<String> {
             "this machine has no such address: `127.0.0.1:0` is this machine, any free port"
         }
         io::ErrorKind::IsADirectory => "it is a folder: name a file in it",
+        io::ErrorKind::NotADirectory => "a part of the path is a file, and no folder: name another place",
         io::ErrorKind::PermissionDenied => "whoever runs this may not: look at the file's owner and mode",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full: make room, and run again",
         io::ErrorKind::ReadOnlyFilesystem => {

@@ -123,6 +123,33 @@ pub enum Event {
     RunFinished(RunFinished),
 }
 
+impl Event {
+    /// The call it is about.
+    pub fn instance(&self) -> Option<&InstanceId> {
+        match self {
+            Self::TurnAwaited { instance, .. }
+            | Self::CallStarted { instance, .. }
+            | Self::CallDelayed { instance, .. }
+            | Self::TasksAccepted { instance, .. }
+            | Self::ResolvingStarted { instance, .. }
+            | Self::ReadinessAwaited { instance, .. }
+            | Self::ReadinessReached { instance, .. }
+            | Self::StepSucceeded { instance, .. }
+            | Self::StepFailed { instance, .. }
+            | Self::StepUnknown { instance, .. }
+            | Self::StepStillWaiting { instance, .. }
+            | Self::StepSkipped { instance, .. }
+            | Self::ResourceRemoved { instance, .. }
+            | Self::ResourceLeft { instance, .. } => Some(instance),
+            Self::RunStarted(_)
+            | Self::StepExpanded { .. }
+            | Self::InterruptReceived { .. }
+            | Self::Warned { .. }
+            | Self::RunFinished(_) => None,
+        }
+    }
+}
+
 /// What a request waits for before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "queue", rename_all = "kebab-case")]

@@ -21,6 +21,8 @@ use crate::secret::{Secrets, without_reserved};
 const OFFSET_UNKNOWN: i64 = i64::MIN;
 /// The status for an invalid key.
 const UNAUTHORIZED: u16 = 401;
+/// How long an address is tried that has never answered: a wrong one will not, and a network that is just coming up does.
+const UNREACHED: Duration = Duration::from_secs(3);
 /// How many 429 answers one read accepts; each asks for a pause.
 const PATIENCE: u32 = 30;
 
@@ -38,6 +40,10 @@ pub struct Client {
     secrets: Secrets,
     /// The API has accepted the key.
     taken: AtomicBool,
+    /// Something has answered.
+    reached: AtomicBool,
+    /// When a connection did not come about for the first time.
+    refused_at: OnceLock<Duration>,
     /// The failure of the first request, when it will be that of every request.
     shut: OnceLock<(Shut, Result<Answer, Lost>)>,
 }
@@ -47,7 +53,7 @@ pub struct Client {
 pub enum Shut {
     /// The API does not accept the key.
     Key,
-    /// No connection can be made: see [`Lost::NoConnection`].
+    /// No connection comes about: see [`Lost::NoConnection`]; or none has for [`UNREACHED`].
     Connection,
 }
 
@@ -96,6 +102,8 @@ impl Client {
             trace: None,
             secrets: Secrets::default(),
             taken: AtomicBool::new(false),
+            reached: AtomicBool::new(false),
+            refused_at: OnceLock::new(),
             shut: OnceLock::new(),
         }
     }
@@ -125,10 +133,11 @@ impl Client {
         }
         let sent = self.send_open(request).await;
         self.note_shut(&sent);
-        match sent {
-            // A connection was made earlier, so that this failure may be temporary.
-            Err(Lost::NoConnection(cause)) if self.shut.get().is_none() => Err(Lost::NotSent(cause)),
-            sent => sent,
+        match (self.shut.get(), sent) {
+            (Some((Shut::Connection, met)), Err(Lost::NotSent(_))) => met.clone(),
+            // It came about before, and may again: a name server has its moments.
+            (None, Err(Lost::NoConnection(cause))) => Err(Lost::NotSent(cause)),
+            (_, sent) => sent,
         }
     }
 
@@ -145,18 +154,32 @@ impl Client {
         })
     }
 
-    /// Notes a failure that every request would have. Once the key was accepted, a refusal concerns only its own
-    /// call, since a key can have access to a part of the account.
+    /// Once the API has taken the key, a refusal is about one call: some places of an account may be closed to it. Once
+    /// something has answered, a connection that does not come about is one of the moments that pass.
     fn note_shut(&self, sent: &Result<Answer, Lost>) {
-        let shut = match sent {
-            Ok(answer) if answer.status == UNAUTHORIZED => Shut::Key,
-            Err(Lost::NoConnection(_)) => Shut::Connection,
-            Ok(_) => return self.taken.store(true, Ordering::Relaxed),
-            Err(_) => return,
+        let met = match sent {
+            Ok(answer) if answer.status == UNAUTHORIZED => (Shut::Key, sent.clone()),
+            Err(Lost::NoConnection(_)) => (Shut::Connection, sent.clone()),
+            Err(Lost::NotSent(cause)) if self.is_unreached() => {
+                (Shut::Connection, Err(Lost::NoConnection(cause.clone())))
+            }
+            Err(Lost::NotSent(_)) => return,
+            Ok(_) => {
+                self.reached.store(true, Ordering::Relaxed);
+                return self.taken.store(true, Ordering::Relaxed);
+            }
+            Err(_) => return self.reached.store(true, Ordering::Relaxed),
         };
         if !self.taken.load(Ordering::Relaxed) {
-            self.shut.get_or_init(|| (shut, sent.clone()));
+            self.shut.get_or_init(|| met);
         }
+    }
+
+    /// Whether nothing has answered, for as long as it is worth waiting for an address that never did.
+    fn is_unreached(&self) -> bool {
+        let now = self.clock.elapsed();
+        let since = *self.refused_at.get_or_init(|| now);
+        !self.reached.load(Ordering::Relaxed) && now.saturating_sub(since) >= UNREACHED
     }
 
     async fn send_open(&self, mut request: Request) -> Result<Answer, Lost> {
@@ -310,4 +333,51 @@ pub fn json_of(answer: &Answer) -> Option<Value> {
         return (!promised).then_some(Value::Null);
     }
     serde_json::from_slice(&answer.body).ok().map(without_reserved)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::api::Sending;
+
+    /// Answers what stands in it, then refuses every connection.
+    struct Server(Mutex<Vec<Answer>>);
+
+    impl Transport for Server {
+        fn send(&self, _: Request) -> Sending<'_> {
+            let answer = self.0.lock().unwrap().pop();
+            Box::pin(async move { answer.ok_or_else(|| Lost::NotSent("connection refused".to_owned())) })
+        }
+
+        fn base_url(&self) -> &str {
+            "http://127.0.0.1:9"
+        }
+    }
+
+    async fn client(answers: Vec<Answer>) -> Client {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+        Client::new(Arc::new(Server(Mutex::new(answers))), clock)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_never_answered_is_given_up_soon_and_for_all() {
+        let client = client(Vec::new()).await;
+        let began = client.clock.elapsed();
+        let error = client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
+        assert!(error.to_string().starts_with("connection refused (tried "), "{error}");
+        assert!(client.clock.elapsed() - began < 3 * UNREACHED);
+        let (asked, _) = client.counts();
+        client.read(Request::get("/cloud/v1/regions")).await.unwrap_err();
+        assert_eq!((client.counts().0, client.shut()), (asked, Some(Shut::Connection)), "nothing more is sent");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_has_answered_is_tried_for_longer() {
+        let client = client(vec![Answer { status: 200, headers: Vec::new(), body: b"{}".to_vec() }]).await;
+        client.read(Request::get("/cloud/v1/regions")).await.unwrap();
+        client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
+        assert_eq!((client.counts().0, client.shut()), (1 + u64::from(Policy::REQUEST.attempts), None));
+    }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::lock::{self, LockHolder};
 use super::{Answer, fields, quota};
+use crate::clock::LONGEST_PAUSE;
 use crate::secret::{Secrets, without_reserved};
 
 /// An error answer.
@@ -57,9 +58,7 @@ const EXISTS: [&str; 5] = ["should be unique", "must be unique", "already exist"
 const LONGEST_MESSAGE: usize = 600;
 /// The most bytes parsed of a body that is not JSON.
 const READ_OF_NO_JSON: usize = 64 * 1024;
-/// The longest pause that is accepted, in seconds.
-const LONGEST_PAUSE: u64 = 60 * 60;
-/// Shown instead of a message that may repeat a secret of a plan that was not read.
+/// Instead of words that may repeat a secret of a plan that was not read.
 pub const WITHHELD: &str =
     "the API's words are not shown: they may repeat a secret, and which there are is not known here";
 const KEY_REFUSED: &str = "the API does not accept this key";
@@ -228,11 +227,11 @@ pub(super) fn shorten(text: &str) -> String {
 /// Seconds, or an HTTP date (RFC 9110 §10.2.3); at most an hour.
 fn retry_after(value: &str, now: i64) -> Option<u64> {
     if let Ok(seconds) = value.trim().parse::<f64>() {
-        return (seconds.is_finite() && seconds >= 0.0).then(|| (seconds.ceil() as u64).min(LONGEST_PAUSE));
+        return (seconds.is_finite() && seconds >= 0.0).then(|| (seconds.ceil() as u64).min(LONGEST_PAUSE.as_secs()));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     let date = date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
-    Some(date.saturating_sub(now.max(0) as u64).min(LONGEST_PAUSE))
+    Some(date.saturating_sub(now.max(0) as u64).min(LONGEST_PAUSE.as_secs()))
 }
 
 #[cfg(test)]
@@ -417,7 +416,7 @@ mod tests {
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:01:40 GMT", 70), Some(30));
         assert_eq!(retry_after("soon", 0), None);
         for endless in ["1e300", "99999999999", "Tue, 01 Jan 2999 00:00:00 GMT"] {
-            assert_eq!(retry_after(endless, 0), Some(LONGEST_PAUSE), "{endless}");
+            assert_eq!(retry_after(endless, 0), Some(LONGEST_PAUSE.as_secs()), "{endless}");
         }
     }
 }

@@ -82,7 +82,7 @@ impl Http {
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .build()
-            .map_err(|error| HttpError::Client(chain(&error)))?;
+            .map_err(|error| HttpError::Client(cause(&error)))?;
         Ok(Self { client, base, authorization, real_timeout: timeout })
     }
 
@@ -142,7 +142,7 @@ impl Transport for Http {
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, HttpError> {
-    let found = Certificate::from_pem_bundle(pem).map_err(|error| HttpError::Authorities(chain(&error)))?;
+    let found = Certificate::from_pem_bundle(pem).map_err(|error| HttpError::Authorities(cause(&error)))?;
     match found.is_empty() && !pem.is_empty() {
         true => Err(HttpError::Authorities("it has none".to_owned())),
         false => Ok(found),
@@ -155,7 +155,7 @@ async fn body_of(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
     if answer.content_length().is_some_and(|length| length > LARGEST_ANSWER as u64) {
         return Err(too_large());
     }
-    let broke_off = |error: reqwest::Error| format!("the answer broke off: {}", chain(&error));
+    let broke_off = |error: reqwest::Error| format!("the answer broke off: {}", cause(&error));
     let mut body = Vec::new();
     while let Some(piece) = answer.chunk().await.map_err(broke_off)? {
         if body.len() + piece.len() > LARGEST_ANSWER {
@@ -202,13 +202,15 @@ fn method(method: Method) -> reqwest::Method {
 
 /// Only a failed connection means that nothing was sent; after any other error the call may have been carried out.
 fn lost(error: &reqwest::Error) -> Lost {
-    let words = chain(error);
-    if error.is_connect() || error.is_builder() {
+    let words = cause(error);
+    if error.is_connect() {
         let host = error.url().and_then(Url::host_str).unwrap_or("the API");
         match causes(error).find_map(|cause| lasting(cause, host)) {
             Some(why) => Lost::NoConnection(why),
-            None => Lost::NotSent(words),
+            None => Lost::NotSent(format!("no connection to `{}`: {words}", host_of(error))),
         }
+    } else if error.is_builder() {
+        Lost::NotSent(words)
     } else if error.is_timeout() {
         Lost::Unknown(format!("no answer in time: {words}"))
     } else {
@@ -247,15 +249,24 @@ fn lasting(cause: &(dyn Error + 'static), host: &str) -> Option<String> {
     }
 }
 
-/// The chain of causes without the URL, which may contain secrets.
-fn chain(error: &reqwest::Error) -> String {
-    let mut words: Vec<String> = Vec::new();
-    for text in std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string) {
-        if !words.iter().any(|known| known.contains(&text)) {
-            words.push(text);
-        }
+/// The innermost cause, which is what happened; those around it say who heard of it. None holds the URL, which nobody
+/// should read.
+fn cause(error: &reqwest::Error) -> String {
+    let words = causes(error).last().map_or_else(|| "the request failed".to_owned(), ToString::to_string);
+    // `Connection refused (os error 111)`
+    let words = words.split(" (os error").next().unwrap_or_default();
+    let mut characters = words.chars();
+    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// Who was asked: `api.gcore.com`, with its port where that is not the usual one.
+fn host_of(error: &reqwest::Error) -> String {
+    let host = error.url().and_then(|url| Some((url.host_str()?, url.port())));
+    match host {
+        Some((host, Some(port))) => format!("{host}:{port}"),
+        Some((host, None)) => host.to_owned(),
+        None => "the API".to_owned(),
     }
-    if words.is_empty() { "the request failed".to_owned() } else { words.join(": ") }
 }
 
 #[cfg(test)]

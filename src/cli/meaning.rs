@@ -35,6 +35,13 @@ pub fn read() -> Result<Cli, clap::Error> {
 
 /// The error, with the command that was meant.
 fn explain(mut error: clap::Error) -> clap::Error {
+    // Values that look like options are nothing anybody means here.
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested)
+        && tips.iter().any(|tip| tip.to_string().contains("as a value"))
+    {
+        error.remove(ContextKind::Suggested);
+    }
     let typed = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(typed))) => typed.clone(),
         _ => return error,
@@ -76,7 +83,16 @@ mod tests {
     }
 
     #[test]
-    fn a_typo_is_distinguished_from_a_word_of_other_tools() {
+    fn an_unknown_option_is_no_value() {
+        for arguments in [&["plan", "run", "--bogus", "x.yaml"][..], &["plan", "run", "x.yaml", "--parallelism", "-1"]]
+        {
+            assert!(!said(arguments).contains("tip:"), "{}", said(arguments));
+        }
+        assert!(said(&["plan", "run", "--parallelsm", "3", "x.yaml"]).contains("'--parallelism'"));
+    }
+
+    #[test]
+    fn a_slip_is_still_told_from_a_word_of_other_tools() {
         assert!(said(&["plan", "chekc"]).contains("'check'"));
         assert!(!said(&["plan", "state", "remove"]).contains("plan destroy"));
     }

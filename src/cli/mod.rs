@@ -39,6 +39,7 @@ First steps:
   plan run deploy.yaml --set replicas=3      run it; run again to continue
   plan status deploy.yaml                    what exists and what is pending
   plan destroy deploy.yaml                   take everything down again
+  plan simulate                              an account of your own to try all of it against, in memory
 
 Environment:
   GCORE_API_KEY             the API key; a flag could be read by others (see --api-key-command)
@@ -131,7 +132,7 @@ pub enum Command {
     New(NewArguments),
     /// Print the order of the steps as a diagram
     Graph(GraphArguments),
-    /// Serve the simulated API to any client
+    /// Serve a simulated API, to try every command, or any client, without an account
     Simulate(SimulateArguments),
     /// Print the JSON Schema of the plan file, for editors
     Schema,

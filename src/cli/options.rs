@@ -163,7 +163,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Write this output, also a secret one, to a file nobody else may read; may be repeated
-    #[arg(long, value_name = "OUTPUT=FILE", value_parser = values::assignment)]
+    #[arg(long, value_name = "OUTPUT=FILE", value_parser = values::output_file)]
     pub write_output: Vec<Assignment>,
     /// Print this secret output, too; may be repeated
     #[arg(long, value_name = "OUTPUT", action = ArgAction::Append)]

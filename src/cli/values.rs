@@ -1,5 +1,6 @@
 //! Words of the command line that are more than text.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -189,10 +190,23 @@ pub(super) fn task_state(text: &str) -> Result<String, String> {
     if STATES.contains(&state.as_str()) { Ok(state) } else { Err(format!("it is one of {}", STATES.join(", "))) }
 }
 
+/// Reads `output=file`, as `--write-output` takes it.
+pub(super) fn output_file(text: &str) -> Result<Assignment, String> {
+    assignment(text).map_err(|_| "write it as `OUTPUT=FILE`".to_owned())
+}
+
+/// An address of this machine, with a port.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write it as `127.0.0.1:8080`, an address of this machine and a port up to 65535".to_owned())
+}
+
 /// A number above zero.
 pub(super) fn factor(text: &str) -> Result<f64, String> {
     let number: Option<f64> = text.parse().ok();
-    number.filter(|number| number.is_finite() && *number > 0.0).ok_or_else(|| "it must be above zero".to_owned())
+    number
+        .filter(|number| number.is_finite() && *number > 0.0)
+        .ok_or_else(|| "it must be a number above zero".to_owned())
 }
 
 /// How many at once: 1 or more.

@@ -182,7 +182,8 @@ pub async fn destroy_environment(
             view: ViewOptions {
                 events: options.events.map(PathBuf::from),
                 report: options.report.map(PathBuf::from),
-                ..ViewOptions::default()
+                source: None,
+                shape: report::shape_of_teardown(status.existing()),
             },
         },
     )?;

@@ -10,8 +10,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::findings::{self, Found};
+use super::run::need_places;
 use super::session::MAX_ITEMS;
-use super::{Account, environment_name, load, note, resolve_inputs};
+use super::{Account, environment_name, load, note, resolve_inputs, warn};
 use crate::api::{Client, Lost, Meaning, ReadError, Request};
 use crate::catalog::{Catalog, Effect, Method};
 use crate::cli::CheckArguments;
@@ -126,6 +127,9 @@ fn calls(
     let inputs = resolve_inputs(context, plan, &arguments.plan)?;
     let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, account)?;
+    if let Err(missing) = need_places(plan, project_id, region_id) {
+        warn(context, &format!("{missing}: what is there is not asked for"))?;
+    }
     let settings = Settings {
         plan: plan.name.clone(),
         environment,

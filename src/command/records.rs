@@ -98,7 +98,11 @@ pub async fn existing_store(context: &Context, options: &StateOptions, file: Opt
 
 fn no_store(store: &AnyStore) -> Error {
     let (what, help) = match store.folder() {
-        Some(_) => ("folder", "name the folder of records with `--state FOLDER`, or the plan file that it is beside"),
+        Some(_) => (
+            "folder",
+            "nothing was run here yet, or the records are elsewhere: name their folder with `--state FOLDER`, or the plan file \
+             that it is beside",
+        ),
         None => ("store", "check the address; `plan state init ADDRESS` makes a store there"),
     };
     Error::usage(format!("there is no {what} of records at `{}`", store.name())).help(help)

@@ -44,7 +44,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let loaded = load::load_plan(context, &arguments.file, arguments.run.spec.as_deref())?;
     let plan = loaded.plan.clone();
     let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
-    write_output::check(context, &plan, &arguments.run.write_output)?;
+    write_output::check(context, &plan, &arguments.run)?;
     arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
     let options = RunOptions {
@@ -92,6 +92,8 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let transport: Arc<dyn Transport> = Arc::new(InMemory::new(simulator.clone(), clock).at(NOWHERE));
     let header = Header::new(&plan.name, &environment);
     let mut status = Status::new(header, context.now);
+    let counts = engine::instance_counts(&plan, &settings, &context.secrets, &inputs);
+    let shape = report::shape_of_run(&plan, &options.target, &counts);
     let mut runs = 0;
     let end = loop {
         runs += 1;
@@ -109,7 +111,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 settings: settings.clone(),
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,
-                view: view_options(&plan, &arguments.run),
+                view: view_options(&plan, &arguments.run, shape.clone()),
             },
         )?;
         session.print_started(RunStarted {

@@ -28,7 +28,8 @@ use crate::journal::{Journal, Phase, Record, Started, Status};
 use crate::plan::{Plan, Segment, Selection};
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
-use crate::report::reason;
+use crate::report::page::Shape;
+use crate::report::{list, reason};
 use crate::store::EnvironmentRecord;
 
 /// Runs a plan, or exactly what a preview has shown.
@@ -63,7 +64,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let plan = &loaded.plan;
     let given = approved.as_ref().map(|approved| approved.given(plan)).unwrap_or_default();
     let inputs = load::resolve_inputs_over(context, plan, &given, &arguments.plan)?;
-    write_output::check(context, plan, &arguments.run.write_output)?;
+    write_output::check(context, plan, &arguments.run)?;
     arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
@@ -150,6 +151,9 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     };
     journal.append(vec![Record::Started(started)]).await?;
 
+    let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records);
+    let counts = engine::instance_counts(plan, &settings, &context.secrets, &inputs);
+    let view = view_options(plan, &arguments.run, report::shape_of_run(plan, &options.target, &counts));
     let session = Session::start(
         context,
         Parts {
@@ -158,10 +162,10 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
             catalog: loaded.catalog,
             journal,
             other_records: records::other_records(&record).await,
-            settings: settings(plan, &environment, project_id, region_id, &arguments.run, records),
+            settings,
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,
-            view: view_options(plan, &arguments.run),
+            view,
         },
     )?;
     session.print_started(RunStarted {
@@ -216,14 +220,9 @@ fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {
     }
 }
 
-/// The options of the view.
-pub(super) fn view_options(plan: &Plan, flags: &RunFlags) -> ViewOptions {
-    ViewOptions {
-        events: flags.events.clone(),
-        source: Some(plan.source.clone()),
-        report: flags.report.clone(),
-        shape: report::shape_of(plan),
-    }
+/// What a run shows besides its lines.
+pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewOptions {
+    ViewOptions { events: flags.events.clone(), source: Some(plan.source.clone()), report: flags.report.clone(), shape }
 }
 
 /// The engine's settings, from plan and flags.
@@ -248,6 +247,9 @@ pub(super) fn settings(
     }
 }
 
+/// Names listed in a hint.
+const NAMED: usize = 10;
+
 /// The steps and instances named on the command line.
 ///
 /// # Errors
@@ -260,7 +262,9 @@ pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Erro
             let error = Error::usage(format!("the plan has no step `{}`", id.step));
             return Err(match crate::diagnostic::nearest(id.step.as_str(), plan.steps.keys().map(StepId::as_str)) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
+                None => {
+                    error.help(format!("it has {}", list(plan.steps.keys().map(|step| format!("`{step}`")), NAMED)))
+                }
             });
         };
         match &id.key {

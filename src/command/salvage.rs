@@ -21,8 +21,10 @@ use crate::store::{Opening, Renewal};
 pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> Result<Exit, Error> {
     let asked = Asked::of(context, arguments)?;
     let record = &asked.record;
-    let Err(damage @ JournalError::Damaged { .. }) = record.read().await else {
-        return Err(Error::usage("the record is not damaged").help("an empty one is for `plan state recover`"));
+    let damage = match record.read().await {
+        Err(damage @ JournalError::Damaged { .. }) => damage,
+        Err(other) => return Err(other.into()),
+        Ok(_) => return Err(Error::usage("the record is not damaged").help("an empty one is for `plan state recover`")),
     };
     let mut status = readable(&record.raw().await?, record.plan(), record.environment());
     note(context, &format!("{damage}"))?;

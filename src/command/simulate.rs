@@ -20,7 +20,14 @@ pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -
     let address = listener.local_addr().map_err(listen)?;
     // Programs read the port from this line.
     print_text(context, &context.secrets.redact(&format!("listening on http://{address}\n")))?;
-    note(context, &format!("use it with GCORE_BASE_URL=http://{address} and any GCORE_API_KEY; Ctrl-C ends it"))?;
+    let key = if arguments.api_key.is_some() { "'…'" } else { "any" };
+    note(context, "in another terminal; everything is in memory, and Ctrl-C ends it:")?;
+    note(
+        context,
+        &format!(
+            "  export GCORE_BASE_URL=http://{address} GCORE_API_KEY={key} GCORE_CLOUD_PROJECT_ID=1 GCORE_CLOUD_REGION_ID=1"
+        ),
+    )?;
 
     let simulator = Arc::new(Mutex::new(Simulator::new(options)));
     let clock = Clock::starting_at(context.now, arguments.speed);

@@ -47,7 +47,11 @@ pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<E
         StateCommand::Init { address } => {
             let store = records::store(context, &StateOptions { state: Some(address.clone()) }, None)?;
             let is_new = store.init().await?;
-            let words = if is_new { "holds records from now on" } else { "holds records already" };
+            let words = match (store.folder(), is_new) {
+                (Some(_), _) => "is a folder, which needs no preparation: name it with `--state` or `PLAN_STATE`",
+                (None, true) => "holds records from now on",
+                (None, false) => "holds records already",
+            };
             note(context, &format!("`{}` {words}", store.name()))?;
         }
         StateCommand::Pull(arguments) => return transfer::pull(context, arguments).await,

@@ -80,8 +80,14 @@ pub(super) async fn push(context: &Context, arguments: &PushArguments) -> Result
 fn from_file(context: &Context, arguments: &PushArguments) -> Result<History, Error> {
     let path = &arguments.from;
     let bytes = fs::read(context.resolve(path)).map_err(|error| Error::read(path, error))?;
-    let contents = journal::parse(path, &bytes)?;
-    History::of(contents.lines).ok_or_else(|| Error::usage(format!("`{}` is no record", path.display())))
+    let no_record = |why: String| {
+        Error::usage(format!("`{}` is no record{why}", path.display())).help("name a file that `plan state pull` wrote")
+    };
+    let contents = journal::parse(path, &bytes).map_err(|error| match error {
+        JournalError::Damaged { line: 1, why, .. } => no_record(format!(": {why}")),
+        other => Error::Journal(other),
+    })?;
+    History::of(contents.lines).ok_or_else(|| no_record(String::new()))
 }
 
 async fn history(record: &EnvironmentRecord) -> Result<Option<History>, Error> {

@@ -11,7 +11,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use indicatif::ProgressDrawTarget;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -151,22 +150,22 @@ fn no_thread(error: std::io::Error) -> Error {
 
 fn report_to_people(context: &Context, options: &ViewOptions, fanout: &mut Fanout) {
     let stream = &context.stderr;
-    let sink = Sink::new("the log", Box::new(stream.clone()), context.secrets.clone());
+    let sink = |what| Sink::new(what, Box::new(stream.clone()), context.secrets.clone());
     let (verbosity, color) = (context.verbosity(), context.color(stream));
     // Log lines would break the table.
     let logged = context.trace.is_some() && context.global.log.is_none();
     let drawn = !logged && stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
     if drawn {
         fanout.add(Box::new(Progress::new(
-            sink,
-            ProgressDrawTarget::stderr(),
+            sink("the log"),
+            sink("the table"),
             options.shape.clone(),
             verbosity,
             color,
             room,
         )));
     } else {
-        fanout.add(Box::new(Human::new(sink, verbosity, color).of_plan(options.shape.clone())));
+        fanout.add(Box::new(Human::new(sink("the log"), verbosity, color).of_plan(options.shape.clone())));
     }
 }
 

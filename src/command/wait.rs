@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::print::table;
 use super::tasks::{created, hide_words, read_no_plan, state, to_json};
 use super::{Account, Signals, note, print_json, print_text};
-use crate::api::{Client, Request, Task, TaskState};
+use crate::api::{Client, ReadError, Request, Task, TaskState};
 use crate::cli::{ResultFormat, WaitArguments};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -55,7 +55,10 @@ pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result
 }
 
 async fn look(client: &Client, id: &str) -> Result<Task, Error> {
-    let failed = |error| Error::Api { what: format!("task `{id}` cannot be read"), error };
+    let failed = |error: ReadError| match error.is_not_found() {
+        true => Error::usage(format!("there is no task `{}`", sanitize(id))).help("`plan tasks` lists the latest"),
+        false => Error::Api { what: format!("task `{id}` cannot be read"), error },
+    };
     let value = client.read(Request::get(format!("/cloud/v1/tasks/{}", crate::engine::encode(id)))).await;
     Task::read(&value.map_err(failed)?).ok_or_else(|| Error::usage(format!("`{id}` is no task")))
 }
@@ -97,10 +100,9 @@ async fn end(
             let words = task.error.clone().unwrap_or_else(|| created(task));
             note(context, &format!("{} {} {}", sanitize(&task.id), state(task), sanitize(&words)))
         }
-        TaskEnd::Refused(error) => Err(Error::Api {
-            what: format!("task `{}` cannot be read", task.id),
-            error: crate::api::ReadError::Refused(error),
-        }),
+        TaskEnd::Refused(error) => {
+            Err(Error::Api { what: format!("task `{}` cannot be read", task.id), error: ReadError::Refused(error) })
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::note;
-use crate::cli::Assignment;
+use crate::cli::{Assignment, RunOptions};
 use crate::context::Context;
 use crate::diagnostic::nearest;
 use crate::engine::RunOutput;
@@ -20,18 +20,11 @@ const NAMED: usize = 10;
 ///
 /// # Errors
 ///
-/// When the plan has no such output, or the folder of the file does not exist.
-pub(super) fn check(context: &Context, plan: &Plan, wanted: &[Assignment]) -> Result<(), Error> {
-    for Assignment { name, value: file } in wanted {
-        if !plan.outputs.contains_key(name) {
-            let error = Error::usage(format!("the plan has no output `{name}` to write"));
-            let known: Vec<String> = plan.outputs.keys().map(|output| format!("`{output}`")).collect();
-            return Err(match nearest(name, plan.outputs.keys().map(String::as_str)) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None if known.is_empty() => error.help("name what is to be written under `outputs:` of the plan"),
-                None => error.help(format!("it has {}", list(&known, NAMED))),
-            });
-        }
+/// When the plan has no such output, to write or to show; when the folder of the file is not there.
+pub(super) fn check(context: &Context, plan: &Plan, flags: &RunOptions) -> Result<(), Error> {
+    flags.show_secret.iter().try_for_each(|name| is_output(plan, name, "show"))?;
+    for Assignment { name, value: file } in &flags.write_output {
+        is_output(plan, name, "write")?;
         let path = context.resolve(file.as_ref());
         let folder = path.parent().is_some_and(std::path::Path::is_dir);
         if file.is_empty() || path.is_dir() || !folder {
@@ -40,6 +33,19 @@ pub(super) fn check(context: &Context, plan: &Plan, wanted: &[Assignment]) -> Re
         }
     }
     Ok(())
+}
+
+fn is_output(plan: &Plan, name: &str, wanted: &str) -> Result<(), Error> {
+    if plan.outputs.contains_key(name) {
+        return Ok(());
+    }
+    let error = Error::usage(format!("the plan has no output `{name}` to {wanted}"));
+    let known: Vec<String> = plan.outputs.keys().map(|output| format!("`{output}`")).collect();
+    Err(match nearest(name, plan.outputs.keys().map(String::as_str)) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => error.help("outputs are named under `outputs:` of the plan"),
+        None => error.help(format!("it has {}", list(&known, NAMED))),
+    })
 }
 
 /// Writes the requested outputs; reports the names of those that the run has not reached.

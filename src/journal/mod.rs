@@ -41,6 +41,9 @@ pub enum JournalError {
     Io { action: &'static str, path: PathBuf, error: Arc<std::io::Error> },
     #[error("{}:{line}: the journal is damaged: {why}", path.display())]
     Damaged { path: PathBuf, line: usize, why: String },
+    /// Nothing is wrong with it, and nothing may be done with it by this `plan`.
+    #[error("`{}` cannot be read by this `plan`: {why}", path.display())]
+    Newer { path: PathBuf, why: String },
     /// It can be read, but holds a call or id that `plan` does not write.
     #[error("`{}` is no record to act on: `{instance}`: {why}", path.display())]
     Foreign { path: PathBuf, instance: InstanceId, why: String },
@@ -67,6 +70,14 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// A line that cannot be read.
+    pub fn unreadable(path: PathBuf, line: usize, why: String) -> Self {
+        match why.starts_with(text::NEWER) {
+            true => JournalError::Newer { path, why },
+            false => JournalError::Damaged { path, line, why },
+        }
+    }
+
     pub fn io(action: &'static str, path: &Path, error: std::io::Error) -> Self {
         JournalError::Io { action, path: path.to_owned(), error: Arc::new(error) }
     }

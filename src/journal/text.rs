@@ -20,10 +20,10 @@ pub struct Contents {
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] with file and line when the header is missing, when a line other than the last cannot be
-/// parsed, or when records are missing or cannot follow one another.
+/// [`JournalError::Newer`] when a newer `plan` wrote it; [`JournalError::Damaged`] with file and line when there is not even a header, when anything but the last line cannot be
+/// read, when records are missing or cannot follow one another.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, JournalError> {
-    let damaged = |line: usize, why: String| JournalError::Damaged { path: path.to_owned(), line: line + 1, why };
+    let damaged = |line: usize, why: String| JournalError::unreadable(path.to_owned(), line + 1, why);
     let mut lines = Vec::new();
     let mut whole = 0;
     let mut rest = bytes;
@@ -77,6 +77,9 @@ fn is_torn(rest: &[u8]) -> bool {
             .any(|text| std::str::from_utf8(text).is_ok_and(|text| Line::decode(text).is_ok()))
 }
 
+/// How the words begin that say of a line that this `plan` is too old for it.
+pub(super) const NEWER: &str = "it was written by a newer `plan`";
+
 fn check_version(text: &str) -> Result<(), String> {
     // Checked before the record is parsed, because a later version may have records that this one does not know.
     if !text.contains("\"record\":\"header\"") {
@@ -85,7 +88,7 @@ fn check_version(text: &str) -> Result<(), String> {
     let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     match value.get("version").and_then(serde_json::Value::as_u64) {
         Some(version) if version > u64::from(VERSION) => {
-            Err(format!("it was written by a newer `plan` (journal version {version}, this one reads up to {VERSION})"))
+            Err(format!("{NEWER} (journal version {version}, this one reads up to {VERSION})"))
         }
         _ => Ok(()),
     }

@@ -134,7 +134,11 @@ impl Resolver<'_> {
         let Some(entries) = root.entries() else {
             let at = file.position(root.span.start);
             let message = format!("a file of inputs is a mapping, found {}", root.describe());
-            return self.problem(Origin::File { path, at }, message, Vec::new());
+            return self.problem(
+                Origin::File { path, at },
+                message,
+                vec!["write a line `NAME: VALUE` for each input".to_owned()],
+            );
         };
         self.entries(file, entries);
     }
@@ -159,7 +163,7 @@ impl Resolver<'_> {
     fn text(&mut self, name: &str, text: &str, origin: Origin) {
         let Some(input) = self.declared(name, &origin) else { return };
         if is_reserved(text) {
-            let message = format!("`{name}` holds one of the characters U+E000 to U+E003, which are private to `plan`");
+            let message = format!("`{name}` holds one of the characters U+E000 to U+E005, which are private to `plan`");
             return self.problem(origin, message, Vec::new());
         }
         if input.r#type == InputType::String {

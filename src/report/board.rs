@@ -1,13 +1,14 @@
 //! The board: what every active call is doing now. A fold over events, shared by the reporters that show pending
 //! work.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::page::Shape;
+use super::page::{Planned, Shape};
 use super::{count, duration, list, sanitize, span};
+use crate::clock::LONGEST_PAUSE;
 use crate::event::{Activity, Delay, Event, Queue, Stamped};
 use crate::id::{InstanceId, StepId};
 
@@ -152,12 +153,13 @@ impl Board {
         self.pending.is_empty()
     }
 
-    /// The active calls in at most `most` rows: one each, or one per step when there are too many. Remaining rows
-    /// show steps that wait for others.
+    /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many. What
+    /// waits in a queue follows, and where there is room, what waits for other steps; those that wait for the same share a
+    /// row when they are too many.
     pub fn rows(&self, now: Duration, most: usize) -> Vec<Row> {
         let mut rows = match self.pending.len() <= most {
-            true => self.pending.values().map(|(instance, pending)| pending.row(instance, now)).collect(),
-            false => self.grouped(now),
+            true => self.alone(now),
+            false => self.grouped(now, most),
         };
         if !rows.is_empty() {
             rows.extend(self.waiting_for_others(most.saturating_sub(rows.len())));
@@ -171,15 +173,39 @@ impl Board {
         rows
     }
 
-    /// Steps without any event yet, because they depend on steps that are not done.
-    fn waiting_for_others(&self, most: usize) -> impl Iterator<Item = Row> + '_ {
-        let unheard = self.shape.steps.iter().filter(|(step, _)| !self.tallies.contains_key(step.as_str()));
-        let waiting = unheard.filter_map(|(step, after)| {
-            let behind: Vec<_> = after.iter().filter(|step| !self.is_over(step)).map(|step| sanitize(step)).collect();
-            let what = Words::from(format!("waits for {}", list(&behind, 3)));
-            (!behind.is_empty()).then(|| Row { who: sanitize(step).into_owned(), what, elapsed: Duration::ZERO })
-        });
-        waiting.take(most)
+    /// Steps of which nothing has been heard because others are not done.
+    fn waiting_for_others(&self, most: usize) -> Vec<Row> {
+        let mut waiting: IndexMap<String, Vec<&str>> = IndexMap::new();
+        for (step, planned) in self.unheard() {
+            let behind = planned.after.iter().filter(|step| !self.is_over(step)).map(|step| sanitize(step));
+            let behind: Vec<_> = behind.collect();
+            if !behind.is_empty() {
+                waiting.entry(list(&behind, 3)).or_default().push(step);
+            }
+        }
+        let together = waiting.values().map(Vec::len).sum::<usize>() > most;
+        let mut rows = Vec::new();
+        for (behind, steps) in waiting {
+            match &steps[..] {
+                [_, _, ..] if together => {
+                    let what = Words::from(format!("wait for {behind}"));
+                    rows.push(Row { who: count(steps.len(), "step"), what, elapsed: Duration::ZERO });
+                }
+                _ => rows.extend(steps.into_iter().map(|step| Row {
+                    who: sanitize(step).into_owned(),
+                    what: Words::from(format!("waits for {behind}")),
+                    elapsed: Duration::ZERO,
+                })),
+            }
+        }
+        rows.truncate(most);
+        rows
+    }
+
+    /// Steps of which nothing happened yet.
+    fn unheard(&self) -> impl Iterator<Item = (&str, &Planned)> {
+        let steps = self.shape.steps.iter().map(|(step, planned)| (step.as_str(), planned));
+        steps.filter(|(step, _)| !self.tallies.contains_key(*step))
     }
 
     fn is_over(&self, step: &str) -> bool {
@@ -199,21 +225,29 @@ impl Board {
         rows.join("; ")
     }
 
-    /// The last line of the table: totals over all known instances.
+    /// The bottom line. `12 of 40+`: how many there will be depends on what is not made yet.
     pub fn totals(&self) -> String {
         let sum = |part: fn(&Tally) -> usize| self.tallies.values().map(part).sum::<usize>();
         let (done, failed, skipped) = (sum(|tally| tally.done), sum(|tally| tally.failed), sum(|tally| tally.skipped));
         let known: usize = self.tallies.values().map(|tally| tally.instances.max(tally.ended())).sum();
         let heard = done + failed + skipped + self.pending.len();
-        let all = match self.activity {
-            // A teardown knows all its instances from the beginning.
-            Some(Activity::Destroy) => self.steps.max(heard),
-            // A step without any event has at least one instance.
-            _ => known.max(heard) + self.steps.saturating_sub(self.tallies.len()),
+        let (all, open) = match self.activity {
+            // A teardown counts what is there, and knows all of it.
+            Some(Activity::Destroy) => (self.steps.max(heard), false),
+            _ => {
+                let to_come = match self.shape.steps.is_empty() {
+                    true => self.steps.saturating_sub(self.tallies.len()),
+                    false => self.unheard().map(|(_, planned)| planned.instances.unwrap_or(1)).sum(),
+                };
+                (known.max(heard) + to_come, self.unheard().any(|(_, planned)| planned.instances.is_none()))
+            }
         };
         let word = if self.activity == Some(Activity::Destroy) { "removed" } else { "done" };
-        let mut parts = vec![format!("{done} of {all} {word}"), format!("{} in work", self.pending.len())];
-        for (number, word) in [(failed, "failed"), (skipped, "skipped")] {
+        let queued = self.pending.values().filter(|(_, pending)| pending.is_queued()).count();
+        let more = if open { "+" } else { "" };
+        let in_work = format!("{} in work", self.pending.len() - queued);
+        let mut parts = vec![format!("{done} of {all}{more} {word}"), in_work];
+        for (number, word) in [(queued, "queued"), (failed, "failed"), (skipped, "skipped")] {
             if number > 0 {
                 parts.push(format!("{number} {word}"));
             }
@@ -242,18 +276,30 @@ impl Board {
         tell(self.tallies.entry(instance.step.clone()).or_default());
     }
 
-    fn grouped(&self, now: Duration) -> Vec<Row> {
+    /// What is at work before what waits in a queue.
+    fn alone(&self, now: Duration) -> Vec<Row> {
+        let (queued, at_work): (Vec<_>, Vec<_>) = self.pending.values().partition(|(_, pending)| pending.is_queued());
+        at_work.into_iter().chain(queued).map(|(instance, pending)| pending.row(instance, now)).collect()
+    }
+
+    fn grouped(&self, now: Duration, most: usize) -> Vec<Row> {
         let mut groups: IndexMap<&StepId, Vec<(&InstanceId, &Pending)>> = IndexMap::new();
         for (instance, pending) in self.pending.values() {
             groups.entry(&instance.step).or_default().push((instance, pending));
         }
-        groups
-            .into_iter()
-            .map(|(step, members)| match members[..] {
-                [(instance, pending)] => pending.row(instance, now),
-                _ => self.group(step, &members, now),
-            })
-            .collect()
+        let is_queued = |members: &Vec<(&InstanceId, &Pending)>| members.iter().all(|(_, pending)| pending.is_queued());
+        let (queued, at_work): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, members)| is_queued(members));
+        let row = |(step, members): (&StepId, Vec<(&InstanceId, &Pending)>)| match members[..] {
+            [(instance, pending)] => pending.row(instance, now),
+            _ => self.group(step, &members, now),
+        };
+        let mut rows: Vec<Row> = at_work.into_iter().map(row).collect();
+        if rows.len() + queued.len() <= most {
+            rows.extend(queued.into_iter().map(row));
+        } else {
+            rows.extend(in_queues(&queued, now));
+        }
+        rows
     }
 
     fn group(&self, step: &StepId, members: &[(&InstanceId, &Pending)], now: Duration) -> Row {
@@ -279,6 +325,28 @@ impl Board {
     }
 }
 
+/// A row for each queue: which step waits in it, or how many.
+fn in_queues(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) -> Vec<Row> {
+    let mut queues: IndexMap<String, (HashSet<&StepId>, &Pending)> = IndexMap::new();
+    for (step, members) in groups {
+        for (_, pending) in members {
+            let (steps, first) = queues.entry(pending.doing.in_queue(now)).or_insert((HashSet::new(), pending));
+            steps.insert(step);
+            if pending.started < first.started {
+                *first = pending;
+            }
+        }
+    }
+    let rows = queues.into_iter().map(|(together, (steps, first))| {
+        let (who, what) = match steps.iter().next() {
+            Some(step) if steps.len() == 1 => (sanitize(step.as_str()).into_owned(), first.doing.describe(now)),
+            _ => (count(steps.len(), "step"), Words::from(together)),
+        };
+        Row { who, what, elapsed: now.saturating_sub(first.started) }
+    });
+    rows.collect()
+}
+
 /// How long the tasks of these calls usually take, when any of them waits for a task.
 fn typical(members: &[(&InstanceId, &Pending)]) -> Option<String> {
     let spans = members.iter().filter_map(|(_, pending)| match &pending.doing {
@@ -298,6 +366,10 @@ fn keys(members: &[(&InstanceId, &Pending)], all: usize) -> String {
 }
 
 impl Pending {
+    fn is_queued(&self) -> bool {
+        matches!(self.doing, Doing::Queued { .. })
+    }
+
     fn row(&self, instance: &InstanceId, now: Duration) -> Row {
         let what = self.doing.describe(now);
         let late = matches!(&self.doing, Doing::Waiting { latest, .. } if now.saturating_sub(self.since) > *latest * 2);
@@ -319,6 +391,15 @@ impl Doing {
             Doing::Waiting { .. } => "waiting",
             Doing::Resolving => "being looked up",
             Doing::AwaitingReadiness { .. } => "getting ready",
+        }
+    }
+
+    /// What several wait for, in the words of [`Doing::describe`].
+    fn in_queue(&self, now: Duration) -> String {
+        match self {
+            Doing::Queued { queue: Queue::Parent { of }, .. } => format!("wait for their turn at {}", sanitize(of)),
+            Doing::Queued { queue: Queue::Requests, .. } => "wait for a place among the requests".to_owned(),
+            _ => self.describe(now).all().to_owned(),
         }
     }
 
@@ -367,7 +448,15 @@ pub fn queued(queue: &Queue) -> String {
     match queue {
         Queue::Parent { of } => format!("waits for its turn at {}", sanitize(of)),
         Queue::Requests => "waits for a place among the requests".to_owned(),
-        Queue::RateLimit { pause_ms } => format!("rate limited, {}", duration(Duration::from_millis(*pause_ms))),
+        Queue::RateLimit { pause_ms } => format!("rate limited, {}", pause(Duration::from_millis(*pause_ms))),
+    }
+}
+
+/// How long nothing is sent.
+pub fn pause(length: Duration) -> String {
+    match length >= LONGEST_PAUSE {
+        true => format!("{}, the longest that is waited whatever the API asks for", duration(length)),
+        false => duration(length),
     }
 }
 
@@ -461,5 +550,49 @@ mod tests {
     fn unusually_long_waits_are_shown() {
         let board = board_of(1, 0);
         assert!(board.rows(Duration::from_secs(90), 5)[0].what.all().ends_with("longer than usual"));
+    }
+
+    fn queued(name: &str, queue: Queue) -> Event {
+        Event::TurnAwaited { instance: instance(name), queue }
+    }
+
+    #[test]
+    fn what_waits_in_the_same_queue_shares_a_row_when_there_are_too_many() {
+        let mut board = Board::default();
+        for index in 0..20 {
+            let queue = Queue::Parent { of: "network".to_owned() };
+            board.handle(&stamped(0, queued(&format!("subnet{index}"), queue)));
+        }
+        board.handle(&stamped(0, queued("key", Queue::Requests)));
+        board.handle(&stamped(0, accepted("web", 1, 2)));
+        let rows = board.rows(Duration::from_secs(1), 8);
+        let shown: Vec<_> = rows.iter().map(|row| (row.who.as_str(), row.what.all())).collect();
+        assert_eq!(shown[0].0, "web");
+        assert_eq!(
+            shown[1..],
+            [("20 steps", "wait for their turn at network"), ("key", "waits for a place among the requests")]
+        );
+        assert_eq!(board.totals(), "0 of 22 done, 1 in work, 21 queued");
+    }
+
+    #[test]
+    fn the_total_holds_from_the_beginning_or_says_that_it_does_not() {
+        let planned =
+            |after: &[&str], instances| Planned { after: after.iter().map(ToString::to_string).collect(), instances };
+        let steps = [
+            ("network", planned(&[], Some(1))),
+            ("disk", planned(&["network"], Some(25))),
+            ("member", planned(&["disk"], None)),
+        ];
+        let steps = steps.map(|(step, planned)| (step.to_owned(), planned)).into_iter().collect();
+        let mut board = Board::of(Shape { steps });
+        board.handle(&stamped(0, crate::report::testing::started()));
+        board.handle(&stamped(0, accepted("network", 1, 2)));
+        assert_eq!(board.totals(), "0 of 27+ done, 1 in work");
+        board.handle(&stamped(9, done("network", "networks", "net")));
+        board.handle(&stamped(9, Event::StepExpanded { step: StepId::new("disk"), instances: 25 }));
+        assert_eq!(board.totals(), "1 of 27+ done, 0 in work");
+        board.handle(&stamped(9, Event::StepExpanded { step: StepId::new("member"), instances: 4 }));
+        assert_eq!(board.totals(), "1 of 30 done, 0 in work");
     }
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::board::{Board, delay, queued, waiting};
+use super::board::{Board, delay, pause, queued, waiting};
 use super::page::Shape;
-use super::story::{self, Story};
+use super::story::{self, Alike, Story};
 use super::width::width;
-use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, sanitize};
-use crate::event::{Event, Provenance, RunFinished, Stamped, StepDone, StepError};
+use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, natural, sanitize};
+use crate::event::{Event, Provenance, RunFinished, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 
@@ -39,9 +39,9 @@ pub struct Human {
     /// A table shows pending calls, so that heartbeats and lines about waiting are not needed.
     under_table: bool,
     board: Board,
-    /// The instances with each failure, by its text.
-    failures: IndexMap<Story, Vec<InstanceId>>,
-    /// The instances that were not made, by reason.
+    /// Who failed, by what is told of it.
+    failures: IndexMap<Alike, (Story, Vec<InstanceId>)>,
+    /// What was not made, by the reason.
     not_made: IndexMap<String, Vec<InstanceId>>,
     /// The resources that this run made and did not remove.
     exists: Vec<(InstanceId, String)>,
@@ -109,9 +109,11 @@ impl Human {
             Event::RunStarted(_)
             | Event::ResolvingStarted { .. }
             | Event::StepSucceeded { .. }
-            | Event::StepSkipped { .. }
             | Event::ReadinessReached { .. }
             | Event::ResourceRemoved { .. } => Verbosity::Normal,
+            // What ends because the run does is told at its end, with all names.
+            Event::StepSkipped { reason: SkipReason::NotStarted { .. }, .. } => Verbosity::Verbose,
+            Event::StepSkipped { .. } => Verbosity::Normal,
             Event::TasksAccepted { .. } | Event::ReadinessAwaited { .. } => passing,
             Event::CallDelayed { instance, .. } if !self.held_back.contains(instance) => passing,
             Event::StepExpanded { .. }
@@ -135,7 +137,7 @@ impl Human {
                 self.of(now, instance, &format!("calling {}{attempt}", sanitize(call)));
             }
             Event::CallDelayed { instance, reason, pause_ms } => {
-                let pause = duration(Duration::from_millis(*pause_ms));
+                let pause = pause(Duration::from_millis(*pause_ms));
                 self.of(now, instance, &format!("{}, again in {pause}", delay(reason)));
             }
             Event::TasksAccepted { instance, tasks, earliest_ms, latest_ms } => {
@@ -193,7 +195,8 @@ impl Human {
     /// Reports a failure, unless another instance has reported the same one.
     fn failure(&mut self, now: Duration, instance: &InstanceId, what: &str, error: &StepError) {
         let (what, story) = (self.palette.bad(what), Story::of(error));
-        if let Some(others) = self.failures.get_mut(&story) {
+        let alike = Alike::of(&story);
+        if let Some((_, others)) = self.failures.get_mut(&alike) {
             let like = others.first().map(ToString::to_string).unwrap_or_default();
             others.push(instance.clone());
             return self.of(now, instance, &format!("{what}, as `{}`: {}", sanitize(&like), story.what));
@@ -206,7 +209,7 @@ impl Human {
             let label = self.palette.faint(format!("{label:>9}:"));
             self.sink.line(&format!("{label} {text}"));
         }
-        self.failures.insert(story, vec![instance.clone()]);
+        self.failures.insert(alike, (story, vec![instance.clone()]));
     }
 
     fn end(&mut self, run: &RunFinished) {
@@ -217,7 +220,7 @@ impl Human {
         }
         let meaning = self.palette.bad(run.exit.meaning());
         self.sink.line(&format!("{meaning}, after {took}: {totals}; {requests}"));
-        for (story, who) in self.failures.iter().take(RECALLED) {
+        for (story, who) in self.failures.values().take(RECALLED) {
             let place = story.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
             let who =
                 list(who.iter().map(|instance| self.palette.name(sanitize(&instance.to_string()))), NAMED_TOGETHER);
@@ -226,7 +229,8 @@ impl Human {
         if self.failures.len() > RECALLED {
             self.sink.line(&format!("  and {} more, told above", self.failures.len() - RECALLED));
         }
-        for (why, who) in std::mem::take(&mut self.not_made) {
+        for (why, mut who) in std::mem::take(&mut self.not_made) {
+            who.sort_by_key(|instance| natural(&instance.to_string()));
             let who = list(who.iter().map(|instance| sanitize(&instance.to_string()).into_owned()), NAMED_TOGETHER);
             self.sink.line(&format!("{} {who} ({why})", self.palette.name("not made:")));
         }

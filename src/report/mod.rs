@@ -17,6 +17,7 @@ pub mod diagnostics;
 mod events;
 pub mod github;
 mod human;
+mod live;
 pub mod outputs;
 pub mod page;
 mod palette;
@@ -38,7 +39,7 @@ pub use progress::{Progress, Room};
 pub use sink::{ReportError, Sink};
 pub use story::reason;
 pub use text::{sanitize, sanitize_block};
-pub use words::{clock, count, duration, list, plural, span, thing};
+pub use words::{clock, count, duration, list, natural, plural, span, thing};
 
 use crate::event::Stamped;
 

@@ -1,14 +1,12 @@
 //! The view on a terminal: the lines of [`Human`], and below them a live table with every active call, what it waits
 //! for, for how long, and how long that usually takes.
 //!
-//! indicatif only draws. The texts come from the same board as the heartbeat; lines are written while the table is
-//! hidden.
+//! The words come from the same board as the heartbeat; the lines go through [`Human`] while the table is out of the way.
 
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use super::board::Row;
+use super::live::Live;
 use super::page::Shape;
 use super::width::{beginning, ending, width};
 use super::{Color, Human, Palette, ReportError, Reporter, Sink, Verbosity, clock, duration};
@@ -30,55 +28,36 @@ pub struct Room {
 pub struct Progress {
     human: Human,
     palette: Palette,
-    bars: MultiProgress,
-    /// One bar per line of the table, from the top.
-    drawn: Vec<ProgressBar>,
-    room: Box<dyn Fn() -> Room + Send>,
-    /// Between the first and the last event; only then there is a table.
+    live: Live,
+    /// Between the first event and the last: otherwise there is no table.
     running: bool,
 }
 
 impl Progress {
-    /// `sink` and `target` must be the same terminal; `room` is called for every drawing, because the size can
-    /// change.
+    /// `lines` and `table` must lead to the same terminal; `room` is asked at every drawing: windows change.
     pub fn new(
-        sink: Sink,
-        target: ProgressDrawTarget,
+        lines: Sink,
+        table: Sink,
         shape: Shape,
         verbosity: Verbosity,
         color: Color,
         room: impl Fn() -> Room + Send + 'static,
     ) -> Self {
         Self {
-            human: Human::new(sink, verbosity, color).of_plan(shape).above_table(),
+            human: Human::new(lines, verbosity, color).of_plan(shape).above_table(),
             palette: Palette::new(color),
-            bars: MultiProgress::with_draw_target(target),
-            drawn: Vec::new(),
-            room: Box::new(room),
+            live: Live::new(table, room),
             running: false,
         }
     }
 
     fn draw(&mut self, now: Duration) {
         let lines = if self.running { self.table(now) } else { Vec::new() };
-        while self.drawn.len() > lines.len() {
-            if let Some(bar) = self.drawn.pop() {
-                bar.finish_and_clear();
-                self.bars.remove(&bar);
-            }
-        }
-        while self.drawn.len() < lines.len() {
-            // A bar of unknown length, of which only the message is drawn.
-            let bar = self.bars.add(ProgressBar::no_length().with_style(message_only()));
-            self.drawn.push(bar);
-        }
-        for (bar, line) in self.drawn.iter().zip(lines) {
-            bar.set_message(line);
-        }
+        self.live.draw(lines);
     }
 
     fn table(&self, now: Duration) -> Vec<String> {
-        let room = (self.room)();
+        let room = self.live.room();
         let most = room.lines.saturating_sub(BOTTOM + 1).clamp(1, MOST_ROWS);
         let board = self.human.board();
         let rows = board.rows(now, most);
@@ -99,11 +78,7 @@ impl Progress {
     }
 }
 
-fn message_only() -> ProgressStyle {
-    ProgressStyle::with_template("{msg}").expect("a template of one placeholder is valid")
-}
-
-/// Cuts a text to `columns`: a wrapped row could not be cleared from the screen.
+/// At most `columns` wide: a row that wraps would leave its rest on the screen.
 fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -133,11 +108,11 @@ impl Reporter for Progress {
         if !self.running {
             self.draw(Duration::ZERO);
         }
-        let Self { human, bars, .. } = self;
+        let Self { human, live, .. } = self;
         // Most events write no line; hiding the table for them would make it flicker. It is drawn only by ticks, so
         // that its cost does not grow with the number of events.
         if human.is_shown(event) {
-            bars.suspend(|| human.handle(event));
+            live.above(|| human.handle(event));
         } else {
             human.handle(event);
         }
@@ -159,14 +134,17 @@ mod tests {
     use super::*;
     use crate::exit::Exit;
     use crate::id::StepId;
+    use crate::report::page::Planned;
     use crate::report::testing::{Shared, accepted, done, failed, finished, stamped, started};
     use crate::secret::Secrets;
 
     fn progress(columns: usize, lines: usize) -> (Shared, Progress) {
         let out = Shared::default();
-        let sink = Sink::new("the lines", Box::new(out.clone()), Secrets::default());
+        let sink = |what| Sink::new(what, Box::new(out.clone()), Secrets::default());
         let room = move || Room { columns, lines };
-        (out, Progress::new(sink, ProgressDrawTarget::hidden(), Shape::default(), Verbosity::Normal, Color::Off, room))
+        let (lines, table) = (sink("the lines"), sink("the table"));
+        let progress = Progress::new(lines, table, Shape::default(), Verbosity::Normal, Color::Off, room);
+        (out, progress)
     }
 
     #[test]
@@ -245,9 +223,12 @@ mod tests {
             ("subnet", vec!["network".to_owned()]),
             ("web", vec!["subnet".to_owned(), "network".to_owned()]),
         ];
-        progress.human = progress
-            .human
-            .of_plan(Shape { steps: steps.map(|(step, after)| (step.to_owned(), after)).into_iter().collect() });
+        progress.human = progress.human.of_plan(Shape {
+            steps: steps
+                .map(|(step, after)| (step.to_owned(), Planned { after, instances: Some(1) }))
+                .into_iter()
+                .collect(),
+        });
         progress.handle(&stamped(0, started()));
         progress.handle(&stamped(400, accepted("network", 5_000, 10_000)));
         assert_eq!(
@@ -267,15 +248,15 @@ mod tests {
         progress.handle(&stamped(0, started()));
         progress.handle(&stamped(400, accepted("network", 5_000, 10_000)));
         progress.tick(Duration::from_secs(1));
-        assert_eq!(progress.drawn.len(), 2);
         progress.tick(Duration::from_secs(100));
         progress.handle(&stamped(7_400, done("network", "networks", "demo-net")));
         progress.handle(&stamped(7_500, failed("web", "no")));
         progress.handle(&stamped(8_000, Event::RunFinished(finished(Exit::StepFailed))));
-        assert!(progress.drawn.is_empty());
         progress.finish().unwrap();
         let text = out.text();
-        assert!(text.contains("created network `demo-net`") && text.contains("failed: no"), "{text}");
-        assert!(!text.contains("waiting for task") && !text.contains("pending:"), "the table's business: {text}");
+        assert!(text.contains("\x1b[J   0:07  network     created network `demo-net`"), "{text:?}");
+        assert!(text.contains("failed: no") && !text.contains("pending:"), "{text}");
+        let (_, end) = text.rsplit_once("\x1b[").unwrap();
+        assert!(end.starts_with('J') && end.contains("a step failed"), "nothing of the table is left: {text:?}");
     }
 }

@@ -9,6 +9,9 @@ use crate::id::InstanceId;
 /// The most characters of an API message in lines for people; events and the record have the whole message.
 const LONGEST_MESSAGE: usize = 4000;
 
+/// Digits of an id: a UUID with or without dashes.
+const SHORTEST_ID: usize = 32;
+
 /// Shorter times in the queue are not reported.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
@@ -40,6 +43,43 @@ impl Story {
             help: error.help.iter().map(|help| sanitize(help).into_owned()).collect(),
         }
     }
+}
+
+/// What makes failures the same for a reader: everything but the ids of requests, tasks and things.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Alike {
+    what: String,
+    place: Option<String>,
+    facts: Vec<(&'static str, String)>,
+    help: Vec<String>,
+}
+
+impl Alike {
+    pub fn of(story: &Story) -> Self {
+        let facts = story.facts.iter().filter(|(label, _)| *label != "call").cloned();
+        Self {
+            what: without_ids(&story.what),
+            place: story.place.clone(),
+            facts: facts.collect(),
+            help: story.help.iter().map(|help| without_ids(help)).collect(),
+        }
+    }
+}
+
+/// The text without ids, of which each call has its own.
+pub fn without_ids(text: &str) -> String {
+    let is_part = |character: char| character.is_ascii_hexdigit() || character == '-';
+    let mut rest = text;
+    let mut left = String::new();
+    while let Some(start) = rest.find(is_part) {
+        let end = rest[start..].find(|character| !is_part(character)).map_or(rest.len(), |length| start + length);
+        left.push_str(&rest[..start]);
+        if end - start < SHORTEST_ID {
+            left.push_str(&rest[start..end]);
+        }
+        rest = &rest[end..];
+    }
+    left + rest
 }
 
 /// A failure in one line: `` `web[2]`: QuotaLimitExceed: … (deploy.yaml:23:5) ``.

@@ -104,6 +104,20 @@ pub fn thing(kind: &str) -> String {
     }
 }
 
+/// The order that readers expect: `web[2]` before `web[10]`.
+pub fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts: Vec<(String, u64)> = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let digits = rest.find(|character: char| character.is_ascii_digit()).unwrap_or(rest.len());
+        let (words, after) = rest.split_at(digits);
+        let end = after.find(|character: char| !character.is_ascii_digit()).unwrap_or(after.len());
+        parts.push((words.to_owned(), after[..end].parse().unwrap_or(u64::MAX)));
+        rest = &after[end..];
+    }
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,5 +177,12 @@ mod tests {
         ] {
             assert_eq!(thing(kind), word);
         }
+    }
+
+    #[test]
+    fn numbers_in_names_are_ordered_as_numbers() {
+        let mut names = ["web[10]", "web[2]", "db", "web[2]a", "step_9_b", "step_10_a"];
+        names.sort_by_key(|name| natural(name));
+        assert_eq!(names, ["db", "step_9_b", "step_10_a", "web[2]", "web[2]a", "web[10]"]);
     }
 }

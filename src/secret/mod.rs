@@ -26,8 +26,8 @@ use finder::{Finder, Pattern};
 pub use redacted::{Redact, Redacted};
 pub use sensitive::is_sensitive_name;
 
-/// Whether a text contains one of the reserved characters around a marker, or around a placeholder in an undo: plans,
-/// inputs and files must not, and in answers they are replaced.
+/// Whether a text holds one of the characters around a marker, around what stands for a result in an undo, or for one in
+/// a preview: plans, inputs, files and what is decoded may not, and in answers they are replaced.
 pub fn is_reserved(text: &str) -> bool {
     text.contains(RESERVED)
 }
@@ -58,7 +58,7 @@ pub fn without_reserved(value: Value) -> Value {
     }
 }
 
-const RESERVED: [char; 4] = [OPEN, CLOSE, '\u{E002}', '\u{E003}'];
+const RESERVED: [char; 6] = [OPEN, CLOSE, '\u{E002}', '\u{E003}', '\u{E004}', '\u{E005}'];
 const OPEN: char = '\u{E000}';
 const CLOSE: char = '\u{E001}';
 /// The text in place of a secret.
@@ -71,7 +71,7 @@ pub const SHORTEST: usize = 4;
 /// A template has cut, reversed or otherwise changed a marker, so that the secret cannot be inserted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a secret was changed by a template, or a text holds one of the characters U+E000 to U+E003, which stand for secrets: \
+    "a secret was changed by a template, or a text holds one of the characters U+E000 to U+E005, which stand for secrets: \
      only whole secrets can be put into a request"
 )]
 pub struct BrokenMarker;

@@ -338,10 +338,11 @@ impl<'r> Words<'r> {
             },
             ("status" | "delay" | "late", None) => return Err(format!("`{name}` needs a value, as in `{name}=…`")),
             _ => {
-                return Err(format!(
-                    "`{name}` is not one of reset, lost-answer, status=…, rate-limit, cut, html, bad-json, task-error, \
-                     delay=…, late=…, quota, random"
-                ));
+                return Err(
+                    "a rule begins with one of reset, lost-answer, status=…, rate-limit, cut, html, bad-json, \
+                            task-error, delay=…, late=…, quota, random"
+                        .to_owned(),
+                );
             }
         })
     }
@@ -405,7 +406,7 @@ mod tests {
     #[test]
     fn invalid_rules_have_a_reason() {
         for (rule, words) in [
-            ("explode", "not one of"),
+            ("explode", "begins with one of"),
             ("reset:every=0", "counts from 1"),
             ("status", "needs a value"),
             ("late", "needs a value"),

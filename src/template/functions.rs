@@ -88,7 +88,13 @@ fn b64decode(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
     behind_markers(state, &text_of(value)?, |text| {
         let packed: String = text.chars().filter(|character| !character.is_ascii_whitespace()).collect();
         let bytes = STANDARD.decode(packed).map_err(|_| refuse("this is no base64 text"))?;
-        String::from_utf8(bytes).map_err(|_| refuse("what the base64 text holds is not UTF-8"))
+        let text = String::from_utf8(bytes).map_err(|_| refuse("what the base64 text holds is not UTF-8"))?;
+        match is_reserved(&text) {
+            true => {
+                Err(refuse("the base64 text holds one of the characters U+E000 to U+E005, which are private to `plan`"))
+            }
+            false => Ok(text),
+        }
     })
 }
 
@@ -126,7 +132,7 @@ fn fromjson(value: &Value) -> Result<Value, Error> {
         .map_err(|error| refuse(format!("this is no JSON: line {}, column {}", error.line(), error.column())))?;
     // Escapes in JSON may give reserved characters.
     match is_reserved(&json.to_string()) {
-        true => Err(refuse("the JSON holds one of the characters U+E000 to U+E003, which are private to `plan`")),
+        true => Err(refuse("the JSON holds one of the characters U+E000 to U+E005, which are private to `plan`")),
         false => Ok(value_of(&json)),
     }
 }
@@ -226,7 +232,7 @@ pub fn read_below(folder: &Path, name: &str) -> Result<String, String> {
     let bytes = std::fs::read(&full).map_err(cause)?;
     let text = String::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8 text"))?;
     match is_reserved(&text) {
-        true => Err(format!("`{name}` holds one of the characters U+E000 to U+E003, which are private to `plan`")),
+        true => Err(format!("`{name}` holds one of the characters U+E000 to U+E005, which are private to `plan`")),
         false => Ok(text),
     }
 }

@@ -175,6 +175,8 @@ fn our_functions_and_filters() {
     }
     assert!(evaluate("{{ file('../secret') }}").unwrap_err().contains("below the plan's folder"));
     assert!(evaluate("{{ '!' | b64decode }}").unwrap_err().contains("no base64"));
+    // U+E002, `/id`, U+E003: what stands for a result in an undo.
+    assert!(evaluate("{{ '7oCCL2lk7oCD' | b64decode }}").unwrap_err().contains("U+E000 to U+E005"));
     assert!(
         evaluate("{{ {} | first_address }}").unwrap_err().contains("no address yet (a `ready`")
             || evaluate("{{ {} | first_address }}").unwrap_err().contains("no address yet")

@@ -209,7 +209,7 @@ impl<'t> Reader<'t> {
         let raw = &self.text[span.range()];
         if is_reserved(text) {
             self.findings.push(
-                Diagnostic::error("yaml-reserved-character", span, "the characters U+E000 to U+E003 cannot stand here")
+                Diagnostic::error("yaml-reserved-character", span, "the characters U+E000 to U+E005 cannot stand here")
                     .help("they are private to `plan`, which puts them around what stands for a secret"),
             );
         }

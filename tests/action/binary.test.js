@@ -3,11 +3,11 @@
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
 const { locate } = require('../../action/binary');
+const { newFolder } = require('./folder');
 
 const PROGRAM = Buffer.from('the program');
 const SUM = crypto.createHash('sha256').update(PROGRAM).digest('hex');
@@ -16,7 +16,7 @@ const OWN = { repository: 'owner/name', version: '1.2.3', sha256: { [TARGET]: SU
 
 /** What `locate` is asked, over a store of addresses; `fetched` says what was downloaded. */
 function scene(given = {}, store = {}) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plan-action-'));
+  const folder = newFolder();
   const fetched = [];
   const warnings = [];
   const options = {

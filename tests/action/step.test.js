@@ -6,9 +6,10 @@
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
+
+const { newFolder } = require('./folder');
 
 const ACTION = path.join(__dirname, '..', '..', 'action');
 
@@ -19,7 +20,7 @@ const SAYS_HOW_IT_WAS_CALLED = `
 
 class Job {
   constructor(programs) {
-    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plan-action-'));
+    this.folder = newFolder();
     for (const [name, source] of Object.entries(programs)) {
       fs.writeFileSync(path.join(this.folder, `${name}.js`), source);
     }

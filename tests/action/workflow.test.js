@@ -2,11 +2,11 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
 const workflow = require('../../action/workflow');
+const { newFolder } = require('./folder');
 
 function sink() {
   const written = [];
@@ -34,14 +34,13 @@ test('every line of a secret is masked', () => {
 });
 
 test('values of any form reach the file whole', () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plan-action-'));
+  const folder = newFolder();
   const env = { GITHUB_OUTPUT: path.join(folder, 'output'), GITHUB_STATE: path.join(folder, 'state') };
   workflow.setOutput('text', 'one\ntwo=2\nEOF', env);
   workflow.saveState('mode', 'always', env);
   assert.match(fs.readFileSync(env.GITHUB_OUTPUT, 'utf8'), /^text<<(ghadelimiter_\S+)\none\ntwo=2\nEOF\n\1\n$/);
   assert.match(fs.readFileSync(env.GITHUB_STATE, 'utf8'), /^mode<<(ghadelimiter_\S+)\nalways\n\1\n$/);
   assert.equal(workflow.state('mode', { STATE_mode: 'always' }), 'always');
-  fs.rmSync(folder, { recursive: true });
 });
 
 test('outside of a runner outputs go nowhere', () => {

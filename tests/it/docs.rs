@@ -151,6 +151,50 @@ fn every_page_is_listed() {
     }
 }
 
+/// What a sample says, whatever took how long and ended first: its lines in order, spaces together.
+fn said(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.trim_end().lines().map(|line| without_times(&wording(line))).collect();
+    lines.sort();
+    lines
+}
+
+fn without_times(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let is_unit = |word: &str| ["ms", "s", "0m", "0h"].contains(&word.trim_end_matches([',', ';', ':']));
+    let kept = words.iter().enumerate().filter(|(at, word)| {
+        let is_number = **word == "0" && words.get(at + 1).is_some_and(|next| is_unit(next));
+        !is_number && !is_unit(word)
+    });
+    kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+}
+
+/// What commands print about one environment, from its first run to its end.
+#[test]
+fn the_life_of_an_environment_is_shown_as_it_is_printed() {
+    let plan =
+        blocks(&root("README.md"), "yaml").into_iter().find(|block| block.starts_with("name: web-demo")).unwrap();
+    let folder = Folder::new().with("deploy.yaml", &plan);
+    let cloud = Served::start(&folder, &["--speed", "100"]);
+    let account = [("GCORE_CLOUD_PROJECT_ID", "1"), ("GCORE_CLOUD_REGION_ID", "7")];
+    let samples = blocks(&page("commands.md"), "text");
+    for command in [
+        "run deploy.yaml",
+        "status deploy.yaml",
+        "output --format env",
+        "preview deploy.yaml --set replicas=3",
+        "state show 'disk[0]'",
+        "destroy deploy.yaml --yes",
+    ] {
+        let first = format!("$ plan {command}\n");
+        let sample = samples.iter().find_map(|sample| sample.strip_prefix(&first));
+        let sample = sample.unwrap_or_else(|| panic!("no sample of `{command}`"));
+        let words = words(command);
+        let ended = cloud.run_in(&folder, &words.iter().map(String::as_str).collect::<Vec<_>>(), &account).with_code(0);
+        let printed = format!("{}{}", ended.stderr, ended.stdout).replace(&folder.path().display().to_string(), "…");
+        assert_eq!(said(sample), said(&printed), "{command}\n{printed}");
+    }
+}
+
 /// Another client changes one resource and deletes another.
 const BY_HAND: &str = "\
 name: by-hand

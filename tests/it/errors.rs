@@ -32,7 +32,11 @@ fn each_is_told(folder: &Folder, cases: Vec<Case>) {
 }
 
 fn folder() -> Folder {
-    let folder = Folder::new().with("deploy.yaml", PLAN).with("text.yaml", "just words").with("records/x", "");
+    let folder = Folder::new()
+        .with("deploy.yaml", PLAN)
+        .with("text.yaml", "just words")
+        .with("records/x", "")
+        .with("list.yaml", "[]");
     folder.with("typo.yaml", &PLAN.replace("create_router", "create_ruoter"))
 }
 
@@ -146,7 +150,7 @@ help: `plan ops WORD` searches for one
                 &[],
                 2,
                 str![[r#"
-error: `bogus` is no fault: `bogus` is not one of reset, lost-answer, status=…, rate-limit, cut, html, bad-json, task-error, delay=…, late=…, quota, random
+error: `bogus` is no fault: a rule begins with one of reset, lost-answer, status=…, rate-limit, cut, html, bad-json, task-error, delay=…, late=…, quota, random
 help: write it as `lost-answer:POST:networks:1` or `random:0.3:seed=7`; see `plan rehearse --help`
 
 "#]],
@@ -168,6 +172,72 @@ help: end its name with `.html`, `.md`, `.json` or `.xml` (JUnit)
                 str![[r#"
 error: the plan has no output `nope` to write
 help: it has `network_id`
+
+"#]],
+            ),
+            (
+                &["rehearse", "deploy.yaml", "--set", "owner=a", "--show-secret", "nope"],
+                &[],
+                2,
+                str![[r#"
+error: the plan has no output `nope` to show
+help: it has `network_id`
+
+"#]],
+            ),
+            (
+                &["rehearse", "deploy.yaml", "--set", "owner=a", "--write-output", "network_id"],
+                &[],
+                2,
+                str![[r#"
+error: invalid value 'network_id' for '--write-output <OUTPUT=FILE>': write it as `OUTPUT=FILE`
+
+For more information, try '--help'.
+
+"#]],
+            ),
+            (
+                &["run", "--bogus", "deploy.yaml"],
+                &[],
+                2,
+                str![[r#"
+error: unexpected argument '--bogus' found
+
+Usage: plan run [OPTIONS] <FILE>
+
+For more information, try '--help'.
+
+"#]],
+            ),
+            (
+                &["simulate", "--listen", "localhost"],
+                &[],
+                2,
+                str![[r#"
+error: invalid value 'localhost' for '--listen <ADDRESS>': write it as `127.0.0.1:8080`, an address of this machine and a port up to 65535
+
+For more information, try '--help'.
+
+"#]],
+            ),
+            (
+                &["rehearse", "deploy.yaml", "--speed", "fast"],
+                &[],
+                2,
+                str![[r#"
+error: invalid value 'fast' for '--speed <N>': it must be a number above zero
+
+For more information, try '--help'.
+
+"#]],
+            ),
+            (
+                &["rehearse", "deploy.yaml", "--set", "owner=a", "--target", "other"],
+                &[],
+                2,
+                str![[r#"
+error: the plan has no step `other`
+help: it has `network`
 
 "#]],
             ),
@@ -288,6 +358,18 @@ help: to try the plan without an account: `plan rehearse deploy.yaml`
 "#]],
             ),
             (
+                &["get", "images"],
+                &[],
+                4,
+                str![[r#"
+error: there is no API key: `GCORE_API_KEY` is not set
+help: make a permanent API token at https://portal.gcore.com: Profile, API tokens
+help: then `export GCORE_API_KEY='…'` (single quotes: it holds a `$`), or name a command that prints it with `--api-key-command`
+help: to try it without an account: `plan simulate` serves a simulated API
+
+"#]],
+            ),
+            (
                 &["tasks"],
                 &[("GCORE_API_KEY", "x"), ("GCORE_CLOUD_REGION_ID", "Luxembourg")],
                 2,
@@ -386,12 +468,61 @@ help: name a file that `plan run --events FILE` wrote
 "#]],
             ),
             (
+                &["state", "push", "text.yaml"],
+                &[],
+                2,
+                str![[r#"
+error: `text.yaml` is no record: it has no header
+help: name a file that `plan state pull` wrote
+
+"#]],
+            ),
+            (
+                &["state", "push", "here.jsonl"],
+                &[],
+                2,
+                str![[r#"
+error: cannot read `here.jsonl`: No such file or directory (os error 2)
+help: paths are looked up from the current folder
+
+"#]],
+            ),
+            (
+                &["state", "init", "records"],
+                &[],
+                0,
+                str![[r#"
+`FOLDER/records` is a folder, which needs no preparation: name it with `--state` or `PLAN_STATE`
+
+"#]],
+            ),
+            (
+                &["rehearse", "deploy.yaml", "--inputs", "list.yaml"],
+                &[],
+                3,
+                str![[r#"
+error: list.yaml:1:1: a file of inputs is a mapping, found a list
+help: write a line `NAME: VALUE` for each input
+...
+"#]],
+            ),
+            (
+                &["run", "deploy.yaml", "--set", "owner=a", "--state", "text.yaml"],
+                &[("GCORE_API_KEY", "x"), ("GCORE_CLOUD_PROJECT_ID", "1"), ("GCORE_CLOUD_REGION_ID", "7")],
+                12,
+                str![[r#"
+error: cannot make `FOLDER/text.yaml/demo/default`: Not a directory (os error 20)
+help: a part of the path is a file, and no folder: name another place
+
+"#]],
+            ),
+            (
                 &["status", "--plan", "demo", "--state", "nowhere"],
                 &[],
                 2,
                 str![[r#"
 error: there is no folder of records at `FOLDER/nowhere`
-help: name the folder of records with `--state FOLDER`, or the plan file that it is beside
+help: nothing was run here yet, or the records are elsewhere: name their folder with `--state FOLDER`, or the plan file that it is beside
 
 "#]],
             ),

@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("id", ""),
     ("journal", "body_file catalog clock event id plan secret"),
     ("plan", "body_file catalog diagnostic id secret source template yaml"),
-    ("report", "diagnostic event exit files id secret source stream"),
+    ("report", "clock diagnostic event exit files id secret source stream"),
     ("schema", "catalog"),
     ("secret", ""),
     ("simulate", "api body_file catalog clock diagnostic secret"),

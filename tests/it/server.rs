@@ -91,7 +91,7 @@ fn tasks_of_other_clients_are_listed_and_waited_for() {
     assert!(ended[0]["created_resources"]["networks"][0].is_string());
     served.run(&folder, &["tasks", "--type", "create_network"]).with_code(0).prints(&task);
     served.run(&folder, &["tasks", "--state", "error"]).with_code(0).says("no such tasks");
-    served.run(&folder, &["wait", "no-such-task"]).with_code(1).says("cannot be read");
+    served.run(&folder, &["wait", "no-such-task"]).with_code(2).says("there is no task `no-such-task`");
 }
 
 #[test]

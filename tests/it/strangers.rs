@@ -30,7 +30,7 @@ fn no_text_can_ask_for_a_secret() {
     let secret = [("PLAN_INPUT_PASSWORD", "hunter22-swordfish")];
     for given in [["--set", "title=\u{e000}0\u{e001}"], ["--inputs", "in.json"]] {
         let arguments = [&["run", "plan.yaml"][..], &given].concat();
-        served.run_in(&folder, &arguments, &secret).with_code(3).says("U+E000 to U+E003");
+        served.run_in(&folder, &arguments, &secret).with_code(3).says("U+E000 to U+E005");
     }
     served.run(&folder, &["tasks"]).with_code(0).says("no such tasks");
 }

@@ -33,7 +33,7 @@ Examples:
 Prints where it listens, then serves until it is interrupted. `plan rehearse --help` tells how faults are written.")]
 pub struct SimulateArguments {
     /// Address and port; port 0 takes any that is free
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS", value_parser = values::address, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
     /// Simulated seconds in each real one
     #[arg(long, value_name = "N", value_parser = values::factor, default_value = "1")]

@@ -11,13 +11,15 @@ use crate::event::{Activity, EVENTS_VERSION, Event, Provenance, RunFinished, Run
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{Line, Phase, Record, RecordedResource, Started, Status, Succeeded};
+use crate::store::lineage::History;
+
+/// How a record names the command that takes everything down.
+const DESTROY: &str = "destroy";
 
 /// The events of the last recorded command; empty without one.
 pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stamped> {
-    let Some(first) = lines.iter().rposition(|line| matches!(line.record, Record::Started(_))) else {
-        return Vec::new();
-    };
-    // The status does not include removed resources.
+    let Some(first) = beginning(lines) else { return Vec::new() };
+    // What is gone is gone from the status as well.
     let made: HashMap<&InstanceId, &RecordedResource> = lines.iter().filter_map(|line| made_by(&line.record)).collect();
     let lines = &lines[first..];
     let start = lines[0].at;
@@ -46,10 +48,26 @@ pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stam
     events
 }
 
+/// Where the last command begins.
+fn beginning(lines: &[Line]) -> Option<usize> {
+    lines.iter().rposition(|line| matches!(line.record, Record::Started(_)))
+}
+
+/// What was on record before the last command, if that was a teardown.
+pub(super) fn torn_down(lines: &[Line]) -> Option<Status> {
+    let first = beginning(lines)?;
+    match &lines[first].record {
+        Record::Started(started) if started.command == DESTROY => {
+            History::of(lines[..first].to_vec()).map(|history| history.status)
+        }
+        _ => None,
+    }
+}
+
 fn run_started(started: &Started, status: &Status, state: &str) -> RunStarted {
     RunStarted {
         version: EVENTS_VERSION,
-        command: if started.command == "destroy" { Activity::Destroy } else { Activity::Run },
+        command: if started.command == DESTROY { Activity::Destroy } else { Activity::Run },
         plan: status.header.plan.clone(),
         file: started.file.clone(),
         environment: status.header.environment.clone(),

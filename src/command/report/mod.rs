@@ -1,10 +1,14 @@
 //! `plan report`: the last run of an environment as a document, from its record; or any run from its events.
 
 mod last;
+mod shape;
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
+use self::shape::{shape_of_plan, shape_of_record};
+pub(super) use self::shape::{shape_of_run, shape_of_teardown};
 use super::load::read_and_check;
 use super::records::{find_record, read};
 use super::{note, print_json_text, print_text};
@@ -15,23 +19,29 @@ use crate::error::Error;
 use crate::event::{EVENTS_VERSION, Event, Stamped};
 use crate::exit::Exit;
 use crate::files;
+use crate::id::InstanceId;
 use crate::journal::Status;
-use crate::plan::{Graph, Plan};
+use crate::plan::Plan;
 use crate::report::page::{Collector, Format, Page, Shape, render};
 use crate::report::sanitize;
 
 pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Result<Exit, Error> {
     let plan = arguments.file.as_deref().and_then(|file| plan_of(context, file));
-    let (events, recorded) = match &arguments.events {
-        Some(file) => (events_of(context, file)?, Shape::default()),
+    let (events, shape) = match &arguments.events {
+        Some(file) => (events_of(context, file)?, plan.as_ref().map(shape_of_plan).unwrap_or_default()),
         None => {
             let record = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
             let status = read(&record).await?;
             let lines = record.store.lines(&record.name).await?;
-            (last::last_run(&lines, &status, &record.place()), shape_of_record(&status))
+            let events = last::last_run(&lines, &status, &record.place());
+            let shape = match last::torn_down(&lines) {
+                Some(before) => shape_of_told(&events, &before),
+                None => plan.as_ref().map_or_else(|| shape_of_record(&status), shape_of_plan),
+            };
+            (events, shape)
         }
     };
-    let mut collector = Collector::new(plan.as_ref().map_or(recorded, shape_of));
+    let mut collector = Collector::new(shape);
     events.iter().for_each(|event| collector.handle(event));
     let report = collector.report();
     let text = |format| render(&report, format, &context.secrets);
@@ -53,24 +63,10 @@ fn plan_of(context: &Context, file: &Path) -> Option<Plan> {
     read_and_check(context, file, Catalog::embedded()).ok()?.1.plan
 }
 
-/// The steps of a plan, with their dependencies.
-pub(super) fn shape_of(plan: &Plan) -> Shape {
-    let graph = Graph::of(plan);
-    let after = |id| graph.dependencies(id).map(ToString::to_string).collect();
-    Shape { steps: plan.steps.keys().map(|id| (id.to_string(), after(id))).collect() }
-}
-
-fn shape_of_record(status: &Status) -> Shape {
-    let mut shape = Shape::default();
-    for (id, instance) in &status.instances {
-        let after = shape.steps.entry(id.step.to_string()).or_default();
-        for step in instance.after.iter().map(ToString::to_string) {
-            if !after.contains(&step) {
-                after.push(step);
-            }
-        }
-    }
-    shape
+/// A teardown of what its events tell of, as it was on record before.
+fn shape_of_told(events: &[Stamped], before: &Status) -> Shape {
+    let told: HashSet<&InstanceId> = events.iter().filter_map(|stamped| stamped.event.instance()).collect();
+    shape_of_teardown(before.instances.iter().filter(|(id, _)| told.contains(id)))
 }
 
 /// The events in a file of `--events`.

@@ -301,7 +301,9 @@ impl<'a> Removal<'a> {
         match Policy::REQUEST.pause(self.attempt, after, fastrand::f64()) {
             Some(pause) => Ok(Step::Again(reason, pause)),
             None => {
-                let mut error = self.context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unreachable, cause);
+                let unsent = matches!(reason, Delay::NotSent { .. }) && !self.tried_before;
+                let effect = if unsent { EffectKnown::NotApplied } else { EffectKnown::Unknown };
+                let mut error = self.context.error(&self.about, effect, ErrorClass::Unreachable, cause);
                 error.help.push("run `plan destroy` again: it continues where it stopped".to_owned());
                 Err(self.left(error).await?)
             }

@@ -11,12 +11,22 @@ use super::super::thing;
 use super::model::{Failure, Instance, Report, State, Step, VERSION};
 use super::picture;
 use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
+use crate::exit::Exit;
 use crate::id::InstanceId;
 
-/// The steps of a plan in order, with the steps that each depends on.
+/// What is known of a run before it begins: its steps in order.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
-    pub steps: IndexMap<String, Vec<String>>,
+    pub steps: IndexMap<String, Planned>,
+}
+
+/// What is known of a step.
+#[derive(Debug, Clone, Default)]
+pub struct Planned {
+    /// The steps it comes after.
+    pub after: Vec<String>,
+    /// How many instances it has; `None` where that depends on what an earlier step makes.
+    pub instances: Option<usize>,
 }
 
 /// Collects the report of a run.
@@ -186,7 +196,7 @@ impl Collector {
         let mut pending: Vec<&str> = vec![step];
         let mut seen: Vec<&str> = Vec::new();
         while let Some(at) = pending.pop() {
-            for before in self.shape.steps.get(at).into_iter().flatten() {
+            for before in self.shape.steps.get(at).into_iter().flat_map(|planned| &planned.after) {
                 let bad = |known: &&Instance| known.step == *before && known.state >= State::Waiting;
                 if let Some(bad) = self.instances.values().find(bad) {
                     return format!("`{}` did not succeed", bad.name);
@@ -197,7 +207,8 @@ impl Collector {
                 }
             }
         }
-        "the run ended before its turn".to_owned()
+        let done = self.finished.as_ref().is_some_and(|run| run.exit == Exit::Done);
+        if done { "this run was not about it" } else { "the run ended before its turn" }.to_owned()
     }
 
     /// The report of all events so far.
@@ -258,8 +269,8 @@ fn steps(shape: &Shape, instances: &[Instance]) -> Vec<Step> {
         instances: 0,
         after: after.to_vec(),
     };
-    for (id, after) in &shape.steps {
-        steps.insert(id, blank(id, after));
+    for (id, planned) in &shape.steps {
+        steps.insert(id, blank(id, &planned.after));
     }
     for instance in instances {
         let step = steps.entry(&instance.step).or_insert_with(|| blank(&instance.step, &[]));

@@ -10,7 +10,7 @@ mod render;
 
 use std::path::{Path, PathBuf};
 
-pub use collect::{Collector, Shape};
+pub use collect::{Collector, Planned, Shape};
 pub use model::{Failure, Instance, Report, State};
 pub use render::render;
 

@@ -30,8 +30,8 @@ pub(super) fn follow(instances: &mut [Instance], shape: &Shape) {
         }
     }
     let before = |instance: &Instance| -> Option<usize> {
-        let steps = shape.steps.get(&instance.step)?;
-        let ends = steps.iter().filter_map(|step| last.get(step).copied());
+        let planned = shape.steps.get(&instance.step)?;
+        let ends = planned.after.iter().filter_map(|step| last.get(step).copied());
         ends.max_by_key(|at| instances[*at].ended_ms)
     };
     let waited_for: Vec<Option<usize>> = instances.iter().map(before).collect();

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::github::markdown;
+use super::super::story::without_ids;
 use super::super::{clock, count, duration, sanitize};
 use super::model::{Failure, Instance, Report, State};
 use super::{Format, picture};
@@ -214,22 +215,20 @@ fn totals(instances: &[Instance]) -> Vec<Total> {
 }
 
 fn failures(instances: &[Instance]) -> Vec<SameFailure<'_>> {
-    // Failures with different ids of their own are the same otherwise.
-    let alike = |instance: &Instance, failure: &Failure| {
-        let ids = instance.tasks.iter().chain(&failure.request_id);
-        (ids.fold(failure.what.clone(), |what, id| what.replace(id.as_str(), "")), failure.place.clone())
-    };
     let mut same: IndexMap<_, SameFailure<'_>> = IndexMap::new();
     for instance in instances {
         let Some(failure) = &instance.failure else { continue };
-        let group = same.entry((instance.state, alike(instance, failure))).or_insert_with(|| SameFailure {
-            state: instance.state,
-            word: instance.state.word(),
-            names: Vec::new(),
-            more: Vec::new(),
-            failure,
-            request_ids: Vec::new(),
-        });
+        let group =
+            same.entry((instance.state, without_ids(&failure.what), failure.place.clone())).or_insert_with(|| {
+                SameFailure {
+                    state: instance.state,
+                    word: instance.state.word(),
+                    names: Vec::new(),
+                    more: Vec::new(),
+                    failure,
+                    request_ids: Vec::new(),
+                }
+            });
         group.names.push(&instance.name);
         group.request_ids.extend(failure.request_id.as_deref());
     }
@@ -247,6 +246,8 @@ fn not_made(instances: &[Instance]) -> Vec<SameReason<'_>> {
         same.entry(instance.reason.as_deref().unwrap_or_default()).or_default().push(&instance.name);
     }
     let reasons = same.into_iter().map(|(reason, mut names)| {
+        // What is interrupted stops in any order.
+        names.sort_by_key(|name| crate::report::natural(name));
         let more = names.split_off(names.len().min(NAMED));
         SameReason { reason, names, more }
     });

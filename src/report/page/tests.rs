@@ -6,9 +6,8 @@ use crate::exit::Exit;
 use crate::report::testing::{accepted, done, failed, finished, instance, stamped, started};
 
 fn shape(steps: &[(&str, &[&str])]) -> Shape {
-    let steps = steps
-        .iter()
-        .map(|(id, after)| ((*id).to_owned(), after.iter().map(|before| (*before).to_owned()).collect::<Vec<_>>()));
+    let planned = |after: &[&str]| Planned { after: after.iter().map(ToString::to_string).collect(), instances: None };
+    let steps = steps.iter().map(|(id, after)| ((*id).to_owned(), planned(after)));
     Shape { steps: steps.collect() }
 }
 

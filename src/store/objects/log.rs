@@ -70,7 +70,7 @@ impl Log {
 
     fn damaged(&self, first: u64, misfit: Misfit) -> JournalError {
         let path = PathBuf::from(format!("{}/log/{}", self.place, file_name(first)));
-        JournalError::Damaged { path, line: misfit.line + 1, why: misfit.why }
+        JournalError::unreadable(path, misfit.line + 1, misfit.why)
     }
 
     /// Reads the whole log. `None` when there is none.

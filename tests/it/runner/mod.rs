@@ -87,6 +87,21 @@ fn missing(texts: &[String]) -> String {
     .to_string()
 }
 
+/// Looks for things by names that nothing has: what there is instead is told.
+fn find(texts: &[String]) -> String {
+    json!({
+        "name": "find",
+        "inputs": { "texts": { "type": "list", "default": texts } },
+        "steps": [{
+            "id": "volume",
+            "for_each": "{{ inputs.texts }}",
+            "call": "GET /cloud/v1/volumes/{project_id}/{region_id}",
+            "find": { "name": "{{ each.value }}" },
+        }],
+    })
+    .to_string()
+}
+
 /// A job's folder, and its simulated API.
 struct Job {
     folder: Folder,
@@ -98,6 +113,7 @@ impl Job {
         let folder = Folder::new()
             .with("plan.yaml", &plan(texts))
             .with("missing.yaml", &missing(texts))
+            .with("find.yaml", &find(texts))
             .with("wrong.yaml", &plan(texts).replace("\"id\":", "\"idd\":"))
             .with("bad.json", &format!("{{\"no-such\": {}}}", json!(texts[0])));
         let served = Served::start(&folder, &["--speed", "1000"]);
@@ -116,7 +132,7 @@ impl Job {
 }
 
 /// Every command, with the texts in plans, records and answers.
-const COMMANDS: [&str; 35] = [
+const COMMANDS: [&str; 56] = [
     "check plan.yaml",
     "check wrong.yaml",
     "check wrong.yaml --format json",
@@ -129,6 +145,27 @@ const COMMANDS: [&str; 35] = [
     "run plan.yaml --verbose",
     "run plan.yaml --format json",
     "run missing.yaml",
+    "run find.yaml",
+    "rehearse plan.yaml --report rehearsed.html",
+    "preview plan.yaml --out saved.plan",
+    "preview plan.yaml --format markdown",
+    "run saved.plan",
+    "drift plan.yaml",
+    "drift plan.yaml --format json",
+    "status plan.yaml --live",
+    "report plan.yaml --md",
+    "report plan.yaml --json",
+    "report plan.yaml --junit",
+    "report plan.yaml --html page.html",
+    "state pull here.jsonl --plan demo",
+    "state push here.jsonl",
+    "state recover plan.yaml --dry-run",
+    "state forget volume[0] --plan demo --yes",
+    "state unlock plan.yaml",
+    "get volumes",
+    "get volumes --format json",
+    "init",
+    "init --list",
     "preview plan.yaml --replace volume",
     "status plan.yaml",
     "status plan.yaml --format json",
@@ -154,8 +191,8 @@ const COMMANDS: [&str; 35] = [
     "destroy plan.yaml --yes",
 ];
 
-/// Every command that repeats its arguments.
-const ARGUMENTS: [&str; 20] = [
+/// Every command that repeats what was typed.
+const ARGUMENTS: [&str; 29] = [
     "check",
     "run",
     "rehearse",
@@ -174,6 +211,15 @@ const ARGUMENTS: [&str; 20] = [
     "sweep --plan",
     "tasks --type",
     "run plan.yaml --target",
+    "report",
+    "report --events",
+    "state recover",
+    "state pull",
+    "state push",
+    "init",
+    "get",
+    "get images --name",
+    "drift",
     "run plan.yaml --set",
     "completions",
 ];

@@ -75,18 +75,19 @@ fn plan(form: Form, number: usize) -> String {
     json!({ "name": "demo", "ttl": "1ms", "inputs": inputs, "steps": steps, "outputs": outputs }).to_string()
 }
 
-/// Commands that know the secrets.
-const KNOWING: [&str; 4] = [
+/// Where the secrets are known.
+const KNOWING: [&str; 5] = [
     "run plan.yaml -vv --curl --har run.har --log run.log --events events.ndjson --report report.html --resolve-time 0s",
     "run plan.yaml -vv --curl --report report.json --resolve-time 0s",
     "preview plan.yaml --out saved.json",
     "preview plan.yaml --format json -vv --log-format json",
+    "rehearse plan.yaml -vv --curl --har rehearsed.har --events rehearsed.ndjson --report rehearsed.html",
 ];
 /// Commands that know the inputs, and no plan.
 const HALF_KNOWING: [&str; 4] =
     ["tasks --limit 1000 --errors", "tasks --limit 1000 --format json", "wait task-n2n", "wait task-n2n --format json"];
-/// Commands that know neither.
-const UNKNOWING: [&str; 18] = [
+/// Where they are not.
+const UNKNOWING: [&str; 23] = [
     "status plan.yaml",
     "status plan.yaml --format json",
     "status --all",
@@ -103,7 +104,12 @@ const UNKNOWING: [&str; 18] = [
     "report plan.yaml --json",
     "report plan.yaml --junit",
     "report --events events.ndjson --md",
+    "drift plan.yaml",
+    "status plan.yaml --live --format json",
+    "state pull here.jsonl --plan demo",
     "sweep --dry-run",
+    "sweep --yes",
+    "report plan.yaml --html swept.html",
     "destroy plan.yaml --yes --events gone.ndjson -vv --har gone.har --log gone.log",
 ];
 
@@ -154,6 +160,8 @@ fn trial(form: Form, in_job: bool, texts: &Arc<Vec<String>>, search: &Search) ->
         ("GCORE_CLOUD_REGION_ID", "7"),
     ];
     if in_job {
+        // Everything that can be logged, by every command.
+        environment.push(("PLAN_LOG", "trace"));
         environment.extend([("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", &summary), ("GITHUB_OUTPUT", &output)]);
     }
     let names: Vec<String> = (0..KINDS.len()).map(|nth| format!("PLAN_INPUT_S{nth}")).collect();

@@ -272,12 +272,12 @@ impl Client {
 
     /// A time of our clock on the server's clock; unchanged before any answer.
     pub fn server_time(&self, ours: Timestamp) -> Timestamp {
-        self.told_time(ours).unwrap_or(ours)
+        self.known_server_time(ours).unwrap_or(ours)
     }
 
     /// A time of our clock on the server's clock; `None` before any answer. Answers have whole seconds, so that the
     /// true time is up to one second later.
-    pub fn told_time(&self, ours: Timestamp) -> Option<Timestamp> {
+    pub fn known_server_time(&self, ours: Timestamp) -> Option<Timestamp> {
         match self.offset.load(Ordering::Relaxed) {
             OFFSET_UNKNOWN => None,
             offset => Some(ours.checked_add(SignedDuration::from_millis(offset)).unwrap_or(ours)),

@@ -174,9 +174,10 @@ impl<'s> Lister<'s> {
                 self.below(own, &path, depth + 1);
             }
         }
-        let telling = shape.discriminator.as_deref().or_else(|| telling_field(self.schema, &shape.variants));
+        let discriminating =
+            shape.discriminator.as_deref().or_else(|| discriminating_field(self.schema, &shape.variants));
         for variant in &shape.variants {
-            let when = telling.and_then(|property| when_of(self.schema, variant, property));
+            let when = discriminating.and_then(|property| when_of(self.schema, variant, property));
             self.mapping(&variant.schema, above, depth, when.as_deref());
         }
         if written.reference.is_some() {
@@ -197,7 +198,7 @@ impl<'s> Lister<'s> {
 }
 
 /// The discriminating field: a different constant in every variant, such as `type_name`.
-fn telling_field<'s>(schema: &'s BodySchema, variants: &'s [Variant]) -> Option<&'s str> {
+fn discriminating_field<'s>(schema: &'s BodySchema, variants: &'s [Variant]) -> Option<&'s str> {
     let first = schema.resolve(&variants.first()?.schema);
     first.properties.keys().map(String::as_str).find(|name| {
         let mut values: Vec<&Value> = Vec::new();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::CatalogError;
-use super::operation::{Method, Route, ValueAt};
+use super::operation::{Method, Route, SecondaryAt, ValueAt};
 use super::product::EMBEDDED_PRODUCTS;
 use super::ready::Ready;
 
@@ -89,6 +89,10 @@ pub(super) struct KnownCreate {
     pub also: Vec<String>,
     #[serde(default)]
     pub stays: Vec<String>,
+    #[serde(default)]
+    pub or_changes: bool,
+    #[serde(default)]
+    pub secondary: Vec<SecondaryAt>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -36,7 +36,7 @@ pub use error::CatalogError;
 pub use listed::Listed;
 pub use operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, ListCall, Method, Operation, Parameter, Resource, Route,
-    ValueAt,
+    SecondaryAt, ValueAt,
 };
 pub use pace::{PACES, Pace, Source as PaceSource, pace_of};
 pub use ready::{Ready, readiness_of};

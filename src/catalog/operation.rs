@@ -224,7 +224,24 @@ pub struct Creates {
     /// The API does not allow two with the same name, or the same path where only that identifies them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unique: bool,
+    /// If the resource exists already, the call changes it: then nothing is created, and nothing deleted later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub or_changes: bool,
+    /// Secondary resources whose ids the answer contains.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secondary: Vec<SecondaryAt>,
     pub resource: Option<Resource>,
+}
+
+/// A secondary resource whose id the answer of the create contains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondaryAt {
+    pub kind: String,
+    /// JSON pointer into the answer.
+    pub at: String,
+    /// The field of the body that names an existing one: then none is created.
+    pub unless: String,
 }
 
 /// The calls around a created resource. Paths contain `{project_id}`, `{region_id}`, the parents' parameters as in

@@ -66,7 +66,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: 
                 checker.look_up(look_up).await?;
             }
         }
-        all.push(Found { source: Arc::clone(&plan.source), findings: told_once(checker.findings) });
+        all.push(Found { source: Arc::clone(&plan.source), findings: merge_equal(checker.findings) });
     }
     let right = all.iter().all(|found| found.findings.is_empty());
     if right {
@@ -92,7 +92,7 @@ type Calls = Vec<(InstanceId, RecordedCall)>;
 type Finding = (InstanceId, Diagnostic);
 
 /// Merges equal findings of several instances into one that names them.
-fn told_once(findings: Vec<Finding>) -> Vec<Diagnostic> {
+fn merge_equal(findings: Vec<Finding>) -> Vec<Diagnostic> {
     let mut told: Vec<(Diagnostic, Vec<InstanceId>)> = Vec::new();
     for (instance, finding) in findings {
         let same = |known: &Diagnostic| (known.code, &known.message) == (finding.code, &finding.message);
@@ -376,7 +376,7 @@ mod tests {
         };
         let numbers: Vec<String> = (0..40).map(|number| number.to_string()).collect();
         let many = numbers.iter().map(|key| finding("web", Some(key), "flavor `x` is not offered there"));
-        let told = told_once(many.chain([finding("db", None, "flavor `y` is not offered there")]).collect());
+        let told = merge_equal(many.chain([finding("db", None, "flavor `y` is not offered there")]).collect());
         let messages: Vec<&str> = told.iter().map(|finding| finding.message.as_str()).collect();
         assert_eq!(
             messages,

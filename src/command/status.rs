@@ -41,7 +41,7 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
 }
 
 /// Whether an instance is listed: its resource exists or may exist, or it has an error.
-fn is_telling(status: &InstanceStatus) -> bool {
+fn is_listed(status: &InstanceStatus) -> bool {
     status.phase != Phase::Absent || status.error.is_some() || !status.lost.is_empty()
 }
 
@@ -49,7 +49,7 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
     let rows: Vec<Vec<String>> = status
         .instances
         .iter()
-        .filter(|(_, instance)| is_telling(instance))
+        .filter(|(_, instance)| is_listed(instance))
         .flat_map(|(id, instance)| rows(id, instance, context.now))
         .collect();
     note(context, &headline(record, status, holder, context.now))?;
@@ -59,7 +59,7 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
     let palette = Palette::new(context.color(&context.stdout));
     let text = table(&["STEP", "PHASE", "KIND", "ID", "NAME", "SINCE"], &rows, palette);
     print_text(context, &context.secrets.redact(&text))?;
-    for (id, instance) in status.instances.iter().filter(|(_, instance)| is_telling(instance)) {
+    for (id, instance) in status.instances.iter().filter(|(_, instance)| is_listed(instance)) {
         if let Some(error) = &instance.error {
             note(context, &format!("{id}: {}", crate::report::sanitize(&error.message)))?;
         }
@@ -157,7 +157,7 @@ fn environment_json(record: &EnvironmentRecord, status: &Status, holder: Option<
     let instances: Vec<Value> = status
         .instances
         .iter()
-        .filter(|(_, instance)| is_telling(instance))
+        .filter(|(_, instance)| is_listed(instance))
         .map(|(id, instance)| instance_json(id, instance))
         .collect();
     let mut environment = summary_json(record, status, holder);

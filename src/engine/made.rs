@@ -184,7 +184,7 @@ pub fn along(creates: &Creates) -> &[AlsoBy] {
 
 /// The parameters by which a recorded delete includes other resources; empty when the catalogue does not know the
 /// delete.
-pub fn along_with(catalog: &Catalog, kind: Option<&str>, delete: &RecordedCall) -> Vec<AlsoBy> {
+pub fn inclusion_parameters(catalog: &Catalog, kind: Option<&str>, delete: &RecordedCall) -> Vec<AlsoBy> {
     let Some((operation, _)) = operation_of(catalog, delete) else { return Vec::new() };
     let creators = kind.map(|kind| catalog.creators_of(kind)).unwrap_or_default();
     let deletes = creators.iter().filter_map(|creator| creator.creates.as_ref()?.resource.as_ref()?.delete.as_ref());
@@ -196,7 +196,7 @@ pub fn along_with(catalog: &Catalog, kind: Option<&str>, delete: &RecordedCall) 
 /// Takes the ids of other resources out of a delete that includes them: gives the plain delete, and those resources.
 ///
 /// Records of earlier versions, and undo calls written in a plan, name them there.
-pub fn taken_along(
+pub fn split_included(
     catalog: &Catalog,
     along: &[AlsoBy],
     delete: &RecordedCall,
@@ -218,7 +218,7 @@ pub fn taken_along(
 }
 
 /// The delete that includes the given secondary resources, where the API allows it.
-pub fn taking_along<'m>(
+pub fn include_in_delete<'m>(
     delete: &RecordedCall,
     along: &[AlsoBy],
     things: impl IntoIterator<Item = &'m RecordedResource> + Clone,
@@ -329,12 +329,12 @@ mod tests {
         assert_eq!((result.id, result.name.as_deref()), (Some(json!("i")), Some("web")));
         assert_eq!(undo(&made), "DELETE /cloud/v1/instances/1/7/i");
         assert_eq!(secondary(&made), ["DELETE /cloud/v1/volumes/1/7/v", "DELETE /cloud/v1/volumes/1/7/w"]);
-        let along = along_with(Catalog::embedded(), Some("instances"), made.undo.as_ref().unwrap());
-        let whole = taking_along(made.undo.as_ref().unwrap(), &along, &made.secondary);
+        let along = inclusion_parameters(Catalog::embedded(), Some("instances"), made.undo.as_ref().unwrap());
+        let whole = include_in_delete(made.undo.as_ref().unwrap(), &along, &made.secondary);
         let as_once = RecordedResource { undo: Some(whole.clone()), ..made.clone() };
         assert_eq!(undo(&as_once), "DELETE /cloud/v1/instances/1/7/i volumes=v,w");
         // Records of earlier versions name them in the delete itself.
-        assert_eq!(taken_along(Catalog::embedded(), &along, &whole), (made.undo.unwrap(), made.secondary));
+        assert_eq!(split_included(Catalog::embedded(), &along, &whole), (made.undo.unwrap(), made.secondary));
     }
 
     #[test]

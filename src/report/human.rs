@@ -89,7 +89,7 @@ impl Human {
     }
 
     /// Whether an event is shown at this verbosity.
-    pub(super) fn speaks(&self, event: &Stamped) -> bool {
+    pub(super) fn is_shown(&self, event: &Stamped) -> bool {
         self.level(&event.event) <= self.verbosity
     }
 
@@ -262,7 +262,7 @@ impl Human {
 
 impl Reporter for Human {
     fn handle(&mut self, event: &Stamped) {
-        if self.speaks(event) {
+        if self.is_shown(event) {
             self.say(event);
         }
         self.board.handle(event);

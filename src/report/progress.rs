@@ -136,7 +136,7 @@ impl Reporter for Progress {
         let Self { human, bars, .. } = self;
         // Most events write no line; hiding the table for them would make it flicker. It is drawn only by ticks, so
         // that its cost does not grow with the number of events.
-        if human.speaks(event) {
+        if human.is_shown(event) {
             bars.suspend(|| human.handle(event));
         } else {
             human.handle(event);

@@ -146,8 +146,8 @@ impl Task {
     }
 
     fn data(&self, now: Timestamp) -> &Value {
-        let told = now >= self.tells && self.ending == Ending::Finished;
-        self.data_then.as_ref().filter(|_| told).unwrap_or(&self.data)
+        let is_known = now >= self.tells && self.ending == Ending::Finished;
+        self.data_then.as_ref().filter(|_| is_known).unwrap_or(&self.data)
     }
 
     /// The resources it touched (`observed.md` §1): null before they are known, for tasks without any, and for failed

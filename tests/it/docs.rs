@@ -27,7 +27,7 @@ fn every_recipe_checks_and_rehearses() {
         blocks(&page("recipes.md"), "yaml").into_iter().filter(|block| block.starts_with("name:")).collect();
     assert!(recipes.len() >= 20, "{}", recipes.len());
     for recipe in recipes {
-        let folder = Folder::new().with("plan.yaml", &recipe);
+        let folder = Folder::new().with("plan.yaml", &recipe).with("app.wasm", "\0asm\x01\0\0\0");
         folder.run(&["check", "plan.yaml", "--strict"]).with_code(0);
         folder.run(&["rehearse", "plan.yaml"]).with_code(0);
     }

@@ -1,6 +1,7 @@
 //! Checks parameters of path and query. They are sent as text, so that a number may be quoted or not.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::allow::{AllowUnknown, UnknownPlace, newer};
 use super::{BodyFinding, Checker, PathSegment, finding};
@@ -102,20 +103,25 @@ fn check(parameter: &Parameter, name: &str, value: &Partial) -> Vec<BodyFinding>
     let mut checker = Checker::new(&schema);
     checker.inside(PathSegment::Key(name.to_owned()), |checker| {
         checker.deprecated(shape);
-        let value = listed(shape, value);
-        checker.value(shape, &on_the_wire(shape, &value));
+        checker.value(shape, &on_the_wire(shape, &listed(shape, value)));
     });
     checker.findings
 }
 
 /// A single value counts as a list of one, where a list is needed.
 fn listed(shape: &Schema, value: &Partial) -> Partial {
-    let single = matches!(value.r#type(), Some(found) if found != Type::Array && found != Type::Object);
-    if single && shape.types.contains(Type::Array) && !shape.types.contains(Type::String) {
-        Partial::List(vec![value.clone()])
-    } else {
-        value.clone()
+    if !shape.types.contains(Type::Array) || shape.types.contains(Type::String) {
+        return value.clone();
     }
+    let is_scalar = |types: Types| !types.is_empty() && !types.contains(Type::Array) && !types.contains(Type::Object);
+    let single = match value {
+        Partial::OneOf(options) => {
+            return Partial::OneOf(options.iter().map(|option| listed(shape, option)).collect());
+        }
+        Partial::Unknown(unknown) => is_scalar(unknown.types),
+        value => value.r#type().is_some_and(|found| is_scalar(Types::of(&[found]))),
+    };
+    if single { Partial::List(vec![value.clone()]) } else { value.clone() }
 }
 
 fn is_text(types: Types) -> bool {
@@ -149,6 +155,59 @@ fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
             let Unknown { reference, result, .. } = unknown.as_ref().clone();
             Partial::Unknown(Box::new(Unknown { types, reference, result, ..Unknown::default() }))
         }
+        // What it is when nobody says otherwise goes the same way.
+        Partial::Unknown(unknown) => {
+            let of_default = |default: &Value| on_the_wire(shape, &listed(shape, &Partial::from(default))).known();
+            let default = unknown.default.as_ref().and_then(of_default);
+            Partial::Unknown(Box::new(Unknown { default, ..unknown.as_ref().clone() }))
+        }
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::{ALLOW_NOTHING, Catalog, Route};
+
+    fn found(value: Partial) -> Vec<String> {
+        let operation = Catalog::embedded().find(&Route::parse("GET /dns/v2/zones").unwrap()).unwrap();
+        let found = operation.check_parameters(&[], &[("id".to_owned(), value)], ALLOW_NOTHING);
+        found.into_iter().map(|found| found.finding.message).collect()
+    }
+
+    /// A value of which only its type, or its default, is known.
+    fn later(types: &[Type], default: Option<Value>) -> Partial {
+        Partial::Unknown(Box::new(Unknown { types: Types::of(types), default, ..Unknown::default() }))
+    }
+
+    #[test]
+    fn a_list_of_numbers_is_written_in_many_ways() {
+        let number = || Partial::from(&json!(7));
+        for right in [
+            Partial::from(&json!([7, "8"])),
+            Partial::from(&json!("7")),
+            number(),
+            Partial::OneOf(vec![number(), Partial::from(&json!(["8"]))]),
+            later(&[Type::Array], Some(json!(["7"]))),
+            later(&[Type::Array], Some(json!(7))),
+            later(&[Type::Integer], Some(json!(7))),
+            later(&[Type::Integer], None),
+            later(&[Type::String], Some(json!("7"))),
+            later(&[], None),
+        ] {
+            assert_eq!(found(right.clone()), Vec::<String>::new(), "{right:?}");
+        }
+        for wrong in [
+            Partial::from(&json!("web")),
+            Partial::from(&json!([7, "web"])),
+            Partial::OneOf(vec![number(), Partial::from(&json!("web"))]),
+            later(&[Type::Array], Some(json!(["web"]))),
+            later(&[Type::Boolean], None),
+        ] {
+            assert_eq!(found(wrong.clone()).len(), 1, "{wrong:?}");
+        }
     }
 }

@@ -111,6 +111,7 @@ impl Reader<'_> {
             Some(known) => self.creates(known, body_schema.as_ref())?,
             None => None,
         };
+        let is_create = creates.as_ref().is_some_and(|creates| !creates.or_changes);
         let mut locks = knowledge.locks_of(&route).into_iter();
         let changes = matches!(route.method, Method::Put | Method::Patch);
         let changed = knowledge.read_at(&route.path).filter(|_| changes);
@@ -121,7 +122,7 @@ impl Reader<'_> {
             content: self.content(raw)?,
             tag: text(raw.pointer("/tags/0")),
             operation_id: text(raw.get("operationId")),
-            effect: self.effect(&route, creates.is_some()),
+            effect: self.effect(&route, is_create),
             asynchronous: self.is_asynchronous(raw)?,
             task_types: Knowledge::entry(&knowledge.tasks, &route).cloned().unwrap_or_default(),
             may_be_no_op: Knowledge::lists(&knowledge.may_be_no_op, &route),
@@ -336,6 +337,8 @@ impl Reader<'_> {
             stays: known.stays.clone(),
             name_at: body.and_then(|body| self.name_at(resource, body)),
             unique: resource.unique,
+            or_changes: known.or_changes,
+            secondary: known.secondary.clone(),
             resource: Some(self.resource(resource)?),
         }))
     }

@@ -66,7 +66,7 @@ pub enum Act {
     Add {
         field: &'static str,
     },
-    /// Once for every element that is new: it takes the element as it is.
+    /// Once per new element: it takes the whole element.
     MakeElement {
         field: &'static str,
         key: &'static str,
@@ -77,33 +77,33 @@ pub enum Act {
         key: &'static str,
         parameter: &'static str,
     },
-    /// It removes one element, which its path names, and what is in it.
+    /// It removes one element, which its path names, with its contents.
     RemoveElement {
         field: &'static str,
         key: &'static str,
         parameter: &'static str,
     },
-    /// It gives the thing a part of this kind.
+    /// It attaches a part of this kind to the resource.
     Join {
         field: &'static str,
         part: Part,
     },
-    /// It takes a part of this kind from the thing.
+    /// It detaches a part of this kind from the resource.
     Leave {
         field: &'static str,
         part: Part,
     },
 }
 
-/// What a machine has of its own accord: its body lists it by what it is to be, and the calls that change it name it by
-/// what the API made of that.
+/// A part of a machine: its body describes the part, and the calls that change it need the name or id that the API
+/// gave to the part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// A security group of all its ports: listed by id, called by name.
+    /// A security group of all ports: an id in the body, a name in calls.
     SecurityGroup,
-    /// A port: listed by its subnet, called by its own id and address.
+    /// A port: a subnet in the body, its id and address in calls.
     Interface,
-    /// A volume that exists: called by its own path.
+    /// An existing volume, identified by its own path in calls.
     Volume,
 }
 

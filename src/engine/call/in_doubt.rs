@@ -7,7 +7,7 @@ use crate::catalog::update::shows_early;
 use crate::engine::context::RunContext;
 use crate::engine::interruption::Interruption;
 use crate::engine::resolve::{self, InDoubt, Resolved};
-use crate::engine::update::{Seen, seen};
+use crate::engine::update::{UpdateState, update_state};
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::journal::{JournalError, Record};
 
@@ -67,7 +67,7 @@ impl Write {
 
     /// Whether the write is an update that has taken effect, according to the resource.
     pub(super) async fn is_done(&self, context: &RunContext) -> bool {
-        self.intent.update.is_some() && seen(context, &self.intent).await == Seen::Done
+        self.intent.update.is_some() && update_state(context, &self.intent).await == UpdateState::Done
     }
 
     /// Records which attempt was carried out, when it is not the last one.

@@ -8,12 +8,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use super::collection::{item_id, named_items};
+use super::collection::{item_id, items, list_call, named_items};
 use super::context::{About, RunContext};
 use super::evidence::likeness::contradicts;
 use super::evidence::tags::{stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
+use super::made::resource_of;
 use super::ownership::Claimable;
 use super::resolve::InDoubt;
 use super::results::{self, Parameters, id_text};
@@ -105,13 +106,17 @@ impl Write {
         in_doubt: Option<InDoubt>,
     ) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
-        if !self.is_repeatable() {
+        if !self.is_repeatable() || self.or_changes() {
             let place = place_of(&self.parameters);
             context.stopped.or_leave(context.contact(&place)).await.map_err(Interruption::Stopped)?;
             state.before = match &in_doubt {
                 // The list from before the first attempt: a later one may include the work of that attempt.
                 Some(in_doubt) => in_doubt.attempt.intent.mark.before.clone(),
                 None => context.stopped.or_leave(self.there_before(context)).await.map_err(Interruption::Stopped)?,
+            };
+            state.secondary_before = match &in_doubt {
+                Some(in_doubt) => in_doubt.attempt.intent.mark.secondary_before.clone(),
+                None => context.stopped.or_leave(self.side_before(context)).await.map_err(Interruption::Stopped)?,
             };
         }
         let mut in_doubt = in_doubt;
@@ -149,7 +154,8 @@ impl Write {
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
         let (intended_at, since) = (context.now(), context.clock().elapsed());
-        let mark = Mark { before: state.before.clone(), ..context.mark(self.instance(), &nonce) };
+        let (before, secondary_before) = (state.before.clone(), state.secondary_before.clone());
+        let mark = Mark { before, secondary_before, ..context.mark(self.instance(), &nonce) };
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
         let intent = Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() };
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
@@ -340,8 +346,34 @@ impl Write {
         let _place = context.gates.request().await;
         // When the list cannot be read, a lost answer cannot be resolved, and the step would end as unknown.
         let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
-        let alike = found.iter().filter(|item| !contradicts(item, self.call(), &[]));
+        let alike = found.iter().filter(|item| creates.or_changes || !contradicts(item, self.call(), &[]));
         Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
+    }
+
+    /// It makes something, or changes what is there.
+    fn or_changes(&self) -> bool {
+        let creates = self.operation.as_ref().and_then(|operation| operation.creates.as_ref());
+        self.intent.update.is_none() && creates.is_some_and(|creates| creates.or_changes)
+    }
+
+    /// Ids of what exists already of the kinds that this call may make on the side; `None` when it makes none there, or
+    /// nobody could look.
+    async fn side_before(&self, context: &RunContext) -> Option<Vec<String>> {
+        let creates = self.operation.as_deref()?.creates.as_ref()?;
+        let body = self.call().body.as_ref();
+        let mut lists = Vec::new();
+        for side in &creates.secondary {
+            if body.and_then(|body| body.get(&side.unless)).is_none() {
+                lists.push(resource_of(context.catalog, &side.kind)?.list?);
+            }
+        }
+        let mut ids = (!lists.is_empty()).then(Vec::new)?;
+        for list in lists {
+            let _place = context.gates.request().await;
+            let found = items(context, &list, list_call(&list, &self.parameters)?).await.ok()?;
+            ids.extend(found.iter().filter_map(|item| item.get(&list.id_field)).map(id_text));
+        }
+        Some(ids)
     }
 
     async fn accept(
@@ -414,6 +446,8 @@ struct Attempts {
     locks: Locks,
     /// See [`Mark::before`].
     before: Option<Vec<String>>,
+    /// See [`Mark::secondary_before`].
+    secondary_before: Option<Vec<String>>,
 }
 
 enum Attempt {

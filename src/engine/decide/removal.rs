@@ -36,10 +36,10 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
     // When an instance turns out to be kept, everything it depends on has to be examined again.
     let mut open: Vec<&InstanceId> = wanted.iter().rev().collect();
     while let Some(instance) = open.pop() {
-        let stays = |user: &&InstanceId| {
+        let is_kept = |user: &&InstanceId| {
             !going.contains(user) && status.instances.get(*user).is_some_and(|known| known.may_exist())
         };
-        let Some(because_of) = references.users(instance).find(stays).cloned() else { continue };
+        let Some(because_of) = references.users(instance).find(is_kept).cloned() else { continue };
         if going.remove(instance) {
             kept.push(Kept { instance: instance.clone(), because_of });
             open.extend(references.uses(instance));

@@ -13,7 +13,7 @@ use super::before::before_delete;
 use super::context::{About, RunContext};
 use super::evidence::tags::{STAMP, stamp_value, tag};
 use super::interruption::Interruption;
-use super::made::{along_with, read_of, taken_along, taking_along};
+use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
 use super::prove::prove;
 use super::results;
 use super::teardown::Extent;
@@ -89,9 +89,9 @@ async fn remove_made(
     if made.uncertain && made.undo.is_some() && !carries_our_stamp(context, instance, made).await {
         return Err(Interruption::Failed(kept(context, instance, made)));
     }
-    let along = made.undo.as_ref().map(|undo| along_with(context.catalog, made.kind.as_deref(), undo));
+    let along = made.undo.as_ref().map(|undo| inclusion_parameters(context.catalog, made.kind.as_deref(), undo));
     let along = along.unwrap_or_default();
-    let main = made.undo.as_ref().map(|undo| taken_along(context.catalog, &along, undo));
+    let main = made.undo.as_ref().map(|undo| split_included(context.catalog, &along, undo));
     let (undo, taken) = main.map_or((None, Vec::new()), |(undo, taken)| (Some(undo), taken));
     let secondary = made.secondary.iter().cloned().chain(taken).collect();
     let proven = context
@@ -116,8 +116,10 @@ async fn remove_made(
     if let Some(delete) = &undo {
         prepare(context, instance, known, delete).await?;
     }
-    let main =
-        RecordedResource { undo: undo.map(|undo| taking_along(&undo, &along, with.iter().copied())), ..made.clone() };
+    let main = RecordedResource {
+        undo: undo.map(|undo| include_in_delete(&undo, &along, with.iter().copied())),
+        ..made.clone()
+    };
     let removed = remove_one(context, instance, &main, made.lock.as_deref()).await?;
     if removed == Some(Gone::Already) {
         // The delete that would have included them was not needed.

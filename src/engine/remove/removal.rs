@@ -14,7 +14,7 @@ use crate::engine::interruption::Interruption;
 use crate::engine::lock::{Locks, Refused};
 use crate::engine::results;
 use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
-use crate::engine::undo::{UndoOutcome, intent_of, look_for, new_nonce};
+use crate::engine::undo::{UndoOutcome, intent_of, new_nonce, resolve_undo};
 use crate::engine::watch::{Awaited, Place, TaskEnd};
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
@@ -123,7 +123,7 @@ impl<'a> Removal<'a> {
     ) -> Result<Option<Step>, Interruption> {
         // When it cannot be resolved, the removal stays in doubt.
         let attempt = Unanswered { intent: intent.clone(), at: self.context.now(), head, failed: Vec::new() };
-        let looking = look_for(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
+        let looking = resolve_undo(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             UndoOutcome::Tasks(tasks) => self.accepted(tasks).await.map(Some),
             UndoOutcome::Done => Ok(Some(Step::Gone(Gone::Now))),

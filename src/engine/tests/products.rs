@@ -126,6 +126,68 @@ fn existing_resources_are_never_claimed() {
     }
 }
 
+/// A PUT that makes something where there is nothing takes back no more than that, whatever becomes of its answers.
+#[test]
+fn what_a_put_found_there_stays_and_what_it_made_goes() {
+    const PUT: &str = r#"
+name: demo
+steps:
+  - id: set
+    for_each: [old, new]
+    call: PUT /dns/v2/zones/example.com/{{ each.value }}.example.com/A
+    body: { ttl: 300, resource_records: [{ content: ["192.0.2.2"] }] }
+"#;
+    let zones = ["/dns/v2/zones", "/dns/v2/zones/example.com/old.example.com/A"];
+    let bodies = [json!({ "name": "example.com" }), json!({ "resource_records": [{ "content": ["192.0.2.1"] }] })];
+    let plan = Trial::plan("plan.yaml", PUT);
+    for faults in [&[][..], &["lost-answer:PUT:new:1"][..], &["lost-answer:PUT:old:1"][..]] {
+        for kept in 0..12 {
+            paused(async {
+                let mut trial = Trial::with_faults(faults);
+                for (path, body) in zones.iter().zip(&bodies) {
+                    trial.by_hand(&call(Method::Post, path, body.clone())).await;
+                }
+                let before = trial.alive();
+                trial.run_until(&plan, &Life::until(When::Records { kept, torn: false })).await;
+                assert_eq!(trial.run(PUT).await.finished.exit, Exit::Done, "{faults:?} {kept}: {:?}", trial.failures());
+                assert_eq!(trial.alive().len(), before.len() + 1, "{faults:?} {kept}");
+                assert_eq!(trial.destroy().await.exit, Exit::Done, "{faults:?} {kept}: {:?}", trial.left());
+                assert_eq!(trial.alive(), before, "{faults:?} {kept}");
+            });
+        }
+    }
+}
+
+/// The group that a resource brings along goes with it, but for one that was there before.
+#[test]
+fn what_was_made_on_the_side_goes_and_what_was_there_stays() {
+    const RESOURCE: &str = "name: demo\nsteps:\n  - id: cdn\n    call: POST /cdn/resources\n    body: { cname: a.example.com, origin: o.example.com }\n";
+    for is_reused in [false, true] {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            let body = json!({ "name": "others", "sources": [{ "source": "192.0.2.1" }] });
+            trial.by_hand(&call(Method::Post, "/cdn/origin_groups", body)).await;
+            let before = trial.alive();
+            let id: u64 = trial.simulator.lock().unwrap().everything()[0].id.parse().unwrap();
+            trial.change_answers(move |request, mut answer| {
+                if is_reused && request.method == Method::Post && request.path == "/cdn/resources" {
+                    let mut shown: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+                    shown["originGroup"] = id.into();
+                    answer.body = shown.to_string().into_bytes();
+                }
+                answer
+            });
+            assert_eq!(trial.run(RESOURCE).await.finished.exit, Exit::Done, "{:?}", trial.failures());
+            assert_eq!(trial.alive().len(), 3);
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+            let left = trial.alive();
+            assert!(left.contains(&before[0]), "{left:?}");
+            // Of which nobody told, nobody knows.
+            assert_eq!(left.len(), if is_reused { 2 } else { 1 }, "{left:?}");
+        });
+    }
+}
+
 #[test]
 fn a_process_that_dies_anywhere_leaves_nothing_behind() {
     let plan = Trial::plan("plan.yaml", PLAN);

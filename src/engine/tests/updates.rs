@@ -526,7 +526,7 @@ fn drift_is_detected_for_every_kind_and_corrected() {
             if end.finished.exit != Exit::Done && stays {
                 return;
             }
-            // What a secret stands in is compared by nobody.
+            // Fields with secrets are not compared.
             let left: Vec<String> = left.into_iter().filter(|field| !field.contains("secret")).collect();
             if end.finished.exit != Exit::Done || !left.is_empty() {
                 wrong.push(format!("{}: {:?} {left:?} {fields_found:?}", operation.route, trial.failures()));

@@ -215,7 +215,7 @@ fn a_run_of_ten_steps_costs_what_the_documentation_says() {
         }
         costs
     });
-    let rows = ["the trial of a new store", "ten steps, one after another", "the same again, everything kept"];
+    let rows = ["the test of a new store", "ten consecutive steps", "a second run without changes"];
     let costs = costs.windows(2).map(|pair| [0, 1, 2].map(|what| pair[1][what] - pair[0][what]));
     let told: String = rows
         .into_iter()

@@ -196,7 +196,7 @@ fn a_list_starts_at_the_creation_of_the_oldest_task() {
     for task in ["a", "b"] {
         schedule.add(task, entry("create_volume", 0.0), Duration::ZERO);
     }
-    schedule.seen("b", None, Some(made(5)));
+    schedule.observe("b", None, Some(made(5)));
     let polls = schedule.take_due(seconds(3.0));
     let [Poll::Many(listing)] = &polls[..] else { panic!("{polls:?}") };
     assert_eq!((listing.since, listing.created), (Some(SignedDuration::ZERO), Some(made(5))));

@@ -135,6 +135,11 @@ pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Erro
         let names = on.iter().map(|step| format!("`{step}`"));
         note(context, &format!("`{instance}` was not looked for: it builds on {}", list(names, NAMED)))?;
     }
+    let undecided: Vec<String> = recovered.undecided().map(|instance| format!("`{instance}`")).collect();
+    if !undecided.is_empty() {
+        let names = list(undecided, NAMED);
+        note(context, &format!("still in doubt since an earlier recovery: {names}; decide with `plan state resolve`"))?;
+    }
     if let Some((instance, ids)) = recovered.in_doubt.first() {
         let name = instance.to_string();
         let accept = ids.first().map(|id| quoted(&format!("{name}={id}"))).unwrap_or_default();

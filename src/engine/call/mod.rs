@@ -453,12 +453,14 @@ struct Attempts {
     secondary_before: Option<Vec<String>>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one value an attempt, passed on at once")]
 enum Attempt {
     Called(Called),
     Again,
     InDoubt(Box<InDoubt>),
 }
 
+#[expect(clippy::large_enum_variant, reason = "one value an attempt, passed on at once")]
 enum Next {
     Done(Called),
     Pause(Delay, Duration),

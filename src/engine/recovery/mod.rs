@@ -16,7 +16,7 @@ use super::stamps::Spot;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{Record, Status};
+use crate::journal::{InstanceStatus, Phase, Record, Status};
 use crate::plan::{Plan, Selection};
 use crate::secret::Secrets;
 
@@ -97,12 +97,24 @@ impl Recovered {
         found.chain(in_doubt).map(kept).collect()
     }
 
+    /// Instances that an earlier recovery left in doubt, and that nobody has decided since.
+    pub fn undecided(&self) -> impl Iterator<Item = &InstanceId> {
+        let is_recovered = |known: &InstanceStatus| {
+            known.intent.as_ref().is_some_and(|intent| intent.mark.user_agent.is_none())
+                && known.phase == Phase::InDoubt
+        };
+        let is_told = |instance: &InstanceId| self.in_doubt.iter().any(|(told, _)| told == instance);
+        let open = self.status.instances.iter().filter(move |(id, known)| is_recovered(known) && !is_told(id));
+        open.map(|(id, _)| id)
+    }
+
     /// Whether the recovery is complete: nothing is left to decide or to read. A closed audit log matters only when
     /// an instance is missing.
     pub fn is_complete(&self) -> bool {
         let only_the_log = self.unread.iter().all(|(path, _)| path == AUDIT_LOG);
         let all_was_read = self.unread.is_empty() || (only_the_log && self.absent.is_empty());
-        self.in_doubt.is_empty() && self.not_looked_for.is_empty() && self.refused.is_empty() && all_was_read
+        let is_decided = self.in_doubt.is_empty() && self.undecided().next().is_none();
+        is_decided && self.not_looked_for.is_empty() && self.refused.is_empty() && all_was_read
     }
 }
 

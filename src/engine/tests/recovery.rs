@@ -151,6 +151,9 @@ fn a_resource_with_only_a_matching_name_is_in_doubt_and_none_is_created() {
         let in_doubt: Vec<String> = recovered.in_doubt.iter().map(|(instance, _)| instance.to_string()).collect();
         assert_eq!(in_doubt, ["router"]);
         assert_eq!(recovered.status.instances[&recovered.in_doubt[0].0].phase, Phase::InDoubt);
+        // It is on record by now, and no less in doubt.
+        let again = trial.recover(&plan, &[]).await;
+        assert_eq!((again.undecided().count(), again.is_complete()), (1, false), "{again:#?}");
         assert_eq!(run(&mut trial, &plan).await, Exit::Unknown);
         assert_eq!(trial.made(), made);
         // The audit log attributes the call to the step, though not to one attempt: it is not another client's.

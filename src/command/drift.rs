@@ -72,7 +72,7 @@ pub(super) fn refreshed(context: &Context, status: &Status, looked: &[Fate]) -> 
     let mut status = status.clone();
     for record in drift_records(looked) {
         // What was read off a record follows it.
-        let _ = status.apply(context.now, &record);
+        let _ = status.apply(context.now, record);
     }
     status
 }
@@ -85,7 +85,7 @@ fn drifted(looked: &[Fate]) -> impl Iterator<Item = &Fate> {
 pub(super) fn lines(looked: &[Fate], status: &Status) -> String {
     let mut text = String::new();
     for one in looked {
-        let known = status.instances.get(&one.instance);
+        let known = status.instances.get(&one.instance).map(|known| &**known);
         let (kind, id, name) = known.map(shown).unwrap_or_default();
         let name = name.map(|name| format!("`{name}` ")).unwrap_or_default();
         let what = format!("{} {name}{}", kind.as_deref().map(thing).unwrap_or_default(), id.unwrap_or_default());

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::files;
-use crate::journal::{self, Header, JournalError, Line, Status};
+use crate::journal::{self, Checksum, Header, JournalError, Line, Status};
 use crate::report::count;
 use crate::store::lineage::{History, Relation, relation};
 use crate::store::{EnvironmentRecord, Renewal};
@@ -32,7 +32,8 @@ pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result
         warn(context, &format!("in use by {owner}: what it writes from now on is not in the file"))?;
     }
     let Some(history) = history(&record).await? else { return Err(no_record(&record).await?) };
-    let text: String = history.lines().map(|line| line.encode()).collect();
+    let checksum = Checksum::of(&history.status.header);
+    let text: String = history.lines().map(|line| line.encode(checksum)).collect();
     files::replace(&to, text.as_bytes()).map_err(|error| Error::write(&arguments.to, error))?;
     note(context, &format!("`{}` holds {}", arguments.to.display(), told(&record, &history.status)))?;
     Ok(Exit::Done)
@@ -80,8 +81,8 @@ pub(super) async fn push(context: &Context, arguments: &PushArguments) -> Result
 fn from_file(context: &Context, arguments: &PushArguments) -> Result<History, Error> {
     let path = &arguments.from;
     let bytes = fs::read(context.resolve(path)).map_err(|error| Error::read(path, error))?;
-    let contents = journal::parse(path, &bytes)?;
-    History::of(contents.lines).ok_or_else(|| Error::usage(format!("`{}` is no record", path.display())))
+    let lines = journal::lines(path, &bytes)?;
+    History::of(lines).ok_or_else(|| Error::usage(format!("`{}` is no record", path.display())))
 }
 
 async fn history(record: &EnvironmentRecord) -> Result<Option<History>, Error> {

@@ -82,7 +82,7 @@ impl Instance {
         let made = made(catalog, &rendered.recorded, &result, &undo);
         let kept = StepResult { response: result.response.as_ref().map(super::results::without_sensitive), ..result };
         let after = self.step().after.iter().cloned().collect();
-        let adopted = Adopted { instance: id.clone(), after, result: kept.clone(), made, agrees };
+        let adopted = Adopted { instance: id.clone(), after, result: kept.clone(), made, agrees: agrees.into() };
         self.run.context.journal.append(vec![Record::Adopted(Box::new(adopted))]).await?;
         *provenance = Provenance::Adopted;
         let conceal = |answer: Value| conceal(&self.run.context.secrets, answer, self.step().secret);
@@ -181,7 +181,7 @@ impl Instance {
     /// The plan's call, with what the thing shows otherwise.
     fn as_it_stands(&self, id: &InstanceId, rendered: &Rendered, create: &Operation, item: &Value) -> RecordedCall {
         let context = &self.run.context;
-        let mut agrees = rendered.recorded.clone();
+        let mut agrees = RecordedCall::clone(&rendered.recorded);
         let Some(thing) = thing_route(create) else { return agrees };
         let is_anothers = |other: &Value| context.journal.with_status(|status| status.is_made_elsewhere(id, other));
         let shown = Shown { thing, object: item, digest_key: &context.digest_key, is_anothers: &is_anothers };

@@ -25,6 +25,7 @@ use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered, is_identifier};
 use crate::plan::Retry;
+use crate::shared::Shared;
 
 /// Refusals that ask to come back, before the step gives up: each is a pause the API asked for.
 const PATIENCE: u32 = 40;
@@ -234,7 +235,7 @@ impl Write {
         let (intended_at, since) = (context.now(), context.clock().elapsed());
         let mark = Mark { before: state.before.clone(), ..context.mark(self.instance(), &nonce) };
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
-        let intent = Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() };
+        let intent = Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() });
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
         let doubt = Doubt {
             attempt: Unanswered { intent, at: intended_at, head: None },

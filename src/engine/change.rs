@@ -25,11 +25,12 @@ use crate::journal::{
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
 use crate::secret::Secrets;
+use crate::shared::Shared;
 use crate::template::{TemplateError, value_of};
 
 impl Instance {
     /// A write of this step. `update`: the plan's call that the result agrees with afterwards.
-    pub(super) fn write_of(&self, id: &InstanceId, rendered: &Rendered, update: Option<RecordedCall>) -> Write {
+    pub(super) fn write_of(&self, id: &InstanceId, rendered: &Rendered, update: Option<Shared<RecordedCall>>) -> Write {
         let step = self.step();
         Write {
             operation: rendered.operation.clone(),
@@ -46,7 +47,7 @@ impl Instance {
                 timeout_ms: step.wait.timeout.map(millis),
                 secret: step.secret,
                 mark: Mark::default(),
-                update: update.map(Box::new),
+                update,
             },
             about: self.about(&rendered.recorded),
             retry: step.retry.clone(),
@@ -68,7 +69,7 @@ impl Instance {
             (Some(_), Some(OnChange::Ignore | OnChange::Rerun | OnChange::Error)) => Ok(None),
             (Some(_), None | Some(OnChange::Auto | OnChange::Replace)) => {
                 let next = self.difference(known, rendered).split.calls.into_iter().next();
-                Ok(next.filter(|next| next.recorded == intent.call).map(|next| self.in_place(id, &next)))
+                Ok(next.filter(|next| next.recorded == *intent.call).map(|next| self.in_place(id, &next)))
             }
         }
     }
@@ -81,7 +82,7 @@ impl Instance {
 
     pub(super) fn agrees(&self, known: &InstanceStatus, rendered: &Rendered) -> bool {
         let ignored = &self.step().ignored_changes;
-        known.agrees.as_ref().is_some_and(|before| wanted_call(before, &rendered.recorded, ignored) == *before)
+        known.agrees.as_ref().is_some_and(|before| wanted_call(before, &rendered.recorded, ignored) == **before)
     }
 
     /// The write of one call that changes something in place.
@@ -91,9 +92,9 @@ impl Instance {
             operation: Some(call.operation.clone()),
             parameters: call.parameters.clone(),
             request,
-            recorded: call.recorded.clone(),
+            recorded: call.recorded.clone().into(),
         };
-        self.write_of(id, &rendered, Some(call.agrees.clone()))
+        self.write_of(id, &rendered, Some(call.agrees.clone().into()))
     }
 
     /// Settles an update that will not be sent again.
@@ -105,7 +106,7 @@ impl Instance {
         doubt: &Doubt,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        let write = Write { intent: doubt.attempt.intent.clone(), ..self.write_of(id, rendered, None) };
+        let write = Write { intent: Intent::clone(&doubt.attempt.intent), ..self.write_of(id, rendered, None) };
         if let Some(called) = write.find(&self.run.context, doubt).await? {
             return self.finish(known, &doubt.attempt.intent, called, Provenance::Recovered, started, false).await;
         }
@@ -156,7 +157,7 @@ impl Instance {
             // What can be changed in place is, also where the rest stops the step.
             (ChangeKind::Update | ChangeKind::Error, None | Some(OnChange::Auto | OnChange::Replace)) => {
                 let next = change.split.calls.first();
-                let Some(next) = next.filter(|next| known.agrees.as_ref() != Some(&next.agrees)) else {
+                let Some(next) = next.filter(|next| known.agrees.as_deref() != Some(&next.agrees)) else {
                     return Err(Interruption::Failed(self.change_refused(rendered, known, change)));
                 };
                 *provenance = Provenance::Updated;
@@ -224,14 +225,15 @@ impl Instance {
         Ok(None)
     }
 
-    fn step_call(&self, id: &InstanceId) -> RecordedCall {
-        self.known(id).agrees.unwrap_or(RecordedCall {
+    fn step_call(&self, id: &InstanceId) -> Shared<RecordedCall> {
+        let written = || RecordedCall {
             method: self.step().call.method,
             path: self.step().call.written.clone(),
             query: Vec::new(),
             headers: Vec::new(),
             body: None,
-        })
+        };
+        self.known(id).agrees.clone().unwrap_or_else(|| written().into())
     }
 
     fn change_refused(&self, rendered: &Rendered, known: &InstanceStatus, change: &Changing<'_>) -> StepError {
@@ -355,7 +357,7 @@ impl Instance {
         let parts = CallParts { headers: None, ..CallParts::of_template(template, self.step()) };
         let rendered = self.surroundings().render(&parts, Some(&value_of(own)))?;
         match RunContext::request(&rendered.recorded) == rendered.request {
-            true => Ok(rendered.recorded),
+            true => Ok(rendered.recorded.into_owned()),
             // The record holds a digest in its place, and nobody takes that for the secret.
             false => Err(TemplateError {
                 span: template.call.span,

@@ -21,6 +21,7 @@ use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Journal, Mark, RecordedCall};
 use crate::secret::Secrets;
+use crate::shared::Shared;
 
 /// The means of a run. One for all its steps.
 pub struct RunContext {
@@ -236,7 +237,7 @@ fn not_allowed_help(status: u16) -> Vec<String> {
 /// What an error is about.
 #[derive(Debug, Clone, Default)]
 pub struct About {
-    pub call: Option<RecordedCall>,
+    pub call: Option<Shared<RecordedCall>>,
     /// The step in the plan file.
     pub place: Option<Place>,
 }

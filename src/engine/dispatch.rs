@@ -244,7 +244,7 @@ impl<'r> Dispatcher<'r> {
             .filter_map(|each| {
                 let surroundings = self.run.surroundings(values, Some(each));
                 let rendered = surroundings.render(&CallParts::of_step(step), None).ok()?;
-                Some((InstanceId::new(step.id.clone(), Some(each.key.clone())), rendered.recorded))
+                Some((InstanceId::new(step.id.clone(), Some(each.key.clone())), rendered.recorded.into_owned()))
             })
             .collect();
         let calls = calls.iter().map(|(instance, call)| (instance, call));

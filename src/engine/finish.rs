@@ -23,6 +23,7 @@ use crate::journal::{
     Evidence, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
 };
 use crate::plan::Wait;
+use crate::shared::Shared;
 
 /// The undo of a result, once that is known.
 pub type UndoOf<'a> = Box<dyn Fn(&StepResult) -> IntendedUndo + Send + Sync + 'a>;
@@ -40,7 +41,7 @@ pub struct Finishing<'a> {
     pub undo: UndoOf<'a>,
     pub wait: &'a Wait,
     /// The call the result agrees with from now on, when it is not `call`; and the result it had before (an update).
-    pub updates: Option<(RecordedCall, StepResult)>,
+    pub updates: Option<(Shared<RecordedCall>, StepResult)>,
     /// When the first request left, on the run's clock.
     pub since: Duration,
     /// Wait until what was made is usable, where a finished task does not say so.

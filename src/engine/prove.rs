@@ -114,7 +114,7 @@ fn by_maker(
         // This kind does not say: the task's word stands.
         None => Whose::Ours,
         Some(_) => {
-            let about = About { call: thing.undo.clone(), place: None };
+            let about = About { call: thing.undo.clone().map(Into::into), place: None };
             let words = "the API does not say which task made it";
             let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
             error.help.push("delete it by hand if it is yours".to_owned());
@@ -130,7 +130,7 @@ fn is_ours(known: &InstanceStatus, made: &RecordedResource, maker: &str) -> bool
 }
 
 fn cannot_read(context: &RunContext, thing: &RecordedResource, error: &ReadError) -> StepError {
-    let about = About { call: thing.undo.clone(), place: None };
+    let about = About { call: thing.undo.clone().map(Into::into), place: None };
     let mut failed = context.read_failed(&about, error);
     failed.message = format!("it cannot be told whose it is: {}", failed.message);
     failed

@@ -231,7 +231,7 @@ impl Instance {
                 headers: Vec::new(),
                 body: None,
             };
-            self.unreadable(&About { call: Some(read), ..about.clone() }, &error, provenance)
+            self.unreadable(&About { call: Some(read.into()), ..about.clone() }, &error, provenance)
         })
     }
 

@@ -32,6 +32,7 @@ use crate::journal::{
     may_undo,
 };
 use crate::plan::Wait;
+use crate::shared::Shared;
 
 /// How long "in use" and locks are waited for: what uses it is usually being removed as well.
 const BUDGET: Duration = Duration::from_secs(5 * 60);
@@ -92,7 +93,7 @@ fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &Instance
     }
 }
 
-fn status_of(context: &RunContext, instance: &InstanceId) -> Option<InstanceStatus> {
+fn status_of(context: &RunContext, instance: &InstanceId) -> Option<Shared<InstanceStatus>> {
     context.journal.with_status(|status| status.instances.get(instance).cloned())
 }
 
@@ -117,7 +118,7 @@ async fn bring_to_an_end(context: &RunContext, instance: &InstanceId) -> Result<
                 parameters: parameters.clone(),
                 // Never sent: what is not found will not be made only to be removed.
                 request: RunContext::request(&intent.call),
-                intent: (**intent).clone(),
+                intent: Intent::clone(intent),
                 about: about.clone(),
                 retry: None,
                 stamp: false,
@@ -135,7 +136,7 @@ async fn bring_to_an_end(context: &RunContext, instance: &InstanceId) -> Result<
         _ => return Ok(()),
     };
     // An earlier attempt may be the one that was found.
-    let found = status_of(context, instance).and_then(|status| status.intent);
+    let found = status_of(context, instance).and_then(|status| status.intent.clone());
     let intent = found.as_ref().unwrap_or(intent);
     let finishing = Finishing {
         intent,
@@ -249,7 +250,7 @@ async fn carries_our_stamp(context: &RunContext, instance: &InstanceId, made: &R
 
 /// Why something that another may own stays.
 fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> StepError {
-    let about = About { call: made.undo.clone(), place: None };
+    let about = About { call: made.undo.clone().map(Shared::from), place: None };
     let words = "kept: it was taken for this step's by its likeness alone, and may be somebody else's";
     let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
     error.help.push(format!("if it is yours, delete it by hand; then `plan state forget '{instance}'`"));
@@ -299,18 +300,18 @@ async fn remove_one(
     lock: Option<&str>,
 ) -> Result<Option<Gone>, Interruption> {
     let Some(call) = &made.undo else { return Ok(None) };
-    let known = status_of(context, instance).and_then(|known| known.intent);
+    let known = status_of(context, instance).and_then(|known| known.intent.clone());
     let why = match () {
         () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
         // Written by an earlier version, for a result that had no id.
         () if call.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
-        () if !may_undo(context.catalog, known.as_ref().map(|intent| &intent.call), call) => {
+        () if !may_undo(context.catalog, known.as_ref().map(|intent| &*intent.call), call) => {
             Some("is none of the API's")
         }
         () => None,
     };
     if let Some(why) = why {
-        let about = About { call: Some(call.clone()), place: None };
+        let about = About { call: Some(call.clone().into()), place: None };
         let words = format!("the call that would take it back {why}: it is not sent");
         let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
         error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));
@@ -371,7 +372,7 @@ enum Step {
 impl<'a> Removal<'a> {
     fn new(context: &'a RunContext, instance: &'a InstanceId, call: &'a RecordedCall) -> Self {
         let (made_at, tried_before) = context.journal.with_status(|status| {
-            let known = status.instances.get(instance);
+            let known = status.instances.get(instance).map(|known| &**known);
             let removing =
                 |known: &InstanceStatus| matches!(known.phase, Phase::Removing | Phase::RemovalAccepted { .. });
             (known.and_then(|known| known.finished_at.or(known.intended_at)), known.is_some_and(removing))
@@ -380,7 +381,7 @@ impl<'a> Removal<'a> {
             context,
             instance,
             call,
-            about: About { call: Some(call.clone()), place: None },
+            about: About { call: Some(call.clone().into()), place: None },
             made_at,
             tried_before,
             lost: Vec::new(),
@@ -395,9 +396,9 @@ impl<'a> Removal<'a> {
     /// `None`: there is nothing of it, and the call may be made.
     async fn resumed(&mut self) -> Result<Option<Gone>, Interruption> {
         let Some(status) = status_of(self.context, self.instance) else { return Ok(None) };
-        let Some(intent) = status.removal.filter(|intent| intent.call == *self.call) else { return Ok(None) };
-        let step = match status.phase {
-            Phase::RemovalAccepted { tasks } => Some(self.wait(tasks).await?),
+        let Some(intent) = status.removal.clone().filter(|intent| *intent.call == *self.call) else { return Ok(None) };
+        let step = match &status.phase {
+            Phase::RemovalAccepted { tasks } => Some(self.wait(tasks.clone()).await?),
             _ => self.unanswered(&intent, "no answer is on record", Duration::ZERO, None).await?,
         };
         Ok(match step {
@@ -415,7 +416,7 @@ impl<'a> Removal<'a> {
         head: Option<Head>,
     ) -> Result<Option<Step>, Interruption> {
         // Where nobody can tell, it stays in doubt.
-        let attempt = Unanswered { intent: intent.clone(), at: self.context.now(), head };
+        let attempt = Unanswered { intent: intent.clone().into(), at: self.context.now(), head };
         let looking = look_for(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             Became::Tasks(tasks) => self.accepted(tasks).await.map(Some),

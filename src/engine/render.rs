@@ -14,6 +14,7 @@ use crate::id::StepId;
 use crate::journal::{RecordedCall, StepResult};
 use crate::plan::{Call, CallTemplate, Segment, Step};
 use crate::secret::Secrets;
+use crate::shared::Shared;
 use crate::source::Span;
 use crate::template::{Each, Scope, Template, TemplateError, value_of};
 
@@ -61,7 +62,7 @@ pub struct Rendered {
     /// With secrets in place.
     pub request: Request,
     /// With digests in their place.
-    pub recorded: RecordedCall,
+    pub recorded: Shared<RecordedCall>,
 }
 
 /// What templates of one step see, but for the element and the step itself.
@@ -168,7 +169,7 @@ impl<'a> Surroundings<'a> {
                 headers: sent_headers,
                 body: body.as_ref().map(|body| self.secrets.reveal(body)).transpose().map_err(&wrong)?,
             },
-            recorded: RecordedCall {
+            recorded: Shared::from(RecordedCall {
                 method: parts.call.method,
                 path: path(&digest)?,
                 query: texts(&query, &digest).map_err(&wrong)?,
@@ -178,7 +179,7 @@ impl<'a> Surroundings<'a> {
                     .map(|body| self.secrets.digest(body, self.digest_key))
                     .transpose()
                     .map_err(&wrong)?,
-            },
+            }),
         })
     }
 

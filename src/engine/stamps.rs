@@ -137,7 +137,7 @@ fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, ite
         // A machine that did not come up is there, and no result.
         phase: if failed { Phase::Failed } else { Phase::Succeeded },
         attempts: 1,
-        intent: Some(Box::new(intent)),
+        intent: Some(intent.into()),
         result: Some(result),
         made: vec![made],
         ..InstanceStatus::default()
@@ -149,7 +149,7 @@ fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, ite
 pub(super) fn intent_of(instance: &InstanceId, call: RecordedCall, nonce: String) -> Intent {
     Intent {
         instance: instance.clone(),
-        call,
+        call: call.into(),
         attempt: 1,
         nonce,
         stamped: true,

@@ -28,6 +28,7 @@ use crate::event::{Event, Provenance, SkipReason, StepDone, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
 use crate::plan::Step;
+use crate::shared::Shared;
 use crate::template::Each;
 
 /// One instance of a step, ready to run.
@@ -73,11 +74,11 @@ impl Instance {
         self.run.surroundings(&self.values, self.each.as_ref())
     }
 
-    pub(super) fn about(&self, call: &RecordedCall) -> About {
+    pub(super) fn about(&self, call: &Shared<RecordedCall>) -> About {
         About { call: Some(call.clone()), place: Some(self.run.place(self.step().call.span)) }
     }
 
-    pub(super) fn known(&self, id: &InstanceId) -> InstanceStatus {
+    pub(super) fn known(&self, id: &InstanceId) -> Shared<InstanceStatus> {
         self.run.context.journal.with_status(|status| status.instances.get(id).cloned().unwrap_or_default())
     }
 
@@ -96,7 +97,7 @@ impl Instance {
             Err(mut why) => {
                 if let Interruption::Failed(error) = &mut why {
                     let known = self.known(&id);
-                    let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &intent.call).collect();
+                    let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &*intent.call).collect();
                     blame(&self.run.context, &id, &calls, error).await;
                 }
                 let waited = self.run.context.clock().elapsed().saturating_sub(started);
@@ -106,7 +107,11 @@ impl Instance {
         (id, end)
     }
 
-    async fn work(&self, id: &InstanceId, started: Duration) -> Result<Option<(RecordedCall, Done)>, Interruption> {
+    async fn work(
+        &self,
+        id: &InstanceId,
+        started: Duration,
+    ) -> Result<Option<(Shared<RecordedCall>, Done)>, Interruption> {
         let surroundings = self.surroundings();
         if let Some(when) = &self.step().when
             && !when.is_true(&surroundings.scope()).map_err(|error| self.run.template_failed(&error))?
@@ -144,11 +149,11 @@ impl Instance {
             wanted.always &= provenance == Provenance::Reused;
             let decision = decide::instance(&wanted, Some(&known), difference.kind);
             if self.run.options.import.is_some() {
-                return self.import(id, rendered, known, decision, &mut provenance).await;
+                return self.import(id, rendered, &known, decision, &mut provenance).await;
             }
             let result = match decision {
                 Decision::Keep => {
-                    return Ok(Done { result: known.result.unwrap_or_default(), provenance, resource: None });
+                    return Ok(Done { result: known.result.clone().unwrap_or_default(), provenance, resource: None });
                 }
                 Decision::Change(kind) => {
                     let change = Changing { kind, split: &difference.split };
@@ -170,15 +175,15 @@ impl Instance {
         &self,
         id: &InstanceId,
         rendered: &Rendered,
-        known: InstanceStatus,
+        known: &InstanceStatus,
         decision: Decision,
         provenance: &mut Provenance,
     ) -> Result<Done, Interruption> {
         let wanted = self.run.options.import.as_ref().is_some_and(|import| import.instance == *id);
-        let result = match (wanted, decision, known.result) {
+        let result = match (wanted, decision, &known.result) {
             (true, Decision::Call, _) => self.adopt(id, rendered, provenance).await?,
             (true, ..) => return Err(self.refused(rendered, "it is on record already".to_owned())),
-            (false, _, Some(result)) => result,
+            (false, _, Some(result)) => result.clone(),
             (false, _, None) => {
                 return Err(
                     self.refused(rendered, "it is not on record, and what is imported comes after it".to_owned())
@@ -266,7 +271,7 @@ impl Instance {
         }
         // What was found may belong to an earlier call than the plan's: the intent on record says which.
         let known = self.known(&write.intent.instance);
-        let intent = known.intent.clone().unwrap_or_else(|| Box::new(write.intent.clone()));
+        let intent = known.intent.clone().unwrap_or_else(|| write.intent.clone().into());
         self.finish(&known, &intent, called, *provenance, started, false).await
     }
 
@@ -306,7 +311,7 @@ impl Instance {
         }
     }
 
-    fn succeeded(&self, id: &InstanceId, call: RecordedCall, done: Done, started: Duration) -> InstanceEnd {
+    fn succeeded(&self, id: &InstanceId, call: Shared<RecordedCall>, done: Done, started: Duration) -> InstanceEnd {
         let context = &self.run.context;
         let reused = done.provenance == Provenance::Reused;
         let conceal = |answer: Value| change::conceal(&context.secrets, answer, self.step().secret);
@@ -336,7 +341,7 @@ impl Instance {
     /// Tells why there is no result. Whoever is stopped while something is under way still waits for it.
     fn interrupted(&self, id: &InstanceId, why: Interruption, waited: Duration) -> Interruption {
         let instance = id.clone();
-        let why = match (why, self.known(id).phase) {
+        let why = match (why, self.known(id).phase.clone()) {
             (Interruption::Stopped(_), Phase::Accepted { tasks, .. }) => {
                 Interruption::StillWaiting { tasks, waited, until: None }
             }

@@ -9,6 +9,7 @@ use super::record::{Adopted, Drifted, Record, RecordedResource, StepResult, Succ
 use super::status::Impossible;
 use crate::event::{EffectKnown, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
+use crate::shared::Shared;
 
 /// What is known about one instance.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -16,11 +17,11 @@ pub struct InstanceStatus {
     pub phase: Phase,
     pub attempts: u32,
     /// The last intent.
-    pub intent: Option<Box<Intent>>,
+    pub intent: Option<Shared<Intent>>,
     pub intended_at: Option<Timestamp>,
     pub result: Option<StepResult>,
     /// The call that the result agrees with.
-    pub agrees: Option<RecordedCall>,
+    pub agrees: Option<Shared<RecordedCall>>,
     /// What exists because of it, oldest first.
     pub made: Vec<RecordedResource>,
     pub after: Vec<StepId>,
@@ -91,9 +92,9 @@ impl InstanceStatus {
     /// The call that says what it is: of what was changed in place the create, as it stands now.
     pub fn call(&self) -> Option<&RecordedCall> {
         let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
-        let intended = self.intent.as_ref().map(|intent| &intent.call);
+        let intended = self.intent.as_ref().map(|intent| &*intent.call);
         let stands = self.phase == Phase::Succeeded && (updated || intended.is_none());
-        if stands { self.agrees.as_ref().or(intended) } else { intended }
+        if stands { self.agrees.as_deref().or(intended) } else { intended }
     }
 
     /// A call that makes something is under way, or was, and nothing more is known.
@@ -107,7 +108,7 @@ impl InstanceStatus {
         if self.phase != Phase::InDoubt {
             return None;
         }
-        Some(Unanswered { intent: self.intent.as_deref()?.clone(), at: self.intended_at?, head: self.head.clone() })
+        Some(Unanswered { intent: self.intent.clone()?, at: self.intended_at?, head: self.head.clone() })
     }
 
     /// What was made since is gone.
@@ -143,124 +144,154 @@ impl InstanceStatus {
         self.phase = if self.result.is_some() { Phase::Succeeded } else { Phase::Absent };
     }
 
-    pub(super) fn intend(&mut self, at: Timestamp, intent: &Intent) -> Result<(), Impossible> {
-        match self.phase {
-            Phase::Absent | Phase::Succeeded | Phase::Failed => {}
-            // An intent that was resolved as "never arrived" is followed by the next attempt.
-            Phase::InDoubt if intent.attempt > self.attempts => {}
-            _ => {
-                let record = Record::Intent(intent.clone());
-                return Err(sequence(&record, &intent.instance, &self.phase));
-            }
-        }
-        self.earlier.extend(self.in_doubt());
-        self.phase = Phase::InDoubt;
-        self.head = None;
-        self.evidence = None;
-        self.attempts = intent.attempt;
-        self.after.clone_from(&intent.after);
-        self.intent = Some(Box::new(intent.clone()));
-        self.intended_at = Some(at);
-        self.error = None;
-        Ok(())
+    /// Whether a record about it, by the name of `id`, can follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Impossible`] when it cannot.
+    pub(super) fn check(&self, record: &Record, id: &InstanceId) -> Result<(), Impossible> {
+        if self.may_precede(record) { Ok(()) } else { Err(sequence(record, id, &self.phase)) }
     }
 
-    pub(super) fn apply(&mut self, at: Timestamp, record: &Record, id: &InstanceId) -> Result<(), Impossible> {
+    /// Whether a record about it can follow what is known.
+    fn may_precede(&self, record: &Record) -> bool {
         match (&self.phase, record) {
+            (Phase::Absent | Phase::Succeeded | Phase::Failed, Record::Intent(_)) => true,
+            // An intent that was resolved as "never arrived" is followed by the next attempt.
+            (Phase::InDoubt, Record::Intent(intent)) => intent.attempt > self.attempts,
+            (Phase::Absent, Record::Adopted(_)) => self.made.is_empty(),
+            (Phase::InDoubt, Record::Found { attempt, .. }) | (_, Record::Resolved { attempt, .. }) => {
+                self.earlier.iter().any(|earlier| earlier.intent.attempt == *attempt)
+            }
             // `Accepted`: the task that was found turned out to be another's.
-            (
-                Phase::InDoubt | Phase::Accepted { recovered: true, .. },
-                Record::NotApplied { error, unanswered, .. },
-            ) => {
-                if *unanswered {
+            (Phase::InDoubt | Phase::Accepted { recovered: true, .. }, Record::NotApplied { .. })
+            | (Phase::InDoubt, Record::Unknown { .. } | Record::Accepted { .. })
+            | (Phase::Accepted { recovered: true, .. }, Record::Disowned { .. })
+            // `Absent` and `Succeeded`: adopted by hand or because it existed, or agreed to anew without a call.
+            | (
+                Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
+                Record::Succeeded(_),
+            )
+            | (Phase::Accepted { .. }, Record::Failed { .. })
+            // Repeated, or the next of several things it made.
+            | (
+                Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
+                Record::Removing { .. },
+            )
+            | (Phase::Removing, Record::RemovalAccepted { .. })
+            | (
+                Phase::Removing | Phase::RemovalAccepted { .. },
+                Record::PartRemoved { .. } | Record::RemovalFailed { .. },
+            )
+            | (Phase::Succeeded, Record::Gone { .. } | Record::Drifted { .. })
+            | (_, Record::Removed { .. } | Record::RolledBack { .. } | Record::Forgotten { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// One step of the fold; the record may follow. What was known when the last command began is [`Self::roll_back`]'s.
+    pub(super) fn apply(&mut self, at: Timestamp, record: Record) {
+        match record {
+            Record::Intent(intent) => self.intend(at, intent),
+            Record::Adopted(adopted) => self.take_over(at, *adopted),
+            Record::NotApplied { error, unanswered, .. } => {
+                if unanswered {
                     self.phase = Phase::InDoubt;
                     self.earlier.extend(self.in_doubt());
                 }
                 self.fall_back();
-                self.error = Some(error.clone());
+                self.error = Some(error);
             }
-            (Phase::InDoubt, Record::Unknown { error, .. }) => {
+            Record::Unknown { error, .. } => {
                 let head = error.status.map(|status| Head { status, request_id: error.request_id.clone() });
                 self.head = head.or(self.head.take());
-                self.error = Some(error.clone());
+                self.error = Some(error);
             }
-            (Phase::InDoubt, Record::Found { attempt, .. }) => {
-                let Some(found) = self.take_earlier(*attempt) else { return Err(sequence(record, id, &self.phase)) };
+            Record::Found { attempt, .. } => {
+                let Some(found) = self.take_earlier(attempt) else { return };
                 self.earlier.extend(self.in_doubt());
-                self.intent = Some(Box::new(found.intent));
+                self.intent = Some(found.intent);
                 self.intended_at = Some(found.at);
                 self.head = found.head;
             }
-            (_, Record::Resolved { attempt, made, .. }) => {
-                if self.take_earlier(*attempt).is_none() {
-                    return Err(sequence(record, id, &self.phase));
-                }
-                self.made.extend(made.as_deref().cloned());
+            Record::Resolved { attempt, made, .. } => {
+                drop(self.take_earlier(attempt));
+                self.made.extend(made.map(|made| *made));
             }
-            (Phase::InDoubt, Record::Accepted { tasks, recovered, status, evidence, .. }) => {
-                self.phase = Phase::Accepted { tasks: tasks.clone(), recovered: *recovered, status: *status };
-                self.evidence = *evidence;
+            Record::Accepted { tasks, recovered, status, evidence, .. } => {
+                self.phase = Phase::Accepted { tasks, recovered, status };
+                self.evidence = evidence;
                 self.error = None;
             }
-            (Phase::Accepted { recovered: true, .. }, Record::Disowned { tasks, error, .. }) => {
+            Record::Disowned { tasks, error, .. } => {
                 self.phase = Phase::InDoubt;
                 self.evidence = None;
-                self.disowned.extend(tasks.iter().cloned());
-                self.error = Some(error.clone());
+                self.disowned.extend(tasks);
+                self.error = Some(error);
             }
-            // `Absent` and `Succeeded`: adopted by hand or because it existed, or agreed to anew without a call.
-            (
-                Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
-                Record::Succeeded(done),
-            ) => {
-                self.succeed(at, done);
-            }
-            (Phase::Accepted { .. }, Record::Failed { error, leftover, .. }) => {
+            Record::Succeeded(done) => self.succeed(at, *done),
+            Record::Failed { error, leftover, .. } => {
                 let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
                 self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
-                self.error = Some(error.clone());
-                self.made.extend(leftover.as_deref().cloned());
+                self.error = Some(error);
+                self.made.extend(leftover.map(|leftover| *leftover));
             }
-            // Repeated, or the next of several things it made.
-            (
-                Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
-                Record::Removing { intent, .. },
-            ) => {
+            Record::Removing { intent, .. } => {
                 self.phase = Phase::Removing;
-                self.removal.clone_from(intent);
+                self.removal = intent;
                 self.error = None;
             }
-            (Phase::Removing, Record::RemovalAccepted { tasks, .. }) => {
-                self.phase = Phase::RemovalAccepted { tasks: tasks.clone() };
-            }
-            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::PartRemoved { kind, id, .. }) => {
+            Record::RemovalAccepted { tasks, .. } => self.phase = Phase::RemovalAccepted { tasks },
+            Record::PartRemoved { kind, id, .. } => {
                 self.removal = None;
                 self.part_with(kind.as_ref(), id.as_ref());
             }
-            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
+            Record::RemovalFailed { error, .. } => {
                 self.fall_back();
                 // What may have been carried out is looked for before it is made again.
                 self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
-                self.error = Some(error.clone());
+                self.error = Some(error);
             }
-            (Phase::Succeeded, Record::Gone { .. }) => {
+            Record::Gone { .. } => {
                 let mut lost = std::mem::take(&mut self.lost);
                 let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
                 lost.extend(things.filter_map(|thing| thing.id.clone()));
                 let earlier = std::mem::take(&mut self.earlier);
                 *self = Self { attempts: self.attempts, lost, earlier, ..Self::default() };
             }
-            (Phase::Succeeded, Record::Drifted { fields, .. }) => self.drift(fields),
-            (_, Record::Removed { .. }) => {
+            Record::Drifted { fields, .. } => self.drift(fields),
+            Record::Removed { .. } => {
                 let earlier = std::mem::take(&mut self.earlier);
                 *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, ..Self::default() };
             }
-            (_, Record::Forgotten { .. }) => {
+            Record::Forgotten { .. } => {
                 *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
             }
-            (phase, record) => return Err(sequence(record, id, phase)),
+            // Not about what one instance is at.
+            Record::Header(_)
+            | Record::Started(_)
+            | Record::RolledBack { .. }
+            | Record::Moved { .. }
+            | Record::Outputs { .. }
+            | Record::Finished { .. }
+            | Record::Compacted { .. }
+            | Record::Kept { .. }
+            | Record::Leased(_)
+            | Record::Beat
+            | Record::Released => {}
         }
-        Ok(())
+    }
+
+    fn intend(&mut self, at: Timestamp, intent: Shared<Intent>) {
+        self.earlier.extend(self.in_doubt());
+        self.phase = Phase::InDoubt;
+        self.head = None;
+        self.evidence = None;
+        self.attempts = intent.attempt;
+        self.after.clone_from(&intent.after);
+        self.intent = Some(intent);
+        self.intended_at = Some(at);
+        self.error = None;
     }
 
     fn take_earlier(&mut self, attempt: u32) -> Option<Unanswered> {
@@ -269,7 +300,7 @@ impl InstanceStatus {
     }
 
     /// What somebody else changed stands in the call from now on: the plan differs from that.
-    fn drift(&mut self, fields: &[Drifted]) {
+    fn drift(&mut self, fields: Vec<Drifted>) {
         let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()?.as_object_mut());
         let Some(body) = body else { return };
         for drifted in fields {
@@ -278,46 +309,46 @@ impl InstanceStatus {
                 None => drop(body.shift_remove(&drifted.field)),
             }
             self.drifted.retain(|known| known.field != drifted.field);
-            self.drifted.push(drifted.clone());
+            self.drifted.push(drifted);
         }
     }
 
-    pub(super) fn take_over(&mut self, at: Timestamp, adopted: &Adopted) {
+    fn take_over(&mut self, at: Timestamp, adopted: Adopted) {
         self.phase = Phase::Succeeded;
         self.intent = None;
         self.error = None;
-        self.after.clone_from(&adopted.after);
-        self.result = Some(adopted.result.clone());
-        self.agrees = Some(adopted.agrees.clone());
-        self.made = vec![adopted.made.clone()];
+        self.after = adopted.after;
+        self.result = Some(adopted.result);
+        self.agrees = Some(adopted.agrees);
+        self.made = vec![adopted.made];
         self.finished_at = Some(at);
     }
 
-    fn succeed(&mut self, at: Timestamp, done: &Succeeded) {
+    fn succeed(&mut self, at: Timestamp, done: Succeeded) {
+        let Succeeded { result, made, agrees, evidence, provenance, duration_ms, .. } = done;
         let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
         if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
-            made.name.clone_from(&done.result.name);
+            made.name.clone_from(&result.name);
         }
-        self.agrees = done.agrees.clone().or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
+        self.agrees = agrees.or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
         self.phase = Phase::Succeeded;
         self.error = None;
         self.finished_at = Some(at);
-        self.duration_ms = Some(done.duration_ms);
-        self.result = Some(done.result.clone());
+        self.duration_ms = Some(duration_ms);
+        self.result = Some(result);
         self.head = None;
-        if done.made == RecordedResource::default()
-            && let Some(intent) = &self.intent
-        {
+        let makes_nothing = made == RecordedResource::default();
+        if makes_nothing && let Some(intent) = &self.intent {
             // What makes nothing is done, however often it was carried out.
             self.earlier.retain(|earlier| earlier.intent.call != intent.call);
         }
         self.drifted.clear();
         self.disowned.clear();
-        self.evidence = done.evidence;
+        self.evidence = evidence;
         // Earlier versions took for theirs what was like it, and did not say by what.
-        let certain = done.provenance != Provenance::Recovered || done.evidence.is_some_and(Evidence::is_certain);
-        let made = RecordedResource { uncertain: !certain, ..done.made.clone() };
-        if !update && done.made != RecordedResource::default() && self.made.last() != Some(&made) {
+        let certain = provenance != Provenance::Recovered || evidence.is_some_and(Evidence::is_certain);
+        let made = RecordedResource { uncertain: !certain, ..made };
+        if !update && !makes_nothing && self.made.last() != Some(&made) {
             self.made.push(made);
         }
     }

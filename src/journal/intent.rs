@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::catalog::Method;
 use crate::id::{InstanceId, StepId};
 use crate::secret::stands_for_secret;
+use crate::shared::Shared;
 
 /// A rendered call, secrets replaced by digests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,7 +41,7 @@ impl std::fmt::Display for RecordedCall {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     pub instance: InstanceId,
-    pub call: RecordedCall,
+    pub call: Shared<RecordedCall>,
     /// Counts from 1 over all runs.
     pub attempt: u32,
     /// Marks this attempt at the API: suffix of the `User-Agent`, and value of a tag where the operation takes tags.
@@ -62,7 +63,7 @@ pub struct Intent {
     pub mark: Mark,
     /// It changes what the step made before (`on_change: update`), which agrees with this call of the plan afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub update: Option<Box<RecordedCall>>,
+    pub update: Option<Shared<RecordedCall>>,
 }
 
 /// What tells one attempt of a call apart from everything else, written down before it leaves.
@@ -100,7 +101,7 @@ pub struct Head {
 /// An attempt that was never answered: it may have been carried out, or may be yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unanswered {
-    pub intent: Intent,
+    pub intent: Shared<Intent>,
     /// When it was about to leave, on the clock of its writer.
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,8 +5,11 @@
 //! records from many steps at once and answers each when it is durable: records that arrive while one sync is under way
 //! share the next. Where lines are kept is not known here (see [`crate::store`]).
 
+mod ahead;
+mod durations;
 mod instance;
 mod intent;
+mod line;
 mod owner;
 mod record;
 mod redact;
@@ -22,14 +25,16 @@ use std::sync::Arc;
 
 use crate::id::InstanceId;
 
+pub use durations::Durations;
 pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unanswered};
+pub use line::{Checksum, Line};
 pub use owner::{Lease, Owner};
 pub use record::{
-    Adopted, Drifted, Header, Line, Record, RecordedOutput, RecordedResource, Started, StepResult, Succeeded, VERSION,
+    Adopted, Drifted, Header, Record, RecordedOutput, RecordedResource, Started, StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, Status};
-pub use text::{Contents, decode, parse};
+pub use text::{Contents, decode, lines, parse};
 pub use validate::{is_id, is_identifier, may_undo, validate};
 pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 

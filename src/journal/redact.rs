@@ -41,15 +41,28 @@ const OURS: [&str; 25] = [
 /// What names things, and the calls that take them away.
 const NAMING: [&str; 10] = ["id", "ids", "task", "tasks", "name", "lock", "undo", "beside", "request_id", "path"];
 
-impl Redact for Record {
+/// A record, and its fields as they stand in a line.
+#[derive(Debug)]
+pub struct Encoded {
+    pub record: Record,
+    pub json: String,
+}
+
+impl Encoded {
+    pub fn of(record: Record) -> Self {
+        Self { json: record.json(), record }
+    }
+}
+
+impl Redact for Encoded {
     fn redacted(self, secrets: &Secrets) -> Self {
-        let whole = serde_json::to_string(&self).expect("records are made of types JSON can hold");
-        if !secrets.shows(&whole) {
+        if !secrets.shows(&self.json) {
             return self;
         }
-        let value = serde_json::from_str(&whole).expect("JSON that was just written can be read");
+        let value = serde_json::from_str(&self.json).expect("JSON that was just written can be read");
         // Texts become texts, and only where the record holds texts.
-        serde_json::from_value(hidden(value, Words::Free, secrets)).unwrap_or_else(|_| self.without_words())
+        let hidden = serde_json::from_value(hidden(value, Words::Free, secrets));
+        Self::of(hidden.unwrap_or_else(|_| self.record.without_words()))
     }
 }
 

@@ -9,10 +9,13 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::durations::Durations;
 use super::instance::{InstanceStatus, Phase, sequence};
+use super::line::Line;
 use super::owner::Lease;
-use super::record::{Header, Line, Record, RecordedOutput, Started};
+use super::record::{Header, Record, RecordedOutput, Started, VERSION};
 use crate::id::InstanceId;
+use crate::shared::Shared;
 
 /// Everything a journal says.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,14 +28,16 @@ pub struct Status {
     pub finished: Option<u8>,
     pub updated: Timestamp,
     /// In the order in which they were first intended.
-    pub instances: IndexMap<InstanceId, InstanceStatus>,
+    pub instances: IndexMap<InstanceId, Shared<InstanceStatus>>,
     /// How those instances stood when the last command began that have been written about since.
-    before: HashMap<InstanceId, InstanceStatus>,
+    before: HashMap<InstanceId, Shared<InstanceStatus>>,
+    /// How an instance stands that is not on record: one for all.
+    absent: Shared<InstanceStatus>,
     pub outputs: Vec<RecordedOutput>,
     /// Every task that belongs to one of our calls.
     pub tasks: HashSet<String>,
-    /// Type and milliseconds of finished tasks.
-    pub durations: Vec<(String, u64)>,
+    /// How long tasks took.
+    pub durations: Durations,
     /// Who has the right to write, where that is written in the record itself.
     pub lease: Option<Lease>,
     /// Lines there have been, also those that were compacted away. Grows with every record.
@@ -58,18 +63,29 @@ impl Status {
     /// # Errors
     ///
     /// The index of the record that cannot follow, and why.
-    pub fn of<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Result<Self, (usize, Impossible)> {
-        let mut lines = lines.into_iter().enumerate();
-        let (_, first) = lines.next().ok_or((0, Impossible::NoHeader))?;
-        let Record::Header(header) = &first.record else { return Err((0, Impossible::NoHeader)) };
-        let mut status = Self::new(header.clone(), first.at);
-        for (index, line) in lines {
-            if line.n != index as u64 {
-                return Err((index, Impossible::Number { expected: index as u64, found: line.n }));
-            }
-            status.apply(line.at, &line.record).map_err(|why| (index, why))?;
+    pub fn of(lines: impl IntoIterator<Item = Line>) -> Result<Self, (usize, Impossible)> {
+        let mut status = None;
+        for (index, line) in lines.into_iter().enumerate() {
+            Self::follow(&mut status, index as u64, line).map_err(|why| (index, why))?;
         }
-        Ok(status)
+        status.ok_or((0, Impossible::NoHeader))
+    }
+
+    /// The next line of a journal, which must have this number; the first makes the status.
+    ///
+    /// # Errors
+    ///
+    /// [`Impossible`] when it cannot follow.
+    pub fn follow(status: &mut Option<Self>, expected: u64, line: Line) -> Result<(), Impossible> {
+        match (&mut *status, line.record) {
+            (Some(_), _) if line.n != expected => Err(Impossible::Number { expected, found: line.n }),
+            (Some(status), record) => status.apply(line.at, record),
+            (None, Record::Header(header)) => {
+                *status = Some(Self::new(header, line.at));
+                Ok(())
+            }
+            (None, _) => Err(Impossible::NoHeader),
+        }
     }
 
     pub fn new(header: Header, created: Timestamp) -> Self {
@@ -81,11 +97,54 @@ impl Status {
             updated: created,
             instances: IndexMap::new(),
             before: HashMap::new(),
+            absent: Shared::default(),
             outputs: Vec::new(),
             tasks: HashSet::new(),
-            durations: Vec::new(),
+            durations: Durations::default(),
             lease: None,
             lines: 1,
+        }
+    }
+
+    /// Whether a record can follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Impossible`] when it cannot.
+    pub fn check(&self, record: &Record) -> Result<(), Impossible> {
+        match record {
+            Record::Header(_) => Err(Impossible::SecondHeader),
+            Record::Moved { instance, to } => {
+                let taken = self.instances.get(to).is_some_and(|known| known.may_exist());
+                match self.instances.contains_key(instance) && !taken {
+                    true => Ok(()),
+                    false => Err(sequence(record, instance, &Phase::Absent)),
+                }
+            }
+            Record::Kept { .. } => Ok(()),
+            record => match record.instance() {
+                None => Ok(()),
+                Some(id) => self.standing(record, id)?.check(record, id),
+            },
+        }
+    }
+
+    /// The same status with these instances alone.
+    pub(super) fn of_instances<'i>(&self, instances: impl Iterator<Item = &'i InstanceId>) -> Self {
+        let mut part = Self::new(self.header.clone(), self.created);
+        for id in instances {
+            part.instances.extend(self.instances.get_key_value(id).map(|(id, known)| (id.clone(), known.clone())));
+            part.before.extend(self.before.get_key_value(id).map(|(id, known)| (id.clone(), known.clone())));
+        }
+        part
+    }
+
+    /// How the instance stands that a record is about.
+    fn standing(&self, record: &Record, id: &InstanceId) -> Result<&Shared<InstanceStatus>, Impossible> {
+        match (self.instances.get(id), record) {
+            (Some(known), _) => Ok(known),
+            (None, Record::Intent(_) | Record::Adopted(_)) => Ok(&self.absent),
+            (None, _) => Err(sequence(record, id, &Phase::Absent)),
         }
     }
 
@@ -94,63 +153,61 @@ impl Status {
     /// # Errors
     ///
     /// [`Impossible`] when the record cannot follow; nothing is changed then.
-    pub fn apply(&mut self, at: Timestamp, record: &Record) -> Result<(), Impossible> {
+    pub fn apply(&mut self, at: Timestamp, record: Record) -> Result<(), Impossible> {
+        self.check(&record)?;
+        self.note(&record);
+        self.lines += 1;
+        if !matches!(record, Record::Leased(_) | Record::Beat | Record::Released) {
+            self.updated = at;
+        }
         match record {
-            Record::Header(_) => return Err(Impossible::SecondHeader),
-            Record::Leased(lease) => self.lease = Some(lease.clone()),
+            Record::Header(_) | Record::Beat => {}
+            Record::Leased(lease) => self.lease = Some(lease),
             Record::Released => self.lease = None,
-            Record::Beat => {}
             Record::Started(started) => {
-                self.started = Some((at, started.clone()));
+                self.started = Some((at, started));
                 self.finished = None;
                 self.before.clear();
             }
-            Record::Outputs { values } => self.outputs.clone_from(values),
+            Record::Outputs { values } => self.outputs = values,
             Record::Finished { exit } => {
-                self.finished = Some(*exit);
+                self.finished = Some(exit);
                 self.lease = None;
             }
             Record::Compacted { tasks, durations, lines } => {
-                self.lines = self.lines.max(lines.saturating_sub(1));
-                self.tasks.extend(tasks.iter().cloned());
-                self.durations.extend(durations.iter().cloned());
+                // This line has been counted.
+                self.lines = self.lines.max(lines);
+                self.tasks.extend(tasks);
+                self.durations.extend(durations);
             }
             Record::Kept { instance, status } => {
-                self.instances.insert(instance.clone(), (**status).clone());
+                self.instances.insert(instance, Shared::from(*status));
             }
-            Record::Intent(intent) => {
-                let instance = self.instances.entry(intent.instance.clone()).or_default();
-                self.before.entry(intent.instance.clone()).or_insert_with(|| instance.clone());
-                instance.intend(at, intent)?;
-            }
-            Record::Adopted(adopted) => {
-                let instance = self.instances.entry(adopted.instance.clone()).or_default();
-                self.before.entry(adopted.instance.clone()).or_insert_with(|| instance.clone());
-                if instance.phase != Phase::Absent || !instance.made.is_empty() {
-                    return Err(sequence(record, &adopted.instance, &instance.phase));
-                }
-                instance.take_over(at, adopted);
-            }
-            Record::Moved { instance, to } => self.rename(instance, to)?,
-            other => {
-                let id = other.instance().expect("every other record is about an instance");
-                let Some(instance) = self.instances.get_mut(id) else {
-                    return Err(sequence(other, id, &Phase::Absent));
-                };
-                let before = self.before.entry(id.clone()).or_insert_with(|| instance.clone());
-                match other {
-                    Record::RolledBack { .. } => instance.roll_back(before),
-                    Record::Removed { .. } | Record::Forgotten { .. } => {
-                        instance.apply(at, other, id)?;
-                        before.clone_from(instance);
-                    }
-                    _ => instance.apply(at, other, id)?,
-                }
-            }
+            Record::Moved { instance, to } => self.rename(&instance, &to),
+            record => self.apply_to_instance(at, record),
         }
+        Ok(())
+    }
+
+    fn apply_to_instance(&mut self, at: Timestamp, record: Record) {
+        let Some(id) = record.instance().cloned() else { return };
+        let known = self.instances.entry(id.clone()).or_insert_with(|| self.absent.clone());
+        let before = self.before.entry(id).or_insert_with(|| known.clone());
+        match record {
+            Record::RolledBack { .. } => known.roll_back(before),
+            record @ (Record::Removed { .. } | Record::Forgotten { .. }) => {
+                known.apply(at, record);
+                *before = known.clone();
+            }
+            record => known.apply(at, record),
+        }
+    }
+
+    /// Remembers tasks and how long they took.
+    fn note(&mut self, record: &Record) {
         match record {
             Record::Accepted { tasks, .. } | Record::RemovalAccepted { tasks, .. } | Record::Resolved { tasks, .. } => {
-                self.tasks.extend(tasks.iter().cloned())
+                self.tasks.extend(tasks.iter().cloned());
             }
             Record::Disowned { tasks, .. } => self.tasks.retain(|task| !tasks.contains(task)),
             Record::Succeeded(done) => {
@@ -159,24 +216,17 @@ impl Status {
             }
             _ => {}
         }
-        self.lines += 1;
-        if !matches!(record, Record::Leased(_) | Record::Beat | Record::Released) {
-            self.updated = at;
-        }
-        Ok(())
     }
 
     /// An instance goes by another name from now on, in its own place.
-    fn rename(&mut self, from: &InstanceId, to: &InstanceId) -> Result<(), Impossible> {
-        let taken = self.instances.get(to).is_some_and(InstanceStatus::may_exist);
-        let moved = Record::Moved { instance: from.clone(), to: to.clone() };
-        let Some(at) = self.instances.get_index_of(from).filter(|_| !taken) else {
-            return Err(sequence(&moved, from, &Phase::Absent));
-        };
+    fn rename(&mut self, from: &InstanceId, to: &InstanceId) {
+        let Some(at) = self.instances.get_index_of(from) else { return };
         self.instances.shift_remove(to);
         let at = self.instances.get_index_of(from).unwrap_or(at);
         if let Some((_, mut known)) = self.instances.shift_remove_index(at) {
-            known.intent.iter_mut().chain(&mut known.removal).for_each(|intent| intent.instance = to.clone());
+            let InstanceStatus { intent, removal, .. } = &mut *known;
+            intent.iter_mut().for_each(|intent| intent.instance = to.clone());
+            removal.iter_mut().for_each(|intent| intent.instance = to.clone());
             self.instances.shift_insert(at, to.clone(), known);
         }
         if let Some(before) = self.before.remove(from) {
@@ -184,11 +234,10 @@ impl Status {
         }
         // A step all of whose instances are renamed is what others came after.
         if from.step != to.step && !self.instances.keys().any(|other| other.step == from.step) {
-            for known in self.instances.values_mut() {
+            for known in self.instances.values_mut().filter(|known| known.after.contains(&from.step)) {
                 known.after.iter_mut().filter(|step| **step == from.step).for_each(|step| *step = to.step.clone());
             }
         }
-        Ok(())
     }
 
     /// Whether the plans of this record had secrets. Earlier versions did not write that down: there, whether calls were
@@ -206,25 +255,26 @@ impl Status {
         let mut records = Vec::new();
         records.extend(self.started.iter().map(|(at, started)| (*at, Record::Started(started.clone()))));
         for (instance, status) in &self.instances {
-            let kept = Record::Kept { instance: instance.clone(), status: Box::new(status.clone()) };
+            let kept = Record::Kept { instance: instance.clone(), status: Box::new((**status).clone()) };
             records.push((status.finished_at.or(status.intended_at).unwrap_or(self.created), kept));
         }
         records.push((self.updated, Record::Outputs { values: self.outputs.clone() }));
         records.extend(self.finished.map(|exit| (self.updated, Record::Finished { exit })));
         let before = self.lines.saturating_sub(records.len() as u64);
-        let compacted = Record::Compacted { tasks, durations: self.durations.clone(), lines: before };
-        let head = [Record::Header(self.header.clone()), compacted].map(|record| (self.created, record));
+        let compacted = Record::Compacted { tasks, durations: self.durations.iter().collect(), lines: before };
+        let header = Header { version: VERSION, ..self.header.clone() };
+        let head = [Record::Header(header), compacted].map(|record| (self.created, record));
         head.into_iter().chain(records).collect()
     }
 
     /// Instances for which something exists, or may, in recorded order.
     pub fn existing(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
-        self.instances.iter().filter(|(_, instance)| instance.may_exist())
+        self.instances.iter().map(|(id, known)| (id, &**known)).filter(|(_, known)| known.may_exist())
     }
 
     /// Instances of which an attempt was never answered that nobody waits for any more.
     pub fn unanswered(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
-        self.instances.iter().filter(|(_, instance)| !instance.earlier.is_empty())
+        self.instances.iter().map(|(id, known)| (id, &**known)).filter(|(_, known)| !known.earlier.is_empty())
     }
 
     /// How many things an instance had made when the last command began.
@@ -253,7 +303,7 @@ impl Status {
     fn called_since_started(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus, &InstanceStatus)> {
         self.instances.iter().filter_map(|(instance, known)| {
             let before = self.before.get(instance)?;
-            (known.attempts > before.attempts).then_some((instance, before, known))
+            (known.attempts > before.attempts).then_some((instance, &**before, &**known))
         })
     }
 

@@ -102,7 +102,7 @@ impl Known {
         let all_known = step.after.iter().all(|step| !self.unknown.contains_key(step) && !self.unread.contains(step));
         if all_known {
             match surroundings.render(&parts, None) {
-                Ok(Rendered { recorded, .. }) => return Ok(named(recorded)),
+                Ok(Rendered { recorded, .. }) => return Ok(named(recorded.into_owned())),
                 // What nothing is known of may be more than a text.
                 Err(_) if !step.after.is_disjoint(&self.partly) => {}
                 Err(error) => return Err(error),

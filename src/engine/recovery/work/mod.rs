@@ -116,7 +116,7 @@ impl<'a> Work<'a> {
 
     fn put(&mut self, instance: InstanceId, trace: Trace, status: InstanceStatus) {
         self.alike.remove(&instance);
-        self.status.instances.insert(instance.clone(), status);
+        self.status.instances.insert(instance.clone(), status.into());
         self.found.push((instance, trace));
     }
 
@@ -257,22 +257,25 @@ impl<'a> Work<'a> {
         let mut surroundings = self.surroundings(&steps);
         let each = each_of(step, instance, &surroundings);
         surroundings.each = each.as_ref();
-        surroundings.render(&CallParts::of_step(step), None).ok().map(|rendered| rendered.recorded)
+        surroundings.render(&CallParts::of_step(step), None).ok().map(|rendered| rendered.recorded.into_owned())
     }
 
     /// What was found by its stamp is what the plan's call made: the rest of that call is told by its task.
     async fn bind(&mut self, asked: &Asked<'_>) {
-        let Some(mut known) = self.status.instances.get(asked.instance).cloned() else { return };
+        let Some(known) = self.status.instances.get(asked.instance) else { return };
+        let mut known = InstanceStatus::clone(known);
         let Some(mut result) = known.result.take() else { return };
         if let Some(task) = self.task_of(&result).await {
             let told = self.result_of_task(asked, &task);
             (result.created, result.touched) = (told.created, told.touched);
         }
-        let nonce = known.intent.map(|intent| intent.nonce).unwrap_or_default();
+        let nonce = known.intent.map(|intent| intent.nonce.clone()).unwrap_or_default();
         let bound = self.succeeded(asked, result, nonce);
         let others = known.made.len().saturating_sub(1);
         let made = known.made.into_iter().take(others).chain(bound.made).collect();
-        self.status.instances.insert(asked.instance.clone(), InstanceStatus { made, phase: known.phase, ..bound });
+        self.status
+            .instances
+            .insert(asked.instance.clone(), InstanceStatus { made, phase: known.phase, ..bound }.into());
     }
 
     fn succeeded(&self, asked: &Asked<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
@@ -287,10 +290,10 @@ impl<'a> Work<'a> {
         InstanceStatus {
             phase: Phase::Succeeded,
             attempts: 1,
-            intent: Some(Box::new(intent)),
+            intent: Some(intent.into()),
             result: Some(result),
             // What is known in part only, the next run compares with itself.
-            agrees: asked.whole.then(|| asked.call.clone()),
+            agrees: asked.whole.then(|| asked.call.clone().into()),
             made: vec![made],
             after,
             ..InstanceStatus::default()
@@ -311,7 +314,7 @@ impl<'a> Work<'a> {
         let parts = CallParts { headers: None, ..CallParts::of_template(template, step) };
         match surroundings.render(&parts, Some(&value_of(&step_value(result, None)))) {
             Ok(rendered) if RunContext::request(&rendered.recorded) == rendered.request => {
-                IntendedUndo::Call(rendered.recorded)
+                IntendedUndo::Call(rendered.recorded.into_owned())
             }
             _ => IntendedUndo::Default,
         }
@@ -360,7 +363,7 @@ impl<'a> Work<'a> {
             if ids.is_empty() || step.is_some_and(|step| step.on_conflict == OnConflict::Adopt) {
                 continue;
             }
-            self.status.instances.insert(instance.clone(), doubt(&instance, call, step));
+            self.status.instances.insert(instance.clone(), doubt(&instance, call, step).into());
             in_doubt.push((instance, ids));
         }
         let doubted: BTreeSet<&StepId> = in_doubt.iter().map(|(instance, _)| &instance.step).collect();
@@ -409,6 +412,7 @@ impl<'a> Work<'a> {
                 self.undo(step, &instance, &result)
             });
             let Some(known) = self.status.instances.get_mut(&instance) else { continue };
+            let known = &mut **known;
             known.after.clone_from(&after);
             if let (Some(intent), Some(result)) = (&mut known.intent, &known.result) {
                 intent.after = after;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Called, Write, stamp_value};
+use super::call::{Called, Write};
 use super::collection::adoptable;
 use super::context::RunContext;
 use super::decide::ChangeKind;
+use super::evidence::tags::stamp_value;
 use super::finish::millis;
 use super::interruption::Interruption;
 use super::preview::{is_known_later, is_unread};

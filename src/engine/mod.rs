@@ -1,6 +1,6 @@
 //! Owns a run.
 //!
-//! `dispatch` decides what may start, `step` runs one instance through `render`, `call`, `settle` and `finish`, `watch`
+//! `dispatch` decides what may start, `step` runs one instance through `render`, `call`, `resolve` and `finish`, `watch`
 //! waits for all tasks of the run, `remove` and `teardown` take things away again. Every step works through [`RunContext`].
 //! Order is always: journal, then state, then event. Nothing is told that is not on disk.
 
@@ -36,6 +36,7 @@ mod resolve;
 mod results;
 mod run;
 mod search;
+mod send;
 mod sight;
 mod stamps;
 mod step;

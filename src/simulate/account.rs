@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, listing, no_content, ok};
 use super::busy::AuditLog;
+use super::call::Call;
 use super::expected::with_expected;
 use super::read::page;
 use super::seeds;
-use super::state::{Call, State};
+use super::state::State;
 use super::store::Scope;
 use super::tasks::{CLIENT, number};
 use crate::api::{Answer, Request};

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answer::{Refusal, resource_time};
-use super::state::Call;
+use super::call::Call;
 use super::tasks::{CLIENT, USER, ascending, limit, number, time};
 use crate::catalog::Method;
 

@@ -3,11 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
+use super::call::Call;
 use super::compute::occupy;
 use super::make::Made;
 use super::network::{bind, insert_floating_ip, network_and_subnet, port};
 use super::seeds;
-use super::state::{Call, State, fields};
+use super::state::{State, fields};
 use super::store::{Scope, Uid};
 use super::tasks::Change;
 

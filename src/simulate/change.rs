@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, no_content, ok};
-use super::state::{Call, State, Work};
+use super::call::Call;
+use super::state::State;
 use super::store::Uid;
 use super::tasks::Change;
+use super::work::Work;
 use super::{balancer, compute, data, kinds, network, platform};
 use crate::api::Answer;
 use crate::catalog::Method;

@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::call::Call;
 use super::kinds::Kind;
-use super::state::{Call, State, fields};
+use super::state::{State, fields};
 use super::store::{Resource, Uid};
 use super::view::{self, ports_of};
 use super::{network, seeds};

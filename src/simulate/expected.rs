@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use super::call::Call;
 use super::draw::Draw;
 use super::kinds;
 use super::seeds;
-use super::state::{Call, State};
+use super::state::State;
 use super::store::Scope;
 use super::view;
 

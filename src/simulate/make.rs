@@ -3,10 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::answer::{Refusal, ok};
+use super::call::Call;
 use super::kinds::{self, Kind};
-use super::state::{Call, State, Work};
+use super::state::State;
 use super::store::Uid;
 use super::tasks::Change;
+use super::work::Work;
 use super::{account, balancer, compute, data, network, platform, seeds};
 use crate::api::Answer;
 

@@ -19,6 +19,7 @@ mod audit;
 mod balancer;
 mod body;
 mod busy;
+mod call;
 mod change;
 mod compute;
 mod core;
@@ -44,6 +45,7 @@ mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;
+mod work;
 
 pub use busy::{AuditLog, Busy, BusyError};
 pub use core::{Held, Pending, Reaction, Simulator};

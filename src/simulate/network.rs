@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::addresses::Range;
 use super::answer::Refusal;
+use super::call::Call;
 use super::make::Made;
 use super::seeds;
-use super::state::{Call, State, fields};
+use super::state::{State, fields};
 use super::store::{Resource, Scope, Store, Uid};
 use super::view::{complete, port_at};
 use crate::api::Answer;

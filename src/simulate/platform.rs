@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
+use super::call::Call;
 use super::make::Made;
 use super::network::{network_and_subnet, next_address};
 use super::seeds::bare_metal_flavor_of;
-use super::state::{Call, State};
+use super::state::State;
 use super::store::Uid;
 
 /// A cluster with its pools.

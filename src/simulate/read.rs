@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, listing, ok};
+use super::call::Call;
 use super::kinds::{self, Kind, Target};
-use super::state::{Call, State};
+use super::state::State;
 use super::store::{Resource, Uid};
 use super::tasks::{limit, number};
 use super::view::ports_of;

@@ -1,96 +1,20 @@
 //! The simulated cloud at one moment: what exists, what is under way, and the steps every kind of resource shares.
 //! What is particular to a kind is in `network`, `compute`, `balancer` and `platform`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answer::{Refusal, ok, resource_time};
 use super::draw::Draw;
 use super::kinds::{self, Kind, Numbering, Target};
-use super::options::{Durations, Options, Strangers};
+use super::options::{Options, Strangers};
 use super::store::{Resource, Scope, Store, Uid};
-use super::tasks::{Change, Ending, Task, Tasks, telling_part};
-use super::{assumed, audit::Audit, compute, data, network, seeds, view};
-use crate::api::{Answer, Request};
-use crate::catalog::{Method, Operation, pace_of};
-
-/// A request on its way to a kind of resource.
-pub(super) struct Call<'r> {
-    pub(super) request: &'r Request,
-    pub(super) target: Target,
-    pub(super) body: Map<String, Value>,
-    /// What the catalogue says about the operation.
-    pub(super) operation: Arc<Operation>,
-    pub(super) request_id: String,
-}
-
-impl Call<'_> {
-    pub(super) fn method(&self) -> Method {
-        self.request.method
-    }
-
-    pub(super) fn scope(&self) -> Scope {
-        Scope { project: self.target.project, region: self.target.region }
-    }
-
-    pub(super) fn text(&self, field: &str) -> Option<&str> {
-        self.body.get(field)?.as_str().filter(|text| !text.is_empty())
-    }
-
-    pub(super) fn flag(&self, field: &str) -> Option<bool> {
-        self.body.get(field)?.as_bool()
-    }
-
-    pub(super) fn list(&self, field: &str) -> &[Value] {
-        self.body.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-    }
-
-    pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    pub(super) fn asynchronous(&self) -> bool {
-        self.operation.asynchronous
-    }
-
-    /// The first type a task of this operation may have.
-    pub(super) fn task_type(&self) -> Option<&str> {
-        self.operation.task_types.first().map(String::as_str)
-    }
-
-    /// A query parameter that is a list, comma-separated or repeated.
-    pub(super) fn query_list(&self, name: &str) -> BTreeSet<String> {
-        let values = self.request.query.iter().filter(|(known, _)| known.trim_end_matches("[]") == name);
-        let words = values.flat_map(|(_, value)| value.split(','));
-        words.map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-    }
-}
-
-/// What a task is to do, once its request was found right.
-#[derive(Debug, Default)]
-pub(super) struct Work {
-    /// What it makes, the main one first.
-    pub(super) made: Vec<Uid>,
-    /// What it touches beside, and lists with what it makes.
-    pub(super) touched: Vec<Uid>,
-    /// What it lists that is gone already.
-    pub(super) former: Vec<(&'static str, Value)>,
-    /// What else it holds while it runs.
-    pub(super) locks: Vec<Uid>,
-    pub(super) changes: Vec<Change>,
-    pub(super) data: Map<String, Value>,
-}
-
-/// How the next started task is to fail.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct TaskFault {
-    pub(super) text: Option<String>,
-    pub(super) leaves: bool,
-}
+use super::tasks::{Change, Tasks};
+use super::work::TaskFault;
+use super::{assumed, audit::Audit, compute, network, seeds, view};
+use crate::api::Answer;
 
 /// A resource that was made at some time, and may be gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +52,7 @@ pub(super) struct State {
     /// What the present request is about, for the audit log.
     pub(super) touched: Vec<Uid>,
     /// Changes that come some time after their tasks, the next first.
-    to_come: Vec<(Timestamp, Change)>,
+    pub(super) to_come: Vec<(Timestamp, Change)>,
     /// Settings that belong to no resource, by path.
     pub(super) switches: BTreeMap<String, Value>,
     settled_scopes: HashSet<Scope>,
@@ -386,173 +310,6 @@ impl State {
                     .any(|(_, known)| known.scope == scope && known.parent == parent && known.name == name)
         };
         if taken { Err(Refusal::conflict(format!("{} with name {name} already exists", kind.label))) } else { Ok(()) }
-    }
-
-    // ── tasks ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Starts a task and answers with its id.
-    pub(super) fn start(&mut self, call: &Call<'_>, task_type: &str, work: Work) -> Answer {
-        let id = self.draw.uuid();
-        // Failures come early: of a machine's 30 s, after 6.
-        let length = self.length_of(task_type).mul_f64(if self.task_fault.is_some() { 0.2 } else { 1.0 });
-        for uid in &work.made {
-            if let Some(resource) = self.store.get_mut(*uid) {
-                resource.creator_task = Some(id.clone());
-            }
-        }
-        let listed = work.made.iter().chain(&work.touched).filter_map(|uid| self.store.get(*uid));
-        let listed = listed.map(|listed| (listed.kind.created_key(), view::id_value(listed)));
-        let lists: Vec<_> = work.former.into_iter().chain(listed).collect();
-        let data_then = match (task_type, work.made.first()) {
-            ("create_vm", Some(machine)) => Some(data::machine_built(self, *machine, work.data.clone())),
-            _ => None,
-        };
-        let mut locks = work.locks;
-        locks.extend(&work.made);
-        for uid in &locks {
-            if let Some(resource) = self.store.get_mut(*uid) {
-                resource.lock = Some(id.clone());
-            }
-        }
-        let ending = self.ending(task_type, &work.made);
-        self.tasks.add(Task {
-            id: id.clone(),
-            task_type: task_type.to_owned(),
-            scope: call.scope(),
-            data: Value::Object(work.data),
-            request_id: call.request_id.clone(),
-            created: self.now,
-            tells: self.now + length.mul_f64(telling_part(task_type)),
-            data_then: data_then.map(Value::Object),
-            ends: self.now + length,
-            ending,
-            done: false,
-            acknowledged: None,
-            lists,
-            made: work.made,
-            locks,
-            changes: work.changes,
-        });
-        if length.is_zero() {
-            self.advance(self.now);
-        }
-        ok(200, json!({ "tasks": [id] }))
-    }
-
-    fn length_of(&mut self, task_type: &str) -> Duration {
-        let pace = pace_of(task_type);
-        // Those of bystanders are over sooner, so that what they make next finds what they made before.
-        let share = if self.bystander { 0.5 } else { 1.0 };
-        let length = match self.options.durations {
-            Durations::Documented => self.draw.between(pace.earliest, pace.latest),
-            Durations::Scaled(factor) => self.draw.between(pace.earliest, pace.latest).mul_f64(factor.max(0.0)),
-            Durations::Fixed(length) => length,
-        };
-        length.mul_f64(share)
-    }
-
-    /// Lists show what was made until then.
-    pub(super) fn listed_until(&self) -> Timestamp {
-        self.now.checked_sub(self.options.busy.lists_late).unwrap_or(self.now)
-    }
-
-    fn ending(&mut self, task_type: &str, made: &[Uid]) -> Ending {
-        let Some(fault) = self.task_fault.take() else { return Ending::Finished };
-        let main = made.first().and_then(|uid| self.store.get(*uid));
-        let text = fault.text.unwrap_or_else(|| match main {
-            Some(resource) => format!("{} {} is in error state", resource.kind.label, resource.id),
-            None => format!("Task {task_type} failed"),
-        });
-        Ending::Error { text, leaves: fault.leaves }
-    }
-
-    /// What the end of a task means for the resources.
-    fn carry_out(&mut self, task: &Task) {
-        for uid in &task.locks {
-            if let Some(resource) = self.store.get_mut(*uid)
-                && resource.lock.as_ref() == Some(&task.id)
-            {
-                resource.lock = None;
-                resource.leaving = false;
-            }
-        }
-        match &task.ending {
-            Ending::Finished => {
-                task.made.iter().for_each(|uid| self.made(*uid));
-                task.changes.iter().for_each(|change| self.change(change));
-            }
-            Ending::Error { leaves: false, .. } if task.made.is_empty() => {
-                for change in &task.changes {
-                    // What could not be removed is there still, and not well.
-                    if let Change::Remove(uid) = change {
-                        self.break_down(*uid);
-                    }
-                }
-            }
-            // The newest first: what was made last may use what was made before.
-            Ending::Error { leaves: false, .. } => task.made.iter().rev().for_each(|uid| self.remove(*uid)),
-            Ending::Error { leaves: true, .. } => task.made.iter().for_each(|uid| self.break_down(*uid)),
-        }
-    }
-
-    /// The creating task is done.
-    pub(super) fn made(&mut self, uid: Uid) {
-        let now = self.now;
-        if let Some(resource) = self.store.get_mut(uid) {
-            let settled = std::mem::take(&mut resource.once_made);
-            resource.fields.extend(settled);
-            resource.updated = now;
-        }
-    }
-
-    fn break_down(&mut self, uid: Uid) {
-        if let Some(resource) = self.store.get_mut(uid) {
-            resource.once_made.clear();
-            for (field, ..) in resource.kind.status {
-                let word = match (resource.kind.name, *field) {
-                    ("volumes" | "snapshots" | "file_shares", _) | (_, "vm_state") => "error",
-                    _ => "ERROR",
-                };
-                resource.fields.insert((*field).into(), word.into());
-            }
-        }
-    }
-
-    pub(super) fn change(&mut self, change: &Change) {
-        match change {
-            Change::Merge(uid, fields) => {
-                let now = self.now;
-                if let Some(resource) = self.store.get_mut(*uid) {
-                    resource.fields.extend(fields.clone());
-                    resource.updated = now;
-                }
-            }
-            Change::Remove(uid) => self.remove(*uid),
-            Change::Later(delay, change) => self.later(*delay, change),
-            Change::Link(user, used) => self.store.link(*user, *used),
-            Change::Unlink(user, used) => self.store.unlink(*user, *used),
-        }
-    }
-
-    /// Keeps a change for later, if the simulated cloud takes its time at all.
-    fn later(&mut self, delay: Duration, change: &Change) {
-        let delay = match self.options.durations {
-            Durations::Documented => delay,
-            Durations::Scaled(factor) => delay.mul_f64(factor.max(0.0)),
-            Durations::Fixed(length) => length.min(delay),
-        };
-        if delay.is_zero() {
-            self.change(change);
-        } else {
-            self.to_come.push((self.now + delay, change.clone()));
-            self.to_come.sort_by_key(|(at, _)| *at);
-        }
-    }
-
-    /// When something happens next by itself.
-    pub(super) fn next(&self) -> Option<Timestamp> {
-        let change = self.to_come.first().map(|(at, _)| *at);
-        self.tasks.next_end().into_iter().chain(change).min()
     }
 
     pub(super) fn remove(&mut self, uid: Uid) {

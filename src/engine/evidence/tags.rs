@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Verdict;
 use crate::catalog::ListCall;
+use crate::id::InstanceId;
 use crate::journal::{Evidence, Intent};
 
 /// The tag that says whose it is.
@@ -11,8 +12,26 @@ pub const STAMP: &str = "plan";
 /// The tag that says which attempt made it.
 pub const STAMP_ATTEMPT: &str = "plan-attempt";
 
+/// Longest value of a tag.
+const LONGEST_TAG: usize = 255;
+
 /// Fields under which the API shows tags, besides the one that a list is known for (`observed.md` §10).
 const FIELDS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
+
+/// `<plan>/<environment>/<step>[key]`, as long as a tag may be.
+pub fn stamp_value(plan: &str, environment: &str, instance: &InstanceId) -> String {
+    format!("{plan}/{environment}/{instance}").chars().take(LONGEST_TAG).collect()
+}
+
+/// Leaves both tags on what a body asks for. `false`: the body has no place for them.
+pub fn stamp(body: Option<&mut Value>, owner: String, nonce: &str) -> bool {
+    let Some(Value::Object(body)) = body else { return false };
+    let tags = body.entry("tags").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    let Value::Object(tags) = tags else { return false };
+    tags.entry(STAMP).or_insert(Value::String(owner));
+    tags.insert(STAMP_ATTEMPT.to_owned(), Value::String(nonce.to_owned()));
+    true
+}
 
 /// What the tags of a resource say of an attempt.
 pub fn of_item(item: &Value, list: Option<&ListCall>, intent: &Intent) -> Verdict {

@@ -1,5 +1,7 @@
 //! One write, made once: on record before it leaves, on record when it is answered, never repeated on hope.
 
+mod in_doubt;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,21 +11,19 @@ use tracing::Instrument as _;
 use super::collection::{item_id, named_items};
 use super::context::{About, RunContext};
 use super::evidence::likeness::contradicts;
-use super::evidence::tags::{STAMP, STAMP_ATTEMPT};
+use super::evidence::tags::{stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::ownership::Thing;
-use super::resolve::{self, Doubt, Resolved};
+use super::resolve::Doubt;
 use super::results::{self, Parameters, id_text};
-use super::stop::{GRACE, Stop};
-use super::turn::request_turn;
-use super::update::{Seen, seen};
+use super::send::{Leaving, Sent, headers_of, send, tasks_of};
 use super::watch::Place;
-use crate::api::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, json_of, trace, trace_header, tried};
+use crate::api::{ApiError, Meaning, Policy, Request, trace, tried};
 use crate::catalog::Operation;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Evidence, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered, is_identifier};
+use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
 use crate::plan::Retry;
 use crate::shared::Shared;
 
@@ -72,93 +72,6 @@ impl Called {
     /// It was found, not answered.
     pub fn is_recovered(&self) -> bool {
         matches!(self, Called::Found { .. } | Called::Tasks { evidence: Some(_), .. })
-    }
-}
-
-/// One request and its answer, sorted.
-pub enum Sent {
-    Answer {
-        value: Value,
-        head: Head,
-    },
-    Refused(ApiError),
-    Unsent(String),
-    /// Trying again does not help: see [`Lost::NoConnection`].
-    NoConnection(String),
-    /// `head`: as much of an answer came.
-    Lost {
-        cause: String,
-        slow: bool,
-        head: Option<Head>,
-    },
-    /// The run ended before the answer came.
-    Left(Stop),
-}
-
-fn head_of(answer: &Answer) -> Head {
-    Head { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
-}
-
-/// Whose request leaves, for those who watch.
-#[derive(Debug, Clone, Copy)]
-pub struct Leaving<'a> {
-    pub instance: &'a InstanceId,
-    pub call: &'a RecordedCall,
-    pub attempt: u32,
-}
-
-/// Sends a write once, in its turn, unless the run ends first.
-pub async fn send(context: &RunContext, leaving: Leaving<'_>, request: Request) -> Sent {
-    let Some(permit) = request_turn(context, leaving.instance).await else {
-        return Sent::Unsent("the run ended first".to_owned());
-    };
-    context.events.emit(Event::CallStarted {
-        instance: leaving.instance.clone(),
-        call: leaving.call.to_string(),
-        attempt: leaving.attempt,
-    });
-    let sending = async {
-        let answer = context.client.send(request).await;
-        drop(permit);
-        answer
-    };
-    let answer = tokio::select! {
-        biased;
-        answer = sending => answer,
-        stop = async {
-            let stop = context.stopped.leave().await;
-            tokio::time::sleep(GRACE).await;
-            stop
-        } => return Sent::Left(stop),
-    };
-    sort(&context.client, answer)
-}
-
-fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
-    match answer {
-        Ok(answer) if answer.is_success() => match json_of(&answer) {
-            Some(value) => Sent::Answer { value, head: head_of(&answer) },
-            None => Sent::Lost {
-                cause: format!("the answer (status {}) is not readable JSON", answer.status),
-                slow: false,
-                head: Some(head_of(&answer)),
-            },
-        },
-        Ok(answer) => {
-            let error = client.error(&answer);
-            match error.meaning() {
-                Meaning::Unknown => Sent::Lost {
-                    slow: matches!(error.status, 408 | 504),
-                    cause: error.story(),
-                    head: Some(Head { status: error.status, request_id: error.request_id }),
-                },
-                _ => Sent::Refused(error),
-            }
-        }
-        Err(Lost::NotSent(cause)) => Sent::Unsent(cause),
-        Err(Lost::NoConnection(cause)) => Sent::NoConnection(cause),
-        Err(Lost::Unknown(cause)) => Sent::Lost { slow: cause.contains("no answer in time"), cause, head: None },
-        Err(Lost::Broken { head, cause }) => Sent::Lost { slow: false, cause, head: Some(head_of(&head)) },
     }
 }
 
@@ -389,77 +302,6 @@ impl Write {
         }
     }
 
-    /// Looks for what a write without answer did. `None`: nothing, and it may be sent again.
-    async fn resolve(
-        &self,
-        context: &RunContext,
-        doubt: &Doubt,
-        state: &mut Attempts,
-    ) -> Result<Option<Called>, Interruption> {
-        let reason = context.secrets.redact(&doubt.cause).into_owned();
-        if self.is_done(context).await {
-            return Ok(Some(self.done(doubt)));
-        }
-        context.events.emit(Event::ResolvingStarted { instance: self.instance().clone(), reason: reason.clone() });
-        let resolving = resolve::resolve(context, doubt);
-        match context.stopped.or_leave(resolving).await.map_err(Interruption::Stopped)? {
-            Resolved::Task { attempt, task, evidence } => {
-                self.found(context, doubt, attempt).await?;
-                self.accept(context, vec![task], None, Some(evidence)).await.map(Some)
-            }
-            Resolved::Resource { attempt, item, evidence } => {
-                self.found(context, doubt, attempt).await?;
-                Ok(Some(Called::Found { item, evidence: Some(evidence) }))
-            }
-            Resolved::Done => Ok(Some(self.done(doubt))),
-            Resolved::Nothing if doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(doubt))),
-            // The thing shows what a late look at the tasks did not.
-            Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(doubt))),
-            Resolved::Nothing if doubt.is_carried_out() => {
-                let words = format!("the API carried it out, and what it made was not found: {reason}");
-                self.unknown(context, doubt, words, &[]).await
-            }
-            Resolved::Nothing if state.resends < RESENDS => {
-                state.resends += 1;
-                Ok(None)
-            }
-            Resolved::Nothing => {
-                let words =
-                    format!("sent {} times, never answered and nothing was found of it: {reason}", state.resends + 1);
-                self.unknown(context, doubt, words, &[]).await
-            }
-            Resolved::Undecided(candidates) => {
-                let words = format!(
-                    "the answer was lost ({reason}); what may be its work may be somebody else's as well: {}",
-                    candidates.join(", ")
-                );
-                self.unknown(context, doubt, words, &candidates).await
-            }
-            Resolved::CannotTell(why) => {
-                let words = format!("the answer was lost ({reason}), and looking for it failed: {why}");
-                self.unknown(context, doubt, words, &[]).await
-            }
-        }
-    }
-
-    /// It changes something, and that shows what it asks for.
-    async fn is_done(&self, context: &RunContext) -> bool {
-        self.intent.update.is_some() && seen(context, &self.intent).await == Seen::Done
-    }
-
-    /// Puts on record which attempt it was, when it is not the last one.
-    async fn found(&self, context: &RunContext, doubt: &Doubt, attempt: u32) -> Result<(), JournalError> {
-        if attempt == doubt.attempt.intent.attempt {
-            return Ok(());
-        }
-        context.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
-    }
-
-    /// It was carried out, and there is nothing of it to find.
-    fn done(&self, doubt: &Doubt) -> Called {
-        Called::Answered { status: doubt.attempt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
-    }
-
     fn makes_something(&self) -> bool {
         self.operation.as_ref().is_none_or(|operation| operation.creates.is_some())
     }
@@ -496,34 +338,6 @@ impl Write {
         let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
         let alike = found.iter().filter(|item| !contradicts(item, self.call(), &[]));
         Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
-    }
-
-    fn doubtful(&self, context: &RunContext, doubt: &Doubt, words: String) -> StepError {
-        let mut error = context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        error.status = doubt.attempt.head.as_ref().map(|head| head.status);
-        error.request_id = doubt.attempt.head.as_ref().and_then(|head| head.request_id.clone());
-        error
-    }
-
-    async fn unknown(
-        &self,
-        context: &RunContext,
-        doubt: &Doubt,
-        words: String,
-        candidates: &[String],
-    ) -> Result<Option<Called>, Interruption> {
-        let mut error = self.doubtful(context, doubt, words);
-        let instance = self.instance();
-        error.help = if candidates.is_empty() {
-            vec!["run again: it will be looked for once more".to_owned()]
-        } else {
-            vec![
-                format!("decide with `plan state resolve '{instance}' --id ID` (it is that one)"),
-                format!("or `plan state resolve '{instance}' --not-applied` (it is none of them)"),
-            ]
-        };
-        context.journal.append(vec![Record::Unknown { instance: instance.clone(), error: error.clone() }]).await?;
-        Err(Interruption::Unknown(error))
     }
 
     async fn accept(
@@ -569,8 +383,12 @@ impl Write {
     fn marked_request(&self, context: &RunContext, nonce: &str, mark: &Mark) -> (Request, bool) {
         let mut request = self.request.clone();
         request.headers.extend(headers_of(mark));
-        let stamped = self.is_stamped(context) && stamp(context, &mut request, self.instance(), nonce);
+        let stamped = self.is_stamped(context) && stamp(request.body.as_mut(), self.owner(context), nonce);
         (request, stamped)
+    }
+
+    fn owner(&self, context: &RunContext) -> String {
+        stamp_value(&context.settings.plan, &context.settings.environment, self.instance())
     }
 
     /// Tags of ours are left on what it makes.
@@ -579,30 +397,6 @@ impl Write {
             self.operation.as_ref().is_some_and(|operation| operation.takes_tags && operation.creates.is_some());
         self.stamp && context.settings.stamp && takes_tags && self.intent.update.is_none()
     }
-}
-
-/// The headers that carry a mark.
-pub fn headers_of(mark: &Mark) -> impl Iterator<Item = (String, String)> {
-    let agent = mark.user_agent.iter().map(|agent| ("user-agent".to_owned(), agent.clone()));
-    agent.chain(mark.trace.as_deref().map(trace_header))
-}
-
-/// Longest value of a tag.
-const LONGEST_TAG: usize = 255;
-
-fn stamp(context: &RunContext, request: &mut Request, instance: &InstanceId, nonce: &str) -> bool {
-    let Some(Value::Object(body)) = &mut request.body else { return false };
-    let tags = body.entry("tags").or_insert_with(|| Value::Object(serde_json::Map::new()));
-    let Value::Object(tags) = tags else { return false };
-    let owner = stamp_value(&context.settings.plan, &context.settings.environment, instance);
-    tags.entry(STAMP).or_insert(Value::String(owner));
-    tags.insert(STAMP_ATTEMPT.to_owned(), Value::String(nonce.to_owned()));
-    true
-}
-
-/// `<plan>/<environment>/<step>[key]`, as long as a tag may be.
-pub fn stamp_value(plan: &str, environment: &str, instance: &InstanceId) -> String {
-    format!("{plan}/{environment}/{instance}").chars().take(LONGEST_TAG).collect()
 }
 
 #[derive(Default)]
@@ -634,12 +428,6 @@ enum Next {
 /// The gate of a call: its operation, or the call itself when the catalogue does not know it.
 pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
     operation.map_or_else(|| call.to_string(), |operation| operation.route.to_string())
-}
-
-/// The task ids of an answer; `None` when it is not a list of tasks.
-pub fn tasks_of(value: &Value) -> Option<Vec<String>> {
-    let id = |task: &Value| task.as_str().filter(|id| is_identifier(id)).map(str::to_owned);
-    value.as_object()?.get("tasks")?.as_array()?.iter().map(id).collect()
 }
 
 /// Project and region of a call.

@@ -1,0 +1,98 @@
+//! Before a removal: what an earlier command left open on an instance is brought to its end.
+
+use std::time::Duration;
+
+use super::status_of;
+use crate::engine::call::{Called, Write};
+use crate::engine::context::{About, RunContext};
+use crate::engine::finish::Finishing;
+use crate::engine::interruption::Interruption;
+use crate::engine::resolve::Doubt;
+use crate::engine::results;
+use crate::engine::update::update_of_result;
+use crate::event::{EffectKnown, ErrorClass, Provenance};
+use crate::id::InstanceId;
+use crate::journal::{Evidence, Phase, Record};
+use crate::plan::Wait;
+
+/// An intent without answer is resolved, accepted tasks are waited for: afterwards it is known what there is to remove.
+pub(super) async fn bring_to_an_end(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
+    let Some(status) = status_of(context, instance) else { return Ok(()) };
+    let Some(intent) = &status.intent else { return Ok(()) };
+    let matched = results::operation_of(context.catalog, &intent.call);
+    let (operation, parameters) =
+        matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
+    let about = About { call: Some(intent.call.clone()), place: None };
+    let called = match &status.phase {
+        // What can be repeated made nothing new, and what is to go need not be known to be changed.
+        Phase::InDoubt
+            if results::is_repeatable(intent.call.method, operation.as_deref()) || intent.update.is_some() =>
+        {
+            return not_found(context, instance, &about, false).await;
+        }
+        Phase::InDoubt => {
+            let write = Write {
+                operation: operation.clone(),
+                parameters: parameters.clone(),
+                // Never sent: what is not found will not be made only to be removed.
+                request: RunContext::request(&intent.call),
+                intent: intent.clone().into_owned(),
+                about: about.clone(),
+                retry: None,
+                stamp: false,
+            };
+            let Some(doubt) = Doubt::recorded(context, &status) else { return Ok(()) };
+            match write.find(context, &doubt).await? {
+                Some(called) => called,
+                None => return not_found(context, instance, &about, true).await,
+            }
+        }
+        Phase::Accepted { tasks, recovered, status: answered } => {
+            let evidence = recovered.then(|| status.evidence.unwrap_or(Evidence::Likeness));
+            Called::Tasks { tasks: tasks.clone(), status: *answered, evidence }
+        }
+        _ => return Ok(()),
+    };
+    // An earlier attempt may be the one that was found.
+    let found = status_of(context, instance).and_then(|status| status.intent.clone());
+    let intent = found.as_ref().unwrap_or(intent);
+    let finishing = Finishing {
+        intent,
+        operation: operation.as_deref(),
+        parameters: &parameters,
+        about: &about,
+        undo: Box::new(|_| intent.undo.clone()),
+        wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
+        updates: update_of_result(intent, &status),
+        since: context.clock().elapsed(),
+        usable: false,
+        hopeless: Box::new(|_, _| None),
+        resumed: status.intended_at,
+    };
+    let provenance = if called.is_recovered() { Provenance::Recovered } else { Provenance::Continued };
+    match finishing.finish(context, called, provenance).await {
+        Ok(Some(_)) => Ok(()),
+        // In doubt again, without the tasks that proved to be another's.
+        Ok(None) => Box::pin(bring_to_an_end(context, instance)).await,
+        // A failed create may have left something, which is on record by now.
+        Err(Interruption::Failed(_))
+            if status_of(context, instance).is_none_or(|status| !matches!(status.phase, Phase::Accepted { .. })) =>
+        {
+            Ok(())
+        }
+        Err(why) => Err(why),
+    }
+}
+
+/// `expected`: it may be carried out yet, and would make something.
+async fn not_found(
+    context: &RunContext,
+    instance: &InstanceId,
+    about: &About,
+    expected: bool,
+) -> Result<(), Interruption> {
+    let words = "never answered, and nothing was found of it";
+    let error = context.error(about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
+    let record = Record::NotApplied { instance: instance.clone(), error, unanswered: expected };
+    Ok(context.journal.append(vec![record]).await?)
+}

@@ -1,0 +1,110 @@
+//! One request of a write and its answer, sorted by what is known of its effect.
+
+use serde_json::Value;
+
+use super::context::RunContext;
+use super::stop::{GRACE, Stop};
+use super::turn::request_turn;
+use crate::api::{Answer, ApiError, Client, Lost, Meaning, Request, json_of, trace_header};
+use crate::event::Event;
+use crate::id::InstanceId;
+use crate::journal::{Head, Mark, RecordedCall, is_identifier};
+
+/// One request and its answer, sorted.
+pub enum Sent {
+    Answer {
+        value: Value,
+        head: Head,
+    },
+    Refused(ApiError),
+    Unsent(String),
+    /// Trying again does not help: see [`Lost::NoConnection`].
+    NoConnection(String),
+    /// `head`: as much of an answer came.
+    Lost {
+        cause: String,
+        slow: bool,
+        head: Option<Head>,
+    },
+    /// The run ended before the answer came.
+    Left(Stop),
+}
+
+fn head_of(answer: &Answer) -> Head {
+    Head { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
+}
+
+/// Whose request leaves, for those who watch.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaving<'a> {
+    pub instance: &'a InstanceId,
+    pub call: &'a RecordedCall,
+    pub attempt: u32,
+}
+
+/// Sends a write once, in its turn, unless the run ends first.
+pub async fn send(context: &RunContext, leaving: Leaving<'_>, request: Request) -> Sent {
+    let Some(permit) = request_turn(context, leaving.instance).await else {
+        return Sent::Unsent("the run ended first".to_owned());
+    };
+    context.events.emit(Event::CallStarted {
+        instance: leaving.instance.clone(),
+        call: leaving.call.to_string(),
+        attempt: leaving.attempt,
+    });
+    let sending = async {
+        let answer = context.client.send(request).await;
+        drop(permit);
+        answer
+    };
+    let answer = tokio::select! {
+        biased;
+        answer = sending => answer,
+        stop = async {
+            let stop = context.stopped.leave().await;
+            tokio::time::sleep(GRACE).await;
+            stop
+        } => return Sent::Left(stop),
+    };
+    sort(&context.client, answer)
+}
+
+fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
+    match answer {
+        Ok(answer) if answer.is_success() => match json_of(&answer) {
+            Some(value) => Sent::Answer { value, head: head_of(&answer) },
+            None => Sent::Lost {
+                cause: format!("the answer (status {}) is not readable JSON", answer.status),
+                slow: false,
+                head: Some(head_of(&answer)),
+            },
+        },
+        Ok(answer) => {
+            let error = client.error(&answer);
+            match error.meaning() {
+                Meaning::Unknown => Sent::Lost {
+                    slow: matches!(error.status, 408 | 504),
+                    cause: error.story(),
+                    head: Some(Head { status: error.status, request_id: error.request_id }),
+                },
+                _ => Sent::Refused(error),
+            }
+        }
+        Err(Lost::NotSent(cause)) => Sent::Unsent(cause),
+        Err(Lost::NoConnection(cause)) => Sent::NoConnection(cause),
+        Err(Lost::Unknown(cause)) => Sent::Lost { slow: cause.contains("no answer in time"), cause, head: None },
+        Err(Lost::Broken { head, cause }) => Sent::Lost { slow: false, cause, head: Some(head_of(&head)) },
+    }
+}
+
+/// The headers that carry a mark.
+pub fn headers_of(mark: &Mark) -> impl Iterator<Item = (String, String)> {
+    let agent = mark.user_agent.iter().map(|agent| ("user-agent".to_owned(), agent.clone()));
+    agent.chain(mark.trace.as_deref().map(trace_header))
+}
+
+/// The task ids of an answer; `None` when it is not a list of tasks.
+pub fn tasks_of(value: &Value) -> Option<Vec<String>> {
+    let id = |task: &Value| task.as_str().filter(|id| is_identifier(id)).map(str::to_owned);
+    value.as_object()?.get("tasks")?.as_array()?.iter().map(id).collect()
+}

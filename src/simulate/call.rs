@@ -1,0 +1,63 @@
+//! A request that was found right, on its way to the kind of resource that answers it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::kinds::Target;
+use super::store::Scope;
+use crate::api::Request;
+use crate::catalog::{Method, Operation};
+
+/// A request on its way to a kind of resource.
+pub(super) struct Call<'r> {
+    pub(super) request: &'r Request,
+    pub(super) target: Target,
+    pub(super) body: Map<String, Value>,
+    /// What the catalogue says about the operation.
+    pub(super) operation: Arc<Operation>,
+    pub(super) request_id: String,
+}
+
+impl Call<'_> {
+    pub(super) fn method(&self) -> Method {
+        self.request.method
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        Scope { project: self.target.project, region: self.target.region }
+    }
+
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
+        self.body.get(field)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn flag(&self, field: &str) -> Option<bool> {
+        self.body.get(field)?.as_bool()
+    }
+
+    pub(super) fn list(&self, field: &str) -> &[Value] {
+        self.body.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        self.request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn asynchronous(&self) -> bool {
+        self.operation.asynchronous
+    }
+
+    /// The first type a task of this operation may have.
+    pub(super) fn task_type(&self) -> Option<&str> {
+        self.operation.task_types.first().map(String::as_str)
+    }
+
+    /// A query parameter that is a list, comma-separated or repeated.
+    pub(super) fn query_list(&self, name: &str) -> BTreeSet<String> {
+        let values = self.request.query.iter().filter(|(known, _)| known.trim_end_matches("[]") == name);
+        let words = values.flat_map(|(_, value)| value.split(','));
+        words.map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+}

@@ -33,7 +33,7 @@ pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result
     }
     let Some(history) = history(&record).await? else { return Err(no_record(&record).await?) };
     let checksum = Checksum::of(&history.status.header);
-    let text: String = history.lines().map(|line| line.encode(checksum)).collect();
+    let text: String = history.lines().map(|line| line.encode_for(checksum)).collect();
     files::replace(&to, text.as_bytes()).map_err(|error| Error::write(&arguments.to, error))?;
     note(context, &format!("`{}` holds {}", arguments.to.display(), told(&record, &history.status)))?;
     Ok(Exit::Done)

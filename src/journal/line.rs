@@ -63,8 +63,13 @@ impl Checksum {
 }
 
 impl Line {
-    /// The line as it is written, with its line break.
-    pub fn encode(&self, checksum: Checksum) -> String {
+    /// The line as this version writes it, with its line break.
+    pub fn encode(&self) -> String {
+        self.encode_for(Checksum::default())
+    }
+
+    /// The same for a journal that is continued.
+    pub fn encode_for(&self, checksum: Checksum) -> String {
         let mut text = String::new();
         write(&mut text, checksum, self.n, self.at, &self.record.json());
         text

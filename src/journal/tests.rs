@@ -9,6 +9,7 @@ use crate::catalog::Method;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
+use crate::shared::Shared;
 
 fn instance(name: &str) -> InstanceId {
     InstanceId::new(StepId::new(name), None)
@@ -25,9 +26,9 @@ fn call(path: &str) -> RecordedCall {
 }
 
 fn intent(name: &str, attempt: u32) -> Record {
-    Record::Intent(Intent {
+    Record::Intent(Shared::from(Intent {
         instance: instance(name),
-        call: call("/cloud/v1/networks/1/7"),
+        call: call("/cloud/v1/networks/1/7").into(),
         attempt,
         nonce: "nonce".to_owned(),
         stamped: false,
@@ -37,7 +38,7 @@ fn intent(name: &str, attempt: u32) -> Record {
         secret: false,
         mark: Mark::default(),
         update: None,
-    })
+    }))
 }
 
 fn accepted(name: &str) -> Record {
@@ -135,7 +136,7 @@ fn a_torn_last_line_is_tolerated_and_other_damage_is_named() {
     let last = whole.trim_end().rfind('\n').unwrap() + 1;
     for cut in last..whole.len() {
         let contents = parse(Path::new("j"), &whole.as_bytes()[..cut]).unwrap();
-        assert_eq!((contents.lines.len(), contents.whole), (2, last as u64), "cut at {cut}");
+        assert_eq!((contents.lines, contents.whole), (2, last as u64), "cut at {cut}");
     }
     let damaged = whole.replacen("nonce", "nouns", 1);
     let message = parse(Path::new("state/journal.jsonl"), damaged.as_bytes()).unwrap_err().to_string();
@@ -198,7 +199,7 @@ fn a_compacted_journal_says_the_same() {
     let status = parse(Path::new("j"), text(&records).as_bytes()).unwrap().status;
     let lines: Vec<Line> =
         status.compacted().into_iter().enumerate().map(|(n, (at, record))| Line { n: n as u64, at, record }).collect();
-    let compacted = Status::of(&lines).unwrap();
+    let compacted = Status::of(lines).unwrap();
     assert_eq!((compacted.instances, compacted.tasks), (status.instances, status.tasks));
 }
 
@@ -224,7 +225,7 @@ async fn records_written_together_share_a_sync() {
     let syncs = sink.0.load(std::sync::atomic::Ordering::SeqCst);
     assert!(syncs <= 3, "{syncs} syncs for 200 records");
     let bytes = [text(&[]).into_bytes(), sink.1.bytes()].concat();
-    assert_eq!(parse(Path::new("j"), &bytes).unwrap().lines.len(), 201);
+    assert_eq!(parse(Path::new("j"), &bytes).unwrap().lines, 201);
 }
 
 #[tokio::test]
@@ -289,7 +290,7 @@ fn the_current_version_is_written_as_its_fixture_says() {
 /// The attempts without answer after these records, and what there is of the instance.
 fn unanswered(records: &[Record]) -> (Vec<u32>, InstanceStatus) {
     let status = parse(Path::new("j"), text(records).as_bytes()).unwrap().status;
-    let known = status.instances[&instance("a")].clone();
+    let known = status.instances[&instance("a")].clone().into_owned();
     let again: Vec<Line> = status
         .compacted()
         .into_iter()
@@ -297,7 +298,7 @@ fn unanswered(records: &[Record]) -> (Vec<u32>, InstanceStatus) {
         .map(|(n, (at, record))| Line { n: n as u64, at, record })
         .map(|line| Line::decode(line.encode().trim_end()).unwrap())
         .collect();
-    assert_eq!(Status::of(&again).unwrap().instances[&instance("a")], known, "compacted");
+    assert_eq!(Status::of(again).unwrap().instances[&instance("a")], known.clone().into(), "compacted");
     (known.earlier.iter().map(|earlier| earlier.intent.attempt).collect(), known)
 }
 

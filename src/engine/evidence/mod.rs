@@ -79,13 +79,13 @@ pub(in crate::engine) mod testing {
     pub fn intent(body: Value) -> Intent {
         Intent {
             instance: InstanceId::new(StepId::new("step"), None),
-            call: RecordedCall {
+            call: crate::shared::Shared::from(RecordedCall {
                 method: Method::Post,
                 path: "/cloud/v1/things/1/7".to_owned(),
                 query: Vec::new(),
                 headers: Vec::new(),
                 body: Some(body),
-            },
+            }),
             attempt: 1,
             nonce: "0ddba11".to_owned(),
             stamped: false,

@@ -359,7 +359,7 @@ fn what_another_record_holds_is_not_ours() {
                     .lines()
                     .map(|line| crate::journal::Line::decode(line).unwrap())
                     .collect();
-                trial.neighbours = vec![("another".to_owned(), crate::journal::Status::of(&lines).unwrap())];
+                trial.neighbours = vec![("another".to_owned(), crate::journal::Status::of(lines).unwrap())];
             }
             let end = trial.run(&text).await;
             let expected = if known { (Exit::Done, 2) } else { (Exit::Unknown, 1) };

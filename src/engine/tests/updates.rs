@@ -503,7 +503,7 @@ fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
             }
             let status = trial.status();
             let known = status.instances.values().next().unwrap();
-            let recorded = known.agrees.clone().unwrap();
+            let recorded = known.agrees.clone().unwrap().into_owned();
             let other = RecordedCall { body: Some(after.clone()), ..recorded.clone() };
             let catalog = Catalog::embedded();
             let thing = Thing::of(catalog, &recorded, known.result.as_ref().unwrap());

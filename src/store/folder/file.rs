@@ -9,9 +9,7 @@ use jiff::Timestamp;
 
 use super::lock::Lock;
 use crate::files;
-use crate::journal::{
-    Appending, Batch, Checksum, Contents, Header, JournalError, Kept, Line, Record, Sink, Status, parse,
-};
+use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status, parse};
 use crate::store::Renewal;
 
 /// A journal shorter than this is not worth compacting.
@@ -37,7 +35,7 @@ pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
 fn compacted(status: &Status) -> (String, u64) {
     let records = status.compacted();
     let count = records.len() as u64;
-    let line = |(n, (at, record))| Line { n, at, record }.encode(Checksum::default());
+    let line = |(n, (at, record))| Line { n, at, record }.encode();
     let lines = (0..).zip(records).map(line);
     (lines.collect(), count)
 }
@@ -95,7 +93,7 @@ impl JournalFile {
         let Some(contents) = read(path)? else {
             let header = header();
             let first = Line { n: 0, at: now, record: Record::Header(header.clone()) };
-            files::replace(path, first.encode(Checksum::default()).as_bytes()).map_err(wrong)?;
+            files::replace(path, first.encode().as_bytes()).map_err(wrong)?;
             return Ok((Self::at_end(path)?, Status::new(header, now), 1));
         };
         if contents.lines > COMPACT_ABOVE.max(contents.status.instances.len() as u64 * COMPACT_RATIO) {

@@ -56,7 +56,7 @@ pub async fn take_away(log: &Log, environment: &EnvironmentName, owner: Owner) -
         let Some(fold) = log.load().await? else { return Ok(true) };
         let Some(taken) = take_over(log, environment, Some(fold), &owner).await? else { continue };
         let now = owner.since;
-        let text = Line { n: taken.next, at: now, record: Record::Released }.encode(taken.checksum());
+        let text = Line { n: taken.next, at: now, record: Record::Released }.encode_for(taken.checksum());
         match log.append(taken.next, taken.continued(text, 1).encode(), PATIENCE).await {
             // Whoever came in between has it by right.
             Appended::Done | Appended::Fenced(_) => return Ok(true),
@@ -160,7 +160,7 @@ pub(super) fn lines(
     let mut text = String::new();
     let mut count = 0;
     for (at, record) in records {
-        text.push_str(&Line { n: first + count, at, record }.encode(checksum));
+        text.push_str(&Line { n: first + count, at, record }.encode_for(checksum));
         count += 1;
     }
     (text, count)

@@ -164,7 +164,7 @@ pub async fn destroy_environment(
             clock,
             catalog: Catalog::embedded(),
             journal,
-            neighbours: records::neighbours(record).await,
+            other_records: records::other_records(record).await,
             settings: Settings {
                 plan: record.plan().to_owned(),
                 environment: record.environment().to_owned(),

@@ -12,7 +12,7 @@ use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::cli::{DriftArguments, ResultFormat};
 use crate::context::Context;
-use crate::engine::{Blind, Fate, Found, Refresh, drift_records};
+use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::{Drifted, InstanceStatus, Status};
@@ -56,11 +56,11 @@ pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Resu
 /// # Errors
 ///
 /// When what is not seen may be there all the same.
-pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<Fate>, Error> {
+pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<DriftCheck>, Error> {
     let refresh = Refresh { client, catalog: Catalog::embedded(), status, digest_key: status.header.key.as_bytes() };
     refresh.look().await.map_err(|blind| match blind {
-        Blind::Read(error) => Error::Api { what: "what is on record cannot be looked for".to_owned(), error },
-        Blind::Project { id, error } => Error::Api {
+        NoAnswer::Read(error) => Error::Api { what: "what is on record cannot be looked for".to_owned(), error },
+        NoAnswer::Project { id, error } => Error::Api {
             what: format!("project {id} cannot be seen with this key, so that nothing in it is taken for gone"),
             error,
         },
@@ -68,7 +68,7 @@ pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<Fate>, 
 }
 
 /// The record as it is once what was found is on it.
-pub(super) fn refreshed(context: &Context, status: &Status, looked: &[Fate]) -> Status {
+pub(super) fn refreshed(context: &Context, status: &Status, looked: &[DriftCheck]) -> Status {
     let mut status = status.clone();
     for record in drift_records(looked) {
         // What was read off a record follows it.
@@ -77,12 +77,12 @@ pub(super) fn refreshed(context: &Context, status: &Status, looked: &[Fate]) -> 
     status
 }
 
-fn drifted(looked: &[Fate]) -> impl Iterator<Item = &Fate> {
-    looked.iter().filter(|looked| matches!(looked.found, Found::Gone | Found::Changed { .. }))
+fn drifted(looked: &[DriftCheck]) -> impl Iterator<Item = &DriftCheck> {
+    looked.iter().filter(|looked| matches!(looked.found, DriftState::Gone | DriftState::Changed { .. }))
 }
 
 /// What is gone, changed, or could not be looked at, a line each and its fields below.
-pub(super) fn lines(looked: &[Fate], status: &Status) -> String {
+pub(super) fn lines(looked: &[DriftCheck], status: &Status) -> String {
     let mut text = String::new();
     for one in looked {
         let known = status.instances.get(&one.instance).map(|known| &**known);
@@ -90,13 +90,13 @@ pub(super) fn lines(looked: &[Fate], status: &Status) -> String {
         let name = name.map(|name| format!("`{name}` ")).unwrap_or_default();
         let what = format!("{} {name}{}", kind.as_deref().map(thing).unwrap_or_default(), id.unwrap_or_default());
         let line = match &one.found {
-            Found::Same => continue,
-            Found::Gone => format!("-  {}  {what}  is gone", one.instance),
-            Found::Changed { .. } => format!("~  {}  {what}", one.instance),
-            Found::CannotTell { why } => format!("?  {}  {what}  {why}", one.instance),
+            DriftState::Same => continue,
+            DriftState::Gone => format!("-  {}  {what}  is gone", one.instance),
+            DriftState::Changed { .. } => format!("~  {}  {what}", one.instance),
+            DriftState::CannotTell { why } => format!("?  {}  {what}  {why}", one.instance),
         };
         let _ = writeln!(text, "{}", sanitize(&line));
-        if let Found::Changed { fields } = &one.found {
+        if let DriftState::Changed { fields } = &one.found {
             for field in fields {
                 let _ = writeln!(text, "      {}", sanitize(&words(field, known)));
             }
@@ -117,9 +117,9 @@ fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
     format!("body/{}: {} → {}", drifted.field, value(was), value(drifted.now.as_ref()))
 }
 
-pub(super) fn summary(looked: &[Fate]) -> String {
-    let gone = looked.iter().filter(|looked| looked.found == Found::Gone).count();
-    let changed = looked.iter().filter(|looked| matches!(looked.found, Found::Changed { .. })).count();
+pub(super) fn summary(looked: &[DriftCheck]) -> String {
+    let gone = looked.iter().filter(|looked| looked.found == DriftState::Gone).count();
+    let changed = looked.iter().filter(|looked| matches!(looked.found, DriftState::Changed { .. })).count();
     match (gone, changed) {
         (0, 0) => format!("looked at {}: as recorded", count(looked.len(), "thing")),
         _ => format!(
@@ -129,7 +129,7 @@ pub(super) fn summary(looked: &[Fate]) -> String {
     }
 }
 
-fn to_json(context: &Context, looked: &[Fate]) -> Value {
+fn to_json(context: &Context, looked: &[DriftCheck]) -> Value {
     let found = context.secrets.redact_value(&json!(looked));
     json!({ "version": 1, "drifted": drifted(looked).count(), "things": found })
 }

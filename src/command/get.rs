@@ -12,7 +12,7 @@ use crate::cli::{GetArguments, ResultFormat};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnostic::nearest;
-use crate::engine::{Getting, ListSearch, Unread, hide_once_shown, id_text, items, without_sensitive};
+use crate::engine::{ListReader, ListSearch, ReadFailure, hide_once_shown, id_text, items, without_sensitive};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{Palette, list, sanitize};
@@ -103,18 +103,18 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
     let account = Account::of(context, &arguments.api)?;
     let request = request(&operation, &account)?;
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
-    let getting = Getting { client: &client, repeat: &[], places: None, most: arguments.max_items };
-    let whole = getting.whole(&request, Some(&*operation)).await.map_err(|unread| match unread {
-        Unread::Read(error) => Error::Api { what: format!("the {what} cannot be listed"), error },
-        Unread::TooMany { most, count } => {
+    let reader = ListReader { client: &client, repeat: &[], places: None, most: arguments.max_items };
+    let complete = reader.read_all(&request, Some(&*operation)).await.map_err(|unread| match unread {
+        ReadFailure::Read(error) => Error::Api { what: format!("the {what} cannot be listed"), error },
+        ReadFailure::TooMany { most, count } => {
             Error::usage(format!("there are {count} {what}, more than {most}")).help("let more come: `--max-items N`")
         }
     })?;
-    hide_once_shown(&context.secrets, &whole.answer);
-    if let Some(missing) = whole.missing {
+    hide_once_shown(&context.secrets, &complete.answer);
+    if let Some(missing) = complete.missing {
         note(context, &format!("warning: there are {} {what}, and {} came", missing.count, missing.came))?;
     }
-    let all = items(&whole.answer).cloned().unwrap_or_default();
+    let all = items(&complete.answer).cloned().unwrap_or_default();
     let search =
         ListSearch { items: &all, operation: Some(&operation), listed: Catalog::embedded().listed(&operation) };
     let wanted = arguments.name.as_deref().map(str::to_lowercase);

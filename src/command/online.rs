@@ -19,8 +19,8 @@ use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::engine::{
-    Change, Getting, ListSearch, LookedFor, Preview, Reads, Settings, Unread, holds_later, is_known_later, items,
-    looked_for,
+    Change, ListReader, ListSearch, LookedFor, Preview, ReadFailure, Reads, Settings, has_placeholder, is_known_later,
+    items, looked_for,
 };
 use crate::error::Error;
 use crate::id::{InstanceId, StepId};
@@ -272,12 +272,12 @@ impl Online<'_> {
         let key = format!("{} {:?}", rendered.recorded.path, rendered.recorded.query);
         let operation = rendered.operation.as_deref();
         if !self.lists.contains_key(&key) {
-            let getting = Getting { client: self.client, repeat: &[], places: None, most: MAX_ITEMS };
-            let answer = match getting.whole(&rendered.request, operation).await {
-                Ok(whole) => whole.answer,
-                Err(Unread::Read(error)) => return Err(failed("what the plan looks up cannot be listed", error)),
+            let reader = ListReader { client: self.client, repeat: &[], places: None, most: MAX_ITEMS };
+            let answer = match reader.read_all(&rendered.request, operation).await {
+                Ok(complete) => complete.answer,
+                Err(ReadFailure::Read(error)) => return Err(failed("what the plan looks up cannot be listed", error)),
                 // A run may be allowed more: it cannot be told here.
-                Err(Unread::TooMany { .. }) => Value::Null,
+                Err(ReadFailure::TooMany { .. }) => Value::Null,
             };
             self.lists.insert(key.clone(), answer);
         }
@@ -303,7 +303,7 @@ impl Online<'_> {
         let Some(Value::Object(body)) = &call.body else { return Ok(()) };
         let asked: Map<String, Value> = body
             .iter()
-            .filter(|(name, value)| fields.is_some_and(|fields| fields.contains_key(*name)) && !holds_later(value))
+            .filter(|(name, value)| fields.is_some_and(|fields| fields.contains_key(*name)) && !has_placeholder(value))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let request = Request { body: Some(Value::Object(asked)), ..Request::new(Method::Post, path) };

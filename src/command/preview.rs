@@ -15,7 +15,9 @@ use crate::cli::{PreviewArguments, PreviewFormat};
 use crate::clock::Clock;
 use crate::command::connect::{Account, number_of};
 use crate::context::Context;
-use crate::engine::{Change, Getting, Preview, Reads, RunContext, RunOptions, Settings, Tally, Unread, operation_of};
+use crate::engine::{
+    Change, ListReader, Preview, ReadFailure, Reads, RunContext, RunOptions, Settings, Tally, operation_of,
+};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::Status;
@@ -162,14 +164,14 @@ impl Shown<'_> {
             let Some(client) = client.filter(|_| !wanted.is_empty()) else { return Ok(changes) };
             for call in wanted {
                 let operation = operation_of(Catalog::embedded(), &call).map(|(operation, _)| operation);
-                let getting = Getting { client, repeat: &[], places: None, most: MAX_ITEMS };
-                let read = getting.whole(&RunContext::request(&call), operation.as_deref()).await;
+                let reader = ListReader { client, repeat: &[], places: None, most: MAX_ITEMS };
+                let read = reader.read_all(&RunContext::request(&call), operation.as_deref()).await;
                 let answer = match read {
-                    Ok(whole) => Some((whole.status, whole.answer)),
+                    Ok(complete) => Some((complete.status, complete.answer)),
                     Err(unread) => {
                         let why = match unread {
-                            Unread::Read(error) => error.to_string(),
-                            Unread::TooMany { most, count } => format!("it has {count} items, more than {most}"),
+                            ReadFailure::Read(error) => error.to_string(),
+                            ReadFailure::TooMany { most, count } => format!("it has {count} items, more than {most}"),
                         };
                         let words =
                             format!("warning: `{call}` could not be read, and what depends on it is not known: {why}");

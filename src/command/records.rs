@@ -12,7 +12,7 @@ use crate::command::load::read_source;
 use crate::command::state_place::{self, Fate};
 use crate::command::{note, preview_file, warn};
 use crate::context::Context;
-use crate::engine::Neighbours;
+use crate::engine::OtherRecords;
 use crate::error::Error;
 use crate::journal::{Journal, Owner, Status};
 use crate::report::list;
@@ -261,7 +261,7 @@ pub(super) async fn open(
 
 /// What the other records of its store say. One that cannot be read says nothing. In a folder they are read whenever it is
 /// asked; in an object store once, here: the answer must not be waited for in the middle of a step.
-pub(super) async fn neighbours(record: &EnvironmentRecord) -> Neighbours {
+pub(super) async fn other_records(record: &EnvironmentRecord) -> OtherRecords {
     let own = record.clone();
     if own.store.folder().is_some() {
         // A folder is read without waiting.

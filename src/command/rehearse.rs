@@ -105,7 +105,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
                 clock,
                 catalog: loaded.catalog,
                 journal,
-                neighbours: Arc::new(Vec::new),
+                other_records: Arc::new(Vec::new),
                 settings: settings.clone(),
                 parallelism: arguments.run.parallelism,
                 timeout: arguments.run.timeout,

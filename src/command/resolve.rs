@@ -153,7 +153,7 @@ fn result_of(intent: &Intent, id: &str) -> StepResult {
         creates.iter().map(|creates| (creates.kind.clone(), Value::Array(vec![value.clone()]))).collect();
     let task = Task { created, ..task_without_words() };
     // Whoever decides by hand says that it was made by this call.
-    let before = Before { digest_key: &[], is_anothers: &|_, _| false };
+    let before = Before { digest_key: &[], is_owned_by_another: &|_, _| false };
     let mut result = StepResult { tasks: Vec::new(), ..of_tasks(operation, &intent.call, &[task], None, &before) };
     let by_name = creates.and_then(|creates| creates.resource.as_ref()).is_some_and(|resource| resource.by_name);
     if by_name && result.name.is_none() {
@@ -199,7 +199,7 @@ fn by_hand(intent: &Intent) -> StepError {
 }
 
 async fn strike_out(journal: &Journal, step: &str) -> Result<usize, Error> {
-    // Looked up anew: another run may have ended between the question and the lock.
+    // Looked up again: another run may have ended between the question and the lock.
     let records = journal.with_status(|status| {
         let ids = named(status, step)?.into_iter().map(|(id, _)| Record::Forgotten { instance: id.clone() });
         Ok::<_, Error>(ids.collect::<Vec<_>>())

@@ -157,7 +157,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
             clock,
             catalog: loaded.catalog,
             journal,
-            neighbours: records::neighbours(&record).await,
+            other_records: records::other_records(&record).await,
             settings: settings(plan, &environment, project_id, region_id, &arguments.run, records),
             parallelism: arguments.run.parallelism,
             timeout: arguments.run.timeout,

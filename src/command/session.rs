@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Gates, LAST_WORDS, Leased, Neighbours, Ownership, RunContext, RunOutput, Settings, Sight, Signal, Stop, Stopper,
+    Access, Gates, LAST_WORDS, Leased, OtherRecords, Ownership, RunContext, RunOutput, Settings, Signal, Stop, Stopper,
     Watcher, report_finished, stopper,
 };
 use crate::error::Error;
@@ -37,7 +37,7 @@ pub struct Parts {
     pub catalog: &'static Catalog,
     pub journal: Journal,
     /// What other records of the store hold.
-    pub neighbours: Neighbours,
+    pub other_records: OtherRecords,
     pub settings: Settings,
     pub parallelism: usize,
     pub timeout: Option<Duration>,
@@ -85,9 +85,9 @@ impl Session {
             events: emitter,
             settings: parts.settings,
             digest_key: key.into_bytes(),
-            owners: Ownership::new(parts.neighbours),
-            met: OnceCell::new(),
-            sight: Sight::default(),
+            owners: Ownership::new(parts.other_records),
+            contacted: OnceCell::new(),
+            access: Access::default(),
         });
         listen(Signals::listen()?, stopper.clone(), &run_context);
         heed(stopper.clone(), &run_context);

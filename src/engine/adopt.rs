@@ -1,4 +1,5 @@
-//! Taking over what exists: it is read, held against the plan, and put on record without a create.
+//! Adopts an existing resource (Terraform: import): reads it, compares it with the plan, and records it as the result
+//! of the step, without sending the create.
 
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use super::refresh::{Comparison, Shown, field};
 use super::render::Rendered;
 use super::results::{fill_path, id_text};
 use super::step::Instance;
-use super::update::{Thing, split};
+use super::update::{UpdatedResource, split};
 use crate::api::Request;
 use crate::catalog::update::{shown_at, thing_route};
 use crate::catalog::{Operation, Resource};
@@ -19,28 +20,29 @@ use crate::id::InstanceId;
 use crate::journal::{Adopted, IntendedUndo, Record, RecordedCall, StepResult};
 use crate::plan::AdoptBy;
 
-/// What is to be taken over for one instance.
+/// An existing resource to be recorded as the result of one instance, from `plan state import`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
     pub instance: InstanceId,
     pub id: String,
-    /// `plan destroy` takes it down as if it had been made here.
+    /// Whether `plan destroy` deletes the resource, as if the step had created it.
     pub own: bool,
 }
 
-/// By what a thing is found.
+/// What identifies the resource to adopt.
 enum By {
     Id(String),
     Name(String),
 }
 
 impl Instance {
-    /// The thing that this instance takes over instead of making one: `adopt`, or `plan state import`.
+    /// Whether this instance adopts an existing resource instead of creating one: by its `adopt`, or by `plan state
+    /// import`.
     pub(super) fn adopts(&self, id: &InstanceId) -> bool {
         self.step().adopt.is_some() || self.run.options.import.as_ref().is_some_and(|import| import.instance == *id)
     }
 
-    /// Finds what is to be taken over, and puts it on record as what this step made.
+    /// Finds the resource to adopt and records it as the result of this instance.
     pub(super) async fn adopt(
         &self,
         id: &InstanceId,
@@ -64,7 +66,7 @@ impl Instance {
         }
         self.not_anothers(id, rendered, &result)?;
         let agrees = self.as_it_stands(id, rendered, create, &item);
-        let thing = Thing::of(self.run.context.catalog, &agrees, &result);
+        let thing = UpdatedResource::of(self.run.context.catalog, &agrees, &result);
         let catalog = self.run.context.catalog;
         let forced = split(catalog, thing.as_ref(), &agrees, &rendered.recorded, None).forced;
         if !forced.is_empty() {
@@ -106,7 +108,7 @@ impl Instance {
         Ok((by, adopt.own))
     }
 
-    /// The one thing there is of that id or name.
+    /// Reads the one existing resource with that id or name.
     async fn existing(
         &self,
         rendered: &Rendered,
@@ -168,7 +170,7 @@ impl Instance {
 
     fn not_anothers(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<(), Interruption> {
         let owned = result.kind.as_ref().zip(result.id.as_ref());
-        match owned.filter(|(kind, thing)| self.run.context.is_anothers(id, kind, thing)) {
+        match owned.filter(|(kind, thing)| self.run.context.is_owned_by_another(id, kind, thing)) {
             Some((_, thing)) => {
                 let words =
                     format!("{} is on record already, as another step's or another environment's", id_text(thing));
@@ -178,13 +180,15 @@ impl Instance {
         }
     }
 
-    /// The plan's call, with what the thing shows otherwise.
+    /// The plan's call, with the resource's current values in the fields that differ.
     fn as_it_stands(&self, id: &InstanceId, rendered: &Rendered, create: &Operation, item: &Value) -> RecordedCall {
         let context = &self.run.context;
         let mut agrees = RecordedCall::clone(&rendered.recorded);
         let Some(thing) = thing_route(create) else { return agrees };
-        let is_anothers = |other: &Value| context.journal.with_status(|status| status.is_made_elsewhere(id, other));
-        let shown = Shown { thing, object: item, digest_key: &context.digest_key, is_anothers: &is_anothers };
+        let is_owned_by_another =
+            |other: &Value| context.journal.with_status(|status| status.is_made_by_another(id, other));
+        let shown =
+            Shown { thing, object: item, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
         if let Some(Value::Object(body)) = &mut agrees.body {
             let names: Vec<String> = body.keys().cloned().collect();
             for name in names {

@@ -1,4 +1,4 @@
-//! What must be called before some things can be deleted: taking back what their own create asked for besides.
+//! Calls that have to precede a delete: they undo what the create attached or switched on.
 
 use serde_json::{Value, json};
 
@@ -6,11 +6,11 @@ use super::results::operation_of;
 use crate::catalog::{Catalog, Method};
 use crate::journal::RecordedCall;
 
-/// The calls that go before the delete of what a recorded call made, in order; none for most kinds.
+/// The calls to make before the delete of the resource that `create` made, in order; empty for most kinds.
 ///
-/// A router lets go of the subnets it was made with, a virtual address of being one: both keep the delete from being
-/// accepted (Gcore API reference, "Detach subnet from router", "Toggle the VIP status"). What the CDN delivers is switched
-/// off first ("Delete CDN resource", "Delete rule").
+/// A router is not deletable while the subnets of its create are attached, a virtual IP not while it is one (Gcore
+/// API reference, "Detach subnet from router", "Toggle the VIP status"). CDN resources and rules are disabled first
+/// ("Delete CDN resource", "Delete rule").
 pub fn before_delete(catalog: &Catalog, create: &RecordedCall, delete: &RecordedCall) -> Vec<RecordedCall> {
     let is = |method, path: &str| {
         operation_of(catalog, delete)

@@ -1,4 +1,6 @@
-//! A step whose call is not what it was, whose name is taken, or whose result is not ready: what the plan says to do.
+//! What a step does when its call differs from the recorded one (`on_change`), and when the API answers that the
+//! resource exists already (`on_conflict`). Also the undo call of a result, and which fields of answers templates see
+//! as secrets.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use super::finish::millis;
 use super::interruption::Interruption;
 use super::preview::{is_known_later, is_unread};
 use super::render::{CallParts, Rendered, step_value};
-use super::resolve::Doubt;
+use super::resolve::InDoubt;
 use super::results::{self, placeholder};
 use super::step::Instance;
 use super::update::{Changing, Difference, InPlace, wanted_call};
@@ -30,7 +32,8 @@ use crate::shared::Shared;
 use crate::template::{TemplateError, value_of};
 
 impl Instance {
-    /// A write of this step. `update`: the plan's call that the result agrees with afterwards.
+    /// The write of this step. `update` is given when the call is an update: the plan's call that the resource agrees
+    /// with once the update has succeeded.
     pub(super) fn write_of(&self, id: &InstanceId, rendered: &Rendered, update: Option<Shared<RecordedCall>>) -> Write {
         let step = self.step();
         Write {
@@ -56,7 +59,8 @@ impl Instance {
         }
     }
 
-    /// The write of an intent that has no answer; `None` when it was an update the plan no longer asks for.
+    /// The write of a recorded intent without an answer; `None` when it was an update that the plan no longer asks
+    /// for.
     pub(super) fn write_again(
         &self,
         id: &InstanceId,
@@ -75,7 +79,8 @@ impl Instance {
         }
     }
 
-    /// How the recorded call and the plan's differ, and what the API does about it in place.
+    /// Where the recorded call and the plan's call differ, and which of these differences the API can change in
+    /// place.
     pub(super) fn difference(&self, known: &InstanceStatus, rendered: &Rendered) -> Difference {
         let step = self.step();
         Difference::of(self.run.context.catalog, step, known, &rendered.recorded, rendered.request.body.as_ref())
@@ -86,7 +91,7 @@ impl Instance {
         known.agrees.as_ref().is_some_and(|before| wanted_call(before, &rendered.recorded, ignored) == **before)
     }
 
-    /// The write of one call that changes something in place.
+    /// The write that makes one change in place.
     fn in_place(&self, id: &InstanceId, call: &InPlace) -> Write {
         let request = Request { body: call.sent.clone(), ..RunContext::request(&call.recorded) };
         let rendered = Rendered {
@@ -98,18 +103,18 @@ impl Instance {
         self.write_of(id, &rendered, Some(call.agrees.clone().into()))
     }
 
-    /// Settles an update that will not be sent again.
+    /// Resolves the outcome of an update that will not be sent again.
     pub(super) async fn give_up_update(
         &self,
         id: &InstanceId,
         rendered: &Rendered,
         known: &InstanceStatus,
-        doubt: &Doubt,
+        in_doubt: &InDoubt,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        let write = Write { intent: Intent::clone(&doubt.attempt.intent), ..self.write_of(id, rendered, None) };
-        if let Some(called) = write.find(&self.run.context, doubt).await? {
-            return self.finish(known, &doubt.attempt.intent, called, Provenance::Recovered, started, false).await;
+        let write = Write { intent: Intent::clone(&in_doubt.attempt.intent), ..self.write_of(id, rendered, None) };
+        if let Some(called) = write.find(&self.run.context, in_doubt).await? {
+            return self.finish(known, &in_doubt.attempt.intent, called, Provenance::Recovered, started, false).await;
         }
         let words = "an update was never answered, and nothing was found of it";
         let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
@@ -132,7 +137,8 @@ impl Instance {
         Ok(self.write_of(id, &update, Some(rendered.recorded.clone())))
     }
 
-    /// The record's call and the plan's differ, or `--replace` was asked for: done as was decided. `Some` when the step is done with it.
+    /// Carries out what was decided where the recorded call differs from the plan's or `--replace` was given.
+    /// `Some` when the step is done with that, `None` when another turn is needed.
     pub(super) async fn changed(
         &self,
         id: &InstanceId,
@@ -143,7 +149,7 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         match (change.kind, &self.step().on_change) {
-            // Recovered from the account: nobody knows any more by which call it was made, so the plan's counts.
+            // A record recovered from the account does not say which call made the resource: the plan's call counts.
             (kind, _) if kind != ChangeKind::Replace && known.agrees.is_none() && known.result.is_some() => {
                 self.agree(id, rendered, known).await.map(Some)
             }
@@ -155,7 +161,7 @@ impl Instance {
                 self.make(&write, known, None, provenance, started).await
             }
             (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, provenance, started).await,
-            // What can be changed in place is, also where the rest stops the step.
+            // Changes in place are made first, even when the remaining differences then fail the step.
             (ChangeKind::Update | ChangeKind::Error, None | Some(OnChange::Auto | OnChange::Replace)) => {
                 let next = change.split.calls.first();
                 let Some(next) = next.filter(|next| known.agrees.as_deref() != Some(&next.agrees)) else {
@@ -170,7 +176,7 @@ impl Instance {
         }
     }
 
-    /// Puts on record that a result agrees with the plan's call, without making it.
+    /// Records that the resource agrees with the plan's call, without sending the call.
     async fn agree(
         &self,
         id: &InstanceId,
@@ -204,7 +210,7 @@ impl Instance {
         self.make(&self.write_of(id, rendered, None), known, None, provenance, started).await
     }
 
-    /// Removes what the step made, and before that what was made from it, where that may be replaced as well.
+    /// Removes the resource of this step, and before it the recorded dependants that may be replaced as well.
     async fn replace(&self, id: &InstanceId, provenance: &mut Provenance) -> Result<Option<StepResult>, Interruption> {
         let dependants = self.run.recorded_dependants(id);
         let fixed: BTreeSet<&StepId> =
@@ -265,7 +271,7 @@ impl Instance {
         error
     }
 
-    /// The API says that it exists already, or that something is in the way.
+    /// Handles a refusal because the resource exists already or is in use, as `on_conflict` says.
     pub(super) async fn conflict(
         &self,
         write: &Write,
@@ -283,7 +289,7 @@ impl Instance {
         match adoptable(context, operation, &write.intent.call, &write.parameters, &owner).await {
             Ok((item, ours)) => {
                 *provenance = Provenance::Adopted;
-                // What somebody else made is used, never removed.
+                // A resource that this plan did not create is used, and never deleted.
                 let undo = if ours { write.intent.undo.clone() } else { IntendedUndo::Keep };
                 let intent = Intent { undo, ..write.intent.clone() };
                 self.finish(
@@ -303,7 +309,7 @@ impl Instance {
         }
     }
 
-    /// The undo as far as it can be said before the result is known.
+    /// The undo call, as far as it can be rendered before the result is known.
     fn intended_undo(&self, rendered: &Rendered) -> IntendedUndo {
         match &self.step().undo {
             Undo::Default => IntendedUndo::Default,
@@ -317,13 +323,14 @@ impl Instance {
                     "id": placeholder("/id"), "ids": [placeholder("/id")], "name": placeholder("/name"),
                     "task": placeholder("/tasks/0"), "created": created,
                 });
-                // What needs more of the result than this is known only later; until then the catalogue's undo stands.
+                // A template that needs more of the result is rendered once the result is known; until then the
+                // catalogue's undo applies.
                 self.render_undo(template, &own).map_or(IntendedUndo::Default, IntendedUndo::Call)
             }
         }
     }
 
-    /// The undo of a result.
+    /// The undo call for a result.
     pub(super) fn undo_of(&self, result: &StepResult, intent: &Intent) -> IntendedUndo {
         match (&intent.undo, &self.step().undo) {
             (IntendedUndo::Keep, _) | (_, Undo::Keep) => IntendedUndo::Keep,
@@ -342,7 +349,7 @@ impl Instance {
         }
     }
 
-    /// The undo of something that was taken over as one's own.
+    /// The undo call of an adopted resource that `plan destroy` may delete.
     pub(super) fn undo_of_adopted(&self, result: &StepResult) -> IntendedUndo {
         match &self.step().undo {
             Undo::Keep => IntendedUndo::Keep,
@@ -359,7 +366,7 @@ impl Instance {
         let rendered = self.surroundings().render(&parts, Some(&value_of(own)))?;
         match RunContext::request(&rendered.recorded) == rendered.request {
             true => Ok(rendered.recorded.into_owned()),
-            // The record holds a digest in its place, and nobody takes that for the secret.
+            // The record has a digest instead of the secret; a digest must not be sent as the value.
             false => Err(TemplateError {
                 span: template.call.span,
                 message: "an undo cannot hold a secret".to_owned(),
@@ -369,12 +376,13 @@ impl Instance {
     }
 }
 
-/// An answer on its way into templates: of a secret step every scalar becomes a marker, of others what is shown only once.
+/// Prepares an answer for templates: of a secret step every scalar becomes a secret marker, of other steps only the
+/// fields that the API shows once.
 pub fn conceal(secrets: &Secrets, answer: Value, secret: bool) -> Value {
     conceal_field(secrets, "", answer, secret)
 }
 
-/// A result on its way into templates: ids and names that show a secret become markers.
+/// Prepares a result for templates: ids and names that contain a secret become secret markers.
 pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
     let conceal = |value: Value| match &value {
         Value::String(text) if secrets.redact_name(text) != *text => Value::String(secrets.mark(&value)),
@@ -423,13 +431,13 @@ fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> V
     }
 }
 
-/// Ids, names and times are no secrets by themselves: hiding them everywhere would make a run unreadable.
+/// Ids, names and times are not secrets by themselves; hiding them everywhere would make the output unreadable.
 fn is_identifier(name: &str) -> bool {
     ["id", "name", "status", "state"].contains(&name)
         || ["_id", "_name", "_at", "_on"].iter().any(|end| name.ends_with(end))
 }
 
-/// The fields in which two calls differ, each as `body/name: "a" → "b"`; secrets stay hidden.
+/// The fields in which two calls differ, each as `body/name: "a" → "b"`; secrets are not shown.
 pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
     let mut found = Vec::new();
     let whole = |call: &RecordedCall| {
@@ -469,7 +477,7 @@ fn compare(at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
                 compare(&join(at, &index.to_string()), before, after, found);
             }
         }
-        // What must be read is taken to be what it was.
+        // A value that will only be read later is assumed to be unchanged.
         (_, Value::String(after)) if is_unread(after) => {}
         (before, after) if before != after => found.push(format!("{at}: {} → {}", shown(before), shown(after))),
         _ => {}

@@ -1,4 +1,4 @@
-//! The collections of the API: what they hold, by name, by tag, by the task that made it.
+//! Lists of the API: the items of a collection, found by name, by tag, or by the task that created them.
 
 use std::collections::HashSet;
 
@@ -13,30 +13,30 @@ use crate::api::{ReadError, Request};
 use crate::catalog::{Creates, IdAt, ListCall, Operation};
 use crate::journal::RecordedCall;
 
-/// The task that created a listed resource.
+/// The id of the task that created a listed resource (`creator_task_id`).
 pub fn creator_task(item: &Value) -> Option<String> {
     item.get("creator_task_id").and_then(Value::as_str).filter(|task| !task.is_empty()).map(str::to_owned)
 }
 
-/// The request of a list; `None` when a parameter of its path is not known.
+/// The GET request of a list; `None` when a parameter of its path is not known.
 pub fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Request> {
     Some(Request::get(fill_path(&list.path, parameters, "", "")?))
 }
 
-/// All items of a list, page by page.
+/// All items of a list, from all its pages.
 ///
 /// # Errors
 ///
 /// When the list cannot be read.
 pub async fn items(context: &RunContext, list: &ListCall, request: Request) -> Result<Vec<Value>, ReadError> {
     match pages(&context.client, &request, &list.items_at, Paging::of(list)).await {
-        // The parent is gone, and with it whatever was in it.
+        // The parent does not exist any more, and so neither do its items.
         Err(error) if error.is_not_found() => Ok(Vec::new()),
         read => read,
     }
 }
 
-/// What exists under the name a create asks for.
+/// The existing items with the name that a create asks for.
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub async fn named_items(
     parameters: &[(String, String)],
 ) -> Result<Vec<Value>, ReadError> {
     if let Some(path) = own_path(creates, parameters) {
-        // Its path alone says which it is.
+        // Without a list: the path of the create names the one resource.
         return match context.client.read(Request::get(path)).await {
             Ok(item) => Ok(vec![item]),
             Err(error) if error.is_not_found() => Ok(Vec::new()),
@@ -68,13 +68,13 @@ pub async fn named_items(
     Ok(found.into_iter().filter(|item| item.get(field) == Some(&name)).collect())
 }
 
-/// Where the one thing is read that the path of its create names.
+/// The path that reads the resource which the path of its create already names.
 fn own_path(creates: &Creates, parameters: &[(String, String)]) -> Option<String> {
     let resource = creates.resource.as_ref().filter(|resource| creates.unique && resource.parameter.is_empty())?;
     fill_path(resource.read.as_ref()?, parameters, "", "")
 }
 
-/// The id that a found item would have as the result of a create.
+/// The id that an item of a list would have as the result of a create.
 pub fn item_id(operation: &Operation, list: &ListCall, call: &RecordedCall, item: &Value) -> Option<Value> {
     let named = operation.creates.as_ref().and_then(|creates| match &creates.id_at {
         IdAt::Path(names) => results::named_in_path(operation, call, names),
@@ -83,11 +83,12 @@ pub fn item_id(operation: &Operation, list: &ListCall, call: &RecordedCall, item
     named.or_else(|| item.get(&list.id_field).cloned()).filter(|id| id.is_string() || id.is_number())
 }
 
-/// A resource under the name a create asks for: for `on_conflict: adopt`. Also tells whether it carries our own stamp.
+/// The one existing resource with the name that a create asks for, for `on_conflict: adopt`; and whether it carries
+/// this environment's stamp.
 ///
 /// # Errors
 ///
-/// In words: why there is not exactly one.
+/// A message that says why there is not exactly one.
 pub async fn adoptable(
     context: &RunContext,
     operation: &Operation,
@@ -111,7 +112,7 @@ pub async fn adoptable(
     }
 }
 
-/// The result and the rest of what a found resource says, as if the create had been answered with it.
+/// The result of a create as if it had been answered with this item, and the item's other fields.
 pub fn result_of_item(operation: Option<&Operation>, call: &RecordedCall, item: &Value) -> crate::journal::StepResult {
     let mut result = results::of_answer(operation, call, 200, item);
     let list = operation.and_then(|operation| operation.creates.as_ref()?.resource.as_ref()?.list.as_ref());

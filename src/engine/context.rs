@@ -1,4 +1,4 @@
-//! What every step of a run works with.
+//! The run context: what all steps of a run share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{OnceCell, mpsc};
 
+use super::access::Access;
 use super::gates::Gates;
-use super::ownership::{Ownership, Thing};
+use super::ownership::{Claimable, Ownership};
 use super::results::id_text;
-use super::sight::Sight;
 use super::stop::Stopped;
 use super::watch::{Place as TaskPlace, Watcher, list_request};
 use crate::api::{ApiError, Client, Meaning, ReadError, Request, Task, WITHHELD, new_trace};
@@ -23,7 +23,7 @@ use crate::journal::{Journal, Mark, RecordedCall};
 use crate::secret::Secrets;
 use crate::shared::Shared;
 
-/// The means of a run. One for all its steps.
+/// The shared means of a run: API client, journal, secrets, gates, events. There is one for all steps.
 pub struct RunContext {
     pub client: Arc<Client>,
     pub catalog: &'static Catalog,
@@ -37,31 +37,31 @@ pub struct RunContext {
     /// The key of the digests that stand for secrets in the journal.
     pub digest_key: Vec<u8>,
     pub owners: Ownership,
-    /// The first answer of the API, whatever it was; see [`RunContext::meet`].
-    pub met: OnceCell<()>,
-    pub sight: Sight,
+    /// Set once the API has answered any request; see [`RunContext::contact`].
+    pub contacted: OnceCell<()>,
+    pub access: Access,
 }
 
-/// What was asked for on the command line.
+/// Settings from the command line.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub plan: String,
     pub environment: String,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
-    /// Leave tags of ours on what creates make.
+    /// Whether creates are sent with the tags (stamps) of this environment.
     pub stamp: bool,
-    /// How long a write whose answer was lost is looked for before it is sent again.
+    /// How long the outcome of a write without an answer is searched for before the write is sent again.
     pub resolve_time: Duration,
-    /// The most items that a list may have which a GET step reads.
+    /// The most items that a GET step accepts from a list.
     pub max_items: usize,
     /// Outputs of other plans, as templates see them; `None` when the plan reads none.
     pub records: Option<minijinja::Value>,
-    /// `plan/<version>`; every attempt adds whose it is, and a name of its own.
+    /// `plan/<version>`; every attempt appends plan, environment, step and its nonce.
     pub user_agent: String,
 }
 
-/// Where events go.
+/// The channel for events to the reporters.
 #[derive(Clone)]
 pub struct Events {
     pub sender: mpsc::UnboundedSender<Stamped>,
@@ -71,7 +71,7 @@ pub struct Events {
 impl Events {
     pub fn emit(&self, event: Event) {
         let elapsed_ms = u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // Nobody listens any more when the reporters gave up; the run goes on.
+        // The receiver is gone when the reporters failed; the run goes on.
         let _ = self.sender.send(Stamped { at: self.clock.now(), elapsed_ms, event });
     }
 }
@@ -81,31 +81,31 @@ impl RunContext {
         self.client.clock()
     }
 
-    /// Whether another step of this record, or another record, owns a thing.
-    pub fn is_anothers(&self, instance: &InstanceId, kind: &str, id: &Value) -> bool {
-        self.journal.with_status(|status| status.owner_besides(instance, kind, id).is_some())
-            || self.owners.elsewhere(&Thing::resource(kind, &id_text(id))).is_some()
+    /// Whether another step of this record, or another record, owns a resource.
+    pub fn is_owned_by_another(&self, instance: &InstanceId, kind: &str, id: &Value) -> bool {
+        self.journal.with_status(|status| status.other_owner(instance, kind, id).is_some())
+            || self.owners.other_record(&Claimable::resource(kind, &id_text(id))).is_some()
     }
 
     pub fn now(&self) -> Timestamp {
         self.clock().now()
     }
 
-    /// Hears from the API once before anything is written: its clock, and whether it takes our trace ids. What it answers
-    /// is of no matter, and an answer that does not come leaves both unknown.
-    pub async fn meet(&self, place: &TaskPlace) {
+    /// Sends one read before the first write, to learn the API's clock and whether the API takes over our trace ids.
+    /// The answer itself does not matter; without an answer both stay unknown.
+    pub async fn contact(&self, place: &TaskPlace) {
         if self.client.told_time(self.now()).is_some() {
             return;
         }
-        let meeting = async {
+        let contacting = async {
             let _place = self.gates.request().await;
-            // A refusal tells the time as well; what it says of the key, the write itself will say.
+            // A refusal has a `Date` header as well; an invalid key is reported by the write that follows.
             drop(self.client.send(list_request(place, self.now()).query("limit", 1)).await);
         };
-        self.met.get_or_init(|| meeting).await;
+        self.contacted.get_or_init(|| contacting).await;
     }
 
-    /// What tells an attempt apart that is about to leave.
+    /// The identifying marks of an attempt that is about to be sent: nonce, trace id, agent, the server's time.
     pub fn mark(&self, instance: &InstanceId, nonce: &str) -> Mark {
         Mark {
             server_time: self.client.told_time(self.now()),
@@ -115,12 +115,13 @@ impl RunContext {
         }
     }
 
-    /// The `User-Agent` of one attempt: who asks for whom. The audit log keeps it, and it cannot be made up later.
+    /// The `User-Agent` of one attempt: plan, environment, step, nonce. The audit log stores it, so it identifies the
+    /// sender.
     pub fn user_agent(&self, instance: &InstanceId, nonce: &str) -> String {
         format!("{} {}{nonce})", self.settings.user_agent, self.agent_of_step(instance))
     }
 
-    /// What the agents of all attempts of a step hold.
+    /// The part of the `User-Agent` that all attempts of a step have in common.
     pub fn agent_of_step(&self, instance: &InstanceId) -> String {
         let Settings { plan, environment, .. } = &self.settings;
         let whose = [plan.as_str(), environment.as_str(), &self.secrets.redact(&instance.to_string())].map(header_word);
@@ -131,7 +132,7 @@ impl RunContext {
         self.events.emit(Event::Warned { message: self.secrets.redact(message.as_ref()).into_owned() });
     }
 
-    /// An error for people: nothing in it shows a secret.
+    /// A [`StepError`] with this message; secrets in it are redacted.
     pub fn error(&self, about: &About, effect: EffectKnown, class: ErrorClass, message: impl AsRef<str>) -> StepError {
         StepError {
             effect,
@@ -147,7 +148,7 @@ impl RunContext {
         }
     }
 
-    /// The same for an answer that said no.
+    /// The [`StepError`] for a request that the API refused.
     pub fn refusal(&self, about: &About, error: &ApiError) -> StepError {
         let (class, help) = match error.meaning() {
             Meaning::NotAllowed => (ErrorClass::NotAllowed, not_allowed_help(error.status)),
@@ -181,7 +182,7 @@ impl RunContext {
         }
     }
 
-    /// The same for a read that failed.
+    /// The [`StepError`] for a read that failed.
     pub fn read_failed(&self, about: &About, error: &ReadError) -> StepError {
         match error {
             ReadError::Refused(error) => self.refusal(about, error),
@@ -191,7 +192,7 @@ impl RunContext {
         }
     }
 
-    /// Why a task failed, in the API's words, unless these may repeat a secret that is not known here.
+    /// The API's message for a failed task; withheld when it may repeat a secret that this run does not know.
     pub fn words_of(&self, task: &Task) -> String {
         match &task.error {
             Some(_) if self.secrets.may_be_unknown() => WITHHELD.to_owned(),
@@ -200,7 +201,7 @@ impl RunContext {
         }
     }
 
-    /// The request of a recorded call that holds no secrets any more (an undo).
+    /// The request for a recorded call in which there are no secrets (an undo).
     pub fn request(call: &RecordedCall) -> Request {
         Request {
             method: call.method,
@@ -211,16 +212,17 @@ impl RunContext {
         }
     }
 
-    /// Hides what an answer shows only once, before anything of it can be told.
+    /// Registers as secrets the fields of an answer that the API shows only once; called before the answer is
+    /// reported.
     pub fn hide_sensitive(&self, answer: &Value) {
         super::results::hide_once_shown(&self.secrets, answer);
     }
 }
 
-/// Longest part of a `User-Agent`: the whole stays below 255 characters.
+/// The most characters of one name in the `User-Agent`, so that the whole header stays below 255.
 const LONGEST_WORD: usize = 56;
 
-/// A name as it may stand in a header's comment (RFC 9110 §5.6.5): what may not is shown as `_`.
+/// A name in the form that a header's comment allows (RFC 9110 §5.6.5): other characters become `_`.
 pub(super) fn header_word(name: &str) -> String {
     let plain = |character: char| character.is_ascii_graphic() && !r#"();\"#.contains(character);
     name.chars().take(LONGEST_WORD).map(|character| if plain(character) { character } else { '_' }).collect()
@@ -234,7 +236,7 @@ fn not_allowed_help(status: u16) -> Vec<String> {
     }
 }
 
-/// What an error is about.
+/// The subject of an error message.
 #[derive(Debug, Clone, Default)]
 pub struct About {
     pub call: Option<Shared<RecordedCall>>,

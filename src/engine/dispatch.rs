@@ -44,7 +44,7 @@ pub enum Outcome {
 impl Outcome {
     fn of(why: Interruption) -> Self {
         match why {
-            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Blind(error) => {
+            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error) => {
                 Outcome::Failed(error)
             }
             Interruption::Unknown(error) => Outcome::Unknown(error),

@@ -1,4 +1,4 @@
-//! The one thing that a plan looks for: `find` held against the items of a list.
+//! `find`: selects the one item of a list that a GET step refers to.
 
 use serde_json::{Map, Value};
 
@@ -8,40 +8,40 @@ use crate::catalog::{Catalog, Listed, Operation};
 use crate::diagnostic::nearest;
 use crate::journal::StepResult;
 
-/// Names in a message.
+/// The most names listed in a message.
 const SHOWN: usize = 8;
 /// Fields that hold a name where there is no `name`, as a region has.
 const NAMES: [&str; 1] = ["display_name"];
 
-/// Why there is no one thing, in words.
+/// Why not exactly one item was found, as a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotOne {
     pub message: String,
     pub help: Vec<String>,
 }
 
-/// A list that something is looked for in.
+/// A list, and where its items have ids and names.
 pub struct ListSearch<'s> {
     pub items: &'s [Value],
     pub operation: Option<&'s Operation>,
-    /// What is known of its items.
+    /// The catalogue's description of the list's items.
     pub listed: Option<&'s Listed>,
 }
 
-/// What was found.
+/// The item that was found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Thing {
+pub struct FoundItem {
     pub kind: Option<String>,
     pub id: Option<Value>,
     pub name: Option<String>,
     pub item: Value,
 }
 
-/// The result of a step that looks something up: the one thing in an answer, as if that had been the answer.
+/// The result of a GET step with `find`: the item, as if it had been the whole answer.
 ///
 /// # Errors
 ///
-/// [`NotOne`], also when the answer is no list.
+/// [`NotOne`] when no item or several items match, and when the answer is not a list.
 pub fn looked_up(
     operation: Option<&Operation>,
     catalog: &Catalog,
@@ -67,22 +67,22 @@ pub fn looked_up(
 }
 
 impl ListSearch<'_> {
-    /// The one item with these fields. `name` means the field that holds the name, whatever it is called; a number is what
-    /// its digits are.
+    /// The one item with these fields. `name` refers to the field that holds the name of this kind, whatever the API
+    /// calls it; a number equals a string with the same digits.
     ///
     /// # Errors
     ///
-    /// [`NotOne`], when there is none or there are several.
-    pub fn one(&self, wanted: &Map<String, Value>) -> Result<Thing, NotOne> {
+    /// [`NotOne`] when no item or several items match.
+    pub fn one(&self, wanted: &Map<String, Value>) -> Result<FoundItem, NotOne> {
         let mut found: Vec<&Value> = Vec::new();
         for item in self.items.iter().filter(|item| self.fits(item, wanted)) {
-            // A page may repeat what moved on to it while the one before was read.
+            // An item can be on two pages when the list changes between two reads.
             if !found.contains(&item) {
                 found.push(item);
             }
         }
         match found[..] {
-            [item] => Ok(Thing {
+            [item] => Ok(FoundItem {
                 kind: self.listed.map(|listed| listed.kind.clone()),
                 id: self.id_of(item),
                 name: self.name_of(item).map(str::to_owned),
@@ -101,7 +101,7 @@ impl ListSearch<'_> {
         })
     }
 
-    /// The id of an item, wherever this list has it.
+    /// The id of an item, in the field where this list has it.
     pub fn id_of(&self, item: &Value) -> Option<Value> {
         let known = self.listed.map(|listed| listed.id_field.as_str());
         let fields = item.as_object()?;
@@ -117,7 +117,7 @@ impl ListSearch<'_> {
         fields.get(field).filter(|id| id.is_string() || id.is_number()).cloned()
     }
 
-    /// The name of an item, wherever this list has it.
+    /// The name of an item, in the field where this list has it.
     pub fn name_of<'i>(&self, item: &'i Value) -> Option<&'i str> {
         let known = self.listed.and_then(|listed| listed.name_field.as_deref());
         let fields = item.as_object()?;
@@ -132,7 +132,7 @@ impl ListSearch<'_> {
         known.and_then(text).or_else(|| text("name")).or_else(by_word).or_else(|| NAMES.into_iter().find_map(text))
     }
 
-    /// What the list is called, without its plural: `bmflavor`.
+    /// The singular of the list's name, for messages: `bmflavor`.
     fn word(&self) -> Option<String> {
         let path = &self.operation?.route.path;
         let word = path.split('/').rev().find(|segment| !segment.is_empty() && !segment.starts_with('{'))?;
@@ -160,7 +160,7 @@ impl ListSearch<'_> {
             return NotOne { message: format!("nothing there has a field `{unknown}`"), help: vec![help] };
         }
         let mut help = Vec::new();
-        // The values of the first field that nothing fits are what one chooses from.
+        // The values of the first field that matches no item are the ones to choose from.
         let of = |field: &str| {
             let values = self.items.iter().filter_map(|item| match item.get(field) {
                 Some(value) => Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
@@ -195,7 +195,7 @@ impl ListSearch<'_> {
         if !ids.is_empty() {
             help.push(format!("they are {}", some(&ids)));
         }
-        help.push(match telling(found) {
+        help.push(match distinguishing_field(found) {
             Some(field) => format!("say more in `find:`, for example `{field}:`, which tells them apart"),
             None => "say more in `find:`: exactly one must be left".to_owned(),
         });
@@ -203,8 +203,8 @@ impl ListSearch<'_> {
     }
 }
 
-/// A field that is different in each: one that people know rather than an id or a time.
-fn telling(found: &[&Value]) -> Option<String> {
+/// A field whose value differs in every item, preferring names and texts over ids and times.
+fn distinguishing_field(found: &[&Value]) -> Option<String> {
     let fields = found.first()?.as_object()?;
     let differs = |field: &str| {
         let values: Vec<Option<&Value>> = found.iter().map(|item| item.get(field)).collect();
@@ -216,7 +216,7 @@ fn telling(found: &[&Value]) -> Option<String> {
     candidates.find(|field| differs(field)).cloned()
 }
 
-/// Whether a field is what was asked for.
+/// Whether a field has the wanted value.
 fn is(found: &Value, wanted: &Value) -> bool {
     match (found, wanted) {
         (Value::Object(found), Value::Object(wanted)) => {
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
     use crate::catalog::{Catalog, Route};
 
-    fn look(route: &str, items: &Value, wanted: Value) -> Result<Thing, NotOne> {
+    fn look(route: &str, items: &Value, wanted: Value) -> Result<FoundItem, NotOne> {
         let catalog = Catalog::embedded();
         let operation = catalog.find(&Route::parse(route).unwrap()).unwrap();
         let search = ListSearch {

@@ -1,5 +1,5 @@
-//! From an accepted write to its end: waiting for its tasks, and putting what they made on record. Needs no plan, so that
-//! a teardown can bring to an end what an earlier run began.
+//! From an accepted write to its result: waits for its tasks and for readiness, and records what they made. Works on
+//! recorded data, without a plan, so that a teardown can complete what an earlier run began.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::evidence::{Verdict, tags};
 use super::interruption::Interruption;
 use super::leftover::leftover;
 use super::made::{Before, made};
-use super::ownership::Thing;
+use super::ownership::Claimable;
 use super::results::{self, Parameters};
 use super::watch::{Awaited, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
@@ -25,47 +25,47 @@ use crate::journal::{
 use crate::plan::Wait;
 use crate::shared::Shared;
 
-/// The undo of a result, once that is known.
+/// Gives the undo call for a result.
 pub type UndoOf<'a> = Box<dyn Fn(&StepResult) -> IntendedUndo + Send + Sync + 'a>;
-/// Why an object cannot come good, when the step says so.
+/// Gives an error when the resource can never become ready (`fail_when` of the step).
 pub type HopelessOf<'a> = Box<dyn Fn(&StepResult, &Value) -> Option<StepError> + Send + Sync + 'a>;
 
-/// What is needed to bring an accepted write to its end.
+/// What is needed to complete an accepted write.
 pub struct Finishing<'a> {
-    /// What was sent.
+    /// The recorded intent of the write.
     pub intent: &'a Intent,
     pub operation: Option<&'a Operation>,
     pub parameters: &'a Parameters,
     pub about: &'a About,
-    /// How to take the result back.
+    /// Gives the undo call for the result.
     pub undo: UndoOf<'a>,
     pub wait: &'a Wait,
-    /// The call the result agrees with from now on, when it is not `call`; and the result it had before (an update).
+    /// For an update: the call that the resource agrees with afterwards, and its result before.
     pub updates: Option<(Shared<RecordedCall>, StepResult)>,
-    /// When the first request left, on the run's clock.
+    /// When the first request was sent, on the run's clock.
     pub since: Duration,
-    /// Wait until what was made is usable, where a finished task does not say so.
+    /// Wait until the resource is ready, where a finished task alone does not mean that it is.
     pub usable: bool,
-    /// What the step says of an object that cannot come good (`fail_when`).
+    /// Checks the resource against the step's `fail_when`.
     pub hopeless: HopelessOf<'a>,
-    /// When an earlier run was given the tasks, which may be done already.
+    /// When an earlier run received the task ids; the tasks may be finished already.
     pub resumed: Option<Timestamp>,
 }
 
-/// What an accepted write came to.
+/// How an accepted write ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// Its result, and type and milliseconds of each of its tasks.
+    /// With a result; and the type and the milliseconds of each of its tasks.
     Well(StepResult, Vec<(String, u64)>),
-    /// One of its tasks, at this place, ended in ERROR.
+    /// The task at index `at` ended in ERROR.
     InError { at: usize, tasks: Vec<Task> },
-    /// These tasks were taken for its own, and made something of another attempt.
+    /// These tasks were attributed to this write, but belong to another attempt.
     NotOurs(Vec<String>),
 }
 
 impl Finishing<'_> {
-    /// Brings what came of a write to its end, and puts it on record. `None`: the task that was taken for ours made
-    /// something of another attempt; on record as disowned, what became of the call is unknown again.
+    /// Completes a write and records its result. `None` when the attributed task belongs to another attempt: that is
+    /// recorded, and the outcome of the write is in doubt again.
     ///
     /// # Errors
     ///
@@ -78,17 +78,19 @@ impl Finishing<'_> {
     ) -> Result<Option<StepResult>, Interruption> {
         let evidence = called.evidence();
         match called {
-            // Nobody waits, so nobody knows yet what it makes: it stays on record as accepted, for whoever needs it.
+            // The step asks not to wait, so the result is not known yet: the write stays recorded as accepted, and a
+            // dependant waits for it.
             Called::Tasks { tasks, status, .. } if self.wait.skip && self.creates() => {
                 Ok(Some(StepResult { tasks, status, ..StepResult::default() }))
             }
             called => match self.await_end(context, called).await? {
                 Ended::Well(result, durations) => {
-                    // What goes on after an answer at once is waited for when that answer is on record.
+                    // Readiness after a synchronous answer is waited for later, once that answer is on record.
                     let later = self.operation.is_some_and(|operation| operation.ready.is_some());
                     if self.usable && !self.wait.skip && !later {
                         match self.await_readiness(context, &result).await {
-                            // It was made, and stays: the next run, or a replacement, has it on record.
+                            // The resource exists: it is recorded, so that the next run, or a replacement, knows of
+                            // it.
                             Err(Interruption::Failed(error)) => {
                                 self.record(context, result, provenance, evidence, durations).await?;
                                 return Err(Interruption::Failed(error));
@@ -107,7 +109,7 @@ impl Finishing<'_> {
         }
     }
 
-    /// Waits for the end of what came of a write.
+    /// Waits until the tasks of a write are finished.
     ///
     /// # Errors
     ///
@@ -130,7 +132,7 @@ impl Finishing<'_> {
                 }
                 let durations = finished.iter().filter_map(duration_of).collect();
                 let result = self.result_of(context, &finished, status);
-                match found && self.is_anothers(context, &tasks, &result).await {
+                match found && self.is_owned_by_another(context, &tasks, &result).await {
                     true => Ok(Ended::NotOurs(tasks)),
                     false => Ok(Ended::Well(result, durations)),
                 }
@@ -139,8 +141,8 @@ impl Finishing<'_> {
     }
 
     fn result_of(&self, context: &RunContext, tasks: &[Task], status: Option<u16>) -> StepResult {
-        let is_anothers = |kind: &str, id: &Value| context.is_anothers(&self.intent.instance, kind, id);
-        let before = Before { digest_key: &context.digest_key, is_anothers: &is_anothers };
+        let is_owned_by_another = |kind: &str, id: &Value| context.is_owned_by_another(&self.intent.instance, kind, id);
+        let before = Before { digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
         results::of_tasks(self.operation, &self.intent.call, tasks, status, &before)
     }
 
@@ -148,23 +150,25 @@ impl Finishing<'_> {
         self.operation.is_none_or(|operation| operation.creates.is_some())
     }
 
-    /// A task was found, not answered: what it made must not carry somebody else's tag, nor be another task's work.
-    async fn is_anothers(&self, context: &RunContext, tasks: &[String], result: &StepResult) -> bool {
+    /// Checks a task that was found by a search rather than answered: whether the resource it made carries the tag of
+    /// another attempt, or names another task as its maker.
+    async fn is_owned_by_another(&self, context: &RunContext, tasks: &[String], result: &StepResult) -> bool {
         let path = self.operation.and_then(|operation| results::read_path(operation, self.parameters, result));
         let Some(path) = path.filter(|_| self.updates.is_none()) else { return false };
-        // When it cannot be read, the first finding stands.
+        // When the resource cannot be read, the attribution stands.
         let Ok(item) = context.client.read(Request::get(path)).await else { return false };
         tags::of_item(&item, None, self.intent) == Verdict::NotOurs
             || creator_task(&item).is_some_and(|task| !tasks.contains(&task))
     }
 
-    /// Gives back what proved to be another's: the call is in doubt again, and these tasks are no candidates any more.
+    /// Records that these tasks belong to another attempt: the outcome is in doubt again, and they are no candidates
+    /// any more.
     async fn disown(&self, context: &RunContext, tasks: Vec<String>) -> Result<(), JournalError> {
         let instance = &self.intent.instance;
         let words = format!("what was found for it belongs to another attempt: task {}", tasks.join(", "));
         let error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         for task in &tasks {
-            context.owners.release(&Thing::task(task), instance);
+            context.owners.release(&Claimable::task(task), instance);
         }
         context.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
     }
@@ -202,12 +206,12 @@ impl Finishing<'_> {
         Ok(result)
     }
 
-    /// What of the answer may be written down.
+    /// The part of the answer that the record may hold.
     fn kept(&self, response: Option<&Value>) -> Option<Value> {
         if self.intent.secret { None } else { response.map(results::without_sensitive) }
     }
 
-    /// The tasks at their end, and the place of the first that ended in ERROR.
+    /// Waits for all tasks; gives them and the index of the first that ended in ERROR.
     async fn wait(&self, context: &RunContext, tasks: &[String]) -> Result<(Vec<Task>, Option<usize>), Interruption> {
         if self.wait.skip {
             return Ok((tasks.iter().map(|task| accepted_only(task)).collect(), None));
@@ -255,8 +259,8 @@ impl Finishing<'_> {
         Ok((ended, failed))
     }
 
-    /// A task that ended in ERROR may have left something behind all the same, and so may the others: that is found and put
-    /// on record, so that it can be taken away.
+    /// Handles a task that ended in ERROR: it, or another task of the write, may have created resources all the same.
+    /// These are searched for and recorded, so that they can be deleted.
     async fn failed(&self, context: &RunContext, task: &Task, ended: &[Task]) -> Result<Interruption, JournalError> {
         results::hide_data(&context.secrets, task);
         let quota = task.error.as_deref().is_some_and(crate::api::tells_quota);
@@ -293,7 +297,7 @@ impl Finishing<'_> {
         Ok(Interruption::Failed(error))
     }
 
-    /// What there is of it although a task failed, and whether that is all there can be.
+    /// The resources that exist although a task failed, and whether the search is certain to have found all of them.
     pub async fn leftover(&self, context: &RunContext, ended: &[Task]) -> (Option<RecordedResource>, bool) {
         let Some(operation) = self.operation.filter(|_| self.updates.is_none()) else { return (None, true) };
         let result = self.result_of(context, ended, None);
@@ -304,12 +308,12 @@ impl Finishing<'_> {
         (Some(left).filter(|made| made.id.is_some() || !made.secondary.is_empty()), found.certain)
     }
 
-    /// What exists because of a result.
+    /// The resources that exist because of a result.
     pub fn made(&self, context: &RunContext, result: &StepResult) -> RecordedResource {
         made(context.catalog, &self.intent.call, result, &(self.undo)(result))
     }
 
-    /// Not allowed to look at its tasks, or the API does not know them.
+    /// The error for tasks that the key may not read, or that the API does not know.
     fn unseen(&self, context: &RunContext, tasks: &[String], error: &ApiError) -> StepError {
         let mut refusal = context.refusal(self.about, error);
         refusal.effect = EffectKnown::Applied;
@@ -320,7 +324,7 @@ impl Finishing<'_> {
     }
 }
 
-/// A task nobody waits for: all that is known is its id.
+/// A task of which only the id is known, because the step does not wait for it.
 fn accepted_only(task: &str) -> Task {
     Task {
         id: task.to_owned(),

@@ -1,5 +1,5 @@
-//! Who may go when: at most so many requests at once, one write below a parent that the API locks, and nobody through a
-//! route while an unknown outcome on it is being resolved.
+//! What limits the requests of a run: a number of requests in flight, one write at a time below a parent that the API
+//! locks, and no write to a route while an unknown outcome on that route is being resolved.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +9,8 @@ use tokio::sync::{
     SemaphorePermit,
 };
 
-/// Intents on record ahead of the requests that may leave, as a multiple of those: enough to keep the requests busy while
-/// the disk syncs, and few to look up after a crash.
+/// How many intents may be on record at once, as a multiple of `parallelism`: enough to keep the requests busy while
+/// the disk syncs, and few to resolve after a crash.
 const INTENTS_AHEAD: usize = 3;
 
 /// The gates of one run.
@@ -20,13 +20,13 @@ pub struct Gates {
     requests: Semaphore,
     intents: Semaphore,
     parents: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
-    /// The parent that is locked for the resource of this id.
+    /// By the id of a resource: the parent that is locked with it.
     roots: Mutex<HashMap<String, String>>,
     routes: Mutex<HashMap<String, Arc<RwLock<()>>>>,
 }
 
 impl Gates {
-    /// `parallelism`: requests at once.
+    /// `parallelism`: the most requests in flight at once.
     pub fn new(parallelism: usize) -> Self {
         let parallelism = parallelism.clamp(1, 1000);
         Self {
@@ -39,37 +39,37 @@ impl Gates {
         }
     }
 
-    /// The places among the requests.
+    /// The permits for requests.
     pub fn requests(&self) -> &Semaphore {
         &self.requests
     }
 
-    /// A place among the requests.
+    /// Waits for a request permit.
     pub async fn request(&self) -> SemaphorePermit<'_> {
         self.requests.acquire().await.expect("the semaphore is never closed")
     }
 
-    /// The same, if there is one now.
+    /// A request permit, if one is free now.
     pub fn request_now(&self) -> Option<SemaphorePermit<'_>> {
         self.requests.try_acquire().ok()
     }
 
-    /// Requests that have left and are not answered.
+    /// The number of requests sent and not answered yet.
     pub fn in_flight(&self) -> usize {
         self.parallelism - self.requests.available_permits()
     }
 
-    /// A place among the intents on record.
+    /// Waits for an intent permit.
     pub async fn intent(&self) -> SemaphorePermit<'_> {
         self.intents.acquire().await.expect("the semaphore is never closed")
     }
 
-    /// Waits until nobody writes below the parent of `id`.
+    /// Waits until no other write is under way below the locked parent of `id`.
     pub async fn parent(&self, id: &str) -> OwnedMutexGuard<()> {
         self.parent_gate(id).lock_owned().await
     }
 
-    /// The same, if nobody does now.
+    /// The lock of the parent of `id`, if it is free now.
     pub fn parent_now(&self, id: &str) -> Option<OwnedMutexGuard<()>> {
         self.parent_gate(id).try_lock_owned().ok()
     }
@@ -79,7 +79,7 @@ impl Gates {
         lock(&self.parents).entry(root).or_default().clone()
     }
 
-    /// What was made below a parent is locked with it: a listener with its load balancer.
+    /// Registers that the resource `id` is locked with `parent`, as a listener is with its load balancer.
     pub fn belongs(&self, id: &str, parent: &str) {
         let root = self.root_of(parent);
         lock(&self.roots).insert(id.to_owned(), root);
@@ -89,12 +89,13 @@ impl Gates {
         lock(&self.roots).get(id).cloned().unwrap_or_else(|| id.to_owned())
     }
 
-    /// Held while a write is under way, until its answer is on record.
+    /// Held by a write from before it is sent until its answer is on record.
     pub async fn sending(&self, route: &str) -> OwnedRwLockReadGuard<()> {
         self.route(route).read_owned().await
     }
 
-    /// Waits for all writes under way on a route and keeps others out: what is found then belongs to nobody else.
+    /// Waits for all writes under way on a route and blocks new ones: what is found during the search then cannot be
+    /// the work of a write that is still in flight.
     pub async fn resolving(&self, route: &str) -> OwnedRwLockWriteGuard<()> {
         self.route(route).write_owned().await
     }

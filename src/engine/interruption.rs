@@ -1,4 +1,4 @@
-//! Why some work of the engine gave no result: one type from the request to the step, for what makes, waits and removes.
+//! Why an operation of the engine ended without a result: one type for sending, waiting and removing.
 
 use std::time::Duration;
 
@@ -6,34 +6,34 @@ use super::stop::Stop;
 use crate::event::StepError;
 use crate::journal::JournalError;
 
-/// Why there is no result. Everything that is known of it is on record.
+/// Why there is no result. Everything known about the outcome is on record.
 #[derive(Debug)]
 pub enum Interruption {
-    /// It failed; the error says what is known of its effect.
+    /// It failed; the error says whether the call had an effect.
     Failed(StepError),
-    /// The API refused because it exists already, or is in use: nothing was done.
+    /// The API refused because the resource exists already or is in use; the call had no effect.
     Conflict(StepError),
-    /// It may have been carried out, and nobody can tell.
+    /// The outcome is unknown: the call may have been carried out.
     Unknown(StepError),
-    /// Whether anything is there cannot be told with this key: nothing more may be tried.
-    Blind(StepError),
-    /// The time to wait is over; what it waits for goes on.
+    /// The key does not see the project or region, so that nothing can be told from a 404; nothing more may be tried.
+    NoAccess(StepError),
+    /// The time to wait is over; the tasks go on.
     StillWaiting {
         tasks: Vec<String>,
         waited: Duration,
-        /// What else than the tasks is waited for, and what was seen of it last.
+        /// What is waited for other than tasks, and its last observed state.
         until: Option<String>,
     },
-    /// The run ends.
+    /// The run is ending.
     Stopped(Stop),
-    /// The record cannot be written: nothing may be started any more.
+    /// The journal cannot be written: no further call may be sent.
     Journal(JournalError),
 }
 
 impl From<JournalError> for Interruption {
     fn from(error: JournalError) -> Self {
         match error {
-            // The call did not leave, and the record says so; what runs goes on.
+            // The call was not sent, and the record says so; calls under way are completed.
             JournalError::Away { .. } => Interruption::Stopped(Stop::StoreAway),
             error => Interruption::Journal(error),
         }

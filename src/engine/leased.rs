@@ -1,6 +1,7 @@
-//! A call that changes something leaves only while nobody else can have begun to write to the record.
+//! Checks the lease before a write is sent (fencing): a write leaves only while no other process can have taken the
+//! record over.
 //!
-//! Asked at the last moment, when no turn and no pause is waited for any more.
+//! The check is the last step before sending, after all waiting for permits and pauses.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::api::{Lost, Request, Sending, Transport};
 use crate::catalog::Method;
 use crate::journal::Journal;
 
-/// Carries requests as `inner` does, writes only with the right to write to the record.
+/// A transport that forwards reads to `inner` as they are, and writes only while the journal still holds the lease.
 pub struct Leased {
     inner: Arc<dyn Transport>,
     journal: Journal,

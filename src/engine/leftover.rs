@@ -1,4 +1,5 @@
-//! What a create left behind although one of its tasks ended in ERROR: the thing itself, or only what was made beside it.
+//! Finds what a create left behind although one of its tasks ended in ERROR: the main resource, or only secondary
+//! ones.
 
 use serde_json::Value;
 
@@ -10,14 +11,14 @@ use super::results::{Parameters, id_text};
 use crate::catalog::{Creates, ListCall, Operation};
 use crate::journal::{Intent, StepResult};
 
-/// What was looked for, and whether looking could have found it.
+/// What exists after a failed create, and whether the search can have missed anything.
 pub struct Leftover {
     pub result: StepResult,
-    /// The lists say whose a thing is: what was not found is not there.
+    /// The lists name the maker of each item, so that what was not found does not exist.
     pub certain: bool,
 }
 
-/// Completes what the tasks of a failed create list with what else names one of them as its maker.
+/// Adds, to the resources that the tasks of a failed create list, those that name one of these tasks as their maker.
 pub async fn leftover(
     context: &RunContext,
     intent: &Intent,
@@ -28,7 +29,8 @@ pub async fn leftover(
     let creates = operation.creates.as_ref()?;
     let mut certain = true;
     for kind in kinds(creates) {
-        // Several calls make things of one kind (machines are virtual or metal): its own calls are those of this one.
+        // Several operations create resources of one kind (virtual machines and bare metal): for the main kind, the
+        // lists of this operation are used.
         let resource = match *kind == creates.kind {
             true => creates.resource.clone(),
             false => resource_of(context.catalog, kind),
@@ -42,7 +44,7 @@ pub async fn leftover(
         let Value::Array(ids) = ids else { continue };
         for id in found {
             if !ids.iter().any(|known| id_text(known) == id_text(&id))
-                && !context.is_anothers(&intent.instance, kind, &id)
+                && !context.is_owned_by_another(&intent.instance, kind, &id)
             {
                 ids.push(id);
             }
@@ -55,7 +57,7 @@ pub async fn leftover(
     Some(Leftover { result, certain })
 }
 
-/// The kind itself, and those that are still there without it.
+/// The main kind, and the secondary kinds that can exist without it.
 fn kinds(creates: &Creates) -> Vec<&String> {
     let secondary = creates.stays.iter().chain(along(creates).iter().map(|also| &also.kind));
     let mut kinds = vec![&creates.kind];
@@ -67,7 +69,8 @@ fn kinds(creates: &Creates) -> Vec<&String> {
     kinds
 }
 
-/// Ids of a list's items that one of the tasks made, or that carry the tag of this attempt; `None` when it cannot tell.
+/// The ids of a list's items that one of the tasks made or that carry the tag of this attempt; `None` when that
+/// cannot be told.
 async fn search(
     context: &RunContext,
     intent: &Intent,

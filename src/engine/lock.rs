@@ -1,7 +1,7 @@
-//! A write that ran into a lock: waiting for the task that holds it.
+//! Waiting for a lock of the API: a write was refused because a task holds its parent.
 //!
-//! The refusal mostly names that task. Where it does not, what the call is about says which task works on it; and where
-//! that says nothing either, the write comes back after a while.
+//! The refusal mostly names that task. Otherwise the locked resource is read, which may name its current task; when
+//! it does not, the write is retried after a pause.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::event::{Delay, Event};
 use crate::id::InstanceId;
 use crate::journal::RecordedCall;
 
-/// The first pause when a lock's task is not known; it grows by half each time.
+/// The first pause when the task is not known; each further one is half as long again.
 const PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// How long locks are waited for by one write.
+/// The most time that one write spends waiting for locks.
 const BUDGET: Duration = Duration::from_secs(30 * 60);
 
 /// The write that was refused.
@@ -35,26 +35,26 @@ pub struct Refused<'a> {
     pub parameters: &'a [(String, String)],
 }
 
-/// What one write has waited for so far.
+/// The waiting of one write so far.
 #[derive(Debug, Default)]
 pub struct Locks {
     turns: i32,
     waited: Duration,
-    /// The task that was waited for last: named again, it is not worth another wait.
+    /// The task that was waited for last. When the next refusal names it again, waiting for it is pointless.
     last: Option<String>,
 }
 
 impl Locks {
-    /// Locks were waited for long enough.
+    /// Whether the time for waiting is used up.
     pub fn are_spent(&self) -> bool {
         self.waited >= BUDGET
     }
 
-    /// Waits until the lock is gone, as far as that can be known.
+    /// Waits until the lock is released, as far as that can be known.
     ///
     /// # Errors
     ///
-    /// [`Stop`] when the run ends first.
+    /// [`Stop`] when the run ends before that.
     pub async fn wait(&mut self, context: &RunContext, refused: &Refused<'_>, error: &ApiError) -> Result<(), Stop> {
         let started = context.clock().elapsed();
         let waiting = self.wait_for_it(context, refused, error);
@@ -87,7 +87,7 @@ impl Locks {
     }
 }
 
-/// Waits for a task; `false` when it cannot be looked at. However it ends, the lock is gone with it.
+/// Waits for a task to end; `false` when it cannot be polled. The lock is released however the task ends.
 async fn end_of(context: &RunContext, refused: &Refused<'_>, holder: LockHolder, budget: Duration) -> bool {
     let awaited = Awaited {
         task: holder.task,
@@ -106,7 +106,7 @@ fn by_our_clock(context: &RunContext, theirs: Timestamp) -> Timestamp {
     now.checked_sub(context.client.server_time(now).duration_since(theirs)).unwrap_or(now)
 }
 
-/// The task at work on what a call is about, as that says itself.
+/// The task that is working on the resource, read from the resource itself.
 async fn holder_of(context: &RunContext, refused: &Refused<'_>) -> Option<LockHolder> {
     for path in about(context, refused) {
         if let Ok(value) = context.client.read(Request::get(path)).await
@@ -118,7 +118,7 @@ async fn holder_of(context: &RunContext, refused: &Refused<'_>) -> Option<LockHo
     None
 }
 
-/// The paths that read what a call is about, the likeliest first.
+/// The paths that read the resource which the call is about, the likeliest first.
 fn about(context: &RunContext, refused: &Refused<'_>) -> Vec<String> {
     let Some(operation) = refused.operation else { return Vec::new() };
     let mut paths = Vec::new();
@@ -145,8 +145,8 @@ fn about(context: &RunContext, refused: &Refused<'_>) -> Vec<String> {
     paths
 }
 
-/// The paths that read one thing of a kind. Things of one kind may live in several collections, as machines and bare metal
-/// servers do: the one that the call's own path goes through is the right one.
+/// The paths that read one resource of a kind. A kind may have several collections (machines and bare metal servers):
+/// the one on the call's own path comes first.
 fn readers(
     context: &RunContext,
     refused: &Refused<'_>,
@@ -170,13 +170,13 @@ fn readers(
     {
         reads.retain(|(read, _)| without_version(read) == through);
     }
-    // Machines are many, servers are few.
+    // Virtual machines are more frequent than bare metal and AI servers.
     reads.sort_by_key(|(read, _)| read.contains("/bminstances/") || read.contains("/ai/"));
     reads.dedup();
     reads.into_iter().filter_map(|(read, parameter)| fill_path(read, refused.parameters, parameter, id)).collect()
 }
 
-/// A path without the edition of its API: `/cloud/v1/x` and `/cloud/v2/x` are about the same things.
+/// A path without its API version: `/cloud/v1/x` and `/cloud/v2/x` address the same resources.
 fn without_version(path: &str) -> &str {
     let rest = path.strip_prefix("/cloud/v").unwrap_or(path);
     rest.find('/').map_or(rest, |at| &rest[at..])

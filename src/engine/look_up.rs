@@ -1,11 +1,11 @@
-//! GET steps: made on every run, page by page, and nothing of them on record; with `find`, the one thing that is meant.
+//! GET steps: sent on every run, followed through all pages, never recorded; with `find`, the result is one item.
 
 use serde_json::Value;
 
 use super::context::About;
 use super::find::{NotOne, looked_up};
 use super::interruption::Interruption;
-use super::pages::{Getting, Missing, Unread};
+use super::pages::{ListReader, Missing, ReadFailure};
 use super::render::{Rendered, identifier};
 use super::results;
 use super::step::{Done, Instance};
@@ -13,33 +13,34 @@ use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::template::Template;
 
 impl Instance {
-    /// A GET changes nothing and is made every time; so is a call that only computes.
+    /// Sends the step's read: a GET, or another call that changes nothing. It is repeated on every run.
     pub(super) async fn read(&self, rendered: &Rendered) -> Result<Done, Interruption> {
         let context = &self.run.context;
         context.stopped.may_start().map_err(Interruption::Stopped)?;
         let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
-        let getting = Getting {
+        let reader = ListReader {
             client: &context.client,
             repeat,
             places: Some(context.gates.requests()),
             most: context.settings.max_items,
         };
-        let reading = getting.whole(&rendered.request, rendered.operation.as_deref());
-        let whole = context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
+        let reading = reader.read_all(&rendered.request, rendered.operation.as_deref());
+        let read = context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
         let about = self.about(&rendered.recorded);
-        let whole = whole.map_err(|error| Interruption::Failed(self.unread(&about, error)))?;
-        context.hide_sensitive(&whole.answer);
-        if let Some(Missing { came, count }) = whole.missing {
+        let complete = read.map_err(|error| Interruption::Failed(self.unread(&about, error)))?;
+        context.hide_sensitive(&complete.answer);
+        if let Some(Missing { came, count }) = complete.missing {
             context.warn(format!("`{}`: the list has {count} items, and {came} came", self.id()));
         }
         if let Some(find) = &self.step().find {
-            return self.found(find, rendered, whole.status, &whole.answer).map_err(Interruption::Failed);
+            return self.found(find, rendered, complete.status, &complete.answer).map_err(Interruption::Failed);
         }
-        let result = results::of_answer(rendered.operation.as_deref(), &rendered.recorded, whole.status, &whole.answer);
+        let result =
+            results::of_answer(rendered.operation.as_deref(), &rendered.recorded, complete.status, &complete.answer);
         Ok(Done { result, provenance: Provenance::Called, resource: None })
     }
 
-    /// The one item that `find` means, as if it had been the answer.
+    /// The item that `find` selects, as if it had been the whole answer.
     fn found(&self, find: &Template, rendered: &Rendered, status: u16, answer: &Value) -> Result<Done, StepError> {
         let context = &self.run.context;
         let about = About { place: Some(self.run.place(find.span)), ..self.about(&rendered.recorded) };
@@ -66,11 +67,11 @@ impl Instance {
         Ok(Done { result, provenance: Provenance::Called, resource })
     }
 
-    fn unread(&self, about: &About, error: Unread) -> StepError {
+    fn unread(&self, about: &About, error: ReadFailure) -> StepError {
         let context = &self.run.context;
         match error {
-            Unread::Read(error) => context.read_failed(about, &error),
-            Unread::TooMany { most, count } => {
+            ReadFailure::Read(error) => context.read_failed(about, &error),
+            ReadFailure::TooMany { most, count } => {
                 let message = format!("the list has {count} items, more than the {most} that may come");
                 let mut error = context.error(about, EffectKnown::NotApplied, ErrorClass::Template, message);
                 error.help =

@@ -1,5 +1,5 @@
-//! What a plan looks up by name, as far as that is known before it runs: for a rehearsal, where it must exist, and for a
-//! check that asks the API.
+//! What a plan looks up by name, as far as it is known before the run: a rehearsal creates these items in the
+//! simulator, and `check --online` looks for them.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +17,15 @@ use crate::source::Span;
 /// One look-up of a GET step.
 pub struct LookedFor {
     pub instance: InstanceId,
-    /// The GET of the list.
+    /// The GET of the list, rendered.
     pub rendered: Rendered,
-    /// Fields of what is looked for.
+    /// The fields that the item must have.
     pub wanted: Map<String, Value>,
-    /// It must be the only one: the step says `find`. Where that stands.
+    /// Where the step says `find`: there must be exactly one item.
     pub find: Option<Span>,
 }
 
-/// Every look-up of a plan whose call and fields are known before anything is called.
+/// Every look-up of a plan whose call and wanted fields do not depend on other steps.
 pub fn looked_for(
     plan: &Plan,
     settings: &Settings,
@@ -41,12 +41,12 @@ pub fn looked_for(
         let elements = match elements {
             None => vec![None],
             Some(Ok(elements)) => elements.into_iter().map(Some).collect(),
-            // They come from a step.
+            // The elements depend on another step.
             Some(Err(_)) => continue,
         };
         for each in &elements {
             surroundings.each = each.as_ref();
-            // What cannot be evaluated mentions a step, or is told elsewhere.
+            // A call that cannot be evaluated refers to another step, or has a finding of its own.
             let Ok(rendered) = surroundings.render(&CallParts::of_step(step), None) else { continue };
             let wanted = match &step.find {
                 Some(find) => find.evaluate(&surroundings.scope()).ok().and_then(|wanted| secrets.reveal(&wanted).ok()),
@@ -61,7 +61,7 @@ pub fn looked_for(
     found
 }
 
-/// The name that the query of a list asks for.
+/// The name that the query of a list filters by.
 fn named(rendered: &Rendered) -> Option<Value> {
     let (_, name) = rendered.request.query.iter().find(|(parameter, _)| parameter == "name")?;
     Some(Value::Object(Map::from_iter([("name".to_owned(), Value::from(name.as_str()))])))

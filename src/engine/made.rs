@@ -1,8 +1,10 @@
-//! What a call made, told from what it only touched; and the calls that take away what it made.
+//! Which resources a call made, as opposed to those it only used; and the calls that delete what it made.
 //!
-//! A task lists everything it had to do with: an existing volume that a machine was given stands beside the volume that
-//! was made for it (observed.md §1). What the sent call mentions, and what another step or record owns, was there before.
-//! Pure: what must be asked of the API before something is taken away is `prove`'s.
+//! A task lists every resource it had to do with: an existing volume that a machine was given stands beside the
+//! volume that was created for it (observed.md §1). Ids that the call mentions, and ids that another step or record
+//! owns, existed before.
+//!
+//! Pure. The checks that need the API, before a resource is deleted, are in `prove`.
 
 use serde_json::{Map, Value};
 
@@ -12,30 +14,30 @@ use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Operation, Resource};
 use crate::journal::{IntendedUndo, RecordedCall, RecordedResource, StepResult, is_id};
 use crate::secret::digest_of;
 
-/// Ids shorter than this are looked for as whole values, longer ones in any text.
-const TELLING: usize = 8;
+/// Ids shorter than this count as mentioned only when they are a whole value; longer ones also inside other text.
+const SHORTEST_ID: usize = 8;
 
-/// What is known of the things that exist besides those a call made.
+/// What is known of resources that existed before the call.
 pub struct Before<'a> {
     /// Key of the digests that stand for secrets in recorded calls.
     pub digest_key: &'a [u8],
-    /// Whether another step of this record, or another record of the store, owns the id of this kind.
-    pub is_anothers: &'a (dyn Fn(&str, &Value) -> bool + Sync),
+    /// Whether another step of this record, or another record of the store, owns the resource with this kind and id.
+    pub is_owned_by_another: &'a (dyn Fn(&str, &Value) -> bool + Sync),
 }
 
 /// Ids by kind.
 pub type Ids = Map<String, Value>;
 
-/// Sorts what finished tasks list into what the call made and what was there before.
+/// Divides the resources that finished tasks list into those the call made and those that existed before.
 pub fn sort_out(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Task], before: &Before<'_>) -> (Ids, Ids) {
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     let mentions = Mentions::of(call, creates, before.digest_key);
     let (mut created, mut touched) = (Ids::new(), Ids::new());
     for (kind, ids) in tasks.iter().flat_map(|task| &task.created) {
-        // A kind that is listed stands in `created` also when nothing of it is new: a template may count on it.
+        // A listed kind has an entry even when none of its resources is new, so that templates can refer to it.
         let mine = created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
         for id in ids.as_array().into_iter().flatten().filter(|id| is_id(id)) {
-            let theirs = mentions.id(id) || (before.is_anothers)(kind, id);
+            let theirs = mentions.id(id) || (before.is_owned_by_another)(kind, id);
             let list = if theirs {
                 touched.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()))
             } else {
@@ -51,8 +53,8 @@ pub fn sort_out(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Tas
     (created, touched)
 }
 
-/// Every text of a call in which an id may stand: path, query and body, but for the name it gives to what it makes, which
-/// some kinds go by.
+/// All texts of a call in which an id may stand: path, query and body, without the name of the new resource, because
+/// the id of some kinds is their name.
 pub struct Mentions<'a> {
     texts: Vec<String>,
     digest_key: &'a [u8],
@@ -73,11 +75,13 @@ impl<'a> Mentions<'a> {
         Self { texts, digest_key }
     }
 
-    /// Whether the call names this id. Numbers stand for many things, and prove nothing.
+    /// Whether the call mentions this id. Numbers do not count: the same number may mean something else.
     pub fn id(&self, id: &Value) -> bool {
         let Some(id) = id.as_str().filter(|id| !id.is_empty()) else { return false };
         let secret = digest_of(&Value::String(id.to_owned()), self.digest_key);
-        self.texts.iter().any(|text| text == id || text.contains(&secret) || (id.len() >= TELLING && text.contains(id)))
+        self.texts
+            .iter()
+            .any(|text| text == id || text.contains(&secret) || (id.len() >= SHORTEST_ID && text.contains(id)))
     }
 }
 
@@ -95,13 +99,13 @@ fn collect(value: &Value, at: &str, except: Option<&str>, texts: &mut Vec<String
     }
 }
 
-/// What exists because of a result, and the calls that take it away.
+/// The resources that exist because of a result, with the calls that delete them.
 pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &IntendedUndo) -> RecordedResource {
     let matched = operation_of(catalog, call);
     let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
     let parameters = matched.as_ref().map(|(_, parameters)| parameters.as_slice()).unwrap_or_default();
     let creates = operation.and_then(|operation| operation.creates.as_ref());
-    // What only changed something made nothing: there is something to take back only where the plan says how.
+    // An operation that creates nothing has an undo only where the plan gives one.
     let is_change = operation.is_some() && creates.is_none();
     if is_change && !matches!(undo, IntendedUndo::Call(_)) {
         return RecordedResource::default();
@@ -139,7 +143,7 @@ fn plain_call(
     Some(RecordedCall { method: delete.method, path, query: Vec::new(), headers: Vec::new(), body: None })
 }
 
-/// What was made beside the main resource and is still there once that is deleted.
+/// The secondary resources of a create that outlive the deletion of the main one.
 fn secondary(
     catalog: &Catalog,
     creates: &Creates,
@@ -155,7 +159,7 @@ fn secondary(
     all.filter_map(|(kind, id)| thing(catalog, kind, &id, parameters)).collect()
 }
 
-/// One thing of a kind, with the call that deletes it; `None` when the API has none.
+/// One resource of a kind, with the call that deletes it; `None` when the API has no such call.
 pub fn thing(catalog: &Catalog, kind: &str, id: &Value, parameters: &[(String, String)]) -> Option<RecordedResource> {
     let resource = resource_of(catalog, kind)?;
     let undo = plain_call(resource.delete.as_ref()?, &resource, parameters, &id_text(id))?;
@@ -167,18 +171,19 @@ pub fn thing(catalog: &Catalog, kind: &str, id: &Value, parameters: &[(String, S
     })
 }
 
-/// The calls around things of a kind.
+/// The paths of the API that read, list and delete a kind.
 pub fn resource_of(catalog: &Catalog, kind: &str) -> Option<Resource> {
     catalog.creators_of(kind).iter().find_map(|creator| creator.creates.as_ref()?.resource.clone())
 }
 
-/// What the delete of a kind can take along.
+/// The secondary resources that the delete of a create's main resource can include.
 pub fn along(creates: &Creates) -> &[AlsoBy] {
     let delete = creates.resource.as_ref().and_then(|resource| resource.delete.as_ref());
     delete.map(|delete| delete.also_by.as_slice()).unwrap_or_default()
 }
 
-/// The parameters with which a recorded delete takes other things along; none when it is no delete of the catalogue.
+/// The parameters by which a recorded delete includes other resources; empty when the catalogue does not know the
+/// delete.
 pub fn along_with(catalog: &Catalog, kind: Option<&str>, delete: &RecordedCall) -> Vec<AlsoBy> {
     let Some((operation, _)) = operation_of(catalog, delete) else { return Vec::new() };
     let creators = kind.map(|kind| catalog.creators_of(kind)).unwrap_or_default();
@@ -188,7 +193,7 @@ pub fn along_with(catalog: &Catalog, kind: Option<&str>, delete: &RecordedCall) 
     ours.map(|delete| delete.also_by.clone()).unwrap_or_default()
 }
 
-/// Takes the ids of other things out of a delete that takes them along: the plain delete, and what it took.
+/// Takes the ids of other resources out of a delete that includes them: gives the plain delete, and those resources.
 ///
 /// Records of earlier versions, and undo calls written in a plan, name them there.
 pub fn taken_along(
@@ -212,7 +217,7 @@ pub fn taken_along(
     (RecordedCall { query, ..delete.clone() }, taken)
 }
 
-/// The delete that takes along what is given, where it can.
+/// The delete that includes the given secondary resources, where the API allows it.
 pub fn taking_along<'m>(
     delete: &RecordedCall,
     along: &[AlsoBy],
@@ -231,7 +236,7 @@ pub fn taking_along<'m>(
     call
 }
 
-/// The path on which a thing of a kind is read, taken from the call that deletes it.
+/// The path that reads a resource, derived from the call that deletes it.
 pub fn read_of(catalog: &Catalog, kind: &str, id: &Value, delete: &RecordedCall) -> Option<String> {
     let resource = resource_of(catalog, kind)?;
     let (_, parameters) = operation_of(catalog, delete)?;
@@ -262,12 +267,12 @@ mod tests {
         Task::read(&json!({ "id": "task-1", "state": "FINISHED", "created_resources": created })).unwrap()
     }
 
-    /// Result and undo of a call whose task lists this; `owned` belongs to somebody already.
+    /// Result and recorded resource of a call whose task lists these ids; the ids in `owned` belong to another step.
     fn outcome(call: &RecordedCall, listed: Value, owned: &[&str]) -> (StepResult, RecordedResource) {
         let catalog = Catalog::embedded();
         let (operation, _) = operation_of(catalog, call).unwrap();
-        let is_anothers = |_: &str, id: &Value| owned.contains(&id.as_str().unwrap());
-        let before = Before { digest_key: KEY, is_anothers: &is_anothers };
+        let is_owned_by_another = |_: &str, id: &Value| owned.contains(&id.as_str().unwrap());
+        let before = Before { digest_key: KEY, is_owned_by_another: &is_owned_by_another };
         let result = of_tasks(Some(&operation), call, &[finished(&listed)], Some(200), &before);
         let made = made(catalog, call, &result, &IntendedUndo::Default);
         (result, made)

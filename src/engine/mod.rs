@@ -1,9 +1,14 @@
-//! Owns a run.
+//! Runs a checked plan against the API, and takes down what earlier runs made.
 //!
-//! `dispatch` decides what may start, `step` runs one instance through `render`, `call`, `resolve` and `finish`, `watch`
-//! waits for all tasks of the run, `remove` and `teardown` take things away again. Every step works through [`RunContext`].
-//! Order is always: journal, then state, then event. Nothing is told that is not on disk.
+//! `dispatch` owns the state of a run and decides which instances may start. `step` takes one instance from its
+//! templates to its result: `render` evaluates the call, `call` sends it, `resolve` finds the outcome of a write
+//! whose answer was lost, `finish` waits for the tasks and records the result. One `watch` polls the tasks of all
+//! steps. `remove` deletes the resources of one instance, `teardown` those of many in dependency order. All of them
+//! share one [`RunContext`].
+//!
+//! Order is always: journal, then state, then event. An event is emitted only once its record is on disk.
 
+mod access;
 mod adopt;
 mod before;
 mod call;
@@ -37,7 +42,6 @@ mod results;
 mod run;
 mod search;
 mod send;
-mod sight;
 mod stamps;
 mod step;
 mod stop;
@@ -50,22 +54,22 @@ mod undo;
 mod update;
 mod watch;
 
+pub use access::Access;
 pub use adopt::Import;
 pub use context::{Events, RunContext, Settings};
 pub use decide::{ChangeKind, moves, removal_order, shifted, shifted_words};
-pub use find::{ListSearch, NotOne, Thing};
+pub use find::{FoundItem, ListSearch, NotOne};
 pub use gates::Gates;
 pub use leased::Leased;
 pub use looked_for::{LookedFor, looked_for};
 pub use made::{Before, made};
-pub use ownership::{Neighbours, Ownership};
-pub use pages::{Getting, Unread, items};
-pub use preview::{Action, Change, Preview, Reads, Symbol, Tally, holds_later, is_known_later};
+pub use ownership::{OtherRecords, Ownership};
+pub use pages::{ListReader, ReadFailure, items};
+pub use preview::{Action, Change, Preview, Reads, Symbol, Tally, has_placeholder, is_known_later};
 pub use recovery::{Recovered, Search, recover, spots_of};
-pub use refresh::{Blind, Fate, Found, Refresh, records as drift_records};
+pub use refresh::{DriftCheck, DriftState, NoAnswer, Refresh, records as drift_records};
 pub use results::{encode, hide_data, hide_once_shown, id_text, of_tasks, operation_of, without_sensitive};
 pub use run::{Run, RunEnd, RunOptions, RunOutput, destroy, report_finished, run};
-pub use sight::Sight;
 pub use stamps::{is_findable, stamped};
 pub use stop::{LAST_WORDS, Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

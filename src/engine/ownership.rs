@@ -1,5 +1,4 @@
-//! Whose something is: one answer for tasks and resources alike, from this record, the other records of the store, and
-//! what the steps of this run have taken for their own.
+//! Ownership of tasks and resources: by the steps of this run, by this record, and by the other records of the store.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,101 +7,104 @@ use super::results::id_text;
 use crate::id::InstanceId;
 use crate::journal::{Journal, Status};
 
-/// Something that belongs to one call.
+/// A task or resource, which can belong to one call only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Thing {
+pub enum Claimable {
     Task(String),
     Resource { kind: String, id: String },
 }
 
-impl Thing {
+impl Claimable {
     pub fn task(id: &str) -> Self {
-        Thing::Task(id.to_owned())
+        Claimable::Task(id.to_owned())
     }
 
     pub fn resource(kind: &str, id: &str) -> Self {
-        Thing::Resource { kind: kind.to_owned(), id: id.to_owned() }
+        Claimable::Resource { kind: kind.to_owned(), id: id.to_owned() }
     }
 }
 
-/// Reads the other records of the store, at the moment it is asked, because another run may be writing to them: how each
-/// is called, and what it says.
-pub type Neighbours = Arc<dyn Fn() -> Vec<(String, Status)> + Send + Sync>;
+/// Reads the other records of the store: the name of each and its status. Called again whenever current data is
+/// needed, because other runs may be writing to them.
+pub type OtherRecords = Arc<dyn Fn() -> Vec<(String, Status)> + Send + Sync>;
 
-/// Who has what.
+/// Which instance or record owns which task or resource.
 pub struct Ownership {
-    /// By the steps of this run.
-    claims: Mutex<HashMap<Thing, InstanceId>>,
-    neighbours: Neighbours,
-    /// What the other records held when they were last read, and which of them.
-    elsewhere: Arc<Mutex<Option<HashMap<Thing, String>>>>,
+    /// Owned by the steps of this run.
+    claims: Mutex<HashMap<Claimable, InstanceId>>,
+    other_records: OtherRecords,
+    /// Owned by other records when these were last read, with the name of the record.
+    elsewhere: Arc<Mutex<Option<HashMap<Claimable, String>>>>,
 }
 
 impl Ownership {
-    pub fn new(neighbours: Neighbours) -> Self {
-        Self { claims: Mutex::default(), neighbours, elsewhere: Arc::default() }
+    pub fn new(other_records: OtherRecords) -> Self {
+        Self { claims: Mutex::default(), other_records, elsewhere: Arc::default() }
     }
 
-    /// `false` when another step of this run has it already. Claiming twice is claiming once.
-    pub fn claim(&self, thing: Thing, by: &InstanceId) -> bool {
+    /// Claims a task or resource for an instance. `false` when another step of this run has claimed it; claiming
+    /// again is harmless.
+    pub fn claim(&self, thing: Claimable, by: &InstanceId) -> bool {
         let mut claims = lock(&self.claims);
         claims.entry(thing).or_insert_with(|| by.clone()) == by
     }
 
-    /// Takes back a claim that proved wrong.
-    pub fn release(&self, thing: &Thing, by: &InstanceId) {
+    /// Releases a claim that proved wrong.
+    pub fn release(&self, thing: &Claimable, by: &InstanceId) {
         let mut claims = lock(&self.claims);
         if claims.get(thing) == Some(by) {
             claims.remove(thing);
         }
     }
 
-    /// A step of this run, or a call on this record, has it.
-    pub fn is_ours(&self, thing: &Thing, journal: &Journal) -> bool {
+    /// Whether a step of this run, or a call in this record, owns it.
+    pub fn is_ours(&self, thing: &Claimable, journal: &Journal) -> bool {
         lock(&self.claims).contains_key(thing) || journal.with_status(|status| holds(status, thing))
     }
 
-    /// The other record of the store that holds a thing, as they were when they were first or last read.
-    pub fn elsewhere(&self, thing: &Thing) -> Option<String> {
+    /// The name of the other record that owns it, as of the last reading of the other records.
+    pub fn other_record(&self, thing: &Claimable) -> Option<String> {
         let mut known = lock(&self.elsewhere);
-        known.get_or_insert_with(|| read(&self.neighbours)).get(thing).cloned()
+        known.get_or_insert_with(|| read(&self.other_records)).get(thing).cloned()
     }
 
-    /// Reads the other records anew, on a thread that may block.
-    pub async fn look_elsewhere(&self) {
-        let (neighbours, known) = (self.neighbours.clone(), self.elsewhere.clone());
+    /// Reads the other records again, on a blocking thread.
+    pub async fn read_other_records(&self) {
+        let (other_records, known) = (self.other_records.clone(), self.elsewhere.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let held = read(&neighbours);
+            let held = read(&other_records);
             *lock(&known) = Some(held);
         });
-        // Reading does not panic; if it did, what was read before stands.
+        // The reading does not panic; if it did, the earlier reading would stay in use.
         let _ = reading.await;
     }
 }
 
-fn read(neighbours: &Neighbours) -> HashMap<Thing, String> {
+fn read(other_records: &OtherRecords) -> HashMap<Claimable, String> {
     let held = |(name, status): (String, Status)| {
-        let things: Vec<Thing> = things_of(&status).collect();
+        let things: Vec<Claimable> = things_of(&status).collect();
         things.into_iter().map(move |thing| (thing, name.clone()))
     };
-    neighbours().into_iter().flat_map(held).collect()
+    other_records().into_iter().flat_map(held).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn holds(status: &Status, thing: &Thing) -> bool {
+fn holds(status: &Status, thing: &Claimable) -> bool {
     match thing {
-        Thing::Task(task) => status.tasks.contains(task),
-        Thing::Resource { kind, id } => status.owned().any(|(_, held, known)| held == kind && id_text(known) == *id),
+        Claimable::Task(task) => status.tasks.contains(task),
+        Claimable::Resource { kind, id } => {
+            status.owned().any(|(_, held, known)| held == kind && id_text(known) == *id)
+        }
     }
 }
 
-/// Everything a record holds.
-fn things_of(status: &Status) -> impl Iterator<Item = Thing> {
-    let resources = status.owned().map(|(_, kind, id)| Thing::resource(kind, &id_text(id)));
-    status.tasks.iter().cloned().map(Thing::Task).chain(resources)
+/// Every task and resource that a record owns.
+fn things_of(status: &Status) -> impl Iterator<Item = Claimable> {
+    let resources = status.owned().map(|(_, kind, id)| Claimable::resource(kind, &id_text(id)));
+    status.tasks.iter().cloned().map(Claimable::Task).chain(resources)
 }
 
 #[cfg(test)]
@@ -117,7 +119,7 @@ mod tests {
     #[test]
     fn what_one_step_has_no_other_takes() {
         let ownership = Ownership::new(Arc::new(Vec::new));
-        let volume = Thing::resource("volumes", "7");
+        let volume = Claimable::resource("volumes", "7");
         assert!(ownership.claim(volume.clone(), &step("a")) && ownership.claim(volume.clone(), &step("a")));
         assert!(!ownership.claim(volume.clone(), &step("b")));
         ownership.release(&volume, &step("b"));
@@ -129,8 +131,8 @@ mod tests {
     #[test]
     fn a_number_is_an_id_of_one_kind_only() {
         let ownership = Ownership::new(Arc::new(Vec::new));
-        assert!(ownership.claim(Thing::resource("projects", "7"), &step("a")));
-        assert!(ownership.claim(Thing::resource("registries", "7"), &step("b")));
-        assert!(ownership.claim(Thing::task("7"), &step("b")));
+        assert!(ownership.claim(Claimable::resource("projects", "7"), &step("a")));
+        assert!(ownership.claim(Claimable::resource("registries", "7"), &step("b")));
+        assert!(ownership.claim(Claimable::task("7"), &step("b")));
     }
 }

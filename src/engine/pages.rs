@@ -1,4 +1,4 @@
-//! Lists that come page by page.
+//! Reads lists page by page.
 
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -6,46 +6,46 @@ use tokio::sync::Semaphore;
 use crate::api::{Client, ReadError, Request};
 use crate::catalog::{ListCall, Operation};
 
-/// The longest page that the API gives.
-const LONGEST: usize = 1000;
-/// A list of more pages than this has no end: a server that always has more would keep a run for ever.
-const MOST: usize = 1000;
-/// Where the answer of a collection has its items.
+/// The longest page that the API allows.
+const MAX_PAGE_LENGTH: usize = 1000;
+/// The most pages that are read; a server that always answers another page would keep the run for ever.
+const MAX_PAGES: usize = 1000;
+/// The JSON pointer to the items of a list's answer.
 const RESULTS: &str = "/results";
 
-/// How a list is asked for its next page.
+/// How the next page of a list is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paging {
-    /// It comes whole.
-    Whole,
-    /// It takes `limit`, up to this, and `offset`.
+    /// The list comes in one answer.
+    Single,
+    /// By `limit`, at most this number, and `offset`.
     Offset(usize),
-    /// It takes the number of a page, from 1; nobody says how long one is.
+    /// By page number, from 1; the length of a page is not documented.
     Numbered,
 }
 
 impl Paging {
-    /// Pages of the Cloud API.
-    pub const CLOUD: Paging = Paging::Offset(LONGEST);
+    /// Paging of the Cloud API.
+    pub const CLOUD: Paging = Paging::Offset(MAX_PAGE_LENGTH);
 
     pub fn of(list: &ListCall) -> Self {
         match (list.paged, list.numbered) {
-            (true, _) => Paging::Offset(list.longest_page.unwrap_or(LONGEST)),
+            (true, _) => Paging::Offset(list.longest_page.unwrap_or(MAX_PAGE_LENGTH)),
             (false, true) => Paging::Numbered,
-            (false, false) => Paging::Whole,
+            (false, false) => Paging::Single,
         }
     }
 }
 
-/// Names under which answers tell how much there is in all.
+/// Where answers state the total number of items.
 const TOTALS: [&str; 4] = ["/count", "/total_amount", "/total_count", "/meta/total_count"];
 
-/// Everything that a list holds. `items_at`: where an answer has its items, as a JSON pointer; one that is a bare array is
-/// taken whole.
+/// All items of a list. `items_at` is the JSON pointer to the items in an answer; an answer that is an array is the
+/// list itself.
 ///
 /// # Errors
 ///
-/// [`ReadError`] of the first page that cannot be read, and when the list does not end.
+/// [`ReadError`] of the first page that cannot be read, or when there are more pages than the limit.
 pub async fn pages(
     client: &Client,
     request: &Request,
@@ -53,9 +53,9 @@ pub async fn pages(
     paging: Paging,
 ) -> Result<Vec<Value>, ReadError> {
     let mut found: Vec<Value> = Vec::new();
-    for number in 1..=MOST {
+    for number in 1..=MAX_PAGES {
         let page = match paging {
-            Paging::Whole => request.clone(),
+            Paging::Single => request.clone(),
             Paging::Offset(longest) => request.clone().query("limit", longest).query("offset", found.len()),
             Paging::Numbered => request.clone().query("page", number),
         };
@@ -63,14 +63,14 @@ pub async fn pages(
         let items = answer.pointer(items_at).or(answer.as_array().map(|_| &answer)).and_then(Value::as_array);
         let items = items.cloned().unwrap_or_default();
         let length = items.len();
-        // A server that knows no page numbers gives the first one again and again.
+        // A server without page numbers answers every request with the first page.
         let again = paging == Paging::Numbered && number > 1 && items.iter().all(|item| found.contains(item));
         if again {
             return Ok(found);
         }
         found.extend(items);
         let is_over = match (count(&answer), paging) {
-            (_, Paging::Whole) => true,
+            (_, Paging::Single) => true,
             (None, Paging::Numbered) => length == 0,
             (told, Paging::Offset(longest)) => is_last(told, found.len(), length, longest),
             (Some(count), Paging::Numbered) => found.len() as u64 >= count,
@@ -82,59 +82,63 @@ pub async fn pages(
     Err(endless(found.len()))
 }
 
-/// A GET of a plan, whole.
+/// The complete answer to a GET step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Whole {
+pub struct CompleteAnswer {
     pub status: u16,
     /// The first answer, with the items of all pages in it.
     pub answer: Value,
-    /// How many items there are, where more are told of than came.
+    /// Set when fewer items came than the answer states.
     pub missing: Option<Missing>,
 }
 
-/// Items that a list says it has and that did not come.
+/// The items that are missing from a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missing {
     pub came: usize,
     pub count: u64,
 }
 
-/// Why a GET of a plan has no answer.
+/// Why a GET step has no answer.
 #[derive(Debug)]
-pub enum Unread {
+pub enum ReadFailure {
     Read(ReadError),
-    /// The list has more items than are allowed to come.
+    /// The list has more items than `max_items` allows.
     TooMany {
         most: usize,
         count: u64,
     },
 }
 
-impl From<ReadError> for Unread {
+impl From<ReadError> for ReadFailure {
     fn from(error: ReadError) -> Self {
-        Unread::Read(error)
+        ReadFailure::Read(error)
     }
 }
 
-/// How GETs of a plan are made.
+/// How the requests of GET steps are sent.
 #[derive(Clone, Copy)]
-pub struct Getting<'g> {
+pub struct ListReader<'g> {
     pub client: &'g Client,
-    /// Statuses that pass, beyond the usual.
+    /// HTTP statuses that are retried in addition to the usual ones.
     pub repeat: &'g [u16],
-    /// Each request takes one of these.
+    /// Each request takes one of these permits.
     pub places: Option<&'g Semaphore>,
-    /// The most items that may come.
+    /// The most items that are accepted.
     pub most: usize,
 }
 
-impl Getting<'_> {
-    /// Makes a GET, and follows the pages of a collection to its end: unless the request says itself which page it wants.
+impl ListReader<'_> {
+    /// Sends a GET, and reads the following pages of a collection, unless the request itself names a page.
     ///
     /// # Errors
     ///
-    /// [`Unread`].
-    pub async fn whole(&self, request: &Request, operation: Option<&Operation>) -> Result<Whole, Unread> {
+    /// [`ReadFailure`].
+    pub async fn read_all(
+        &self,
+        request: &Request,
+        operation: Option<&Operation>,
+    ) -> Result<CompleteAnswer, ReadFailure> {
         let page = operation.and_then(|operation| page_of(operation, request));
         let first = match page {
             Some(limit) => request.clone().query("limit", limit),
@@ -142,14 +146,14 @@ impl Getting<'_> {
         };
         let (status, mut answer) = self.client.read_answer(first, self.repeat, self.places).await?;
         let Some(mut came) = items(&answer).map(Vec::len) else {
-            return Ok(Whole { status, answer, missing: None });
+            return Ok(CompleteAnswer { status, answer, missing: None });
         };
         let told = count(&answer);
-        // A list that is all of the answer comes whole.
+        // An answer that is a bare array is the complete list.
         let mut is_over = came == 0 || answer.is_array() || page.is_none_or(|limit| is_last(told, came, came, limit));
-        for _ in 0..MOST {
+        for _ in 0..MAX_PAGES {
             if came > self.most || !is_over && told.is_some_and(|count| count > self.most as u64) {
-                return Err(Unread::TooMany { most: self.most, count: told.unwrap_or_default().max(came as u64) });
+                return Err(ReadFailure::TooMany { most: self.most, count: told.unwrap_or_default().max(came as u64) });
             }
             let Some(limit) = page.filter(|_| !is_over) else { break };
             let next = request.clone().query("limit", limit).query("offset", came);
@@ -171,11 +175,11 @@ impl Getting<'_> {
             return Err(endless(came).into());
         }
         let missing = told.filter(|count| *count > came as u64).map(|count| Missing { came, count });
-        Ok(Whole { status, answer, missing })
+        Ok(CompleteAnswer { status, answer, missing })
     }
 }
 
-/// The items of an answer, when it is a list: `results`, all of it, or the only list in it, as other products have it.
+/// The items of an answer when it is a list: `results`, the answer itself, or the only array in it (other products).
 pub fn items(answer: &Value) -> Option<&Vec<Value>> {
     if let Some(items) = answer.pointer(RESULTS).unwrap_or(answer).as_array() {
         return Some(items);
@@ -184,7 +188,7 @@ pub fn items(answer: &Value) -> Option<&Vec<Value>> {
     lists.next().filter(|_| lists.next().is_none())
 }
 
-/// The length of a page to ask for; `None` when the list is not paged, or the request names its page.
+/// The page length to request; `None` when the list has no pages, or the request names its page.
 fn page_of(operation: &Operation, request: &Request) -> Option<usize> {
     let parameter = |name: &str| operation.query_parameters.iter().find(|parameter| parameter.name == name);
     let limit = parameter("limit")?;
@@ -193,15 +197,15 @@ fn page_of(operation: &Operation, request: &Request) -> Option<usize> {
         return None;
     }
     let largest = limit.schema.maximum.as_ref().and_then(|bound| bound.value.as_u64());
-    let largest = largest.and_then(|most| usize::try_from(most).ok()).unwrap_or(LONGEST);
-    Some(largest.clamp(1, LONGEST))
+    let largest = largest.and_then(|most| usize::try_from(most).ok()).unwrap_or(MAX_PAGE_LENGTH);
+    Some(largest.clamp(1, MAX_PAGE_LENGTH))
 }
 
 fn count(answer: &Value) -> Option<u64> {
     TOTALS.iter().find_map(|at| answer.pointer(at)?.as_u64())
 }
 
-/// Whether a page is the last one: all there is came, or, where nobody says how much that is, the page is not full.
+/// Whether a page is the last: all items of the stated total came, or, without a total, the page is not full.
 fn is_last(count: Option<u64>, came: usize, length: usize, limit: usize) -> bool {
     match count {
         Some(count) => came as u64 >= count,

@@ -1,7 +1,7 @@
-//! Before anything beside the main thing of a step is taken away: was it made by that step's call?
+//! Before a secondary resource of a step is deleted: was it made by that step's call?
 //!
-//! What the call mentions, what another step or record owns, and what names another task as its maker stays. What cannot
-//! be told stays as well, and is named.
+//! Resources that the call mentions, that another step or record owns, or that name another task as their maker are
+//! kept. Where the maker is unknown the resource is kept as well, and reported.
 
 use std::collections::HashSet;
 
@@ -9,36 +9,36 @@ use serde_json::Value;
 
 use super::context::{About, RunContext};
 use super::made::{Mentions, read_of};
-use super::ownership::Thing;
+use super::ownership::Claimable;
 use super::results::{self, id_text};
 use crate::api::{ReadError, Request};
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedResource};
 
-/// Whose a thing is that a task listed.
+/// The owner of a resource that a task listed.
 #[derive(Debug)]
-enum Whose {
+enum Owner {
     Ours,
-    /// Another step of this record takes it down, or keeps it.
-    AnotherSteps,
-    /// It is not there any more.
+    /// Owned by another step of this record, which deletes or keeps it.
+    OtherStep,
+    /// It does not exist any more.
     Gone,
-    Theirs(String),
+    Other(String),
     CannotTell(StepError),
 }
 
-/// What stands beside the main thing of a step, told apart.
+/// The secondary resources of a step by ownership.
 #[derive(Debug, Default)]
 pub struct Proven {
     pub ours: Vec<RecordedResource>,
-    /// What may be ours, and why that cannot be told.
+    /// Those that may be ours, and why that cannot be told.
     pub unclear: Vec<(RecordedResource, StepError)>,
-    /// What was there before: kind, id and why it stays.
+    /// Those that existed before: kind, id, and why they are kept.
     pub theirs: Vec<(String, Value, String)>,
 }
 
-/// Tells what a step's call made of the things that stand beside its main thing.
+/// Determines which secondary resources were made by the step's own call.
 pub async fn prove(
     context: &RunContext,
     instance: &InstanceId,
@@ -53,17 +53,17 @@ pub async fn prove(
         if !seen.insert(format!("{kind}:{}", id_text(&id))) {
             continue;
         }
-        match whose(context, instance, known, made, &thing, &kind, &id).await {
-            Whose::Ours => proven.ours.push(thing),
-            Whose::AnotherSteps | Whose::Gone => {}
-            Whose::Theirs(why) => proven.theirs.push((kind, id, why)),
-            Whose::CannotTell(error) => proven.unclear.push((thing, error)),
+        match owner_of(context, instance, known, made, &thing, &kind, &id).await {
+            Owner::Ours => proven.ours.push(thing),
+            Owner::OtherStep | Owner::Gone => {}
+            Owner::Other(why) => proven.theirs.push((kind, id, why)),
+            Owner::CannotTell(error) => proven.unclear.push((thing, error)),
         }
     }
     proven
 }
 
-async fn whose(
+async fn owner_of(
     context: &RunContext,
     instance: &InstanceId,
     known: &InstanceStatus,
@@ -71,23 +71,23 @@ async fn whose(
     thing: &RecordedResource,
     kind: &str,
     id: &Value,
-) -> Whose {
-    if context.journal.with_status(|status| status.owner_besides(instance, kind, id).is_some()) {
-        return Whose::AnotherSteps;
+) -> Owner {
+    if context.journal.with_status(|status| status.other_owner(instance, kind, id).is_some()) {
+        return Owner::OtherStep;
     }
     if is_mentioned(context, known, id) {
-        return Whose::Theirs("the call that made the rest names it".to_owned());
+        return Owner::Other("the call that made the rest names it".to_owned());
     }
-    if let Some(record) = context.owners.elsewhere(&Thing::resource(kind, &id_text(id))) {
-        return Whose::Theirs(format!("it is on the record of {record}"));
+    if let Some(record) = context.owners.other_record(&Claimable::resource(kind, &id_text(id))) {
+        return Owner::Other(format!("it is on the record of {record}"));
     }
     let path = thing.undo.as_ref().and_then(|undo| read_of(context.catalog, kind, id, undo));
-    // A kind that cannot be read has no other maker to name: the task's word stands.
-    let Some(path) = path else { return Whose::Ours };
+    // A kind that cannot be read cannot name another maker: the task's list is trusted.
+    let Some(path) = path else { return Owner::Ours };
     match context.client.read(Request::get(path)).await {
         Ok(object) => by_maker(context, known, made, thing, &object),
-        Err(error) if error.is_not_found() => Whose::Gone,
-        Err(error) => Whose::CannotTell(cannot_read(context, thing, &error)),
+        Err(error) if error.is_not_found() => Owner::Gone,
+        Err(error) => Owner::CannotTell(cannot_read(context, thing, &error)),
     }
 }
 
@@ -100,25 +100,25 @@ fn is_mentioned(context: &RunContext, known: &InstanceStatus, id: &Value) -> boo
     })
 }
 
-/// The object says which task made it.
+/// Compares the maker that the resource names with the step's tasks.
 fn by_maker(
     context: &RunContext,
     known: &InstanceStatus,
     made: &RecordedResource,
     thing: &RecordedResource,
     object: &Value,
-) -> Whose {
+) -> Owner {
     match object.get("creator_task_id") {
-        Some(Value::String(maker)) if is_ours(known, made, maker) => Whose::Ours,
-        Some(Value::String(maker)) => Whose::Theirs(format!("task {maker} made it")),
-        // This kind does not say: the task's word stands.
-        None => Whose::Ours,
+        Some(Value::String(maker)) if is_ours(known, made, maker) => Owner::Ours,
+        Some(Value::String(maker)) => Owner::Other(format!("task {maker} made it")),
+        // This kind does not name its maker: the task's list is trusted.
+        None => Owner::Ours,
         Some(_) => {
             let about = About { call: thing.undo.clone().map(Into::into), place: None };
             let words = "the API does not say which task made it";
             let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
             error.help.push("delete it by hand if it is yours".to_owned());
-            Whose::CannotTell(error)
+            Owner::CannotTell(error)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting until a thing is usable: by what is known of its kind, and by the step's own `ready`.
+//! Waits until a resource is ready: by what the catalogue knows of its kind, and by the step's own `ready`.
 
 use std::time::Duration;
 
@@ -18,38 +18,38 @@ use crate::journal::{RecordedCall, StepResult};
 use crate::plan::Wait;
 use crate::template::{Expression, TemplateError, value_of};
 
-/// First pause between reads; it doubles up to the longest.
+/// The first pause between two reads; it doubles up to a maximum.
 const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How long readiness is waited for, unless the step's `wait` says otherwise.
+/// The longest wait for readiness, unless the step's `wait` sets another.
 const TIMEOUT: Duration = Duration::from_secs(20 * 60);
-/// What was made just now may be unknown for so long.
+/// For this long after its creation, a 404 for a resource does not mean that it is gone.
 const UNKNOWN: Duration = Duration::from_secs(60);
-/// The longest value of a field that is shown.
+/// The most characters of a field's value in a message.
 const SHOWN: usize = 60;
 
-/// What a read says of readiness.
-enum Seen {
+/// What one read says about readiness.
+enum Judgement {
     Ready,
-    /// Not yet, because of what the object shows.
+    /// Not ready yet; with the fields that show it.
     NotYet(Option<String>),
 }
 
-/// An object read until it is ready.
+/// A resource that is read until it is ready.
 struct Readying<'a> {
     instance: &'a InstanceId,
     path: String,
-    /// The tasks that made it.
+    /// The tasks that made the resource.
     tasks: &'a [String],
     wait: &'a Wait,
-    /// What is waited for, in words.
+    /// The condition, as text for messages.
     until: String,
-    /// So long 404 means "not yet".
+    /// For this long, 404 means "not ready yet".
     unknown: Duration,
 }
 
 impl Readying<'_> {
-    /// Reads the object until `judge` says that it is ready; gives it back, or why it cannot be read.
+    /// Reads the resource until `judge` says that it is ready; gives the resource, or why it cannot be read.
     ///
     /// # Errors
     ///
@@ -57,12 +57,12 @@ impl Readying<'_> {
     async fn wait(
         &self,
         context: &RunContext,
-        judge: impl Fn(&Value) -> Result<Seen, Interruption>,
+        judge: impl Fn(&Value) -> Result<Judgement, Interruption>,
     ) -> Result<Result<Value, ReadError>, Interruption> {
         let started = context.clock().elapsed();
         let timeout = self.wait.timeout.unwrap_or(TIMEOUT);
         let mut pause = self.wait.every.unwrap_or(PAUSE);
-        let mut told = false;
+        let mut reported = false;
         loop {
             let reading = context.client.read(Request::get(self.path.clone()));
             let read = context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
@@ -71,14 +71,14 @@ impl Readying<'_> {
                 Ok(value) => {
                     context.hide_sensitive(&value);
                     match judge(&value)? {
-                        Seen::Ready => {
-                            if told {
+                        Judgement::Ready => {
+                            if reported {
                                 let instance = self.instance.clone();
                                 context.events.emit(Event::ReadinessReached { instance, waited_ms: millis(waited) });
                             }
                             return Ok(Ok(value));
                         }
-                        Seen::NotYet(shown) => shown,
+                        Judgement::NotYet(shown) => shown,
                     }
                 }
                 Err(error) if error.is_not_found() && waited < self.unknown => {
@@ -92,10 +92,10 @@ impl Readying<'_> {
                 let tasks = self.tasks.to_vec();
                 return Err(Interruption::StillWaiting { tasks, waited: timeout, until: Some(until) });
             }
-            if !told {
+            if !reported {
                 let (instance, until) = (self.instance.clone(), self.until.clone());
                 context.events.emit(Event::ReadinessAwaited { instance, until, shown });
-                told = true;
+                reported = true;
             }
             context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
             pause = self.wait.every.unwrap_or((pause * 2).min(LONGEST_PAUSE));
@@ -104,7 +104,7 @@ impl Readying<'_> {
 }
 
 impl Finishing<'_> {
-    /// Waits for what a finished task alone does not make usable. Its step is on record as accepted until then.
+    /// Waits for readiness that a finished task does not imply. The step stays recorded as accepted until then.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl Finishing<'_> {
             if let Some(error) = (self.hopeless)(result, object) {
                 return Err(Interruption::Failed(error));
             }
-            Ok(if readiness.holds(object) { Seen::Ready } else { Seen::NotYet(readiness.shown(object)) })
+            Ok(if readiness.holds(object) { Judgement::Ready } else { Judgement::NotYet(readiness.shown(object)) })
         };
         if let Err(error) = readying.wait(context, judge).await? {
             let instance = &self.intent.instance;
@@ -136,12 +136,11 @@ impl Finishing<'_> {
 }
 
 impl Instance {
-    /// Waits for what goes on after a call was answered, which is on record: a CDN resource that is being delivered, a
-    /// binary that is compiled. A later run looks once more.
-    ///
+    /// Waits for readiness after a synchronous answer, which is on record already: a CDN resource being deployed, a
+    /// binary being compiled. A later run waits again.
     /// # Errors
     ///
-    /// [`Interruption`], also when what was asked for has failed for good.
+    /// [`Interruption`], also when the resource has failed for good.
     pub(super) async fn await_own_readiness(
         &self,
         id: &InstanceId,
@@ -170,10 +169,10 @@ impl Instance {
                 error.help.push(format!("mend the cause and run with `--replace {step}`: it is made anew"));
                 Err(Interruption::Failed(error))
             }
-            (false, true) => Ok(Seen::Ready),
-            (false, false) => Ok(Seen::NotYet(ready.shown(object))),
+            (false, true) => Ok(Judgement::Ready),
+            (false, false) => Ok(Judgement::NotYet(ready.shown(object))),
         };
-        // Whether what an earlier run made is still there is nobody's question here.
+        // Whether the resource of an earlier run still exists is not checked here.
         if let Err(error) = readying.wait(context, judge).await?
             && provenance != Provenance::Reused
         {
@@ -182,7 +181,7 @@ impl Instance {
         Ok(())
     }
 
-    /// The object behind the step, read again: until `ready` holds, where the step says so.
+    /// Reads the resource of the step again, until `ready` holds where the step has one.
     pub(super) async fn resource(
         &self,
         id: &InstanceId,
@@ -218,7 +217,7 @@ impl Instance {
             ),
             unknown: match (ready, provenance) {
                 (Some(_), _) => self.step().wait.timeout.unwrap_or(TIMEOUT),
-                // An earlier run saw it: it is gone.
+                // An earlier run saw the resource: a 404 means that it is gone.
                 (None, Provenance::Reused) => Duration::ZERO,
                 (None, _) => UNKNOWN,
             },
@@ -239,7 +238,7 @@ impl Instance {
         let mut failed = self.run.context.read_failed(about, error);
         failed.effect = EffectKnown::Applied;
         if provenance == Provenance::Reused && error.is_not_found() {
-            // Nothing was called but this GET.
+            // This GET is the only call that was sent.
             failed.effect = EffectKnown::NotApplied;
             failed.call = about.call.as_ref().map(ToString::to_string);
             failed.message = format!("what an earlier run made is not there any more: {}", failed.message);
@@ -252,19 +251,24 @@ impl Instance {
         Interruption::Failed(failed)
     }
 
-    fn judge(&self, ready: Option<&Expression>, result: &StepResult, resource: &Value) -> Result<Seen, Interruption> {
-        // What cannot come good is told first, whatever else holds.
+    fn judge(
+        &self,
+        ready: Option<&Expression>,
+        result: &StepResult,
+        resource: &Value,
+    ) -> Result<Judgement, Interruption> {
+        // `fail_when` is evaluated before `ready`.
         if let Some(error) = self.hopeless(result, resource) {
             return Err(Interruption::Failed(error));
         }
-        let Some(ready) = ready else { return Ok(Seen::Ready) };
+        let Some(ready) = ready else { return Ok(Judgement::Ready) };
         match self.holds(ready, result, resource).map_err(|error| self.run.template_failed(&error))? {
-            true => Ok(Seen::Ready),
-            false => Ok(Seen::NotYet(shown(ready, resource))),
+            true => Ok(Judgement::Ready),
+            false => Ok(Judgement::NotYet(shown(ready, resource))),
         }
     }
 
-    /// What `fail_when` says of an object; an error of its own when that cannot be told.
+    /// The error of `fail_when` when it holds, or when it cannot be evaluated.
     pub(super) fn hopeless(&self, result: &StepResult, resource: &Value) -> Option<StepError> {
         let fail_when = self.step().fail_when.as_ref()?;
         match self.holds(fail_when, result, resource) {
@@ -274,7 +278,7 @@ impl Instance {
         }
     }
 
-    /// Whether a condition holds of the step's own result and the object behind it.
+    /// Evaluates a condition on the step's result and the resource.
     fn holds(&self, condition: &Expression, result: &StepResult, resource: &Value) -> Result<bool, TemplateError> {
         let own = value_of(&step_value(result, Some(resource)));
         let surroundings = self.surroundings();
@@ -301,7 +305,7 @@ impl Instance {
     }
 }
 
-/// A documented path with the call's parameters in it, and for `{answer::id}` what its answer says at `/id`.
+/// A documented path with the call's parameters filled in, and for `{answer::id}` the value at `/id` of its answer.
 fn looked_at(path: &str, parameters: &[(String, String)], result: &StepResult) -> Option<String> {
     let segment = |segment: &str| {
         let Some(name) = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else {
@@ -316,7 +320,7 @@ fn looked_at(path: &str, parameters: &[(String, String)], result: &StepResult) -
     path.split('/').map(segment).collect::<Option<Vec<_>>>().map(|segments| segments.join("/"))
 }
 
-/// The fields of the object that a condition looks at, as they are now.
+/// The fields that a condition refers to, with their current values.
 fn shown(condition: &Expression, resource: &Value) -> Option<String> {
     let program = condition.program()?;
     let looked_at = program.uses().names.iter().filter(|used| used.name == "resource" && !used.path.is_empty());

@@ -1,4 +1,4 @@
-//! A step's templates, evaluated: the request to send, and the form of it that may be written down.
+//! Evaluates the templates of a step: gives the request to send, and its recorded form without secrets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::shared::Shared;
 use crate::source::Span;
 use crate::template::{Each, Scope, Template, TemplateError, value_of};
 
-/// The unevaluated parts of a call.
+/// The templates of a call, before evaluation.
 pub struct CallParts<'a> {
     pub call: &'a Call,
     pub operation: Option<&'a Arc<Operation>>,
@@ -42,7 +42,7 @@ impl<'a> CallParts<'a> {
         }
     }
 
-    /// A call written out in `undo` or `on_change`: headers, project and region are the step's.
+    /// A call given in `undo` or `on_change`: headers, project and region are taken from the step.
     pub fn of_template(template: &'a CallTemplate, step: &'a Step) -> Self {
         Self {
             call: &template.call,
@@ -54,18 +54,18 @@ impl<'a> CallParts<'a> {
     }
 }
 
-/// A call ready to leave.
+/// A call ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Rendered {
     pub operation: Option<Arc<Operation>>,
     pub parameters: Parameters,
-    /// With secrets in place.
+    /// With the secrets.
     pub request: Request,
-    /// With digests in their place.
+    /// With digests in place of the secrets.
     pub recorded: Shared<RecordedCall>,
 }
 
-/// What templates of one step see, but for the element and the step itself.
+/// The values that templates of a step can refer to, except the element of `for_each` and the step's own result.
 pub struct Surroundings<'a> {
     pub settings: &'a Settings,
     pub secrets: &'a Secrets,
@@ -94,7 +94,7 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    /// Evaluates every part of a call.
+    /// Evaluates all templates of a call.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl<'a> Surroundings<'a> {
         scope.this = this;
         let project_id = identifier(parts.project_id, &scope, scope.project_id)?;
         let region_id = identifier(parts.region_id, &scope, scope.region_id)?;
-        // A template that names the project or region means the one the step works in.
+        // `project_id` and `region_id` in templates are those of the step.
         scope.project_id = project_id;
         scope.region_id = region_id;
 
@@ -204,7 +204,7 @@ impl<'a> Surroundings<'a> {
                     }
                     Segment::Template(template) => (template.evaluate_text(scope)?, template.span),
                 };
-                // An empty segment would address the collection, `.` and `..` something else altogether.
+                // An empty segment would address the collection, `.` and `..` another path.
                 if text.is_empty() || text == "." || text == ".." {
                     return Err(TemplateError {
                         span,
@@ -218,7 +218,7 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// A project or region id, as a template gives it.
+/// The project or region id that a template evaluates to.
 pub(super) fn identifier(
     template: Option<&Template>,
     scope: &Scope<'_>,
@@ -234,7 +234,7 @@ pub(super) fn identifier(
     })
 }
 
-/// Path parameters by the names of the operation.
+/// Path parameters, by the names that the operation gives them.
 fn parameters(operation: Option<&Arc<Operation>>, segments: &[String]) -> Parameters {
     let Some(operation) = operation else { return Vec::new() };
     let names = operation.route.path.split('/').skip(1);
@@ -247,7 +247,7 @@ fn parameters(operation: Option<&Arc<Operation>>, segments: &[String]) -> Parame
         .collect()
 }
 
-/// A mapping as name and text; a list repeats its name, `null` leaves it out.
+/// A mapping as pairs of name and text: a list repeats its name, `null` omits it.
 fn pairs(template: &Template, value: &Value) -> Result<Vec<(String, String)>, TemplateError> {
     let Value::Object(fields) = value else {
         return Err(TemplateError { span: template.span, message: "this must be a mapping".to_owned(), help: None });
@@ -267,7 +267,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// `steps.<id>` of one instance, for templates.
+/// `steps.<id>` of one instance, as templates see it.
 pub fn step_value(result: &StepResult, resource: Option<&Value>) -> Value {
     let mut fields = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
@@ -289,7 +289,7 @@ pub fn step_value(result: &StepResult, resource: Option<&Value>) -> Value {
     Value::Object(fields)
 }
 
-/// `steps.<id>` of a step with `for_each`: its instances by key and in order.
+/// `steps.<id>` of a step with `for_each`: its instances by key and by index.
 pub fn each_value(instances: &[(String, Value)]) -> minijinja::Value {
     let ids: Vec<Value> = instances
         .iter()
@@ -304,7 +304,7 @@ pub fn each_value(instances: &[(String, Value)]) -> minijinja::Value {
 ///
 /// # Errors
 ///
-/// [`TemplateError`] when it is neither list nor mapping.
+/// [`TemplateError`] when the value is neither a list nor a mapping.
 pub fn elements(template: &Template, scope: &Scope<'_>) -> Result<Vec<Each>, TemplateError> {
     Each::of(template.evaluate(scope)?).map_err(|what| TemplateError {
         span: template.span,

@@ -1,9 +1,10 @@
-//! Finding out what a write did whose answer was lost.
+//! Resolves the outcome of a write whose answer was lost.
 //!
-//! The same code serves an answer lost during a run and a process killed between sending and hearing. It asks, and
-//! [`evidence`](super::evidence) judges: what is certainly ours is claimed, what is certainly another's is left out.
-//! Nothing at all when the settling time is over means that it was never carried out. Something that may be ours, but may
-//! be another's as well, is neither claimed nor passed over: nobody can tell, and the step says so.
+//! The same code serves an answer lost during a run and a process killed between sending and receiving. This module
+//! asks the API, [`evidence`](super::evidence) judges the answers: candidates that are certainly ours are claimed,
+//! those that are certainly another's are excluded. When the time to resolve is over without candidates, the write
+//! was not carried out. A candidate that may be ours or another's is neither claimed nor excluded: the step ends as
+//! unknown.
 
 use std::time::Duration;
 
@@ -11,41 +12,41 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::context::RunContext;
-use super::search::{Look, Search};
+use super::search::{Round, Search};
 use crate::api::{ReadError, is_success};
 use crate::journal::{Evidence, InstanceStatus, Unanswered};
 
-/// Pauses between looks; the last one repeats.
+/// Seconds between two searches; the last repeats.
 const PAUSES: [u64; 5] = [1, 1, 2, 3, 5];
-/// A gateway that timed out may still pass the request on, and a call that is answered only when all is done takes its
-/// time (12 s for a server group, `observed.md` §11): such a silence is believed later.
+/// Factor on the time to resolve after a timeout and for calls that are answered only when all is done (12 s for a
+/// server group, `observed.md` §11): a gateway may pass the request on after it timed out.
 const SLOW_FACTOR: u32 = 3;
-/// What may be ours is looked at for longer before it is given up: tags, and the audit log above all, may be late.
+/// Factor on the time to resolve while there are undecided candidates: tags and the audit log may be late.
 const UNDECIDED_FACTOR: u32 = 9;
 
-/// A write that may have been carried out.
+/// A write whose outcome is unknown.
 #[derive(Debug, Clone)]
-pub struct Doubt {
+pub struct InDoubt {
     /// The last attempt.
     pub attempt: Unanswered,
-    /// Attempts before it that were not answered either.
+    /// Earlier attempts that were not answered either.
     pub earlier: Vec<Unanswered>,
-    /// It may have left until then, on the run's clock: the settling time counts from here.
+    /// The last moment at which it may have been sent, on the run's clock: the time to resolve counts from here.
     pub since: Duration,
     /// Why its outcome is unknown.
     pub cause: String,
-    /// The silence came after a timeout, not at once.
+    /// Whether the answer was lost by a timeout rather than at once.
     pub slow: bool,
-    /// Tasks that were taken for its own and are another's.
+    /// Tasks that were attributed to this write and proved to be another's.
     pub disowned: Vec<String>,
 }
 
-impl Doubt {
-    /// The doubt that a record leaves; `None` when there is none.
+impl InDoubt {
+    /// The write in doubt that a record shows; `None` when the outcome is known.
     pub fn recorded(context: &RunContext, known: &InstanceStatus) -> Option<Self> {
         let attempt = known.in_doubt()?;
-        // The process that sent it may have died long after the intent, and its clock may be another: what was not
-        // written in this run counts from its beginning.
+        // The process that sent it may have ended long after the intent, and on another clock. For intents of earlier
+        // runs the time to resolve counts from the beginning of this run.
         let now = context.clock().elapsed();
         let started = context.now() - SignedDuration::try_from(now).unwrap_or_default();
         let since = Duration::try_from(attempt.at.duration_since(started)).unwrap_or_default().min(now);
@@ -59,47 +60,48 @@ impl Doubt {
         })
     }
 
-    /// The API said that it was carried out; what it made did not arrive.
+    /// The API said that the call was carried out, but what it made is not known.
     pub fn is_carried_out(&self) -> bool {
         self.attempt.head.as_ref().is_some_and(|head| is_success(head.status))
     }
 
-    /// Earlier attempts of the very same call: what one of them made is as good as what the last one would have.
+    /// Earlier attempts with the very same call: what one of them made can stand for what the last one would have
+    /// made.
     fn equals(&self) -> impl Iterator<Item = &Unanswered> {
         let last = &self.attempt.intent;
         self.earlier.iter().filter(|earlier| earlier.intent.call == last.call && earlier.intent.update == last.update)
     }
 }
 
-/// What was found.
+/// The outcome of a search.
 #[derive(Debug)]
 pub enum Resolved {
-    /// This task is ours, by this attempt; it is claimed.
+    /// This task, started by this attempt, is ours; it is claimed.
     Task { attempt: u32, task: String, evidence: Evidence },
     /// The resource that this attempt made; it is claimed.
     Resource { attempt: u32, item: Value, evidence: Evidence },
-    /// It was carried out; there is nothing to wait for, and nothing that it made.
+    /// The call was carried out; there are no tasks to wait for, and it made nothing.
     Done,
-    /// The settling time is over, and nothing was found.
+    /// The time to resolve is over and there are no candidates: it was not carried out.
     Nothing,
-    /// These may be ours, or another's.
+    /// These candidates may be ours, or another's.
     Undecided(Vec<String>),
-    /// The API did not answer the questions.
+    /// The API did not answer the reads.
     CannotTell(ReadError),
 }
 
-/// Looks until it is known whose everything is, or the settling time is over.
-pub async fn resolve(context: &RunContext, doubt: &Doubt) -> Resolved {
-    let search = Search::new(context, &doubt.attempt, &doubt.disowned);
+/// Searches until every candidate is attributed, or the time to resolve is over.
+pub async fn resolve(context: &RunContext, in_doubt: &InDoubt) -> Resolved {
+    let search = Search::new(context, &in_doubt.attempt, &in_doubt.disowned);
     let earlier: Vec<Search<'_>> =
-        doubt.equals().map(|earlier| Search::new(context, earlier, &doubt.disowned)).collect();
-    context.meet(&search.place()).await;
-    let slow = doubt.slow || !search.may_start_tasks();
+        in_doubt.equals().map(|earlier| Search::new(context, earlier, &in_doubt.disowned)).collect();
+    context.contact(&search.place()).await;
+    let slow = in_doubt.slow || !search.may_start_tasks();
     let patience = context.settings.resolve_time * if slow { SLOW_FACTOR } else { 1 };
-    until_resolved(context, &search, &earlier, doubt.since, patience).await
+    until_resolved(context, &search, &earlier, in_doubt.since, patience).await
 }
 
-/// Looks for an attempt whose settling time is over: once, and longer only while something is there that nobody can place.
+/// Searches for an attempt whose time to resolve is over: once, and again only while there are undecided candidates.
 pub async fn resolve_late(context: &RunContext, attempt: &Unanswered, disowned: &[String]) -> Resolved {
     let search = Search::new(context, attempt, disowned);
     until_resolved(context, &search, &[], context.clock().elapsed(), Duration::ZERO).await
@@ -120,14 +122,14 @@ async fn until_resolved(
         let last = now >= deadline;
         let found = {
             let _alone = context.gates.resolving(route).await;
-            look_at_all(search, earlier, last).await
+            search_all(search, earlier, last).await
         };
         let factor = if search.may_tell_later() { UNDECIDED_FACTOR } else { 1 };
         let undecided_until = since + context.settings.resolve_time * factor;
         match found {
-            Ok(Look::Resolved(resolved)) => return resolved,
-            Ok(Look::Nothing) if last => return Resolved::Nothing,
-            Ok(Look::Undecided(candidates)) if last && now >= undecided_until => {
+            Ok(Round::Resolved(resolved)) => return resolved,
+            Ok(Round::Nothing) if last => return Resolved::Nothing,
+            Ok(Round::Undecided(candidates)) if last && now >= undecided_until => {
                 return Resolved::Undecided(candidates);
             }
             Ok(_) => {}
@@ -139,20 +141,20 @@ async fn until_resolved(
     }
 }
 
-/// One round of questions. Earlier attempts had their time: whether one of them was carried out after all is asked before
-/// the call is sent once more.
-async fn look_at_all(search: &Search<'_>, earlier: &[Search<'_>], last: bool) -> Result<Look, ReadError> {
+/// One round of the search. Earlier attempts have had their time: they are searched for once more only before the
+/// call is sent again.
+async fn search_all(search: &Search<'_>, earlier: &[Search<'_>], last: bool) -> Result<Round, ReadError> {
     let mut found = search.look(last).await?;
     for search in earlier.iter().filter(|_| last) {
         found = match (found, search.look(true).await?) {
-            (Look::Resolved(resolved), _) | (_, Look::Resolved(resolved)) => return Ok(Look::Resolved(resolved)),
-            (Look::Undecided(mut candidates), Look::Undecided(others)) => {
+            (Round::Resolved(resolved), _) | (_, Round::Resolved(resolved)) => return Ok(Round::Resolved(resolved)),
+            (Round::Undecided(mut candidates), Round::Undecided(others)) => {
                 candidates.extend(others);
                 candidates.sort();
                 candidates.dedup();
-                Look::Undecided(candidates)
+                Round::Undecided(candidates)
             }
-            (Look::Nothing, look) | (look, Look::Nothing) => look,
+            (Round::Nothing, look) | (look, Round::Nothing) => look,
         };
     }
     Ok(found)

@@ -1,6 +1,8 @@
-//! What a call made: from finished tasks, or from a synchronous answer, to ids, names and the call that takes it back.
+//! The result of a call, from finished tasks or a synchronous answer: ids, names, the paths that read it, and the
+//! undo call.
 //!
-//! Pure. Works on recorded calls, so that it serves a live run, a resumed one, and a teardown that has no plan.
+//! Pure. Works on recorded calls, so that it serves a live run, a resumed one, and a teardown without a plan. It also
+//! says which fields of answers are secret, and which calls are idempotent.
 
 use serde_json::{Map, Value};
 
@@ -10,11 +12,12 @@ use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueA
 use crate::journal::{RecordedCall, StepResult, is_id};
 use crate::secret::{Secrets, is_sensitive_name};
 
-/// Characters around a JSON pointer into the step's own result, in an undo that was rendered before the result was known.
+/// Characters around a JSON pointer into the step's own result, in an undo call that is rendered before the result is
+/// known.
 const OPEN: char = '\u{E002}';
 const CLOSE: char = '\u{E003}';
 
-/// Path parameters of a call by name, as the catalogue names them.
+/// Path parameters of a call, by their names in the catalogue.
 pub type Parameters = Vec<(String, String)>;
 
 /// The operation of a recorded call, and its path parameters.
@@ -22,7 +25,7 @@ pub fn operation_of(catalog: &Catalog, call: &RecordedCall) -> Option<(std::sync
     catalog.matching(call.method, &call.path)
 }
 
-/// The result of a call that started tasks; they are all finished.
+/// The result of a call whose tasks are all finished.
 pub fn of_tasks(
     operation: Option<&Operation>,
     call: &RecordedCall,
@@ -42,23 +45,23 @@ pub fn of_tasks(
     result
 }
 
-/// The result of a call that was answered at once.
+/// The result of a synchronous call.
 pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16, answer: &Value) -> StepResult {
     let mut result = StepResult { status: Some(status), response: Some(answer.clone()), ..StepResult::default() };
     identify(&mut result, operation, call, Some(answer));
     result
 }
 
-/// Finds kind, ids and name.
+/// Determines kind, ids and name of the result.
 fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &RecordedCall, answer: Option<&Value>) {
     if let Some((operation, None)) = operation.map(|operation| (operation, &operation.creates)) {
-        // It is about something that exists, and stays to be.
+        // An operation that creates nothing is about an existing resource, which it does not own.
         (result.kind, result.id) = subject(operation, call);
         result.ids = result.id.iter().cloned().collect();
         return;
     }
     let Some(creates) = operation.and_then(|operation| operation.creates.as_ref()) else {
-        // Unknown to the catalogue: one kind created leaves no doubt.
+        // The catalogue does not know the operation: when only one kind was created, that is the kind.
         let mut kinds = result.created.iter();
         if let (Some((kind, ids)), None) = (kinds.next(), kinds.next()) {
             result.kind = Some(kind.clone());
@@ -82,7 +85,8 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
         }
     };
     if result.ids.is_empty() {
-        // The documented place is empty: an asynchronous create may have been answered at once, or the other way round.
+        // There is no id at the documented place: an asynchronous create may have been answered at once, or a
+        // synchronous one by tasks.
         result.ids = answer
             .and_then(|answer| scalar_at(answer, "/id"))
             .or_else(|| result.created.get(&creates.kind).and_then(|ids| ids.get(0)).cloned())
@@ -97,7 +101,7 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
     }
 }
 
-/// Kind and id of what a call is about that makes nothing: the last thing its path names.
+/// Kind and id of the existing resource that a call is about: the last one named by its path.
 fn subject(operation: &Operation, call: &RecordedCall) -> (Option<String>, Option<Value>) {
     let places = operation.route.path.split('/').zip(call.path.split('/')).collect::<Vec<_>>();
     let named = places.into_iter().rev().find_map(|(place, value)| {
@@ -111,7 +115,7 @@ fn subject(operation: &Operation, call: &RecordedCall) -> (Option<String>, Optio
     named.unwrap_or_default()
 }
 
-/// What parameters of a call's path say, with `/` between.
+/// The values of these path parameters, joined by `/`.
 pub(super) fn named_in_path(operation: &Operation, call: &RecordedCall, names: &[String]) -> Option<Value> {
     let places: Vec<(&str, &str)> = operation.route.path.split('/').zip(call.path.split('/')).collect();
     let value = |name: &String| {
@@ -139,14 +143,14 @@ pub fn id_text(id: &Value) -> String {
     id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }
 
-/// The path on which the created resource is read.
+/// The path that reads the created resource.
 pub fn read_path(operation: &Operation, parameters: &[(String, String)], result: &StepResult) -> Option<String> {
     let resource = operation.creates.as_ref()?.resource.as_ref()?;
     let own = own_value(resource, result)?;
     fill_path(resource.read.as_ref()?, parameters, &resource.parameter, &own)
 }
 
-/// Where the object behind a call is read: what it created, or what it is about.
+/// The path that reads the resource behind a call: the one it created, or the one it is about.
 pub fn resource_path(
     operation: &Operation,
     call: &RecordedCall,
@@ -156,7 +160,7 @@ pub fn resource_path(
     if operation.creates.is_some() {
         return read_path(operation, parameters, result);
     }
-    // A change of something that exists: PATCH and GET share the path; of an action it is the path without its last word.
+    // PATCH and PUT share the path with GET; for an action the last segment of the path is left out.
     match call.method {
         Method::Patch | Method::Put => Some(call.path.clone()),
         Method::Post => {
@@ -167,7 +171,7 @@ pub fn resource_path(
     }
 }
 
-/// What stands for the resource in its paths; empty when they name only its parents.
+/// The value of the resource's own path parameter; empty when its paths name only its parents.
 pub(super) fn own_value(resource: &Resource, result: &StepResult) -> Option<String> {
     match (resource.parameter.is_empty(), resource.by_name) {
         (true, _) => Some(String::new()),
@@ -176,7 +180,7 @@ pub(super) fn own_value(resource: &Resource, result: &StepResult) -> Option<Stri
     }
 }
 
-/// Fills the parameters of a documented path, each percent-encoded; `None` when one is not known.
+/// A documented path with its parameters filled in, percent-encoded; `None` when one is not known.
 pub fn fill_path(path: &str, parameters: &[(String, String)], own: &str, value: &str) -> Option<String> {
     let mut filled = String::new();
     for segment in path.split('/').skip(1) {
@@ -215,8 +219,8 @@ pub fn placeholder(pointer: &str) -> String {
     format!("{OPEN}{pointer}{CLOSE}")
 }
 
-/// Puts the step's own result into an undo that was rendered before it was known. `None` when the result has nothing for a
-/// segment of its path: it would be about something else then.
+/// Replaces the placeholders in an undo call by values of the result. `None` when the result has no value for a path
+/// segment: the call would address another resource.
 pub(super) fn fill(call: &RecordedCall, result: &StepResult) -> Option<RecordedCall> {
     let own = serde_json::to_value(result).expect("a result can be written as JSON");
     let text = |text: &str| match fill_text(text, &own) {
@@ -273,7 +277,7 @@ fn fill_text(text: &str, own: &Value) -> Value {
     Value::String(out)
 }
 
-/// The answer without what is shown only once: for the record.
+/// The answer without the fields that the API shows only once, for the record.
 pub fn without_sensitive(value: &Value) -> Value {
     match value {
         Value::Object(fields) => fields
@@ -287,7 +291,7 @@ pub fn without_sensitive(value: &Value) -> Value {
     }
 }
 
-/// Every text of an answer that is shown only once.
+/// Collects the texts in an answer that the API shows only once.
 pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -303,24 +307,25 @@ pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Hides every text of an answer that is shown only once, before anything of it can be told.
+/// Registers as secrets the texts in an answer that the API shows only once; called before the answer is reported.
 pub fn hide_once_shown(secrets: &Secrets, answer: &Value) {
     let mut texts = Vec::new();
     sensitive_texts(answer, &mut texts);
     texts.iter().for_each(|text| secrets.hide(text));
 }
 
-/// Hides what a task's `data` holds of passwords and cloud-inits, before its error can be told: observed.md §9.
+/// Registers as secrets the passwords and cloud-init data in a task's `data`, before its error is reported:
+/// observed.md §9.
 pub fn hide_data(secrets: &Secrets, task: &Task) {
     hide_once_shown(secrets, &task.data.0);
 }
 
-/// A field that is shown only once.
+/// Whether the API shows this field only once.
 pub fn is_sensitive(name: &str, field: &Value) -> bool {
     field.as_str().is_some_and(|text| !text.is_empty()) && is_sensitive_name(name)
 }
 
-/// Whether repeating a call that may have been carried out does no harm: DELETE, and a PUT that replaces.
+/// Whether a call is idempotent: DELETE, and a PUT that replaces.
 pub fn is_repeatable(method: Method, operation: Option<&Operation>) -> bool {
     match method {
         Method::Get | Method::Delete => true,
@@ -346,11 +351,11 @@ mod tests {
         Task::read(&task).unwrap()
     }
 
-    /// Result and undo of an asynchronous create.
+    /// Result and recorded resource of an asynchronous create.
     fn created(call: &RecordedCall, created: Value) -> (StepResult, RecordedResource) {
         let catalog = Catalog::embedded();
         let (operation, _) = operation_of(catalog, call).unwrap();
-        let before = Before { digest_key: &[], is_anothers: &|_, _| false };
+        let before = Before { digest_key: &[], is_owned_by_another: &|_, _| false };
         let result = of_tasks(Some(&operation), call, &[finished(created)], Some(200), &before);
         let made = made(catalog, call, &result, &IntendedUndo::Default);
         (result, made)

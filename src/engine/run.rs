@@ -1,4 +1,5 @@
-//! One run of a plan: its means, its options, its beginning and its end.
+//! The life of one run: dispatch, roll back or prune, resolve attempts that are still open, evaluate outputs, exit
+//! code. Also `destroy`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::finish::millis;
 use super::interruption::Interruption;
 use super::render::{Rendered, Surroundings};
 use super::stop::{Signal, Stop, Stopper};
-use super::teardown::{Extent, TornDown, teardown};
+use super::teardown::{Extent, TeardownEnd, teardown};
 use super::unanswered::look_for_unanswered;
 use crate::catalog::Partial;
 use crate::diagnostic::Severity;
@@ -26,39 +27,39 @@ use crate::secret::{BrokenMarker, Secrets};
 use crate::source::Span;
 use crate::template::{Each, TemplateError};
 
-/// What `plan run` was asked for, besides running.
+/// Options of `plan run`.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
-    /// Only these, and what they come after.
+    /// `--target`: only these steps and what they depend on.
     pub target: Selection,
-    /// Make these anew, whatever the record says.
+    /// `--replace`: create these again, even when they are unchanged.
     pub replace: Selection,
-    /// Take down what is no longer in the plan.
+    /// Take down recorded instances that the plan no longer has.
     pub prune: bool,
     /// When the run fails, take down what it made.
     pub rollback: bool,
-    /// After a failure start nothing new.
+    /// After a failure, start no further step.
     pub fail_fast: bool,
-    /// Nothing is made or changed: this alone is taken over.
+    /// For `plan state import`: adopt this one resource, and make no other write.
     pub import: Option<Import>,
 }
 
-/// A run under way.
+/// A run in progress.
 pub struct Run {
     pub plan: Arc<Plan>,
     pub context: Arc<RunContext>,
-    /// Inputs by name; secret ones as markers.
+    /// Inputs by name; secret inputs as secret markers.
     pub inputs: BTreeMap<String, minijinja::Value>,
     pub options: RunOptions,
-    /// To end the run from inside: `--fail-fast`.
+    /// Ends the run from inside, for `--fail-fast`.
     pub stopper: Stopper,
 }
 
-/// An output at the end of a run.
+/// The value of an output at the end of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunOutput {
     pub name: String,
-    /// With secrets in place.
+    /// With the secrets.
     pub value: Value,
     pub secret: bool,
     pub description: Option<String>,
@@ -68,9 +69,9 @@ pub struct RunOutput {
 #[derive(Debug)]
 pub struct RunEnd {
     pub finished: RunFinished,
-    /// In the order of the plan; those whose steps did not succeed are left out.
+    /// In plan order, without those that refer to steps that did not succeed.
     pub outputs: Vec<RunOutput>,
-    /// The first thing that went wrong, in the order of the plan.
+    /// The first failure in plan order.
     pub failure: Option<(InstanceId, StepError)>,
 }
 
@@ -91,7 +92,7 @@ impl Run {
         }
     }
 
-    /// A span of the plan file as a place in it.
+    /// The place in the plan file for a span.
     pub fn place(&self, span: Span) -> Place {
         let position = self.plan.source.position(span.start);
         let file = self.plan.source.path_at(span.start).display().to_string();
@@ -117,7 +118,7 @@ impl Run {
         }
     }
 
-    /// The body as it will be sent, against the catalogue: templates may have made something wrong of a right plan.
+    /// Checks the rendered body against the catalogue, because the values of templates can make a valid plan invalid.
     pub(super) fn check_rendered(&self, step: &Step, rendered: &Rendered) -> Result<(), StepError> {
         let Some(operation) = &rendered.operation else { return Ok(()) };
         let body = rendered.request.body.as_ref().map(Partial::from);
@@ -150,7 +151,7 @@ impl Run {
         }
     }
 
-    /// Recorded instances that were made from this one, or came after it, directly or by way of others.
+    /// Recorded instances that depend on this one, directly or through others.
     pub(super) fn recorded_dependants(&self, instance: &InstanceId) -> Vec<InstanceId> {
         self.context.journal.with_status(|status| {
             let dependants = References::of(status).dependants(instance);
@@ -159,7 +160,8 @@ impl Run {
         })
     }
 
-    /// It was made from something that is not there any more: nobody need allow that it is made anew.
+    /// Whether the instance was made from a resource that does not exist any more: then it is created again without
+    /// being allowed to by the plan.
     pub(super) fn is_orphan(&self, instance: &InstanceId) -> bool {
         self.context.journal.with_status(decide::orphans).contains(instance)
     }
@@ -168,7 +170,7 @@ impl Run {
         self.options.replace.covers(instance)
             || self.is_orphan(instance)
             || self.plan.steps.get(&instance.step).is_none_or(|step| {
-                // What is no create has nothing that could be lost.
+                // Only an operation that creates something has a resource that can be lost.
                 let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
                 matches!(step.on_change, Some(OnChange::Replace)) || !creates
             })
@@ -179,7 +181,7 @@ impl Run {
 ///
 /// # Errors
 ///
-/// [`JournalError`] when the record cannot be written: nothing may be started then.
+/// [`JournalError`] when the record cannot be written: no further call is started then.
 pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     let moves = run.context.journal.with_status(|status| decide::moves(status, &run.plan.moved));
     if !moves.is_empty() {
@@ -192,7 +194,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     }
     let (mut outputs, missing) = evaluate_outputs(&run, &dispatched);
     let mut exit = exit_of(&run, &dispatched);
-    let mut torn = TornDown::default();
+    let mut torn = TeardownEnd::default();
     if exit == Exit::Done {
         torn = leave_or_prune(&run, &dispatched).await?;
     } else if run.options.rollback && run.context.stopped.may_go_on().is_ok() {
@@ -203,7 +205,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
         exit = exit_of_rest(&torn);
     }
     exit = torn.stopped.and_then(exit_of_stop).unwrap_or(exit);
-    // Everything was made, and is on record; the run has not given what it was asked for all the same.
+    // All steps succeeded, but an output that was asked for has no value.
     if exit == Exit::Done && !missing.is_empty() {
         exit = Exit::StepFailed;
     }
@@ -220,8 +222,8 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     Ok(RunEnd { finished, outputs, failure })
 }
 
-/// Attempts that were never answered, and of which nobody can tell what became of them. None when the run ends first: the
-/// next one looks.
+/// Searches for the attempts that were never answered; gives those whose outcome is still unknown. Empty when the run
+/// is stopped first: the next run searches again.
 async fn unanswered(context: &RunContext) -> Result<Vec<(InstanceId, StepError)>, JournalError> {
     if context.stopped.may_go_on().is_err() {
         return Ok(Vec::new());
@@ -233,8 +235,8 @@ async fn unanswered(context: &RunContext) -> Result<Vec<(InstanceId, StepError)>
     }
 }
 
-/// Takes down what this run made, and nothing that was there before it.
-async fn roll_back(run: &Run) -> Result<TornDown, JournalError> {
+/// Takes down what this run made, and keeps what existed before.
+async fn roll_back(run: &Run) -> Result<TeardownEnd, JournalError> {
     let made = run.context.journal.with_status(Status::made_since_started);
     let torn = teardown(&run.context, &made, Extent::ThisRun).await?;
     let changed = run.context.journal.with_status(Status::changed_since_started);
@@ -248,13 +250,13 @@ fn names(instances: &[InstanceId]) -> String {
     instances.iter().map(|instance| format!("`{instance}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The exit code of a teardown that left something.
-fn exit_of_rest(torn: &TornDown) -> Exit {
+/// The exit code of a teardown that could not remove everything.
+fn exit_of_rest(torn: &TeardownEnd) -> Exit {
     let not_allowed = torn.left.iter().any(|(_, error)| error.class == ErrorClass::NotAllowed);
     if not_allowed { Exit::NotAllowed } else { Exit::TeardownIncomplete }
 }
 
-/// The exit code of a command that was told to end.
+/// The exit code of a command that was stopped.
 fn exit_of_stop(stop: Stop) -> Option<Exit> {
     match stop {
         Stop::Interrupt(Signal::Terminate) => Some(Exit::Terminated),
@@ -265,23 +267,23 @@ fn exit_of_stop(stop: Stop) -> Option<Exit> {
     }
 }
 
-/// Instances on record that the plan no longer has: taken down with `--prune`, named otherwise.
-async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TornDown, JournalError> {
+/// Recorded instances that the plan no longer has: removed with `--prune`, reported otherwise.
+async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TeardownEnd, JournalError> {
     if !run.options.target.is_empty() {
-        return Ok(TornDown::default());
+        return Ok(TeardownEnd::default());
     }
     let gone = run.context.journal.with_status(|status| decide::gone(status, &dispatched.instances, &HashSet::new()));
     if gone.is_empty() {
-        return Ok(TornDown::default());
+        return Ok(TeardownEnd::default());
     }
     if run.options.prune {
         return teardown(&run.context, &gone, Extent::Whole).await;
     }
     run.context.warn(format!("no longer in the plan, and kept: {}; `--prune` takes it down", names(&gone)));
-    Ok(TornDown::default())
+    Ok(TeardownEnd::default())
 }
 
-/// The outputs, and those that could not be evaluated although all their steps are done.
+/// The outputs with values, and those that could not be evaluated although all their steps succeeded.
 fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<(InstanceId, StepError)>) {
     let (mut outputs, mut missing) = (Vec::new(), Vec::new());
     for (name, output) in &run.plan.outputs {
@@ -331,7 +333,7 @@ async fn record_outputs(run: &Run, outputs: &[RunOutput]) -> Result<(), JournalE
     if unchanged { Ok(()) } else { run.context.journal.append(vec![Record::Outputs { values }]).await }
 }
 
-/// The exit code: the worst of what happened.
+/// The exit code of the gravest outcome.
 fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
     let any = |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().any(|(_, outcome)| wanted(outcome));
     let failed = |class: ErrorClass| {
@@ -358,7 +360,7 @@ fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
     }
 }
 
-fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> RunFinished {
+fn totals(run: &Run, dispatched: &Dispatched, torn: &TeardownEnd, exit: Exit) -> RunFinished {
     let count =
         |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
     let (requests, polls) = run.context.client.counts();
@@ -379,14 +381,14 @@ fn totals(run: &Run, dispatched: &Dispatched, torn: &TornDown, exit: Exit) -> Ru
     }
 }
 
-/// Removes everything an environment holds.
+/// Removes everything that an environment has on record.
 ///
 /// # Errors
 ///
 /// [`JournalError`] when the record cannot be written.
 pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalError> {
-    let mut torn = TornDown::default();
-    // What was carried out late stands in the way of what it was made from.
+    let mut torn = TeardownEnd::default();
+    // A call that was carried out late may have made resources that block the deletion of those it depends on.
     let mut undecided = unanswered(context).await?;
     loop {
         let left: HashSet<&InstanceId> = torn.left.iter().map(|(instance, _)| instance).collect();
@@ -398,11 +400,11 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
             break;
         }
         torn.extend(teardown(context, &instances, Extent::Whole).await?);
-        // It may have been carried out meanwhile.
+        // Such a call may have been carried out in the meantime.
         undecided = unanswered(context).await?;
     }
     for (instance, error) in undecided {
-        torn.leave(context, instance, error);
+        torn.add_left(context, instance, error);
     }
     let remaining = context.journal.with_status(|status| status.existing().count());
     let exit = match torn.stopped.and_then(exit_of_stop) {
@@ -432,7 +434,7 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
     })
 }
 
-/// Says that a run ended.
+/// Emits the event that a run has ended.
 pub fn report_finished(context: &RunContext, finished: RunFinished) {
     context.events.emit(Event::RunFinished(finished));
 }

@@ -1,4 +1,4 @@
-//! One look for what an attempt did: it asks, and [`evidence`](super::evidence) judges.
+//! One round of the search for what an attempt did: it reads the API, and [`evidence`](super::evidence) judges.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::collection::{creator_task, item_id, items, list_call, named_items};
 use super::context::RunContext;
 use super::evidence::audit::{self, Trail};
 use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
-use super::ownership::Thing;
+use super::ownership::Claimable;
 use super::pages::{Paging, pages};
 use super::resolve::Resolved;
 use super::results::{self, Parameters, fill_path, id_text};
@@ -21,41 +21,42 @@ use crate::api::{ReadError, Request, Task, is_success};
 use crate::catalog::{Creates, ListCall, Operation, root_of};
 use crate::journal::{Evidence, Intent, RecordedCall, Unanswered};
 
-/// Clocks of one cloud, and rounding: what is younger than this before the intent is not certainly older.
+/// Tolerance for clock differences within the API and for rounding: a resource created this shortly before the intent
+/// is not certainly older than it.
 const BEFORE: SignedDuration = SignedDuration::from_secs(2);
-/// The same where the record does not tell the server's time: the clocks of two machines.
+/// The tolerance when the record has no server time, so that clocks of two machines are compared.
 const BEFORE_BY_ANOTHER_CLOCK: SignedDuration = SignedDuration::from_mins(10);
-/// The list of tasks starts earlier than that.
+/// The list of tasks is read from this long before that.
 const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
-/// The first segment of the paths of the API whose audit log tells.
+/// The first path segment of the product that has an audit log.
 const CLOUD: &str = "cloud";
 const AUDIT_LOG: &str = "/cloud/v1/user_actions";
-/// Resources that the audit log is asked about at once.
+/// How many resources one request to the audit log asks about.
 const LOG_RESOURCES: usize = 20;
 
-/// What one round of questions came to.
+/// The outcome of one round.
 #[derive(Debug)]
-pub enum Look {
+pub enum Round {
     Resolved(Resolved),
     Nothing,
     Undecided(Vec<String>),
 }
 
-/// Something that may be ours.
+/// A task or resource that may be ours.
 enum Candidate {
     Task(Task),
     Item { id: String, item: Value },
 }
 
-/// The search for what one attempt did.
+/// The search for the work of one attempt.
 pub struct Search<'a> {
     context: &'a RunContext,
     attempt: &'a Unanswered,
-    /// Tasks that were taken for its own and are another's.
+    /// Tasks that were attributed to this attempt and proved to be another's.
     disowned: &'a [String],
     operation: Option<Arc<Operation>>,
     parameters: Parameters,
-    /// The key may not read the audit log: it need not be waited for.
+    /// The key may not read the audit log, so that there is no use in waiting for it.
     log_is_closed: AtomicBool,
 }
 
@@ -63,12 +64,12 @@ impl<'a> Search<'a> {
     pub fn new(context: &'a RunContext, attempt: &'a Unanswered, disowned: &'a [String]) -> Self {
         let matched = results::operation_of(context.catalog, &attempt.intent.call);
         let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
-        // The audit log tells of the Cloud API, and of no other product.
+        // The audit log covers the Cloud API only.
         let log_is_closed = AtomicBool::new(root_of(&attempt.intent.call.path) != CLOUD);
         Self { context, attempt, disowned, operation, parameters, log_is_closed }
     }
 
-    /// The gate of its call.
+    /// The route of the call, for [`Gates`](super::gates::Gates).
     pub fn route(&self) -> String {
         route_of(self.operation.as_deref(), self.call())
     }
@@ -89,7 +90,7 @@ impl<'a> Search<'a> {
         self.operation.as_ref().and_then(|operation| operation.creates.as_ref())
     }
 
-    /// Nothing is made by it, as far as is known: what it did is the same, whoever asked for it.
+    /// The call creates nothing, as far as is known: its effect is the same whoever asked for it.
     fn only_changes(&self) -> bool {
         self.operation.as_ref().is_some_and(|operation| operation.creates.is_none())
     }
@@ -102,7 +103,7 @@ impl<'a> Search<'a> {
         self.operation.as_ref().is_none_or(|operation| operation.asynchronous)
     }
 
-    /// Something may still tell whose a thing is, a little later.
+    /// Whether later reads may still attribute a candidate (tags and the audit log can be late).
     pub fn may_tell_later(&self) -> bool {
         self.intent().stamped || !self.log_is_closed.load(Ordering::Relaxed)
     }
@@ -124,50 +125,51 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The agent that this attempt was sent with.
+    /// The `User-Agent` that this attempt was sent with.
     fn agent(&self) -> String {
         let intent = self.intent();
-        // So it was written by versions whose record does not say.
+        // The `User-Agent` of earlier versions, whose records do not hold it.
         let former = || format!("{} (attempt {})", self.context.settings.user_agent, intent.nonce);
         intent.mark.user_agent.clone().unwrap_or_else(former)
     }
 
-    /// One round of questions. `last`: nothing that is not seen now will ever be.
-    pub async fn look(&self, last: bool) -> Result<Look, ReadError> {
+    /// One round of the search. `last`: there will be no further one, so that nothing can be expected to show up
+    /// later.
+    pub async fn look(&self, last: bool) -> Result<Round, ReadError> {
         if let Some(resolved) = self.by_stamp().await? {
-            return Ok(Look::Resolved(resolved));
+            return Ok(Round::Resolved(resolved));
         }
         let mut open = Vec::new();
         let mut others = HashSet::new();
         for task in self.tasks().await? {
             match self.verdict_of_task(&task) {
-                Verdict::Ours(evidence) => return Ok(Look::Resolved(self.claim_task(&task.id, evidence))),
+                Verdict::Ours(evidence) => return Ok(Round::Resolved(self.claim_task(&task.id, evidence))),
                 Verdict::NotOurs => drop(others.insert(task.id)),
                 Verdict::CannotTell => open.push(Candidate::Task(task)),
             }
         }
         if open.is_empty() && self.may_start_tasks() && !last {
-            return Ok(Look::Nothing);
+            return Ok(Round::Nothing);
         }
         if let Some(resolved) = self.by_audit_log().await {
-            return Ok(Look::Resolved(resolved));
+            return Ok(Round::Resolved(resolved));
         }
         if open.is_empty() {
             open = self.items(&others).await?;
         }
         let open = self.without_others(open).await?;
         if let Some(resolved) = self.by_own_key(&open) {
-            return Ok(Look::Resolved(resolved));
+            return Ok(Round::Resolved(resolved));
         }
         if let ([Candidate::Task(task)], true) = (open.as_slice(), self.only_changes())
             && likeness::is_about(&task.data.0, &self.parameters)
         {
-            return Ok(Look::Resolved(self.claim_task(&task.id, Evidence::Likeness)));
+            return Ok(Round::Resolved(self.claim_task(&task.id, Evidence::Likeness)));
         }
         Ok(if open.is_empty() {
-            Look::Nothing
+            Round::Nothing
         } else {
-            Look::Undecided(open.iter().map(|one| self.words(one)).collect())
+            Round::Undecided(open.iter().map(|one| self.words(one)).collect())
         })
     }
 
@@ -190,32 +192,33 @@ impl<'a> Search<'a> {
         ]);
         match verdict {
             _ if self.disowned.contains(&task.id) => Verdict::NotOurs,
-            // Another step was given it by an answer, or has it for certain.
-            _ if self.context.owners.is_ours(&Thing::task(&task.id), &self.context.journal) => Verdict::NotOurs,
+            // The task is another step's, by its answer or by certain evidence.
+            _ if self.context.owners.is_ours(&Claimable::task(&task.id), &self.context.journal) => Verdict::NotOurs,
             verdict => verdict,
         }
     }
 
     fn claim_task(&self, task: &str, evidence: Evidence) -> Resolved {
-        match self.context.owners.claim(Thing::task(task), &self.intent().instance) {
+        match self.context.owners.claim(Claimable::task(task), &self.intent().instance) {
             true => Resolved::Task { attempt: self.intent().attempt, task: task.to_owned(), evidence },
             false => Resolved::Undecided(vec![format!("task {task}")]),
         }
     }
 
-    /// The task that created it is waited for, as if it had been answered; without one the resource itself is taken.
+    /// Waits for the task that created the item, as if the call had been answered with it; without a task, takes the
+    /// item itself.
     fn claim_item(&self, id: &str, item: Value, evidence: Evidence) -> Option<Resolved> {
         if let Some(task) = creator_task(&item) {
             return Some(self.claim_task(&task, evidence));
         }
         let kind = &self.creates()?.kind;
-        Some(match self.context.owners.claim(Thing::resource(kind, id), &self.intent().instance) {
+        Some(match self.context.owners.claim(Claimable::resource(kind, id), &self.intent().instance) {
             true => Resolved::Resource { attempt: self.intent().attempt, item, evidence },
             false => Resolved::Undecided(vec![format!("{kind} {id}")]),
         })
     }
 
-    /// A resource that carries the tag of this very attempt: no doubt is left.
+    /// The resource with the tag of this very attempt, which is certain evidence.
     async fn by_stamp(&self) -> Result<Option<Resolved>, ReadError> {
         let list = self.list().filter(|list| self.intent().stamped && (list.tags || list.by_tag));
         let Some((list, mut request)) = list.and_then(|list| Some((list, list_call(list, &self.parameters)?))) else {
@@ -235,8 +238,8 @@ impl<'a> Search<'a> {
         }))
     }
 
-    /// What the API lets nobody have twice, was not there when this attempt left, and is what was asked for; or the only
-    /// one that is new, when the API said that the call was carried out.
+    /// The candidate whose name (or other key) the API keeps unique, which did not exist when this attempt was sent,
+    /// and which is what was asked for. Or the only new candidate, when the API said that the call was carried out.
     fn by_own_key(&self, open: &[Candidate]) -> Option<Resolved> {
         let [Candidate::Item { id, item }] = open else { return None };
         let before = self.intent().mark.before.as_ref()?;
@@ -250,24 +253,24 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Tasks of the place since the intent.
+    /// Tasks of this project and region since the intent.
     async fn tasks(&self) -> Result<Vec<Task>, ReadError> {
         let attempt = self.known();
         if !self.may_start_tasks() && attempt.task_types.is_empty() {
-            // Nothing would tell its task from any other: what has the same name may be another step's.
+            // There is no field to tell the tasks apart by: one with the same name may be another step's.
             return Ok(Vec::new());
         }
         let place = self.place();
         let request = list_request(&place, attempt.since - LIST_BEFORE);
         match pages(&self.context.client, &request, "/results", Paging::CLOUD).await {
             Ok(tasks) => Ok(tasks.iter().filter_map(Task::read).collect()),
-            // A call that never starts tasks need not be allowed to list them.
+            // A call that never starts tasks may be made with a key that must not list them.
             Err(ReadError::Refused(_)) if !self.may_start_tasks() => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
 
-    /// What the audit log tells of this attempt. It may lag, or be closed to this key.
+    /// The outcome according to the audit log, which may be late or closed to this key.
     async fn by_audit_log(&self) -> Option<Resolved> {
         let agent = self.agent();
         let entries = self.log(self.log_since().query("user_agents", &agent)).await?;
@@ -282,13 +285,13 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Entries of the audit log since the intent.
+    /// The request for entries of the audit log since the intent.
     fn log_since(&self) -> Request {
         let from = self.known().since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         Request::get(AUDIT_LOG).query("from_timestamp", from)
     }
 
-    /// What the audit log tells of these: of resources whenever they were made, of tasks since the intent, in this place.
+    /// The audit log's entries about these candidates: for resources of any age, for tasks since the intent.
     async fn log_about(&self, candidates: &[Candidate]) -> Option<Vec<Value>> {
         let items = candidates.iter().filter_map(|candidate| match candidate {
             Candidate::Item { id, .. } => Some(id),
@@ -310,7 +313,7 @@ impl<'a> Search<'a> {
         Some(entries)
     }
 
-    /// Reads the audit log; `None` when it is closed, or does not answer.
+    /// Reads the audit log; `None` when the key may not, or it does not answer.
     async fn log(&self, request: Request) -> Option<Vec<Value>> {
         if self.log_is_closed.load(Ordering::Relaxed) {
             return None;
@@ -337,32 +340,32 @@ impl<'a> Search<'a> {
         found.into_iter().find(|item| item.get(&list.id_field).map(id_text).as_ref() == Some(&id))
     }
 
-    /// What the collection shows under the name that was asked for, and is not certainly another's. `others`: tasks that
-    /// are, and with them what they made.
+    /// The items with the name that was asked for, except those that are certainly another's. `others`: tasks that
+    /// are another's; what they made is excluded.
     async fn items(&self, others: &HashSet<String>) -> Result<Vec<Candidate>, ReadError> {
         let (Some(list), Some(creates)) = (self.list(), self.creates()) else { return Ok(Vec::new()) };
         let attempt = self.known();
-        let owned = |thing: &Thing| self.context.owners.is_ours(thing, &self.context.journal);
+        let owned = |thing: &Claimable| self.context.owners.is_ours(thing, &self.context.journal);
         let mut open = Vec::new();
         for item in named_items(self.context, creates, list, self.call(), &self.parameters).await? {
             let id = self.operation.as_deref().and_then(|operation| item_id(operation, list, self.call(), &item));
             let Some(id) = id else { continue };
             let task = creator_task(&item);
-            let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Thing::task(&task)));
+            let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Claimable::task(&task)));
             let verdict = Verdict::of([
                 tags::of_item(&item, Some(list), attempt.intent),
                 lists::of_item(&item, &id, &attempt),
                 likeness::of(&item, &attempt, &[]),
             ]);
             let id = id_text(&id);
-            if verdict != Verdict::NotOurs && !by_another && !owned(&Thing::resource(&creates.kind, &id)) {
+            if verdict != Verdict::NotOurs && !by_another && !owned(&Claimable::resource(&creates.kind, &id)) {
                 open.push(Candidate::Item { id, item });
             }
         }
         Ok(open)
     }
 
-    /// Of what may be ours, what still may be when what was made, the audit log and the other records have been asked.
+    /// The candidates that remain after the resources, the audit log and the other records have been read.
     async fn without_others(&self, mut open: Vec<Candidate>) -> Result<Vec<Candidate>, ReadError> {
         if !open.is_empty() {
             open = self.without_other_tags(open).await?;
@@ -371,28 +374,28 @@ impl<'a> Search<'a> {
             && let Some(entries) = self.log_about(&open).await
         {
             let (agent, intent) = (self.agent(), self.intent());
-            // A record that was found again does not tell by which attempt.
+            // A recovered record does not name the attempt: then the agent of any attempt of this step counts.
             let of_step = intent.mark.user_agent.is_none().then(|| self.context.agent_of_step(&intent.instance));
             let verdict = |one: &Candidate| audit::of_thing(&entries, &self.thing(one), &agent, of_step.as_deref());
             open.retain(|one| verdict(one) != Verdict::NotOurs);
         }
         if !open.is_empty() {
-            self.context.owners.look_elsewhere().await;
-            open.retain(|one| self.context.owners.elsewhere(&self.thing(one)).is_none());
+            self.context.owners.read_other_records().await;
+            open.retain(|one| self.context.owners.other_record(&self.thing(one)).is_none());
         }
         Ok(open)
     }
 
-    fn thing(&self, candidate: &Candidate) -> Thing {
+    fn thing(&self, candidate: &Candidate) -> Claimable {
         match candidate {
-            Candidate::Task(task) => Thing::task(&task.id),
+            Candidate::Task(task) => Claimable::task(&task.id),
             Candidate::Item { id, .. } => {
-                Thing::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id)
+                Claimable::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id)
             }
         }
     }
 
-    /// Tasks whose resource carries the tag of another attempt, or none, are not of a stamped one.
+    /// Excludes tasks whose resource carries another attempt's tag, or none although ours was sent.
     async fn without_other_tags(&self, open: Vec<Candidate>) -> Result<Vec<Candidate>, ReadError> {
         let list = self.list().filter(|list| self.intent().stamped && (list.tags || list.by_tag));
         let Some((list, request)) = list.and_then(|list| Some((list, list_call(list, &self.parameters)?))) else {
@@ -405,12 +408,12 @@ impl<'a> Search<'a> {
             let id = item.get(&list.id_field);
             creator_task(item).as_ref() == Some(&task.id) || listed.into_iter().any(|made| Some(made) == id)
         };
-        let is_anothers = |candidate: &Candidate| match candidate {
+        let is_owned_by_another = |candidate: &Candidate| match candidate {
             Candidate::Task(task) => made.iter().any(|item| {
                 is_made_by(item, task) && tags::of_item(item, Some(list), self.intent()) == Verdict::NotOurs
             }),
             Candidate::Item { .. } => false,
         };
-        Ok(open.into_iter().filter(|candidate| !is_anothers(candidate)).collect())
+        Ok(open.into_iter().filter(|candidate| !is_owned_by_another(candidate)).collect())
     }
 }

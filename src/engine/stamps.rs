@@ -1,6 +1,7 @@
-//! What in the account carries the stamp of one environment: `plan: <plan>/<environment>/<step>[key]`.
+//! Finds the resources in the account that carry the stamp (tag) of one environment: `plan:
+//! <plan>/<environment>/<step>[key]`.
 //!
-//! Found without any record, by one list a kind and place.
+//! Needs no record: it reads one list per kind, project and region.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,31 +19,31 @@ use crate::catalog::{Catalog, ListCall, Method, Operation};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, Phase, RecordedCall};
 
-/// Lists that are read side by side.
+/// Lists that are read concurrently.
 const AT_ONCE: usize = 8;
 
-/// A project and a region.
+/// A project id and a region id.
 pub type Spot = (i64, i64);
 
-/// Something that carries the stamp.
+/// A resource that carries the stamp.
 #[derive(Debug, Clone)]
 pub struct Stamped {
     pub instance: InstanceId,
-    /// What the record would say of it.
+    /// The status that a record would have for it.
     pub status: InstanceStatus,
 }
 
-/// What a look at the account came to.
+/// The outcome of the search.
 #[derive(Debug, Default)]
-pub struct Looked {
+pub struct StampSearch {
     pub found: Vec<Stamped>,
-    /// Lists that were read.
+    /// The number of lists that were read.
     pub lists: usize,
-    /// Lists that could not be read, and why.
+    /// The lists that could not be read, and why.
     pub unread: Vec<(String, String)>,
 }
 
-/// Looks for everything with the stamp of an environment that these operations can make at these spots.
+/// Searches these projects and regions for everything with the environment's stamp that these operations can create.
 pub async fn stamped(
     client: &Client,
     catalog: &Catalog,
@@ -50,7 +51,7 @@ pub async fn stamped(
     spots: &[Spot],
     plan: &str,
     environment: &str,
-) -> Looked {
+) -> StampSearch {
     let mut lists = BTreeMap::new();
     for operation in operations {
         for spot in spots {
@@ -71,7 +72,7 @@ pub async fn stamped(
             (path, found)
         }
     });
-    let mut looked = Looked::default();
+    let mut looked = StampSearch::default();
     let answers: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
     for (path, found) in answers {
         match found {
@@ -85,7 +86,7 @@ pub async fn stamped(
     looked
 }
 
-/// Whether what the operation makes can be found by its stamp.
+/// Whether the resources that an operation creates can be found by their stamp.
 pub fn is_findable(operation: &Operation) -> bool {
     operation.takes_tags && listing(operation).is_some_and(|list| list.tags || list.by_tag)
 }
@@ -98,7 +99,7 @@ fn parameters((project, region): Spot) -> Vec<(String, String)> {
     vec![("project_id".to_owned(), project.to_string()), ("region_id".to_owned(), region.to_string())]
 }
 
-/// The list, when project and region are all it needs.
+/// The list of the operation's kind, when it needs no parameters but project and region.
 fn list_of(operation: &Operation, spot: Spot) -> Option<(String, &ListCall)> {
     let list = listing(operation).filter(|_| is_findable(operation))?;
     Some((fill_path(&list.path, &parameters(spot), "", "")?, list))
@@ -116,7 +117,7 @@ async fn items_of(client: &Client, operation: &Operation, spot: Spot) -> Result<
     }
 }
 
-/// What the record would say of a listed item, when it carries the stamp.
+/// The recovered status of a listed item, when it carries the stamp.
 fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, item: &Value) -> Option<Stamped> {
     let list = listing(operation)?;
     let instance = instance_of(tag(item, Some(list), STAMP)?.strip_prefix(prefix)?)?;
@@ -134,7 +135,7 @@ fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, ite
     let intent = intent_of(&instance, call, tag(item, Some(list), STAMP_ATTEMPT).unwrap_or_default());
     let failed = item.get("status").and_then(Value::as_str) == Some("ERROR");
     let status = InstanceStatus {
-        // A machine that did not come up is there, and no result.
+        // A machine whose creation failed exists, but is not a result.
         phase: if failed { Phase::Failed } else { Phase::Succeeded },
         attempts: 1,
         intent: Some(intent.into()),
@@ -162,7 +163,7 @@ pub(super) fn intent_of(instance: &InstanceId, call: RecordedCall, nonce: String
     }
 }
 
-/// `web` or `web[0]`.
+/// Parses an instance: `web` or `web[0]`.
 pub(super) fn instance_of(text: &str) -> Option<InstanceId> {
     let (step, key) = match text.split_once('[') {
         Some((step, rest)) => (step, Some(rest.strip_suffix(']')?.to_owned())),

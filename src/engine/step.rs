@@ -1,7 +1,7 @@
-//! One instance of a step, from its templates to its result.
+//! Runs one instance of a step, from its templates to its result.
 //!
-//! What to do is read off the record, again after every turn: nothing there, make the call; an intent without answer,
-//! settle it; tasks, wait for them; a result that agrees with the plan, keep it.
+//! What to do next is decided from the record, again after every turn: nothing recorded, send the call; an intent
+//! without an answer, resolve it; tasks, wait for them; a result that agrees with the plan, keep it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::finish::{Finishing, millis};
 use super::interruption::Interruption;
 use super::refresh::blame;
 use super::render::{CallParts, Rendered, Surroundings, step_value};
-use super::resolve::Doubt;
+use super::resolve::InDoubt;
 use super::results::{self, Parameters};
 use super::run::Run;
 use super::turn::parent_turn;
@@ -37,24 +37,24 @@ pub struct Instance {
     /// Position of the step in the plan.
     pub step: usize,
     pub each: Option<Each>,
-    /// Results of the steps it comes after.
+    /// The values of the steps it depends on.
     pub values: Arc<BTreeMap<StepId, minijinja::Value>>,
 }
 
 /// How an instance ended.
 #[derive(Debug)]
 pub enum InstanceEnd {
-    /// `steps.<id>`, for templates.
+    /// With `steps.<id>` for templates.
     Done {
         value: Value,
         reused: bool,
     },
-    /// By its own `when`.
+    /// By the step's `when`.
     Skipped,
     Interrupted(Interruption),
 }
 
-/// What an instance came to.
+/// The outcome of an instance that is done.
 pub(super) struct Done {
     pub result: StepResult,
     pub provenance: Provenance,
@@ -82,12 +82,12 @@ impl Instance {
         self.run.context.journal.with_status(|status| status.instances.get(id).cloned().unwrap_or_default())
     }
 
-    /// What it is answered is secret.
+    /// Whether the step's answer is secret (`secret: true`).
     pub fn is_secret(&self) -> bool {
         self.step().secret
     }
 
-    /// Runs the instance to its end and says what happened.
+    /// Runs the instance to its end and emits what happened.
     pub async fn run(self) -> (InstanceId, InstanceEnd) {
         let id = self.id();
         let started = self.run.context.clock().elapsed();
@@ -136,7 +136,7 @@ impl Instance {
         Ok(Some((rendered.recorded, done)))
     }
 
-    /// Turns until the record says that the step is done and agrees with the plan.
+    /// Takes turns until the record says that the step is done and agrees with the plan.
     async fn write(&self, id: &InstanceId, rendered: &Rendered, started: Duration) -> Result<Done, Interruption> {
         let mut provenance = Provenance::Reused;
         loop {
@@ -145,7 +145,7 @@ impl Instance {
             let replace = provenance == Provenance::Reused && self.run.options.replace.covers(id);
             let orphan = difference.kind == Differs::Forces && self.run.is_orphan(id);
             let mut wanted = Wanted::of(self.step(), replace, orphan);
-            // Once a run.
+            // `always` applies once per run.
             wanted.always &= provenance == Provenance::Reused;
             let decision = decide::instance(&wanted, Some(&known), difference.kind);
             if self.run.options.import.is_some() {
@@ -161,7 +161,7 @@ impl Instance {
                 }
                 decision => self.turn(id, rendered, &known, decision, &mut provenance, started).await?,
             };
-            // A fresh answer may hold more than may be kept: it is handed on from here, not from the record.
+            // The fresh answer may have fields that are not recorded: dependants get it from here.
             if let Some(result) = result
                 && (provenance == Provenance::Reused || self.is_up_to_date(id, rendered))
             {
@@ -170,7 +170,7 @@ impl Instance {
         }
     }
 
-    /// An import takes over one thing; everything else it needs must be on record.
+    /// For `plan state import`: one instance adopts its resource; every step it depends on must be on record.
     async fn import(
         &self,
         id: &InstanceId,
@@ -193,20 +193,20 @@ impl Instance {
         Ok(Done { result, provenance: *provenance, resource: None })
     }
 
-    /// The record agrees with the plan; or the step is not to be waited for, and its tasks run.
+    /// The recorded call agrees with the plan; or the step does not wait, and its tasks are running.
     fn is_up_to_date(&self, id: &InstanceId, rendered: &Rendered) -> bool {
         let known = self.known(id);
         self.agrees(&known, rendered) || (self.step().wait.skip && matches!(known.phase, Phase::Accepted { .. }))
     }
 
-    /// The turn to write below the parent that the API locks: kept until the tasks of the write are done.
+    /// Waits for the lock of the parent that the API locks; held until the tasks of the write are done.
     async fn enter(&self, id: &InstanceId, call: &RecordedCall) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
         let (operation, parameters) = self.operation_of(call);
         let lock = operation.and_then(|operation| results::lock_value(&operation, call, &parameters));
         parent_turn(&self.run.context, id, lock.as_deref()).await.map_err(Interruption::Stopped)
     }
 
-    /// One turn of an instance that is not done. `None`: another turn decides.
+    /// One turn of an instance that is not done. `None`: another turn is needed.
     async fn turn(
         &self,
         id: &InstanceId,
@@ -216,18 +216,18 @@ impl Instance {
         provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        match (decision, &known.phase, known.intent.as_deref(), Doubt::recorded(&self.run.context, known)) {
+        match (decision, &known.phase, known.intent.as_deref(), InDoubt::recorded(&self.run.context, known)) {
             (Decision::Call, ..) if self.adopts(id) => self.adopt(id, rendered, provenance).await.map(Some),
             (Decision::Call, ..) => {
                 *provenance = Provenance::Called;
                 let write = self.write_of(id, rendered, None);
                 self.make(&write, known, None, provenance, started).await
             }
-            (Decision::Resolve, _, Some(intent), Some(doubt)) => {
+            (Decision::Resolve, _, Some(intent), Some(in_doubt)) => {
                 *provenance = if intent.update.is_some() { Provenance::Updated } else { Provenance::Called };
                 match self.write_again(id, rendered, known, intent)? {
-                    Some(write) => self.make(&write, known, Some(doubt), provenance, started).await,
-                    None => self.give_up_update(id, rendered, known, &doubt, started).await,
+                    Some(write) => self.make(&write, known, Some(in_doubt), provenance, started).await,
+                    None => self.give_up_update(id, rendered, known, &in_doubt, started).await,
                 }
             }
             (Decision::Wait, Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
@@ -236,13 +236,13 @@ impl Instance {
                     (false, true) => Provenance::Recovered,
                     (false, false) => Provenance::Continued,
                 };
-                // What an earlier version took for its own, it took by likeness for all that is known.
+                // Earlier versions attributed results by likeness; without recorded evidence that is assumed.
                 let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
                 let _turn = self.enter(&intent.instance, &intent.call).await?;
                 self.finish(known, intent, called, *provenance, started, true).await
             }
-            // Something of an earlier attempt is in the way.
+            // A resource of an earlier attempt has to be removed first.
             _ => {
                 self.run.remove(id).await?;
                 Ok(None)
@@ -250,32 +250,32 @@ impl Instance {
         }
     }
 
-    /// Makes a write and brings it to its end.
+    /// Sends a write and completes it.
     pub(super) async fn make(
         &self,
         write: &Write,
         known: &InstanceStatus,
-        doubt: Option<Doubt>,
+        in_doubt: Option<InDoubt>,
         provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         let _turn = self.enter(&write.intent.instance, &write.intent.call).await?;
-        let called = match write.make(&self.run.context, known.attempts, doubt).await {
+        let called = match write.make(&self.run.context, known.attempts, in_doubt).await {
             Ok(called) => called,
             Err(Interruption::Conflict(refusal)) => return self.conflict(write, refusal, provenance, started).await,
             Err(why) => return Err(why),
         };
-        // What is changed was there before: however it was found out, it is an update.
+        // However the outcome was found, a change in place is reported as an update.
         if called.is_recovered() && write.intent.update.is_none() {
             *provenance = Provenance::Recovered;
         }
-        // What was found may belong to an earlier call than the plan's: the intent on record says which.
+        // The recovered outcome may be that of an earlier attempt: its recorded intent is used.
         let known = self.known(&write.intent.instance);
         let intent = known.intent.clone().unwrap_or_else(|| write.intent.clone().into());
         self.finish(&known, &intent, called, *provenance, started, false).await
     }
 
-    /// Waits for what was accepted and puts the result on record.
+    /// Waits for the tasks of an accepted write and records the result.
     pub(super) async fn finish(
         &self,
         known: &InstanceStatus,
@@ -303,7 +303,8 @@ impl Instance {
         finishing.finish(&self.run.context, called, provenance).await
     }
 
-    /// The operation of a recorded call: the catalogue's, or the step's own when the plan was checked against another.
+    /// The operation of a recorded call: from the catalogue, or the step's own when the plan was checked against
+    /// another document (`--spec`).
     fn operation_of(&self, call: &RecordedCall) -> (Option<Arc<Operation>>, Parameters) {
         match results::operation_of(self.run.context.catalog, call) {
             Some((operation, parameters)) => (Some(operation), parameters),
@@ -338,7 +339,7 @@ impl Instance {
         InstanceEnd::Skipped
     }
 
-    /// Tells why there is no result. Whoever is stopped while something is under way still waits for it.
+    /// Emits why there is no result. A stop while tasks are under way is reported as still waiting.
     fn interrupted(&self, id: &InstanceId, why: Interruption, waited: Duration) -> Interruption {
         let instance = id.clone();
         let why = match (why, self.known(id).phase.clone()) {
@@ -348,7 +349,7 @@ impl Instance {
             (Interruption::Stopped(_), Phase::InDoubt) => {
                 Interruption::StillWaiting { tasks: Vec::new(), waited, until: None }
             }
-            (Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Blind(error), _) => {
+            (Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error), _) => {
                 Interruption::Failed(self.located(error))
             }
             (why, _) => why,
@@ -361,17 +362,17 @@ impl Instance {
                 waited_ms: millis(*waited),
                 until: until.clone(),
             },
-            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Blind(error) => {
+            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error) => {
                 Event::StepFailed { instance, error: error.clone() }
             }
-            // Whoever owns the run says that these were not started.
+            // The dispatcher reports the instances that were not started.
             Interruption::Stopped(_) | Interruption::Journal(_) => return why,
         };
         self.run.context.events.emit(event);
         why
     }
 
-    /// The place of the first field the API objects to, instead of the step's.
+    /// Moves the error to the first field that the API objects to, where the plan has it.
     fn located(&self, mut error: StepError) -> StepError {
         if let (Some((field, _)), Some(body)) = (error.invalid_fields.first(), &self.step().body) {
             error.place = Some(self.run.place(body.at(field).span));

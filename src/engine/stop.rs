@@ -1,4 +1,4 @@
-//! How a run is told to end early.
+//! How a run is told to end before it is done.
 
 use std::time::Duration;
 
@@ -6,29 +6,29 @@ use tokio::sync::watch;
 
 use crate::api::Shut;
 
-/// After an interrupt the process is gone within five seconds (real time).
+/// After an interrupt the process ends within this time (real time).
 const GONE: Duration = Duration::from_secs(5);
-/// So much of that is for writing down what is known.
+/// The part of it reserved for writing the record.
 const WRITING: Duration = Duration::from_millis(500);
-/// The last words have this long when nobody reads them.
+/// The part reserved for the last output, in case the reader of stdout or stderr has stopped reading.
 pub const LAST_WORDS: Duration = Duration::from_millis(250);
-/// What is left is for the answers of requests in flight: synchronous calls may take long.
+/// The rest: how long the answers of requests in flight are waited for, since synchronous calls may take long.
 pub const GRACE: Duration = GONE.saturating_sub(WRITING).saturating_sub(LAST_WORDS);
 
-/// Why nothing new is started.
+/// Why no new work is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// A signal came: leave as soon as what is in flight is on record.
+    /// A signal: leave as soon as the requests in flight are on record.
     Interrupt(Signal),
-    /// `--timeout` is over: the same, with another exit code.
+    /// `--timeout` is over: like an interrupt, with another exit code.
     OutOfTime,
-    /// `--fail-fast`: what runs is waited for, nothing new is started.
+    /// `--fail-fast`: running steps are completed.
     NoNewSteps,
-    /// The same, for no call will be accepted.
+    /// No further call will be accepted by the API; running steps are completed.
     Shut(Shut),
-    /// The store of the record is away: what runs is waited for, and its end kept on this machine.
+    /// The store of the record cannot be reached: running steps are completed, and their ends kept on this machine.
     StoreAway,
-    /// Somebody else writes to the record now: leave at once.
+    /// Another process has taken over the lease of the record: leave at once.
     LeaseLost,
 }
 
@@ -50,7 +50,7 @@ impl Signal {
 }
 
 impl Stop {
-    /// In words, for steps that were not started.
+    /// The reason as text, for steps that were not started.
     pub fn words(self) -> &'static str {
         match self {
             Stop::Interrupt(_) => "the run was interrupted",
@@ -64,29 +64,29 @@ impl Stop {
     }
 }
 
-/// The side that listens. Cheap to clone.
+/// The receiving side. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Stopped(watch::Receiver<Option<Stop>>);
 
-/// The side that tells.
+/// The sending side.
 #[derive(Debug, Clone)]
 pub struct Stopper(watch::Sender<Option<Stop>>);
 
-/// A pair that has not been stopped.
+/// A connected pair, not stopped.
 pub fn stopper() -> (Stopper, Stopped) {
     let (tell, listen) = watch::channel(None);
     (Stopper(tell), Stopped(listen))
 }
 
 impl Stop {
-    /// Something new may not be started, and what runs is waited for.
+    /// Whether running steps are completed before the run ends.
     fn waits(self) -> bool {
         matches!(self, Stop::NoNewSteps | Stop::Shut(_) | Stop::StoreAway)
     }
 }
 
 impl Stopper {
-    /// Stops; a stop that leaves at once replaces one that only starts nothing new.
+    /// Stops the run; a stop that leaves at once replaces one that lets running steps complete.
     pub fn stop(&self, stop: Stop) {
         self.0.send_if_modified(|current| {
             let replace = current.is_none_or(Stop::waits) && *current != Some(stop);
@@ -103,17 +103,17 @@ impl Stopped {
         *self.0.borrow()
     }
 
-    /// Something new may be started.
+    /// Whether new steps may start.
     pub fn may_start(&self) -> Result<(), Stop> {
         self.now().map_or(Ok(()), Err)
     }
 
-    /// What was begun may be brought to its end: a rollback, although nothing new is started any more.
+    /// Whether work already begun may be completed, such as a rollback, even when no new step may start.
     pub fn may_go_on(&self) -> Result<(), Stop> {
         self.now().filter(|stop| !matches!(stop, Stop::NoNewSteps | Stop::Shut(_))).map_or(Ok(()), Err)
     }
 
-    /// Resolves when waiting must end (not when what runs is waited for).
+    /// Resolves when waiting must end (not when running steps are to be completed).
     pub async fn leave(&self) -> Stop {
         let mut listen = self.0.clone();
         loop {
@@ -121,13 +121,13 @@ impl Stopped {
                 return stop;
             }
             if listen.changed().await.is_err() {
-                // Nobody is left who could stop the run.
+                // The sender is gone, so the run can no longer be stopped.
                 std::future::pending::<()>().await;
             }
         }
     }
 
-    /// Runs `work` unless the run is left before it is done.
+    /// Runs `work`, unless the run must be left before it completes.
     pub async fn or_leave<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
         tokio::select! {
             biased;

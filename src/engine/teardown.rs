@@ -1,4 +1,4 @@
-//! Removing many instances, each after all that was made from it, as far apart as that order allows.
+//! Removes many instances concurrently: each one only after everything that depends on it is gone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,26 +15,27 @@ use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{JournalError, Record};
 
-/// What a teardown came to.
+/// The outcome of a teardown.
 #[derive(Debug, Default)]
-pub struct TornDown {
+pub struct TeardownEnd {
     pub removed: usize,
-    /// What is left, and why.
+    /// What was not removed, and why.
     pub left: Vec<(InstanceId, StepError)>,
     pub stopped: Option<Stop>,
 }
 
-/// How much of an instance is taken away.
+/// Which resources of an instance are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Everything it ever made.
+    /// All that it ever made.
     Whole,
-    /// What it made since the run began.
+    /// Only what it made since this run began.
     ThisRun,
 }
 
-/// Removes `instances`, everything that was made from each first. Carries on past failures; what something left behind was
-/// made from stays too. Every one of them is removed afterwards, or named, or the teardown was stopped.
+/// Removes `instances`, dependants first. A failure does not end the teardown, but keeps everything that the
+/// remaining resource depends on. In the end each instance is removed, or named in [`TeardownEnd::left`], or the
+/// teardown was stopped.
 ///
 /// # Errors
 ///
@@ -43,15 +44,15 @@ pub async fn teardown(
     context: &Arc<RunContext>,
     instances: &[InstanceId],
     extent: Extent,
-) -> Result<TornDown, JournalError> {
+) -> Result<TeardownEnd, JournalError> {
     let (mut order, goes_along) = context.journal.with_status(|status| match extent {
         Extent::Whole => (removal(status, instances), along(status, instances)),
         Extent::ThisRun => (removal(status, instances), HashMap::new()),
     });
-    // What waits for the removal of what it stands in.
+    // By an instance: those that are deleted together with it.
     let mut inside: HashMap<InstanceId, Vec<InstanceId>> = HashMap::new();
-    let mut torn = TornDown::default();
-    // Nothing more is tried with a key that does not see where things are.
+    let mut torn = TeardownEnd::default();
+    // Set when the key cannot read a project or region: no further removal is tried.
     let mut blind: Option<StepError> = None;
     let mut running = FuturesUnordered::new();
     loop {
@@ -76,24 +77,24 @@ pub async fn teardown(
             Ok(something) => {
                 torn.removed += usize::from(something);
                 for gone in inside.remove(&instance).unwrap_or_default() {
-                    went_along(context, &gone).await?;
+                    record_removed_with_parent(context, &gone).await?;
                     torn.removed += 1;
                 }
                 order.gone(&instance);
             }
-            Err(Interruption::Blind(error)) => {
-                torn.leave(context, instance, error.clone());
+            Err(Interruption::NoAccess(error)) => {
+                torn.add_left(context, instance, error.clone());
                 blind = Some(error);
             }
             Err(Interruption::StillWaiting { tasks, .. }) => {
                 let words = format!("its task still runs: {}", tasks.join(", "));
                 let error = context.error(&About::default(), EffectKnown::Unknown, ErrorClass::Unknown, words);
-                torn.leave(context, instance, error);
+                torn.add_left(context, instance, error);
             }
             Err(Interruption::Stopped(stop)) => torn.stopped = Some(stop),
             Err(Interruption::Journal(error)) => return Err(error),
             Err(Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Unknown(error)) => {
-                torn.leave(context, instance, error);
+                torn.add_left(context, instance, error);
             }
         }
     }
@@ -104,24 +105,24 @@ pub async fn teardown(
         for instance in instances {
             let words = format!("it goes with `{holder}`, which is still there");
             let waits = context.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
-            torn.leave(context, instance, blind.clone().unwrap_or(waits));
+            torn.add_left(context, instance, blind.clone().unwrap_or(waits));
         }
     }
     for Kept { instance, because_of } in order.kept.iter().cloned().chain(order.never_free()) {
         let words = format!("`{because_of}` came after it, and is still there");
         let waits = context.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
-        torn.leave(context, instance, blind.clone().unwrap_or(waits));
+        torn.add_left(context, instance, blind.clone().unwrap_or(waits));
     }
     for instance in order.not_gone() {
         if let Some(error) = &blind {
-            torn.leave(context, instance, error.clone());
+            torn.add_left(context, instance, error.clone());
         }
     }
     Ok(torn)
 }
 
-/// Puts on record that an instance is gone with what it stood in.
-async fn went_along(context: &RunContext, instance: &InstanceId) -> Result<(), JournalError> {
+/// Records that an instance is gone because the resource that contained it was deleted.
+async fn record_removed_with_parent(context: &RunContext, instance: &InstanceId) -> Result<(), JournalError> {
     let made = context
         .journal
         .with_status(|status| status.instances.get(instance).map(|known| known.made.clone()).unwrap_or_default());
@@ -137,16 +138,16 @@ async fn went_along(context: &RunContext, instance: &InstanceId) -> Result<(), J
     Ok(())
 }
 
-impl TornDown {
-    /// What another teardown of the same command came to.
-    pub fn extend(&mut self, other: TornDown) {
+impl TeardownEnd {
+    /// Adds the outcome of another teardown of the same command.
+    pub fn extend(&mut self, other: TeardownEnd) {
         self.removed += other.removed;
         self.left.extend(other.left);
         self.stopped = self.stopped.or(other.stopped);
     }
 
-    /// Names what is left, once.
-    pub fn leave(&mut self, context: &RunContext, instance: InstanceId, error: StepError) {
+    /// Adds an instance that was not removed, unless it is named already.
+    pub fn add_left(&mut self, context: &RunContext, instance: InstanceId, error: StepError) {
         if self.left.iter().any(|(left, _)| *left == instance) {
             return;
         }

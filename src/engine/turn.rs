@@ -1,5 +1,5 @@
-//! Waiting in the run's own queues, and telling of it: for a parent that another call holds, for a place among the requests,
-//! and for the end of a pause that the API asked everybody for.
+//! Waiting inside the run, with an event for each wait: for a parent that another call locks, for a request permit,
+//! and for the end of a pause that the API asked of all requests.
 
 use tokio::sync::{OwnedMutexGuard, SemaphorePermit};
 
@@ -9,11 +9,12 @@ use crate::event::{Event, Queue};
 use crate::id::InstanceId;
 use crate::journal::Status;
 
-/// The gate of a parent that the API locks, where a write has one: held until its tasks are done.
+/// The lock of the parent that the API locks for a write, if there is one; to be held until the write's tasks are
+/// done.
 ///
 /// # Errors
 ///
-/// When the run is left first.
+/// [`Stop`] when the run must be left first.
 pub async fn parent_turn(
     context: &RunContext,
     instance: &InstanceId,
@@ -24,7 +25,7 @@ pub async fn parent_turn(
         return Ok(Some(gate));
     }
     let holder = context.journal.with_status(|status| maker_of(status, parent));
-    tell(
+    emit_wait(
         context,
         instance,
         Queue::Parent { of: holder.map_or_else(|| parent.to_owned(), |holder| holder.to_string()) },
@@ -32,24 +33,24 @@ pub async fn parent_turn(
     context.stopped.or_leave(context.gates.parent(parent)).await.map(Some)
 }
 
-/// A place among the requests, once nobody has to hold back. `None`: the run ended first.
+/// A request permit, once the API's pause is over. `None` when the run ended first.
 pub async fn request_turn<'s>(context: &'s RunContext, instance: &InstanceId) -> Option<SemaphorePermit<'s>> {
     let place = match context.gates.request_now() {
         Some(place) => place,
         None => {
-            tell(context, instance, Queue::Requests);
+            emit_wait(context, instance, Queue::Requests);
             context.stopped.or_leave(context.gates.request()).await.ok()?
         }
     };
     while let Some(pause) = context.client.held_for() {
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        tell(context, instance, Queue::RateLimit { pause_ms });
+        emit_wait(context, instance, Queue::RateLimit { pause_ms });
         context.stopped.or_leave(context.clock().sleep(pause)).await.ok()?;
     }
     Some(place)
 }
 
-fn tell(context: &RunContext, instance: &InstanceId, queue: Queue) {
+fn emit_wait(context: &RunContext, instance: &InstanceId, queue: Queue) {
     context.events.emit(Event::TurnAwaited { instance: instance.clone(), queue });
 }
 

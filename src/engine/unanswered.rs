@@ -1,6 +1,7 @@
-//! Attempts that were never answered and given up: sent again, or taken for lost. One that is carried out after all makes
-//! something that no step waits for. It is looked for at the end of every run and before and after every teardown, until
-//! nothing is to be expected of it any more; what is certainly its work goes on record beside what the step has.
+//! Attempts without an answer that were given up: sent again, or taken for lost. If one is carried out late, it makes
+//! a resource that no step knows of. Each is searched for at the end of every run and before and after every
+//! teardown, for a quarter of an hour after it was sent; what is certainly its work is recorded as a further resource
+//! of its step.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::call::Called;
 use super::context::{About, RunContext};
 use super::finish::{Ended, Finishing};
 use super::interruption::Interruption;
-use super::ownership::Thing;
+use super::ownership::Claimable;
 use super::resolve::{Resolved, resolve_late};
 use super::results::{self, id_text};
 use crate::catalog::Operation;
@@ -19,10 +20,11 @@ use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, Unanswered};
 use crate::plan::Wait;
 
-/// No request is held back for longer than this and carried out then: proxies give up within minutes.
+/// The longest time for which a request can be held back on the way and carried out then: proxies give up within
+/// minutes.
 const EXPECTED: SignedDuration = SignedDuration::from_mins(15);
 
-/// Looks for every such attempt on record. Gives back those of which something may be there, or may be another's.
+/// Searches for every such attempt on record. Gives those of which something may exist, or may be another's.
 ///
 /// # Errors
 ///
@@ -35,7 +37,7 @@ pub async fn look_for_unanswered(context: &RunContext) -> Result<Vec<(InstanceId
     let mut undecided = Vec::new();
     for (instance, known) in open {
         for attempt in &known.earlier {
-            let late = Late { context, instance: &instance, known: &known, attempt };
+            let late = OpenAttempt { context, instance: &instance, known: &known, attempt };
             let looked = context.stopped.or_leave(late.look()).await.map_err(Interruption::Stopped)?;
             undecided.extend(looked?.map(|error| (instance.clone(), error)));
         }
@@ -43,16 +45,16 @@ pub async fn look_for_unanswered(context: &RunContext) -> Result<Vec<(InstanceId
     Ok(undecided)
 }
 
-/// One attempt that was given up.
-struct Late<'a> {
+/// An attempt that was given up.
+struct OpenAttempt<'a> {
     context: &'a RunContext,
     instance: &'a InstanceId,
     known: &'a InstanceStatus,
     attempt: &'a Unanswered,
 }
 
-impl Late<'_> {
-    /// Looks for it. `Some`: why nobody can tell what became of it.
+impl OpenAttempt<'_> {
+    /// Searches for it. `Some` when its outcome cannot be told.
     async fn look(&self) -> Result<Option<StepError>, Interruption> {
         let call = &self.attempt.intent.call;
         let matched = results::operation_of(self.context.catalog, call);
@@ -63,15 +65,15 @@ impl Late<'_> {
         match resolve_late(self.context, self.attempt, &self.known.disowned).await {
             Resolved::Task { task, evidence, .. } => {
                 let called = Called::Tasks { tasks: vec![task], status: None, evidence: Some(evidence) };
-                self.brought_to_an_end(called).await
+                self.complete(called).await
             }
             Resolved::Resource { item, evidence, .. } => {
-                self.brought_to_an_end(Called::Found { item, evidence: Some(evidence) }).await
+                self.complete(Called::Found { item, evidence: Some(evidence) }).await
             }
             Resolved::Undecided(candidates) => Ok(Some(self.undecided(&candidates))),
             Resolved::Nothing | Resolved::Done if self.is_over() => self.resolved(Vec::new(), None).await,
             Resolved::Nothing | Resolved::Done => Ok(None),
-            // The next look may tell.
+            // The next search may tell.
             Resolved::CannotTell(error) => {
                 let (instance, number) = (self.instance, self.attempt.intent.attempt);
                 self.context.warn(format!(
@@ -82,8 +84,8 @@ impl Late<'_> {
         }
     }
 
-    /// Waits for its tasks, and puts on record what they made.
-    async fn brought_to_an_end(&self, called: Called) -> Result<Option<StepError>, Interruption> {
+    /// Waits for the tasks of the attempt and records what they made.
+    async fn complete(&self, called: Called) -> Result<Option<StepError>, Interruption> {
         let intent = &self.attempt.intent;
         let matched = results::operation_of(self.context.catalog, &intent.call);
         let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
@@ -117,14 +119,14 @@ impl Late<'_> {
             }
             Ended::NotOurs(tasks) => {
                 for task in &tasks {
-                    self.context.owners.release(&Thing::task(task), self.instance);
+                    self.context.owners.release(&Claimable::task(task), self.instance);
                 }
                 Ok(Some(self.undecided(&tasks.iter().map(|task| format!("task {task}")).collect::<Vec<_>>())))
             }
         }
     }
 
-    /// Puts on record what became of it, and tells what there is of it.
+    /// Records the outcome of the attempt, and emits what exists of it.
     async fn resolved(
         &self,
         tasks: Vec<String>,
@@ -172,7 +174,7 @@ impl Late<'_> {
         error
     }
 
-    /// It left too long ago to be carried out yet.
+    /// It was sent too long ago to be carried out yet.
     fn is_over(&self) -> bool {
         let client = &self.context.client;
         let left = self.attempt.intent.mark.server_time.unwrap_or_else(|| client.server_time(self.attempt.at));

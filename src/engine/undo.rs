@@ -1,19 +1,19 @@
-//! An undo that is no plain removal: a POST or a PATCH of the plan's own. Sent twice, it would do twice what it does; so an
-//! attempt without an answer is looked for, exactly as a call of a step is.
+//! Undo calls that are not idempotent: a POST or PATCH given by the plan. Sending one twice would act twice, so the
+//! outcome of an attempt without an answer is resolved, as for a call of a step.
 
 use std::time::Duration;
 
 use super::context::{About, RunContext};
 use super::interruption::Interruption;
-use super::resolve::{Doubt, Resolved, resolve};
+use super::resolve::{InDoubt, Resolved, resolve};
 use super::results;
 use crate::event::{EffectKnown, ErrorClass};
 use crate::id::InstanceId;
 use crate::journal::{IntendedUndo, Intent, RecordedCall, Unanswered};
 
-/// What became of an undo without an answer.
+/// The outcome of an undo call without an answer.
 #[derive(Debug)]
-pub enum Became {
+pub enum UndoOutcome {
     /// It started these tasks.
     Tasks(Vec<String>),
     /// It was carried out.
@@ -22,12 +22,12 @@ pub enum Became {
     Nothing,
 }
 
-/// A name for one attempt.
+/// A fresh nonce, which identifies one attempt.
 pub fn new_nonce() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
-/// What tells an attempt apart that is about to leave; `None` for calls that may be repeated without harm.
+/// The intent of an undo attempt that is about to be sent; `None` for idempotent calls, which need none.
 pub fn intent_of(context: &RunContext, instance: &InstanceId, call: &RecordedCall, attempt: u32) -> Option<Intent> {
     let operation = results::operation_of(context.catalog, call).map(|(operation, _)| operation);
     if results::is_repeatable(call.method, operation.as_deref()) {
@@ -50,12 +50,12 @@ pub fn intent_of(context: &RunContext, instance: &InstanceId, call: &RecordedCal
     })
 }
 
-/// Looks for an attempt that was not answered. `earlier`: others that were not, either. `since`: it may have left until
-/// then, on the run's clock.
+/// Resolves the outcome of an undo attempt. `earlier`: other attempts without an answer. `since`: the last moment at
+/// which it may have been sent, on the run's clock.
 ///
 /// # Errors
 ///
-/// [`Interruption`] when nobody can tell.
+/// [`Interruption`] when the outcome cannot be told.
 pub async fn look_for(
     context: &RunContext,
     attempt: Unanswered,
@@ -63,19 +63,25 @@ pub async fn look_for(
     about: &About,
     cause: &str,
     since: Duration,
-) -> Result<Became, Interruption> {
-    let doubt =
-        Doubt { attempt, earlier: earlier.to_vec(), since, cause: cause.to_owned(), slow: false, disowned: Vec::new() };
+) -> Result<UndoOutcome, Interruption> {
+    let in_doubt = InDoubt {
+        attempt,
+        earlier: earlier.to_vec(),
+        since,
+        cause: cause.to_owned(),
+        slow: false,
+        disowned: Vec::new(),
+    };
     let unknown = |words: String| {
         let mut error = context.error(about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         error.help.push("run `plan destroy` again: it is looked for once more, and not repeated before".to_owned());
         Err(Interruption::Unknown(error))
     };
-    match resolve(context, &doubt).await {
-        Resolved::Task { task, .. } => Ok(Became::Tasks(vec![task])),
-        Resolved::Resource { .. } | Resolved::Done => Ok(Became::Done),
-        Resolved::Nothing if doubt.is_carried_out() => Ok(Became::Done),
-        Resolved::Nothing => Ok(Became::Nothing),
+    match resolve(context, &in_doubt).await {
+        Resolved::Task { task, .. } => Ok(UndoOutcome::Tasks(vec![task])),
+        Resolved::Resource { .. } | Resolved::Done => Ok(UndoOutcome::Done),
+        Resolved::Nothing if in_doubt.is_carried_out() => Ok(UndoOutcome::Done),
+        Resolved::Nothing => Ok(UndoOutcome::Nothing),
         Resolved::Undecided(candidates) => unknown(format!(
             "the answer of its undo was lost ({cause}); what may be its work may be somebody else's as well: {}",
             candidates.join(", ")

@@ -326,13 +326,13 @@ impl Status {
     }
 
     /// The instance that a thing belongs to, when it is another than this one.
-    pub fn owner_besides(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
+    pub fn other_owner(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
         let owners = self.owned().filter(|(owner, _, _)| *owner != instance);
         owners.filter(|(_, other, owned)| *other == kind && *owned == id).map(|(owner, _, _)| owner).next()
     }
 
     /// Whether another instance made something of this id, of whatever kind.
-    pub fn is_made_elsewhere(&self, instance: &InstanceId, id: &Value) -> bool {
+    pub fn is_made_by_another(&self, instance: &InstanceId, id: &Value) -> bool {
         self.owned().any(|(owner, _, owned)| owner != instance && owned == id)
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Attempts, Called, RESENDS, Write};
 use crate::engine::context::RunContext;
 use crate::engine::interruption::Interruption;
-use crate::engine::resolve::{self, Doubt, Resolved};
+use crate::engine::resolve::{self, InDoubt, Resolved};
 use crate::engine::update::{Seen, seen};
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::journal::{JournalError, Record};
@@ -15,31 +15,31 @@ impl Write {
     pub(super) async fn resolve(
         &self,
         context: &RunContext,
-        doubt: &Doubt,
+        in_doubt: &InDoubt,
         state: &mut Attempts,
     ) -> Result<Option<Called>, Interruption> {
-        let reason = context.secrets.redact(&doubt.cause).into_owned();
+        let reason = context.secrets.redact(&in_doubt.cause).into_owned();
         if self.is_done(context).await {
-            return Ok(Some(self.done(doubt)));
+            return Ok(Some(self.done(in_doubt)));
         }
         context.events.emit(Event::ResolvingStarted { instance: self.instance().clone(), reason: reason.clone() });
-        let resolving = resolve::resolve(context, doubt);
+        let resolving = resolve::resolve(context, in_doubt);
         match context.stopped.or_leave(resolving).await.map_err(Interruption::Stopped)? {
             Resolved::Task { attempt, task, evidence } => {
-                self.found(context, doubt, attempt).await?;
+                self.found(context, in_doubt, attempt).await?;
                 self.accept(context, vec![task], None, Some(evidence)).await.map(Some)
             }
             Resolved::Resource { attempt, item, evidence } => {
-                self.found(context, doubt, attempt).await?;
+                self.found(context, in_doubt, attempt).await?;
                 Ok(Some(Called::Found { item, evidence: Some(evidence) }))
             }
-            Resolved::Done => Ok(Some(self.done(doubt))),
-            Resolved::Nothing if doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(doubt))),
+            Resolved::Done => Ok(Some(self.done(in_doubt))),
+            Resolved::Nothing if in_doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(in_doubt))),
             // The thing shows what a late look at the tasks did not.
-            Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(doubt))),
-            Resolved::Nothing if doubt.is_carried_out() => {
+            Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(in_doubt))),
+            Resolved::Nothing if in_doubt.is_carried_out() => {
                 let words = format!("the API carried it out, and what it made was not found: {reason}");
-                self.unknown(context, doubt, words, &[]).await
+                self.unknown(context, in_doubt, words, &[]).await
             }
             Resolved::Nothing if state.resends < RESENDS => {
                 state.resends += 1;
@@ -48,18 +48,18 @@ impl Write {
             Resolved::Nothing => {
                 let words =
                     format!("sent {} times, never answered and nothing was found of it: {reason}", state.resends + 1);
-                self.unknown(context, doubt, words, &[]).await
+                self.unknown(context, in_doubt, words, &[]).await
             }
             Resolved::Undecided(candidates) => {
                 let words = format!(
                     "the answer was lost ({reason}); what may be its work may be somebody else's as well: {}",
                     candidates.join(", ")
                 );
-                self.unknown(context, doubt, words, &candidates).await
+                self.unknown(context, in_doubt, words, &candidates).await
             }
             Resolved::CannotTell(why) => {
                 let words = format!("the answer was lost ({reason}), and looking for it failed: {why}");
-                self.unknown(context, doubt, words, &[]).await
+                self.unknown(context, in_doubt, words, &[]).await
             }
         }
     }
@@ -70,33 +70,33 @@ impl Write {
     }
 
     /// Puts on record which attempt it was, when it is not the last one.
-    async fn found(&self, context: &RunContext, doubt: &Doubt, attempt: u32) -> Result<(), JournalError> {
-        if attempt == doubt.attempt.intent.attempt {
+    async fn found(&self, context: &RunContext, in_doubt: &InDoubt, attempt: u32) -> Result<(), JournalError> {
+        if attempt == in_doubt.attempt.intent.attempt {
             return Ok(());
         }
         context.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
     }
 
     /// It was carried out, and there is nothing of it to find.
-    pub(super) fn done(&self, doubt: &Doubt) -> Called {
-        Called::Answered { status: doubt.attempt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
+    pub(super) fn done(&self, in_doubt: &InDoubt) -> Called {
+        Called::Answered { status: in_doubt.attempt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
     }
 
-    pub(super) fn doubtful(&self, context: &RunContext, doubt: &Doubt, words: String) -> StepError {
+    pub(super) fn in_doubt_error(&self, context: &RunContext, in_doubt: &InDoubt, words: String) -> StepError {
         let mut error = context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        error.status = doubt.attempt.head.as_ref().map(|head| head.status);
-        error.request_id = doubt.attempt.head.as_ref().and_then(|head| head.request_id.clone());
+        error.status = in_doubt.attempt.head.as_ref().map(|head| head.status);
+        error.request_id = in_doubt.attempt.head.as_ref().and_then(|head| head.request_id.clone());
         error
     }
 
     pub(super) async fn unknown(
         &self,
         context: &RunContext,
-        doubt: &Doubt,
+        in_doubt: &InDoubt,
         words: String,
         candidates: &[String],
     ) -> Result<Option<Called>, Interruption> {
-        let mut error = self.doubtful(context, doubt, words);
+        let mut error = self.in_doubt_error(context, in_doubt, words);
         let instance = self.instance();
         error.help = if candidates.is_empty() {
             vec!["run again: it will be looked for once more".to_owned()]

@@ -14,8 +14,8 @@ use super::evidence::likeness::contradicts;
 use super::evidence::tags::{stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
-use super::ownership::Thing;
-use super::resolve::Doubt;
+use super::ownership::Claimable;
+use super::resolve::InDoubt;
 use super::results::{self, Parameters, id_text};
 use super::send::{Leaving, Sent, headers_of, send, tasks_of};
 use super::watch::Place;
@@ -102,30 +102,30 @@ impl Write {
         &self,
         context: &RunContext,
         attempts: u32,
-        doubt: Option<Doubt>,
+        in_doubt: Option<InDoubt>,
     ) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         if !self.is_repeatable() {
             let place = place_of(&self.parameters);
-            context.stopped.or_leave(context.meet(&place)).await.map_err(Interruption::Stopped)?;
-            state.before = match &doubt {
+            context.stopped.or_leave(context.contact(&place)).await.map_err(Interruption::Stopped)?;
+            state.before = match &in_doubt {
                 // What was there before the first attempt; what is there now may be its work.
-                Some(doubt) => doubt.attempt.intent.mark.before.clone(),
+                Some(in_doubt) => in_doubt.attempt.intent.mark.before.clone(),
                 None => context.stopped.or_leave(self.there_before(context)).await.map_err(Interruption::Stopped)?,
             };
         }
-        let mut doubt = doubt;
+        let mut in_doubt = in_doubt;
         loop {
-            if let Some(doubt) = doubt.take()
+            if let Some(in_doubt) = in_doubt.take()
                 && !self.is_repeatable()
-                && let Some(called) = self.resolve(context, &doubt, &mut state).await?
+                && let Some(called) = self.resolve(context, &in_doubt, &mut state).await?
             {
                 return Ok(called);
             }
             match self.attempt(context, &mut state).await? {
                 Attempt::Called(called) => return Ok(called),
                 Attempt::Again => {}
-                Attempt::Doubt(next) => doubt = Some(next),
+                Attempt::InDoubt(next) => in_doubt = Some(next),
             }
         }
     }
@@ -135,8 +135,8 @@ impl Write {
     /// # Errors
     ///
     /// As [`Write::make`].
-    pub async fn find(&self, context: &RunContext, doubt: &Doubt) -> Result<Option<Called>, Interruption> {
-        self.resolve(context, doubt, &mut Attempts::default()).await
+    pub async fn find(&self, context: &RunContext, in_doubt: &InDoubt) -> Result<Option<Called>, Interruption> {
+        self.resolve(context, in_doubt, &mut Attempts::default()).await
     }
 
     async fn attempt(&self, context: &RunContext, state: &mut Attempts) -> Result<Attempt, Interruption> {
@@ -150,7 +150,7 @@ impl Write {
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
         let intent = Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() });
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
-        let doubt = Doubt {
+        let in_doubt = InDoubt {
             attempt: Unanswered { intent, at: intended_at, head: None },
             earlier: self.earlier(context),
             since,
@@ -163,7 +163,7 @@ impl Write {
         let gate = context.gates.sending(&self.route()).await;
         let leaving = Leaving { instance: self.instance(), call: self.call(), attempt: state.attempt };
         let sent = send(context, leaving, request).instrument(trace::attempt(state.attempt)).await;
-        let outcome = self.answered(context, state, sent, doubt).await;
+        let outcome = self.answered(context, state, sent, in_doubt).await;
         // Whoever has to wait keeps nobody else from going.
         drop((gate, place));
         match outcome? {
@@ -185,14 +185,14 @@ impl Write {
                 Ok(Attempt::Again)
             }
             Next::Done(called) => Ok(Attempt::Called(called)),
-            Next::Doubt(doubt) => {
-                if doubt.attempt.head.is_some() {
+            Next::InDoubt(in_doubt) => {
+                if in_doubt.attempt.head.is_some() {
                     // Whoever has to look for it later must know this much, too.
-                    let error = self.doubtful(context, &doubt, doubt.cause.clone());
+                    let error = self.in_doubt_error(context, &in_doubt, in_doubt.cause.clone());
                     let record = Record::Unknown { instance: self.instance().clone(), error };
                     context.journal.append(vec![record]).await?;
                 }
-                Ok(Attempt::Doubt(Doubt { since: context.clock().elapsed(), ..doubt }))
+                Ok(Attempt::InDoubt(InDoubt { since: context.clock().elapsed(), ..in_doubt }))
             }
         }
     }
@@ -203,23 +203,23 @@ impl Write {
         context: &RunContext,
         state: &mut Attempts,
         sent: Sent,
-        doubt: Doubt,
+        in_doubt: InDoubt,
     ) -> Result<Next, Interruption> {
         match sent {
             Sent::Answer { value, head } => match tasks_of(&value) {
                 Some(tasks) if !tasks.is_empty() => {
                     for task in &tasks {
-                        context.owners.claim(Thing::task(task), self.instance());
+                        context.owners.claim(Claimable::task(task), self.instance());
                     }
                     self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
                 }
                 none => match self.names_nothing(&value, none.is_some(), head.status) {
                     true => {
                         let cause = format!("the answer (status {}) does not say what was made", head.status);
-                        Ok(Next::Doubt(Doubt {
+                        Ok(Next::InDoubt(InDoubt {
                             cause,
-                            attempt: Unanswered { head: Some(head), ..doubt.attempt },
-                            ..doubt
+                            attempt: Unanswered { head: Some(head), ..in_doubt.attempt },
+                            ..in_doubt
                         }))
                     }
                     false => Ok(Next::Done(Called::Answered { status: head.status, value })),
@@ -256,7 +256,7 @@ impl Write {
                 }
             }
             Sent::Lost { cause, slow, head } => {
-                Ok(Next::Doubt(Doubt { cause, slow, attempt: Unanswered { head, ..doubt.attempt }, ..doubt }))
+                Ok(Next::InDoubt(InDoubt { cause, slow, attempt: Unanswered { head, ..in_doubt.attempt }, ..in_doubt }))
             }
             Sent::Left(stop) => Err(Interruption::Stopped(stop)),
         }
@@ -415,14 +415,14 @@ struct Attempts {
 enum Attempt {
     Called(Called),
     Again,
-    Doubt(Doubt),
+    InDoubt(InDoubt),
 }
 
 enum Next {
     Done(Called),
     Pause(Delay, Duration),
     WaitForLock(Box<ApiError>),
-    Doubt(Doubt),
+    InDoubt(InDoubt),
 }
 
 /// The gate of a call: its operation, or the call itself when the catalogue does not know it.

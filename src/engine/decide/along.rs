@@ -1,4 +1,4 @@
-//! What the API removes together with the thing it stands in, so that nobody has to remove it by itself.
+//! Instances that need no delete of their own, because the API deletes them together with their parent.
 
 use std::collections::HashMap;
 
@@ -7,11 +7,11 @@ use crate::engine::results::id_text;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedResource, Status};
 
-/// Kinds that go along, and the kind of what they stand in. Removed one by one, the rules of a security group lock the
-/// group for each other (observed.md §3).
+/// Kinds that the API deletes with their parent, and the kind of the parent. Deleted one by one, the rules of a
+/// security group would lock the group for each other (observed.md §3).
 const INSIDE: &[(&str, &str)] = &[("security_group_rules", "security_groups")];
 
-/// Which of `instances` go along with which other of them.
+/// Which of `instances` are deleted together with another one of them.
 pub fn along(status: &Status, instances: &[InstanceId]) -> HashMap<InstanceId, InstanceId> {
     let known = |instance: &InstanceId| status.instances.get(instance).filter(|known| known.phase == Phase::Succeeded);
     let mut holders: HashMap<(&str, String), &InstanceId> = HashMap::new();
@@ -35,7 +35,7 @@ pub fn along(status: &Status, instances: &[InstanceId]) -> HashMap<InstanceId, I
     instances.iter().filter_map(goes).collect()
 }
 
-/// It is taken away by a DELETE, and not kept or undone by a call of the plan's own.
+/// Whether the resource is removed by a DELETE, rather than kept or undone by another call.
 fn is_deleted(made: &RecordedResource) -> bool {
     made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete)
 }

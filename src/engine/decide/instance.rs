@@ -1,4 +1,4 @@
-//! What is to be done about one instance.
+//! The decision about one instance: send its call, wait, keep its result, or change it.
 
 use serde::Serialize;
 
@@ -6,19 +6,19 @@ use crate::catalog::Effect;
 use crate::journal::{InstanceStatus, Phase};
 use crate::plan::{OnChange, Step};
 
-/// What the plan and the flags want of an instance.
+/// What the plan and the flags ask of an instance.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     /// The call changes nothing: a GET, or a POST that only computes.
     pub reads: bool,
-    /// The call makes something.
+    /// The call creates a resource.
     pub creates: bool,
     pub on_change: Option<&'a OnChange>,
     /// `--replace`
     pub replace: bool,
-    /// `always: true`: made on every run.
+    /// `always: true`: the call is sent on every run.
     pub always: bool,
-    /// It was made from something that is not there any more.
+    /// A resource that it was made from does not exist any more.
     pub orphan: bool,
 }
 
@@ -35,54 +35,55 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Whether a step's call changes nothing: it is made every time, and leaves nothing on record.
+/// Whether the call of a step changes nothing, so that it is sent on every run and never recorded.
 pub fn reads(step: &Step) -> bool {
     step.operation
         .as_ref()
         .map_or(step.call.method == crate::catalog::Method::Get, |operation| operation.effect == Effect::Read)
 }
 
-/// What is to be done.
+/// What a run does about an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Made every time.
+    /// Send the read; it is never recorded.
     Read,
     Call,
     Keep,
-    /// A call without answer: what became of it is found out first.
+    /// Resolve the outcome of a recorded call without an answer.
     Resolve,
-    /// Tasks of an earlier run are waited for.
+    /// Wait for tasks that an earlier run started.
     Wait,
-    /// Something of an earlier attempt is removed first.
+    /// Remove what a failed attempt left behind.
     Clear,
-    /// It was made by another call than the plan's.
+    /// The recorded call differs from the plan's.
     Change(ChangeKind),
 }
 
-/// How the recorded call and the plan's differ.
+/// How the recorded call differs from the plan's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Differs {
     No,
-    /// The API can change all of it in place.
+    /// The API can change all differing fields in place.
     InPlace,
-    /// Something of it only a new thing has.
+    /// Some differing fields need a new resource.
     Forces,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
-    /// It may not be made anew, or not be changed: the run would stop here.
+    /// The plan does not allow the change: the step fails.
     Error,
     Replace,
     Rerun,
-    /// In place.
+    /// Change it in place.
     Update,
-    /// `on_change: ignore`: nothing is done.
+    /// `on_change: ignore`: keep the result as it is.
     Ignore,
 }
 
-/// Decides about one instance. `known`: what the record says of it; `differs`: whether the plan's call is the recorded one.
+/// Decides about one instance. `known`: its recorded status; `differs`: how the plan's call differs from the recorded
+/// one.
 pub fn instance(wanted: &Wanted<'_>, known: Option<&InstanceStatus>, differs: Differs) -> Decision {
     if wanted.reads {
         return Decision::Read;

@@ -1,5 +1,5 @@
-//! What to do, decided from what the plan wants, what the record knows and what the flags say. Pure: a run, a preview, a
-//! rollback and a teardown ask here, so that what is shown is what is done.
+//! What to do, decided from the plan, the record and the flags. Pure. A run, a preview, a rollback and a teardown all
+//! use these functions, so that a preview shows what a run would do.
 
 mod along;
 mod gone;

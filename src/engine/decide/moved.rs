@@ -1,10 +1,10 @@
-//! What goes by another name in the plan than on record.
+//! Renamed steps and instances (`moved`).
 
 use crate::id::InstanceId;
 use crate::journal::{Record, Status};
 use crate::plan::Moved;
 
-/// The records of those moves of a plan that are still to be made: the old name is on record, the new one is not.
+/// The records for those moves of a plan that are still to be made: the old name is recorded and the new one is not.
 pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
     let mut names: Vec<(InstanceId, bool)> =
         status.instances.iter().map(|(id, known)| (id.clone(), known.may_exist())).collect();
@@ -23,7 +23,7 @@ pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
     records
 }
 
-/// What an instance is called after a move; `None` when the move is of another.
+/// The new name of an instance; `None` when the move does not concern it.
 fn target(moved: &Moved, instance: &InstanceId) -> Option<InstanceId> {
     match &moved.from.key {
         Some(_) => (moved.from == *instance).then(|| moved.to.clone()),

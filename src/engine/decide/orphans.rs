@@ -1,4 +1,4 @@
-//! What was made from something that is not there any more.
+//! Orphans: instances that were made from a resource which does not exist any more.
 
 use std::collections::HashSet;
 
@@ -8,17 +8,17 @@ use super::References;
 use crate::id::InstanceId;
 use crate::journal::{RecordedCall, Status};
 
-/// Shorter ids may stand in a call by chance.
-const TELLING: usize = 8;
+/// Ids shorter than this may occur in a call by coincidence.
+const SHORTEST_ID: usize = 8;
 
-/// Instances whose calls name something that was found gone, and what was made from those.
+/// Instances whose calls mention the id of a resource found to be gone, and the instances that depend on those.
 pub fn orphans(status: &Status) -> HashSet<InstanceId> {
     let lost: Vec<&str> = status.instances.values().flat_map(|known| &known.lost).filter_map(Value::as_str).collect();
     if lost.is_empty() {
         return HashSet::new();
     }
     let named = status.instances.iter().filter(|(_, known)| {
-        known.agrees.as_ref().is_some_and(|call| lost.iter().any(|id| id.len() >= TELLING && names(call, id)))
+        known.agrees.as_ref().is_some_and(|call| lost.iter().any(|id| id.len() >= SHORTEST_ID && names(call, id)))
     });
     let direct: Vec<InstanceId> = named.map(|(id, _)| id.clone()).collect();
     let references = References::of(status);

@@ -1,7 +1,7 @@
-//! Which instance was made from which, read off the recorded calls.
+//! Which instance depends on which, read from the recorded calls.
 //!
-//! A step comes after steps; what it was made from are single instances of them: those whose ids stand in its call. Where
-//! none of a step's instances stands there, the step as a whole is what it came after.
+//! The plan orders steps; this module finds the single instances: those whose ids occur in a call. Where the call of
+//! an instance mentions no instance of a step it comes after, it depends on that step as a whole.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -12,21 +12,21 @@ use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, Status};
 use crate::secret::digest_of;
 
-/// What stands between the words of a text.
+/// Separates the words of a text.
 const BETWEEN: fn(char) -> bool = |character| !character.is_ascii_alphanumeric() && !['-', '_'].contains(&character);
 
-/// The references from instance to instance of one record.
+/// The dependencies between the instances of one record.
 pub struct References {
-    /// For each, those whose ids stand in its call.
+    /// By an instance: those whose ids occur in its call.
     uses: HashMap<InstanceId, BTreeSet<InstanceId>>,
-    /// For each, the steps it came after without naming any instance of them.
+    /// By an instance: the steps it comes after without mentioning any of their instances.
     steps: HashMap<InstanceId, BTreeSet<StepId>>,
-    /// For each, those that use it.
+    /// By an instance: those whose calls mention it.
     users: HashMap<InstanceId, Vec<InstanceId>>,
 }
 
 impl References {
-    /// Reads them off a record, whose secrets are digests under its own key.
+    /// Reads the dependencies from a record.
     pub fn of(status: &Status) -> Self {
         let owners = owners(status);
         let mut references = Self { uses: HashMap::new(), steps: HashMap::new(), users: HashMap::new() };
@@ -44,22 +44,22 @@ impl References {
         references
     }
 
-    /// Instances that this one's call names something of.
+    /// The instances that this one's call mentions.
     pub fn uses(&self, instance: &InstanceId) -> impl Iterator<Item = &InstanceId> {
         self.uses.get(instance).into_iter().flatten()
     }
 
-    /// Steps that this one came after as a whole.
+    /// The steps that this one depends on as a whole.
     pub fn steps(&self, instance: &InstanceId) -> impl Iterator<Item = &StepId> {
         self.steps.get(instance).into_iter().flatten()
     }
 
-    /// Instances whose calls name something of this one.
+    /// The instances whose calls mention this one.
     pub fn users(&self, instance: &InstanceId) -> impl Iterator<Item = &InstanceId> {
         self.users.get(instance).into_iter().flatten()
     }
 
-    /// What came after an instance, directly or by way of others; not the instance itself.
+    /// All dependants of an instance, direct and indirect, without the instance itself.
     pub fn dependants(&self, instance: &InstanceId) -> HashSet<InstanceId> {
         let mut found = HashSet::new();
         let mut open = vec![instance.clone()];
@@ -75,7 +75,7 @@ impl References {
     }
 }
 
-/// Every id of what instances made, and whose it is.
+/// By id: the instances that own a resource with it.
 fn owners(status: &Status) -> HashMap<String, Vec<&InstanceId>> {
     let mut owners: HashMap<String, Vec<&InstanceId>> = HashMap::new();
     let key = status.header.key.as_bytes();
@@ -101,7 +101,7 @@ fn ids(known: &InstanceStatus) -> HashSet<String> {
     all.map(id_text).chain(names).filter(|id| !id.is_empty()).collect()
 }
 
-/// Whose ids stand in the calls of an instance.
+/// The instances whose ids occur in the calls of this one.
 fn used(known: &InstanceStatus, owners: &HashMap<String, Vec<&InstanceId>>) -> BTreeSet<InstanceId> {
     let mut words = HashSet::new();
     let intended = known.intent.as_ref().map(|intent| &intent.call);
@@ -109,7 +109,7 @@ fn used(known: &InstanceStatus, owners: &HashMap<String, Vec<&InstanceId>>) -> B
         words_of(call, &mut words);
     }
     let found = words.iter().filter_map(|word| owners.get(word)).flatten();
-    // A name or a number may mean something else: only steps it came after count.
+    // A name or a number may coincide: only instances of steps that it comes after count.
     found.filter(|owner| known.after.contains(&owner.step)).map(|owner| (*owner).clone()).collect()
 }
 

@@ -1,4 +1,4 @@
-//! In which order instances are taken away, and which stay because others need them.
+//! The order in which instances are removed, and which are kept because others depend on them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,34 +7,33 @@ use crate::id::{InstanceId, StepId};
 use crate::journal::Status;
 use crate::plan::Turns;
 
-/// Instances to take away, in an order.
+/// Instances to remove, and how far the removal has come.
 pub struct Removal {
     instances: Vec<InstanceId>,
     places: HashMap<InstanceId, usize>,
-    /// For each, those that must be gone first; by place. Behind the instances stand whole steps that others came after:
-    /// each goes, as it were, once those others are gone.
+    /// By index: the entries that must be gone first. After the instances come entries for whole steps that others
+    /// depend on; such an entry is gone once all instances of its step are.
     waits_for: Vec<Vec<usize>>,
     turns: Turns,
     gone: HashSet<usize>,
-    /// Stay where they are.
+    /// Instances that are kept.
     pub kept: Vec<Kept>,
 }
 
-/// An instance that cannot go because another stays.
+/// An instance that is kept because a dependant is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     pub instance: InstanceId,
-    /// What was made from it, or came after it, and stays.
+    /// The dependant that is kept.
     pub because_of: InstanceId,
 }
 
-/// Orders what is to be taken away: everything that came after an instance goes before it. What a thing that stays was
-/// made from stays as well.
+/// Orders a removal: dependants before what they depend on. Whatever a kept instance depends on is kept as well.
 pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
     let references = References::of(status);
     let mut going: HashSet<&InstanceId> = wanted.iter().collect();
     let mut kept = Vec::new();
-    // Whatever was made from something must be asked again when that is found to stay.
+    // When an instance turns out to be kept, everything it depends on has to be examined again.
     let mut open: Vec<&InstanceId> = wanted.iter().rev().collect();
     while let Some(instance) = open.pop() {
         let stays = |user: &&InstanceId| {
@@ -64,7 +63,7 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
     Removal { instances, places, waits_for, turns, gone: HashSet::new(), kept }
 }
 
-/// Everything that exists, in an order in which it can be taken away.
+/// All existing instances, in an order in which they can be removed.
 pub fn removal_order(status: &Status) -> Vec<InstanceId> {
     let existing: Vec<InstanceId> = status.existing().map(|(instance, _)| instance.clone()).collect();
     let mut removal = removal(status, &existing);
@@ -77,7 +76,7 @@ pub fn removal_order(status: &Status) -> Vec<InstanceId> {
 }
 
 impl Removal {
-    /// The next that may go, if there is one now.
+    /// The next instance that can be removed now.
     pub fn take(&mut self) -> Option<InstanceId> {
         while let Some(at) = self.turns.take() {
             if let Some(instance) = self.instances.get(at) {
@@ -89,7 +88,7 @@ impl Removal {
         None
     }
 
-    /// An instance is gone: others may have waited for it.
+    /// Records that an instance is gone, which may release others.
     pub fn gone(&mut self, instance: &InstanceId) {
         if let Some(&at) = self.places.get(instance)
             && self.gone.insert(at)
@@ -98,19 +97,19 @@ impl Removal {
         }
     }
 
-    /// Steps that were turned round between two runs may each have come after the other. Of those that wait in a circle
-    /// the youngest goes first, in spite of the others.
+    /// When steps were reordered between two runs, instances can depend on each other in a circle. Of those the
+    /// youngest is removed first.
     pub fn youngest(&self) -> Option<InstanceId> {
         (0..self.instances.len()).rev().find(|at| !self.gone.contains(at)).map(|at| self.instances[at].clone())
     }
 
-    /// Those that are not gone.
+    /// The instances that are not gone yet.
     pub fn not_gone(&self) -> Vec<InstanceId> {
         let waiting = (0..self.instances.len()).filter(|at| !self.gone.contains(at));
         waiting.map(|at| self.instances[at].clone()).collect()
     }
 
-    /// Those that never had their turn, because something that must go first is still there.
+    /// The instances that were never released, because one of their dependants still exists.
     pub fn never_free(&self) -> Vec<Kept> {
         let waiting = (0..self.instances.len()).filter(|at| !self.gone.contains(at));
         let stuck = waiting.filter_map(|at| {
@@ -142,7 +141,7 @@ mod tests {
         }
     }
 
-    /// A record of instances, each with what stands in its call and the steps it came after.
+    /// A record of instances, each with the body of its call and the steps it comes after.
     fn status(instances: &[(&str, Value, &[&str])]) -> Status {
         let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
         for (name, body, after) in instances {
@@ -167,7 +166,7 @@ mod tests {
         status
     }
 
-    /// What goes, in waves; and what stays because of what.
+    /// The removals wave by wave; and the kept instances with their reason.
     fn waves(status: &Status, wanted: &[&str]) -> (Vec<String>, Vec<String>) {
         let wanted: Vec<InstanceId> = wanted.iter().map(|name| id(name)).collect();
         let mut removal = removal(status, &wanted);
@@ -218,7 +217,7 @@ mod tests {
     fn a_step_that_one_that_stays_once_came_after_may_go() {
         let status = status(&[("a", json!({}), &[]), ("b", json!({ "name": "b" }), &["a"])]);
         assert_eq!(waves(&status, &["a"]), (vec!["a".to_owned()], vec![]));
-        // Taken away together, the recorded order still counts.
+        // When both are removed, the recorded order still counts.
         assert_eq!(waves(&status, &["a", "b"]).0, ["b", "a"]);
     }
 

@@ -1,9 +1,10 @@
-//! A list that lost an element in its middle: everything behind it moves up by one, and each looks changed.
+//! Detects a list of `for_each` that lost an element: all later elements move up by one, and each looks changed.
 
 use crate::id::InstanceId;
 use crate::journal::{RecordedCall, Status};
 
-/// The first element that has the call of the next: the one before it left the list. `calls`: the plan's, by instance.
+/// The first instance whose planned call is the recorded call of the next one: the element before it was removed from
+/// the list. `calls`: the plan's, by instance.
 pub fn shifted<'c>(
     status: &Status,
     calls: impl IntoIterator<Item = (&'c InstanceId, &'c RecordedCall)>,
@@ -17,7 +18,7 @@ pub fn shifted<'c>(
     found.next().map(|(instance, _)| instance.clone())
 }
 
-/// What there is to say of it, and the way out.
+/// The message about it, with the remedy.
 pub fn words(first: &InstanceId) -> String {
     format!(
         "the list of `{}` lost its element {}: those behind it move up by one, and each counts as changed; a mapping \

@@ -1,25 +1,25 @@
-//! The audit log tells the `User-Agent` of every write, and ours has a name of its own for every attempt. It may be late,
-//! or closed to a key: its silence says nothing.
+//! The audit log as evidence: it stores the `User-Agent` of every write, and ours is different for every attempt. The
+//! log may be late, or closed to a key, so that a missing entry proves nothing.
 
 use serde_json::Value;
 
 use super::Verdict;
-use crate::engine::ownership::Thing;
+use crate::engine::ownership::Claimable;
 use crate::engine::results::id_text;
 use crate::journal::Evidence;
 
-/// What the log knows of an attempt.
+/// What the log shows of an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Trail {
     /// It started this task.
     Task(String),
     /// It made, or changed, the resource of this id.
     Resource(Value),
-    /// It was carried out; what it touched is not told.
+    /// It was carried out; the entry names neither task nor resource.
     Nothing,
 }
 
-/// The trail of the attempt that was sent with this `User-Agent`.
+/// The log's entry for the attempt that was sent with this `User-Agent`.
 pub fn trail(entries: &[Value], agent: &str) -> Option<Trail> {
     let entry = entries.iter().find(|entry| agent_of(entry) == Some(agent))?;
     let task = entry.get("task_id").and_then(Value::as_str).filter(|task| !task.is_empty());
@@ -31,13 +31,13 @@ pub fn trail(entries: &[Value], agent: &str) -> Option<Trail> {
     })
 }
 
-/// What the log says of a thing: started or made by our attempt, or by another client or another of our calls. `step`: what
-/// agents of this step hold, whichever attempt it was, where the record does not tell the attempt's own; one of those may
-/// be it.
-pub fn of_thing(entries: &[Value], thing: &Thing, agent: &str, step: Option<&str>) -> Verdict {
+/// Whether a task or resource was made by our attempt or by another client or call, according to the log. `step`: the
+/// part of the `User-Agent` that all attempts of this step share, given when the record does not have the agent of
+/// the attempt; an entry with it may be the attempt's.
+pub fn of_thing(entries: &[Value], thing: &Claimable, agent: &str, step: Option<&str>) -> Verdict {
     let about = |entry: &&Value| match thing {
-        Thing::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),
-        Thing::Resource { id, .. } => {
+        Claimable::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),
+        Claimable::Resource { id, .. } => {
             let resources = entry.get("resources").and_then(Value::as_array).into_iter().flatten();
             let made = entry.get("action_type").and_then(Value::as_str) == Some("create");
             made && resources.filter_map(|resource| resource.get("resource_id")).any(|known| id_text(known) == *id)
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn who_made_something_is_told_by_the_agent_that_created_it() {
-        let (task, resource) = (Thing::task("t"), Thing::resource("routers", "7"));
+        let (task, resource) = (Claimable::task("t"), Claimable::resource("routers", "7"));
         let ours = Verdict::Ours(Evidence::AuditLog);
         for (agent, thing, expected) in [
             (json!("ours"), &task, ours),
@@ -111,7 +111,7 @@ mod tests {
     fn who_changed_something_did_not_make_it() {
         let mut changed = entry(json!("theirs"), json!(null), json!("7"));
         changed["action_type"] = json!("update");
-        assert_eq!(of_thing(&[changed], &Thing::resource("routers", "7"), "ours", None), Verdict::CannotTell);
+        assert_eq!(of_thing(&[changed], &Claimable::resource("routers", "7"), "ours", None), Verdict::CannotTell);
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
             (Some("(plan web; environment pr-1; step other; attempt "), Verdict::NotOurs),
             (None, Verdict::NotOurs),
         ] {
-            assert_eq!(of_thing(&entries, &Thing::resource("routers", "7"), "made up", step), expected, "{step:?}");
+            assert_eq!(of_thing(&entries, &Claimable::resource("routers", "7"), "made up", step), expected, "{step:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What a task's `data`, or a resource, has in common with the call. Neither is a copy of the body: only what both have
-//! can decide, and only that they differ.
+//! Likeness as evidence: fields that the call has in common with a task's `data` or with a resource. Neither is a
+//! copy of the body, so only fields that both have are compared, and only a difference proves anything.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use super::{Attempt, Verdict};
 use crate::engine::results::id_text;
 use crate::journal::RecordedCall;
 
-/// Names under which a task's `data`, or a resource, holds what the request calls otherwise.
+/// Fields that a task's `data` or a resource has under another name than the request.
 const ALIASES: [(&str, &str); 6] = [
     ("flavor", "flavor_name"),
     ("ssh_key_name", "keypair_name"),
@@ -19,8 +19,8 @@ const ALIASES: [(&str, &str); 6] = [
     ("ip_address", "access_to"),
 ];
 
-/// Fields besides names and references whose form is the same wherever they are shown.
-const TELLING: [&str; 12] = [
+/// Fields besides names and references that have the same form wherever they are shown.
+const COMPARABLE: [&str; 12] = [
     "name",
     "flavor",
     "cidr",
@@ -35,29 +35,29 @@ const TELLING: [&str; 12] = [
     "ip_family",
 ];
 
-/// Some field that both have says something else.
+/// Not ours when a field that both have differs; undecided otherwise.
 pub fn of(theirs: &Value, attempt: &Attempt<'_>, parameters: &[(String, String)]) -> Verdict {
     Verdict::not_if(contradicts(theirs, &attempt.intent.call, parameters))
 }
 
-/// See [`of`].
+/// Whether a field that both have differs; see [`of`].
 pub fn contradicts(theirs: &Value, call: &RecordedCall, parameters: &[(String, String)]) -> bool {
     let differs = |name: &str, ours: &str| {
         field(theirs, name).is_some_and(|theirs| is_scalar(theirs) && !same(&id_text(theirs), ours))
     };
     let sent = call.body.as_ref().and_then(Value::as_object);
     sent.into_iter().flatten().any(|(name, value)| {
-        is_scalar(value) && !is_digest(value) && is_telling(name) && differs(name, &id_text(value))
+        is_scalar(value) && !is_digest(value) && is_comparable(name) && differs(name, &id_text(value))
     }) || parameters.iter().any(|(name, value)| differs(name, value))
 }
 
-/// The words of a task are the call's: the same name, or the id of what the call is about.
+/// Whether a task has the call's name, or the id of the resource that the call is about.
 pub fn confirms(data: &Value, call: &RecordedCall, parameters: &[(String, String)]) -> bool {
     let name = call.body.as_ref().and_then(|body| body.get("name")).filter(|name| !is_digest(name));
     (name.is_some() && field(data, "name") == name) || is_about(data, parameters)
 }
 
-/// A task that says that it is about what the path of a call names.
+/// Whether a task is about the resource that the path of a call names.
 pub fn is_about(data: &Value, parameters: &[(String, String)]) -> bool {
     let object = parameters.iter().rfind(|(name, _)| name != "project_id" && name != "region_id");
     object.is_some_and(|(_, id)| mentions(data, id))
@@ -71,7 +71,7 @@ fn mentions(value: &Value, id: &str) -> bool {
     }
 }
 
-/// A field of that name: at the top, or in one of the objects below, as in `{"name": …, "subnet_config": {…}}`.
+/// A field by its name: at the top, or in an object one level below, as in `{"name": …, "subnet_config": {…}}`.
 fn field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     let alias = ALIASES.iter().find(|(ours, _)| *ours == name).map(|(_, theirs)| *theirs);
     let own = |fields: &'v Value| {
@@ -87,12 +87,12 @@ fn is_scalar(value: &Value) -> bool {
     value.is_string() || value.is_number()
 }
 
-/// Names and references decide; what may be shown in another form does not.
-fn is_telling(name: &str) -> bool {
-    TELLING.contains(&name) || name.ends_with("_id") || name.ends_with("_name")
+/// Whether a field can be compared: names and references can, fields with several forms cannot.
+fn is_comparable(name: &str) -> bool {
+    COMPARABLE.contains(&name) || name.ends_with("_id") || name.ends_with("_name")
 }
 
-/// Equal, or two ways to write one address.
+/// Equal, or two notations of one address.
 fn same(theirs: &str, ours: &str) -> bool {
     let address = |text: &str| {
         let host = text.strip_suffix("/32").or_else(|| text.strip_suffix("/128")).unwrap_or(text);
@@ -101,7 +101,7 @@ fn same(theirs: &str, ours: &str) -> bool {
     theirs == ours || address(theirs).is_some_and(|theirs| Some(theirs) == address(ours))
 }
 
-/// A secret stands there, which the record does not know.
+/// Whether the value is a digest in place of a secret, which cannot be compared.
 pub fn is_digest(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.contains("secret:"))
 }

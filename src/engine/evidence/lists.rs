@@ -1,4 +1,4 @@
-//! What a collection shows of a resource besides its tags: that it was there before, or how old it is.
+//! Lists as evidence: that a resource was there before the call, or its age.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,10 +7,10 @@ use super::{Attempt, Verdict};
 use crate::api::timestamp;
 use crate::engine::results::id_text;
 
-/// Fields that tell when something was made.
+/// Fields with the time of creation.
 const MADE: [&str; 3] = ["created_at", "created_on", "created"];
 
-/// What was seen before the first attempt left, or is older than it, is another's.
+/// Not ours when the resource was listed before the first attempt was sent, or is older than it.
 pub fn of_item(item: &Value, id: &Value, attempt: &Attempt<'_>) -> Verdict {
     let seen = attempt.intent.mark.before.as_ref().is_some_and(|before| before.contains(&id_text(id)));
     Verdict::not_if(seen || made(item).is_some_and(|made| made < attempt.since))

@@ -1,17 +1,25 @@
-//! Whether something is what an attempt made whose answer was lost: one pure function for each kind of evidence, over
-//! what the API answered. Nothing here asks, waits or claims.
+//! Whether a task or resource is the work of an attempt whose answer was lost: one pure function for each kind of
+//! evidence, over answers of the API. This module sends no request, waits for nothing and claims nothing.
 //!
 //! | | says *ours* | says *another's* |
 //! |---|---|---|
-//! | `request_ids` | its task carries our request id | it carries another one, and ours is known |
-//! | `tags` | it carries the tag of our attempt | it carries another's, or none although ours was sent |
-//! | `audit` | the log tells our `User-Agent` | the log tells somebody else's |
+//! | `request_ids`
+//! its task has our request id
+//! it has another one, and ours is known |
+//! | `tags`
+//! it has the tag of our attempt
+//! it has another attempt's tag, or none although ours was sent |
+//! | `audit`
+//! the log has our `User-Agent`
+//! the log has another client's |
 //! | `lists` | never | it was there before the call, or is older than it |
 //! | `tasks` | never | it is of another type, or older |
-//! | `likeness` | never | a field that both have says something else |
+//! | `likeness`
+//! never
+//! a field that both have differs |
 //!
-//! What says neither is silent. Only what is certainly ours is ever claimed; what is certainly another's is left out; as
-//! long as something else is there, nobody can tell, and nothing is sent.
+//! Otherwise a kind of evidence is silent. Only what is certainly ours is claimed; what is certainly another's is
+//! excluded; while a candidate remains that is neither, the outcome is undecided, and nothing is sent.
 
 pub mod audit;
 pub mod likeness;
@@ -24,7 +32,7 @@ use jiff::Timestamp;
 
 use crate::journal::{Evidence, Intent};
 
-/// What one kind of evidence, or all of it, says of one thing.
+/// What one kind of evidence, or all together, says of a task or resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Ours(Evidence),
@@ -33,7 +41,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// One certain word decides; being ours outweighs what only looks as if it were not.
+    /// Combines verdicts: one certain verdict decides, and *ours* outweighs *not ours*, which may rest on appearance.
     pub fn of(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
         verdicts.into_iter().fold(Verdict::CannotTell, |known, next| match (known, next) {
             (Verdict::Ours(_), _) => known,
@@ -52,15 +60,15 @@ impl Verdict {
 #[derive(Debug, Clone)]
 pub struct Attempt<'a> {
     pub intent: &'a Intent,
-    /// Path parameters of its call by name.
+    /// Path parameters of its call, by name.
     pub parameters: &'a [(String, String)],
-    /// Types a task of its operation may have; empty when unknown.
+    /// The task types that its operation can start; empty when not known.
     pub task_types: &'a [String],
-    /// The request id in the head of its answer, and whether that head said that it was carried out.
+    /// The request id in the head of its answer, and whether that head had a success status.
     pub told: Option<(&'a str, bool)>,
-    /// The API takes trace ids of ours for its request ids.
+    /// Whether the API uses our trace ids as its request ids.
     pub traces_taken: bool,
-    /// Nothing older, by the server's clock, can be of this attempt.
+    /// By the server's clock: no task or resource older than this can be the attempt's.
     pub since: Timestamp,
 }
 

@@ -1,13 +1,13 @@
-//! Every task carries the id of the request that started it (`observed.md` §7).
+//! Request ids as evidence: every task has the id of the request that started it (`observed.md` §7).
 
 use super::{Attempt, Verdict};
 use crate::api::{Task, same_id};
 use crate::journal::Evidence;
 
-/// What a task's request id says: equal to the one in the head of our answer, or to the trace id that we sent.
+/// Compares a task's request id with the one in the head of our answer, and with the trace id that we sent.
 ///
-/// Another id excludes only where ours is known for certain: by the head of an answer that said that the call was carried
-/// out (a gateway that gave up may have a name of its own for it), or because the API takes trace ids over.
+/// A different id excludes the task only when ours is certain: from the head of a successful answer (a gateway that
+/// timed out may have its own id for the request), or because the API uses our trace ids.
 pub fn of_task(task: &Task, attempt: &Attempt<'_>) -> Verdict {
     let Some(id) = &task.request_id else { return Verdict::CannotTell };
     let sent = attempt.intent.mark.trace.as_deref();

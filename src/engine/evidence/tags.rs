@@ -1,4 +1,4 @@
-//! Creates that take tags leave two of ours: whose it is, and by which attempt it was made.
+//! Tags (stamps) as evidence: a create that takes tags is sent with two, one naming the step, one the attempt.
 
 use serde_json::Value;
 
@@ -7,15 +7,15 @@ use crate::catalog::ListCall;
 use crate::id::InstanceId;
 use crate::journal::{Evidence, Intent};
 
-/// The tag that says whose it is.
+/// The tag with plan, environment and step.
 pub const STAMP: &str = "plan";
-/// The tag that says which attempt made it.
+/// The tag with the attempt's nonce.
 pub const STAMP_ATTEMPT: &str = "plan-attempt";
 
 /// Longest value of a tag.
 const LONGEST_TAG: usize = 255;
 
-/// Fields under which the API shows tags, besides the one that a list is known for (`observed.md` §10).
+/// Fields in which the API shows tags, besides the one that the catalogue gives for a list (`observed.md` §10).
 const FIELDS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
 
 /// `<plan>/<environment>/<step>[key]`, as long as a tag may be.
@@ -33,17 +33,18 @@ pub fn stamp(body: Option<&mut Value>, owner: String, nonce: &str) -> bool {
     true
 }
 
-/// What the tags of a resource say of an attempt.
+/// What the tags of a resource say about an attempt.
 pub fn of_item(item: &Value, list: Option<&ListCall>, intent: &Intent) -> Verdict {
     match tag(item, list, STAMP_ATTEMPT) {
         Some(nonce) if nonce == intent.nonce => Verdict::Ours(Evidence::Stamp),
         Some(_) => Verdict::NotOurs,
-        // Nothing of ours on it, although its tags are shown and ours were sent.
+        // The resource shows its tags and ours are not among them, although they were sent.
         None => Verdict::not_if(intent.stamped && shows_tags(item, list)),
     }
 }
 
-/// What a task's `data` says: some types carry the tags of what they make there, in forms of their own (`observed.md` §9).
+/// What the tags in a task's `data` say: some task types show those of the resource, in several forms (`observed.md`
+/// §9).
 pub fn of_data(data: &Value, intent: &Intent) -> Verdict {
     let text = data.to_string();
     if text.contains(&intent.nonce) {
@@ -53,7 +54,7 @@ pub fn of_data(data: &Value, intent: &Intent) -> Verdict {
     }
 }
 
-/// The value of a tag of a resource, in any of the forms the API shows tags.
+/// The value of a resource's tag, in any form in which the API shows tags.
 pub fn tag(item: &Value, list: Option<&ListCall>, key: &str) -> Option<String> {
     let value = |tags: &Value| match tags {
         Value::Object(tags) => tags.get(key).and_then(Value::as_str).map(str::to_owned),

@@ -1,10 +1,10 @@
-//! What the list of tasks shows of a task besides its request id and its `data`.
+//! The list of tasks as evidence: a task's type and age.
 
 use super::{Attempt, Verdict, likeness};
 use crate::api::Task;
 
-/// A task of another type, or older than the attempt, is another's. Where the types are not known, only a task whose
-/// words are those of the call may be its.
+/// Not ours when the task has another type, or is older than the attempt. Where the types are not known, only a task
+/// with the name or id of the call can be ours.
 pub fn of_task(task: &Task, attempt: &Attempt<'_>) -> Verdict {
     let fits = match &task.task_type {
         Some(task_type) if !attempt.task_types.is_empty() => attempt.task_types.contains(task_type),

@@ -1,38 +1,38 @@
-//! What stands in a previewed call in the place of what is known only later, and how it is found again.
+//! Placeholder texts in a previewed call for values that are known only later.
 
 use serde_json::Value;
 
-/// How such a part begins.
+/// The beginning of a placeholder.
 pub(super) const LATER: &str = "(known after ";
-/// How one begins that only has to be read.
+/// The beginning of a placeholder for a value that only has to be read.
 const UNREAD: &str = "(known after reading ";
 
-/// What is known once these are: ``(known after `network`)``.
+/// The placeholder for a value known after these steps: ``(known after `network`)``.
 pub fn known_after(names: &str) -> String {
     format!("{LATER}{names})")
 }
 
-/// What is known once these have been read.
+/// The placeholder for a value known once these steps have been read.
 pub fn known_after_reading(names: &str) -> String {
     format!("{UNREAD}{names})")
 }
 
-/// Something in the text is known only later.
+/// Whether the text has a placeholder.
 pub fn is_known_later(text: &str) -> bool {
     text.contains(LATER)
 }
 
-/// Something in the text has to be read first, and is taken to be what it was.
+/// Whether the text has a placeholder for a value that only has to be read, and is assumed unchanged.
 pub fn is_unread(text: &str) -> bool {
     text.contains(UNREAD)
 }
 
-/// Something in the value is known only later.
-pub fn holds_later(value: &Value) -> bool {
+/// Whether the value has a placeholder.
+pub fn has_placeholder(value: &Value) -> bool {
     match value {
         Value::String(text) => is_known_later(text),
-        Value::Array(items) => items.iter().any(holds_later),
-        Value::Object(fields) => fields.values().any(holds_later),
+        Value::Array(items) => items.iter().any(has_placeholder),
+        Value::Object(fields) => fields.values().any(has_placeholder),
         _ => false,
     }
 }
@@ -49,7 +49,8 @@ mod tests {
         assert_eq!((later.as_str(), unread.as_str()), ("(known after `network`)", "(known after reading `images`)"));
         assert!(is_known_later(&later) && is_known_later(&unread) && is_unread(&unread) && !is_unread(&later));
         assert!(
-            holds_later(&json!({ "a": [format!("net-{later}")] })) && !holds_later(&json!({ "a": [1, "b", null] }))
+            has_placeholder(&json!({ "a": [format!("net-{later}")] }))
+                && !has_placeholder(&json!({ "a": [1, "b", null] }))
         );
     }
 }

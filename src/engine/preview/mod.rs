@@ -1,8 +1,9 @@
-//! What a run would do, against the record: no request is made.
+//! What a run would do, decided from the plan and the record. No request is made, but answers that were read
+//! beforehand can be given ([`Reads`]).
 //!
-//! A step whose results are not known yet makes those parts of other calls unknown that refer to it; they are shown as
-//! *(known after `step`)* and count as changed. What only has to be read (the answer of a GET, `.resource`) is taken to be
-//! what it was: it is shown as *(known after reading `step`)*, and by itself is no change.
+//! Values that depend on a step whose result is not known yet are shown as *(known after `step`)* and count as
+//! changed. Values that only have to be read (the answer of a GET, `.resource`) are shown as *(known after reading
+//! `step`)* and are assumed to be unchanged.
 
 mod later;
 mod reads;
@@ -21,63 +22,63 @@ use super::decide::{self, ChangeKind, Decision, Wanted, removal};
 use super::find::looked_up;
 use super::render::{Surroundings, elements, step_value};
 use super::results;
-use super::update::{Difference, Forced, named_anew, wanted_call};
+use super::update::{Difference, Forced, wanted_call, with_new_name};
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, Status, StepResult};
 use crate::plan::{Graph, OnChange, Plan, Selection, Step};
 use crate::secret::Secrets;
 use crate::template::{Each, TemplateError};
-use unknown::{Known, Why};
+use unknown::{KnownValues, UnknownBecause};
 
-pub use later::{holds_later, is_known_later, is_unread};
+pub use later::{has_placeholder, is_known_later, is_unread};
 pub use reads::{Reads, object_of};
 pub use tally::{Symbol, Tally};
 
-/// What would happen to one instance.
+/// What a run would do about one instance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
     pub instance: InstanceId,
     #[serde(flatten)]
     pub action: Action,
-    /// The call, with secrets hidden and unknown parts named.
+    /// The call, with secrets hidden and placeholders for values known later.
     pub call: Option<RecordedCall>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Action {
-    /// The call is made.
+    /// Send the call.
     Call,
-    /// Something that exists is taken over in its place.
+    /// Adopt an existing resource.
     Adopt,
-    /// It changes nothing, and is made every time.
+    /// Send the read; it changes nothing.
     Read,
-    /// Nothing: the record agrees.
+    /// Keep the result: the recorded call agrees.
     Keep,
-    /// An earlier run began it; this one brings it to its end.
+    /// Complete what an earlier run began.
     Continue { phase: String },
-    /// Something of an earlier attempt is removed, and the call made again.
+    /// Remove what a failed attempt left, and send the call again.
     Retry,
     /// The recorded call differs.
     Change {
         how: ChangeKind,
-        /// What differs: `body/name: `a` → `b``.
+        /// The differences: `body/name: `a` → `b``.
         fields: Vec<String>,
-        /// What is called to change it in place.
+        /// The calls that change it in place.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         calls: Vec<RecordedCall>,
-        /// What only a new thing has, and why.
+        /// The changes that need a new resource, and why.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         forced: Vec<Forced>,
     },
     /// `when` is false.
     Skip,
-    /// Whether, or how often, it happens is known only later. `read`: once something has been read, and an earlier run has
-    /// done it already: it is taken to stay as it is.
+    /// Whether it exists, or how often, is known only later. `read`: known once a step has been read; an earlier run
+    /// decided it, and it is assumed to stay the same.
     Depends { on: Vec<StepId>, read: bool },
-    /// No longer in the plan. `pruned`: this run takes it down; `stays_for`: it would, but for what was made from it and
-    /// stays.
+    /// No longer in the plan. `pruned`: this run removes it. `stays_for`: it would be removed, but a dependant is
+    /// kept.
     Gone {
         pruned: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +90,7 @@ pub enum Action {
 }
 
 impl Change {
-    /// A run would write something, or stop, because of it.
+    /// Whether a run would make a change, or fail, because of it.
     pub fn is_pending(&self) -> bool {
         match &self.action {
             Action::Read | Action::Keep | Action::Skip => false,
@@ -101,15 +102,15 @@ impl Change {
     }
 }
 
-/// What a step looks for in what it reads.
+/// The `find` of a GET step.
 enum Find {
     Nothing,
     One(Value),
-    /// It is known only later.
+    /// Its fields are known only later.
     Later,
 }
 
-/// Everything a preview needs to know.
+/// The data that a preview is computed from.
 pub struct Preview<'a> {
     pub plan: &'a Plan,
     pub catalog: &'a Catalog,
@@ -117,24 +118,24 @@ pub struct Preview<'a> {
     pub secrets: &'a Secrets,
     pub digest_key: &'a [u8],
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
-    /// `None`: nothing is on record.
+    /// `None` when there is no record.
     pub status: Option<&'a Status>,
     pub replace: &'a Selection,
-    /// Only these, and what they come after; all when there are none.
+    /// Only these steps and what they depend on; all steps when empty.
     pub target: &'a Selection,
     pub prune: bool,
-    /// What was read so far.
+    /// Answers that were read beforehand.
     pub reads: &'a Reads,
 }
 
 impl Preview<'_> {
-    /// What a run would do, step by step in the order of the plan; and the reads that would tell more.
+    /// What a run would do, in plan order; and the reads with which the preview would be more exact.
     pub fn changes(&self) -> (Vec<Change>, Vec<RecordedCall>) {
         let moves = self.status.map(|status| decide::moves(status, &self.plan.moved)).unwrap_or_default();
         let Some(status) = self.status.filter(|_| !moves.is_empty()) else { return self.changes_of_record() };
         let mut moved = status.clone();
         for record in moves {
-            // What was read off a record follows it.
+            // Records that came from the status itself can be applied to it.
             let _ = moved.apply(status.updated, record);
         }
         Preview { status: Some(&moved), ..*self }.changes_of_record()
@@ -146,7 +147,7 @@ impl Preview<'_> {
         let chosen =
             |id: &StepId| self.target.is_empty() || earlier.contains(id) || self.target.steps().any(|step| step == id);
         let orphans = self.status.map(decide::orphans).unwrap_or_default();
-        let mut known = Known::default();
+        let mut known = KnownValues::default();
         known.orphans = orphans;
         let mut by_step: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
         for id in graph.order() {
@@ -168,7 +169,7 @@ impl Preview<'_> {
         (changes, known.wanted)
     }
 
-    fn surroundings<'s>(&'s self, known: &'s Known, each: Option<&'s Each>) -> Surroundings<'s> {
+    fn surroundings<'s>(&'s self, known: &'s KnownValues, each: Option<&'s Each>) -> Surroundings<'s> {
         Surroundings {
             settings: self.settings,
             secrets: self.secrets,
@@ -180,7 +181,7 @@ impl Preview<'_> {
         }
     }
 
-    fn step(&self, step: &Step, known: &mut Known) -> Vec<Change> {
+    fn step(&self, step: &Step, known: &mut KnownValues) -> Vec<Change> {
         let plain = InstanceId::new(step.id.clone(), None);
         let each = match &step.for_each {
             None => vec![None],
@@ -209,20 +210,26 @@ impl Preview<'_> {
         changes
     }
 
-    /// Whether it happens, or how often, is known only later. What is read is taken to be what it was when an earlier run
-    /// decided.
-    fn depends(&self, instance: InstanceId, why: Why, on: Vec<StepId>) -> Change {
+    /// The change of an instance whose existence depends on other steps. Where these only have to be read, the
+    /// decision of an earlier run is assumed to hold.
+    fn depends(&self, instance: InstanceId, why: UnknownBecause, on: Vec<StepId>) -> Change {
         let mut recorded = self.status.into_iter().flat_map(|status| status.instances.keys());
         let decided = recorded.any(|other| other.step == instance.step);
-        Change { instance, action: Action::Depends { on, read: why == Why::Reading && decided }, call: None }
+        Change { instance, action: Action::Depends { on, read: why == UnknownBecause::Reading && decided }, call: None }
     }
 
     fn recorded(&self, instance: &InstanceId) -> Option<&InstanceStatus> {
         self.status?.instances.get(instance).map(|known| &**known)
     }
 
-    /// One instance: what happens to it, and its value where that is known without a request.
-    fn instance(&self, step: &Step, id: InstanceId, each: Option<&Each>, known: &mut Known) -> (Change, Option<Value>) {
+    /// What a run would do about one instance, and the instance's value where it is known without a request.
+    fn instance(
+        &self,
+        step: &Step,
+        id: InstanceId,
+        each: Option<&Each>,
+        known: &mut KnownValues,
+    ) -> (Change, Option<Value>) {
         let surroundings = self.surroundings(known, each);
         if let Some(when) = &step.when {
             if let Some((why, on)) = known.unknown_in(when.references()) {
@@ -258,7 +265,7 @@ impl Preview<'_> {
         id: &InstanceId,
         call: &RecordedCall,
         find: &Find,
-        asked: &mut Known,
+        asked: &mut KnownValues,
     ) -> (Action, Option<Value>) {
         let recorded = self.recorded(id);
         let nothing = InstanceStatus::default();
@@ -314,7 +321,7 @@ impl Preview<'_> {
                 let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {
                     Some(last) => known.result.as_ref().map(|result| {
                         let object = object(result);
-                        step_value(&named_anew(known.agrees.as_deref(), &last.agrees, result.clone()), object.as_ref())
+                        step_value(&with_new_name(known.agrees.as_deref(), &last.agrees, result.clone()), object.as_ref())
                     }),
                     None => value(),
                 };
@@ -331,14 +338,14 @@ impl Preview<'_> {
         conceal(self.secrets, answer.clone(), step.secret)
     }
 
-    fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut Known) -> Change {
-        known.forget(&instance.step, Why::Change);
+    fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut KnownValues) -> Change {
+        known.forget(&instance.step, UnknownBecause::Change);
         let position = self.plan.source.position(error.span.start);
         let message = format!("{} (line {})", self.secrets.redact(&error.message), position.line);
         Change { instance, action: Action::Wrong { message }, call: None }
     }
 
-    /// Instances on record that the plan no longer has.
+    /// Recorded instances that the plan does not have any more.
     fn gone(&self, changes: &[Change]) -> Vec<Change> {
         let Some(status) = self.status else { return Vec::new() };
         let undecided = changes

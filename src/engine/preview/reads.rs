@@ -1,4 +1,4 @@
-//! What a preview has read, so that it need not say *known after reading*.
+//! The answers that a preview was given, so that their values need no placeholder.
 
 use std::collections::HashMap;
 
@@ -9,17 +9,17 @@ use crate::catalog::{Catalog, Method};
 use crate::engine::results;
 use crate::journal::{RecordedCall, StepResult};
 
-/// Answers by call. A read that failed has none, and is not wanted again.
+/// Answers by call; `None` for a read that failed, which is not asked for again.
 #[derive(Debug, Default)]
 pub struct Reads(HashMap<String, Option<(u16, Value)>>);
 
 impl Reads {
-    /// Keeps what came of a read.
+    /// Stores the answer of a read; `None` when it failed.
     pub fn learn(&mut self, call: &RecordedCall, answer: Option<(u16, Value)>) {
         self.0.insert(words(call), answer);
     }
 
-    /// The answer of a call; one that was never made and could be is `wanted`.
+    /// The stored answer of a call. A call that was never read is added to `wanted`.
     pub fn asked(&self, call: &RecordedCall, wanted: &mut Vec<RecordedCall>) -> Option<(u16, &Value)> {
         match self.0.get(&words(call)) {
             Some(answer) => answer.as_ref().map(|(status, value)| (*status, value)),
@@ -38,7 +38,7 @@ fn words(call: &RecordedCall) -> String {
     serde_json::to_string(call).expect("a call can be written as JSON")
 }
 
-/// The read of what a recorded call made, or is about.
+/// The GET of the resource that a recorded call made, or is about.
 pub fn object_of(made: &RecordedCall, result: &StepResult) -> Option<RecordedCall> {
     let (operation, parameters) = results::operation_of(Catalog::embedded(), made)?;
     let path = results::resource_path(&operation, made, &parameters, result)?;

@@ -1,10 +1,10 @@
-//! A change in one sign, and how many there are of each.
+//! The symbol of a change, and the number of changes by kind.
 
 use serde::Serialize;
 
 use super::{Action, Change, ChangeKind};
 
-/// What happens to an instance, at a glance.
+/// The kind of a change, for display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Symbol {
     Make,
@@ -12,15 +12,15 @@ pub enum Symbol {
     Replace,
     Keep,
     Remove,
-    /// Known only after something else.
+    /// Not known before another step is done.
     Unknown,
-    /// Something that exists is put on record.
-    TakeOver,
-    /// An earlier run began it.
-    GoOn,
-    /// The run would stop here.
+    /// An existing resource is adopted.
+    Adopt,
+    /// Begun by an earlier run.
+    Continue,
+    /// The run would fail here.
     Stop,
-    /// Nothing that anybody would notice: a read, a step that is skipped.
+    /// Nothing changes: a read, or a skipped step.
     Nothing,
 }
 
@@ -33,7 +33,7 @@ impl Symbol {
             Symbol::Keep | Symbol::Nothing => "=",
             Symbol::Remove => "-",
             Symbol::Unknown => "?",
-            Symbol::TakeOver | Symbol::GoOn => ">",
+            Symbol::Adopt | Symbol::Continue => ">",
             Symbol::Stop => "!",
         }
     }
@@ -43,10 +43,10 @@ impl Change {
     pub fn symbol(&self) -> Symbol {
         match &self.action {
             Action::Call => Symbol::Make,
-            Action::Adopt => Symbol::TakeOver,
+            Action::Adopt => Symbol::Adopt,
             Action::Read | Action::Skip => Symbol::Nothing,
             Action::Keep | Action::Depends { read: true, .. } => Symbol::Keep,
-            Action::Continue { .. } => Symbol::GoOn,
+            Action::Continue { .. } => Symbol::Continue,
             Action::Retry => Symbol::Replace,
             Action::Depends { read: false, .. } => Symbol::Unknown,
             Action::Gone { stays_for: Some(_), .. } | Action::Wrong { .. } => Symbol::Stop,
@@ -62,7 +62,7 @@ impl Change {
     }
 }
 
-/// How many instances there are of each sign.
+/// The number of instances of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Tally {
@@ -70,12 +70,12 @@ pub struct Tally {
     pub to_update: usize,
     pub to_replace: usize,
     pub to_remove: usize,
-    /// Exists, and is put on record.
+    /// Existing resources to adopt.
     pub to_adopt: usize,
-    /// Begun by an earlier run.
+    /// Instances begun by an earlier run.
     pub to_continue: usize,
     pub unknown: usize,
-    /// Where the run would stop.
+    /// Instances at which the run would fail.
     pub refused: usize,
     pub kept: usize,
 }
@@ -88,8 +88,8 @@ impl Tally {
             to_update: count(Symbol::Update),
             to_replace: count(Symbol::Replace),
             to_remove: count(Symbol::Remove),
-            to_adopt: count(Symbol::TakeOver),
-            to_continue: count(Symbol::GoOn),
+            to_adopt: count(Symbol::Adopt),
+            to_continue: count(Symbol::Continue),
             unknown: count(Symbol::Unknown),
             refused: count(Symbol::Stop),
             kept: count(Symbol::Keep),

@@ -1,4 +1,4 @@
-//! What a preview knows of the steps before, and calls of which only a part is known.
+//! What a preview knows of earlier steps, and how a call is rendered when only a part of its values is known.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -12,48 +12,48 @@ use crate::journal::RecordedCall;
 use crate::plan::{Call, Segment, Step};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
 
-/// Characters around the name of an instance, in the place of a result that it does not have yet.
+/// Characters around the name of an instance, in place of a value that its missing result would have.
 const OPEN: char = '\u{E004}';
 const CLOSE: char = '\u{E005}';
 
-/// Why a result is not known.
+/// UnknownBecause a result is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    /// It has to be read, and is taken to be what it was.
+pub enum UnknownBecause {
+    /// It has to be read; it is assumed to be unchanged.
     Reading,
-    /// Its step is going to be called, or changed.
+    /// The step's call will be sent, or its resource changed.
     Change,
 }
 
-/// What is known so far of the steps before.
+/// What is known so far of earlier steps.
 #[derive(Default)]
-pub struct Known {
+pub struct KnownValues {
     pub values: BTreeMap<StepId, minijinja::Value>,
-    unknown: BTreeMap<StepId, Why>,
-    /// Known but for the object behind it, which would have to be read.
+    unknown: BTreeMap<StepId, UnknownBecause>,
+    /// Steps with known results whose resource would have to be read.
     unread: BTreeSet<StepId>,
-    /// Of some of its instances nothing is known.
+    /// Steps of which some instances have no known result.
     partly: BTreeSet<StepId>,
-    /// Made from something that is not there any more.
+    /// Instances that were made from a resource which does not exist any more.
     pub orphans: HashSet<InstanceId>,
-    /// Reads that would tell more.
+    /// Reads with which more would be known.
     pub wanted: Vec<RecordedCall>,
 }
 
-impl Known {
-    /// Nothing is known of a step's results.
-    pub fn forget(&mut self, step: &StepId, why: Why) {
+impl KnownValues {
+    /// Marks the results of a step as not known.
+    pub fn forget(&mut self, step: &StepId, why: UnknownBecause) {
         self.unknown.insert(step.clone(), why);
     }
 
-    /// What a step's instances came to, those that are skipped left out.
+    /// Stores the results of a step's instances, without skipped ones.
     pub fn learn(&mut self, step: &Step, values: Vec<(InstanceId, Option<Value>)>, reads: bool) {
         if self.unknown.contains_key(&step.id) {
             return;
         }
         let some_unknown = values.iter().any(|(_, value)| value.is_none());
         if some_unknown && (reads || step.for_each.is_none()) {
-            return self.forget(&step.id, if reads { Why::Reading } else { Why::Change });
+            return self.forget(&step.id, if reads { UnknownBecause::Reading } else { UnknownBecause::Change });
         }
         let unread = values.iter().any(|(_, value)| value.as_ref().is_none_or(|value| value.get("resource").is_none()));
         let told = |(instance, value): (InstanceId, Option<Value>)| {
@@ -74,36 +74,40 @@ impl Known {
         self.values.insert(step.id.clone(), value);
     }
 
-    fn why(&self, reference: &Reference) -> Option<Why> {
+    fn why(&self, reference: &Reference) -> Option<UnknownBecause> {
         let path = &reference.path;
-        // `all` and `each` lead on by computed keys, perhaps to the object.
+        // The path below `all` and `each` is computed, and may lead to the resource.
         let may_read = path.first().is_none_or(|first| ["all", "each"].contains(&first.as_str()))
             || path.iter().any(|field| field == "resource");
-        let unread = || (may_read && self.unread.contains(&reference.step)).then_some(Why::Reading);
+        let unread = || (may_read && self.unread.contains(&reference.step)).then_some(UnknownBecause::Reading);
         self.unknown.get(&reference.step).copied().or_else(unread)
     }
 
-    /// The steps among these mentions whose results are not known, and why.
-    pub fn unknown_in<'r>(&self, references: impl Iterator<Item = &'r Reference>) -> Option<(Why, Vec<StepId>)> {
-        let found: Vec<(Why, &StepId)> =
+    /// The steps among these references whose results are not known, and why.
+    pub fn unknown_in<'r>(
+        &self,
+        references: impl Iterator<Item = &'r Reference>,
+    ) -> Option<(UnknownBecause, Vec<StepId>)> {
+        let found: Vec<(UnknownBecause, &StepId)> =
             references.filter_map(|reference| Some((self.why(reference)?, &reference.step))).collect();
         let why = found.iter().map(|(why, _)| *why).max()?;
         let steps: BTreeSet<&StepId> = found.into_iter().map(|(_, step)| step).collect();
         Some((why, steps.into_iter().cloned().collect()))
     }
 
-    /// The call with everything in it that is known; what is not, named.
+    /// Renders the call; values that are not known become placeholders with the names of their steps.
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] when what is known cannot be evaluated.
+    /// [`TemplateError`] when a template over known values cannot be evaluated.
     pub fn render(&self, step: &Step, surroundings: &Surroundings<'_>) -> Result<RecordedCall, TemplateError> {
         let parts = CallParts::of_step(step);
         let all_known = step.after.iter().all(|step| !self.unknown.contains_key(step) && !self.unread.contains(step));
         if all_known {
             match surroundings.render(&parts, None) {
                 Ok(Rendered { recorded, .. }) => return Ok(named(recorded.into_owned())),
-                // What nothing is known of may be more than a text.
+                // A value of an instance with no result may be more than text, so that the template fails on its
+                // placeholder.
                 Err(_) if !step.after.is_disjoint(&self.partly) => {}
                 Err(error) => return Err(error),
             }
@@ -125,7 +129,7 @@ impl Known {
         }))
     }
 
-    /// Evaluates what can be evaluated.
+    /// Evaluates a template as far as possible.
     fn fill(&self, template: &Template, scope: &Scope<'_>) -> Result<Value, TemplateError> {
         match template.shape() {
             Shape::List(items) => {
@@ -138,7 +142,7 @@ impl Known {
                 .map(Value::Object),
             Shape::For(list) if self.unknown_in(list.list.references()).is_none() => {
                 let elements = match self.fill(&list.list, scope)? {
-                    // Known later, because of an instance that has no results yet.
+                    // A placeholder, because of an instance without a result.
                     Value::String(later) => return Ok(Value::String(later)),
                     elements => Each::of(elements).map_err(|what| list.not_a_list(what))?,
                 };
@@ -155,7 +159,7 @@ impl Known {
                             partly.filter(|step| self.partly.contains(*step)).cloned().collect();
                         match partly.is_empty() {
                             true => Err(error),
-                            false => Ok(Value::String(later(Why::Change, &Vec::from_iter(partly)))),
+                            false => Ok(Value::String(later(UnknownBecause::Change, &Vec::from_iter(partly)))),
                         }
                     }
                 },
@@ -164,7 +168,7 @@ impl Known {
     }
 
     fn path(&self, call: &Call, parts: &CallParts<'_>, scope: &Scope<'_>) -> Result<String, TemplateError> {
-        // Project and region are the step's own, where it names them.
+        // Project and region are those that the step names, or else the default ones.
         let place = |template: Option<&Template>, default: Option<i64>, name: &str| match template {
             Some(template) => match self.unknown_in(template.references()) {
                 Some((why, steps)) => Ok(later(why, &steps)),
@@ -186,21 +190,21 @@ impl Known {
     }
 }
 
-/// What templates see of an instance that has no results yet.
+/// The value of an instance without a result, as templates see it.
 fn placeholder(instance: &InstanceId) -> Value {
     let text = format!("{OPEN}{instance}{CLOSE}");
     json!({ "id": text, "ids": [text], "name": text, "task": text, "tasks": [text], "outcome": "succeeded" })
 }
 
-fn later(why: Why, steps: &[StepId]) -> String {
+fn later(why: UnknownBecause, steps: &[StepId]) -> String {
     let names = steps.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
     match why {
-        Why::Reading => known_after_reading(&names),
-        Why::Change => known_after(&names),
+        UnknownBecause::Reading => known_after_reading(&names),
+        UnknownBecause::Change => known_after(&names),
     }
 }
 
-/// Names in words what stands for instances without results.
+/// Replaces the marks of instances without results by placeholder texts.
 fn named(call: RecordedCall) -> RecordedCall {
     let texts = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, text)| (name, in_words(&text))).collect();
     let path = percent_encoding::percent_decode_str(&call.path).decode_utf8_lossy().into_owned();

@@ -1,8 +1,8 @@
-//! A lost record, found again in the account: what carries our stamp, what tasks and the audit log say that our calls made,
-//! and what stands alone, as the plan says, in something that is ours.
+//! Recovers a lost record from the account: resources with our stamp, resources that tasks and the audit log
+//! attribute to our calls, and the only resource that fits the plan inside a recovered one.
 //!
-//! A name is no proof. What has only that is put on record as in doubt: no run makes anything there before somebody has
-//! decided. `trail` reads the audit log, `work` looks for one instance after another.
+//! A matching name is no proof. An instance with only that is recorded as in doubt, so that no run creates it again
+//! before a person has decided. `trail` reads the audit log, `work` searches for one instance after another.
 
 mod trail;
 mod work;
@@ -20,10 +20,10 @@ use crate::journal::{Record, Status};
 use crate::plan::{Plan, Selection};
 use crate::secret::Secrets;
 
-/// Where the audit log is read.
+/// The path of the audit log.
 const AUDIT_LOG: &str = "/cloud/v1/user_actions";
 
-/// What is looked for, and where.
+/// What to recover, and where.
 pub struct Search<'a> {
     pub client: &'a Client,
     pub catalog: &'a Catalog,
@@ -31,29 +31,29 @@ pub struct Search<'a> {
     pub settings: &'a Settings,
     pub secrets: &'a Secrets,
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
-    /// What somebody says is what a step made: instance and id.
+    /// Pairs of instance and id that the user has confirmed.
     pub accepted: &'a [(String, String)],
-    /// What is on record: that is left as it is, but for what is in doubt and accepted.
+    /// The existing record, which is kept; only instances in doubt that the user has confirmed are changed.
     pub status: &'a Status,
 }
 
-/// By what something is known to be ours.
+/// The evidence by which a resource was recovered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trace {
-    /// It carries the tag of its step.
+    /// It has the tag of its step.
     Stamp,
-    /// The task that made it carries that tag.
+    /// The task that made it has that tag.
     Task,
-    /// The audit log tells our `User-Agent` for the call that made it.
+    /// The audit log has our `User-Agent` for the call that made it.
     AuditLog,
-    /// It is the only thing in what this instance made that is as the plan says.
+    /// Inside the resource of this instance, it is the only one that agrees with the plan.
     Parent(InstanceId),
-    /// Somebody said so.
+    /// The user confirmed it.
     Decision,
 }
 
 impl Trace {
-    /// In words, with how sure that is.
+    /// The evidence as text, with its certainty.
     pub fn words(&self) -> String {
         match self {
             Trace::Stamp => "certain: it carries the stamp".to_owned(),
@@ -65,28 +65,28 @@ impl Trace {
     }
 }
 
-/// What a search came to.
+/// The outcome of a recovery.
 #[derive(Debug)]
 pub struct Recovered {
-    /// The record, with what was found.
+    /// The record with what was recovered.
     pub status: Status,
     pub found: Vec<(InstanceId, Trace)>,
-    /// In doubt: the ids of what has the right name.
+    /// Instances in doubt, with the ids of the resources that have the right name.
     pub in_doubt: Vec<(InstanceId, Vec<String>)>,
-    /// Of what was said to be what a step made: instances and ids that cannot be.
+    /// Pairs of instance and id that the user confirmed and that cannot be right.
     pub refused: Vec<(String, String)>,
-    /// Nothing like what the plan says is there.
+    /// Instances without any resource that agrees with the plan.
     pub absent: Vec<InstanceId>,
-    /// Not looked for, because it builds on what is in doubt.
+    /// Instances not searched for, because they depend on instances in doubt.
     pub not_looked_for: Vec<(InstanceId, Vec<StepId>)>,
-    /// Lists that were read.
+    /// The number of lists that were read.
     pub lists: usize,
-    /// What could not be read, and why.
+    /// Paths that could not be read, and why.
     pub unread: Vec<(String, String)>,
 }
 
 impl Recovered {
-    /// The lines that put on record what was found, and what is in doubt.
+    /// The records for what was recovered and for what is in doubt.
     pub fn records(&self) -> Vec<Record> {
         let found = self.found.iter().map(|(instance, _)| instance);
         let in_doubt = self.in_doubt.iter().map(|(instance, _)| instance);
@@ -97,7 +97,8 @@ impl Recovered {
         found.chain(in_doubt).map(kept).collect()
     }
 
-    /// Nothing is left to decide, or to look through. An audit log that is closed matters only where something is missing.
+    /// Whether the recovery is complete: nothing is left to decide or to read. A closed audit log matters only when
+    /// an instance is missing.
     pub fn is_complete(&self) -> bool {
         let only_the_log = self.unread.iter().all(|(path, _)| path == AUDIT_LOG);
         let all_was_read = self.unread.is_empty() || (only_the_log && self.absent.is_empty());
@@ -105,7 +106,7 @@ impl Recovered {
     }
 }
 
-/// The projects and regions of a plan's calls, as far as inputs tell them.
+/// The projects and regions of a plan's calls, as far as they are known from its inputs.
 pub fn spots_of(
     plan: &Plan,
     settings: &Settings,
@@ -135,7 +136,7 @@ pub fn spots_of(
     spots.into_iter().collect()
 }
 
-/// Looks through the account.
+/// Searches the account and recovers the record.
 pub async fn recover(search: &Search<'_>) -> Recovered {
     let mut work = work::Work::new(search);
     work.by_stamps().await;

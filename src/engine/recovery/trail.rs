@@ -1,4 +1,4 @@
-//! Our `User-Agent` in the audit log: which calls were sent for an environment, and what the log says of each.
+//! The audit log's entries with our `User-Agent`: the creates sent for an environment, and what each started or made.
 
 use serde_json::Value;
 
@@ -7,16 +7,16 @@ use crate::engine::context::header_word;
 /// A create that was sent for a step of this environment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sent {
-    /// The instance, as a header holds its name.
+    /// The instance, as the `User-Agent` has it.
     pub step: String,
     pub nonce: String,
-    /// The task that it started, or else the id of what it made.
+    /// The task that it started, or else the id of the resource that it made.
     pub task: Option<String>,
     pub resource: Option<Value>,
 }
 
-/// Creates of an environment, oldest first, in entries that are in that order. None for names of which a header holds only
-/// a part: another's may look the same there.
+/// The creates of an environment, oldest first, from entries in that order. Empty when plan or environment have a
+/// name that the `User-Agent` holds only in part, because another name can have the same beginning.
 pub fn sent(entries: &[Value], plan: &str, environment: &str) -> Vec<Sent> {
     if !is_held(plan) || !is_held(environment) {
         return Vec::new();
@@ -37,12 +37,12 @@ pub fn sent(entries: &[Value], plan: &str, environment: &str) -> Vec<Sent> {
     entries.iter().filter_map(ours).collect()
 }
 
-/// A header holds the whole of this name.
+/// Whether the `User-Agent` holds the whole of this name.
 pub fn is_held(name: &str) -> bool {
     header_word(name) == name
 }
 
-/// Plan, environment, step and attempt of `plan/1.0 (plan P; environment E; step S; attempt N)`.
+/// Plan, environment, step and attempt from `plan/1.0 (plan P; environment E; step S; attempt N)`.
 fn words(agent: &str) -> Option<[&str; 4]> {
     let comment = agent.strip_prefix("plan/")?.split_once(" (")?.1.strip_suffix(')')?;
     let mut parts = comment.split("; ");

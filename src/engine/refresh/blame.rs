@@ -1,4 +1,4 @@
-//! A call that was refused may have named something that is gone: then that is what there is to say.
+//! Explains a refused call by a recorded resource that it mentions and that does not exist any more.
 
 use serde_json::Value;
 
@@ -10,10 +10,10 @@ use crate::event::StepError;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedCall};
 
-/// Refusals that something missing may be the reason of.
+/// Statuses of a refusal that a missing resource can cause.
 const STATUSES: [u16; 4] = [400, 404, 409, 422];
 
-/// Says of a refused call which of the recorded things that it names are not there any more.
+/// Adds to the error of a refused call which of the recorded resources that it mentions do not exist any more.
 pub async fn blame(context: &RunContext, own: &InstanceId, calls: &[&RecordedCall], error: &mut StepError) {
     if !error.status.is_some_and(|status| STATUSES.contains(&status)) {
         return;

@@ -1,7 +1,7 @@
-//! A field of a create's body against the object that a read shows.
+//! Compares a field of a create's body with the resource that a read shows.
 //!
-//! The two have different forms: tags are sent as a mapping and shown as a list, a flavor is sent as a word and shown as an
-//! object. What is not known to mean the same is not compared.
+//! The two have different forms: tags are sent as a mapping and shown as a list, a flavor is sent as a name and shown
+//! as an object. Forms that are not known to mean the same are not compared.
 
 use std::net::IpAddr;
 
@@ -10,35 +10,35 @@ use serde_json::{Map, Value};
 use crate::catalog::update::{Form, form_of};
 use crate::secret::{digest_of, stands_for_secret};
 
-/// What can be said of a field.
+/// The result of comparing a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Comparison {
     Same,
-    /// It is this now, in the form of the body; `None`: it is not there.
+    /// The current value, in the form of the body; `None` when the field is absent.
     Differs(Option<Value>),
     CannotTell,
 }
 
-/// An object, and what is needed to read it.
+/// A resource as it was read, and what is needed to compare it.
 pub struct Shown<'a> {
-    /// The documented path of what it is.
+    /// The documented path of the resource.
     pub thing: &'a str,
     pub object: &'a Value,
-    /// Key of the digests that stand for secrets.
+    /// The key of the digests that stand for secrets.
     pub digest_key: &'a [u8],
-    /// Whether something below it, by its id, belongs to another step.
-    pub is_anothers: &'a dyn Fn(&Value) -> bool,
+    /// Whether an element of the resource, by its id, belongs to another step.
+    pub is_owned_by_another: &'a dyn Fn(&Value) -> bool,
 }
 
-/// Fields whose texts are compared to the letter: others are words of the API, which it may write its own way.
+/// Fields compared as exact texts; in other fields the API may normalise what was sent.
 const TO_THE_LETTER: [&str; 4] = ["name", "description", "tags", "envs"];
 /// Lists of mappings whose elements a read shows with the same fields.
 const COMPARABLE_LISTS: [&str; 6] =
     ["members", "rules", "security_group_rules", "host_routes", "routes", "allowed_address_pairs"];
-/// Fields under which tags are shown (`observed.md` §10).
+/// Fields in which tags are shown (`observed.md` §10).
 const TAGS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
 
-/// Compares a field of the body, as the record has it, with what is shown. `planned`: `None` when the body does not have it.
+/// Compares a field of the recorded body with the resource. `planned`: `None` when the body does not have the field.
 pub fn field(name: &str, planned: Option<&Value>, shown: &Shown<'_>) -> Comparison {
     if name == "tags" && planned.is_none_or(Value::is_object) {
         return tags(planned.and_then(Value::as_object), shown.object);
@@ -63,7 +63,7 @@ fn value(name: &str, planned: Option<&Value>, seen: Option<&Value>, shown: &Show
     }
 }
 
-/// The answer for one value below a field.
+/// The result for one value below a field.
 enum Is {
     Same,
     CannotTell,
@@ -81,7 +81,7 @@ fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Is 
             }
         }
         (planned, seen) if planned == seen => Is::Same,
-        // What the API puts in the place of nothing is its business.
+        // `null` leaves the value to the API.
         (Value::Null, _) => Is::CannotTell,
         (Value::Bool(_), Value::Bool(_)) => differs(),
         (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => Is::Same,
@@ -120,7 +120,7 @@ fn texts(name: &str, planned: &str, seen: &str) -> Is {
     }
 }
 
-/// An address, perhaps with the length of a prefix.
+/// An address, with an optional prefix length.
 fn address(text: &str) -> Option<(IpAddr, Option<u8>)> {
     match text.split_once('/') {
         Some((address, length)) => Some((address.parse().ok()?, Some(length.parse().ok()?))),
@@ -160,8 +160,8 @@ fn lists(name: &str, planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is
 }
 
 fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is {
-    // What a step of its own made stands in the list as well.
-    let anothers = |item: &&Value| item.get("id").is_some_and(|id| (shown.is_anothers)(id));
+    // An element that a step of its own made is in the list as well.
+    let anothers = |item: &&Value| item.get("id").is_some_and(|id| (shown.is_owned_by_another)(id));
     let seen: Vec<Value> = seen.iter().filter(|item| !anothers(item)).cloned().collect();
     let alike = |one: &Value, other: &Value| match (one, other) {
         (Value::Object(one), Value::Object(other)) => !matches!(mappings(one, other, shown), Is::Differs(_)),
@@ -181,7 +181,7 @@ fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is {
     Is::Differs(seen.iter().map(kept).collect())
 }
 
-/// Whether each of one list has one of its own in the other, and none is left over.
+/// Whether the two lists have equal elements, in any order.
 fn matched(planned: &[Value], seen: &[Value], alike: impl Fn(&Value, &Value) -> bool) -> bool {
     let mut left: Vec<&Value> = seen.iter().collect();
     planned.len() == seen.len()
@@ -194,7 +194,7 @@ fn matched(planned: &[Value], seen: &[Value], alike: impl Fn(&Value, &Value) -> 
         })
 }
 
-/// Every id of the plan stands somewhere below what is shown.
+/// Whether every id of the plan occurs somewhere in the value that is shown.
 fn contains(planned: Option<&Value>, seen: Option<&Value>) -> Comparison {
     let Some(seen) = seen else { return Comparison::CannotTell };
     let mut wanted = Vec::new();
@@ -220,7 +220,7 @@ fn collect<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
     }
 }
 
-/// What of a list is still there; nothing of a single value.
+/// The elements of a list that still exist; nothing for a single value.
 fn without(planned: &Value, there: &[&str]) -> Option<Value> {
     let is_there = |item: &&Value| {
         let mut texts = Vec::new();
@@ -230,7 +230,7 @@ fn without(planned: &Value, there: &[&str]) -> Option<Value> {
     planned.as_array().map(|items| items.iter().filter(is_there).cloned().collect())
 }
 
-/// The tags that the plan set; others are none of its business.
+/// Compares the tags that the plan set; other tags are ignored.
 fn tags(planned: Option<&Map<String, Value>>, object: &Value) -> Comparison {
     let mut seen: Option<Map<String, Value>> = None;
     for shown in TAGS.iter().filter_map(|field| object.get(field)) {

@@ -1,6 +1,8 @@
-//! Looking for recorded things: one list for those of a kind and place, else one read each. Changes nothing.
+//! Reads recorded resources to detect drift: one list for all of a kind, project and region, else one read each.
+//! Changes nothing.
 //!
-//! What a list shows as gone or different, or not whole, is read once more by itself before anybody is told.
+//! A resource that a list does not show, shows as different, or shows incompletely, is read by itself before it is
+//! reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,29 +20,29 @@ use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status};
 use crate::secret::is_sensitive_name;
 
-/// What was found of one recorded thing.
+/// The state of one recorded resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "found", rename_all = "kebab-case")]
-pub enum Found {
-    /// As far as can be told, it is what the record says.
+pub enum DriftState {
+    /// It agrees with the record, as far as can be compared.
     Same,
-    /// It is not there any more.
+    /// It does not exist any more.
     Gone,
-    /// Fields that somebody else changed.
+    /// These fields were changed outside of `plan`.
     Changed { fields: Vec<Drifted> },
-    /// It could not be looked for.
+    /// It could not be read.
     CannotTell { why: String },
 }
 
-/// One thing, and what was found of it.
+/// An instance and the state of its resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Fate {
+pub struct DriftCheck {
     pub instance: InstanceId,
     #[serde(flatten)]
-    pub found: Found,
+    pub found: DriftState,
 }
 
-/// Whose it is that is looked: where, what is on record, and the key of its digests.
+/// The means of a refresh: client, record, and the key of the record's digests.
 pub struct Refresh<'a> {
     pub client: &'a Client,
     pub catalog: &'a Catalog,
@@ -48,72 +50,72 @@ pub struct Refresh<'a> {
     pub digest_key: &'a [u8],
 }
 
-/// A recorded thing and how it is read.
-struct Thing<'a> {
+/// A recorded resource and how it is read.
+struct RecordedItem<'a> {
     instance: &'a InstanceId,
     known: &'a InstanceStatus,
     call: &'a RecordedCall,
     create: std::sync::Arc<Operation>,
     parameters: Parameters,
-    /// Where it is read; `None`: only in a list.
+    /// The path that reads it; `None` when it appears only in a list.
     read: Option<String>,
     id: String,
 }
 
-/// Why nothing can be said of anything.
+/// Why a refresh has no result.
 #[derive(Debug)]
-pub enum Blind {
+pub enum NoAnswer {
     /// A read that should succeed was refused or failed.
     Read(ReadError),
-    /// The project of things that seem gone cannot be seen: they may be there.
+    /// The project of resources that seem gone cannot be read: they may still exist.
     Project { id: String, error: ReadError },
 }
 
-/// The records of what was found: what is gone, and what is changed.
-pub fn records(looked: &[Fate]) -> Vec<Record> {
+/// The records for resources that are gone or changed.
+pub fn records(looked: &[DriftCheck]) -> Vec<Record> {
     let records = looked.iter().filter_map(|looked| {
         let instance = looked.instance.clone();
         match &looked.found {
-            Found::Gone => Some(Record::Gone { instance }),
-            Found::Changed { fields } => Some(Record::Drifted { instance, fields: fields.clone() }),
-            Found::Same | Found::CannotTell { .. } => None,
+            DriftState::Gone => Some(Record::Gone { instance }),
+            DriftState::Changed { fields } => Some(Record::Drifted { instance, fields: fields.clone() }),
+            DriftState::Same | DriftState::CannotTell { .. } => None,
         }
     });
     records.collect()
 }
 
-/// What an object shows of the fields that can be compared.
+/// The differences between a resource and the record.
 #[derive(Default)]
 struct Drift {
     fields: Vec<Drifted>,
-    /// Of some nothing can be told.
+    /// Some fields could not be compared.
     unsure: bool,
 }
 
 impl Drift {
-    /// Every field is as recorded: a read would tell nothing more.
+    /// Whether every field agrees, so that a read by itself would tell nothing more.
     fn is_all_there(&self) -> bool {
         self.fields.is_empty() && !self.unsure
     }
 
-    fn found(self) -> Found {
-        if self.fields.is_empty() { Found::Same } else { Found::Changed { fields: self.fields } }
+    fn found(self) -> DriftState {
+        if self.fields.is_empty() { DriftState::Same } else { DriftState::Changed { fields: self.fields } }
     }
 }
 
 impl Refresh<'_> {
-    /// Looks for everything that is on record as made.
+    /// Compares everything that is recorded as made with the API.
     ///
     /// # Errors
     ///
-    /// [`Blind`], when what is not seen may be there all the same.
-    pub async fn look(&self) -> Result<Vec<Fate>, Blind> {
-        let things: Vec<Thing<'_>> =
+    /// [`NoAnswer`], when a resource that is not shown may exist all the same.
+    pub async fn look(&self) -> Result<Vec<DriftCheck>, NoAnswer> {
+        let things: Vec<RecordedItem<'_>> =
             self.status.instances.iter().filter_map(|(id, known)| self.thing(id, known)).collect();
         let mut groups: BTreeMap<String, usize> = BTreeMap::new();
-        let list_of = |thing: &Thing<'_>| {
+        let list_of = |thing: &RecordedItem<'_>| {
             let creates = thing.create.creates.as_ref()?;
-            // What its own path tells apart has no such id in a list.
+            // A resource identified by its path has no such id in a list.
             let by_path = matches!(creates.id_at, IdAt::Path(_)) && thing.read.is_some();
             let list = creates.resource.as_ref()?.list.clone().filter(|_| !by_path)?;
             Some((list_call(&list, &thing.parameters)?, list))
@@ -131,9 +133,9 @@ impl Refresh<'_> {
                 if !lists.contains_key(&request.path) {
                     let items = match pages(self.client, &request, &list.items_at, Paging::of(&list)).await {
                         Ok(items) => Some(items),
-                        // The parent is gone, and with it whatever was in it.
+                        // The parent does not exist any more, and so neither do its items.
                         Err(error) if error.is_not_found() => Some(Vec::new()),
-                        Err(error) => return Err(Blind::Read(error)),
+                        Err(error) => return Err(NoAnswer::Read(error)),
                     };
                     lists.insert(request.path.clone(), items);
                 }
@@ -142,14 +144,14 @@ impl Refresh<'_> {
                 listed = Some(items.iter().find(is_it).cloned());
             }
             let found = self.found(thing, listed).await?;
-            looked.push(Fate { instance: thing.instance.clone(), found });
+            looked.push(DriftCheck { instance: thing.instance.clone(), found });
         }
         self.see_projects(&things, &looked).await?;
         Ok(looked)
     }
 
-    /// How a recorded thing is read; `None` for what makes nothing, or is not done.
-    fn thing<'s>(&self, instance: &'s InstanceId, known: &'s InstanceStatus) -> Option<Thing<'s>> {
+    /// How a recorded resource is read; `None` for a call that makes nothing, or is not complete.
+    fn thing<'s>(&self, instance: &'s InstanceId, known: &'s InstanceStatus) -> Option<RecordedItem<'s>> {
         let (call, result) = (known.agrees.as_ref()?, known.result.as_ref()?);
         if known.phase != Phase::Succeeded || known.made.is_empty() {
             return None;
@@ -158,34 +160,34 @@ impl Refresh<'_> {
         create.creates.as_ref()?.resource.as_ref()?;
         let read = results::read_path(&create, &parameters, result);
         let id = result.id.as_ref().map(id_text)?;
-        Some(Thing { instance, known, call, create, parameters, read, id })
+        Some(RecordedItem { instance, known, call, create, parameters, read, id })
     }
 
-    /// `listed`: what a list shows of it, where one was read.
-    async fn found(&self, thing: &Thing<'_>, listed: Option<Option<Value>>) -> Result<Found, Blind> {
+    /// Determines the state of one resource. `listed`: the item of the list, where one was read.
+    async fn found(&self, thing: &RecordedItem<'_>, listed: Option<Option<Value>>) -> Result<DriftState, NoAnswer> {
         match (listed, &thing.read) {
             (Some(Some(item)), None) => Ok(self.drift(thing, &item).found()),
-            (Some(Some(item)), Some(_)) if self.drift(thing, &item).is_all_there() => Ok(Found::Same),
-            (Some(None), None) => Ok(Found::Gone),
+            (Some(Some(item)), Some(_)) if self.drift(thing, &item).is_all_there() => Ok(DriftState::Same),
+            (Some(None), None) => Ok(DriftState::Gone),
             (_, Some(path)) => match self.client.read(Request::get(path.clone())).await {
                 Ok(object) => {
                     let shown = shown_at(&thing.create);
                     match shown.map_or(Some(&object), |pointer| object.pointer(pointer)) {
-                        None | Some(Value::Null) => Ok(Found::Gone),
+                        None | Some(Value::Null) => Ok(DriftState::Gone),
                         Some(object) => Ok(self.drift(thing, object).found()),
                     }
                 }
-                Err(error) if error.is_not_found() => Ok(Found::Gone),
-                Err(error @ ReadError::Failed { .. }) => Err(Blind::Read(error)),
-                Err(error) if error.meaning() == Some(Meaning::NotAllowed) => Err(Blind::Read(error)),
-                Err(error) => Ok(Found::CannotTell { why: error.to_string() }),
+                Err(error) if error.is_not_found() => Ok(DriftState::Gone),
+                Err(error @ ReadError::Failed { .. }) => Err(NoAnswer::Read(error)),
+                Err(error) if error.meaning() == Some(Meaning::NotAllowed) => Err(NoAnswer::Read(error)),
+                Err(error) => Ok(DriftState::CannotTell { why: error.to_string() }),
             },
-            (None, None) => Ok(Found::CannotTell { why: "the API has no call that reads it".to_owned() }),
+            (None, None) => Ok(DriftState::CannotTell { why: "the API has no call that reads it".to_owned() }),
         }
     }
 
-    /// Fields that can be changed in place, that the plan set, and that the object shows otherwise.
-    fn drift(&self, thing: &Thing<'_>, object: &Value) -> Drift {
+    /// The fields that the plan set, that can be changed in place, and that differ in the resource.
+    fn drift(&self, thing: &RecordedItem<'_>, object: &Value) -> Drift {
         let secret = thing.known.intent.as_ref().is_some_and(|intent| intent.secret);
         let (Some(route), Some(body), false) =
             (thing_route(&thing.create), thing.call.body.as_ref().and_then(Value::as_object), secret)
@@ -193,8 +195,9 @@ impl Refresh<'_> {
             return Drift::default();
         };
         let ways = self.catalog.ways(&thing.create);
-        let is_anothers = |id: &Value| self.status.is_made_elsewhere(thing.instance, id);
-        let shown = Shown { thing: route, object, digest_key: self.digest_key, is_anothers: &is_anothers };
+        let is_owned_by_another = |id: &Value| self.status.is_made_by_another(thing.instance, id);
+        let shown =
+            Shown { thing: route, object, digest_key: self.digest_key, is_owned_by_another: &is_owned_by_another };
         let comparable =
             body.iter().filter(|(name, _)| !is_sensitive_name(name) && ways.iter().any(|way| way.act.takes(name)));
         let mut drift = Drift::default();
@@ -208,10 +211,11 @@ impl Refresh<'_> {
         drift
     }
 
-    /// A thing of a project that cannot be seen answers as one that is gone (`observed.md` §8).
-    async fn see_projects(&self, things: &[Thing<'_>], looked: &[Fate]) -> Result<(), Blind> {
-        let gone = things.iter().zip(looked).filter(|(_, looked)| looked.found == Found::Gone);
-        let project = |thing: &Thing<'_>| {
+    /// Checks that the projects of resources that seem gone can be read: without access, every resource answers 404
+    /// (`observed.md` §8).
+    async fn see_projects(&self, things: &[RecordedItem<'_>], looked: &[DriftCheck]) -> Result<(), NoAnswer> {
+        let gone = things.iter().zip(looked).filter(|(_, looked)| looked.found == DriftState::Gone);
+        let project = |thing: &RecordedItem<'_>| {
             let named = thing.parameters.iter().find(|(name, _)| name == "project_id");
             named.map(|(_, id)| id.clone())
         };
@@ -219,7 +223,7 @@ impl Refresh<'_> {
         for id in projects {
             let path = format!("/cloud/v1/projects/{}", results::encode(&id));
             if let Err(error) = self.client.read(Request::get(path)).await {
-                return Err(Blind::Project { id, error });
+                return Err(NoAnswer::Project { id, error });
             }
         }
         Ok(())

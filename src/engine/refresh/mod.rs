@@ -1,7 +1,8 @@
-//! What became of recorded things meanwhile: are they there, and are they as the plan made them?
+//! Drift: do recorded resources still exist, and do they still agree with the record?
 //!
-//! `look` asks the API and changes nothing; `compare` holds a field of a body against what a read shows; it is pure, and
-//! never takes for different what it cannot tell. `blame` says of a refused call what it names that is gone.
+//! `look` reads the API and changes nothing. `compare` is pure: it compares a field of a body with a resource, and
+//! reports no difference between forms that it cannot compare. `blame` finds the missing resource behind a refused
+//! call.
 
 mod blame;
 mod compare;
@@ -9,4 +10,4 @@ mod look;
 
 pub use blame::blame;
 pub use compare::{Comparison, Shown, field};
-pub use look::{Blind, Fate, Found, Refresh, records};
+pub use look::{DriftCheck, DriftState, NoAnswer, Refresh, records};

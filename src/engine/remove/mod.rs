@@ -6,7 +6,7 @@
 mod pending;
 mod removal;
 
-use self::pending::bring_to_an_end;
+use self::pending::complete_pending;
 use self::removal::{Gone, Removal};
 use super::before::before_delete;
 use super::context::{About, RunContext};
@@ -29,7 +29,7 @@ use crate::shared::Shared;
 ///
 /// [`Interruption`] when something is left.
 pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent) -> Result<bool, Interruption> {
-    bring_to_an_end(context, instance).await?;
+    complete_pending(context, instance).await?;
     let Some(status) = status_of(context, instance) else { return Ok(false) };
     let stays = match extent {
         Extent::Whole => 0,
@@ -64,7 +64,7 @@ fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &Instance
         matched.iter().filter_map(|(operation, _)| operation.creates.as_ref()).flat_map(|creates| &creates.stays);
     for kind in stays {
         for id in result.touched.get(kind).and_then(serde_json::Value::as_array).into_iter().flatten() {
-            if context.journal.with_status(|status| status.owner_besides(instance, kind, id).is_none()) {
+            if context.journal.with_status(|status| status.other_owner(instance, kind, id).is_none()) {
                 context.warn(format!("`{instance}`: {} {} stays: it was there before", kind, results::id_text(id)));
             }
         }

@@ -7,7 +7,7 @@ use crate::engine::call::{Called, Write};
 use crate::engine::context::{About, RunContext};
 use crate::engine::finish::Finishing;
 use crate::engine::interruption::Interruption;
-use crate::engine::resolve::Doubt;
+use crate::engine::resolve::InDoubt;
 use crate::engine::results;
 use crate::engine::update::update_of_result;
 use crate::event::{EffectKnown, ErrorClass, Provenance};
@@ -16,7 +16,7 @@ use crate::journal::{Evidence, Phase, Record};
 use crate::plan::Wait;
 
 /// An intent without answer is resolved, accepted tasks are waited for: afterwards it is known what there is to remove.
-pub(super) async fn bring_to_an_end(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
+pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
     let Some(status) = status_of(context, instance) else { return Ok(()) };
     let Some(intent) = &status.intent else { return Ok(()) };
     let matched = results::operation_of(context.catalog, &intent.call);
@@ -41,8 +41,8 @@ pub(super) async fn bring_to_an_end(context: &RunContext, instance: &InstanceId)
                 retry: None,
                 stamp: false,
             };
-            let Some(doubt) = Doubt::recorded(context, &status) else { return Ok(()) };
-            match write.find(context, &doubt).await? {
+            let Some(in_doubt) = InDoubt::recorded(context, &status) else { return Ok(()) };
+            match write.find(context, &in_doubt).await? {
                 Some(called) => called,
                 None => return not_found(context, instance, &about, true).await,
             }
@@ -73,7 +73,7 @@ pub(super) async fn bring_to_an_end(context: &RunContext, instance: &InstanceId)
     match finishing.finish(context, called, provenance).await {
         Ok(Some(_)) => Ok(()),
         // In doubt again, without the tasks that proved to be another's.
-        Ok(None) => Box::pin(bring_to_an_end(context, instance)).await,
+        Ok(None) => Box::pin(complete_pending(context, instance)).await,
         // A failed create may have left something, which is on record by now.
         Err(Interruption::Failed(_))
             if status_of(context, instance).is_none_or(|status| !matches!(status.phase, Phase::Accepted { .. })) =>

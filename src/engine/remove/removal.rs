@@ -14,7 +14,7 @@ use crate::engine::interruption::Interruption;
 use crate::engine::lock::{Locks, Refused};
 use crate::engine::results;
 use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
-use crate::engine::undo::{Became, intent_of, look_for, new_nonce};
+use crate::engine::undo::{UndoOutcome, intent_of, look_for, new_nonce};
 use crate::engine::watch::{Awaited, Place, TaskEnd};
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
@@ -125,9 +125,9 @@ impl<'a> Removal<'a> {
         let attempt = Unanswered { intent: intent.clone().into(), at: self.context.now(), head };
         let looking = look_for(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
-            Became::Tasks(tasks) => self.accepted(tasks).await.map(Some),
-            Became::Done => Ok(Some(Step::Gone(Gone::Now))),
-            Became::Nothing => {
+            UndoOutcome::Tasks(tasks) => self.accepted(tasks).await.map(Some),
+            UndoOutcome::Done => Ok(Some(Step::Gone(Gone::Now))),
+            UndoOutcome::Nothing => {
                 self.lost.push(attempt);
                 Ok(None)
             }
@@ -224,10 +224,10 @@ impl<'a> Removal<'a> {
 
     /// 404 is gone, when the key can see where it was, and it is not too young to be seen.
     async fn not_found(&mut self, error: &ApiError) -> Result<Step, Interruption> {
-        let seen = self.context.sight.of(self.context, self.call);
+        let seen = self.context.access.check(self.context, self.call);
         if let Err(blind) = self.context.stopped.or_leave(seen).await.map_err(Interruption::Stopped)? {
             self.left(blind.clone()).await?;
-            return Err(Interruption::Blind(blind));
+            return Err(Interruption::NoAccess(blind));
         }
         let young = self.made_at.is_some_and(|made| self.context.now().duration_since(made) < UNSEEN);
         if young && !self.tried_before {

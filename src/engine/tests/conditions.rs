@@ -1,5 +1,5 @@
-//! A cloud that is not ours alone: others make things of the same name before, while and after we do; calls arrive late,
-//! never, or without an answer; lists and the audit log lag, or are closed.
+//! A shared cloud account: other clients create resources of the same name before, during and after our calls; calls
+//! are carried out late or never, answers are lost; lists and the audit log are late, or closed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -12,32 +12,32 @@ use crate::api::{Answer, Lost, Request, Transport, timestamp};
 use crate::catalog::Method;
 use crate::simulate::InMemory;
 
-/// What becomes of one create of ours.
+/// What happens to one of our creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Answered,
-    /// The connection is reset; nothing is ever carried out.
+    /// The connection is reset; the call is never carried out.
     NeverArrives,
-    /// It is carried out, and the connection is reset.
+    /// The call is carried out, and the connection is reset.
     AnswerLost,
-    /// The connection is reset; it is carried out so much later.
+    /// The connection is reset; the call is carried out after this time.
     Late(Duration),
-    /// It is carried out, and answered with this status and body.
+    /// The call is carried out, and answered with this status and body.
     Instead(u16, &'static str),
-    /// It is carried out; the head of the answer arrives.
+    /// The call is carried out; only the head of the answer arrives.
     HeadOnly,
-    /// It is carried out, and its answer takes so long.
+    /// The call is carried out, and its answer takes this long.
     Slow(Duration),
 }
 
-/// When somebody else makes the same.
+/// When another client creates the same resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bystander {
     /// Before our first call.
     Before,
-    /// When our call has left, before it is carried out.
+    /// After our call was sent, before it is carried out.
     During,
-    /// When it has been carried out.
+    /// After it was carried out.
     After,
 }
 
@@ -48,35 +48,35 @@ pub enum Log {
     Closed,
 }
 
-/// The circumstances of every request. Clones share what happened.
+/// The conditions that all requests meet. Clones share the log of what happened.
 #[derive(Clone, Default)]
 pub struct Conditions {
     pub fates: Vec<Fate>,
     pub bystanders: Vec<Bystander>,
     pub log: Log,
-    /// Tasks younger than this are not on the list yet.
+    /// Tasks younger than this are not listed yet.
     pub tasks_late: Duration,
     /// Lists show no times.
     pub untimed: bool,
-    /// The API takes trace ids of ours for its request ids.
+    /// The API uses our trace ids as its request ids.
     pub takes_traces: bool,
     pub seen: Arc<Mutex<Seen>>,
 }
 
-/// What happened.
+/// The log of what happened.
 #[derive(Default)]
 pub struct Seen {
     creates: usize,
-    /// Ids of what others made.
+    /// Ids of resources that other clients made.
     pub theirs: BTreeSet<String>,
-    /// Ids that were a part of a write of ours to something that exists.
+    /// Ids mentioned in our writes to existing resources.
     pub touched: BTreeSet<String>,
-    /// The request that started a task.
+    /// By task: the request that started it.
     requests: HashMap<String, String>,
 }
 
 impl Conditions {
-    /// Carries a request of ours through these circumstances.
+    /// Sends one of our requests under these conditions.
     pub async fn carry(&self, inner: &InMemory, request: Request) -> Result<Answer, Lost> {
         match request.method {
             Method::Get => self.read(inner, request).await,
@@ -138,7 +138,7 @@ impl Conditions {
         answer
     }
 
-    /// Somebody else makes the same thing, in another way.
+    /// Creates the same resource as another client would.
     async fn by_another(&self, inner: &InMemory, request: &Request) {
         let mut theirs = request.clone();
         theirs.headers = vec![("user-agent".to_owned(), "terraform/1.9".to_owned())];
@@ -204,7 +204,7 @@ impl Conditions {
     }
 }
 
-/// A POST on a collection.
+/// Whether the request is a POST to a collection.
 fn is_create(request: &Request) -> bool {
     let known = crate::catalog::Catalog::embedded().matching(request.method, &request.path);
     known.is_some_and(|(operation, _)| operation.creates.is_some())

@@ -1,7 +1,7 @@
-//! A process that dies: from one moment on nothing is sent any more, nothing is written, nothing is heard.
+//! A process that dies: from that moment it sends no request, writes nothing and receives nothing.
 //!
-//! The moment is given as a number of records, or as a request and a place in its life. What happened before it stays:
-//! in the cloud what was carried out, on disk what was synced.
+//! The moment is given as a number of records, or as a request and a point in its life. Calls carried out before it
+//! stay in the cloud, records synced before it stay on disk.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,18 +18,18 @@ use crate::simulate::InMemory;
 /// How long a request may still be under way after its sender died.
 const LATE: Duration = Duration::from_secs(3);
 
-/// Where in a request's life its sender dies.
+/// The point in a request's life at which its sender dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// The intent is on disk; the request never leaves.
+    /// The intent is on disk; the request is not sent.
     BeforeSending,
-    /// The request arrives when its sender is dead already.
+    /// The request arrives after its sender died.
     Late,
-    /// The API has acted; the answer is never heard.
+    /// The API has carried it out; the answer is not received.
     Acted,
-    /// The answer was heard; nothing of it is on disk.
+    /// The answer is received, and not recorded.
     Answered,
-    /// What follows from the answer is on disk; nobody acts on it.
+    /// The answer is recorded, and not acted on.
     Written,
 }
 
@@ -42,7 +42,7 @@ impl Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     Never,
-    /// After so many records of its own; `torn`: half of the next one still reaches the disk.
+    /// After this many of its own records; `torn`: half of the next one reaches the disk as well.
     Records {
         kept: usize,
         torn: bool,
@@ -54,19 +54,19 @@ pub enum When {
     },
 }
 
-/// One process's life. Clones share it.
+/// The life of one process. Clones share it.
 #[derive(Clone)]
 pub struct Life(Arc<State>);
 
 struct State {
     when: When,
     requests: AtomicU64,
-    /// Answers that were missing, cut off, unreadable, or refusals of the moment.
+    /// Answers that were missing, cut off, unreadable, or transient refusals.
     troubles: AtomicU64,
     dead: AtomicBool,
     dies_with_next_write: AtomicBool,
     died: Notify,
-    /// Until then nothing of it moves.
+    /// The process does nothing before this moment.
     frozen_until: Mutex<Option<Instant>>,
 }
 
@@ -83,7 +83,7 @@ impl Life {
         }))
     }
 
-    /// Requests that were about to leave.
+    /// The number of requests about to be sent so far.
     pub fn requests(&self) -> u64 {
         self.0.requests.load(Ordering::SeqCst)
     }
@@ -104,12 +104,12 @@ impl Life {
         }
     }
 
-    /// The process stands still for so long.
+    /// Freezes the process for a time.
     pub fn freeze(&self, pause: Duration) {
         *self.0.frozen_until.lock().unwrap() = Some(Instant::now() + pause);
     }
 
-    /// Resolves when it does not, or not any more.
+    /// Resolves when the process is not frozen.
     pub async fn thawed(&self) {
         let until = *self.0.frozen_until.lock().unwrap();
         if let Some(until) = until {
@@ -117,7 +117,7 @@ impl Life {
         }
     }
 
-    /// A write has reached its place; the process dies of it when it was to.
+    /// A write has reached the store; the process dies of it when that was its moment.
     pub fn dies_with_this_write(&self) -> bool {
         if self.0.dies_with_next_write.load(Ordering::SeqCst) {
             self.die();
@@ -125,13 +125,13 @@ impl Life {
         self.is_over()
     }
 
-    /// The process is killed now.
+    /// Kills the process now.
     pub fn die(&self) {
         self.0.dead.store(true, Ordering::SeqCst);
         self.0.died.notify_one();
     }
 
-    /// What becomes of the request that is about to leave.
+    /// The point at which the process dies with the request that is about to be sent, if it does.
     fn moment(&self) -> Option<Moment> {
         let number = self.0.requests.fetch_add(1, Ordering::SeqCst) + 1;
         match self.0.when {
@@ -141,10 +141,10 @@ impl Life {
     }
 }
 
-/// Changes an answer on its way, as another cloud might have given it.
+/// Changes answers before the client receives them.
 pub type OnTheWay = Option<Box<dyn FnMut(&Request, Answer) -> Answer + Send>>;
 
-/// Carries requests for as long as the process lives.
+/// A transport that works as long as the process lives.
 pub struct Wire {
     pub on_the_way: Arc<Mutex<OnTheWay>>,
     pub inner: InMemory,
@@ -186,7 +186,7 @@ impl Transport for Wire {
                     self.sent.lock().unwrap().push(request.clone());
                     tokio::spawn(async move {
                         tokio::time::sleep(LATE).await;
-                        // Nobody is there to hear the answer.
+                        // The sender is dead and receives no answer.
                         let _ = inner.send(request).await;
                     });
                     life.die();
@@ -222,7 +222,7 @@ fn is_trouble(answer: &Result<Answer, Lost>) -> bool {
     }
 }
 
-/// Keeps records for as long as the process lives.
+/// A sink that works as long as the process lives.
 pub struct Disk {
     pub kept: MemorySink,
     pub life: Life,

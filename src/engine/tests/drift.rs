@@ -1,4 +1,4 @@
-//! What somebody else changed or removed is found, and put back or made again; what nobody touched is never taken for it.
+//! Drift: changes and deletions by other clients are detected and corrected; unchanged resources are never reported.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,13 @@ use super::harness::{Trial, assert_done, paused};
 use crate::api::Client;
 use crate::catalog::{Catalog, Method};
 use crate::clock::Clock;
-use crate::engine::{Fate, Found, Refresh, RunOptions, drift_records};
+use crate::engine::{DriftCheck, DriftState, Refresh, RunOptions, drift_records};
 use crate::exit::Exit;
 use crate::journal::RecordedCall;
 use crate::simulate::{InMemory, Options};
 
 impl Trial {
-    pub(super) async fn looked(&self) -> Vec<Fate> {
+    pub(super) async fn looked(&self) -> Vec<DriftCheck> {
         let status = self.status();
         let clock = Clock::starting_at(self.time(), 1.0);
         let client = Client::new(std::sync::Arc::new(InMemory::new(self.simulator.clone(), clock)), clock);
@@ -21,17 +21,17 @@ impl Trial {
         refresh.look().await.unwrap_or_else(|blind| panic!("{blind:?}"))
     }
 
-    /// Looks, and puts on record what was found.
+    /// Refreshes, and records what was found.
     async fn refresh(&mut self) -> Vec<String> {
         let looked = self.looked().await;
         for record in drift_records(&looked) {
             self.record(record);
         }
         let told = looked.into_iter().filter_map(|looked| match looked.found {
-            Found::Same => None,
-            Found::Gone => Some(format!("{} gone", looked.instance)),
-            Found::CannotTell { why } => Some(format!("{} {why}", looked.instance)),
-            Found::Changed { fields } => {
+            DriftState::Same => None,
+            DriftState::Gone => Some(format!("{} gone", looked.instance)),
+            DriftState::CannotTell { why } => Some(format!("{} {why}", looked.instance)),
+            DriftState::Changed { fields } => {
                 let fields: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
                 Some(format!("{} {}", looked.instance, fields.join(" ")))
             }
@@ -118,9 +118,9 @@ fn what_is_gone_is_made_again_with_what_depends_on_it() {
             trial.call(Method::Delete, subnet, "", None).await;
         }
         trial.call(Method::Delete, "net", "", None).await;
-        // One that is still on record as made from what is gone needs no permission to be made anew.
+        // An instance recorded as made from a missing resource may be created again without the plan's permission.
         let looked = trial.looked().await;
-        let net: Vec<Fate> = looked.into_iter().filter(|looked| looked.instance.to_string() == "net").collect();
+        let net: Vec<DriftCheck> = looked.into_iter().filter(|looked| looked.instance.to_string() == "net").collect();
         drift_records(&net).into_iter().for_each(|record| trial.record(record));
         let end = trial.run(PLAN).await;
         assert_done(&trial, &end);

@@ -1,4 +1,4 @@
-//! A cloud, a journal, and runs over them that may be cut off anywhere.
+//! A simulated cloud, a journal, and runs on them that can be ended at any point.
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
@@ -38,34 +38,34 @@ pub struct Trial {
     pub journal: Vec<u8>,
     pub events: Vec<Event>,
     pub inputs: Vec<(String, String)>,
-    /// Of runs that may end early.
+    /// Options of runs that may end early.
     pub options: RunOptions,
     /// Every request that was sent, in order.
     pub requests: Arc<Mutex<Vec<Request>>>,
     pub secrets: Secrets,
-    /// What others do, and what becomes of our calls.
+    /// What other clients do, and what happens to our calls.
     pub conditions: Conditions,
-    /// Whether tags of ours are left on what is made.
+    /// Whether creates are sent with our tags.
     pub stamp: bool,
     /// How far the clock of the next process is ahead of the server's.
     pub ahead: SignedDuration,
-    /// What other records of the store hold.
-    pub neighbours: Vec<(String, Status)>,
-    /// Requests at once.
+    /// The other records of the store.
+    pub other_records: Vec<(String, Status)>,
+    /// The most requests in flight.
     pub parallelism: usize,
     pub on_the_way: Arc<Mutex<OnTheWay>>,
-    /// The record is in an object store.
+    /// Set when the record is in an object store.
     pub place: Option<Place>,
-    /// The process of the next command stands still at this write, for so long.
+    /// Freezes the next process at this write, for this long.
     pub freeze: Option<(u64, Duration)>,
 }
 
-/// Where the records of one process go, and what is known when it begins.
+/// The journal that one process opened, and its state at that time.
 struct Book {
     sink: Box<dyn Sink>,
     status: Status,
     next: u64,
-    /// What it wrote to its own disk.
+    /// The records that the process wrote to its own disk.
     kept: MemorySink,
 }
 
@@ -92,7 +92,7 @@ impl Trial {
             conditions: Conditions::default(),
             stamp: true,
             ahead: SignedDuration::ZERO,
-            neighbours: Vec::new(),
+            other_records: Vec::new(),
             parallelism: 10,
             on_the_way: Arc::default(),
             place: None,
@@ -100,7 +100,7 @@ impl Trial {
         }
     }
 
-    /// Another machine on the same environment, with the same record in a store.
+    /// Another machine in the same environment, with the record in the same store.
     pub fn elsewhere(&self) -> Self {
         Self {
             simulator: self.simulator.clone(),
@@ -130,20 +130,20 @@ impl Trial {
         Self::new(Options { faults: Faults::parse(faults.iter().copied()).unwrap(), ..Options::default() })
     }
 
-    /// Another plan's record over the same cloud; gives back the journal there was.
+    /// A record of another plan on the same cloud; gives the journal so far.
     pub fn another_record(&mut self) -> Vec<u8> {
         let first = self.journal.iter().position(|&byte| byte == b'\n').expect("a journal has a header") + 1;
         let header = self.journal[..first].to_vec();
         std::mem::replace(&mut self.journal, header)
     }
 
-    /// The record is gone; another begins, with a key of its own.
+    /// Loses the record; a new one begins, with a new key.
     pub fn lose_the_record(&mut self) {
         let record = Record::Header(Header::new("demo", "default"));
         self.journal = Line { n: 0, at: self.sim_clock.now(), record }.encode().into_bytes();
     }
 
-    /// Looks through the account for what a lost record told, and puts it on record.
+    /// Recovers a lost record from the account.
     pub async fn recover(&mut self, plan: &Plan, accepted: &[(String, String)]) -> Recovered {
         self.secrets = Secrets::default();
         let (stopper, stopped) = stopper();
@@ -170,7 +170,7 @@ impl Trial {
         recovered
     }
 
-    /// Writes every record anew, as another version might have written it.
+    /// Rewrites every record, for instance to the form of another version.
     pub fn rewrite(&mut self, change: impl Fn(&mut Record)) {
         let text = String::from_utf8(std::mem::take(&mut self.journal)).unwrap();
         for line in text.lines() {
@@ -185,7 +185,7 @@ impl Trial {
         *self.on_the_way.lock().unwrap() = Some(Box::new(change));
     }
 
-    /// Somebody makes a call by hand and goes on; the task it started.
+    /// Another client starts a call; gives its task.
     pub async fn begun_by_hand(&self, call: &RecordedCall) -> String {
         let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
         let answer = cloud.send(RunContext::request(call)).await.unwrap();
@@ -193,18 +193,18 @@ impl Trial {
         answer["tasks"][0].as_str().unwrap().to_owned()
     }
 
-    /// Somebody makes a call by hand, and waits until it is done.
+    /// Another client makes a call and waits for its task.
     pub async fn by_hand(&self, call: &RecordedCall) -> Value {
         let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
         let answer = cloud.send(RunContext::request(call)).await.unwrap();
         assert!(answer.is_success(), "{call}: {answer:?}");
         tokio::time::sleep(Duration::from_secs(600)).await;
-        // The cloud ends its tasks when somebody looks.
+        // The simulator completes tasks when it is polled.
         cloud.send(Request::get("/cloud/v1/tasks")).await.unwrap();
         serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
     }
 
-    /// What a teardown named as left: instance, and why.
+    /// What a teardown could not remove: instance and reason.
     pub fn left(&self) -> Vec<String> {
         let left = self.events.iter().filter_map(|event| match event {
             Event::ResourceLeft { instance, error, .. } => Some(format!("{instance}: {}", error.message)),
@@ -227,7 +227,7 @@ impl Trial {
         Status::of(lines).unwrap()
     }
 
-    /// Everything a run needs, and the events it tells.
+    /// The run context, and the events that it emits.
     fn context(
         &self,
         stopper: &Stopper,
@@ -283,11 +283,11 @@ impl Trial {
             },
             digest_key,
             owners: Ownership::new({
-                let neighbours = self.neighbours.clone();
-                Arc::new(move || neighbours.clone())
+                let other_records = self.other_records.clone();
+                Arc::new(move || other_records.clone())
             }),
-            met: OnceCell::new(),
-            sight: Sight::default(),
+            contacted: OnceCell::new(),
+            access: Access::default(),
         });
         (context, events)
     }
@@ -297,7 +297,7 @@ impl Trial {
         Arc::new(Freezing { inner, life: life.clone(), at, writes: AtomicU64::new(0), pause })
     }
 
-    /// The plan of a text; `file` tells its folder.
+    /// The plan of a text; `file` determines its folder.
     pub fn plan(file: &str, text: &str) -> Arc<Plan> {
         let source = Arc::new(Source::new(file, text));
         Arc::new(plan::load(&source).unwrap_or_else(|findings| panic!("{findings:#?}")))
@@ -307,18 +307,18 @@ impl Trial {
         self.run_with(text, RunOptions::default(), std::future::pending()).await
     }
 
-    /// Runs until the end, or until `stop` says so.
+    /// Runs to the end, or until `stop` resolves.
     pub async fn run_with(&mut self, text: &str, options: RunOptions, stop: impl Future<Output = Stop>) -> RunEnd {
         let life = Life::until(When::Never);
         self.live(&Self::plan("plan.yaml", text), options, stop, &life).await.expect("this process lives on")
     }
 
-    /// Runs for as long as the process lives. `None` when it died before the end.
+    /// Runs as long as the process lives. `None` when it died before the end.
     pub async fn run_until(&mut self, plan: &Arc<Plan>, life: &Life) -> Option<RunEnd> {
         self.live(plan, self.options.clone(), std::future::pending(), life).await
     }
 
-    /// The same with a record that may be out of reach or lost to another: how the command would end.
+    /// The same with a record that may be unreachable or taken over: the exit code of the command.
     pub async fn run_or_give_up(&mut self, plan: &Arc<Plan>, life: &Life) -> Option<Exit> {
         let plan = plan.clone();
         match self.try_live(&plan, self.options.clone(), std::future::pending(), life).await {
@@ -344,7 +344,7 @@ impl Trial {
         stop: impl Future<Output = Stop>,
         life: &Life,
     ) -> Result<Option<RunEnd>, JournalError> {
-        // A new process knows no secrets but those it reads.
+        // A new process knows only the secrets that it reads.
         self.secrets = Secrets::default();
         let (stopper, stopped) = stopper();
         let book = self.book(life).await?;
@@ -379,7 +379,7 @@ impl Trial {
         end
     }
 
-    /// Runs with a disk that takes only so many records, as if the process had died there. `None` when that happened
+    /// Runs with a disk that accepts a number of records, as if the process died then. `None` when that happened
     /// before the end.
     pub async fn crash_after(&mut self, text: &str, records: usize) -> Option<RunEnd> {
         self.run_until(&Self::plan("plan.yaml", text), &Life::until(When::Records { kept: records, torn: false })).await
@@ -389,7 +389,7 @@ impl Trial {
         self.destroy_until(&Life::until(When::Never)).await.expect("this process lives on")
     }
 
-    /// Takes everything down for as long as the process lives. `None` when it died before the end.
+    /// Destroys as long as the process lives. `None` when it died before the end.
     pub async fn destroy_until(&mut self, life: &Life) -> Option<RunFinished> {
         let (stopper, stopped) = stopper();
         let book = unless_dead(life, self.book(life)).await?;
@@ -413,15 +413,15 @@ impl Trial {
         self.journal.extend(Line { n, at: self.sim_clock.now(), record }.encode().into_bytes());
     }
 
-    /// A command that ends gives the right to write back, where it has one that others wait for.
+    /// Ends a command, which releases its lease.
     async fn finish(&self, journal: &Journal, exit: Exit) {
         if self.place.is_some() {
-            // It is lost, or the store is away: the exit code says so.
+            // When the lease is lost or the store unreachable, the exit code says so.
             let _ = journal.append(vec![Record::Finished { exit: exit.code() }]).await;
         }
     }
 
-    /// What is on disk after a run, read as the next run reads it.
+    /// Stores what is on disk after a run, read as the next run reads it.
     async fn keep(&mut self, kept: &MemorySink, events: &mut mpsc::UnboundedReceiver<Stamped>) {
         self.journal.extend(kept.bytes());
         if let Some(place) = &self.place {
@@ -435,12 +435,12 @@ impl Trial {
         }
     }
 
-    /// The time in the cloud.
+    /// The simulator's time.
     pub fn time(&self) -> Timestamp {
         self.sim_clock.now()
     }
 
-    /// Kind and name of everything alive in the cloud, sorted.
+    /// Kind and name of every existing resource, sorted.
     pub fn alive(&self) -> Vec<String> {
         let simulator = self.simulator.lock().unwrap();
         let mut names: Vec<String> =
@@ -449,12 +449,12 @@ impl Trial {
         names
     }
 
-    /// How often something of each kind was made, ever.
+    /// How many resources of each kind were ever created.
     pub fn made(&self) -> BTreeMap<&'static str, u64> {
         self.simulator.lock().unwrap().ever_made()
     }
 
-    /// Requests that were no GET.
+    /// The number of requests other than GET.
     pub fn writes(&self) -> usize {
         let requests = self.requests.lock().unwrap();
         requests.iter().filter(|request| request.method != crate::catalog::Method::Get).count()
@@ -475,7 +475,7 @@ impl Trial {
     }
 }
 
-/// A command begins.
+/// The record of a command that begins.
 fn started(command: &str) -> Record {
     let (run, command) = ("r".to_owned(), command.to_owned());
     Record::Started(Started {
@@ -489,7 +489,7 @@ fn started(command: &str) -> Record {
     })
 }
 
-/// The end of some work, or `None` when the process died first.
+/// The result of some work, or `None` when the process died first.
 async fn unless_dead<T>(life: &Life, work: impl Future<Output = Result<T, JournalError>>) -> Option<T> {
     or_dead(life, work).await.unwrap_or_else(|error| panic!("the journal failed: {error}"))
 }
@@ -508,7 +508,7 @@ async fn or_dead<T>(
     }
 }
 
-/// A journal with a torn last line, opened as a file and closed again.
+/// Opens a journal with a torn last line as a file, and closes it.
 fn reopened(bytes: &[u8]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.jsonl");
@@ -518,7 +518,7 @@ fn reopened(bytes: &[u8]) -> Vec<u8> {
     std::fs::read(&path).unwrap()
 }
 
-/// Asserts that a run went through.
+/// Asserts that a run succeeded.
 pub fn assert_done(trial: &Trial, end: &RunEnd) {
     assert_eq!(end.finished.exit, Exit::Done, "{:#?}", trial.failures());
 }

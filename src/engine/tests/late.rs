@@ -1,5 +1,5 @@
-//! Calls that are carried out when nobody expects it any more: after the settling time, after they were sent again, after
-//! the run, after the teardown.
+//! Calls that are carried out late: after the time to resolve, after they were sent again, after the run, after the
+//! teardown.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::simulate::{AuditLog, Busy, Faults, Options};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How a lost call can be told from everything else.
+/// The evidence by which a lost call is attributed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Told {
     ByTag,
@@ -35,7 +35,7 @@ fn trial(fates: &[Fate], told: Told) -> Trial {
     trial
 }
 
-/// Whether a kind can be told in this way.
+/// Whether calls of a kind can be attributed by this evidence.
 fn is_told(kind: &str, told: Told) -> bool {
     let by_tag = ["networks", "volumes", "floatingips"];
     let by_task = !["servergroups", "security_groups", "lifecycle_policies"].contains(&kind);
@@ -47,7 +47,7 @@ fn is_told(kind: &str, told: Told) -> bool {
     }
 }
 
-/// Takes it down, however often that must be asked for. What is there then is named.
+/// Destroys, as often as it takes. Resources that are left must be reported.
 async fn taken_down(trial: &mut Trial, label: &str) {
     trial.events.clear();
     let exit = trial.destroy().await.exit;
@@ -107,7 +107,7 @@ fn a_teardown_looks_for_what_was_never_answered() {
                     trial.run(&plan(call, 1)).await;
                     tokio::time::sleep(SECOND * pause).await;
                     trial.destroy().await;
-                    // It acts when everything is gone already; the record knows that it may.
+                    // It is carried out when everything is removed already; its attempt is still on record.
                     tokio::time::sleep(SECOND * 90).await;
                     taken_down(&mut trial, &label).await;
                     assert!(!is_told(kind, told) || ours(&trial).is_empty(), "{label}");
@@ -183,7 +183,7 @@ fn an_attempt_is_not_looked_for_for_ever() {
 fn an_earlier_attempt_is_asked_for_before_the_call_is_sent_once_more() {
     paused(async {
         for (kind, call) in KINDS {
-            // The answer to a call without tasks is waited for three times as long.
+            // A call without tasks has three times as long to resolve.
             let late = if is_told(kind, Told::ByTrace) { 14 } else { 40 };
             let mut trial = trial(&[Fate::Late(SECOND * late), Fate::NeverArrives], Told::ByLog);
             let end = trial.run(&plan(call, 1)).await;
@@ -215,7 +215,8 @@ fn the_youngest_of_several_goes_first() {
     });
 }
 
-/// Others make the same all the while, and the audit log tells of it late: the second attempt is no reason to doubt.
+/// Another client creates the same resources all the time, and the audit log is late: the second attempt must not end
+/// as unknown.
 #[test]
 fn what_the_log_tells_late_is_waited_for() {
     paused(async {

@@ -1,4 +1,4 @@
-//! GET steps: pages, the one thing that is meant, and calls that are made on every run.
+//! GET steps: pages, `find`, and reads on every run.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ outputs:
   count: \"{{ steps.networks.response.results | length }}\"
 ";
 
-/// Answers lists with pages of two, as if the API gave no longer ones.
+/// Answers lists in pages of two items.
 fn short_pages(trial: &Trial, total: usize) {
     trial.change_answers(move |request, mut answer| {
         if request.method == Method::Get && request.path == "/cloud/v1/networks/1/7" {
@@ -101,7 +101,7 @@ fn a_page_that_was_asked_for_is_that_page_and_says_so() {
 fn a_list_that_is_too_long_stops_the_step() {
     paused(async {
         let mut trial = Trial::new(Options::default());
-        // The harness lets a thousand come.
+        // The harness sets `max_items` to a thousand.
         short_pages(&trial, 1001);
         let end = trial.run(LIST).await;
         let (_, error) = end.failure.unwrap();

@@ -81,7 +81,7 @@ fn independent_branches_go_on_and_dependants_say_why_not() {
             _ => None,
         });
         assert_eq!(why.as_deref(), Some("subnet by network"));
-        // Outputs that can be told are told.
+        // Outputs that can be evaluated are still given.
         assert_eq!(end.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(), ["volumes"]);
     });
 }

@@ -1,4 +1,4 @@
-//! Only what a call made is taken down with it.
+//! A teardown deletes only resources that the call made.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ steps:
 outputs: { id: \"{{ steps.data.id }}\" }
 ";
 
-/// A machine with a boot volume of its own and a data volume that was there before.
+/// A machine with its own boot volume and a data volume that existed before.
 pub const MACHINE: &str = "
 name: demo
 inputs: { data_volume: {} }
@@ -35,7 +35,7 @@ steps:
 outputs: { made: \"{{ steps.web.created.volumes }}\", touched: \"{{ steps.web.touched }}\" }
 ";
 
-/// Somebody else's data volume, and our machine with it.
+/// A data volume of another client, and our machine with it attached.
 async fn with_a_data_volume() -> (Trial, String) {
     let mut trial = Trial::new(Options::default());
     let end = trial.run(DATA).await;
@@ -49,7 +49,7 @@ async fn with_a_data_volume() -> (Trial, String) {
     (trial, volume)
 }
 
-/// Makes the record one of an earlier version, which took everything that the task listed for made.
+/// Rewrites the record as an earlier version did, which recorded every resource in the task as made.
 fn as_once_recorded(trial: &mut Trial, volume: &str) {
     trial.rewrite(|record| {
         let Record::Succeeded(done) = record else { return };
@@ -88,7 +88,7 @@ fn what_another_task_made_is_left_whatever_the_record_says() {
     paused(async {
         let (mut trial, volume) = with_a_data_volume().await;
         as_once_recorded(&mut trial, &volume);
-        // Nothing of the call tells any more that the volume was there before.
+        // The call no longer shows that the volume existed before.
         trial.rewrite(|record| {
             if let Record::Intent(intent) = record {
                 intent.call.body = None;

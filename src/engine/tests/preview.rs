@@ -1,4 +1,4 @@
-//! A preview shows what a run does: nothing where nothing changed, and one of two where one of two changes.
+//! A preview shows what a run would do: nothing without a change, and only the instance that changes.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::plan::Selection;
 use crate::simulate::Options;
 
 impl Trial {
-    /// What is shown, each as `instance action`, those that would be pending with a star.
+    /// The preview as lines `instance action`, pending ones with a star.
     fn preview(&self, plan: &str, prune: bool) -> Vec<String> {
         let plan = Self::plan("plan.yaml", plan);
         let sources = crate::plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
@@ -54,7 +54,7 @@ impl Trial {
     }
 }
 
-/// A GET, a volume made from its answer, a step that happens or not because of it, and the object behind a step.
+/// A GET, a volume created from its answer, a step whose `when` depends on it, and a reference to a resource.
 const LOOKUP: &str = r#"
 name: demo
 inputs: { size: { type: integer, default: 10 } }

@@ -1,5 +1,5 @@
-//! The products beside the Cloud API: made once, whatever becomes of the answers; taken down whole; and never claimed where
-//! it was there before.
+//! Products besides the Cloud API: created once despite lost answers, taken down completely, and never claimed when
+//! they existed before.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::journal::{Evidence, RecordedCall};
 use crate::simulate::{Faults, Options};
 
-/// One of each way to be told apart: a name, a path, a number.
+/// One resource for each kind of identity: a name, a path, a number.
 const PLAN: &str = r#"
 name: demo
 steps:
@@ -66,7 +66,7 @@ fn everything_is_made_once_and_taken_down_again() {
     });
 }
 
-/// Of what the API lets nobody have twice it is known whose it is; of the others nobody guesses.
+/// Resources with a unique key are attributed by it; of the others none is claimed.
 #[test]
 fn a_lost_answer_is_found_by_what_is_there_only_once() {
     for (lost, kind, certain) in [
@@ -130,7 +130,7 @@ fn a_process_that_dies_anywhere_leaves_nothing_behind() {
             let mut trial = Trial::new(Options::default());
             let whole = trial.run_until(&plan, &Life::until(When::Records { kept, torn: kept % 2 == 0 })).await;
             let end = trial.run(PLAN).await;
-            // What has no name of its own may be anybody's: the run says so, and goes no further.
+            // A resource without a unique key may be another client's: the run ends as unknown.
             let unknown = trial.failures().iter().all(|failure| failure.contains("somebody else's"));
             assert!(whole.is_some() || end.finished.exit == Exit::Done || unknown, "{kept}: {:?}", trial.failures());
             assert!(trial.made().values().all(|made| *made == 1), "{kept}: {:?}", trial.made());

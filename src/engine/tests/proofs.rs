@@ -1,4 +1,4 @@
-//! What tells ours from theirs, each where nothing else does.
+//! Each kind of evidence on its own, where no other is available.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::journal::{Evidence, RecordedCall};
 use crate::simulate::Options;
 
-/// A cloud whose audit log is closed.
+/// A cloud with a closed audit log.
 fn blind(fates: &[Fate]) -> Trial {
     let mut trial = Trial::new(Options::default());
     trial.conditions = Conditions { fates: fates.to_vec(), log: Log::Closed, ..Conditions::default() };
@@ -23,7 +23,7 @@ fn kind(name: &str) -> &'static str {
     KINDS.iter().find(|(kind, _)| *kind == name).map(|(_, call)| *call).unwrap()
 }
 
-/// Whoever looks for a lost call waits for those under way on the same route: their tasks are no candidates.
+/// The search for a lost call waits for calls under way on the same route: their tasks are no candidates.
 #[test]
 fn a_call_under_way_is_not_taken_for_a_lost_one() {
     paused(async {
@@ -81,7 +81,7 @@ fn what_the_api_says_was_carried_out_is_not_sent_again() {
         for (name, call) in KINDS {
             for fate in [Fate::Instead(200, "{}"), Fate::HeadOnly] {
                 let mut trial = blind(&[fate]);
-                // Whatever it made is not shown anywhere.
+                // The resource that it made is shown nowhere.
                 trial.change_answers(|request, mut answer| {
                     let mut value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
                     if request.method == Method::Get && value.get("results").is_some() {

@@ -1,5 +1,4 @@
-//! A record that is lost, and found again in the account: over every example, with an audit log that is open, and one that
-//! is closed.
+//! Recovery of a lost record from the account: for every example, with an open and with a closed audit log.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +27,7 @@ async fn run(trial: &mut Trial, plan: &std::sync::Arc<Plan>) -> Exit {
     trial.run_until(plan, &life).await.expect("this process lives on").finished.exit
 }
 
-/// By step: what recovers it.
+/// By step: the evidence of its recovery.
 fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
     let found = recovered.found.iter().map(|(instance, trace)| {
         let words = match trace {
@@ -48,8 +47,8 @@ fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
 
 #[test]
 fn every_example_is_recovered_to_its_last_thing() {
-    // Other products know neither our stamp nor an audit log: what is there of them is in doubt, as anything is that only
-    // has the name.
+    // Other products have neither our stamp nor an audit log: their resources are in doubt, with only a matching
+    // name.
     let of_the_cloud = |plan: &Plan| {
         plan.steps
             .values()
@@ -140,7 +139,7 @@ fn what_others_made_under_the_same_names_is_left_alone() {
         assert!(recovered.is_complete() && recovered.found.len() == 4, "{recovered:#?}");
         assert_eq!(run(&mut trial, &plan).await, Exit::Done);
         assert_eq!(trial.destroy().await.exit, Exit::Done);
-        // The router that stays by the plan's word, and theirs.
+        // The router that is kept by the plan, and the other client's volume.
         assert_eq!(trial.alive(), ["routers web", "volumes data"]);
     });
 }
@@ -157,7 +156,7 @@ fn what_only_has_the_name_is_in_doubt_and_nothing_is_made_there() {
         assert_eq!(recovered.status.instances[&recovered.in_doubt[0].0].phase, Phase::InDoubt);
         assert_eq!(run(&mut trial, &plan).await, Exit::Unknown);
         assert_eq!(trial.made(), made);
-        // What the log tells once it can be read is our own call, though nobody knows which attempt: it is no stranger's.
+        // The audit log attributes the call to the step, though not to one attempt: it is not another client's.
         trial.simulator.lock().unwrap().open_audit_log();
         assert_eq!(run(&mut trial, &plan).await, Exit::Unknown);
         assert_eq!(trial.made(), made, "made a second time");

@@ -1,4 +1,4 @@
-//! A record in an object store with troubles, and processes that are frozen.
+//! A record in an object store that fails, and processes that are frozen.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,10 +17,10 @@ use crate::store::objects::troubled::Troubled;
 use crate::store::objects::{Bucket, ObjectRecords};
 use crate::store::{EnvironmentName, Opened, Opening, Store};
 
-/// So long a command waits for another one that is alive.
+/// How long a command waits for another one that holds the lease.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
-/// One machine's way to the record. Clones are the same machine.
+/// One machine's access to the record. Clones are the same machine.
 #[derive(Clone)]
 pub struct Place {
     pub store: Arc<Troubled>,
@@ -32,7 +32,7 @@ impl Place {
         Self { store: Arc::default(), spool: Arc::new(tempfile::tempdir().unwrap()) }
     }
 
-    /// Another machine, with a disk of its own.
+    /// Another machine, with its own disk.
     pub fn elsewhere(&self) -> Self {
         Self { store: self.store.clone(), spool: Arc::new(tempfile::tempdir().unwrap()) }
     }
@@ -46,12 +46,12 @@ impl Place {
         ObjectRecords::new("s3://bucket/records".to_owned(), bucket, self.spool.path().to_owned())
     }
 
-    /// Makes it a place of records.
+    /// Initialises the store for records.
     pub async fn init(&self) {
         assert!(self.records().init().await.unwrap());
     }
 
-    /// Takes the right to write.
+    /// Opens the record and takes the lease.
     pub async fn open(&self, clock: Clock, life: &Life) -> Result<Opened, JournalError> {
         let owner = Owner { pid: 1, command: "run".to_owned(), since: clock.now(), job: None };
         let opening = Opening { owner, patience: PATIENCE, clock, notice: &|_| {} };
@@ -59,7 +59,7 @@ impl Place {
         Ok(Opened { sink: Box::new(Mortal { inner: opened.sink, life: life.clone() }), ..opened })
     }
 
-    /// The record as the journal of a folder would hold it, whatever the store's troubles.
+    /// The record in the form of a local journal, read without faults.
     pub async fn journal(&self) -> Vec<u8> {
         let records = self.records_in(self.store.inner.clone());
         let lines: Vec<Line> = records.lines(&name()).await.unwrap();
@@ -72,7 +72,7 @@ fn name() -> EnvironmentName {
     EnvironmentName { plan: "demo".to_owned(), environment: "default".to_owned() }
 }
 
-/// Writes for as long as the process lives, and not while it is frozen.
+/// A store client that works as long as the process lives and is not frozen.
 struct Mortal {
     inner: Box<dyn Sink>,
     life: Life,
@@ -102,7 +102,7 @@ impl Sink for Mortal {
     }
 }
 
-/// Freezes the whole process when its nth write is about to leave, before anybody asks whether it still may.
+/// Freezes the process at its nth write, after the intent and before the lease is checked.
 pub struct Freezing {
     pub inner: Arc<dyn Transport>,
     pub life: Life,

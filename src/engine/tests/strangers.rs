@@ -1,4 +1,5 @@
-//! Nothing of ours is made twice or forgotten, nothing of theirs is touched, whoever else makes the same at the same time.
+//! Other clients create the same resources at the same time: ours are created once and none is lost, theirs are not
+//! touched.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::event::Event;
 use crate::exit::Exit;
 use crate::simulate::{AuditLog, Busy, Options};
 
-/// Kinds that are resolved by tag, by task or by name; `@` is the id of what the first step makes.
+/// Kinds whose calls are resolved by tag, by task or by name; `@` is the id that the first step creates.
 pub const KINDS: [(&str, &str); 10] = [
     ("networks", "POST /cloud/v1/networks/{project_id}/{region_id}|name: twin, create_router: false"),
     ("volumes", "POST /cloud/v1/volumes/{project_id}/{region_id}|name: twin, source: new-volume, size: 1"),
@@ -42,16 +43,16 @@ pub fn plan(call: &str, copies: usize) -> String {
     )
 }
 
-/// Ids of everything that exists and others did not make.
+/// Ids of all existing resources that other clients did not create.
 pub fn ours(trial: &Trial) -> BTreeSet<String> {
     let simulator = trial.simulator.lock().unwrap();
-    // A group comes with rules, and goes with them.
+    // The rules of a security group are created and deleted with it.
     let things = simulator.everything().into_iter().filter(|held| held.kind != "security_group_rules");
     let all: BTreeSet<String> = things.map(|held| held.id).collect();
     all.difference(&trial.conditions.seen.lock().unwrap().theirs).cloned().collect()
 }
 
-/// Nothing of theirs is gone, and no write of ours was about it.
+/// Asserts that no resource of another client is gone or was mentioned in our writes.
 fn assert_theirs_untouched(trial: &Trial, label: &str) {
     let simulator = trial.simulator.lock().unwrap();
     let all: BTreeSet<String> = simulator.everything().into_iter().map(|held| held.id).collect();
@@ -60,7 +61,7 @@ fn assert_theirs_untouched(trial: &Trial, label: &str) {
     assert!(seen.touched.is_disjoint(&seen.theirs), "{label}: a write was about something of theirs");
 }
 
-/// Runs until it is through or somebody must decide; then takes it down. Says whether it was through.
+/// Runs until the plan is complete or the outcome unknown, then destroys. Gives whether it was complete.
 async fn live_through(label: &str, trial: &mut Trial, text: &str, copies: usize) -> bool {
     let mut exit = trial.run(text).await.finished.exit;
     for _ in 0..2 {
@@ -84,14 +85,14 @@ async fn live_through(label: &str, trial: &mut Trial, text: &str, copies: usize)
     if exit == Exit::Done {
         assert_eq!((destroyed, left.len()), (Exit::Done, 0), "{label}: {left:?}");
     } else {
-        // What is left is named, with what may be it.
+        // Resources that are left are reported, with the candidates.
         let named = trial.events.iter().any(|event| matches!(event, Event::ResourceLeft { .. }));
         assert!(left.is_empty() || (destroyed == Exit::TeardownIncomplete && named), "{label}: {destroyed:?} {left:?}");
     }
     exit == Exit::Done
 }
 
-/// A run whose first call went wrong, killed while it still looks what became of it.
+/// A run whose first call failed, killed while it resolves the outcome.
 async fn killed_after_a_second(trial: &mut Trial, text: &str) {
     let life = Life::until(When::Never);
     let killer = life.clone();
@@ -180,7 +181,7 @@ fn with_a_closed_audit_log_nobody_guesses() {
                         tried += 1;
                         stamped += usize::from(done && by_tag);
                         expected += usize::from(by_tag);
-                        // A request id tells every task apart, without tag and log.
+                        // A request id identifies every task, without tag and audit log.
                         let by_task = !["servergroups", "security_groups", "lifecycle_policies"].contains(&kind);
                         assert!(done || !(takes_traces && by_task), "{label}: {:?}", trial.failures());
                     }
@@ -214,7 +215,7 @@ fn two_of_one_name_whose_answers_are_lost_stay_two() {
     });
 }
 
-/// A job is cancelled while the API still holds its requests, and the next push runs at once.
+/// A CI job is cancelled while its requests are in flight, and the next one runs at once.
 #[test]
 fn the_ordinary_cancel_makes_nothing_twice() {
     paused(async {
@@ -348,7 +349,7 @@ fn what_another_record_holds_is_not_ours() {
                 Conditions { fates: vec![Fate::NeverArrives], log: Log::Closed, ..Conditions::default() };
             let text = plan(call, 1);
             killed_after_a_second(&mut trial, &text).await;
-            // Another environment makes a router of the same name, half a second later.
+            // Another environment creates a router of the same name, half a second later.
             let first = trial.another_record();
             let end = trial.run(&text).await;
             assert_done(&trial, &end);
@@ -359,7 +360,7 @@ fn what_another_record_holds_is_not_ours() {
                     .lines()
                     .map(|line| crate::journal::Line::decode(line).unwrap())
                     .collect();
-                trial.neighbours = vec![("another".to_owned(), crate::journal::Status::of(lines).unwrap())];
+                trial.other_records = vec![("another".to_owned(), crate::journal::Status::of(lines).unwrap())];
             }
             let end = trial.run(&text).await;
             let expected = if known { (Exit::Done, 2) } else { (Exit::Unknown, 1) };
@@ -370,7 +371,7 @@ fn what_another_record_holds_is_not_ours() {
     });
 }
 
-/// `DELETE` steps: a refused attempt is no reason to take 404 for success, a lost one is.
+/// `DELETE` steps: after a refused attempt a 404 is a failure, after a lost answer it is success.
 #[test]
 fn a_wrong_id_is_refused_every_time() {
     paused(async {
@@ -386,7 +387,7 @@ fn a_wrong_id_is_refused_every_time() {
     });
 }
 
-/// An undo that is a POST: sent twice it would make two.
+/// An undo by POST: sent twice it would create two.
 pub const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
                         body: { name: vol, source: new-volume, size: 1 }\n    undo:\n      \
                         call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n      \
@@ -451,7 +452,7 @@ fn an_undo_that_nobody_can_place_is_not_repeated() {
     });
 }
 
-/// An earlier version took what was like it, and its record does not say by what.
+/// A resource that an earlier version attributed by likeness, without recorded evidence.
 #[test]
 fn what_was_once_taken_by_likeness_is_kept_unless_it_carries_our_tag() {
     paused(async {

@@ -1,4 +1,4 @@
-//! What a run takes down, and what it names: rolled back, pruned, replaced.
+//! What a run removes by rollback, prune and replace, and what it reports as left.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub fn pairs() -> String {
     )
 }
 
-/// A volume of an input's size, and a subnet that can never be made where `bad` is set.
+/// A volume with a size from an input, and a subnet whose creation always fails where `bad` is set.
 fn volume(on_change: &str) -> String {
     format!(
         "name: demo\ninputs:\n  size: {{ type: integer, default: 1 }}\n  bad: {{ type: boolean, default: false }}\n  \
@@ -201,7 +201,7 @@ fn what_cannot_go_because_something_before_it_failed_is_named() {
 const NETWORK: &str = "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
                        body: { name: net-1, create_router: false }\n";
 
-/// The record says that everything is in another project, which this key does not see.
+/// Moves every recorded call to another project, which this key cannot read.
 fn in_another_project(trial: &mut Trial) {
     trial.rewrite(|record| {
         if let Record::Succeeded(done) = record {
@@ -311,7 +311,7 @@ fn an_undo_by_patch_is_about_what_its_step_changed() {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(&plan).await;
         assert_done(&trial, &end);
-        // An earlier version had no id for it.
+        // An earlier version recorded no id for it.
         let mut earlier = Trial::new(Options::default());
         earlier.run(&plan).await;
         earlier.rewrite(|record| {
@@ -332,7 +332,7 @@ fn an_undo_by_patch_is_about_what_its_step_changed() {
     });
 }
 
-/// A volume whose undo makes a snapshot of it.
+/// A volume whose undo creates a snapshot of it.
 fn last_look() -> String {
     format!(
         "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{PLACE}\n    \

@@ -1,4 +1,4 @@
-//! What exists is taken over without a create, and what goes by another name keeps its thing without a call.
+//! Adopting existing resources without a create, and renamed steps without any call.
 
 use serde_json::json;
 
@@ -27,7 +27,7 @@ steps:
 "#;
 
 impl Trial {
-    /// Somebody makes a volume by hand; its id.
+    /// Another client creates a volume; gives its id.
     async fn volume(&self, name: &str, size: u64) -> String {
         let call = RecordedCall {
             method: Method::Post,

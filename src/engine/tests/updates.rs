@@ -1,4 +1,4 @@
-//! Day two: what a plan changes is changed in place where the API can, and nothing is made anew that nobody allowed.
+//! Day two: changes are made in place where the API can, and no resource is created again without permission.
 
 use serde_json::{Map, Value, json};
 
@@ -10,8 +10,8 @@ use crate::catalog::{ALLOW_NOTHING, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::refresh::{Comparison, Shown, field};
 use crate::engine::results;
-use crate::engine::update::{Thing, split};
-use crate::engine::{Found, RunOptions, Signal, Stop};
+use crate::engine::update::{UpdatedResource, split};
+use crate::engine::{DriftState, RunOptions, Signal, Stop};
 use crate::event::{Event, Provenance};
 use crate::exit::Exit;
 use crate::id::StepId;
@@ -185,18 +185,19 @@ fn a_machine_of_another_flavor_counts_as_done_once_it_is_usable() {
         let waited = trial.events.iter().any(|event| matches!(event, Event::ReadinessReached { .. }));
         assert!(waited, "{:?}", trial.events);
         assert_eq!((trial.made()["instances"], trial.told(Provenance::Updated)), (1, vec!["web".to_owned()]));
-        assert!(trial.looked().await.iter().all(|looked| looked.found == Found::Same));
+        assert!(trial.looked().await.iter().all(|looked| looked.found == DriftState::Same));
     });
 }
 
-// ── every kind ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── every kind
+// ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 fn is_right(operation: &Operation, body: &Value) -> bool {
     let findings = Catalog::embedded().check_request(operation, Some(&Partial::from(body)), ALLOW_NOTHING);
     findings.iter().all(|finding| finding.severity != Severity::Error)
 }
 
-/// The shape of a top field.
+/// The schema of a top-level field.
 fn shape_of<'b>(body: &'b BodySchema, name: &str) -> Option<&'b Schema> {
     let mut open = vec![body.root()];
     while let Some(schema) = open.pop() {
@@ -209,7 +210,7 @@ fn shape_of<'b>(body: &'b BodySchema, name: &str) -> Option<&'b Schema> {
     None
 }
 
-/// Values that are not this one, the likeliest first.
+/// Values other than this one, the likeliest first.
 fn others(body: &BodySchema, shape: &Schema, value: &Value) -> Vec<Value> {
     let resolved = body.resolve(shape);
     let mut found: Vec<Value> = resolved.values.iter().filter(|other| *other != value).cloned().collect();
@@ -254,10 +255,10 @@ fn others(body: &BodySchema, shape: &Schema, value: &Value) -> Vec<Value> {
     found
 }
 
-/// Fields that mean things which nobody made here.
+/// Fields that refer to resources which these tests do not create.
 const REFERENCES: [&str; 3] = ["port_id", "fixed_ip_address", "routes"];
 
-/// Whether all that differs can be changed in place.
+/// Whether all differences can be changed in place.
 fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
     let call = |body: &Value| RecordedCall {
         method: operation.route.method,
@@ -267,11 +268,11 @@ fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
         body: Some(body.clone()),
     };
     let result = StepResult { id: Some(json!(STRANGER)), name: Some("web-1".to_owned()), ..StepResult::default() };
-    let thing = Thing::of(Catalog::embedded(), &call(before), &result);
+    let thing = UpdatedResource::of(Catalog::embedded(), &call(before), &result);
     split(Catalog::embedded(), thing.as_ref(), &call(before), &call(after), None).forced.is_empty()
 }
 
-/// A body with every field that can be changed in place, and the same with each of them changed.
+/// A body with every field that can be changed in place, and the same body with each of them changed.
 fn before_and_after(operation: &Operation) -> Option<(Value, Value)> {
     let catalog = Catalog::embedded();
     let schema = catalog.body_schema(operation)?;
@@ -290,7 +291,7 @@ fn before_and_after(operation: &Operation) -> Option<(Value, Value)> {
         body.insert(name.to_owned(), value);
         Some(Value::Object(body)).filter(|body| is_right(operation, body))
     };
-    // A name that nothing else in the body has: some kinds go by it.
+    // A unique name, because some kinds are identified by their name.
     for name in ["name", "cluster_name"].into_iter().filter(|name| before.get(*name).is_some()).collect::<Vec<_>>() {
         before = put(&before, name, json!("thing-1")).unwrap_or(before);
     }
@@ -315,7 +316,7 @@ fn before_and_after(operation: &Operation) -> Option<(Value, Value)> {
     (before != after).then_some((before, after))
 }
 
-/// The path of a create, with a stranger for everything but project and region.
+/// The path of a create, with ids of other clients' resources for all parameters but project and region.
 fn concrete(operation: &Operation) -> String {
     let mut path = operation.route.path.clone();
     for parameter in &operation.path_parameters {
@@ -344,7 +345,7 @@ fn plan_of(operation: &Operation, body: &Value) -> String {
     json!({ "name": "demo", "steps": [step] }).to_string()
 }
 
-/// Fields of the recorded body that the API shows otherwise.
+/// Fields of the recorded body that the API shows differently.
 fn differing(trial: &Trial) -> Vec<String> {
     let status = trial.status();
     let known = &status.instances[0];
@@ -361,7 +362,7 @@ fn differing(trial: &Trial) -> Vec<String> {
         thing: thing_route(&create).unwrap(),
         object: &object,
         digest_key: status.header.key.as_bytes(),
-        is_anothers: &|_| false,
+        is_owned_by_another: &|_| false,
     };
     let body = call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
     let fields = body.iter().filter_map(|(name, value)| match field(name, Some(value), &shown) {
@@ -416,8 +417,8 @@ fn things_of_every_kind_are_changed_in_place_and_shown_as_the_plan_has_them() {
     assert!(tried >= 35, "{tried} tried");
 }
 
-/// Of these a read shows another form than their create takes: what is taken over is changed once to what the plan says,
-/// and what somebody changes is not seen.
+/// Kinds that a read shows in another form than their create takes: after adoption they are changed once to the
+/// planned values, and their drift is not detected.
 const READ_OTHERWISE: [&str; 6] = [
     "POST /dns/v2/network-mappings",
     "POST /security/iaas/v2/profiles",
@@ -431,7 +432,7 @@ fn is_read_as_written(operation: &Operation) -> bool {
     !READ_OTHERWISE.contains(&operation.route.to_string().as_str())
 }
 
-/// A plan that takes the thing over instead of making it.
+/// A plan that adopts the resource instead of creating it.
 fn adopting(operation: &Operation, body: &Value, adopt: &Value) -> String {
     let mut plan: Value = serde_json::from_str(&plan_of(operation, body)).unwrap();
     plan["steps"][0]["adopt"] = adopt.clone();
@@ -506,14 +507,14 @@ fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
             let recorded = known.agrees.clone().unwrap().into_owned();
             let other = RecordedCall { body: Some(after.clone()), ..recorded.clone() };
             let catalog = Catalog::embedded();
-            let thing = Thing::of(catalog, &recorded, known.result.as_ref().unwrap());
+            let thing = UpdatedResource::of(catalog, &recorded, known.result.as_ref().unwrap());
             let calls = split(catalog, thing.as_ref(), &recorded, &other, None).calls;
             changed += calls.iter().map(|call| call.fields.len()).sum::<usize>();
             for call in &calls {
                 trial.by_hand(&call.recorded).await;
             }
             let fields = match trial.looked().await.pop().map(|looked| looked.found) {
-                Some(Found::Changed { fields }) => fields,
+                Some(DriftState::Changed { fields }) => fields,
                 other => return wrong.push(format!("{}: {other:?} after {calls:?}", operation.route)),
             };
             found += fields.len();
@@ -522,7 +523,7 @@ fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
             trial.record(drifted);
             let end = trial.run(&plan).await;
             let left = differing(&trial);
-            // What only grows, or is no right value, cannot be put back: the run says so.
+            // A value that can only grow, or is invalid, cannot be corrected: the run fails with this message.
             let stays = trial.failures().iter().all(|failure| failure.contains("only a new one has what differs"));
             if end.finished.exit != Exit::Done && stays {
                 return;

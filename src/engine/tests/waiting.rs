@@ -1,4 +1,4 @@
-//! Waiting: for tasks, for locks, and for nobody who has to wait himself.
+//! Waiting for tasks, for locks, and for permits.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn post(path: &str, body: serde_json::Value) -> RecordedCall {
     }
 }
 
-/// Requests that only polled tasks.
+/// The number of requests that only polled tasks.
 fn looks(trial: &Trial) -> usize {
     let requests = trial.requests.lock().unwrap();
     requests.iter().filter(|request| request.path.starts_with("/cloud/v1/tasks")).count()
@@ -41,7 +41,7 @@ fn locked(trial: &Trial) -> Vec<Option<String>> {
     delays.collect()
 }
 
-/// Where an event of an instance is among all.
+/// The index of an event among all.
 fn position(trial: &Trial, wanted: impl Fn(&Event) -> bool) -> usize {
     trial.events.iter().position(wanted).unwrap()
 }
@@ -105,7 +105,7 @@ fn a_locked_write_keeps_nobody_from_going() {
     });
 }
 
-/// observed.md §3.
+/// observed.md §3: a refusal names the task that holds the lock.
 #[test]
 fn the_task_that_a_lock_names_is_waited_for_at_once() {
     paused(async {
@@ -113,7 +113,7 @@ fn the_task_that_a_lock_names_is_waited_for_at_once() {
         trial.by_hand(&post("/cloud/v1/networks/1/7", json!({ "name": "net", "create_router": false }))).await;
         let network = trial.simulator.lock().unwrap().everything()[0].id.clone();
         trial.inputs = vec![("id".to_owned(), network)];
-        // Another's subnet, begun just now.
+        // Another client's subnet, just begun.
         let subnet = json!({ "name": "theirs", "cidr": "10.1.0.0/24", "network_id": trial.inputs[0].1 });
         let task = trial.begun_by_hand(&post("/cloud/v1/subnets/1/7", subnet)).await;
         let end = trial
@@ -138,7 +138,7 @@ fn nine_rules_of_one_group_run_into_no_lock() {
         assert_done(&trial, &end);
         assert_eq!(locked(&trial), []);
         assert_eq!(trial.writes(), 10);
-        // The group takes them along.
+        // The rules are deleted together with their group.
         let torn = trial.destroy().await;
         assert_eq!((torn.exit, torn.removed), (Exit::Done, 10));
         assert_eq!(trial.writes(), 11);
@@ -165,7 +165,7 @@ fn a_name_that_says_locked_is_adopted_all_the_same() {
 /// An import whose image stays `queued` for a while: observed.md §6.
 const IMAGE: &str = "name: demo\nsteps:\n  - id: image\n    call: POST /cloud/v1/downloadimage/{project_id}/{region_id}\n    body: { name: image-a, url: \"https://images.example/a.qcow2\" }\n";
 
-/// A cloud whose images show another status when they are read for the first times.
+/// A cloud whose images are `queued` for the first reads.
 fn queued(trial: &Trial, mut reads: usize) {
     trial.change_answers(move |request, mut answer| {
         let is_image = request.method == Method::Get && request.path.contains("/images/") && answer.is_success();
@@ -261,7 +261,7 @@ fn what_this_run_made_may_be_unknown_for_a_while() {
     });
 }
 
-/// observed.md §9: `data` of a task may hold a password and a cloud-init.
+/// observed.md §9: a task's `data` can hold a password and cloud-init data.
 #[test]
 fn what_a_task_holds_as_data_is_told_nowhere() {
     paused(async {

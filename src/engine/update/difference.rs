@@ -1,8 +1,8 @@
-//! How a recorded call and the plan's differ, and what a result is once that is made good.
+//! The difference between a recorded call and the plan's, and the result after an update.
 
 use serde_json::Value;
 
-use super::{Split, Thing, split, wanted_call};
+use super::{Split, UpdatedResource, split, wanted_call};
 use crate::catalog::Catalog;
 use crate::engine::decide::{ChangeKind, Differs};
 use crate::journal::{InstanceStatus, Intent, RecordedCall, StepResult};
@@ -10,20 +10,20 @@ use crate::plan::Step;
 use crate::secret::stands_for_secret;
 use crate::shared::Shared;
 
-/// A change, as it was decided.
+/// A change with the decision about it.
 pub struct Changing<'a> {
     pub kind: ChangeKind,
     pub split: &'a Split,
 }
 
-/// How a recorded call and the plan's differ.
+/// The difference between a recorded call and the plan's.
 pub struct Difference {
     pub kind: Differs,
     pub split: Split,
 }
 
 impl Difference {
-    /// `after`: the plan's call; `sent`: its body with secrets in place, where that is known.
+    /// `after`: the plan's call; `sent`: its body with secrets, where these are known.
     pub fn of(
         catalog: &Catalog,
         step: &Step,
@@ -40,21 +40,21 @@ impl Difference {
         let Some(result) = known.result.as_ref().filter(|_| creates) else {
             return Self { kind: Differs::Forces, split: Split::default() };
         };
-        let split = split(catalog, Thing::of(catalog, before, result).as_ref(), before, &after, sent);
+        let split = split(catalog, UpdatedResource::of(catalog, before, result).as_ref(), before, &after, sent);
         let in_place = split.forced.is_empty() && !split.calls.is_empty();
         Self { kind: if in_place { Differs::InPlace } else { Differs::Forces }, split }
     }
 }
 
-/// The call that a result agrees with once an update is done, and the result as it is then.
+/// The call that the resource agrees with after an update, and the result as it is then.
 pub fn update_of_result(intent: &Intent, known: &InstanceStatus) -> Option<(Shared<RecordedCall>, StepResult)> {
     let (agrees, result) = intent.update.clone().zip(known.result.clone())?;
-    let result = named_anew(known.agrees.as_deref(), &agrees, result);
+    let result = with_new_name(known.agrees.as_deref(), &agrees, result);
     Some((agrees, result))
 }
 
-/// A result under the name it has after an update.
-pub fn named_anew(before: Option<&RecordedCall>, after: &RecordedCall, mut result: StepResult) -> StepResult {
+/// A result with the name that it has after an update.
+pub fn with_new_name(before: Option<&RecordedCall>, after: &RecordedCall, mut result: StepResult) -> StepResult {
     let name = |call: &RecordedCall| Some(call.body.as_ref()?.get("name")?.as_str()?.to_owned());
     let new = name(after).filter(|new| before.and_then(name).as_ref() != Some(new));
     if let Some(new) = new.filter(|new| result.name.is_some() && !stands_for_secret(new)) {

@@ -1,7 +1,9 @@
-//! Changing what exists: what of a changed call the API does in place, by which calls, and what only a new thing has.
+//! Updates: which differences between two calls the API can change in place, by which calls, and which need a new
+//! resource.
 //!
-//! `difference` is what decisions are made of; `wanted` says what counts as changed, `split` divides that, `patch` puts
-//! together what one field sends. All pure; the calls are made as every other is, by `change`.
+//! `wanted` leaves out ignored differences, `split` divides the rest into calls, `patch` computes what one field
+//! sends, `seen` resolves a lost answer by reading the resource, `difference` bundles the result for decisions.
+//! Except for `seen` all is pure; `change` sends the calls.
 
 mod difference;
 mod patch;
@@ -11,7 +13,7 @@ mod split;
 mod tests;
 mod wanted;
 
-pub use difference::{Changing, Difference, named_anew, update_of_result};
+pub use difference::{Changing, Difference, update_of_result, with_new_name};
 pub use seen::{Seen, seen};
-pub use split::{Forced, InPlace, Split, Thing, split};
+pub use split::{Forced, InPlace, Split, UpdatedResource, split};
 pub use wanted::wanted_call;

@@ -1,51 +1,60 @@
-//! What one field of an update sends: its new value, or what takes it back, as far as the update takes it.
+//! What an update sends for one field: the new value, or a value that removes the old one, in the form that the
+//! update accepts.
 
 use serde_json::{Map, Value};
 
 use crate::catalog::schema::{Additional, BodySchema, Schema};
 
-/// A value as it may be written down, and as it is sent, with secrets in place.
+/// A value in its recorded form, and in the form that is sent, with secrets.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Both {
+pub struct RecordedAndSent {
     pub recorded: Value,
     pub sent: Value,
 }
 
-/// One field before and after.
+/// The values of one field before and after.
 pub struct FieldChange<'a> {
     pub name: &'a str,
     pub before: Option<&'a Value>,
     pub after: Option<&'a Value>,
-    /// `after` with secrets in place.
+    /// `after`, with secrets.
     pub sent: Option<&'a Value>,
 }
 
 impl FieldChange<'_> {
-    /// What an update sends for the field. `create`, `update`: the two bodies' shapes; `way_back`: nothing said can be told
-    /// by a value.
+    /// The value that an update sends for the field. `create`, `update`: the schemas of both bodies; `can_reset`:
+    /// whether a field that the plan no longer has can be reset by sending a value.
     ///
     /// # Errors
     ///
-    /// Why it cannot be told: the place below the field, and the reason.
-    pub fn value(&self, create: &BodySchema, update: &BodySchema, way_back: bool) -> Result<Both, (String, String)> {
+    /// The place below the field that cannot be sent, and the reason.
+    pub fn value(
+        &self,
+        create: &BodySchema,
+        update: &BodySchema,
+        can_reset: bool,
+    ) -> Result<RecordedAndSent, (String, String)> {
         let taken = field_schemas(update, self.name);
         let (Some(after), Some(sent)) = (self.after, self.sent) else {
-            let value = way_back.then(|| self.back(create, update, &taken)).flatten();
+            let value = can_reset.then(|| self.back(create, update, &taken)).flatten();
             let reason = || "it is not in the plan any more, and the API has no value that says so".to_owned();
             return value
-                .map(|value| Both { recorded: value.clone(), sent: value })
+                .map(|value| RecordedAndSent { recorded: value.clone(), sent: value })
                 .ok_or_else(|| (String::new(), reason()));
         };
         if merges(update, &taken) {
             let old = self.before.and_then(Value::as_object);
             if let (Value::Object(recorded), Value::Object(sent)) = (after, sent) {
-                return Ok(Both { recorded: merged(old, recorded, recorded), sent: merged(old, recorded, sent) });
+                return Ok(RecordedAndSent {
+                    recorded: merged(old, recorded, recorded),
+                    sent: merged(old, recorded, sent),
+                });
             }
         }
         restricted(update, &taken, self.before, after, sent)
     }
 
-    /// The value that says what nothing said.
+    /// The value that resets a field which the plan no longer has.
     fn back(&self, create: &BodySchema, update: &BodySchema, taken: &[&Schema]) -> Option<Value> {
         if merges(update, taken) {
             return Some(merged(self.before.and_then(Value::as_object), &Map::new(), &Map::new()));
@@ -63,7 +72,7 @@ impl FieldChange<'_> {
     }
 }
 
-/// The shapes that a top field of a body may have.
+/// The schemas that a top-level field of a body may have.
 pub fn field_schemas<'b>(body: &'b BodySchema, name: &str) -> Vec<&'b Schema> {
     let mut found = Vec::new();
     let mut open = vec![body.root()];
@@ -75,7 +84,7 @@ pub fn field_schemas<'b>(body: &'b BodySchema, name: &str) -> Vec<&'b Schema> {
     found
 }
 
-/// A mapping of which only what is sent changes: `null` takes a key away (tags).
+/// Whether the update merges a mapping (tags): only sent keys change, and `null` removes one.
 fn merges(body: &BodySchema, schemas: &[&Schema]) -> bool {
     let takes_null = |schema: &&Schema| match &body.resolve(schema).additional {
         Additional::Of(values) => body.nullable(values),
@@ -84,7 +93,7 @@ fn merges(body: &BodySchema, schemas: &[&Schema]) -> bool {
     !schemas.is_empty() && schemas.iter().all(takes_null)
 }
 
-/// The keys that differ, with their new values; `null` for those that are gone.
+/// The keys that differ, with their new values; `null` for removed keys.
 fn merged(before: Option<&Map<String, Value>>, recorded: &Map<String, Value>, values: &Map<String, Value>) -> Value {
     let old = |key: &String| before.and_then(|before| before.get(key));
     let new = recorded.iter().filter(|(key, value)| old(key) != Some(value));
@@ -95,15 +104,15 @@ fn merged(before: Option<&Map<String, Value>>, recorded: &Map<String, Value>, va
     Value::Object(changes)
 }
 
-/// A value without the fields that the update does not take; those must not have changed.
+/// The value without the fields that the update does not accept; an error when one of those differs.
 fn restricted(
     body: &BodySchema,
     schemas: &[&Schema],
     before: Option<&Value>,
     after: &Value,
     sent: &Value,
-) -> Result<Both, (String, String)> {
-    let whole = || Ok(Both { recorded: after.clone(), sent: sent.clone() });
+) -> Result<RecordedAndSent, (String, String)> {
+    let whole = || Ok(RecordedAndSent { recorded: after.clone(), sent: sent.clone() });
     let (Value::Object(fields), Value::Object(real), Some(known)) = (after, sent, closed(body, schemas)) else {
         return whole();
     };
@@ -127,11 +136,11 @@ fn restricted(
     let old = before.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name);
     match old.filter(|name| !fields.contains_key(*name)).find(|name| !takes(name)) {
         Some(lost) => refused(lost),
-        None => Ok(Both { recorded: recorded.into(), sent: sent.into() }),
+        None => Ok(RecordedAndSent { recorded: recorded.into(), sent: sent.into() }),
     }
 }
 
-/// The shapes themselves, when they name every field there can be.
+/// The schemas, when they name every field that is allowed.
 fn closed<'b>(body: &'b BodySchema, schemas: &[&'b Schema]) -> Option<Vec<&'b Schema>> {
     let mut known: Vec<&Schema> = Vec::new();
     let mut open = schemas.to_vec();

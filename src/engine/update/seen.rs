@@ -1,4 +1,4 @@
-//! Whether an update whose answer was lost was carried out: the thing itself tells.
+//! Resolves an update whose answer was lost, by reading the resource.
 
 use serde_json::Value;
 
@@ -9,17 +9,17 @@ use crate::engine::refresh::{Comparison, Shown, field};
 use crate::engine::results;
 use crate::journal::{Intent, RecordedCall};
 
-/// What a read says of an update.
+/// Whether an update has taken effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// Everything it was to change is as it asks for.
+    /// Every field that it changes has its new value.
     Done,
-    /// Something is not.
+    /// At least one field has not.
     NotDone,
     CannotTell,
 }
 
-/// Reads the thing that an update is about.
+/// Reads the resource of an update and compares it.
 pub async fn seen(context: &RunContext, intent: &Intent) -> Seen {
     let known = context.journal.with_status(|status| status.instances.get(&intent.instance).cloned());
     let (Some(after), Some(known)) = (&intent.update, known) else { return Seen::CannotTell };
@@ -28,14 +28,15 @@ pub async fn seen(context: &RunContext, intent: &Intent) -> Seen {
     let path = results::read_path(&create, &parameters, result);
     let (Some(path), Some(thing)) = (path, thing_route(&create)) else { return Seen::CannotTell };
     let Ok(object) = context.client.read(Request::get(path)).await else { return Seen::CannotTell };
-    let is_anothers = |id: &Value| context.journal.with_status(|status| status.is_made_elsewhere(&intent.instance, id));
+    let is_owned_by_another =
+        |id: &Value| context.journal.with_status(|status| status.is_made_by_another(&intent.instance, id));
     let object = shown_at(&create).map_or(Some(&object), |pointer| object.pointer(pointer));
     let Some(object) = object else { return Seen::CannotTell };
-    let shown = Shown { thing, object, digest_key: &context.digest_key, is_anothers: &is_anothers };
+    let shown = Shown { thing, object, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
     of_fields(before, after, &shown)
 }
 
-/// The answer over all fields of the body that the update changes.
+/// The combined result for all fields that the update changes.
 fn of_fields(before: &RecordedCall, after: &RecordedCall, shown: &Shown<'_>) -> Seen {
     let fields = |call: &RecordedCall| call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
     let (old, new) = (fields(before), fields(after));

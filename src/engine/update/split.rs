@@ -1,52 +1,52 @@
-//! The split of a changed call: what the API changes in place, call by call, and what only a new thing has.
+//! Divides a changed call: the calls that change the resource in place, and the changes that need a new resource.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::patch::{Both, FieldChange};
+use super::patch::{FieldChange, RecordedAndSent};
 use crate::catalog::update::{Act, Rule, Way, goes_alone, has_way_back, only_grows};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
-use crate::engine::preview::holds_later;
+use crate::engine::preview::has_placeholder;
 use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
 use crate::journal::{RecordedCall, StepResult};
 
-/// Why a field cannot be changed when nothing more is known.
+/// The reason when the catalogue has no call that changes a field.
 const NO_CALL: &str = "the API has no call that changes it";
 
-/// What a create made, and by which calls it is changed.
-pub struct Thing {
+/// The resource of a recorded create, and the calls that change it.
+pub struct UpdatedResource {
     create: Arc<Operation>,
-    /// Path parameters of its calls: those of the create, and its own.
+    /// Path parameters: those of the create, and the resource's own.
     parameters: Parameters,
     ways: Vec<Way>,
 }
 
-/// A change, divided.
+/// The division of a change.
 #[derive(Debug, Clone, Default)]
 pub struct Split {
-    /// In the order in which they are made.
+    /// In the order in which they are sent.
     pub calls: Vec<InPlace>,
     pub forced: Vec<Forced>,
 }
 
-/// One call that changes something in place.
+/// One call that changes a resource in place.
 #[derive(Debug, Clone)]
 pub struct InPlace {
     pub operation: Arc<Operation>,
     pub parameters: Parameters,
     pub recorded: RecordedCall,
-    /// The body with secrets in place.
+    /// The body with secrets.
     pub sent: Option<Value>,
-    /// Fields of the create's body that it changes.
+    /// The fields of the create's body that it changes.
     pub fields: Vec<String>,
-    /// The create's call as it stands afterwards.
+    /// The create's call with which the resource agrees afterwards.
     pub agrees: RecordedCall,
 }
 
-/// A change that only a new thing has.
+/// A change that needs a new resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Forced {
     /// `body/cidr`, `call`, `query/…`
@@ -54,14 +54,14 @@ pub struct Forced {
     pub reason: String,
 }
 
-impl Thing {
-    /// What a recorded create made; `None` when the call makes nothing, or nothing is known of how it is changed.
+impl UpdatedResource {
+    /// The resource of a recorded create; `None` when the call creates nothing, or no call that changes it is known.
     pub fn of(catalog: &Catalog, create: &RecordedCall, result: &StepResult) -> Option<Self> {
         let (operation, mut parameters) = results::operation_of(catalog, create)?;
         let resource = operation.creates.as_ref()?.resource.as_ref()?;
         let own = own_value(resource, result)?;
         if !resource.parameter.is_empty() {
-            // A copy is made below the path of what it was copied from: its own id stands there from now on.
+            // A copy is created below the path of its original, whose id must not be used for the copy.
             parameters.retain(|(name, _)| *name != resource.parameter);
             parameters.push((resource.parameter.clone(), own));
         }
@@ -70,11 +70,10 @@ impl Thing {
     }
 }
 
-/// Divides what differs between the recorded call of a create and the plan's. `sent`: the plan's body with secrets in
-/// place.
+/// Divides the difference between the recorded create and the plan's call. `sent`: the plan's body with secrets.
 pub fn split(
     catalog: &Catalog,
-    thing: Option<&Thing>,
+    thing: Option<&UpdatedResource>,
     before: &RecordedCall,
     after: &RecordedCall,
     sent: Option<&Value>,
@@ -120,13 +119,13 @@ impl Split {
 
 struct Splitting<'a> {
     catalog: &'a Catalog,
-    thing: &'a Thing,
+    thing: &'a UpdatedResource,
     old: &'a Map<String, Value>,
     new: &'a Map<String, Value>,
     real: &'a Map<String, Value>,
-    /// Fields that differ, and no call has been found for.
+    /// Differing fields without a call so far.
     changed: Vec<&'a String>,
-    /// The create's call as it stands after the calls so far.
+    /// The create's call with which the resource agrees after the calls so far.
     now: RecordedCall,
     split: Split,
 }
@@ -178,7 +177,7 @@ impl<'a> Splitting<'a> {
         self.changed.retain(|name| *name != field);
     }
 
-    /// Fields under their own names, in one call.
+    /// Changes fields of the same names by one call.
     fn patch(&mut self, way: &Way, mine: &[&String], fields: &[String], whole: bool, inside: Option<&'static str>) {
         let (Some(create), Some(update)) =
             (self.catalog.body_schema(&self.thing.create), self.catalog.body_schema(&way.operation))
@@ -201,7 +200,7 @@ impl<'a> Splitting<'a> {
                 None => change.value(&create, shape, has_way_back(&way.operation, name)).map(Some),
             };
             match value {
-                Ok(Some(Both { recorded: one, sent: real })) => {
+                Ok(Some(RecordedAndSent { recorded: one, sent: real })) => {
                     recorded.insert((*name).clone(), one);
                     sent.insert((*name).clone(), real);
                     going.push((*name).clone());
@@ -229,7 +228,7 @@ impl<'a> Splitting<'a> {
             Some(name) => json!({ name: body }),
             None => Value::Object(body.clone()),
         };
-        // What one field cannot become keeps no other from it.
+        // A field that is refused is left out, and the others are still changed.
         while let Some((at, reason)) = self.refusal(way, Some(&wrap(&sent)), usize::from(inside.is_some()))
             && let Some(at) = at.and_then(|at| going.iter().position(|name| *name == at))
         {
@@ -243,9 +242,9 @@ impl<'a> Splitting<'a> {
         }
     }
 
-    /// Why the API would refuse a body, and the field that it is about; `depth`: how far below the body the fields stand.
+    /// Why the API would refuse a body, and the field at fault; `depth`: how far below the body the fields are.
     fn refusal(&self, way: &Way, sent: Option<&Value>, depth: usize) -> Option<(Option<String>, String)> {
-        if sent.is_some_and(holds_later) {
+        if sent.is_some_and(has_placeholder) {
             return None;
         }
         let findings = self.catalog.check_request(&way.operation, sent.map(Partial::from).as_ref(), ALLOW_NOTHING);
@@ -261,7 +260,7 @@ impl<'a> Splitting<'a> {
                 .split
                 .force(format!("body/{field}"), "it is not in the plan any more, and the API cannot take it back");
         };
-        let allowed = holds_later(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
+        let allowed = has_placeholder(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
         if !allowed {
             let reason = match rule {
                 Rule::Rises => "the API only goes to a later version",
@@ -278,7 +277,7 @@ impl<'a> Splitting<'a> {
         self.call(way, vec![field.to_owned()], body(new), body(real), &[]);
     }
 
-    /// One call for each element that is gone, or new.
+    /// One call for each removed or each new element.
     fn each(&mut self, way: &Way, field: &str, key: &str, begin: bool) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
         let real = elements(self.real.get(field));
@@ -311,7 +310,7 @@ impl<'a> Splitting<'a> {
         }
     }
 
-    /// All elements that are gone, or new, in one call.
+    /// One call for all removed or all new elements.
     fn list(&mut self, way: &Way, field: &str, add: bool) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
         let real = elements(self.real.get(field));
@@ -335,7 +334,8 @@ impl<'a> Splitting<'a> {
         }
     }
 
-    /// The last call for a list leaves it as the plan has it: in its order, and with what no call looks at.
+    /// After the last call for a list the resource agrees with the plan's list, including its order and the fields
+    /// that no call compares.
     fn end_list(&mut self, field: &str) {
         let last = self.split.calls.last_mut().filter(|call| call.fields.iter().any(|name| name == field));
         match last {
@@ -348,7 +348,7 @@ impl<'a> Splitting<'a> {
         self.done(field);
     }
 
-    /// Elements that are there before and after, each by a call of its own.
+    /// One call for each element that exists before and after and differs.
     fn elements(&mut self, way: &Way, field: &str, key: &str, parameter: &str) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
         let real = elements(self.real.get(field));
@@ -392,12 +392,12 @@ impl<'a> Splitting<'a> {
         self.end_list(field);
     }
 
-    /// A call after which a field stands as given.
+    /// Adds a call that changes a field from its current value to `after`.
     fn step(&mut self, way: &Way, field: &str, recorded: Option<Value>, sent: Option<Value>, after: Option<Value>) {
         self.call_after(way, field, (recorded, sent), after, &[]);
     }
 
-    /// The same with further parameters of its path. Another way may have to do with the field as well.
+    /// The same with further path parameters. Later calls may change the same field again.
     fn call_after(
         &mut self,
         way: &Way,
@@ -442,7 +442,7 @@ impl<'a> Splitting<'a> {
     }
 }
 
-/// Puts a field of a call's body, or takes it away.
+/// Sets a field of a call's body; removes it when there is no value.
 fn put(call: &mut RecordedCall, field: &str, value: Option<Value>) {
     let Some(Value::Object(body)) = &mut call.body else { return };
     match value {
@@ -470,7 +470,7 @@ fn version(value: &Value) -> Vec<u64> {
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
-/// The place of a value that would become less than it was, where the API only makes it larger.
+/// The place of a value that would decrease, where the API can only increase it.
 fn shrinks(operation: &Operation, change: &FieldChange<'_>) -> Option<String> {
     only_grows(operation, change.name).find_map(|place| {
         let below = place.strip_prefix(change.name)?.trim_start_matches('/');

@@ -17,7 +17,7 @@ fn post(path: &str, body: Value) -> RecordedCall {
 fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
     let catalog = Catalog::embedded();
     let result = StepResult { id: Some(json!("x1")), name: Some("n".to_owned()), ..StepResult::default() };
-    let thing = Thing::of(catalog, before, &result);
+    let thing = UpdatedResource::of(catalog, before, &result);
     let split = split(catalog, thing.as_ref(), before, after, None);
     if split.forced.is_empty() {
         let last = split.calls.last().map(|call| &call.agrees);
@@ -26,7 +26,7 @@ fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
     split
 }
 
-/// What is called, and what only a new thing has.
+/// The calls of the split, and the changes that need a new resource.
 fn words(path: &str, before: Value, after: Value) -> (Vec<String>, Vec<String>) {
     let split = divided(&post(path, before), &post(path, after));
     let called = split.calls.iter().map(|call| {
@@ -213,7 +213,7 @@ fn secrets_go_along_and_are_not_written_down() {
         post("v1/caas/secrets/1/7", json!({ "name": "n", "login": "l", "password": "secret:2", "registry": "r" }));
     let sent = json!({ "name": "n", "login": "l", "password": "s3cret", "registry": "r" });
     let result = StepResult { id: Some(json!("n")), name: Some("n".to_owned()), ..StepResult::default() };
-    let thing = Thing::of(Catalog::embedded(), &before, &result);
+    let thing = UpdatedResource::of(Catalog::embedded(), &before, &result);
     let split = split(Catalog::embedded(), thing.as_ref(), &before, &after, Some(&sent));
     assert_eq!(split.calls[0].recorded.body, Some(json!({ "password": "secret:2" })));
     assert_eq!(split.calls[0].sent, Some(json!({ "password": "s3cret" })));

@@ -1,12 +1,12 @@
-//! What counts as a change: all that differs, but for what the plan ignores and what must be read first.
+//! The differences that count: without those that the plan ignores, and those that have to be read first.
 
 use serde_json::{Map, Value};
 
 use crate::engine::preview::is_unread;
 use crate::journal::RecordedCall;
 
-/// The plan's call with everything taken back that counts as no change: it equals the recorded call exactly when there is
-/// nothing to do. `ignored`: places such as `body/volumes/0/image_id`.
+/// The plan's call with every ignored difference reset to the recorded value: equal to the recorded call exactly when
+/// there is nothing to change. `ignored`: places such as `body/volumes/0/image_id`.
 pub fn wanted_call(before: &RecordedCall, after: &RecordedCall, ignored: &[String]) -> RecordedCall {
     let mut wanted = after.clone();
     if let (Some(body), Some(old)) = (&mut wanted.body, &before.body) {
@@ -28,18 +28,18 @@ pub fn wanted_call(before: &RecordedCall, after: &RecordedCall, ignored: &[Strin
     wanted
 }
 
-/// The values of `after`, but for one name: of that those of `before`.
+/// The pairs of `after`, with the values of `before` for one name.
 fn pairs(before: &[(String, String)], after: &[(String, String)], name: &str) -> Vec<(String, String)> {
     let old = before.iter().filter(|(other, _)| other == name);
     let mut all: Vec<_> = after.iter().filter(|(other, _)| other != name).chain(old).cloned().collect();
-    // In the order in which they were, where nothing else changed.
+    // When only the order differs, the recorded order is kept.
     if all.len() == before.len() && before.iter().all(|pair| all.contains(pair)) {
         all = before.to_vec();
     }
     all
 }
 
-/// Puts the old value at a place; takes it away where there was none.
+/// Sets the old value at a place; removes the place where there was none.
 pub fn take_back(value: &mut Value, old: &Value, names: &[&str]) {
     let Some((name, below)) = names.split_first() else { return };
     match (value, old) {

@@ -1,4 +1,4 @@
-//! How long tasks of each type take: the table of the catalogue, corrected by what was seen.
+//! How long tasks of each type take: the catalogue's table, corrected by observed durations.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -6,29 +6,29 @@ use std::time::Duration;
 use super::rhythm;
 use crate::catalog::{Pace, pace_of};
 
-/// Durations of a type seen before this many are chance.
+/// Fewer observed durations than this are not used.
 const ENOUGH: usize = 3;
-/// The newest so many speak for the cloud as it is.
+/// The number of newest durations that are used.
 const NEWEST: usize = 100;
 
-/// What was met, by type of task.
+/// Observed durations by task type.
 #[derive(Debug, Default)]
 pub struct Learnt {
-    types: HashMap<String, Seen>,
+    types: HashMap<String, Observed>,
 }
 
-/// What was seen of a type.
+/// The observed durations of one type.
 #[derive(Debug)]
-pub struct Seen {
+pub struct Observed {
     /// In seconds, the newest last.
     durations: VecDeque<f64>,
     pace: Pace,
 }
 
 impl Learnt {
-    /// A task of this type took so long.
+    /// Adds an observed duration.
     pub fn learn(&mut self, task_type: &str, took: Duration) {
-        let seen = self.meet(task_type);
+        let seen = self.track(task_type);
         if seen.durations.len() == NEWEST {
             seen.durations.pop_front();
         }
@@ -38,18 +38,18 @@ impl Learnt {
         }
     }
 
-    /// A task of this type is waited for.
-    pub fn meet(&mut self, task_type: &str) -> &mut Seen {
-        let unseen = || Seen { durations: VecDeque::new(), pace: pace_of(task_type) };
+    /// Registers that a task of this type is being waited for.
+    pub fn track(&mut self, task_type: &str) -> &mut Observed {
+        let unseen = || Observed { durations: VecDeque::new(), pace: pace_of(task_type) };
         self.types.entry(task_type.to_owned()).or_insert_with(unseen)
     }
 
-    /// No task of a type that was met comes along with others earlier than this.
+    /// The longest slack of all registered types: how much earlier than due a task may be polled along with others.
     pub fn longest_slack(&self) -> Duration {
         self.types.values().map(|seen| rhythm::longest_slack(&seen.pace)).max().unwrap_or_default()
     }
 
-    /// What is known of a type.
+    /// The expected durations of a type.
     pub fn pace(&self, task_type: &str) -> Pace {
         self.types.get(task_type).map_or_else(|| pace_of(task_type), |seen| seen.pace)
     }
@@ -58,7 +58,7 @@ impl Learnt {
 fn corrected(table: Pace, durations: &VecDeque<f64>) -> Pace {
     let mut seen: Vec<f64> = durations.iter().copied().collect();
     seen.sort_by(f64::total_cmp);
-    // Room on both sides, and never so sure as to wait long for a task that is done.
+    // With a margin on both sides, so that a task outside the observed range is still polled in time.
     let earliest = Duration::from_secs_f64(seen[0] * 0.85).min(table.latest);
     let latest = Duration::from_secs_f64(seen[seen.len() - 1] * 1.15).max(earliest + Duration::from_secs(2));
     let usual = Duration::from_secs_f64(seen[seen.len() / 2]).clamp(earliest, latest);

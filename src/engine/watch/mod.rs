@@ -1,7 +1,7 @@
-//! One watcher waits for every task of a run.
+//! The watcher: polls the tasks of all steps of a run.
 //!
-//! Steps register the tasks they were given and hear of the end of each; [`schedule`] decides when a poll is worth a
-//! request and which tasks share one. A failed poll is never a task's failure.
+//! Steps register their tasks and are notified of the end of each; [`schedule`] decides when a poll is worth a
+//! request and which tasks share one. A poll that fails never counts as a failure of the task.
 
 mod learnt;
 mod rhythm;
@@ -26,13 +26,14 @@ pub use schedule::Place;
 
 /// The longest page of `GET /cloud/v1/tasks`.
 const PAGE: usize = 1000;
-/// Pages of one list, besides those that the tasks asked for would fill, before the missing are asked for one by one.
+/// How many pages of a list are read beyond those that the awaited tasks would fill; tasks not found by then are
+/// polled one by one.
 const PAGES: usize = 5;
-/// Tasks missing from a list that are asked for at a time.
+/// How many tasks missing from a list are polled concurrently.
 const AT_A_TIME: usize = 8;
-/// The list starts this much before the oldest acceptance: clocks and rounding.
+/// A list starts this much before the oldest acceptance, because clocks differ and times are rounded.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
-/// A task that the API does not know is asked for this many times: the list may lag behind the acceptance.
+/// How often a task that the API does not know is polled, since the API may show it late.
 const UNKNOWN_POLLS: u32 = 20;
 
 /// A task to wait for.
@@ -40,9 +41,9 @@ const UNKNOWN_POLLS: u32 = 20;
 pub struct Awaited {
     pub task: String,
     pub place: Place,
-    /// The type the operation usually starts; corrected by the first poll.
+    /// The task type that the operation usually starts; corrected by the first poll.
     pub task_type: Option<String>,
-    /// When it was accepted, by the run's clock; long ago for a task of an earlier run.
+    /// When it was accepted, on the run's clock; earlier than the run for a task of an earlier run.
     pub since: Timestamp,
     pub first: Option<Duration>,
     pub every: Option<Duration>,
@@ -54,28 +55,28 @@ pub enum TaskEnd {
     Finished(Box<Task>),
     /// The task ended in ERROR.
     Failed(Box<Task>),
-    /// The API does not let us poll, or does not know the task.
+    /// The key may not poll the task, or the API does not know it.
     Refused(ApiError),
 }
 
-/// Something worth saying that no step hears of.
+/// Receives warnings that concern no single step.
 pub type Warn = Arc<dyn Fn(String) + Send + Sync>;
 
-/// What a step tells the watcher.
+/// A message from a step to the watcher.
 enum Message {
     Waits {
         awaited: Awaited,
         listener: u64,
         tell: oneshot::Sender<TaskEnd>,
     },
-    /// It waits no more.
+    /// The step no longer waits for the task.
     Leaves {
         task: String,
         listener: u64,
     },
 }
 
-/// The handle steps hold.
+/// The handle of the watcher; cheap to clone.
 #[derive(Clone)]
 pub struct Watcher {
     messages: mpsc::UnboundedSender<Message>,
@@ -83,7 +84,7 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Starts the watcher on the current runtime. `durations` of earlier tasks (type, milliseconds) teach it.
+    /// Starts the watcher on the current runtime. `durations`: observed ones of earlier tasks (type, milliseconds).
     pub fn start(client: Arc<Client>, durations: impl Iterator<Item = (String, u64)>, warn: Warn) -> Self {
         let (messages, told) = mpsc::unbounded_channel();
         let mut schedule = Schedule::default();
@@ -94,12 +95,12 @@ impl Watcher {
         Self { messages, listeners: Arc::default() }
     }
 
-    /// Waits for the end of a task. Dropping the future stops waiting.
+    /// Waits for the end of a task. Dropping the future ends the waiting.
     pub async fn wait(&self, awaited: Awaited) -> TaskEnd {
         let (tell, end) = oneshot::channel();
         let listener = self.listeners.fetch_add(1, Ordering::Relaxed);
         let _leaves = Leaves { messages: &self.messages, task: awaited.task.clone(), listener };
-        // The watcher lives as long as a handle does.
+        // The watcher runs as long as a handle exists.
         let _ = self.messages.send(Message::Waits { awaited, listener, tell });
         match end.await {
             Ok(end) => end,
@@ -108,7 +109,7 @@ impl Watcher {
     }
 }
 
-/// A step that waits: when it is dropped, the watcher hears of it.
+/// Notifies the watcher when a waiting step is dropped.
 struct Leaves<'w> {
     messages: &'w mpsc::UnboundedSender<Message>,
     task: String,
@@ -118,7 +119,7 @@ struct Leaves<'w> {
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
         let task = std::mem::take(&mut self.task);
-        // A watcher that is gone polls nothing any more.
+        // Without a watcher there is nothing to notify.
         let _ = self.messages.send(Message::Leaves { task, listener: self.listener });
     }
 }
@@ -126,16 +127,16 @@ impl Drop for Leaves<'_> {
 struct Watch {
     client: Arc<Client>,
     schedule: Schedule,
-    /// Who listens, by task.
+    /// The waiting steps, by task.
     waiting: HashMap<String, Vec<(u64, oneshot::Sender<TaskEnd>)>>,
     warn: Warn,
-    /// Undocumented states that were mentioned already.
+    /// Undocumented task states that were reported already.
     said: Vec<String>,
 }
 
-/// What a poll brought back.
-enum Seen {
-    /// What was found of the tasks asked for.
+/// The result of a poll.
+enum Polled {
+    /// The tasks that were found.
     Tasks(Vec<Task>),
     Refused(ApiError),
     Nothing,
@@ -144,7 +145,7 @@ enum Seen {
 impl Watch {
     async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
         let clock = self.client.clock();
-        let mut polls: FuturesUnordered<BoxFuture<'static, (Poll, Seen)>> = FuturesUnordered::new();
+        let mut polls: FuturesUnordered<BoxFuture<'static, (Poll, Polled)>> = FuturesUnordered::new();
         loop {
             for poll in self.schedule.take_due(clock.elapsed()) {
                 polls.push(perform(self.client.clone(), poll).boxed());
@@ -166,7 +167,7 @@ impl Watch {
     fn register(&mut self, awaited: Awaited, listener: u64, tell: oneshot::Sender<TaskEnd>) {
         let clock = self.client.clock();
         let elapsed = SignedDuration::try_from(clock.elapsed()).unwrap_or(SignedDuration::MAX);
-        // A record that was written by a clock ahead of ours names a time to come.
+        // A record written on a clock ahead of ours can have a time in the future.
         let since = elapsed - clock.now().duration_since(awaited.since).max(SignedDuration::ZERO);
         let mut entry = Entry::new(awaited.place, awaited.task_type.as_deref().unwrap_or_default(), since);
         entry.first = awaited.first;
@@ -177,7 +178,7 @@ impl Watch {
         self.waiting.entry(awaited.task).or_default().push((listener, tell));
     }
 
-    /// A task nobody waits for any more costs no polls.
+    /// Stops polling a task when its last waiting step is gone.
     fn forget(&mut self, task: &str, listener: u64) {
         let Some(listeners) = self.waiting.get_mut(task) else { return };
         listeners.retain(|(other, _)| *other != listener);
@@ -187,14 +188,14 @@ impl Watch {
         }
     }
 
-    fn learn_of(&mut self, poll: &Poll, seen: Seen) {
+    fn learn_of(&mut self, poll: &Poll, seen: Polled) {
         let now = self.client.clock().elapsed();
         let asked = match poll {
             Poll::One(task) => std::slice::from_ref(task),
             Poll::Many(listing) => &listing.tasks,
         };
         match seen {
-            Seen::Tasks(tasks) => {
+            Polled::Tasks(tasks) => {
                 let found: HashSet<String> = tasks.iter().map(|task| task.id.clone()).collect();
                 let mut running = Vec::new();
                 for task in tasks {
@@ -203,12 +204,12 @@ impl Watch {
                 self.schedule.polled(&running, now);
                 self.schedule.failed(asked.iter().filter(|task| !found.contains(*task)), now);
             }
-            Seen::Refused(error) => self.refused(poll, asked, &error, now),
-            Seen::Nothing => self.schedule.failed(asked, now),
+            Polled::Refused(error) => self.refused(poll, asked, &error, now),
+            Polled::Nothing => self.schedule.failed(asked, now),
         }
     }
 
-    /// Tells the end of a task; gives its id back while it runs.
+    /// Notifies the waiting steps of a task's end; gives the task's id while it still runs.
     fn task_seen(&mut self, task: Task, now: Duration) -> Option<String> {
         let entry = self.schedule.get(&task.id)?;
         let took = entry.elapsed(now);
@@ -254,18 +255,18 @@ impl Watch {
     fn end(&mut self, task: &str, end: &TaskEnd) {
         self.schedule.remove(task);
         for (_, listener) in self.waiting.remove(task).unwrap_or_default() {
-            // A step that stopped waiting does not listen.
+            // A step that has stopped waiting receives nothing.
             let _ = listener.send(end.clone());
         }
     }
 }
 
-/// How long a finished task ran, by the server's own clock.
+/// How long a finished task ran, by the server's clock.
 pub fn task_duration(task: &Task) -> Option<Duration> {
     Duration::try_from(task.finished_on?.duration_since(task.created_on?)).ok()
 }
 
-async fn perform(client: Arc<Client>, poll: Poll) -> (Poll, Seen) {
+async fn perform(client: Arc<Client>, poll: Poll) -> (Poll, Polled) {
     let seen = match &poll {
         Poll::One(task) => poll_one(&client, task).await,
         Poll::Many(listing) => poll_many(&client, listing).await,
@@ -273,15 +274,16 @@ async fn perform(client: Arc<Client>, poll: Poll) -> (Poll, Seen) {
     (poll, seen)
 }
 
-async fn poll_one(client: &Client, task: &str) -> Seen {
+async fn poll_one(client: &Client, task: &str) -> Polled {
     match ask(client, Request::get(format!("/cloud/v1/tasks/{}", super::results::encode(task)))).await {
-        Ok(value) => Task::read(&value).map_or(Seen::Nothing, |task| Seen::Tasks(vec![task])),
+        Ok(value) => Task::read(&value).map_or(Polled::Nothing, |task| Polled::Tasks(vec![task])),
         Err(seen) => seen,
     }
 }
 
-/// Everything the list shows, whoever waits for it: what is not awaited is let go by whoever learns of it.
-async fn poll_many(client: &Client, listing: &Listing) -> Seen {
+/// Reads a list and gives every task in it, including tasks that no step of this run awaits; the watcher ignores
+/// those.
+async fn poll_many(client: &Client, listing: &Listing) -> Polled {
     let mut missing: HashSet<&str> = listing.tasks.iter().map(String::as_str).collect();
     let request = list_request(&listing.place, listed_from(client, listing)).query("limit", PAGE);
     let mut found: Vec<Task> = Vec::new();
@@ -291,7 +293,7 @@ async fn poll_many(client: &Client, listing: &Listing) -> Seen {
             Err(seen) if page == 0 => return seen,
             Err(_) => break,
         };
-        let Some(results) = value.get("results").and_then(Value::as_array) else { return Seen::Nothing };
+        let Some(results) = value.get("results").and_then(Value::as_array) else { return Polled::Nothing };
         for task in results.iter().filter_map(Task::read) {
             missing.remove(task.id.as_str());
             found.push(task);
@@ -301,20 +303,20 @@ async fn poll_many(client: &Client, listing: &Listing) -> Seen {
             break;
         }
     }
-    // A task missing from the list is asked for by its id: its answer tells how far back the next list has to go.
+    // A task missing from the list is polled by its id; its answer has the time from which the next list must start.
     let mut missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
     missing.sort_unstable();
     let polls = missing.into_iter().map(|task| async move { poll_one(client, &task).await });
     let mut polls = futures_util::stream::iter(polls).buffer_unordered(AT_A_TIME);
     while let Some(seen) = polls.next().await {
-        if let Seen::Tasks(tasks) = seen {
+        if let Polled::Tasks(tasks) = seen {
             found.extend(tasks);
         }
     }
-    Seen::Tasks(found)
+    Polled::Tasks(found)
 }
 
-/// How far back a list must go to show all that is asked for, by the server's clock.
+/// The time from which a list must start to include all awaited tasks, by the server's clock.
 fn listed_from(client: &Client, listing: &Listing) -> Timestamp {
     let clock = client.clock();
     let now = client.server_time(clock.now());
@@ -336,11 +338,11 @@ pub fn list_request(place: &Place, from: Timestamp) -> Request {
     request.query("from_timestamp", from.strftime("%Y-%m-%dT%H:%M:%SZ")).query("order_by", "asc")
 }
 
-async fn ask(client: &Client, request: Request) -> Result<Value, Seen> {
+async fn ask(client: &Client, request: Request) -> Result<Value, Polled> {
     client.count_poll();
     match client.send(request).await {
-        Ok(answer) if answer.is_success() => json_of(&answer).ok_or(Seen::Nothing),
-        Ok(answer) => Err(Seen::Refused(client.error(&answer))),
-        Err(_) => Err(Seen::Nothing),
+        Ok(answer) if answer.is_success() => json_of(&answer).ok_or(Polled::Nothing),
+        Ok(answer) => Err(Polled::Refused(client.error(&answer))),
+        Err(_) => Err(Polled::Nothing),
     }
 }

@@ -1,33 +1,33 @@
-//! How often a task is worth a poll, from what is known of its duration: pure.
+//! When to poll a task, from the expected durations of its type. Pure.
 //!
-//! A poll costs a request; not polling costs delay when the task ends meanwhile. If a task that still runs ends within the
-//! next second with likelihood `h`, and a poll is worth as much as `PRICE` seconds of delay, the cheapest interval is
+//! A poll costs a request; waiting costs delay when the task ends in the meantime. If a running task ends within the
+//! next second with likelihood `h`, and one poll is worth `PRICE` seconds of delay, the cheapest interval is
 //! √(2·PRICE/h). Tasks polled with one request share its price, so their likelihoods add up.
 
 use std::time::Duration;
 
 use crate::catalog::Pace;
 
-/// Seconds of delay that are worth one request.
+/// One request is worth this many seconds of delay.
 const PRICE: f64 = 0.045;
-/// Of the tasks of a type so many take longer than its `latest`.
+/// The share of a type's tasks that take longer than its `latest`.
 const TAIL: f64 = 0.1;
-/// No task is worth more polls than this.
+/// The shortest interval between two polls of a task.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// A task that fails mostly does so at once: it is polled so early…
+/// A task that fails usually does so at once: it is polled this early…
 const EARLY: Duration = Duration::from_secs(7);
-/// …and again each time this much later, as long as less than half of `earliest` has passed.
+/// …and again after each multiple of this factor, until half of `earliest` has passed.
 const EARLY_STEP: u32 = 3;
-/// A task is taken along with others when this part of the way to its early poll is over.
+/// A task may be polled along with others once this share of the time to its early poll has passed.
 const ALONG: f64 = 0.8;
 
-/// The likelihood that a task which has run for `elapsed` ends within a second: none before `earliest`; half of all
-/// tasks end by `usual`, nearly all by `latest`; and what runs longer may take as long again.
+/// The likelihood that a task which has run for `elapsed` ends within a second: zero before `earliest`. Half of all
+/// tasks end by `usual`, nearly all by `latest`; a task that takes longer may take as long again.
 pub fn likelihood(pace: &Pace, elapsed: Duration) -> f64 {
     let [earliest, usual, latest] = [pace.earliest, pace.usual, pace.latest].map(|end| end.as_secs_f64());
     let at = elapsed.as_secs_f64();
     let half = 0.5;
-    // A straight line from one share of tasks that still run to the next: its slope over its height.
+    // Linear between two shares of tasks that still run: the slope divided by the height.
     let falling = |(from, still): (f64, f64), (to, left): (f64, f64)| {
         let slope = (still - left) / (to - from).max(0.001);
         slope / (still - slope * (at - from))
@@ -40,8 +40,8 @@ pub fn likelihood(pace: &Pace, elapsed: Duration) -> f64 {
     }
 }
 
-/// How long after its start a task that has run for `elapsed` is polled next, with tasks whose likelihoods come to
-/// `together` (its own among them).
+/// The time after its start at which a task that has run for `elapsed` is polled next, along with tasks whose
+/// likelihoods add up to `together` (its own included).
 pub fn next(pace: &Pace, elapsed: Duration, together: f64) -> Duration {
     let early = std::iter::successors(Some(EARLY), |early| Some(*early * EARLY_STEP))
         .take_while(|early| *early < pace.earliest / 2)
@@ -50,7 +50,7 @@ pub fn next(pace: &Pace, elapsed: Duration, together: f64) -> Duration {
         return early;
     }
     let begins = likelihood(pace, pace.earliest);
-    // At the very beginning of the window nothing has ended yet; when half an interval has passed, a poll may be worth it.
+    // At the very beginning of the window nothing has ended yet; after half an interval a poll may be worth it.
     let slack = interval(pace, begins) / 2;
     let first = pace.earliest + slack;
     match elapsed + slack < first {
@@ -59,7 +59,7 @@ pub fn next(pace: &Pace, elapsed: Duration, together: f64) -> Duration {
     }
 }
 
-/// How much too early a poll that is due at `due` may be made because others are polled anyway.
+/// How much earlier than `due` a poll may be made, when other tasks are polled anyway.
 pub fn slack(pace: &Pace, due: Duration) -> Duration {
     if due < pace.earliest {
         return due.mul_f64(1.0 - ALONG);
@@ -67,7 +67,7 @@ pub fn slack(pace: &Pace, due: Duration) -> Duration {
     interval(pace, likelihood(pace, due)) / 2
 }
 
-/// The most that [`slack`] says of a type, whenever it is due.
+/// The longest [`slack`] of a type, for any due time.
 pub fn longest_slack(pace: &Pace) -> Duration {
     pace.earliest.mul_f64(1.0 - ALONG).max(pace.every.max(SHORTEST) / 2)
 }
@@ -86,7 +86,7 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
-    /// The polls one task of a type up to `end`, in seconds.
+    /// The times of all polls of one task of a type up to `end`, in seconds.
     fn polls(task_type: &str, end: f64) -> Vec<f64> {
         let pace = pace_of(task_type);
         let after = |at: &Duration| Some(next(&pace, *at, likelihood(&pace, *at)));

@@ -1,7 +1,8 @@
-//! Which tasks to poll when, and which of them with one request: pure, so that it can be tried without a clock.
+//! The schedule of polls: which tasks are due when, and which of them share one request. Pure, so that tests need no
+//! clock.
 //!
-//! [`rhythm`](super::rhythm) says how often a task is worth a poll. Those of one project and region that are due close
-//! together are asked for with one list, and whatever else the list shows counts as polled.
+//! [`rhythm`](super::rhythm) gives the time of each poll. Tasks of one project and region that are due close together
+//! are polled with one list; every other task in the list counts as polled as well.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -12,12 +13,12 @@ use super::learnt::Learnt;
 use super::rhythm::{self, likelihood};
 use crate::catalog::Pace;
 
-/// A failing poll is not repeated faster than this.
+/// The shortest pause after a failed poll.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// A poll that is due at once waits so long for others.
+/// A poll that is due at once is delayed by this much, so that others can join it.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// Where tasks are listed together.
+/// Project and region: tasks in the same place can be polled with one list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Place {
     pub project_id: Option<i64>,
@@ -29,54 +30,54 @@ pub struct Place {
 pub struct Entry {
     pub place: Place,
     pub task_type: String,
-    /// When the API accepted it, on the run's clock: before its beginning for a task of an earlier run.
+    /// When the API accepted it, on the run's clock; negative for a task of an earlier run.
     pub since: SignedDuration,
-    /// The plan's own first poll and interval.
+    /// The first poll and the interval that the plan sets.
     pub first: Option<Duration>,
     pub every: Option<Duration>,
-    /// When the API says it made the task.
+    /// The creation time that the API gives.
     pub created: Option<Timestamp>,
-    /// When the next poll is due; `None` while one is made.
+    /// When the next poll is due; `None` while a poll is under way.
     due: Option<Duration>,
     failures: u32,
 }
 
-/// One request that is worth making now.
+/// A request to make now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Poll {
     /// `GET /cloud/v1/tasks/{id}`
     One(String),
-    /// `GET /cloud/v1/tasks` for these.
+    /// `GET /cloud/v1/tasks` for several tasks.
     Many(Listing),
 }
 
-/// A poll several tasks of one place.
+/// Several tasks of one place, polled with one list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     pub place: Place,
     pub tasks: Vec<String>,
-    /// The oldest acceptance, on the run's clock, of those whose making the API has not told yet.
+    /// The oldest acceptance, on the run's clock, of the tasks whose creation time is not known yet.
     pub since: Option<SignedDuration>,
-    /// The oldest making that the API has told.
+    /// The oldest known creation time.
     pub created: Option<Timestamp>,
 }
 
-/// All tasks being waited for. Adding, removing and finding what is due next takes a time that hardly grows with them.
+/// All awaited tasks. Adding, removing and finding the next due task take logarithmic time.
 #[derive(Debug, Default)]
 pub struct Schedule {
     entries: HashMap<String, Entry>,
-    /// Those that nobody is polling, by place and by when their next poll is due.
+    /// The tasks that are not being polled, by place and by due time.
     due: BTreeMap<Place, BTreeSet<(Duration, String)>>,
     learnt: Learnt,
-    /// A place whose list could not be read is asked task by task.
+    /// Places whose list could not be read: their tasks are polled one by one.
     unlisted: Vec<Place>,
 }
 
 impl Schedule {
-    /// A task to poll from now on: first when the plan says so, or else when its type makes it worth a poll.
+    /// Adds a task; its first poll is when the plan says, or else when its type makes a poll worthwhile.
     pub fn add(&mut self, task: &str, mut entry: Entry, now: Duration) {
         let due = match entry.first {
-            // What is to be polled at once waits for a moment, so that what comes with it shares the poll.
+            // A poll due at once is delayed a little, so that tasks added next share it.
             Some(first) => entry.at(first).max(now + GATHER),
             None => {
                 let (pace, elapsed) = (self.pace(&entry.task_type), entry.elapsed(now));
@@ -84,7 +85,7 @@ impl Schedule {
             }
         };
         self.remove(task);
-        self.learnt.meet(&entry.task_type);
+        self.learnt.track(&entry.task_type);
         entry.due = Some(due);
         self.due.entry(entry.place.clone()).or_default().insert((due, task.to_owned()));
         self.entries.insert(task.to_owned(), entry);
@@ -102,23 +103,23 @@ impl Schedule {
         self.entries.get(task)
     }
 
-    /// What an answer told of a task: its real type, and when it was made.
+    /// Stores the real type and the creation time of a task, from an answer.
     pub fn seen(&mut self, task: &str, task_type: Option<&str>, created: Option<Timestamp>) {
         if let Some(entry) = self.entries.get_mut(task) {
             if let Some(task_type) = task_type {
                 task_type.clone_into(&mut entry.task_type);
-                self.learnt.meet(task_type);
+                self.learnt.track(task_type);
             }
             entry.created = created.or(entry.created);
         }
     }
 
-    /// A task of this type took so long.
+    /// Stores the duration of a finished task.
     pub fn learn(&mut self, task_type: &str, took: Duration) {
         self.learnt.learn(task_type, took);
     }
 
-    /// The list of this place cannot be read.
+    /// Marks that the list of a place cannot be read.
     pub fn cannot_list(&mut self, place: &Place) {
         if !self.unlisted.contains(place) {
             self.unlisted.push(place.clone());
@@ -130,8 +131,8 @@ impl Schedule {
         self.due.values().filter_map(|all| all.first()).map(|(due, _)| *due).min()
     }
 
-    /// The polls to make at `now`. Tasks in them are not polled again before [`Schedule::polled`] or
-    /// [`Schedule::failed`].
+    /// The polls to make at `now`. Their tasks are not due again until [`Schedule::polled`] or [`Schedule::failed`]
+    /// is called for them.
     pub fn take_due(&mut self, now: Duration) -> Vec<Poll> {
         let is_due = |all: &BTreeSet<(Duration, String)>| all.first().is_some_and(|(due, _)| *due <= now);
         let places: Vec<Place> =
@@ -153,8 +154,7 @@ impl Schedule {
         polls
     }
 
-    /// What is due at a place; where it is `listed`, tasks that would be due soon anyway come along: the request is the
-    /// same.
+    /// The tasks due at a place; with `listed`, also those that are due soon, since they share the request.
     fn due_at(&self, place: &Place, now: Duration, listed: bool) -> Vec<String> {
         let Some(all) = self.due.get(place) else { return Vec::new() };
         let furthest = if listed { now + self.learnt.longest_slack() } else { now };
@@ -173,7 +173,7 @@ impl Schedule {
         }
     }
 
-    /// A poll is over, or another told enough of the task: the next is due then.
+    /// Sets the next due time of a task after a poll.
     fn poll_ends(&mut self, task: &str, due: Duration) {
         self.poll_begins(task);
         let Some(entry) = self.entries.get_mut(task) else { return };
@@ -188,7 +188,7 @@ impl Schedule {
         Listing { place, tasks, since, created }
     }
 
-    /// A poll told that these tasks still run.
+    /// Schedules the next poll of tasks that still run.
     pub fn polled(&mut self, tasks: &[String], now: Duration) {
         let together = self.together(tasks, now);
         for task in tasks {
@@ -200,8 +200,8 @@ impl Schedule {
         }
     }
 
-    /// The likelihood that one of these ends now. What takes longer than ever mostly does so for one reason: those count
-    /// as one.
+    /// The likelihood that one of these tasks ends now. Tasks that take longer than expected mostly have one common
+    /// cause, and count as one.
     fn together(&self, tasks: &[String], now: Duration) -> f64 {
         let (mut in_time, mut late) = (0.0, 0.0_f64);
         for entry in tasks.iter().filter_map(|task| self.entries.get(task)) {
@@ -214,7 +214,7 @@ impl Schedule {
         in_time + late
     }
 
-    /// A poll these tasks gave nothing: again, but not faster and faster.
+    /// Schedules the next poll after a failed one, later each time.
     pub fn failed<'t>(&mut self, tasks: impl IntoIterator<Item = &'t String>, now: Duration) {
         for task in tasks {
             let Some(entry) = self.entries.get_mut(task) else { continue };
@@ -225,12 +225,12 @@ impl Schedule {
         }
     }
 
-    /// How many polls this task failed in a row.
+    /// How many polls of this task have failed in a row.
     pub fn failures(&self, task: &str) -> u32 {
         self.entries.get(task).map_or(0, |entry| entry.failures)
     }
 
-    /// What is known of a type: the table, corrected by what was seen.
+    /// The expected durations of a type: the table, corrected by observed durations.
     pub fn pace(&self, task_type: &str) -> Pace {
         self.learnt.pace(task_type)
     }
@@ -250,13 +250,13 @@ impl Entry {
         }
     }
 
-    /// How long it had run at `now`, by the run's clock.
+    /// How long the task has been running at `now`, on the run's clock.
     pub fn elapsed(&self, now: Duration) -> Duration {
         let now = SignedDuration::try_from(now).unwrap_or(SignedDuration::MAX);
         Duration::try_from(now - self.since).unwrap_or(Duration::ZERO)
     }
 
-    /// When it will have run for so long, by the run's clock.
+    /// When the task will have been running for `elapsed`, on the run's clock.
     fn at(&self, elapsed: Duration) -> Duration {
         let elapsed = SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX);
         Duration::try_from(self.since.saturating_add(elapsed)).unwrap_or(Duration::ZERO)

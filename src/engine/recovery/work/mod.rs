@@ -1,5 +1,5 @@
-//! One instance after another: what is known of it, until nothing more comes of it. `seek` looks for one, `read` reads,
-//! `parts` is pure.
+//! Searches for one instance after another, until a round finds nothing new. `seek` searches for one instance, `read`
+//! reads the API, `parts` is pure.
 
 mod parts;
 mod read;
@@ -24,7 +24,7 @@ use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult};
 use crate::plan::{OnConflict, Selection, Step, Undo};
 use crate::template::value_of;
-use parts::{add, doubt, each_of, is_whole, known_part, known_steps, mentions};
+use parts::{add, each_of, in_doubt_status, is_whole, known_part, known_steps, mentions};
 
 const TASKS: &str = "/cloud/v1/tasks";
 
@@ -33,28 +33,28 @@ pub struct Work<'a> {
     spots: Vec<Spot>,
     status: Status,
     found: Vec<(InstanceId, Trace)>,
-    /// Of those found: their calls are the plan's.
+    /// Recovered instances that are matched with the plan's call.
     bound: HashSet<InstanceId>,
-    /// Looked for, by all of its call or by a part.
+    /// Instances already searched for; with whether all of their call was known.
     sought: HashSet<(InstanceId, bool)>,
-    /// Objects behind instances, as far as others refer to them.
+    /// The resources of instances, read when other steps refer to them.
     resources: HashMap<InstanceId, Value>,
-    /// What has the right name, by the instance that it may belong to.
+    /// By instance: the resources that have the right name and no other evidence.
     alike: BTreeMap<InstanceId, (RecordedCall, Vec<String>)>,
     sent: Vec<Sent>,
-    /// Instances whose stamp stands in the data of a task; read when it is first needed.
+    /// Tasks with a stamp in their `data`, by instance; read when first needed.
     tasks: Option<Vec<(InstanceId, Task)>>,
     lists: usize,
     unread: Vec<(String, String)>,
 }
 
 /// A create of the plan, rendered.
-struct Asked<'c> {
+struct PlannedCreate<'c> {
     instance: &'c InstanceId,
     step: &'c Step,
     operation: &'c Operation,
     call: RecordedCall,
-    /// All of the call is known.
+    /// Whether all of the call is known.
     whole: bool,
     parameters: Parameters,
 }
@@ -77,7 +77,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Everything in the lists that show tags, also of steps that the plan no longer has.
+    /// Recovers everything in lists that show tags, also of steps that the plan does not have any more.
     pub async fn by_stamps(&mut self) {
         let Search { client, catalog, settings, .. } = *self.search;
         let operations = catalog.operations().filter(|operation| operation.creates.is_some() && is_findable(operation));
@@ -87,7 +87,7 @@ impl<'a> Work<'a> {
         for stamped in looked.found {
             let is_found = self.found.iter().any(|(instance, _)| *instance == stamped.instance);
             match self.status.instances.get_mut(&stamped.instance) {
-                // Two of one step: both are taken down, the younger one counts.
+                // Two resources of one instance: both are recorded, and the younger one is the result.
                 Some(known) if is_found => add(known, stamped.status),
                 Some(known) if known.phase != Phase::Absent || known.may_exist() => {}
                 _ => self.put(stamped.instance, Trace::Stamp, stamped.status),
@@ -138,8 +138,8 @@ impl<'a> Work<'a> {
         preview.changes().0
     }
 
-    /// Looks for every create of the plan whose call is known by now; `partly`: also where only a part of it is. `false`:
-    /// nothing has come of it.
+    /// Searches for every create of the plan whose call is known; with `partly`, also those whose call is known in
+    /// part. `false` when nothing was found.
     pub async fn round(&mut self, partly: bool) -> bool {
         let mut moved = false;
         let changes = self.preview();
@@ -158,7 +158,7 @@ impl<'a> Work<'a> {
             if operation.creates.is_none() {
                 continue;
             }
-            let asked = Asked { instance: &instance, step, operation: &operation, call, whole, parameters };
+            let asked = PlannedCreate { instance: &instance, step, operation: &operation, call, whole, parameters };
             if is_found {
                 self.bind(&asked).await;
                 moved |= self.bound.insert(instance.clone());
@@ -166,12 +166,12 @@ impl<'a> Work<'a> {
                 moved |= self.seek(&asked).await;
             }
         }
-        moved || (partly && self.sent_besides(&known).await)
+        moved || (partly && self.recover_unnamed(&known).await)
     }
 
-    /// Looks for what the audit log tells of instances that a preview cannot name: how many there are is known only after
-    /// something was read.
-    async fn sent_besides(&mut self, known: &BTreeSet<StepId>) -> bool {
+    /// Recovers instances from the audit log that a preview cannot name, because their number is known only after a
+    /// read.
+    async fn recover_unnamed(&mut self, known: &BTreeSet<StepId>) -> bool {
         let mut moved = false;
         let sent = self.sent.iter().filter_map(|sent| instance_of(&sent.step));
         let unknown: BTreeSet<InstanceId> =
@@ -182,7 +182,7 @@ impl<'a> Work<'a> {
             let whole = rendered.is_some();
             let Some(call) = rendered.or_else(|| self.bare_call(step)) else { continue };
             let Some((operation, parameters)) = operation_of(self.search.catalog, &call) else { continue };
-            let asked = Asked { instance: &instance, step, operation: &operation, call, whole, parameters };
+            let asked = PlannedCreate { instance: &instance, step, operation: &operation, call, whole, parameters };
             if operation.creates.is_some()
                 && self.sought.insert((instance.clone(), whole))
                 && let Some(status) = self.by_audit_log(&asked).await
@@ -195,7 +195,7 @@ impl<'a> Work<'a> {
         moved
     }
 
-    /// A call of which only the place is known.
+    /// A call of which only project and region are known.
     fn bare_call(&self, step: &Step) -> Option<RecordedCall> {
         let Settings { project_id, region_id, .. } = self.search.settings;
         let places = [("project_id", project_id), ("region_id", region_id)];
@@ -205,7 +205,8 @@ impl<'a> Work<'a> {
         Some(RecordedCall { method: step.call.method, path, query: Vec::new(), headers: Vec::new(), body: None })
     }
 
-    /// The plan's call, and whether all of it is known. What a preview leaves open because it makes no request is read here.
+    /// The plan's call, and whether all of it is known. Values that a preview leaves open because it makes no request
+    /// are read.
     async fn call(
         &mut self,
         step: &Step,
@@ -225,7 +226,7 @@ impl<'a> Work<'a> {
         (partly && !is_known_later(&known.path)).then_some((known, false))
     }
 
-    /// The objects behind the steps that a step refers to.
+    /// Reads the resources behind the steps that a step refers to.
     async fn read_resources(&mut self, step: &Step) {
         let used = |id: &StepId| self.search.plan.steps.get(id).is_some_and(|step| step.resource_used);
         let used: Vec<InstanceId> = self
@@ -247,7 +248,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The call, when everything that it builds on is known, or can be read.
+    /// Renders the call, when everything that it depends on is known or can be read.
     async fn rendered(&mut self, step: &Step, instance: &InstanceId, known: &BTreeSet<StepId>) -> Option<RecordedCall> {
         if !step.after.is_subset(known) {
             return None;
@@ -260,8 +261,8 @@ impl<'a> Work<'a> {
         surroundings.render(&CallParts::of_step(step), None).ok().map(|rendered| rendered.recorded.into_owned())
     }
 
-    /// What was found by its stamp is what the plan's call made: the rest of that call is told by its task.
-    async fn bind(&mut self, asked: &Asked<'_>) {
+    /// Matches a resource found by its stamp with the plan's call; the rest of the recorded call comes from its task.
+    async fn bind(&mut self, asked: &PlannedCreate<'_>) {
         let Some(known) = self.status.instances.get(asked.instance) else { return };
         let mut known = InstanceStatus::clone(known);
         let Some(mut result) = known.result.take() else { return };
@@ -278,7 +279,7 @@ impl<'a> Work<'a> {
             .insert(asked.instance.clone(), InstanceStatus { made, phase: known.phase, ..bound }.into());
     }
 
-    fn succeeded(&self, asked: &Asked<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
+    fn succeeded(&self, asked: &PlannedCreate<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
         if asked.step.secret {
             result.response = None;
         }
@@ -292,7 +293,7 @@ impl<'a> Work<'a> {
             attempts: 1,
             intent: Some(intent.into()),
             result: Some(result),
-            // What is known in part only, the next run compares with itself.
+            // A call known only in part is compared by the next run.
             agrees: asked.whole.then(|| asked.call.clone().into()),
             made: vec![made],
             after,
@@ -300,7 +301,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The undo of a step's result, as the plan says it.
+    /// The undo call for a step's result, as the plan gives it.
     fn undo(&self, step: &Step, instance: &InstanceId, result: &StepResult) -> IntendedUndo {
         let template = match &step.undo {
             Undo::Default => return IntendedUndo::Default,
@@ -332,7 +333,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// `steps` of what is known.
+    /// `steps` for templates, from what is known.
     fn values(&self) -> BTreeMap<StepId, minijinja::Value> {
         let mut by_step: BTreeMap<StepId, Vec<(String, Value)>> = BTreeMap::new();
         for (instance, known) in &self.status.instances {
@@ -352,18 +353,18 @@ impl<'a> Work<'a> {
         by_step.into_iter().map(value).collect()
     }
 
-    /// What is left: creates of which nothing is known, and those that only a name speaks for.
+    /// Concludes: creates of which nothing was found are absent, those with only a matching name are in doubt.
     pub fn finish(mut self) -> Recovered {
         self.order_what_the_plan_lost();
         let mut in_doubt = Vec::new();
         for (instance, (call, mut ids)) in std::mem::take(&mut self.alike) {
             let step = self.search.plan.steps.get(&instance.step);
             ids.retain(|id| !self.status.owned().any(|(_, _, known)| id_text(known) == *id));
-            // One that may be adopted by its name is left to the run.
+            // With `on_conflict: adopt` the run itself can adopt the resource.
             if ids.is_empty() || step.is_some_and(|step| step.on_conflict == OnConflict::Adopt) {
                 continue;
             }
-            self.status.instances.insert(instance.clone(), doubt(&instance, call, step).into());
+            self.status.instances.insert(instance.clone(), in_doubt_status(&instance, call, step).into());
             in_doubt.push((instance, ids));
         }
         let doubted: BTreeSet<&StepId> = in_doubt.iter().map(|(instance, _)| &instance.step).collect();
@@ -396,7 +397,7 @@ impl<'a> Work<'a> {
         Recovered { status, found, in_doubt, refused, absent, not_looked_for, lists, unread }
     }
 
-    /// What was found and is no call of the plan comes after what it goes with and is older than it.
+    /// Orders recovered instances that the plan does not have any more after older ones that they belong to.
     fn order_what_the_plan_lost(&mut self) {
         let loose: Vec<InstanceId> = self
             .found

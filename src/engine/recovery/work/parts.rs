@@ -1,4 +1,4 @@
-//! Pure pieces of the search: calls of which a part is known, statuses that are put together, texts that are found again.
+//! Pure helpers of the search: calls known in part, merging of statuses, stamps in texts.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall};
 use crate::plan::{Step, Undo};
 use crate::template::Each;
 
-/// What a call in doubt may have made is younger than this: before, there was nothing of ours.
+/// A time before any resource of ours: the resource of a call in doubt can be of any age after it.
 const BEFORE_ALL: i64 = 946_684_800;
 
-/// Steps of whose every instance the results are on record.
+/// Steps whose instances all have recorded results.
 pub(super) fn known_steps(changes: &[Change]) -> BTreeSet<StepId> {
     let is_known = |change: &&Change| matches!(change.action, Action::Keep | Action::Change { .. } | Action::Skip);
     let open: BTreeSet<&StepId> =
@@ -25,20 +25,20 @@ pub(super) fn known_steps(changes: &[Change]) -> BTreeSet<StepId> {
     all.filter(|step| !open.contains(step)).cloned().collect()
 }
 
-/// The element of a `for_each` that an instance stands for.
+/// The element of `for_each` that an instance stands for.
 pub(super) fn each_of(step: &Step, instance: &InstanceId, surroundings: &Surroundings<'_>) -> Option<Each> {
     let all = elements(step.for_each.as_ref()?, &surroundings.scope()).ok()?;
     all.into_iter().find(|each| Some(&each.key) == instance.key.as_ref())
 }
 
-/// Everything in the call is known.
+/// Whether all of the call is known.
 pub(super) fn is_whole(call: &RecordedCall) -> bool {
     let pairs = call.query.iter().chain(&call.headers).map(|(_, value)| value.as_str());
     let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
     !std::iter::once(call.path.as_str()).chain(pairs).chain([body.as_str()]).any(is_known_later)
 }
 
-/// The call without what is not known.
+/// The call without the values that are not known.
 pub(super) fn known_part(call: RecordedCall) -> RecordedCall {
     fn known(value: &Value) -> Option<Value> {
         match value {
@@ -59,7 +59,7 @@ pub(super) fn known_part(call: RecordedCall) -> RecordedCall {
     }
 }
 
-/// One more thing that an instance made: the younger one is its result.
+/// Adds a further resource of an instance: the younger one is its result.
 pub(super) fn merge(status: &mut Option<InstanceStatus>, next: InstanceStatus) {
     match status {
         None => *status = Some(next),
@@ -72,8 +72,8 @@ pub(super) fn add(known: &mut InstanceStatus, next: InstanceStatus) {
     *known = InstanceStatus { made, ..next };
 }
 
-/// A create that may have been carried out: nothing is made before somebody decides.
-pub(super) fn doubt(instance: &InstanceId, call: RecordedCall, step: Option<&Step>) -> InstanceStatus {
+/// The status of a create that may have been carried out, so that no run sends it before a person has decided.
+pub(super) fn in_doubt_status(instance: &InstanceId, call: RecordedCall, step: Option<&Step>) -> InstanceStatus {
     let mut intent = intent_of(instance, call, uuid::Uuid::new_v4().simple().to_string());
     intent.stamped = false;
     if let Some(step) = step {
@@ -91,7 +91,7 @@ pub(super) fn doubt(instance: &InstanceId, call: RecordedCall, step: Option<&Ste
     }
 }
 
-/// The instance whose stamp stands somewhere in a task's data, in any of the forms there are (`observed.md` §9).
+/// The instance whose stamp occurs in a task's `data`, in any of its forms (`observed.md` §9).
 pub(super) fn stamp_in(data: &Value, prefix: &str) -> Option<InstanceId> {
     match data {
         Value::Object(fields) => fields.values().find_map(|field| stamp_in(field, prefix)),

@@ -1,8 +1,8 @@
-//! What is read of the account on the way; what cannot be read is noted.
+//! Reads of the search; paths that cannot be read are collected.
 
 use serde_json::Value;
 
-use super::{Asked, TASKS, Work};
+use super::{PlannedCreate, TASKS, Work};
 use crate::api::{ReadError, Request, Task, TaskState};
 use crate::engine::made::Before;
 use crate::engine::pages::{Paging, pages};
@@ -10,13 +10,14 @@ use crate::engine::results::{fill_path, id_text, of_tasks, read_path};
 use crate::journal::StepResult;
 
 impl Work<'_> {
-    pub(super) fn result_of_task(&self, asked: &Asked<'_>, task: &Task) -> StepResult {
-        let is_anothers = |kind: &str, id: &Value| self.status.owner_besides(asked.instance, kind, id).is_some();
-        let before = Before { digest_key: self.status.header.key.as_bytes(), is_anothers: &is_anothers };
+    pub(super) fn result_of_task(&self, asked: &PlannedCreate<'_>, task: &Task) -> StepResult {
+        let is_owned_by_another = |kind: &str, id: &Value| self.status.other_owner(asked.instance, kind, id).is_some();
+        let before =
+            Before { digest_key: self.status.header.key.as_bytes(), is_owned_by_another: &is_owned_by_another };
         of_tasks(Some(asked.operation), &asked.call, std::slice::from_ref(task), None, &before)
     }
 
-    /// The task that made something, as that says.
+    /// The task that made a resource, as the resource names it.
     pub(super) async fn task_of(&mut self, result: &StepResult) -> Option<Task> {
         let id = result.tasks.first().cloned()?;
         self.task(&id).await.filter(|task| task.state == TaskState::Finished)
@@ -26,7 +27,7 @@ impl Work<'_> {
         self.read(format!("{TASKS}/{id}")).await.as_ref().and_then(Task::read)
     }
 
-    pub(super) async fn is_there(&mut self, asked: &Asked<'_>, result: &StepResult) -> bool {
+    pub(super) async fn is_there(&mut self, asked: &PlannedCreate<'_>, result: &StepResult) -> bool {
         match (read_path(asked.operation, &asked.parameters, result), &result.id) {
             (Some(path), _) => self.read(path).await.is_some(),
             (None, Some(id)) => self.listed(asked, id).await.is_some(),
@@ -34,7 +35,7 @@ impl Work<'_> {
         }
     }
 
-    pub(super) async fn by_id(&mut self, asked: &Asked<'_>, id: &Value) -> Option<Value> {
+    pub(super) async fn by_id(&mut self, asked: &PlannedCreate<'_>, id: &Value) -> Option<Value> {
         let resource = asked.operation.creates.as_ref()?.resource.as_ref()?;
         match resource.read.as_ref().filter(|_| !resource.by_name) {
             Some(read) => self.read(fill_path(read, &asked.parameters, &resource.parameter, &id_text(id))?).await,
@@ -42,7 +43,7 @@ impl Work<'_> {
         }
     }
 
-    pub(super) async fn listed(&mut self, asked: &Asked<'_>, id: &Value) -> Option<Value> {
+    pub(super) async fn listed(&mut self, asked: &PlannedCreate<'_>, id: &Value) -> Option<Value> {
         let list = asked.operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()?;
         let path = fill_path(&list.path, &asked.parameters, "", "")?;
         let read = pages(self.search.client, &Request::get(&path), &list.items_at, Paging::of(list)).await;
@@ -50,7 +51,7 @@ impl Work<'_> {
         items.into_iter().find(|item| item.get(&list.id_field).map(id_text) == Some(id_text(id)))
     }
 
-    /// An object; `None` when it is not there, or cannot be read, which is noted.
+    /// Reads a resource; `None` when it does not exist or cannot be read, which is noted.
     pub(super) async fn read(&mut self, path: String) -> Option<Value> {
         let read = self.search.client.read(Request::get(&path)).await;
         self.noted(path, read)

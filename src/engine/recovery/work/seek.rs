@@ -1,11 +1,11 @@
-//! Looking for what one create of the plan made: by tasks, by the audit log, in a list.
+//! Searches for what one create of the plan made: by task, by audit log, in a list.
 
 use serde_json::Value;
 
 use super::super::trail::Sent;
 use super::super::{Trace, trail};
 use super::parts::{mentions, merge, stamp_in};
-use super::{Asked, TASKS, Work};
+use super::{PlannedCreate, TASKS, Work};
 use crate::api::{Request, Task, TaskState};
 use crate::catalog::ListCall;
 use crate::engine::collection::result_of_item;
@@ -16,7 +16,7 @@ use crate::id::InstanceId;
 use crate::journal::{Evidence, InstanceStatus, Phase, StepResult};
 
 impl Work<'_> {
-    pub(super) async fn seek(&mut self, asked: &Asked<'_>) -> bool {
+    pub(super) async fn seek(&mut self, asked: &PlannedCreate<'_>) -> bool {
         if let Some(status) = self.by_task(asked).await {
             self.put(asked.instance.clone(), Trace::Task, status);
         } else if let Some(status) = self.by_audit_log(asked).await {
@@ -30,8 +30,8 @@ impl Work<'_> {
         true
     }
 
-    /// A task whose data hold the stamp of the step: some kinds show it there, and in no list.
-    pub(super) async fn by_task(&mut self, asked: &Asked<'_>) -> Option<InstanceStatus> {
+    /// By a task whose `data` has the stamp of the step: some kinds show it only there.
+    pub(super) async fn by_task(&mut self, asked: &PlannedCreate<'_>) -> Option<InstanceStatus> {
         if self.tasks.is_none() && asked.operation.takes_tags {
             self.tasks = Some(self.read_tasks().await);
         }
@@ -40,7 +40,7 @@ impl Work<'_> {
             known.filter(|(instance, _)| instance == asked.instance).map(|(_, task)| task.clone()).collect();
         let mut status = None;
         for task in tasks {
-            self.told_by(asked, &task, String::new(), &mut status).await;
+            self.take_result_of_task(asked, &task, String::new(), &mut status).await;
         }
         status
     }
@@ -62,8 +62,8 @@ impl Work<'_> {
         found
     }
 
-    /// What the log says that our calls for this instance made, as far as it is there.
-    pub(super) async fn by_audit_log(&mut self, asked: &Asked<'_>) -> Option<InstanceStatus> {
+    /// By the audit log's entries for this instance, as far as the resources still exist.
+    pub(super) async fn by_audit_log(&mut self, asked: &PlannedCreate<'_>) -> Option<InstanceStatus> {
         let name = self.search.secrets.redact(&asked.instance.to_string()).into_owned();
         if !trail::is_held(&name) {
             return None;
@@ -74,7 +74,7 @@ impl Work<'_> {
             match (&sent.task, &sent.resource) {
                 (Some(id), _) => {
                     if let Some(task) = self.task(id).await {
-                        self.told_by(asked, &task, sent.nonce, &mut status).await;
+                        self.take_result_of_task(asked, &task, sent.nonce, &mut status).await;
                     }
                 }
                 (None, Some(id)) => {
@@ -89,10 +89,10 @@ impl Work<'_> {
         status
     }
 
-    /// Takes in what a task of ours made, when it is there still; one that runs is waited for by the next run.
-    pub(super) async fn told_by(
+    /// Takes the resource that a task of ours made, if it still exists; a running task is left for the next run.
+    pub(super) async fn take_result_of_task(
         &mut self,
-        asked: &Asked<'_>,
+        asked: &PlannedCreate<'_>,
         task: &Task,
         nonce: String,
         status: &mut Option<InstanceStatus>,
@@ -116,8 +116,9 @@ impl Work<'_> {
         }
     }
 
-    /// What was accepted, or the only thing like it in something of ours. What is like it elsewhere, or not alone, is only remembered.
-    pub(super) async fn by_list(&mut self, asked: &Asked<'_>) -> Option<(Trace, InstanceStatus)> {
+    /// By the list of the kind: takes a resource that the user has confirmed, or the only one that agrees inside a
+    /// recovered resource. Others that agree are noted as candidates in doubt.
+    pub(super) async fn by_list(&mut self, asked: &PlannedCreate<'_>) -> Option<(Trace, InstanceStatus)> {
         let creates = asked.operation.creates.as_ref()?;
         let list = creates.resource.as_ref()?.list.as_ref()?;
         let path = fill_path(&list.path, &asked.parameters, "", "")?;
@@ -131,7 +132,7 @@ impl Work<'_> {
         };
         self.lists += 1;
         let alike: Vec<Value> =
-            items.into_iter().filter(|item| self.may_be(asked, list, &creates.kind, item)).collect();
+            items.into_iter().filter(|item| self.is_candidate(asked, list, &creates.kind, item)).collect();
         let accepted = self.accepted(asked.instance);
         let taken = alike.iter().find(|item| item.get(&list.id_field).map(id_text).as_deref() == accepted);
         if let (Some(item), Some(_)) = (taken, accepted) {
@@ -151,8 +152,9 @@ impl Work<'_> {
         None
     }
 
-    /// It has the name that the plan gives it, nothing in it says otherwise, and nobody on record has it.
-    pub(super) fn may_be(&self, asked: &Asked<'_>, list: &ListCall, kind: &str, item: &Value) -> bool {
+    /// Whether the item has the planned name, contradicts no field of the call, and is not owned by any recorded
+    /// instance.
+    pub(super) fn is_candidate(&self, asked: &PlannedCreate<'_>, list: &ListCall, kind: &str, item: &Value) -> bool {
         let Some(id) = item.get(&list.id_field).map(id_text) else { return false };
         let pointer = asked.operation.creates.as_ref().and_then(|creates| creates.name_at.as_deref());
         let body = asked.call.body.as_ref();
@@ -162,8 +164,8 @@ impl Work<'_> {
         is_named && !is_owned && !contradicts(item, &asked.call, &[])
     }
 
-    /// The instance whose thing both the call and what is there go into.
-    pub(super) fn parent_of(&self, asked: &Asked<'_>, path: &str, item: &Value) -> Option<InstanceId> {
+    /// The recovered instance whose resource contains both the planned call and the item.
+    pub(super) fn parent_of(&self, asked: &PlannedCreate<'_>, path: &str, item: &Value) -> Option<InstanceId> {
         let things = self.status.owned().filter(|(instance, _, _)| *instance != asked.instance);
         let named = |id: &str| {
             asked.parameters.iter().any(|(_, value)| value == id)

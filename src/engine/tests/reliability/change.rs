@@ -1,4 +1,4 @@
-//! A run that changes what an earlier one made: replaced, updated and pruned, broken off anywhere.
+//! A run that changes what an earlier run made (replaces, updates, prunes), interrupted at any point.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ outputs:
   disk: "{{ steps.disk.id }}"
 "#;
 
-/// What the first run made, and a second run that changes everything but the network.
+/// The first run, and the second one that changes everything but the network.
 async fn made(case: &Case) -> Trial {
     let mut trial = trial(Faults::default());
     let end = trial.run_until(&case.plan, &Life::until(When::Never)).await.expect("this process lives on");
@@ -54,7 +54,7 @@ async fn made(case: &Case) -> Trial {
     trial
 }
 
-/// What there is after the change, and how many records and requests it takes.
+/// The result of the change without interruption, with its number of records and requests.
 async fn unbroken(case: &Case) -> Unbroken {
     let mut trial = made(case).await;
     let before = lines(&trial);

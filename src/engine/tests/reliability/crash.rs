@@ -1,4 +1,4 @@
-//! A journal that ends anywhere: after every record, and in the middle of the next.
+//! A journal cut after every record, and in the middle of the next.
 
 use super::plans::{Case, examples};
 use super::proof::{Figures, Unbroken, every, trial};
@@ -14,7 +14,7 @@ fn a_run_cut_off_at_any_record_ends_as_an_unbroken_one() {
             let unbroken = Unbroken::of(&case).await;
             figures.plans += 1;
             for kept in 0..=unbroken.records {
-                // A quick run takes one of the two, in turn.
+                // A quick run takes one of the two, alternating.
                 for torn in [false, true].into_iter().filter(|torn| every(2) == 1 || *torn == (kept % 2 == 1)) {
                     cut(&mut figures, &case, &unbroken, kept, torn).await;
                 }

@@ -1,6 +1,6 @@
-//! An API that fails from a seed: answers lost, connections reset, errors with and without effect, broken bodies.
+//! An API with random faults from a seed: lost answers, resets, errors with and without effect, broken bodies.
 //!
-//! The label of a problem names the seed. `RELIABILITY_SEED` runs that one alone.
+//! A failure names its seed; `RELIABILITY_SEED` runs that seed alone.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::engine::tests::harness::{Trial, paused};
 use crate::exit::Exit;
 use crate::simulate::{AuditLog, Busy, Faults, Options, Strangers};
 
-/// Lives that end early before one is let live to its end.
+/// How many processes are killed before one may run to the end.
 const SHORT_LIVES: u32 = 5;
 const PROBABILITIES: [f64; 3] = [0.1, 0.3, 0.5];
 
 async fn troubled(figures: &mut Figures, case: &Case, unbroken: &Unbroken, probability: f64, seed: u64) {
     let label = format!("{}: random:{probability}:seed={seed}", case.name);
-    // The pauses between tries are drawn from this one.
+    // The pauses between retries come from this generator.
     fastrand::seed(seed);
     let mut trial = trial(Faults::random(seed, probability));
     let Some(end) = figures.continue_to_the_end(&label, case, &mut trial).await else { return };
@@ -58,8 +58,7 @@ fn drawn_plans_get_through_any_mix_of_faults() {
     figures.print("drawn plans under random faults");
 }
 
-/// Runs that are killed at random, under random faults, with an audit log that tells too late: then down again, killed at
-/// random as well.
+/// Runs killed at random under random faults, with a late audit log; then destroys, killed at random as well.
 #[test]
 fn killed_at_random_under_faults_nothing_is_lost() {
     let mut figures = Figures::default();

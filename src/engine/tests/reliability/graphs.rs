@@ -1,4 +1,5 @@
-//! What holds for any plan: order respects edges, records read back as they were written, a prefix is as good as none.
+//! Properties of any plan: order follows dependencies, records read back as written, a run resumes from any prefix of
+//! its journal.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,14 +14,14 @@ use crate::id::StepId;
 use crate::journal::{Line, Record, Status};
 use crate::simulate::Faults;
 
-/// Plans drawn in `cargo test`.
+/// How many plans are drawn in `cargo test`.
 const CASES: u32 = 12;
 
 #[test]
 fn any_plan_cut_off_anywhere_ends_as_an_unbroken_one() {
     let mut runner = TestRunner::new(Config {
         cases: CASES * u32::try_from(scale()).unwrap_or(u32::MAX),
-        // Where a plan that fails is kept would depend on the folder the tests run in.
+        // Failures are not stored in a file, whose place would depend on the working directory.
         failure_persistence: None,
         ..Config::default()
     });
@@ -62,7 +63,7 @@ fn records(trial: &Trial) -> Vec<Record> {
     text.lines().map(|line| Line::decode(line).unwrap().record).collect()
 }
 
-/// No intent is written before everything it comes after is done.
+/// No intent is written before everything that the step comes after is done.
 fn edges_are_respected(figures: &mut Figures, trial: &Trial) {
     let mut done: HashSet<StepId> = HashSet::new();
     for record in records(trial) {
@@ -81,7 +82,7 @@ fn edges_are_respected(figures: &mut Figures, trial: &Trial) {
     }
 }
 
-/// Nothing is removed while something made after it is still there.
+/// Nothing is removed while a dependant still exists.
 fn ends_in_reverse(figures: &mut Figures, trial: &Trial) {
     let mut later: Vec<(StepId, Vec<StepId>)> = Vec::new();
     let mut gone: HashSet<StepId> = HashSet::new();
@@ -103,7 +104,7 @@ fn ends_in_reverse(figures: &mut Figures, trial: &Trial) {
     }
 }
 
-/// Every line reads back as it was written, and a compacted journal tells the same.
+/// Every line reads back as written, and a compacted journal folds to the same status.
 fn records_read_back(figures: &mut Figures, trial: &Trial) {
     let text = String::from_utf8(trial.journal.clone()).unwrap();
     for line in text.lines() {

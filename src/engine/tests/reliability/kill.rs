@@ -1,5 +1,5 @@
-//! A process that is killed at a request: before it leaves, on its way, after the API acted, after the answer, after the
-//! record of it.
+//! A process killed at a request: before it is sent, in flight, after the API acted, after the answer, after its
+//! record.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::engine::tests::death::{Life, Moment, When};
 use crate::engine::tests::harness::paused;
 use crate::simulate::Faults;
 
-/// How long nobody runs the plan again, in turn: at once, soon, and after everything in the cloud has come to its end.
+/// Seconds until the plan is run again, in turn: at once, soon, and after all tasks in the cloud have ended.
 const ABSENCES: [u64; 3] = [0, 7, 1200];
 
 #[test]
@@ -20,7 +20,7 @@ fn a_run_killed_at_any_request_ends_as_an_unbroken_one() {
             let unbroken = Unbroken::of(&case).await;
             figures.plans += 1;
             for nth in 1..=unbroken.requests {
-                // Every request and every moment have their turn, all of them together only when more is asked for.
+                // A quick run takes the moments in turn; a long run takes all of them for every request.
                 for moment in moments(nth as usize + number) {
                     kill(&mut figures, &case, &unbroken, nth, moment).await;
                 }
@@ -61,7 +61,7 @@ fn a_run_killed_again_and_again_gets_through() {
             for first in 3..8 {
                 let label = format!("{}: killed again and again, first at request {first}", case.name);
                 let mut trial = trial(Faults::default());
-                // Each lives a little longer than the one before: some request has to bring it forward.
+                // Each process lives longer than the one before, because progress needs at least one request.
                 let mut nth = first;
                 let end = loop {
                     nth += 2;

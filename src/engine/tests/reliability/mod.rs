@@ -1,8 +1,10 @@
-//! Nothing lost, nothing made twice, everything taken down again: counted over many broken runs on the paused clock.
+//! Reliability suites on the paused clock: runs are broken off in every way, and must lose nothing, create nothing
+//! twice, and take everything down.
 //!
-//! `proof` says what is counted and against what, `plans` what is run; `crash` cuts records, `kill` requests,
-//! `change` does both to a run that replaces, updates and prunes, `faults`
-//! makes the API fail from a seed, `store` keeps the record in an object store that fails, `graphs` draws plans at random. `docs/reliability.md` tells how to repeat it all.
+//! `proof` defines what is counted and the unbroken run it is compared with; `plans` provides the plans. The suites:
+//! `crash` cuts records, `kill` kills processes at requests, `change` does both to a run that replaces, updates and
+//! prunes, `faults` makes the API fail at random, `store` keeps the record in a failing object store, `graphs` draws
+//! plans at random. `docs/reliability.md` explains how to repeat them.
 
 mod change;
 mod crash;

@@ -1,4 +1,4 @@
-//! What is run: every example, and plans drawn at random.
+//! The plans of the suites: every example, and plans drawn at random.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ pub struct Case {
     pub plan: Arc<Plan>,
 }
 
-/// What is made there has no name that it alone can have (an access key, a WAAP rule): when its answer is lost nobody can
-/// tell, and the run rightly goes no further; `engine::tests::products` says so of each kind.
+/// Examples with resources that have no unique name (an access key, a WAAP rule): after a lost answer their outcome
+/// is unknown and the run stops; `engine::tests::products` tests each of these kinds.
 const UNTELLABLE: [&str; 2] = ["object-storage.yaml", "waap.yaml"];
 
-/// The plans in `examples/` that end whatever happens to them, in the order of their names.
+/// The plans in `examples/` that complete under any fault, sorted by name.
 pub fn examples() -> Vec<Case> {
     let mut paths: Vec<_> = std::fs::read_dir("examples")
         .unwrap()
@@ -37,7 +37,7 @@ pub fn examples() -> Vec<Case> {
     cases
 }
 
-/// One step of a generated plan: what it makes, and which of the earlier steps it builds on.
+/// One step of a generated plan: its kind, and which of the earlier steps it depends on.
 pub type Shape = (u8, u8);
 
 /// Shapes of plans with up to `most` steps.
@@ -45,7 +45,7 @@ pub fn shapes(most: usize) -> impl Strategy<Value = Vec<Shape>> {
     proptest::collection::vec((0..KINDS, any::<u8>()), 1..=most)
 }
 
-/// Shapes drawn from a seed.
+/// The shapes drawn from a seed.
 pub fn drawn(seed: u64, most: usize) -> Vec<Shape> {
     let mut draw = fastrand::Rng::with_seed(seed);
     (0..draw.usize(2..=most)).map(|_| (draw.u8(0..KINDS), draw.u8(..))).collect()
@@ -53,17 +53,17 @@ pub fn drawn(seed: u64, most: usize) -> Vec<Shape> {
 
 const KINDS: u8 = 14;
 
-/// The plan of these shapes. A shape that lacks what it would build on makes that instead.
+/// The plan of these shapes. A shape without the step that it would depend on creates that instead.
 ///
-/// Steps stand in the file in another order than they can run in, some bodies are the same to the letter, and one output
-/// holds every id.
+/// Steps are in another order in the file than they can run in, some bodies are identical, and one output has every
+/// id.
 pub fn generated(name: &str, shapes: &[Shape]) -> Case {
     let mut plan = Generated::default();
     for (index, shape) in shapes.iter().enumerate() {
         plan.add(index, *shape);
     }
     let mut steps = plan.steps;
-    // Half of them from the end: references point both ways in the file.
+    // Half of the steps move to the end, so that references point in both directions.
     let late = steps.split_off(steps.len() / 2);
     let steps: String = late.into_iter().chain(steps).collect();
     let ids: Vec<String> = plan.ids.iter().map(|id| format!("steps.{id}.ids")).collect();
@@ -76,7 +76,7 @@ struct Generated {
     ids: Vec<String>,
     steps: Vec<String>,
     networks: Vec<String>,
-    /// With their networks.
+    /// With the network of each.
     subnets: Vec<(String, String)>,
     volumes: Vec<String>,
     balancers: Vec<String>,
@@ -97,7 +97,7 @@ fn pick<T: Clone>(from: &[T], pick: u8) -> Option<T> {
 impl Generated {
     fn add(&mut self, index: usize, (kind, choice): Shape) {
         let id = format!("s{index}");
-        // Two names for all, so that bodies are alike.
+        // Only two names, so that bodies are identical.
         let twin = format!("twin-{}", choice % 2);
         let own = format!("own-{index}");
         let mut extra = String::new();

@@ -1,4 +1,4 @@
-//! What is counted, and against what: an unbroken run of the same plan.
+//! What the suites count, compared with an unbroken run of the same plan.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,26 @@ use crate::engine::tests::harness::Trial;
 use crate::exit::Exit;
 use crate::simulate::{Faults, Options, Strangers};
 
-/// Runs in a row before a plan must be through.
+/// The most runs in a row before a plan must be complete.
 pub const CONTINUED: usize = 6;
-/// Problems that a failed suite tells; more only repeat them.
+/// How many problems a failed suite prints.
 const TOLD: usize = 8;
-/// Multiplies what is drawn at random; from 2 every cut is taken where a quick run takes some.
+/// Multiplies the number of seeds; from 2 on every cut is taken.
 const SCALE: &str = "RELIABILITY_SCALE";
-/// The one seed to run: of a failure that is to be repeated.
+/// Runs one seed only, to repeat a failure.
 const SEED: &str = "RELIABILITY_SEED";
 
-/// How much more than usual is asked for; 1 in `cargo test`.
+/// The factor of `RELIABILITY_SCALE`; 1 in `cargo test`.
 pub fn scale() -> u64 {
     std::env::var(SCALE).ok().and_then(|scale| scale.parse().ok()).unwrap_or(1).max(1)
 }
 
-/// One cut in `quick` is taken in a quick run, every one when more is asked for.
+/// In a quick run only one of `quick` cuts is taken, otherwise every one.
 pub fn every(quick: usize) -> usize {
     if scale() > 1 { 1 } else { quick }
 }
 
-/// Counts cases, and takes one in `quick` of them in a quick run, all when more is asked for.
+/// Selects one of `quick` cases in a quick run, and all of them otherwise.
 pub struct Turns {
     every: usize,
     counted: usize,
@@ -39,14 +39,14 @@ impl Turns {
         Self { every: every(quick), counted: 0 }
     }
 
-    /// Whether the next one is taken.
+    /// Whether the next case is selected.
     pub fn take(&mut self) -> bool {
         self.counted += 1;
         self.counted.is_multiple_of(self.every)
     }
 }
 
-/// `usual` times the scale seeds, or the one that was asked for.
+/// `usual` seeds times the scale, or the one seed of `RELIABILITY_SEED`.
 pub fn seeds(usual: u64) -> Vec<u64> {
     match std::env::var(SEED).ok().and_then(|seed| seed.parse().ok()) {
         Some(seed) => vec![seed],
@@ -54,18 +54,18 @@ pub fn seeds(usual: u64) -> Vec<u64> {
     }
 }
 
-/// A cloud in which everything a plan builds on exists.
+/// A cloud with every resource that the plans refer to.
 pub fn trial(faults: Faults) -> Trial {
     Trial::new(Options { strangers: Strangers::Assume, faults, ..Options::default() })
 }
 
-/// What an unbroken run comes to.
+/// The result of an unbroken run.
 pub struct Unbroken {
     pub alive: Vec<String>,
     pub made: BTreeMap<&'static str, u64>,
     pub outputs: Vec<String>,
     pub recorded: Vec<String>,
-    /// Records that it writes, and requests that it makes.
+    /// How many records it writes, and how many requests it makes.
     pub records: usize,
     pub requests: u64,
 }
@@ -80,7 +80,7 @@ impl Unbroken {
         Self::seen(&trial, &end, before, &life)
     }
 
-    /// What there is after a run that began with a journal of so many lines.
+    /// The result of a run whose journal began with `before` lines.
     pub fn seen(trial: &Trial, end: &RunEnd, before: usize, life: &Life) -> Self {
         Self {
             alive: trial.alive(),
@@ -97,7 +97,7 @@ pub fn lines(trial: &Trial) -> usize {
     trial.journal.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-/// Kind and name of everything on record that exists, sorted: what a teardown will take away.
+/// Kind and name of every recorded resource that exists, sorted: what a teardown will remove.
 fn recorded(trial: &Trial) -> Vec<String> {
     let status = trial.status();
     let held = trial.simulator.lock().unwrap().everything();
@@ -114,7 +114,8 @@ fn recorded(trial: &Trial) -> Vec<String> {
     names
 }
 
-/// Outputs by name; ids as the kind and name of what they belong to, addresses as such: both differ from cloud to cloud.
+/// Outputs by name; ids as kind and name of their resource, and addresses as a placeholder, since both differ from
+/// cloud to cloud.
 pub fn outputs(trial: &Trial, end: &RunEnd) -> Vec<String> {
     let held = trial.simulator.lock().unwrap().everything();
     let told = |text: String| {
@@ -141,7 +142,7 @@ fn without_addresses(text: &str) -> String {
     told.trim_end_matches('\0').to_owned()
 }
 
-/// What a suite came to.
+/// The counts of a suite.
 #[derive(Default)]
 pub struct Figures {
     pub plans: u64,
@@ -156,7 +157,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Runs until the plan is through, each run as far as it gets. `None` when it never was.
+    /// Runs again and again until the plan is complete. `None` when it never was.
     pub async fn continue_to_the_end(&mut self, label: &str, case: &Case, trial: &mut Trial) -> Option<RunEnd> {
         for _ in 0..CONTINUED {
             let life = Life::until(When::Never);
@@ -177,7 +178,7 @@ impl Figures {
         self.kills += u64::from(life.is_over());
     }
 
-    /// Holds what exists now against an unbroken run.
+    /// Compares what exists now with the unbroken run.
     pub fn compare(&mut self, label: &str, unbroken: &Unbroken, trial: &Trial, end: &RunEnd) {
         let twice: Vec<_> = trial
             .made()
@@ -203,7 +204,7 @@ impl Figures {
         }
     }
 
-    /// Takes everything down, a few times where the API fails, and holds what is left against the record.
+    /// Destroys, several times where the API fails, and compares what is left with the record.
     pub async fn take_down(&mut self, label: &str, trial: &mut Trial) {
         let mut exit = None;
         for _ in 0..CONTINUED {
@@ -221,14 +222,14 @@ impl Figures {
     pub fn nothing_is_left(&mut self, label: &str, trial: &Trial, exit: Option<Exit>) {
         let (alive, named) = (trial.alive(), trial.status().existing().count());
         self.leftovers += named as u64;
-        // What exists and no record tells of.
+        // Resources that exist and are on no record.
         self.forgotten += if named == 0 { alive.len() as u64 } else { 0 };
         if exit != Some(Exit::Done) || !alive.is_empty() || named > 0 {
             self.problem(format!("{label}: left after destroy ({exit:?}): {alive:?}, {named} on record"));
         }
     }
 
-    /// Adds the figures of one part; its problems fail that part.
+    /// Adds the counts of one part; problems fail that part.
     pub fn add(&mut self, part: Figures) -> Result<(), proptest::test_runner::TestCaseError> {
         self.plans += part.plans;
         self.runs += part.runs;
@@ -248,7 +249,7 @@ impl Figures {
         self.problems.push(problem);
     }
 
-    /// Prints the figures, and fails when anything was not as it should be.
+    /// Prints the counts, and fails the test when there were problems.
     #[expect(clippy::disallowed_macros, reason = "a test speaks to whoever runs it")]
     pub fn print(self, suite: &str) {
         println!(

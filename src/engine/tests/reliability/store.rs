@@ -1,5 +1,5 @@
-//! The record in an object store: processes killed at any request, a store that loses, delays and doubles answers, says no
-//! in the wrong words or is away, two runners at once, and writers that are frozen past their lease and thaw.
+//! The record in an object store: processes killed at any request; a store that loses, delays and repeats answers,
+//! refuses with wrong messages, or is unreachable; two runners at once; and writers that are frozen past their lease.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::engine::tests::stored::Place;
 use crate::exit::Exit;
 use crate::simulate::Faults;
 
-/// How long a frozen process stands still: longer than another waits before it takes over, and runs the plan.
+/// How long a frozen process stands still: longer than another needs to take over and complete the plan.
 const FROZEN: Duration = Duration::from_secs(4 * 3_600);
 
 fn stored(faults: Faults) -> (Trial, Place) {
@@ -75,7 +75,7 @@ fn a_destroy_killed_at_any_request_leaves_nothing() {
     figures.print("record in a store, destroy killed at every request");
 }
 
-/// Some requests to the store go wrong, and some to the API as well; processes are killed at random.
+/// Random faults of the store and of the API; processes are killed at random.
 #[test]
 fn whatever_goes_wrong_with_the_store_nothing_is_lost() {
     let mut figures = Figures::default();
@@ -140,7 +140,7 @@ fn a_store_that_goes_away_and_comes_back_changes_nothing() {
     figures.print("record in a store that is away");
 }
 
-/// One process is frozen at each of its writes; another takes over and runs the plan; the first one thaws.
+/// One process is frozen at each of its writes; another takes over and completes the plan; then the first resumes.
 #[test]
 fn a_frozen_writer_that_wakes_sends_nothing() {
     let mut figures = Figures::default();
@@ -180,7 +180,7 @@ async fn frozen(figures: &mut Figures, case: &Case, unbroken: &Unbroken, at: u64
         ));
         return;
     }
-    // Where it had no such write, it was through before the other one began.
+    // A process without such a write was done before the other began.
     figures.cuts += u64::from(first == Exit::Locked);
     if !matches!(first, Exit::Locked | Exit::Done) {
         figures.problem(format!("{label}: the frozen one ended with {first:?}"));
@@ -189,7 +189,7 @@ async fn frozen(figures: &mut Figures, case: &Case, unbroken: &Unbroken, at: u64
     figures.take_down(&label, &mut other).await;
 }
 
-/// Ten steps, one after another: what that costs where every request is paid for.
+/// The store requests of ten consecutive steps, for stores that charge for each request.
 #[test]
 fn a_run_of_ten_steps_costs_what_the_documentation_says() {
     let disks: String = (2..10)

@@ -13,14 +13,14 @@ fn entry(task_type: &str, since: f64) -> Entry {
     Entry::new(place(), task_type, SignedDuration::try_from(seconds(since)).unwrap())
 }
 
-/// Polls made, and the mean delay between done and seen in seconds.
+/// The number of polls, and the mean delay in seconds from the end of a task to the poll that sees it.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     polls: f64,
     delay: f64,
 }
 
-/// Runs tasks through a schedule: type, acceptance, duration.
+/// Runs tasks (type, acceptance, duration) through a schedule.
 fn ours(tasks: &[(&str, f64, f64)]) -> Cost {
     let mut schedule = Schedule::default();
     let mut coming: Vec<usize> = (0..tasks.len()).collect();
@@ -40,7 +40,7 @@ fn ours(tasks: &[(&str, f64, f64)]) -> Cost {
             polls += 1.0;
             let mut seen = match poll {
                 Poll::One(task) => vec![task],
-                // The list shows the others, too.
+                // The list shows the other tasks as well.
                 Poll::Many(_) => (0..tasks.len()).map(|index| index.to_string()).collect(),
             };
             seen.retain(|task| schedule.get(task).is_some());
@@ -59,7 +59,7 @@ fn ours(tasks: &[(&str, f64, f64)]) -> Cost {
     Cost { polls, delay: delay / tasks.len() as f64 }
 }
 
-/// Polling each task every so many seconds.
+/// The cost of polling each task at a fixed interval.
 fn fixed(every: f64, durations: impl Iterator<Item = f64>) -> Cost {
     let (mut polls, mut delay, mut tasks) = (0.0, 0.0, 0.0);
     for took in durations {
@@ -71,8 +71,8 @@ fn fixed(every: f64, durations: impl Iterator<Item = f64>) -> Cost {
     Cost { polls, delay: delay / tasks }
 }
 
-/// What was recorded of a type (observed.md §11): shortest, half, longest. Half where only the range is known is its
-/// middle; what was seen once is tried half a second around.
+/// Recorded durations of a type (observed.md §11): shortest, median, longest. Where only the range is known, the
+/// median is its middle; a type seen once varies by half a second.
 const RECORDED: &[(&str, [f64; 3])] = &[
     ("create_volume", [2.0, 5.0, 9.0]),
     ("delete_volume", [1.0, 4.0, 7.0]),
@@ -107,7 +107,8 @@ const CHAIN: [&str; 8] = [
     "create_lbpool",
     "create_lbmember",
 ];
-/// Durations of a type that are tried, so that no lucky or unlucky moment decides.
+/// How many durations of a type are tried, spread over the range, so that the result does not depend on single
+/// values.
 const DRAWS: usize = 400;
 
 /// The duration that a `share` of all tasks of a type do not exceed.
@@ -129,7 +130,8 @@ fn mean(costs: impl Iterator<Item = Cost>) -> Cost {
     }
 }
 
-/// One task of a type at a time: polls and delay of one, and its mean duration.
+/// Tasks of one type, one at a time: ours, every 3 s and every 5 s, each as the mean for one task; and its mean
+/// duration.
 fn of_type(task_type: &str) -> (Cost, Cost, Cost, f64) {
     let all = || durations(task_type);
     let fixed = |every| {
@@ -140,13 +142,13 @@ fn of_type(task_type: &str) -> (Cost, Cost, Cost, f64) {
     (ours, fixed(3.0), fixed(5.0), all().sum::<f64>() / DRAWS as f64)
 }
 
-/// Ten start every 1.3 s, as requests that take so long do; ends are spread over the recorded range.
+/// Ten tasks start every 1.3 s, the duration of such a request; their ends are spread over the recorded range.
 fn at_once(task_type: &str, count: usize) -> Vec<(&str, f64, f64)> {
     let share = |index: usize| ((index * 37 % count) as f64 + 0.5) / count as f64;
     (0..count).map(|index| (task_type, (index / 10) as f64 * 1.3, duration(task_type, share(index)))).collect()
 }
 
-/// The chain: all polls, the mean delay of a task, and how long it takes without delays.
+/// The chain of dependent tasks: ours, every 3 s and every 5 s; and its duration without delays.
 fn chain() -> (Cost, Cost, Cost, f64) {
     let costs: Vec<_> = CHAIN.iter().map(|task_type| of_type(task_type)).collect();
     let sum = |of: fn(&(Cost, Cost, Cost, f64)) -> Cost| Cost {
@@ -160,8 +162,8 @@ fn chain() -> (Cost, Cost, Cost, f64) {
 fn a_chain_costs_little_delay_and_no_more_polls_than_before() {
     let (cost, _, _, takes) = chain();
     assert!(cost.delay <= 0.75, "{cost:?}");
-    // The table and the rule before these made 0.46 polls a second on this chain, with a mean delay of 1.15 s; on a
-    // chain as the documentation has it 0.31.
+    // An earlier table and rule made 0.46 polls a second on this chain, with a mean delay of 1.15 s, and 0.31 polls a
+    // second on a chain with the documented durations.
     assert!(cost.polls / takes <= 0.3, "{} polls a second", cost.polls / takes);
 }
 
@@ -250,7 +252,7 @@ fn failing_polls_become_rarer() {
     assert_eq!(gaps, [1, 2, 4, 5, 5, 5]);
 }
 
-/// The table of docs/how-it-works.md is computed here, over every type that was recorded.
+/// Compares the table in docs/how-it-works.md with the one computed here, over every recorded type.
 #[test]
 fn the_documentation_shows_what_the_schedule_costs() {
     use std::fmt::Write;

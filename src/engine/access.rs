@@ -1,4 +1,5 @@
-//! Whether a 404 can be believed: a key of another project sees nothing, and nothing looks like gone (observed.md §8).
+//! Whether a 404 means that a resource is gone: a key without access to the project gets 404 for everything in it
+//! (observed.md §8).
 
 use std::collections::HashMap;
 
@@ -10,18 +11,18 @@ use crate::api::{Meaning, ReadError, Request};
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::journal::RecordedCall;
 
-/// What this run's key was seen to see: paths of projects and regions, each read once.
+/// Whether this run's key can read each project and region, by path; each is read once.
 #[derive(Debug, Default)]
-pub struct Sight(Mutex<HashMap<String, Result<(), StepError>>>);
+pub struct Access(Mutex<HashMap<String, Result<(), StepError>>>);
 
-impl Sight {
-    /// Whether the key sees project and region of a recorded call, so that a 404 from there means gone.
+impl Access {
+    /// Checks that the key can read project and region of a recorded call, so that a 404 from there means gone.
     ///
     /// # Errors
     ///
-    /// Why that cannot be told: nothing may be taken for gone.
-    pub async fn of(&self, context: &RunContext, call: &RecordedCall) -> Result<(), StepError> {
-        // One after another: whoever comes meanwhile finds the answer there.
+    /// The reason when it cannot: then nothing may be recorded as gone.
+    pub async fn check(&self, context: &RunContext, call: &RecordedCall) -> Result<(), StepError> {
+        // One at a time: a task that waited finds the answer of the one before.
         let mut seen = self.0.lock().await;
         for (what, path) in places(context, call) {
             let known = match seen.get(&path) {
@@ -38,7 +39,7 @@ impl Sight {
     }
 }
 
-/// Project and region of a call, in words, and where they are read.
+/// Project and region of a call: a name for messages, and the path that reads it.
 fn places(context: &RunContext, call: &RecordedCall) -> Vec<(String, String)> {
     let parameters = operation_of(context.catalog, call).map(|(_, parameters)| parameters).unwrap_or_default();
     let of = |name: &str| parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value);

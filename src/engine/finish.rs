@@ -237,6 +237,7 @@ impl Finishing<'_> {
             })
         }));
         let timeout = self.wait.timeout.unwrap_or(pace.timeout);
+        let _waits = context.gates.waits();
         let limited = tokio::time::timeout(context.clock().real(timeout), ends);
         let ends = match context.stopped.or_leave(limited).await {
             Ok(Ok(ends)) => ends,

@@ -39,6 +39,8 @@ pub struct Instance {
     pub each: Option<Each>,
     /// The values of the steps it depends on.
     pub values: Arc<BTreeMap<StepId, minijinja::Value>>,
+    /// Whether any step or output may read its value.
+    pub is_read: bool,
 }
 
 /// How an instance ended.
@@ -46,7 +48,7 @@ pub struct Instance {
 pub enum InstanceEnd {
     /// With `steps.<id>` for templates.
     Done {
-        value: Value,
+        value: Option<Value>,
         reused: bool,
     },
     /// By the step's `when`.
@@ -143,7 +145,8 @@ impl Instance {
             let known = self.known(id);
             let difference = self.difference(&known, rendered);
             let replace = provenance == Provenance::Reused && self.run.options.replace.covers(id);
-            let orphan = difference.kind == Differs::Forces && self.run.is_orphan(id);
+            let made = known.phase != Phase::Absent;
+            let orphan = made && difference.kind == Differs::Forces && self.run.is_orphan(id);
             let mut wanted = Wanted::of(self.step(), replace, orphan);
             // `always` applies once per run.
             wanted.always &= provenance == Provenance::Reused;
@@ -328,9 +331,12 @@ impl Instance {
                 duration_ms: if reused { 0 } else { millis(context.clock().elapsed().saturating_sub(started)) },
             },
         });
+        if !self.is_read {
+            return InstanceEnd::Done { value: None, reused };
+        }
         let named = change::conceal_names(&context.secrets, done.result);
         let result = StepResult { response: named.response.clone().map(conceal), ..named };
-        InstanceEnd::Done { value: step_value(&result, done.resource.map(conceal).as_ref()), reused }
+        InstanceEnd::Done { value: Some(step_value(&result, done.resource.map(conceal).as_ref())), reused }
     }
 
     fn skipped(&self, id: &InstanceId) -> InstanceEnd {

@@ -11,6 +11,7 @@ mod instance;
 mod intent;
 mod line;
 mod owner;
+mod owners;
 mod record;
 mod redact;
 mod status;

@@ -13,6 +13,7 @@ use super::durations::Durations;
 use super::instance::{InstanceStatus, Phase, sequence};
 use super::line::Line;
 use super::owner::Lease;
+use super::owners::Owners;
 use super::record::{Header, Record, RecordedOutput, Started, VERSION};
 use crate::id::InstanceId;
 use crate::shared::Shared;
@@ -33,6 +34,7 @@ pub struct Status {
     before: HashMap<InstanceId, Shared<InstanceStatus>>,
     /// How an instance stands that is not on record: one for all.
     absent: Shared<InstanceStatus>,
+    owners: Owners,
     pub outputs: Vec<RecordedOutput>,
     /// Every task that belongs to one of our calls.
     pub tasks: HashSet<String>,
@@ -98,6 +100,7 @@ impl Status {
             instances: IndexMap::new(),
             before: HashMap::new(),
             absent: Shared::default(),
+            owners: Owners::default(),
             outputs: Vec::new(),
             tasks: HashSet::new(),
             durations: Durations::default(),
@@ -181,7 +184,7 @@ impl Status {
                 self.durations.extend(durations);
             }
             Record::Kept { instance, status } => {
-                self.instances.insert(instance, Shared::from(*status));
+                self.put(instance, *status);
             }
             Record::Moved { instance, to } => self.rename(&instance, &to),
             record => self.apply_to_instance(at, record),
@@ -189,9 +192,17 @@ impl Status {
         Ok(())
     }
 
+    /// Puts an instance on record as it stands.
+    pub fn put(&mut self, id: InstanceId, known: InstanceStatus) {
+        let (place, _) = self.instances.insert_full(id, known.into());
+        self.owners.note(place, &self.instances[place]);
+    }
+
     fn apply_to_instance(&mut self, at: Timestamp, record: Record) {
         let Some(id) = record.instance().cloned() else { return };
-        let known = self.instances.entry(id.clone()).or_insert_with(|| self.absent.clone());
+        let entry = self.instances.entry(id.clone());
+        let place = entry.index();
+        let known = entry.or_insert_with(|| self.absent.clone());
         let before = self.before.entry(id).or_insert_with(|| known.clone());
         match record {
             Record::RolledBack { .. } => known.roll_back(before),
@@ -201,6 +212,7 @@ impl Status {
             }
             record => known.apply(at, record),
         }
+        self.owners.note(place, known);
     }
 
     /// Remembers tasks and how long they took.
@@ -232,6 +244,8 @@ impl Status {
         if let Some(before) = self.before.remove(from) {
             self.before.insert(to.clone(), before);
         }
+        self.owners.clear();
+        self.instances.values().enumerate().for_each(|(at, known)| self.owners.note(at, known));
         // A step all of whose instances are renamed is what others came after.
         if from.step != to.step && !self.instances.keys().any(|other| other.step == from.step) {
             for known in self.instances.values_mut().filter(|known| known.after.contains(&from.step)) {
@@ -327,21 +341,23 @@ impl Status {
 
     /// The instance that a thing belongs to, when it is another than this one.
     pub fn other_owner(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
-        let owners = self.owned().filter(|(owner, _, _)| *owner != instance);
-        owners.filter(|(_, other, owned)| *other == kind && *owned == id).map(|(owner, _, _)| owner).next()
+        let others = self.owners_of(id).filter(|(owner, _)| *owner != instance);
+        others.filter(|(_, other)| *other == Some(kind)).map(|(owner, _)| owner).next()
     }
 
     /// Whether another instance made something of this id, of whatever kind.
     pub fn is_made_by_another(&self, instance: &InstanceId, id: &Value) -> bool {
-        self.owned().any(|(owner, _, owned)| owner != instance && owned == id)
+        self.owners_of(id).any(|(owner, kind)| owner != instance && kind.is_some())
     }
 
-    /// Whether the id of a resource is already one of ours.
-    pub fn claims(&self, id: &Value) -> bool {
-        self.instances.values().any(|instance| {
-            instance.made.iter().any(|made| {
-                made.id.as_ref() == Some(id) || made.secondary.iter().any(|other| other.id.as_ref() == Some(id))
-            })
+    /// The instances that made something of this id, each with the kind of that.
+    fn owners_of(&self, id: &Value) -> impl Iterator<Item = (&InstanceId, Option<&str>)> {
+        let places = self.owners.of(id).filter_map(|at| self.instances.get_index(at));
+        places.flat_map(move |(instance, known)| {
+            let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+            things
+                .filter(move |thing| thing.id.as_ref() == Some(id))
+                .map(move |thing| (instance, thing.kind.as_deref()))
         })
     }
 }

@@ -185,12 +185,33 @@ fn a_newer_journal_is_refused_in_words() {
 /// Every version ever written is read: the fixture is never regenerated.
 #[test]
 fn journals_of_every_version_are_read() {
-    let version_1 = include_bytes!("../../tests/journals/version-1.jsonl");
-    let status = parse(Path::new("version-1.jsonl"), version_1).unwrap().status;
-    assert_eq!(status.header.version, 1);
-    assert_eq!(status.instances[&instance("network")].phase, Phase::Succeeded);
-    assert_eq!(status.instances[&instance("network")].made[0].id, Some(json!("id")));
-    assert!(status.tasks.contains("task-network"));
+    let versions =
+        [include_str!("../../tests/journals/version-1.jsonl"), include_str!("../../tests/journals/version-2.jsonl")];
+    for (version, text) in (1..).zip(versions) {
+        let status = parse(Path::new("journal.jsonl"), text.as_bytes()).unwrap().status;
+        assert_eq!(status.header.version, version);
+        assert_eq!(status.instances[&instance("network")].phase, Phase::Succeeded);
+        assert_eq!(status.instances[&instance("network")].made[0].id, Some(json!("id")));
+        assert!(status.tasks.contains("task-network"));
+    }
+    assert_eq!(versions.len() as u32, VERSION);
+}
+
+/// Whoever wrote it can still read it.
+#[tokio::test]
+async fn a_journal_of_an_earlier_version_is_continued_as_it_began() {
+    for text in
+        [include_str!("../../tests/journals/version-1.jsonl"), include_str!("../../tests/journals/version-2.jsonl")]
+    {
+        let read = parse(Path::new("journal.jsonl"), text.as_bytes()).unwrap();
+        let sink = MemorySink::default();
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+        let journal = Journal::start(sink.clone(), read.status, read.lines, clock);
+        journal.append(vec![intent("later", 1)]).await.unwrap();
+        let whole = [text.as_bytes(), &sink.bytes()].concat();
+        assert!(whole[text.len()..].starts_with(&whole[..8]), "{}", String::from_utf8_lossy(&whole));
+        assert_eq!(parse(Path::new("journal.jsonl"), &whole).unwrap().status.instances.len(), 2);
+    }
 }
 
 #[test]
@@ -282,7 +303,7 @@ proptest! {
 #[test]
 fn the_current_version_is_written_as_its_fixture_says() {
     let written = text(&[intent("network", 1), accepted("network"), succeeded("network")]);
-    let kept = include_str!("../../tests/journals/version-1.jsonl");
+    let kept = include_str!("../../tests/journals/version-2.jsonl");
     // The tool's own version in the header changes with every release; everything else may not.
     assert_eq!(written.lines().skip(1).collect::<Vec<_>>(), kept.lines().skip(1).collect::<Vec<_>>());
 }

@@ -149,7 +149,9 @@ impl Write {
         let mark = Mark { before: state.before.clone(), ..context.mark(self.instance(), &nonce) };
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
         let intent = Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() });
+        let appending = context.clock().elapsed();
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
+        context.gates.appended(context.clock().elapsed().saturating_sub(appending));
         let in_doubt = InDoubt {
             attempt: Unanswered { intent, at: intended_at, head: None },
             earlier: self.earlier(context),
@@ -170,6 +172,7 @@ impl Write {
             Next::Pause(reason, pause) => {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 context.events.emit(Event::CallDelayed { instance: self.instance().clone(), reason, pause_ms });
+                let _waits = context.gates.waits();
                 context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
                 Ok(Attempt::Again)
             }
@@ -180,6 +183,7 @@ impl Write {
                     call: self.call(),
                     parameters: &self.parameters,
                 };
+                let _waits = context.gates.waits();
                 state.locks.wait(context, &refused, &error).await.map_err(Interruption::Stopped)?;
                 state.tries = 0;
                 Ok(Attempt::Again)

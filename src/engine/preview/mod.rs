@@ -321,7 +321,10 @@ impl Preview<'_> {
                 let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {
                     Some(last) => known.result.as_ref().map(|result| {
                         let object = object(result);
-                        step_value(&with_new_name(known.agrees.as_deref(), &last.agrees, result.clone()), object.as_ref())
+                        step_value(
+                            &with_new_name(known.agrees.as_deref(), &last.agrees, result.clone()),
+                            object.as_ref(),
+                        )
                     }),
                     None => value(),
                 };

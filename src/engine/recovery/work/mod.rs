@@ -86,9 +86,13 @@ impl<'a> Work<'a> {
         self.unread.extend(looked.unread);
         for stamped in looked.found {
             let is_found = self.found.iter().any(|(instance, _)| *instance == stamped.instance);
-            match self.status.instances.get_mut(&stamped.instance) {
+            match self.status.instances.get(&stamped.instance) {
                 // Two resources of one instance: both are recorded, and the younger one is the result.
-                Some(known) if is_found => add(known, stamped.status),
+                Some(known) if is_found => {
+                    let mut both = InstanceStatus::clone(known);
+                    add(&mut both, stamped.status);
+                    self.status.put(stamped.instance, both);
+                }
                 Some(known) if known.phase != Phase::Absent || known.may_exist() => {}
                 _ => self.put(stamped.instance, Trace::Stamp, stamped.status),
             }
@@ -116,7 +120,7 @@ impl<'a> Work<'a> {
 
     fn put(&mut self, instance: InstanceId, trace: Trace, status: InstanceStatus) {
         self.alike.remove(&instance);
-        self.status.instances.insert(instance.clone(), status.into());
+        self.status.put(instance.clone(), status);
         self.found.push((instance, trace));
     }
 
@@ -274,9 +278,7 @@ impl<'a> Work<'a> {
         let bound = self.succeeded(asked, result, nonce);
         let others = known.made.len().saturating_sub(1);
         let made = known.made.into_iter().take(others).chain(bound.made).collect();
-        self.status
-            .instances
-            .insert(asked.instance.clone(), InstanceStatus { made, phase: known.phase, ..bound }.into());
+        self.status.put(asked.instance.clone(), InstanceStatus { made, phase: known.phase, ..bound });
     }
 
     fn succeeded(&self, asked: &PlannedCreate<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
@@ -364,7 +366,7 @@ impl<'a> Work<'a> {
             if ids.is_empty() || step.is_some_and(|step| step.on_conflict == OnConflict::Adopt) {
                 continue;
             }
-            self.status.instances.insert(instance.clone(), in_doubt_status(&instance, call, step).into());
+            self.status.put(instance.clone(), in_doubt_status(&instance, call, step));
             in_doubt.push((instance, ids));
         }
         let doubted: BTreeSet<&StepId> = in_doubt.iter().map(|(instance, _)| &instance.step).collect();

@@ -36,7 +36,7 @@ pub const EXAMPLES: &[Example] = &[
     example!("cloud-init", "cloud-init/app.yaml"),
     example!("demo-site"),
     example!("object-storage"),
-    example!("fastedge"),
+    example!("fastedge", "fastedge/app.wasm"),
     example!("waap"),
 ];
 

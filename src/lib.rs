@@ -1,4 +1,4 @@
-//! `plan` runs a YAML plan of Gcore Cloud API calls.
+//! `plan` runs a YAML plan of Gcore API calls.
 //!
 //! Text becomes a checked plan. A checked plan is run by an engine that writes down what it will do before doing it. The
 //! engine says what happened as events. Reporters turn events into words. Each arrow is a type, and each side is tested
@@ -9,6 +9,7 @@
 //! ```
 
 pub mod api;
+pub mod body_file;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

@@ -5,17 +5,20 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Certificate, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::io::Io;
+use super::upload::Stream;
 use super::{Answer, Lost, Request, Sending, Transport};
 use crate::catalog::Method;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Far above any answer of the API, before and after it is decompressed.
 const LARGEST_ANSWER: usize = 64 << 20;
+/// Bytes a millisecond that a file is sent at, at least: a slow line is no reason to give up.
+const SLOWEST: u64 = 128;
 /// Idle connections are dropped before servers usually close them: a write into a closing connection is an unknown.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -112,6 +115,15 @@ impl Requests {
         }
         if let Some(body) = &request.body {
             builder = builder.json(body);
+        }
+        if let Some(upload) = &request.body_file {
+            let stream = Stream::open(upload).map_err(Lost::NotSent)?;
+            let content = HeaderValue::try_from(upload.file.content_type.as_str())
+                .map_err(|_| Lost::NotSent(format!("`{}` is no media type", upload.file.content_type)))?;
+            builder = builder
+                .header(CONTENT_TYPE, content)
+                .timeout(self.real_timeout + Duration::from_millis(upload.file.size / SLOWEST))
+                .body(reqwest::Body::wrap(stream));
         }
         let answer = builder.send().await.map_err(|error| lost(&error))?;
         let status = answer.status().as_u16();

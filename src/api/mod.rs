@@ -16,6 +16,7 @@ mod task;
 pub mod trace;
 mod traceparent;
 mod transport;
+mod upload;
 
 pub use client::{Client, ReadError, Shut, json_of, tried};
 pub use error::{ApiError, Meaning, WITHHELD};

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use serde_json::Value;
 
+use crate::body_file::Upload;
 use crate::catalog::Method;
 
 /// One HTTP request to the API, before authentication.
@@ -17,11 +18,13 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     pub headers: Vec<(String, String)>,
     pub body: Option<Value>,
+    /// The body, where that is a file: then there is no other.
+    pub body_file: Option<Box<Upload>>,
 }
 
 impl Request {
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), headers: Vec::new(), body: None }
+        Self { method, path: path.into(), query: Vec::new(), headers: Vec::new(), body: None, body_file: None }
     }
 
     pub fn get(path: impl Into<String>) -> Self {

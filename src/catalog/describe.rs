@@ -26,6 +26,12 @@ pub struct Description {
     pub query: Vec<Field>,
     pub body_use: BodyUse,
     pub body: Vec<Field>,
+    /// The media types of a file that is the body, or of a form.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub content: Vec<String>,
+    /// The body is a form, which is not sent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub form: bool,
     /// What a success makes.
     pub creates: Option<Creates>,
     /// The call that takes it away again.
@@ -80,6 +86,8 @@ impl Catalog {
             query: operation.query_parameters.iter().map(parameter).collect(),
             body_use: operation.body,
             body: body.unwrap_or_default(),
+            content: operation.content.clone(),
+            form: operation.takes_forms_only(),
             creates: operation.creates.clone(),
             undo: delete.map(|delete| Route { method: delete.method, path: delete.path.clone() }),
         }

@@ -28,7 +28,8 @@ mod value;
 use std::sync::{Arc, LazyLock};
 
 pub use check::{
-    ALLOW_NOTHING, AllowUnknown, AllowedPath, BodyFinding, ParameterFinding, ParameterPlace, PathSegment, check_body,
+    ALLOW_NOTHING, AllowUnknown, AllowedPath, BYTES, BodyFinding, ParameterFinding, ParameterPlace, PathSegment,
+    check_body,
 };
 pub use describe::{Description, Field};
 pub use error::CatalogError;

@@ -116,9 +116,9 @@ pub struct Operation {
     /// What the thing it makes or changes shows before it can be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<Ready>,
-    /// The media type of a body that is no JSON: the bytes of a file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
+    /// The media types of a body that is no JSON: the bytes of a file, or, where it takes nothing else, a form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub content: Vec<String>,
     /// The shape of the body; `Catalog::body_schema` gives it with its definitions.
     #[serde(skip)]
     pub(crate) body_schema: Option<Schema>,

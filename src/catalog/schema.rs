@@ -209,6 +209,9 @@ pub struct Schema {
     /// Not its id: its name.
     #[serde(default, skip_serializing_if = "is_default")]
     pub by_name: bool,
+    /// Fields that only answers show: of a body they are never required, whatever the document says (OpenAPI, `readOnly`).
+    #[serde(skip)]
+    pub read_only: Vec<String>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -219,6 +222,22 @@ impl Schema {
     /// The shape of a definition of this name.
     pub fn reference(name: impl Into<String>) -> Schema {
         Schema { reference: Some(name.into()), ..Schema::default() }
+    }
+
+    /// The same shape of a body, in which nothing is required that only answers show.
+    #[must_use]
+    pub fn of_body(mut self) -> Schema {
+        let read_only = std::mem::take(&mut self.read_only);
+        self.required.retain(|name| !read_only.contains(name));
+        self.properties = self.properties.into_iter().map(|(name, field)| (name, field.of_body())).collect();
+        self.items = self.items.map(|items| Box::new(items.of_body()));
+        self.keys = self.keys.map(|keys| Box::new(keys.of_body()));
+        if let Additional::Of(value) = self.additional {
+            self.additional = Additional::Of(Box::new(value.of_body()));
+        }
+        let of_variant = |variant: Variant| Variant { schema: variant.schema.of_body(), ..variant };
+        self.variants = self.variants.into_iter().map(of_variant).collect();
+        self
     }
 
     /// Whether a mapping takes no other fields than those that are named; a shape that says nothing takes anything.

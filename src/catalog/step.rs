@@ -35,6 +35,12 @@ impl Catalog {
             writer.field(&parameter.name, &parameter.schema, 2, false);
             yaml += &writer.yaml;
         }
+        if operation.takes_forms_only() {
+            yaml += "  # its body is a form, which `plan` does not send: `adopt: { id: … }` takes over what was made by hand\n";
+        }
+        if operation.takes_file() {
+            yaml += "  body_file: \"<path of the file>\"\n";
+        }
         if let Some(schema) = self.body_schema(operation) {
             let mut writer = Writer { schema: &schema, yaml: String::new() };
             let root = schema.resolve(schema.root());
@@ -115,7 +121,10 @@ fn one_of_kind(kind: &str) -> String {
         "postgresql_clusters" => "postgres",
         "lblisteners" => "listener",
         "lbpools" => "pool",
-        _ => kind.strip_suffix('s').unwrap_or(kind),
+        _ => match kind.strip_suffix("ies") {
+            Some(stem) => return format!("{stem}y"),
+            None => kind.strip_suffix('s').unwrap_or(kind),
+        },
     };
     known.to_owned()
 }
@@ -319,8 +328,12 @@ mod tests {
                 "{yaml}"
             );
             let body = step.get("body").map(Partial::from);
-            let found = Catalog::embedded().check_request(&operation, body.as_ref(), crate::catalog::ALLOW_NOTHING);
-            let wrong: Vec<_> = found.iter().filter(|found| found.code != "placeholder").collect();
+            let found = match step.get("body_file") {
+                Some(_) => operation.check_file(None),
+                None => Catalog::embedded().check_request(&operation, body.as_ref(), crate::catalog::ALLOW_NOTHING),
+            };
+            let to_be_told = |code| code == "placeholder" || (code == "unsupported-body" && yaml.contains("is a form"));
+            let wrong: Vec<_> = found.iter().filter(|found| !to_be_told(found.code)).collect();
             assert!(wrong.is_empty(), "{wrong:?}\n{yaml}");
             let (_, path) = step["call"].as_str().unwrap().split_once(' ').unwrap();
             let segments: Vec<_> = path.trim_start_matches('/').split('/').map(Some).collect();

@@ -133,7 +133,7 @@ struct Stored {
     #[serde(default, skip_serializing_if = "is_default")]
     ready: Option<Ready>,
     #[serde(default, skip_serializing_if = "is_default")]
-    content: Option<String>,
+    content: Vec<String>,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -223,8 +223,8 @@ impl Stored {
             ready: self.ready,
             content: self.content,
             body: match (&self.body, self.body_required) {
-                (None, _) => BodyUse::None,
-                (Some(_), true) => BodyUse::Required,
+                (None, false) => BodyUse::None,
+                (_, true) => BodyUse::Required,
                 (Some(_), false) => BodyUse::Optional,
             },
             takes_tags: self.takes_tags,

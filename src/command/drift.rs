@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::{Drifted, InstanceStatus, Status};
 use crate::report::{count, sanitize, thing};
-use crate::secret::REDACTED;
+use crate::secret::{hide_digests, stands_for_secret};
 
 /// Looks, puts on record what is gone or changed, and says it.
 ///
@@ -110,7 +110,7 @@ fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
     let was = known.and_then(|known| known.agrees.as_ref()?.body.as_ref()?.get(&drifted.field));
     let value = |value: Option<&Value>| match value {
         None => "(absent)".to_owned(),
-        Some(Value::String(text)) if text.starts_with("secret:") => REDACTED.to_owned(),
+        Some(Value::String(text)) if stands_for_secret(text) => hide_digests(text),
         Some(Value::String(text)) => format!("`{text}`"),
         Some(other) => format!("`{other}`"),
     };

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::engine::{Action, Change, ChangeKind, Symbol, Tally};
 use crate::report::{count, sanitize};
-use crate::secret::REDACTED;
+use crate::secret::hide_digests;
 
 /// What is shown of a plan: its changes, and nothing of what stays.
 pub fn text(changes: &[Change], recorded: bool) -> String {
@@ -65,10 +65,11 @@ pub fn words_of(change: &Change) -> String {
 
 /// What differs of an instance, by which calls it is changed, and what only a new one has.
 pub fn details_of(change: &Change) -> Vec<String> {
-    let Action::Change { fields, calls, forced, .. } = &change.action else { return Vec::new() };
+    let Action::Change { fields, calls, removes, forced, .. } = &change.action else { return Vec::new() };
+    let removes = removes.iter().map(|part| format!("removes {part}"));
     let calls = calls.iter().map(|call| format!("by {call}"));
     let forced = forced.iter().map(|forced| format!("only a new one: `{}`: {}", forced.field, forced.reason));
-    fields.iter().cloned().chain(calls).chain(forced).collect()
+    fields.iter().cloned().chain(calls).chain(removes).chain(forced).collect()
 }
 
 fn line(text: &mut String, change: &Change) {
@@ -86,6 +87,9 @@ fn line(text: &mut String, change: &Change) {
             }
         }
         (Action::Call, Some(call)) => {
+            if let Some(file) = &call.body_file {
+                let _ = writeln!(text, "      body_file: {}", sanitize(&format!("{} ({})", file.path, file.summary())));
+            }
             for (name, value) in call.body.as_ref().and_then(Value::as_object).into_iter().flatten() {
                 let _ = writeln!(text, "      {}: {}", sanitize(name), sanitize(&shown(value)));
             }
@@ -113,21 +117,10 @@ fn change_words(how: ChangeKind) -> &'static str {
 
 /// A value on one line; what stands for a secret is not shown.
 fn shown(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let mut rest = text.as_str();
-    let mut out = String::new();
-    while let Some(at) = rest.find("secret:") {
-        let (before, after) = rest.split_at(at);
-        let digits = after["secret:".len()..].chars().take_while(char::is_ascii_hexdigit).count();
-        out.push_str(before);
-        out.push_str(if digits == 32 { REDACTED } else { &after[.."secret:".len() + digits] });
-        rest = &after["secret:".len() + digits..];
+    match value {
+        Value::String(text) => hide_digests(text),
+        other => hide_digests(&other.to_string()),
     }
-    out.push_str(rest);
-    out
 }
 
 #[cfg(test)]
@@ -140,13 +133,7 @@ mod tests {
     use crate::plan::Selection;
 
     fn change(name: &str, action: Action, body: Value) -> Change {
-        let call = RecordedCall {
-            method: Method::Post,
-            path: "/cloud/v1/volumes/1/7".to_owned(),
-            query: vec![],
-            headers: vec![],
-            body: Some(body),
-        };
+        let call = RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, "/cloud/v1/volumes/1/7") };
         Change { instance: Selection::name(name), action, call: Some(call) }
     }
 

@@ -132,6 +132,9 @@ fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String
         let at = instance.intended_at.map(|at| format!(", last at {at:.0}")).unwrap_or_default();
         lines.push(("attempts", format!("{}{at}", instance.attempts)));
         lines.extend(call.body.as_ref().map(|body| ("body", body.to_string())));
+        let file =
+            call.body_file.as_ref().map(|file| format!("{}, {} bytes, SHA-256 {}", file.path, file.size, file.sha256));
+        lines.extend(file.map(|file| ("body file", file)));
     }
     if let Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } = &instance.phase {
         lines.push(("tasks", tasks.join(", ")));

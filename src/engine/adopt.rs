@@ -68,7 +68,7 @@ impl Instance {
         let agrees = self.as_it_stands(id, rendered, create, &item);
         let thing = UpdatedResource::of(self.run.context.catalog, &agrees, &result);
         let catalog = self.run.context.catalog;
-        let forced = split(catalog, thing.as_ref(), &agrees, &rendered.recorded, None).forced;
+        let forced = split(catalog, thing.as_ref(), &agrees, &rendered.recorded, None, false).forced;
         if !forced.is_empty() {
             let words: Vec<String> = super::change::differences(&agrees, &rendered.recorded);
             let reasons: Vec<String> =

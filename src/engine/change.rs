@@ -19,15 +19,16 @@ use super::render::{CallParts, Rendered, step_value};
 use super::resolve::InDoubt;
 use super::results::{self, placeholder};
 use super::step::Instance;
-use super::update::{Changing, Difference, InPlace, wanted_call};
-use crate::api::Request;
+use super::update::{Changing, Difference, InPlace, NotFound, looked_up, wanted_call};
+use crate::api::{ReadError, Request};
+use crate::body_file::BodyFile;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{
     Evidence, InstanceStatus, IntendedUndo, Intent, Mark, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
-use crate::secret::Secrets;
+use crate::secret::{Secrets, hide_digests, stands_for_secret};
 use crate::shared::Shared;
 use crate::template::{TemplateError, value_of};
 
@@ -73,8 +74,20 @@ impl Instance {
             (Some(_), Some(OnChange::Update(template))) => self.update_of(id, rendered, known, template).map(Some),
             (Some(_), Some(OnChange::Ignore | OnChange::Rerun | OnChange::Error)) => Ok(None),
             (Some(_), None | Some(OnChange::Auto | OnChange::Replace)) => {
-                let next = self.difference(known, rendered).split.calls.into_iter().next();
-                Ok(next.filter(|next| next.recorded == *intent.call).map(|next| self.in_place(id, &next)))
+                let Some(mut next) = self.difference(known, rendered).split.calls.into_iter().next() else {
+                    return Ok(None);
+                };
+                let recorded = results::operation_of(self.run.context.catalog, &intent.call);
+                if let Some((operation, parameters)) = recorded
+                    && !next.lookups.is_empty()
+                    && operation.route == next.operation.route
+                    && intent.update.as_deref() == Some(&next.agrees)
+                {
+                    // What had to be read for it is on record, and may not be there any more.
+                    let (recorded, sent) = (RecordedCall::clone(&intent.call), intent.call.body.clone());
+                    next = InPlace { recorded, sent, parameters, ..next };
+                }
+                Ok(Some(next).filter(|next| next.recorded == *intent.call).map(|next| self.in_place(id, &next)))
             }
         }
     }
@@ -89,6 +102,25 @@ impl Instance {
     pub(super) fn agrees(&self, known: &InstanceStatus, rendered: &Rendered) -> bool {
         let ignored = &self.step().ignored_changes;
         known.agrees.as_ref().is_some_and(|before| wanted_call(before, &rendered.recorded, ignored) == **before)
+    }
+
+    /// A call with what has to be read for it.
+    async fn looked_up(&self, rendered: &Rendered, call: &InPlace) -> Result<InPlace, Interruption> {
+        let context = &self.run.context;
+        let read = context.stopped.or_leave(looked_up(context, call.clone())).await.map_err(Interruption::Stopped)?;
+        read.map_err(|why| {
+            let about = self.about(&call.recorded.clone().into());
+            let mut error = match why {
+                NotFound::Read(ReadError::Refused(error)) => context.refusal(&about, &error),
+                NotFound::Read(error) => {
+                    context.error(&about, EffectKnown::NotApplied, ErrorClass::Unreachable, error.to_string())
+                }
+                NotFound::Which(words) => context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words),
+            };
+            error.message = format!("what `{}` needs could not be read: {}", call.recorded, error.message);
+            error.place = self.about(&rendered.recorded).place;
+            Interruption::Failed(error)
+        })
     }
 
     /// The write that makes one change in place.
@@ -168,7 +200,8 @@ impl Instance {
                     return Err(Interruption::Failed(self.change_refused(rendered, known, change)));
                 };
                 *provenance = Provenance::Updated;
-                self.make(&self.in_place(id, next), known, None, provenance, started).await
+                let next = self.looked_up(rendered, next).await?;
+                self.make(&self.in_place(id, &next), known, None, provenance, started).await
             }
             (ChangeKind::Error | ChangeKind::Update, _) => {
                 Err(Interruption::Failed(self.change_refused(rendered, known, change)))
@@ -233,14 +266,8 @@ impl Instance {
     }
 
     fn step_call(&self, id: &InstanceId) -> Shared<RecordedCall> {
-        let written = || RecordedCall {
-            method: self.step().call.method,
-            path: self.step().call.written.clone(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: None,
-        };
-        self.known(id).agrees.clone().unwrap_or_else(|| written().into())
+        let written = || RecordedCall::new(self.step().call.method, self.step().call.written.clone()).into();
+        self.known(id).agrees.clone().unwrap_or_else(written)
     }
 
     fn change_refused(&self, rendered: &Rendered, known: &InstanceStatus, change: &Changing<'_>) -> StepError {
@@ -456,6 +483,7 @@ pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
             "query": pairs(&call.query),
             "headers": pairs(&call.headers),
             "body": call.body,
+            "body_file": call.body_file.as_deref().map(BodyFile::summary),
         })
     };
     compare("", &whole(before), &whole(after), &mut found);
@@ -491,7 +519,7 @@ fn join(at: &str, name: &str) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "(absent)".to_owned(),
-        Value::String(text) if text.starts_with("secret:") => crate::secret::REDACTED.to_owned(),
+        Value::String(text) if stands_for_secret(text) => hide_digests(text),
         Value::String(text) if is_known_later(text) => text.clone(),
         Value::String(text) => format!("`{text}`"),
         other => format!("`{other}`"),

@@ -209,6 +209,8 @@ impl RunContext {
             query: call.query.clone(),
             headers: call.headers.clone(),
             body: call.body.clone(),
+            // A file is sent with the call of the plan that names it, never from the record.
+            body_file: None,
         }
     }
 

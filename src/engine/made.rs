@@ -140,7 +140,7 @@ fn plain_call(
     own: &str,
 ) -> Option<RecordedCall> {
     let path = fill_path(&delete.path, parameters, &resource.parameter, own)?;
-    Some(RecordedCall { method: delete.method, path, query: Vec::new(), headers: Vec::new(), body: None })
+    Some(RecordedCall::new(delete.method, path))
 }
 
 /// The secondary resources of a create that outlive the deletion of the main one.
@@ -256,7 +256,7 @@ mod tests {
     const KEY: &[u8] = b"key";
 
     fn call(method: Method, path: &str, body: Value) -> RecordedCall {
-        RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
+        RecordedCall { body: Some(body), ..RecordedCall::new(method, path) }
     }
 
     fn post(path: &str, body: Value) -> RecordedCall {

@@ -53,6 +53,7 @@ mod turn;
 mod unanswered;
 mod undo;
 mod update;
+mod uploads;
 mod watch;
 
 pub use access::Access;

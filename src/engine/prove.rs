@@ -92,7 +92,8 @@ async fn owner_of(
 }
 
 fn is_mentioned(context: &RunContext, known: &InstanceStatus, id: &Value) -> bool {
-    let intended = known.intent.as_ref().map(|intent| &intent.call);
+    // A call that changes a part in place names what the create made.
+    let intended = known.intent.as_ref().filter(|intent| intent.update.is_none()).map(|intent| &intent.call);
     known.agrees.iter().chain(intended).any(|call| {
         let matched = results::operation_of(context.catalog, call);
         let creates = matched.as_ref().and_then(|(operation, _)| operation.creates.as_ref());

@@ -224,13 +224,7 @@ impl Instance {
             },
         };
         readying.wait(context, |value| self.judge(ready, result, value)).await?.map_err(|error| {
-            let read = RecordedCall {
-                method: Method::Get,
-                path: readying.path.clone(),
-                query: Vec::new(),
-                headers: Vec::new(),
-                body: None,
-            };
+            let read = RecordedCall::new(Method::Get, readying.path.clone());
             self.unreadable(&About { call: Some(read.into()), ..about.clone() }, &error, provenance)
         })
     }

@@ -9,10 +9,11 @@ use serde_json::{Map, Value};
 use super::context::Settings;
 use super::results::{Parameters, encode};
 use crate::api::Request;
-use crate::catalog::Operation;
+use crate::body_file::{BodyFile, BodyFiles};
+use crate::catalog::{BYTES, Operation};
 use crate::id::StepId;
 use crate::journal::{RecordedCall, StepResult};
-use crate::plan::{Call, CallTemplate, Segment, Step};
+use crate::plan::{Call, CallTemplate, FileTemplate, Segment, Step};
 use crate::secret::Secrets;
 use crate::shared::Shared;
 use crate::source::Span;
@@ -24,6 +25,7 @@ pub struct CallParts<'a> {
     pub operation: Option<&'a Arc<Operation>>,
     pub query: Option<&'a Template>,
     pub body: Option<&'a Template>,
+    pub body_file: Option<&'a FileTemplate>,
     pub headers: Option<&'a Template>,
     pub project_id: Option<&'a Template>,
     pub region_id: Option<&'a Template>,
@@ -36,6 +38,7 @@ impl<'a> CallParts<'a> {
             operation: step.operation.as_ref(),
             query: step.query.as_ref(),
             body: step.body.as_ref(),
+            body_file: step.body_file.as_ref(),
             headers: step.headers.as_ref(),
             project_id: step.project_id.as_ref(),
             region_id: step.region_id.as_ref(),
@@ -49,6 +52,7 @@ impl<'a> CallParts<'a> {
             operation: template.operation.as_ref(),
             query: template.query.as_ref(),
             body: template.body.as_ref(),
+            body_file: None,
             ..Self::of_step(step)
         }
     }
@@ -71,6 +75,7 @@ pub struct Surroundings<'a> {
     pub secrets: &'a Secrets,
     pub digest_key: &'a [u8],
     pub folder: &'a Path,
+    pub body_files: &'a BodyFiles,
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
     pub steps: &'a BTreeMap<StepId, minijinja::Value>,
     pub each: Option<&'a Each>,
@@ -118,7 +123,25 @@ impl<'a> Surroundings<'a> {
             None => Vec::new(),
         };
         let body = parts.body.map(|template| template.evaluate(&scope)).transpose()?;
-        self.finish(parts, &segments, query, headers, body)
+        let file = self.body_file(parts, &scope)?;
+        let mut rendered = self.finish(parts, &segments, query, headers, body)?;
+        rendered.request.body_file = file.clone().map(|file| Box::new(self.body_files.upload(file)));
+        rendered.recorded.body_file = file.map(Box::new);
+        Ok(rendered)
+    }
+
+    /// The file that is the body of a call, measured.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] when its path cannot be evaluated, or it cannot be sent.
+    pub fn body_file(&self, parts: &CallParts<'_>, scope: &Scope<'_>) -> Result<Option<BodyFile>, TemplateError> {
+        let Some(file) = parts.body_file else { return Ok(None) };
+        let path = file.path.evaluate_text(scope)?;
+        let asked = file.content_type.as_ref().map(|(asked, _)| asked.as_str());
+        let content_type = parts.operation.and_then(|operation| operation.content_type(asked)).or(asked);
+        let measured = self.body_files.measure(&path, content_type.unwrap_or(BYTES));
+        measured.map(Some).map_err(|message| TemplateError { span: file.path.span, message, help: None })
     }
 
     fn finish(
@@ -168,6 +191,7 @@ impl<'a> Surroundings<'a> {
                 query: texts(&query, &reveal).map_err(&wrong)?,
                 headers: sent_headers,
                 body: body.as_ref().map(|body| self.secrets.reveal(body)).transpose().map_err(&wrong)?,
+                body_file: None,
             },
             recorded: Shared::from(RecordedCall {
                 method: parts.call.method,
@@ -179,6 +203,7 @@ impl<'a> Surroundings<'a> {
                     .map(|body| self.secrets.digest(body, self.digest_key))
                     .transpose()
                     .map_err(&wrong)?,
+                body_file: None,
             }),
         })
     }

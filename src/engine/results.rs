@@ -10,7 +10,7 @@ use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
 use crate::journal::{RecordedCall, StepResult, is_id};
-use crate::secret::{Secrets, is_sensitive_name};
+use crate::secret::{Secrets, is_sensitive_name, stands_for_secret};
 
 /// Characters around a JSON pointer into the step's own result, in an undo call that is rendered before the result is
 /// known.
@@ -128,7 +128,7 @@ pub(super) fn named_in_path(operation: &Operation, call: &RecordedCall, names: &
 
 fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Option<String> {
     let text =
-        |value: &Value| value.as_str().filter(|name| !name.is_empty() && !name.contains("secret:")).map(str::to_owned);
+        |value: &Value| value.as_str().filter(|name| !name.is_empty() && !stands_for_secret(name)).map(str::to_owned);
     let pointer = creates.name_at.as_deref().unwrap_or("/name");
     let sent = call.body.as_ref().and_then(|body| body.pointer(pointer)).and_then(text);
     sent.or_else(|| answer.and_then(|answer| answer.pointer("/name")).and_then(text))
@@ -234,6 +234,7 @@ pub(super) fn fill(call: &RecordedCall, result: &StepResult) -> Option<RecordedC
         query: call.query.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         headers: call.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         body: call.body.as_ref().map(|body| fill_value(body, &own)),
+        body_file: call.body_file.clone(),
     })
 }
 
@@ -343,7 +344,7 @@ mod tests {
     use crate::journal::{IntendedUndo, RecordedResource};
 
     fn post(path: &str, body: Value) -> RecordedCall {
-        RecordedCall { method: Method::Post, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
+        RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, path) }
     }
 
     fn finished(created: Value) -> Task {
@@ -408,6 +409,7 @@ mod tests {
             query: vec![("of".to_owned(), format!("id-{}", placeholder("/ids/0")))],
             headers: vec![],
             body: Some(json!({ "number": placeholder("/ids/0") })),
+            body_file: None,
         };
         let filled = fill(&undo, &result).unwrap();
         assert_eq!(filled.path, "/cloud/x/a%2Fb/stop");

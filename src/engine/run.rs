@@ -16,6 +16,7 @@ use super::render::{Rendered, Surroundings};
 use super::stop::{Signal, Stop, Stopper};
 use super::teardown::{Extent, TeardownEnd, teardown};
 use super::unanswered::look_for_unanswered;
+use super::uploads;
 use crate::catalog::Partial;
 use crate::diagnostic::Severity;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, RunFinished, StepError};
@@ -86,6 +87,7 @@ impl Run {
             secrets: &self.context.secrets,
             digest_key: &self.context.digest_key,
             folder: &self.plan.folder,
+            body_files: &self.plan.body_files,
             inputs: &self.inputs,
             steps: values,
             each,
@@ -122,7 +124,10 @@ impl Run {
     pub(super) fn check_rendered(&self, step: &Step, rendered: &Rendered) -> Result<(), StepError> {
         let Some(operation) = &rendered.operation else { return Ok(()) };
         let body = rendered.request.body.as_ref().map(Partial::from);
-        let findings = self.context.catalog.check_request(operation, body.as_ref(), &step.allow_unknown);
+        let findings = match &rendered.request.body_file {
+            Some(upload) => operation.check_file(Some(&upload.file.content_type)),
+            None => self.context.catalog.check_request(operation, body.as_ref(), &step.allow_unknown),
+        };
         let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
         let Some(first) = errors.next() else { return Ok(()) };
         let pointer: String = first.at.iter().map(|segment| format!("/{segment}")).collect();
@@ -187,6 +192,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     if !moves.is_empty() {
         run.context.journal.append(moves).await?;
     }
+    uploads::measure(&run).await;
     let mut dispatched = dispatch(&run).await?;
     for (instance, error) in unanswered(&run.context).await? {
         run.context.events.emit(Event::StepUnknown { instance: instance.clone(), error: error.clone() });

@@ -128,6 +128,7 @@ fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, ite
         query: Vec::new(),
         headers: Vec::new(),
         body: None,
+        body_file: None,
     };
     let mut result = result_of_item(Some(operation), &call, item);
     result.tasks.extend(item.get("creator_task_id").and_then(Value::as_str).map(str::to_owned));

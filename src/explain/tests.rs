@@ -31,11 +31,12 @@ fn whole(part: &str) -> String {
     format!("name: demo\n{part}\n{}", if has("steps:") { "" } else { steps })
 }
 
-/// In a folder with one file.
+/// In a folder with two files.
 fn codes_of(part: &str) -> BTreeSet<&'static str> {
     let source = Arc::new(Source::new("plan.yaml", whole(part)));
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("cloud-init.yaml"), "#cloud-config\n").unwrap();
+    fs::write(folder.path().join("app.wasm"), "\0asm\x01\0\0\0").unwrap();
     plan::check_in(&source, Catalog::embedded(), folder.path()).findings.iter().map(|finding| finding.code).collect()
 }
 

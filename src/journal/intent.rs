@@ -1,15 +1,16 @@
-//! A call that is about to leave, and all that tells it apart from every other.
+//! The intent of a call that is about to be sent, and all that identifies it afterwards.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::body_file::BodyFile;
 use crate::catalog::Method;
 use crate::id::{InstanceId, StepId};
 use crate::secret::stands_for_secret;
 use crate::shared::Shared;
 
-/// A rendered call, secrets replaced by digests.
+/// A rendered call with digests in place of secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedCall {
     pub method: Method,
@@ -20,10 +21,18 @@ pub struct RecordedCall {
     pub headers: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+    /// The file that is the body, instead of JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_file: Option<Box<BodyFile>>,
 }
 
 impl RecordedCall {
-    /// A digest, or the mark of what was hidden, stands where a secret stood: it cannot be sent as it is.
+    /// A call without query, headers and body.
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        Self { method, path: path.into(), query: Vec::new(), headers: Vec::new(), body: None, body_file: None }
+    }
+
+    /// Whether a digest, or the mark of a hidden text, stands in place of a secret, so that the call cannot be sent.
     pub fn lacks_a_secret(&self) -> bool {
         let decoded = percent_encoding::percent_decode_str(&self.path).decode_utf8_lossy();
         let pairs = self.query.iter().chain(&self.headers).map(|(_, value)| value.as_str());
@@ -44,41 +53,41 @@ pub struct Intent {
     pub call: Shared<RecordedCall>,
     /// Counts from 1 over all runs.
     pub attempt: u32,
-    /// Marks this attempt at the API: suffix of the `User-Agent`, and value of a tag where the operation takes tags.
+    /// Identifies this attempt: in the `User-Agent`, and in a tag where the operation takes tags.
     pub nonce: String,
-    /// The tag was sent.
+    /// Whether the tag was sent.
     pub stamped: bool,
-    /// The steps whose results went into the call, and those of `needs`: removal goes against this order.
+    /// The steps whose results the call uses, and those of `needs`: they are removed after this one.
     pub after: Vec<StepId>,
-    /// How to take it back, as far as it can be said before the answer.
+    /// The undo call, as far as it is known before the answer.
     pub undo: IntendedUndo,
-    /// Milliseconds to wait for its tasks, when the plan says so.
+    /// Milliseconds to wait for its tasks, when the plan sets them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// The answer is secret: it is not kept.
+    /// The answer is secret, and not recorded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
-    /// What else tells this attempt apart. Empty in what earlier versions wrote.
+    /// What else identifies this attempt. Empty in records of earlier versions.
     #[serde(default, skip_serializing_if = "Mark::is_empty")]
     pub mark: Mark,
-    /// It changes what the step made before (`on_change: update`), which agrees with this call of the plan afterwards.
+    /// Set for an update: the plan's call that the resource agrees with afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Shared<RecordedCall>>,
 }
 
-/// What tells one attempt of a call apart from everything else, written down before it leaves.
+/// The identifying marks of one attempt, recorded before it is sent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Mark {
-    /// The server's time when it was about to leave, at most a second early; `None`: no answer had told it yet.
+    /// The server's time before sending, at most one second early; `None` when no answer had told it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_time: Option<Timestamp>,
-    /// The trace id that is sent with it: the API's request id, where it takes that over.
+    /// The trace id that is sent: the API's request id, where the API uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
-    /// `User-Agent`, which the audit log keeps.
+    /// The `User-Agent`, which the audit log stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// Ids of what was there before the first attempt and might be taken for what it makes; `None`: nobody looked.
+    /// Ids of existing resources that could be mistaken for what the call makes; `None` when they were not listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Vec<String>>,
 }
@@ -89,16 +98,16 @@ impl Mark {
     }
 }
 
-/// What the head of an answer said, whatever became of its body.
+/// The head of an answer, whatever its body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     pub status: u16,
-    /// The API's name of the request.
+    /// The API's id of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
 
-/// An attempt that was never answered: it may have been carried out, or may be yet.
+/// An attempt without an answer: it may have been carried out, or may still be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unanswered {
     pub intent: Shared<Intent>,
@@ -108,42 +117,42 @@ pub struct Unanswered {
     pub head: Option<Head>,
 }
 
-/// How it is known that something is ours, when no answer said so.
+/// The evidence that a task or resource is ours, when no answer said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Evidence {
-    /// Its task carries the request id of our call.
+    /// Its task has the request id of our call.
     RequestId,
-    /// It carries the tag of our attempt.
+    /// It has the tag of our attempt.
     Stamp,
-    /// The audit log tells our attempt's `User-Agent`.
+    /// The audit log has our attempt's `User-Agent` for it.
     AuditLog,
-    /// Somebody said so: `plan state resolve`.
+    /// The user confirmed it with `plan state resolve`.
     Decision,
-    /// The API lets nobody have its name, or its path, twice; it was free before our call, and is what we asked for.
+    /// The API keeps its name or path unique; this was free before our call, and the resource is what was asked for.
     OwnKey,
-    /// The API said that our call was carried out, and this is all that is new and like what we asked for.
+    /// The API said that our call was carried out, and this is the only new resource that fits.
     OnlyNew,
-    /// It is like what we asked for, and nothing else is: another's may be, too.
+    /// It fits what was asked for, and nothing else does; it may still be another's.
     Likeness,
 }
 
 impl Evidence {
-    /// It cannot be another's.
+    /// Whether the evidence excludes that it is another's.
     pub fn is_certain(self) -> bool {
         self != Evidence::Likeness
     }
 }
 
-/// What is known of a step's undo before its result is.
+/// The undo of a step, before its result is known.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IntendedUndo {
-    /// What the catalogue says, once the id is known.
+    /// The catalogue's delete, once the id is known.
     #[default]
     Default,
     /// `undo: none`.
     Keep,
-    /// The plan's own call; results of the step itself stand as placeholders (see `engine::undo`).
+    /// The plan's own call, with placeholders for values of the step's result (see `engine::results`).
     Call(RecordedCall),
 }

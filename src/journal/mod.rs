@@ -1,9 +1,10 @@
-//! The record of an environment: what was intended, what the API answered, what exists.
+//! The record of an environment: intended calls, answers of the API, existing resources.
 //!
-//! `record` is what is kept, a line each, and `intent` the call in it; `text` reads lines, `status` is the pure fold over
-//! them, `instance` its part for one instance; `validate` is what they may say. A [`Journal`] takes
-//! records from many steps at once and answers each when it is durable: records that arrive while one sync is under way
-//! share the next. Where lines are kept is not known here (see [`crate::store`]).
+//! `record` defines the records, one per line, and `intent` the call in them; `text` parses lines; `status` is the
+//! pure fold over records, `instance` its part for one instance; `validate` checks the calls in a record, `redact`
+//! hides secrets in it. A [`Journal`] takes records from many steps at once and answers each when its records are
+//! durable: records that arrive during one sync share the next. Where lines are stored is defined in
+//! [`crate::store`].
 
 mod ahead;
 mod durations;
@@ -46,27 +47,27 @@ pub enum JournalError {
     Io { action: &'static str, path: PathBuf, error: Arc<std::io::Error> },
     #[error("{}:{line}: the journal is damaged: {why}", path.display())]
     Damaged { path: PathBuf, line: usize, why: String },
-    /// It can be read, and says what no record of ours says.
+    /// It can be read, but holds a call or id that `plan` does not write.
     #[error("`{}` is no record to act on: `{instance}`: {why}", path.display())]
     Foreign { path: PathBuf, instance: InstanceId, why: String },
     #[error("{}", locked(path, owner.as_ref()))]
     Locked { path: PathBuf, owner: Option<Owner> },
-    /// Somebody else writes to it now: this process may not send anything any more.
+    /// Another process has taken over the lease: this process must not send any further call.
     #[error("{}", lost(place, by.as_ref()))]
     LeaseLost { place: String, by: Option<Owner> },
-    /// The store cannot be reached. What was learnt meanwhile is kept on this machine.
+    /// The store cannot be reached. Records made meanwhile are kept on this machine.
     #[error("the store is away: `{place}`: {error}; what became of calls under way is kept in `{}`", spool.display())]
     Away { place: String, error: String, spool: PathBuf },
-    /// The store answered no, or not at all.
+    /// The store refused a request, or did not answer it.
     #[error("cannot {action} `{place}`: {error}")]
     Store { action: &'static str, place: String, error: String },
-    /// The store does not keep what it promises.
+    /// The store does not guarantee what records need.
     #[error("`{place}` cannot hold records: {why} ({code})")]
     Unfit { place: String, code: &'static str, why: String },
-    /// A bug: this run tried to write what cannot follow.
+    /// A bug: this run tried to write a record that cannot follow.
     #[error("an impossible record was about to be written: {0}")]
     Impossible(Impossible),
-    /// An earlier write failed, or the writer is gone: nothing can be trusted to be written any more.
+    /// An earlier write failed, or the writer has ended: nothing more can be recorded.
     #[error("the journal is closed: {0}")]
     Closed(String),
 }

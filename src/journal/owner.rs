@@ -1,17 +1,17 @@
-//! Who writes to a record.
+//! The writer of a record.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Who holds the right to write to an environment's record. Whoever may read the record reads this: no machine and no user
-/// is named.
+/// The process that may write to an environment's record. It can be read by everyone who may read the record, and
+/// names no machine and no user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     pub pid: u32,
-    /// What it is doing: `run`, `destroy`, …
+    /// Its command: `run`, `destroy`, …
     pub command: String,
     pub since: Timestamp,
-    /// Run, attempt and machine of the CI job it is part of: a later step of the same job may take its place at once.
+    /// The CI job (run, attempt and machine): a later step of the same job may take over the lease at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
 }
@@ -26,12 +26,12 @@ impl std::fmt::Display for Owner {
     }
 }
 
-/// The right to write to a record that others can reach: taken by writing it into the log.
+/// The lease of a record in an object store: the right to write, taken by appending it to the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Counts from 1; a higher one ends every lower one.
+    /// Counts from 1; a lease ends every lease with a lower epoch (fencing).
     pub epoch: u64,
-    /// Drawn anew by every process: tells its own lines from those of another.
+    /// Random per process: identifies its own lines.
     pub writer: String,
     pub owner: Owner,
 }

@@ -19,7 +19,7 @@ use crate::shared::Shared;
 /// The version written. Readers know it and every earlier one.
 pub const VERSION: u32 = 2;
 
-/// What happened, as it is remembered.
+/// An event in the life of an environment, as it is remembered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
 pub enum Record {
@@ -37,12 +37,12 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unanswered: bool,
     },
-    /// Sent, and no usable answer: it may have been done.
+    /// Sent without a usable answer: it may have been carried out.
     Unknown { instance: InstanceId, error: StepError },
-    /// An earlier attempt than the last was carried out: it is the one that counts from now on.
+    /// An attempt before the last was carried out, and is the one that counts.
     Found { instance: InstanceId, attempt: u32 },
-    /// What became of an attempt without answer that the step no longer waits for: it made this as well, by these tasks;
-    /// or nothing, and nothing is to be expected of it any more.
+    /// The outcome of an attempt that was given up and may have been carried out late: the resource that it made in
+    /// addition, by these tasks; or none, and it is no longer searched for.
     #[serde(rename = "settled")]
     Resolved {
         instance: InstanceId,
@@ -52,7 +52,8 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         made: Option<Box<RecordedResource>>,
     },
-    /// The API started these tasks for it. `recovered`: found again after the answer was lost, by this evidence.
+    /// The API started these tasks for the call. `recovered`: they were found, by this evidence, after the answer was
+    /// lost.
     Accepted {
         instance: InstanceId,
         tasks: Vec<String>,
@@ -61,14 +62,14 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evidence: Option<Evidence>,
     },
-    /// The tasks that were found turned out to be another's: what became of the call is as unknown as before.
+    /// These tasks were attributed to the call and proved to be another's: its outcome is unknown again.
     Disowned { instance: InstanceId, tasks: Vec<String>, error: StepError },
-    /// Done.
+    /// The call is complete, and this is its result.
     Succeeded(Box<Succeeded>),
-    /// A task ended in ERROR. `leftover`: what it left behind all the same, and how to remove that.
+    /// A task ended in ERROR. `leftover`: what it left behind, and how to delete that.
     Failed { instance: InstanceId, error: StepError, leftover: Option<Box<RecordedResource>> },
-    /// A call that takes something away is about to leave. `intent`: what tells this attempt apart, where repeating it
-    /// blindly might do more than was asked for (an `undo` that is a POST).
+    /// A delete or undo call is about to be sent. `intent`: identifies the attempt when the call is not idempotent
+    /// (an `undo` by POST).
     Removing {
         instance: InstanceId,
         call: RecordedCall,
@@ -80,41 +81,41 @@ pub enum Record {
     RemovalAccepted { instance: InstanceId, tasks: Vec<String> },
     /// The removal was refused, or its task failed: the resource is still there.
     RemovalFailed { instance: InstanceId, error: StepError },
-    /// One of several things that it made is gone; others are still to go.
+    /// One of the instance's resources is removed; others remain.
     PartRemoved { instance: InstanceId, kind: Option<String>, id: Option<Value> },
-    /// What the step made is gone.
+    /// The instance's resources are removed.
     Removed { instance: InstanceId },
-    /// What it made since the last command began is gone: it stands as it did then.
+    /// The resources made since the last command began are removed: the instance is as it was before that.
     RolledBack { instance: InstanceId },
-    /// Somebody decided by hand that this step is no longer ours.
+    /// The user removed the instance from the record (`plan state forget`).
     Forgotten { instance: InstanceId },
-    /// What the step made was looked for, and is not there any more.
+    /// The resource was looked for and does not exist any more.
     Gone { instance: InstanceId },
-    /// What the step made was looked at: somebody else changed these fields of it.
+    /// The resource was read: these fields were changed outside of `plan`.
     Drifted { instance: InstanceId, fields: Vec<Drifted> },
-    /// Something that existed was taken over, without a call.
+    /// An existing resource was adopted, without a call.
     Adopted(Box<Adopted>),
-    /// It goes by another name from now on.
+    /// The instance has a new name.
     Moved { instance: InstanceId, to: InstanceId },
     /// The outputs at the end of a run; secret ones as digests.
     Outputs { values: Vec<RecordedOutput> },
     /// The command ended with this exit code.
     Finished { exit: u8 },
-    /// First line after the header of a compacted journal: what was known besides the instances. `lines`: how many lines
-    /// there had been so far, when it stands for more than are left.
+    /// The first line after the header of a compacted journal: what is known besides the instances. `lines`: how many
+    /// lines were written so far, when more than are left.
     Compacted {
         tasks: Vec<String>,
         durations: Vec<(String, u64)>,
         #[serde(default, skip_serializing_if = "is_zero")]
         lines: u64,
     },
-    /// One instance as it stood when the journal was compacted.
+    /// The status of one instance when the journal was compacted.
     Kept { instance: InstanceId, status: Box<InstanceStatus> },
-    /// Somebody took the right to write, where that is not the kernel's to give.
+    /// A process took the lease (records in an object store).
     Leased(Lease),
-    /// Whoever has that right is alive.
+    /// The holder of the lease is alive (heartbeat).
     Beat,
-    /// The right was given back. The end of a command gives it back, too.
+    /// The lease was released. `Finished` releases it as well.
     Released,
 }
 
@@ -126,7 +127,7 @@ fn is_zero(number: &u64) -> bool {
 pub struct Header {
     /// [`VERSION`] of the writer.
     pub version: u32,
-    /// Name and version of the tool that wrote it.
+    /// Name and version of the program that wrote it.
     pub tool: String,
     pub plan: String,
     pub environment: String,
@@ -138,23 +139,24 @@ pub struct Header {
 pub struct Started {
     pub run: String,
     pub command: String,
-    /// The plan file, as it was named.
+    /// The plan file, as given on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region_id: Option<i64>,
-    /// When a sweep may take the environment down.
+    /// When `plan sweep` may remove the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
-    /// Its plan, or one before it, has secrets: what the API says may repeat one that a teardown does not know.
+    /// Whether this plan, or an earlier one of the record, has secrets: answers may repeat one that a teardown does
+    /// not know.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secrets: bool,
 }
 
 impl Header {
-    /// The header of a new journal, with a key of its own.
+    /// The header of a new journal, with a new key.
     pub fn new(plan: &str, environment: &str) -> Self {
         let key: Vec<u8> =
             uuid::Uuid::new_v4().into_bytes().into_iter().chain(uuid::Uuid::new_v4().into_bytes()).collect();
@@ -168,7 +170,7 @@ impl Header {
     }
 }
 
-/// Something that exists because of a step.
+/// A resource that exists because of a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RecordedResource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -177,19 +179,19 @@ pub struct RecordedResource {
     pub id: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The call that takes it away; `None` keeps it (`undo: none`, or nothing is known that would).
+    /// The call that deletes it; `None` when it is to be kept (`undo: none`) or no such call is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<RecordedCall>,
     /// The tasks that made it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<String>,
-    /// Made beside it, and still there when it is gone: each with its own undo.
+    /// Its secondary resources, which outlive it; each with its own undo.
     #[serde(rename = "beside", default, skip_serializing_if = "Vec::is_empty")]
     pub secondary: Vec<RecordedResource>,
-    /// Parent that the API locks while it is written to.
+    /// The parent that the API locks during its writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
-    /// It was taken for ours on evidence that another's may give as well: it is used, never deleted.
+    /// The evidence for it does not exclude that it is another's: it is used, and never deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncertain: bool,
 }
@@ -203,22 +205,23 @@ pub struct Succeeded {
     pub made: RecordedResource,
     /// Milliseconds from the first request to the end.
     pub duration_ms: u64,
-    /// Type and milliseconds of each task, to learn from.
+    /// Type and milliseconds of each task, for the watcher's table.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub durations: Vec<(String, u64)>,
-    /// How it was found, when its answer was lost.
+    /// The evidence, when the answer was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// The call it now agrees with, when that is not the one of its intent (`on_change: update` or `ignore`).
+    /// The call that the resource agrees with now, when that is not the call of its intent (`on_change: update` or
+    /// `ignore`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agrees: Option<Shared<RecordedCall>>,
 }
 
-/// What was taken over for an instance.
+/// A resource adopted for an instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Adopted {
     pub instance: InstanceId,
-    /// The steps that it comes after.
+    /// The steps that the instance comes after.
     pub after: Vec<StepId>,
     pub result: StepResult,
     pub made: RecordedResource,
@@ -226,17 +229,17 @@ pub struct Adopted {
     pub agrees: Shared<RecordedCall>,
 }
 
-/// A field of a call's body that a thing shows otherwise.
+/// A field of a call's body that has another value in the resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Drifted {
-    /// The top field of the body.
+    /// The top-level field of the body.
     pub field: String,
-    /// What it is now, in the form of the body; `None`: it is not there.
+    /// The current value, in the form of the body; `None` when the field is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<Value>,
 }
 
-/// What later steps may refer to as `steps.<id>`.
+/// The result of a step, which later steps refer to as `steps.<id>`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StepResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -247,18 +250,18 @@ pub struct StepResult {
     pub ids: Vec<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Ids by kind of what the call made; kinds that the tasks do not list are left out. Before 0.2.0 also what was there
-    /// before and only touched.
+    /// Ids by kind of the resources that the call made; only kinds that the tasks list. Before 0.2.0 also existing
+    /// resources that the call only used.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub created: serde_json::Map<String, Value>,
-    /// What the tasks list besides, by kind: it was there before.
+    /// Ids by kind of the other resources that the tasks list, which existed before.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub touched: serde_json::Map<String, Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The answer; without what a secret stood in.
+    /// The answer, without fields that contain secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Value>,
 }
@@ -266,9 +269,9 @@ pub struct StepResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedOutput {
     pub name: String,
-    /// `None` for a secret one, which is not kept, and for one that is null.
+    /// `None` for a secret value, which is not recorded, and for null.
     pub value: Option<Value>,
-    /// Written since 0.2.0; before, what had no value was a secret.
+    /// Since 0.2.0; in earlier records an output without a value is secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -276,14 +279,14 @@ pub struct RecordedOutput {
 }
 
 impl RecordedOutput {
-    /// Whether its value is kept nowhere.
+    /// Whether the value is secret, and so not recorded.
     pub fn is_secret(&self) -> bool {
         self.secret.unwrap_or(self.value.is_none())
     }
 }
 
 impl Record {
-    /// The instance it is about.
+    /// The instance that the record is about.
     pub fn instance(&self) -> Option<&InstanceId> {
         match self {
             Record::Intent(intent) => Some(&intent.instance),
@@ -318,7 +321,7 @@ impl Record {
         }
     }
 
-    /// Its name on disk.
+    /// The name in the file.
     pub fn name(&self) -> &'static str {
         match self {
             Record::Header(_) => "header",

@@ -16,13 +16,7 @@ fn instance(name: &str) -> InstanceId {
 }
 
 fn call(path: &str) -> RecordedCall {
-    RecordedCall {
-        method: Method::Post,
-        path: path.to_owned(),
-        query: vec![],
-        headers: vec![],
-        body: Some(json!({ "name": "n" })),
-    }
+    RecordedCall { body: Some(json!({ "name": "n" })), ..RecordedCall::new(Method::Post, path) }
 }
 
 fn intent(name: &str, attempt: u32) -> Record {
@@ -182,7 +176,7 @@ fn a_newer_journal_is_refused_in_words() {
     assert!(message.contains("written by a newer `plan`"), "{message}");
 }
 
-/// Every version ever written is read: the fixture is never regenerated.
+/// Reads a journal of every version ever written; these fixtures are never regenerated.
 #[test]
 fn journals_of_every_version_are_read() {
     let versions =
@@ -308,7 +302,7 @@ fn the_current_version_is_written_as_its_fixture_says() {
     assert_eq!(written.lines().skip(1).collect::<Vec<_>>(), kept.lines().skip(1).collect::<Vec<_>>());
 }
 
-/// The attempts without answer after these records, and what there is of the instance.
+/// The attempts without an answer after these records, and the status of the instance.
 fn unanswered(records: &[Record]) -> (Vec<u32>, InstanceStatus) {
     let status = parse(Path::new("j"), text(records).as_bytes()).unwrap().status;
     let known = status.instances[&instance("a")].clone().into_owned();
@@ -339,15 +333,15 @@ fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
         (vec![intent("a", 1), intent("a", 2)], vec![1]),
         (vec![intent("a", 1), intent("a", 2), intent("a", 3)], vec![1, 2]),
         (vec![intent("a", 1), intent("a", 2), accepted("a"), succeeded("a")], vec![1]),
-        // Refused for certain, or looked for and not found.
+        // Refused, or searched for without candidates.
         (vec![intent("a", 1), lost(false)], vec![]),
         (vec![intent("a", 1), lost(true)], vec![1]),
         (vec![intent("a", 1), lost(true), intent("a", 2), succeeded("a")], vec![1]),
-        // Whatever becomes of the rest.
+        // Later attempts succeeded or were removed.
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::Removed { instance: a() }], vec![1]),
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::RolledBack { instance: a() }], vec![1]),
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::Forgotten { instance: a() }], vec![]),
-        // The one that was found changes places with the last.
+        // The attempt that was found and the last one change places.
         (vec![intent("a", 1), intent("a", 2), Record::Found { instance: a(), attempt: 1 }], vec![2]),
         (vec![intent("a", 1), intent("a", 2), intent("a", 3), resolved(1, None)], vec![2]),
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), resolved(1, Some(also.clone()))], vec![]),
@@ -383,7 +377,7 @@ fn the_head_of_an_answer_belongs_to_its_attempt() {
     assert_eq!(known.in_doubt().unwrap().head, None);
 }
 
-/// Takes so many appends, once it is let; then fails.
+/// A sink that accepts a number of appends, once released, and then fails.
 struct Failing {
     left: usize,
     gate: Arc<tokio::sync::Semaphore>,

@@ -1,9 +1,9 @@
-//! What a record may say. It may come from somebody's checkout, and a teardown makes the calls it holds with our key: so it
-//! is read as strictly as a plan is.
+//! Checks the calls and ids in a record. A record may come from another person's checkout, and a teardown sends its
+//! calls with our key, so that it is checked as strictly as a plan.
 //!
-//! A path has no tricks, and no header is set that a plan may not set: a record that says otherwise is not read at all. A
-//! teardown makes calls that the catalogue knows; one that it does not know (`--spec`, or another product) only below the
-//! very collection that the step's own call went to.
+//! Paths must be plain, and only headers that a plan may set are allowed; otherwise the whole record is rejected. A
+//! teardown sends calls that the catalogue knows; others (`--spec`, another product) only below the collection that
+//! the step's own call addressed.
 
 use serde_json::Value;
 
@@ -15,21 +15,21 @@ use crate::catalog::Catalog;
 use crate::id::InstanceId;
 use crate::plan::may_set_header;
 
-/// Longest id of a task or a resource.
+/// The most characters of a task's or resource's id.
 const LONGEST_ID: usize = 1024;
-/// The segments that name a collection: product, version, noun.
+/// The number of path segments that name a collection: product, version, noun.
 const COLLECTION: usize = 3;
 
-/// Checks the calls and ids of a record.
+/// Checks all calls and ids of a record.
 ///
 /// # Errors
 ///
-/// The instance whose calls cannot be, and why.
+/// The instance with an invalid call or id, and why.
 pub fn validate(status: &Status) -> Result<(), (InstanceId, String)> {
     status.instances.iter().try_for_each(|(id, instance)| checked(instance).map_err(|why| (id.clone(), why)))
 }
 
-/// Whether a teardown may make this call for what `call` made.
+/// Whether a teardown may send this undo call for a resource that `call` made.
 pub fn may_undo(catalog: &Catalog, call: Option<&RecordedCall>, undo: &RecordedCall) -> bool {
     let known = |call: &RecordedCall| catalog.matching(call.method, &call.path).is_some();
     let segments = |call: &RecordedCall| call.path.split('/').skip(1).map(str::to_owned).collect::<Vec<String>>();
@@ -67,7 +67,7 @@ fn made(thing: &RecordedResource) -> Result<(), String> {
     thing.secondary.iter().try_for_each(made)
 }
 
-/// Path and headers as a plan may write them.
+/// Checks path and headers by the rules for plans.
 fn well_formed(call: &RecordedCall) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("`{call}` {why}"));
     let Some(path) = call.path.strip_prefix('/') else { return wrong("does not start with `/`") };
@@ -96,12 +96,12 @@ fn identifier(what: &str, id: &str) -> Result<(), String> {
     if is_identifier(id) { Ok(()) } else { Err(format!("the id of {what} is none")) }
 }
 
-/// Whether a text can be the id of a task or a resource.
+/// Whether a text can be the id of a task or resource.
 pub fn is_identifier(id: &str) -> bool {
     !id.is_empty() && id.len() <= LONGEST_ID && !id.contains(char::is_control)
 }
 
-/// Whether a value can: a number, or such a text.
+/// Whether a value can be an id: a number, or such a text.
 pub fn is_id(id: &Value) -> bool {
     id.is_number() || id.as_str().is_some_and(is_identifier)
 }
@@ -112,7 +112,7 @@ mod tests {
     use crate::catalog::Method;
 
     fn call(method: Method, path: &str) -> RecordedCall {
-        RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: None }
+        RecordedCall::new(method, path)
     }
 
     #[test]

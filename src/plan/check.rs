@@ -15,6 +15,7 @@ use super::mentions::{Names, Place};
 use super::model::{CallTemplate, Input, OnChange, Output, Plan, Segment, Step, Undo};
 use super::operations::{OfStep, Operations};
 use super::step_doc::{StepDoc, calls};
+use crate::body_file::BodyFiles;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::id::StepId;
@@ -356,6 +357,11 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
     for template in own_templates.into_iter().flatten() {
         templates.push((own.clone(), template));
     }
+    if let Some(file) = &step.body_file {
+        let of_steps = |template: &Template| template.programs().iter().any(|program| !program.uses().steps.is_empty());
+        let each = step.is_for_each && !step.for_each.as_ref().is_some_and(of_steps);
+        templates.push((Place::body_file(each), &file.path));
+    }
     templates.extend(step.adopt.iter().map(|adopt| (own.clone(), adopt.by.template())));
     if let Some(for_each) = &step.for_each {
         templates.push((Place::for_each(), for_each));
@@ -439,9 +445,11 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
         };
         Some((output.name, accepted))
     });
+    let folder = source.path().parent().unwrap_or_else(|| Path::new(""));
     Plan {
         source: Arc::clone(source),
-        folder: source.path().parent().unwrap_or_else(|| Path::new("")).to_owned(),
+        body_files: Arc::new(BodyFiles::below(folder)),
+        folder: folder.to_owned(),
         name: doc.name.map(|name| name.value).unwrap_or_default(),
         description: doc.description,
         inputs: doc.inputs.into_iter().map(|input| (input.name, input.input)).collect(),
@@ -470,6 +478,7 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
         operation: of.own,
         query: step.query,
         body: step.body,
+        body_file: step.body_file,
         headers: step.headers,
         find: step.find,
         project_id: step.project_id,

@@ -43,6 +43,8 @@ pub(super) struct Place {
     /// The answer of the step itself is secret.
     secret_answer: bool,
     ids: bool,
+    /// It is evaluated before the first call.
+    before_calls: bool,
     /// In `each` of a list made with `for`: the inputs and steps that its elements come from.
     elements_of: Option<Sources>,
 }
@@ -66,6 +68,7 @@ impl Place {
         kept: false,
         secret_answer: false,
         ids: false,
+        before_calls: false,
         elements_of: None,
     };
 
@@ -73,6 +76,11 @@ impl Place {
 
     pub(super) fn step(each: bool) -> Self {
         Place { what: "a step", steps: true, each, ids: true, ..Self::PLAN }
+    }
+
+    /// `each`: the elements of the step are known before the first call.
+    pub(super) fn body_file(each: bool) -> Self {
+        Place { what: "`body_file`", each, decides: true, ids: true, before_calls: true, ..Self::PLAN }
     }
 
     pub(super) fn for_each() -> Self {
@@ -369,6 +377,9 @@ fn some(names: &[&str]) -> String {
 fn not_here(name: &str, span: Span, place: &Place) -> Diagnostic {
     let finding = Diagnostic::error("name-not-here", span, format!("{} cannot see `{name}`", place.what));
     match name {
+        "each" if place.before_calls => {
+            finding.help("it must be known before the first call, and the elements come from a step, or there are none")
+        }
         "each" => finding.help("`each` is known in the templates of a step with `for_each`"),
         "self" => finding.help("`self` is known in `undo`, `ready`, `fail_when` and `on_change: update`"),
         "resource" => {

@@ -14,6 +14,7 @@ pub mod duration;
 mod environment_doc;
 mod existing;
 mod fields;
+mod file_doc;
 mod find;
 pub mod graph;
 mod include;
@@ -42,8 +43,8 @@ pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, Turns};
 pub use model::{
-    Adopt, AdoptBy, Call, CallTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan, Ready, RecordOf,
-    RecordUse, Retry, Segment, Step, Undo, Wait,
+    Adopt, AdoptBy, Call, CallTemplate, FileTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan,
+    Ready, RecordOf, RecordUse, Retry, Segment, Step, Undo, Wait,
 };
 pub use partial::Given;
 pub use selection::Selection;

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::body_file::BodyFiles;
 use crate::catalog::{AllowUnknown, Method, Operation};
 use crate::id::{InstanceId, StepId};
 use crate::source::{Source, Span};
@@ -20,6 +21,8 @@ pub struct Plan {
     pub source: Arc<Source>,
     /// Where `file(...)` reads: the folder of the plan file.
     pub folder: PathBuf,
+    /// The files below it that are bodies.
+    pub body_files: Arc<BodyFiles>,
     pub name: String,
     pub description: Option<String>,
     pub inputs: IndexMap<String, Input>,
@@ -78,6 +81,8 @@ pub struct Step {
     /// A mapping of parameter to value.
     pub query: Option<Template>,
     pub body: Option<Template>,
+    /// A file in place of the body.
+    pub body_file: Option<FileTemplate>,
     pub headers: Option<Template>,
     /// Of a GET: fields of the one item that is looked for.
     pub find: Option<Template>,
@@ -132,6 +137,15 @@ pub enum Segment {
     ProjectId,
     RegionId,
     Template(Template),
+}
+
+/// A file that is the body of a call.
+#[derive(Debug, Clone)]
+pub struct FileTemplate {
+    /// Where it is, from the plan's folder; it sees what is known before the first call.
+    pub path: Template,
+    /// The media type, where the plan says it.
+    pub content_type: Option<(String, Span)>,
 }
 
 /// What must hold before a step counts as done, besides the end of its tasks.

@@ -191,8 +191,16 @@ pub(super) fn check_request(
     findings: &mut Vec<Diagnostic>,
 ) {
     let Values { body, query, segments } = values;
-    // A body that could not be read was told about already, and so was one on a GET.
-    if whole.call.method != Method::Get && whole.body.is_some() == whole.has_body {
+    // A body that could not be read was told about already.
+    if whole.call.method == Method::Get || (whole.file.is_some() && whole.has_body) {
+        // That was told already.
+    } else if let Some(file) = whole.file {
+        let asked = file.content_type.as_ref();
+        for found in operation.check_file(asked.map(|(asked, _)| asked.as_str())) {
+            let place = asked.map(|(_, span)| *span).filter(|_| found.code == "value-not-allowed");
+            findings.push(diagnostic(found, place.unwrap_or(file.path.span), None));
+        }
+    } else if whole.body.is_some() == whole.has_body {
         for found in catalog.check_request(operation, body.as_ref(), whole.allowed) {
             findings.push(placed(found, whole.body, whole.call.span, source));
         }

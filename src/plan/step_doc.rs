@@ -5,8 +5,9 @@ use super::doc::{as_identifier, compiled, is_identifier, missing_key, number};
 use super::duration;
 use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
+use super::file_doc;
 use super::find;
-use super::model::{Adopt, Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
+use super::model::{Adopt, Call, CallTemplate, FileTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
 use super::on_change;
 use crate::catalog::{AllowUnknown, AllowedPath, Method};
 use crate::diagnostic::Diagnostic;
@@ -23,8 +24,9 @@ pub(super) struct StepDoc {
     pub call: Option<Call>,
     pub query: Option<Template>,
     pub body: Option<Template>,
-    /// Whether the key is there, right or wrong.
+    /// A body is there, right or wrong, or a file that cannot be read.
     pub has_body: bool,
+    pub body_file: Option<FileTemplate>,
     pub headers: Option<Template>,
     pub find: Option<Template>,
     pub project_id: Option<Template>,
@@ -59,6 +61,7 @@ const STEP: Shape = Shape {
         "call",
         "query",
         "body",
+        "body_file",
         "headers",
         "find",
         "region_id",
@@ -104,6 +107,9 @@ const STEP: Shape = Shape {
         ("parameters", "write `query:`"),
         ("data", "write `body:`"),
         ("json", "write `body:`"),
+        ("file", "write `body_file:`"),
+        ("upload", "write `body_file:`"),
+        ("data_binary", "write `body_file:`"),
         ("payload", "write `body:`"),
         ("retries", "write `retry: { attempts: 3 }`"),
         ("destroy", "write `undo:`"),
@@ -172,6 +178,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         }
     };
     let parts = parts(&fields, call.as_ref(), findings);
+    let body_file = file_doc::read(&fields, call.as_ref().map(|call| call.method), findings);
     let (on_change, ignored_changes) =
         fields.get("on_change").map(|node| on_change::read(node, findings)).unwrap_or_default();
     let headers = fields.get("headers").and_then(|node| headers(node, findings));
@@ -186,7 +193,8 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
         call,
         query: parts.query,
         body: parts.body,
-        has_body: fields.get("body").is_some(),
+        has_body: fields.get("body").is_some() || (fields.get("body_file").is_some() && body_file.is_none()),
+        body_file,
         headers,
         find,
         project_id: fields.get("project_id").and_then(|node| number(node, "`project_id`", findings)),

@@ -190,6 +190,42 @@ fn a_file_that_cannot_be_read_is_found_before_anything_runs() {
     }
 }
 
+#[test]
+fn a_file_that_cannot_be_sent_is_found_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    std::fs::create_dir(folder.path().join("bin")).unwrap();
+    let found = |written: &str| {
+        let text = format!(
+            "name: demo\ninputs: {{ at: {{ default: bin }} }}\nsteps:\n  - id: binary\n    call: POST /fastedge/v1/binaries/raw\n    {written}\n\
+             outputs: {{ at: \"{{{{ inputs.at }}}}\" }}\n"
+        );
+        let source = source(&text);
+        let catalog = crate::catalog::Catalog::embedded();
+        let assumed = super::Assumed {
+            inputs: &|_| [("at".to_owned(), minijinja::Value::from("bin"))].into(),
+            environment: "default",
+            secrets: &crate::secret::Secrets::default(),
+        };
+        let found = super::check_assuming(&source, catalog, folder.path(), &assumed).findings;
+        found.into_iter().map(|found| (found.code, source.slice(found.primary).to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(found("body_file: app.wasm"), []);
+    assert_eq!(found("body_file: { path: ./app.wasm }"), []);
+    assert_eq!(found("body_file: \"{{ inputs.at | replace('bin', 'app.wasm') }}\""), []);
+    let each = "for_each: [app.wasm, none.wasm]\n    body_file: \"{{ each.value }}\"";
+    for (written, place) in [
+        ("body_file: none.wasm", "none.wasm"),
+        ("body_file: bin", "bin"),
+        ("body_file: ../app.wasm", "../app.wasm"),
+        ("body_file: /etc/hostname", "/etc/hostname"),
+        ("body_file: \"{{ inputs.at }}\"", "\"{{ inputs.at }}\""),
+        (each, "\"{{ each.value }}\""),
+    ] {
+        assert_eq!(found(written), [("unreadable-file", place.to_owned())], "{written}");
+    }
+}
+
 fn inputs_of(declared: &str) -> Plan {
     let names: Vec<&str> = declared.lines().filter_map(|line| line.trim().split(':').next()).collect();
     let used: String = names.iter().map(|name| format!("{{{{ [inputs.{name}] | length }}}}")).collect();

@@ -7,10 +7,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::doc::PlanDoc;
-use super::model::{Call, CallTemplate, OnChange, Plan, Segment, Step, Undo};
+use super::model::{Call, CallTemplate, FileTemplate, OnChange, Plan, Segment, Step, Undo};
 use super::operations::{OfStep, Values, check_request};
 use super::partial::{Element, Given, Known, KnownStep};
 use super::step_doc::{StepDoc, calls};
+use crate::body_file::why_unusable;
 use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
@@ -27,6 +28,7 @@ pub(super) struct Whole<'s> {
     pub body: Option<&'s Template>,
     /// A body was written, right or wrong.
     pub has_body: bool,
+    pub file: Option<&'s FileTemplate>,
     pub allowed: &'s AllowUnknown,
 }
 
@@ -51,6 +53,7 @@ impl<'s> Look<'s> {
             query: step.query.as_ref(),
             body: step.body.as_ref(),
             has_body: step.has_body,
+            file: step.body_file.as_ref(),
             allowed: &step.allow_unknown,
         });
         let others = [(undo, &of.undo), (update, &of.update)].into_iter();
@@ -75,6 +78,7 @@ impl<'s> Look<'s> {
             query: step.query.as_ref(),
             body: step.body.as_ref(),
             has_body: step.body.is_some(),
+            file: step.body_file.as_ref(),
             allowed: &step.allow_unknown,
         };
         let undo = match &step.undo {
@@ -112,7 +116,7 @@ impl<'s> Look<'s> {
                 Segment::Template(template) => Some(template),
                 _ => None,
             });
-            segments.chain(whole.query).chain(whole.body)
+            segments.chain(whole.query).chain(whole.body).chain(whole.file.map(|file| &file.path))
         });
         let templates =
             of_calls.chain(self.headers).chain(self.find).chain(self.places.into_iter().flatten()).chain(self.for_each);
@@ -126,7 +130,7 @@ fn template_of<'s>(
     allowed: &'s AllowUnknown,
 ) -> Whole<'s> {
     let (query, body) = (template.query.as_ref(), template.body.as_ref());
-    Whole { call: &template.call, operation, query, body, has_body: body.is_some(), allowed }
+    Whole { call: &template.call, operation, query, body, has_body: body.is_some(), file: None, allowed }
 }
 
 /// What is wrong with an accepted plan when these are its values.
@@ -294,6 +298,7 @@ impl Checker<'_, '_> {
         let mut partial = |template: &Template| self.known.partial(template, element, &mut errors);
         let body = whole.body.map(&mut partial);
         let query = whole.query.map(&mut partial);
+        let file = whole.file.map(|file| (file, partial(&file.path)));
         let segments: Vec<Option<Partial>> = whole
             .call
             .segments
@@ -309,9 +314,28 @@ impl Checker<'_, '_> {
                 found.extend(bad_segment(template, value));
             }
         }
+        if let Some((file, path)) = file {
+            found.extend(self.unusable(file, &path));
+        }
         if let Some(operation) = whole.operation {
             let values = Values { body, query, segments };
             check_request(whole, operation, values, (self.catalog, self.source), found);
+        }
+    }
+
+    /// A file that cannot be sent, when its path is known.
+    fn unusable(&self, file: &FileTemplate, path: &Partial) -> Option<Diagnostic> {
+        let wrong = |message: String| Diagnostic::error("unreadable-file", file.path.span, message);
+        match path {
+            Partial::String(path) => {
+                let why = why_unusable(self.known.given.folder?, path)?;
+                Some(wrong(why).help("`body_file` names a file below the folder of the plan file"))
+            }
+            Partial::OneOf(options) => options.iter().find_map(|option| self.unusable(file, option)),
+            Partial::Null | Partial::Bool(_) | Partial::Number(_) | Partial::List(_) | Partial::Map(_) => {
+                Some(Diagnostic::error("wrong-type", file.path.span, "`body_file` must be the path of a file"))
+            }
+            _ => None,
         }
     }
 

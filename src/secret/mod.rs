@@ -5,6 +5,7 @@
 //! secret. Whatever is printed or written down is [`Redacted`], which only [`Secrets`] makes: it finds a value in every
 //! encoding it may come back in (`finder`).
 
+mod digest;
 mod finder;
 mod redacted;
 mod sensitive;
@@ -15,11 +16,12 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock, RwLock};
 
-use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use digest::digest;
+pub use digest::{digest_of, hex, hide_digests, stands_for_secret};
 use finder::{Finder, Pattern};
 pub use redacted::{Redact, Redacted};
 pub use sensitive::is_sensitive_name;
@@ -63,9 +65,6 @@ const CLOSE: char = '\u{E001}';
 pub const REDACTED: &str = "[secret]";
 /// In names of things, shorter ones are taken for chance.
 const SHORTEST_IN_NAME: usize = 8;
-/// What a digest begins with, and how long it is.
-const DIGEST: &str = "secret:";
-const DIGEST_DIGITS: usize = 32;
 /// Shorter values are not searched for: every second word would be hidden, and nothing protected.
 pub const SHORTEST: usize = 4;
 
@@ -419,18 +418,6 @@ fn long_texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
-/// What stands in a record for a value that was given as a secret.
-pub fn digest_of(value: &Value, key: &[u8]) -> String {
-    digest(&value.to_string(), key)
-}
-
-/// `secret:<hex>`: the same value under the same key gives the same text, and says nothing else.
-fn digest(json: &str, key: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(json.as_bytes());
-    format!("{DIGEST}{}", hex(&mac.finalize().into_bytes()[..DIGEST_DIGITS / 2]))
-}
-
 /// A UUID or a number: any short secret may stand in one.
 fn is_made_of_chance(name: &str) -> bool {
     uuid::Uuid::try_parse(name).is_ok() || name.bytes().all(|digit| digit.is_ascii_digit())
@@ -439,23 +426,6 @@ fn is_made_of_chance(name: &str) -> bool {
 /// Letters, digits, and what stands between them in ids and names.
 fn is_like_an_id(name: &str) -> bool {
     name.chars().all(|character| character.is_alphanumeric() || " -_.:~".contains(character))
-}
-
-/// Whether a text holds what is written down for a secret: a digest, or the mark of what was hidden.
-pub fn stands_for_secret(text: &str) -> bool {
-    let is_digest = |at: usize| {
-        let digits = &text.as_bytes()[at + DIGEST.len()..];
-        digits.iter().take_while(|digit| digit.is_ascii_hexdigit()).count() >= DIGEST_DIGITS
-    };
-    text.contains(REDACTED) || text.match_indices(DIGEST).any(|(at, _)| is_digest(at))
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn redact_markers(text: &str) -> String {

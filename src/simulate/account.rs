@@ -1,4 +1,4 @@
-//! What belongs to no kind of resource: tasks, the audit log, regions, quotas, flavours, prices, switches.
+//! Calls about no kind of resource: tasks, the audit log, regions, quotas, flavours, prices, switches.
 
 use std::time::Duration;
 
@@ -61,12 +61,12 @@ pub(super) fn respond(state: &mut State, call: &Call<'_>, segments: &[&str]) -> 
     })
 }
 
-/// A call whose refusal for a quota may name several of them.
+/// Whether a call creates several resources, so that its refusal for a quota may name several quotas.
 pub(super) fn counts_many(request: &Request) -> bool {
     request.method == Method::Post && request.path.contains("/v2/instances/")
 }
 
-/// Operations no other part models: reads find nothing, switches keep what they are set to.
+/// Operations that no other module models: reads find nothing, switches keep what they are set to.
 pub(super) fn remainder(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let path = &call.request.path;
     match call.method() {
@@ -150,7 +150,7 @@ fn price() -> Value {
     })
 }
 
-/// `<kind>_count_limit` and `_count_usage` of every quota there is.
+/// `<kind>_count_limit` and `_count_usage` of every quota.
 fn counted(state: &State, region: Option<u64>) -> Map<String, Value> {
     let mut counted = Map::new();
     for (kind, limit) in &state.options.quotas {

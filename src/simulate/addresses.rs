@@ -1,4 +1,4 @@
-//! Addresses and the ranges they come from. Only arithmetic: who holds which address is the store's business.
+//! Address ranges. Only arithmetic: which port holds which address is known to the store.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! How the simulated API says yes and no: answers, and refusals in the API's own shape.
+//! Answers of the simulated API, and its refusals in the real API's form.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use crate::api::Answer;
 /// A request that is not carried out, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Refusal {
-    // Boxed: it travels as the error of nearly every function here.
+    // Boxed, because it is the error type of nearly every function here.
     reason: Box<Reason>,
 }
 
@@ -17,7 +17,7 @@ struct Reason {
     status: u16,
     class: &'static str,
     message: String,
-    /// Field of the body, and what is wrong there.
+    /// Fields of the body, and what is wrong with each.
     invalid_fields: Vec<(String, String)>,
     info: Option<Value>,
 }
@@ -32,7 +32,7 @@ impl Refusal {
         Self::new(404, "NotFoundError", message)
     }
 
-    /// What is missing, as something wrong with the body that names it.
+    /// Turns "not found" into an invalid body, for a resource that the body names.
     pub(super) fn wrong_in_body(mut self) -> Self {
         if self.reason.status == 404 {
             (self.reason.status, self.reason.class) = (400, "ValidationError");
@@ -44,7 +44,7 @@ impl Refusal {
         Self::new(409, "ConflictError", message)
     }
 
-    /// A running task holds the resource: its type, id and start, or nothing of it (`observed.md` §3).
+    /// A running task holds the resource: its type, id and start, or no details (`observed.md` §3).
     pub(super) fn locked(resource: &str, task: Option<(&str, &str, Timestamp)>) -> Self {
         Self::conflict(match task {
             Some((task_type, id, since)) => format!(
@@ -62,7 +62,7 @@ impl Refusal {
         Self::new(403, "ForbiddenError", message)
     }
 
-    /// A body or parameter that is not right. `fields` pairs each field with what is wrong with it.
+    /// An invalid body or parameter. `fields` pairs each field with what is wrong with it.
     pub(super) fn invalid(fields: Vec<(String, String)>) -> Self {
         let names: Vec<_> = fields.iter().map(|(field, _)| field.as_str()).collect();
         let message = format!("Validation failed for: {}", names.join(", "));
@@ -75,14 +75,14 @@ impl Refusal {
         Self::invalid(vec![(field.into(), reason.into())])
     }
 
-    /// The key is none; the text echoes a part of it, as the API's does (`observed.md` §8).
+    /// The key is invalid; the text echoes a part of it, as the real API's does (`observed.md` §8).
     pub(super) fn unauthorized(key: &str) -> Self {
         let echoed: String = key.chars().take(5).collect();
         let message = format!("Invalid <APIKey> authentication token: {echoed}*****{echoed}");
         Self::new(401, "UnauthorizedError", message)
     }
 
-    /// `requested` more of a kind than its `limit` leaves room for.
+    /// `requested` more of a kind would exceed its `limit`.
     pub(super) fn quota(kind: &str, usage: u64, requested: u64, limit: u64) -> Self {
         let attribute = quota_attribute(kind);
         let excess = (usage + requested).saturating_sub(limit);
@@ -95,7 +95,7 @@ impl Refusal {
         refusal
     }
 
-    /// A quota's refusal as calls tell it that may exceed several at once.
+    /// A quota's refusal in the form of calls that may exceed several quotas at once.
     pub(super) fn of_several(mut self) -> Self {
         if let Some(info) = self.reason.info.take() {
             self.reason.class = "MultipleQuotaLimitExceeded";
@@ -104,7 +104,7 @@ impl Refusal {
         self
     }
 
-    /// The answer that carries it; `request_id` is what support would ask for.
+    /// The answer for the refusal; `request_id` identifies the request to support.
     pub(super) fn answer(&self, request_id: &str) -> Answer {
         let Reason { status, class, message, invalid_fields, info } = &*self.reason;
         let mut body = Map::new();
@@ -123,7 +123,7 @@ impl Refusal {
     }
 }
 
-/// The word a quota goes by.
+/// The attribute name of a quota.
 pub(super) fn quota_attribute(kind: &str) -> String {
     let word = match kind {
         "instances" => "vm",
@@ -166,7 +166,7 @@ pub(super) fn ok(status: u16, body: Value) -> Answer {
     }
 }
 
-/// 204: done, nothing to say.
+/// 204 without a body.
 pub(super) fn no_content() -> Answer {
     Answer { status: 204, headers: Vec::new(), body: Vec::new() }
 }
@@ -176,17 +176,17 @@ pub(super) fn listing(count: usize, results: Vec<Value>) -> Answer {
     ok(200, json!({ "count": count, "results": results }))
 }
 
-/// `2026-05-23T05:07:31`: how tasks tell the time, without a zone.
+/// `2026-05-23T05:07:31`: the time format of tasks, without a zone.
 pub(super) fn task_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
-/// `2026-05-23T05:07:31+0000`: how resources do.
+/// `2026-05-23T05:07:31+0000`: the time format of resources.
 pub(super) fn resource_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string()
 }
 
-/// `2026-05-23T05:07:31Z`: how machines do.
+/// `2026-05-23T05:07:31Z`: the time format of machines.
 pub(super) fn zulu_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -1,5 +1,5 @@
-//! What a resource has that was assumed to exist: what every one of its kind has in an account, so that a read of it
-//! looks like one. What a plan will say of it (which network a subnet is in) is left open.
+//! Fields of a resource that is assumed to exist in the account: those that every resource of its kind has, so that a
+//! read of it looks like a real one. Relations that the plan will state (the network of a subnet) are left open.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::state::{State, fields};
 use super::store::Uid;
 use super::view;
 
-/// Puts what belongs to it around a resource that was assumed.
+/// Adds the resources that belong to an assumed one.
 pub(super) fn furnish(state: &mut State, uid: Uid) {
     let Some(resource) = state.store.get(uid) else { return };
     let scope = resource.scope;

@@ -1,5 +1,5 @@
-//! The audit log: who did what to which resource, by which user agent. It covers writes that were carried out, whether
-//! or not their answers arrived.
+//! The audit log: which user agent did what to which resource. It has an entry for every write that was carried out,
+//! even when its answer was lost.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ pub(super) struct Entry {
     pub(super) region: u64,
     pub(super) user_agent: Option<String>,
     pub(super) task: Option<String>,
-    /// Kind and id.
+    /// Kind and id of each.
     pub(super) resources: Vec<(&'static str, String)>,
 }
 
@@ -64,7 +64,7 @@ impl Audit {
         self.entries.push(entry);
     }
 
-    /// Total and one page of the entries made by `until` that a query asks for.
+    /// The total, and one page, of the entries made by `until` that match a query.
     pub(super) fn list(&self, query: &[(String, String)], until: Timestamp) -> Result<(usize, Vec<Value>), Refusal> {
         let (mut size, mut offset, mut oldest_first) = (1000, 0, false);
         let mut found: Vec<_> = self.entries.iter().filter(|entry| entry.at <= until).collect();
@@ -109,7 +109,7 @@ impl Audit {
     }
 }
 
-/// The log's word for what a call did.
+/// The log's name for the action of a call.
 pub(super) fn action_of(call: &Call<'_>) -> &'static str {
     const WORDS: [&str; 14] = [
         "attach",
@@ -139,7 +139,7 @@ pub(super) fn action_of(call: &Call<'_>) -> &'static str {
     }
 }
 
-/// The log's word for a resource of a kind.
+/// The log's name for the type of a resource.
 fn resource_type(kind: &str) -> String {
     match kind {
         "bminstances" => "baremetal_server".to_owned(),
@@ -156,7 +156,7 @@ fn resource_type(kind: &str) -> String {
     }
 }
 
-/// The log's word for a kind.
+/// The log's name for the group of a kind.
 pub(super) fn group(kind: &str) -> String {
     match kind {
         "floatingips" => "floating_ip",

@@ -1,4 +1,4 @@
-//! Load balancers and what is below them. The load balancer is the root: whatever changes below it holds it.
+//! Load balancers and their parts. The load balancer is the root: any change below it locks it.
 
 use serde_json::{Map, Value, json};
 
@@ -76,7 +76,7 @@ pub(super) fn load_balancer(state: &mut State, call: &Call<'_>) -> Result<Made, 
     Ok(Made { all, touched, ..Made::default() })
 }
 
-/// A listener with its pools, and all that was made for them, the listener first.
+/// Creates a listener with its pools; gives all that was created, the listener first.
 fn insert_listener(state: &mut State, balancer: Uid, body: &Map<String, Value>) -> Vec<Uid> {
     let scope = state.store.get(balancer).map(|balancer| balancer.scope).unwrap_or_default();
     let used = secrets(state, scope, body).unwrap_or_default();
@@ -97,7 +97,7 @@ fn insert_listener(state: &mut State, balancer: Uid, body: &Map<String, Value>) 
     all
 }
 
-/// The secrets a listener refers to.
+/// The secrets that a listener refers to.
 fn secrets(state: &mut State, scope: Scope, body: &Map<String, Value>) -> Result<Vec<Uid>, Refusal> {
     let one = body.get("secret_id").and_then(Value::as_str);
     let more = body.get("sni_secret_id").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
@@ -130,7 +130,7 @@ fn insert_below(state: &mut State, kind: &'static str, parent: Uid, body: &Map<S
     state.insert(draft)
 }
 
-/// The load balancer above, if nothing holds it.
+/// The load balancer above a resource, when no task holds it.
 fn free_root(state: &State, below: Uid) -> Result<Uid, Refusal> {
     let root = state.store.root(below);
     state.free(&[root, below])?;
@@ -198,15 +198,15 @@ pub(super) fn member(state: &mut State, call: &Call<'_>, pool: Option<Uid>) -> R
     Ok(Made { all: vec![member], locks: vec![root, pool], ..Made::default() })
 }
 
-/// What became of a pool's members.
+/// The members of a pool after a replacement.
 pub(super) struct Replaced {
     pub(super) new: Vec<Uid>,
-    /// Those that were there before, whether they stay or not, as tasks list them.
+    /// Those that existed before, whether they are kept or not, as tasks list them.
     pub(super) former: Vec<(&'static str, Value)>,
 }
 
-/// A pool's new members, whole list, as PATCH and PUT give them: one whose address and port stay keeps its id
-/// (`observed.md` §4).
+/// Replaces the members of a pool by the whole list of a PATCH or PUT; a member with the same address and port keeps
+/// its id (`observed.md` §4).
 pub(super) fn replace_members(state: &mut State, pool: Uid, members: &[Value]) -> Result<Replaced, Refusal> {
     let scope = state.store.get(pool).map(|pool| pool.scope).unwrap_or_default();
     members_exist(state, scope, members)?;
@@ -231,7 +231,7 @@ pub(super) fn replace_members(state: &mut State, pool: Uid, members: &[Value]) -
     Ok(Replaced { new, former })
 }
 
-/// A pool's health monitor, replaced or, with null, removed.
+/// Replaces a pool's health monitor; null removes it.
 pub(super) fn replace_monitor(state: &mut State, pool: Uid, monitor: &Value) {
     let old: Vec<_> = state.store.children(pool, "healthmonitors").map(|(monitor, _)| monitor).collect();
     if let (Some(kept), Value::Object(monitor)) = (old.first(), monitor) {

@@ -1,4 +1,4 @@
-//! The body of a request, checked against its operation's shape as the API would.
+//! Checks the body of a request against its operation's schema, as the API would.
 
 use serde_json::{Map, Value};
 
@@ -7,12 +7,12 @@ use crate::api::Request;
 use crate::catalog::{ALLOW_NOTHING, BodyFinding, BodyUse, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 
-/// The fields of a request's body, every one of them right.
+/// The fields of a request's body, validated.
 ///
 /// # Errors
 ///
-/// 400 with `invalid_fields` when the body is missing, is no object, or does not have the operation's shape. Fields that
-/// nobody knows are let through: the reference forbids almost none, and clients may be newer than the catalogue.
+/// 400 with `invalid_fields` when the body is missing, is not an object, or does not match the schema. Unknown fields
+/// are accepted: the documented schemas forbid almost none, and clients may be newer than the catalogue.
 pub(super) fn check(operation: &Operation, request: &Request) -> Result<Map<String, Value>, Refusal> {
     let body = match &request.body {
         _ if operation.body == BodyUse::None => return Ok(Map::new()),
@@ -38,12 +38,19 @@ pub(super) fn wrong_fields(operation: &Operation, request: &Request) -> Vec<(Str
     if operation.body == BodyUse::None {
         return Vec::new();
     }
-    let findings =
-        Catalog::embedded().check_request(operation, request.body.as_ref().map(Partial::from).as_ref(), ALLOW_NOTHING);
+    let findings = match &request.body_file {
+        Some(upload) if !operation.takes_forms_only() => operation.check_file(Some(&upload.file.content_type)),
+        // The parts of a form are not looked at.
+        Some(_) => Vec::new(),
+        None => {
+            let body = request.body.as_ref().map(Partial::from);
+            Catalog::embedded().check_request(operation, body.as_ref(), ALLOW_NOTHING)
+        }
+    };
     findings.iter().filter(|finding| refused(finding)).map(as_field).collect()
 }
 
-/// Refusals in the API's own words (`observed.md` §2, §8).
+/// Refusals in the recorded words of the API (`observed.md` §2, §8).
 fn observed(finding: &BodyFinding, body: Option<&Value>) -> Option<Refusal> {
     let message = match (finding.code, body) {
         ("egress-to-any", _) => "Opening egress port 25 for TCP or UDP traffic is prohibited",
@@ -60,11 +67,11 @@ fn refused(finding: &BodyFinding) -> bool {
     finding.severity == Severity::Error && finding.code != "unknown-field"
 }
 
-/// The field, dotted, and what is wrong with it.
+/// The dotted field of a finding, and what is wrong with it.
 fn as_field(finding: &BodyFinding) -> (String, String) {
     let mut path: Vec<_> = finding.at.iter().map(ToString::to_string).collect();
     if finding.code == "missing-field" {
-        // The finding is about the object, the API's complaint about the field.
+        // The finding is about the object, the API's message about the field in it.
         path.extend(finding.message.split('`').nth(1).map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()));
     }
     let field = if path.is_empty() { "body".to_owned() } else { path.join(".") };

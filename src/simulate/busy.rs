@@ -1,10 +1,11 @@
-//! A busy project: others who make things of the same names at the same time, and a cloud that tells of it late.
+//! A busy project: other clients create resources of the same names at the same time, and lists and the audit log are
+//! late.
 //!
-//! Three bystanders watch the client. For each of its creates one of them made the same some seconds before, one makes
-//! it at the same moment, one half a second after; each in a world of its own: where the client names the network it
-//! made, a bystander names the network he made. What only one can have (a name that must be unique, a volume that
-//! exists, an address that was reserved) they leave to the client. They carry no tags and user agents of their own,
-//! and it is the same to them whether the client's request arrives.
+//! Three simulated bystanders copy the client's creates: one some seconds before, one at the same moment, one half a
+//! second after. Each has resources of its own: where the client's body names the client's network, a bystander's
+//! names the bystander's. They do not copy creates of which only one can succeed (a unique name, an existing volume,
+//! a reserved address). They send no tags and have other user agents, and act whether or not the client's request
+//! arrives.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,30 +18,30 @@ use super::state::is_uuid;
 use crate::api::Request;
 use crate::catalog::{Catalog, Method, root_of};
 
-/// What others do in the project, and how the cloud tells of what is done. `default()`: nobody, and at once.
+/// What other clients do in the project, and how late the API shows changes. `default()`: no other clients, no delay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Busy {
-    /// Others make everything that clients make: before, at the same moment, and after.
+    /// Bystanders copy the client's creates: before, at the same moment, and after.
     pub bystanders: bool,
-    /// Lists of resources and of tasks leave out what is younger than this; reads by id do not.
+    /// Lists of resources and tasks omit items younger than this; reads by id do not.
     pub lists_late: Duration,
     pub audit: AuditLog,
     /// How far the server's clock is ahead of the clients'.
     pub clock_ahead: SignedDuration,
 }
 
-/// What a key may see of the audit log.
+/// What a key sees of the audit log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AuditLog {
     #[default]
     OnTime,
-    /// It stays silent about an action for so long.
+    /// Entries appear after this delay.
     Late(Duration),
     /// 403.
     Closed,
 }
 
-/// A word of `--busy` that is none, and why.
+/// An invalid word of `--busy`, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` says nothing about a busy project: {reason}")]
 pub struct BusyError {
@@ -49,13 +50,13 @@ pub struct BusyError {
 }
 
 impl Busy {
-    /// Bystanders, and no trouble beside.
+    /// Bystanders, without delays.
     pub fn bystanders() -> Self {
         Self { bystanders: true, ..Self::default() }
     }
 
-    /// Bystanders, and what the words say, with commas between them: `lists=3s` (late lists), `audit=60s` (a late audit
-    /// log) or `audit=closed`, `clock=30s` (the server's clock is ahead; `clock=-30s`: behind).
+    /// Bystanders, and the given delays, separated by commas: `lists=3s` (late lists), `audit=60s` (a late audit log)
+    /// or `audit=closed`, `clock=30s` (the server's clock is ahead; `clock=-30s`: behind).
     ///
     /// # Errors
     ///
@@ -79,18 +80,18 @@ impl Busy {
     }
 }
 
-/// How long before the client's request the first bystander came, and how long after it the last.
+/// How long before the client's request the first bystander acts.
 pub(super) const BEFORE: Duration = Duration::from_secs(5);
 pub(super) const AFTER: Duration = Duration::from_millis(500);
 
-/// Who comes when, by number.
+/// The bystanders, by number.
 pub(super) const EARLY: usize = 0;
 pub(super) const SAME_MOMENT: usize = 1;
 pub(super) const LATE: usize = 2;
 
 const USER_AGENTS: [&str; 3] = ["gcore-terraform/0.32", "gcore-go/0.18", "python-requests/2.32"];
 
-/// Kinds that live in something of their own: no bystander makes one in what somebody else made.
+/// Kinds inside a resource of their own client: a bystander creates none inside another client's resource.
 const INSIDE: [&str; 11] = [
     "subnets",
     "listeners",
@@ -105,20 +106,21 @@ const INSIDE: [&str; 11] = [
     "access_rules",
 ];
 
-/// Fields whose thing is used by one at a time.
+/// Fields with a resource that only one other can use.
 const ONE_AT_A_TIME: [&str; 5] = ["volume_id", "port_id", "existing_floating_id", "vip_port_id", "instance_id"];
 
-/// What the bystanders know: which of their things stands for which of the client's.
+/// What the bystanders know: which of their resources corresponds to which of the client's.
 #[derive(Debug, Default)]
 pub(super) struct Bystanders {
-    /// Ids that the client's creates made: the create, and the place among what it made.
+    /// By id of a resource that the client created: the create, and its index among the resources of that create.
     ours: HashMap<String, (String, usize)>,
-    /// What a bystander made of the same create.
+    /// The ids that a bystander created by the same create.
     theirs: HashMap<(String, usize), Vec<String>>,
 }
 
 impl Bystanders {
-    /// The create as bystanders see it, and what tells it from others. `None` when it is none of their business.
+    /// The create without the client's tags and names of its own, and a key for it. `None` when bystanders do not
+    /// copy it.
     pub(super) fn copied(request: &Request) -> Option<(String, Request)> {
         if root_of(&request.path) != "cloud" {
             return None;
@@ -142,7 +144,8 @@ impl Bystanders {
         Some((format!("{} {}", copy.path, copy.body.as_ref().unwrap_or(&Value::Null)), copy))
     }
 
-    /// The same in the world of one bystander; `None` when it is about something only one can have.
+    /// The create of one bystander, with that bystander's resources; `None` when it refers to a resource that only
+    /// one client can use.
     pub(super) fn translated(&self, copy: &Request, bystander: usize) -> Option<Request> {
         let mut request = copy.clone();
         let segments: Vec<_> = copy.path.trim_matches('/').split('/').skip(2).map(str::to_owned).collect();
@@ -182,7 +185,7 @@ impl Bystanders {
         self.theirs.get(&(create.clone(), bystander))?.get(*place).map(String::as_str)
     }
 
-    /// The client's create was carried out and made these.
+    /// Stores which resources the client's create made.
     pub(super) fn client_made(&mut self, create: &str, ids: Vec<String>) {
         self.ours.extend(ids.into_iter().enumerate().map(|(place, id)| (id, (create.to_owned(), place))));
     }
@@ -232,7 +235,7 @@ mod tests {
         let theirs = bystanders.translated(&copy, SAME_MOMENT).unwrap();
         assert_eq!(theirs.body, Some(json!({ "name": "sub", "network_id": THEIRS, "cidr": "10.0.0.0/24" })));
         assert_eq!(theirs.headers.len(), 2);
-        // One who has no network of the kind makes no subnet in ours.
+        // A bystander without a network creates no subnet in the client's.
         assert!(bystanders.translated(&copy, LATE).is_none());
     }
 

@@ -1,4 +1,4 @@
-//! Changing, acting on and removing what exists.
+//! Updates, actions and removals of existing resources.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use super::{balancer, compute, data, kinds, network, platform};
 use crate::api::Answer;
 use crate::catalog::Method;
 
-/// How long a machine is not ready after the task that changed its flavour (`observed.md` §6).
+/// How long a machine stays not ready after the task that changed its flavour (`observed.md` §6).
 const RESIZING: Duration = Duration::from_secs(10);
 
 // ── updates ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// `PATCH` and `PUT` on a resource: fields are replaced, tags are merged, null takes a tag away.
+/// `PATCH` and `PUT` on a resource: replaces fields, merges tags; null removes a tag.
 pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let uid = state.addressed(&call.target)?;
     let root = state.store.root(uid);
@@ -52,12 +52,12 @@ pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
 #[derive(Default)]
 struct Changes {
     fields: Vec<Change>,
-    /// Resources below that are new.
+    /// New child resources.
     made: Vec<Uid>,
-    /// What the task lists beside: what it updates, and what was there before.
+    /// What the task lists in addition: updated resources, and existing ones.
     touched: Vec<Uid>,
     former: Vec<(&'static str, Value)>,
-    /// Something below was replaced.
+    /// Whether a list of child resources was replaced.
     nested: bool,
 }
 
@@ -112,7 +112,7 @@ fn changes(state: &mut State, call: &Call<'_>, uid: Uid) -> Result<Changes, Refu
     Ok(changes)
 }
 
-/// Names are not fields of their own: who is addressed by name keeps it.
+/// Renames a resource; one that is addressed by name keeps it.
 fn rename(state: &mut State, uid: Uid, name: &str, changes: &mut Changes) {
     if let Some(resource) = state.store.get_mut(uid)
         && !resource.kind.by_name
@@ -123,7 +123,7 @@ fn rename(state: &mut State, uid: Uid, name: &str, changes: &mut Changes) {
     }
 }
 
-/// Whether any of the fields differs from what is there.
+/// Whether any of the fields changes.
 fn alters(state: &State, changes: &[Change]) -> bool {
     changes.iter().any(|change| match change {
         Change::Merge(uid, fields) => state
@@ -135,8 +135,15 @@ fn alters(state: &State, changes: &[Change]) -> bool {
 }
 
 fn retag(state: &mut State, call: &Call<'_>, uid: Uid) {
-    let Some(Value::Object(tags)) = call.body.get("tags") else { return };
+    let Some(given) = call.body.get("tags") else { return };
     let Some(resource) = state.store.get_mut(uid) else { return };
+    let Value::Object(tags) = given else {
+        // Of a load balancer's parts: words, replaced as a whole.
+        if given.is_array() {
+            resource.fields.insert("tags".into(), given.clone());
+        }
+        return;
+    };
     if resource.kind.tags_field.is_none() {
         resource.fields.insert("tags".into(), Value::Object(tags.clone()));
         return;
@@ -158,7 +165,7 @@ fn held(uid: Uid, root: Uid) -> Vec<Uid> {
 /// `DELETE` on a resource.
 pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let uid = match (call.target.kind, call.target.key.as_deref()) {
-        // One a pool: its path ends with the word.
+        // A pool has one monitor: its path ends with `healthmonitor`.
         ("healthmonitors", None) => only_child(state, call, "healthmonitors")?,
         _ => state.addressed(&call.target)?,
     };
@@ -174,7 +181,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     state.touch(uid);
     if !call.asynchronous() {
         going.iter().rev().for_each(|uid| state.remove(*uid));
-        // The one synchronous delete that shows what it took away answers with an empty object here.
+        // Assignments are the only kind whose synchronous delete is answered with an object, here empty.
         return Ok(if call.target.kind == "assignments" { ok(200, json!({})) } else { no_content() });
     }
     for uid in &going {
@@ -188,7 +195,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     let types = call.operation.task_types.iter();
     let task_type = types.map(String::as_str).find(|known| *known == kind.delete_task).or(call.task_type());
     let task_type = task_type.unwrap_or(kind.delete_task).to_owned();
-    // The main one first: what it held is free before it is removed itself.
+    // The main resource first, so that those it uses are free when they are removed.
     let changes = going.iter().rev().map(|uid| Change::Remove(*uid)).collect();
     locks.extend(&going);
     locks.sort_unstable();
@@ -202,13 +209,13 @@ fn only_child(state: &mut State, call: &Call<'_>, kind: &'static str) -> Result<
     state.store.children(parent, kind).map(|(child, _)| child).next().ok_or_else(missing)
 }
 
-/// Subnets of one network come and go one after another.
+/// The network of a subnet: its subnets are created and deleted one at a time.
 fn parent_network(state: &State, uid: Uid) -> Option<Uid> {
     let is_subnet = state.store.get(uid).is_some_and(|resource| resource.kind.name == "subnets");
     is_subnet.then(|| state.store.used(uid, "networks").map(|(network, _)| network).next()).flatten()
 }
 
-/// The words of a status for something on its way out.
+/// Sets the status of a resource that is being removed.
 fn depart(fields: &mut Map<String, Value>, kind: &str) {
     for (field, word) in [("provisioning_status", "PENDING_DELETE"), ("status", "deleting")] {
         let word = if kind == "k8s_clusters" { "Deleting" } else { word };
@@ -269,7 +276,7 @@ fn secondary(state: &State, call: &Call<'_>, uid: Uid) -> Result<Vec<Uid>, Refus
             let snapshots = state.store.users(uid, "snapshots").filter(|(_, snapshot)| wanted.contains(&snapshot.id));
             Ok(snapshots.map(|(snapshot, _)| snapshot).collect())
         }
-        // A cluster goes with its last pool.
+        // A cluster is removed with its last pool.
         "k8s_pools" => {
             let cluster = state.store.root(uid);
             let last = state.store.children(cluster, "k8s_pools").count() == 1;
@@ -281,7 +288,7 @@ fn secondary(state: &State, call: &Call<'_>, uid: Uid) -> Result<Vec<Uid>, Refus
 
 // ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Whatever is done to a resource below its own path: `POST …/action`, `PUT …/members`, `DELETE …/metadata_item`.
+/// Actions below the path of a resource: `POST …/action`, `PUT …/members`, `DELETE …/metadata_item`.
 pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let uid = state.addressed(&super::kinds::Target { rest: Vec::new(), ..call.target.clone() })?;
     let root = state.store.root(uid);
@@ -391,7 +398,7 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
     finish(state, call, uid, action, work)
 }
 
-/// What an action makes that the catalogue knows of and nothing here does: a resource with nothing but its id.
+/// The resource that an action creates according to the catalogue, when this module has no code for it: only an id.
 fn offspring(state: &mut State, call: &Call<'_>, of: Uid) -> Option<Uid> {
     let creates = call.operation.creates.as_ref()?;
     if creates.kind == "instances" {
@@ -420,7 +427,7 @@ fn finish(state: &mut State, call: &Call<'_>, uid: Uid, action: &str, work: Work
     Ok(ok(200, shown))
 }
 
-/// The task type of an action: the one that bears the action's own word, where a route has several.
+/// The task type of an action: the one that contains the action's name, where an operation has several.
 fn action_task<'c>(call: &'c Call<'_>) -> &'c str {
     let word = match call.text("action") {
         Some("reboot") => "soft_reboot",
@@ -439,7 +446,7 @@ fn set(work: &mut Work, uid: Uid, field: &str, value: Option<&Value>) {
     }
 }
 
-/// What starting and stopping does to a machine's status.
+/// Sets a machine's status for start and stop.
 fn power(work: &mut Work, uid: Uid, word: &str) {
     let status = match word {
         "stop" => "SHUTOFF",
@@ -471,29 +478,39 @@ fn detach_volume(state: &mut State, call: &Call<'_>, volume: Uid) -> Result<(), 
     Ok(())
 }
 
-/// Security groups of a machine are given by name.
+/// Security groups of a machine are given by name: one for all its ports, or several for each of some.
 fn regroup(state: &mut State, call: &Call<'_>, machine: Uid, action: &str) -> Result<Answer, Refusal> {
-    let name = call.text("name").unwrap_or_default().to_owned();
+    let ports: Vec<(Uid, String)> =
+        super::view::ports_of(&state.store, machine).map(|(uid, port)| (uid, port.id.clone())).collect();
+    let mut wanted: Vec<(Uid, String)> = Vec::new();
+    if let Some(name) = call.text("name") {
+        wanted.extend(ports.iter().map(|(port, _)| (*port, name.to_owned())));
+    }
+    for asked in call.list("ports_security_group_names") {
+        let id = asked.get("port_id").and_then(Value::as_str).unwrap_or_default();
+        let missing = || Refusal::not_found(format!("Port {id} of the instance not found"));
+        let (port, _) = ports.iter().find(|(_, known)| known == id).ok_or_else(missing)?;
+        let names = asked.get("security_group_names").and_then(Value::as_array).into_iter().flatten();
+        wanted.extend(names.filter_map(Value::as_str).map(|name| (*port, name.to_owned())));
+    }
     let scope = call.scope();
-    let group = state.store.of_kind("security_groups").find(|(_, group)| group.scope == scope && group.name == name);
-    let group =
-        group.map(|(group, _)| group).ok_or_else(|| Refusal::not_found(format!("Security group {name} not found")))?;
-    let ports: Vec<_> = super::view::ports_of(&state.store, machine).map(|(port, _)| port).collect();
-    for port in ports {
+    for (port, name) in wanted {
+        let mut groups = state.store.of_kind("security_groups").filter(|(_, group)| group.scope == scope);
+        let group = groups.find(|(_, group)| group.name == name).map(|(group, _)| group);
+        drop(groups);
+        let group = group.ok_or_else(|| Refusal::not_found(format!("Security group {name} not found")))?;
         if action == "addsecuritygroup" { state.store.link(port, group) } else { state.store.unlink(port, group) }
     }
-    if let Some(resource) = state.store.get_mut(machine)
-        && let Some(Value::Array(names)) = resource.fields.get_mut("security_groups")
-    {
-        names.retain(|known| known.get("name") != Some(&Value::from(name.as_str())));
-        if action == "addsecuritygroup" {
-            names.push(json!({ "name": name }));
-        }
+    let used = ports.iter().flat_map(|(port, _)| state.store.used(*port, "security_groups"));
+    let mut names: Vec<Value> = used.map(|(_, group)| json!({ "name": group.name })).collect();
+    names.dedup();
+    if let Some(machine) = state.store.get_mut(machine) {
+        machine.fields.insert("security_groups".into(), names.into());
     }
     Ok(no_content())
 }
 
-/// The old way to change tags: POST adds, PUT replaces, DELETE takes one key away.
+/// The old calls for tags: POST adds, PUT replaces, DELETE removes a key.
 fn metadata(state: &mut State, call: &Call<'_>, uid: Uid) -> Answer {
     let given = super::state::tags(Some(&Value::Object(call.body.clone())));
     let named = call.query("key").map(str::to_owned).or_else(|| call.target.rest.get(1).cloned());

@@ -1,4 +1,4 @@
-//! Machines, volumes, snapshots and images: what making, joining and leaving them means.
+//! Machines, volumes, snapshots and images: creating, attaching, detaching.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::work::TaskFault;
 
 // ── volumes, snapshots, images ──────────────────────────────────────────────────────────────────────────────────────
 
-/// Where a new volume's content comes from, checked: (bytes of its own, bootable, smallest size in GiB).
+/// The source of a new volume's content, checked: whether it is bootable, and the smallest size in GiB.
 fn source(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result<(bool, u64), Refusal> {
     let text = |field: &str| wanted.get(field).and_then(Value::as_str).unwrap_or_default();
     match text("source") {
@@ -49,7 +49,7 @@ fn insert_volume(state: &mut State, scope: Scope, body: &Map<String, Value>, (bo
     state.insert(draft)
 }
 
-/// What a volume tells of the image it was made from.
+/// The image fields that a volume shows.
 pub(super) fn image_metadata(state: &State, scope: Scope, image: &str) -> Value {
     let known = state.store.at(kinds::named("images"), scope, None, image).and_then(|uid| state.store.get(uid));
     let text = |field: &str, otherwise: &str| -> Value {
@@ -66,7 +66,7 @@ pub(super) fn image_metadata(state: &State, scope: Scope, image: &str) -> Value 
     })
 }
 
-/// The words of an image that its machines carry as tags of the server's.
+/// Image fields that a machine shows as read-only tags.
 const IMAGE_TAGS: [&str; 5] = ["image_id", "image_name", "os_distro", "os_type", "os_version"];
 
 pub(super) fn volume(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
@@ -110,7 +110,7 @@ pub(super) fn image(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal>
     Ok(Made { changes, ..Made::one(image) })
 }
 
-/// How long an imported image is not ready after its task (`observed.md` §6).
+/// How long an imported image stays not ready after its task (`observed.md` §6).
 const IMPORTING: Duration = Duration::from_secs(20);
 
 /// Attaches a volume to a machine.
@@ -142,13 +142,13 @@ pub(super) fn unhang(state: &mut State, machine: Uid, volume: Uid) {
     }
 }
 
-/// The machine a volume is attached to.
+/// The machine that a volume is attached to.
 pub(super) fn holder(state: &State, volume: Uid) -> Option<Uid> {
     let machines = state.store.users(volume, "instances").chain(state.store.users(volume, "bminstances"));
     machines.map(|(machine, _)| machine).next()
 }
 
-/// What removing a machine means to the volumes and reserved addresses it used.
+/// Releases the volumes and reserved addresses of a machine that is removed.
 pub(super) fn part_with(state: &mut State, leaving: Uid) {
     let volumes: Vec<_> = state.store.used(leaving, "volumes").map(|(volume, _)| volume).collect();
     if state.store.get(leaving).is_some_and(|resource| resource.kind.name == "instances") {
@@ -162,7 +162,7 @@ pub(super) fn part_with(state: &mut State, leaving: Uid) {
 
 // ── machines ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// What a machine's body asks for, every reference checked.
+/// A machine's body, with every reference checked.
 struct Wanted {
     volumes: Vec<WantedVolume>,
     interfaces: Vec<WantedInterface>,
@@ -236,9 +236,15 @@ fn wanted(state: &mut State, call: &Call<'_>) -> Result<Wanted, Refusal> {
     for (index, volume) in call.list("volumes").iter().enumerate() {
         volumes.push(wanted_volume(state, scope, volume, index)?);
     }
+    // Those of the machine are those of all its ports.
+    let of_machine = groups(state, scope, call.body.get("security_groups"))?;
     let mut interfaces = Vec::new();
     for interface in call.list("interfaces") {
-        interfaces.push(wanted_interface(state, scope, interface)?);
+        let mut interface = wanted_interface(state, scope, interface)?;
+        if interface.groups.is_empty() {
+            interface.groups.clone_from(&of_machine);
+        }
+        interfaces.push(interface);
     }
     Ok(Wanted { volumes, interfaces, server_group })
 }
@@ -248,7 +254,7 @@ fn wanted_volume(state: &mut State, scope: Scope, volume: &Value, index: usize) 
     let boot = body.get("boot_index").and_then(Value::as_i64);
     let root = boot == Some(0) || (boot.is_none() && index == 0);
     if body.get("source").and_then(Value::as_str) != Some("existing-volume") {
-        // A machine's image is looked up as a part of its body (`observed.md` §8).
+        // The image is checked as part of the body, so that its refusal is 400 (`observed.md` §8).
         let content = source(state, scope, &body).map_err(Refusal::wrong_in_body)?;
         return Ok(WantedVolume::New { body, content, root });
     }
@@ -256,7 +262,7 @@ fn wanted_volume(state: &mut State, scope: Scope, volume: &Value, index: usize) 
     let volume = state.need("volumes", scope, id)?;
     state.free(&[volume])?;
     if holder(state, volume).is_some() && state.task_fault.is_none() {
-        // Accepted; the task finds out.
+        // The request is accepted; its task fails.
         let text = Some(format!("Volume {id} is in unexpected state in-use"));
         state.task_fault = Some(TaskFault { text, leaves: false });
     }
@@ -284,7 +290,7 @@ fn wanted_interface(state: &mut State, scope: Scope, interface: &Value) -> Resul
     Ok(WantedInterface { body, at, groups, floating })
 }
 
-/// A reserved address that no machine has, unless it is shared as a virtual IP.
+/// A reserved address without a machine, unless it is shared as a virtual IP.
 fn free_address(state: &mut State, scope: Scope, id: &str) -> Result<Uid, Refusal> {
     let reserved = state.need("reserved_fixed_ips", scope, id)?;
     let used = ["instances", "bminstances", "loadbalancers"]
@@ -317,7 +323,7 @@ fn add_volume(state: &mut State, scope: Scope, machine: Uid, wanted: WantedVolum
     (volume, new)
 }
 
-/// A machine carries tags of the image it boots from.
+/// Adds the tags of the boot image to a machine.
 fn report_image(state: &mut State, machine: Uid, volume: Uid) {
     let image = state.store.get(volume).and_then(|volume| volume.field("volume_image_metadata")?.as_object().cloned());
     let image: Map<_, _> =
@@ -327,7 +333,7 @@ fn report_image(state: &mut State, machine: Uid, volume: Uid) {
     }
 }
 
-/// The port of an interface, and its floating IP: made, or taken as it is.
+/// Adds an interface with its port and floating IP, new or existing.
 fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface, made: &mut Made) {
     let scope = state.store.get(machine).map(|machine| machine.scope).unwrap_or_default();
     let port = match wanted.at {
@@ -356,7 +362,7 @@ fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface, made
     }
 }
 
-/// Shows who has a reserved address.
+/// Sets the holder of a reserved address.
 pub(super) fn occupy(state: &mut State, reserved: Uid, by: Option<Uid>) {
     let holder = by.and_then(|uid| state.store.get(uid)).map(|holder| (holder.kind.name, holder.id.clone()));
     let reservation = match &holder {
@@ -376,7 +382,7 @@ pub(super) fn occupy(state: &mut State, reserved: Uid, by: Option<Uid>) {
     }
 }
 
-/// `POST …/attach_interface`: the port is there at once, the task only takes its time.
+/// `POST …/attach_interface`: the port exists at once, before the task ends.
 pub(super) fn attach_interface(state: &mut State, call: &Call<'_>, machine: Uid) -> Result<Made, Refusal> {
     let wanted = wanted_interface(state, call.scope(), &Value::Object(call.body.clone()))?;
     let mut made = Made::default();
@@ -404,7 +410,7 @@ pub(super) fn detach_interface(state: &mut State, call: &Call<'_>, machine: Uid)
     Ok(())
 }
 
-/// What goes with a machine: volumes bound to it, and what the query names.
+/// The resources removed with a machine: volumes bound to it, and those that the query names.
 pub(super) fn goes_with(state: &State, call: &Call<'_>, machine: Uid) -> Result<Vec<Uid>, Refusal> {
     let mut going = Vec::new();
     if let Some(resource) = state.store.get(machine) {

@@ -1,5 +1,5 @@
-//! The simulator: a pure state machine from a request and a time to a reaction. No I/O, no clock, and no chance but
-//! the seed's. Requests must come with times that do not run backwards; one that does is taken as the latest seen.
+//! The simulator: a pure state machine from a request and a time to a reaction. No I/O and no clock; randomness only
+//! from the seed. Times must not decrease; an earlier time counts as the latest seen.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,32 +25,33 @@ use super::{account, audit, body, change, make, read, slow, view};
 use crate::api::{Answer, Request};
 use crate::catalog::{Catalog, Effect, Method, Operation, root_of};
 
-/// What becomes of a request.
+/// The fate of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reaction {
     Answer(Answer),
-    /// The connection is reset; nothing happened.
+    /// The connection is reset; the request has no effect.
     Reset,
     /// The request was carried out; the connection is reset instead of an answer.
     LoseAnswer,
-    /// The answer's head arrives, and this many bytes of its body.
+    /// Only the answer's head and this many bytes of its body arrive.
     Cut {
         answer: Answer,
         bytes: usize,
     },
-    /// The same, after this much simulated time.
+    /// The reaction comes after this much simulated time.
     Delay(Duration, Box<Reaction>),
-    /// Carried out after this much simulated time, whoever still waits: [`Simulator::answer_of`] tells the answer then.
+    /// The request is carried out after this much simulated time, even when the client has stopped waiting;
+    /// [`Simulator::answer_of`] gives its answer then.
     Later {
         after: Duration,
         ticket: Ticket,
     },
 }
 
-/// A resource as the simulator holds it, for tests and tables.
+/// A resource in the simulator, for tests and tables.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Held {
-    /// `networks`, `instances`: a key of `created_resources`, or a word of the same shape.
+    /// The kind: a key of `created_resources`, or a name of the same form, such as `networks`.
     pub kind: &'static str,
     pub id: String,
     pub name: String,
@@ -65,7 +66,7 @@ pub struct Held {
 pub struct Pending {
     pub id: String,
     pub task_type: String,
-    /// By the server's clock.
+    /// On the server's clock.
     pub ends: Timestamp,
 }
 
@@ -76,7 +77,7 @@ pub struct Simulator {
     products: Products,
     later: Later,
     bystanders: Bystanders,
-    /// Drawn from apart, so that looking more often changes no ids.
+    /// A generator of its own, so that additional reads do not change the ids of resources.
     request_ids: Draw,
     requests: BTreeMap<String, u64>,
 }
@@ -89,7 +90,7 @@ impl Simulator {
         Self { state: State::new(options), products, later, bystanders, request_ids, requests: BTreeMap::new() }
     }
 
-    /// Takes one request at a moment of the client's clock.
+    /// Handles one request at a time of the client's clock.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Reaction {
         self.advance(now);
         let request_id = self.request_id(request);
@@ -112,7 +113,7 @@ impl Simulator {
         reaction
     }
 
-    /// The id of a request: the trace a client sent, where the API takes it over.
+    /// The id of a request: the client's trace id, where the simulated API uses it.
     fn request_id(&mut self, request: &Request) -> String {
         let own = self.request_ids.request_id();
         let header = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
@@ -121,7 +122,7 @@ impl Simulator {
         sent.filter(|_| self.state.options.takes_traceparent).map_or(own, str::to_owned)
     }
 
-    /// An answer after the time the call takes.
+    /// Delays an answer by the time that the call takes.
     fn in_time(&mut self, request: &Request, reaction: Reaction) -> Reaction {
         let takes =
             if self.state.options.slow_calls { slow::answering_time(request, &mut self.request_ids) } else { None };
@@ -131,13 +132,13 @@ impl Simulator {
         }
     }
 
-    /// What one of the bystanders makes of a client's create; `at` may lie in the past.
+    /// Sends a bystander's copy of a client's create; `at` may be in the past.
     fn bystander(&mut self, number: usize, create: &str, copy: &Request, at: Timestamp) {
         let Some(request) = self.bystanders.translated(copy, number) else { return };
         let request_id = self.request_ids.request_id();
         let now = std::mem::replace(&mut self.state.now, at);
         self.state.bystander = true;
-        // One that is refused made nothing, and nobody hears of it.
+        // A refused copy has no effect, and its refusal is not reported.
         let made = self.respond(&request, &request_id).is_ok();
         self.state.bystander = false;
         self.state.advance(now);
@@ -205,7 +206,7 @@ impl Simulator {
         }
     }
 
-    /// The whole answer of a client's request nothing is done to.
+    /// The answer of a client's request without a fault.
     fn carry_out(&mut self, request: &Request, request_id: &str) -> Answer {
         let answer = match self.respond(request, request_id) {
             Ok(answer) => {
@@ -217,7 +218,7 @@ impl Simulator {
         self.headed(answer, request, request_id)
     }
 
-    /// Notes what a client's request made, for the bystanders.
+    /// Stores what a client's request created, for the bystanders.
     fn note_made(&mut self, request: &Request) {
         if self.state.options.busy.bystanders
             && let Some((create, _)) = Bystanders::copied(request)
@@ -232,7 +233,8 @@ impl Simulator {
         answer
     }
 
-    /// The headers of the API's own answers (`observed.md` §7, §8): those of the edge before it have no request id.
+    /// Adds the headers of the API's own answers (`observed.md` §7, §8); those of a proxy in front of it have no
+    /// request id.
     fn headed(&self, mut answer: Answer, request: &Request, request_id: &str) -> Answer {
         let (method, path) = (request.method, request.path.as_str());
         if answer.status == 401 {
@@ -300,7 +302,7 @@ impl Simulator {
         }
     }
 
-    /// The project and region of a path exist.
+    /// Checks that project and region of a path exist.
     fn exist(&self, call: &Call<'_>) -> Result<(), Refusal> {
         let Options { projects, regions, .. } = &self.state.options;
         let Scope { project, region } = call.scope();
@@ -323,7 +325,7 @@ impl Simulator {
         let target = &call.target;
         match (call.method(), target.kind, target.key.as_deref()) {
             (Method::Get, ..) => read::read(state, call),
-            // A pool's whole list of members: an act on the pool.
+            // The whole list of a pool's members: an action on the pool.
             (Method::Put, "members", None) => {
                 let (kind, key) = target.parent.clone().unwrap_or(("pools", String::new()));
                 let pool =
@@ -360,10 +362,10 @@ impl Simulator {
         self.state.audit.add(entry);
     }
 
-    // ── looking in from outside ─────────────────────────────────────────────────────────────────────────────────
+    // ── inspection ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Does what is due by a moment of the client's clock without any request: tasks end, late requests are carried
-    /// out, bystanders act.
+    /// Carries out what is due by a time of the client's clock, without a request: tasks end, late requests are
+    /// carried out, bystanders act.
     pub fn advance(&mut self, now: Timestamp) {
         let now = now + self.state.options.busy.clock_ahead;
         while let Some((at, waiting)) = self.later.due(now) {
@@ -381,16 +383,16 @@ impl Simulator {
         self.state.advance(now);
     }
 
-    /// The answer of a late request, for whoever waited: `now` is a moment of the client's clock, and as late as the
-    /// [`Reaction::Later`] said.
+    /// The answer of a late request, for a client that waited: `now` is a time of the client's clock, not before the
+    /// one in [`Reaction::Later`].
     pub fn answer_of(&mut self, ticket: Ticket, now: Timestamp) -> Reaction {
-        // A clock that rounds may be a little early.
+        // A clock with a coarser resolution may be a little early.
         let due = self.later.moment_of(ticket).map_or(now, |at| at - self.state.options.busy.clock_ahead);
         self.advance(now.max(due));
         self.later.take(ticket).map_or(Reaction::LoseAnswer, Reaction::Answer)
     }
 
-    /// What exists of a kind, oldest first, without what was there from the beginning and what bystanders made.
+    /// Existing resources of a kind, oldest first, without seeded ones and those of bystanders.
     pub fn resources(&self, kind: &str) -> Vec<Held> {
         let mut held = self.held(kind, false);
         held.extend(self.of_products().filter(|held| held.kind == kind));
@@ -401,31 +403,35 @@ impl Simulator {
         self.products.held().map(|item| Held {
             kind: item.known_kind(),
             id: item.id.as_str().map_or_else(|| item.id.to_string(), str::to_owned),
-            name: item.name.clone(),
+            // A drawn number is no name.
+            name: match item.id.as_u64() {
+                Some(id) if item.name.parse() == Ok(id) => String::new(),
+                _ => item.name.clone(),
+            },
             project: 0,
             region: 0,
             shown: Value::Object(item.shown(self.state.now)),
         })
     }
 
-    /// What bystanders made and still have.
+    /// Existing resources of bystanders.
     pub fn theirs(&self) -> Vec<Held> {
         let kinds = kinds::KINDS.iter().filter(|kind| kind.name != "ports");
         kinds.flat_map(|kind| self.held(kind.name, true)).collect()
     }
 
-    /// Everything bystanders ever made, in order.
+    /// Every resource that bystanders created, in order.
     pub fn their_history(&self) -> &[Creation] {
         &self.state.theirs
     }
 
-    /// From now on the audit log can be read, and is on time.
+    /// Makes the audit log readable, and without delay.
     #[cfg(test)]
     pub fn open_audit_log(&mut self) {
         self.state.options.busy.audit = super::busy::AuditLog::OnTime;
     }
 
-    /// Things of bystanders that clients have changed or removed, as often as they did.
+    /// Resources of bystanders that clients changed or removed, once for each time.
     pub fn harmed(&self) -> &[Creation] {
         &self.state.harmed
     }
@@ -445,14 +451,14 @@ impl Simulator {
             .collect()
     }
 
-    /// Everything that exists, kind by kind, without what was there from the beginning, what bystanders made, and the
-    /// ports of machines and load balancers, which come and go with them.
+    /// All existing resources, by kind, without seeded ones, those of bystanders, and the ports of machines and load
+    /// balancers, which are created and removed with them.
     pub fn everything(&self) -> Vec<Held> {
         let kinds = kinds::KINDS.iter().filter(|kind| kind.name != "ports");
         kinds.flat_map(|kind| self.held(kind.name, false)).chain(self.of_products()).collect()
     }
 
-    /// How many of each kind were ever made, those gone again included.
+    /// How many resources of each kind were ever created.
     pub fn ever_made(&self) -> BTreeMap<&'static str, u64> {
         let mut counts = BTreeMap::new();
         for creation in self.history() {
@@ -461,7 +467,7 @@ impl Simulator {
         counts
     }
 
-    /// Everything ever made, in order, those gone again included: two of one name are probably one too many.
+    /// Every resource ever created, in order: two with one name are probably a duplicate.
     pub fn history(&self) -> Vec<Creation> {
         self.state.ever.iter().chain(self.products.ever()).cloned().collect()
     }
@@ -471,7 +477,7 @@ impl Simulator {
         &self.requests
     }
 
-    /// Tasks that have not ended, the first to end first.
+    /// Unfinished tasks, ordered by their end.
     pub fn pending(&self) -> Vec<Pending> {
         let pending = self.state.tasks.pending();
         pending
@@ -479,12 +485,12 @@ impl Simulator {
             .collect()
     }
 
-    /// Every task there ever was, as `GET /cloud/v1/tasks/{task_id}` shows it, oldest first.
+    /// Every task, as `GET /cloud/v1/tasks/{task_id}` shows it, oldest first.
     pub fn tasks(&self) -> Vec<Value> {
         self.state.tasks.all().iter().map(|task| task.view(self.state.now)).collect()
     }
 
-    /// When the next task ends, what it made gets ready, or a late request is carried out, by the client's clock.
+    /// When the next task ends, resource becomes ready, or late request is carried out, on the client's clock.
     pub fn next_end(&self) -> Option<Timestamp> {
         let readying = self.products.next(self.state.now);
         let next = self.state.next().into_iter().chain(self.later.next()).chain(readying).min()?;
@@ -497,10 +503,10 @@ impl Simulator {
     }
 }
 
-/// The product that is simulated in detail; the others are in `product`.
+/// The first path segment of the Cloud API; other products are in `product`.
 const CLOUD: &str = "cloud";
 
-/// The operation a request is about.
+/// The operation of a request.
 fn operation(request: &Request) -> Result<std::sync::Arc<Operation>, Refusal> {
     let catalog = Catalog::embedded();
     if let Some((operation, _)) = catalog.matching(request.method, &request.path) {
@@ -522,7 +528,7 @@ fn segments(path: &str) -> Vec<String> {
         .collect()
 }
 
-/// Method and path, ids replaced by their names; the path as it came where no operation has it.
+/// Method and path, with parameter names in place of ids; the path itself when it belongs to no operation.
 fn route_of(request: &Request) -> String {
     let known = Catalog::embedded().matching(request.method, &request.path);
     known.map_or_else(|| format!("{} {}", request.method, request.path), |(operation, _)| operation.route.to_string())
@@ -532,7 +538,7 @@ fn route_kind(request: &Request) -> Option<&'static str> {
     kinds::target(segments(&request.path).get(2..)?).map(|target| target.kind)
 }
 
-/// An error status, in the API's shape or as a page of the edge.
+/// An error status, in the API's form or as the page of a proxy.
 fn trouble(status: u16, retry_after: Option<u64>, html: bool, request_id: &str) -> Answer {
     let mut answer = if html {
         page(status)
@@ -556,7 +562,7 @@ fn etag(body: &[u8]) -> String {
     digits
 }
 
-/// What a proxy says when it speaks for itself.
+/// The error page of a proxy.
 fn page(status: u16) -> Answer {
     let body =
         format!("<html><head><title>{status}</title></head><body><center><h1>{status}</h1></center></body></html>");
@@ -564,7 +570,7 @@ fn page(status: u16) -> Answer {
 }
 
 impl Call<'_> {
-    /// The same request with nothing of its target and body taken over.
+    /// The same request, borrowing target and body.
     fn shared(&self) -> Call<'_> {
         Call {
             request: self.request,

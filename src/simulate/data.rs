@@ -1,5 +1,5 @@
-//! The `data` of tasks, in the form each type was recorded in (`observed.md` §9); types nobody has recorded tell the
-//! words of the request. It holds what the request held, secrets included: no client may show it.
+//! The `data` of tasks, in the recorded form of each type (`observed.md` §9); types without a recording show the
+//! request's fields. It holds the request's secrets as well: no client may show it.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::store::{Resource, Uid};
 use super::view::{self, ports_of};
 use super::{network, seeds};
 
-/// The fields of a body under other names, null where the body has none.
+/// These fields of a body, null where it has none.
 fn picked(body: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
     names.iter().map(|name| ((*name).to_owned(), body.get(*name).cloned().unwrap_or_default())).collect()
 }
@@ -19,13 +19,13 @@ fn tag_map(body: &Map<String, Value>) -> Value {
     body.get("tags").filter(|tags| tags.is_object()).cloned().unwrap_or_else(|| json!({}))
 }
 
-/// Tags as images and floating IPs keep them: `key=value`, and the key by itself.
+/// Tags in the form of images and floating IPs: `key=value`, and the key by itself.
 fn tag_words(body: &Map<String, Value>) -> Value {
     let tags = super::state::tags(body.get("tags"));
     tags.iter().flat_map(|(key, value)| [format!("{key}={value}"), key.clone()]).collect::<Vec<_>>().into()
 }
 
-/// What the task of a create tells; `main` is what it makes.
+/// The `data` of a create's task; `main` is the resource that it creates.
 pub(super) fn of_create(state: &mut State, call: &Call<'_>, kind: &Kind, main: Uid) -> Map<String, Value> {
     let body = &call.body;
     let reservation = Value::from(state.draw.uuid());
@@ -70,7 +70,7 @@ pub(super) fn of_create(state: &mut State, call: &Call<'_>, kind: &Kind, main: U
     }
 }
 
-/// A volume of a body, in the words of the service that makes it.
+/// A volume of a body, in the form of the volume service.
 fn device(volume: &Map<String, Value>, boot_index: Value, name: Value) -> Value {
     let source = volume.get("source").and_then(Value::as_str).unwrap_or("new-volume");
     let mut device = fields(json!({
@@ -123,7 +123,7 @@ fn machine(state: &State, call: &Call<'_>, main: Uid, reservation: &Value) -> Ma
     }))
 }
 
-/// The same once the machine is being built: what was secret is gone, what it is made of is known.
+/// The same while the machine is being built: without secrets, with the chosen parts.
 pub(super) fn machine_built(state: &State, main: Uid, mut data: Map<String, Value>) -> Map<String, Value> {
     data.shift_remove("user_data");
     data.shift_remove("admin_pass");
@@ -205,7 +205,7 @@ fn gateway(state: &State, router: Uid, body: &Map<String, Value>) -> Value {
     })
 }
 
-/// The words of the request, without its secrets.
+/// The fields of the request, without its secrets.
 fn words(call: &Call<'_>, kind: &Kind, name: &str) -> Map<String, Value> {
     const SECRET: [&str; 8] =
         ["password", "username", "user_data", "payload", "tags", "public_key", "pg_conf", "secret"];
@@ -233,7 +233,7 @@ fn words(call: &Call<'_>, kind: &Kind, name: &str) -> Map<String, Value> {
 
 // ── tasks about what exists ─────────────────────────────────────────────────────────────────────────────────────────
 
-/// What the task of a change or an action tells.
+/// The `data` of the task of an update or an action.
 pub(super) fn of_change(state: &mut State, call: &Call<'_>, uid: Uid, task_type: &str) -> Map<String, Value> {
     let Some(resource) = state.store.get(uid) else { return Map::new() };
     let (id, name) = (Value::from(resource.id.as_str()), Value::from(resource.name.as_str()));
@@ -260,7 +260,7 @@ pub(super) fn of_change(state: &mut State, call: &Call<'_>, uid: Uid, task_type:
     }
 }
 
-/// What the task of a removal tells; `going` is everything that goes.
+/// The `data` of a removal's task; `going` is every resource that it removes.
 pub(super) fn of_removal(state: &State, call: &Call<'_>, uid: Uid, going: &[Uid]) -> Map<String, Value> {
     let Some(resource) = state.store.get(uid) else { return Map::new() };
     let ids = |kind: &str| -> Vec<&str> {
@@ -299,7 +299,7 @@ fn of_other(call: &Call<'_>, resource: &Resource) -> Map<String, Value> {
     data
 }
 
-/// A port as the network service shows it, which is how tasks that remove machines tell of it.
+/// A port in the form of the network service, as tasks that remove machines show it.
 fn raw_port(state: &State, uid: Uid, port: &Resource, machine: &Resource) -> Value {
     let project = view::opaque(&port.scope.project.to_string());
     let subnet = state.store.used(uid, "subnets").next().map(|(_, subnet)| subnet.id.as_str());
@@ -325,7 +325,7 @@ fn raw_port(state: &State, uid: Uid, port: &Resource, machine: &Resource) -> Val
     })
 }
 
-/// The name under which a task tells the id of what it is about.
+/// The field in which a task has the id of its resource.
 fn id_name(resource: &Resource) -> String {
     match resource.kind.name {
         "instances" | "bminstances" => "instance_uuid".into(),

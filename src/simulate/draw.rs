@@ -1,4 +1,4 @@
-//! Everything the simulator draws at random, from one seed: the same requests at the same times give the same answers.
+//! All randomness of the simulator, from one seed: the same requests at the same times get the same answers.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -18,10 +18,9 @@ impl Draw {
         Self { source: fastrand::Rng::with_seed(seed) }
     }
 
-    /// A source that depends on nothing but `words`: what every simulator has, such as its public images, goes by
-    /// the same ids everywhere.
+    /// A source that depends only on `words`, for what every simulator has, such as public images with fixed ids.
     pub(super) fn fixed(words: impl Hash) -> Self {
-        // `DefaultHasher::new` is keyed with constants, so the ids hold from one process to the next.
+        // `DefaultHasher::new` has constant keys, so that the ids are the same in every process.
         let mut hasher = DefaultHasher::new();
         words.hash(&mut hasher);
         Self::new(hasher.finish())
@@ -48,7 +47,7 @@ impl Draw {
         format!("fa:16:3e:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2])
     }
 
-    /// A text nobody guesses, for keys that are shown once.
+    /// A random text, for keys that are shown once.
     pub(super) fn secret(&mut self) -> String {
         self.request_id()
     }

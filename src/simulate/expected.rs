@@ -1,4 +1,4 @@
-//! What a plan looks up by name and an account has: in a rehearsal it is there as soon as its list is read.
+//! Resources that a plan looks up by name: in a rehearsal they exist as soon as their list is read.
 
 use serde_json::{Map, Value};
 
@@ -10,23 +10,23 @@ use super::state::State;
 use super::store::Scope;
 use super::view;
 
-/// Something that a list is going to be searched for.
+/// An item that a plan will look for in a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expected {
-    /// The list's path, filled in: `/cloud/v1/images/1/7`.
+    /// The path of the list, with its parameters: `/cloud/v1/images/1/7`.
     pub path: String,
-    /// Fields it must have.
+    /// The fields it must have.
     pub fields: Map<String, Value>,
 }
 
 impl Expected {
-    /// The name it goes by, whatever the field is called.
+    /// Its name, in whichever field it is.
     fn name(&self) -> Option<&str> {
         let named = self.fields.iter().find(|(field, _)| *field == "name" || field.ends_with("_name"));
         named.and_then(|(_, name)| name.as_str())
     }
 
-    /// Whether something that is there has all the fields.
+    /// Whether an existing item has all the fields.
     fn is(&self, shown: &Value) -> bool {
         self.fields.iter().all(|(field, wanted)| match shown.get(field) {
             Some(Value::Object(parts)) if wanted.is_object() => {
@@ -43,7 +43,7 @@ impl Expected {
     }
 }
 
-/// Puts what is expected of a collection of resources into it.
+/// Creates the expected resources of a collection.
 pub(super) fn furnish(state: &mut State, call: &Call<'_>) {
     let scope = call.scope();
     for expected in of_list(state, call) {
@@ -73,7 +73,7 @@ pub(super) fn furnish(state: &mut State, call: &Call<'_>) {
     }
 }
 
-/// The items of a list that holds no resources, with what is expected in it.
+/// The items of a list without resources, with the expected ones added.
 pub(super) fn with_expected(state: &State, call: &Call<'_>, mut items: Vec<Value>) -> Vec<Value> {
     for (nth, expected) in of_list(state, call).into_iter().enumerate() {
         if items.iter().any(|item| expected.is(item)) {
@@ -101,7 +101,7 @@ pub(super) fn with_expected(state: &State, call: &Call<'_>, mut items: Vec<Value
     items
 }
 
-/// The first number of a region that only a plan has heard of.
+/// The first number for regions that only a plan names.
 const UNHEARD_OF: u64 = 1001;
 
 fn of_list(state: &State, call: &Call<'_>) -> Vec<Expected> {

@@ -1,27 +1,27 @@
-//! Trouble on purpose: which requests go wrong, and how.
+//! Injected faults: which requests fail, and how.
 //!
-//! A rule reads as words with colons between them. The first says what goes wrong, the others which requests it is
-//! about, in any order:
+//! A rule is a sequence of words separated by colons. The first says how requests fail, the others which requests
+//! the rule applies to, in any order:
 //!
 //! ```text
-//! lost-answer:POST:networks:1        the first POST whose path holds `networks` is carried out, its answer lost
-//! reset:every=3                      every third request is reset before anything happened
+//! lost-answer:POST:networks:1        the first POST whose path contains `networks` is carried out, its answer lost
+//! reset:every=3                      every third request is reset without effect
 //! status=503:retry-after=2:GET:tasks answered with 503 instead of being carried out
 //! status=502:html:acted:POST         carried out, then answered with an error page
 //! rate-limit:retry-after=1:p=0.2     one request in five is answered with 429
 //! cut  html  bad-json                carried out, the body cut off, an HTML page, broken JSON
-//! task-error:volumes:text=no space   the started task ends in ERROR; `leaves` keeps what it was making, in error
+//! task-error:volumes:text=no space   the started task ends in ERROR; `leaves` keeps what it was creating
 //! delay=2s:GET                       answered two simulated seconds late
-//! late=3s:POST:networks:1            reset at once, carried out three simulated seconds later all the same
-//! late=3s:held:POST                  the same, but the connection stays open until then; who waits gets the answer
+//! late=3s:POST:networks:1            reset at once, carried out three simulated seconds later
+//! late=3s:held:POST                  the same, but the connection stays open until the answer
 //! late=3s:html:POST                  the same, answered at once with the 504 page of a proxy
 //! quota:instances                    refused with QuotaLimitExceed
-//! random:0.3:seed=7                  three requests in ten meet one of the transport troubles, drawn from the seed
+//! random:0.3:seed=7                  three requests in ten have a random transport fault
 //! ```
 //!
-//! Which requests: a method, a piece of the path, a number `n` (the nth request that fits, from 1), `every=n`, or
-//! `p=0.2`; none of them means all that fit. `lost-answer`, `late`, `task-error` and `quota` are about writes unless
-//! a method is named. `text=` takes the rest of the rule, colons included.
+//! Which requests: a method, a part of the path, a number `n` (the nth request that matches, from 1), `every=n`, or
+//! `p=0.2`; without any of these, all that match. `lost-answer`, `late`, `task-error` and `quota` apply to writes only,
+//! unless a method is named. `text=` takes the rest of the rule, colons included.
 
 use std::time::Duration;
 
@@ -31,10 +31,10 @@ use super::draw::Draw;
 use crate::api::Request;
 use crate::catalog::Method;
 
-/// One way for a request to go wrong.
+/// How a request fails.
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
-    /// The connection is reset before anything happened.
+    /// The connection is reset; the request has no effect.
     Reset,
     /// Carried out; then the connection is reset.
     LoseAnswer,
@@ -46,48 +46,48 @@ pub enum What {
     Html,
     /// Carried out; the answer's body is broken JSON.
     BadJson,
-    /// The started task ends in ERROR with this text, or one of the API's own; `leaves` keeps what it was making.
+    /// The started task ends in ERROR with this text, or one of the API's own; `leaves` keeps what it was creating.
     TaskError { text: Option<String>, leaves: bool },
     /// Carried out at once, answered after this much simulated time.
     Delay(Duration),
-    /// Carried out after this much simulated time, whether or not anybody still waits.
+    /// Carried out after this much simulated time, even when the client has stopped waiting.
     Late { after: Duration, meanwhile: Meanwhile },
     /// Refused: over quota.
     Quota,
 }
 
-/// What the sender of a late request hears before it is carried out.
+/// What the client of a late request receives before it is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meanwhile {
     /// The connection is reset at once.
     Reset,
     /// A proxy answers 504 at once.
     Page,
-    /// Nothing; the connection stays open, and the answer comes once the request was carried out.
+    /// Nothing; the connection stays open until the request is carried out and answered.
     Silence,
 }
 
-/// Which of the requests that fit.
+/// Which of the matching requests fail.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum When {
     Always,
-    /// The nth that fits, from 1.
+    /// The nth that matches, from 1.
     Nth(u64),
     Every(u64),
     Probability(f64),
 }
 
-/// A rule: what goes wrong with which requests.
+/// A rule: which requests fail, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     pub what: What,
     pub methods: Vec<Method>,
-    /// The path holds this.
+    /// The path contains this.
     pub path: Option<String>,
     pub when: When,
 }
 
-/// A text that is no rule, and why.
+/// An invalid rule, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{rule}` is no fault: {reason}")]
 pub struct FaultError {
@@ -95,7 +95,7 @@ pub struct FaultError {
     pub reason: String,
 }
 
-/// Rules, the first that applies wins, and how often each has fitted so far.
+/// Rules, of which the first that applies decides, and how often each has matched so far.
 #[derive(Debug, Clone)]
 pub struct Faults {
     rules: Vec<(Fault, u64)>,
@@ -116,7 +116,7 @@ impl Default for Faults {
 }
 
 const WRITES: [Method; 4] = [Method::Post, Method::Put, Method::Patch, Method::Delete];
-/// In the API's documentation a client waits 1 to 5 s after trouble.
+/// According to the API's documentation a client waits 1 to 5 s after an error.
 const RETRY_AFTER: u64 = 2;
 
 impl Faults {
@@ -124,12 +124,12 @@ impl Faults {
         Self { rules: rules.into_iter().map(|rule| (rule, 0)).collect(), ..Self::default() }
     }
 
-    /// Any transport trouble, each request with this probability, drawn from the seed.
+    /// Random transport faults, each request with this probability, from the seed.
     pub fn random(seed: u64, probability: f64) -> Self {
         Self { random: vec![Random { probability, draw: Draw::new(seed) }], ..Self::default() }
     }
 
-    /// Reads a rule and adds it.
+    /// Parses a rule and adds it.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl Faults {
         Ok(())
     }
 
-    /// Reads rules, one a text.
+    /// Parses several rules.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl Faults {
         Ok(faults)
     }
 
-    /// What goes wrong with this request, if anything does. Counts it for every rule it fits.
+    /// The fault for this request, if any. Counts it for every rule that it matches.
     pub(super) fn decide(&mut self, request: &Request) -> Option<What> {
         let mut chosen = None;
         for (fault, fitted) in &mut self.rules {
@@ -180,7 +180,7 @@ impl Faults {
     }
 }
 
-/// One of the troubles that say nothing about the request itself.
+/// A random fault that does not depend on the request.
 fn any_trouble(draw: &mut Draw) -> What {
     let status = |status, retry_after, html, acted| What::Status { status, retry_after, html, acted };
     match draw.below(11) {
@@ -197,7 +197,7 @@ fn any_trouble(draw: &mut Draw) -> What {
 }
 
 impl Fault {
-    /// A rule about every request.
+    /// A rule for all requests.
     pub fn new(what: What) -> Self {
         Self { what, methods: Method::ALL.to_vec(), path: None, when: When::Always }
     }
@@ -230,7 +230,7 @@ enum Parsed {
     Random { probability: f64, seed: u64 },
 }
 
-/// The words of a rule, sorted.
+/// The parsed words of a rule.
 #[derive(Default)]
 struct Words<'r> {
     methods: Vec<Method>,

@@ -1,19 +1,19 @@
-//! The kinds of resources, and which path leads to which.
+//! The kinds of resources, and the paths of each.
 //!
-//! One row a kind: where its collections are, how it is addressed, which tasks make and remove it, what keeps it from
-//! being removed. What a kind does beyond its row is in the modules named for their part of the cloud. Whether a
-//! route exists at all, in which version and with which body, is the catalogue's knowledge, not this table's.
+//! One row per kind: its collections, how a resource is addressed, which tasks create and remove it, and which kinds
+//! prevent its removal. Further behaviour of a kind is in the module of its part of the cloud. Which operations
+//! exist, in which version and with which body, is known to the catalogue, not to this table.
 
 use std::sync::LazyLock;
 
 /// What the simulator knows about a kind of resource.
 #[derive(Debug)]
 pub(super) struct Kind {
-    /// The key of `created_resources`, or a word of the same shape.
+    /// A key of `created_resources`, or a name of the same form.
     pub(super) name: &'static str,
-    /// What messages call one of them.
+    /// The name of one resource in messages.
     pub(super) label: &'static str,
-    /// Paths of its collections after the version. `{p}` is a project, `{r}` a region, `{^kind}` the parent.
+    /// The paths of its collections after the version. `{p}` is a project, `{r}` a region, `{^kind}` the parent.
     collections: &'static [&'static str],
     pub(super) id_field: &'static str,
     pub(super) name_field: &'static str,
@@ -22,29 +22,29 @@ pub(super) struct Kind {
     /// Task types; empty where the write is synchronous.
     pub(super) create_task: &'static str,
     pub(super) delete_task: &'static str,
-    /// The field that shows the tags.
+    /// The field with the tags.
     pub(super) tags_field: Option<&'static str>,
     pub(super) unique_name: bool,
     pub(super) partial_name_filter: bool,
-    /// Results a list gives when nobody says how many.
+    /// The page length of a list without `limit`.
     pub(super) page: usize,
-    /// Kinds whose use of one keeps it from being removed.
+    /// Kinds that prevent the removal of a resource they use.
     pub(super) held_by: &'static [&'static str],
-    /// Reads carry `task_id` and `creator_task_id`.
+    /// Reads show `task_id` and `creator_task_id`.
     pub(super) tells_task: bool,
-    /// Reads and lists show no time of creation.
+    /// Reads and lists do not show the time of creation.
     pub(super) timeless: bool,
-    /// Nor where it is.
+    /// Reads do not show project and region.
     pub(super) placeless: bool,
-    /// Nor a name.
+    /// Reads do not show a name.
     pub(super) nameless: bool,
-    /// Fields of the body that no read ever shows.
+    /// Fields of the body that reads do not show.
     pub(super) write_only: &'static [&'static str],
-    /// The status fields: name, while being made, once made.
+    /// The status fields: name, value while being created, value afterwards.
     pub(super) status: &'static [(&'static str, &'static str, &'static str)],
 }
 
-/// What ids look like.
+/// The form of ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Numbering {
     Uuid,
@@ -91,13 +91,13 @@ impl Kind {
         self
     }
 
-    /// Its name is its id.
+    /// The id is the name.
     const fn named(mut self) -> Self {
         self.numbering = Numbering::Name;
         self.by_name()
     }
 
-    /// Paths hold its name; the id is something else.
+    /// Paths have the name; the id is different.
     const fn by_name(mut self) -> Self {
         self.by_name = true;
         self.unique_name = true;
@@ -165,7 +165,7 @@ impl Kind {
         self
     }
 
-    /// The key of `created_resources` it is listed under.
+    /// The key of `created_resources` that lists it.
     pub(super) fn created_key(&self) -> &'static str {
         match self.name {
             "reserved_fixed_ips" => "ports",
@@ -417,23 +417,23 @@ pub(super) fn named(name: &str) -> &'static Kind {
     KINDS.iter().find(|kind| kind.name == name).expect("the simulator's own code names only kinds of its table")
 }
 
-/// Where a path leads.
+/// What a path addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
     /// The row in [`KINDS`].
     pub(super) kind: &'static str,
     pub(super) project: u64,
     pub(super) region: u64,
-    /// Kind and key of the parent the path goes through.
+    /// Kind and key of the parent in the path.
     pub(super) parent: Option<(&'static str, String)>,
     /// The resource; `None` for the collection.
     pub(super) key: Option<String>,
-    /// What follows the resource: `action`, `metadata`.
+    /// The segments after the resource: `action`, `metadata`.
     pub(super) rest: Vec<String>,
 }
 
 impl Target {
-    /// Where a path leads that no kind has.
+    /// The target of a path that belongs to no kind.
     pub(super) const NOWHERE: Target =
         Target { kind: "", project: 0, region: 0, parent: None, key: None, rest: Vec::new() };
 }
@@ -443,7 +443,7 @@ struct Place {
     segments: Vec<&'static str>,
 }
 
-/// The most specific place first: `lbpools/…/{pool}/member` before `lbpools/…`.
+/// The most specific path first: `lbpools/…/{pool}/member` before `lbpools/…`.
 static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
     let mut places: Vec<_> = KINDS
         .iter()
@@ -453,7 +453,7 @@ static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
     places
 });
 
-/// Where the segments after the version lead, if to any kind at all.
+/// The target of the segments after the version, if they belong to a kind.
 pub(super) fn target(segments: &[String]) -> Option<Target> {
     PLACES.iter().find_map(|place| place.target(segments))
 }

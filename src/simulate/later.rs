@@ -1,4 +1,4 @@
-//! Requests that are carried out later than they came: late ones, and those of bystanders who come a little after.
+//! Requests that are carried out after they were received: late ones, and those of bystanders who act a little later.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use crate::api::{Answer, Request};
 
-/// Stands for the answer of a request that is still to be carried out.
+/// Identifies the pending answer of a late request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(u64);
 
-/// Who sent a request that waits.
+/// The sender of a pending request.
 #[derive(Debug, Clone)]
 pub(super) enum Sender {
     Client { request_id: String },
@@ -24,7 +24,7 @@ pub(super) struct Waiting {
     pub(super) sender: Sender,
 }
 
-/// What waits, by the moment it is carried out, and the answers nobody has asked for yet.
+/// Pending requests by the time they are carried out, and answers that were not collected yet.
 #[derive(Debug, Default)]
 pub(super) struct Later {
     last: u64,
@@ -40,18 +40,18 @@ impl Later {
         ticket
     }
 
-    /// When the next one is carried out.
+    /// When the next pending request is carried out.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// The first that is due by `now`, and the moment it is due.
+    /// The first request that is due by `now`, and its time.
     pub(super) fn due(&mut self, now: Timestamp) -> Option<(Timestamp, Waiting)> {
         let at = self.next().filter(|at| *at <= now)?;
         self.waiting.pop_first().map(|(_, waiting)| (at, waiting))
     }
 
-    /// When this one is carried out, if it is still to be.
+    /// When this request is carried out, if it is still pending.
     pub(super) fn moment_of(&self, ticket: Ticket) -> Option<Timestamp> {
         self.waiting.keys().find(|(_, waiting)| *waiting == ticket).map(|(at, _)| *at)
     }

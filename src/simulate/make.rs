@@ -1,4 +1,4 @@
-//! Creating: from a body that was found right to resources in the store and, mostly, a task that completes them.
+//! Creates: from a validated body to resources in the store and, mostly, a task that completes them.
 
 use serde_json::{Map, Value};
 
@@ -12,16 +12,16 @@ use super::work::Work;
 use super::{account, balancer, compute, data, network, platform, seeds};
 use crate::api::Answer;
 
-/// What a create put into the store.
+/// The outcome of a create.
 #[derive(Debug, Default)]
 pub(super) struct Made {
     /// The main one first.
     pub(super) all: Vec<Uid>,
-    /// What else the task lists: what it only attaches, and ports.
+    /// Other resources that the task lists: those that it only attaches, and ports.
     pub(super) touched: Vec<Uid>,
-    /// What else is held while the task runs.
+    /// Other resources that are locked while the task runs.
     pub(super) locks: Vec<Uid>,
-    /// What the end of the task changes elsewhere.
+    /// Changes to other resources at the end of the task.
     pub(super) changes: Vec<Change>,
 }
 
@@ -63,7 +63,7 @@ fn name_of<'b>(kind: &Kind, body: &'b Map<String, Value>) -> &'b str {
     body.get(kind.name_field).or_else(|| body.get("name")).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The task type of the route; the row's own where the route leaves a choice.
+/// The task type of the operation; the kind's own where the operation has several.
 fn create_task(call: &Call<'_>, kind: &Kind) -> String {
     match call.operation.task_types.as_slice() {
         [] => kind.create_task.to_owned(),
@@ -82,7 +82,7 @@ fn make(state: &mut State, call: &Call<'_>, kind: &'static Kind, parent: Option<
         "security_groups" => Ok(network::security_group(state, call)),
         "security_group_rules" => {
             let group = parent.ok_or_else(|| Refusal::not_found("Security group not found"))?;
-            // The group is written as a whole (`observed.md` §3).
+            // Creating a rule locks its group (`observed.md` §3).
             state.free(&[group])?;
             Ok(Made { locks: vec![group], ..Made::one(network::insert_rule(state, group, &call.body)) })
         }
@@ -106,14 +106,14 @@ fn make(state: &mut State, call: &Call<'_>, kind: &'static Kind, parent: Option<
     }
 }
 
-/// A resource that is what its body says and nothing more.
+/// A resource with the fields of its body and no further behaviour.
 fn plain(state: &mut State, call: &Call<'_>, parent: Option<Uid>) -> Made {
     let mut draft = state.draft(call.target.kind, call.scope(), &call.body);
     draft.parent = parent;
     Made::one(state.insert(draft))
 }
 
-/// The answer of a synchronous create, with what is told this once and never again.
+/// The answer of a synchronous create, with the fields that are shown only once.
 fn shown_once(state: &mut State, kind: &Kind, main: Uid) -> Answer {
     let mut shown = state.view(main);
     let status = match kind.name {

@@ -1,4 +1,4 @@
-//! The simulator without sockets: a transport over the state machine, on tokio's clock, which a test may pause.
+//! The simulator without sockets: a transport over the state machine, on tokio's clock, which tests may pause.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,10 +6,10 @@ use super::core::{Reaction, Simulator};
 use crate::api::{Answer, Lost, Request, Sending, Transport};
 use crate::clock::Clock;
 
-/// A simulator that several may talk to.
+/// A simulator shared by several clients.
 pub type Shared = Arc<Mutex<Simulator>>;
 
-/// Carries requests straight to a simulator.
+/// A transport that passes requests directly to a simulator.
 ///
 /// A request without `Authorization` gets the given key, as the HTTP transport would add it.
 #[derive(Debug, Clone)]
@@ -25,14 +25,14 @@ impl InMemory {
         Self { simulator, clock, key: "simulated".to_owned(), base_url: String::new() }
     }
 
-    /// The same at an address, for what is written down of its requests.
+    /// Sets the address that logs of its requests show.
     #[must_use]
     pub fn at(mut self, base_url: &str) -> Self {
         base_url.clone_into(&mut self.base_url);
         self
     }
 
-    /// The same with another API key.
+    /// Sets another API key.
     #[must_use]
     pub fn with_key(mut self, key: &str) -> Self {
         key.clone_into(&mut self.key);
@@ -86,7 +86,7 @@ impl Transport for InMemory {
     }
 }
 
-/// A panic in one request leaves the simulated cloud as it was; others go on with it.
+/// Locks the simulator, even when a request has panicked: the simulated cloud is as it was before that request.
 pub(super) fn lock(simulator: &Shared) -> std::sync::MutexGuard<'_, Simulator> {
     simulator.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,15 +1,14 @@
-//! The simulated APIs of Gcore: rehearsals, tests and other clients talk to it as they would to the real one.
+//! The simulated APIs of Gcore, for rehearsals, tests and other clients.
 //!
-//! `core` is a pure state machine, `(request, now) → reaction`: it knows the operations from the catalogue (`product` those
-//! of the products beside the Cloud API), checks what
-//! it is sent, runs tasks for as long as the documentation says, keeps resources with their references and refusals, and
-//! injects `faults`. `memory` puts it behind the engine's transport, `server` behind loopback HTTP. It knows nothing of
-//! plans, engines or records, so that it can bear witness about them.
+//! `core` is a pure state machine, `(request, now) → reaction`: it knows the operations from the catalogue, validates
+//! requests, runs tasks for their documented durations, keeps resources with their references, and injects `faults`.
+//! `product` simulates the products besides the Cloud API. `memory` is the engine's transport to it, `server` serves
+//! it over loopback HTTP. It does not depend on plans, engine or records, so that it can be used to verify them.
 //!
-//! It answers as the real API was recorded to (`observed.md`; `tests/conformance` holds it to that), and where nothing
-//! was recorded as the documentation and the official clients let one expect, with these choices of its own: any image
-//! id, flavour and SSH key name is taken as existing; resources can be seen from the moment of the request, in their
-//! status of being made; a network's router outlives the network; addresses come from ranges reserved for such use.
+//! It answers as the real API was recorded to (`observed.md`; `tests/conformance` verifies that), and where nothing
+//! was recorded as the documentation and the official clients suggest. Its own choices: any image id, flavour and SSH
+//! key name is accepted as existing; resources are visible from the moment of the request, with the status of being
+//! created; a network's router outlives the network; addresses come from ranges reserved for such use.
 
 mod account;
 mod addresses;

@@ -1,4 +1,4 @@
-//! Networks, subnets, routers, ports, addresses and security groups: what making, joining and leaving them means.
+//! Networks, subnets, routers, ports, addresses and security groups: creating, attaching, detaching.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ use crate::api::Answer;
 
 // ── networks, subnets, routers ──────────────────────────────────────────────────────────────────────────────────────
 
-/// A network, and its router unless the body says otherwise.
+/// A network, with its router unless the body says otherwise.
 pub(super) fn network(state: &mut State, call: &Call<'_>) -> Made {
     let draft = state.draft("networks", call.scope(), &call.body);
     let name = draft.name.clone();
@@ -153,7 +153,7 @@ pub(super) fn detach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> 
     Ok(state.show(router))
 }
 
-/// Where a router's routes go through.
+/// The next hops of a router's routes.
 fn hops(state: &State, router: Uid) -> Vec<IpAddr> {
     let routes = state.store.get(router).and_then(|router| router.field("routes")?.as_array());
     routes.into_iter().flatten().filter_map(hop).collect()
@@ -163,8 +163,8 @@ fn hop(route: &Value) -> Option<IpAddr> {
     route.get("nexthop")?.as_str()?.parse().ok()
 }
 
-/// What a change of a router must keep to (`observed.md` §8): routes go through subnets it is in, and a gateway is
-/// given with its network.
+/// Checks a change of a router (`observed.md` §8): routes go through its subnets, and a gateway is given with its
+/// network.
 pub(super) fn may_change_router(state: &State, router: Uid, body: &Map<String, Value>) -> Result<(), Refusal> {
     if let Some(Value::Object(gateway)) = body.get("external_gateway_info")
         && !gateway.contains_key("network_id")
@@ -175,7 +175,7 @@ pub(super) fn may_change_router(state: &State, router: Uid, body: &Map<String, V
     let ranges: Vec<_> = state
         .store
         .used(router, "subnets")
-        // Nobody knows where an assumed subnet is.
+        // The range of an assumed subnet is not known.
         .map(|(_, subnet)| subnet.text("cidr").and_then(Range::parse))
         .collect();
     let reachable = |hop: IpAddr| ranges.iter().any(|range| range.is_none_or(|range| range.contains(hop)));
@@ -187,7 +187,7 @@ pub(super) fn may_change_router(state: &State, router: Uid, body: &Map<String, V
     Err(Refusal::new(400, "ValidationError", words))
 }
 
-/// Takes the interface of a subnet off a router.
+/// Removes a router's interface in a subnet.
 pub(super) fn leave(state: &mut State, router: Uid, subnet: Uid) {
     let id = state.id(subnet);
     state.store.unlink(router, subnet);
@@ -201,7 +201,7 @@ pub(super) fn leave(state: &mut State, router: Uid, subnet: Uid) {
 
 // ── ports and addresses ─────────────────────────────────────────────────────────────────────────────────────────────
 
-/// The network and subnet a body's interface asks for, checked.
+/// The network and subnet of an interface in a body, checked.
 pub(super) fn network_and_subnet(
     state: &mut State,
     scope: Scope,
@@ -233,7 +233,7 @@ fn place(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result
             Ok((network, subnet))
         }
         (Some(network), Some(subnet)) => match network_of(state, subnet) {
-            // An assumed subnet belongs to whatever network the plan says.
+            // An assumed subnet belongs to the network that the plan names.
             None => {
                 state.store.link(subnet, network);
                 Ok((network, subnet))
@@ -274,14 +274,14 @@ pub(super) fn port(state: &mut State, device: Uid, network: Uid, subnet: Uid, wa
     draft.fields.insert("port_security_enabled".into(), true.into());
     draft.fields.insert("allowed_address_pairs".into(), json!([]));
     complete(&mut draft);
-    // Nobody asked for it by itself: it does not count as something made.
+    // Such a port is part of the device, and does not count as created.
     let port = state.store.insert(draft);
     state.store.link(port, network);
     state.store.link(port, subnet);
     port
 }
 
-/// An address of the subnet that no port has; the last one again when all are taken.
+/// A free address of the subnet; the last one again when all are taken.
 pub(super) fn next_address(state: &mut State, subnet: Uid) -> String {
     let Some(resource) = state.store.get(subnet) else { return "192.0.2.1".into() };
     let range = resource.text("cidr").and_then(Range::parse);
@@ -329,13 +329,13 @@ pub(super) fn floating_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Re
     Ok(Made::one(ip))
 }
 
-/// A floating IP reaches a port only through a router that has a gateway.
+/// Checks that the port's subnet has a router with a gateway, which a floating IP needs.
 pub(super) fn has_way_out(state: &State, port: Uid) -> Result<(), Refusal> {
     if is_external(&state.store, port) {
         return Ok(());
     }
     let subnets: Vec<_> = state.store.used(port, "subnets").collect();
-    // What was assumed may well have a router that nobody has spoken of.
+    // An assumed network may have a router that the simulator does not know.
     let reachable = subnets.iter().any(|(uid, subnet)| {
         let gateway =
             |(_, router): (Uid, &Resource)| router.field("external_gateway_info").is_some_and(Value::is_object);
@@ -394,7 +394,7 @@ pub(super) fn reserved_fixed_ip(state: &mut State, call: &Call<'_>) -> Result<Ma
     Ok(Made::one(reserved))
 }
 
-/// The reserved address that a floating IP becomes: the same address.
+/// Turns a floating IP into a reserved address.
 pub(super) fn to_reserved(state: &mut State, ip: Uid) -> Uid {
     let scope = state.store.get(ip).map(|ip| ip.scope).unwrap_or_default();
     let address = state.store.get(ip).and_then(|ip| ip.field("floating_ip_address").cloned()).unwrap_or_default();
@@ -410,7 +410,7 @@ pub(super) fn to_reserved(state: &mut State, ip: Uid) -> Uid {
     reserved
 }
 
-/// The floating IP that a reserved address becomes.
+/// Turns a reserved address into a floating IP.
 pub(super) fn to_floating(state: &mut State, reserved: Uid) -> Uid {
     let scope = state.store.get(reserved).map(|reserved| reserved.scope).unwrap_or_default();
     let address = state.store.get(reserved).and_then(|reserved| reserved.field("fixed_ip_address").cloned());
@@ -421,7 +421,7 @@ pub(super) fn to_floating(state: &mut State, reserved: Uid) -> Uid {
     ip
 }
 
-/// What removing a subnet or port means to routers and floating IPs.
+/// Removes a subnet or port from routers and floating IPs.
 pub(super) fn part_with(state: &mut State, leaving: Uid) {
     let routers: Vec<_> = state.store.users(leaving, "routers").map(|(router, _)| router).collect();
     for router in routers {
@@ -449,8 +449,8 @@ pub(super) fn security_group(state: &mut State, call: &Call<'_>) -> Made {
     Made::one(group)
 }
 
-/// Whoever names no rules gets a group that lets out whatever may go out, and nothing in (`observed.md` §2): a rule a
-/// protocol and family, tcp and udp around the port of mail.
+/// The rules of a group created without any: all egress is allowed, no ingress (`observed.md` §2). One rule per
+/// protocol and family, tcp and udp on both sides of the mail port.
 fn default_rules() -> Vec<Value> {
     const BOTH: [&str; 12] =
         ["ah", "dccp", "egp", "esp", "gre", "igmp", "ospf", "pgm", "rsvp", "sctp", "udplite", "vrrp"];
@@ -481,7 +481,7 @@ pub(super) fn insert_rule(state: &mut State, group: Uid, body: &Map<String, Valu
     state.insert(draft)
 }
 
-/// A copy of a group with its rules, under another name.
+/// A copy of a group with its rules, under a new name.
 pub(super) fn copy_group(state: &mut State, group: Uid, body: &Map<String, Value>) -> Uid {
     let scope = state.store.get(group).map(|group| group.scope).unwrap_or_default();
     let rules: Vec<_> =
@@ -498,7 +498,7 @@ pub(super) fn copy_group(state: &mut State, group: Uid, body: &Map<String, Value
     copy
 }
 
-/// The groups a body's `security_groups: [{id}]` names.
+/// The groups that `security_groups: [{id}]` of a body names.
 pub(super) fn groups(state: &mut State, scope: Scope, wanted: Option<&Value>) -> Result<Vec<Uid>, Refusal> {
     let wanted = wanted.and_then(Value::as_array).into_iter().flatten();
     wanted
@@ -507,7 +507,7 @@ pub(super) fn groups(state: &mut State, scope: Scope, wanted: Option<&Value>) ->
         .collect()
 }
 
-/// The whole list of rules of a group, replaced.
+/// Replaces the whole list of a group's rules.
 pub(super) fn replace_rules(state: &mut State, group: Uid, rules: &[Value]) {
     let old: Vec<_> = state.store.children(group, "security_group_rules").map(|(rule, _)| rule).collect();
     old.into_iter().for_each(|rule| state.remove(rule));
@@ -516,7 +516,7 @@ pub(super) fn replace_rules(state: &mut State, group: Uid, rules: &[Value]) {
     }
 }
 
-/// `GET …/instances/…/interfaces`, one a port.
+/// `GET …/instances/…/interfaces`: one element per port.
 pub(super) fn interface(state: &State, port: Uid, resource: &Resource) -> Value {
     let network = state.store.used(port, "networks").next();
     let subnet = state.store.used(port, "subnets").next();
@@ -546,7 +546,14 @@ pub(super) fn interface(state: &State, port: Uid, resource: &Resource) -> Value 
     shown.into()
 }
 
-/// A network or subnet as an interface shows it: what it is, and nothing of where.
+/// A port of a machine with the security groups that guard it.
+pub(super) fn guarded_port(state: &State, port: Uid, resource: &Resource) -> Value {
+    let groups = state.store.used(port, "security_groups");
+    let groups: Vec<_> = groups.map(|(_, group)| json!({ "id": group.id, "name": group.name })).collect();
+    json!({ "id": resource.id, "name": resource.name, "security_groups": groups })
+}
+
+/// A network or subnet in the form of an interface, without project and region.
 fn nowhere(shown: Value) -> Map<String, Value> {
     let mut shown = fields(shown);
     for field in ["project_id", "region_id", "region"] {
@@ -558,7 +565,7 @@ fn nowhere(shown: Value) -> Map<String, Value> {
     shown
 }
 
-/// Whether a port is in the network of the world outside.
+/// Whether a port is in the external network.
 pub(super) fn is_external(store: &Store, port: Uid) -> bool {
     store.used(port, "networks").any(|(_, network)| network.field("external") == Some(&true.into()))
 }

@@ -1,4 +1,4 @@
-//! How a simulated cloud is set up.
+//! The options of a simulated cloud.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use super::busy::Busy;
 use super::expected::Expected;
 use super::faults::Faults;
 
-/// The set-up of a [`Simulator`](super::Simulator). `default()` accepts any key, any project and region, takes the
-/// documentation's time for every task, and never fails.
+/// Options of a [`Simulator`](super::Simulator). `default()` accepts any key, project and region, gives tasks their
+/// documented durations, and never fails.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What ids, durations and probabilities are drawn from: the same seed and requests give the same answers.
+    /// The seed of ids, durations and faults: the same seed and requests give the same answers.
     pub seed: u64,
     /// The one API key that is accepted; `None` accepts any that is not empty.
     pub api_key: Option<String>,
@@ -20,18 +20,19 @@ pub struct Options {
     pub regions: Option<Vec<u64>>,
     pub durations: Durations,
     pub strangers: Strangers,
-    /// Images of machines and volumes must be in the list of images; otherwise any id is one, unless it was removed.
+    /// Images of machines and volumes must be in the list of images; otherwise any id is accepted, unless it was
+    /// removed.
     pub known_images: bool,
-    /// Synchronous calls take as long as they were seen to (`observed.md` §11).
+    /// Synchronous calls take their recorded time (`observed.md` §11).
     pub slow_calls: bool,
-    /// A `traceparent` that a client sends becomes the request's id. Nobody has tried what the real API does (§7).
+    /// A client's `traceparent` becomes the request id. What the real API does is not known (§7).
     pub takes_traceparent: bool,
     /// How many resources of a kind (`instances`, `volumes`) one project and region may hold.
     pub quotas: BTreeMap<String, u64>,
-    /// What others do meanwhile, and how late the cloud tells of it.
+    /// What other clients do, and how late the API shows changes.
     pub busy: Busy,
     pub faults: Faults,
-    /// What is looked up by name, and is there.
+    /// Items that exist because a plan looks them up by name.
     pub expected: Vec<Expected>,
 }
 
@@ -55,26 +56,25 @@ impl Default for Options {
     }
 }
 
-/// How long tasks take, in simulated time.
+/// The durations of tasks, in simulated time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Durations {
-    /// Within the documentation's window for the task's type.
+    /// From the documented range of the task's type.
     Documented,
-    /// The same times a factor.
+    /// The documented range, times a factor.
     Scaled(f64),
-    /// All the same.
+    /// The same for all.
     Fixed(Duration),
 }
 
-/// What to do about ids in a request that the simulator never made.
+/// How ids are handled that the simulator did not create.
 ///
-/// Images, flavours and SSH key names of machines are taken as they come in either case: an account has its own, and
-/// a plan names them.
+/// Images, flavours and SSH key names of machines are always accepted: an account has its own, and a plan names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strangers {
     /// They do not exist: 404.
     #[default]
     Refuse,
-    /// They exist and nobody has spoken of them yet, as in a rehearsal of a plan that builds on what an account has.
+    /// They are assumed to exist, as in a rehearsal of a plan that builds on an account's resources.
     Assume,
 }

@@ -1,4 +1,4 @@
-//! Kubernetes, databases and file shares: services that run on machines nobody sees.
+//! Kubernetes, databases and file shares: managed services.
 
 use serde_json::{Map, Value, json};
 
@@ -42,7 +42,7 @@ pub(super) fn kubernetes_pool(state: &mut State, call: &Call<'_>, cluster: Optio
     Ok(Made { all: vec![pool], locks: vec![cluster], ..Made::default() })
 }
 
-/// A cluster of machines with graphics processors; the machines come and go with it.
+/// A cluster of GPU machines, which are created and removed with it.
 pub(super) fn gpu_cluster(state: &mut State, call: &Call<'_>) -> Made {
     let draft = state.draft(call.target.kind, call.scope(), &call.body);
     let name = draft.name.clone();
@@ -67,7 +67,7 @@ pub(super) fn insert_server(state: &mut State, cluster: Uid, name: &str) -> Uid 
     state.insert(draft)
 }
 
-/// A kubeconfig of the documented shape that leads nowhere.
+/// A kubeconfig of the documented form, without a real server.
 pub(super) fn kubeconfig(state: &State, cluster: Uid) -> Value {
     let name = state.store.get(cluster).map(|cluster| cluster.name.clone()).unwrap_or_default();
     let host = format!("https://{name}.k8s.simulated.invalid:6443");
@@ -104,7 +104,7 @@ pub(super) fn postgres(state: &mut State, call: &Call<'_>) -> Made {
     Made::one(state.insert(draft))
 }
 
-/// A file share; the standard kind hangs in a network of its own.
+/// A file share; the standard type is attached to a network.
 pub(super) fn file_share(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
     let network = call.body.get("network").and_then(Value::as_object);
     let place = network.map(|network| network_and_subnet(state, call.scope(), network)).transpose()?;

@@ -1,4 +1,4 @@
-//! Reading: one resource, lists with their filters, and what is read below a resource.
+//! Reads: one resource, lists with filters, and paths below a resource.
 
 use serde_json::{Map, Value, json};
 
@@ -23,12 +23,15 @@ pub(super) fn read(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal
     }
 }
 
-/// What is read below a resource's own path.
+/// A read below the path of a resource.
 fn below(state: &mut State, call: &Call<'_>, uid: Uid, what: &str) -> Result<Answer, Refusal> {
     let results: Vec<Value> = match what {
         "interfaces" | "ports" if call.target.kind == "networks" => {
             let ports = state.store.users(uid, "ports").chain(state.store.users(uid, "reserved_fixed_ips"));
             ports.map(|(port, _)| state.view(port)).collect()
+        }
+        "ports" if call.target.kind == "instances" => {
+            ports_of(&state.store, uid).map(|(port, resource)| network::guarded_port(state, port, resource)).collect()
         }
         "interfaces" | "ports" => {
             ports_of(&state.store, uid).map(|(port, resource)| network::interface(state, port, resource)).collect()
@@ -105,7 +108,7 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
         .store
         .of_kind(kind.name)
         .filter(|(_, resource)| resource.scope == call.scope() && (parent.is_none() || resource.parent == parent))
-        // Machines of clusters are listed with their cluster.
+        // The machines of a cluster are listed only with the cluster.
         .filter(|(_, resource)| resource.parent.is_none() || kind.name != "instances")
         .filter(|(_, resource)| resource.seeded || resource.created <= state.listed_until())
         .filter(|(_, resource)| filters.coarse(resource))
@@ -132,7 +135,7 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     page(call, kind.page, found.into_iter().map(|(_, shown)| shown).collect())
 }
 
-/// Lists of floating IPs show what holds each, whole.
+/// Adds to a listed floating IP the whole resource that holds it.
 fn report_holder(state: &State, ip: Uid, shown: &mut Value) {
     let port = state.store.used(ip, "ports").next().map(|(_, port)| port);
     let holder = port.and_then(|port| port.parent).map(|holder| (holder, state.view(holder)));
@@ -146,7 +149,7 @@ fn report_holder(state: &State, ip: Uid, shown: &mut Value) {
     }
 }
 
-/// One page of all results, as `limit` and `offset` ask.
+/// One page of the results, by `limit` and `offset`.
 pub(super) fn page(call: &Call<'_>, default: usize, results: Vec<Value>) -> Result<Answer, Refusal> {
     let size = call.query("limit").map(limit).transpose()?.unwrap_or(default);
     let offset = call.query("offset").map(|value| number("offset", value)).transpose()?.unwrap_or(0);
@@ -162,7 +165,7 @@ struct Filters<'c> {
     tags: Vec<(String, String)>,
     tag_keys: Vec<String>,
     ids: Vec<String>,
-    /// Parameters that are called like a field: the field must have the value.
+    /// Query parameters with the name of a field: the field must have the value.
     fields: Vec<(&'c str, &'c str)>,
 }
 
@@ -175,7 +178,7 @@ impl<'c> Filters<'c> {
             None => Vec::new(),
         };
         let ids = ["ids", "uuid", "uuids"].into_iter().flat_map(|parameter| call.query_list(parameter)).collect();
-        // Flags and orders are called like fields now and then, and mean something else.
+        // Some flags and sort orders have the name of a field, and are no filters.
         let other =
             ["name", "name_part", "limit", "offset", "order_by", "tag_key_value", "tag_key", "ids", "uuid", "uuids"];
         let known = call.request.query.iter().map(|(parameter, value)| (parameter.as_str(), value.as_str()));
@@ -183,7 +186,7 @@ impl<'c> Filters<'c> {
         Ok(Self { name, partial, tags, tag_keys: call.query_list("tag_key").into_iter().collect(), ids, fields })
     }
 
-    /// What can be told without showing the resource.
+    /// Filters on stored fields, applied before a resource is rendered.
     fn coarse(&self, resource: &Resource) -> bool {
         self.name.is_none_or(|name| if self.partial { resource.name.contains(name) } else { resource.name == name })
             && self.tags.iter().all(|(key, value)| resource.tags.get(key) == Some(value))

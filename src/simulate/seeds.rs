@@ -1,5 +1,5 @@
-//! What the simulated cloud has from the beginning: public images, flavours, the external network, Kubernetes versions.
-//! Their ids depend on nothing but their names and places, so that a note or a test may quote them.
+//! The initial contents of the simulated cloud: public images, flavours, the external network, Kubernetes versions.
+//! Their ids depend only on their names, projects and regions, so that documents and tests can quote them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -44,7 +44,7 @@ const BALANCER_FLAVORS: [(&str, u64, u64); 4] =
 
 pub(super) const KUBERNETES_VERSIONS: [&str; 4] = ["v1.31.9", "v1.32.5", "v1.33.3", "v1.34.1"];
 
-/// Number, display name, country, zone. Regions beyond the list are called by their number.
+/// Number, display name, country, zone. Other regions have their number as name.
 const REGIONS: [(u64, &str, &str, &str); 6] = [
     (7, "Simulated-7", "LU", "EMEA"),
     (8, "Simulated-8", "US", "AMERICAS"),
@@ -110,7 +110,7 @@ fn seeded(kind: &str, scope: Scope, name: &str, now: Timestamp, body: Value) -> 
 const EXTERNAL_NETWORK: &str = "pub_net";
 const EXTERNAL_SUBNET: &str = "pub_net_subnet";
 
-/// A project somebody made before the simulation began.
+/// A project that existed before the simulation began.
 pub(super) fn project(number: u64, now: Timestamp) -> Resource {
     let scope = Scope::default();
     let mut project =
@@ -119,11 +119,11 @@ pub(super) fn project(number: u64, now: Timestamp) -> Resource {
     project
 }
 
-/// What every project has in every region.
+/// The resources of every project in every region.
 pub(super) fn resources(scope: Scope, now: Timestamp) -> Vec<Resource> {
     let mut all: Vec<_> = IMAGES.iter().map(|image| public_image(scope, now, image)).collect();
     let network = json!({ "external": true, "shared": true, "mtu": 1500, "type": "vlan", "default": false });
-    // The external network belongs to the region: every project sees the same id.
+    // The external network belongs to the region: its id is the same in every project.
     let mut network = seeded("networks", scope, EXTERNAL_NETWORK, now, network);
     network.id = fixed_id(Scope { project: 0, ..scope }, "external-network");
     let subnet = json!({
@@ -136,7 +136,7 @@ pub(super) fn resources(scope: Scope, now: Timestamp) -> Vec<Resource> {
     all
 }
 
-/// Puts the external subnet into the external network.
+/// Connects the external subnet with the external network.
 pub(super) fn join(store: &mut Store, scope: Scope) {
     let External { network, subnet } = external(store, scope);
     store.link(subnet, network);
@@ -178,7 +178,7 @@ pub(super) fn external(store: &Store, scope: Scope) -> External {
 
 // ── flavours ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Processors and memory (MiB) of a flavour; a name nobody has heard of is read as `…-<processors>-<GiB>`.
+/// Processors and memory (MiB) of a flavour; an unknown name is parsed as `…-<processors>-<GiB>`.
 fn size(name: &str) -> (u64, u64) {
     let known = FLAVORS.iter().chain(&BARE_METAL_FLAVORS).chain(&BALANCER_FLAVORS).find(|(known, ..)| *known == name);
     if let Some((_, processors, memory)) = known {
@@ -202,7 +202,7 @@ pub(super) fn flavor_of(name: &str) -> Value {
     })
 }
 
-/// The same for a machine without a hypervisor.
+/// The same for bare metal.
 pub(super) fn bare_metal_flavor_of(name: &str) -> Value {
     let (processors, memory) = size(name);
     json!({
@@ -238,7 +238,7 @@ pub(super) fn bare_metal_flavors() -> Vec<Value> {
     listed(BARE_METAL_FLAVORS.iter().map(|(name, ..)| bare_metal_flavor_of(name)))
 }
 
-/// What a Kubernetes node may run on: either sort, in one shape.
+/// Flavours of Kubernetes nodes: virtual and bare metal, in one form.
 pub(super) fn node_flavors() -> Vec<Value> {
     listed(FLAVORS.iter().chain(&BARE_METAL_FLAVORS).map(|(name, ..)| bare_metal_flavor_of(name)))
 }
@@ -251,7 +251,7 @@ pub(super) fn kubernetes_versions() -> Vec<Value> {
     KUBERNETES_VERSIONS.iter().map(|version| json!({ "version": version })).collect()
 }
 
-/// A public and a private key of the right look, and of no use.
+/// A public and a private key that look real and are not.
 pub(super) fn key_pair(draw: &mut Draw) -> (String, String) {
     let body = STANDARD.encode(format!("simulated key {}", draw.secret()));
     let public = format!("ssh-ed25519 {body} simulated");

@@ -1,4 +1,5 @@
-//! The simulator over HTTP, for any client. Bare hyper, because resets and cut answers need the connection itself.
+//! The simulator over HTTP, for any client. Uses hyper directly, because resets and cut answers need access to the
+//! connection.
 
 use std::future::Future;
 use std::io;
@@ -22,14 +23,15 @@ use super::answer::{Refusal, http_date};
 use super::core::Reaction;
 use super::memory::{Shared, lock};
 use crate::api::{Answer, Request};
+use crate::body_file::Upload;
 use crate::catalog::Method;
 use crate::clock::Clock;
 
-/// Serves until `shutdown` is done; then lets no request in and gives those under way no more than their next answer.
+/// Serves until `shutdown` resolves; then accepts no further connection, and lets requests under way be answered.
 ///
 /// # Errors
 ///
-/// The listener's, once it can accept no more connections.
+/// The listener's error, once it can accept no more connections.
 pub async fn serve(
     listener: TcpListener,
     simulator: Shared,
@@ -47,7 +49,7 @@ pub async fn serve(
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, Arc::clone(&simulator), clock, stopped.clone()));
                 }
-                // The client went away again before it was let in.
+                // The client closed the connection before it was accepted.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error),
             },
@@ -58,7 +60,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// One connection, until the client closes it, trouble ends it, or the server stops.
+/// Serves one connection until the client closes it, a fault ends it, or the server stops.
 async fn connection(stream: TcpStream, simulator: Shared, clock: Clock, mut stopped: watch::Receiver<()>) {
     let raw = socket2::SockRef::from(&stream).try_clone();
     let reset = Arc::new(AtomicBool::new(false));
@@ -72,17 +74,17 @@ async fn connection(stream: TcpStream, simulator: Shared, clock: Clock, mut stop
             served.await
         }
     };
-    // What ended it, if not the client, is the reaction below; there is nobody else to tell.
+    // An error here comes from the client or from an injected fault; nothing has to be reported.
     drop(ended);
     if reset.load(Ordering::Relaxed)
         && let Ok(raw) = raw
     {
-        // Closing with a linger of zero sends RST instead of FIN. A socket that is gone already needs neither.
+        // A linger of zero sends RST instead of FIN. For a closed socket the call fails, which is harmless.
         let _ = raw.set_linger(Some(std::time::Duration::ZERO));
     }
 }
 
-/// Ends the connection from within the service: hyper closes it without an answer.
+/// Returned by the service to make hyper close the connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is to be reset")]
 struct HangUp;
@@ -105,7 +107,7 @@ async fn answer(
     loop {
         reaction = match reaction {
             Reaction::Answer(answer) => return Ok(response(&answer, None)),
-            // Closed, not reset: what did arrive stays readable.
+            // Closed rather than reset, so that the client can read what arrived.
             Reaction::Cut { answer, bytes } => return Ok(response(&answer, Some(bytes))),
             Reaction::Reset | Reaction::LoseAnswer => {
                 reset.store(true, Ordering::Relaxed);
@@ -123,7 +125,7 @@ async fn answer(
     }
 }
 
-/// The request as the simulator takes it.
+/// Converts the HTTP request.
 async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
     let (head, body) = request.into_parts();
     let method = Method::parse(head.method.as_str());
@@ -134,10 +136,12 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
         read.headers.push((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     }
     let bytes = body.collect().await.map_err(|_| Refusal::new(400, "HTTPError", "the body is incomplete"))?.to_bytes();
-    // What calls itself no JSON is a file: there is nothing in it to look at.
+    // A body with another content type is a file, whose contents are not parsed.
     let content = read.headers.iter().find(|(name, _)| name == "content-type").map(|(_, content)| content.as_str());
     let is_file = content.is_some_and(|content| !content.contains("json"));
-    if !bytes.is_empty() && !is_file {
+    if let Some(content) = content.filter(|_| is_file && !bytes.is_empty()) {
+        read.body_file = Some(Box::new(Upload::received(content, &bytes)));
+    } else if !bytes.is_empty() {
         let body = serde_json::from_slice(&bytes).map_err(|_| Refusal::invalid_field("body", "is not JSON"))?;
         read.body = Some(body);
     }
@@ -167,7 +171,7 @@ fn response(answer: &Answer, cut: Option<usize>) -> Response<Payload> {
     response
 }
 
-/// A body that may stop in its middle.
+/// A body that can end before its announced length.
 struct Payload {
     bytes: Option<Bytes>,
     announced: u64,
@@ -199,7 +203,7 @@ impl hyper::body::Body for Payload {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // The whole length is announced, so that the client knows the cut for what it is.
+        // The full length is announced, so that the client detects the cut.
         SizeHint::with_exact(self.announced)
     }
 }

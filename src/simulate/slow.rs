@@ -1,4 +1,4 @@
-//! How long the API takes to answer calls that start no task, or before they do (`observed.md` §11).
+//! How long the API takes to answer synchronous calls, and to accept asynchronous ones (`observed.md` §11).
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::kinds;
 use crate::api::Request;
 use crate::catalog::Method;
 
-/// The least and the most time a call takes, in milliseconds; what is answered at once takes none.
+/// The shortest and longest time of a call, in milliseconds; `None` when it is answered at once.
 fn window(request: &Request) -> Option<(u64, u64)> {
     let segments: Vec<_> = request.path.trim_matches('/').split('/').skip(2).map(str::to_owned).collect();
     let target = kinds::target(&segments)?;

@@ -1,5 +1,5 @@
-//! The simulated cloud at one moment: what exists, what is under way, and the steps every kind of resource shares.
-//! What is particular to a kind is in `network`, `compute`, `balancer` and `platform`.
+//! The state of the simulated cloud at one moment: resources, tasks, and the operations that all kinds share. The
+//! particular behaviour of kinds is in `network`, `compute`, `balancer` and `platform`.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,10 +16,10 @@ use super::work::TaskFault;
 use super::{assumed, audit::Audit, compute, network, seeds, view};
 use crate::api::Answer;
 
-/// A resource that was made at some time, and may be gone.
+/// A resource that was created at some time, and may be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Creation {
-    /// `networks`, `instances`: a key of `created_resources`, or a word of the same shape.
+    /// The kind: a key of `created_resources`, or a name of the same form, such as `networks`.
     pub kind: &'static str,
     pub id: String,
     pub name: String,
@@ -39,24 +39,24 @@ pub(super) struct State {
     pub(super) tasks: Tasks,
     pub(super) audit: Audit,
     pub(super) options: Options,
-    /// Every resource the clients ever made, in order.
+    /// Every resource that clients ever created, in order.
     pub(super) ever: Vec<Creation>,
     /// The same for bystanders.
     pub(super) theirs: Vec<Creation>,
-    /// What clients did to resources of bystanders.
+    /// Changes and removals of bystanders' resources by clients.
     pub(super) harmed: Vec<Creation>,
-    /// The present request is a bystander's.
+    /// Whether the current request is a bystander's.
     pub(super) bystander: bool,
-    /// The fate of the task the present request starts.
+    /// The fault for the task that the current request starts.
     pub(super) task_fault: Option<TaskFault>,
-    /// What the present request is about, for the audit log.
+    /// The resources that the current request changes, for the audit log.
     pub(super) touched: Vec<Uid>,
     /// Changes that come some time after their tasks, the next first.
     pub(super) to_come: Vec<(Timestamp, Change)>,
     /// Settings that belong to no resource, by path.
     pub(super) switches: BTreeMap<String, Value>,
     settled_scopes: HashSet<Scope>,
-    /// Removed ids are never assumed to exist.
+    /// Ids of removed resources, which are not assumed to exist.
     gone: HashSet<String>,
     last_integer: u64,
 }
@@ -84,7 +84,7 @@ impl State {
         }
     }
 
-    /// Moves to `now`, never back, and ends the tasks that are due, in their order.
+    /// Advances the time to `now`, never back, and completes the tasks that are due, in order.
     pub(super) fn advance(&mut self, now: Timestamp) {
         let now = now.max(self.now);
         while let Some(at) = self.next().filter(|at| *at <= now) {
@@ -99,7 +99,7 @@ impl State {
         self.now = now;
     }
 
-    /// Puts in place what every project and region has, the first time it is spoken of.
+    /// Creates the initial resources of a project and region, when it is first named.
     pub(super) fn open(&mut self, scope: Scope) {
         self.open_project(scope.project);
         if scope.project > 0 && scope.region > 0 && self.settled_scopes.insert(scope) {
@@ -114,7 +114,7 @@ impl State {
         }
     }
 
-    /// Projects nobody made here exist all the same, as far as the options say.
+    /// Adds a project that no client created, when the options allow it.
     pub(super) fn open_project(&mut self, project: u64) {
         let id = project.to_string();
         let allowed = project > 0 && self.options.projects.as_ref().is_none_or(|known| known.contains(&project));
@@ -123,7 +123,7 @@ impl State {
         }
     }
 
-    /// Notes that the present request changes a resource.
+    /// Notes that the current request changes a resource.
     pub(super) fn touch(&mut self, uid: Uid) {
         self.touched.push(uid);
         if let Some(resource) = self.store.get(uid)
@@ -134,9 +134,9 @@ impl State {
         }
     }
 
-    // ── finding ─────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── look-up ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// The resource a path names.
+    /// The resource that a path names.
     pub(super) fn addressed(&mut self, target: &Target) -> Result<Uid, Refusal> {
         let kind = kinds::named(target.kind);
         let key = target.key.as_deref().unwrap_or_default();
@@ -144,7 +144,7 @@ impl State {
         self.find(kind, Scope { project: target.project, region: target.region }, parent, key)
     }
 
-    /// The resource a path goes through to reach a nested one.
+    /// The parent of a nested resource, from its path.
     pub(super) fn parent(&mut self, target: &Target) -> Result<Option<Uid>, Refusal> {
         let Some((kind, key)) = &target.parent else { return Ok(None) };
         let scope = Scope { project: target.project, region: target.region };
@@ -153,16 +153,16 @@ impl State {
 
     fn find(&mut self, kind: &'static Kind, scope: Scope, parent: Option<Uid>, key: &str) -> Result<Uid, Refusal> {
         let below = if kind.by_name { parent } else { None };
-        // Clusters of bare metal are reached by the paths of both editions.
+        // Bare metal clusters are addressed by the paths of both versions.
         let editions = [Some(kind), (kind.name == "ai_clusters").then(|| kinds::named("gpu_baremetal_clusters"))];
         let found = editions.into_iter().flatten().find_map(|kind| self.store.at(kind, scope, below, key));
         let found = found.filter(|uid| {
-            // An id below the wrong parent is not there.
+            // A resource below another parent is not found.
             parent.is_none() || self.store.get(*uid).is_some_and(|resource| resource.parent == parent)
         });
         match found {
             Some(uid) => Ok(uid),
-            // What exists in another project is not here.
+            // A resource of another project is not found.
             None if self.may_assume(kind, key) && parent.is_none() && self.store.by_id(kind.name, key).is_none() => {
                 Ok(self.assume(kind, scope, key))
             }
@@ -174,7 +174,7 @@ impl State {
         }
     }
 
-    /// The resource that an id in a body or query names; it must exist and must not be on its way out.
+    /// The resource with an id from a body or query; it must exist and must not be in removal.
     pub(super) fn need(&mut self, kind: &'static str, scope: Scope, id: &str) -> Result<Uid, Refusal> {
         let uid = self.find(kinds::named(kind), scope, None, id)?;
         match self.store.get(uid) {
@@ -183,7 +183,7 @@ impl State {
         }
     }
 
-    /// The image that a volume is to be made from.
+    /// Checks the image that a volume is to be created from.
     pub(super) fn need_image(&self, scope: Scope, id: &str) -> Result<(), Refusal> {
         let listed = self.store.at(kinds::named("images"), scope, None, id).is_some();
         let taken = !self.options.known_images && !self.gone.contains(id);
@@ -213,28 +213,29 @@ impl State {
         uid
     }
 
-    /// A resource nobody has named, below an assumed one: plans that build on what an account has name the least.
+    /// A child of an assumed resource, assumed as well.
     pub(super) fn assume_some(&mut self, kind: &'static str, scope: Scope) -> Uid {
         let id = self.draw.uuid();
         self.assume(kinds::named(kind), scope, &id)
     }
 
-    /// Nothing runs on any of these.
+    /// Checks that no task holds any of these resources.
     pub(super) fn free(&self, resources: &[Uid]) -> Result<(), Refusal> {
         let mut locked = resources.iter().filter_map(|uid| self.store.get(*uid)).filter(|held| held.lock.is_some());
         locked.next().map_or(Ok(()), |held| Err(self.lock_on(held)))
     }
 
-    /// What is said of a resource that a task holds: every other task is named, so that clients must bear both texts.
+    /// The refusal for a resource that a task holds: every other one names the task, so that clients are tested with
+    /// both texts.
     fn lock_on(&self, resource: &Resource) -> Refusal {
         let task = resource.lock.as_deref().and_then(|id| self.tasks.get(id));
         let named = task.filter(|task| task.id.as_bytes().first().is_some_and(|digit| digit % 2 == 0));
         Refusal::locked(&resource.id, named.map(|task| (task.task_type.as_str(), task.id.as_str(), task.created)))
     }
 
-    // ── making ──────────────────────────────────────────────────────────────────────────────────────────────────
+    // ── creation ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// A resource as its create body asks for it, not yet in the store: every field of the body that a read shows.
+    /// A resource from a create's body, not stored yet: every field of the body that a read shows.
     pub(super) fn draft(&mut self, kind: &'static str, scope: Scope, body: &Map<String, Value>) -> Resource {
         let kind = kinds::named(kind);
         let name = body.get(kind.name_field).or_else(|| body.get("name")).and_then(Value::as_str).unwrap_or_default();
@@ -246,7 +247,7 @@ impl State {
             }
             Numbering::Name => name.to_owned(),
         };
-        // Name and tags are kept apart, and shown by every read in their own way.
+        // Name and tags are stored separately, because reads show them in several forms.
         let apart = |field: &str| field == kind.name_field || (kind.tags_field.is_some() && field == "tags");
         let hidden = |field: &str| kind.write_only.contains(&field) || apart(field);
         let mut fields: Map<_, _> = body
@@ -278,7 +279,7 @@ impl State {
         }
     }
 
-    /// Puts a draft into the store and into the list of everything ever made.
+    /// Stores a drafted resource, and notes its creation.
     pub(super) fn insert(&mut self, mut resource: Resource) -> Uid {
         view::complete(&mut resource);
         let ever = if resource.theirs { &mut self.theirs } else { &mut self.ever };
@@ -286,7 +287,7 @@ impl State {
         self.store.insert(resource)
     }
 
-    /// The quota of this kind has room for one more, and the name is free where it must be.
+    /// Checks that the quota allows one more, and that the name is free where it must be unique.
     pub(super) fn room(
         &self,
         kind: &'static Kind,

@@ -1,4 +1,4 @@
-//! What exists in the simulated cloud: resources, who uses whom, who belongs to whom. No rules about either.
+//! The resources of the simulated cloud, their references and their parents. Without any rules.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 
 use super::kinds::Kind;
 
-/// A resource's place in the store, in order of creation; never reused.
+/// The index of a resource in the store, by order of creation; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Uid(u64);
 
-/// Project and region a resource lives in; 0 where it has none.
+/// Project and region of a resource; 0 where it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub(super) struct Scope {
     pub(super) project: u64,
@@ -25,21 +25,21 @@ pub(super) struct Resource {
     pub(super) name: String,
     pub(super) scope: Scope,
     pub(super) parent: Option<Uid>,
-    /// As a read shows them, except what is worked out at the moment of reading.
+    /// As a read shows them, except for fields computed when it is read.
     pub(super) fields: Map<String, Value>,
-    /// Fields that take these values once the creating task is done.
+    /// Values of fields after the creating task.
     pub(super) once_made: Map<String, Value>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) created: Timestamp,
     pub(super) updated: Timestamp,
     pub(super) creator_task: Option<String>,
-    /// The running task that holds it.
+    /// The id of the running task that locks it.
     pub(super) lock: Option<String>,
-    /// Being removed: nothing new may refer to it.
+    /// It is being removed: no new reference is allowed.
     pub(super) leaving: bool,
-    /// There from the beginning, made by nobody.
+    /// It existed from the beginning.
     pub(super) seeded: bool,
-    /// Made by a bystander.
+    /// Created by a bystander.
     pub(super) theirs: bool,
 }
 
@@ -52,7 +52,7 @@ impl Resource {
         self.field(name)?.as_str()
     }
 
-    /// What stands for it in a path.
+    /// Its key in a path.
     pub(super) fn key(&self) -> &str {
         if self.kind.by_name { &self.name } else { &self.id }
     }
@@ -92,7 +92,7 @@ impl Store {
         uid
     }
 
-    /// Takes a resource out, with everything that belongs to it and every use of it.
+    /// Removes a resource with its children and all references to it.
     pub(super) fn remove(&mut self, uid: Uid) {
         for child in self.children.remove(&uid).unwrap_or_default() {
             self.remove(child);
@@ -122,18 +122,18 @@ impl Store {
         self.resources.get_mut(&uid)
     }
 
-    /// The resource that a path's key stands for.
+    /// The resource with a path's key.
     pub(super) fn at(&self, kind: &'static Kind, scope: Scope, parent: Option<Uid>, key: &str) -> Option<Uid> {
         let address = Address { kind: kind.name, scope, parent, key: key.to_owned() };
         self.by_address.get(&address).copied()
     }
 
-    /// The resource of this kind with this id, wherever it is.
+    /// The resource with this kind and id, in any project.
     pub(super) fn by_id(&self, kind: &'static str, id: &str) -> Option<Uid> {
         self.by_id.get(&(kind, id.to_owned())).copied()
     }
 
-    /// All of a kind, oldest first.
+    /// All resources of a kind, oldest first.
     pub(super) fn of_kind(&self, kind: &str) -> impl DoubleEndedIterator<Item = (Uid, &Resource)> {
         self.by_kind
             .get(kind)
@@ -142,7 +142,7 @@ impl Store {
             .filter_map(|uid| self.resources.get(uid).map(|resource| (*uid, resource)))
     }
 
-    /// What belongs to a resource, oldest first, of one kind.
+    /// The children of a resource with one kind, oldest first.
     pub(super) fn children(&self, parent: Uid, kind: &str) -> impl Iterator<Item = (Uid, &Resource)> {
         self.children
             .get(&parent)
@@ -152,7 +152,7 @@ impl Store {
             .filter(move |(_, resource)| resource.kind.name == kind)
     }
 
-    /// A resource and everything below it.
+    /// A resource and all its descendants.
     pub(super) fn family(&self, uid: Uid) -> Vec<Uid> {
         let mut family = vec![uid];
         let mut next = 0;
@@ -163,7 +163,7 @@ impl Store {
         family
     }
 
-    /// Puts a resource that belongs to nothing below another.
+    /// Sets the parent of a resource that has none.
     pub(super) fn adopt(&mut self, child: Uid, parent: Uid) {
         if let Some(resource) = self.resources.get_mut(&child)
             && resource.parent.is_none()
@@ -174,7 +174,7 @@ impl Store {
         }
     }
 
-    /// Notes that `user` cannot do without `used`, or at least refers to it.
+    /// Notes that `user` refers to `used`.
     pub(super) fn link(&mut self, user: Uid, used: Uid) {
         self.uses.entry(user).or_default().insert(used);
         self.users.entry(used).or_default().insert(user);
@@ -185,12 +185,12 @@ impl Store {
         forget(&mut self.users, used, user);
     }
 
-    /// Who uses it.
+    /// The resources of a kind that refer to it.
     pub(super) fn users(&self, used: Uid, kind: &str) -> impl Iterator<Item = (Uid, &Resource)> {
         self.linked(&self.users, used, kind)
     }
 
-    /// What it uses.
+    /// The resources of a kind that it refers to.
     pub(super) fn used(&self, user: Uid, kind: &str) -> impl Iterator<Item = (Uid, &Resource)> {
         self.linked(&self.uses, user, kind)
     }
@@ -209,7 +209,7 @@ impl Store {
             .filter(move |(_, resource)| resource.kind.name == kind)
     }
 
-    /// The topmost resource it belongs to; itself when it belongs to nothing.
+    /// The topmost ancestor; the resource itself when it has no parent.
     pub(super) fn root(&self, mut uid: Uid) -> Uid {
         while let Some(parent) = self.get(uid).and_then(|resource| resource.parent) {
             uid = parent;
@@ -220,7 +220,7 @@ impl Store {
 
 fn address(resource: &Resource) -> Address {
     let key = resource.key().to_owned();
-    // Only what is addressed by name needs its parent to be told apart, and such a parent is always in the path.
+    // Only a resource addressed by name needs its parent for its identity, and that parent is always in the path.
     let parent = if resource.kind.by_name { resource.parent } else { None };
     Address { kind: resource.kind.name, scope: resource.scope, parent, key }
 }

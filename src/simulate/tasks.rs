@@ -1,5 +1,5 @@
-//! The tasks of the simulated cloud: NEW, RUNNING, FINISHED or ERROR, and the lists of them. What a finished task
-//! changes is data here; carrying it out is the state's business.
+//! The tasks of the simulated cloud (NEW, RUNNING, FINISHED or ERROR), and their lists. The changes of a finished
+//! task are data here; `state` applies them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Refusal, task_time};
 use super::store::{Scope, Uid};
 
-/// Every key `created_resources` may have, in the API's order.
+/// Every key of `created_resources`, in the API's order.
 const LISTED_KEYS: [&str; 36] = [
     "instances",
     "volumes",
@@ -52,29 +52,29 @@ const LISTED_KEYS: [&str; 36] = [
     "api_keys",
 ];
 
-/// Keys that were not there at first: of the recorded answers the older ones have none of them, the newest have all.
-/// Clients must bear both, so those about newer kinds are new here, the others old.
+/// Keys that were added later: in the recordings older answers have none of them, newer ones all. Clients must accept
+/// both, so that here tasks of newer kinds have them and others do not.
 const NEW_KEYS: [&str; 3] = ["security_groups", "security_group_rules", "clusters"];
 
-/// Task lists give this many when nobody says how many.
+/// The page length of task lists without `limit`.
 const PAGE: usize = 10;
 
-/// What happens to the store when a task is done.
+/// A change of the store when a task is complete.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     Merge(Uid, Map<String, Value>),
     Remove(Uid),
     Link(Uid, Uid),
     Unlink(Uid, Uid),
-    /// The same some time after the task: what is FINISHED is not always ready (`observed.md` §6).
+    /// A change some time after the task: FINISHED does not always mean ready (`observed.md` §6).
     Later(Duration, Box<Change>),
 }
 
-/// How a task will end.
+/// How a task ends.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Ending {
     Finished,
-    /// ERROR with this text; `leaves` what it was making behind, in a state of error.
+    /// ERROR with this text; with `leaves`, what it was creating stays in an error state.
     Error {
         text: String,
         leaves: bool,
@@ -89,15 +89,15 @@ pub(super) struct Task {
     pub(super) data: Value,
     pub(super) request_id: String,
     pub(super) created: Timestamp,
-    /// From then on it tells what it touched, though it still runs.
+    /// From then on it shows the resources that it touches, although it still runs.
     pub(super) tells: Timestamp,
-    /// Its data from then on, where it changes.
+    /// Its `data` from then on, where that changes.
     pub(super) data_then: Option<Value>,
     pub(super) ends: Timestamp,
     pub(super) ending: Ending,
     pub(super) done: bool,
     pub(super) acknowledged: Option<Timestamp>,
-    /// What it touches: key of `created_resources` and id, the main one of what it makes first.
+    /// The resources it touches: key of `created_resources` and id, the main one first.
     pub(super) lists: Vec<(&'static str, Value)>,
     pub(super) made: Vec<Uid>,
     pub(super) locks: Vec<Uid>,
@@ -105,7 +105,7 @@ pub(super) struct Task {
 }
 
 impl Task {
-    /// Nobody ever saw one that was NEW (`observed.md` §5).
+    /// A recorded task was never NEW (`observed.md` §5).
     fn state(&self) -> &'static str {
         match &self.ending {
             _ if !self.done => "RUNNING",
@@ -150,8 +150,8 @@ impl Task {
         self.data_then.as_ref().filter(|_| told).unwrap_or(&self.data)
     }
 
-    /// What it touched (`observed.md` §1): null until that is known, and for tasks that touch nothing of the kind or
-    /// failed; a pool's is empty at first.
+    /// The resources it touched (`observed.md` §1): null before they are known, for tasks without any, and for failed
+    /// tasks; an empty object at first for a pool's.
     fn created_resources(&self, now: Timestamp) -> Value {
         let failed = self.done && self.ending != Ending::Finished;
         if self.lists.is_empty() || failed {
@@ -167,7 +167,7 @@ impl Task {
     }
 }
 
-/// When a task that runs for so long tells what it touched, as a part of the whole: most only at their end.
+/// The share of a task's duration after which it shows the resources it touches; for most types the whole.
 pub(super) fn telling_part(task_type: &str) -> f64 {
     match task_type {
         "create_vm" => 0.75,
@@ -178,16 +178,16 @@ pub(super) fn telling_part(task_type: &str) -> f64 {
     }
 }
 
-/// The account every task and log entry belongs to.
+/// The account of every task and audit log entry.
 pub(super) const CLIENT: u64 = 1;
 pub(super) const USER: u64 = 1;
 
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
-    /// In the order they were heard of.
+    /// In the order of their start.
     all: Vec<Task>,
     by_id: HashMap<String, usize>,
-    /// When each unfinished task ends.
+    /// The end of each unfinished task.
     due: BTreeSet<(Timestamp, usize)>,
 }
 
@@ -216,7 +216,7 @@ impl Tasks {
         self.due.first().map(|(ends, _)| *ends)
     }
 
-    /// Ends the task that is due first, if it is due by `now`, and hands it out.
+    /// Completes the task that is due first, if it is due by `now`, and gives it.
     pub(super) fn end_next(&mut self, now: Timestamp) -> Option<Task> {
         let (ends, index) = *self.due.first()?;
         if ends > now {
@@ -225,12 +225,12 @@ impl Tasks {
         self.due.pop_first();
         self.all[index].done = true;
         let task = &mut self.all[index];
-        // Carried out once, and of no use afterwards.
+        // The changes are applied once.
         let changes = std::mem::take(&mut task.changes);
         Some(Task { changes, ..task.clone() })
     }
 
-    /// Marks a task as seen; `None` when there is none of this id.
+    /// Marks a task as acknowledged; `None` when there is none with this id.
     pub(super) fn acknowledge(&mut self, id: &str, now: Timestamp) -> Option<&Task> {
         let task = &mut self.all[*self.by_id.get(id)?];
         if task.done {
@@ -239,7 +239,7 @@ impl Tasks {
         Some(task)
     }
 
-    /// Marks every finished task as seen, of one project or region where asked for.
+    /// Marks every finished task as acknowledged, of one project or region where given.
     pub(super) fn acknowledge_all(&mut self, project: Option<u64>, region: Option<u64>, now: Timestamp) {
         for task in self.all.iter_mut().filter(|task| task.done) {
             if project.is_none_or(|id| id == task.scope.project) && region.is_none_or(|id| id == task.scope.region) {
@@ -248,7 +248,7 @@ impl Tasks {
         }
     }
 
-    /// Total and one page of the tasks a query asks for, without those that started after `until`.
+    /// The total, and one page, of the tasks that match a query, without those started after `until`.
     pub(super) fn list(
         &self,
         query: &[(String, String)],
@@ -332,7 +332,7 @@ impl Wanted {
             && self.acknowledged.is_none_or(|seen| task.acknowledged.is_some() == seen)
     }
 
-    /// `tasks` come in order of creation.
+    /// `tasks` are in order of creation.
     fn page<'t>(&self, mut tasks: Vec<&'t Task>) -> impl Iterator<Item = &'t Task> {
         if !self.ascending {
             tasks.reverse();
@@ -361,7 +361,7 @@ pub(super) fn ascending(name: &str, value: &str) -> Result<bool, Refusal> {
     }
 }
 
-/// A time with a zone, or without one, which means UTC.
+/// A time with a zone; without one it is UTC.
 pub(super) fn time(name: &str, value: &str) -> Result<Timestamp, Refusal> {
     let without_zone =
         || value.parse::<DateTime>().ok().and_then(|time| TimeZone::UTC.to_ambiguous_zoned(time).compatible().ok());

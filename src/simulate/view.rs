@@ -10,7 +10,7 @@ use super::kinds::Numbering;
 use super::seeds;
 use super::store::{Resource, Store, Uid};
 
-/// The id as the API writes it: a number for kinds that have numbers.
+/// The id as the API shows it: a number for kinds with numeric ids.
 pub(super) fn id_value(resource: &Resource) -> Value {
     match resource.kind.numbering {
         Numbering::Integer => resource.id.parse::<u64>().map_or(Value::Null, Value::from),
@@ -48,17 +48,17 @@ pub(super) fn of(store: &Store, uid: Uid) -> Value {
         shown.insert(field.into(), tag_list(resource));
     }
     describe(resource, &mut shown);
-    // An underscore marks what the simulator keeps for itself.
+    // An underscore marks the simulator's own fields.
     let shared = resource.fields.iter().filter(|(field, _)| !field.starts_with('_'));
     shown.extend(shared.map(|(field, value)| (field.clone(), value.clone())));
     relate(store, uid, resource, &mut shown);
     Value::Object(shown)
 }
 
-/// Where a machine keeps the tags that the server puts on it, `task_id` apart.
+/// The field with the tags that the server sets on a machine, except `task_id`.
 pub(super) const SERVER_TAGS: &str = "_server_tags";
 
-/// The tags that the server puts on a resource; nobody else can (`observed.md` §10).
+/// The tags that the server sets on a resource, and clients cannot (`observed.md` §10).
 pub(super) fn server_tags(resource: &Resource) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
     if !matches!(resource.kind.name, "instances" | "bminstances" | "volumes") {
@@ -79,7 +79,7 @@ pub(super) fn tag_list(resource: &Resource) -> Value {
     tags.into_iter().map(shown).collect::<Vec<_>>().into()
 }
 
-/// The tags in the forms they had before they were called so, and what else a kind shows under two names.
+/// Adds the tags in their older forms, and other fields that a kind shows under two names.
 fn describe(resource: &Resource, shown: &mut Map<String, Value>) {
     let mut show = |field: &str, value: Value| {
         shown.insert(field.to_owned(), value);
@@ -126,12 +126,12 @@ fn describe(resource: &Resource, shown: &mut Map<String, Value>) {
     }
 }
 
-/// 32 hexadecimal digits that stand for a text.
+/// 32 hexadecimal digits derived from a text.
 pub(super) fn opaque(text: &str) -> String {
     Draw::fixed(("opaque", text)).request_id()
 }
 
-/// What a read tells about a resource's relations.
+/// Adds the relations of a resource to other resources.
 fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, Value>) {
     let ids = |found: &mut dyn Iterator<Item = (Uid, &Resource)>| -> Value {
         found.map(|(_, other)| json!({ "id": other.id })).collect::<Vec<_>>().into()
@@ -206,7 +206,7 @@ fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, 
     }
 }
 
-/// A port by its id: of a machine or load balancer, or a reserved address, which is one too.
+/// A port by its id: of a machine or load balancer, or a reserved address, which counts as a port.
 pub(super) fn port_at<'s>(store: &'s Store, id: &str) -> Option<(Uid, &'s Resource)> {
     let uid = store.by_id("ports", id).or_else(|| store.by_id("reserved_fixed_ips", id))?;
     Some((uid, store.get(uid)?))
@@ -258,7 +258,7 @@ fn attachments(store: &Store, uid: Uid, volume: &Resource) -> Value {
     users.map(attachment).collect::<Vec<_>>().into()
 }
 
-/// Fields that every read of a kind has, whether the body named them or not.
+/// Adds the fields that every read of a kind shows.
 pub(super) fn complete(resource: &mut Resource) {
     let defaults = defaults(resource);
     if let Value::Object(defaults) = defaults {
@@ -302,7 +302,7 @@ fn defaults(resource: &Resource) -> Value {
             },
         }),
         "snapshots" => json!({ "description": null, "size": 1 }),
-        // Nobody but the API's owner has more to say about an image.
+        // The fields of a client's own image; public ones have more.
         "images" if !resource.seeded => json!({
             "architecture": "x86_64", "disk_format": "qcow2", "internally_shared": false, "min_disk": 1, "min_ram": 0,
             "os_distro": "", "os_type": "linux", "os_version": "", "ssh_key": "allow", "visibility": "shared",
@@ -396,7 +396,7 @@ fn defaults(resource: &Resource) -> Value {
     }
 }
 
-/// Sixteen pairs of hexadecimal digits that stand for the key.
+/// Sixteen pairs of hexadecimal digits derived from the key.
 fn fingerprint(id: &str) -> String {
     let digits: Vec<_> = id.chars().filter(char::is_ascii_hexdigit).collect();
     digits.chunks(2).map(|pair| pair.iter().collect::<String>()).collect::<Vec<_>>().join(":")

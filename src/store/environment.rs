@@ -1,9 +1,9 @@
-//! One environment's record in a store.
+//! The record of one environment in a store.
 
 use super::{AnyStore, EnvironmentName, Holder, Opened, Opening, Renewal};
 use crate::journal::{JournalError, Owner, Status};
 
-/// The record of one environment of one plan, wherever it is.
+/// The record of one environment of one plan, in any store.
 #[derive(Debug, Clone)]
 pub struct EnvironmentRecord {
     pub store: AnyStore,
@@ -23,58 +23,58 @@ impl EnvironmentRecord {
         &self.name.environment
     }
 
-    /// Where it is, for people.
+    /// Its location, for messages.
     pub fn place(&self) -> String {
         self.store.place(&self.name)
     }
 
-    /// What it says, without the right to write to it. `None`: there is none.
+    /// Its status, read without a lease. `None` when there is no record.
     ///
     /// # Errors
     ///
-    /// When it is damaged or cannot be read.
+    /// When the record is damaged or cannot be read.
     pub async fn read(&self) -> Result<Option<Status>, JournalError> {
         self.store.read(&self.name).await
     }
 
-    /// Who writes to it now.
+    /// The process that holds the lock or lease.
     ///
     /// # Errors
     ///
-    /// When that cannot be found out.
+    /// When the store cannot be read.
     pub async fn holder(&self) -> Result<Option<Holder>, JournalError> {
         self.store.holder(&self.name).await
     }
 
-    /// Takes the right to write; makes the record when there is none.
+    /// Opens the record for writing, with its lock or lease; creates it when there is none.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Locked`] when somebody else has it and does not give it back in time; when the record is damaged or
-    /// cannot be written.
+    /// [`JournalError::Locked`] when another process holds it for longer than `opening` allows; otherwise when the
+    /// record is damaged or cannot be written.
     pub async fn open(&self, opening: Opening<'_>) -> Result<Opened, JournalError> {
         self.store.open(&self.name, opening).await
     }
 
-    /// All of it as it stands, whether or not it can be read.
+    /// All its bytes, even when it cannot be parsed.
     ///
     /// # Errors
     ///
-    /// When it cannot be asked for.
+    /// When the store cannot be read.
     pub async fn raw(&self) -> Result<Vec<u8>, JournalError> {
         self.store.raw(&self.name).await
     }
 
-    /// Begins it anew; tells where what was there before is kept.
+    /// Replaces the record by a new one; gives the place where the old one is kept.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Locked`] when somebody writes to it; when it cannot be written.
+    /// [`JournalError::Locked`] when another process writes to it; otherwise when it cannot be written.
     pub async fn renew(&self, opening: Opening<'_>, renewal: Renewal<'_>) -> Result<Option<String>, JournalError> {
         self.store.renew(&self.name, opening, renewal).await
     }
 
-    /// Takes the right to write from whoever has it, and gives it back.
+    /// Takes over the lease from its holder and releases it.
     ///
     /// # Errors
     ///

@@ -1,27 +1,27 @@
-//! How two copies of one record stand to each other: may one take the other's place?
+//! The lineage of two copies of one record: may one replace the other?
 //!
-//! The key in the header is drawn when a record is made and goes wherever it goes: whoever has another is another record.
-//! Of two with the same key one goes on where the other ended, or each went its own way.
+//! The key in the header is random, and copied with the record: a different key means a different record. Of two
+//! copies with the same key, one continues the other, or both have diverged.
 
 use crate::journal::{Line, Record, Status};
 
-/// How what is brought stands to what is there.
+/// The relation of a new copy to the existing one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
-    /// Nothing was ever made by what is there.
+    /// The existing record has made nothing.
     NothingThere,
     Same,
-    /// It goes on where what is there ended.
+    /// It continues the existing one.
     Newer,
-    /// What is there goes on where it ended.
+    /// The existing one continues it.
     Older,
-    /// Both went on since they were one.
+    /// Both continued a common ancestor.
     Diverged,
-    /// They were never one.
+    /// The two are different records.
     Another,
 }
 
-/// A record as it can be moved: what it says, and the lines that led there, as far back as they are kept.
+/// A record as it is copied: its status, and its lines as far back as they are kept.
 #[derive(Debug, Clone)]
 pub struct History {
     pub status: Status,
@@ -29,15 +29,15 @@ pub struct History {
 }
 
 impl History {
-    /// From lines that begin with a header; `None` when they do not, or cannot follow one another. A header in their midst
-    /// begins anew: what stands before it is said again by what follows.
+    /// From lines that begin with a header; `None` when they do not, or cannot follow one another. A later header
+    /// begins a full restatement of what precedes it.
     pub fn of(mut lines: Vec<Line>) -> Option<Self> {
         lines.drain(..lines.iter().rposition(|line| matches!(line.record, Record::Header(_)))?);
         let status = fold(&lines, |_| false)?;
         Some(Self { status, lines })
     }
 
-    /// Its lines, numbered from 0.
+    /// The lines, numbered from 0.
     pub fn lines(&self) -> impl Iterator<Item = Line> {
         self.lines.iter().enumerate().map(|(n, line)| Line { n: n as u64, ..line.clone() })
     }
@@ -47,7 +47,7 @@ impl History {
     }
 }
 
-/// What lines say, up to where `is_enough`.
+/// The status after the lines up to the first for which `is_enough` holds.
 fn fold(lines: &[Line], is_enough: impl Fn(&Status) -> bool) -> Option<Status> {
     let (first, rest) = lines.split_first()?;
     let Record::Header(header) = &first.record else { return None };
@@ -61,7 +61,7 @@ fn fold(lines: &[Line], is_enough: impl Fn(&Status) -> bool) -> Option<Status> {
     Some(status)
 }
 
-/// How `brought` stands to what is `there`.
+/// The relation of `brought` to `there`.
 pub fn relation(brought: &History, there: &History) -> Relation {
     let (new, old) = (&brought.status, &there.status);
     if new.header.key != old.header.key {
@@ -75,8 +75,8 @@ pub fn relation(brought: &History, there: &History) -> Relation {
     }
 }
 
-/// They say the same of everything that was made. Attempts, times and marks are part of that: what two runs did apart is
-/// never the same.
+/// Whether two statuses agree in all that was made, including attempts, times and marks: what two separate runs did
+/// is never equal.
 pub fn is_same(one: &Status, other: &Status) -> bool {
     one.instances == other.instances && one.tasks == other.tasks
 }
@@ -89,7 +89,7 @@ mod tests {
     use crate::id::{InstanceId, StepId};
     use crate::journal::{Header, InstanceStatus, Phase};
 
-    /// A record that made these steps, one after another.
+    /// A record of a run that made these steps in order.
     fn made(key: &str, steps: &[&str]) -> History {
         let header = Header { key: key.to_owned(), ..Header::new("demo", "default") };
         let made = |step: &&str| Record::Kept {
@@ -117,7 +117,7 @@ mod tests {
             (made("k", &["a"]), made("k", &["a", "b"]), Relation::Older),
             (made("k", &[]), made("k", &["a"]), Relation::Older),
             (made("k", &["a", "c"]), made("k", &["a", "b"]), Relation::Diverged),
-            // Where the lines before are compacted away, what cannot be shown does not count.
+            // Where earlier lines were compacted, a relation that cannot be shown does not count.
             (snapshot(&made("k", &["a", "b"])), snapshot(&made("k", &["a", "b"])), Relation::Same),
             (snapshot(&made("k", &["a", "b"])), made("k", &["c"]), Relation::Diverged),
         ] {

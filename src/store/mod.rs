@@ -1,7 +1,7 @@
-//! Where records live, and how one process at a time writes to one of them.
+//! Stores of records, and exclusive access to one record.
 //!
-//! [`Store`] is all that commands know; `folder` keeps records on this machine's disk, [`objects`] in an object store.
-//! `log` says how writers on different machines stay out of each other's way with nothing but *create if absent*.
+//! Commands use only [`Store`]; `folder` keeps records on this machine's disk, [`objects`] in an object store. `log`
+//! is the protocol by which writers on different machines exclude each other with nothing but *create if absent*.
 
 mod environment;
 pub mod folder;
@@ -20,54 +20,55 @@ pub use environment::EnvironmentRecord;
 use crate::clock::Clock;
 use crate::journal::{JournalError, Line, Owner, Sink, Status};
 
-/// Work of a store under way.
+/// A pending operation of a store.
 pub type Working<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> + Send + 'a>>;
 
-/// One deployment of a plan, by name.
+/// The name of an environment: its plan, and its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvironmentName {
     pub plan: String,
     pub environment: String,
 }
 
-/// Who has the right to write to a record.
+/// The holder of a record's lock or lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// `None`: it has not said its name yet.
+    /// `None` while it has not written its name yet.
     pub owner: Option<Owner>,
-    /// The right ends with its process, by the kernel's doing. Otherwise others find out by its silence.
+    /// Whether the kernel releases the lock when the process ends; a lease has to expire instead.
     pub bound_to_process: bool,
 }
 
-/// How a record is opened for writing.
+/// Options for opening a record for writing.
 pub struct Opening<'a> {
     pub owner: Owner,
-    /// How long to wait for somebody else who is alive.
+    /// How long to wait for a living holder.
     pub patience: Duration,
     pub clock: Clock,
-    /// Told what is waited for.
+    /// Receives a message about what is waited for.
     pub notice: &'a (dyn Fn(String) + Send + Sync),
 }
 
-/// A record that nobody else writes to.
+/// A record that is open for writing.
 pub struct Opened {
     pub status: Status,
-    /// Number of the next line.
+    /// The number of the next line.
     pub next: u64,
-    /// Holds the right to write; it ends with the last line of the journal, or with the process.
+    /// Owns the lock or lease, which ends with the journal's last line or with the process.
     pub sink: Box<dyn Sink>,
 }
 
-/// What a record is to say when it is begun anew.
+/// The contents of a record that replaces another.
 #[derive(Debug, Clone, Copy)]
 pub struct Renewal<'a> {
     pub status: &'a Status,
-    /// What must be there still, with the right to write at hand; `None`: whatever is there, be it damaged.
+    /// The status that the existing record must have, checked while it is locked; `None` replaces any record, even a
+    /// damaged one.
     pub over: Option<&'a Status>,
 }
 
 impl Renewal<'_> {
-    /// Refuses when what is there is not what was looked at.
+    /// An error when the existing record is not the one that was read before.
     fn may_replace(&self, place: &str, there: Option<&Status>) -> Result<(), JournalError> {
         let is_as_seen = match (self.over, there) {
             (None, _) => true,
@@ -79,9 +80,9 @@ impl Renewal<'_> {
     }
 }
 
-/// Where the records of any number of plans and environments live.
+/// The records of any number of plans and environments.
 pub trait Store: Debug + Send + Sync {
-    /// As it is named on a command line: a folder or an address.
+    /// The store as given on the command line: a folder or an address.
     fn name(&self) -> String;
 
     /// The folder, when it is one.
@@ -89,34 +90,35 @@ pub trait Store: Debug + Send + Sync {
         None
     }
 
-    /// Where the record of one environment is, for people.
+    /// The location of one environment's record, for messages.
     fn place(&self, environment: &EnvironmentName) -> String;
 
-    /// Whether there is such a store at all.
+    /// Whether the store exists.
     fn exists(&self) -> Working<'_, bool>;
 
-    /// Makes sure that the store can hold records, and remembers it there. `false`: that was so before.
+    /// Tests whether the store can hold records, and marks it as tested. `false` when it was marked before.
     fn init(&self) -> Working<'_, bool>;
 
-    /// Every environment that has a record, by plan and name.
+    /// Every environment with a record, by plan and name.
     fn environments(&self) -> Working<'_, Vec<EnvironmentName>>;
 
-    /// What a record says, without the right to write to it.
+    /// The status of a record, read without lock or lease.
     fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>>;
 
-    /// Its lines, as far back as they are kept.
+    /// The lines of a record, as far back as they are kept.
     fn lines<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<Line>>;
 
-    /// Who writes to it now.
+    /// The holder of a record's lock or lease.
     fn holder<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Holder>>;
 
-    /// Takes the right to write, waiting for whoever has it; makes the record when there is none.
+    /// Opens a record for writing, waiting for its holder; creates it when there is none.
     fn open<'a>(&'a self, environment: &'a EnvironmentName, opening: Opening<'a>) -> Working<'a, Opened>;
 
-    /// All of a record as it stands, whether or not it can be read: lines, with other text between them.
+    /// All bytes of a record, even those that cannot be parsed: lines, with other text between them.
     fn raw<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<u8>>;
 
-    /// Takes the right to write and begins the record anew, be it damaged or not there; gives the right back. Tells where what was there before is kept, when that is a place of its own.
+    /// Locks a record, replaces it (even when it is damaged or absent), and unlocks it. Gives the place where the old
+    /// one is kept, when that is a separate one.
     fn renew<'a>(
         &'a self,
         environment: &'a EnvironmentName,
@@ -124,9 +126,9 @@ pub trait Store: Debug + Send + Sync {
         renewal: Renewal<'a>,
     ) -> Working<'a, Option<String>>;
 
-    /// Takes the right to write from whoever has it and gives it back. `false`: it is not the store's to take.
+    /// Takes over the lease of a record and releases it. `false` when the store has no lease to take.
     fn unlock<'a>(&'a self, environment: &'a EnvironmentName, owner: Owner) -> Working<'a, bool>;
 }
 
-/// A store, shared.
+/// A shared store.
 pub type AnyStore = Arc<dyn Store>;

@@ -1,5 +1,6 @@
 //! Through the binary: what only the binary shows.
 
+mod body_file;
 mod check;
 #[cfg(unix)]
 mod cloud;

@@ -17,13 +17,7 @@ use serde_json::json;
 use crate::support::Folder;
 
 fn call(path: &str) -> RecordedCall {
-    RecordedCall {
-        method: Method::Post,
-        path: path.to_owned(),
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: Some(json!({ "name": "demo-net" })),
-    }
+    RecordedCall { body: Some(json!({ "name": "demo-net" })), ..RecordedCall::new(Method::Post, path) }
 }
 
 fn intent(step: &str, key: Option<&str>) -> Record {

@@ -36,7 +36,7 @@ fn no_text_can_ask_for_a_secret() {
 }
 
 fn call(method: Method, path: &str) -> RecordedCall {
-    RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: None }
+    RecordedCall::new(method, path)
 }
 
 /// A record as somebody may check one in: its undo is any call at all.

@@ -14,6 +14,11 @@ pub(super) fn line(base_url: &str, request: &Request, secrets: &Secrets) -> Stri
     if let Some(sent) = &request.body {
         line += &format!(" -H 'Content-Type: application/json' -d {}", quoted(&body::of_value(sent, secrets)));
     }
+    if let Some(upload) = &request.body_file {
+        let (content, path) = (&upload.file.content_type, secrets.redact(&upload.file.path));
+        let content = quoted(&format!("Content-Type: {content}"));
+        line += &format!(" -H {content} --data-binary {}", quoted(&format!("@{path}")));
+    }
     line
 }
 

@@ -61,8 +61,17 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
         "queryString": request.query.iter().map(pair).collect::<Vec<_>>(),
         "cookies": [],
         "headersSize": UNKNOWN,
-        "bodySize": UNKNOWN,
+        "bodySize": request.body_file.as_ref().map_or(json!(UNKNOWN), |upload| json!(upload.file.size)),
     });
+    if let Some(upload) = &request.body_file {
+        let (file, path) = (&upload.file, hidden(&upload.file.path));
+        asked["postData"] = json!({
+            "mimeType": file.content_type,
+            "params": [],
+            "text": "",
+            "comment": format!("the file `{path}`, {} bytes, SHA-256 {}", file.size, file.sha256),
+        });
+    }
     if let Some(sent) = &request.body {
         asked["postData"] = json!({ "mimeType": "application/json", "text": body::of_value(sent, secrets) });
     }

@@ -120,6 +120,10 @@ impl Trace {
         if let Some(sent) = request.body.as_ref().map(|body| body::of_value(body, &self.secrets)) {
             tracing::debug!(target: BODY, body = %sent, elapsed_ms, "sent");
         }
+        if let Some(upload) = &request.body_file {
+            let path = self.secrets.redact(&upload.file.path);
+            tracing::debug!(target: BODY, body = %format!("the file `{path}`, {}", upload.file.summary()), elapsed_ms, "sent");
+        }
         let got = answer.as_ref().ok().and_then(|answer| body::of_answer(request, answer, private, &self.secrets));
         if let Some(got) = got {
             tracing::debug!(target: BODY, body = %got, elapsed_ms, "got ");

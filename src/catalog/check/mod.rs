@@ -6,6 +6,7 @@
 //! names through that nobody knows. None of it knows YAML: a finding has a path, and the caller finds the line.
 
 mod allow;
+mod content;
 mod format;
 mod parameters;
 pub(super) mod refusals;
@@ -23,6 +24,8 @@ use serde_json::Value;
 
 pub use self::allow::{ALLOW_NOTHING, AllowUnknown, AllowedPath};
 use self::allow::{UnknownPlace, newer};
+pub use self::content::BYTES;
+pub(in crate::catalog) use self::content::is_form;
 pub use self::parameters::{ParameterFinding, ParameterPlace};
 use self::words::{a_type, field_list, wanted};
 use super::operation::{BodyUse, Operation};
@@ -77,7 +80,7 @@ pub struct BodyFinding {
 }
 
 /// Every code that a body or a parameter can be found wrong by.
-pub const CODES: [&str; 22] = [
+pub const CODES: [&str; 23] = [
     "body-not-taken",
     "deprecated-field",
     "duplicate-item",
@@ -95,6 +98,7 @@ pub const CODES: [&str; 22] = [
     "subnet-without-network",
     "unknown-field",
     "unknown-parameter",
+    "unsupported-body",
     "value-not-allowed",
     "wrong-format",
     "wrong-kind",
@@ -114,6 +118,9 @@ impl Catalog {
         body: Option<&Partial>,
         allowed: &AllowUnknown,
     ) -> Vec<BodyFinding> {
+        if let Some(found) = operation.check_no_file(body.is_some()) {
+            return vec![found];
+        }
         match (operation.body, body, self.body_schema(operation)) {
             (BodyUse::Required, None, schema) => vec![missing_body(operation, schema.as_deref())],
             (_, Some(body), Some(schema)) => check_allowing(&schema, body, allowed),

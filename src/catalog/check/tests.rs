@@ -302,6 +302,7 @@ fn a_parameter_of_the_wrong_kind_is_found() {
 fn every_code_is_listed() {
     let sources = [
         include_str!("mod.rs"),
+        include_str!("content.rs"),
         include_str!("scalar.rs"),
         include_str!("unknown.rs"),
         include_str!("variants.rs"),

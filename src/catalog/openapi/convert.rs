@@ -206,6 +206,9 @@ impl<'d> Converter<'d> {
         for (name, field) in raw.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let below = around.field.or(around.below);
             let inside = Around { field: Some(name), below, ..around };
+            if self.document.resolve(field)?.get("readOnly").or(field.get("readOnly")) == Some(&Value::Bool(true)) {
+                schema.read_only.push(name.clone());
+            }
             let field = self.convert(field, inside)?;
             schema.properties.insert(name.clone(), field);
         }
@@ -369,6 +372,7 @@ fn merge(one: Schema, two: Schema) -> Schema {
             merged.required.push(name);
         }
     }
+    merged.read_only.extend(two.read_only);
     // A bare `type: object` takes anything, until somebody names fields.
     let first_names = merged.properties.is_empty() && !two.properties.is_empty();
     if first_names || two.additional != Additional::None {

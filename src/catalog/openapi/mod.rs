@@ -14,6 +14,7 @@ use serde_json::Value;
 use self::convert::Converter;
 pub(super) use self::document::Document;
 use super::CatalogError;
+use super::check::is_form;
 use super::knowledge::{Knowledge, KnownCreate, KnownResource};
 use super::operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, Method, Operation, Parameter, Resource, Route,
@@ -65,7 +66,7 @@ pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts,
     operations.sort_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
     let Converter { definitions, skipped_patterns, .. } = reader.converter;
     let bodies = operations.iter().filter_map(|operation| operation.body_schema.as_ref());
-    let schemas = reachable(bodies, &definitions);
+    let schemas = reachable(bodies, &definitions).into_iter().map(|(name, schema)| (name, schema.of_body())).collect();
     let answer_schemas = reachable(answers.values().map(|answer| &answer.schema), &definitions);
     Ok(Facts { operations, schemas, answers, answer_schemas, skipped_patterns })
 }
@@ -193,7 +194,8 @@ impl Reader<'_> {
         let Some(body) = raw.get("requestBody") else { return Ok((BodyUse::None, None)) };
         let body = self.document.resolve(body)?;
         let Some(shape) = body.pointer("/content/application~1json/schema") else {
-            return Ok((BodyUse::None, None));
+            let required = body.get("required") == Some(&Value::Bool(true));
+            return Ok((if required { BodyUse::Required } else { BodyUse::None }, None));
         };
         let mut schema = self.converter.body(shape)?;
         let content = body.pointer("/content/application~1json");
@@ -219,15 +221,18 @@ impl Reader<'_> {
         }
         // The document never says `required`; a shape that cannot be empty says it too.
         let required = body.get("required") == Some(&Value::Bool(true)) || self.needs_fields(&schema);
-        Ok((if required { BodyUse::Required } else { BodyUse::Optional }, Some(schema)))
+        Ok((if required { BodyUse::Required } else { BodyUse::Optional }, Some(schema.of_body())))
     }
 
-    /// The media type of a body that is no JSON.
-    fn content(&self, raw: &Value) -> Result<Option<String>, CatalogError> {
-        let Some(body) = raw.get("requestBody") else { return Ok(None) };
+    /// The media types of a body that is no JSON; forms only where there is nothing else.
+    fn content(&self, raw: &Value) -> Result<Vec<String>, CatalogError> {
+        let Some(body) = raw.get("requestBody") else { return Ok(Vec::new()) };
         let types = self.document.resolve(body)?.get("content").and_then(Value::as_object);
-        let named = types.and_then(|types| types.keys().next()).filter(|name| *name != JSON);
-        Ok(named.filter(|_| types.is_some_and(|types| !types.contains_key(JSON))).cloned())
+        let types: Vec<String> = types.into_iter().flat_map(|types| types.keys()).cloned().collect();
+        let (forms, others): (Vec<String>, Vec<String>) = types.into_iter().partition(|content| is_form(content));
+        let takes_json = others.iter().any(|content| content == JSON);
+        let files: Vec<String> = others.into_iter().filter(|content| content != JSON).collect();
+        Ok(if files.is_empty() && !takes_json { forms } else { files })
     }
 
     /// Status and shape of a successful answer.
@@ -242,7 +247,7 @@ impl Reader<'_> {
 
     fn needs_fields(&self, schema: &Schema) -> bool {
         let whole = self.whole(schema);
-        !whole.required.is_empty()
+        whole.required.iter().any(|name| !whole.read_only.contains(name))
             || (!whole.variants.is_empty() && whole.variants.iter().all(|variant| self.needs_fields(&variant.schema)))
     }
 

@@ -61,7 +61,15 @@ components:
               oneOf: [{ $ref: "#/components/schemas/Old" }, { $ref: "#/components/schemas/New" }]
               discriminator: { propertyName: from, mapping: { old: "#/components/schemas/Old", new: "#/components/schemas/New" } }
     Tree: { type: object, properties: { name: { type: string }, below: { type: array, items: { $ref: "#/components/schemas/Tree" } } } }
-    Old: { type: object, required: [from, id], properties: { from: { type: string }, id: { type: string } } }
+    Old:
+      type: object
+      required: [from, id, made, seen]
+      properties:
+        from: { type: string }
+        id: { type: string }
+        made: { type: string, readOnly: true }
+        seen: { $ref: "#/components/schemas/Seen" }
+    Seen: { type: string, readOnly: true }
     New: { type: object, required: [from], properties: { from: { type: string }, size: { type: integer } }, additionalProperties: false }
 "##;
 
@@ -112,6 +120,11 @@ fn a_body_of_the_older_dialect_is_checked() {
         check(json!({ "name": "b", "source": { "from": "newer" } })),
         [("source.from".into(), "value-not-allowed")]
     );
+}
+
+#[test]
+fn what_only_answers_show_is_never_required_of_a_body() {
+    assert_eq!(check(json!({ "name": "b", "source": { "from": "old", "id": "one" } })), []);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Attempts, Called, RESENDS, Write};
+use crate::catalog::update::shows_early;
 use crate::engine::context::RunContext;
 use crate::engine::interruption::Interruption;
 use crate::engine::resolve::{self, InDoubt, Resolved};
@@ -19,7 +20,7 @@ impl Write {
         state: &mut Attempts,
     ) -> Result<Option<Called>, Interruption> {
         let reason = context.secrets.redact(&in_doubt.cause).into_owned();
-        if self.is_done(context).await {
+        if !self.shows_early() && self.is_done(context).await {
             return Ok(Some(self.done(in_doubt)));
         }
         context.events.emit(Event::ResolvingStarted { instance: self.instance().clone(), reason: reason.clone() });
@@ -75,6 +76,11 @@ impl Write {
             return Ok(());
         }
         context.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
+    }
+
+    /// A read shows the change before its tasks are complete: those are waited for.
+    fn shows_early(&self) -> bool {
+        self.operation.as_deref().is_some_and(shows_early)
     }
 
     /// It was carried out, and there is nothing of it to find.

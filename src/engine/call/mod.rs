@@ -18,6 +18,7 @@ use super::ownership::Claimable;
 use super::resolve::InDoubt;
 use super::results::{self, Parameters, id_text};
 use super::send::{Leaving, Sent, headers_of, send, tasks_of};
+use super::uploads;
 use super::watch::Place;
 use crate::api::{ApiError, Meaning, Policy, Request, trace, tried};
 use crate::catalog::Operation;
@@ -141,6 +142,9 @@ impl Write {
 
     async fn attempt(&self, context: &RunContext, state: &mut Attempts) -> Result<Attempt, Interruption> {
         context.stopped.may_start().map_err(Interruption::Stopped)?;
+        if let Some(upload) = &self.request.body_file {
+            uploads::verify(context, &self.about, upload).await.map_err(Interruption::Failed)?;
+        }
         let place = context.stopped.or_leave(context.gates.intent()).await.map_err(Interruption::Stopped)?;
         state.attempt += 1;
         state.tries += 1;

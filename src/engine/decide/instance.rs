@@ -122,13 +122,7 @@ mod tests {
     use crate::journal::{IntendedUndo, Intent, RecordedCall, RecordedResource};
 
     fn known(phase: Phase, made: usize) -> InstanceStatus {
-        let call = RecordedCall {
-            method: crate::catalog::Method::Post,
-            path: "/x".to_owned(),
-            query: vec![],
-            headers: vec![],
-            body: None,
-        };
+        let call = RecordedCall::new(crate::catalog::Method::Post, "/x");
         let intent: Intent = serde_json::from_value(serde_json::json!({
             "instance": InstanceId::new(StepId::new("a"), None), "call": call, "attempt": 1, "nonce": "n",
             "stamped": false, "after": [], "undo": IntendedUndo::Default,

@@ -145,13 +145,8 @@ mod tests {
     fn status(instances: &[(&str, Value, &[&str])]) -> Status {
         let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
         for (name, body, after) in instances {
-            let call = RecordedCall {
-                method: Method::Post,
-                path: "/cloud/v1/networks/1/7".to_owned(),
-                query: vec![],
-                headers: vec![],
-                body: Some(body.clone()),
-            };
+            let call =
+                RecordedCall { body: Some(body.clone()), ..RecordedCall::new(Method::Post, "/cloud/v1/networks/1/7") };
             let own = json!(format!("id-of-{name}").replace(['[', ']'], "-"));
             let known = InstanceStatus {
                 phase: Phase::Succeeded,

@@ -87,13 +87,7 @@ pub(in crate::engine) mod testing {
     pub fn intent(body: Value) -> Intent {
         Intent {
             instance: InstanceId::new(StepId::new("step"), None),
-            call: crate::shared::Shared::from(RecordedCall {
-                method: Method::Post,
-                path: "/cloud/v1/things/1/7".to_owned(),
-                query: Vec::new(),
-                headers: Vec::new(),
-                body: Some(body),
-            }),
+            call: RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, "/cloud/v1/things/1/7") }.into(),
             attempt: 1,
             nonce: "0ddba11".to_owned(),
             stamped: false,

@@ -31,7 +31,7 @@ use crate::secret::Secrets;
 use crate::template::{Each, TemplateError};
 use unknown::{KnownValues, UnknownBecause};
 
-pub use later::{has_placeholder, is_known_later, is_unread};
+pub use later::{has_placeholder, is_known_later, is_unread, known_after_reading};
 pub use reads::{Reads, object_of};
 pub use tally::{Symbol, Tally};
 
@@ -68,6 +68,9 @@ pub enum Action {
         /// The calls that change it in place.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         calls: Vec<RecordedCall>,
+        /// What is there no more once it is changed, with what is in it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        removes: Vec<String>,
         /// The changes that need a new resource, and why.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         forced: Vec<Forced>,
@@ -175,6 +178,7 @@ impl Preview<'_> {
             secrets: self.secrets,
             digest_key: self.digest_key,
             folder: &self.plan.folder as &Path,
+            body_files: &self.plan.body_files,
             inputs: self.inputs,
             steps: &known.values,
             each,
@@ -330,8 +334,11 @@ impl Preview<'_> {
                 };
                 let in_place = matches!(how, ChangeKind::Update | ChangeKind::Error)
                     && !matches!(step.on_change, Some(OnChange::Error | OnChange::Update(_)));
-                let calls = split.calls.into_iter().filter(|_| in_place).map(|call| call.recorded).collect();
-                let change = Action::Change { how, fields: fields.unwrap_or_default(), calls, forced: split.forced };
+                let made = split.calls.into_iter().filter(|_| in_place);
+                let (calls, removes): (Vec<_>, Vec<_>) = made.map(|call| (call.recorded, call.removes)).unzip();
+                let removes = removes.into_iter().flatten().collect();
+                let fields = fields.unwrap_or_default();
+                let change = Action::Change { how, fields, calls, removes, forced: split.forced };
                 (change, value.filter(|_| keeps))
             }
         }

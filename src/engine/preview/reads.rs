@@ -42,5 +42,5 @@ fn words(call: &RecordedCall) -> String {
 pub fn object_of(made: &RecordedCall, result: &StepResult) -> Option<RecordedCall> {
     let (operation, parameters) = results::operation_of(Catalog::embedded(), made)?;
     let path = results::resource_path(&operation, made, &parameters, result)?;
-    Some(RecordedCall { method: Method::Get, path, query: Vec::new(), headers: Vec::new(), body: None })
+    Some(RecordedCall::new(Method::Get, path))
 }

@@ -40,6 +40,14 @@ impl Symbol {
 }
 
 impl Change {
+    /// How much of it is removed while it stays.
+    fn removes(&self) -> usize {
+        match &self.action {
+            Action::Change { removes, .. } => removes.len(),
+            _ => 0,
+        }
+    }
+
     pub fn symbol(&self) -> Symbol {
         match &self.action {
             Action::Call => Symbol::Make,
@@ -87,7 +95,7 @@ impl Tally {
             to_create: count(Symbol::Make),
             to_update: count(Symbol::Update),
             to_replace: count(Symbol::Replace),
-            to_remove: count(Symbol::Remove),
+            to_remove: count(Symbol::Remove) + changes.iter().map(Change::removes).sum::<usize>(),
             to_adopt: count(Symbol::Adopt),
             to_continue: count(Symbol::Continue),
             unknown: count(Symbol::Unknown),

@@ -126,6 +126,7 @@ impl KnownValues {
             query: texts(fill(parts.query)?),
             headers: texts(fill(parts.headers)?),
             body,
+            body_file: surroundings.body_file(&parts, &scope)?.map(Box::new),
         }))
     }
 
@@ -214,6 +215,7 @@ fn named(call: RecordedCall) -> RecordedCall {
         query: texts(call.query),
         headers: texts(call.headers),
         body: call.body.as_ref().map(named_value),
+        body_file: call.body_file,
     }
 }
 

@@ -35,11 +35,16 @@ const TO_THE_LETTER: [&str; 4] = ["name", "description", "tags", "envs"];
 /// Lists of mappings whose elements a read shows with the same fields.
 const COMPARABLE_LISTS: [&str; 6] =
     ["members", "rules", "security_group_rules", "host_routes", "routes", "allowed_address_pairs"];
+/// Fields that the API counts on by itself, whatever a body says.
+const ITS_OWN: [&str; 4] = ["id", "serial", "created_at", "updated_at"];
 /// Fields in which tags are shown (`observed.md` §10).
 const TAGS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
 
 /// Compares a field of the recorded body with the resource. `planned`: `None` when the body does not have the field.
 pub fn field(name: &str, planned: Option<&Value>, shown: &Shown<'_>) -> Comparison {
+    if ITS_OWN.contains(&name) {
+        return Comparison::CannotTell;
+    }
     if name == "tags" && planned.is_none_or(Value::is_object) {
         return tags(planned.and_then(Value::as_object), shown.object);
     }
@@ -209,6 +214,19 @@ fn contains(planned: Option<&Value>, seen: Option<&Value>) -> Comparison {
         true => Comparison::CannotTell,
         false => Comparison::Differs(planned.and_then(|planned| without(planned, &there))),
     }
+}
+
+/// Something that `before` names and `after` does not is still there.
+pub fn holds_any(seen: Option<&Value>, before: Option<&Value>, after: Option<&Value>) -> bool {
+    let texts = |value: Option<&'_ Value>| {
+        let mut texts = Vec::new();
+        if let Some(value) = value {
+            collect(value, &mut texts);
+        }
+        texts.into_iter().filter(|text| text.len() >= 8).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (there, kept) = (texts(seen), texts(after));
+    texts(before).iter().any(|text| !kept.contains(text) && there.contains(text))
 }
 
 fn collect<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {

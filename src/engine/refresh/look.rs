@@ -198,8 +198,10 @@ impl Refresh<'_> {
         let is_owned_by_another = |id: &Value| self.status.is_made_by_another(thing.instance, id);
         let shown =
             Shown { thing: route, object, digest_key: self.digest_key, is_owned_by_another: &is_owned_by_another };
+        // What is found would be written down; a switch whose name speaks of a key is none.
+        let may_be_told = |name: &String, value: &Value| !is_sensitive_name(name) || value.is_boolean();
         let comparable =
-            body.iter().filter(|(name, _)| !is_sensitive_name(name) && ways.iter().any(|way| way.act.takes(name)));
+            body.iter().filter(|(name, value)| may_be_told(name, value) && ways.iter().any(|way| way.act.takes(name)));
         let mut drift = Drift::default();
         for (name, value) in comparable {
             match field(name, Some(value), &shown) {

@@ -9,5 +9,5 @@ mod compare;
 mod look;
 
 pub use blame::blame;
-pub use compare::{Comparison, Shown, field};
+pub use compare::{Comparison, Shown, field, holds_any};
 pub use look::{DriftCheck, DriftState, NoAnswer, Refresh, records};

@@ -198,7 +198,7 @@ impl Trial {
         let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
         let answer = cloud.send(RunContext::request(call)).await.unwrap();
         assert!(answer.is_success(), "{call}: {answer:?}");
-        tokio::time::sleep(Duration::from_secs(600)).await;
+        tokio::time::sleep(Duration::from_secs(7200)).await;
         // The simulator completes tasks when it is polled.
         cloud.send(Request::get("/cloud/v1/tasks")).await.unwrap();
         serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
@@ -438,6 +438,16 @@ impl Trial {
     /// The simulator's time.
     pub fn time(&self) -> Timestamp {
         self.sim_clock.now()
+    }
+
+    /// What a read shows that nobody of the run makes.
+    pub fn read(&self, path: &str) -> Value {
+        let mut request = Request::get(path);
+        request.headers.push(("authorization".to_owned(), "APIKey simulated".to_owned()));
+        let answer = self.simulator.lock().unwrap().handle(&request, self.time());
+        let crate::simulate::Reaction::Answer(answer) = answer else { panic!("{path}: no answer") };
+        assert!(answer.is_success(), "{path}: {}", String::from_utf8_lossy(&answer.body));
+        serde_json::from_slice(&answer.body).unwrap()
     }
 
     /// Kind and name of every existing resource, sorted.

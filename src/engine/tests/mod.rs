@@ -9,6 +9,7 @@ mod late;
 mod look_ups;
 mod order;
 mod ours;
+mod parts;
 mod preview;
 mod products;
 mod proofs;

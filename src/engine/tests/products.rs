@@ -42,13 +42,16 @@ steps:
   - id: secret
     call: POST /fastedge/v1/secrets
     body: { name: token, secret_slots: [{ slot: 0, value: hunter2-hunter2 }] }
+  - id: binary
+    call: POST /fastedge/v1/binaries/raw
+    body_file: examples/fastedge/app.wasm
   - id: pages
     call: POST /waap/v1/custom-page-sets
     body: { name: pages }
 "#;
 
 fn call(method: Method, path: &str, body: serde_json::Value) -> RecordedCall {
-    RecordedCall { method, path: path.to_owned(), query: vec![], headers: vec![], body: Some(body) }
+    RecordedCall { body: Some(body), ..RecordedCall::new(method, path) }
 }
 
 #[test]
@@ -57,7 +60,7 @@ fn everything_is_made_once_and_taken_down_again() {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(PLAN).await;
         assert_eq!(end.finished.exit, Exit::Done, "{:?}", trial.failures());
-        assert_eq!(trial.alive().len(), 10, "{:?}", trial.alive());
+        assert_eq!(trial.alive().len(), 11, "{:?}", trial.alive());
         let writes = trial.writes();
         assert_eq!(trial.run(PLAN).await.finished.exit, Exit::Done);
         assert_eq!(trial.writes(), writes, "a second run changes nothing");
@@ -77,6 +80,7 @@ fn a_lost_answer_is_found_by_what_is_there_only_once() {
         ("POST:rules", "cdn_rules", true),
         ("POST:buckets", "storage_buckets", true),
         ("POST:/fastedge/v1/secrets", "fastedge_secrets", true),
+        ("POST:/fastedge/v1/binaries", "fastedge_binaries", false),
         ("POST:custom-page-sets", "waap_custom_page_sets", false),
     ] {
         paused(async {
@@ -138,7 +142,7 @@ fn a_process_that_dies_anywhere_leaves_nothing_behind() {
             let left: Vec<String> = trial
                 .alive()
                 .into_iter()
-                .filter(|alive| !alive.starts_with("waap_") && !alive.contains("ssl_"))
+                .filter(|alive| !["waap_", "cdn_ssl_", "fastedge_binaries"].iter().any(|kind| alive.starts_with(kind)))
                 .collect();
             assert_eq!(left, Vec::<String>::new(), "{kept}: {:?}", trial.left());
         });

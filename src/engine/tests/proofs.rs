@@ -61,11 +61,8 @@ fn what_was_there_before_the_first_call_is_not_its_work() {
             trial.conditions.untimed = true;
             trial
                 .by_hand(&RecordedCall {
-                    method: Method::Post,
-                    path: format!("/cloud/v1/{path}/1/7"),
-                    query: vec![],
-                    headers: vec![],
                     body: Some(body),
+                    ..RecordedCall::new(Method::Post, format!("/cloud/v1/{path}/1/7"))
                 })
                 .await;
             let end = trial.run(&plan(kind(name), 1)).await;
@@ -105,13 +102,7 @@ fn what_was_adopted_from_somebody_outlives_the_teardown() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let (path, body) = ("/cloud/v1/ssh_keys/1", json!({ "name": "theirs", "public_key": "ssh-ed25519 AAAA" }));
-        let call = RecordedCall {
-            method: Method::Post,
-            path: path.to_owned(),
-            query: vec![],
-            headers: vec![],
-            body: Some(body.clone()),
-        };
+        let call = RecordedCall { body: Some(body.clone()), ..RecordedCall::new(Method::Post, path) };
         trial.by_hand(&call).await;
         let text = format!(
             "name: demo\nsteps:\n  - id: key\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    body: {body}\n    \

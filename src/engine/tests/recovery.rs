@@ -128,11 +128,8 @@ fn what_others_made_under_the_same_names_is_left_alone() {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::OnTime).await;
         let call = crate::journal::RecordedCall {
-            method: crate::catalog::Method::Post,
-            path: "/cloud/v1/volumes/1/7".to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
             body: Some(json!({ "name": "data", "source": "new-volume", "size": 10 })),
+            ..crate::journal::RecordedCall::new(crate::catalog::Method::Post, "/cloud/v1/volumes/1/7")
         };
         trial.by_hand(&call).await;
         let recovered = trial.recover(&plan, &[]).await;

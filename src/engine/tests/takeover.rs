@@ -30,11 +30,8 @@ impl Trial {
     /// Another client creates a volume; gives its id.
     async fn volume(&self, name: &str, size: u64) -> String {
         let call = RecordedCall {
-            method: Method::Post,
-            path: "/cloud/v1/volumes/1/7".to_owned(),
-            query: vec![],
-            headers: vec![],
             body: Some(json!({ "name": name, "source": "new-volume", "size": size })),
+            ..RecordedCall::new(Method::Post, "/cloud/v1/volumes/1/7")
         };
         self.by_hand(&call).await;
         let everything = self.simulator.lock().unwrap().everything();

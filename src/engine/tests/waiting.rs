@@ -18,13 +18,7 @@ fn fixed(seconds: u64) -> Options {
 }
 
 fn post(path: &str, body: serde_json::Value) -> RecordedCall {
-    RecordedCall {
-        method: Method::Post,
-        path: path.to_owned(),
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: Some(body),
-    }
+    RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, path) }
 }
 
 /// The number of requests that only polled tasks.

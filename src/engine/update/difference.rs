@@ -6,7 +6,7 @@ use super::{Split, UpdatedResource, split, wanted_call};
 use crate::catalog::Catalog;
 use crate::engine::decide::{ChangeKind, Differs};
 use crate::journal::{InstanceStatus, Intent, RecordedCall, StepResult};
-use crate::plan::Step;
+use crate::plan::{OnChange, Step};
 use crate::secret::stands_for_secret;
 use crate::shared::Shared;
 
@@ -40,7 +40,9 @@ impl Difference {
         let Some(result) = known.result.as_ref().filter(|_| creates) else {
             return Self { kind: Differs::Forces, split: Split::default() };
         };
-        let split = split(catalog, UpdatedResource::of(catalog, before, result).as_ref(), before, &after, sent);
+        let may_remove = matches!(step.on_change, Some(OnChange::Replace));
+        let split =
+            split(catalog, UpdatedResource::of(catalog, before, result).as_ref(), before, &after, sent, may_remove);
         let in_place = split.forced.is_empty() && !split.calls.is_empty();
         Self { kind: if in_place { Differs::InPlace } else { Differs::Forces }, split }
     }

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
+use super::parts::of_part;
 use crate::api::Request;
-use crate::catalog::update::{shown_at, thing_route};
+use crate::catalog::update::{Form, form_of, shown_at, thing_route};
 use crate::engine::context::RunContext;
-use crate::engine::refresh::{Comparison, Shown, field};
+use crate::engine::refresh::{Comparison, Shown, field, holds_any};
 use crate::engine::results;
-use crate::journal::{Intent, RecordedCall};
+use crate::journal::Intent;
 
 /// Whether an update has taken effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub async fn seen(context: &RunContext, intent: &Intent) -> Seen {
     let known = context.journal.with_status(|status| status.instances.get(&intent.instance).cloned());
     let (Some(after), Some(known)) = (&intent.update, known) else { return Seen::CannotTell };
     let (Some(before), Some(result)) = (&known.agrees, &known.result) else { return Seen::CannotTell };
+    if let Some(seen) = of_part(context, intent, before).await {
+        return seen;
+    }
     let Some((create, parameters)) = results::operation_of(context.catalog, before) else { return Seen::CannotTell };
     let path = results::read_path(&create, &parameters, result);
     let (Some(path), Some(thing)) = (path, thing_route(&create)) else { return Seen::CannotTell };
@@ -33,17 +37,22 @@ pub async fn seen(context: &RunContext, intent: &Intent) -> Seen {
     let object = shown_at(&create).map_or(Some(&object), |pointer| object.pointer(pointer));
     let Some(object) = object else { return Seen::CannotTell };
     let shown = Shown { thing, object, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
-    of_fields(before, after, &shown)
+    of_fields(before.body.as_ref(), after.body.as_ref(), &shown)
 }
 
-/// The combined result for all fields that the update changes.
-fn of_fields(before: &RecordedCall, after: &RecordedCall, shown: &Shown<'_>) -> Seen {
-    let fields = |call: &RecordedCall| call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+/// The answer over all fields of a body that the update changes.
+pub(super) fn of_fields(before: Option<&Value>, after: Option<&Value>, shown: &Shown<'_>) -> Seen {
+    let fields = |body: Option<&Value>| body.and_then(Value::as_object).cloned().unwrap_or_default();
     let (old, new) = (fields(before), fields(after));
     let changed = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
     let changed = changed.filter(|name| old.get(*name) != new.get(*name));
     let mut seen = Seen::CannotTell;
     for name in changed {
+        if let Form::Below(pointer) = form_of(shown.thing, name)
+            && holds_any(shown.object.pointer(pointer), old.get(name), new.get(name))
+        {
+            return Seen::NotDone;
+        }
         match field(name, new.get(name), shown) {
             Comparison::Same => seen = Seen::Done,
             Comparison::Differs(_) => return Seen::NotDone,

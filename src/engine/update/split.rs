@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::lookup::Lookup;
 use super::patch::{FieldChange, RecordedAndSent};
 use crate::catalog::update::{Act, Rule, Way, goes_alone, has_way_back, only_grows};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
@@ -14,14 +15,18 @@ use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
 use crate::journal::{RecordedCall, StepResult};
 
 /// The reason when the catalogue has no call that changes a field.
-const NO_CALL: &str = "the API has no call that changes it";
+pub(super) const NO_CALL: &str = "the API has no call that changes it";
 
 /// The resource of a recorded create, and the calls that change it.
 pub struct UpdatedResource {
     create: Arc<Operation>,
     /// Path parameters: those of the create, and the resource's own.
     parameters: Parameters,
-    ways: Vec<Way>,
+    /// The last of them is its own.
+    own: bool,
+    pub(super) ways: Vec<Way>,
+    /// Ids by kind of what its create made.
+    pub(super) made: Map<String, Value>,
 }
 
 /// The division of a change.
@@ -44,6 +49,10 @@ pub struct InPlace {
     pub fields: Vec<String>,
     /// The create's call with which the resource agrees afterwards.
     pub agrees: RecordedCall,
+    /// What has to be read before it can be made: texts stand in its place.
+    pub lookups: Vec<Lookup>,
+    /// What is there no more afterwards, with what is in it.
+    pub removes: Option<String>,
 }
 
 /// A change that needs a new resource.
@@ -60,23 +69,45 @@ impl UpdatedResource {
         let (operation, mut parameters) = results::operation_of(catalog, create)?;
         let resource = operation.creates.as_ref()?.resource.as_ref()?;
         let own = own_value(resource, result)?;
-        if !resource.parameter.is_empty() {
+        let has_own = !resource.parameter.is_empty();
+        if has_own {
             // A copy is created below the path of its original, whose id must not be used for the copy.
             parameters.retain(|(name, _)| *name != resource.parameter);
             parameters.push((resource.parameter.clone(), own));
         }
         let ways = catalog.ways(&operation);
-        Some(Self { create: operation, parameters, ways })
+        Some(Self { create: operation, parameters, own: has_own, ways, made: result.created.clone() })
+    }
+
+    /// Something that another thing made, at the same place. `own`: its own path parameter.
+    pub(super) fn below(
+        catalog: &Catalog,
+        create: Arc<Operation>,
+        of: &UpdatedResource,
+        (name, id): (&str, String),
+    ) -> Self {
+        let place = |name: &str| ["project_id", "region_id"].contains(&name);
+        let mut parameters: Parameters = of.parameters.iter().filter(|(name, _)| place(name)).cloned().collect();
+        parameters.push((name.to_owned(), id));
+        let ways = catalog.ways(&create);
+        Self { create, parameters, own: true, ways, made: Map::new() }
+    }
+
+    /// What it goes by in its path.
+    pub(super) fn own(&self) -> Option<&str> {
+        self.parameters.last().filter(|_| self.own).map(|(_, own)| own.as_str())
     }
 }
 
-/// Divides the difference between the recorded create and the plan's call. `sent`: the plan's body with secrets.
+/// Divides what differs between the recorded call of a create and the plan's. `sent`: the plan's body with secrets in
+/// place; `may_remove`: calls that remove what has something in it are allowed.
 pub fn split(
     catalog: &Catalog,
     thing: Option<&UpdatedResource>,
     before: &RecordedCall,
     after: &RecordedCall,
     sent: Option<&Value>,
+    may_remove: bool,
 ) -> Split {
     let mut split = Split::default();
     if (before.method, &before.path) != (after.method, &after.path) {
@@ -87,6 +118,9 @@ pub fn split(
         let mut names: Vec<&String> = changed.map(|(name, _)| name).collect();
         names.dedup();
         names.iter().for_each(|name| split.force(format!("{what}/{name}"), "it only counts when the thing is made"));
+    }
+    if before.body_file != after.body_file {
+        split.force("body_file", NO_CALL);
     }
     let (Some(Value::Object(old)), Some(Value::Object(new))) = (&before.body, &after.body) else {
         if before.body != after.body {
@@ -101,7 +135,7 @@ pub fn split(
         changed.iter().for_each(|name| split.force(format!("body/{name}"), NO_CALL));
         return split;
     };
-    let mut work = Splitting { catalog, thing, old, new, real, changed, now: before.clone(), split };
+    let mut work = Splitting { catalog, thing, old, new, real, changed, now: before.clone(), split, may_remove };
     for way in &thing.ways {
         work.go(way);
     }
@@ -112,22 +146,23 @@ pub fn split(
 }
 
 impl Split {
-    fn force(&mut self, field: impl Into<String>, reason: impl Into<String>) {
+    pub(super) fn force(&mut self, field: impl Into<String>, reason: impl Into<String>) {
         self.forced.push(Forced { field: field.into(), reason: reason.into() });
     }
 }
 
-struct Splitting<'a> {
-    catalog: &'a Catalog,
-    thing: &'a UpdatedResource,
-    old: &'a Map<String, Value>,
-    new: &'a Map<String, Value>,
-    real: &'a Map<String, Value>,
-    /// Differing fields without a call so far.
+pub(super) struct Splitting<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) thing: &'a UpdatedResource,
+    pub(super) old: &'a Map<String, Value>,
+    pub(super) new: &'a Map<String, Value>,
+    pub(super) real: &'a Map<String, Value>,
+    /// Fields that differ, and no call has been found for.
     changed: Vec<&'a String>,
-    /// The create's call with which the resource agrees after the calls so far.
-    now: RecordedCall,
-    split: Split,
+    /// The create's call as it stands after the calls so far.
+    pub(super) now: RecordedCall,
+    pub(super) split: Split,
+    pub(super) may_remove: bool,
 }
 
 impl<'a> Splitting<'a> {
@@ -169,11 +204,14 @@ impl<'a> Splitting<'a> {
             Act::BeginEach { field, key } => self.each(way, field, key, true),
             Act::Remove { field } => self.list(way, field, false),
             Act::Add { field } => self.list(way, field, true),
+            Act::MakeElement { field, key } => self.make_elements(way, field, key),
             Act::Element { field, key, parameter } => self.elements(way, field, key, parameter),
+            Act::RemoveElement { field, key, parameter } => self.remove_elements(way, field, key, parameter),
+            Act::Join { field, part } | Act::Leave { field, part } => self.part(field, *part),
         }
     }
 
-    fn done(&mut self, field: &str) {
+    pub(super) fn done(&mut self, field: &str) {
         self.changed.retain(|name| *name != field);
     }
 
@@ -277,128 +315,20 @@ impl<'a> Splitting<'a> {
         self.call(way, vec![field.to_owned()], body(new), body(real), &[]);
     }
 
-    /// One call for each removed or each new element.
-    fn each(&mut self, way: &Way, field: &str, key: &str, begin: bool) {
-        let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
-        let real = elements(self.real.get(field));
-        let named = |item: &Value| item.get(key).cloned();
-        let has = |list: &[Value], item: &Value| {
-            named(item).is_some() && list.iter().any(|other| named(other) == named(item))
-        };
-        let going: Vec<usize> = if begin {
-            (0..new.len()).filter(|at| !has(&old, &new[*at])).collect()
-        } else {
-            (0..old.len()).filter(|at| !has(&new, &old[*at])).collect()
-        };
-        let mut now = elements(self.now.body.as_ref().and_then(|body| body.get(field)));
-        for at in going {
-            let item = if begin { &new[at] } else { &old[at] };
-            let (Some(value), Some(sent)) = (named(item), named(if begin { &real[at] } else { item })) else {
-                self.done(field);
-                return self.split.force(format!("body/{field}/{at}"), NO_CALL);
-            };
-            if begin {
-                now.push(item.clone());
-            } else {
-                now.retain(|other| named(other).as_ref() != Some(&value));
-            }
-            let after = Some(Value::Array(now.clone()));
-            self.step(way, field, Some(json!({ key: value })), Some(json!({ key: sent })), after);
-        }
-        if begin {
-            self.end_list(field);
-        }
-    }
-
-    /// One call for all removed or all new elements.
-    fn list(&mut self, way: &Way, field: &str, add: bool) {
-        let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
-        let real = elements(self.real.get(field));
-        let places: Vec<usize> = if add {
-            (0..new.len()).filter(|at| !old.contains(&new[*at])).collect()
-        } else {
-            (0..old.len()).filter(|at| !new.contains(&old[*at])).collect()
-        };
-        if !places.is_empty() {
-            let pick = |list: &[Value]| places.iter().filter_map(|at| list.get(*at).cloned()).collect::<Value>();
-            let (recorded, sent) = if add { (pick(&new), pick(&real)) } else { (pick(&old), pick(&old)) };
-            let after = match add {
-                true => new.clone(),
-                false => old.into_iter().filter(|item| new.contains(item)).collect(),
-            };
-            let body = |value: Value| Some(json!({ field: value }));
-            self.step(way, field, body(recorded), body(sent), Some(Value::Array(after)));
-        }
-        if add {
-            self.end_list(field);
-        }
-    }
-
-    /// After the last call for a list the resource agrees with the plan's list, including its order and the fields
-    /// that no call compares.
-    fn end_list(&mut self, field: &str) {
-        let last = self.split.calls.last_mut().filter(|call| call.fields.iter().any(|name| name == field));
-        match last {
-            Some(call) => {
-                put(&mut call.agrees, field, self.new.get(field).cloned());
-                self.now.clone_from(&call.agrees);
-            }
-            None => self.split.force(format!("body/{field}"), NO_CALL),
-        }
-        self.done(field);
-    }
-
-    /// One call for each element that exists before and after and differs.
-    fn elements(&mut self, way: &Way, field: &str, key: &str, parameter: &str) {
-        let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
-        let real = elements(self.real.get(field));
-        let named = |item: &Value| item.get(key).and_then(Value::as_str).map(str::to_owned);
-        self.done(field);
-        let same = old.len() == new.len() && new.iter().all(|item| old.iter().any(|other| named(other) == named(item)));
-        if !same || real.len() != new.len() {
-            return self.split.force(format!("body/{field}"), "what it lists is made with it");
-        }
-        let Some(update) = self.catalog.body_schema(&way.operation) else { return };
-        let mut now = old.clone();
-        for (item, real) in new.iter().zip(&real) {
-            let Some(at) = now.iter().position(|other| named(other) == named(item)) else { continue };
-            let (Some(before), Some(after), Some(sent), Some(name)) =
-                (now[at].as_object().cloned(), item.as_object(), real.as_object(), named(item))
-            else {
-                continue;
-            };
-            let differing: Vec<&String> =
-                before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).collect();
-            let (mut recorded, mut body) = (Map::new(), Map::new());
-            for name in differing {
-                let change =
-                    FieldChange { name, before: before.get(name), after: after.get(name), sent: sent.get(name) };
-                let known = !super::patch::field_schemas(&update, name).is_empty();
-                match change.value(&update, &update, true).ok().filter(|_| known) {
-                    Some(both) => {
-                        recorded.insert(name.clone(), both.recorded);
-                        body.insert(name.clone(), both.sent);
-                    }
-                    None => return self.split.force(format!("body/{field}/{at}/{name}"), NO_CALL),
-                }
-            }
-            if !recorded.is_empty() {
-                now[at].clone_from(item);
-                let whole = Some(Value::Array(now.clone()));
-                let more = [(parameter.to_owned(), name)];
-                self.call_after(way, field, (Some(recorded.into()), Some(body.into())), whole, &more);
-            }
-        }
-        self.end_list(field);
-    }
-
-    /// Adds a call that changes a field from its current value to `after`.
-    fn step(&mut self, way: &Way, field: &str, recorded: Option<Value>, sent: Option<Value>, after: Option<Value>) {
+    /// A call after which a field stands as given.
+    pub(super) fn step(
+        &mut self,
+        way: &Way,
+        field: &str,
+        recorded: Option<Value>,
+        sent: Option<Value>,
+        after: Option<Value>,
+    ) {
         self.call_after(way, field, (recorded, sent), after, &[]);
     }
 
-    /// The same with further path parameters. Later calls may change the same field again.
-    fn call_after(
+    /// The same with further parameters of its path. Another way may have to do with the field as well.
+    pub(super) fn call_after(
         &mut self,
         way: &Way,
         field: &str,
@@ -436,14 +366,22 @@ impl<'a> Splitting<'a> {
         fields.iter().for_each(|field| put(&mut agrees, field, self.new.get(field).cloned()));
         self.now.clone_from(&agrees);
         let method = way.operation.route.method;
-        let recorded = RecordedCall { method, path, query: Vec::new(), headers: Vec::new(), body: recorded };
+        let recorded = RecordedCall { body: recorded, ..RecordedCall::new(method, path) };
         let operation = way.operation.clone();
-        self.split.calls.push(InPlace { operation, parameters, recorded, sent, fields, agrees });
+        let (lookups, removes) = (Vec::new(), None);
+        self.split.calls.push(InPlace { operation, parameters, recorded, sent, fields, agrees, lookups, removes });
+    }
+
+    /// Adds a call that was put together elsewhere, after which a field stands as given.
+    pub(super) fn push(&mut self, mut call: InPlace, field: &str, after: Value) {
+        put(&mut self.now, field, Some(after));
+        call.agrees.clone_from(&self.now);
+        self.split.calls.push(call);
     }
 }
 
-/// Sets a field of a call's body; removes it when there is no value.
-fn put(call: &mut RecordedCall, field: &str, value: Option<Value>) {
+/// Puts a field of a call's body, or takes it away.
+pub(super) fn put(call: &mut RecordedCall, field: &str, value: Option<Value>) {
     let Some(Value::Object(body)) = &mut call.body else { return };
     match value {
         Some(value) => drop(body.insert(field.to_owned(), value)),
@@ -451,7 +389,7 @@ fn put(call: &mut RecordedCall, field: &str, value: Option<Value>) {
     }
 }
 
-fn elements(list: Option<&Value>) -> Vec<Value> {
+pub(super) fn elements(list: Option<&Value>) -> Vec<Value> {
     list.and_then(Value::as_array).cloned().unwrap_or_default()
 }
 

@@ -5,20 +5,14 @@ use crate::catalog::{Catalog, Method};
 use crate::journal::{RecordedCall, StepResult};
 
 fn post(path: &str, body: Value) -> RecordedCall {
-    RecordedCall {
-        method: Method::Post,
-        path: format!("/cloud/{path}"),
-        query: vec![],
-        headers: vec![],
-        body: Some(body),
-    }
+    RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, format!("/cloud/{path}")) }
 }
 
 fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
     let catalog = Catalog::embedded();
     let result = StepResult { id: Some(json!("x1")), name: Some("n".to_owned()), ..StepResult::default() };
     let thing = UpdatedResource::of(catalog, before, &result);
-    let split = split(catalog, thing.as_ref(), before, after, None);
+    let split = split(catalog, thing.as_ref(), before, after, None, true);
     if split.forced.is_empty() {
         let last = split.calls.last().map(|call| &call.agrees);
         assert_eq!(last, Some(after), "what the last call leaves is what the plan says");
@@ -214,7 +208,7 @@ fn secrets_go_along_and_are_not_written_down() {
     let sent = json!({ "name": "n", "login": "l", "password": "s3cret", "registry": "r" });
     let result = StepResult { id: Some(json!("n")), name: Some("n".to_owned()), ..StepResult::default() };
     let thing = UpdatedResource::of(Catalog::embedded(), &before, &result);
-    let split = split(Catalog::embedded(), thing.as_ref(), &before, &after, Some(&sent));
+    let split = split(Catalog::embedded(), thing.as_ref(), &before, &after, Some(&sent), false);
     assert_eq!(split.calls[0].recorded.body, Some(json!({ "password": "secret:2" })));
     assert_eq!(split.calls[0].sent, Some(json!({ "password": "s3cret" })));
 }

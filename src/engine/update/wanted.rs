@@ -22,6 +22,7 @@ pub fn wanted_call(before: &RecordedCall, after: &RecordedCall, ignored: &[Strin
             }
             Some(("query", name)) => wanted.query = pairs(&before.query, &after.query, name),
             Some(("headers", name)) => wanted.headers = pairs(&before.headers, &after.headers, name),
+            None if place == "body_file" => wanted.body_file.clone_from(&before.body_file),
             _ => {}
         }
     }

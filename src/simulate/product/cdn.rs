@@ -1,5 +1,5 @@
-//! The CDN as it was recorded, and where it was not, as its document tells: origin groups, resources and rules that must be
-//! switched off before they go.
+//! The CDN, as recorded or else as documented: origin groups, resources, and rules that must be disabled before their
+//! removal.
 
 use serde_json::{Map, Value, json};
 
@@ -28,7 +28,7 @@ pub(super) fn respond(products: &mut Products, call: &Call<'_>, options: &Option
         (Method::Post, RESOURCES) => one_origin(call).map(Err),
         (Method::Put | Method::Patch, RESOURCE) => Some(switched(products, call, options)),
         (Method::Delete, RESOURCE | RULE) => still_active(products, call).map(Err),
-        // The document shows no answer.
+        // The documentation shows no answer.
         (Method::Post, "/cdn/sslData") => {
             let creates = call.operation.creates.as_ref()?;
             Some(products.create(call, creates, options).map(|_| bare(201)))
@@ -37,7 +37,7 @@ pub(super) fn respond(products: &mut Products, call: &Call<'_>, options: &Option
     }
 }
 
-/// Hosts of sources that nobody resolves: names that are kept free for that (RFC 2606).
+/// Origins with names that never resolve: reserved ones (RFC 2606).
 fn unresolved(call: &Call<'_>) -> Option<Refused> {
     let sources = call.field("sources").and_then(Value::as_array).into_iter().flatten();
     let hosts = sources.filter_map(|source| source.get("source")?.as_str());
@@ -48,7 +48,7 @@ fn unresolved(call: &Call<'_>) -> Option<Refused> {
     (!wrong.is_empty()).then(|| Refused::errors(json!({ "sources": wrong })))
 }
 
-/// A group says whether anything delivers from it.
+/// A group shows whether any resource uses it.
 fn related(products: &Products, call: &Call<'_>) -> Option<Answer> {
     let group = products.at(&call.own_address())?;
     let mut shown = group.shown(products.now);
@@ -67,7 +67,7 @@ fn one_origin(call: &Call<'_>) -> Option<Refused> {
     Some(Refused::errors(json!({ "originGroup": [words] })))
 }
 
-/// What delivers nothing is suspended.
+/// A disabled resource is suspended.
 fn switched(products: &mut Products, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
     let (address, now) = (call.own_address(), products.now);
     let answer = products.change(call, options)?;
@@ -88,7 +88,7 @@ fn still_active(products: &Products, call: &Call<'_>) -> Option<Refused> {
     is_active.then(|| Refused::words(400, STILL_ACTIVE))
 }
 
-/// What the CDN adds to what was asked for.
+/// The fields that the CDN adds to those of the request.
 pub(super) fn complete(products: &mut Products, kind: &str, fields: &mut Map<String, Value>) {
     let mut known = |name: &str, value: Value| {
         fields.entry(name).or_insert(value);
@@ -143,7 +143,7 @@ fn tagged(source: &mut Value) {
     }
 }
 
-/// The group that a resource brings along which names an origin instead of one.
+/// The origin group that is created for a resource that names an origin.
 fn origin_group(products: &mut Products, origin: &str) -> Value {
     let id: Value = products.number().into();
     let mut fields = Map::new();
@@ -156,7 +156,7 @@ fn origin_group(products: &mut Products, origin: &str) -> Value {
     id
 }
 
-/// The domain that WAAP protects for a resource.
+/// The WAAP domain of a resource.
 fn waap_domain(products: &mut Products, name: &str) -> Value {
     let id: Value = products.number().into();
     let shown = json!({ "id": id, "name": name, "status": "active", "created_at": time(products.now) });

@@ -1,4 +1,4 @@
-//! DNS as it was recorded: zones with their SOA and name servers, record sets, DNSSEC.
+//! DNS, as recorded: zones with their SOA and name servers, record sets, DNSSEC.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -33,7 +33,7 @@ pub(super) fn respond(products: &mut Products, call: &Call<'_>) -> Option<Result
     Some(answer)
 }
 
-/// An answer of DNS, whose type names the character set, with or without a body.
+/// An answer of DNS, whose content type names the character set, with or without a body.
 fn said(body: &Value) -> Answer {
     let mut answer = match body {
         Value::Null => bare(200),
@@ -81,7 +81,7 @@ fn make_zone(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused
     }))
 }
 
-/// Fields of a body that a zone shows. A webhook brings what else is known of such zones.
+/// Copies the fields of a body that a zone shows. A webhook comes with further fields.
 fn take_over(shown: &mut Map<String, Value>, fields: &Map<String, Value>) {
     for (name, value) in fields.iter().filter(|(name, _)| name.as_str() != "dnssec_enabled") {
         let value = match (name.as_str(), value) {
@@ -122,7 +122,7 @@ fn read_zone(products: &Products, call: &Call<'_>) -> Result<Answer, Refused> {
     Ok(said(&Value::Object(shown)))
 }
 
-/// A record set as its zone shows it: with the last word of each content.
+/// A record set in the list of its zone: with only the last word of each record's content.
 fn record(set: &Item) -> Value {
     let records = set.get("resource_records").and_then(Value::as_array).into_iter().flatten();
     let answers: Vec<Value> = records
@@ -176,7 +176,7 @@ fn dnssec(products: &mut Products, call: &Call<'_>) -> Answer {
     }))
 }
 
-/// A record set as it is shown. Records whose content stays keep their number.
+/// A record set as a read shows it. Records with the same content keep their number.
 fn rrset(products: &mut Products, name: &str, kind: &str, body: &Value, before: Option<&Item>) -> Map<String, Value> {
     let old: Vec<Value> = before.and_then(|set| set.get("resource_records")?.as_array()).cloned().unwrap_or_default();
     let mut records = Vec::new();
@@ -238,7 +238,7 @@ fn read_rrset(products: &Products, call: &Call<'_>) -> Result<Answer, Refused> {
     Ok(said(&Value::Object(set.shown(products.now))))
 }
 
-/// The answer still tells the time of the last change before this one.
+/// The answer still has the previous time of change.
 fn put_rrset(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused> {
     let address = call.own_address();
     let Some(before) = products.at(&address).cloned() else { return make_rrset(products, call) };

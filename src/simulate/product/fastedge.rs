@@ -1,15 +1,22 @@
-//! What FastEdge adds to what was asked for.
+//! The fields that FastEdge adds to those of the request.
 
 use serde_json::{Map, Value, json};
 
 use super::Products;
 use super::item::{known_kind, time};
+use crate::body_file::BodyFile;
 use crate::secret::hex;
 
-/// The interface that binaries of today speak.
+/// The interface of current binaries.
 const API_TYPE: &str = "wasi-http";
 
-pub(super) fn complete(products: &Products, kind: &str, name: &str, fields: &mut Map<String, Value>) {
+pub(super) fn complete(
+    products: &Products,
+    kind: &str,
+    name: &str,
+    file: Option<&BodyFile>,
+    fields: &mut Map<String, Value>,
+) {
     debug_assert!(known_kind(kind).is_some());
     let mut known = |name: &str, value: Value| {
         fields.entry(name).or_insert(value);
@@ -26,6 +33,9 @@ pub(super) fn complete(products: &Products, kind: &str, name: &str, fields: &mut
         "fastedge_binaries" => {
             known("api_type", API_TYPE.into());
             known("source", 1.into());
+            if let Some(file) = file {
+                known("checksum", file.md5.as_str().into());
+            }
             known("unref_since", time(products.now));
         }
         "fastedge_secrets" => {
@@ -42,7 +52,7 @@ pub(super) fn complete(products: &Products, kind: &str, name: &str, fields: &mut
     }
 }
 
-/// A value is never shown again, only what it can be told by.
+/// Replaces a secret value, which is never shown, by its checksum.
 fn sealed(slot: &mut Value) {
     if let Value::Object(slot) = slot
         && let Some(value) = slot.remove("value")

@@ -1,5 +1,4 @@
-//! Answers in the form that the document gives them: fields that are known, and something of the right type in those that
-//! are not.
+//! Answers in their documented form: known fields with their values, and other fields with a value of the right type.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -9,10 +8,10 @@ use crate::api::Answer;
 use crate::catalog::schema::{Schema, Type};
 use crate::catalog::{BodySchema, Catalog, Operation};
 
-/// How deep a form is written out.
+/// The greatest depth of an answer.
 const DEEPEST: usize = 6;
 
-/// Names of fields that tell how much there is in all.
+/// Fields with the total number of items.
 const TOTALS: [&str; 3] = ["count", "total_amount", "total_count"];
 
 /// The body of an operation's answer.
@@ -32,7 +31,8 @@ pub(super) fn answer(operation: &Operation, fields: &Map<String, Value>, now: Ti
     }
 }
 
-/// The answer of a list: an array, or an object with one in it; with `paged`, where there are both, the object.
+/// The answer of a list: an array, or an object that contains one; with `paged` the object, where both are
+/// documented.
 pub(super) fn listing(operation: &Operation, items: Vec<Value>, total: usize, paged: bool) -> Answer {
     let Some((status, shape)) = Catalog::embedded().answer_schema(operation) else { return bare(200) };
     let root = shape.resolve(shape.root());
@@ -69,7 +69,7 @@ pub(super) fn json_answer(status: u16, body: &Value) -> Answer {
     Answer { status, headers: vec![kind], body: body.to_string().into_bytes() }
 }
 
-/// Done, and nothing to say.
+/// A status without a body.
 pub(super) fn bare(status: u16) -> Answer {
     Answer { status, headers: Vec::new(), body: Vec::new() }
 }
@@ -87,7 +87,7 @@ impl Form<'_> {
         }
         match known {
             Some(Value::Object(fields)) if !schema.properties.is_empty() => self.object(schema, fields, depth),
-            // An answer that is a list of what was made.
+            // An answer that is an array of the created resources.
             Some(Value::Object(_)) if schema.types.contains(Type::Array) => match (&schema.items, depth) {
                 (Some(items), 0) => Value::Array(vec![self.value(items, known, depth + 1)]),
                 _ => json!([]),
@@ -101,7 +101,7 @@ impl Form<'_> {
         }
     }
 
-    /// The variant that what is known tells.
+    /// The variant of the schema that the known fields match.
     fn variant<'a>(&'a self, schema: &'a Schema, known: Option<&Value>) -> Option<&'a Schema> {
         let told = schema.discriminator.as_deref().and_then(|name| known?.get(name));
         let fits = |schema: &Schema| {
@@ -121,13 +121,13 @@ impl Form<'_> {
         let mut shown = Map::new();
         for (name, field) in &schema.properties {
             let own = known.get(name);
-            // A document that names what is required leaves the rest out when it is empty.
+            // A document that lists required fields omits the others when they are empty.
             let always = schema.required.is_empty() || schema.required.contains(name);
             if own.is_some() || (always && depth < DEEPEST) {
                 shown.insert(name.clone(), self.value(field, own, depth + 1));
             }
         }
-        // Inside, what is known is shown, whatever the document forgets.
+        // Known nested fields are shown even when the document lacks them.
         if depth > 0 {
             for (name, value) in known {
                 shown.entry(name.clone()).or_insert_with(|| value.clone());
@@ -159,7 +159,7 @@ impl Form<'_> {
     }
 }
 
-/// What a body refers to: field, kind and id.
+/// The references of a body: field, kind and id.
 pub(super) fn references(operation: &Operation, body: &Value) -> Vec<(String, String, Value)> {
     let mut found = Vec::new();
     if let Some(shape) = Catalog::embedded().body_schema(operation) {

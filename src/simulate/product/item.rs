@@ -1,4 +1,4 @@
-//! One thing of a product: where it stands, what it shows, and from when on.
+//! One resource of a product: its address, its fields, and when it becomes ready.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -6,23 +6,23 @@ use serde_json::{Map, Value, json};
 use crate::catalog::Catalog;
 use crate::simulate::state::Creation;
 
-/// Fields that tell when a thing was last changed.
+/// Fields with the time of the last change.
 const CHANGED: [&str; 2] = ["updated", "updated_at"];
 
 #[derive(Debug, Clone)]
 pub(in crate::simulate) struct Item {
     pub kind: String,
-    /// The path on which it is read, or deleted where it cannot be read; not encoded.
+    /// The path that reads it, or deletes it where it cannot be read; not encoded.
     pub address: String,
     pub id: Value,
     pub name: String,
     shown: Map<String, Value>,
-    /// It was there from the beginning, or nobody spoke of its making.
+    /// It existed from the beginning, or is assumed to exist.
     pub seeded: bool,
     pub readying: Option<Readying>,
 }
 
-/// What a thing shows until it is ready.
+/// The fields of a resource until it is ready.
 #[derive(Debug, Clone)]
 pub(in crate::simulate) struct Readying {
     pub pointer: String,
@@ -36,7 +36,7 @@ impl Item {
         Self { kind, address, id, name, shown, seeded: false, readying: None }
     }
 
-    /// The same, as something that no client made.
+    /// The same resource, marked as not created by a client.
     pub(super) fn seeded(self) -> Self {
         Self { seeded: true, ..self }
     }
@@ -45,7 +45,7 @@ impl Item {
         text(&self.id)
     }
 
-    /// Its kind, as a word that lives as long as the program.
+    /// Its kind, as a static text.
     pub(in crate::simulate) fn known_kind(&self) -> &'static str {
         known_kind(&self.kind).unwrap_or("things")
     }
@@ -54,7 +54,7 @@ impl Item {
         Creation { kind: self.known_kind(), id: self.id_text(), name: self.name.clone() }
     }
 
-    /// As a read shows it now.
+    /// Its fields as a read shows them now.
     pub(in crate::simulate) fn shown(&self, now: Timestamp) -> Map<String, Value> {
         let mut shown = self.shown.clone();
         if let Some(readying) = self.readying.as_ref().filter(|readying| readying.at > now) {
@@ -71,7 +71,7 @@ impl Item {
         put(&mut self.shown, pointer, value);
     }
 
-    /// Takes over what a change names.
+    /// Merges the fields of a change.
     pub(super) fn merge(&mut self, fields: &Map<String, Value>) {
         for (name, value) in fields {
             match (self.shown.get_mut(name), value) {
@@ -101,7 +101,7 @@ impl Item {
         rest.is_some_and(|rest| !rest.contains('/'))
     }
 
-    /// Some field of it holds the id of that thing.
+    /// Whether one of its fields has the id of that resource.
     pub(super) fn refers_to(&self, kind: &str, id: &Value) -> bool {
         let fields: &[&str] = match kind {
             "cdn_origin_groups" => &["originGroup"],
@@ -121,7 +121,7 @@ impl Item {
     }
 }
 
-/// The value itself, or an object below it with that id.
+/// Whether the value is that id, or contains an object with it.
 fn holds(value: &Value, id: &Value) -> bool {
     match value {
         Value::Object(fields) => fields.values().any(|field| field.get("id").unwrap_or(field) == id),
@@ -153,17 +153,17 @@ pub(super) fn time(now: Timestamp) -> Value {
     now.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string().into()
 }
 
-/// What is shown once a thing of a kind is ready, where the catalogue knows only what it shows before.
+/// The value of a ready resource, where the catalogue knows only the value before.
 pub(super) fn ready_word(kind: &str) -> Value {
     if kind == "fastedge_binaries" { json!(1) } else { json!("active") }
 }
 
-/// What is shown before, where the catalogue knows only what it shows once it is ready.
+/// The value before, where the catalogue knows only the value of a ready resource.
 pub(super) fn waiting_word(done: &Value) -> Value {
     if done.is_number() { json!(0) } else { json!("PENDING") }
 }
 
-/// The word for a kind, for as long as the program runs.
+/// The name of a kind as a static text.
 pub(super) fn known_kind(kind: &str) -> Option<&'static str> {
     static KINDS: std::sync::LazyLock<Vec<String>> = std::sync::LazyLock::new(|| {
         let operations = Catalog::embedded().operations();

@@ -1,9 +1,10 @@
-//! The products beside the Cloud API: DNS, CDN, object storage, FastEdge, WAAP, streaming, IAM, DDoS protection.
+//! The products besides the Cloud API: DNS, CDN, object storage, FastEdge, WAAP, streaming, IAM, DDoS protection.
 //!
-//! What they share is read off the catalogue: a create makes an item at the address on which it is read, in the form of
-//! that answer; lists show it, changes change it, a delete takes it and what is below it away; what it refers to must
-//! exist, and what is referred to stays. What a product does in a way of its own is in the module of its name. All of them
-//! answer at once; what goes on after the answer is seen in the item.
+//! Their common behaviour follows from the catalogue: a create stores an item at the address that reads it, in the
+//! form of that answer; lists show items, updates change them, a delete removes an item and everything below it;
+//! references must exist, and an item that is referred to cannot be deleted. The particular behaviour of a product is
+//! in the module of its name. All calls are synchronous; processing that continues after the answer shows in the
+//! item.
 
 mod cdn;
 mod dns;
@@ -27,7 +28,7 @@ use super::state::Creation;
 use crate::api::{Answer, Request};
 use crate::catalog::{Catalog, Creates, Effect, IdAt, Method, Operation, Resource, root_of};
 
-/// How long things of a kind take to get ready: within these seconds.
+/// How many seconds resources of a kind take to become ready: from, to.
 const READYING: [(&str, [u64; 2]); 5] = [
     ("cdn_resources", [20, 60]),
     ("storage_object_storages", [5, 20]),
@@ -35,12 +36,12 @@ const READYING: [(&str, [u64; 2]); 5] = [
     ("fastedge_binaries", [3, 10]),
     ("streaming_ai_tasks", [30, 90]),
 ];
-/// What an answer tells that no read ever shows again.
+/// Fields that only the answer of the create shows.
 const TOLD_ONCE: [(&str, &str); 2] = [("storage_access_keys", "secret_key"), ("iam_tokens", "token")];
-/// The first number that stands for a thing; each goes on from there.
+/// The first number used as an id.
 const FIRST_NUMBER: u64 = 100_001;
 
-/// Everything there is of the products.
+/// All resources of the products.
 #[derive(Debug)]
 pub(super) struct Products {
     items: Vec<Item>,
@@ -50,7 +51,7 @@ pub(super) struct Products {
     now: Timestamp,
 }
 
-/// A request to a product, understood.
+/// A parsed request to a product.
 pub(super) struct Call<'r> {
     pub request: &'r Request,
     pub operation: Arc<Operation>,
@@ -76,7 +77,7 @@ impl Call<'_> {
         self.parameters.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    /// A documented path with the values of this call in it, and `value` for the parameter `own`.
+    /// A documented path with the parameters of this call, and `value` for the parameter `own`.
     fn address(&self, path: &str, own: &str, value: &str) -> String {
         let segment = |segment: &str| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
             Some(name) if name == own => value.to_owned(),
@@ -86,7 +87,7 @@ impl Call<'_> {
         path.split('/').map(segment).collect::<Vec<_>>().join("/")
     }
 
-    /// The address that its path names, as far as the parameter at `until` and with it.
+    /// The call's path up to and including the parameter `until`.
     fn address_until(&self, until: &str) -> String {
         let placeholder = format!("{{{until}}}");
         let path = &self.operation.route.path;
@@ -105,7 +106,7 @@ impl Products {
         Self { items: Vec::new(), numbers: FIRST_NUMBER, draw, ever: Vec::new(), now }
     }
 
-    /// The answer to a request of somebody who may ask.
+    /// Answers an authorised request.
     pub(super) fn respond(&mut self, request: &Request, options: &Options, now: Timestamp) -> Answer {
         self.now = now;
         let root = root_of(&request.path).to_owned();
@@ -134,7 +135,7 @@ impl Products {
         }
     }
 
-    /// What a product does in a way of its own.
+    /// The particular behaviour of a product, if it has one for this call.
     fn particular(&mut self, call: &Call<'_>, options: &Options) -> Option<Result<Answer, Refused>> {
         match call.root() {
             "dns" => dns::respond(self, call),
@@ -143,7 +144,7 @@ impl Products {
         }
     }
 
-    // ── what there is ───────────────────────────────────────────────────────────────────────────────────────────
+    // ── state ───────────────────────────────────────────────────────────────────────────────────────────
 
     fn at(&self, address: &str) -> Option<&Item> {
         self.items.iter().find(|item| item.address == address)
@@ -173,7 +174,7 @@ impl Products {
         self.items.push(item);
     }
 
-    /// Things that clients made and that are still there.
+    /// Existing resources that clients created.
     pub(super) fn held(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| !item.seeded)
     }
@@ -182,12 +183,12 @@ impl Products {
         &self.ever
     }
 
-    /// When the next thing gets ready.
+    /// When the next resource becomes ready.
     pub(super) fn next(&self, now: Timestamp) -> Option<Timestamp> {
         self.items.iter().filter_map(|item| item.readying.as_ref()).map(|ready| ready.at).filter(|at| *at > now).min()
     }
 
-    /// Things that the path names above the last one are there.
+    /// Checks that the parents in the path exist.
     fn parents_exist(&mut self, call: &Call<'_>, options: &Options) -> Result<(), Refused> {
         let operation = &call.operation;
         let creates_last = operation.effect == Effect::Create
@@ -214,21 +215,21 @@ impl Products {
         Ok(())
     }
 
-    /// The thing of a kind at an address, or with that id: paths of several editions lead to it.
+    /// The resource of a kind with this address or id; several versions of a path can lead to it.
     fn known(&self, kind: &str, address: &str, id: &str) -> Option<&Item> {
         let same = |item: &&Item| item.kind == kind && item.id_text() == id;
         self.at(address).or_else(|| self.items.iter().find(same))
     }
 
-    /// A thing of the account that nobody has spoken of.
+    /// Adds a resource that is assumed to exist in the account.
     fn assume(&mut self, kind: &str, address: String, id: &str) {
         let shown = json!({ "id": id.parse::<u64>().map_or_else(|_| json!(id), |id| json!(id)), "name": id });
         let shown = shown.as_object().cloned().unwrap_or_default();
         self.items.push(Item::new(kind, address, id.into(), id, shown).seeded());
     }
 
-    /// What a path names that exists already, in a rehearsal. Whether a thing that its path alone tells apart is there is
-    /// a question that is asked before it is made: only what was made is.
+    /// Assumes that the resource of a path exists, in a rehearsal. A resource that only its path identifies is read
+    /// before its creation, so that it exists only after it was created.
     fn assume_itself(&mut self, call: &Call<'_>) {
         let operation = &call.operation;
         let itself = operation.path_parameters.last().filter(|_| operation.route.path.ends_with('}'));
@@ -246,7 +247,7 @@ impl Products {
         }
     }
 
-    // ── what clients do ─────────────────────────────────────────────────────────────────────────────────────────
+    // ── writes ─────────────────────────────────────────────────────────────────────────────────────────
 
     fn create(&mut self, call: &Call<'_>, creates: &Creates, options: &Options) -> Result<Answer, Refused> {
         self.refers_rightly(call, options)?;
@@ -260,7 +261,7 @@ impl Products {
         Ok(self.answer(call, &told))
     }
 
-    /// The item of a create, which is not there yet.
+    /// The item of a create, not stored yet.
     fn made(&mut self, call: &Call<'_>, creates: &Creates) -> Result<Item, Refused> {
         let resource = creates.resource.as_ref().ok_or_else(|| Refused::not_found(&creates.kind))?;
         let named = creates.name_at.as_deref().and_then(|at| call.body.pointer(at)?.as_str()).map(str::to_owned);
@@ -283,7 +284,10 @@ impl Products {
         id_fields(&mut fields, resource, creates, &id, &name);
         match call.root() {
             "cdn" => cdn::complete(self, &creates.kind, &mut fields),
-            "fastedge" => fastedge::complete(self, &creates.kind, &name, &mut fields),
+            "fastedge" => {
+                let file = call.request.body_file.as_ref().map(|upload| &upload.file);
+                fastedge::complete(self, &creates.kind, &name, file, &mut fields);
+            }
             "storage" => self.complete_storage(&creates.kind, &name, &mut fields),
             _ => {}
         }
@@ -291,7 +295,7 @@ impl Products {
         Ok(Item::new(&creates.kind, address, id, &name, shown))
     }
 
-    /// What object storage adds to what was asked for.
+    /// The fields that object storage adds to those of the request.
     fn complete_storage(&mut self, kind: &str, name: &str, fields: &mut Map<String, Value>) {
         if kind == "storage_object_storages" || kind == "storage_sftp_storages" {
             let location = fields.get("location_name").and_then(Value::as_str).unwrap_or("s-ed1").to_owned();
@@ -312,14 +316,14 @@ impl Products {
             IdAt::Body(pointer) => call.body.pointer(pointer).cloned().unwrap_or_default(),
             IdAt::Path(names) => names.iter().map(|name| call.parameter(name)).collect::<Vec<_>>().join("/").into(),
             _ if creates.integer_id => self.number().into(),
-            // A thing whose answer tells its name as the id.
+            // A resource whose answer has the name as its id.
             IdAt::Response(pointer) if pointer == "/name" => name.unwrap_or_default().into(),
             _ if creates.kind == "storage_access_keys" => self.draw.secret()[..20].to_uppercase().into(),
             _ => self.draw.uuid().into(),
         }
     }
 
-    /// What a read of the thing would show.
+    /// The fields that a read of the resource would show.
     fn form_of_read(&self, call: &Call<'_>, resource: &Resource, fields: &Map<String, Value>) -> Map<String, Value> {
         let read = resource.read.as_ref().and_then(|path| {
             let route = crate::catalog::Route { method: Method::Get, path: path.clone() };
@@ -372,7 +376,7 @@ impl Products {
         let collection = call.own_address();
         let asked = |name: &str| call.request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value);
         let by_name = asked("name").or(asked("cname"));
-        // A collection whose things stand elsewhere holds all of the kind.
+        // When no item of the kind is directly below the collection, the collection lists all of the kind.
         let elsewhere = !self.of_kind(kind).any(|item| item.is_directly_below(&collection));
         let found = self.of_kind(kind).filter(|item| elsewhere || item.is_directly_below(&collection));
         let found: Vec<Value> = found
@@ -423,7 +427,7 @@ impl Products {
         Ok(self.answer(call, &Map::new()))
     }
 
-    /// What a body refers to is there; an item remembers it.
+    /// Checks that everything a body refers to exists, and stores the references.
     fn refers_rightly(&mut self, call: &Call<'_>, options: &Options) -> Result<(), Refused> {
         for (field, kind, id) in form::references(&call.operation, &call.body) {
             let text = item::text(&id);
@@ -444,7 +448,7 @@ impl Products {
     }
 }
 
-/// The request as the catalogue knows it, with a body that is right.
+/// The request matched with its operation, with a validated body.
 fn understood(request: &Request) -> Result<Call<'_>, Refused> {
     let catalog = Catalog::embedded();
     let Some((operation, parameters)) = catalog.matching(request.method, &request.path) else {
@@ -459,7 +463,7 @@ fn understood(request: &Request) -> Result<Call<'_>, Refused> {
     Ok(Call { request, operation, parameters, body })
 }
 
-/// The kind of things that a read lists.
+/// The kind of resources that a read lists.
 fn listed(operation: &Operation) -> Option<&'static str> {
     let root = root_of(&operation.route.path);
     let creators = Catalog::embedded().operations_of(root).filter_map(|creator| creator.creates.clone());
@@ -471,7 +475,7 @@ fn listed(operation: &Operation) -> Option<&'static str> {
     item::known_kind(&kind)
 }
 
-/// The fields of the thing in a create's body: some wrap it, as `{"video": {…}}`.
+/// The resource's fields in a create's body, which may be wrapped, as in `{"video": {…}}`.
 fn innermost(call: &Call<'_>, creates: &Creates) -> Map<String, Value> {
     let outer = creates.name_at.as_deref().and_then(|at| at.rsplit_once('/')).map_or("", |(above, _)| above);
     let inside = call.body.pointer(outer).unwrap_or(&call.body);
@@ -479,7 +483,7 @@ fn innermost(call: &Call<'_>, creates: &Creates) -> Map<String, Value> {
     first.as_object().cloned().unwrap_or_default()
 }
 
-/// The same of a change.
+/// The resource's fields in an update's body.
 fn inner(call: &Call<'_>) -> Map<String, Value> {
     let fields = call.fields();
     match fields.iter().next() {
@@ -488,7 +492,7 @@ fn inner(call: &Call<'_>) -> Map<String, Value> {
     }
 }
 
-/// Where reads of the thing show what tells it from others.
+/// Sets the fields in which reads show the identity of the resource.
 fn id_fields(fields: &mut Map<String, Value>, resource: &Resource, creates: &Creates, id: &Value, name: &str) {
     let field = resource.list.as_ref().map_or("id", |list| list.id_field.as_str());
     let at = match &creates.id_at {

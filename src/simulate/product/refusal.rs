@@ -1,4 +1,4 @@
-//! How products say no: each has a form of its own for it.
+//! Refusals of the products: each has its own form.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::api::Answer;
 use crate::catalog::Method;
 use crate::simulate::answer::grouped;
 
-/// A request that is not carried out, and why.
+/// A refused request, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::simulate) struct Refused {
     reason: Box<Reason>,
@@ -37,7 +37,7 @@ enum Reason {
         by: String,
         ids: Vec<Value>,
     },
-    /// Complaints in the product's own form.
+    /// Errors in the product's own form.
     Errors(Value),
     Words {
         status: u16,
@@ -66,27 +66,27 @@ impl Refused {
         Self::of(Reason::Invalid(fields))
     }
 
-    /// Something of that name is there.
+    /// A resource with this name exists.
     pub(super) fn taken(kind: &str, field: &str, name: &str) -> Self {
         Self::of(Reason::Taken { kind: kind.to_owned(), field: field.to_owned(), name: name.to_owned() })
     }
 
-    /// The body refers to what is not there.
+    /// The body refers to a resource that does not exist.
     pub(super) fn no_such(field: &str, kind: &str, id: &str) -> Self {
         Self::of(Reason::NoSuch { field: field.to_owned(), kind: kind.to_owned(), id: id.to_owned() })
     }
 
-    /// It is referred to: by things of a kind, these.
+    /// Resources of a kind refer to it.
     pub(super) fn in_use(kind: &str, by: &str, ids: Vec<Value>) -> Self {
         Self::of(Reason::InUse { kind: kind.to_owned(), by: by.to_owned(), ids })
     }
 
-    /// Complaints by field, as the CDN writes them.
+    /// Errors by field, in the form of the CDN.
     pub(super) fn errors(errors: Value) -> Self {
         Self::of(Reason::Errors(errors))
     }
 
-    /// A refusal of the whole in words.
+    /// A refusal with a message about the whole request.
     pub(super) fn words(status: u16, words: impl Into<String>) -> Self {
         Self::of(Reason::Words { status, words: words.into() })
     }
@@ -136,7 +136,7 @@ impl Refused {
         }
     }
 
-    /// `{"errors": {"name": ["…"]}}`; what is about no field has a `message`.
+    /// `{"errors": {"name": ["…"]}}`; an error about no field is in `message`.
     fn by_field(&self) -> (u16, Value) {
         match &*self.reason {
             Reason::Invalid(fields) => (400, json!({ "errors": grouped(fields) })),
@@ -175,7 +175,7 @@ impl Refused {
         }
     }
 
-    /// WAAP: a problem, with places.
+    /// WAAP: a problem with locations.
     fn as_problem(&self) -> (u16, Value) {
         if let Reason::Invalid(fields) = &*self.reason {
             let errors: Vec<Value> =
@@ -193,7 +193,7 @@ impl Refused {
         (status, json!({ "type": kind, "title": title, "status": status, "detail": words }))
     }
 
-    /// DDoS protection: `detail`, with places.
+    /// DDoS protection: `detail` with locations.
     fn as_detail(&self) -> (u16, Value) {
         if let Reason::Invalid(fields) = &*self.reason {
             let detail: Vec<Value> = fields

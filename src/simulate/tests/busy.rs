@@ -52,7 +52,7 @@ fn bystanders_make_the_same_before_meanwhile_and_after() {
         of("networks").iter().map(|net| net.shown["created_at"].as_str().unwrap().to_owned()).collect();
     made.sort();
     assert_eq!(made, ["2026-05-23T04:59:55+0000", "2026-05-23T05:00:00+0000", "2026-05-23T05:00:00+0000"]);
-    // Each has his subnet in his own network.
+    // Each bystander has a subnet in a network of its own.
     let subnets = of("subnets");
     assert_eq!(subnets.len(), 3);
     assert!(subnets.iter().all(|subnet| subnet.name == "sub" && subnet.shown["network_id"] != json!(network)));

@@ -1,4 +1,4 @@
-//! The catalogue and the simulator against each other.
+//! Catalogue and simulator compared: every operation is answered.
 
 use super::*;
 use serde_json::Map;
@@ -8,10 +8,10 @@ use crate::catalog::{BodyFinding, BodySchema, Catalog, IdAt, Operation, Partial}
 use crate::diagnostic::Severity;
 use crate::simulate::Strangers;
 
-/// An id of something that nobody of ours made.
+/// The id of a resource that no test created.
 pub(crate) const STRANGER: &str = "5b1c8f0e-7a3d-4c55-8f43-b1a0c5f4e6d2";
 
-/// The smallest right value of a shape: required fields only, the first of everything.
+/// The smallest valid value of a schema: only required fields, the first of all choices.
 pub(crate) fn smallest(body: &BodySchema, written: &Schema) -> Value {
     let shape = body.resolve(written);
     if let Some(value) = shape.values.first() {
@@ -55,7 +55,7 @@ pub(crate) fn smallest(body: &BodySchema, written: &Schema) -> Value {
             }
             Value::Object(fields)
         }
-        // Some ids are plain texts to the document.
+        // Some ids are plain texts in the documentation.
         Some(Type::String) | None if shape.kind.is_some() && !shape.by_name => json!(STRANGER),
         Some(Type::String) | None => json!(text(shape)),
     }
@@ -86,7 +86,7 @@ fn text(shape: &Schema) -> String {
         let schema = BodySchema::gather(shape.clone(), |_| Ok::<_, std::convert::Infallible>(None)).unwrap();
         errors(&crate::catalog::check_body(&schema, &Partial::from(&json!(candidate)))).is_empty()
     };
-    // The kind of text is told by the format; elsewhere a name will do.
+    // The format determines the text; without one a name is valid.
     let named = candidates.iter().skip(if shape.format.is_some() { 0 } else { 5 });
     named.chain(&candidates).find(|candidate| fits(candidate)).unwrap_or(&"web-1").to_string()
 }
@@ -95,7 +95,7 @@ fn errors(findings: &[BodyFinding]) -> Vec<&BodyFinding> {
     findings.iter().filter(|finding| finding.severity == Severity::Error).collect()
 }
 
-/// The path of an operation with something in every place.
+/// The path of an operation with a value for every parameter.
 pub fn concrete(operation: &Operation) -> String {
     let mut path = operation.route.path.replace("{project_id}", "1").replace("{region_id}", "7");
     while let (Some(open), Some(close)) = (path.find('{'), path.find('}')) {
@@ -107,16 +107,16 @@ pub fn concrete(operation: &Operation) -> String {
     path
 }
 
-/// A right body of an operation: the smallest there is.
+/// The smallest valid body of an operation.
 pub(crate) fn body_of(operation: &Operation) -> Option<Value> {
     let body = Catalog::embedded().body_schema(operation)?;
     let mut value = smallest(&body, body.root());
     if operation.route.path.ends_with("/lbpools/{project_id}/{region_id}") {
-        // Either of two, which the document does not say.
+        // One of two fields is required, which the documentation does not say.
         value["load_balancer_id"] = json!(STRANGER);
     }
     if operation.route.path.ends_with("/rules") && value.get("direction").is_some() {
-        // Nothing opens egress to everything.
+        // An egress rule for everything is refused.
         value["direction"] = json!("ingress");
     }
     let findings = Catalog::embedded().check_body(operation, Some(&Partial::from(&value)));

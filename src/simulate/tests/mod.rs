@@ -1,4 +1,4 @@
-//! What the simulated cloud as a whole does, over requests and times.
+//! The simulated cloud as a whole, over several requests and times.
 
 mod busy;
 mod conformance;
@@ -17,7 +17,7 @@ use super::{Durations, Options, Reaction, Simulator};
 use crate::api::{Answer, Request};
 use crate::catalog::Method;
 
-/// A simulator and the time in it.
+/// A simulator and its current time.
 struct World {
     simulator: Simulator,
     now: Timestamp,
@@ -49,9 +49,13 @@ impl World {
     }
 
     fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        match self.react(method, path, body) {
+        self.answered(&request(method, path, body))
+    }
+
+    fn answered(&mut self, request: &Request) -> (u16, Value) {
+        match self.simulator.handle(request, self.now) {
             Reaction::Answer(answer) => (answer.status, read(&answer)),
-            other => panic!("{method} {path}: {other:?}"),
+            other => panic!("{} {}: {other:?}", request.method, request.path),
         }
     }
 
@@ -73,7 +77,7 @@ impl World {
         self.now += Duration::from_secs(seconds);
     }
 
-    /// Lets time pass until no task is pending.
+    /// Advances the time until no task is pending.
     fn settle(&mut self) {
         while let Some(end) = self.simulator.next_end() {
             self.now = self.now.max(end);
@@ -81,7 +85,7 @@ impl World {
         }
     }
 
-    /// The task of an accepted call, once it has ended.
+    /// The task of an accepted call, after its end.
     fn ended(&mut self, (status, accepted): (u16, Value)) -> Value {
         assert_eq!(status, 200, "{accepted}");
         self.settle();
@@ -89,7 +93,7 @@ impl World {
         self.get(&format!("/cloud/v1/tasks/{task}"))
     }
 
-    /// The id of what a create made.
+    /// Creates a resource; gives its id.
     fn make(&mut self, path: &str, body: Value) -> String {
         let accepted = self.post(path, body);
         let task = self.ended(accepted);

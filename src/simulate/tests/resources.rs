@@ -83,7 +83,7 @@ fn a_parent_is_locked_while_a_task_below_it_runs() {
 #[test]
 fn a_machine_shows_its_addresses_and_keeps_volumes_unless_told() {
     let mut world = world(instant());
-    // A floating IP needs a way out.
+    // A floating IP needs a router with a gateway.
     let network = world.make(NETWORKS, json!({ "name": "net" }));
     let subnet = world.subnet(&network);
     let machine = world.machine(&network, &subnet);

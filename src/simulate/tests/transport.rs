@@ -35,7 +35,7 @@ async fn in_memory_a_reset_is_an_unknown_outcome() {
     assert!(transport.send(Request::get(NETWORKS)).await.unwrap().is_success());
 }
 
-/// A server on a free port, and what stops it.
+/// A server on a free port, and the sender that stops it.
 async fn server(options: Options) -> (std::net::SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -48,7 +48,7 @@ async fn server(options: Options) -> (std::net::SocketAddr, oneshot::Sender<()>,
     (address, stop, served)
 }
 
-/// Sends one request and gives everything that comes until the connection ends.
+/// Sends one request and gives everything received until the connection ends.
 async fn exchange(stream: &mut TcpStream, head: &str, body: &str) -> std::io::Result<String> {
     let length = body.len();
     let request =

@@ -1,4 +1,4 @@
-//! The journal as a file: read whole, appended to and synced, replaced at once when compacted.
+//! The journal as a file: read whole, appended with a sync, replaced atomically when compacted.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -21,7 +21,7 @@ const COMPACT_RATIO: u64 = 12;
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] as [`parse`] says; an I/O error with the path.
+/// [`JournalError::Damaged`] as for [`parse`]; an I/O error with the path.
 pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
     let bytes = match files::read_regular(path) {
         Ok(bytes) => bytes,
@@ -31,7 +31,7 @@ pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
     parse(path, &bytes).map(Some)
 }
 
-/// The text of a journal that says what a status does, and the number of its lines.
+/// The compacted journal of a status, and the number of its lines.
 fn compacted(status: &Status) -> (String, u64) {
     let records = status.compacted();
     let count = records.len() as u64;
@@ -40,12 +40,12 @@ fn compacted(status: &Status) -> (String, u64) {
     (lines.collect(), count)
 }
 
-/// Puts a journal that says what a renewal does in the place of the one there is, which is kept beside it: tells where. The
-/// caller holds the lock.
+/// Replaces the journal by that of a renewal. The old one is kept beside it: gives its name. The caller holds the
+/// lock.
 ///
 /// # Errors
 ///
-/// An I/O error with the path; the journal is as it was then.
+/// An I/O error with the path; the journal is unchanged then.
 pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Option<String>, JournalError> {
     let copy = path.with_extension(format!("before-{}.jsonl", now.as_second()));
     let kept = match files::read_regular(path) {
@@ -68,22 +68,22 @@ pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Optio
     Ok(kept)
 }
 
-/// An open journal file at its end.
+/// An open journal file, positioned at its end.
 #[derive(Debug)]
 pub struct JournalFile {
     file: Arc<File>,
     path: PathBuf,
-    /// Held for as long as something may be written.
+    /// Held as long as the file can be written.
     _lock: Option<Lock>,
 }
 
 impl JournalFile {
-    /// Opens the journal for appending, making it with `header` when there is none, cutting off a torn last line, and
-    /// compacting it when it has grown far beyond what it says. Also tells the number of lines. The caller holds the lock.
+    /// Opens the journal for appending: creates it with `header` when there is none, cuts off a torn last line, and
+    /// compacts it when it has grown long. Also gives the number of lines. The caller holds the lock.
     ///
     /// # Errors
     ///
-    /// As [`read`].
+    /// As for [`read`].
     pub fn open(
         path: &Path,
         header: impl FnOnce() -> Header,
@@ -118,7 +118,7 @@ impl JournalFile {
         Ok(Self { file: Arc::new(file), path: path.to_owned(), _lock: None })
     }
 
-    /// Keeps the lock for as long as the file is open.
+    /// Keeps the lock as long as the file is open.
     #[must_use]
     pub fn held_by(self, lock: Lock) -> Self {
         Self { _lock: Some(lock), ..self }
@@ -129,7 +129,7 @@ impl Sink for JournalFile {
     fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a> {
         let (file, text) = (self.file.clone(), batch.text.clone());
         Box::pin(async move {
-            // On a thread that may wait for the disk; that also holds a paused clock still.
+            // On a blocking thread, which also keeps a paused clock from advancing.
             let written = tokio::task::spawn_blocking(move || {
                 (&*file).write_all(text.as_bytes())?;
                 file.sync_data()

@@ -1,7 +1,7 @@
-//! One writer at a time: a lock file beside the journal, held by the kernel for as long as its owner lives.
+//! One writer at a time: a lock file beside the journal, locked by the kernel as long as its owner lives.
 //!
-//! The file names its owner for those who find it locked. It is never removed: removing a lock file while somebody waits
-//! for it gives two owners.
+//! The file names its owner for processes that find it locked. It is never deleted: deleting it while another process
+//! waits for the lock would allow two owners.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -10,18 +10,18 @@ use std::path::{Path, PathBuf};
 use crate::files;
 use crate::journal::{JournalError, Owner};
 
-/// A held lock; dropping it, or the death of the process, releases it.
+/// A held lock; released when it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock, or says who has it.
+    /// Takes the lock, or names its owner.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Locked`] when somebody else holds it; an I/O error with the path otherwise.
+    /// [`JournalError::Locked`] when another process holds it; otherwise an I/O error with the path.
     pub fn take(path: &Path, owner: &Owner) -> Result<Self, JournalError> {
         let wrong = |error| JournalError::io("lock", path, error);
         let mut options = OpenOptions::new();
@@ -43,7 +43,7 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// Who holds the lock at `path` now; `None` when nobody does.
+    /// The owner of the lock at `path`; `None` when it is free.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Records on this machine: `<folder>/<plan>/<environment>/journal.jsonl`, and a lock beside it.
+//! Records on this machine: `<folder>/<plan>/<environment>/journal.jsonl`, with a lock file beside each.
 
 mod file;
 mod lock;
@@ -19,12 +19,12 @@ use crate::journal::{self, Header, JournalError, Line, Owner, Status};
 
 const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
-/// Keeps records out of the repository the folder is in.
+/// Keeps records out of the Git repository that contains the folder.
 const IGNORE: &str = ".gitignore";
-/// How often a lock held by another run is tried again.
+/// The pause between two attempts to take a lock.
 const LOCK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The folder that holds the records of any number of plans and environments.
+/// The folder with the records of any number of plans and environments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateFolder {
     root: PathBuf,
@@ -64,7 +64,7 @@ impl StateFolder {
         files::make_private_folder(&folder).map_err(|error| JournalError::io("make", &folder, error))
     }
 
-    /// Makes the folder of records. A new one carries its own `.gitignore`.
+    /// Creates the folder of records, with a `.gitignore` in it.
     fn make_root(&self) -> Result<(), JournalError> {
         if !self.root.exists() {
             files::make_private_folder(&self.root).map_err(|error| JournalError::io("make", &self.root, error))?;
@@ -74,7 +74,7 @@ impl StateFolder {
         Ok(())
     }
 
-    /// Neither the folder of the plan nor that of the environment is a link to somewhere else.
+    /// Checks that neither the folder of the plan nor that of the environment is a symbolic link.
     fn is_ours(&self, environment: &EnvironmentName) -> Result<(), JournalError> {
         let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink());
         match self.of(environment).ancestors().take(2).find(|path| is_link(path)) {
@@ -85,7 +85,7 @@ impl StateFolder {
         }
     }
 
-    /// Takes the lock, waiting for whoever holds it.
+    /// Takes the lock, waiting for its holder.
     async fn lock(&self, environment: &EnvironmentName, opening: &Opening<'_>) -> Result<Lock, JournalError> {
         let path = self.of(environment).join(LOCK);
         let until = opening.clock.elapsed() + opening.patience;

@@ -74,7 +74,7 @@ async fn a_new_folder_keeps_itself_out_of_the_repository() {
     let store = StateFolder::new(folder.path().join(".plan"));
     open(&store).await.unwrap();
     assert_eq!(std::fs::read_to_string(folder.path().join(".plan/.gitignore")).unwrap(), "*\n");
-    // One that somebody made for it is left as it is.
+    // A folder that the user created is left as it is.
     let theirs = StateFolder::new(folder.path());
     open(&theirs).await.unwrap();
     assert!(!folder.path().join(".gitignore").exists());

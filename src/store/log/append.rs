@@ -1,41 +1,41 @@
-//! The way to one more object: create it, and when that is not plainly done, look whose it is.
+//! The append of one object: create it, and when the answer does not settle the outcome, read which object is there.
 
-/// What is asked of the store next.
+/// The next request to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ask {
-    /// Make the object, unless it is there.
+    /// Create the object if absent.
     Create,
-    /// Read what is there.
+    /// Read the object.
     Read,
 }
 
-/// What the store said.
+/// The store's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Heard {
-    /// It was made.
+    /// The object was created.
     Created,
-    /// It was there: by an earlier attempt of ours whose answer was lost, or by somebody else.
+    /// An object is there already: from an earlier attempt of ours, or from another writer.
     Taken,
-    /// What is there.
+    /// The object that is there.
     Found(Vec<u8>),
-    /// Nothing is there.
+    /// There is no object.
     Absent,
-    /// No answer, or one that says nothing of what was done.
+    /// No answer, or one that leaves the outcome open.
     Nothing,
 }
 
-/// Where the append stands.
+/// The state of the append.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Progress {
-    /// Ask again; a pause is in order when the last answer said nothing.
+    /// Another request is needed; after a pause, when the last answer left the outcome open.
     Going,
-    /// It is in the log.
+    /// The object is in the log.
     Done,
-    /// Somebody else's object has its place.
+    /// Another writer's object is in its place.
     Fenced(Vec<u8>),
 }
 
-/// An append under way.
+/// An append in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Append {
     bytes: Vec<u8>,
@@ -55,8 +55,8 @@ impl Append {
         self.ask
     }
 
-    /// Takes an answer in. Only two things end it: the store says that it made the object, or the object that is there was
-    /// read. Whatever else a store answers in a race, or in place of a lost answer, is looked into.
+    /// Takes an answer. Only two answers end the append: that the object was created, or the object that was read.
+    /// Any other answer of the store, in a race or after a lost answer, leads to another request.
     pub fn hear(&mut self, heard: Heard) -> Progress {
         match heard {
             Heard::Created => return Progress::Done,
@@ -64,7 +64,7 @@ impl Append {
             Heard::Found(bytes) => return Progress::Fenced(bytes),
             Heard::Taken => self.ask = Ask::Read,
             Heard::Absent => self.ask = Ask::Create,
-            // A read is as good a question again as it was before.
+            // After a read without an answer, reading again is still right.
             Heard::Nothing => self.ask = Ask::Read,
         }
         Progress::Going

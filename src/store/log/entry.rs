@@ -1,4 +1,4 @@
-//! One object of a log: a head that ties it to the one before, and the lines of one sync.
+//! One object of a log: a head that links it to the previous object, and the lines of one sync.
 //!
 //! ```text
 //! {"entry":1,"first":12,"count":2,"epoch":3,"writer":"…","previous":"…"}
@@ -11,24 +11,24 @@ use sha2::{Digest, Sha256};
 
 use crate::secret::hex;
 
-/// The version written. Readers know it and every earlier one.
+/// The version that is written. It and every earlier one can be read.
 const FORMAT: u32 = 1;
 
 /// One object of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entry {
-    /// Number of its first line, and its name.
+    /// The number of its first line, which is also its name.
     pub first: u64,
     pub count: u64,
-    /// Of the lease it was written under.
+    /// The epoch of the lease that it was written under.
     pub epoch: u64,
-    /// Who held that.
+    /// The holder of that lease.
     pub writer: String,
-    /// Hash of the whole object before; empty for the first.
+    /// The hash of the whole previous object; empty for the first.
     pub previous: String,
-    /// Its lines say everything: what stands before need not be read.
+    /// Its lines restate everything: earlier objects need not be read.
     pub fresh: bool,
-    /// Whole lines of the journal.
+    /// Complete lines of the journal.
     pub text: String,
 }
 
@@ -46,7 +46,7 @@ pub struct Head {
 }
 
 impl Entry {
-    /// The object as it is stored.
+    /// The bytes of the object.
     pub fn encode(&self) -> Vec<u8> {
         let head = Head {
             entry: FORMAT,
@@ -61,11 +61,11 @@ impl Entry {
         format!("{head}\n{}", self.text).into_bytes()
     }
 
-    /// Reads an object.
+    /// Parses an object.
     ///
     /// # Errors
     ///
-    /// In words: what is wrong with it.
+    /// A message about what is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         match Self::decode_first(bytes)? {
             (entry, []) => Ok(entry),
@@ -73,16 +73,16 @@ impl Entry {
         }
     }
 
-    /// The head alone, when that much can be read: of a damaged object.
+    /// Parses the head of a damaged object, when that is possible.
     pub fn decode_head(bytes: &[u8]) -> Option<Head> {
         serde_json::from_slice(bytes.split(|&byte| byte == b'\n').next()?).ok()
     }
 
-    /// Reads the first of several objects that stand one after another, and says what follows it.
+    /// Parses the first of several concatenated objects; gives the rest as well.
     ///
     /// # Errors
     ///
-    /// As [`Entry::decode`].
+    /// As for [`Entry::decode`].
     pub fn decode_first(bytes: &[u8]) -> Result<(Self, &[u8]), String> {
         let end = bytes.iter().position(|&byte| byte == b'\n').ok_or("it has no head")?;
         let (head, mut rest) = (&bytes[..end], &bytes[end + 1..]);
@@ -108,7 +108,7 @@ impl Entry {
     }
 }
 
-/// What ties an object to the next one.
+/// The hash that links an object to the next one.
 pub fn hash(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

@@ -1,27 +1,27 @@
-//! What a row of objects says: the status of the record, who may write, and where the next object goes.
+//! The fold over the objects of a log: the status of the record, the lease, and the place of the next object.
 
 use super::entry::{Entry, hash};
 use crate::journal::{Checksum, Lease, Record, Status, decode};
 
-/// A log as far as it was read.
+/// The result of reading a log, up to an object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fold {
     pub status: Status,
-    /// Number of the next line, and name of the next object.
+    /// The number of the next line, which names the next object.
     pub next: u64,
-    /// Hash of the last object.
+    /// The hash of the last object.
     pub hash: String,
     pub epoch: u64,
     pub writer: String,
-    /// Objects and lines since the one that says everything.
+    /// The number of objects and lines since the last full restatement.
     pub objects: usize,
     pub lines: u64,
 }
 
-/// An object that cannot stand where it stands.
+/// Why an object cannot be at its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {
-    /// Within the object, from 0 for its head.
+    /// The line within the object; 0 is its head.
     pub line: usize,
     pub why: String,
 }
@@ -33,11 +33,11 @@ impl Misfit {
 }
 
 impl Fold {
-    /// Begins with an object that says everything.
+    /// Begins with an object that restates everything.
     ///
     /// # Errors
     ///
-    /// [`Misfit`] when it does not, or cannot be read.
+    /// [`Misfit`] when it does not, or cannot be parsed.
     pub fn begin(bytes: &[u8]) -> Result<Self, Misfit> {
         let entry = decoded(bytes)?;
         if entry.first != 0 && !entry.fresh {
@@ -47,11 +47,11 @@ impl Fold {
         Ok(Self::after(entry, bytes, status, 0, 0))
     }
 
-    /// Goes on with the next object.
+    /// Adds the next object.
     ///
     /// # Errors
     ///
-    /// [`Misfit`] when it cannot follow, or cannot be read; nothing is changed then.
+    /// [`Misfit`] when it cannot follow, or cannot be parsed; nothing is changed then.
     pub fn follow(&mut self, bytes: &[u8]) -> Result<(), Misfit> {
         let entry = decoded(bytes)?;
         self.may_follow(&entry).map_err(Misfit::head)?;
@@ -108,7 +108,7 @@ impl Fold {
         }
     }
 
-    /// The next object of whoever wrote the last one.
+    /// The next object by the writer of the last one.
     pub fn continued(&self, text: String, count: u64) -> Entry {
         Entry {
             first: self.next,

@@ -1,11 +1,11 @@
-//! How writers on different machines share one record, with nothing but *create if absent*.
+//! How writers on different machines share one record, using only *create if absent*.
 //!
-//! A log is a row of immutable objects, each holding the lines of one sync and named by the number of its first line. The
-//! conditional create of the next one is the fence: whoever finds his number taken by another's lines has lost the right to
-//! write. That right, the lease, is itself a line of the log, taken by appending the next epoch.
+//! A log is a sequence of immutable objects, each with the lines of one sync and named by the number of its first
+//! line. Creating the next object conditionally is the fence: a writer that finds another writer's object there has
+//! lost its lease. The lease is itself a line of the log, taken by appending the next epoch.
 //!
-//! Pure: nothing here sleeps, measures or asks. `entry` is an object's text, `fold` what a row of them says, `append` the
-//! way to one more, `lease` when the right may be taken. The driver is in [`super::objects`].
+//! Pure: no sleeping, no clock, no requests. `entry` is the text of an object, `fold` the meaning of a sequence of
+//! them, `append` the protocol for one more, `lease` the rule for taking over. The driver is [`super::objects`].
 
 mod append;
 mod entry;

@@ -1,13 +1,13 @@
-//! Every interleaving of two writers, to a bound.
+//! Model checking: every interleaving of two writers, within bounds.
 //!
-//! Each writer looks, takes the lease when it may, writes intents, sends calls, gives the lease back. At every request to
-//! the store it may be answered or not, and a create whose answer is lost may have been carried out, not at all, or only
-//! later; each writer may die between any two steps; time passes whenever it likes. All of that in every order, with at
-//! most [`LOST`] lost answers ([`LOST_AT_MOST`] with `RELIABILITY_SCALE`), [`DEATHS`] deaths, [`CALLS`] calls and [`BEATS`] signs of life a writer. Time has no bound: only
-//! what differs counts, and beyond a minute nothing does.
+//! Each writer reads the log, takes the lease when it may, writes intents, sends calls, releases the lease. Any
+//! request to the store may stay unanswered; a create without an answer may have been carried out, not at all, or
+//! only later; each writer may die between any two steps; any time may pass. All orders are explored, with at most
+//! [`LOST`] lost answers ([`LOST_AT_MOST`] with `RELIABILITY_SCALE`), and per writer [`DEATHS`] deaths, [`CALLS`]
+//! calls and [`BEATS`] heartbeats. Time is unbounded: states differ only within the first minute.
 //!
-//! What holds in every state: a call is sent only by whoever wrote the last object of the log, its intent is in the log, an
-//! append that counts as done is there, and what is there can be read.
+//! Invariants of every state: a call is sent only by the writer of the last object of the log, its intent is in the
+//! log, an acknowledged append is in the log, and the log can be read.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,25 +20,25 @@ use super::*;
 use crate::journal::{Header, Lease, Line, Owner, Record};
 
 const LOST: u8 = 1;
-/// The same when more is asked for than usual.
+/// The bound for long runs (`RELIABILITY_SCALE`).
 const LOST_AT_MOST: u8 = 2;
 const DEATHS: u8 = 1;
 const CALLS: u8 = 1;
 const BEATS: u8 = 1;
-/// Half a minute: as long as a lease is valid, half as long as the log must stand still.
+/// Half a minute: the validity of a lease, and half the time after which it may be taken over.
 const TICK: Duration = Duration::from_secs(30);
-/// More of them change nothing.
+/// More ticks than this make no difference.
 const ENOUGH: u8 = 2;
 
 #[derive(Clone)]
 struct World {
-    /// Objects in order, by the numbers of their first lines.
+    /// The objects, in the order of the numbers of their first lines.
     log: Vec<(u64, Rc<Vec<u8>>)>,
-    /// Creates that are still under way, though nobody waits for them.
+    /// Creates still under way whose sender no longer waits.
     late: Vec<(u64, Rc<Vec<u8>>)>,
     lost: u8,
     deaths: u8,
-    /// At most so many answers are lost.
+    /// The bound on lost answers.
     losing: u8,
     writers: [Writer; 2],
 }
@@ -48,9 +48,9 @@ struct Writer {
     name: &'static str,
     doing: Doing,
     fold: Option<Rc<Fold>>,
-    /// Half minutes since the tail was first seen as it is.
+    /// Ticks since the current tail of the log was first seen.
     still: u8,
-    /// Half minutes since the append that is under way, or the last one in the log, began.
+    /// Ticks since the beginning of the current append, or of the last one in the log.
     since: u8,
     calls: u8,
     beats: u8,
@@ -61,11 +61,11 @@ enum Doing {
     Looking,
     Taking(Append),
     Holding,
-    /// An intent is being written.
+    /// Writing an intent.
     Intending(Append),
-    /// The intent is in the log, the call has not left.
+    /// The intent is in the log; the call is not sent yet.
     Sending,
-    /// A sign of life, because the last one is too old for a call.
+    /// Writing a heartbeat, because the last append is too old for a call.
     Beating(Append),
     Releasing(Append),
     Over,
@@ -79,7 +79,7 @@ fn line(n: u64, record: Record) -> String {
     Line { n, at: Timestamp::UNIX_EPOCH, record }.encode()
 }
 
-/// Folds are the same for the same tail.
+/// Cached folds, by the tail of the log.
 #[derive(Default)]
 struct Folds(HashMap<Vec<u8>, Rc<Fold>>);
 
@@ -109,10 +109,10 @@ impl World {
         Self { log: Vec::new(), late: Vec::new(), lost: 0, deaths: 0, losing, writers: [writer("a"), writer("b")] }
     }
 
-    /// What tells one state from another.
+    /// The identity of a state.
     fn key(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        // The last object stands for all: it holds the hash of the one before.
+        // The last object stands for all, since it has the hash of the previous one.
         (self.log.last(), &self.late, self.lost, self.deaths).hash(&mut hasher);
         for writer in &self.writers {
             (&writer.doing, writer.fold.as_ref().map(|fold| &fold.hash), writer.still, writer.since).hash(&mut hasher);
@@ -133,7 +133,7 @@ impl World {
         is_free
     }
 
-    /// Every answer the store may give, with the world as it is then.
+    /// Every possible answer of the store, with the resulting world.
     fn answers(&self, first: u64, append: &Append) -> Vec<(World, Heard)> {
         let bytes = Rc::new(append.bytes().to_vec());
         let mut answers = Vec::new();
@@ -157,7 +157,7 @@ impl World {
         answers
     }
 
-    /// Every state that may come next.
+    /// Every possible next state.
     fn next(&self, folds: &mut Folds) -> Vec<World> {
         let mut next = Vec::new();
         let mut later = self.clone();
@@ -267,7 +267,7 @@ impl World {
                     _ => writer.doing = Doing::Holding,
                 }
             }
-            // Somebody was faster at taking over; whoever had the right has it no longer.
+            // The other writer took over first; this one has lost its lease.
             Progress::Fenced(_) => match writer.doing {
                 Doing::Taking(_) => writer.doing = Doing::Looking,
                 _ => writer.end(),
@@ -285,12 +285,12 @@ impl World {
 }
 
 impl Writer {
-    /// Nothing it knew counts any more.
+    /// Ends the process: its knowledge is gone.
     fn end(&mut self) {
         *self = Self { name: self.name, doing: Doing::Over, fold: None, still: 0, since: 0, calls: 0, beats: 0 };
     }
 
-    /// Where the next object goes.
+    /// The number of the next object.
     fn first(&self) -> u64 {
         self.fold.as_ref().map_or(0, |fold| fold.next)
     }
@@ -322,11 +322,11 @@ fn no_call_leaves_after_another_has_taken_over() {
         if !seen.insert(world.key()) {
             continue;
         }
-        // What is there can be read, whatever happened.
+        // The log can always be read.
         let fold = folds.of(&world.log);
         takeovers += u32::from(fold.is_some_and(|fold| fold.epoch > 1));
         open.extend(world.next(&mut folds));
     }
-    // The bound is wide enough for what it is about.
+    // The bounds are wide enough to include takeovers.
     assert!(takeovers > 1_000, "only {takeovers} states of {} are after a takeover", seen.len());
 }

@@ -1,4 +1,4 @@
-//! A bucket and a prefix in it: the few things that are asked of an object store.
+//! A bucket and a prefix in it: the operations that records need from an object store.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use futures_util::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
-/// Answers in which a store wraps its words are cut to this.
+/// The most characters of an error that a store's answer contributes.
 const LONGEST_WORDS: usize = 300;
 
-/// Objects below one prefix.
+/// The objects below one prefix.
 #[derive(Clone)]
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
@@ -32,11 +32,11 @@ impl Bucket {
         self.prefix.parts().chain(Path::from(name).parts()).collect()
     }
 
-    /// Makes an object unless there is one. `false`: there is one.
+    /// Creates an object if absent. `false` when there is one already.
     ///
     /// # Errors
     ///
-    /// In words. It may have been made all the same.
+    /// A message; the object may have been created all the same.
     pub async fn create(&self, name: &str, bytes: Vec<u8>) -> Result<bool, String> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store.put_opts(&self.path(name), bytes.into(), options).await {
@@ -46,20 +46,20 @@ impl Bucket {
         }
     }
 
-    /// Writes an object over whatever there is.
+    /// Writes an object, replacing an existing one.
     ///
     /// # Errors
     ///
-    /// In words.
+    /// A message.
     pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), String> {
         self.store.put(&self.path(name), bytes.into()).await.map(|_| ()).map_err(|error| words(&error))
     }
 
-    /// Reads an object. `None`: there is none.
+    /// Reads an object. `None` when there is none.
     ///
     /// # Errors
     ///
-    /// In words.
+    /// A message.
     pub async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
         let read = async { self.store.get(&self.path(name)).await?.bytes().await };
         match read.await {
@@ -69,12 +69,12 @@ impl Bucket {
         }
     }
 
-    /// The last parts of the names of all objects in a folder, in order, however many pages they take; `after` leaves out
-    /// those up to that one.
+    /// The last name segments of all objects in a folder, sorted, over all pages; `after` skips those up to and
+    /// including it.
     ///
     /// # Errors
     ///
-    /// In words.
+    /// A message.
     pub async fn list(&self, folder: &str, after: Option<&str>) -> Result<Vec<String>, String> {
         let path = self.path(folder);
         let listed = match after {
@@ -92,7 +92,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// In words.
+    /// A message.
     pub async fn folders(&self, folder: &str) -> Result<Vec<String>, String> {
         let path = self.path(folder);
         let listed = self.store.list_with_delimiter(Some(&path)).await.map_err(|error| words(&error))?;
@@ -102,17 +102,17 @@ impl Bucket {
         Ok(names)
     }
 
-    /// Takes an object away.
+    /// Deletes an object.
     ///
     /// # Errors
     ///
-    /// In words.
+    /// A message.
     pub async fn delete(&self, name: &str) -> Result<(), String> {
         self.store.delete(&self.path(name)).await.map_err(|error| words(&error))
     }
 }
 
-/// What went wrong, on one line, with the innermost cause.
+/// The error in one line, with its innermost cause.
 fn words(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);

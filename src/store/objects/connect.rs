@@ -1,6 +1,6 @@
-//! From an address to a bucket: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
+//! Connects to a bucket by its address: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
 //!
-//! Credentials, region and endpoint come from the variables that the tools of each cloud read.
+//! Credentials, region and endpoint come from the environment variables that the tools of each cloud read.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use object_store::{Certificate, ClientOptions, ObjectStore, RetryConfig};
 
 use super::bucket::Bucket;
 
-/// How long one request to the store may take.
+/// The timeout of one request to the store.
 const REQUEST: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
-/// Where S3 is reached, most telling first.
+/// Variables with the endpoint of S3, in order of precedence.
 const S3_ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
-/// Names a file of authorities to trust.
+/// The variable with a file of certificate authorities to trust.
 pub const CA_FILE: &str = "PLAN_CA_FILE";
 
-/// An address as it was written.
+/// A parsed address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     scheme: Scheme,
@@ -52,11 +52,11 @@ impl std::fmt::Display for Address {
 impl FromStr for Address {
     type Err = String;
 
-    /// Reads an address.
+    /// Parses an address.
     ///
     /// # Errors
     ///
-    /// In words: what is wrong with it.
+    /// A message about what is wrong with it.
     fn from_str(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.split_once("://").ok_or("it has no scheme")?;
         let scheme = match scheme {
@@ -76,13 +76,13 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// The bucket, as the variables say it is reached.
+    /// The bucket, reached as the variables say.
     ///
     /// # Errors
     ///
-    /// In words: what is missing or wrong.
+    /// A message about what is missing or wrong.
     pub fn connect(&self, variables: &[(String, String)]) -> Result<Bucket, String> {
-        // Installing twice is harmless: the first stays.
+        // Only the first installation has an effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let authorities = authorities(variables)?;
         let store: Arc<dyn ObjectStore> = match self.scheme {
@@ -154,19 +154,20 @@ fn value<'v>(variables: &'v [(String, String)], name: &str) -> Option<&'v str> {
     variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-/// The setting of that name, unless it says where the bucket is: that the address does.
+/// A setting by its name, except those for the bucket's name, which comes from the address.
 fn key<K: FromStr>(name: &str) -> Option<K> {
     let name = name.to_ascii_lowercase();
     let places = ["bucket", "container", "conditional", "copy_if"];
     (!places.iter().any(|place| name.contains(place))).then(|| name.parse().ok()).flatten()
 }
 
-/// A conditional write that is repeated unseen finds its own first attempt: repeating is ours to do.
+/// No retries by the library: a conditional create that it repeats would find its own first attempt. Retrying is done
+/// here.
 fn retry() -> RetryConfig {
     RetryConfig { max_retries: 0, ..RetryConfig::default() }
 }
 
-/// The certificates in the file that the variable names, besides those that the system trusts.
+/// The certificates in the file that the variable names, in addition to the system's.
 fn authorities(variables: &[(String, String)]) -> Result<Vec<Certificate>, String> {
     let Some(path) = value(variables, CA_FILE) else { return Ok(Vec::new()) };
     let wrong = |why: String| format!("the authorities to trust cannot be read from `{path}`: {why}");

@@ -1,4 +1,4 @@
-//! One environment's log in a bucket: read to its end, and one object more.
+//! The log of one environment in a bucket: reading it to its end, and appending an object.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,35 +11,35 @@ use super::bucket::Bucket;
 use crate::journal::{JournalError, Line, decode, validate};
 use crate::store::log::{Append, Ask, Entry, Fold, Heard, Misfit, Progress};
 
-/// Objects that are read side by side.
+/// Objects that are read concurrently.
 const READ_AT_ONCE: usize = 16;
-/// A read that fails is repeated this often.
+/// How often a read is attempted.
 const READS: u32 = 4;
-/// The pause after a request that was not answered; it doubles each time.
+/// The first pause after a request without an answer; doubled each time.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// Where one environment's log is.
+/// The location of one environment's log.
 #[derive(Debug, Clone)]
 pub struct Log {
     bucket: Bucket,
     folder: String,
-    /// For people.
+    /// For messages.
     place: String,
 }
 
-/// A hint where reading may begin: the last object that says everything.
+/// A hint where reading may begin: the last object that restates everything.
 #[derive(Serialize, Deserialize)]
 struct Head {
     first: u64,
 }
 
-/// How an append ended.
+/// The outcome of an append.
 pub enum Appended {
     Done,
-    /// Another's object has the place.
+    /// Another writer's object has the place.
     Fenced(Vec<u8>),
-    /// The store did not say for as long as it was asked.
+    /// The store gave no answer in time.
     Away(String),
 }
 
@@ -73,7 +73,7 @@ impl Log {
         JournalError::Damaged { path, line: misfit.line + 1, why: misfit.why }
     }
 
-    /// Everything the log says. `None`: there is none.
+    /// Reads the whole log. `None` when there is none.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl Log {
         let hint = patiently(|| self.bucket.get(&head)).await.map_err(|error| self.failed("read", error))?;
         let head = hint.and_then(|bytes| serde_json::from_slice::<Head>(&bytes).ok()).map_or(0, |head| head.first);
         let loaded = match self.load_between(head, u64::MAX).await {
-            // The hint may be wrong, the log is not.
+            // The hint may be outdated; the log itself is authoritative.
             Ok(None) | Err(JournalError::Damaged { .. }) if head > 0 => self.load_between(0, u64::MAX).await?,
             loaded => loaded?,
         };
@@ -94,20 +94,20 @@ impl Log {
         Ok(loaded)
     }
 
-    /// What the log said when its next line had this number.
+    /// The log up to the line with this number.
     ///
     /// # Errors
     ///
-    /// As [`Log::load`].
+    /// As for [`Log::load`].
     pub async fn load_until(&self, end: u64) -> Result<Option<Fold>, JournalError> {
         self.load_between(0, end).await
     }
 
-    /// Every line, in order.
+    /// All lines, in order.
     ///
     /// # Errors
     ///
-    /// As [`Log::load`].
+    /// As for [`Log::load`].
     pub async fn lines(&self) -> Result<Vec<Line>, JournalError> {
         let objects = self.objects_between(0, u64::MAX).await?;
         let Some((start, _)) = self.fold_of(&objects)? else { return Ok(Vec::new()) };
@@ -126,8 +126,8 @@ impl Log {
         Ok(self.fold_of(&objects)?.map(|(_, fold)| fold))
     }
 
-    /// What a row of objects says, and the place in it where reading began: the first one, or, where one cannot stand, a
-    /// later one that says everything.
+    /// Folds a sequence of objects. Gives also the index at which reading began: the first object, or, when an object
+    /// does not fit, a later one that restates everything.
     fn fold_of(&self, objects: &[(u64, Vec<u8>)]) -> Result<Option<(usize, Fold)>, JournalError> {
         let mut folded: Option<(usize, Fold)> = None;
         let mut damage = None;
@@ -147,16 +147,16 @@ impl Log {
         damage.map_or(Ok(folded), Err)
     }
 
-    /// Everything that is there, object by object, whether or not it can be read.
+    /// All objects, even those that cannot be parsed.
     ///
     /// # Errors
     ///
-    /// When the store cannot be asked.
+    /// When the store cannot be read.
     pub async fn objects(&self) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
         self.objects_between(0, u64::MAX).await
     }
 
-    /// The objects from `head` on, up to but not with `end`.
+    /// The objects from `head` up to, but not including, `end`.
     async fn objects_between(&self, head: u64, end: u64) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
         let after = head.checked_sub(1).map(file_name);
         let logs = self.logs();
@@ -170,11 +170,11 @@ impl Log {
         stream::iter(numbers).map(read).buffered(READ_AT_ONCE).try_collect().await
     }
 
-    /// Goes on reading from where a fold ended. `false`: nothing is new.
+    /// Reads on from the end of a fold. `false` when there is nothing new.
     ///
     /// # Errors
     ///
-    /// As [`Log::load`].
+    /// As for [`Log::load`].
     pub async fn advance(&self, fold: &mut Fold) -> Result<bool, JournalError> {
         let mut moved = false;
         while let Some(bytes) = self.read(fold.next).await? {
@@ -185,7 +185,7 @@ impl Log {
         Ok(moved)
     }
 
-    /// One object, when it is there.
+    /// One object, if there is one.
     ///
     /// # Errors
     ///
@@ -195,7 +195,7 @@ impl Log {
         patiently(|| self.bucket.get(&name)).await.map_err(|error| self.failed("read", error))
     }
 
-    /// Makes the next object, asking for up to `patience` when the store gives no answer.
+    /// Creates the next object, repeating the request for up to `patience` while the store gives no answer.
     pub async fn append(&self, first: u64, bytes: Vec<u8>, patience: Duration) -> Appended {
         let (name, until) = (self.object(first), Instant::now() + patience);
         let mut append = Append::new(bytes);
@@ -229,7 +229,7 @@ impl Log {
         }
     }
 
-    /// Leaves a hint that reading may begin with this object. It is only a hint: whoever finds none reads everything.
+    /// Writes the hint that reading may begin with this object. Without a hint, the whole log is read.
     pub async fn hint(&self, first: u64) {
         if let Ok(head) = serde_json::to_vec(&Head { first }) {
             let _ = self.bucket.put(&self.head(), head).await;
@@ -245,7 +245,7 @@ fn number_of(name: &str) -> Option<u64> {
     name.strip_suffix(".jsonl").filter(|digits| digits.len() >= 12)?.parse().ok()
 }
 
-/// Repeats a read that was not answered.
+/// Repeats a read that got no answer.
 async fn patiently<T, F: Future<Output = Result<T, String>>>(read: impl Fn() -> F) -> Result<T, String> {
     let mut pause = PAUSE;
     for _ in 1..READS {

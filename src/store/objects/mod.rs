@@ -1,7 +1,7 @@
-//! Records in an object store: `<prefix>/<plan>/<environment>/log/<12 digits>.jsonl`, each object made once and never
-//! written again, and `head.json` beside the log, a hint where reading may begin.
+//! Records in an object store: `<prefix>/<plan>/<environment>/log/<12 digits>.jsonl`, each object created once and
+//! never changed, and `head.json` beside the log, a hint where reading may begin.
 //!
-//! The driver of [`super::log`]: it asks, sleeps and measures; what to ask and what follows is decided there.
+//! The driver of the protocol in [`super::log`]: it sends requests, sleeps and measures time; the protocol decides.
 
 mod bucket;
 mod connect;
@@ -26,26 +26,26 @@ use self::log::Log;
 use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
 use crate::journal::{JournalError, Line, Owner, Status};
 
-/// A bucket that holds the records of any number of plans and environments.
+/// A bucket with the records of any number of plans and environments.
 #[derive(Debug, Clone)]
 pub struct ObjectRecords {
     name: String,
     bucket: Bucket,
-    /// Where lines are kept on this machine while the store is away.
+    /// The folder for lines that are kept on this machine while the store cannot be reached.
     spool: PathBuf,
 }
 
 impl ObjectRecords {
-    /// The records at an address. `spool` is a folder of this machine.
+    /// The records in a bucket. `spool` is a folder on this machine.
     pub fn new(name: String, bucket: Bucket, spool: PathBuf) -> Self {
         Self { name, bucket, spool }
     }
 
-    /// Tries whether the store can hold records, once for each store. `false`: it was tried before.
+    /// Tests whether the store can hold records, once per store. `false` when it was tested before.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Unfit`] with a code when it cannot; [`JournalError::Store`] when it cannot be asked.
+    /// [`JournalError::Unfit`] with a code when it cannot; [`JournalError::Store`] when it cannot be reached.
     pub async fn init(&self) -> Result<bool, JournalError> {
         let token = uuid::Uuid::new_v4().simple().to_string();
         probe::init(&self.bucket, &token).await.map_err(|trouble| match trouble {
@@ -154,11 +154,11 @@ impl Store for ObjectRecords {
     }
 }
 
-/// The records at an address, for commands.
+/// The records at an address.
 ///
 /// # Errors
 ///
-/// In words: what is wrong with the address, or missing in the variables.
+/// A message about what is wrong with the address, or missing in the variables.
 pub fn connect(text: &str, variables: &[(String, String)], spool: PathBuf) -> Result<Arc<ObjectRecords>, String> {
     let address: Address = text.parse()?;
     Ok(Arc::new(ObjectRecords::new(address.to_string(), address.connect(variables)?, spool)))

@@ -1,4 +1,4 @@
-//! Taking the right to write: reading the log, waiting for whoever holds it, and appending the next epoch.
+//! Takes the lease: reads the log, waits for its holder, and appends the next epoch.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,21 +13,21 @@ use crate::journal::{Checksum, Header, JournalError, Lease, Line, Owner, Record,
 use crate::store::log::{Entry, Fold, STILL, Verdict, verdict};
 use crate::store::{EnvironmentName, Opened, Opening};
 
-/// How often a log whose holder may live is looked at.
+/// The pause between two reads of a log whose holder may be alive.
 pub(super) const LOOK: Duration = Duration::from_secs(5);
-/// How long a store that gives no answer is asked.
+/// How long a request to the store is repeated without an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-/// A log of more objects than this is begun anew with the next takeover, so that reading it stays short.
+/// A log with more objects than this is restated by the next takeover, so that reading it stays fast.
 const MANY_OBJECTS: usize = 200;
-/// Likewise of more lines.
+/// The same for the number of lines.
 const MANY_LINES: u64 = 2_000;
 
-/// Takes the right to write to a log.
+/// Takes the lease of a log.
 ///
 /// # Errors
 ///
-/// [`JournalError::Locked`] when its holder is seen to live and does not give it back in time; when the log cannot be read
-/// or written.
+/// [`JournalError::Locked`] when its holder is alive and does not release it in time; otherwise when the log cannot
+/// be read or written.
 pub async fn open(
     log: &Log,
     environment: &EnvironmentName,
@@ -46,7 +46,7 @@ pub async fn open(
     Ok(Opened { next: fold.next, status: fold.status, sink: Box::new(sink) })
 }
 
-/// Takes the right from whoever has it and gives it back.
+/// Takes over the lease from its holder and releases it.
 ///
 /// # Errors
 ///
@@ -58,18 +58,18 @@ pub async fn take_away(log: &Log, environment: &EnvironmentName, owner: Owner) -
         let now = owner.since;
         let text = Line { n: taken.next, at: now, record: Record::Released }.encode_for(taken.checksum());
         match log.append(taken.next, taken.continued(text, 1).encode(), PATIENCE).await {
-            // Whoever came in between has it by right.
+            // A writer that took over in between holds the lease rightly.
             Appended::Done | Appended::Fenced(_) => return Ok(true),
             Appended::Away(error) => return Err(log.failed("write to", error)),
         }
     }
 }
 
-/// Waits until the right may be taken, and takes it.
+/// Waits until the lease may be taken, and takes it.
 ///
 /// # Errors
 ///
-/// As [`open`].
+/// As for [`open`].
 pub(super) async fn take(
     log: &Log,
     environment: &EnvironmentName,
@@ -88,7 +88,7 @@ pub(super) async fn take(
             (seen, alive) = (Instant::now(), true);
             continue;
         }
-        // Somebody who lives is waited for as long as was asked, silence until it tells enough.
+        // A living holder is waited for as long as the user asked; a silent one until its lease has expired.
         if alive && began.elapsed() >= opening.patience {
             return Err(JournalError::Locked { path: log.place().into(), owner: held.map(|lease| lease.owner) });
         }
@@ -106,7 +106,7 @@ pub(super) async fn take(
     }
 }
 
-/// Appends the next epoch. `None`: somebody was faster.
+/// Appends the next epoch. `None` when another writer was faster.
 async fn take_over(
     log: &Log,
     environment: &EnvironmentName,
@@ -135,7 +135,8 @@ async fn take_over(
     taken.map(Some).map_err(|misfit| JournalError::Closed(format!("the lease could not be written: {}", misfit.why)))
 }
 
-/// The object of a takeover: the lease, after everything that is known when the log is new or has grown long.
+/// The object of a takeover: the lease, preceded by a restatement of everything when the log is new or has grown
+/// long.
 fn takeover(fold: Option<&Fold>, environment: &EnvironmentName, lease: &Lease) -> Entry {
     let now = lease.owner.since;
     let known = match fold {
@@ -166,7 +167,7 @@ pub(super) fn lines(
     (text, count)
 }
 
-/// Who took the right with this object.
+/// The owner whose lease begins with this object.
 pub fn owner_in(entry: &Entry) -> Option<Owner> {
     records_of(entry).into_iter().find_map(|(_, record)| match record {
         Record::Leased(lease) => Some(lease.owner),
@@ -178,7 +179,8 @@ fn records_of(entry: &Entry) -> Vec<(Timestamp, Record)> {
     entry.text.lines().filter_map(|line| decode(line.as_bytes()).ok()).map(|line| (line.at, line.record)).collect()
 }
 
-/// Hands in what an earlier run on this machine kept, as long as it is what comes next. Gives the rest.
+/// Appends the objects that an earlier run spooled on this machine, as long as they are next in the log. Gives the
+/// others.
 async fn hand_in(log: &Log, fold: &mut Option<Fold>, kept: &[Entry]) -> Result<Vec<Entry>, JournalError> {
     let Some(fold) = fold else { return Ok(kept.to_vec()) };
     let mut rest = kept.iter();
@@ -208,7 +210,8 @@ async fn hand_in(log: &Log, fold: &mut Option<Fold>, kept: &[Entry]) -> Result<V
     Ok(Vec::new())
 }
 
-/// Another run went on meanwhile: what is still true of the rest is written anew, what is not is set aside.
+/// Another run has continued the log: outcomes in the spooled rest that still apply are written again, the others are
+/// set aside.
 async fn settle_rest(
     log: &Log,
     fold: &mut Fold,
@@ -249,7 +252,7 @@ async fn settle_rest(
     Ok(())
 }
 
-/// Lines about what the API did; those about what was about to be done say nothing any more.
+/// Whether the record is about what the API did; a spooled intent is obsolete.
 fn tells_an_outcome(record: &Record) -> bool {
     matches!(
         record,
@@ -261,7 +264,7 @@ fn tells_an_outcome(record: &Record) -> bool {
     )
 }
 
-/// An outcome belongs to the call that was in doubt when it was kept: not to one that another run made since.
+/// Whether a spooled outcome belongs to the call that is in doubt now, and not to a later one of another run.
 fn is_about_the_same_call(before: &Status, now: &Status, record: &Record) -> bool {
     let nonce = |status: &Status| {
         let instance = record.instance().and_then(|id| status.instances.get(id))?;

@@ -1,27 +1,28 @@
-//! Whether a store keeps the one promise that records need: of several that create one object, exactly one succeeds.
+//! Tests the one guarantee that records need from a store: of several concurrent creates of one object, exactly one
+//! succeeds.
 //!
-//! Tried once for each store, and remembered in it.
+//! Tested once per store; the result is stored in it.
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use super::bucket::Bucket;
 
-/// Says that the store was tried.
+/// Marks a store as tested.
 const MARKER: &str = "plan-store.json";
-/// Below the prefix, beside the plans: no plan has such a name.
+/// The folder of the test, beside those of the plans; no plan can have this name.
 const FOLDER: &str = ".probe";
 const RACERS: usize = 8;
 const ROUNDS: usize = 3;
 
-/// What is remembered.
+/// The contents of the marker.
 #[derive(Serialize, Deserialize)]
 struct Marker {
     store: u32,
     tool: String,
 }
 
-/// The store does not keep a promise.
+/// The guarantee that the store does not give.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfit {
     pub code: &'static str,
@@ -32,7 +33,7 @@ pub struct Unfit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     Unfit(Unfit),
-    /// It could not be asked.
+    /// It cannot be reached.
     Failed(String),
 }
 
@@ -42,16 +43,16 @@ impl From<String> for Trouble {
     }
 }
 
-/// Whether the store was tried before.
+/// Whether the store was tested before.
 ///
 /// # Errors
 ///
-/// In words, when it cannot be asked.
+/// A message, when it cannot be reached.
 pub async fn is_known(bucket: &Bucket) -> Result<bool, String> {
     Ok(bucket.get(MARKER).await?.is_some())
 }
 
-/// Tries the store and remembers it. `false`: it was tried before.
+/// Tests the store and marks it. `false` when it was tested before.
 ///
 /// # Errors
 ///
@@ -62,14 +63,14 @@ pub async fn init(bucket: &Bucket, token: &str) -> Result<bool, Trouble> {
     }
     let folder = format!("{FOLDER}/{token}");
     let tried = try_all(bucket, &folder).await;
-    // What is left behind harms nobody, and taking away may not be allowed.
+    // Left-over objects are harmless, and deleting may not be allowed.
     for name in bucket.list(&folder, None).await.unwrap_or_default() {
         let _ = bucket.delete(&format!("{folder}/{name}")).await;
     }
     tried?;
     let marker = Marker { store: 1, tool: concat!("plan ", env!("CARGO_PKG_VERSION")).to_owned() };
     let marker = serde_json::to_vec(&marker).map_err(|error| error.to_string())?;
-    // Somebody else may have been as far at the same time.
+    // Another process may have tested it at the same time.
     bucket.create(MARKER, marker).await?;
     Ok(true)
 }
@@ -86,7 +87,7 @@ fn unfit(code: &'static str, why: impl Into<String>) -> Result<(), Trouble> {
     Err(Trouble::Unfit(Unfit { code, why: why.into() }))
 }
 
-/// Also over an object of several versions: some stores look at the first one only.
+/// Also for an object with several versions: some stores check only the first one.
 async fn create_twice(bucket: &Bucket, folder: &str) -> Result<(), Trouble> {
     let name = format!("{folder}/twice");
     if !bucket.create(&name, b"1".to_vec()).await? {
@@ -112,7 +113,7 @@ async fn race(bucket: &Bucket, name: &str) -> Result<(), Trouble> {
     let there = bucket.get(name).await?;
     match (&winners[..], there) {
         ([winner], Some(bytes)) if bytes == winner.to_string().as_bytes() => Ok(()),
-        // The winner may have been told nothing: of all those without an answer one may be it.
+        // The winner's answer may be lost: one of the creates without an answer may have succeeded.
         ([], Some(_)) if ended.iter().any(Result::is_err) => Ok(()),
         ([], _) => unfit("store-races", format!("of {RACERS} that made one object at once none succeeded")),
         (winners, _) => unfit(

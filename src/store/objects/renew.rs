@@ -1,6 +1,6 @@
-//! A log begun anew with what is known: after damage, or when a record comes from another place.
+//! Replaces a log by a new beginning: after damage, or when a record is copied from another store.
 //!
-//! Nothing that is there is touched. One more object says everything, and from then on reading begins with it.
+//! Existing objects are not changed. One more object restates everything, and reading begins with it from then on.
 
 use tokio::time::Instant;
 
@@ -10,18 +10,18 @@ use crate::journal::{Checksum, JournalError, Lease, Record};
 use crate::store::log::{Entry, Fold, STILL, hash};
 use crate::store::{EnvironmentName, Opening, Renewal};
 
-/// Where the next object goes, and who may write it.
+/// The place of the next object, and the lease for it.
 struct End {
     next: u64,
     previous: String,
     lease: Lease,
 }
 
-/// Appends an object that says the renewal does, and gives the right to write back.
+/// Appends an object with the contents of the renewal, and releases the lease.
 ///
 /// # Errors
 ///
-/// [`JournalError::Locked`] when somebody writes to it; when it cannot be read or written.
+/// [`JournalError::Locked`] when another process writes to the record; otherwise when it cannot be read or written.
 pub async fn renew(
     log: &Log,
     environment: &EnvironmentName,
@@ -59,8 +59,8 @@ async fn append(log: &Log, first: u64, bytes: Vec<u8>) -> Result<(), JournalErro
     }
 }
 
-/// The end of a log that cannot be read: whoever wrote there may live, so it must stand still for as long as a lease takes
-/// to be over.
+/// The end of a log that cannot be read. Its writer may be alive, so that the log must stay unchanged until a lease
+/// would have expired.
 async fn end_of_damaged(log: &Log, opening: &Opening<'_>) -> Result<End, JournalError> {
     let (mut end, began) = (end(log, opening).await?, Instant::now());
     (opening.notice)(format!("looking for {} s whether somebody still writes there", STILL.as_secs()));
@@ -75,7 +75,7 @@ async fn end_of_damaged(log: &Log, opening: &Opening<'_>) -> Result<End, Journal
     Ok(end)
 }
 
-/// Its last object's own head says what comes next; where that cannot be read, the number of its lines does.
+/// From the head of its last object; when that cannot be parsed, from the numbers of its lines.
 async fn end(log: &Log, opening: &Opening<'_>) -> Result<End, JournalError> {
     let objects = log.objects().await?;
     let epochs = objects.iter().filter_map(|(_, bytes)| Entry::decode_head(bytes));

@@ -1,4 +1,4 @@
-//! The journal's lines on their way into the log, or onto this machine's disk while the store is away.
+//! Appends the journal's lines to the log, or spools them on this machine's disk while the store cannot be reached.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use super::spool::Spool;
 use crate::journal::{Appending, Batch, JournalError, Kept, Sink, Terms};
 use crate::store::log::{BEAT, Entry, Fold, VALID, hash};
 
-/// How long a store that gives no answer is asked before it counts as away.
+/// How long an append is repeated without an answer before the store counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Writes under one lease.
+/// A sink that writes under one lease.
 pub struct LogSink {
     log: Log,
     next: u64,
@@ -19,12 +19,12 @@ pub struct LogSink {
     epoch: u64,
     writer: String,
     spool: Spool,
-    /// What went wrong when the store went away.
+    /// The error with which the store became unreachable.
     away: Option<JournalError>,
 }
 
 impl LogSink {
-    /// Goes on where a fold ended whose last object is ours.
+    /// Continues a fold whose last object is our own.
     pub fn new(log: Log, fold: &Fold, spool: PathBuf) -> Self {
         Self {
             log,

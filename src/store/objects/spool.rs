@@ -1,4 +1,4 @@
-//! Objects that could not be handed to the store: kept on this machine (mode 0600) for the next run here.
+//! Objects that could not be appended to the log: kept on this machine (mode 0600) for the next run here.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -8,7 +8,7 @@ use crate::files;
 use crate::journal::JournalError;
 use crate::store::log::Entry;
 
-/// The file of one environment.
+/// The spool file of one environment.
 #[derive(Debug, Clone)]
 pub struct Spool {
     path: PathBuf,
@@ -23,7 +23,7 @@ impl Spool {
         &self.path
     }
 
-    /// Keeps one more object, durably.
+    /// Adds an object, durably.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl Spool {
         file.sync_data().map_err(wrong)
     }
 
-    /// What is kept, oldest first. The last one may be torn: it was not acknowledged then.
+    /// The spooled objects, oldest first. A torn last one was never acknowledged, and is left out.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Spool {
         Ok(entries)
     }
 
-    /// It was handed in.
+    /// Deletes the spool, after its objects were appended.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Spool {
         }
     }
 
-    /// Some of it could not be handed in: it is kept beside, for people. Tells where.
+    /// Renames the spool, because some of its objects could not be appended. Gives the new path.
     ///
     /// # Errors
     ///

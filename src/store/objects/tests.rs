@@ -1,4 +1,4 @@
-//! Records in an object store that forgets answers, delays them, or is away: on a paused clock, in memory.
+//! Records in an object store that loses answers, delays them, or is unreachable: in memory, on a paused clock.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -101,7 +101,7 @@ async fn a_holder_that_shows_life_is_waited_for_and_a_silent_one_is_not() {
     let journal = place.journal("run").await;
     let refused = place.open(owner("destroy", None), Duration::ZERO).await.map(|_| ()).unwrap_err();
     assert!(refused.to_string().contains("in use by `plan run`"), "{refused}");
-    // It ends without a word.
+    // The process ends without releasing its lease.
     drop(journal);
     let began = tokio::time::Instant::now();
     let opened = place.open(owner("destroy", None), Duration::ZERO).await.unwrap();
@@ -124,14 +124,14 @@ async fn a_writer_that_was_taken_over_from_writes_and_sends_nothing_more() {
     let place = Place::new();
     let journal = place.journal("run").await;
     assert!(place.records().unlock(&name(), owner("state unlock", None)).await.unwrap());
-    // It does not know yet, and within the time of its lease it need not.
+    // The old holder has not noticed yet; within the validity of its lease that is safe.
     journal.confirm().await.unwrap();
     tokio::time::sleep(Duration::from_secs(31)).await;
     let stopped = journal.confirm().await.unwrap_err();
     assert!(matches!(stopped, JournalError::LeaseLost { .. }), "{stopped}");
     assert!(matches!(journal.append(vec![finished(0)]).await, Err(JournalError::LeaseLost { .. })));
     assert!(matches!(journal.trouble().await, crate::journal::Trouble::LeaseLost(_)));
-    // The next one needs not wait.
+    // The lease is released, so that the next process need not wait.
     assert!(place.status().await.lease.is_none());
 }
 
@@ -208,7 +208,7 @@ async fn a_log_that_has_grown_long_is_begun_anew_and_read_from_there() {
     assert!(place.store.count("get") - reads < 5);
     assert_eq!((&after.instances, after.finished), (&before.instances, Some(1)));
     assert!(after.lines > before.lines);
-    // The hint is only that.
+    // A wrong hint is harmless.
     place
         .store
         .inner
@@ -286,7 +286,7 @@ async fn a_log_of_more_objects_than_one_page_lists_is_read_to_its_end() {
     let listed = place.records().bucket.list("demo/default/log", None).await.unwrap();
     assert!(listed.len() > 2_300, "{} objects", listed.len());
     assert_eq!(place.status().await.finished, Some(7));
-    // The next to write begins it anew, and from then on little is read.
+    // The next writer restates everything, so that reading is short from then on.
     place.journal("run").await.append(vec![finished(0)]).await.unwrap();
     let (reads, lists) = (place.store.count("get"), place.store.count("list"));
     assert_eq!(place.status().await.finished, Some(0));
@@ -305,7 +305,7 @@ async fn a_damaged_log_is_begun_anew_behind_what_is_there_and_old_writers_stay_o
     let third = Path::from("team/records/demo/default/log/000000000003.jsonl");
     place.store.inner.delete(&third).await.unwrap();
     assert!(matches!(place.records().read(&name()).await, Err(JournalError::Damaged { .. })));
-    // It holds the right, and shows life: nothing is mended under its hands.
+    // The holder is alive: its record cannot be repaired.
     let refused =
         renew(&place, "state salvage", renewal_of(&Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH)))
             .await;
@@ -318,7 +318,7 @@ async fn a_damaged_log_is_begun_anew_behind_what_is_there_and_old_writers_stay_o
     renew(&place, "state salvage", renewal_of(&mended)).await.unwrap();
     let status = place.status().await;
     assert_eq!((status.finished, status.lease, status.header.key), (Some(3), None, mended.header.key));
-    // With no hint it is found as well, and goes on.
+    // The log is also found without the hint.
     place.store.inner.delete(&Path::from("team/records/demo/default/head.json")).await.unwrap();
     place.journal("run").await.append(vec![finished(0)]).await.unwrap();
     assert_eq!(place.status().await.finished, Some(0));

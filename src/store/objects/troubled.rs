@@ -1,4 +1,4 @@
-//! An object store in memory that forgets answers, delays them, says no in other ways than it should, or is away.
+//! An object store in memory that loses answers, delays them, refuses with wrong messages, or is unreachable.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,22 +12,22 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-/// What becomes of one write.
+/// What happens to one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It never arrives.
+    /// It is never carried out.
     Lost,
-    /// It is carried out, and nobody hears of it.
+    /// It is carried out, and the answer is lost.
     AnswerLost,
-    /// The same, and it is carried out only later.
+    /// The answer is lost, and it is carried out later.
     Late(Duration),
-    /// It is carried out twice; the second answer is heard.
+    /// It is carried out twice; the second answer arrives.
     Doubled,
-    /// It is not carried out, and answered as if something were there.
+    /// It is not carried out, and answered as if an object existed.
     Conflict,
-    /// The same in other words.
+    /// The same with another error.
     Refused,
-    /// It takes so long.
+    /// It takes this long.
     Slow(Duration),
 }
 
@@ -41,24 +41,24 @@ impl Fate {
             4 => Fate::Conflict,
             5 => Fate::Refused,
             6 => Fate::Slow(Duration::from_secs(draw.u64(1..25))),
-            // Longer than a lease lasts without a sign of life.
+            // Longer than a lease is valid without a heartbeat.
             _ => Fate::Slow(Duration::from_secs(draw.u64(31..90))),
         }
     }
 }
 
-/// An object store with troubles that can be switched on.
+/// An object store whose faults can be switched on.
 #[derive(Debug, Default)]
 pub struct Troubled {
     pub inner: Arc<InMemory>,
     pub away: AtomicBool,
-    /// Every so many writes the answer is lost, although it was carried out (1) or was not (2), in turn.
+    /// One of this many writes loses its answer, alternately after (1) and without (2) being carried out.
     pub loses_every: AtomicU64,
     writes: AtomicU64,
-    /// Writes over what is there, whatever was asked.
+    /// Creates replace existing objects (a store without conditional writes).
     pub overwrites: AtomicBool,
     pub requests: Mutex<Vec<String>>,
-    /// A draw, and how likely it is that a request goes wrong.
+    /// A random generator, and the probability of a fault per request.
     random: Mutex<Option<(fastrand::Rng, f64)>>,
 }
 
@@ -78,12 +78,12 @@ impl Troubled {
         if self.away.load(Ordering::SeqCst) { Err(lost()) } else { Ok(()) }
     }
 
-    /// From now on requests go wrong at random.
+    /// From now on requests fail at random.
     pub fn go_wrong(&self, seed: u64, probability: f64) {
         *self.random.lock().unwrap() = Some((fastrand::Rng::with_seed(seed), probability));
     }
 
-    /// From now on everything goes well.
+    /// From now on no request fails.
     pub fn recover(&self) {
         *self.random.lock().unwrap() = None;
     }
@@ -94,7 +94,7 @@ impl Troubled {
         (draw.f64() < *probability).then(|| Fate::drawn(draw))
     }
 
-    /// Requests that begin with these words.
+    /// The number of requests that begin with this text.
     pub fn count(&self, what: &str) -> usize {
         self.requests.lock().unwrap().iter().filter(|request| request.starts_with(what)).count()
     }
@@ -123,7 +123,7 @@ impl ObjectStore for Troubled {
                 let (inner, path, options) = (self.inner.clone(), path.clone(), options.clone());
                 tokio::spawn(async move {
                     tokio::time::sleep(after).await;
-                    // Nobody is there to hear the answer.
+                    // The sender is gone and receives no answer.
                     let _ = inner.put_opts(&path, payload, options).await;
                 });
                 Err(lost())

@@ -206,7 +206,7 @@ impl<'a> Work<'a> {
         let places: Parameters =
             places.into_iter().filter_map(|(name, id)| Some((name.to_owned(), (*id)?.to_string()))).collect();
         let path = fill_path(&step.operation.as_ref()?.route.path, &places, "", "")?;
-        Some(RecordedCall { method: step.call.method, path, query: Vec::new(), headers: Vec::new(), body: None })
+        Some(RecordedCall::new(step.call.method, path))
     }
 
     /// The plan's call, and whether all of it is known. Values that a preview leaves open because it makes no request
@@ -329,6 +329,7 @@ impl<'a> Work<'a> {
             secrets: self.search.secrets,
             digest_key: self.status.header.key.as_bytes(),
             folder: &self.search.plan.folder,
+            body_files: &self.search.plan.body_files,
             inputs: self.search.inputs,
             steps,
             each: None,
@@ -420,6 +421,7 @@ impl<'a> Work<'a> {
             if let (Some(intent), Some(result)) = (&mut known.intent, &known.result) {
                 intent.after = after;
                 intent.call.body = None;
+                intent.call.body_file = None;
                 intent.undo = undo.unwrap_or_default();
                 if let Some(last) = known.made.last_mut() {
                     *last = made(self.search.catalog, &intent.call, result, &intent.undo);

@@ -1,5 +1,4 @@
-//! Refusals as they were recorded (`observed.md` §2, §3, §4, §8): status, class, words; and what the client takes each
-//! for.
+//! Refusals as recorded (`observed.md` §2, §3, §4, §8): status, class, text; and how the client classifies each.
 
 use super::*;
 use crate::api::{ApiError, Meaning};
@@ -110,7 +109,7 @@ fn a_router_is_particular_about_its_subnets_and_routes() {
     let words = "Nexthops: 172.16.0.1 are not connected with router";
     check(&mut world, (Method::Patch, &path, route("172.16.0.1")), 400, "ValidationError", words);
     assert_eq!(world.send(Method::Patch, &path, Some(route("10.0.0.9"))).0, 200);
-    // Routes go before the interface.
+    // Routes have to be removed before the interface.
     assert_eq!(world.send(Method::Post, &detach, Some(here.clone())).0, 409);
     assert_eq!(world.send(Method::Patch, &path, Some(json!({ "routes": [] }))).0, 200);
     assert_eq!(world.send(Method::Post, &detach, Some(here)).0, 200);
@@ -136,7 +135,7 @@ fn a_health_monitor_is_patched_whole() {
     assert_eq!(error.invalid_fields, [("/healthmonitor/timeout".to_owned(), "Field required".to_owned())]);
 }
 
-/// Both texts of §3, whichever a lock gets, mean the same to the client; the first names the task.
+/// Both texts of §3 are a lock to the client; the first names the task.
 #[test]
 fn a_lock_is_told_in_one_of_two_texts() {
     let mut texts = [0, 0];

@@ -1,11 +1,11 @@
-//! The form of an answer: which fields stand where, of which type.
+//! The form of an answer: its fields, by place and type.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Fields by place, in the words of `observed.yaml`.
+/// Fields by place, in the notation of `observed.yaml`.
 type Written = BTreeMap<String, String>;
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ struct Field {
     optional: bool,
 }
 
-/// A form, and which of its places have been seen.
+/// A form, and the places that answers have had so far.
 pub struct Form {
     places: BTreeMap<String, BTreeMap<String, Field>>,
     seen: BTreeSet<String>,
@@ -45,14 +45,14 @@ impl Form {
         Self { places, seen: BTreeSet::new() }
     }
 
-    /// What is not as observed.
+    /// The differences between an answer and the form.
     pub fn differences(&mut self, value: &Value) -> Vec<String> {
         let mut found = Vec::new();
         self.walk(value, String::new(), &mut found);
         found
     }
 
-    /// Places that no answer showed.
+    /// Places that no answer had.
     pub fn unseen(&self) -> Vec<&str> {
         self.places.keys().filter(|place| !self.seen.contains(*place)).map(String::as_str).collect()
     }
@@ -65,7 +65,7 @@ impl Form {
                 }
             }
             Value::Object(fields) => {
-                // What was always empty when it was recorded tells nothing.
+                // A place that was always empty in the recordings has no form.
                 let Some(form) = self.places.get(&at) else { return };
                 self.seen.insert(at.clone());
                 let known = |name: &String| form.get(name).or_else(|| form.get("*"));

@@ -1,4 +1,4 @@
-//! What tasks list, and when (`observed.md` §1, §4, §5), and what the headers say (§7).
+//! Which resources tasks list, and when (`observed.md` §1, §4, §5), and the headers of answers (§7).
 
 use super::*;
 use crate::simulate::Strangers;
@@ -33,7 +33,7 @@ fn a_machines_task_lists_what_it_only_attaches_and_automatic_ports() {
     assert!(listed(&task, "volumes").contains(&volume));
     assert!(listed(&task, "floatingips").iter().eq([&address]));
     assert_eq!(listed(&task, "ports").len(), 1);
-    // Who made what stands on the things themselves.
+    // The resources name the task that made them.
     let by_it = |world: &mut World, path: String| world.get(&path)["creator_task_id"] == task["id"];
     assert!(!by_it(&mut world, format!("{VOLUMES}/{volume}")));
     assert!(!by_it(&mut world, format!("/cloud/v1/floatingips/1/7/{address}")));

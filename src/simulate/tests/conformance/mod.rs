@@ -1,5 +1,5 @@
-//! The simulator and the client against what was recorded of the real API: the forms of answers in `observed.yaml`,
-//! and in words what tasks list, what headers say and what errors are (`observed.md` §1 to §8).
+//! The simulator and the client compared with recordings of the real API: the forms of answers in `observed.yaml`,
+//! and tests for what tasks list, for headers and for errors (`observed.md` §1 to §8).
 
 mod errors;
 mod form;
@@ -13,7 +13,7 @@ use form::{Form, observed};
 
 const MACHINES_V2: &str = "/cloud/v2/instances/1/7";
 
-/// A world whose tasks take their time, and what it has been seen to answer.
+/// A world whose tasks take time, with the answers seen so far.
 struct Witness {
     world: World,
     tasks: Form,
@@ -37,7 +37,8 @@ impl Witness {
         }
     }
 
-    /// Looks at an accepted call's task: at once, when it tells what it touched, and at its end, which is returned.
+    /// Checks the task of an accepted call at once, when it lists its resources, and at its end; gives it as it is
+    /// then.
     fn follow(&mut self, method: Method, path: &str, body: Option<Value>) -> Value {
         let (status, accepted) = self.world.send(method, path, body);
         assert_eq!(status, 200, "{path}: {accepted}");
@@ -76,7 +77,7 @@ impl Witness {
         };
         found.extend(self.data.get_mut(name).map(|form| form.differences(&shown["data"])).unwrap_or_default());
         self.wrong.extend(found.into_iter().map(|found| format!("task {task_type}: {found}")));
-        // The client reads every one of them.
+        // The client can parse every task.
         let read = Task::read(shown).unwrap();
         let ends = matches!(read.state, TaskState::Finished);
         assert_eq!(ends, shown["state"] == "FINISHED");
@@ -91,7 +92,7 @@ impl Witness {
         shown
     }
 
-    /// Everything was as observed, and everything observed was seen.
+    /// Reports differences, and recorded forms that did not occur.
     fn report(self) {
         let named = |part: &str, forms: &BTreeMap<String, Form>| {
             let unseen = forms.iter().flat_map(|(name, form)| form.unseen().into_iter().map(move |at| (name, at)));
@@ -102,7 +103,7 @@ impl Witness {
     }
 }
 
-/// A project as the recorded ones were: networks, machines that boot from volumes that exist, a load balancer.
+/// A project like the recorded ones: networks, machines with existing boot volumes, a load balancer.
 #[test]
 fn answers_have_the_form_of_the_recorded_ones() {
     let mut seen = Witness::new();
@@ -186,7 +187,7 @@ fn image_is_imported(seen: &mut Witness) {
         seen.world.pass(1);
     };
     let path = format!("/cloud/v1/images/1/7/{}", done["created_resources"]["images"][0].as_str().unwrap());
-    // FINISHED is not ready: for some twenty seconds it has no size, and can be removed all the same.
+    // After FINISHED the image has no size for some twenty seconds, but can be removed.
     assert_eq!(seen.read("images", &path)["status"], "queued");
     seen.world.pass(21);
     let ready = seen.world.get(&path);

@@ -1,0 +1,146 @@
+//! Bodies that are no JSON: which file an operation takes, and what it takes that is not sent at all.
+
+use super::{BodyFinding, finding};
+use crate::catalog::operation::{BodyUse, Operation};
+use crate::diagnostic::Severity;
+
+/// What stands in front of the media types of forms, which are made of several parts.
+const FORM: &str = "multipart/";
+/// Any kind of file.
+const ANY: &str = "*/*";
+/// What a file of which nothing more is known is sent as.
+pub const BYTES: &str = "application/octet-stream";
+/// Forms as a browser sends them.
+const URL_ENCODED: &str = "application/x-www-form-urlencoded";
+
+impl Operation {
+    /// The body is a form, which is not sent: it is neither JSON nor the bytes of one file.
+    pub fn takes_forms_only(&self) -> bool {
+        !self.content.is_empty() && self.content.iter().all(|content| is_form(content))
+    }
+
+    /// The body is the bytes of a file.
+    pub fn takes_file(&self) -> bool {
+        !self.content.is_empty() && !self.takes_forms_only()
+    }
+
+    /// The media type of a file that is its body: the one that is asked for, or the only one that it takes.
+    pub fn content_type<'o>(&'o self, asked: Option<&'o str>) -> Option<&'o str> {
+        let first = self.content.first().filter(|_| self.takes_file());
+        asked.or(first.map(|first| if first == ANY { BYTES } else { first }))
+    }
+
+    /// What is wrong with a file as the body of this call; `content_type`: the media type that the plan says.
+    pub fn check_file(&self, content_type: Option<&str>) -> Vec<BodyFinding> {
+        if self.takes_forms_only() {
+            return vec![self.form()];
+        }
+        let error = |code, message: String| finding(Severity::Error, code, message);
+        if self.content.is_empty() {
+            let (message, help) = match self.body {
+                BodyUse::None => (format!("`{}` takes no body", self.route), "leave `body_file` out".to_owned()),
+                _ => (
+                    format!("`{}` takes JSON, and no file", self.route),
+                    "write it below `body:`; what stands in a file comes in by `\"{{ file('NAME') }}\"` as text, and by \
+                     `\"{{ file('NAME') | fromjson }}\"` as JSON"
+                        .to_owned(),
+                ),
+            };
+            return vec![error("body-not-taken", message).help(help)];
+        }
+        let taken = || self.content.iter().map(|content| format!("`{content}`")).collect::<Vec<_>>().join(", ");
+        match content_type {
+            Some(asked) if !self.takes(asked) => {
+                let message = format!("`{}` does not take `{asked}`", self.route);
+                vec![error("value-not-allowed", message).help(format!("it takes {}", taken()))]
+            }
+            None if self.content.len() > 1 => {
+                let message = format!("`{}` takes files of several kinds", self.route);
+                let help = format!("say which it is by `body_file: {{ path: …, content_type: … }}`: {}", taken());
+                vec![error("missing-field", message).help(help)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is wrong with a call that has no file, where the body is one.
+    pub(super) fn check_no_file(&self, has_body: bool) -> Option<BodyFinding> {
+        if self.takes_forms_only() {
+            return Some(self.form());
+        }
+        let first = self.content.first()?;
+        let write = "write `body_file:` and the path of the file";
+        match (has_body, self.body) {
+            (true, _) => {
+                let message = format!("`{}` takes a file (`{first}`), and no JSON", self.route);
+                Some(finding(Severity::Error, "body-not-taken", message).help(write))
+            }
+            (false, BodyUse::Required) => {
+                let message = format!("`{}` needs a file (`{first}`) as its body", self.route);
+                Some(finding(Severity::Error, "missing-body", message).help(write))
+            }
+            (false, _) => None,
+        }
+    }
+
+    fn takes(&self, asked: &str) -> bool {
+        let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        self.content.iter().any(|content| content == ANY || essence(content) == essence(asked))
+    }
+
+    fn form(&self) -> BodyFinding {
+        let form = self.content.first().map_or(FORM, String::as_str);
+        let message = format!("`{}` takes a form (`{form}`), which `plan` does not send", self.route);
+        finding(Severity::Error, "unsupported-body", message)
+            .help("make it by hand, and let the step take it over: `adopt: { id: … }`")
+    }
+}
+
+/// Whether a media type is that of a form.
+pub(in crate::catalog) fn is_form(content: &str) -> bool {
+    content.starts_with(FORM) || content == URL_ENCODED
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::{Catalog, Operation, Partial, Route};
+
+    fn operation(call: &str) -> Operation {
+        (*Catalog::embedded().find(&Route::parse(call).unwrap()).unwrap()).clone()
+    }
+
+    fn codes(found: &[super::BodyFinding]) -> Vec<(&'static str, &str)> {
+        found.iter().map(|found| (found.code, found.message.as_str())).collect()
+    }
+
+    #[test]
+    fn a_call_has_the_body_that_its_operation_takes() {
+        let binary = operation("POST /fastedge/v1/binaries/raw");
+        let app = operation("POST /fastedge/v1/apps");
+        let delete = operation("DELETE /fastedge/v1/apps/{app_id}");
+        let form = operation("POST /security/sifter/v3/protected_networks");
+        assert!(binary.takes_file() && !app.takes_file() && form.takes_forms_only());
+        assert_eq!(binary.content_type(None), Some("application/octet-stream"));
+        let of = |operation: &Operation, body: Option<Partial>| {
+            Catalog::embedded().check_request(operation, body.as_ref(), crate::catalog::ALLOW_NOTHING)
+        };
+        let some = || Some(Partial::Map(vec![]));
+        for (found, code, words) in [
+            (binary.check_file(Some("text/plain")), "value-not-allowed", "does not take `text/plain`"),
+            (app.check_file(None), "body-not-taken", "takes JSON, and no file"),
+            (delete.check_file(None), "body-not-taken", "takes no body"),
+            (form.check_file(None), "unsupported-body", "takes a form (`multipart/form-data`)"),
+            (of(&binary, None), "missing-body", "needs a file (`application/octet-stream`)"),
+            (of(&binary, some()), "body-not-taken", "takes a file (`application/octet-stream`), and no JSON"),
+            (of(&form, some()), "unsupported-body", "does not send"),
+            (of(&form, None), "unsupported-body", "does not send"),
+        ] {
+            assert!(matches!(codes(&found)[..], [(is, message)] if is == code && message.contains(words)), "{found:?}");
+        }
+        assert_eq!(binary.check_file(None), []);
+        assert_eq!(binary.check_file(Some("application/octet-stream; charset=x")), []);
+        let several = Operation { content: vec!["image/png".to_owned(), "image/jpeg".to_owned()], ..binary };
+        assert!(several.check_file(None)[0].message.contains("of several kinds"));
+        assert_eq!(several.check_file(Some("image/jpeg")), []);
+    }
+}

@@ -1,0 +1,276 @@
+//! What the document does not say of how things are changed: tables of facts, each from the description of the call it
+//! names. Paths as in `knowledge.yaml`, with `PR` for project and region.
+
+use super::{Act, Part, Rule};
+use crate::catalog::Operation;
+
+const fn set(field: &'static str, sent_as: &'static str) -> Act {
+    Act::Set { field, sent_as, with: None, rule: Rule::Any }
+}
+
+const fn grow(field: &'static str) -> Act {
+    Act::Set { field, sent_as: field, with: None, rule: Rule::Grows }
+}
+
+/// Calls beside the PATCH of a thing: the path of the thing, the call, and what it does. Paths as in `knowledge.yaml`.
+/// Where several calls serve one field, they are made in this order.
+pub(super) const FACTS: &[(&str, &str, Act)] = &[
+    ("v1/volumes/PR/{volume_id}", "POST v1/volumes/PR/{volume_id}/retype", set("type_name", "volume_type")),
+    ("v1/volumes/PR/{volume_id}", "POST v1/volumes/PR/{volume_id}/extend", grow("size")),
+    (
+        "v1/volumes/PR/{volume_id}",
+        "POST v2/volumes/PR/{volume_id}/detach",
+        Act::End { field: "instance_id_to_attach_to", sent_as: Some("instance_id") },
+    ),
+    (
+        "v1/volumes/PR/{volume_id}",
+        "POST v2/volumes/PR/{volume_id}/attach",
+        Act::Begin { field: "instance_id_to_attach_to", sent_as: "instance_id" },
+    ),
+    ("v1/file_shares/PR/{file_share_id}", "POST v1/file_shares/PR/{file_share_id}/extend", grow("size")),
+    ("v1/instances/PR/{instance_id}", "POST v1/instances/PR/{instance_id}/changeflavor", set("flavor", "flavor_id")),
+    (
+        "v1/instances/PR/{instance_id}",
+        "POST v1/instances/PR/{instance_id}/remove_from_servergroup",
+        Act::End { field: "servergroup_id", sent_as: None },
+    ),
+    (
+        "v1/instances/PR/{instance_id}",
+        "POST v1/instances/PR/{instance_id}/put_into_servergroup",
+        Act::Begin { field: "servergroup_id", sent_as: "servergroup_id" },
+    ),
+    (
+        "v1/instances/PR/{instance_id}",
+        "POST v1/instances/PR/{instance_id}/addsecuritygroup",
+        Act::Join { field: "security_groups", part: Part::SecurityGroup },
+    ),
+    (
+        "v1/instances/PR/{instance_id}",
+        "POST v1/instances/PR/{instance_id}/delsecuritygroup",
+        Act::Leave { field: "security_groups", part: Part::SecurityGroup },
+    ),
+    (
+        "v1/instances/PR/{instance_id}",
+        "POST v1/instances/PR/{instance_id}/attach_interface",
+        Act::Join { field: "interfaces", part: Part::Interface },
+    ),
+    (
+        "v1/instances/PR/{instance_id}",
+        "POST v1/instances/PR/{instance_id}/detach_interface",
+        Act::Leave { field: "interfaces", part: Part::Interface },
+    ),
+    (
+        "v1/instances/PR/{instance_id}",
+        "POST v2/volumes/PR/{volume_id}/attach",
+        Act::Join { field: "volumes", part: Part::Volume },
+    ),
+    (
+        "v1/instances/PR/{instance_id}",
+        "POST v2/volumes/PR/{volume_id}/detach",
+        Act::Leave { field: "volumes", part: Part::Volume },
+    ),
+    (
+        "v1/loadbalancers/PR/{load_balancer_id}",
+        "POST v1/loadbalancers/PR/{load_balancer_id}/resize",
+        set("flavor", "flavor"),
+    ),
+    (
+        "v1/routers/PR/{router_id}",
+        "POST v1/routers/PR/{router_id}/detach",
+        Act::EndEach { field: "interfaces", key: "subnet_id" },
+    ),
+    (
+        "v1/routers/PR/{router_id}",
+        "POST v1/routers/PR/{router_id}/attach",
+        Act::BeginEach { field: "interfaces", key: "subnet_id" },
+    ),
+    (
+        "v2/k8s/clusters/PR/{cluster_name}",
+        "POST v2/k8s/clusters/PR/{cluster_name}/upgrade",
+        Act::Set { field: "version", sent_as: "version", with: None, rule: Rule::Rises },
+    ),
+    (
+        "v2/k8s/clusters/PR/{cluster_name}",
+        "POST v2/k8s/clusters/PR/{cluster_name}/pools",
+        Act::MakeElement { field: "pools", key: "name" },
+    ),
+    (
+        "v2/k8s/clusters/PR/{cluster_name}",
+        "PATCH v2/k8s/clusters/PR/{cluster_name}/pools/{pool_name}",
+        Act::Element { field: "pools", key: "name", parameter: "pool_name" },
+    ),
+    (
+        "v2/k8s/clusters/PR/{cluster_name}",
+        "DELETE v2/k8s/clusters/PR/{cluster_name}/pools/{pool_name}",
+        Act::RemoveElement { field: "pools", key: "name", parameter: "pool_name" },
+    ),
+    (
+        "v1/registries/PR/{registry_id}",
+        "PATCH v1/registries/PR/{registry_id}/resize",
+        set("storage_limit", "storage_limit"),
+    ),
+    (
+        "v1/lifecycle_policy/PR/{policy_id}",
+        "PUT v1/lifecycle_policy/PR/{policy_id}/remove_volumes_from_policy",
+        Act::Remove { field: "volume_ids" },
+    ),
+    (
+        "v1/lifecycle_policy/PR/{policy_id}",
+        "PUT v1/lifecycle_policy/PR/{policy_id}/add_volumes_to_policy",
+        Act::Add { field: "volume_ids" },
+    ),
+    (
+        "v3/gpu/virtual/PR/clusters/{cluster_id}",
+        "POST v3/gpu/virtual/PR/clusters/{cluster_id}/action",
+        Act::Set {
+            field: "servers_count",
+            sent_as: "servers_count",
+            with: Some(("action", "resize")),
+            rule: Rule::Any,
+        },
+    ),
+    (
+        "v3/gpu/baremetal/PR/clusters/{cluster_id}",
+        "POST v1/ai/clusters/gpu/PR/{cluster_id}/resize",
+        set("servers_count", "instances_count"),
+    ),
+];
+
+/// Things whose update call does not share their path.
+pub(super) const ELSEWHERE: &[(&str, &str)] = &[
+    ("v1/securitygroups/PR/{group_id}", "PATCH v2/security_groups/PR/{group_id}"),
+    ("v1/lbpools/PR/{pool_id}/member/{member_id}", "PATCH v1/loadbalancers/PR/pools/{pool_id}/members/{member_id}"),
+];
+
+/// The monitor of a pool is changed with its pool.
+pub(super) const MONITOR: (&str, &str, &str) =
+    ("POST v1/lbpools/PR/{pool_id}/healthmonitor", "PATCH v2/lbpools/PR/{pool_id}", "healthmonitor");
+
+/// Fields that only go alone: the API refuses them beside others.
+const ALONE: &[(&str, &str)] = &[("PATCH v1/caas/PR/containers/{container_name}", "is_disabled")];
+
+/// Calls of which a read shows what they make while their task still runs.
+const SHOWN_EARLY: &[&str] =
+    &["POST v1/instances/PR/{instance_id}/attach_interface", "POST v2/k8s/clusters/PR/{cluster_name}/pools"];
+
+/// Fields of which nothing said means something else than `null` or nothing in them: they cannot be taken back to what
+/// they were without them.
+const NO_WAY_BACK: &[(&str, &str)] =
+    &[("PATCH v1/subnets/PR/{subnet_id}", "gateway_ip"), ("PATCH v2/security_groups/PR/{group_id}", "rules")];
+
+/// Fields that an update takes to more than they were, and never to less: call, and place in its body.
+const ONLY_GROWS: &[(&str, &str)] = &[("PATCH v1/dbaas/postgres/clusters/PR/{cluster_name}", "storage/size_gib")];
+
+/// Where a read shows a field of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Under its own name.
+    Same,
+    /// At this JSON pointer.
+    At(&'static str),
+    /// Ids that the body names stand somewhere below this JSON pointer.
+    Below(&'static str),
+}
+
+/// Fields that a read shows elsewhere, or in another form: the thing, the field.
+const FORMS: &[(&str, &str, Form)] = &[
+    ("v1/volumes/PR/{volume_id}", "type_name", Form::At("/volume_type")),
+    ("v1/volumes/PR/{volume_id}", "instance_id_to_attach_to", Form::Below("/attachments")),
+    ("v1/instances/PR/{instance_id}", "flavor", Form::At("/flavor/flavor_id")),
+    ("v1/instances/PR/{instance_id}", "servergroup_id", Form::Below("/servergroup")),
+    ("v1/loadbalancers/PR/{load_balancer_id}", "flavor", Form::At("/flavor/flavor_name")),
+    ("v1/routers/PR/{router_id}", "interfaces", Form::Below("/interfaces")),
+    ("v1/securitygroups/PR/{group_id}", "rules", Form::At("/security_group_rules")),
+    ("v1/lifecycle_policy/PR/{policy_id}", "volume_ids", Form::Below("/volumes")),
+    ("v2/k8s/clusters/PR/{cluster_name}", "pools", Form::At("/-")),
+];
+
+/// Where a field of what stands at this documented path is shown.
+pub fn form_of(thing: &str, field: &str) -> Form {
+    let known = FORMS.iter().find(|(of, name, _)| *name == field && full(of) == thing);
+    known.map_or(Form::Same, |(_, _, form)| *form)
+}
+
+/// Where in the object that is read what a create makes is shown, when it is not the object itself.
+pub fn shown_at(create: &Operation) -> Option<&'static str> {
+    is(create, MONITOR.0).then_some("/healthmonitor")
+}
+
+/// A path or call as the tables write it, in full.
+pub(super) fn full(short: &str) -> String {
+    let long = short.replace("PR", "{project_id}/{region_id}");
+    match long.split_once(' ') {
+        Some((method, path)) => format!("{method} /cloud/{path}"),
+        None => format!("/cloud/{long}"),
+    }
+}
+
+pub(super) fn is(operation: &Operation, short: &str) -> bool {
+    operation.route.to_string() == full(short)
+}
+
+/// Whether a field is sent in a call of its own.
+pub fn goes_alone(operation: &Operation, field: &str) -> bool {
+    ALONE.iter().any(|(call, alone)| *alone == field && is(operation, call))
+}
+
+/// Whether a read shows what a call makes while its task still runs.
+pub fn shows_early(operation: &Operation) -> bool {
+    SHOWN_EARLY.iter().any(|call| is(operation, call))
+}
+
+/// Whether a field can be taken back to what it is when nobody says it.
+pub fn has_way_back(operation: &Operation, field: &str) -> bool {
+    !NO_WAY_BACK.iter().any(|(call, name)| *name == field && is(operation, call))
+}
+
+/// Places in a field's value, its own name first, that may only grow.
+pub fn only_grows<'f>(operation: &'f Operation, field: &'f str) -> impl Iterator<Item = &'static str> + 'f {
+    let below = move |place: &str| place.split('/').next() == Some(field);
+    ONLY_GROWS.iter().filter(move |(call, place)| below(place) && is(operation, call)).map(|(_, place)| *place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::update::{thing_route, top_fields};
+    use crate::catalog::{Catalog, Route};
+
+    #[test]
+    fn every_fact_names_calls_that_exist() {
+        let catalog = Catalog::embedded();
+        let things: Vec<String> =
+            catalog.operations().filter_map(|operation| thing_route(&operation).map(str::to_owned)).collect();
+        for (thing, call, act) in FACTS {
+            assert!(things.contains(&full(thing)), "{thing}");
+            let operation = catalog.find(&Route::parse(&full(call)).unwrap()).unwrap_or_else(|| panic!("{call}"));
+            assert!(!operation.deprecated, "{call}");
+            let body = catalog.body_schema(&operation).map(|body| top_fields(&body)).unwrap_or_default();
+            let sent = match act {
+                Act::Set { sent_as, .. } | Act::Begin { sent_as, .. } | Act::End { sent_as: Some(sent_as), .. } => {
+                    sent_as
+                }
+                Act::EndEach { key, .. } | Act::BeginEach { key, .. } => key,
+                Act::Remove { field } | Act::Add { field } => field,
+                Act::End { sent_as: None, .. } => continue,
+                Act::MakeElement { key, .. } => key,
+                Act::Join { part: Part::Interface, .. } => "type",
+                Act::Leave { part: Part::Interface, .. } => "port_id",
+                Act::Join { part: Part::SecurityGroup, .. } | Act::Leave { part: Part::SecurityGroup, .. } => "name",
+                Act::Join { part: Part::Volume, .. } | Act::Leave { part: Part::Volume, .. } => "instance_id",
+                Act::Element { parameter, .. } | Act::RemoveElement { parameter, .. } => {
+                    assert!(operation.path_parameters.iter().any(|known| known.name == *parameter), "{call}");
+                    continue;
+                }
+                Act::Fields { .. } => panic!("{call}: the document says that"),
+            };
+            assert!(body.iter().any(|field| field == sent), "{call}: {sent}");
+        }
+        let elsewhere = ELSEWHERE.iter().map(|(_, call)| *call).chain([MONITOR.0, MONITOR.1]);
+        let fields =
+            ALONE.iter().chain(NO_WAY_BACK).chain(ONLY_GROWS).map(|(call, _)| *call).chain(SHOWN_EARLY.iter().copied());
+        for call in elsewhere.chain(fields) {
+            assert!(catalog.find(&Route::parse(&full(call)).unwrap()).is_some(), "{call}");
+        }
+    }
+}

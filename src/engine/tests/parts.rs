@@ -1,0 +1,353 @@
+//! Parts of a thing are changed in place: what a machine is given and what is taken from it, and the pools of a cluster.
+
+use serde_json::{Value, json};
+
+use super::harness::{Trial, assert_done, paused};
+use crate::engine::RunOptions;
+use crate::exit::Exit;
+use crate::simulate::tests::every_operation::STRANGER;
+use crate::simulate::{Faults, Options, Strangers};
+
+fn plan(before: bool, more: &str, web: &Value) -> String {
+    let place = "{project_id}/{region_id}";
+    let group = |id: &str| {
+        json!({ "id": id, "call": format!("POST /cloud/v1/securitygroups/{place}"),
+            "body": { "security_group": { "name": format!("{id}-group"), "security_group_rules": [] } } })
+    };
+    let subnet = |id: &str, cidr: &str| {
+        json!({ "id": id, "call": format!("POST /cloud/v1/subnets/{place}"),
+            "body": { "name": id, "cidr": cidr, "network_id": "{{ steps.net.id }}" } })
+    };
+    let disk = |id: &str| {
+        json!({ "id": id, "call": format!("POST /cloud/v1/volumes/{place}"),
+            "body": { "source": "new-volume", "name": id, "size": 5 } })
+    };
+    let mut body = json!({
+        "name": "web", "flavor": "g2-standard-2-4", "interfaces": [], "volumes": [],
+    });
+    body.as_object_mut().unwrap().extend(web.as_object().unwrap().clone());
+    let mut steps = vec![
+        group("a"),
+        group("b"),
+        group("c"),
+        json!({ "id": "net", "call": format!("POST /cloud/v1/networks/{place}"), "body": { "name": "net" } }),
+        subnet("front", "10.0.0.0/24"),
+        subnet("back", "10.0.1.0/24"),
+        disk("one"),
+        disk("two"),
+        json!({ "id": "web", "call": format!("POST /cloud/v2/instances/{place}"), "body": body }),
+    ];
+    if !more.is_empty() && !before {
+        steps[8]["on_change"] = json!(more);
+    }
+    json!({ "name": "demo", "steps": steps }).to_string()
+}
+
+fn boot() -> Value {
+    json!({ "source": "image", "image_id": STRANGER, "size": 5, "boot_index": 0 })
+}
+
+fn subnet(name: &str) -> Value {
+    let id = format!("{{{{ steps.{name}.id }}}}");
+    json!({ "type": "subnet", "network_id": "{{ steps.net.id }}", "subnet_id": id })
+}
+
+fn disk(name: &str) -> Value {
+    json!({ "source": "existing-volume", "volume_id": format!("{{{{ steps.{name}.id }}}}") })
+}
+
+fn group(name: &str) -> Value {
+    json!({ "id": format!("{{{{ steps.{name}.id }}}}") })
+}
+
+fn with_groups(mut interface: Value, groups: &[&str]) -> Value {
+    interface["security_groups"] = groups.iter().map(|name| group(name)).collect();
+    interface
+}
+
+fn read(trial: &Trial, path: &str) -> Value {
+    trial.read(&format!("/cloud/{}", path.replace("PR", "1/7")))
+}
+
+fn id_of(trial: &Trial, step: &str) -> String {
+    let status = trial.status();
+    let known = status.instances.iter().find(|(id, _)| id.to_string() == step).unwrap().1;
+    known.result.as_ref().unwrap().id.as_ref().unwrap().as_str().unwrap().to_owned()
+}
+
+/// What the machine has: the groups of each of its ports with its subnet, and the names of its volumes.
+fn shown(trial: &Trial) -> (Vec<String>, Vec<String>) {
+    let web = id_of(trial, "web");
+    let list = |path: String| read(trial, &path)["results"].as_array().unwrap().clone();
+    let ports = list(format!("v1/instances/PR/{web}/ports"));
+    let subnets: Vec<(String, String)> =
+        ["front", "back"].map(|name| (id_of(trial, name), name.to_owned())).into_iter().collect();
+    let mut interfaces: Vec<String> = list(format!("v1/instances/PR/{web}/interfaces"))
+        .iter()
+        .map(|interface| {
+            let subnet = interface["ip_assignments"][0]["subnet_id"].as_str().unwrap_or_default();
+            let name = subnets.iter().find(|(id, _)| id == subnet).map_or("other", |(_, name)| name);
+            let port = ports.iter().find(|port| port["id"] == interface["port_id"]).unwrap();
+            let mut groups: Vec<&str> = port["security_groups"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|group| group["name"].as_str().unwrap())
+                .collect();
+            groups.sort_unstable();
+            format!("{name}: {}", groups.join(" "))
+        })
+        .collect();
+    interfaces.sort();
+    let machine = read(trial, &format!("v1/instances/PR/{web}"));
+    let mut volumes: Vec<String> = machine["volumes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|volume| {
+            let volume = read(trial, &format!("v1/volumes/PR/{}", volume["id"].as_str().unwrap()));
+            format!(
+                "{} {} {}",
+                volume["name"].as_str().unwrap(),
+                volume["size"],
+                volume["volume_type"].as_str().unwrap()
+            )
+        })
+        .collect();
+    volumes.sort();
+    (interfaces, volumes)
+}
+
+struct Case {
+    before: Value,
+    after: Value,
+    interfaces: &'static [&'static str],
+    volumes: &'static [&'static str],
+    /// What is called: the last word of each path.
+    calls: &'static [&'static str],
+}
+
+fn cases() -> Vec<Case> {
+    let nic = || json!([{ "type": "external" }]);
+    vec![
+        Case {
+            before: json!({ "interfaces": [subnet("front")], "volumes": [boot()], "security_groups": [group("a"), group("b")] }),
+            after: json!({ "interfaces": [subnet("front")], "volumes": [boot()], "security_groups": [group("b"), group("c")] }),
+            interfaces: &["front: b-group c-group"],
+            volumes: &["web-volume-0 5 standard"],
+            calls: &["addsecuritygroup", "delsecuritygroup"],
+        },
+        Case {
+            before: json!({ "interfaces": [subnet("front")], "volumes": [boot()], "security_groups": [group("a")] }),
+            after: json!({ "interfaces": [subnet("front"), subnet("back")], "volumes": [boot()], "security_groups": [group("a")] }),
+            interfaces: &["back: a-group", "front: a-group"],
+            volumes: &["web-volume-0 5 standard"],
+            calls: &["attach_interface"],
+        },
+        Case {
+            before: json!({ "interfaces": [subnet("front"), subnet("back")], "volumes": [boot()] }),
+            after: json!({ "interfaces": [subnet("back")], "volumes": [boot()] }),
+            interfaces: &["back: "],
+            volumes: &["web-volume-0 5 standard"],
+            calls: &["detach_interface"],
+        },
+        Case {
+            before: json!({ "interfaces": [with_groups(subnet("front"), &["a"]), with_groups(subnet("back"), &["b"])], "volumes": [boot()] }),
+            after: json!({ "interfaces": [with_groups(subnet("front"), &["b", "c"]), with_groups(subnet("back"), &["b"])], "volumes": [boot()] }),
+            interfaces: &["back: b-group", "front: b-group c-group"],
+            volumes: &["web-volume-0 5 standard"],
+            calls: &["addsecuritygroup", "delsecuritygroup"],
+        },
+        Case {
+            before: json!({ "interfaces": nic(), "volumes": [boot(), disk("one")] }),
+            after: json!({ "interfaces": nic(), "volumes": [boot(), disk("two")] }),
+            interfaces: &["other: "],
+            volumes: &["two 5 standard", "web-volume-0 5 standard"],
+            calls: &["attach", "detach"],
+        },
+        Case {
+            before: json!({ "interfaces": nic(), "volumes": [boot(), disk("one")] }),
+            after: json!({ "interfaces": nic(), "volumes": [{ "source": "image", "image_id": STRANGER, "size": 9, "boot_index": 0, "type_name": "ssd_hiiops" }, disk("one")] }),
+            interfaces: &["other: "],
+            volumes: &["one 5 standard", "web-volume-0 9 ssd_hiiops"],
+            calls: &["retype", "extend"],
+        },
+        Case {
+            before: json!({ "interfaces": nic(), "volumes": [boot(), { "source": "new-volume", "size": 7, "name": "logs" }] }),
+            after: json!({ "interfaces": nic(), "volumes": [boot(), { "source": "new-volume", "size": 8, "name": "logs" }] }),
+            interfaces: &["other: "],
+            volumes: &["logs 8 standard", "web-volume-0 5 standard"],
+            calls: &["extend"],
+        },
+    ]
+}
+
+fn assume(faults: Option<&str>) -> Options {
+    let faults = faults.map(|fault| Faults::parse([fault]).unwrap()).unwrap_or_default();
+    Options { strangers: Strangers::Assume, faults, ..Options::default() }
+}
+
+fn calls_since(trial: &Trial, from: usize) -> Vec<String> {
+    let requests = trial.requests.lock().unwrap();
+    let writes = requests.iter().filter(|request| request.method != crate::catalog::Method::Get).skip(from);
+    writes.map(|request| request.path.rsplit('/').next().unwrap_or("").to_owned()).collect()
+}
+
+async fn try_case(case: &Case, fault: Option<&str>) {
+    let mut trial = Trial::new(assume(fault));
+    let end = trial.run(&plan(true, "", &case.before)).await;
+    assert_done(&trial, &end);
+    let (writes, machines) = (trial.writes(), trial.made()["instances"]);
+    let after = plan(false, "", &case.after);
+    let end = trial.run(&after).await;
+    assert_done(&trial, &end);
+    let calls = calls_since(&trial, writes);
+    assert_eq!(calls, case.calls, "{fault:?}");
+    let (interfaces, volumes) = shown(&trial);
+    assert_eq!((interfaces, volumes), (to_vec(case.interfaces), to_vec(case.volumes)), "{fault:?}: {calls:?}");
+    let writes = trial.writes();
+    let end = trial.run(&after).await;
+    assert_done(&trial, &end);
+    assert_eq!((trial.writes(), trial.made()["instances"]), (writes, machines), "{fault:?}");
+    assert_eq!(trial.destroy().await.exit, Exit::Done);
+    assert_eq!(trial.alive(), Vec::<String>::new(), "{fault:?}");
+}
+
+fn to_vec(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[test]
+fn what_a_machine_has_is_given_and_taken_in_place() {
+    for case in cases() {
+        paused(try_case(&case, None));
+    }
+}
+
+#[test]
+fn a_part_whose_answer_is_lost_is_given_and_taken_once() {
+    for case in cases() {
+        for call in case.calls {
+            for fault in ["lost-answer", "reset"] {
+                let fault = format!("{fault}:POST:{call}:1");
+                paused(async {
+                    let mut trial = Trial::new(assume(Some(&fault)));
+                    let end = trial.run(&plan(true, "", &case.before)).await;
+                    assert_done(&trial, &end);
+                    let after = plan(false, "", &case.after);
+                    let end = trial.run(&after).await;
+                    assert_done(&trial, &end);
+                    assert_eq!(shown(&trial), (to_vec(case.interfaces), to_vec(case.volumes)), "{fault}");
+                    let writes = trial.writes();
+                    let end = trial.run(&after).await;
+                    assert_done(&trial, &end);
+                    assert_eq!(trial.writes(), writes, "{fault}");
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_machine_cannot_be_given_or_would_lose_stops_the_run() {
+    let nic = || json!([{ "type": "external" }]);
+    for (before, after, why) in [
+        (
+            json!({ "interfaces": nic(), "volumes": [boot()] }),
+            json!({ "interfaces": nic(), "volumes": [boot(), { "source": "new-volume", "size": 5 }] }),
+            "make it in a step of its own",
+        ),
+        (
+            json!({ "interfaces": nic(), "volumes": [boot(), { "source": "new-volume", "size": 5 }] }),
+            json!({ "interfaces": nic(), "volumes": [boot()] }),
+            "the data on it would go",
+        ),
+        (
+            json!({ "interfaces": nic(), "volumes": [disk("one"), disk("two")] }),
+            json!({ "interfaces": nic(), "volumes": [disk("two")] }),
+            "the machine starts from it",
+        ),
+        (
+            json!({ "interfaces": nic(), "volumes": [boot()] }),
+            json!({ "interfaces": [{ "type": "external" }, { "type": "external", "interface_name": "x", "ip_family": "ipv6" }, { "type": "subnet", "network_id": "{{ steps.net.id }}", "subnet_id": "{{ steps.back.id }}", "floating_ip": { "source": "new" } }], "volumes": [boot()] }),
+            "without a floating IP",
+        ),
+        (
+            json!({ "interfaces": nic(), "volumes": [boot()], "security_groups": [group("a")] }),
+            json!({ "interfaces": [with_groups(json!({ "type": "external" }), &["a"])], "volumes": [boot()] }),
+            "moves them between",
+        ),
+    ] {
+        paused(async {
+            let mut trial = Trial::new(assume(None));
+            let end = trial.run(&plan(true, "", &before)).await;
+            assert_done(&trial, &end);
+            let end = trial.run(&plan(false, "", &after)).await;
+            assert_eq!(end.finished.exit, Exit::StepFailed, "{why}");
+            let failures = trial.failures().join("\n");
+            assert!(failures.contains(why), "{failures}");
+            assert_eq!(trial.made()["instances"], 1);
+        });
+    }
+}
+
+fn cluster(pools: &Value, on_change: Option<&str>) -> String {
+    let mut step = json!({
+        "id": "cluster", "call": "POST /cloud/v2/k8s/clusters/{project_id}/{region_id}",
+        "body": { "name": "prod", "version": "v1.31.0", "keypair": "key", "pools": pools },
+    });
+    if let Some(on_change) = on_change {
+        step["on_change"] = json!(on_change);
+    }
+    json!({ "name": "demo", "steps": [step] }).to_string()
+}
+
+fn pool(name: &str, most: u64) -> Value {
+    json!({ "name": name, "flavor_id": "g2-standard-2-4", "min_node_count": 1, "max_node_count": most })
+}
+
+fn pools_of(trial: &Trial) -> Vec<String> {
+    let shown = read(trial, "v2/k8s/clusters/PR/prod/pools");
+    let mut names: Vec<String> = shown["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pool| format!("{} {}", pool["name"].as_str().unwrap(), pool["max_node_count"]))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn pools_come_at_once_and_go_only_where_it_is_allowed() {
+    for fault in [
+        None,
+        Some("lost-answer:POST:pools:1"),
+        Some("lost-answer:DELETE:1"),
+        Some("reset:POST:pools:1"),
+        Some("reset:DELETE:1"),
+    ] {
+        paused(async {
+            let mut trial = Trial::new(assume(fault));
+            let end = trial.run(&cluster(&json!([pool("one", 2), pool("two", 2)]), None)).await;
+            assert_done(&trial, &end);
+            let after = json!([pool("one", 3), pool("three", 2)]);
+            let end = trial.run(&cluster(&after, None)).await;
+            assert_eq!(end.finished.exit, Exit::StepFailed, "{fault:?}");
+            let failures = trial.failures().join("\n");
+            assert!(failures.contains("`body/pools/1`: `two` would be removed"), "{failures}");
+            assert_eq!(pools_of(&trial), ["one 3", "three 2", "two 2"], "{fault:?}");
+            let allowed = cluster(&after, Some("replace"));
+            let end = trial.run(&allowed).await;
+            assert_done(&trial, &end);
+            assert_eq!(pools_of(&trial), ["one 3", "three 2"], "{fault:?}");
+            assert_eq!(trial.made()["k8s_clusters"], 1, "{fault:?}");
+            let writes = trial.writes();
+            let end = trial.run_with(&allowed, RunOptions::default(), std::future::pending()).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.writes(), writes, "{fault:?}");
+            assert_eq!(trial.destroy().await.exit, Exit::Done);
+            assert_eq!(trial.alive(), Vec::<String>::new());
+        });
+    }
+}

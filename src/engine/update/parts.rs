@@ -1,0 +1,140 @@
+//! Whether a call was carried out that gives a thing a part, changes one or takes one away: the part itself tells.
+
+use serde_json::Value;
+
+use super::lookup::{assigned, interfaces_of};
+use super::seen::{Seen, of_fields};
+use crate::api::{ReadError, Request};
+use crate::catalog::Method;
+use crate::engine::context::RunContext;
+use crate::engine::pages::{Paging, pages};
+use crate::engine::refresh::Shown;
+use crate::engine::results::{self, Parameters, encode, id_text};
+use crate::journal::{Intent, RecordedCall};
+
+const VOLUME: &str = "/cloud/v1/volumes/{project_id}/{region_id}/{volume_id}";
+const POOL: &str = "/cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_name}/pools/{pool_name}";
+
+/// What the part shows; `None` when the call is about the thing as a whole. `before`: the create's call as it stood.
+pub async fn of_part(context: &RunContext, intent: &Intent, before: &RecordedCall) -> Option<Seen> {
+    let (operation, parameters) = results::operation_of(context.catalog, &intent.call)?;
+    let part = Part { context, intent, before, parameters };
+    let path = operation.route.path.as_str();
+    let read = match (operation.route.method, path.rsplit('/').next().unwrap_or_default()) {
+        (_, "addsecuritygroup") => part.groups(true).await,
+        (_, "delsecuritygroup") => part.groups(false).await,
+        (_, "attach_interface") => part.attached_interface().await,
+        (_, "detach_interface") => part.detached_interface().await,
+        // The volume's own step may say where it is attached, too.
+        (_, word @ ("attach" | "detach")) if path.contains("/volumes/") && part.lists("volumes") => {
+            part.volume_of_machine(word == "attach").await
+        }
+        (Method::Delete, "{pool_name}") => part.is_there(&intent.call.path).await.map(|there| done(!there)),
+        (Method::Post, "pools") if part.lists("pools") => {
+            let name = intent.call.body.as_ref()?.get("name")?.as_str()?;
+            part.is_there(&format!("{}/{}", intent.call.path, encode(name))).await.map(done)
+        }
+        (Method::Patch, "{pool_name}") => part.element("pools", POOL).await,
+        _ if path.starts_with(VOLUME) && part.lists("volumes") => part.element("volumes", VOLUME).await,
+        _ => return None,
+    };
+    Some(read.unwrap_or(Seen::CannotTell))
+}
+
+struct Part<'a> {
+    context: &'a RunContext,
+    intent: &'a Intent,
+    before: &'a RecordedCall,
+    parameters: Parameters,
+}
+
+fn done(is_so: bool) -> Seen {
+    if is_so { Seen::Done } else { Seen::NotDone }
+}
+
+impl Part<'_> {
+    fn sent(&self) -> &Value {
+        self.intent.call.body.as_ref().unwrap_or(&Value::Null)
+    }
+
+    /// A list of the create's body.
+    fn list<'c>(&self, call: Option<&'c RecordedCall>, field: &str) -> &'c [Value] {
+        let list = call.and_then(|call| call.body.as_ref()?.get(field)?.as_array());
+        list.map_or(&[], Vec::as_slice)
+    }
+
+    fn lists(&self, field: &str) -> bool {
+        self.before.body.as_ref().is_some_and(|body| body.get(field).is_some())
+    }
+
+    async fn read(&self, path: &str) -> Result<Value, ReadError> {
+        self.context.client.read(Request::get(path)).await
+    }
+
+    async fn is_there(&self, path: &str) -> Result<bool, ReadError> {
+        match self.read(path).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every port that was asked for has the groups that were asked for, or none of them has any.
+    async fn groups(&self, joins: bool) -> Result<Seen, ReadError> {
+        let machine = self.intent.call.path.rsplit_once('/').map_or("", |(machine, _)| machine);
+        let request = Request::get(format!("{machine}/ports"));
+        let shown = pages(&self.context.client, &request, "/results", Paging::CLOUD).await?;
+        let has = |port: &Value, name: &Value| {
+            let groups = port.get("security_groups").and_then(Value::as_array).into_iter().flatten();
+            groups.into_iter().any(|group| group.get("name") == Some(name))
+        };
+        if let Some(name) = self.sent().get("name") {
+            return Ok(done(!shown.is_empty() && shown.iter().all(|port| has(port, name) == joins)));
+        }
+        let asked = self.sent().get("ports_security_group_names").and_then(Value::as_array);
+        let is_so = asked.into_iter().flatten().all(|asked| {
+            let port = shown.iter().find(|port| port.get("id") == asked.get("port_id"));
+            let names = asked.get("security_group_names").and_then(Value::as_array).into_iter().flatten();
+            port.is_some_and(|port| names.into_iter().all(|name| has(port, name) == joins))
+        });
+        Ok(done(is_so))
+    }
+
+    async fn attached_interface(&self) -> Result<Seen, ReadError> {
+        let shown = interfaces_of(self.context, &self.parameters).await?;
+        let (all, _) = assigned(self.list(self.intent.update.as_deref(), "interfaces"), &shown);
+        Ok(done(all.iter().all(Option::is_some)))
+    }
+
+    async fn detached_interface(&self) -> Result<Seen, ReadError> {
+        let shown = interfaces_of(self.context, &self.parameters).await?;
+        Ok(done(shown.iter().all(|interface| interface.get("port_id") != self.sent().get("port_id"))))
+    }
+
+    async fn volume_of_machine(&self, joins: bool) -> Result<Seen, ReadError> {
+        let of = |name: &str| self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| encode(value));
+        let place = ["project_id", "region_id"].map(|name| of(name).unwrap_or_default()).join("/");
+        let machine = self.sent().get("instance_id").map(id_text).unwrap_or_default();
+        let machine = self.read(&format!("/cloud/v1/instances/{place}/{}", encode(&machine))).await?;
+        let Some(volumes) = machine.get("volumes").and_then(Value::as_array) else { return Ok(Seen::CannotTell) };
+        let id = self.parameters.iter().find(|(known, _)| known == "volume_id").map(|(_, id)| id.as_str());
+        Ok(done(volumes.iter().any(|volume| volume.get("id").and_then(Value::as_str) == id) == joins))
+    }
+
+    /// The element that the call changes, which has a path of its own.
+    async fn element(&self, field: &str, path: &str) -> Result<Seen, ReadError> {
+        let (before, after) = (self.list(Some(self.before), field), self.list(self.intent.update.as_deref(), field));
+        let Some((old, new)) = before.iter().zip(after).find(|(old, new)| old != new) else {
+            return Ok(Seen::CannotTell);
+        };
+        let Some(own) = results::fill_path(path, &self.parameters, "", "") else { return Ok(Seen::CannotTell) };
+        let object = self.read(&own).await?;
+        let shown = Shown {
+            thing: path,
+            object: &object,
+            digest_key: &self.context.digest_key,
+            is_owned_by_another: &|_| false,
+        };
+        Ok(of_fields(Some(old), Some(new), &shown))
+    }
+}

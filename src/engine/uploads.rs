@@ -1,0 +1,63 @@
+//! The files that a plan sends: measured before the first call, and looked at once more before each is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::context::{About, RunContext};
+use super::render::elements;
+use super::run::Run;
+use crate::body_file::Upload;
+use crate::event::{EffectKnown, ErrorClass, StepError};
+
+/// Measures every file whose path is known, so that what is sent is what was there when the run began. What cannot be
+/// measured is told by the step that needs it.
+pub async fn measure(run: &Run) {
+    let paths = paths(run);
+    if paths.is_empty() {
+        return;
+    }
+    let files = Arc::clone(&run.plan.body_files);
+    let measuring = tokio::task::spawn_blocking(move || {
+        for path in paths {
+            drop(files.measure(&path, ""));
+        }
+    });
+    measuring.await.expect("nothing here panics");
+}
+
+fn paths(run: &Run) -> BTreeSet<String> {
+    let none = BTreeMap::new();
+    let mut paths = BTreeSet::new();
+    for step in run.plan.steps.values() {
+        let Some(file) = &step.body_file else { continue };
+        let surroundings = run.surroundings(&none, None);
+        let all = step.for_each.as_ref().map(|for_each| elements(for_each, &surroundings.scope()));
+        let all = match all {
+            None => vec![None],
+            Some(Ok(all)) => all.into_iter().map(Some).collect(),
+            // They come from a step: then its files are none that its elements name.
+            Some(Err(_)) => vec![None],
+        };
+        for each in &all {
+            let surroundings = run.surroundings(&none, each.as_ref());
+            paths.extend(file.path.evaluate_text(&surroundings.scope()).ok());
+        }
+    }
+    paths
+}
+
+/// Reads a file once more.
+///
+/// # Errors
+///
+/// When it is not what it was, or cannot be read any more: then nothing of it is sent.
+pub async fn verify(context: &RunContext, about: &About, upload: &Upload) -> Result<(), StepError> {
+    let upload = upload.clone();
+    let verified = tokio::task::spawn_blocking(move || upload.verify()).await.expect("nothing here panics");
+    verified.map_err(|why| {
+        let mut error =
+            context.error(about, EffectKnown::NotApplied, ErrorClass::Template, format!("{why}: nothing was sent"));
+        error.help.push("run again: it is measured anew".to_owned());
+        error
+    })
+}

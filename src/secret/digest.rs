@@ -1,0 +1,82 @@
+//! Keyed digests: what a record keeps in place of a secret.
+
+use std::fmt::Write as _;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
+use sha2::Sha256;
+
+use super::REDACTED;
+
+/// What a digest begins with.
+const PREFIX: &str = "secret:";
+/// Hexadecimal digits of a digest.
+const DIGITS: usize = 32;
+
+/// What stands in a record for a value that was given as a secret.
+pub fn digest_of(value: &Value, key: &[u8]) -> String {
+    digest(&value.to_string(), key)
+}
+
+/// `secret:<hex>`: the same value under the same key gives the same text, and says nothing else.
+pub(super) fn digest(json: &str, key: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(json.as_bytes());
+    format!("{PREFIX}{}", hex(&mac.finalize().into_bytes()[..DIGITS / 2]))
+}
+
+/// Whether a text holds a digest, or the mark of a secret that was hidden.
+pub fn stands_for_secret(text: &str) -> bool {
+    text.contains(REDACTED) || digests(text).next().is_some()
+}
+
+/// The text with every digest replaced by [`REDACTED`], for people.
+pub fn hide_digests(text: &str) -> String {
+    let mut shown = String::new();
+    let mut from = 0;
+    for at in digests(text) {
+        shown.push_str(&text[from..at]);
+        shown.push_str(REDACTED);
+        from = at + PREFIX.len() + DIGITS;
+    }
+    shown.push_str(&text[from..]);
+    shown
+}
+
+/// Where digests begin.
+fn digests(text: &str) -> impl Iterator<Item = usize> {
+    let is_whole = |at: &usize| {
+        let digits = text.as_bytes()[at + PREFIX.len()..].iter().take(DIGITS);
+        digits.filter(|digit| digit.is_ascii_hexdigit()).count() == DIGITS
+    };
+    text.match_indices(PREFIX).map(|(at, _)| at).filter(is_whole)
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn digests_are_found_and_hidden_and_words_alike_are_not() {
+        let digest = digest_of(&json!("hunter2"), b"key");
+        for (text, holds, shown) in [
+            (digest.clone(), true, "[secret]".to_owned()),
+            (format!("a {digest}, {digest}!"), true, "a [secret], [secret]!".to_owned()),
+            ("my-secret:key".to_owned(), false, "my-secret:key".to_owned()),
+            (digest[..digest.len() - 1].to_owned(), false, digest[..digest.len() - 1].to_owned()),
+            ("[secret]".to_owned(), true, "[secret]".to_owned()),
+        ] {
+            assert_eq!((stands_for_secret(&text), hide_digests(&text)), (holds, shown), "{text}");
+        }
+    }
+}

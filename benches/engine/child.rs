@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(4);
 
 /// What a command took.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Taken {
     pub wall: Duration,
     /// Of all its threads, in user and kernel mode.
     pub cpu: Duration,
     /// The most memory it ever held (`VmHWM`), in bytes.
     pub peak: u64,
+    /// The last line that it told people.
+    pub last: String,
 }
 
 /// A folder with a plan in it, and the record beside.
@@ -70,9 +72,9 @@ pub fn took(mut command: Command) -> Taken {
     };
     let wall = began.elapsed();
     let said = said.join().unwrap_or_default();
-    let end: Vec<&str> = said.lines().rev().take(5).collect();
-    assert!(ended.success(), "{command:?} ended with {ended}: {end:?}");
-    Taken { wall, cpu: children().saturating_sub(before), peak }
+    assert!(ended.success(), "{command:?} ended with {ended}: {said}");
+    let last = said.lines().last().unwrap_or_default().to_owned();
+    Taken { wall, cpu: children().saturating_sub(before), peak, last }
 }
 
 fn high_water(status: &str) -> Option<u64> {

@@ -3,11 +3,13 @@
 //! A table of bars: what is measured, what it came to, and what it may come to. `docs/performance.md` says how to read it.
 //! `BENCH_SCALE=100000` (10,000 without) is the size of the largest plans; words on the command line choose sections.
 
-#![expect(clippy::disallowed_macros, clippy::print_stdout, reason = "a benchmark speaks to whoever runs it")]
+#![expect(clippy::disallowed_macros, reason = "a benchmark speaks to whoever runs it")]
 
 mod bare;
 mod child;
+mod peers;
 mod plans;
+mod record;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +39,12 @@ fn main() {
     }
     if wanted("records") {
         records(scale);
+    }
+    if wanted("polls") {
+        polls();
+    }
+    if wanted("peers") {
+        peers();
     }
 }
 
@@ -81,12 +89,12 @@ fn steps(scale: usize) {
             let place = Workplace::new(&folder, &server.base, &plan(size));
             let taken = place.plan(&["run", "plan.yaml"]);
             let after = server.counted();
-            show(name, size, idle, taken, (after.0 - before.0, after.1 - before.1));
+            show(name, size, &idle, &taken, (after.0 - before.0, after.1 - before.1));
         }
     }
 }
 
-fn show(name: &str, size: usize, idle: Taken, taken: Taken, (requests, lists): (u64, u64)) {
+fn show(name: &str, size: usize, idle: &Taken, taken: &Taken, (requests, lists): (u64, u64)) {
     let cpu = taken.cpu.saturating_sub(idle.cpu).as_secs_f64() * 1e6 / size as f64;
     let memory = taken.peak.saturating_sub(idle.peak) as f64 / 1024.0 / size as f64;
     println!(
@@ -96,13 +104,40 @@ fn show(name: &str, size: usize, idle: Taken, taken: Taken, (requests, lists): (
 }
 
 fn records(scale: usize) {
-    println!("\nrecords of {scale} steps");
+    println!("\nrecords");
     let folder = places().remove(0).1;
     let server = Server::start(Duration::ZERO);
     let place = Workplace::new(&folder, &server.base, &plans::fan(scale));
     place.plan(&["run", "plan.yaml"]);
-    for arguments in [vec!["run", "plan.yaml"], vec!["status", "plan.yaml"], vec!["check", "plan.yaml"]] {
-        let taken = place.plan(&arguments);
-        println!("  {:<10} {:>10.2?}   cpu {:.2?}   {} MiB", arguments[0], taken.wall, taken.cpu, taken.peak >> 20);
+    let shown = |words: String, taken: Taken| {
+        println!("  {words:<32} {:>10.2?}   cpu {:.2?}   {} MiB", taken.wall, taken.cpu, taken.peak >> 20);
+    };
+    shown(format!("second run of {scale} steps"), place.plan(&["run", "plan.yaml"]));
+    let place = Workplace::new(&folder, &server.base, &plans::fan(CALLS));
+    shown(format!("check of {CALLS} steps"), place.plan(&["check", "plan.yaml"]));
+    let place = Workplace::new(&folder, &server.base, &plans::for_each(1));
+    place.plan(&["run", "plan.yaml"]);
+    let lines = scale * 10;
+    record::grow(&place.journal(), lines);
+    shown(format!("status of {lines} records"), place.plan(&["status", "plan.yaml"]));
+}
+
+/// On a simulated clock: what waiting costs.
+fn polls() {
+    println!("\nwaiting, rehearsed");
+    let place = Workplace::new(&places().remove(0).1, "http://127.0.0.1:1", &plans::volumes(100));
+    println!("  100 volumes: {}", place.plan(&["rehearse", "plan.yaml"]).last);
+}
+
+fn peers() {
+    println!("\nothers, where they are installed");
+    let server = Server::start(Duration::ZERO);
+    let each =
+        |calls: usize, taken: Taken| format!("{:.2?} each", taken.wall / u32::try_from(calls).unwrap_or(u32::MAX));
+    if let Some(taken) = peers::terraform(1_000) {
+        println!("  1000 resources of terraform that make no call: {}", each(1_000, taken));
+    }
+    if let Some(taken) = peers::shell_loop(&server, 200) {
+        println!("  200 calls of curl in a shell loop: {}", each(200, taken));
     }
 }

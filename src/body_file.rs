@@ -1,5 +1,5 @@
-//! Files that are the body of a call: found below the plan's folder, measured before the first call, and read again, piece
-//! by piece, when they are sent. What is in them is never kept, written down or shown.
+//! Files that are sent as bodies: found in the plan's folder, measured before the first call, and read again in
+//! chunks when they are sent. Their contents are never kept, recorded or shown.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -14,15 +14,15 @@ use sha2::{Digest, Sha256};
 use crate::files::open_regular;
 use crate::secret::hex;
 
-/// The largest file that is sent: what FastEdge takes of a binary is the most that any operation takes.
+/// The largest file that is sent: FastEdge's limit for a binary, the largest of all operations.
 pub const LARGEST: u64 = 100 << 20;
-/// How much of a file is in memory at a time.
+/// The size of a chunk in memory.
 const PIECE: usize = 128 << 10;
 
-/// A file that is the body of a call, as it is on record.
+/// The recorded form of a file that is sent as a body.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BodyFile {
-    /// Where it is, from the plan's folder.
+    /// Its path in the plan's folder.
     pub path: String,
     /// The media type that it is sent as.
     pub content_type: String,
@@ -30,11 +30,11 @@ pub struct BodyFile {
     pub size: u64,
     /// SHA-256 of its bytes, hexadecimal.
     pub sha256: String,
-    /// MD5 of its bytes, hexadecimal: what FastEdge shows of a binary that it holds.
+    /// MD5 of its bytes, hexadecimal: FastEdge shows it for its binaries.
     pub md5: String,
 }
 
-/// What is sent counts, not what the file is called.
+/// The contents count, not the name of the file.
 impl PartialEq for BodyFile {
     fn eq(&self, other: &Self) -> bool {
         (self.size, &self.sha256, &self.content_type) == (other.size, &other.sha256, &other.content_type)
@@ -44,7 +44,7 @@ impl PartialEq for BodyFile {
 impl Eq for BodyFile {}
 
 impl BodyFile {
-    /// Bytes that came over the network as a file.
+    /// A file received over the network.
     pub fn received(content_type: &str, bytes: &[u8]) -> Self {
         Self {
             path: String::new(),
@@ -55,7 +55,7 @@ impl BodyFile {
         }
     }
 
-    /// `8 bytes, SHA-256 93a44bbb…`: what tells it from another one, for people.
+    /// `8 bytes, SHA-256 93a44bbb…`: identifies the file, for people.
     pub fn summary(&self) -> String {
         const SHOWN: usize = 16;
         let bytes = if self.size == 1 { "byte" } else { "bytes" };
@@ -72,7 +72,7 @@ struct Measure {
     md5: String,
 }
 
-/// The files of a plan that are bodies, each as it was when it was first measured.
+/// The files of a plan that are sent as bodies, each with its first measurement.
 #[derive(Debug)]
 pub struct BodyFiles {
     folder: PathBuf,
@@ -80,22 +80,22 @@ pub struct BodyFiles {
 }
 
 impl BodyFiles {
-    /// Those below the folder of a plan file.
+    /// The files in the folder of a plan.
     pub fn below(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), measured: Mutex::default() }
     }
 
-    /// Measures a file, unless that was done before: later it may have changed.
+    /// Measures a file, or gives its earlier measurement: the file may have changed since.
     ///
     /// # Errors
     ///
-    /// Why it cannot be sent, in words.
+    /// A message why it cannot be sent.
     pub fn measure(&self, name: &str, content_type: &str) -> Result<BodyFile, String> {
         let known = self.measured.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         let measure = match known {
             Some(known) => known,
             None => {
-                // Not while others wait for the lock: it may be long.
+                // Without holding the lock, because reading may take long.
                 let found = measure(&self.folder, name)?;
                 let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
                 measured.entry(name.to_owned()).or_insert(found).clone()
@@ -111,7 +111,7 @@ impl BodyFiles {
     }
 }
 
-/// A file on its way to the API.
+/// A file that is being sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     folder: PathBuf,
@@ -119,35 +119,35 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// What came over the network.
+    /// A file received over the network.
     pub fn received(content_type: &str, bytes: &[u8]) -> Self {
         Self { folder: PathBuf::new(), file: BodyFile::received(content_type, bytes) }
     }
 
-    /// Reads it whole, and holds it against what was measured.
+    /// Reads the whole file, and compares it with its measurement.
     ///
     /// # Errors
     ///
-    /// In words, when it cannot be read or is another one by now.
+    /// A message, when it cannot be read or has changed.
     pub fn verify(&self) -> Result<(), String> {
         let mut pieces = self.open()?;
         while pieces.read()?.is_some() {}
         Ok(())
     }
 
-    /// Its bytes, piece by piece.
+    /// The file in chunks.
     ///
     /// # Errors
     ///
-    /// In words, when it cannot be read.
+    /// A message, when it cannot be read.
     pub fn open(&self) -> Result<Pieces, String> {
         let (file, _) = open_below(&self.folder, &self.file.path)?;
         Ok(Pieces { file, left: self.file.size, digest: Sha256::new(), measured: self.file.clone() })
     }
 }
 
-/// The bytes of a file that was measured. The last of them are given out only when the whole is what was measured: who gets
-/// all of it gets the right ones.
+/// The chunks of a measured file. The last chunk is given only when the whole agrees with the measurement, so that a
+/// receiver of all chunks has the right file.
 #[derive(Debug)]
 pub struct Pieces {
     file: File,
@@ -157,11 +157,11 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// The next bytes; `None` at the end.
+    /// The next chunk; `None` at the end.
     ///
     /// # Errors
     ///
-    /// In words, when the file cannot be read, or is not what was measured.
+    /// A message, when the file cannot be read, or has changed.
     pub fn read(&mut self) -> Result<Option<Vec<u8>>, String> {
         if self.left == 0 {
             return Ok(None);
@@ -189,7 +189,7 @@ impl Pieces {
     }
 }
 
-/// Why a file cannot be the body of a call; `None` when it can. Nothing is read of it.
+/// Why a file cannot be sent as a body; `None` when it can. Its contents are not read.
 pub fn why_unusable(folder: &Path, name: &str) -> Option<String> {
     open_below(folder, name).err()
 }
@@ -213,7 +213,7 @@ fn measure(folder: &Path, name: &str) -> Result<Measure, String> {
     Ok(Measure { size, sha256: hex(&sha256.finalize()), md5: hex(&md5.finalize()) })
 }
 
-/// Opens a file below a folder, and tells its size. No link is followed, neither in its place nor on the way to it.
+/// Opens a file in a folder, and gives its size. Symbolic links are not followed, neither the file nor its parents.
 fn open_below(folder: &Path, name: &str) -> Result<(File, u64), String> {
     let path = Path::new(name);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_is_called_is_no_difference() {
+    fn the_name_of_a_file_is_no_difference() {
         let file = BodyFile::received(TYPE, b"one");
         assert_eq!(BodyFile { path: "elsewhere".to_owned(), ..file.clone() }, file);
         assert_ne!(BodyFile::received(TYPE, b"two"), file);

@@ -1,15 +1,16 @@
-//! Time, as a run sees it.
+//! The clock of a run.
 //!
-//! Only tokio's timer sleeps or measures, so that tests can hold it still; the wall time is read once by whoever starts
-//! the run. A rehearsal runs the same code on a simulated clock: time stands still while anything is at work and jumps
-//! when everything waits, so that it shows the same on any machine. With a `speed` it can be watched instead.
+//! Only tokio's timer sleeps or measures, so that tests can pause it; the wall time is read once, when the run
+//! starts. A rehearsal runs the same code on a simulated clock: time stands still while any task is busy, and jumps
+//! to the next timer when all are waiting, so that the result is the same on every machine. With a `speed` it runs in
+//! scaled real time instead.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// A clock that may run faster than real time. Cheap to copy.
+/// A clock that may run faster than real time.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: Timestamp,
@@ -19,28 +20,28 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows `now` at this moment; must be made inside a tokio runtime. `speed` is how many of its seconds
-    /// pass in a real one.
+    /// A clock that shows `now` at this moment; must be created inside a tokio runtime. `speed`: its seconds per real
+    /// second.
     pub fn starting_at(now: Timestamp, speed: f64) -> Self {
         Self { started: now, origin: Instant::now(), speed, simulated: false }
     }
 
-    /// A clock that shows `now` until everything in this runtime waits, and then jumps to where the first wait ends.
+    /// A clock that shows `now` until every task in this runtime waits, and then jumps to the first timer.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime of one thread, and when its time is simulated already.
+    /// Outside of a single-threaded tokio runtime, and when its time is simulated already.
     pub fn simulated(now: Timestamp) -> Self {
         tokio::time::pause();
         Self { simulated: true, ..Self::starting_at(now, 1.0) }
     }
 
-    /// Whether time passes only in the runtime in which the clock was made.
+    /// Whether time passes only in the runtime that created the clock.
     pub fn is_simulated(&self) -> bool {
         self.simulated
     }
 
-    /// Time since the clock was made, in its own seconds.
+    /// The time since the clock was created, in its own seconds.
     pub fn elapsed(&self) -> Duration {
         self.origin.elapsed().mul_f64(self.speed)
     }
@@ -55,12 +56,12 @@ impl Clock {
         tokio::time::sleep_until(self.origin + until.div_f64(self.speed)).await;
     }
 
-    /// Sleeps for `pause` of this clock's time.
+    /// Sleeps for `pause`, in this clock's time.
     pub async fn sleep(&self, pause: Duration) {
         tokio::time::sleep(pause.div_f64(self.speed)).await;
     }
 
-    /// The real time that `span` of this clock's time takes.
+    /// The real duration of `span` of this clock's time.
     pub fn real(&self, span: Duration) -> Duration {
         span.div_f64(self.speed)
     }

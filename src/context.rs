@@ -1,6 +1,6 @@
-//! The world around one command: environment, terminal, current folder, wall clock, arguments, standard streams.
+//! The context of a command: environment, terminal, current folder, wall clock, arguments, standard streams.
 //!
-//! The only reader of all these. Everybody else is given a [`Context`], so that a test can build one by hand.
+//! This is the only module that reads them. Other modules are given a [`Context`], so that tests can build one.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,15 +18,15 @@ use crate::secret::Secrets;
 use crate::store::objects::CA_FILE;
 use crate::stream::Stream;
 
-/// Start of the names of variables that are inputs of a plan.
+/// The prefix of environment variables for inputs.
 const INPUT_PREFIX: &str = "PLAN_INPUT_";
-/// Where the authorities to trust are, unless the system says.
+/// Variables with certificate authorities that replace the system's.
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
-/// What the runner of a GitHub Actions job sets for every step, and to what.
+/// The variable that the runner of a GitHub Actions job sets for every step.
 const RUNNER: &str = "GITHUB_ACTIONS";
 const RUNNER_IS_THERE: &str = "true";
 
-/// What one command works in.
+/// The context of one command.
 #[derive(Debug)]
 pub struct Context {
     pub environment: Environment,
@@ -34,22 +34,22 @@ pub struct Context {
     pub folder: PathBuf,
     /// When the command started.
     pub now: Timestamp,
-    /// What was typed, the program's name first: to say how to go on.
+    /// The command line, including the program's name, to suggest the next command.
     pub arguments: Vec<OsString>,
     pub global: GlobalOptions,
     /// For results.
     pub stdout: Stream,
     /// For people.
     pub stderr: Stream,
-    /// stdin can be asked: it is a terminal.
+    /// stdin is a terminal, so that the user can be asked.
     pub interactive: bool,
-    /// Everything that must not be shown.
+    /// All values that must be redacted.
     pub secrets: Secrets,
-    /// Who is told of every request.
+    /// The trace of requests, if one was asked for.
     pub trace: Option<Arc<Trace>>,
 }
 
-/// What the environment says, as far as it concerns us.
+/// The environment variables that `plan` uses.
 #[derive(Debug, Default)]
 pub struct Environment {
     pub api_key: Option<SecretString>,
@@ -59,28 +59,28 @@ pub struct Environment {
     pub state: Option<PathBuf>,
     /// `PLAN_ENVIRONMENT`
     pub environment: Option<String>,
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`: the authorities to trust in place of the system's.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`: certificate authorities that replace the system's.
     pub certificates: Vec<(&'static str, PathBuf)>,
-    /// `PLAN_CA_FILE`: authorities to trust besides them.
+    /// `PLAN_CA_FILE`: additional certificate authorities.
     pub ca_file: Option<PathBuf>,
     /// `PLAN_LOG`
     pub log: Option<String>,
-    /// `PLAN_INPUT_…`: whole names and values. Some are secret: they are never printed.
+    /// `PLAN_INPUT_…`: names and values. Some are secret, so that they are never printed.
     pub inputs: Inputs,
     /// Set inside a GitHub Actions job.
     pub github: Option<GitHub>,
-    /// `CI`: some service runs this job.
+    /// `CI`: the command runs in a CI job.
     pub ci: bool,
     pub store: StoreVariables,
-    /// Where programs keep what must last: `XDG_STATE_HOME`, else `~/.local/state`.
+    /// The folder for persistent state: `XDG_STATE_HOME`, else `~/.local/state`.
     pub state_home: Option<PathBuf>,
     pub no_color: bool,
     pub force_color: bool,
-    /// `TERM=dumb`: a terminal that only takes lines.
+    /// `TERM=dumb`: a terminal without cursor movement.
     pub dumb: bool,
 }
 
-/// Values of inputs from the environment; shows none.
+/// Values of inputs from the environment; `Debug` shows none.
 #[derive(Default)]
 pub struct Inputs(pub Vec<(String, String)>);
 
@@ -90,7 +90,7 @@ impl std::fmt::Debug for Inputs {
     }
 }
 
-/// What a GitHub Actions job offers.
+/// The environment of a GitHub Actions job.
 #[derive(Debug, Clone, Default)]
 pub struct GitHub {
     pub output: Option<PathBuf>,
@@ -98,25 +98,25 @@ pub struct GitHub {
     /// The folder of the repository.
     pub workspace: Option<PathBuf>,
     pub runner_debug: Option<String>,
-    /// The runner's disk is gone when the job ends.
+    /// The runner's disk is deleted when the job ends.
     pub hosted: bool,
-    /// A folder that lasts as long as the job.
+    /// A folder that is deleted when the job ends.
     pub runner_temp: Option<PathBuf>,
     /// `owner/name`
     pub repository: Option<String>,
-    /// Run, attempt, job and runner: what a later step of the same job has in common with this one.
+    /// Run, attempt, job and runner: equal for all steps of one job.
     pub job: Option<String>,
-    /// The end of the job takes everything down, whatever happens.
+    /// The job destroys the environment at its end in any case.
     pub torn_down: bool,
-    /// `GITHUB_TOKEN`: what the job may do at GitHub.
+    /// `GITHUB_TOKEN`: the job's access to GitHub.
     pub token: Option<SecretString>,
-    /// Where GitHub's API is.
+    /// The address of GitHub's API.
     pub api_url: Option<String>,
     /// `refs/heads/main`, `refs/pull/7/merge`
     pub reference: Option<String>,
     /// The commit that is checked out.
     pub commit: Option<String>,
-    /// A file with what started the workflow.
+    /// The file with the event that triggered the workflow.
     pub event: Option<PathBuf>,
 }
 
@@ -143,7 +143,7 @@ impl GitHub {
     }
 }
 
-/// Variables that say how an object store is reached: whole names and values. Some are secret: they are never printed.
+/// Variables for access to object stores: names and values. Some are secret, so that they are never printed.
 #[derive(Clone, Default)]
 pub struct StoreVariables(pub Vec<(String, String)>);
 
@@ -153,18 +153,19 @@ impl std::fmt::Debug for StoreVariables {
     }
 }
 
-/// Starts of the names of variables that object stores are configured with.
+/// The prefixes of variables for object stores.
 const STORE_PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
 
 impl Environment {
-    /// Sorts out variables, given as names and values. Empty ones count as not set: workflows pass them on so.
+    /// Selects variables from names and values. Empty ones count as unset, because workflows pass unset ones on as
+    /// empty.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut set: BTreeMap<String, OsString> = BTreeMap::new();
         let mut inputs = Vec::new();
         for (name, value) in variables {
             let Ok(name) = name.into_string() else { continue };
             if name.starts_with(INPUT_PREFIX) {
-                // Also an empty one: it is a value.
+                // An empty input is a value.
                 inputs.push((name, value.to_string_lossy().into_owned()));
             } else if !value.is_empty() {
                 set.insert(name, value);
@@ -204,20 +205,20 @@ fn home(mut text: impl FnMut(&str) -> Option<String>) -> Option<PathBuf> {
     Some(PathBuf::from(home).join(".local").join("state"))
 }
 
-/// Variables that are asked for before anything else is known.
+/// Variables that are read before there is a context.
 pub struct Variable;
 
 impl Variable {
-    /// The script of `plan completions` sets it to the shell that asks.
+    /// Set by the script of `plan completions` to the shell that asks for completions.
     pub const COMPLETE: &str = "PLAN_COMPLETE";
 
-    /// The shell that asks what may be typed next. `None`: this is a command like any other.
+    /// The shell that asks for completions. `None` for an ordinary command.
     pub fn complete() -> Option<String> {
         std::env::var(Self::COMPLETE).ok().filter(|shell| !shell.is_empty())
     }
 }
 
-/// Where this process writes, known before anything else is.
+/// The standard streams, which exist before the context.
 #[derive(Debug, Clone)]
 pub struct Streams {
     pub stdout: Stream,
@@ -225,7 +226,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// The streams of this process; in a GitHub Actions job a runner reads both.
+    /// The streams of this process; in a GitHub Actions job the runner reads both.
     pub fn of_process() -> Self {
         let runner = std::env::var_os(RUNNER).is_some_and(|value| value == RUNNER_IS_THERE);
         Self { stdout: Stream::stdout(runner), stderr: Stream::stderr(runner) }
@@ -237,7 +238,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// When the current folder is not there any more.
+    /// When the current folder does not exist.
     pub fn gather(global: GlobalOptions, streams: Streams) -> io::Result<Self> {
         let Streams { stdout, stderr } = streams;
         let context = Self {
@@ -271,26 +272,27 @@ impl Context {
         }
     }
 
-    /// The file of authorities to trust besides the system's, and what named it; the option wins.
+    /// The file of additional certificate authorities, and the option or variable that names it; the option takes
+    /// precedence.
     pub fn ca_file(&self) -> Option<(&'static str, PathBuf)> {
         let option = self.global.ca_file.as_ref().map(|path| ("--ca-file", path));
         let (named, path) = option.or(self.environment.ca_file.as_ref().map(|path| (CA_FILE, path)))?;
         Some((named, self.resolve(path)))
     }
 
-    /// The variables that say how an object store is reached, the file of authorities among them.
+    /// The variables for access to object stores, including the file of certificate authorities.
     pub fn store_variables(&self) -> Vec<(String, String)> {
         let authorities = self.ca_file().map(|(_, path)| (CA_FILE.to_owned(), path.display().to_string()));
         self.environment.store.0.iter().cloned().chain(authorities).collect()
     }
 
-    /// Hides every value of an input in the environment: for a command that reads no plan, and does not know which are
+    /// Redacts every input value in the environment, for commands that read no plan and so do not know which are
     /// secret.
     pub fn hide_inputs(&self) {
         self.environment.inputs.0.iter().for_each(|(_, value)| self.secrets.hide(value));
     }
 
-    /// Whether to write colour to a stream.
+    /// Whether to use colours on a stream.
     pub fn color(&self, stream: &Stream) -> Color {
         let environment = &self.environment;
         let on = match self.global.color {
@@ -303,12 +305,12 @@ impl Context {
         if on { Color::On } else { Color::Off }
     }
 
-    /// Columns of the terminal that a stream goes to.
+    /// The width of a stream's terminal.
     pub fn width(&self, stream: &Stream) -> Option<usize> {
         (stream.terminal && stream.real).then(|| room().columns)
     }
 
-    /// How much to say.
+    /// The verbosity from the options.
     pub fn verbosity(&self) -> Verbosity {
         let asked = match (self.global.quiet, self.global.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -321,12 +323,12 @@ impl Context {
         }
     }
 
-    /// A path as given on the command line, seen from the current folder.
+    /// A path on the command line, relative to the current folder.
     pub fn resolve(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
 
-    /// The current folder as seen from the repository of a GitHub Actions job; the folder itself elsewhere.
+    /// The current folder relative to the repository of a GitHub Actions job; elsewhere the folder itself.
     pub fn folder_in_repository(&self) -> PathBuf {
         let workspace = self.environment.github.as_ref().and_then(|github| github.workspace.as_ref());
         match workspace.and_then(|workspace| self.folder.strip_prefix(workspace).ok()) {
@@ -335,7 +337,7 @@ impl Context {
         }
     }
 
-    /// A random word nobody can guess: delimiters and tokens for GitHub's files.
+    /// A random text for delimiters and tokens in GitHub's files.
     pub fn token(&self) -> String {
         uuid::Uuid::new_v4().simple().to_string()
     }
@@ -344,14 +346,14 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or is no text.
+    /// When it cannot be read, or is not text.
     pub fn read_stdin(&self) -> io::Result<String> {
         let mut text = String::new();
         io::stdin().lock().read_to_string(&mut text)?;
         Ok(text)
     }
 
-    /// The same, text or not.
+    /// The bytes of stdin, at most `most` and one more.
     ///
     /// # Errors
     ///
@@ -360,7 +362,7 @@ impl Context {
         crate::files::read_at_most(&mut io::stdin().lock(), most)
     }
 
-    /// One line that somebody types.
+    /// A line typed by the user.
     ///
     /// # Errors
     ///
@@ -372,7 +374,7 @@ impl Context {
     }
 }
 
-/// The size of the terminal behind stderr, or a usual one. Asked anew each time: windows change.
+/// The size of the terminal of stderr, or a default. Not cached, because it can change.
 #[expect(clippy::disallowed_methods, reason = "nothing is written: only the size is asked")]
 pub fn room() -> Room {
     const USUAL: Room = Room { columns: 80, lines: 24 };

@@ -1,13 +1,12 @@
-//! What is wrong with a plan, as data: a code, a place, words, and what would be right.
+//! Findings about a plan, as data: code, place, message, and suggested fix.
 //!
-//! Whoever finds something builds a [`Diagnostic`]; it cannot be built without a place. Who shows it, and how,
-//! is `report::diagnostics`' business.
+//! A [`Diagnostic`] cannot be built without a place. `report::diagnostics` shows them.
 
 use serde::Serialize;
 
 use crate::source::Span;
 
-/// How much a finding matters. Errors stop a run; warnings do with `--strict`; notes never do.
+/// The severity of a finding. Errors stop a run; warnings do with `--strict`; notes never do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -16,7 +15,7 @@ pub enum Severity {
     Error,
 }
 
-/// Replacing what stands at `span` by `text` would mend the finding.
+/// A suggested fix: replace the text at `span` by `text`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Suggestion {
     pub span: Span,
@@ -26,17 +25,17 @@ pub struct Suggestion {
 /// One finding about a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// A stable name in kebab-case, such as `duplicate-step-id`; `plan explain CODE` tells more.
+    /// A stable name in kebab-case, such as `duplicate-step-id`; `plan explain CODE` describes it.
     pub code: &'static str,
     pub severity: Severity,
     /// What is wrong: lower case, no full stop, names in backticks.
     pub message: String,
     pub primary: Span,
-    /// Words under the primary place; may be empty.
+    /// The label at the primary place; may be empty.
     pub label: String,
-    /// Other places that belong to it, with words.
+    /// Related places, with labels.
     pub related: Vec<(Span, String)>,
-    /// What would be right, a line each.
+    /// What would be right, one line each.
     pub help: Vec<String>,
     pub suggestion: Option<Suggestion>,
 }
@@ -67,7 +66,7 @@ impl Diagnostic {
         }
     }
 
-    /// The same in a text that begins `by` bytes later.
+    /// The same finding in a text that begins `by` bytes later.
     #[must_use]
     pub fn moved(mut self, by: usize) -> Self {
         self.primary = self.primary.moved(by);
@@ -105,10 +104,10 @@ impl Diagnostic {
     }
 }
 
-/// Bytes of a word beyond which nobody mistyped another one.
+/// The most bytes of a word for which suggestions are made.
 const LONGEST_WORD: usize = 200;
 
-/// The nearest of `candidates` to a mistyped `word`, if any is near enough to be what was meant.
+/// The candidate nearest to a mistyped `word`, if any is near enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > LONGEST_WORD {
         return None;
@@ -118,7 +117,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|candidate| candidate.len() <= LONGEST_WORD)
         .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + word.chars().count().max(candidate.chars().count()) / 4)
-        // Of two that are as near, the one that only lacks letters: `ngress` is `ingress`, not `egress`.
+        // Of two equally near ones, the one that contains the word: `ngress` is `ingress`, not `egress`.
         .min_by_key(|(distance, candidate)| (*distance, !candidate.contains(word)))
         .map(|(_, candidate)| candidate)
 }

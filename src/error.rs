@@ -1,7 +1,7 @@
-//! Why `plan` could not go on, and the exit code that says so.
+//! Errors that end a command, with their exit codes.
 //!
-//! A plan that is wrong is a [`Diagnostic`](crate::diagnostic::Diagnostic), a step that failed a
-//! [`StepError`](crate::event::StepError); this is the third kind: the command itself came to an end.
+//! There are three kinds of errors: findings about a plan ([`Diagnostic`](crate::diagnostic::Diagnostic)), failures
+//! of a step ([`StepError`](crate::event::StepError)), and these.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,33 +12,33 @@ use crate::exit::Exit;
 use crate::journal::JournalError;
 use crate::report::ReportError;
 
-/// The end of a command that could not do what it was asked to.
+/// Why a command could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What was asked for cannot be, and what would be right.
+    /// Invalid usage, and what would be right.
     #[error("{message}")]
     Usage { message: String, help: Vec<String> },
-    /// The record tells of nothing, the account does.
+    /// The record is empty, but the account has resources of this environment.
     #[error("the record is empty, but the account holds {found} of {plan}/{environment}: nothing was done")]
     RecordEmpty { found: String, plan: String, environment: String },
-    /// The plan is wrong; the findings have been told.
+    /// The plan has errors, which have been reported.
     #[error("the plan is wrong")]
     PlanWrong,
-    /// A file that somebody named cannot be read.
+    /// A file that the user named cannot be read.
     #[error("cannot read `{}`: {error}", path.display())]
     Read { path: PathBuf, error: io::Error },
     /// A result cannot be written.
     #[error("cannot write `{}`: {error}", path.display())]
     Write { path: PathBuf, error: io::Error },
-    /// stdout or stderr is gone.
+    /// stdout or stderr cannot be written.
     #[error("cannot write to {stream}: {error}")]
     Stream { stream: &'static str, error: io::Error },
     #[error("{what} changed since the preview: nothing was done")]
     Moved { what: String },
-    /// Nothing to sign requests with; `plan` is the file that was to be run.
+    /// There is no API key; `plan` is the file that was to be run.
     #[error("there is no API key: `GCORE_API_KEY` is not set")]
     NoKey { plan: Option<PathBuf> },
-    /// `--api-key-command` gave none.
+    /// `--api-key-command` printed no key.
     #[error("`--api-key-command` gave no key: {0}")]
     KeyCommand(String),
     #[error(transparent)]
@@ -46,7 +46,7 @@ pub enum Error {
     /// The comment on a pull request may be out of date.
     #[error("the comment on the pull request was not written: {0}")]
     Comment(String),
-    /// A read the command cannot do without.
+    /// A read that the command needs has failed.
     #[error("{what}: {error}")]
     Api { what: String, error: ReadError },
     #[error(transparent)]
@@ -55,18 +55,18 @@ pub enum Error {
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Report(#[from] ReportError),
-    /// The system refused something every process needs.
+    /// The system refused a resource that every process needs.
     #[error("cannot {what}: {error}")]
     System { what: &'static str, error: io::Error },
 }
 
 impl Error {
-    /// Wrong usage, with nothing more to say.
+    /// Invalid usage, without help.
     pub fn usage(message: impl Into<String>) -> Self {
         Error::Usage { message: message.into(), help: Vec::new() }
     }
 
-    /// The same, with one line of what would be right.
+    /// The same error with one line of help.
     #[must_use]
     pub fn help(self, words: impl Into<String>) -> Self {
         match self {
@@ -78,7 +78,7 @@ impl Error {
         }
     }
 
-    /// The same, said of a plan that could be rehearsed.
+    /// The same error for a plan, which could be rehearsed.
     #[must_use]
     pub fn for_plan(self, file: &Path) -> Self {
         match self {
@@ -98,7 +98,8 @@ impl Error {
     /// The documented exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            // Nobody is left who reads, as in `plan status | head`.
+            // The reader closed the pipe, as in `plan status
+            // head`.
             Error::Stream { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Error::Usage { .. }
             | Error::Read { .. }
@@ -124,7 +125,7 @@ impl Error {
         }
     }
 
-    /// What to do next, a line each.
+    /// What to do next, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Error::Usage { help, .. } => help.clone(),
@@ -210,7 +211,7 @@ impl Error {
         }
     }
 
-    /// It has been told already, or there is nobody to tell.
+    /// It has been reported already, or cannot be reported.
     pub fn is_silent(&self) -> bool {
         match self {
             Error::PlanWrong => true,
@@ -220,7 +221,7 @@ impl Error {
     }
 }
 
-/// What the system's short words mean for somebody who named a file or an address.
+/// A hint for an I/O error of a file or address.
 fn io_hint(error: &io::Error) -> Option<String> {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => {

@@ -1,7 +1,7 @@
-//! What happened during a run: owned, serialisable, past tense.
+//! Events of a run: owned, serialisable, in the past tense.
 //!
-//! The engine says it, reporters tell it. Nothing is said that is not on disk. Texts that came from the API are data:
-//! a reporter must treat them as hostile. Events hold no secrets: the engine redacts before it speaks.
+//! The engine emits them, reporters show them. An event is emitted only after its record is on disk. Texts from the
+//! API are untrusted: reporters must escape them. Events contain no secrets: the engine redacts them before.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::id::{InstanceId, StepId};
 /// The version of the event stream written by `--events`.
 pub const EVENTS_VERSION: u32 = 1;
 
-/// An event and when it happened.
+/// An event with its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {
     pub at: Timestamp,
@@ -26,50 +26,50 @@ pub struct Stamped {
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     RunStarted(RunStarted),
-    /// A `for_each` step got its instances; plain steps have one from the start.
+    /// The instances of a `for_each` step are known; other steps have one from the start.
     StepExpanded {
         step: StepId,
         instances: usize,
     },
-    /// It waits in a queue of the run's own.
+    /// The instance waits in a queue of the run.
     TurnAwaited {
         instance: InstanceId,
         queue: Queue,
     },
-    /// The intent is on disk and the request leaves. `attempt` counts from 1.
+    /// The intent is on disk and the request is sent. `attempt` counts from 1.
     CallStarted {
         instance: InstanceId,
         call: String,
         attempt: u32,
     },
-    /// The request will be repeated after a pause, because of `reason`.
+    /// The request will be retried after a pause, because of `reason`.
     CallDelayed {
         instance: InstanceId,
         reason: Delay,
         pause_ms: u64,
     },
-    /// The API answered with tasks; they are on disk. `earliest` and `latest` are typical durations.
+    /// The API answered with tasks, which are on disk. `earliest` and `latest` are their usual durations.
     TasksAccepted {
         instance: InstanceId,
         tasks: Vec<String>,
         earliest_ms: u64,
         latest_ms: u64,
     },
-    /// A write whose answer was lost is being looked up.
+    /// The outcome of a write without an answer is being resolved.
     #[serde(rename = "settling-started")]
     ResolvingStarted {
         instance: InstanceId,
         reason: String,
     },
-    /// The tasks are done, and what they made is not usable yet, or the step's `ready` does not hold.
+    /// The tasks are finished, but the resource is not ready, or the step's `ready` does not hold.
     ReadinessAwaited {
         instance: InstanceId,
-        /// What is waited for, in words.
+        /// The condition, as text.
         until: String,
-        /// What the object shows now.
+        /// The current values of its fields.
         shown: Option<String>,
     },
-    /// It is ready, so long after its tasks were done.
+    /// The resource became ready, this long after its tasks.
     ReadinessReached {
         instance: InstanceId,
         waited_ms: u64,
@@ -82,17 +82,17 @@ pub enum Event {
         instance: InstanceId,
         error: StepError,
     },
-    /// Its outcome is unknown: it may or may not have been carried out.
+    /// The outcome of the step is unknown: its call may have been carried out.
     StepUnknown {
         instance: InstanceId,
         error: StepError,
     },
-    /// The time to wait is over, the tasks go on: run again.
+    /// The time to wait is over, and the tasks go on: run again.
     StepStillWaiting {
         instance: InstanceId,
         tasks: Vec<String>,
         waited_ms: u64,
-        /// What else than the tasks is waited for, and what was seen of it last.
+        /// What is waited for other than tasks, and its last observed state.
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<String>,
     },
@@ -100,7 +100,7 @@ pub enum Event {
         instance: InstanceId,
         reason: SkipReason,
     },
-    /// Teardown of one resource.
+    /// One resource was removed.
     ResourceRemoved {
         instance: InstanceId,
         kind: Option<String>,
@@ -123,13 +123,13 @@ pub enum Event {
     RunFinished(RunFinished),
 }
 
-/// What somebody waits for before a request leaves.
+/// What a request waits for before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "queue", rename_all = "kebab-case")]
 pub enum Queue {
-    /// A write of another below the same parent, which the API locks: the instance that made it, or its id.
+    /// Another write below the same parent, which the API locks: the instance that made the parent, or its id.
     Parent { of: String },
-    /// One of the requests that may be under way at once (`--parallelism`).
+    /// A permit: the number of requests in flight is limited (`--parallelism`).
     Requests,
     /// The end of a pause that the API asked for (429).
     RateLimit { pause_ms: u64 },
@@ -140,13 +140,13 @@ pub struct RunStarted {
     pub version: u32,
     pub command: Activity,
     pub plan: String,
-    /// The plan file as named on the command line; `None` when working from the record alone.
+    /// The plan file as given on the command line; `None` when only the record is used.
     pub file: Option<String>,
     pub environment: String,
     pub steps: usize,
-    /// Instances found done in the record.
+    /// The number of instances that are done according to the record.
     pub recorded: usize,
-    /// The state folder; `None` when nothing is kept.
+    /// The folder of records; `None` when no record is kept.
     pub state: Option<String>,
     pub api: String,
 }
@@ -159,41 +159,41 @@ pub enum Activity {
     Destroy,
 }
 
-/// Why a request is repeated later.
+/// Why a request is retried later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Delay {
-    /// 429: the whole run slows down.
+    /// 429: all requests of the run slow down.
     RateLimited,
     /// A running task holds the resource.
     Locked { task: Option<String> },
-    /// Never reached the API.
+    /// The request did not reach the API.
     NotSent { cause: String },
-    /// The API said to come back.
+    /// The API asked to retry later.
     Unavailable { status: u16 },
-    /// A read or an idempotent write failed on the way.
+    /// A read or an idempotent write failed.
     Failed { cause: String },
-    /// In use by something that is still being removed.
+    /// Another resource still uses it.
     InUse {
-        /// Ids of what uses it, when no step of this record made them.
+        /// The ids of its users, when they are not on record.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         by: Vec<String>,
     },
 }
 
-/// How a step came to be done.
+/// How a step was completed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepDone {
     #[serde(rename = "how")]
     pub provenance: Provenance,
     /// `POST /cloud/v1/networks/1/7`
     pub call: String,
-    /// Kind, id and name of the one thing created, where there is one.
+    /// Kind, id and name of the main resource, if there is one.
     pub kind: Option<String>,
     pub id: Option<String>,
     pub name: Option<String>,
     pub tasks: Vec<String>,
-    /// From the first request to the end.
+    /// From the first request to the completion.
     pub duration_ms: u64,
 }
 
@@ -202,35 +202,35 @@ pub struct StepDone {
 pub enum Provenance {
     /// This run made the call.
     Called,
-    /// It was there, and this run changed it in place.
+    /// An existing resource was changed in place by this run.
     Updated,
-    /// An earlier run did; no request was made.
+    /// An earlier run made the call; no request was sent.
     Reused,
-    /// An earlier run started it; this one waited.
+    /// An earlier run started its tasks; this one waited for them.
     Continued,
-    /// The answer was lost and the result found again.
+    /// The answer was lost, and the result found.
     Recovered,
-    /// It existed already (`on_conflict: adopt`).
+    /// An existing resource was adopted.
     Adopted,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SkipReason {
-    /// `when` was false.
+    /// `when` is false.
     Condition,
-    /// A step it needs did not succeed: the one that stopped the chain.
+    /// A step it depends on did not succeed: the first one of the chain.
     Dependency { step: InstanceId },
     /// `--target`, `--fail-fast`, an interrupt or the end of `--timeout`.
     NotStarted { why: String },
 }
 
-/// What went wrong with a step, and what we know of its effect.
+/// A failure of a step, with what is known of its effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepError {
     pub effect: EffectKnown,
     pub class: ErrorClass,
-    /// The story in one phrase: `QuotaLimitExceed: ... (request_id ...)`.
+    /// The failure in one line: `QuotaLimitExceed: ... (request_id ...)`.
     pub message: String,
     /// The call, where one was made.
     pub call: Option<String>,
@@ -260,11 +260,11 @@ pub enum EffectKnown {
     Unknown,
 }
 
-/// Decides the exit code.
+/// The class of a failure, which determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorClass {
-    /// A template could not be evaluated, a pattern did not match.
+    /// A template could not be evaluated.
     Template,
     NotAllowed,
     Quota,
@@ -279,7 +279,7 @@ pub enum ErrorClass {
     Internal,
 }
 
-/// The end of a run, with the totals a reporter would otherwise have to count.
+/// The end of a run, with its totals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunFinished {
     pub exit: Exit,
@@ -291,14 +291,14 @@ pub struct RunFinished {
     pub unknown: usize,
     pub removed: usize,
     pub left: usize,
-    /// HTTP requests, and how many of them only polled tasks.
+    /// The number of HTTP requests, and how many of them were polls.
     pub requests: u64,
     #[serde(rename = "looks")]
     pub polls: u64,
-    /// Read back as 0: on a line of `--events` the time of the event stands for it.
+    /// 0 when read from `--events`, where the time of the event stands for it.
     #[serde(default)]
     pub elapsed_ms: u64,
-    /// What to type next, when something is left to do.
+    /// The command to type next, when there is something left to do.
     pub next: Option<String>,
 }
 

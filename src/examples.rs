@@ -1,15 +1,15 @@
-//! The example plans, in the binary: to start from where nothing but the binary is.
+//! The example plans in the binary, for `plan init`.
 
 use crate::yaml;
 
-/// A plan, and the files it reads.
+/// A plan with the files that it reads.
 #[derive(Debug)]
 pub struct Example {
-    /// As its file is called, without the ending.
+    /// The name of its file, without extension.
     pub name: &'static str,
     /// The plan's text.
     pub text: &'static str,
-    /// Path from the plan, and text, of each file it reads.
+    /// Path relative to the plan, and text, of each file that it reads.
     pub beside: &'static [(&'static str, &'static str)],
 }
 
@@ -23,7 +23,7 @@ macro_rules! example {
     };
 }
 
-/// All of them; the first is the one to start with.
+/// All examples; the first is the default.
 pub const EXAMPLES: &[Example] = &[
     example!("web-server", "cloud-init/web-server.yaml"),
     example!("private-vm-floating-ip"),
@@ -46,14 +46,14 @@ impl Example {
         EXAMPLES.iter().find(|example| example.name == name)
     }
 
-    /// What it makes, in the plan's own words.
+    /// The description in the plan.
     pub fn description(&self) -> String {
         let parsed = yaml::parse(self.text);
         let description = parsed.root.as_ref().and_then(|root| root.get("description")?.as_str());
         description.unwrap_or_default().to_owned()
     }
 
-    /// The plan as a file of its own: with a line that tells editors where the schema is, and with `file` in its comments.
+    /// The plan as a separate file: with a line that names the schema for editors, and with `file` in its comments.
     pub fn plan(&self, schema: &str, file: &str) -> String {
         let text = self.text.replace(&format!("examples/{}.yaml", self.name), file);
         format!("# yaml-language-server: $schema={schema}\n{text}")

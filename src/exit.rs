@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The end of a command, from the most ordinary to the least.
+/// How a command ended, from success to the gravest failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exit {
@@ -47,7 +47,7 @@ impl Exit {
         }
     }
 
-    /// The exit of a code; a code that is none of ours is a bug's.
+    /// The exit for a code; other codes count as a bug.
     pub fn of(code: u8) -> Self {
         const ALL: [Exit; 15] = [
             Exit::Done,
@@ -69,7 +69,7 @@ impl Exit {
         ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Bug)
     }
 
-    /// What it means, in a few words.
+    /// The meaning as text.
     pub fn meaning(self) -> &'static str {
         match self {
             Exit::Done => "done",

@@ -1,21 +1,21 @@
-//! Files that must be whole or not there at all, and folders nobody else may look into.
+//! Atomic replacement of files, private folders, and reading of regular files.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-/// Replaces a file at once: written beside it (mode 0600), synced, renamed, and the folder synced, so that after a crash
-/// there is the old file or the new one.
+/// Replaces a file atomically: a temporary file (mode 0600) is written, synced and renamed, and the folder synced, so
+/// that after a crash the old or the new file exists.
 ///
 /// # Errors
 ///
-/// Any I/O error on the way; the old file is untouched then.
+/// Any I/O error; the old file is unchanged then.
 pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // A temporary file is made with mode 0600.
+    // Temporary files have mode 0600.
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
     file.write_all(contents)?;
     file.as_file().sync_all()?;
@@ -23,16 +23,16 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// Opens a file that is one: no link is followed, and nothing that is not a regular file is waited for.
+/// Opens a regular file: follows no symbolic link, and does not block on a pipe or device.
 ///
 /// # Errors
 ///
-/// When it is a link or no regular file; any other I/O error.
+/// When it is a link or not a regular file; any other I/O error.
 pub fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
-        // A pipe would wait for its other end.
+        // Opening a pipe would block.
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
         std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.cast_signed());
     }
@@ -44,11 +44,11 @@ pub fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> 
     }
 }
 
-/// All of such a file.
+/// Reads a whole regular file.
 ///
 /// # Errors
 ///
-/// As [`open_regular`].
+/// As for [`open_regular`].
 pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_regular(path, OpenOptions::new().read(true))?.read_to_end(&mut bytes)?;
@@ -59,22 +59,22 @@ fn no_file(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
-/// Reads to the end, or one byte more than `most`, so that who asks can tell: not everything that can be opened ends.
+/// Reads to the end, but at most one byte more than `most`, so that the caller can detect a longer input.
 ///
 /// # Errors
 ///
-/// Any I/O error on the way.
+/// Any I/O error.
 pub fn read_at_most(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Makes a folder and what leads to it, with mode 0700.
+/// Creates a folder and its parents with mode 0700.
 ///
 /// # Errors
 ///
-/// Any I/O error on the way.
+/// Any I/O error.
 pub fn make_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -83,7 +83,7 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Makes the names in a folder durable. Windows has no such call, and needs none.
+/// Makes the entries of a folder durable. Not needed on Windows.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

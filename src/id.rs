@@ -1,11 +1,11 @@
-//! What steps and their calls go by, from the plan to the report.
+//! Ids of steps and instances, used from the plan to the report.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The name a step's results and records go by: `[A-Za-z_][A-Za-z0-9_]*`.
+/// The id of a step: `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepId(Arc<str>);

@@ -1,8 +1,8 @@
 //! `plan` runs a YAML plan of Gcore API calls.
 //!
-//! Text becomes a checked plan. A checked plan is run by an engine that writes down what it will do before doing it. The
-//! engine says what happened as events. Reporters turn events into words. Each arrow is a type, and each side is tested
-//! without the other:
+//! A plan file is checked and becomes a plan. The engine runs the plan; it records every call before sending it, and
+//! emits events. Reporters turn events into output. Each of these stages has its own types and is tested separately.
+//! A module may use those to its right:
 //!
 //! ```text
 //! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files, id

@@ -1,4 +1,4 @@
-//! The binary: reads the arguments, gathers the context, calls the library, ends with its exit code.
+//! The binary: parses arguments, gathers the context, calls the library, exits.
 
 use std::process::ExitCode;
 use std::thread;
@@ -7,12 +7,12 @@ use gcore_plan::command;
 use gcore_plan::context::Streams;
 use gcore_plan::exit::Exit;
 
-/// Templates and deeply nested plans recurse; the system's stack for the first thread may be small.
+/// Templates and deeply nested plans need recursion; the system's stack of the main thread may be small.
 const STACK: usize = 16 * 1024 * 1024;
 
 fn main() -> ExitCode {
     leave_no_core();
-    // Its own streams: a panic may hold those of the command.
+    // Separate streams, because a panic may occur while those of the command are locked.
     command::print_panics(Streams::of_process());
     let streams = Streams::of_process();
     if let Some(exit) = command::answer_shell(&streams) {
@@ -29,22 +29,21 @@ fn main() -> ExitCode {
     });
     let exit = match ended.map(thread::JoinHandle::join) {
         Ok(Ok(exit)) => exit,
-        // The panic has been told by the hook.
+        // The panic hook has reported it.
         Ok(Err(_)) => Exit::Bug,
         Err(error) => command::print_no_thread(&streams, &error),
     };
     ExitCode::from(exit.code())
 }
 
-/// What the process remembers is written to no file when it dies: the key is in it. A system that does not allow this
-/// dumps as it always did; nothing else depends on it.
+/// Disables core dumps, which would contain the API key. Where the system does not allow that, dumps stay enabled.
 fn leave_no_core() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
-    // Programs that collect dumps are given them whatever the limit is.
+    // Programs that collect dumps ignore the limit.
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};

@@ -1,7 +1,7 @@
-//! Text that a person wrote, and places in it.
+//! Source text, and places in it.
 //!
-//! Every finding about a plan names a place. A place is a [`Span`]: a range of bytes in one [`Source`].
-//! Lines and columns are worked out only when somebody wants to read them.
+//! Every finding has a place: a [`Span`], which is a range of bytes in a [`Source`]. Lines and columns are computed
+//! only when they are shown.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -26,12 +26,12 @@ impl Span {
         Self::new(offset, offset)
     }
 
-    /// The smallest span that covers both.
+    /// The smallest span that contains both.
     pub fn to(self, other: Span) -> Self {
         Self::new(self.start.min(other.start), self.end.max(other.end))
     }
 
-    /// The same in a text that begins `by` bytes later.
+    /// The same span in a text that begins `by` bytes later.
     #[must_use]
     pub fn moved(self, by: usize) -> Self {
         Self::new(self.start + by, self.end + by)
@@ -42,32 +42,32 @@ impl Span {
     }
 }
 
-/// A place as people count it: both from 1, the column in characters.
+/// Line and column, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Position {
     pub line: usize,
     pub column: usize,
 }
 
-/// A text and the name it goes by in messages.
+/// A text with its path for messages.
 #[derive(Debug, Clone)]
 pub struct Source {
     path: PathBuf,
     text: String,
     /// The offset of the first byte of every line.
     lines: Vec<usize>,
-    /// How many characters stand before each block of the text: columns of very long lines are not counted anew each time.
+    /// The number of characters before each block of the text, so that columns of very long lines are found quickly.
     blocks: OnceLock<Vec<usize>>,
-    /// Files whose texts follow the first one's.
+    /// Files appended to the first one.
     files: Vec<Part>,
 }
 
-/// A file that is joined to another.
+/// An appended file.
 #[derive(Debug, Clone)]
 pub struct Joined {
     pub path: PathBuf,
     pub text: String,
-    /// Who asks for it, and where.
+    /// The steps that use it, with their places.
     pub used_by: Vec<(String, Span)>,
 }
 
@@ -75,35 +75,35 @@ pub struct Joined {
 #[derive(Debug, Clone)]
 struct Part {
     start: usize,
-    /// How many lines stand before it.
+    /// The number of lines before it.
     line: usize,
     path: PathBuf,
     used_by: Vec<(String, Span)>,
 }
 
-/// One of the files of a text.
+/// One of the files in a text.
 #[derive(Debug, Clone)]
 pub struct FileOf<'s> {
     pub path: &'s Path,
-    /// Where it stands in the whole text.
+    /// Its range in the whole text.
     pub range: Range<usize>,
-    /// Who asks for it, and where; nobody for the first.
+    /// The steps that use it, with their places; none for the first file.
     pub used_by: &'s [(String, Span)],
 }
 
-/// Bytes of text whose characters are counted together.
+/// The size of blocks, in bytes.
 const BLOCK: usize = 4096;
 
 impl Source {
-    /// `path` is shown in messages as it is; it need not exist.
+    /// `path` is shown in messages; the file need not exist.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         let text = text.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { path: path.into(), text, lines, blocks: OnceLock::new(), files: Vec::new() }
     }
 
-    /// This text and after it those of other files, with a line break between any two. Every offset tells which file it is
-    /// in, and its position is that in its file.
+    /// This text followed by those of other files, separated by line breaks. Positions are relative to the file of an
+    /// offset.
     #[must_use]
     pub fn with(&self, files: Vec<Joined>) -> Self {
         let mut text = self.text.clone();
@@ -123,17 +123,17 @@ impl Source {
         whole
     }
 
-    /// The file that an offset is in.
+    /// The file at an offset.
     fn part(&self, offset: usize) -> Option<&Part> {
         self.files[..self.files.partition_point(|part| part.start <= offset)].last()
     }
 
-    /// The path of the file that an offset is in.
+    /// The path of the file at an offset.
     pub fn path_at(&self, offset: usize) -> &Path {
         self.part(offset).map_or(&self.path, |part| &part.path)
     }
 
-    /// The files this is made of, the first of them first.
+    /// The files in this text, the first one first.
     pub fn files(&self) -> Vec<FileOf<'_>> {
         let mut files = Vec::with_capacity(1 + self.files.len());
         let end = |next: usize| self.files.get(next).map_or(self.text.len(), |part| part.start - 1);
@@ -154,13 +154,13 @@ impl Source {
         &self.text
     }
 
-    /// The text a span covers; a span beyond the end is cut to what there is.
+    /// The text of a span, cut to the end of the text.
     pub fn slice(&self, span: Span) -> &str {
         let span = self.clamp(span);
         &self.text[span.range()]
     }
 
-    /// The span cut to the text and moved outward to the borders of characters, so that it can be sliced.
+    /// The span cut to the text and extended to whole characters.
     pub fn clamp(&self, span: Span) -> Span {
         let mut start = span.start.min(self.text.len());
         while !self.text.is_char_boundary(start) {
@@ -200,7 +200,7 @@ impl Source {
         blocks.get(block).copied().unwrap_or_default() + count_characters(&self.text.as_bytes()[block * BLOCK..offset])
     }
 
-    /// The whole lines that a span touches, with their ends.
+    /// The complete lines of a span, with their ends.
     pub fn lines_around(&self, span: Span) -> Span {
         let span = self.clamp(span);
         let first = self.lines.partition_point(|&start| start <= span.start) - 1;
@@ -208,7 +208,7 @@ impl Source {
         Span::new(self.lines[first], self.lines.get(next).copied().unwrap_or(self.text.len()))
     }
 
-    /// The length in bytes of the longest line that a span touches.
+    /// The length in bytes of the longest line of a span.
     pub fn longest_line(&self, span: Span) -> usize {
         let whole = self.lines_around(span);
         let first = self.lines.partition_point(|&start| start <= whole.start) - 1;
@@ -218,7 +218,7 @@ impl Source {
     }
 }
 
-/// Every byte that does not go on with a character begins one.
+/// Every byte that is not a continuation byte begins a character.
 fn count_characters(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }

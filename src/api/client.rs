@@ -1,5 +1,5 @@
-//! Sends requests for a whole run: at one rate, counted, with the server's clock noted. Reads are repeated here; what to
-//! do about a failed write is the engine's decision, because every attempt must be on record.
+//! The API client of a run: rate limit, counts, and the offset of the server's clock. Reads are retried here; a
+//! failed write is handled by the engine, because every attempt must be recorded.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -17,52 +17,52 @@ use crate::catalog::Method;
 use crate::clock::Clock;
 use crate::secret::{Secrets, without_reserved};
 
-/// The offset of the server's clock before any answer told it.
+/// The clock offset before any answer.
 const OFFSET_UNKNOWN: i64 = i64::MIN;
-/// The status of a key that is not valid.
+/// The status for an invalid key.
 const UNAUTHORIZED: u16 = 401;
-/// 429 answers to one read before it gives up; each is a pause the API asked for.
+/// How many 429 answers one read accepts; each asks for a pause.
 const PATIENCE: u32 = 30;
 
-/// The client of one run.
+/// The client of one run. Cheap to share.
 pub struct Client {
     transport: Arc<dyn Transport>,
     limit: Limit,
     clock: Clock,
-    /// Server time minus ours, in milliseconds.
+    /// The server's clock minus ours, in milliseconds.
     offset: AtomicI64,
     requests: AtomicU64,
     polls: AtomicU64,
     traceparents: Traceparents,
     trace: Option<Arc<Trace>>,
     secrets: Secrets,
-    /// The API has taken the key.
+    /// The API has accepted the key.
     taken: AtomicBool,
-    /// What every request meets, found out by the first.
+    /// The failure of the first request, when it will be that of every request.
     shut: OnceLock<(Shut, Result<Answer, Lost>)>,
 }
 
-/// Why no request of a run will be answered as it should be.
+/// Why every request of a run will fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shut {
-    /// The API does not take the key.
+    /// The API does not accept the key.
     Key,
-    /// No connection comes about: see [`Lost::NoConnection`].
+    /// No connection can be made: see [`Lost::NoConnection`].
     Connection,
 }
 
-/// Why a read gave nothing.
+/// Why a read failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ReadError {
-    /// The API said no.
+    /// The API refused it.
     #[error("{}", .0.story())]
     Refused(ApiError),
-    /// No usable answer, however often it was tried.
+    /// No usable answer after this many attempts.
     #[error("{cause} ({})", tried(*attempts))]
     Failed { cause: String, attempts: u32 },
 }
 
-/// How often something was tried, in words.
+/// The number of attempts as text.
 pub fn tried(attempts: u32) -> String {
     match attempts {
         1 => "tried once".to_owned(),
@@ -100,24 +100,24 @@ impl Client {
         }
     }
 
-    /// The same client; what an error answer repeats of these is hidden.
+    /// The same client, redacting these secrets in error answers.
     #[must_use]
     pub fn hiding(self, secrets: Secrets) -> Self {
         Self { secrets, ..self }
     }
 
-    /// The same client; every request is told.
+    /// The same client, logging every request.
     #[must_use]
     pub fn traced(self, trace: Option<Arc<Trace>>) -> Self {
         Self { trace, ..self }
     }
 
-    /// Sends once. 429 slows everybody down; what else the answer means is the caller's question. Where the first request
-    /// found that none gets through, what it met stands for all others, which are not sent.
+    /// Sends one request. A 429 slows down all requests; otherwise the caller interprets the answer. When the first
+    /// request has shown that every request will fail, later ones are not sent and get the same failure.
     ///
     /// # Errors
     ///
-    /// [`Lost`] when there is no whole answer.
+    /// [`Lost`] when there is no complete answer.
     pub async fn send(&self, request: Request) -> Result<Answer, Lost> {
         self.limit.admit().await;
         if let Some((_, met)) = self.shut.get() {
@@ -126,18 +126,18 @@ impl Client {
         let sent = self.send_open(request).await;
         self.note_shut(&sent);
         match sent {
-            // It came about before, and may again: a name server has its moments.
+            // A connection was made earlier, so that this failure may be temporary.
             Err(Lost::NoConnection(cause)) if self.shut.get().is_none() => Err(Lost::NotSent(cause)),
             sent => sent,
         }
     }
 
-    /// Why no request gets through, if that was found.
+    /// Why every request will fail, if that is known.
     pub fn shut(&self) -> Option<Shut> {
         self.shut.get().map(|(shut, _)| *shut)
     }
 
-    /// The same, as what a read met.
+    /// The same as the error of a read.
     pub fn shut_out(&self) -> Option<ReadError> {
         self.shut.get().map(|(_, met)| match met {
             Ok(answer) => ReadError::Refused(self.error(answer)),
@@ -145,7 +145,8 @@ impl Client {
         })
     }
 
-    /// Once the API has taken the key, a refusal is about one call: some places of an account may be closed to it.
+    /// Notes a failure that every request would have. Once the key was accepted, a refusal concerns only its own
+    /// call, since a key can have access to a part of the account.
     fn note_shut(&self, sent: &Result<Answer, Lost>) {
         let shut = match sent {
             Ok(answer) if answer.status == UNAUTHORIZED => Shut::Key,
@@ -189,21 +190,21 @@ impl Client {
         answer
     }
 
-    /// Sends a GET and reads its JSON, repeating what may pass.
+    /// Sends a GET and parses its JSON, retrying temporary failures.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the API refused, or nothing usable came after all tries.
+    /// [`ReadError`] when the API refused, or no usable answer came.
     pub async fn read(&self, request: Request) -> Result<Value, ReadError> {
         self.read_answer(request, &[], None).await.map(|(_, value)| value)
     }
 
-    /// The same, with the status; statuses in `repeat` are repeated too. `places`: each try takes one of these, and
-    /// gives it back before it pauses.
+    /// The same, with the status; statuses in `repeat` are retried, too. `places`: each attempt takes one of these
+    /// permits and returns it before a pause.
     ///
     /// # Errors
     ///
-    /// As [`Client::read`].
+    /// As for [`Client::read`].
     pub async fn read_answer(
         &self,
         request: Request,
@@ -250,17 +251,17 @@ impl Client {
         }
     }
 
-    /// How long nobody may send, because the API asked to slow down; `None`: not at all.
+    /// The remaining pause that the API asked of all requests; `None` when there is none.
     pub fn held_for(&self) -> Option<Duration> {
         self.limit.held_for()
     }
 
-    /// Counts the last request as a poll of tasks.
+    /// Counts the last request as a poll.
     pub fn count_poll(&self) {
         self.polls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Requests sent so far, and how many of them only polled tasks.
+    /// The number of requests so far, and how many of them were polls.
     pub fn counts(&self) -> (u64, u64) {
         (self.requests.load(Ordering::Relaxed), self.polls.load(Ordering::Relaxed))
     }
@@ -269,21 +270,21 @@ impl Client {
         ApiError::read(answer, self.server_time(self.clock.now()).as_second(), &self.secrets)
     }
 
-    /// A time of our clock as the server would write it; the same when no answer has told its clock yet.
+    /// A time of our clock on the server's clock; unchanged before any answer.
     pub fn server_time(&self, ours: Timestamp) -> Timestamp {
-        self.told_time(ours).unwrap_or(ours)
+        self.known_server_time(ours).unwrap_or(ours)
     }
 
-    /// A time of our clock as the server would write it; `None` when no answer has told its clock yet. Its answers tell
-    /// whole seconds: the true time is up to a second later.
-    pub fn told_time(&self, ours: Timestamp) -> Option<Timestamp> {
+    /// A time of our clock on the server's clock; `None` before any answer. Answers have whole seconds, so that the
+    /// true time is up to one second later.
+    pub fn known_server_time(&self, ours: Timestamp) -> Option<Timestamp> {
         match self.offset.load(Ordering::Relaxed) {
             OFFSET_UNKNOWN => None,
             offset => Some(ours.checked_add(SignedDuration::from_millis(offset)).unwrap_or(ours)),
         }
     }
 
-    /// The API takes trace ids of ours for its request ids, as far as its answers to GETs have shown.
+    /// Whether the API uses our trace ids as its request ids, judging by its answers to GETs.
     pub fn takes_traces(&self) -> bool {
         self.traceparents.are_taken()
     }
@@ -301,10 +302,10 @@ impl Client {
     }
 }
 
-/// The JSON of a success; an empty body is `null`. `None` when it cannot be read.
+/// The JSON of a successful answer; an empty body is `null`. `None` when it cannot be parsed.
 pub fn json_of(answer: &Answer) -> Option<Value> {
     if answer.body.iter().all(u8::is_ascii_whitespace) {
-        // 204, or a bare 200: nothing to say. A JSON content type with no body was cut off.
+        // An empty body is expected for a 204 or with a length of zero; otherwise it was cut off.
         let promised = answer.status != 204 && answer.header("content-length").is_some_and(|length| length != "0");
         return (!promised).then_some(Value::Null);
     }

@@ -1,8 +1,8 @@
-//! What the API said when it said no, turned into something readable.
+//! Parses error answers of the API.
 //!
-//! Facts: error bodies of the Cloud API carry `exception_class`, `message`, `request_id`, sometimes `info` and `invalid_fields` (API
-//! documentation, "Errors"); answers from the edge may be HTML or empty. Quotas, locks and the answer to a bad key as in
-//! observed.md §3 and §8.
+//! Facts: error bodies of the Cloud API have `exception_class`, `message`, `request_id`, sometimes `info` and
+//! `invalid_fields` (API documentation, "Errors"); answers of a proxy may be HTML or empty. Quotas, locks and the
+//! answer to an invalid key as in observed.md §3 and §8.
 
 use serde_json::Value;
 
@@ -18,55 +18,55 @@ pub struct ApiError {
     pub class: Option<String>,
     pub message: String,
     pub request_id: Option<String>,
-    /// JSON pointer into the request body and what is wrong there.
+    /// JSON pointers into the request body, and what is wrong there.
     pub invalid_fields: Vec<(String, String)>,
-    /// It may repeat secrets that are not known here: its words decide, and are not shown.
+    /// The message may repeat secrets that are not known here: it is used for decisions, and not shown.
     pub withheld: bool,
-    /// Seconds from `Retry-After`, when it was a number or a date; an hour at most.
+    /// Seconds from `Retry-After`, given as a number or a date; at most an hour.
     pub retry_after: Option<u64>,
-    /// The task that holds what the call needs, where the API names it.
+    /// The task that holds the lock, when the API names it.
     pub lock_holder: Option<LockHolder>,
 }
 
-/// What an error answer to a write means for the step.
+/// The meaning of an error answer to a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// No, and asking again will not help.
+    /// Refused; retrying does not help.
     Rejected,
     /// Not authenticated, or not permitted.
     NotAllowed,
-    /// Quota or capacity: 400 with a class of its own, or words.
+    /// A quota or missing capacity: 400 with a class of its own, or by its message.
     Quota,
-    /// It exists already, or is still referred to.
+    /// The resource exists already, or is still referred to.
     Conflict,
-    /// A running task holds the resource: wait for it.
+    /// A running task holds the lock of the resource: wait for it.
     Locked,
-    /// 429: slower.
+    /// 429: send more slowly.
     RateLimited,
-    /// 503 with `Retry-After`: surely not carried out, come back later.
+    /// 503 with `Retry-After`: not carried out, retry later.
     Unavailable,
     /// 404.
     NotFound,
-    /// It may have been carried out.
+    /// The call may have been carried out.
     Unknown,
 }
 
-/// Words of a refusal because something of that name is there: "Origin Group name should be unique." was recorded, the
-/// others are the documents'.
+/// Messages of a refusal because the name exists: "Origin Group name should be unique." was recorded, the others are
+/// documented.
 const EXISTS: [&str; 5] = ["should be unique", "must be unique", "already exist", "already taken", "already used"];
 const LONGEST_MESSAGE: usize = 600;
-/// Of a body that is not the API's this much is looked at.
+/// The most bytes parsed of a body that is not JSON.
 const READ_OF_NO_JSON: usize = 64 * 1024;
-/// The longest pause an answer may ask for, in seconds: an hour.
+/// The longest pause that is accepted, in seconds.
 const LONGEST_PAUSE: u64 = 60 * 60;
-/// Instead of words that may repeat a secret of a plan that was not read.
+/// Shown instead of a message that may repeat a secret of a plan that was not read.
 pub const WITHHELD: &str =
     "the API's words are not shown: they may repeat a secret, and which there are is not known here";
 const KEY_REFUSED: &str = "the API does not accept this key";
 
 impl ApiError {
-    /// Reads an answer that is not a success. `now` is the wall time in Unix seconds, to read a `Retry-After` date. What
-    /// repeats one of `secrets` hides it before anything is cut: half of a secret is not known for one.
+    /// Parses an answer without success. `now` is the wall time in Unix seconds, for `Retry-After` dates. `secrets`
+    /// are redacted before the text is cut, because half of a secret would not be recognised.
     pub fn read(answer: &Answer, now: i64, secrets: &Secrets) -> Self {
         let plain: Option<Value> = serde_json::from_slice(&answer.body).ok().map(without_reserved);
         let body = plain.as_ref().map(|body| secrets.redact_value(body));
@@ -86,7 +86,7 @@ impl ApiError {
             .unwrap_or_else(|| unreadable(answer, secrets));
         let limits = body.as_ref().and_then(|body| body.get("info")).map(quota::limits).unwrap_or_default();
         let message = match answer.status {
-            // The API's own words repeat a part of the key.
+            // The API's message repeats a part of the key.
             401 => KEY_REFUSED.to_owned(),
             _ if limits.is_empty() => shorten(&message),
             _ => format!("{}: {}", shorten(message.trim_end_matches('.')), shorten(&limits.join("; "))),
@@ -96,7 +96,7 @@ impl ApiError {
             class: text("exception_class")
                 .or_else(|| text("code").filter(|code| code.parse::<i64>().is_err()))
                 .filter(|class| !secrets.may_be_unknown() || is_class(class)),
-            // An id may hold by chance what a short secret is.
+            // An id may contain a short secret by coincidence.
             lock_holder: plain
                 .as_ref()
                 .and_then(|body| body.get("message"))
@@ -112,10 +112,10 @@ impl ApiError {
         }
     }
 
-    /// What this answer means for a write. 409 has three meanings and only its text tells them apart.
+    /// The meaning of this answer to a write. A 409 has three meanings, told apart only by its message.
     pub fn meaning(&self) -> Meaning {
         let class = self.class.as_deref().unwrap_or_default();
-        // Names that people gave are no words of the API's.
+        // Quoted names are not part of the API's message.
         let message = lock::without_quoted(&self.message).to_lowercase();
         let capacity = ["not enough", "limit reached", "no valid host", "out of capacity", "insufficient"]
             .iter()
@@ -133,7 +133,7 @@ impl ApiError {
             409 if lock::is_lock(&message) => Meaning::Locked,
             409 if capacity => Meaning::Quota,
             409 => Meaning::Conflict,
-            // So the CDN and DNS say it.
+            // The form of the CDN and DNS.
             400 | 422 if EXISTS.iter().any(|words| message.contains(words)) => Meaning::Conflict,
             425 | 429 => Meaning::RateLimited,
             503 if self.retry_after.is_some() => Meaning::Unavailable,
@@ -142,7 +142,7 @@ impl ApiError {
         }
     }
 
-    /// The answer to a delete means that something else still uses the resource.
+    /// Whether the answer to a delete says that the resource is still in use.
     pub fn is_in_use(&self) -> bool {
         let message = lock::without_quoted(&self.message).to_lowercase();
         matches!(self.status, 400 | 409 | 422)
@@ -177,18 +177,18 @@ impl ApiError {
     }
 }
 
-/// `req-` and a UUID, or either without the other's signs: no word that somebody chose.
+/// Whether the text has the form of a request id: `req-` and a UUID, or one of both.
 pub(super) fn is_request_id(id: &str) -> bool {
     uuid::Uuid::try_parse(id.strip_prefix("req-").unwrap_or(id)).is_ok()
 }
 
-/// The name of a class of errors: one word.
+/// Whether the text can be the name of an error class: one word.
 fn is_class(class: &str) -> bool {
     class.bytes().all(|letter| letter.is_ascii_alphabetic())
         && ["Error", "Exceed", "Exceeded", "Exception", "NotFound", "Failed"].iter().any(|end| class.ends_with(end))
 }
 
-/// Words for an answer that holds no error in the API's form.
+/// The message for an answer that is not in the API's error form.
 fn unreadable(answer: &Answer, secrets: &Secrets) -> String {
     let kind = answer.header("content-type").unwrap_or("no content type");
     let text = secrets.redact(&String::from_utf8_lossy(&answer.body[..answer.body.len().min(READ_OF_NO_JSON)]));
@@ -225,7 +225,7 @@ pub(super) fn shorten(text: &str) -> String {
     text.chars().take(LONGEST_MESSAGE).chain("…".chars()).collect()
 }
 
-/// Seconds, or an HTTP date (RFC 9110 §10.2.3); an hour at most.
+/// Seconds, or an HTTP date (RFC 9110 §10.2.3); at most an hour.
 fn retry_after(value: &str, now: i64) -> Option<u64> {
     if let Ok(seconds) = value.trim().parse::<f64>() {
         return (seconds.is_finite() && seconds >= 0.0).then(|| (seconds.ceil() as u64).min(LONGEST_PAUSE));
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn both_locks_and_what_is_passing_are_waited_for() {
+    fn locks_and_temporary_refusals_are_waited_for() {
         for (status, message) in [
             (
                 409,
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn quota_is_told_by_class_or_words() {
+    fn a_quota_error_is_recognised_by_class_or_message() {
         assert_eq!(meaning(400, r#"{"exception_class":"QuotaLimitExceed","message":"x"}"#), Meaning::Quota);
         assert_eq!(
             meaning(403, r#"{"exception_class":"ForbiddenError","message":"flavor limit reached in region"}"#),
@@ -313,9 +313,9 @@ mod tests {
         assert_eq!(meaning(403, r#"{"exception_class":"ForbiddenError","message":"no"}"#), Meaning::NotAllowed);
     }
 
-    /// observed.md §8: one limit is an object, several are a list; both with status 400.
+    /// observed.md §8: a single limit is an object, several are a list; both with status 400.
     #[test]
-    fn a_quota_says_what_is_used_asked_for_and_allowed() {
+    fn a_quota_message_has_usage_request_and_limit() {
         let limit = |attribute: &str| {
             format!(r#"{{"attribute":"{attribute}","current_usage":20,"requested_usage":21,"limit":20}}"#)
         };
@@ -342,7 +342,7 @@ mod tests {
         );
     }
 
-    /// observed.md §8: the text repeats a part of the token.
+    /// observed.md §8: the message repeats a part of the token.
     #[test]
     fn the_words_for_a_bad_key_are_our_own() {
         for body in [
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn where_secrets_are_not_known_only_what_is_no_words_is_shown() {
+    fn with_unknown_secrets_messages_are_withheld() {
         let secrets = Secrets::default();
         secrets.expect_unknown();
         let told = |class: &str, id: &str| {

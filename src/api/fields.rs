@@ -1,4 +1,4 @@
-//! Which fields of a request an error answer complains about, and in which words: every product has a form of its own.
+//! The request fields that an error answer names, with the reason; every product has its own form.
 //!
 //! | | |
 //! |---|---|
@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::error::shorten;
 
-/// Words that stand where fields do, and are none.
+/// Keys in place of a field that name none.
 const NO_FIELDS: [&str; 2] = ["non_field_errors", "__all__"];
-/// Complaints that are told in a message of their own making.
+/// The most reasons in a combined message.
 const TOLD: usize = 3;
 
 /// JSON pointers into the body, and what is wrong there.
@@ -39,7 +39,7 @@ fn without_general(mut found: Vec<(String, String)>) -> Vec<(String, String)> {
     found
 }
 
-/// The message of an answer that has none: its complaints in a row.
+/// A message for an answer without one: its reasons combined.
 pub(super) fn words(body: &Value, fields: &[(String, String)]) -> Option<String> {
     let mut complaints: Vec<String> = Vec::new();
     for name in ["errors", "detail"] {

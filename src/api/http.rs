@@ -1,5 +1,5 @@
-//! The real transport: HTTPS through reqwest. It follows no redirect and repeats nothing: a redirected POST would come
-//! back as a successful GET, and a repeated one may create twice.
+//! The HTTP transport: HTTPS through reqwest. It follows no redirects and retries nothing: a redirected POST would
+//! become a GET, and a repeated one could create twice.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -15,14 +15,15 @@ use super::{Answer, Lost, Request, Sending, Transport};
 use crate::catalog::Method;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Far above any answer of the API, before and after it is decompressed.
+/// The largest accepted answer, compressed or not; far above any answer of the API.
 const LARGEST_ANSWER: usize = 64 << 20;
-/// Bytes a millisecond that a file is sent at, at least: a slow line is no reason to give up.
+/// The lowest expected rate for sending a file, in bytes per millisecond, from which its timeout follows.
 const SLOWEST: u64 = 128;
-/// Idle connections are dropped before servers usually close them: a write into a closing connection is an unknown.
+/// Idle connections are closed before servers usually do: a write on a closing connection would have an unknown
+/// outcome.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// What is wrong with the address, the key or the machine's certificates.
+/// An invalid address or key, or a problem with this machine's certificates.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     #[error("`{0}` is not a base URL: {1}")]
@@ -49,21 +50,21 @@ struct Requests {
 }
 
 impl Http {
-    /// `timeout` is for one request, from connecting to the last byte; `authorities` are certificates to trust besides the
-    /// system's (PEM, none when empty).
+    /// `timeout` is for one request, from connecting to the last byte; `authorities` are certificates to trust in
+    /// addition to the system's (PEM; may be empty).
     ///
     /// # Errors
     ///
-    /// [`HttpError`] when the base URL is not acceptable, the key cannot be a header, or TLS cannot be set up.
+    /// [`HttpError`] when the base URL is not allowed, the key cannot be a header, or TLS cannot be set up.
     pub fn new(base: &str, key: &SecretString, timeout: Duration, authorities: &[u8]) -> Result<Self, HttpError> {
         Self::with_scheme(base, "APIKey", key, timeout, authorities)
     }
 
-    /// The same with another scheme in `Authorization` than the API's.
+    /// The same with another scheme in `Authorization`.
     ///
     /// # Errors
     ///
-    /// As [`Http::new`].
+    /// As for [`Http::new`].
     pub fn with_scheme(
         base: &str,
         scheme: &str,
@@ -72,13 +73,13 @@ impl Http {
         authorities: &[u8],
     ) -> Result<Self, HttpError> {
         let base = base_url(base)?;
-        // Installing twice is harmless: the first stays.
+        // Only the first installation has an effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut authorization =
             HeaderValue::try_from(format!("{scheme} {}", key.expose_secret())).map_err(|_| HttpError::Key)?;
         authorization.set_sensitive(true);
         let builder = reqwest::Client::builder();
-        // What is on this machine is not behind a proxy.
+        // No proxy for addresses of this machine.
         let builder = if is_loopback(&base) { builder.no_proxy() } else { builder };
         let client = builder
             .tls_certs_merge(certificates(authorities)?)
@@ -132,7 +133,7 @@ impl Requests {
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
-        // The request was taken: whatever happens to the body, it is too late to say "not sent".
+        // An answer has begun, so that the request was received, whatever happens to the body.
         match body_of(answer).await {
             Ok(body) => Ok(Answer { status, headers, body }),
             Err(cause) => Err(Lost::Broken { head: Answer { status, headers, body: Vec::new() }, cause }),
@@ -165,7 +166,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, HttpError> {
     }
 }
 
-/// All of an answer's body, decompressed, as long as it is no longer than an answer may be; or why not.
+/// The whole decompressed body, up to the largest accepted size; or an error message.
 async fn body_of(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
     let too_large = || format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20);
     if answer.content_length().is_some_and(|length| length > LARGEST_ANSWER as u64) {
@@ -182,7 +183,7 @@ async fn body_of(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
     Ok(body)
 }
 
-/// Checks a base URL: `https`, or `http` to this machine only; no user, query or fragment.
+/// Checks a base URL: `https`, or `http` to this machine; without user, query or fragment.
 fn base_url(text: &str) -> Result<Url, HttpError> {
     let wrong = |why| HttpError::BaseUrl(text.to_owned(), why);
     let url = Url::parse(text).map_err(|_| wrong("it should look like `https://api.gcore.com`"))?;
@@ -216,7 +217,7 @@ fn method(method: Method) -> reqwest::Method {
     }
 }
 
-/// Only a failed connection was surely not sent; anything else may have been carried out.
+/// Only a failed connection means that nothing was sent; after any other error the call may have been carried out.
 fn lost(error: &reqwest::Error) -> Lost {
     let words = chain(error);
     if error.is_connect() || error.is_builder() {
@@ -236,15 +237,15 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
     std::iter::successors(error.source(), |cause| inner(*cause))
 }
 
-/// What is behind a cause: an I/O error may hold the error of TLS itself.
+/// The inner error: an I/O error may contain that of TLS.
 fn inner<'e>(cause: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
     let held = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     held.map(|held| held as &(dyn Error + 'static)).or_else(|| cause.source())
 }
 
-/// Why no connection to this host will come about, however often it is tried.
+/// The reason when a connection to this host can never succeed, so that retrying does not help.
 fn lasting(cause: &(dyn Error + 'static), host: &str) -> Option<String> {
-    /// What name servers say of a host that does not exist, on Linux, macOS and Windows; "try again" is another matter.
+    /// Resolver messages for a host that does not exist, on Linux, macOS and Windows; temporary failures have others.
     const UNKNOWN: [&str; 3] = ["Name or service not known", "nodename nor servname", "No such host is known"];
     match cause.downcast_ref::<rustls::Error>() {
         Some(rustls::Error::InvalidCertificate(why)) => Some(format!(
@@ -263,7 +264,7 @@ fn lasting(cause: &(dyn Error + 'static), host: &str) -> Option<String> {
     }
 }
 
-/// The causes from the outermost to the innermost, without the URL: it may hold what nobody should read.
+/// The chain of causes without the URL, which may contain secrets.
 fn chain(error: &reqwest::Error) -> String {
     let mut words: Vec<String> = Vec::new();
     for text in std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string) {
@@ -297,16 +298,16 @@ mod tests {
         assert!(matches!(&lost, Lost::NoConnection(why) if why.contains("`127.0.0.1` does not speak TLS")), "{lost:?}");
     }
 
-    /// What comes of an answer with this head and body.
+    /// The error for an answer with this head and body.
     async fn lost_to(head: String, body: Vec<u8>) -> Lost {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            // The head of the request, which has no body.
+            // Reads the head of the request, which has no body.
             while !matches!(stream.read_u8().await, Ok(b'\n') | Err(_)) {}
-            // Who has heard enough goes away.
+            // The client may close the connection early.
             drop(stream.write_all(&[head.as_bytes(), &body].concat()).await);
             drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
         });

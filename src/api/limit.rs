@@ -1,8 +1,8 @@
-//! One rate for all requests of a run.
+//! The rate limit for all requests of a run.
 //!
-//! The API states no number, so there is no limit until it complains. A 429 holds everybody for `Retry-After` and
-//! halves the rate that was in use; success widens it again, little by little (additive increase, multiplicative
-//! decrease, as TCP does).
+//! The API documents no rate, so that there is no limit before the first 429. A 429 pauses all requests for
+//! `Retry-After` and halves the current rate; success raises it again step by step (additive increase, multiplicative
+//! decrease, as in TCP).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 
-/// The rate is measured over this long.
+/// The time over which the current rate is measured.
 const WINDOW: Duration = Duration::from_secs(5);
-/// Requests per second below which the rate never falls.
+/// The lowest rate, in requests per second.
 const SLOWEST: f64 = 0.5;
-/// Requests per second the rate grows by, each second.
+/// The growth of the rate per second, in requests per second.
 const GROWTH: f64 = 0.5;
-/// Above this the limit is lifted.
+/// Above this rate, in requests per second, the limit is removed.
 const LIFTED: f64 = 200.0;
-/// What a 429 without `Retry-After` asks for.
+/// The pause after a 429 without `Retry-After`.
 const DEFAULT_HOLD: Duration = Duration::from_secs(2);
 
-/// Admits requests one by one.
+/// Admits requests at the current rate.
 #[derive(Debug)]
 pub struct Limit {
     clock: Clock,
@@ -30,15 +30,15 @@ pub struct Limit {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the last requests left, to know the rate in use.
+    /// When recent requests were sent, to measure the rate.
     recent: VecDeque<Duration>,
     /// Requests per second; `None` before the first 429.
     rate: Option<f64>,
     /// When the rate was last changed.
     changed: Duration,
-    /// Nobody leaves before.
+    /// No request is sent before this time.
     held_until: Duration,
-    /// The next free place.
+    /// When the next request may be sent.
     next: Duration,
 }
 
@@ -47,7 +47,7 @@ impl Limit {
         Self { clock, state: Mutex::default() }
     }
 
-    /// Waits for this request's turn.
+    /// Waits until this request may be sent.
     pub async fn admit(&self) {
         loop {
             let turn = self.lock().turn(self.clock.elapsed());
@@ -58,12 +58,12 @@ impl Limit {
         }
     }
 
-    /// How long everybody is held yet; `None`: nobody is.
+    /// The remaining pause for all requests; `None` when there is none.
     pub fn held_for(&self) -> Option<Duration> {
         self.lock().held_until.checked_sub(self.clock.elapsed()).filter(|left| !left.is_zero())
     }
 
-    /// The API answered 429: everybody waits, and goes slower afterwards.
+    /// Handles a 429: pauses all requests, and lowers the rate.
     pub fn slow_down(&self, retry_after: Option<Duration>) {
         self.lock().slow_down(self.clock.elapsed(), retry_after);
     }
@@ -74,7 +74,7 @@ impl Limit {
 }
 
 impl State {
-    /// `None` to go now (and the request is counted), or when to ask again.
+    /// `None` when the request may be sent now (it is counted), or else when to ask again.
     fn turn(&mut self, now: Duration) -> Option<Duration> {
         if now < self.held_until {
             return Some(self.held_until);
@@ -105,7 +105,7 @@ impl State {
 
     fn slow_down(&mut self, now: Duration, retry_after: Option<Duration>) {
         let until = now + retry_after.unwrap_or(DEFAULT_HOLD);
-        // A burst of 429s is one complaint.
+        // Several 429s during one pause count as one.
         if now >= self.held_until {
             let span =
                 self.recent.front().map_or(WINDOW, |&first| now.saturating_sub(first)).max(Duration::from_secs(1));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_holds_everybody_and_halves_the_rate() {
+    fn a_429_pauses_all_requests_and_halves_the_rate() {
         let mut state = State::default();
         for tenth in 0..40 {
             assert_eq!(state.turn(seconds(f64::from(tenth) / 10.0)), None);

@@ -1,19 +1,19 @@
-//! The API's words for "something is at work on this": which refusals mean it, and which task it is. Facts: observed.md §3.
+//! Recognises refusals because of a lock, and the task that holds it. Facts: observed.md §3.
 
 use jiff::Timestamp;
 
 use super::timestamp;
 
-/// A task that a refusal names as the holder of a lock.
+/// The task that holds a lock, as named by a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockHolder {
     pub task: String,
     pub task_type: Option<String>,
-    /// When it took the lock, by the server's clock.
+    /// When it took the lock, on the server's clock.
     pub since: Option<Timestamp>,
 }
 
-/// A 409 with these words, in lower case and without quoted names, is a lock.
+/// Whether the message of a 409 is about a lock.
 pub fn is_lock(message: &str) -> bool {
     !exists(message)
         && ["locked by running task", "locked by another task", "is locked", "repeat request a little later"]
@@ -21,12 +21,13 @@ pub fn is_lock(message: &str) -> bool {
             .any(|words| message.contains(words))
 }
 
-/// Refused because of the state that something is in for a while. The status of these is not known for certain.
+/// Whether the message is about a temporary state of the resource. The status of such answers is not known for
+/// certain.
 pub fn is_passing(message: &str) -> bool {
     !exists(message) && ["immutable state", "is not allowed to process"].iter().any(|words| message.contains(words))
 }
 
-/// A name without quotes may hold any words: what exists already is no lock.
+/// Whether the message says that the resource exists: a name in it may contain any words.
 fn exists(message: &str) -> bool {
     message.contains("already exist")
 }
@@ -45,7 +46,7 @@ pub fn holder(message: &str) -> Option<LockHolder> {
     is_id.then_some(LockHolder { task, task_type, since })
 }
 
-/// A message without what stands in quotes or backticks, which are names.
+/// The message without quoted parts, which are names.
 pub fn without_quoted(message: &str) -> String {
     let mut kept = String::with_capacity(message.len());
     let mut rest = message;
@@ -53,7 +54,7 @@ pub fn without_quoted(message: &str) -> String {
         let (before, quoted) = rest.split_at(at);
         kept.push_str(before);
         let quote = &quoted[..1];
-        // An apostrophe inside a word quotes nothing, nor does a quote that never ends.
+        // An apostrophe inside a word is no quote, nor is a quote without an end.
         let in_word = quote == "'" && before.ends_with(char::is_alphanumeric);
         match quoted[1..].split_once(quote).filter(|_| !in_word) {
             Some((_, after)) => rest = after,

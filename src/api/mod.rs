@@ -1,7 +1,7 @@
-//! The cloud, as far as a run can see it: requests, answers, and what may go wrong between them.
+//! The API: requests, answers, and errors.
 //!
-//! [`Transport`] carries one request. [`Client`] sends for a whole run, at one rate. [`ApiError`] says what a refusal
-//! means. Whether a write may be repeated is decided in the engine, never here.
+//! [`Transport`] sends one request. [`Client`] sends the requests of a run, at one rate. [`ApiError`] classifies
+//! refusals. Whether a write may be repeated is decided by the engine, never here.
 
 mod client;
 mod error;

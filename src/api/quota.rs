@@ -1,16 +1,16 @@
-//! What a quota allows, in words. Facts: observed.md §8.
+//! Quotas in error answers, as text. Facts: observed.md §8.
 
 use serde_json::Value;
 
 use super::lock::without_quoted;
 
-/// The words of a failed task speak of a quota; a name in them does not.
+/// Whether the message of a failed task is about a quota; names in it do not count.
 pub fn tells_quota(words: &str) -> bool {
     let words = without_quoted(words).to_lowercase();
     words.contains("quota") && (words.contains("exceed") || words.contains("limit"))
 }
 
-/// The limits of an error's `info`: one object, or a list of them.
+/// The limits in an error's `info`: one object, or a list of them.
 pub fn limits(info: &Value) -> Vec<String> {
     match info {
         Value::Array(limits) => limits.iter().filter_map(limit).collect(),

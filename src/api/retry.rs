@@ -1,29 +1,29 @@
-//! When to ask again, and how long to pause before: pure decisions.
+//! When to retry, and after which pause: pure decisions.
 
 use std::time::Duration;
 
-/// How often a request that certainly did nothing, or may be repeated safely, is tried.
+/// How often an idempotent request, or one without effect, is attempted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Tries in all.
+    /// The number of attempts, including the first.
     pub attempts: u32,
-    /// The first pause; each further one doubles.
+    /// The first pause; doubled for each further one.
     pub base: Duration,
     pub longest: Duration,
 }
 
 impl Policy {
-    /// A connection that could not be made, a failed read: a minute or so of trying.
+    /// For connections that cannot be made and failed reads: about a minute in all.
     pub const REQUEST: Policy =
         Policy { attempts: 8, base: Duration::from_millis(500), longest: Duration::from_secs(15) };
 
-    /// The pause before try number `attempt + 1`, or `None` when it was the last. `chance` in `0..1` spreads clients.
+    /// The pause before attempt number `attempt + 1`, or `None` after the last. `chance` in `0..1` spreads clients.
     pub fn pause(&self, attempt: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
         if attempt >= self.attempts {
             return None;
         }
         let doubled = self.base.saturating_mul(1 << (attempt.saturating_sub(1)).min(16)).min(self.longest);
-        // Half of the pause is certain, half is chance.
+        // Half of the pause is fixed, half is random.
         let spread = doubled.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
         Some(retry_after.map_or(spread, |after| after.max(spread)))
     }

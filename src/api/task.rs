@@ -1,4 +1,4 @@
-//! A task of the API: the work behind an accepted write.
+//! A task of the API: the work after an accepted write.
 //!
 //! Facts: `GET /cloud/v1/tasks/{task_id}`. States and types are open sets; times come with and without zone.
 
@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-/// What is known of a task at one moment.
+/// A task at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
     pub id: String,
@@ -18,17 +18,18 @@ pub struct Task {
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
     pub user_id: Option<Value>,
-    /// Ids by kind; kinds with none are left out.
+    /// Ids by kind, without empty kinds.
     pub created: Map<String, Value>,
-    /// The API's own form of the request, passwords and cloud-inits included.
+    /// The request in the API's own form, including passwords and cloud-init data.
     pub data: TaskData,
-    /// The API's words when it failed.
+    /// The API's message when it failed.
     pub error: Option<String>,
-    /// The name of the request that started it.
+    /// The id of the request that started it.
     pub request_id: Option<String>,
 }
 
-/// What the API keeps of a request. It may hold a password and a cloud-init (observed.md §9), so nothing shows it.
+/// The request data of a task. It may contain passwords and cloud-init data (observed.md §9), so that it is never
+/// shown.
 #[derive(Clone, PartialEq, Default)]
 pub struct TaskData(pub Value);
 
@@ -44,12 +45,12 @@ pub enum TaskState {
     Pending(String),
     Finished,
     Error,
-    /// A state nobody has documented: waited for, and said.
+    /// An undocumented state: waited for, and reported.
     Other(String),
 }
 
 impl Task {
-    /// Reads a task object; `None` when it has no id or state.
+    /// Parses a task; `None` without id or state.
     pub fn read(value: &Value) -> Option<Self> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let state = match text("state")?.as_str() {
@@ -87,7 +88,7 @@ fn created(resources: Option<&Value>) -> Map<String, Value> {
         .collect()
 }
 
-/// A time as the API writes it: RFC 3339, `+0000`, or without zone (then it is UTC).
+/// Parses a time in the API's formats: RFC 3339, `+0000`, or without a zone (then UTC).
 pub fn timestamp(text: &str) -> Option<Timestamp> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time);

@@ -1,6 +1,6 @@
-//! A name of our own for every request (W3C Trace Context). Every answer of the API carries a `request_id`, and a task that
-//! of the request which started it (observed.md §7); whether the API takes the trace id that it is sent for that name is
-//! found out on every GET.
+//! Trace ids of our own for every request (W3C Trace Context). Every answer of the API has a `request_id`, and a task
+//! has that of the request which started it (observed.md §7). Whether the API uses our trace ids as its request ids
+//! is observed on every GET.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,35 +8,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug, Default)]
 pub struct Traceparents {
     taken: AtomicBool,
-    /// Once is enough: an id that may be another's tells nothing.
+    /// A single different id is enough, since then no id is certain to be ours.
     replaced: AtomicBool,
 }
 
 impl Traceparents {
-    /// A request was sent with one id, and its answer told another, or the same.
+    /// Notes the request id of an answer to a request that was sent with the trace id `sent`.
     pub fn note(&self, sent: &str, told: &str) {
         let noted = if same_id(sent, told) { &self.taken } else { &self.replaced };
         noted.store(true, Ordering::Relaxed);
     }
 
-    /// Ids of ours are the API's, without exception so far.
+    /// Whether all request ids so far were our trace ids.
     pub fn are_taken(&self) -> bool {
         self.taken.load(Ordering::Relaxed) && !self.replaced.load(Ordering::Relaxed)
     }
 }
 
-/// A new id for one request, 32 hexadecimal digits.
+/// A new trace id for one request, 32 hexadecimal digits.
 pub fn new_trace() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
-/// The header that carries it (W3C Trace Context, `traceparent`).
+/// The header with the trace id (W3C Trace Context, `traceparent`).
 pub fn trace_header(trace: &str) -> (String, String) {
     let span: String = new_trace().chars().take(16).collect();
     ("traceparent".to_owned(), format!("00-{trace}-{span}-01"))
 }
 
-/// Whether two request ids are one: some are written as UUIDs.
+/// Whether two request ids are equal, when one of them is written as a UUID.
 pub fn same_id(one: &str, other: &str) -> bool {
     let digits = |id: &str| id.chars().filter(|digit| *digit != '-').map(|digit| digit.to_ascii_lowercase()).collect();
     let (one, other): (String, String) = (digits(one), digits(other));

@@ -1,4 +1,4 @@
-//! One request, one answer, or a reason why there is none. No retries, no meaning.
+//! One request and its answer, or the reason why there is none. Without retries and without interpretation.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     pub headers: Vec<(String, String)>,
     pub body: Option<Value>,
-    /// The body, where that is a file: then there is no other.
+    /// The file that is sent as the body, instead of `body`.
     pub body_file: Option<Box<Upload>>,
 }
 
@@ -38,7 +38,7 @@ impl Request {
     }
 }
 
-/// A whole HTTP answer, whatever its status.
+/// A complete HTTP answer of any status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -56,13 +56,13 @@ impl Answer {
         is_success(self.status)
     }
 
-    /// The name the API gives to this request; a task that it started carries the same (`observed.md` §7).
+    /// The API's id of the request; a task that it started has the same (`observed.md` §7).
     pub fn request_id(&self) -> Option<&str> {
         self.header("request_id").or_else(|| self.header("x-request-id")).filter(|id| !id.is_empty())
     }
 }
 
-/// The API says that it did what it was asked for.
+/// Whether the status means that the API did what was asked.
 pub fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
@@ -70,28 +70,28 @@ pub fn is_success(status: u16) -> bool {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Lost {
-    /// Surely never reached the API: a refused connection, a name server that is away.
+    /// The request never reached the API: the connection was refused, or the name server did not answer.
     #[error("{0}")]
     NotSent(String),
-    /// Nor will it: a host that nobody knows, a server that speaks no TLS, a certificate that is not trusted.
+    /// No connection can ever be made: unknown host, server without TLS, untrusted certificate.
     #[error("{0}")]
     NoConnection(String),
-    /// Left, and no usable answer came: reset, timeout, cut-off body. It may have been carried out.
+    /// The request was sent, and no usable answer came: reset, timeout, cut-off body. It may have been carried out.
     #[error("{0}")]
     Unknown(String),
-    /// The head of an answer came, its body did not.
+    /// Only the head of the answer arrived.
     #[error("{cause}")]
     Broken { head: Answer, cause: String },
 }
 
-/// A request under way.
+/// A request in flight.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, Lost>> + Send + 'a>>;
 
-/// Carries requests to the API: over HTTP, or to the simulator in memory.
+/// Sends requests to the API: over HTTP, or to the simulator in memory.
 pub trait Transport: Send + Sync {
     fn send(&self, request: Request) -> Sending<'_>;
 
-    /// What stands before the path; empty where there is no network between.
+    /// The base of request paths, for logs; empty without a network.
     fn base_url(&self) -> &str {
         ""
     }

@@ -1,4 +1,4 @@
-//! A file as the body of an HTTP request: read piece by piece as it is sent, its length told beforehand.
+//! A file as the body of an HTTP request: read in chunks while it is sent, with its length announced beforehand.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::body_file::{Pieces, Upload};
 
-/// The bytes of a file under way. It breaks off before the last of them when the file is not what was measured.
+/// The chunks of a file. They end before the last one when the file is not the one that was measured.
 pub(super) struct Stream {
     state: State,
     left: u64,
@@ -17,18 +17,18 @@ pub(super) struct Stream {
 
 enum State {
     Idle(Pieces),
-    /// The disk is asked where nobody else waits for it.
+    /// Read on a blocking thread.
     Reading(JoinHandle<Read>),
     Done,
 }
 
-/// What was read, and what is left to read.
+/// A chunk that was read, and the rest of the file.
 type Read = (Pieces, Result<Option<Vec<u8>>, String>);
 
 impl Stream {
     /// # Errors
     ///
-    /// In words, when the file cannot be read.
+    /// A message, when the file cannot be read.
     pub(super) fn open(upload: &Upload) -> Result<Self, String> {
         Ok(Self { left: upload.file.size, state: State::Idle(upload.open()?) })
     }

@@ -1,4 +1,4 @@
-//! What is known of an operation, in the form that people are shown.
+//! Describes an operation for people.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::check::words;
 use super::operation::{BodyUse, Creates, Effect, Operation, Parameter, Route};
 use super::schema::{Additional, BodySchema, Schema, Variant};
 
-/// How many levels of fields are shown.
+/// The greatest depth of fields that is shown.
 const DEEPEST: usize = 6;
 
 /// An operation for people.
@@ -26,15 +26,15 @@ pub struct Description {
     pub query: Vec<Field>,
     pub body_use: BodyUse,
     pub body: Vec<Field>,
-    /// The media types of a file that is the body, or of a form.
+    /// The media types of a body that is a file or a form.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub content: Vec<String>,
-    /// The body is a form, which is not sent.
+    /// The body is a form, which `plan` cannot send.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub form: bool,
-    /// What a success makes.
+    /// What a successful call creates.
     pub creates: Option<Creates>,
-    /// The call that takes it away again.
+    /// The call that deletes it.
     pub undo: Option<Route>,
 }
 
@@ -48,23 +48,23 @@ pub struct Field {
     /// 0 at the root.
     pub depth: usize,
     pub required: bool,
-    /// What belongs there, in a few words: `an integer`, `one of tcp, udp`.
+    /// A short description of its values: `an integer`, `one of tcp, udp`.
     pub wanted: String,
     pub nullable: bool,
-    /// Limits beside that: `from 1 to 65535`, `at most 5 items`; empty when there are none.
+    /// Further limits: `from 1 to 65535`, `at most 5 items`; empty without any.
     pub limits: String,
     pub default: Option<Value>,
-    /// Only there when another field has a value: `source: image`.
+    /// The condition under which the field exists: `source: image`.
     pub when: Option<String>,
     pub deprecated: bool,
     /// The kind of resource it refers to.
     pub kind: Option<String>,
-    /// By its name, not its id.
+    /// It takes the resource's name, not its id.
     pub by_name: bool,
 }
 
 impl Catalog {
-    /// What is known of an operation, for people.
+    /// The description of an operation.
     pub fn describe(&self, operation: &Operation) -> Description {
         let delete = operation.creates.as_ref().and_then(|creates| creates.resource.as_ref()?.delete.as_ref());
         let body = self.body_schema(operation).map(|schema| {
@@ -149,7 +149,7 @@ fn limits(shape: &Schema) -> String {
 struct Lister<'s> {
     schema: &'s BodySchema,
     fields: &'s mut Vec<Field>,
-    /// Definitions on the way here: one that is nested in itself is listed once.
+    /// Definitions on the path to here, so that a recursive one is listed once.
     inside: Vec<&'s str>,
 }
 
@@ -164,7 +164,7 @@ impl<'s> Lister<'s> {
             let required = shape.required.contains(name);
             let listed = field(self.schema, own, name, above.to_owned(), depth, required, when.map(str::to_owned));
             let path = listed.path.clone();
-            // Fields that several variants share are listed once.
+            // Fields shared by several variants are listed once.
             if !self
                 .fields
                 .iter()
@@ -174,9 +174,10 @@ impl<'s> Lister<'s> {
                 self.below(own, &path, depth + 1);
             }
         }
-        let telling = shape.discriminator.as_deref().or_else(|| telling_field(self.schema, &shape.variants));
+        let discriminating =
+            shape.discriminator.as_deref().or_else(|| discriminating_field(self.schema, &shape.variants));
         for variant in &shape.variants {
-            let when = telling.and_then(|property| when_of(self.schema, variant, property));
+            let when = discriminating.and_then(|property| when_of(self.schema, variant, property));
             self.mapping(&variant.schema, above, depth, when.as_deref());
         }
         if written.reference.is_some() {
@@ -196,8 +197,8 @@ impl<'s> Lister<'s> {
     }
 }
 
-/// The field that has one value in every variant, and never the same: `type_name`.
-fn telling_field<'s>(schema: &'s BodySchema, variants: &'s [Variant]) -> Option<&'s str> {
+/// The discriminating field: a different constant in every variant, such as `type_name`.
+fn discriminating_field<'s>(schema: &'s BodySchema, variants: &'s [Variant]) -> Option<&'s str> {
     let first = schema.resolve(&variants.first()?.schema);
     first.properties.keys().map(String::as_str).find(|name| {
         let mut values: Vec<&Value> = Vec::new();
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_told_with_their_limits_and_variants() {
+    fn fields_are_described_with_limits_and_variants() {
         let machine = describe("POST /cloud/v2/instances/PR");
         let field =
             |path: &str| machine.body.iter().find(|field| field.path == path).unwrap_or_else(|| panic!("{path}"));
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_that_name_no_field_are_told_by_the_one_that_differs() {
+    fn variants_without_a_named_field_are_described_by_their_discriminator() {
         let share = describe("POST /cloud/v1/file_shares/PR");
         let network = share.body.iter().find(|field| field.path == "network").unwrap();
         assert_eq!(network.when.as_deref(), Some("type_name: standard"));

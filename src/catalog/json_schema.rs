@@ -1,4 +1,4 @@
-//! Shapes as JSON Schema (draft-07, which editors read best), for editors and as a second opinion in tests.
+//! Schemas as JSON Schema (draft-07, which editors support best), for editors, and for comparison in tests.
 
 use serde_json::{Map, Value, json};
 
@@ -6,30 +6,31 @@ use super::operation::Operation;
 use super::schema::{Additional, BodySchema, Schema, Type};
 use super::{Catalog, CatalogError};
 
-/// What a string that holds a template looks like.
+/// The pattern of a string with a template.
 const TEMPLATE: &str = r"\{\{";
 
-/// How shapes are written.
+/// How strings are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strings {
-    /// A string that holds `{{` is right everywhere: for plans.
+    /// A string with `{{` is valid everywhere: for plans.
     Templates,
-    /// Values as they are sent.
+    /// Strings are values as they are sent.
     Plain,
 }
 
 impl Catalog {
-    /// The body of an operation for an editor, whole, with `definitions`; `None` when it takes none.
+    /// The complete schema of an operation's body, with `definitions`; `None` without a body.
     pub fn to_json_schema(&self, operation: &Operation) -> Option<Value> {
         self.body_schema(operation).map(|body| to_json_schema(&body, Strings::Templates))
     }
 
-    /// The root of an operation's body; it refers to `#/definitions/…` as [`Catalog::json_schema_definitions`] has them.
+    /// The root schema of an operation's body; it refers to `#/definitions/…` as in
+    /// [`Catalog::json_schema_definitions`].
     pub fn json_schema_root(&self, operation: &Operation) -> Option<Value> {
         self.body_schema(operation).map(|body| json_schema(body.root(), Strings::Templates))
     }
 
-    /// Every definition that some body refers to, by name: for one schema that holds all operations.
+    /// Every definition that bodies refer to, by name: for one schema with all operations.
     pub fn json_schema_definitions(&self) -> Result<Map<String, Value>, CatalogError> {
         let mut definitions = Map::new();
         for operation in self.operations() {
@@ -45,10 +46,10 @@ impl Catalog {
     }
 }
 
-/// A whole shape, with its `definitions`.
+/// A complete schema, with its `definitions`.
 pub fn to_json_schema(body: &BodySchema, strings: Strings) -> Value {
     let mut root = json_schema(body.root(), strings);
-    // Draft-07 reads nothing beside a `$ref`.
+    // Draft-07 ignores keywords next to `$ref`.
     if root.get("$ref").is_some() && !body.definitions().is_empty() {
         root = json!({ "allOf": [root] });
     }
@@ -62,7 +63,7 @@ pub fn to_json_schema(body: &BodySchema, strings: Strings) -> Value {
     root
 }
 
-/// A shape by itself; definitions are referred to as `#/definitions/<name>`.
+/// A schema without definitions, which it refers to as `#/definitions/<name>`.
 pub fn json_schema(schema: &Schema, strings: Strings) -> Value {
     let templates = strings == Strings::Templates;
     let mut out = Map::new();
@@ -102,7 +103,7 @@ pub fn json_schema(schema: &Schema, strings: Strings) -> Value {
         out.insert("items".to_owned(), json_schema(items, strings));
     }
     if templates && is_list(schema) {
-        // A list made from another. These bind mappings only.
+        // A list built with `for` and `each`. Its keywords apply to mappings only.
         let each = schema.items.as_ref().map_or(Value::Bool(true), |items| json_schema(items, strings));
         out.insert("required".to_owned(), json!(["for", "each"]));
         out.insert("properties".to_owned(), json!({ "for": true, "each": each }));
@@ -117,17 +118,18 @@ pub fn json_schema(schema: &Schema, strings: Strings) -> Value {
     Value::Object(out)
 }
 
-/// Whether a value is a list and nothing else that has parts.
+/// Whether the values are lists, and no other composite type.
 fn is_list(schema: &Schema) -> bool {
     schema.types.contains(Type::Array) && !schema.types.contains(Type::Object)
 }
 
-/// Limits that a template would break: it needs a branch of its own. Others bind only values of their type.
+/// Whether the limits would reject a template, so that templates need a branch of their own. Others apply only to
+/// values of their type.
 fn needs_branch(schema: &Schema) -> bool {
     !schema.values.is_empty() || (schema.types.contains(Type::String) && schema.max_length.is_some())
 }
 
-/// What a shape says itself; fields and elements follow.
+/// The keywords of a schema without those for fields and elements.
 fn json_schema_own(schema: &Schema, templates: bool) -> Map<String, Value> {
     let mut out = Map::new();
     let mut types: Vec<&str> = schema.types.iter().map(Type::as_str).collect();

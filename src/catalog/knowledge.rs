@@ -1,4 +1,4 @@
-//! What an OpenAPI document does not say, read from a file we keep by hand: one for each product.
+//! Facts that OpenAPI documents do not contain, from a hand-written file for each product.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::CatalogError;
-use super::operation::{Method, Route, ValueAt};
+use super::operation::{Method, Route, SecondaryAt, ValueAt};
 use super::product::EMBEDDED_PRODUCTS;
 use super::ready::Ready;
 
-/// The file; its paths are whole once it is read.
+/// A parsed knowledge file; its paths are expanded.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Knowledge {
@@ -28,17 +28,17 @@ pub(super) struct Knowledge {
     pub tasks: IndexMap<String, Vec<String>>,
     pub may_be_no_op: Vec<String>,
     pub only_compute: Vec<String>,
-    /// What a thing shows once what these calls asked for is done.
+    /// The state of a resource that shows when these calls have completed.
     pub ready: IndexMap<String, Ready>,
-    /// Calls that the document writes down again under other names of their parameters: the bodies are one call's.
+    /// Operations that the document repeats with other parameter names; their bodies are merged.
     pub merged: IndexMap<String, Vec<String>>,
-    /// What an example shows is right, whatever is written beside it.
+    /// The document's examples are valid, even where its schemas contradict them.
     pub trusted_examples: bool,
-    /// A PATCH takes any part of its body, whatever the document requires.
+    /// PATCH takes any subset of fields, whatever the document requires.
     pub partial_patch: bool,
-    /// `type: object` without fields means anything.
+    /// `type: object` without fields allows anything.
     pub untyped_objects: bool,
-    /// Operations of an older edition, as an OpenAPI fragment.
+    /// Operations of an older version of the API, as an OpenAPI fragment.
     pub older: Value,
 }
 
@@ -50,15 +50,15 @@ pub(super) struct KnownResource {
     read: Option<String>,
     delete: Option<String>,
     pub list: Option<String>,
-    /// Its paths name nothing that the call which makes it does not name: it is told apart by them alone.
+    /// The resource is identified by the path of its create alone.
     #[serde(default)]
     pub by_path: bool,
-    /// The API lets no two have the same name, or path.
+    /// The API does not allow two with the same name or path.
     #[serde(default)]
     pub unique: bool,
-    /// What it shows before it can be used.
+    /// Its state before it can be used.
     pub ready: Option<Ready>,
-    /// The list comes in pages of at most so many.
+    /// The longest page of its list.
     pub page: Option<usize>,
     #[serde(rename = "in", default = "results")]
     pub items_at: String,
@@ -89,6 +89,10 @@ pub(super) struct KnownCreate {
     pub also: Vec<String>,
     #[serde(default)]
     pub stays: Vec<String>,
+    #[serde(default)]
+    pub or_changes: bool,
+    #[serde(default)]
+    pub secondary: Vec<SecondaryAt>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -110,21 +114,21 @@ pub(super) struct KnownField {
 }
 
 impl Knowledge {
-    /// `root`: the first segment of the paths, which the file leaves out.
+    /// `root`: the first segment of the paths, which the file omits.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::Knowledge`] when the text is no YAML of this shape.
+    /// [`CatalogError::Knowledge`] when the text is not YAML of this form.
     pub fn parse(root: &str, text: &str) -> Result<Self, CatalogError> {
         let short: Self = serde_yaml::from_str(text).map_err(|error| CatalogError::Knowledge(error.to_string()))?;
         Ok(short.with_whole_paths(root))
     }
 
-    /// The file in the repository for a product; a product without one is known by its document alone.
+    /// The embedded file of a product; empty for a product without one.
     ///
     /// # Errors
     ///
-    /// As [`Knowledge::parse`].
+    /// As for [`Knowledge::parse`].
     pub fn of(root: &str) -> Result<Self, CatalogError> {
         let ours = EMBEDDED_PRODUCTS.iter().find(|product| product.root == root);
         ours.map_or_else(
@@ -162,22 +166,22 @@ impl Knowledge {
         self
     }
 
-    /// What of a list of calls applies to a route.
+    /// Whether a list of calls contains a route.
     pub fn lists(calls: &[String], route: &Route) -> bool {
         calls.contains(&route.to_string())
     }
 
-    /// What a table of calls says of a route.
+    /// The entry of a table of calls for a route.
     pub fn entry<'t, V>(table: &'t IndexMap<String, V>, route: &Route) -> Option<&'t V> {
         table.get(&route.to_string())
     }
 
-    /// The resource that is read on a path.
+    /// The resource that a path reads.
     pub fn read_at(&self, path: &str) -> Option<&KnownResource> {
         self.resources.values().find(|resource| resource.read().as_deref() == Some(path))
     }
 
-    /// The places that name the parent which a call locks, the best first.
+    /// The places of the id of the parent that a call locks, in order of preference.
     pub fn locks_of(&self, route: &Route) -> Vec<ValueAt> {
         if route.method == Method::Get {
             return Vec::new();
@@ -185,7 +189,7 @@ impl Knowledge {
         self.locks.iter().find(|lock| lock.applies(route)).map(KnownLock::places).unwrap_or_default()
     }
 
-    /// The kind of resource that a path parameter stands for, and whether its name is wanted: `prefix` ends with it.
+    /// The kind of the path parameter at the end of `prefix`, and whether it takes a name.
     pub fn kind_at(&self, prefix: &str) -> Option<(&str, bool)> {
         let wanted = without_version(prefix);
         let given = self
@@ -201,8 +205,8 @@ impl Knowledge {
         })
     }
 
-    /// The kind of resource that a field of this name means; `below` is the field it stands under, `schema` the
-    /// document's name of the shape it belongs to.
+    /// The kind that a field with this name refers to; `below` is the parent field, `schema` the document's name of
+    /// the enclosing schema.
     pub fn field(&self, name: &str, below: Option<&str>, schema: Option<&str>) -> Option<&KnownField> {
         self.fields.iter().find(|field| {
             field.names.iter().any(|known| known == name)
@@ -211,7 +215,7 @@ impl Knowledge {
         })
     }
 
-    /// Whether what stands under a field of this name needs to be looked at in its place.
+    /// Whether the kind of a field below this one depends on its place.
     pub fn narrows_below(&self, name: &str) -> bool {
         self.fields.iter().any(|field| field.below.as_deref() == Some(name))
     }
@@ -226,8 +230,7 @@ impl KnownResource {
         call_or(self.delete.as_deref(), self.one.as_deref())
     }
 
-    /// The path parameter that stands for the thing itself; empty when its paths name nothing but what the call that
-    /// makes it names: parents, or all of it.
+    /// The path parameter of the resource itself; empty when its paths have only parameters of its create.
     pub fn parameter(&self) -> String {
         if self.by_path {
             return String::new();
@@ -237,7 +240,7 @@ impl KnownResource {
         last.trim_matches(['{', '}']).to_owned()
     }
 
-    /// Paths that end with the thing itself.
+    /// Paths that end with the resource itself.
     fn own_paths(&self) -> impl Iterator<Item = &str> {
         [self.one.as_deref(), self.delete.as_deref()].into_iter().flatten().filter(|path| path.ends_with('}'))
     }
@@ -283,7 +286,7 @@ pub(super) fn full_call(root: &str, short: &str) -> String {
     format!("{method} {}", full_path(root, path))
 }
 
-/// `/cloud/v1/networks/…` → `/networks/…`: what the path says, whatever the version.
+/// `/cloud/v1/networks/…` → `/networks/…`: the path without its version.
 fn without_version(path: &str) -> &str {
     let version = path.trim_start_matches('/').split_once('/').and_then(|(_, rest)| rest.strip_prefix('v'));
     let rest = version.map(|rest| rest.trim_start_matches(|character: char| character.is_ascii_digit()));
@@ -315,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_below_a_load_balancer_locks_what_names_it_best() {
+    fn writes_below_a_load_balancer_lock_it_by_the_best_known_id() {
         let ours = Knowledge::of("cloud").unwrap();
         let locks = |call: &str| ours.locks_of(&Route::parse(&full_call("cloud", call)).unwrap());
         assert_eq!(locks("POST v1/lbpools/PR").len(), 2);
@@ -324,7 +327,7 @@ mod tests {
         assert_eq!(locks("POST v1/loadbalancers/PR"), []);
     }
 
-    /// observed.md §3: of nine rules written at once two were refused.
+    /// observed.md §3: of nine rules created at once two were refused.
     #[test]
     fn the_rules_of_one_security_group_are_written_one_after_another() {
         let ours = Knowledge::of("cloud").unwrap();

@@ -1,23 +1,24 @@
-//! What the items of a list are, by the call that lists them: read off the calls that make such things.
+//! The kind of a list's items, derived from the operations that create such resources.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Catalog, Method, Operation, root_of};
 
-/// What a list holds.
+/// What the items of a list are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// The kind that other calls speak of: `networks`.
+    /// The kind as in other operations: `networks`.
     pub kind: String,
-    /// The field of an item that holds its id.
+    /// The field with the id of an item.
     pub id_field: String,
-    /// The one that holds its name, when it has one.
+    /// The field with its name, if it has one.
     pub name_field: Option<String>,
 }
 
 impl Catalog {
-    /// What the items of the list are that a GET answers; `None` when no call makes such things, or it is no list.
+    /// The items of the list that a GET answers; `None` when no operation creates such resources, or it is not a
+    /// list.
     pub fn listed(&self, operation: &Operation) -> Option<&Listed> {
         if operation.route.method != Method::Get {
             return None;
@@ -26,13 +27,13 @@ impl Catalog {
     }
 }
 
-/// What the lists of these operations hold, by path.
+/// The items of these operations' lists, by path.
 pub(super) fn lists(operations: impl Iterator<Item = Arc<Operation>>) -> HashMap<String, Listed> {
     let mut lists = HashMap::new();
     for operation in operations {
         let Some(creates) = &operation.creates else { continue };
         let Some(list) = creates.resource.as_ref().and_then(|resource| resource.list.as_ref()) else { continue };
-        // A list inside of its parent is read with the parent.
+        // A list inside its parent is read with the parent.
         if list.items_at != "/results" {
             continue;
         }
@@ -51,7 +52,7 @@ mod tests {
     use crate::catalog::Route;
 
     #[test]
-    fn a_list_holds_what_its_creates_make() {
+    fn a_list_has_the_kind_that_its_creates_make() {
         let catalog = Catalog::embedded();
         let listed = |path: &str| {
             let operation = catalog.find(&Route::parse(path).unwrap()).unwrap();

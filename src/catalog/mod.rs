@@ -1,9 +1,9 @@
-//! The operations of Gcore's APIs, as facts.
+//! The catalogue: the operations of Gcore's APIs, as facts.
 //!
-//! Each product of the platform has an OpenAPI document of its own. What is known of an operation comes from that document
-//! (`openapi`) and from a file we keep by hand (`knowledge`). Together they are written as a few texts (`store`), which the
-//! binary carries compressed. A [`Catalog`] unpacks a product (`product`) when a path of it is first asked for, and reads
-//! the lines of the operations that are asked for, no others. The catalogue knows neither plans nor requests.
+//! Each product has its own OpenAPI document. The facts about an operation come from that document (`openapi`) and
+//! from a hand-written file (`knowledge`). They are stored as text files (`store`), which the binary contains
+//! compressed. A [`Catalog`] decompresses a product (`product`) when a path of it is first used, and parses only the
+//! lines of the operations that are used. The catalogue does not depend on plans or requests.
 
 pub mod check;
 mod describe;
@@ -36,7 +36,7 @@ pub use error::CatalogError;
 pub use listed::Listed;
 pub use operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, ListCall, Method, Operation, Parameter, Resource, Route,
-    ValueAt,
+    SecondaryAt, ValueAt,
 };
 pub use pace::{PACES, Pace, Source as PaceSource, pace_of};
 pub use ready::{Ready, readiness_of};
@@ -53,8 +53,8 @@ use product::{CLOUD, EMBEDDED_PRODUCTS, Product};
 static EMBEDDED: LazyLock<Catalog> =
     LazyLock::new(|| Catalog { products: EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect() });
 
-/// The operations that exist, and the shapes of their bodies: one product for each document, told apart by the first
-/// segment of their paths.
+/// The operations and the schemas of their bodies: one product for each document, identified by the first segment of
+/// its paths.
 pub struct Catalog {
     products: Vec<Product>,
 }
@@ -67,17 +67,17 @@ impl std::fmt::Debug for Catalog {
 }
 
 impl Catalog {
-    /// The catalogue in the binary; a product is unpacked when it is first asked for.
+    /// The embedded catalogue; a product is decompressed when first used.
     pub fn embedded() -> &'static Catalog {
         &EMBEDDED
     }
 
-    /// The catalogue with another OpenAPI document (JSON or YAML) in place of the embedded facts of the products that it
-    /// is about, with our own knowledge of what such a document does not say.
+    /// A catalogue from another OpenAPI document (JSON or YAML), which replaces the embedded facts of its products,
+    /// combined with our knowledge files.
     ///
     /// # Errors
     ///
-    /// [`CatalogError`] when the text is no OpenAPI document, or a reference in it leads nowhere.
+    /// [`CatalogError`] when the text is not an OpenAPI document, or a reference in it has no target.
     pub fn from_openapi(text: &str) -> Result<Catalog, CatalogError> {
         let document = openapi::Document::parse(text)?;
         let mut products: Vec<Product> = EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect();
@@ -98,12 +98,12 @@ impl Catalog {
         self.product(root).into_iter().flat_map(Product::operations)
     }
 
-    /// The operations of one product at certain routes; no others are read.
+    /// The operations of one product with certain routes; others are not parsed.
     pub fn operations_at(&self, root: &str, at: impl Fn(&Route) -> bool) -> impl Iterator<Item = Arc<Operation>> {
         self.product(root).into_iter().flat_map(move |product| product.operations_at(&at).collect::<Vec<_>>())
     }
 
-    /// What paths begin with: `cloud`, `dns`, …
+    /// The first segments of paths: `cloud`, `dns`, …
     pub fn roots(&self) -> impl Iterator<Item = &str> {
         self.products.iter().map(Product::root)
     }
@@ -119,12 +119,12 @@ impl Catalog {
     }
 
     /// The operation of a path as written in a plan, without the empty segment before the first slash: `None` is a
-    /// segment that holds a template, `Some("{project_id}")` that placeholder.
+    /// segment with a template, `Some("{project_id}")` that placeholder.
     pub fn matching_segments(&self, method: Method, segments: &[Option<&str>]) -> Option<Arc<Operation>> {
         self.product(segments.first().copied().flatten()?)?.matching_segments(method, segments)
     }
 
-    /// What was probably meant by a path that no operation has.
+    /// What is probably meant by a path without an operation.
     pub fn nearest(&self, method: Method, segments: &[Option<&str>]) -> NearestRoute {
         let named = segments.first().copied().flatten().and_then(|root| self.product(root));
         let candidates = named.map_or(self.products.as_slice(), std::slice::from_ref);
@@ -132,25 +132,24 @@ impl Catalog {
         nearest.min_by_key(|(edits, _)| *edits).map_or(NearestRoute::Nothing, |(_, route)| route)
     }
 
-    /// Operations that make resources of a kind, as the one thing created.
+    /// Operations that create resources of a kind as their main resource.
     pub fn creators_of(&self, kind: &str) -> Vec<Arc<Operation>> {
         let cloud = self.product(CLOUD).map(|product| product.creators_of(kind)).unwrap_or_default();
         if !cloud.is_empty() {
             return cloud;
         }
-        // Kinds of the Cloud API are its own words; those of the others begin with their product's.
+        // Kinds of the Cloud API have no prefix; those of other products begin with the product's name.
         let named = |root: &str| kind.strip_prefix(root).is_some_and(|rest| rest.starts_with('_'));
         let product = self.products.iter().find(|product| named(product.root()));
         product.map(|product| product.creators_of(kind)).unwrap_or_default()
     }
 
-    /// The shape of an operation's body; `None` when it takes none.
+    /// The schema of an operation's body; `None` without a body.
     pub fn body_schema(&self, operation: &Operation) -> Option<Arc<BodySchema>> {
         self.product(root_of(&operation.route.path))?.body_schema(operation)
     }
 
-    /// Status and shape of an operation's successful answer, where the product's facts hold it: those of the Cloud API do
-    /// not.
+    /// Status and schema of an operation's successful answer; known for all products except the Cloud API.
     pub fn answer_schema(&self, operation: &Operation) -> Option<(u16, Arc<BodySchema>)> {
         self.product(root_of(&operation.route.path))?.answer_schema(operation)
     }

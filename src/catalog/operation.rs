@@ -1,4 +1,4 @@
-//! What we know about one operation, as facts.
+//! The facts about one operation.
 
 use std::fmt;
 
@@ -50,7 +50,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Reads `METHOD /path`; `None` when it is anything else.
+    /// Parses `METHOD /path`; `None` for other text.
     pub fn parse(text: &str) -> Option<Route> {
         let (method, path) = text.split_once(' ')?;
         path.starts_with('/').then_some(())?;
@@ -64,21 +64,21 @@ impl fmt::Display for Route {
     }
 }
 
-/// Whether a call changes anything.
+/// The effect of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// A GET, or a POST that only computes (prices, limits).
     Read,
-    /// Makes something new.
+    /// Creates a resource.
     Create,
-    /// Changes or acts on something that exists.
+    /// Changes or acts on an existing resource.
     Change,
-    /// Takes something away.
+    /// Deletes a resource.
     Delete,
 }
 
-/// Everything known about one operation except the shape of its body (see `schema`).
+/// All facts about one operation except the schema of its body (see `schema`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
     #[serde(flatten)]
@@ -88,45 +88,45 @@ pub struct Operation {
     /// The reference's own id of the operation.
     pub operation_id: String,
     pub effect: Effect,
-    /// Answers with a list of tasks, as far as documented. The answer decides, never this.
+    /// Whether its answer is a list of tasks, according to the document. The actual answer decides, not this.
     pub asynchronous: bool,
-    /// Types the started task may have; empty when unknown.
+    /// The possible types of the started task; empty when unknown.
     pub task_types: Vec<String>,
-    /// A success with an empty list of tasks is documented or known.
+    /// Whether an empty list of tasks means success without a change.
     pub may_be_no_op: bool,
     pub deprecated: bool,
-    /// What to call instead of a deprecated operation.
+    /// The operation to use instead of a deprecated one.
     pub successor: Option<Route>,
     pub path_parameters: Vec<Parameter>,
     pub query_parameters: Vec<Parameter>,
     /// Whether the operation takes a JSON body, and whether it must.
     pub body: BodyUse,
-    /// The body takes a mapping `tags` of our choosing: a stamp can be left there.
+    /// Whether the body takes a mapping `tags`, so that a stamp can be sent.
     pub takes_tags: bool,
-    /// What a success makes.
+    /// What a successful call creates.
     pub creates: Option<Creates>,
-    /// Further keys that `created_resources` may have after this call, which is no create: new members of a changed pool.
+    /// Further keys of `created_resources` after a call that is not a create: new members of a changed pool.
     #[serde(default)]
     pub also_makes: Vec<String>,
-    /// Where the id of the parent stands that the API locks while this runs: writes below one parent go one after another.
+    /// The place of the id of the parent that the API locks during this call: writes below one parent are sent one
+    /// after another.
     pub locks: Option<ValueAt>,
-    /// Where the parent is named when nothing stands at `locks`, the best place first.
+    /// Other places of that id when there is no value at `locks`, in order of preference.
     #[serde(default)]
     pub locks_else: Vec<ValueAt>,
-    /// What the thing it makes or changes shows before it can be used.
+    /// The state of the resource before it can be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<Ready>,
-    /// The media types of a body that is no JSON: the bytes of a file, or, where it takes nothing else, a form.
+    /// The media types of a body that is not JSON: a file, or a form when there is no other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub content: Vec<String>,
-    /// The shape of the body; `Catalog::body_schema` gives it with its definitions.
+    /// The schema of the body; `Catalog::body_schema` adds its definitions.
     #[serde(skip)]
     pub(crate) body_schema: Option<Schema>,
 }
 
 impl Operation {
-    /// Every kind of resource that a success may make, under the keys it may have in `created_resources`; the main one
-    /// first.
+    /// Every kind that a call may create, by its keys in `created_resources`; the main one first.
     pub fn kinds_made(&self) -> Vec<&str> {
         let mut kinds: Vec<&str> = Vec::new();
         if let Some(creates) = &self.creates {
@@ -149,7 +149,7 @@ pub enum BodyUse {
     Required,
 }
 
-/// A parameter in the path or the query.
+/// A parameter of path or query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {
     pub name: String,
@@ -160,15 +160,15 @@ pub struct Parameter {
     pub values: Vec<serde_json::Value>,
     /// The kind of resource whose id or name belongs here, such as `networks`.
     pub kind: Option<String>,
-    /// The parameter wants the name of that resource, not its id.
+    /// The parameter takes the name of that resource, not its id.
     pub by_name: bool,
-    /// The shape of a value: limits, pattern, format.
+    /// The schema of its values: limits, pattern, format.
     #[serde(default)]
     pub schema: Schema,
 }
 
 impl Parameter {
-    /// Types, values and kind are read off the shape.
+    /// Types, values and kind are derived from the schema.
     pub fn new(name: impl Into<String>, required: bool, schema: Schema) -> Parameter {
         Parameter {
             name: name.into(),
@@ -182,93 +182,110 @@ impl Parameter {
     }
 }
 
-/// A place in a call where a value stands.
+/// The place of a value in a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueAt {
-    /// The path parameter of this name.
+    /// The path parameter with this name.
     Path(String),
     /// A JSON pointer into the request body.
     Body(String),
 }
 
-/// Where the id of what was created appears.
+/// The place of the created resource's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdAt {
-    /// Under one of these keys of the finished task's `created_resources`; the first key that is present wins.
+    /// The first of these keys that `created_resources` of the finished task has.
     Task(Vec<String>),
     /// A JSON pointer into a synchronous answer.
     Response(String),
-    /// A JSON pointer into the request body: the answer never tells (resources known by name only).
+    /// A JSON pointer into the request body, for resources whose id is their name.
     Body(String),
-    /// These parameters of the path, with `/` between: the call itself says what it makes (record sets).
+    /// These path parameters, joined by `/`: the call itself identifies the resource (record sets).
     Path(Vec<String>),
 }
 
-/// What a create makes, and how to find, read and remove it.
+/// What an operation creates, and how it is found, read and deleted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Creates {
-    /// The kind of the one thing created: a key of `created_resources`, or a word of the same shape (`ssh_keys`).
+    /// The kind of the main resource: a key of `created_resources`, or a name of the same form (`ssh_keys`).
     pub kind: String,
     pub id_at: IdAt,
     /// The id is an integer in the API, not a string.
     pub integer_id: bool,
-    /// Other kinds the same call may make beside it: `volumes` of a machine, `routers` of a network.
+    /// Kinds of secondary resources of the same call: `volumes` of a machine, `routers` of a network.
     pub also: Vec<String>,
-    /// Those of `also` that are still there when the resource itself is deleted, unless `DeleteCall::also_by` takes them along.
+    /// Those of `also` that outlive the main resource, unless `DeleteCall::also_by` includes them.
     #[serde(default)]
     pub stays: Vec<String>,
-    /// JSON pointer into the body of the name it goes by, when it has one: `/name`.
+    /// JSON pointer into the body to the resource's name, if it has one: `/name`.
     pub name_at: Option<String>,
-    /// The API lets no two have the same name, or the same path where that alone tells them apart.
+    /// The API does not allow two with the same name, or the same path where only that identifies them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unique: bool,
+    /// If the resource exists already, the call changes it: then nothing is created, and nothing deleted later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub or_changes: bool,
+    /// Secondary resources whose ids the answer contains.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secondary: Vec<SecondaryAt>,
     pub resource: Option<Resource>,
 }
 
-/// The calls around one created resource. Paths hold `{project_id}`, `{region_id}`, the parents' parameters as in the
-/// creating path, and `{<parameter>}` for the resource itself.
+/// A secondary resource whose id the answer of the create contains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondaryAt {
+    pub kind: String,
+    /// JSON pointer into the answer.
+    pub at: String,
+    /// The field of the body that names an existing one: then none is created.
+    pub unless: String,
+}
+
+/// The calls around a created resource. Paths contain `{project_id}`, `{region_id}`, the parents' parameters as in
+/// the create's path, and `{<parameter>}` for the resource itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resource {
-    /// The path parameter that stands for the resource; empty when its paths name only parents (a pool's health monitor).
+    /// The path parameter of the resource; empty when its paths name only parents (a pool's health monitor).
     pub parameter: String,
-    /// The API addresses it by name, not by the id found in the task.
+    /// Paths take its name, not the id from the task.
     pub by_name: bool,
-    /// GET path of one; `None` when it can only be found in its parent or a list.
+    /// The path of its GET; `None` when it appears only in its parent or a list.
     pub read: Option<String>,
-    /// The collection to look through for one by name, tag or `creator_task_id`.
+    /// The list in which it is found by name, tag or `creator_task_id`.
     pub list: Option<ListCall>,
-    /// How it is taken away again; `None` when it goes with its parent or cannot be.
+    /// How it is deleted; `None` when it is deleted with its parent, or cannot be.
     pub delete: Option<DeleteCall>,
 }
 
-/// A GET that answers `{count, results}`, or the parent object that embeds the members.
+/// A GET that answers `{count, results}`, or the parent with its members.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ListCall {
     pub path: String,
-    /// Query parameters that narrow the list without losing a match.
+    /// A query parameter that filters by name without losing a match.
     pub name_parameter: Option<String>,
-    /// Takes `tag_key_value`.
+    /// It takes `tag_key_value`.
     pub by_tag: bool,
-    /// Takes `limit` and `offset`.
+    /// It takes `limit` and `offset`.
     pub paged: bool,
-    /// The longest page that it gives, where that is less than anybody would ask for.
+    /// The longest page, where that is less than the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest_page: Option<usize>,
-    /// Takes the number of a page, from 1.
+    /// It takes a page number, from 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub numbered: bool,
     /// JSON pointer to the array: `/results` for collections, `/members` inside a parent.
     pub items_at: String,
-    /// Field of an item that holds the id (`id`, `instance_id`, `port_id`, ...) and, when it has one, the name.
+    /// The field with the id of an item (`id`, `instance_id`, `port_id`, ...), and the one with its name.
     pub id_field: String,
     pub name_field: Option<String>,
-    /// Items carry `creator_task_id`.
+    /// Items have `creator_task_id`.
     pub creator_task: bool,
-    /// Items carry our tags, as a list of `{key, value}` or as a mapping.
+    /// Items have our tags, as a list of `{key, value}` or as a mapping.
     pub tags: bool,
-    /// The field of an item that holds them: `tags`, `tags_v2`.
+    /// The field with the tags: `tags`, `tags_v2`.
     #[serde(default)]
     pub tags_field: Option<String>,
 }
@@ -277,16 +294,16 @@ pub struct ListCall {
 pub struct DeleteCall {
     pub method: Method,
     pub path: String,
-    /// Query parameter that takes a comma list of ids of this kind created beside the resource: `volumes` -> `volumes`.
+    /// The query parameters that include secondary resources in the delete, by kind: `volumes` -> `volumes`.
     pub also_by: Vec<AlsoBy>,
 }
 
-/// `delete?<parameter>=<ids>` removes the resources of `kind` too.
+/// `delete?<parameter>=<ids>` deletes these resources of `kind` as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlsoBy {
     pub kind: String,
     pub parameter: String,
-    /// The parameter is repeated for every id; otherwise one comma list.
+    /// The parameter is repeated for every id; otherwise the ids are one comma-separated list.
     #[serde(default)]
     pub repeated: bool,
 }

@@ -1,41 +1,40 @@
-//! How long tasks of a type take, and how long to wait for them.
+//! The durations of tasks by type, and how long to wait for them.
 //!
-//! One row per type, each with where its figures come from. What was recorded of the real API beats what is written
-//! about it; a row that only documentation speaks for says so.
+//! One row per type, with the source of its figures. Recordings of the real API take precedence over documentation.
 
 use std::time::Duration;
 
-/// What is known about the duration of tasks of one type.
+/// The expected duration of tasks of one type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// No task of this type is done before this.
+    /// The shortest duration.
     pub earliest: Duration,
-    /// Half are done by then.
+    /// The median.
     pub usual: Duration,
-    /// Most are done by then.
+    /// Most tasks are done by then.
     pub latest: Duration,
-    /// The widest interval between two polls.
+    /// The longest interval between two polls.
     pub every: Duration,
-    /// After this the step stops waiting (and a later run goes on).
+    /// The step stops waiting after this time; a later run continues.
     pub timeout: Duration,
     pub source: Source,
 }
 
-/// Where the figures of a row come from, the best first.
+/// The source of a row's figures, the most reliable first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// Seen at the real API: observed.md §11.
+    /// Recorded at the real API: observed.md §11.
     Recorded,
-    /// A measurement that somebody published, once.
+    /// A single published measurement.
     Measured,
-    /// Only the API's documentation or its tutorials say so.
+    /// Only the API's documentation or tutorials.
     Documented,
-    /// Nobody says anything: taken from the row it is most like.
+    /// No source: taken from the most similar row.
     Assumed,
 }
 
 impl Source {
-    /// In a word.
+    /// The source as text.
     pub fn word(self) -> &'static str {
         match self {
             Source::Recorded => "recorded",
@@ -46,7 +45,7 @@ impl Source {
     }
 }
 
-/// Earliest, usual and latest end; the widest interval; the time to wait. All in seconds.
+/// Shortest, median and longest duration; the longest interval; the time to wait. All in seconds.
 const fn pace(source: Source, [earliest, usual, latest]: [u64; 3], every: u64, timeout: u64) -> Pace {
     Pace {
         earliest: Duration::from_secs(earliest),
@@ -58,7 +57,7 @@ const fn pace(source: Source, [earliest, usual, latest]: [u64; 3], every: u64, t
     }
 }
 
-/// The waits of the official Terraform provider.
+/// The timeouts of the official Terraform provider.
 const MINUTES_20: u64 = 20 * 60;
 const MINUTES_30: u64 = 30 * 60;
 const HOUR: u64 = 60 * 60;
@@ -66,7 +65,8 @@ const HOURS_2: u64 = 2 * HOUR;
 
 use Source::{Assumed, Documented, Measured, Recorded};
 
-/// Types and their pace. Recorded ranges are rounded outwards; of a type seen once the range is a guess around it.
+/// The types with their durations. Recorded ranges are rounded outwards; for a type recorded once the range is
+/// estimated.
 pub const PACES: &[(&[&str], Pace)] = &[
     // 26–48, half by 34.
     (&["create_vm"], pace(Recorded, [25, 34, 50], 5, MINUTES_20)),
@@ -154,13 +154,13 @@ pub const PACES: &[(&[&str], Pace)] = &[
     ),
 ];
 
-/// Of clusters nobody has timed.
+/// Clusters: no duration is known.
 const GPU: Pace = pace(Assumed, [60, 4 * 60, 10 * 60], 30, HOURS_2);
 const MANAGED: Pace = pace(Assumed, [30, 2 * 60, 5 * 60], 30, HOUR);
-/// Of anything else: most of what was recorded ends in this time.
+/// Other types: most recorded tasks end within this time.
 const UNKNOWN: Pace = pace(Assumed, [2, 8, 20], 10, MINUTES_20);
 
-/// The pace of a task type, also of one nobody has timed.
+/// The expected durations of a task type, including unknown ones.
 pub fn pace_of(task_type: &str) -> Pace {
     match PACES.iter().find(|(types, _)| types.contains(&task_type)) {
         Some((_, pace)) => *pace,
@@ -188,9 +188,9 @@ mod tests {
         assert_eq!(types.len(), count);
     }
 
-    /// observed.md §11: each range lies within ours, and ours is not much wider.
+    /// observed.md §11: each recorded range is within ours, and ours is not much wider.
     #[test]
-    fn rows_hold_what_was_recorded() {
+    fn rows_contain_the_recorded_durations() {
         for (task_type, from, half, to) in [
             ("create_vm", 26_u64, 34, 48),
             ("delete_vm", 9, 17, 20),

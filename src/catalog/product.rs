@@ -1,4 +1,4 @@
-//! One product of the platform: the operations of one OpenAPI document, unpacked when they are first asked for.
+//! One product: the operations of one OpenAPI document, decompressed when first used.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,17 +11,17 @@ use super::routes::{NearestRoute, PathParameters, Routes};
 use super::schema::{BodySchema, Schema};
 use super::store::{self, Answer, Texts};
 
-/// The product whose things live in projects and regions, and whose words for kinds are the API's own.
+/// The product with projects and regions, whose kinds are named as in the API.
 pub(super) const CLOUD: &str = "cloud";
 
-/// What the binary carries of a product.
+/// The embedded data of a product.
 pub(super) struct Embedded {
     /// The first segment of its paths.
     pub root: &'static str,
     pub knowledge: &'static str,
     pub operations: &'static [u8],
     pub schemas: &'static [u8],
-    /// Shapes of answers, for the simulator; the one of the Cloud API knows them by heart.
+    /// Schemas of answers, for the simulator; none for the Cloud API, which is simulated by hand.
     pub answers: Option<&'static [u8]>,
 }
 
@@ -37,7 +37,7 @@ macro_rules! embedded {
     };
 }
 
-/// Every product: the Cloud API first.
+/// All products, the Cloud API first.
 pub(super) static EMBEDDED_PRODUCTS: [Embedded; 9] = [
     Embedded {
         root: CLOUD,
@@ -65,16 +65,16 @@ pub(super) struct Product {
     facts: OnceLock<Facts>,
 }
 
-/// A text that need not be unpacked yet.
+/// A text that is decompressed when first used.
 enum Text {
     None,
     Packed(&'static [u8]),
     Plain(String),
 }
 
-/// What is read of a product.
+/// The data of a product.
 struct Facts {
-    /// One line an operation; `lines` says where.
+    /// One line per operation; `lines` has their places.
     operations: String,
     lines: Vec<Line>,
     routes: Routes,
@@ -82,24 +82,24 @@ struct Facts {
     schemas: OnceLock<Definitions>,
     answers: OnceLock<Definitions>,
     bodies: Mutex<HashMap<Route, Arc<BodySchema>>>,
-    /// What lists hold, by path.
+    /// The items of lists, by path.
     lists: OnceLock<HashMap<String, Listed>>,
 }
 
-/// Where the facts of an operation stand in the text, as JSON.
+/// The place of an operation's JSON in the text.
 struct Line {
     route: Route,
     facts: Range<usize>,
 }
 
-/// A text of definitions, and where each stands in it.
+/// A text with definitions, and the place of each.
 struct Definitions {
     text: String,
     places: HashMap<String, Range<usize>>,
 }
 
 impl Product {
-    /// What the list at a documented path holds.
+    /// The items of the list with a documented path.
     pub fn listed(&self, path: &str) -> Option<&Listed> {
         self.facts().lists.get_or_init(|| listed::lists(self.operations())).get(path)
     }
@@ -155,7 +155,7 @@ impl Product {
         facts.routes.matching_segments(method, segments).map(|at| facts.operation(at))
     }
 
-    /// What was probably meant, and how many edits away it is.
+    /// What is probably meant, and its edit distance.
     pub fn nearest(&self, method: Method, segments: &[Option<&str>]) -> (usize, NearestRoute) {
         self.facts().routes.nearest(method, segments)
     }
@@ -250,7 +250,7 @@ impl Definitions {
     }
 }
 
-/// The keys of a text's lines, and where what follows the tab stands.
+/// The keys of a text's lines, and the place of the text after the tab.
 pub(super) fn keyed_lines(text: &str) -> impl Iterator<Item = (&str, Range<usize>)> {
     let mut start = 0;
     text.split_inclusive('\n').filter_map(move |line| {

@@ -1,34 +1,34 @@
-//! Things that are not usable yet when their task is FINISHED: what to wait for besides.
+//! Readiness: resources that are not usable when their task is FINISHED, and how to recognise it.
 //!
-//! Only what a source shows is here. For anything else a plan says `ready:` itself.
+//! Only recorded or documented cases are here; for others a plan has `ready:`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Operation;
 
-/// What an object shows while it cannot be used, once it can, or when it never will.
+/// The values of a resource before it is ready, when it is, and when it never will be.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ready {
-    /// The path on which it is looked at, where that is not the thing's own. `{answer::id}` stands for the value at `/id` of
-    /// the call's answer.
+    /// The path to read, when it is not the resource's own. `{answer::id}` stands for the value at `/id` of the
+    /// call's answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<String>,
-    /// JSON pointer to the value that tells.
+    /// JSON pointer to the deciding value.
     pub at: String,
-    /// It can be used once the value is one of these; where there are none, once it is none of `not`.
+    /// Ready when the value is one of these; when empty, as soon as it is none of `not`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub is: Vec<Value>,
-    /// It cannot be used while the value is one of these.
+    /// Not ready while the value is one of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not: Vec<Value>,
-    /// It never will be: what was asked for failed.
+    /// Never ready: the operation has failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<Value>,
 }
 
-/// What to wait for after a call, besides its tasks.
+/// The readiness to wait for after a call, in addition to its tasks.
 pub fn readiness_of(operation: &Operation) -> Option<Ready> {
     if operation.ready.is_some() {
         return operation.ready.clone();
@@ -39,22 +39,22 @@ pub fn readiness_of(operation: &Operation) -> Option<Ready> {
     };
     let read = operation.creates.as_ref().and_then(|creates| creates.resource.as_ref()?.read.as_deref());
     if read == Some("/cloud/v1/images/{project_id}/{region_id}/{image_id}") {
-        // An image stays `queued`, without a size, for some 20 s: observed.md §6.
+        // An image is `queued`, without a size, for some 20 s: observed.md §6.
         return status(&["active"], &[]);
     }
-    // A machine stays `RESIZE` for some 10 s after a change of flavor: observed.md §6.
+    // A machine is in `RESIZE` for some 10 s after a change of flavor: observed.md §6.
     let resized = operation.task_types.iter().any(|task_type| task_type == "resize_vm");
     if resized { status(&[], &["RESIZE"]) } else { None }
 }
 
 impl Ready {
-    /// Whether the object can be used. What does not show the value at all is not waited for.
+    /// Whether the resource is ready; it is when it does not have the value at all.
     pub fn holds(&self, object: &Value) -> bool {
         let Some(shown) = self.shown_in(object) else { return true };
         if self.is.is_empty() { !any(&self.not, shown) } else { any(&self.is, shown) }
     }
 
-    /// Whether it never will be usable.
+    /// Whether the resource can never become ready.
     pub fn has_failed(&self, object: &Value) -> bool {
         self.shown_in(object).is_some_and(|shown| any(&self.never, shown))
     }
@@ -68,7 +68,7 @@ impl Ready {
         }
     }
 
-    /// What the object shows now: `` `status` is `queued` ``.
+    /// The current value: `` `status` is `queued` ``.
     pub fn shown(&self, object: &Value) -> Option<String> {
         Some(format!("`{}` is {}", self.field(), quoted(self.shown_in(object)?)))
     }

@@ -1,4 +1,4 @@
-//! Writing the catalogue's data anew from the OpenAPI document of a product.
+//! Regenerates the catalogue's data from the OpenAPI document of a product.
 
 use std::fs;
 use std::path::Path;
@@ -9,24 +9,24 @@ use super::openapi::{self, Document};
 use super::product::{CLOUD, EMBEDDED_PRODUCTS};
 use super::store::{self, Texts};
 
-/// What was written.
+/// The outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Regenerated {
     pub operations: usize,
     pub schemas: usize,
-    /// Patterns of the document that our regular expressions do not know; they are not checked.
+    /// Patterns that our regular expressions do not support; they are not checked.
     pub skipped_patterns: usize,
-    /// Bytes that the binary will carry.
+    /// The size of the compressed data in bytes.
     pub compressed: usize,
 }
 
-/// Writes the texts of every product that an OpenAPI document is about, and the same compressed (`.deflate`), from the
-/// document, our knowledge, and the operations of older editions that still answer: into the folder those of the Cloud API,
-/// into a folder of its own below it those of any other product.
+/// Writes the data of every product in an OpenAPI document, plain and compressed (`.deflate`): from the document, our
+/// knowledge file, and older operations that still answer. The data of the Cloud API goes to `folder`, that of other
+/// products to a folder in it for each.
 ///
 /// # Errors
 ///
-/// [`CatalogError`] when the text is no OpenAPI document, is about no product, or a file cannot be written.
+/// [`CatalogError`] when the text is not an OpenAPI document, is about no known product, or a file cannot be written.
 pub fn regenerate(openapi: &str, folder: &Path) -> Result<Regenerated, CatalogError> {
     let document = Document::parse(openapi)?;
     let mut written = Regenerated { operations: 0, schemas: 0, skipped_patterns: 0, compressed: 0 };

@@ -1,4 +1,4 @@
-//! Finding the operation a path belongs to, and what was meant when there is none.
+//! Finds the operation of a path, or what is probably meant by a path without one.
 
 use std::collections::HashMap;
 
@@ -6,21 +6,21 @@ use percent_encoding::percent_decode_str;
 
 use super::operation::{Method, Route};
 
-/// The newest first: what is asked for in an old version is probably wanted in the new one.
+/// Newest first: a path in an old version is probably meant in the newest.
 const VERSIONS: [&str; 4] = ["v4", "v3", "v2", "v1"];
 
-/// Segments that a path may have more than the longest there is, to be compared with any. Paths come from strangers.
+/// A path with this many more segments than the longest known one is not compared. Paths are untrusted.
 const MORE_SEGMENTS: usize = 4;
-/// Bytes of a segment that are compared; one that is longer is nothing that anybody mistyped.
+/// The most bytes of a segment that are compared; a longer one is not a typo.
 const LONGEST_COMPARED: usize = 100;
 
-/// What people leave out of a path.
+/// Placeholders that users often omit.
 const LEFT_OUT: [&[&str]; 4] = [&[], &["{project_id}", "{region_id}"], &["{region_id}"], &["{project_id}"]];
 
-/// Values of the placeholders in a concrete path, decoded.
+/// The values of placeholders in a concrete path, decoded.
 pub type PathParameters = Vec<(String, String)>;
 
-/// A path in its segments, without the empty one before the first slash.
+/// The segments of a path, without the empty one before the first slash.
 struct Pattern {
     method: Method,
     path: String,
@@ -34,31 +34,31 @@ pub(super) struct Routes {
     patterns: Vec<Pattern>,
     groups: HashMap<(Method, usize), Vec<usize>>,
     exact: HashMap<Route, usize>,
-    /// Segments of the longest.
+    /// The number of segments of the longest path.
     longest: usize,
 }
 
-/// What was probably meant by a path that no operation has.
+/// What is probably meant by a path without an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NearestRoute {
-    /// The path is right, and takes other methods than the one given.
+    /// The path exists with other methods.
     OtherMethod { path: String, methods: Vec<Method> },
-    /// A route that differs, and in what; the most telling first.
+    /// A route that differs, and how; the most important difference first.
     Other { route: Route, differences: Vec<Difference> },
-    /// Nothing comes near.
+    /// No route is similar.
     Nothing,
 }
 
-/// How a path as written differs from the one that exists.
+/// How a written path differs from an existing one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
-    /// It begins without this segment: `cloud`.
+    /// This first segment is missing: `cloud`.
     NoPrefix(String),
     /// These placeholders are missing: `project_id`, `region_id`.
     Missing(Vec<String>),
-    /// This version of the API has it: `v1`.
+    /// The path exists in this version of the API: `v1`.
     Version(String),
-    /// It is spelt otherwise, or takes another method too.
+    /// It is misspelt, possibly with another method.
     Spelling,
 }
 
@@ -100,14 +100,14 @@ impl Routes {
         self.best(method, given.len(), |pattern| written_fit(pattern, given))
     }
 
-    /// The pattern that fits best: the order of fits is from the left, a literal before a parameter.
+    /// The pattern that fits best, compared segment by segment from the left; a literal fits better than a parameter.
     fn best(&self, method: Method, length: usize, fit: impl Fn(&[String]) -> Option<Vec<u8>>) -> Option<usize> {
         let group = self.groups.get(&(method, length))?;
         let fits = group.iter().filter_map(|&at| Some((fit(&self.patterns[at].segments)?, at)));
         fits.max_by(|(one, _), (two, _)| one.cmp(two)).map(|(_, at)| at)
     }
 
-    /// The nearest route, and how many edits away it is: none where only what people leave out is missing.
+    /// The nearest route and its edit distance, which is zero when only often omitted parts are missing.
     pub fn nearest(&self, method: Method, given: &[Option<&str>]) -> (usize, NearestRoute) {
         if given.len() > self.longest + MORE_SEGMENTS {
             return (usize::MAX, NearestRoute::Nothing);
@@ -119,7 +119,8 @@ impl Routes {
     }
 
     fn certainly_nearest(&self, method: Method, given: &[Option<&str>]) -> Option<NearestRoute> {
-        // The same call in another version is nearer than another call: machines are made in v2 and listed in v1.
+        // The same path in another version is more likely than another path: machines are created in v2 and listed in
+        // v1.
         if let Some((at, Some(version))) = self.in_any_version(method, given) {
             let route = Route { method, path: self.patterns[at].path.clone() };
             return Some(NearestRoute::Other { route, differences: vec![Difference::Version(version)] });
@@ -134,7 +135,7 @@ impl Routes {
         self.repaired(method, given)
     }
 
-    /// A path that becomes right when what people leave out is put in.
+    /// The route when adding omitted parts makes the path valid.
     fn repaired(&self, method: Method, given: &[Option<&str>]) -> Option<NearestRoute> {
         let prefixed = given.first() == Some(&Some(&self.root));
         let mut whole = given.to_vec();
@@ -171,7 +172,7 @@ impl Routes {
         })
     }
 
-    /// The route whose segments take the fewest edits; of the same method if one is near enough.
+    /// The route with the smallest edit distance; with the same method if one is near enough.
     fn respelt(&self, method: Method, given: &[Option<&str>]) -> Option<(usize, NearestRoute)> {
         let scored = self.patterns.iter().map(|pattern| {
             let foreign = usize::from(pattern.method != method) * 2;
@@ -186,7 +187,7 @@ impl Routes {
     }
 }
 
-/// The path with the placeholders put in together, at every place they may stand.
+/// The path with the placeholders inserted together, at every possible place.
 fn with_placeholders<'p>(path: &[Option<&'p str>], missing: &[&'p str]) -> Vec<Vec<Option<&'p str>>> {
     if missing.is_empty() {
         return vec![path.to_vec()];
@@ -210,7 +211,7 @@ fn placeholder(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// `Some` when a concrete path fits; a literal segment weighs more than a parameter.
+/// `Some` when a concrete path fits; a literal segment counts more than a parameter.
 fn concrete_fit(pattern: &[String], given: &[&str]) -> Option<Vec<u8>> {
     let weigh = |(segment, value): (&String, &&str)| match placeholder(segment) {
         Some(_) if value.is_empty() => None,
@@ -220,14 +221,15 @@ fn concrete_fit(pattern: &[String], given: &[&str]) -> Option<Vec<u8>> {
     pattern.iter().zip(given).map(weigh).collect()
 }
 
-/// The same for a path as written in a plan: a template fits a parameter, a placeholder best the one of its name.
+/// The same for a path as written in a plan: a template fits a parameter, a placeholder fits best the one with its
+/// name.
 fn written_fit(pattern: &[String], given: &[Option<&str>]) -> Option<Vec<u8>> {
     let weigh = |(segment, value): (&String, &Option<&str>)| match (placeholder(segment), value) {
         (None, Some(value)) => (segment == value).then_some(3),
         (None, None) => None,
         (Some(_), Some(value)) if segment == value => Some(2),
         (Some(name), Some(value)) if placeholder(value).is_some() => {
-            // `{project_id}` and `{region_id}` are filled in and stand for nothing else.
+            // `{project_id}` and `{region_id}` are filled in, and fit only themselves.
             let filled = ["project_id", "region_id"];
             (!filled.contains(&name) && !placeholder(value).is_some_and(|value| filled.contains(&value))).then_some(1)
         }
@@ -238,7 +240,7 @@ fn written_fit(pattern: &[String], given: &[Option<&str>]) -> Option<Vec<u8>> {
     pattern.iter().zip(given).map(weigh).collect()
 }
 
-/// Edits that make the given path the pattern: a whole segment more or less costs three.
+/// The edit distance of a path to a pattern: a whole segment more or less counts three.
 fn distance(pattern: &[String], given: &[Option<&str>]) -> usize {
     const SEGMENT: usize = 3;
     let mut row: Vec<usize> = (0..=given.len()).map(|at| at * SEGMENT).collect();
@@ -312,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_stands_for_a_parameter_and_never_for_a_word() {
+    fn a_template_matches_a_parameter_and_never_a_literal_segment() {
         let path = "/cloud/v1/networks/{project_id}/{region_id}/{{ steps.a.id }}";
         assert_eq!(
             written(Method::Delete, path).as_deref(),
@@ -327,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_method_is_told_from_a_wrong_path() {
+    fn a_wrong_method_is_distinguished_from_a_wrong_path() {
         let path = "/cloud/v1/networks/{project_id}/{region_id}";
         assert_eq!(
             Catalog::embedded().nearest(Method::Put, &segments(path)),
@@ -336,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_leave_out_is_named() {
+    fn omitted_parts_of_a_path_are_named() {
         let post = "POST /cloud/v1/networks/{project_id}/{region_id}".to_owned();
         let missing = Difference::Missing(vec!["project_id".into(), "region_id".into()]);
         assert_eq!(
@@ -363,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_writes_costs_no_more_than_its_length() {
+    fn untrusted_paths_are_handled_in_linear_time() {
         let long = "a".repeat(1_000_000);
         assert_eq!(segment_distance("networks", Some(&long)), long.len(), "told by its length alone");
         let many = "/a".repeat(100_000);

@@ -1,8 +1,8 @@
-//! The shape of a request body: what JSON Schema says of it, in a form that is small on disk and quick to check.
+//! The schema of a request body: a subset of JSON Schema that is small on disk and fast to check.
 //!
-//! Three things differ from JSON Schema on purpose. A mapping with named fields takes no others unless the document says
-//! so: the API ignores what it does not know, and a misspelt field is never meant. `oneOf` is read as `anyOf`: the API
-//! takes the first variant that fits. And a field may say which kind of resource it refers to.
+//! It differs from JSON Schema in three ways. A mapping with named fields takes no others unless the document says
+//! so: the API ignores unknown fields, and a misspelt one is never intended. `oneOf` is treated as `anyOf`: the API
+//! takes the first variant that fits. A field may have the kind of resource that it refers to.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
 
-/// JSON types a value may have; empty when any will do. `null` is not among them, see [`Schema::nullable`].
+/// JSON types of a value; empty for any. `null` is separate, see [`Schema::nullable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Types(u8);
 
@@ -30,7 +30,7 @@ pub enum Type {
 impl Type {
     pub const ALL: [Type; 6] = [Type::Boolean, Type::Integer, Type::Number, Type::String, Type::Array, Type::Object];
 
-    /// The word of JSON Schema.
+    /// The name in JSON Schema.
     pub fn as_str(self) -> &'static str {
         match self {
             Type::Boolean => "boolean",
@@ -56,12 +56,12 @@ impl Types {
         self.0 == 0
     }
 
-    /// Whether it is named; a number includes the integers.
+    /// Whether the type is included; `number` includes integers.
     pub fn contains(self, r#type: Type) -> bool {
         self.0 & (1 << r#type as u8) != 0 || (r#type == Type::Integer && self.contains(Type::Number))
     }
 
-    /// Whether a value of this type may stand there.
+    /// Whether a value of this type is allowed.
     pub fn allow(self, r#type: Type) -> bool {
         self.is_empty() || self.contains(r#type)
     }
@@ -110,18 +110,18 @@ impl<'de> Deserialize<'de> for Types {
     }
 }
 
-/// What a mapping may hold beside its named fields.
+/// What a mapping allows besides its named fields.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Additional {
-    /// Nothing that anybody said: what is not named is ignored, and probably a slip.
+    /// Not specified: other fields are ignored by the API, and probably typos.
     #[default]
     None,
-    /// Nothing: the API refuses it.
+    /// Nothing: the API refuses other fields.
     Closed,
     /// Anything.
     Any,
-    /// Values of this shape.
+    /// Values with this schema.
     Of(Box<Schema>),
 }
 
@@ -130,30 +130,30 @@ pub enum Additional {
 pub struct Bound {
     #[serde(rename = "is")]
     pub value: Number,
-    /// The limit itself is outside.
+    /// Whether the limit itself is excluded.
     #[serde(default, skip_serializing_if = "is_default")]
     pub exclusive: bool,
 }
 
-/// One of several shapes.
+/// One of several schemas.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Variant {
-    /// Values of the discriminating field that mean this one.
+    /// Values of the discriminating field for this variant.
     #[serde(default, skip_serializing_if = "is_default")]
     pub when: Vec<Value>,
     pub schema: Schema,
 }
 
-/// The shape of a value.
+/// The schema of a value.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Schema {
-    /// The name of a definition that holds beside what stands here.
+    /// The name of a definition that applies in addition.
     #[serde(rename = "ref", default, skip_serializing_if = "is_default")]
     pub reference: Option<String>,
     #[serde(rename = "type", default, skip_serializing_if = "is_default")]
     pub types: Types,
-    /// `null` is right too, whatever else is said.
+    /// `null` is allowed as well.
     #[serde(default, skip_serializing_if = "is_default")]
     pub nullable: bool,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -162,7 +162,7 @@ pub struct Schema {
     pub properties: IndexMap<String, Schema>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub additional: Additional,
-    /// Limits of the keys of a mapping.
+    /// The schema of a mapping's keys.
     #[serde(default, skip_serializing_if = "is_default")]
     pub keys: Option<Box<Schema>>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -177,7 +177,7 @@ pub struct Schema {
     pub max_items: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub unique_items: bool,
-    /// The only values allowed; empty when open.
+    /// The allowed values; empty for any.
     #[serde(rename = "enum", default, skip_serializing_if = "is_default")]
     pub values: Vec<Value>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -193,23 +193,23 @@ pub struct Schema {
     pub pattern: Option<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub format: Option<String>,
-    /// At least one of these must fit as well.
+    /// At least one of these must match as well.
     #[serde(default, skip_serializing_if = "is_default")]
     pub variants: Vec<Variant>,
-    /// The field whose value says which variant is meant.
+    /// The field whose value selects the variant.
     #[serde(default, skip_serializing_if = "is_default")]
     pub discriminator: Option<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub default: Option<Value>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub deprecated: bool,
-    /// The kind of resource whose id belongs here.
+    /// The kind of resource whose id is taken.
     #[serde(default, skip_serializing_if = "is_default")]
     pub kind: Option<String>,
-    /// Not its id: its name.
+    /// The name of that resource is taken instead of its id.
     #[serde(default, skip_serializing_if = "is_default")]
     pub by_name: bool,
-    /// Fields that only answers show: of a body they are never required, whatever the document says (OpenAPI, `readOnly`).
+    /// Read-only fields: a body does not need them even when the document requires them (OpenAPI, `readOnly`).
     #[serde(skip)]
     pub read_only: Vec<String>,
 }
@@ -219,12 +219,12 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Schema {
-    /// The shape of a definition of this name.
+    /// A reference to a definition.
     pub fn reference(name: impl Into<String>) -> Schema {
         Schema { reference: Some(name.into()), ..Schema::default() }
     }
 
-    /// The same shape of a body, in which nothing is required that only answers show.
+    /// The schema of a body, in which read-only fields are not required.
     #[must_use]
     pub fn of_body(mut self) -> Schema {
         let read_only = std::mem::take(&mut self.read_only);
@@ -240,7 +240,7 @@ impl Schema {
         self
     }
 
-    /// Whether a mapping takes no other fields than those that are named; a shape that says nothing takes anything.
+    /// Whether a mapping takes only named fields; a schema without fields takes any.
     pub fn takes_only_named(&self) -> bool {
         match self.additional {
             Additional::None => self.types.contains(Type::Object) || !self.properties.is_empty(),
@@ -249,14 +249,14 @@ impl Schema {
         }
     }
 
-    /// Names of the definitions this one refers to, itself or below.
+    /// The names of definitions in this schema and below.
     pub fn references(&self) -> Vec<&str> {
         let mut names = Vec::new();
         self.visit(&mut |schema| names.extend(schema.reference.as_deref()));
         names
     }
 
-    /// Calls `see` with this shape and every one written below it; references are not followed.
+    /// Calls `see` for this schema and every nested one; references are not followed.
     pub fn visit<'s>(&'s self, see: &mut impl FnMut(&'s Schema)) {
         see(self);
         for field in self.properties.values() {
@@ -274,7 +274,7 @@ impl Schema {
     }
 }
 
-/// The shape of one operation's body, with every definition it refers to.
+/// The schema of an operation's body, with all its definitions.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BodySchema {
     root: Schema,
@@ -282,7 +282,7 @@ pub struct BodySchema {
 }
 
 impl BodySchema {
-    /// `definition` gives a definition by its name; those it does not know count as open.
+    /// `definition` gives a definition by its name; unknown ones allow anything.
     pub fn gather<E>(root: Schema, mut definition: impl FnMut(&str) -> Result<Option<Schema>, E>) -> Result<Self, E> {
         let mut definitions: BTreeMap<String, Schema> = BTreeMap::new();
         let mut wanted: Vec<String> = root.references().into_iter().map(str::to_owned).collect();
@@ -296,7 +296,7 @@ impl BodySchema {
         Ok(Self { root, definitions })
     }
 
-    /// A shape that refers to no definitions.
+    /// A schema without definitions.
     pub fn alone(root: Schema) -> Self {
         Self { root, definitions: BTreeMap::new() }
     }
@@ -309,10 +309,10 @@ impl BodySchema {
         &self.definitions
     }
 
-    /// What a reference stands for; any other shape itself.
+    /// The definition that a reference points to; any other schema itself.
     pub fn resolve<'s>(&'s self, schema: &'s Schema) -> &'s Schema {
         let mut schema = schema;
-        // A definition that is nothing but another's name may be one of a circle.
+        // A definition that is only a reference may be part of a circle.
         for _ in 0..=self.definitions.len() {
             match schema.reference.as_deref().and_then(|name| self.definitions.get(name)) {
                 Some(definition) => schema = definition,
@@ -322,12 +322,12 @@ impl BodySchema {
         schema
     }
 
-    /// Whether `null` may stand there, by what is said here or in the definition.
+    /// Whether `null` is allowed, here or by the definition.
     pub fn nullable(&self, schema: &Schema) -> bool {
         schema.nullable || self.resolve(schema).nullable
     }
 
-    /// The kind of resource a value refers to, and whether by its name.
+    /// The kind that a value refers to, and whether by name.
     pub fn kind<'s>(&'s self, schema: &'s Schema) -> Option<(&'s str, bool)> {
         [schema, self.resolve(schema)]
             .into_iter()

@@ -1,31 +1,31 @@
-//! Which operations are meant by words as people use them: of the route, of the vendor's products, or of everyday use.
+//! Searches operations by words: of routes, of the vendor's products, or everyday ones.
 
 use std::sync::Arc;
 
 use super::Catalog;
 use super::operation::{Effect, Method, Operation};
 
-/// How closely an operation fits what was looked for; the closest first.
+/// How well an operation matches; the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
-    /// Its path ends in the collection that was named.
+    /// Its path ends with the collection.
     Named,
-    /// It makes what was named.
+    /// It creates the resource.
     Makes,
-    /// The words stand somewhere in its route, section or id.
+    /// The words occur in its route, section or id.
     Mentions,
-    /// It fits, and there is a newer way.
+    /// It matches, but is deprecated.
     Deprecated,
 }
 
-/// An operation that fits.
+/// A matching operation.
 #[derive(Debug, Clone)]
 pub struct Found {
     pub fit: Fit,
     pub operation: Arc<Operation>,
 }
 
-/// Words people use, and the words of paths and kinds that are meant. Longer phrases stand before their parts.
+/// Everyday words, and those of paths and kinds that they stand for. Longer phrases come before their parts.
 const SYNONYMS: &[(&[&str], &[&str])] = &[
     (&["bare metal", "baremetal"], &["bminstances", "baremetal"]),
     (&["virtual machine", "vm", "machine", "server", "compute", "instance"], &["instances"]),
@@ -65,19 +65,19 @@ const VERBS: &[(&[&str], Effect)] = &[
     (&["list", "show", "read", "find", "describe"], Effect::Read),
 ];
 
-/// One thing an operation must have to fit.
+/// A condition that an operation must meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wanted {
     Method(Method),
-    /// Does this, or has the word.
+    /// It has this effect, or contains the word.
     Does(Effect, String),
-    /// Has the word, or one of those it stands for.
+    /// It contains the word, or one of its synonyms.
     Word(String, &'static [&'static str]),
 }
 
 impl Catalog {
-    /// Operations that have all that was asked for, the closest first: methods, what a call does (`create`), words of
-    /// the route, section or id, and words that stand for one of these (`vm`, `database`).
+    /// Operations that match all words, the best first: methods, effects (`create`), words of the route, section or
+    /// id, and synonyms (`vm`, `database`).
     pub fn search(&self, words: &[&str]) -> Vec<Found> {
         let wanted = wanted(&words.join(" ").to_lowercase());
         let fits = |operation: Arc<Operation>| {
@@ -90,14 +90,14 @@ impl Catalog {
     }
 }
 
-/// Whether words ask for what only reads, as in `list images`.
+/// Whether the words ask for reads, as in `list images`.
 pub fn asks_for_reads(words: &str) -> bool {
     let reads = |wanted: &Wanted| matches!(wanted, Wanted::Does(Effect::Read, _) | Wanted::Method(Method::Get));
     wanted(&words.to_lowercase()).iter().any(reads)
 }
 
 impl Found {
-    /// Smaller is closer: by fit, what makes something first, and what stands higher in the API before what is below it.
+    /// The order of results: by match, creates first, then paths with fewer segments.
     pub fn distance(&self) -> (Fit, bool, usize) {
         let makes = self.operation.effect == Effect::Create;
         let literal = |segment: &&str| !segment.starts_with('{');
@@ -125,7 +125,7 @@ fn wanted(text: &str) -> Vec<Wanted> {
     wanted
 }
 
-/// The phrase at the start of these words, how many words it has, and what it stands for.
+/// The phrase at the beginning of these words, its number of words, and its synonyms.
 fn synonym(first: &str, others: &[&str]) -> Option<(String, usize, &'static [&'static str])> {
     SYNONYMS.iter().find_map(|(phrases, names)| {
         phrases.iter().find_map(|phrase| {
@@ -137,7 +137,7 @@ fn synonym(first: &str, others: &[&str]) -> Option<(String, usize, &'static [&'s
     })
 }
 
-/// `networks` → `network`, `policies` → `policy`; what may be no plural stays.
+/// `networks` → `network`, `policies` → `policy`; other words are unchanged.
 fn singular(word: &str) -> String {
     match (word.strip_suffix("ies"), word.strip_suffix('s')) {
         (Some(stem), _) if stem.len() > 1 => format!("{stem}y"),
@@ -146,10 +146,10 @@ fn singular(word: &str) -> String {
     }
 }
 
-/// `None` when something that was asked for is missing.
+/// `None` when a condition is not met.
 fn fit(operation: &Operation, wanted: &[Wanted]) -> Option<Fit> {
     let mut text = format!("{} {} {}", operation.route, operation.tag, operation.operation_id).to_lowercase();
-    // Nearly every path has these two: as words they would say nothing.
+    // Nearly every path has these two parameters, so that they do not count as words.
     if !wanted.iter().any(|wanted| matches!(wanted, Wanted::Word(word, _) if word.contains('{'))) {
         text = text.replace("{project_id}", "").replace("{region_id}", "");
     }
@@ -161,7 +161,7 @@ fn fit(operation: &Operation, wanted: &[Wanted]) -> Option<Fit> {
     if !wanted.iter().all(has) {
         return None;
     }
-    // `delete` stands in ids of calls that delete nothing.
+    // Some ids contain `delete` although the call deletes nothing.
     let does = wanted.iter().all(|wanted| !matches!(wanted, Wanted::Does(effect, _) if *effect != operation.effect));
     let last = operation.route.path.split('/').rfind(|segment| !segment.starts_with('{')).unwrap_or_default();
     let kind = operation.creates.as_ref().map_or("", |creates| creates.kind.as_str());
@@ -180,7 +180,7 @@ fn fit(operation: &Operation, wanted: &[Wanted]) -> Option<Fit> {
     })
 }
 
-/// A word, or all words of a phrase; `registry` is in `registries`.
+/// Whether a text contains a word, or all words of a phrase; `registry` is in `registries`.
 fn mentions(text: &str, phrase: &str) -> bool {
     phrase.split(' ').all(|word| {
         let plural = word.strip_suffix('y').map(|stem| format!("{stem}ies"));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_say_finds_what_they_mean() {
+    fn everyday_words_find_the_operation() {
         for (words, route) in [
             ("create network", "POST /cloud/v1/networks/PR"),
             ("network", "POST /cloud/v1/networks/PR"),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deprecated_comes_last() {
+    fn deprecated_operations_come_last() {
         let found = Catalog::embedded().search(&["instances"]);
         let fits: Vec<Fit> = found.iter().map(|found| found.fit).collect();
         assert!(fits.is_sorted(), "{fits:?}");

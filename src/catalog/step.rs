@@ -1,4 +1,4 @@
-//! A step to paste: the call, and every field that must be there with something to fill in.
+//! Generates a step to paste: the call, and every required field with a value or placeholder.
 
 use std::fmt::Write as _;
 
@@ -9,10 +9,10 @@ use super::check::{refusals, words};
 use super::operation::{BodyUse, Effect, Method, Operation};
 use super::schema::{Additional, BodySchema, Schema, Type, Variant};
 
-/// How deep fields are filled in; what is required below that is rare and read from `plan ops --show`.
+/// The greatest depth of generated fields; deeper ones are shown by `plan ops --show`.
 const DEEPEST: usize = 8;
 
-/// Whether a text is something left to fill in, as in a pasted step: `<name>`.
+/// Whether a text is a placeholder of a generated step: `<name>`.
 pub fn is_placeholder(text: &str) -> bool {
     text.strip_prefix('<')
         .and_then(|rest| rest.strip_suffix('>'))
@@ -20,8 +20,8 @@ pub fn is_placeholder(text: &str) -> bool {
 }
 
 impl Catalog {
-    /// A YAML step of this operation: its id after what it makes, the call, and every required field with a value that is
-    /// right or, where only the reader knows, a placeholder such as `<name>`.
+    /// A YAML step for this operation: an id from what it creates, the call, and every required field with a valid
+    /// value, or with a placeholder such as `<name>` where only the user knows it.
     pub fn new_step(&self, operation: &Operation) -> String {
         let mut yaml =
             format!("- id: {}\n  call: {} {}\n", step_id(operation), operation.route.method, call_path(operation));
@@ -66,7 +66,7 @@ impl Catalog {
     }
 }
 
-/// Lines that stand three levels in, as the one element of a list two levels in.
+/// Changes lines at the third level to the only element of a list at the second level.
 fn as_only_item(lines: &str) -> String {
     match lines.strip_prefix("      ") {
         Some(rest) => format!("    - {rest}"),
@@ -74,7 +74,7 @@ fn as_only_item(lines: &str) -> String {
     }
 }
 
-/// Placeholders beside project and region are left to fill in.
+/// Path parameters other than project and region become placeholders.
 fn call_path(operation: &Operation) -> String {
     let segments = operation.route.path.split('/').map(|segment| match segment {
         "{project_id}" | "{region_id}" => segment.to_owned(),
@@ -86,7 +86,7 @@ fn call_path(operation: &Operation) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// A name for a step of this operation: after what it makes, else after what it does.
+/// An id for a step: from what it creates, else from what it does.
 pub(super) fn step_id(operation: &Operation) -> String {
     if let Some(creates) = &operation.creates {
         return one_of_kind(&creates.kind);
@@ -104,7 +104,7 @@ pub(super) fn step_id(operation: &Operation) -> String {
     id.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
 }
 
-/// The word for one of a kind.
+/// The singular of a kind.
 fn one_of_kind(kind: &str) -> String {
     let known = match kind {
         "floatingips" => "floating_ip",
@@ -135,7 +135,7 @@ struct Writer<'s> {
 }
 
 impl Writer<'_> {
-    /// Required fields of a mapping, each on lines of its own, `depth` levels in.
+    /// The required fields of a mapping, each on its own lines, at level `depth`.
     fn mapping(&mut self, written: &Schema, depth: usize, in_list: bool) {
         let mut shape = self.schema.resolve(written);
         let mut naming = None;
@@ -144,7 +144,7 @@ impl Writer<'_> {
             naming = shape.discriminator.as_deref().or(naming);
             shape = self.schema.resolve(&variant.schema);
         }
-        // The field that says what the rest means comes first, required or not.
+        // The discriminating field comes first, required or not.
         let named =
             naming.into_iter().chain(shape.required.iter().map(String::as_str).filter(|name| Some(*name) != naming));
         for name in named {
@@ -208,16 +208,16 @@ impl Writer<'_> {
             self.yaml += " [{}]\n";
             return;
         }
-        // The first field stands beside the dash.
+        // The first field follows the dash.
         let dash = format!("{}- ", "  ".repeat(depth + 1));
         self.yaml.push('\n');
         self.yaml += &inside.yaml.replacen(&"  ".repeat(depth + 2), &dash, 1);
     }
 
-    /// A value that is right, or a placeholder; and what else may stand there, as a comment.
+    /// A valid value or a placeholder, and a comment about alternatives.
     fn scalar(&self, name: &str, written: &Schema, shape: &Schema) -> (String, String) {
         let default = written.default.as_ref().or(shape.default.as_ref());
-        // Egress alone, without a protocol, is refused (`check::refusals`).
+        // Egress without a protocol is refused (`check::refusals`).
         let liked = shape.values.iter().find(|value| value.as_str() == Some("ingress")).or(shape.values.first());
         if let Some(first) = default.or(liked) {
             let others = shape.values.iter().filter(|value| default.is_none() && *value != first);
@@ -232,7 +232,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The type a value is shown in, when there are several.
+    /// The type to show, when there are several.
     fn main_type(&self, shape: &Schema, in_list: bool) -> Option<Type> {
         let shape = match sensible(&shape.variants, in_list) {
             Some(variant) => self.schema.resolve(&variant.schema),
@@ -243,7 +243,7 @@ impl Writer<'_> {
     }
 }
 
-/// The variant most people want: elements of a list boot from an image or are reached from outside.
+/// The most common variant: list elements boot from an image, or have a public address.
 fn sensible(variants: &[Variant], in_list: bool) -> Option<&Variant> {
     let liked: &[&str] =
         if in_list { &["image", "external"] } else { &["new-volume", "new", "external", "interval", "create"] };
@@ -258,12 +258,12 @@ fn text_placeholder(name: &str, shape: &Schema) -> String {
         Some("uuid4") => "id".to_owned(),
         Some("date-time") => "date and time such as 2026-01-31T12:00:00Z".to_owned(),
         Some("uri") => "URL".to_owned(),
-        // More than one word, so that nobody can mean it.
+        // Several words, so that it cannot be a real value.
         _ => format!("fill in {name}"),
     }
 }
 
-/// The least that is right; where nothing says what that is, a placeholder.
+/// The smallest valid number; a placeholder where no limit is known.
 fn number(shape: &Schema) -> (String, String) {
     let range = words::range(shape.minimum.as_ref(), shape.maximum.as_ref());
     let comment = if range.is_empty() { String::new() } else { format!("  # {range}") };
@@ -277,7 +277,7 @@ fn number(shape: &Schema) -> (String, String) {
     }
 }
 
-/// Strings in quotes where YAML would read something else.
+/// Strings are quoted where YAML would read another type.
 fn scalar_yaml(value: &Value) -> String {
     match value {
         Value::String(text) => {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_told_from_other_texts() {
+    fn placeholders_are_distinguished_from_other_texts() {
         assert!(is_placeholder("<name>"));
         assert!(is_placeholder("<id of one of networks>"));
         for other in ["<", "<>", "a < b > c", "<<name>>", "< 5>", "<html><body></body></html>"] {

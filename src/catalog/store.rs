@@ -1,8 +1,8 @@
-//! The catalogue on disk: texts of one line a fact, which a person can read and compare, and the same compressed.
+//! The catalogue's data files: text with one fact per line, readable and comparable, and the same compressed.
 //!
-//! `operations.txt` has `METHOD /path`, a tab and the rest of the operation as JSON, by path and method; `schemas.txt` the
-//! name of a definition, a tab and its shape, by name; `answers.txt` both at once for what an operation answers. What the
-//! binary carries is these, compressed.
+//! A line of `operations.txt` has `METHOD /path`, a tab and the operation as JSON, sorted by path and method; one of
+//! `schemas.txt` the name of a definition, a tab and its schema, sorted by name; `answers.txt` has both for answers.
+//! The binary contains the compressed files.
 
 use std::io::{Read, Write};
 
@@ -17,7 +17,7 @@ use super::operation::{BodyUse, Creates, Effect, Operation, Parameter, Route, Va
 use super::ready::Ready;
 use super::schema::{Schema, Type, Types};
 
-/// The texts of one product.
+/// The data files of one product.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Texts {
     pub operations: String,
@@ -26,11 +26,11 @@ pub(super) struct Texts {
     pub answers: String,
 }
 
-/// What a success is answered with.
+/// The successful answer of an operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Answer {
     pub status: u16,
-    /// Anything when the document says nothing of a body.
+    /// Anything, when the document has no schema.
     #[serde(default, skip_serializing_if = "is_default")]
     pub schema: Schema,
 }
@@ -59,7 +59,7 @@ fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("facts are plain data, which JSON can hold")
 }
 
-/// Compressed as the binary carries it.
+/// Compresses a text for the binary.
 pub(super) fn compress(text: &str) -> Result<Vec<u8>, CatalogError> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
     encoder
@@ -68,35 +68,35 @@ pub(super) fn compress(text: &str) -> Result<Vec<u8>, CatalogError> {
         .map_err(|error| CatalogError::Document(error.to_string()))
 }
 
-/// The text again; `None` when the bytes are not what [`compress`] made.
+/// The decompressed text; `None` when the bytes do not come from [`compress`].
 pub(super) fn decompress(bytes: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(bytes.len() * 8);
     DeflateDecoder::new(bytes).read_to_string(&mut text).ok()?;
     Some(text)
 }
 
-/// One line of `schemas.txt` without its name.
+/// Parses a line of `schemas.txt` without its name.
 pub(super) fn schema(json: &str) -> Result<Schema, CatalogError> {
     serde_json::from_str(json).map_err(|error| CatalogError::Document(error.to_string()))
 }
 
-/// One line of `answers.txt` without its route.
+/// Parses a line of `answers.txt` without its route.
 pub(super) fn answer(json: &str) -> Result<Answer, CatalogError> {
     serde_json::from_str(json).map_err(|error| CatalogError::Document(error.to_string()))
 }
 
-/// One line of `operations.txt` without its route.
+/// Parses a line of `operations.txt` without its route.
 pub(super) fn operation(route: Route, json: &str) -> Result<Operation, CatalogError> {
     let stored: Stored = serde_json::from_str(json).map_err(|error| CatalogError::Document(error.to_string()))?;
     Ok(stored.operation(route))
 }
 
-/// Whether a stored line makes something: it can be told without reading the line as JSON.
+/// Whether a stored operation creates something, without parsing its JSON.
 pub(super) fn creates(json: &str) -> bool {
     json.contains(r#""creates":{"#)
 }
 
-/// An operation as written: whatever is as usual is left out.
+/// An operation as stored, without default values.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Stored {
@@ -113,7 +113,7 @@ struct Stored {
     deprecated: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     successor: Option<String>,
-    /// Parameters of the path that are more than the usual integer.
+    /// Path parameters other than plain integers.
     #[serde(default, skip_serializing_if = "is_default")]
     path: Vec<StoredParameter>,
     #[serde(default, skip_serializing_if = "is_default")]

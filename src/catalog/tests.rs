@@ -8,7 +8,7 @@ fn route(call: &str) -> Route {
     Route::parse(&knowledge::full_call("cloud", call)).expect("tests write calls rightly")
 }
 
-/// The texts of a product in the repository: operations, schemas, answers.
+/// The data files of a product in the repository: operations, schemas, answers.
 fn texts(root: &str) -> [String; 3] {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/data");
     let folder = if root == CLOUD { folder } else { folder.join(root) };
@@ -28,7 +28,7 @@ fn exists(method: Method, path: &str) -> bool {
     Catalog::embedded().find(&Route { method, path: path.to_owned() }).is_some()
 }
 
-/// Of each product: operations that write, operations that read, and those among the former that only compute.
+/// By product: the number of writes, of reads, and of writes that only compute.
 #[test]
 fn every_operation_of_every_product_is_there() {
     for (root, writes, reads, computing) in [
@@ -54,7 +54,7 @@ fn every_operation_of_every_product_is_there() {
 }
 
 #[test]
-fn the_texts_in_the_repository_are_what_the_binary_carries() {
+fn the_data_files_match_the_embedded_ones() {
     for product in &EMBEDDED_PRODUCTS {
         let [operations, schemas, answers] = texts(product.root);
         assert_eq!(store::decompress(product.operations).unwrap(), operations);
@@ -137,7 +137,7 @@ fn deprecated_operations_name_a_successor_that_is_not() {
 }
 
 #[test]
-fn what_is_made_can_be_listed_and_taken_away() {
+fn created_resources_can_be_listed_and_deleted() {
     for operation in Catalog::embedded().operations() {
         let Some(creates) = &operation.creates else { continue };
         let resource = creates.resource.as_ref().unwrap();
@@ -170,7 +170,7 @@ fn what_is_made_can_be_listed_and_taken_away() {
         let asynchronous = matches!(creates.id_at, IdAt::Task(_));
         assert!(!asynchronous || operation.asynchronous, "{}", operation.route);
         assert!(operation.task_types.is_empty() != operation.asynchronous, "{}", operation.route);
-        // What is told apart by its name is looked for by it.
+        // A resource identified by its name is found by it.
         let by_name = resource.list.as_ref().is_some_and(|list| list.name_field.is_some()) && creates.name_at.is_some();
         assert!(!creates.unique || resource.parameter.is_empty() || by_name, "{}", operation.route);
     }
@@ -213,7 +213,7 @@ fn every_pattern_compiles() {
 }
 
 #[test]
-fn the_things_people_make_most_are_known_whole() {
+fn frequent_resources_are_completely_described() {
     let network = find("POST v1/networks/PR");
     let creates = network.creates.as_ref().unwrap();
     assert_eq!(creates.id_at, IdAt::Task(vec!["networks".into()]));
@@ -243,7 +243,7 @@ fn the_things_people_make_most_are_known_whole() {
 }
 
 #[test]
-fn kinds_are_found_by_who_makes_them() {
+fn creators_are_found_by_kind() {
     let routes: Vec<String> =
         Catalog::embedded().creators_of("networks").iter().map(|operation| operation.route.to_string()).collect();
     assert_eq!(routes, ["POST /cloud/v1/networks/{project_id}/{region_id}"]);
@@ -264,7 +264,7 @@ fn a_body_comes_with_all_its_definitions() {
         for schema in std::iter::once(body.root()).chain(body.definitions().values()) {
             for name in schema.references() {
                 let definition = &body.definitions()[name];
-                // A zone file is text, and anything to its document.
+                // A zone file is text, and untyped in its document.
                 let is_open = name == "dns.Reader";
                 assert!(is_open || *definition != Schema::default(), "{}: {name}", operation.route);
             }

@@ -1,11 +1,11 @@
-//! A value as far as it is known before a plan runs: templates leave holes, and of most holes something is known.
+//! Partly known values: templates are not evaluated before a run, but often something is known of their value.
 
 use serde_json::{Number, Value};
 
 use super::schema::{Type, Types};
 use crate::secret::{REDACTED, Secrets};
 
-/// A value of a request, perhaps with parts that are known only later.
+/// A value of a request with parts that are known only later.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Partial {
     Null,
@@ -15,37 +15,37 @@ pub enum Partial {
     List(Vec<Partial>),
     /// In the order of the file.
     Map(Vec<(String, Partial)>),
-    /// A string in pieces: those that are `None` are known later.
+    /// A string in parts; `None` parts are known later.
     Text(Vec<Option<String>>),
-    /// One of these, and which is known later: every one of them must be right.
+    /// One of these, known later: each must be valid.
     OneOf(Vec<Partial>),
-    /// Known later as a whole.
+    /// Known later.
     Unknown(Box<Unknown>),
 }
 
-/// What is known of a value that is not known yet. The default knows nothing.
+/// What is known of a value that is known later. The default knows nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Unknown {
     /// JSON types it may have; empty when any.
     pub types: Types,
-    /// It may be `null` too; of no meaning when any type is possible.
+    /// It may be `null` as well; meaningless when any type is possible.
     pub nullable: bool,
     pub minimum: Option<f64>,
     pub maximum: Option<f64>,
-    /// A regular expression that it will match.
+    /// A regular expression that it matches.
     pub pattern: Option<String>,
-    /// What it is when nobody says otherwise.
+    /// Its default value.
     pub default: Option<Value>,
-    /// It stands for something that a step makes.
+    /// It refers to a resource of a step.
     pub reference: Option<Reference>,
-    /// It is another result of a step, in words: `the task`.
+    /// It is another result of a step, as text: `the task`.
     pub result: Option<&'static str>,
 }
 
-/// Combinations of alternatives that are looked at one by one.
+/// The most combinations of alternatives that are checked one by one.
 const MOST_COMBINATIONS: usize = 32;
 
-/// A value that stands for something that a step makes.
+/// A reference to a resource that a step creates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     /// The kind of resource: `networks`.
@@ -53,12 +53,12 @@ pub struct Reference {
     pub by: By,
 }
 
-/// What of a resource a value is.
+/// Which attribute of a resource a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
     Id,
     Name,
-    /// Some other field of it.
+    /// Another field.
     Other,
 }
 
@@ -68,7 +68,7 @@ impl Partial {
         Partial::Unknown(Box::default())
     }
 
-    /// A value that stands for something that a step makes.
+    /// A value that refers to a resource of a step.
     pub fn reference(kind: impl Into<String>, by: By) -> Partial {
         Partial::Unknown(Box::new(Unknown {
             reference: Some(Reference { kind: kind.into(), by }),
@@ -76,7 +76,7 @@ impl Partial {
         }))
     }
 
-    /// Its JSON type; `None` for `null` and what is not known.
+    /// Its JSON type; `None` for `null` and unknown values.
     pub fn r#type(&self) -> Option<Type> {
         match self {
             Partial::Null | Partial::Unknown(_) | Partial::OneOf(_) => None,
@@ -89,7 +89,7 @@ impl Partial {
         }
     }
 
-    /// The value itself when all of it is known.
+    /// The value, when it is known completely.
     pub fn known(&self) -> Option<Value> {
         Some(match self {
             Partial::Null => Value::Null,
@@ -115,8 +115,8 @@ impl Partial {
 }
 
 impl Partial {
-    /// Every value this may be, when it holds alternatives: with one of them in the place of each. `None` when it holds
-    /// none, or too many.
+    /// Every value this may be, when it contains alternatives: with one of them chosen at each place. `None` when
+    /// there are none, or too many.
     pub(super) fn combinations(&self) -> Option<Vec<Partial>> {
         let all = self.ways()?;
         (all.len() > 1).then_some(all)
@@ -159,7 +159,7 @@ impl Partial {
         }
     }
 
-    /// Whether any part of it is one of several.
+    /// Whether any part has alternatives.
     pub(super) fn has_alternatives(&self) -> bool {
         match self {
             Partial::OneOf(_) => true,
@@ -170,12 +170,12 @@ impl Partial {
     }
 }
 
-/// As JSON Schema sees it: `1.0` is an integer.
+/// Whether a number is an integer by JSON Schema: `1.0` is.
 pub(super) fn is_integer(number: &Number) -> bool {
     number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|value| value.fract() == 0.0)
 }
 
-/// A secret travels as a marker until the request leaves: what it will be is not known here.
+/// A text with a secret marker: its value is not known here.
 fn from_text(text: &str) -> Partial {
     if !Secrets::marks(text) {
         return Partial::String(text.to_owned());
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_whole_is_the_value_again() {
+    fn a_completely_known_value_is_evaluated() {
         let value = json!({ "a": [1, "two", null, { "b": true }], "c": 1.5 });
         assert_eq!(Partial::from(&value).known(), Some(value));
         assert_eq!(Partial::List(vec![Partial::unknown()]).known(), None);

@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_may_not_be_is_told_with_one_that_may() {
+    fn an_invalid_name_is_reported_with_a_valid_one() {
         for (given, nearest) in
             [("feature/X", "`feature-x`"), ("a b//c", "`a-b-c`"), ("-_x", "`x`"), ("Grün 1", "`gr-n-1`")]
         {
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_states_say_what_they_are() {
+    fn invalid_ids_and_states_are_described() {
         assert_eq!(id(" 76 "), Ok(76));
         assert!(id("Luxembourg").unwrap_err().contains("names are not taken"));
         assert_eq!(task_state("running"), Ok("RUNNING".to_owned()));

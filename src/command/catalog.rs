@@ -1,4 +1,4 @@
-//! `plan catalog`: writes the embedded catalogue anew. For those who work on `plan` itself.
+//! `plan catalog`: rebuilds the embedded catalogue, for developers of `plan`.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `plan check`: everything wrong with plan files, in one go.
+//! `plan check`: reports everything that is wrong with plan files.
 
 use std::io::Write;
 
@@ -23,7 +23,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
         let (source, checked, beside) =
             match load::check_with_inputs(context, file, catalog, &arguments.plan, arguments.online) {
                 Ok(checked) => checked,
-                // The others are checked all the same.
+                // The other files are checked nevertheless.
                 Err(error @ Error::Read { .. }) if arguments.files.len() > 1 => {
                     findings::print_line(context, &error.to_string(), &error.hints())?;
                     unread = true;
@@ -68,7 +68,7 @@ fn print(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Res
     print_json_text(context, &context.secrets.redact(&String::from_utf8_lossy(&text)))
 }
 
-/// Annotations on stdout; in a job they name files as the repository does.
+/// Prints annotations on stdout; in a job, file names are relative to the repository.
 fn annotate(context: &Context, found: &[Found]) -> Result<(), Error> {
     let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
     let folder = context.environment.github.as_ref().map(|_| context.folder_in_repository());

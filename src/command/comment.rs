@@ -1,4 +1,4 @@
-//! One comment on a pull request, kept up to date: through GitHub's REST API, with the token of the job.
+//! Keeps one comment on a pull request up to date, through GitHub's REST API with the token of the job.
 
 use std::time::Duration;
 
@@ -12,22 +12,23 @@ use crate::catalog::Method;
 use crate::context::{Context, GitHub};
 use crate::error::Error;
 
-/// Where the API is, unless the runner says otherwise (GitHub Enterprise does).
+/// The address of the API, unless the runner names another (GitHub Enterprise).
 const GITHUB: &str = "https://api.github.com";
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Comments of one page, and pages of one pull request: more than people would read.
+/// The page length and the most pages of comments that are read.
 const PAGE: usize = 100;
 const MOST_PAGES: usize = 100;
-/// Tries of a request that may be repeated, and the pause between them.
+/// The attempts of an idempotent request, and the pause between them.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Puts a comment in place of the one that begins with the same marker, or adds it. A token that may not comment, as a pull
-/// request from a fork has, is told and is no failure.
+/// Replaces the comment that begins with the same marker, or adds one. When the token may not comment, as for a pull
+/// request from a fork, that is reported and is not an error.
 ///
 /// # Errors
 ///
-/// When there is no token, GitHub cannot be reached, or it refuses for another reason: what stands there may be out of date.
+/// When there is no token, GitHub cannot be reached, or it refuses for another reason, so that an existing comment
+/// may be out of date.
 pub(super) async fn keep(context: &Context, marker: &str, body: &str) -> Result<(), Error> {
     let Some(github) = &context.environment.github else {
         return note(context, "warning: `--comment` does something in a GitHub Actions job only");
@@ -58,7 +59,7 @@ fn http(context: &Context, base: &str, token: &SecretString) -> Result<Http, Err
     Ok(Http::with_scheme(base, "Bearer", token, TIMEOUT, &super::connect::authorities(context)?)?)
 }
 
-/// The number of the pull request that the job is about.
+/// The number of the job's pull request.
 fn pull_request(context: &Context, github: &GitHub) -> Option<u64> {
     let of_reference = github.reference.as_deref().and_then(number_in);
     let of_event = || {
@@ -89,28 +90,28 @@ struct Comments<'a> {
     number: u64,
 }
 
-/// Whose comments may be replaced.
+/// The author whose comments may be replaced.
 enum Author {
-    /// The token is a person's.
+    /// The token belongs to a user.
     Login(String),
-    /// It is an app's, which may not ask who it is.
+    /// The token belongs to an app, which cannot ask for its own name.
     Bot,
 }
 
 impl Comments<'_> {
-    /// Says what was done.
+    /// Writes the comment; gives a message about what was done.
     async fn keep(&self, marker: &str, body: &str) -> Result<String, Refused> {
         let author = self.author().await?;
         let mut own = self.own(marker, &author).await?.into_iter();
         let content = json!({ "body": body });
         let Some((id, old)) = own.next() else {
             let path = format!("/repos/{}/issues/{}/comments", self.repository, self.number);
-            // Not repeated: a second one would stand beside the first until the next preview.
+            // Not retried: a duplicate would remain until the next preview.
             let made = self.send(Method::Post, &path, &[], Some(content), 1).await?;
             return Ok(format!("commented on pull request {}{}", self.number, at(&made)));
         };
         let path = |id: u64| format!("/repos/{}/issues/comments/{id}", self.repository);
-        // Another job may have commented at the same time.
+        // Another job may have added a comment at the same time.
         for (id, _) in own {
             self.send(Method::Delete, &path(id), &[], None, TRIES).await?;
         }
@@ -132,7 +133,7 @@ impl Comments<'_> {
         }
     }
 
-    /// Our comments with this marker, the oldest first. Others may write a marker, too: what they wrote stays theirs.
+    /// Our comments with this marker, oldest first. Comments of others with the marker are not touched.
     async fn own(&self, marker: &str, author: &Author) -> Result<Vec<(u64, String)>, Refused> {
         let path = format!("/repos/{}/issues/{}/comments", self.repository, self.number);
         let mut found = Vec::new();
@@ -180,7 +181,7 @@ impl Comments<'_> {
     }
 }
 
-/// What an answer says, and of one that says no whether it may pass.
+/// The JSON of an answer; for an error also whether it may be temporary.
 fn judge(answer: Result<Answer, Lost>) -> Result<Value, (Refused, bool)> {
     let answer = answer.map_err(|lost| (Refused::Failed(format!("GitHub cannot be reached: {lost}")), true))?;
     let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -204,7 +205,7 @@ fn own(comment: &Value, marker: &str, author: &Author) -> Option<(u64, String)> 
         Author::Bot => comment.pointer("/user/type").and_then(Value::as_str) == Some("Bot"),
     };
     let body = comment.get("body").and_then(Value::as_str)?;
-    // GitHub may have turned the line breaks around.
+    // GitHub may have changed the line breaks.
     let begins = body.lines().next() == Some(marker);
     (is_own && begins).then(|| Some((comment.get("id")?.as_u64()?, body.replace("\r\n", "\n"))))?
 }

@@ -1,15 +1,15 @@
-//! Asking before something is taken down.
+//! Asks for confirmation before a teardown.
 
 use std::io::Write;
 
 use crate::context::Context;
 use crate::error::Error;
 
-/// Whether to go on: because `yes` was said, or somebody types it.
+/// Whether to continue: `yes` was given, or the user confirms.
 ///
 /// # Errors
 ///
-/// When nobody can be asked.
+/// When there is no terminal to ask on.
 pub fn confirm(context: &Context, question: &str, yes: bool) -> Result<bool, Error> {
     if yes {
         return Ok(true);

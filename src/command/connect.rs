@@ -1,4 +1,4 @@
-//! From options and environment to the API: where it is, with which key, and where in the account.
+//! Access to the API from options and environment: address, key, project and region.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -17,27 +17,27 @@ use crate::secret::Secrets;
 
 pub const DEFAULT_BASE_URL: &str = "https://api.gcore.com";
 
-/// Who asks, and where.
+/// The account and its key.
 #[derive(Debug, Clone)]
 pub struct Account {
     pub base_url: String,
     pub key: SecretString,
     pub request_timeout: Duration,
-    /// Certificates of authorities to trust besides the system's, PEM.
+    /// Certificates of additional authorities to trust, PEM.
     pub authorities: Vec<u8>,
-    /// Flag or environment; a plan may say otherwise where no flag was given.
+    /// From flag or environment; without a flag the plan's own takes precedence.
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
-    /// The command that gives another key when this one has run out, and what hides that.
+    /// The command that prints a new key when this one has expired, and the secrets to add it to.
     pub renewal: Option<(String, Secrets)>,
 }
 
 impl Account {
-    /// Flags win over the environment. The key is hidden from every sink from here on.
+    /// Flags take precedence over the environment. From here on the key is redacted in all output.
     ///
     /// # Errors
     ///
-    /// When there is no key, its command fails, or an id in the environment is no number.
+    /// When there is no key, its command fails, or an id in the environment is not a number.
     pub fn of(context: &Context, options: &ApiOptions) -> Result<Self, Error> {
         let environment = &context.environment;
         let key = match (&options.api_key_command, &environment.api_key) {
@@ -61,7 +61,7 @@ impl Account {
 
     /// # Errors
     ///
-    /// When the base URL is not acceptable, or the key cannot be sent.
+    /// When the base URL is not allowed, or the key cannot be a header.
     pub fn transport(&self) -> Result<Arc<dyn Transport>, Error> {
         let http = self.http(&self.key)?;
         Ok(match &self.renewal {
@@ -70,18 +70,18 @@ impl Account {
         })
     }
 
-    /// Requests with another key.
+    /// A transport with another key.
     ///
     /// # Errors
     ///
-    /// As [`Account::transport`].
+    /// As for [`Account::transport`].
     pub(super) fn http(&self, key: &SecretString) -> Result<Http, HttpError> {
         Http::new(&self.base_url, key, self.request_timeout, &self.authorities)
     }
 
     /// # Errors
     ///
-    /// As [`Account::transport`].
+    /// As for [`Account::transport`].
     pub fn client(&self, context: &Context, clock: Clock) -> Result<Arc<Client>, Error> {
         Ok(Arc::new(
             Client::new(self.transport()?, clock).traced(context.trace.clone()).hiding(context.secrets.clone()),
@@ -89,10 +89,11 @@ impl Account {
     }
 }
 
-/// A wrong path would go unnoticed, and every connection fail for a reason that names no file.
+/// Checks the certificate paths in the environment: a wrong one would make every connection fail without naming the
+/// file.
 fn check_certificates(context: &Context) -> Result<(), Error> {
     for (variable, path) in &context.environment.certificates {
-        // `SSL_CERT_DIR` may hold several.
+        // `SSL_CERT_DIR` may contain several.
         let mut paths = std::env::split_paths(path);
         let there = match *variable {
             "SSL_CERT_FILE" => {
@@ -108,7 +109,7 @@ fn check_certificates(context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// The certificates that `--ca-file` or its variable names.
+/// The certificates in the file of `--ca-file` or its variable.
 pub(super) fn authorities(context: &Context) -> Result<Vec<u8>, Error> {
     let Some((named, path)) = context.ca_file() else { return Ok(Vec::new()) };
     let pem = std::fs::read(&path).map_err(|error| {
@@ -118,11 +119,11 @@ pub(super) fn authorities(context: &Context) -> Result<Vec<u8>, Error> {
     if pem.is_empty() { Err(HttpError::Authorities("it is empty".to_owned()).into()) } else { Ok(pem) }
 }
 
-/// An id from a flag, or else from the variable of that name.
+/// An id from a flag, or else from the variable with this name.
 ///
 /// # Errors
 ///
-/// When the variable holds no whole number.
+/// When the variable is not an integer.
 pub fn number_of(variable: &str, flag: Option<i64>, value: Option<&str>) -> Result<Option<i64>, Error> {
     match (flag, value) {
         (Some(id), _) => Ok(Some(id)),
@@ -134,9 +135,9 @@ pub fn number_of(variable: &str, flag: Option<i64>, value: Option<&str>) -> Resu
     }
 }
 
-/// The key that a command prints; what it says besides is passed on.
+/// The key that a command prints; its stderr is passed on.
 fn key_from(context: &Context, command: &str) -> Result<SecretString, Error> {
-    // It may ask for a password where there is a terminal; in a job its words pass where all words do.
+    // On a terminal it may ask for a password; in a job its stderr is written through our own stream.
     let (key, said) = ask_command(command, &context.secrets, context.stderr.runner)?;
     for line in said.lines() {
         super::note(context, &sanitize(line))?;
@@ -144,12 +145,12 @@ fn key_from(context: &Context, command: &str) -> Result<SecretString, Error> {
     Ok(key)
 }
 
-/// Runs a command in the system's shell, takes what it prints for the key, and hides it. Also gives what it said on
-/// stderr, when that is to be kept (`quiet`).
+/// Runs a command in the system's shell, uses its stdout as the key, and adds it to the secrets. Also gives its
+/// stderr when `quiet`.
 ///
 /// # Errors
 ///
-/// When it gives none.
+/// When it prints no key.
 pub(super) fn ask_command(command: &str, secrets: &Secrets, quiet: bool) -> Result<(SecretString, String), Error> {
     let mut shell = match cfg!(windows) {
         true => Command::new("cmd"),

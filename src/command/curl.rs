@@ -1,6 +1,6 @@
-//! From a curl command, as the API's documentation shows them, to a step of a plan.
+//! Converts a curl command, as in the API's documentation, to a step of a plan.
 //!
-//! Only what makes a request is read: method, address, headers, body. The key is dropped wherever it stands.
+//! Only method, address, headers and body are used. A key is always left out.
 
 use serde_json::Value;
 
@@ -10,21 +10,21 @@ use crate::catalog::{Catalog, Method};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Call {
     pub method: Method,
-    /// As written: it may hold `{name}`, `$NAME` and `<name>`.
+    /// As written: it may contain `{name}`, `$NAME` and `<name>`.
     pub path: String,
     pub query: Vec<(String, String)>,
     pub headers: Vec<(String, String)>,
     pub body: Option<Value>,
 }
 
-/// A step, and what the reader should know about it.
+/// A step, and notes for the user about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
     pub yaml: String,
     pub notes: Vec<String>,
 }
 
-/// Options that take a value and say nothing about the request.
+/// Options with a value that do not affect the request.
 const IGNORED_WITH_VALUE: [&str; 18] = [
     "-o",
     "--output",
@@ -45,7 +45,7 @@ const IGNORED_WITH_VALUE: [&str; 18] = [
     "-w",
     "--write-out",
 ];
-/// Headers that the client sets itself, or that carry the key.
+/// Headers that the client sets itself, or that contain the key.
 const OWN_HEADERS: [&str; 9] = [
     "authorization",
     "content-type",
@@ -58,11 +58,11 @@ const OWN_HEADERS: [&str; 9] = [
     "accept-encoding",
 ];
 
-/// Reads a curl command.
+/// Parses a curl command.
 ///
 /// # Errors
 ///
-/// In words: what cannot be read.
+/// A message about what cannot be parsed.
 pub(super) fn parse(command: &str) -> Result<Call, String> {
     let words = words(command)?;
     let start = words.iter().position(|word| word == "curl").ok_or("it does not start with `curl`")?;
@@ -125,14 +125,14 @@ fn header(text: &str) -> Option<(String, String)> {
     (!OWN_HEADERS.contains(&name.to_lowercase().as_str())).then_some((name, value))
 }
 
-/// Path and query of an address; scheme and host are dropped.
+/// Path and query of an address, without scheme and host.
 fn address(url: &str) -> Result<(String, Vec<(String, String)>), String> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let path = rest.find('/').map(|at| &rest[at..]).ok_or(format!("`{url}` has no path"))?;
     let path = path.split('#').next().unwrap_or(path);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let path = path.trim_end_matches('/');
-    // The documentation leaves the prefix out at times.
+    // The documentation sometimes omits the prefix.
     let path = if path.starts_with("/cloud/") { path.to_owned() } else { format!("/cloud{path}") };
     Ok((path, pairs_of(query)))
 }
@@ -148,7 +148,7 @@ fn pairs_of(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The words of a shell command line: quotes, backslashes, `$'…'`, continued lines.
+/// Splits a shell command line into words: quotes, backslashes, `$'…'`, continued lines.
 fn words(command: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -167,7 +167,7 @@ fn words(command: &str) -> Result<Vec<String>, String> {
             '\'' => quoted(&mut rest, '\'', false, word.get_or_insert_default())?,
             '"' => quoted(&mut rest, '"', true, word.get_or_insert_default())?,
             blank if blank.is_whitespace() => words.extend(word.take()),
-            // What follows is another command.
+            // Another command follows.
             '|' | ';' | '>' => break,
             other => word.get_or_insert_default().push(other),
         }
@@ -192,10 +192,10 @@ fn quoted(rest: &mut impl Iterator<Item = char>, end: char, escapes: bool, word:
     Err(format!("a `{end}` has no end"))
 }
 
-/// The step that makes a call.
+/// The step for a call.
 pub(super) fn to_step(call: &Call, catalog: &Catalog) -> Step {
     let mut notes = Vec::new();
-    // Placeholders must not be taken for words of the path.
+    // Placeholders must not match words of documented paths.
     let plain: Vec<String> = call.path.split('/').map(plain_segment).collect();
     let matched = catalog.matching(call.method, &plain.join("/"));
     let known = matched.as_ref().map(|(operation, _)| operation);
@@ -228,12 +228,12 @@ pub(super) fn to_step(call: &Call, catalog: &Catalog) -> Step {
     Step { yaml, notes }
 }
 
-/// A segment as the catalogue can match it: one that stands for something else is any word.
+/// A segment for matching with the catalogue: a placeholder becomes any word.
 fn plain_segment(segment: &str) -> String {
     if segment.contains(['{', '$', '<']) { "x".to_owned() } else { segment.to_owned() }
 }
 
-/// The documented path with what the call says of it: project and region stay placeholders, the rest keeps its value.
+/// The documented path with the values of the call; project and region stay placeholders.
 fn fill(documented: &str, called: &str, notes: &mut Vec<String>) -> String {
     let segments = documented.split('/').zip(called.split('/')).map(|(documented, called)| {
         let name = documented.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
@@ -257,14 +257,14 @@ fn fill(documented: &str, called: &str, notes: &mut Vec<String>) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// A key of the step, its value in YAML below it.
+/// Writes a key of the step, with its value in YAML below it.
 fn write(yaml: &mut String, key: &str, value: &Value) {
     let text = serde_yaml::to_string(value).expect("JSON can be written as YAML");
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             yaml.push_str(&format!("  {key}:\n"));
             for line in text.lines() {
-                // Blank lines of a block of text stay blank.
+                // Empty lines of a block of text stay empty.
                 yaml.push_str(&if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") });
             }
         }
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_in_the_address_become_placeholders_and_are_told() {
+    fn ids_in_the_address_become_placeholders_and_are_reported() {
         let step =
             to_step(&parse("curl -XDELETE https://api.gcore.com/v1/networks/1/7/abc").unwrap(), Catalog::embedded());
         assert!(step.yaml.contains("call: DELETE /cloud/v1/networks/{project_id}/{region_id}/abc\n"), "{}", step.yaml);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_said() {
+    fn an_unreadable_curl_command_is_reported() {
         for (command, words) in [
             ("wget x", "start with"),
             ("curl -X POST", "no address"),

@@ -1,4 +1,4 @@
-//! `plan destroy`: takes an environment down from its record. No plan file, no inputs.
+//! `plan destroy`: removes all resources of an environment, using only its record.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::report::github::output::Ending;
 use crate::report::{count, sanitize, thing};
 use crate::store::EnvironmentRecord;
 
-/// How an environment is taken down.
+/// Options of a teardown.
 #[derive(Debug, Clone)]
 pub struct TeardownOptions<'a> {
     pub parallelism: usize,
@@ -35,16 +35,17 @@ pub struct TeardownOptions<'a> {
     pub api: &'a ApiOptions,
 }
 
-/// Asks, then takes one environment down.
+/// Asks for confirmation, then removes one environment.
 ///
 /// # Errors
 ///
-/// When there is no such record and `--if-exists` was not given, nobody can be asked, or the record cannot be locked.
+/// When there is no such record and `--if-exists` is not given, no confirmation can be asked for, or the record
+/// cannot be locked.
 pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<Exit, Error> {
-    // Before anybody is asked, and before the record says that a teardown began.
+    // Checked before the confirmation, and before the record says that a teardown began.
     arguments.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let record = match records::find_record(context, arguments.file.as_deref(), &arguments.record).await {
-        // The plan file is gone or wrong, and no record of this environment could be meant by it.
+        // The plan file is gone or wrong, and no record of this environment can be its.
         Err(_)
             if arguments.if_exists
                 && records::never_made(context, arguments.file.as_deref(), &arguments.record).await? =>
@@ -83,7 +84,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         record.plan(),
         record.environment()
     );
-    // Nothing is taken away that nobody knows of; what was never answered is only looked for.
+    // Nothing is removed without confirmation; open attempts are only searched for.
     let yes = arguments.yes || existing == 0;
     if !confirm(context, &question, yes)? {
         note(context, "nothing was destroyed")?;
@@ -101,7 +102,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     print_job(context, &record, exit)
 }
 
-/// What there is to take down, in the order in which it goes.
+/// The resources to remove, in order of removal.
 fn listed(status: &Status) -> String {
     let mut text = String::new();
     for id in removal_order(status) {
@@ -126,7 +127,7 @@ fn listed(status: &Status) -> String {
     text
 }
 
-/// Tells the job's later steps how the teardown of the only environment there was ended.
+/// Reports the outcome to later steps of the job, when the job has only one environment.
 fn print_job(context: &Context, record: &EnvironmentRecord, exit: Exit) -> Result<Exit, Error> {
     let unless_done = |words: String| (exit != Exit::Done).then_some(words);
     let ending = Ending {
@@ -139,7 +140,7 @@ fn print_job(context: &Context, record: &EnvironmentRecord, exit: Exit) -> Resul
     Ok(exit)
 }
 
-/// Takes one environment down, from its record.
+/// Removes the resources of one environment, using its record.
 ///
 /// # Errors
 ///
@@ -205,7 +206,7 @@ pub async fn destroy_environment(
     Ok(exit)
 }
 
-/// The new beginning keeps what the last run said of file, place and time.
+/// The new command keeps file, project, region and expiry of the last run.
 fn started(context: &Context, status: &Status) -> Started {
     let last = status.started.as_ref().map(|(_, started)| started);
     Started {

@@ -1,4 +1,4 @@
-//! `plan drift`: what became of recorded things meanwhile. Also behind `--refresh` and `plan status --live`.
+//! `plan drift`: compares recorded resources with the API. Also used by `--refresh` and `plan status --live`.
 
 use std::fmt::Write as _;
 
@@ -19,11 +19,11 @@ use crate::journal::{Drifted, InstanceStatus, Status};
 use crate::report::{count, sanitize, thing};
 use crate::secret::{hide_digests, stands_for_secret};
 
-/// Looks, puts on record what is gone or changed, and says it.
+/// Compares, records what is gone or changed, and reports it.
 ///
 /// # Errors
 ///
-/// When there is no record, no key, or what is not seen may be there all the same.
+/// When there is no record or no key, or a missing resource may exist all the same.
 pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Result<Exit, Error> {
     let environment = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
     read(&environment).await?;
@@ -32,7 +32,7 @@ pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Resu
     let status = journal.with_status(Status::clone);
     let found = look(&client, &status).await;
     let written = match &found {
-        Ok(looked) => match drift_records(looked) {
+        Ok(checks) => match drift_records(checks) {
             records if records.is_empty() => Ok(()),
             records => journal.append(records).await,
         },
@@ -40,22 +40,22 @@ pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Resu
     };
     journal.close().await?;
     written?;
-    let looked = found?;
+    let checks = found?;
     match arguments.format {
-        ResultFormat::Json => print_json(context, &to_json(context, &looked))?,
+        ResultFormat::Json => print_json(context, &to_json(context, &checks))?,
         ResultFormat::Human => {
-            print_text(context, &context.secrets.redact(&lines(&looked, &status)))?;
-            note(context, &summary(&looked))?;
+            print_text(context, &context.secrets.redact(&lines(&checks, &status)))?;
+            note(context, &summary(&checks))?;
         }
     }
-    Ok(if arguments.exit_code && drifted(&looked).next().is_some() { Exit::ChangesPending } else { Exit::Done })
+    Ok(if arguments.exit_code && drifted(&checks).next().is_some() { Exit::ChangesPending } else { Exit::Done })
 }
 
-/// Looks for everything that is on record as made.
+/// Compares every recorded resource with the API.
 ///
 /// # Errors
 ///
-/// When what is not seen may be there all the same.
+/// When a missing resource may exist all the same.
 pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<DriftCheck>, Error> {
     let refresh = Refresh { client, catalog: Catalog::embedded(), status, digest_key: status.header.key.as_bytes() };
     refresh.look().await.map_err(|blind| match blind {
@@ -67,24 +67,24 @@ pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<DriftCh
     })
 }
 
-/// The record as it is once what was found is on it.
-pub(super) fn refreshed(context: &Context, status: &Status, looked: &[DriftCheck]) -> Status {
+/// The status with what was found applied.
+pub(super) fn refreshed(context: &Context, status: &Status, checks: &[DriftCheck]) -> Status {
     let mut status = status.clone();
-    for record in drift_records(looked) {
+    for record in drift_records(checks) {
         // What was read off a record follows it.
         let _ = status.apply(context.now, record);
     }
     status
 }
 
-fn drifted(looked: &[DriftCheck]) -> impl Iterator<Item = &DriftCheck> {
-    looked.iter().filter(|looked| matches!(looked.found, DriftState::Gone | DriftState::Changed { .. }))
+fn drifted(checks: &[DriftCheck]) -> impl Iterator<Item = &DriftCheck> {
+    checks.iter().filter(|check| matches!(check.found, DriftState::Gone | DriftState::Changed { .. }))
 }
 
-/// What is gone, changed, or could not be looked at, a line each and its fields below.
-pub(super) fn lines(looked: &[DriftCheck], status: &Status) -> String {
+/// One line for each resource that is gone, changed, or not readable, with its fields below.
+pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
     let mut text = String::new();
-    for one in looked {
+    for one in checks {
         let known = status.instances.get(&one.instance).map(|known| &**known);
         let (kind, id, name) = known.map(shown).unwrap_or_default();
         let name = name.map(|name| format!("`{name}` ")).unwrap_or_default();
@@ -117,19 +117,19 @@ fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
     format!("body/{}: {} → {}", drifted.field, value(was), value(drifted.now.as_ref()))
 }
 
-pub(super) fn summary(looked: &[DriftCheck]) -> String {
-    let gone = looked.iter().filter(|looked| looked.found == DriftState::Gone).count();
-    let changed = looked.iter().filter(|looked| matches!(looked.found, DriftState::Changed { .. })).count();
+pub(super) fn summary(checks: &[DriftCheck]) -> String {
+    let gone = checks.iter().filter(|check| check.found == DriftState::Gone).count();
+    let changed = checks.iter().filter(|check| matches!(check.found, DriftState::Changed { .. })).count();
     match (gone, changed) {
-        (0, 0) => format!("looked at {}: as recorded", count(looked.len(), "thing")),
+        (0, 0) => format!("looked at {}: as recorded", count(checks.len(), "thing")),
         _ => format!(
             "looked at {}: {gone} gone, {changed} changed; `plan preview` shows what a run does about it",
-            count(looked.len(), "thing")
+            count(checks.len(), "thing")
         ),
     }
 }
 
-fn to_json(context: &Context, looked: &[DriftCheck]) -> Value {
-    let found = context.secrets.redact_value(&json!(looked));
-    json!({ "version": 1, "drifted": drifted(looked).count(), "things": found })
+fn to_json(context: &Context, checks: &[DriftCheck]) -> Value {
+    let found = context.secrets.redact_value(&json!(checks));
+    json!({ "version": 1, "drifted": drifted(checks).count(), "things": found })
 }

@@ -1,4 +1,4 @@
-//! The file of an environment, beside the plan: `environments/<name>.yaml`.
+//! The file of an environment next to the plan: `environments/<name>.yaml`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::plan::{EnvironmentFile, without_text};
 use crate::source::Source;
 use crate::template;
 
-/// The folder of such files, beside the plan.
+/// The folder of these files, next to the plan.
 const FOLDER: &str = "environments";
 
-/// A file that was read.
+/// A parsed file.
 pub(super) struct ReadFile {
     pub source: Source,
     pub file: EnvironmentFile,
@@ -27,7 +27,7 @@ impl ReadFile {
         !self.findings.iter().any(Diagnostic::is_error)
     }
 
-    /// What is wrong with it; without any of its text when it may hold a secret.
+    /// The findings in it; without any of its text when it may contain a secret.
     pub fn found(self, may_hold_secrets: bool) -> Found {
         let (source, findings) = match may_hold_secrets {
             true => without_text(&self.source, self.findings),
@@ -37,11 +37,11 @@ impl ReadFile {
     }
 }
 
-/// Reads the file of an environment; `None` when it has none. `plan`: the plan file, as it was named.
+/// Reads the file of an environment; `None` without one. `plan`: the plan file, as given on the command line.
 ///
 /// # Errors
 ///
-/// When it is there and cannot be read, or leads out of the plan's folder.
+/// When it exists and cannot be read, or is outside the plan's folder.
 pub(super) fn read(context: &Context, plan: &Path, environment: &str) -> Result<Option<ReadFile>, Error> {
     let beside = plan.parent().unwrap_or_else(|| Path::new(""));
     let folder = context.resolve(beside);
@@ -59,7 +59,7 @@ pub(super) fn read(context: &Context, plan: &Path, environment: &str) -> Result<
     Ok(Some(ReadFile { source, file, findings }))
 }
 
-/// The environments that have a file beside a plan, by name, with their files as shown.
+/// The environments with a file next to the plan, by name, with the path for messages.
 pub(super) fn declared(context: &Context, plan: &Path) -> Vec<(String, PathBuf)> {
     let beside = plan.parent().unwrap_or_else(|| Path::new("")).join(FOLDER);
     let Ok(entries) = std::fs::read_dir(context.resolve(&beside)) else { return Vec::new() };
@@ -73,7 +73,8 @@ pub(super) fn declared(context: &Context, plan: &Path) -> Vec<(String, PathBuf)>
     names
 }
 
-/// Says when an environment has no file and another of nearly its name has one: a slip would be a new environment.
+/// Warns when an environment has no file and another with a similar name has one: a typo would create a new
+/// environment.
 pub(super) fn print_near(context: &Context, plan: &Path, environment: &str) -> Result<(), Error> {
     let declared = declared(context, plan);
     let names = declared.iter().map(|(name, _)| name.as_str());

@@ -1,4 +1,4 @@
-//! `plan explain`: what the code of a finding means.
+//! `plan explain`: describes the code of a finding.
 
 use super::print_text;
 use crate::cli::ExplainArguments;

@@ -1,4 +1,4 @@
-//! What is wrong with plans, told to whoever is there: a terminal, a log, a GitHub Actions job.
+//! Reports findings to people on a terminal or in a log, and to a GitHub Actions job.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,14 +12,14 @@ use crate::report::github::{Annotation, Level, Log, append, findings_summary};
 use crate::report::{Palette, sanitize_block};
 use crate::source::{FileOf, Source, Span};
 
-/// What was found in one file.
+/// The findings in one file.
 #[derive(Debug, Clone)]
 pub struct Found {
     pub source: Arc<Source>,
     pub findings: Vec<Diagnostic>,
 }
 
-/// What was found, file by file: of a plan with modules each with what is wrong in it, and where it is used.
+/// The findings by file: for a plan with modules, each in the file that is wrong and in the one that uses it.
 pub(super) fn by_file(found: &[Found]) -> Vec<Found> {
     found.iter().flat_map(Found::by_file).collect()
 }
@@ -59,7 +59,7 @@ impl Found {
             Found { source: Arc::new(Source::new(file.path, text)), findings }
         };
         let found: Vec<Found> = files.into_iter().map(file).collect();
-        // A plan in which nothing is wrong, its modules included, is told once.
+        // A plan without findings in itself and its modules is listed once.
         match found.iter().all(|found| found.findings.is_empty()) {
             true => found.into_iter().take(1).collect(),
             false => found.into_iter().filter(|found| !found.findings.is_empty()).collect(),
@@ -71,12 +71,12 @@ impl Found {
     }
 }
 
-/// Worth a word before a run: notes are for `plan check`.
+/// Whether a finding is shown before a run: notes are only for `plan check`.
 pub(super) fn is_worth_saying(finding: &Diagnostic) -> bool {
     finding.severity > Severity::Note
 }
 
-/// Tells findings to people on stderr, and to the job if there is one.
+/// Reports findings on stderr, and to the job.
 ///
 /// # Errors
 ///
@@ -92,7 +92,7 @@ pub fn print(context: &Context, found: &[Found]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The same without a word in the job's summary, which begins with how the command ended.
+/// Reports findings without the job summary, which a run writes itself.
 ///
 /// # Errors
 ///
@@ -124,7 +124,7 @@ fn print_log(context: &Context, findings: &[Findings<'_>], text: &str) -> Result
     told.map_err(stderr)
 }
 
-/// Tells one thing that is wrong with what the plan was given, with no place in the plan.
+/// Reports one problem with an input or option, which has no place in the plan.
 ///
 /// # Errors
 ///
@@ -147,7 +147,7 @@ pub(super) fn print_line(context: &Context, message: &str, help: &[String]) -> R
     told.map_err(stderr)
 }
 
-/// How many bytes one of the job's files holds already.
+/// The current size of one of the job's files in bytes.
 pub(super) fn length(path: &std::path::Path) -> u64 {
     fs::metadata(path).map_or(0, |data| data.len())
 }

@@ -1,4 +1,4 @@
-//! `plan get`: what an account has of the things that plans name by id, as a table or as JSON.
+//! `plan get`: lists resources of the account that plans refer to by id, as a table or as JSON.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{Palette, list, sanitize};
 
-/// What is often asked for: its word, where it is listed, and what is shown beside id and name (title, JSON pointer).
+/// A frequent list: its name, its path, and further columns (title, JSON pointer).
 type Known = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const KNOWN: [Known; 22] = [
@@ -73,7 +73,7 @@ const KNOWN: [Known; 22] = [
     ("clusters", "/cloud/v2/k8s/clusters/{project_id}/{region_id}", &[("VERSION", "/version"), ("STATUS", "/status")]),
 ];
 
-/// Other words for some of them.
+/// Other names for some of them.
 const ALIASES: [(&str, &str); 15] = [
     ("image", "images"),
     ("flavor", "flavors"),
@@ -92,11 +92,11 @@ const ALIASES: [(&str, &str); 15] = [
     ("disks", "volumes"),
 ];
 
-/// Lists what there is.
+/// Lists the resources.
 ///
 /// # Errors
 ///
-/// When nothing is listed under that word, project or region are missing, or the list cannot be read.
+/// When there is no list with that name, project or region are missing, or the list cannot be read.
 pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<Exit, Error> {
     let Some(word) = &arguments.what else { return words(context) };
     let (what, operation, columns) = find(Catalog::embedded(), word)?;
@@ -155,7 +155,7 @@ fn words(context: &Context) -> Result<Exit, Error> {
 
 type Columns = &'static [(&'static str, &'static str)];
 
-/// The list that a word means.
+/// The list with a name.
 fn find(catalog: &Catalog, word: &str) -> Result<(String, Arc<Operation>, Columns), Error> {
     let plain = word.to_lowercase().replace(['_', ' '], "-");
     let meant = ALIASES.iter().find(|(alias, _)| *alias == plain).map_or(plain.as_str(), |(_, meant)| *meant);
@@ -165,7 +165,7 @@ fn find(catalog: &Catalog, word: &str) -> Result<(String, Arc<Operation>, Column
     {
         return Ok(((*known).to_owned(), operation, columns));
     }
-    // Of several versions the newest that is not on its way out.
+    // Of several versions the newest that is not deprecated.
     let mut others: Vec<Arc<Operation>> =
         catalog.operations().filter(|operation| is_list(operation) && own_word(operation) == meant).collect();
     others.sort_by_key(|operation| (operation.deprecated, std::cmp::Reverse(operation.route.path.clone())));
@@ -184,7 +184,7 @@ fn find(catalog: &Catalog, word: &str) -> Result<(String, Arc<Operation>, Column
     Err(error.help("`plan get` names what is often asked for"))
 }
 
-/// Whether a GET lists things by project and region alone.
+/// Whether a GET is a list that needs only project and region.
 fn is_list(operation: &Operation) -> bool {
     let places = operation
         .path_parameters
@@ -194,7 +194,7 @@ fn is_list(operation: &Operation) -> bool {
     operation.route.method == Method::Get && places && paged
 }
 
-/// The last word of a path.
+/// The last segment of a path.
 fn own_word(operation: &Operation) -> String {
     let last = operation.route.path.rsplit('/').find(|segment| !segment.starts_with('{')).unwrap_or_default();
     last.replace('_', "-")
@@ -226,7 +226,7 @@ fn row(search: &ListSearch<'_>, item: &Value, columns: Columns) -> Vec<String> {
     [id, name].into_iter().chain(others).collect()
 }
 
-/// An item as the API shows it, with `id` and `name` wherever its list has them.
+/// An item as the API shows it, with `id` and `name` added from the fields of its list.
 fn for_programs(search: &ListSearch<'_>, item: &Value) -> Value {
     let mut shown = Map::new();
     shown.insert("id".to_owned(), search.id_of(item).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! `plan graph`: the order of the steps as a diagram.
+//! `plan graph`: the dependencies of the steps as a diagram.
 
 use super::{load_plan, print_text};
 use crate::cli::GraphArguments;

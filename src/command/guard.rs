@@ -1,4 +1,4 @@
-//! Before the first run on an empty record makes anything: is there a trace of an earlier one in the account?
+//! Before the first run with an empty record: searches the account for resources of an earlier run.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::error::Error;
 use crate::plan::{Plan, Step};
 use crate::report::count;
 
-/// Looks for stamps of this environment, one list a kind and region.
+/// Searches for the stamps of this environment, with one list per kind and region.
 ///
 /// # Errors
 ///
-/// When there are some: the record is lost, and everything would be made once more. When no call gets through.
+/// When there are any: the record is lost, and a run would create everything again. Also when the API cannot be read.
 pub async fn guard(
     context: &Context,
     client: &Client,

@@ -1,4 +1,4 @@
-//! `plan init`: a plan to start from, one of the examples in the binary, and the schema that editors read.
+//! `plan init`: writes a new plan from one of the examples in the binary, and the schema for editors.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::report::{Palette, list};
 use crate::schema::plan_schema_text;
 
-/// What editors read, beside the plan.
+/// The schema file for editors, next to the plan.
 const SCHEMA: &str = "plan.schema.json";
 
 pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Exit, Error> {
@@ -69,13 +69,13 @@ fn example(name: &str) -> Result<&'static Example, Error> {
     })
 }
 
-/// The files that are not there yet. One that is there and says something else is nobody's to overwrite.
+/// The files that do not exist yet. An existing file with other contents is an error.
 fn missing(context: &Context, files: Vec<(PathBuf, String)>) -> Result<Vec<(PathBuf, String)>, Error> {
     let mut missing = Vec::new();
     for (at, (path, text)) in files.into_iter().enumerate() {
         match fs::read(context.resolve(&path)) {
             Err(error) if error.kind() == ErrorKind::NotFound => missing.push((path, text)),
-            // A file beside the plan may serve two of them.
+            // Two plans in one folder can share the schema.
             Ok(there) if at > 0 && there == text.as_bytes() => {}
             Ok(_) => return Err(occupied(&path)),
             Err(error) if error.kind() == ErrorKind::IsADirectory => return Err(occupied(&path)),
@@ -90,7 +90,7 @@ fn occupied(path: &Path) -> Error {
         .help("name another file with `--file FILE`, or another folder: `--file demo/deploy.yaml`")
 }
 
-/// Writes a file that is not there; never over one that came into being meanwhile.
+/// Writes a new file; fails when it exists by now.
 fn write_new(context: &Context, path: &Path, text: &str) -> Result<(), Error> {
     let place = context.resolve(path);
     let write = || {

@@ -1,4 +1,4 @@
-//! Plan files: read, checked, their inputs resolved; what is wrong with them is told.
+//! Loads plan files: reads and checks them, resolves inputs, reports findings.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,10 +25,10 @@ use crate::source::Source;
 use crate::template::{Scope, Template};
 use crate::yaml;
 
-/// What a plan from stdin is called.
+/// The file name for a plan from stdin.
 const STDIN: &str = "-";
 
-/// A plan that is right, and the catalogue it was checked against.
+/// A valid plan, and the catalogue it was checked against.
 pub struct LoadedPlan {
     pub plan: Arc<Plan>,
     pub catalog: &'static Catalog,
@@ -38,7 +38,7 @@ pub struct LoadedPlan {
 ///
 /// # Errors
 ///
-/// When it cannot be read, or is no text.
+/// When it cannot be read, or is not text.
 pub fn read_source(context: &Context, file: &Path) -> Result<Arc<Source>, Error> {
     let text = text(read_bytes(context, file)?).map_err(|error| Error::read(file, error))?;
     Ok(Arc::new(Source::new(file, text)))
@@ -56,7 +56,7 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text"))
 }
 
-/// The catalogue to check against: that of an OpenAPI document, or the built-in one.
+/// The catalogue to check against: from an OpenAPI document, or the embedded one.
 ///
 /// # Errors
 ///
@@ -64,11 +64,11 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
 pub(super) fn catalog(context: &Context, spec: Option<&Path>) -> Result<&'static Catalog, Error> {
     let Some(spec) = spec else { return Ok(Catalog::embedded()) };
     let text = fs::read(context.resolve(spec)).and_then(text).map_err(|error| Error::read(spec, error))?;
-    // One for the whole process, like the built-in one.
+    // One for the whole process, like the embedded one.
     Ok(Box::leak(Box::new(Catalog::from_openapi(&text)?)))
 }
 
-/// Reads a plan file, or stdin for `-`, and checks it against a catalogue. What is no text is a finding like any other.
+/// Reads a plan file, or stdin for `-`, and checks it against a catalogue. Invalid text is a finding as well.
 ///
 /// # Errors
 ///
@@ -100,11 +100,11 @@ fn read(
     }
 }
 
-/// Reads and checks a plan; findings are told, warnings too.
+/// Reads and checks a plan, and reports its findings, including warnings.
 ///
 /// # Errors
 ///
-/// [`Error::PlanWrong`] when it is; otherwise when something cannot be read.
+/// [`Error::PlanWrong`] when the plan has errors; otherwise when a file cannot be read.
 pub fn load_plan(context: &Context, file: &Path, spec: Option<&Path>) -> Result<LoadedPlan, Error> {
     let catalog = catalog(context, spec)?;
     let (source, Checked { plan, findings, .. }) = read_and_check(context, file, catalog)?;
@@ -116,16 +116,16 @@ pub fn load_plan(context: &Context, file: &Path, spec: Option<&Path>) -> Result<
     if !warnings.is_empty() {
         findings::warn(context, &[Found { source, findings: warnings }])?;
     }
-    // `file(...)` reads beside the plan, wherever the command was typed.
+    // `file(...)` reads relative to the plan, not to the current folder.
     plan.folder = context.resolve(&plan.folder);
     Ok(LoadedPlan { plan: Arc::new(plan), catalog })
 }
 
-/// The values of a plan's inputs: its defaults, files, environment, flags; secret ones as markers.
+/// The values of a plan's inputs, from defaults, files, environment and flags; secret ones as secret markers.
 ///
 /// # Errors
 ///
-/// [`Error::PlanWrong`] when some are missing or do not fit, which is told; otherwise when a file cannot be read.
+/// [`Error::PlanWrong`] when values are missing or invalid, which is reported; otherwise when a file cannot be read.
 pub fn resolve_inputs(
     context: &Context,
     plan: &Plan,
@@ -134,11 +134,11 @@ pub fn resolve_inputs(
     resolve_inputs_over(context, plan, &BTreeMap::new(), options)
 }
 
-/// The same, with values that everything else wins over.
+/// The same with base values, over which all other sources take precedence.
 ///
 /// # Errors
 ///
-/// As [`resolve_inputs`].
+/// As for [`resolve_inputs`].
 pub fn resolve_inputs_over(
     context: &Context,
     plan: &Plan,
@@ -157,12 +157,11 @@ pub fn resolve_inputs_over(
     }
 }
 
-/// Project and region of a plan's calls: a flag wins over the environment's file, that over the plan, the plan over
-/// variables.
+/// Project and region of a plan's calls, in order of precedence: flag, environment file, plan, variable.
 ///
 /// # Errors
 ///
-/// [`Error::PlanWrong`] when the plan's template gives no number, which is told.
+/// [`Error::PlanWrong`] when the plan's template does not give a number, which is reported.
 pub fn places(
     context: &Context,
     plan: &Plan,
@@ -207,11 +206,11 @@ pub fn places(
     Err(Error::PlanWrong)
 }
 
-/// The file of an environment beside its plan, when there is one.
+/// The environment file of a plan, if there is one.
 ///
 /// # Errors
 ///
-/// [`Error::PlanWrong`] when something is wrong with it, which is told; otherwise when it cannot be read.
+/// [`Error::PlanWrong`] when it has errors, which are reported; otherwise when it cannot be read.
 pub(super) fn environment_file(context: &Context, plan: &Plan, environment: &str) -> Result<Option<ReadFile>, Error> {
     match environment_file::read(context, plan.source.path(), environment)? {
         Some(read) if !read.is_right() => {
@@ -233,11 +232,11 @@ fn number(template: &Template, scope: &Scope<'_>) -> Result<i64, Diagnostic> {
     })
 }
 
-/// What is wrong with the plan when these are the values of a run: found before the first call.
+/// Checks the plan with the values of a run, before the first call.
 ///
 /// # Errors
 ///
-/// [`Error::PlanWrong`] when something is, which is told.
+/// [`Error::PlanWrong`] when there are errors, which are reported.
 pub(super) fn check_values(
     context: &Context,
     loaded: &LoadedPlan,
@@ -258,7 +257,7 @@ pub(super) fn check_values(
         secrets: Some(&context.secrets),
     };
     let findings = plan::check_values(plan, loaded.catalog, given);
-    // Warnings about values change nothing now, and were told about the plan.
+    // Warnings were reported when the plan was checked.
     let findings: Vec<Diagnostic> = findings.into_iter().filter(Diagnostic::is_error).collect();
     if findings.is_empty() {
         return Ok(());
@@ -267,9 +266,9 @@ pub(super) fn check_values(
     Err(Error::PlanWrong)
 }
 
-/// Reads and checks a plan file as [`read_and_check`], and with the values that are known: those given, and defaults for
-/// the rest. What is wrong with given values is a finding, too, and that some are missing when others are given or
-/// `all_wanted`: a plan may be right before anybody knows their values.
+/// Reads and checks a plan file as [`read_and_check`] does, also with its input values: the given ones, and defaults
+/// for the rest. Invalid values are findings. Missing ones are findings only when others are given or `all_wanted`,
+/// because a plan can be checked before its values are known.
 ///
 /// # Errors
 ///
@@ -300,7 +299,7 @@ pub(super) fn check_with_inputs(
             read(context, file, |source, folder| plan::check_assuming(source, catalog, folder, &assumed))?;
         if are_given {
             let problems = problems.into_inner();
-            // What has no place in the plan is about the plan as a whole.
+            // A problem without a place is about the plan as a whole.
             let found = problems.iter().map(|problem| problem.diagnostic_at(problem.declared.unwrap_or_default()));
             checked.findings.extend(found);
             checked.findings.sort_by_key(|finding| finding.primary.start);
@@ -326,7 +325,7 @@ fn values_of(
     with_sources(context, given, beside.as_ref(), options, |sources| resolve(&plan.inputs, sources, &context.secrets))
 }
 
-/// What inputs are given on the command line and in the environment; everything wins over `given`.
+/// The sources of input values: command line and environment, all over `given`.
 fn with_sources<T>(
     context: &Context,
     given: Option<Source>,
@@ -341,7 +340,7 @@ fn with_sources<T>(
     Ok(read(&InputSources { beside, files: &files, environment: &context.environment.inputs.0, set: &set }))
 }
 
-/// Problems with a declaration as findings about the plan; the others are told.
+/// Converts problems with a declaration to findings, and reports the others.
 fn sort_problems(context: &Context, problems: Vec<InputProblem>) -> Result<Vec<Diagnostic>, Error> {
     let mut found = Vec::new();
     for problem in problems {

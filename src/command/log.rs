@@ -1,6 +1,6 @@
-//! The log of a command: what `-v`, `-vv`, `PLAN_LOG`, `--log`, `--log-format`, `--curl` and `--har` ask for.
+//! The log of a command: `-v`, `-vv`, `PLAN_LOG`, `--log`, `--log-format`, `--curl` and `--har`.
 //!
-//! It goes to stderr or to a file. Lines are redacted once more on their way out, whoever wrote them.
+//! It goes to stderr or to a file. Every line is redacted when it is written.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -33,25 +33,25 @@ use crate::report::{clock, sanitize};
 use crate::secret::Secrets;
 use crate::stream::Queue;
 
-/// As wide as the names of steps above and below.
+/// As wide as the names of steps in the other output.
 const NARROWEST: usize = 10;
-/// Everything of ours.
+/// The target of all log events of this program.
 const OURS: &str = "plan";
-/// How the variable is written, in a hint.
+/// The syntax of the variable, for a message.
 const FILTERS: &str = "write it as `info`, `debug`, or `plan::request=info,plan::body=debug`";
 
-/// A log at work; it ends with this.
+/// The running log, which ends when it is dropped.
 pub(super) struct Log {
     trace: Option<Arc<Trace>>,
     _subscriber: Option<DefaultGuard>,
 }
 
 impl Log {
-    /// Starts what was asked for, and gives the context the means to tell of requests.
+    /// Starts the requested logs, and adds the trace to the context.
     ///
     /// # Errors
     ///
-    /// When the filter cannot be read, or a file cannot be opened.
+    /// When the filter cannot be parsed, or a file cannot be opened.
     pub(super) fn start(context: &mut Context, command: &Command) -> Result<Self, Error> {
         let options = &context.global;
         let filter = filter(context, command.prints_curl())?;
@@ -72,7 +72,7 @@ impl Log {
 
     /// # Errors
     ///
-    /// When something that was asked for could not be written.
+    /// When a requested file could not be written.
     pub(super) fn finish(&self, context: &Context) -> Result<(), Error> {
         let Some(trace) = &self.trace else { return Ok(()) };
         let har = context.global.har.as_deref().unwrap_or_else(|| Path::new(""));
@@ -80,7 +80,7 @@ impl Log {
     }
 }
 
-/// What is told; `None` when nothing is.
+/// The filter of the log; `None` without a log.
 fn filter(context: &Context, curl: bool) -> Result<Option<Targets>, Error> {
     let options = &context.global;
     let asked = match (&context.environment.log, options.verbose) {
@@ -118,7 +118,7 @@ fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> 
         "message" | "step" => write!(writer, "{value:?}"),
         "attempt" => write!(writer, "attempt {value:?}"),
         "body" => write!(writer, " {value:?}"),
-        // Said by the message.
+        // Contained in the message.
         _ => Ok(()),
     });
     let layer = formatting::layer().with_writer(writer);
@@ -139,7 +139,7 @@ fn no_thread(error: io::Error) -> Error {
     Error::System { what: "start the log", error }
 }
 
-/// A new file nobody else may read.
+/// Creates a file that only the user can read.
 fn open(context: &Context, path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -163,7 +163,7 @@ where
         context.format_fields(Writer::new(&mut message), event)?;
         let message = sanitize(&message);
         if event.metadata().target() == CURL {
-            // To be pasted, as it is.
+            // Printed without prefix, to be copied.
             return writeln!(writer, "{message}");
         }
         let mut time = Elapsed(None);
@@ -182,7 +182,7 @@ where
     }
 }
 
-/// The time a request's event tells: that of the run, which a rehearsal compresses.
+/// The elapsed time in a request's event: that of the run, since a rehearsal compresses time.
 struct Elapsed(Option<Duration>);
 
 impl Visit for Elapsed {
@@ -195,7 +195,7 @@ impl Visit for Elapsed {
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
-/// When something was told, by the clock the context was told.
+/// The time since the start, on the context's clock.
 struct Started {
     at: Timestamp,
     origin: Instant,
@@ -208,7 +208,7 @@ impl FormatTime for Started {
     }
 }
 
-/// Where lines go. A reader that went away silences them, no more.
+/// The destination of lines; silent after a closed pipe.
 #[derive(Clone)]
 struct Lines {
     out: Arc<Mutex<Box<dyn Write + Send>>>,
@@ -216,7 +216,7 @@ struct Lines {
 }
 
 impl Write for Lines {
-    /// tracing writes a whole event at once.
+    /// tracing writes each event at once.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let text = self.secrets.redact(&text);

@@ -1,4 +1,4 @@
-//! `plan man`: manual pages, of one command or of all.
+//! `plan man`: the manual page of one command, or those of all.
 
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(super) fn man(context: &Context, arguments: &ManArguments) -> Result<Exit, E
     Ok(Exit::Done)
 }
 
-/// The command that these words lead to.
+/// The command with this path of words.
 fn named<'c>(root: &'c clap::Command, words: &[String]) -> Result<&'c clap::Command, Error> {
     words.iter().try_fold(root, |command, word| {
         command.find_subcommand(word).ok_or_else(|| {
@@ -41,12 +41,12 @@ fn named<'c>(root: &'c clap::Command, words: &[String]) -> Result<&'c clap::Comm
     })
 }
 
-/// The commands below one that anybody is told of.
+/// The subcommands that are not hidden.
 fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
     command.get_subcommands().filter(|below| !below.is_hide_set())
 }
 
-/// As it is typed: `plan state list`.
+/// The command as typed: `plan state list`.
 fn title(command: &clap::Command) -> &str {
     command.get_bin_name().unwrap_or_else(|| command.get_name())
 }
@@ -57,7 +57,7 @@ fn page(command: &clap::Command) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
-/// Writes `plan.1`, `plan-run.1`, `plan-state-list.1` and so on; what an earlier version wrote there is replaced.
+/// Writes `plan.1`, `plan-run.1`, `plan-state-list.1` and so on, replacing those of an earlier version.
 fn write_all(context: &Context, root: &clap::Command, folder: &Path) -> Result<(), Error> {
     let place = context.resolve(folder);
     fs::create_dir_all(&place).map_err(|error| Error::write(folder, error))?;

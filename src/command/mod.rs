@@ -1,7 +1,7 @@
-//! One file a command: wiring, no logic.
+//! The commands, one file each: they connect the other modules and have no logic of their own.
 //!
-//! `connect` finds the API and the key, `load` a plan, `records` a record; `view` shows a run, `findings` what is wrong
-//! with a plan, `print` results. Errors get their words and their exit code here, at the border.
+//! `connect` gives access to the API, `load` reads plans, `records` finds records; `view` shows a run, `findings`
+//! reports findings, `print` prints results. Errors are turned into messages and exit codes here.
 
 mod catalog;
 mod check;
@@ -79,14 +79,14 @@ pub use records::{environment_name, find_record, owner, store};
 pub use signals::Signals;
 pub use view::{View, ViewOptions};
 
-/// At the end, blocking work (a sync under way) gets this long.
+/// How long blocking work (a sync in progress) is waited for at the end.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
-/// Reads the command line. What is asked for or wrong is told like everything else: it repeats what was typed.
+/// Parses the command line. Help and errors go through our own stream, because they repeat arguments.
 ///
 /// # Errors
 ///
-/// The exit code, when there is nothing to carry out.
+/// The exit code, when there is no command to run.
 pub fn parse(streams: &Streams) -> Result<Cli, u8> {
     cli::read().map_err(|told| {
         let mut stream = if told.use_stderr() { streams.stderr.clone() } else { streams.stdout.clone() };
@@ -102,7 +102,7 @@ pub fn parse(streams: &Streams) -> Result<Cli, u8> {
     })
 }
 
-/// Carries out a command line and says what went wrong, if anything did.
+/// Runs a command, and reports its error.
 pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
     let mut context = match Context::gather(cli.global, streams.clone()) {
         Ok(context) => context,
@@ -124,11 +124,11 @@ pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
     }
 }
 
-/// The command, and the log that was asked for.
+/// Runs a command with its log.
 async fn logged(context: &mut Context, command: &Command) -> Result<Exit, Error> {
     let log = log::Log::start(context, command)?;
     let ended = dispatch(context, command).await;
-    // What went wrong with the command matters more.
+    // An error of the command takes precedence over one of the log.
     let written = log.finish(context);
     ended.and_then(|exit| written.map(|()| exit))
 }
@@ -162,12 +162,12 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
     }
 }
 
-/// Says why a command ended, and what to do next; gives its exit code.
+/// Reports why a command failed, and what to do next; gives its exit code.
 fn print(context: &Context, error: &Error) -> Exit {
     let ending =
         Ending { exit: error.exit(), failure_reason: Some(error.to_string()), state_path: None, resume_command: None };
     if let Err(unwritten) = session::export_ending(context, &ending) {
-        // The error itself is what matters; should this one have nobody to hear it either, the exit code remains.
+        // When this message cannot be written either, the exit code remains.
         let _ = findings::print_line(context, &unwritten.to_string(), &[]);
     }
     if !error.is_silent() {
@@ -175,7 +175,7 @@ fn print(context: &Context, error: &Error) -> Exit {
         let (message, hints) = (hidden(&error.to_string()), error.hints());
         let hints: Vec<String> = hints.iter().map(|hint| hidden(hint)).collect();
         let mut err = context.stderr.clone();
-        // Should this fail, too, the exit code is all that is left to say it with.
+        // When this fails, too, only the exit code remains.
         let _ = match &context.environment.github {
             Some(_) => {
                 let lines: Vec<String> =
@@ -192,18 +192,19 @@ fn print(context: &Context, error: &Error) -> Exit {
     error.exit()
 }
 
-/// Says what the system refused before there was a context.
+/// Reports a system error before there is a context.
 fn print_early(streams: &Streams, what: &'static str, error: &io::Error) -> Exit {
     let _ = writeln!(streams.stderr.clone(), "error: cannot {what}: {error}");
     Exit::StepFailed
 }
 
-/// The same for the program's thread; gives the exit code.
+/// Reports that the program's thread could not start; gives the exit code.
 pub fn print_no_thread(streams: &Streams, error: &io::Error) -> Exit {
     print_early(streams, "start a thread", error)
 }
 
-/// From now on a panic says where it happened, asks for a report, and shows no data: its words may hold a secret.
+/// Installs a panic hook that names the place and asks for a report, without the message's data, which may contain
+/// secrets.
 pub fn print_panics(streams: Streams) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
@@ -218,7 +219,7 @@ pub fn print_panics(streams: Streams) {
     }));
 }
 
-/// Words known when the program was built; others are made from data, and are not shown.
+/// The panic message, when it is a constant; a formatted one may contain data and is not shown.
 fn panic_words(payload: &(dyn Any + Send)) -> String {
     payload.downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default()
 }

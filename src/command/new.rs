@@ -1,4 +1,4 @@
-//! `plan new`: a step to paste into a plan.
+//! `plan new`: prints a step to paste into a plan.
 
 use super::curl;
 use super::load;
@@ -40,7 +40,7 @@ fn from_curl(context: &Context, catalog: &Catalog, command: &str) -> Result<Stri
     Ok(step.yaml)
 }
 
-/// The step under another id: its first line says it.
+/// The step with another id, which is in its first line.
 fn with_id(step: &str, id: &str) -> Result<String, Error> {
     let fits = |character: char| character.is_ascii_alphanumeric() || character == '_';
     if id.starts_with(|first: char| first.is_ascii_digit()) || id.is_empty() || !id.chars().all(fits) {

@@ -1,7 +1,7 @@
-//! `plan check --online`: what only the API can tell, by reads alone: whether the key works, project and region exist,
-//! flavors are offered, what is looked up is there, and quotas suffice.
+//! `plan check --online`: checks that need the API, using reads only: that the key works, project and region exist,
+//! flavors are offered, looked-up items exist, and quotas suffice.
 //!
-//! A check, not a promise: what is known only while a plan runs is left out, and others use the same quotas.
+//! A check is no guarantee: values known only during a run are left out, and other clients use the same quotas.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,14 +29,14 @@ use crate::plan::{Plan, Selection};
 use crate::report::{count, list, sanitize};
 use crate::source::Span;
 
-/// Instances that a finding names.
+/// The most instances named in a finding.
 const MOST_NAMES: usize = 4;
 /// The longest page of a list.
 const PAGE: usize = 1000;
-/// Below this part of a create's path its quotas are asked for.
+/// The path of a quota check, below this part of a create's path.
 const CHECK_LIMITS: &str = "/check_limits";
 
-/// Where the flavors of a create are listed: its path up to project and region, the list's, and where the body names one.
+/// The list of flavors for a create: its path after project and region, that of the list, and the field of the body.
 const FLAVORS: [(&str, &str, &str); 4] = [
     ("/cloud/v2/instances/", "/cloud/v1/flavors/", "/flavor"),
     ("/cloud/v1/bminstances/", "/cloud/v1/bmflavors/", "/flavor"),
@@ -44,7 +44,7 @@ const FLAVORS: [(&str, &str, &str); 4] = [
     ("/cloud/v2/k8s/clusters/", "/cloud/v1/k8s/", "/pools/0/flavor_id"),
 ];
 
-/// Asks the API about plans that are right in themselves; findings are told. Whether nothing is wrong.
+/// Checks valid plans with the API, and reports findings. Gives whether there are none.
 pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: &[Plan]) -> Result<bool, Error> {
     let account = Account::of(context, &arguments.api)?;
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
@@ -66,7 +66,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: 
                 checker.look_up(look_up).await?;
             }
         }
-        all.push(Found { source: Arc::clone(&plan.source), findings: told_once(checker.findings) });
+        all.push(Found { source: Arc::clone(&plan.source), findings: merge_equal(checker.findings) });
     }
     let right = all.iter().all(|found| found.findings.is_empty());
     if right {
@@ -78,7 +78,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: 
     Ok(right)
 }
 
-/// Whether anybody answers there: one request, not repeated, so that a dead host is told at once.
+/// Sends one request without retries, so that an unreachable host is reported at once.
 async fn reach(client: &Client, place: &str) -> Result<(), Error> {
     let request = Request::get("/cloud/v1/regions").query("limit", 1);
     let lost = |cause: Lost| ReadError::Failed { cause: cause.to_string(), attempts: 1 };
@@ -88,11 +88,11 @@ async fn reach(client: &Client, place: &str) -> Result<(), Error> {
 /// The calls of a plan, by instance.
 type Calls = Vec<(InstanceId, RecordedCall)>;
 
-/// A finding and the instance it is about.
+/// A finding and its instance.
 type Finding = (InstanceId, Diagnostic);
 
-/// What is found of many instances is one finding with their names.
-fn told_once(findings: Vec<Finding>) -> Vec<Diagnostic> {
+/// Merges equal findings of several instances into one that names them.
+fn merge_equal(findings: Vec<Finding>) -> Vec<Diagnostic> {
     let mut told: Vec<(Diagnostic, Vec<InstanceId>)> = Vec::new();
     for (instance, finding) in findings {
         let same = |known: &Diagnostic| (known.code, &known.message) == (finding.code, &finding.message);
@@ -116,7 +116,7 @@ fn count_of(requests: u64) -> String {
     count(usize::try_from(requests).unwrap_or(usize::MAX), "read")
 }
 
-/// The calls of a plan, as a first run would make them, as far as they are known now.
+/// The calls of a first run of the plan, as far as they are known now.
 fn calls(
     context: &Context,
     arguments: &CheckArguments,
@@ -134,7 +134,7 @@ fn calls(
         stamp: false,
         resolve_time: Duration::ZERO,
         max_items: MAX_ITEMS,
-        // They are read by the commands that know where records are: what depends on them is not known here.
+        // Only commands with access to records read them; values from them are not known here.
         records: None,
         user_agent: String::new(),
     };
@@ -157,19 +157,19 @@ fn calls(
     Ok((calls, looked_for(plan, &settings, &context.secrets, &inputs)))
 }
 
-/// One plan being held against the API.
+/// The online check of one plan.
 struct Online<'a> {
     client: &'a Client,
     plan: &'a Plan,
     findings: Vec<Finding>,
     /// Lists of flavors that were read, by path.
     asked: BTreeMap<String, Vec<String>>,
-    /// Lists in which something was looked up, by call.
+    /// Lists of look-ups that were read, by call.
     lists: BTreeMap<String, Value>,
 }
 
 impl Online<'_> {
-    /// The projects and regions that the calls name.
+    /// Checks the projects and regions of the calls.
     async fn places(&mut self, calls: &[(InstanceId, RecordedCall)]) -> Result<(), Error> {
         let mut seen: BTreeMap<(&str, String), (&InstanceId, Span)> = BTreeMap::new();
         for (instance, call) in calls {
@@ -202,7 +202,7 @@ impl Online<'_> {
         Ok(())
     }
 
-    /// Where the plan says which project or region: at the step, at its top, or nowhere.
+    /// The place where the plan sets project or region: in the step, at the top, or none.
     fn place_of(&self, what: &str, step: &StepId) -> Span {
         let own = self.plan.steps.get(step);
         let (own, top) = match what {
@@ -216,13 +216,13 @@ impl Online<'_> {
         self.plan.steps.get(step).map_or(Span::at(0), |step| step.call.span)
     }
 
-    /// The place of a field of a step's body.
+    /// The place of a field in a step's body.
     fn field_span(&self, step: &StepId, pointer: &str) -> Span {
         let body = self.plan.steps.get(step).and_then(|step| step.body.as_ref());
         body.map_or_else(|| self.call_span(step), |body| body.at(pointer).span)
     }
 
-    /// Whether the flavor of a machine, balancer or cluster is offered there.
+    /// Checks that the flavor of a machine, load balancer or cluster is offered.
     async fn flavor(&mut self, instance: &InstanceId, call: &RecordedCall) -> Result<(), Error> {
         let Some((create, list, pointer)) = FLAVORS.iter().find(|(create, ..)| call.path.starts_with(create)) else {
             return Ok(());
@@ -265,7 +265,7 @@ impl Online<'_> {
         Ok(names)
     }
 
-    /// Whether what `find` means is there, and the only one.
+    /// Checks that exactly one item matches a `find`.
     async fn look_up(&mut self, looked_for: &LookedFor) -> Result<(), Error> {
         let Some(span) = looked_for.find else { return Ok(()) };
         let rendered = &looked_for.rendered;
@@ -276,7 +276,7 @@ impl Online<'_> {
             let answer = match reader.read_all(&rendered.request, operation).await {
                 Ok(complete) => complete.answer,
                 Err(ReadFailure::Read(error)) => return Err(failed("what the plan looks up cannot be listed", error)),
-                // A run may be allowed more: it cannot be told here.
+                // A run may allow more items; this check cannot decide.
                 Err(ReadFailure::TooMany { .. }) => Value::Null,
             };
             self.lists.insert(key.clone(), answer);
@@ -291,7 +291,7 @@ impl Online<'_> {
         Ok(())
     }
 
-    /// Whether the quotas leave room for what a call creates.
+    /// Checks that the quotas allow what a call creates.
     async fn limits(&mut self, instance: &InstanceId, call: &RecordedCall) -> Result<(), Error> {
         let path = format!("{}{CHECK_LIMITS}", call.path);
         let Some((operation, _)) = Catalog::embedded().matching(Method::Post, &path) else { return Ok(()) };
@@ -309,7 +309,7 @@ impl Online<'_> {
         let request = Request { body: Some(Value::Object(asked)), ..Request::new(Method::Post, path) };
         let answer = match self.client.read(request).await {
             Ok(answer) => answer,
-            // It wants what is not known yet, or is not there in this region: then it cannot tell.
+            // The quota check needs unknown values, or does not exist in this region.
             Err(error) if matches!(error.meaning(), Some(Meaning::Rejected | Meaning::NotFound)) => return Ok(()),
             Err(ReadError::Refused(error)) if error.meaning() == Meaning::Quota => {
                 let span = self.call_span(&instance.step);
@@ -331,7 +331,7 @@ fn quota(span: Span, words: String) -> Diagnostic {
         .help("ask for a higher limit, choose another flavor or region, or take something down")
 }
 
-/// Quotas that an answer of `check_limits` says are too small: `<name>_limit`, `<name>_usage`, `<name>_requested`.
+/// The quotas that an answer of `check_limits` exceeds: `<name>_limit`, `<name>_usage`, `<name>_requested`.
 fn exceeded(answer: &Value) -> Vec<String> {
     let number = |name: &str, what: &str| answer.get(format!("{name}_{what}")).and_then(Value::as_i64);
     let fields = answer.as_object().into_iter().flatten();
@@ -340,7 +340,7 @@ fn exceeded(answer: &Value) -> Vec<String> {
             let name = field.strip_suffix("_requested")?;
             let (requested, limit) = (number(name, "requested")?, number(name, "limit")?);
             let usage = number(name, "usage").unwrap_or(0);
-            // -1 is the API's way to say that there is no limit.
+            // -1 means no limit.
             (limit >= 0 && usage + requested > limit)
                 .then(|| format!("quota `{name}` leaves no room: {requested} more wanted, {usage} of {limit} in use"))
         })
@@ -358,7 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_quotas_that_are_too_small_are_told() {
+    fn only_exceeded_quotas_are_reported() {
         let answer = json!({
             "cpu_count_limit": 10, "cpu_count_usage": 8, "cpu_count_requested": 4,
             "ram_limit": 100, "ram_usage": 8, "ram_requested": 4,
@@ -369,14 +369,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_of_many_is_told_once_with_their_names() {
+    fn a_finding_about_many_instances_is_reported_once_with_their_names() {
         let finding = |step: &str, key: Option<&str>, words: &str| {
             let instance = InstanceId::new(StepId::new(step), key.map(str::to_owned));
             (instance, Diagnostic::error("flavor-not-offered", Span::at(0), words))
         };
         let numbers: Vec<String> = (0..40).map(|number| number.to_string()).collect();
         let many = numbers.iter().map(|key| finding("web", Some(key), "flavor `x` is not offered there"));
-        let told = told_once(many.chain([finding("db", None, "flavor `y` is not offered there")]).collect());
+        let told = merge_equal(many.chain([finding("db", None, "flavor `y` is not offered there")]).collect());
         let messages: Vec<&str> = told.iter().map(|finding| finding.message.as_str()).collect();
         assert_eq!(
             messages,

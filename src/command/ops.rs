@@ -1,4 +1,4 @@
-//! `plan ops`: what the API can do.
+//! `plan ops`: searches the operations of the API.
 
 mod page;
 
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{Palette, count, thing};
 
-/// Candidates named when several operations may be meant.
+/// The most candidates named when several operations match.
 const NAMED: usize = 12;
 
 pub(super) fn ops(context: &Context, arguments: &OpsArguments) -> Result<Exit, Error> {
@@ -28,11 +28,11 @@ pub(super) fn ops(context: &Context, arguments: &OpsArguments) -> Result<Exit, E
     Ok(Exit::Done)
 }
 
-/// The operation that is meant by its route, or by enough words to be the only one.
+/// The operation with a route, or the only one that matches enough words.
 ///
 /// # Errors
 ///
-/// When none or several may be meant, with the nearest.
+/// When no operation or several match, with the nearest ones.
 pub(super) fn find_operation(catalog: &Catalog, wanted: &str) -> Result<Arc<Operation>, Error> {
     let route = |text: &str| Route::parse(text).and_then(|route| catalog.find(&route));
     let concrete = |text: &str| {
@@ -57,8 +57,8 @@ pub(super) fn find_operation(catalog: &Catalog, wanted: &str) -> Result<Arc<Oper
     }
 }
 
-/// The one of several that was surely meant: the only one to end with what was typed, as in `POST networks`, or the
-/// one that is closer to what was named than any other.
+/// The clear winner among several matches: the only one whose path ends with the typed word, as for `POST networks`,
+/// or the one with a clearly better match.
 fn meant(found: &[Found], wanted: &str) -> Option<Arc<Operation>> {
     let mut ending = found.iter().filter(|found| ends_with(&found.operation, wanted));
     let only = ending.next().filter(|_| ending.next().is_none());
@@ -69,7 +69,7 @@ fn meant(found: &[Found], wanted: &str) -> Option<Arc<Operation>> {
     only.or(closest).map(|found| Arc::clone(&found.operation))
 }
 
-/// The last word of the path that is no placeholder is the last word that was typed.
+/// Whether the last word of the path is the last word that was typed.
 fn ends_with(operation: &Operation, wanted: &str) -> bool {
     let last = operation.route.path.split('/').rfind(|segment| !segment.starts_with('{'));
     let typed = wanted.split_whitespace().last().and_then(|word| word.trim_end_matches('/').rsplit('/').next());
@@ -80,7 +80,7 @@ fn list(context: &Context, catalog: &Catalog, arguments: &OpsArguments) -> Resul
     let words = arguments.words.join(" ");
     let found: Vec<Arc<Operation>> = catalog.search(&[&words]).into_iter().map(|found| found.operation).collect();
     let (writes, reads): (Vec<_>, Vec<_>) = found.iter().cloned().partition(|found| found.effect != Effect::Read);
-    // What only reads is listed when it is asked for, by flag or by word, and when nothing else is as close.
+    // Reads are listed when asked for by flag or word, and when no write matches as well.
     let closest_reads = found.first().is_some_and(|closest| closest.effect == Effect::Read);
     let asked = arguments.reads || asks_for_reads(&words) || closest_reads && !words.is_empty();
     let (shown, kept_back) = if asked { (found, 0) } else { (writes, reads.len()) };

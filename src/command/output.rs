@@ -1,4 +1,4 @@
-//! `plan output`: the outputs of the last run, from its record; in a GitHub Actions job for later steps as well.
+//! `plan output`: prints recorded outputs of the last run; in a GitHub Actions job also exports them.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ pub(super) async fn output(context: &Context, arguments: &OutputArguments) -> Re
         OutputFormat::Env => outputs::OutputFormat::Env,
         OutputFormat::Raw => outputs::OutputFormat::Raw,
     };
-    // The record holds no secrets, so there are none to hide here.
+    // The record contains no secrets.
     let rendered = outputs::render(&values, names, &Secrets::default(), format).map_err(wrong)?;
     for words in &rendered.notes {
         note(context, words)?;
@@ -54,7 +54,7 @@ pub(super) async fn output(context: &Context, arguments: &OutputArguments) -> Re
     Ok(Exit::Done)
 }
 
-/// The plan file and the names of outputs. A first word that can be no name is the file, as for every other command.
+/// The plan file and the names of outputs. A first argument that cannot be a name is the file, as in other commands.
 fn file_and_names(arguments: &OutputArguments) -> Result<(Option<&Path>, &[String]), Error> {
     let file = arguments.file.as_deref();
     match arguments.words.split_first() {

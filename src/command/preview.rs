@@ -1,4 +1,4 @@
-//! `plan preview`: what a run would do, against the record. With a key it reads what a run would read, and nothing else.
+//! `plan preview`: shows what a run would do. With a key it sends the reads of a run, and no writes.
 
 use std::collections::BTreeMap;
 
@@ -112,7 +112,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     Ok(if arguments.exit_code && pending { Exit::ChangesPending } else { Exit::Done })
 }
 
-/// What a run is shown to do: the plan, what it is given, and the record it meets.
+/// The data for a preview: plan, inputs and record.
 pub(super) struct Shown<'a> {
     pub plan: &'a Plan,
     pub catalog: &'static Catalog,
@@ -120,15 +120,15 @@ pub(super) struct Shown<'a> {
     pub environment: &'a str,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
-    /// Outputs of other plans, when this one reads any.
+    /// Outputs of other plans, when this plan reads any.
     pub records: Option<minijinja::Value>,
-    /// `None`: nothing is on record.
+    /// `None` without a record.
     pub status: Option<&'a Status>,
     pub options: &'a RunOptions,
 }
 
 impl Shown<'_> {
-    /// What it would do; `key` is that of the digests that stand for secrets, `client` reads what only a read tells.
+    /// What a run would do; `key` is the key of the digests for secrets, `client` sends reads.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Shown<'_> {
     }
 }
 
-/// What reads for a preview: nobody without a key, unless `--read` insists.
+/// The client for reads: none without a key, unless `--read` requires one.
 fn reader(context: &Context, arguments: &PreviewArguments) -> Result<Option<Client>, Error> {
     if arguments.offline {
         return Ok(None);
@@ -197,17 +197,17 @@ fn reader(context: &Context, arguments: &PreviewArguments) -> Result<Option<Clie
     }
 }
 
-/// A client for reads beside a run.
+/// A client for reads outside of a run.
 ///
 /// # Errors
 ///
-/// When the address of the API is wrong.
+/// When the address of the API is not valid.
 pub(super) fn client_of(context: &Context, account: &Account) -> Result<Client, Error> {
     let clock = Clock::starting_at(context.now, 1.0);
     Ok(Client::new(account.transport()?, clock).traced(context.trace.clone()).hiding(context.secrets.clone()))
 }
 
-/// A preview needs the ids of an account, not its key.
+/// A preview needs project and region of an account, and no key.
 fn without_key(context: &Context, arguments: &PreviewArguments) -> Result<Account, Error> {
     let environment = &context.environment;
     let api = &arguments.api;

@@ -1,4 +1,4 @@
-//! What `plan preview --out` writes and `plan run` takes: a promise that a run does what was shown, or refuses.
+//! The file of `plan preview --out`: `plan run` does exactly what it shows, or refuses.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ use crate::journal::Status;
 use crate::plan::Plan;
 use crate::secret::hex;
 
-/// The version this writes and reads.
+/// The version that is written and read.
 const VERSION: u32 = 2;
 const KIND: &str = "plan-preview";
 
-/// What was shown, and everything it rested on. Holds no secrets: digests stand for them.
+/// The preview with everything it depends on. Secrets are replaced by digests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PreviewFile {
     pub kind: String,
@@ -28,44 +28,44 @@ pub struct PreviewFile {
     #[serde(flatten)]
     pub asked: Asked,
     pub plan_digest: String,
-    /// Project and region of calls that name none.
+    /// Project and region of calls without their own.
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
-    /// Values of inputs; digests of secret ones.
+    /// Values of inputs; digests for secret ones.
     pub inputs: BTreeMap<String, Value>,
-    /// The key of digests, as long as there is no record with one of its own.
+    /// The key of the digests, when there is no record with a key yet.
     pub key: Option<String>,
-    /// What stood on the record; `None` when there was none.
+    /// A digest of the record; `None` without one.
     pub record: Option<String>,
-    /// What was shown.
+    /// The changes of the preview.
     pub changes: Value,
 }
 
-/// What was asked for on the command line: a run of the file is asked for the same.
+/// The options on the command line, which also apply to the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// The plan file, as it was named.
+    /// The plan file, as given on the command line.
     pub plan: PathBuf,
     pub environment: String,
-    /// The folder of records, when it was named.
+    /// The folder of records, when given.
     pub state: Option<PathBuf>,
     pub spec: Option<PathBuf>,
     pub target: Vec<String>,
     pub replace: Vec<String>,
     pub prune: bool,
-    /// What a run would read was read.
+    /// Whether reads were sent (`--read`).
     #[serde(default)]
     pub read: bool,
-    /// What is on record was looked for first.
+    /// Whether recorded resources were refreshed first.
     #[serde(default)]
     pub refresh: bool,
 }
 
-/// The file, when it is one; `None` for anything else, such as a plan.
+/// Reads the file, if it is a preview; `None` for another file, such as a plan.
 ///
 /// # Errors
 ///
-/// When it was written by another version.
+/// When it has another version.
 pub fn read(context: &Context, path: &Path) -> Result<Option<PreviewFile>, Error> {
     let Ok(text) = std::fs::read_to_string(context.resolve(path)) else { return Ok(None) };
     let Some(value) = parse(&text) else { return Ok(None) };
@@ -77,14 +77,14 @@ pub fn read(context: &Context, path: &Path) -> Result<Option<PreviewFile>, Error
     )
 }
 
-/// The JSON of a text that is a preview, of whatever version.
+/// The JSON of a text that is a preview of any version.
 fn parse(text: &str) -> Option<Value> {
     let value = text.trim_start().starts_with('{').then(|| serde_json::from_str::<Value>(text).ok())??;
     (value.get("kind").and_then(Value::as_str) == Some(KIND)).then_some(value)
 }
 
 impl PreviewFile {
-    /// `status`: what is on record. `key`: of the digests in what was shown.
+    /// `status`: the record. `key`: the key of the digests in the preview.
     pub fn new(context: &Context, asked: Asked, shown: &Shown<'_>, key: &str, changes: &Value) -> Self {
         let record = recorded(shown.status);
         Self {
@@ -101,11 +101,11 @@ impl PreviewFile {
         }
     }
 
-    /// Writes it, never over anything but another preview.
+    /// Writes the file; replaces only another preview.
     ///
     /// # Errors
     ///
-    /// When something else is there, or it cannot be written.
+    /// When another file exists there, or it cannot be written.
     pub fn write(&self, context: &Context, out: &Path) -> Result<(), Error> {
         let path = context.resolve(out);
         let other = match std::fs::read(&path) {
@@ -120,11 +120,11 @@ impl PreviewFile {
         files::replace(&path, text.as_bytes()).map_err(|error| Error::write(out, error))
     }
 
-    /// The arguments of the run that was shown. What stands on the command line besides must agree with it.
+    /// The arguments of the run that was previewed. Further arguments on the command line must agree with it.
     ///
     /// # Errors
     ///
-    /// When it does not.
+    /// When they do not.
     pub fn bind(&self, context: &Context, arguments: &RunArguments) -> Result<RunArguments, Error> {
         let asked = &self.asked;
         let environment = arguments.plan.environment.as_ref().or(context.environment.environment.as_ref());
@@ -164,7 +164,7 @@ impl PreviewFile {
         Ok(bound)
     }
 
-    /// The inputs that a run may be given again by the file itself: those that are no secret.
+    /// The inputs whose values the file provides: all but secret ones.
     pub fn given(&self, plan: &Plan) -> BTreeMap<String, Value> {
         let secret = |name: &String| plan.inputs.get(name).is_some_and(|input| input.secret);
         self.inputs
@@ -174,16 +174,16 @@ impl PreviewFile {
             .collect()
     }
 
-    /// The key of the digests in it.
+    /// The key of its digests.
     pub fn key(&self, status: &Status) -> String {
         self.key.clone().unwrap_or_else(|| status.header.key.clone())
     }
 
-    /// Refuses when anything is not what the preview saw; `changes` is what a run would do now.
+    /// Fails when anything differs from the preview; `changes` is what a run would do now.
     ///
     /// # Errors
     ///
-    /// With what has moved on.
+    /// A message that names what has changed.
     pub fn verify(&self, now: &Self) -> Result<(), Error> {
         let input =
             self.inputs.keys().chain(now.inputs.keys()).find(|name| self.inputs.get(*name) != now.inputs.get(*name));
@@ -220,12 +220,12 @@ fn inputs(context: &Context, inputs: &BTreeMap<String, minijinja::Value>, key: &
     shown.collect()
 }
 
-/// A record on which something stands.
+/// The status, when anything is recorded.
 pub fn recorded(status: Option<&Status>) -> Option<&Status> {
     status.filter(|status| !status.instances.is_empty())
 }
 
-/// What the record holds: changes with every write that matters.
+/// A digest of the record: it changes with every relevant write.
 fn mark(status: &Status) -> String {
     let instances = serde_json::to_string(&status.instances.iter().collect::<Vec<_>>()).unwrap_or_default();
     digest(instances.as_bytes())

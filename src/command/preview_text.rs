@@ -1,4 +1,4 @@
-//! A preview in words, for a terminal.
+//! A preview as text for a terminal.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::engine::{Action, Change, ChangeKind, Symbol, Tally};
 use crate::report::{count, sanitize};
 use crate::secret::hide_digests;
 
-/// What is shown of a plan: its changes, and nothing of what stays.
+/// The changes of a plan, without instances that stay the same.
 pub fn text(changes: &[Change], recorded: bool) -> String {
     let mut text = lines(changes);
     if !text.is_empty() {
@@ -39,7 +39,7 @@ fn lines(changes: &[Change]) -> String {
     text
 }
 
-/// What becomes of an instance; nothing of what is plainly made.
+/// The change of an instance as text; empty when it is simply created.
 pub fn words_of(change: &Change) -> String {
     match &change.action {
         Action::Call => String::new(),
@@ -63,7 +63,7 @@ pub fn words_of(change: &Change) -> String {
     }
 }
 
-/// What differs of an instance, by which calls it is changed, and what only a new one has.
+/// The differences of an instance, the calls that change it, and the changes that need a new resource.
 pub fn details_of(change: &Change) -> Vec<String> {
     let Action::Change { fields, calls, removes, forced, .. } = &change.action else { return Vec::new() };
     let removes = removes.iter().map(|part| format!("removes {part}"));
@@ -115,7 +115,7 @@ fn change_words(how: ChangeKind) -> &'static str {
     }
 }
 
-/// A value on one line; what stands for a secret is not shown.
+/// A value on one line, without secrets.
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => hide_digests(text),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_is_counted_and_not_shown() {
+    fn unchanged_instances_are_counted_and_not_shown() {
         let changes = [
             change("net", Action::Keep, json!({})),
             change("images", Action::Read, json!({})),

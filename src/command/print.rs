@@ -1,4 +1,4 @@
-//! Results to stdout, words to stderr.
+//! Prints results to stdout and notes to stderr.
 
 use std::io::Write;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::report::{Palette, Verbosity, duration, sanitize, sanitize_block};
 use crate::secret::{Redacted, Secrets};
 use crate::stream::runner::defuse_json;
 
-/// Writes a result as it is.
+/// Prints a result unchanged.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub fn print_text(context: &Context, text: &Redacted) -> Result<(), Error> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Error::Stream { stream: "stdout", error })
 }
 
-/// Writes a result as JSON, secrets hidden.
+/// Prints a result as JSON, with secrets redacted.
 ///
 /// # Errors
 ///
@@ -35,8 +35,8 @@ pub fn print_json(context: &Context, value: &Value) -> Result<(), Error> {
     print_json_text(context, &context.secrets.seal(value.clone()).map(|value| format!("{value:#}\n")))
 }
 
-/// Writes JSON that hides what must be hidden. What a runner would take for a command is escaped inside its strings, so
-/// that programs read the same values everywhere.
+/// Prints redacted JSON. Text that a runner would read as a command is escaped inside its strings, so that programs
+/// read the same values everywhere.
 ///
 /// # Errors
 ///
@@ -48,7 +48,7 @@ pub fn print_json_text(context: &Context, json: &Redacted) -> Result<(), Error> 
     }
 }
 
-/// A line for people, unless they asked for quiet.
+/// Prints a note, unless `--quiet` is given.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ pub fn note(context: &Context, words: &str) -> Result<(), Error> {
     context.stderr.clone().write_all(line.as_bytes()).map_err(|error| Error::Stream { stream: "stderr", error })
 }
 
-/// Says on stderr what may go wrong, `--quiet` or not; in a job as an annotation.
+/// Prints a warning on stderr even with `--quiet`; in a job as an annotation.
 ///
 /// # Errors
 ///
@@ -76,11 +76,11 @@ pub fn warn(context: &Context, words: &str) -> Result<(), Error> {
     written.map_err(|error| Error::Stream { stream: "stderr", error })
 }
 
-/// The outputs of a run on stdout: all public ones, and the secret ones in `shown`.
+/// Prints the outputs of a run on stdout: public ones, and the secret ones in `shown`.
 ///
 /// # Errors
 ///
-/// When a name in `shown` is no output, or stdout cannot be written.
+/// When a name in `shown` is not an output, or stdout cannot be written.
 pub fn print_outputs(
     context: &Context,
     outputs: &[RunOutput],
@@ -100,7 +100,7 @@ pub fn print_outputs(
         }
         ResultFormat::Json => OutputFormat::Json,
     };
-    // What may be seen was decided above; secrets that were asked for by name must stay readable.
+    // The selection was made above; secrets asked for by name must stay readable.
     let rendered =
         render(&values, &[], &Secrets::default(), format).map_err(|error| Error::usage(error.to_string()))?;
     for words in &rendered.notes {
@@ -113,10 +113,10 @@ pub fn print_outputs(
     }
 }
 
-/// How long something took, or has been there, in whole seconds or more: `42 s`, `2h 5m`, `3d`.
+/// A duration in seconds or larger units: `42 s`, `2h 5m`, `3d`.
 pub(super) fn age(span: SignedDuration) -> String {
     const DAY: u64 = 24 * 60 * 60;
-    // A clock that was set back makes nothing younger than new.
+    // Negative after the clock was set back; counts as zero.
     match u64::try_from(span.as_secs()).unwrap_or(0) {
         0 => "0 s".to_owned(),
         seconds if seconds >= 2 * DAY => format!("{}d", seconds / DAY),
@@ -124,7 +124,7 @@ pub(super) fn age(span: SignedDuration) -> String {
     }
 }
 
-/// An output as it may be seen: secret ones only when they are in `shown`, and secrets hidden in all others.
+/// An output as it may be shown: secret ones only when they are in `shown`; in others, secrets are redacted.
 fn seen(context: &Context, output: &RunOutput, shown: &[String]) -> OutputValue {
     let asked = shown.contains(&output.name);
     OutputValue {
@@ -135,7 +135,7 @@ fn seen(context: &Context, output: &RunOutput, shown: &[String]) -> OutputValue 
     }
 }
 
-/// Rows in columns under a head, each as wide as what stands in it. The last column is not padded.
+/// A table with a head, each column as wide as its contents. The last column is not padded.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>], palette: Palette) -> String {
     let length = |text: &str| text.chars().count();
     let rows: Vec<Vec<String>> =

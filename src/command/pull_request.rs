@@ -1,4 +1,4 @@
-//! What a preview tells a GitHub Actions job: its summary, its outputs, and a comment on the pull request.
+//! Reports a preview to a GitHub Actions job: summary, outputs, and a comment on the pull request.
 
 use super::comment;
 use super::preview_text::{details_of, words_of};
@@ -9,11 +9,11 @@ use crate::plan::Plan;
 use crate::report::github::append;
 use crate::report::github::preview::{Counts, LONGEST_COMMENT, PreviewPage, Row};
 
-/// Tells the job what a run would do; nothing outside of one.
+/// Reports to the job what a run would do; does nothing outside of a job.
 ///
 /// # Errors
 ///
-/// When one of the job's files cannot be written, or the comment that was asked for is not.
+/// When one of the job's files cannot be written, or the requested comment could not be made.
 pub(super) async fn print(
     context: &Context,
     plan: &Plan,
@@ -36,7 +36,7 @@ pub(super) async fn print(
     Ok(())
 }
 
-/// The same page for whoever asks for it.
+/// The same page as Markdown.
 pub(super) fn markdown(context: &Context, plan: &Plan, environment: &str, changes: &[Change]) -> String {
     let rows = rows(context, changes);
     page(context, plan, environment, changes, &rows).page(LONGEST_COMMENT)

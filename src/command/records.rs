@@ -1,4 +1,4 @@
-//! Which record is meant, and where it is.
+//! Finds the store and the record that a command works on.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,21 +21,21 @@ use crate::store::objects;
 use crate::store::{AnyStore, EnvironmentRecord, Opened, Opening};
 use crate::yaml;
 
-/// Where lines are kept while an object store is away, beside the plan or in the current folder.
+/// The spool folder for an unreachable object store, next to the plan or in the current folder.
 const SPOOL: &str = ".plan/.spool";
 const ADDRESSES: &str = "name a bucket and a prefix, as in `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`; credentials, \
      region and endpoint come from the environment, see docs/state.md";
 const DEFAULT_ENVIRONMENT: &str = "default";
-/// Names listed in a hint.
+/// The most names in a hint.
 const NAMED: usize = 10;
-/// Records that are read side by side.
+/// Records that are read concurrently.
 const READ_AT_ONCE: usize = 8;
 
-/// Where records are: `--state`, else `PLAN_STATE`, else the default of `state_place`.
+/// The store of records: `--state`, else `PLAN_STATE`, else the default of `state_place`.
 ///
 /// # Errors
 ///
-/// When it is an address that cannot be used.
+/// When it is an invalid address.
 pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> Result<AnyStore, Error> {
     let beside = file.and_then(Path::parent).map(|folder| context.resolve(folder));
     let beside = beside.unwrap_or_else(|| context.folder.clone());
@@ -58,11 +58,11 @@ fn named<'c>(context: &'c Context, options: &'c StateOptions) -> Option<&'c Path
     options.state.as_ref().or(context.environment.state.as_ref())
 }
 
-/// Refuses a first record that would be gone before what it tells of, and warns about others that may be.
+/// Refuses a first record in a place that will be deleted before its resources, and warns about uncertain places.
 ///
 /// # Errors
 ///
-/// On a hosted runner, when nobody said that this is meant.
+/// On a hosted runner, unless the user has accepted that.
 pub fn guard_place(context: &Context, options: &StateOptions, store: &AnyStore) -> Result<(), Error> {
     let Some(folder) = store.folder() else { return Ok(()) };
     let meant = named(context, options).is_some_and(|named| named.as_os_str() == state_place::EPHEMERAL);
@@ -83,11 +83,11 @@ pub fn guard_place(context: &Context, options: &StateOptions, store: &AnyStore) 
     }
 }
 
-/// The same, where looking at nothing would be a mistake.
+/// The store, for commands that need existing records.
 ///
 /// # Errors
 ///
-/// When there is no such store.
+/// When the store does not exist.
 pub async fn existing_store(context: &Context, options: &StateOptions, file: Option<&Path>) -> Result<AnyStore, Error> {
     let store = store(context, options, file)?;
     if store.exists().await? {
@@ -108,7 +108,7 @@ fn no_store(store: &AnyStore) -> Error {
 ///
 /// # Errors
 ///
-/// When the variable holds no name of an environment.
+/// When the variable is not a valid name.
 pub fn environment_name(context: &Context, option: Option<&str>) -> Result<String, Error> {
     match (option, &context.environment.environment) {
         (Some(name), _) => Ok(name.to_owned()),
@@ -118,17 +118,17 @@ pub fn environment_name(context: &Context, option: Option<&str>) -> Result<Strin
     }
 }
 
-/// The record that was named by file, name, or by being the only one.
+/// The record that is named by file or name, or is the only one.
 ///
 /// # Errors
 ///
-/// When none or several may be meant, the plan file tells no name, or the place where records should be is not there.
+/// When no record or several match, the plan file has no name, or the store does not exist.
 pub async fn find_record(
     context: &Context,
     file: Option<&Path>,
     options: &RecordOptions,
 ) -> Result<EnvironmentRecord, Error> {
-    // What `plan preview --out` wrote stands for its plan.
+    // A file of `plan preview --out` stands for its plan.
     let approved = file.map(|file| preview_file::read(context, file)).transpose()?.flatten();
     let file = approved.as_ref().map(|approved| approved.asked.plan.as_path()).or(file);
     let store = store(context, &options.state, file)?;
@@ -144,18 +144,18 @@ pub async fn find_record(
     Ok(EnvironmentRecord::new(store, &plan, &environment))
 }
 
-/// Whether no plan has a record of the environment that is meant.
+/// Whether no plan has a record of this environment.
 ///
 /// # Errors
 ///
-/// When the store cannot be asked.
+/// When the store cannot be read.
 pub async fn never_made(context: &Context, file: Option<&Path>, options: &RecordOptions) -> Result<bool, Error> {
     let store = store(context, &options.state, file)?;
     let environment = environment_name(context, options.environment.as_deref())?;
     Ok(!store.environments().await?.iter().any(|name| name.environment == environment))
 }
 
-/// The name a plan file says, also when the rest of it is wrong: the record must stay within reach.
+/// The name in a plan file, even when the rest of it is invalid, so that its record can be found.
 pub(super) fn plan_name(context: &Context, file: &Path) -> Result<String, Error> {
     let source = read_source(context, file)?;
     let parsed = yaml::parse(source.text());
@@ -167,7 +167,7 @@ pub(super) fn plan_name(context: &Context, file: &Path) -> Result<String, Error>
     })
 }
 
-/// The plan of the only record of that environment that was made from this file: the file itself may be gone.
+/// The plan whose only record of that environment was made from this file, which may be gone.
 async fn recorded_as(store: &AnyStore, file: &Path, environment: &str) -> Result<Option<String>, Error> {
     let shown = file.display().to_string();
     let mut found = Vec::new();
@@ -196,11 +196,11 @@ async fn only_plan(store: &AnyStore) -> Result<String, Error> {
     }
 }
 
-/// What a record says.
+/// The status of a record.
 ///
 /// # Errors
 ///
-/// When there is none, with those there are; when it cannot be read.
+/// When there is none, naming existing ones; or when it cannot be read.
 pub(super) async fn read(record: &EnvironmentRecord) -> Result<Status, Error> {
     match record.read().await? {
         Some(status) => Ok(status),
@@ -208,7 +208,7 @@ pub(super) async fn read(record: &EnvironmentRecord) -> Result<Status, Error> {
     }
 }
 
-/// Why there is nothing to read, and what there is instead.
+/// The error for a missing record, naming existing ones.
 pub(super) async fn no_record(record: &EnvironmentRecord) -> Result<Error, Error> {
     let store = &record.store;
     if !store.exists().await? {
@@ -223,11 +223,11 @@ pub(super) async fn no_record(record: &EnvironmentRecord) -> Result<Error, Error
     }))
 }
 
-/// Takes the right to write to a record, telling people what is waited for.
+/// Opens a record for writing, with messages about what is waited for.
 ///
 /// # Errors
 ///
-/// When somebody else has it; when the record cannot be read or written.
+/// When another process holds it, or it cannot be read or written.
 pub(super) async fn take(
     context: &Context,
     record: &EnvironmentRecord,
@@ -236,18 +236,18 @@ pub(super) async fn take(
     clock: Clock,
 ) -> Result<Opened, Error> {
     let notice = |words: String| {
-        // Should stderr be gone, the command itself will say so.
+        // When stderr is closed, the command itself will fail.
         let _ = note(context, &words);
     };
     let opening = Opening { owner: owner(context, command), patience, clock, notice: &notice };
     Ok(record.open(opening).await?)
 }
 
-/// Opens a record for a few lines by hand.
+/// Opens a record for a manual change.
 ///
 /// # Errors
 ///
-/// As [`take`].
+/// As for [`take`].
 pub(super) async fn open(
     context: &Context,
     record: &EnvironmentRecord,
@@ -259,8 +259,8 @@ pub(super) async fn open(
     Ok(Journal::start_boxed(opened.sink, opened.status, opened.next, clock).hiding(context.secrets.clone()))
 }
 
-/// What the other records of its store say. One that cannot be read says nothing. In a folder they are read whenever it is
-/// asked; in an object store once, here: the answer must not be waited for in the middle of a step.
+/// The other records of the same store, without those that cannot be read. In a folder they are read each time; in an
+/// object store once, here, because a step must not wait for it.
 pub(super) async fn other_records(record: &EnvironmentRecord) -> OtherRecords {
     let own = record.clone();
     if own.store.folder().is_some() {
@@ -283,7 +283,7 @@ async fn others_of(own: EnvironmentRecord) -> Vec<(String, Status)> {
     stream::iter(others).buffer_unordered(READ_AT_ONCE).filter_map(std::future::ready).collect().await
 }
 
-/// This process, as the holder of a lock.
+/// This process, as the holder of a lock or lease.
 pub fn owner(context: &Context, command: &str) -> Owner {
     Owner {
         pid: std::process::id(),

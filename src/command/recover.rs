@@ -1,4 +1,4 @@
-//! `plan state recover`: a record written anew from what is in the account.
+//! `plan state recover`: recovers a lost record from the account.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ use crate::journal::{Header, InstanceStatus, Phase, Status};
 use crate::report::{Palette, count, list};
 use crate::store::EnvironmentRecord;
 
-/// Names listed in a sentence.
+/// The most names in a message.
 const NAMED: usize = 10;
 
-/// Writes a record anew.
+/// Recovers a record.
 ///
 /// # Errors
 ///
-/// When the plan is wrong, the record is damaged or in use, or the account is not told.
+/// When the plan is invalid, the record is damaged or in use, or the account is not given.
 pub(super) async fn recover(context: &Context, arguments: &RecoverArguments) -> Result<Exit, Error> {
     let asked = Asked::of(context, arguments)?;
     if arguments.dry_run {
@@ -49,14 +49,14 @@ pub(super) async fn recover(context: &Context, arguments: &RecoverArguments) -> 
     Ok(ended(&recovered))
 }
 
-/// A plan whose record is looked for.
+/// The plan whose record is recovered, with its options.
 pub(super) struct Asked {
     pub record: EnvironmentRecord,
     loaded: LoadedPlan,
     account: Account,
     inputs: BTreeMap<String, minijinja::Value>,
     settings: Settings,
-    /// As they were typed: instance and id.
+    /// As typed: instance and id.
     accepted: Vec<(String, String)>,
 }
 
@@ -88,7 +88,7 @@ impl Asked {
         Header::new(self.record.plan(), self.record.environment())
     }
 
-    /// Looks through the account for what is not on record.
+    /// Searches the account for what is not on record.
     pub async fn look(&self, context: &Context, status: &Status) -> Result<Recovered, Error> {
         let client = self.account.client(context, Clock::starting_at(context.now, 1.0))?;
         let plan = &self.loaded.plan;
@@ -106,7 +106,7 @@ impl Asked {
     }
 }
 
-/// What was found and how sure that is, and what was not.
+/// Prints what was recovered, with its certainty, and what was not.
 pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Error> {
     let found = recovered.found.iter().map(|(instance, trace)| {
         vec![instance.to_string(), what(&recovered.status.instances[instance]), trace.words()]
@@ -146,7 +146,7 @@ pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Erro
     Ok(())
 }
 
-/// What is on record of an instance, in words.
+/// The recorded resource of an instance, as text.
 fn what(known: &InstanceStatus) -> String {
     match &known.phase {
         Phase::Accepted { tasks, .. } => format!("task {}, not at its end", list(tasks.iter().cloned(), NAMED)),
@@ -154,7 +154,7 @@ fn what(known: &InstanceStatus) -> String {
     }
 }
 
-/// Whether everything is known now.
+/// The exit code: whether the recovery is complete.
 pub(super) fn ended(recovered: &Recovered) -> Exit {
     if recovered.is_complete() { Exit::Done } else { Exit::Unknown }
 }

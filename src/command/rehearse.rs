@@ -1,4 +1,4 @@
-//! `plan rehearse`: a whole run against the embedded simulator, time compressed, nothing kept.
+//! `plan rehearse`: runs a plan against the embedded simulator, in compressed time, without keeping a record.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,11 +26,11 @@ use crate::report::github::output::Ending;
 use crate::report::reason;
 use crate::simulate::{Expected, InMemory, Options, Simulator, Strangers};
 
-/// Project and region of a rehearsal, when nobody says.
+/// The default project and region of a rehearsal.
 const PLACE: i64 = 1;
-/// With trouble on purpose a run may fail: it is continued this often, as a user would.
+/// With injected faults a run may fail: it is repeated this often, as a user would do.
 const RUNS: usize = 4;
-/// Where requests of a rehearsal would go: there is no such host (RFC 6761 §6.4).
+/// The address of a rehearsal's API, which cannot exist (RFC 6761 §6.4).
 const NOWHERE: &str = "http://rehearsal.invalid";
 
 /// Rehearses a plan.
@@ -81,8 +81,8 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     };
     let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
 
-    // From a whole second on: the API rounds times to seconds, and every rehearsal of a plan shows the same: pauses are
-    // drawn from the seed as well.
+    // Begins at a whole second, because the API rounds times, so that every rehearsal of a plan is the same. Pauses
+    // come from the seed as well.
     let now = context.now.round(jiff::Unit::Second).unwrap_or(context.now);
     fastrand::seed(arguments.seed);
     let clock = match arguments.speed {
@@ -96,7 +96,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let end = loop {
         runs += 1;
         let recorded = done(&status);
-        // Nothing is kept: the record lives in memory, and is handed from one run to the next.
+        // The record is only in memory, and passed from one run to the next.
         let journal = Journal::start(MemorySink::default(), status.clone(), 1, clock);
         let session = Session::start(
             context,
@@ -152,7 +152,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     Ok(end.finished.exit)
 }
 
-/// What the plan looks up by name exists in a rehearsal, as it does in the account that the plan is written for.
+/// Items that the plan looks up by name, which are assumed to exist in the account.
 fn expected(
     context: &Context,
     plan: &Plan,
@@ -164,7 +164,7 @@ fn expected(
     looked_for.into_iter().map(expected).collect()
 }
 
-/// With `--busy`: what the plan did to things of others, which it should never do.
+/// With `--busy`: reports changes to resources of other clients, which must not happen.
 fn print_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Error> {
     let simulator = simulator.lock().unwrap_or_else(PoisonError::into_inner);
     let harmed: BTreeSet<_> =
@@ -175,7 +175,7 @@ fn print_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Err
     Ok(())
 }
 
-/// A run that met trouble on purpose is continued, until it is done or nothing changes any more.
+/// Whether to stop repeating a run with injected faults: it is done, or makes no progress.
 fn is_over(end: &RunEnd, runs: usize, progress: bool, arguments: &RehearseArguments) -> bool {
     matches!(end.finished.exit, Exit::Done | Exit::Interrupted | Exit::Terminated)
         || (arguments.fault.is_empty() && arguments.busy.is_none())
@@ -183,7 +183,7 @@ fn is_over(end: &RunEnd, runs: usize, progress: bool, arguments: &RehearseArgume
         || (runs > 1 && !progress)
 }
 
-/// Steps that are done on record.
+/// The number of steps that are done.
 fn done(status: &Status) -> usize {
     status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count()
 }

@@ -1,4 +1,4 @@
-//! A key that has run out is asked for again, where a command gives it: a wait may last longer than a key.
+//! Renews an expired key with `--api-key-command`, because a run can last longer than a key is valid.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,21 +8,21 @@ use super::connect::{Account, ask_command};
 use crate::api::{Answer, Http, Lost, Request, Sending, Transport};
 use crate::secret::Secrets;
 
-/// The status of a key that is not, or no longer, valid: nothing was carried out.
+/// The status for an invalid or expired key: the request had no effect.
 const UNAUTHORIZED: u16 = 401;
 
-/// Sends with the key that `--api-key-command` gave last.
+/// A transport with the latest key of `--api-key-command`.
 pub struct Renewing {
     command: String,
     account: Account,
     secrets: Secrets,
     current: Mutex<(Arc<Http>, SecretString)>,
-    /// One asks at a time; the others take what it got.
+    /// Only one request renews the key; others use the result.
     asking: tokio::sync::Mutex<()>,
 }
 
 impl Renewing {
-    /// `http` sends with the account's key, which is the first.
+    /// `http` uses the account's key, which is the first.
     pub fn new(command: &str, account: &Account, secrets: &Secrets, http: Http) -> Self {
         Self {
             command: command.to_owned(),
@@ -37,7 +37,7 @@ impl Renewing {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Another key than the one that was refused, if there is one by now.
+    /// A key other than the refused one, if there is one now.
     async fn renewed(&self, refused: &SecretString) -> Option<Arc<Http>> {
         let _turn = self.asking.lock().await;
         let (http, key) = self.current();

@@ -1,4 +1,5 @@
-//! Decisions about the record: what became of a call nobody knows about, and what is ours no longer.
+//! `plan state resolve` and `plan state forget`: decisions of the user about calls with an unknown outcome, and about
+//! resources that are no longer managed.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::journal::{
 use crate::report::{count, list};
 use crate::store::EnvironmentRecord;
 
-/// Things named in a sentence.
+/// The most names in a message.
 const NAMED: usize = 8;
 
 /// `plan state resolve`
@@ -70,7 +71,7 @@ fn only<'s>(
     }
 }
 
-/// The records that a decision becomes.
+/// The records for a decision.
 fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArguments) -> Result<Vec<Record>, Error> {
     let intent = match (&known.phase, &known.intent) {
         (Phase::InDoubt, Some(intent)) => intent,
@@ -114,8 +115,7 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
     Ok(vec![Record::Succeeded(Box::new(done))])
 }
 
-/// The decision about attempts of a step whose outcome is known otherwise: they were sent again, and may have been carried
-/// out as well.
+/// The decision about earlier attempts of a step with a known outcome, which may have been carried out as well.
 fn late(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArguments) -> Result<Vec<Record>, Error> {
     if !arguments.task.is_empty() {
         return Err(Error::usage(format!(
@@ -140,7 +140,7 @@ fn resolved(instance: &InstanceId, attempt: &Unanswered, made: Option<RecordedRe
     }
 }
 
-/// What a create came to, when its id is all that is known.
+/// The result of a create of which only the id is known.
 fn result_of(intent: &Intent, id: &str) -> StepResult {
     let matched = operation_of(Catalog::embedded(), &intent.call);
     let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
@@ -152,7 +152,7 @@ fn result_of(intent: &Intent, id: &str) -> StepResult {
     let created: Map<String, Value> =
         creates.iter().map(|creates| (creates.kind.clone(), Value::Array(vec![value.clone()]))).collect();
     let task = Task { created, ..task_without_words() };
-    // Whoever decides by hand says that it was made by this call.
+    // The user has confirmed that this call created it.
     let before = Before { digest_key: &[], is_owned_by_another: &|_, _| false };
     let mut result = StepResult { tasks: Vec::new(), ..of_tasks(operation, &intent.call, &[task], None, &before) };
     let by_name = creates.and_then(|creates| creates.resource.as_ref()).is_some_and(|resource| resource.by_name);

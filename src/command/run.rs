@@ -1,4 +1,4 @@
-//! `plan run`: checks a plan, then makes its calls or continues with them.
+//! `plan run`: checks a plan, then makes its calls, or continues an earlier run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,20 +31,20 @@ use crate::report::github::unmasked;
 use crate::report::reason;
 use crate::store::EnvironmentRecord;
 
-/// Runs a plan, or exactly what a preview showed.
+/// Runs a plan, or exactly what a preview has shown.
 ///
 /// # Errors
 ///
-/// When the plan is wrong, the account is not told, or the record cannot be read or locked.
+/// When the plan is invalid, the account is not given, or the record cannot be read or locked.
 pub async fn run(context: &Context, arguments: &RunArguments) -> Result<Exit, Error> {
     run_or_import(context, arguments, None).await
 }
 
-/// Puts one thing on record as what a step made; nothing is made or changed.
+/// Records an existing resource as the result of a step, without any write (`plan state import`).
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// As for [`run`].
 pub(super) async fn import(context: &Context, arguments: &RunArguments, import: Import) -> Result<Exit, Error> {
     run_or_import(context, arguments, Some(import)).await
 }
@@ -193,7 +193,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     Ok(exit)
 }
 
-/// Looks for what is on record, and puts on it what is gone or changed.
+/// Compares recorded resources with the API, and records what is gone or changed.
 async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Result<Status, Error> {
     let status = journal.with_status(Status::clone);
     let looked = drift::look(&client_of(context, account)?, &status).await?;
@@ -216,7 +216,7 @@ fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {
     }
 }
 
-/// What a run shows besides its lines.
+/// The options of the view.
 pub(super) fn view_options(plan: &Plan, flags: &RunFlags) -> ViewOptions {
     ViewOptions {
         events: flags.events.clone(),
@@ -226,7 +226,7 @@ pub(super) fn view_options(plan: &Plan, flags: &RunFlags) -> ViewOptions {
     }
 }
 
-/// What the engine is told of plan and flags.
+/// The engine's settings, from plan and flags.
 pub(super) fn settings(
     plan: &Plan,
     environment: &str,
@@ -248,11 +248,11 @@ pub(super) fn settings(
     }
 }
 
-/// Steps and instances named on the command line.
+/// The steps and instances named on the command line.
 ///
 /// # Errors
 ///
-/// When the plan has no such step, or the step no instances.
+/// When the plan has no such step, or the step no such instances.
 pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Error> {
     let named = names.iter().map(|name| {
         let id = Selection::name(name);
@@ -273,7 +273,7 @@ pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Erro
     named.collect()
 }
 
-/// A call that needs a project or region must find one before the first call is made.
+/// Checks, before the first call, that calls which need project or region have them.
 pub(super) fn need_places(plan: &Plan, project_id: Option<i64>, region_id: Option<i64>) -> Result<(), Error> {
     for step in plan.steps.values() {
         let needs = |own: bool, wanted: fn(&Segment) -> bool| !own && step.call.segments.iter().any(wanted);
@@ -295,7 +295,7 @@ pub(super) fn need_places(plan: &Plan, project_id: Option<i64>, region_id: Optio
     Ok(())
 }
 
-/// Secrets too short to be hidden in a log are said by name.
+/// Warns about secrets too short to be redacted in a log.
 fn print_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, minijinja::Value>) -> Result<(), Error> {
     for (name, _) in plan.inputs.iter().filter(|(_, input)| input.secret) {
         let Some(marker) = inputs.get(name).and_then(|value| value.as_str()) else { continue };
@@ -307,7 +307,7 @@ fn print_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, mini
     Ok(())
 }
 
-/// What to type to go on; values of secret inputs stay out of it.
+/// The command that continues the run, without secret inputs.
 fn resume_command(plan: &Plan, environment: &str, file: &Path, arguments: &RunArguments) -> String {
     let mut words = vec!["plan".to_owned(), "run".to_owned(), quoted(&file.display().to_string())];
     let mut flag = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);

@@ -1,4 +1,5 @@
-//! `plan state salvage`: what a damaged record still tells, and the rest as `plan state recover` finds it.
+//! `plan state salvage`: repairs a damaged record from its readable part, and from the account as `plan state
+//! recover` does.
 
 use super::note;
 use super::records;
@@ -12,11 +13,11 @@ use crate::journal::{Header, JournalError, Record, Status, decode};
 use crate::report::count;
 use crate::store::{Opening, Renewal};
 
-/// Mends a damaged record.
+/// Repairs a damaged record.
 ///
 /// # Errors
 ///
-/// When it is not damaged, somebody writes to it, or the account cannot be looked through.
+/// When it is not damaged, another process writes to it, or the account cannot be read.
 pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> Result<Exit, Error> {
     let asked = Asked::of(context, arguments)?;
     let record = &asked.record;
@@ -45,7 +46,7 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
     Ok(recover::ended(&recovered))
 }
 
-/// The instances of the lines up to the damage, and of those after it that stand for themselves.
+/// The instances up to the damaged line, and later ones whose records do not depend on lost lines.
 fn readable(bytes: &[u8], plan: &str, environment: &str) -> Status {
     let lines = bytes.split(|&byte| byte == b'\n').filter_map(|text| decode(text).ok());
     let mut status: Option<Status> = None;

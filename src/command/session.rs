@@ -1,4 +1,4 @@
-//! What a run, a rehearsal and a teardown share: the engine's means, the view, and how they end.
+//! The session that a run, a rehearsal and a teardown share: run context, view, signals, and the end.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,20 +23,20 @@ use crate::journal::{Journal, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
 
-/// How long a write whose answer was lost is looked for, unless `--resolve-time` says otherwise.
+/// The default of `--resolve-time`: how long the outcome of a write without an answer is searched for.
 pub const RESOLVE_TIME: Duration = Duration::from_secs(10);
-/// The most items that a list may have which a GET step reads, unless `--max-items` says otherwise.
+/// The default of `--max-items`: the most items of a list that a GET step reads.
 pub const MAX_ITEMS: usize = 10_000;
-/// What the API is told about who asks.
+/// The beginning of the `User-Agent`.
 pub const USER_AGENT: &str = concat!("plan/", env!("CARGO_PKG_VERSION"));
 
-/// What a session is made of.
+/// The parts of a session.
 pub struct Parts {
     pub transport: Arc<dyn Transport>,
     pub clock: Clock,
     pub catalog: &'static Catalog,
     pub journal: Journal,
-    /// What other records of the store hold.
+    /// The other records of the store.
     pub other_records: OtherRecords,
     pub settings: Settings,
     pub parallelism: usize,
@@ -44,7 +44,7 @@ pub struct Parts {
     pub view: ViewOptions,
 }
 
-/// A command at work.
+/// A running command.
 pub struct Session {
     pub run_context: Arc<RunContext>,
     pub stopper: Stopper,
@@ -52,16 +52,16 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts watcher, view, signal handling and the run's own time limit.
+    /// Starts watcher, view, signal handling and the timeout.
     ///
     /// # Errors
     ///
-    /// When a file that was asked for cannot be opened, or signals cannot be heard.
+    /// When a requested file cannot be opened, or signals cannot be handled.
     pub fn start(context: &Context, parts: Parts) -> Result<Self, Error> {
         let (stopper, stopped) = stopper();
         let view = View::start(context, parts.clock, &parts.view)?;
         let transport = Arc::new(Leased::new(parts.transport, parts.journal.clone()));
-        // A teardown reads no plan, so it does not know the plan's secrets.
+        // A teardown reads no plan, and does not know the plan's secrets.
         if parts.view.source.is_none() && parts.journal.with_status(Status::held_secrets) {
             context.secrets.expect_unknown();
         }
@@ -90,7 +90,7 @@ impl Session {
             access: Access::default(),
         });
         listen(Signals::listen()?, stopper.clone(), &run_context);
-        heed(stopper.clone(), &run_context);
+        stop_on_trouble(stopper.clone(), &run_context);
         if let Some(timeout) = parts.timeout {
             let (stopper, clock) = (stopper.clone(), parts.clock);
             tokio::spawn(async move {
@@ -105,20 +105,20 @@ impl Session {
         self.run_context.events.emit(Event::RunStarted(started));
     }
 
-    /// Says how it ended, and lets the view have the last word.
+    /// Emits the end, and waits for the view.
     ///
     /// # Errors
     ///
-    /// When stderr is gone.
+    /// When stderr cannot be written.
     pub async fn finish(self, context: &Context, finished: RunFinished) -> Result<(), Error> {
-        // An interrupt has to be over soon.
+        // An interrupt has to end soon.
         let interrupted = matches!(finished.exit, Exit::Interrupted | Exit::Terminated);
         report_finished(&self.run_context, finished);
         self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
     }
 }
 
-/// The first signal ends the run in good order, the second at once: everything that is known is on disk.
+/// The first signal ends the run in order, the second at once: all that is known is on disk.
 fn listen(mut signals: Signals, stopper: Stopper, run_context: &Arc<RunContext>) {
     let run_context = run_context.clone();
     tokio::spawn(async move {
@@ -133,8 +133,8 @@ fn listen(mut signals: Signals, stopper: Stopper, run_context: &Arc<RunContext>)
     });
 }
 
-/// A record that cannot be written any more ends the run before its next call.
-fn heed(stopper: Stopper, run_context: &Arc<RunContext>) {
+/// Ends the run before its next call when the record cannot be written any more.
+fn stop_on_trouble(stopper: Stopper, run_context: &Arc<RunContext>) {
     let (journal, events) = (run_context.journal.clone(), run_context.events.clone());
     tokio::spawn(async move {
         let trouble = journal.trouble().await;
@@ -146,11 +146,11 @@ fn heed(stopper: Stopper, run_context: &Arc<RunContext>) {
     });
 }
 
-/// Hands results to the job's later steps, where there is a job.
+/// Exports outputs to later steps of the job, if there is a job.
 ///
 /// # Errors
 ///
-/// When `$GITHUB_OUTPUT` cannot be written, or a value holds its delimiter.
+/// When `$GITHUB_OUTPUT` cannot be written, or a value contains its delimiter.
 pub fn export(context: &Context, outputs: &[RunOutput], ending: &Ending, shown: &[String]) -> Result<(), Error> {
     let values: Vec<_> = outputs
         .iter()
@@ -164,11 +164,11 @@ pub fn export(context: &Context, outputs: &[RunOutput], ending: &Ending, shown: 
     export_values(context, &values, ending, shown)
 }
 
-/// The same for outputs as they stand on record.
+/// The same for recorded outputs.
 ///
 /// # Errors
 ///
-/// As [`export`].
+/// As for [`export`].
 pub fn export_values(
     context: &Context,
     values: &[OutputValue],
@@ -184,11 +184,11 @@ pub fn export_values(
     Ok(())
 }
 
-/// Tells the job's later steps how a command ended that has no outputs, where there is a job.
+/// Exports the outcome of a command without outputs to later steps of the job.
 ///
 /// # Errors
 ///
-/// When `$GITHUB_OUTPUT` cannot be written, or a value holds its delimiter.
+/// When `$GITHUB_OUTPUT` cannot be written, or a value contains its delimiter.
 pub fn export_ending(context: &Context, ending: &Ending) -> Result<(), Error> {
     let Some(path) = output_file(context) else { return Ok(()) };
     let text = output::render_ending(ending, &context.secrets, &delimiter(context)).map_err(refused)?;
@@ -208,7 +208,7 @@ fn refused(error: OutputFileError) -> Error {
     Error::usage(error.to_string())
 }
 
-/// A word of a command line, quoted where a shell would take it apart.
+/// A word of a command line, quoted for a shell where needed.
 pub fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./=:@%+,".contains(character);
     if !word.is_empty() && word.chars().all(plain) {

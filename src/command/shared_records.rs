@@ -1,4 +1,4 @@
-//! What a plan reads from the records of others: found in the same store, read, and never written.
+//! Reads the records of other plans in the same store (`records` in a plan).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,10 +20,10 @@ use crate::secret::hex;
 use crate::store::{AnyStore, EnvironmentName, EnvironmentRecord};
 use crate::template::{Scope, value_of};
 
-/// Names listed in a hint.
+/// The most names in a hint.
 const NAMED: usize = 10;
 
-/// What was read, by the plan's own names.
+/// The outputs that were read, by the plan's own names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SharedRecords {
     read: Vec<(String, Shared)>,
@@ -32,17 +32,17 @@ pub(super) struct SharedRecords {
 #[derive(Debug, Clone)]
 struct Shared {
     name: EnvironmentName,
-    /// When it was last written; `None`: it is made up, in a rehearsal.
+    /// When the record was last written; `None` for an invented one in a rehearsal.
     updated: Option<jiff::Timestamp>,
     outputs: Map<String, Value>,
 }
 
-/// What a command is about.
+/// What the records are read for.
 pub(super) struct Reading<'a> {
     pub plan: &'a Plan,
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
     pub environment: &'a str,
-    /// What is not there is made up.
+    /// Missing records are invented (rehearsal).
     pub rehearses: bool,
 }
 
@@ -54,7 +54,7 @@ impl SharedRecords {
         (!all.is_empty()).then(|| value_of(&Value::Object(all)))
     }
 
-    /// Whose outputs they are, for programs.
+    /// The records and their outputs, for programs.
     pub fn to_json(&self) -> Value {
         let told = self.read.iter().map(|(name, Shared { name: of, updated, outputs })| {
             let told = json!({
@@ -65,11 +65,11 @@ impl SharedRecords {
         Value::Object(told.collect())
     }
 
-    /// Says whose outputs they are.
+    /// Reports which records are used.
     ///
     /// # Errors
     ///
-    /// When stderr is gone.
+    /// When stderr cannot be written.
     pub fn print(&self, context: &Context) -> Result<(), Error> {
         for (name, Shared { name: of, updated, .. }) in &self.read {
             let place = format!("plan `{}`, environment `{}`", of.plan, of.environment);
@@ -87,12 +87,12 @@ impl SharedRecords {
     }
 }
 
-/// Reads every record that a plan names, where its own is.
+/// Reads every record that a plan names, from the store of its own record.
 ///
 /// # Errors
 ///
-/// [`Error::PlanWrong`] when one is not there, or lacks an output that is asked for, which is told with what there is;
-/// otherwise when one cannot be read.
+/// [`Error::PlanWrong`] when a record or a requested output does not exist, which is reported with the existing ones;
+/// otherwise when a record cannot be read.
 pub(super) async fn read(
     context: &Context,
     options: &StateOptions,
@@ -114,7 +114,7 @@ pub(super) async fn read(
             }
         };
         let record = EnvironmentRecord { store: store.clone(), name: named.clone() };
-        // A rehearsal asks nobody outside of this machine.
+        // A rehearsal makes no network requests.
         let status = match reading.rehearses && store.folder().is_none() {
             true => None,
             false => record.read().await?,
@@ -141,7 +141,7 @@ pub(super) async fn read(
 }
 
 impl Reading<'_> {
-    /// Which record is meant.
+    /// The record that the plan names.
     fn named(&self, context: &Context, of: &RecordOf) -> Result<EnvironmentName, Diagnostic> {
         let environment = match &of.environment {
             None => self.environment.to_owned(),
@@ -178,7 +178,7 @@ impl Reading<'_> {
     }
 }
 
-/// The outputs on record; what is asked for and not there is a finding each.
+/// The recorded outputs; each requested one that is missing is a finding.
 fn held(status: &Status, of: &RecordOf, record: &EnvironmentRecord) -> Result<Map<String, Value>, Vec<Diagnostic>> {
     let is_secret = |name: &str| status.outputs.iter().any(|output| output.name == name && output.secret == Some(true));
     let outputs: Map<String, Value> = status
@@ -213,7 +213,7 @@ fn held(status: &Status, of: &RecordOf, record: &EnvironmentRecord) -> Result<Ma
     if findings.is_empty() { Ok(outputs) } else { Err(findings) }
 }
 
-/// Why there is no record, with those there are.
+/// The finding for a missing record, with the existing ones.
 async fn no_such(store: &AnyStore, of: &RecordOf, named: &EnvironmentName) -> Result<Diagnostic, Error> {
     let all = if store.exists().await? { store.environments().await? } else { Vec::new() };
     let message = format!("plan `{}` has no record of environment `{}`", named.plan, named.environment);
@@ -233,7 +233,7 @@ async fn no_such(store: &AnyStore, of: &RecordOf, named: &EnvironmentName) -> Re
         .help(format!("run that plan first; records are looked for in `{}`, beside this plan's own", store.name())))
 }
 
-/// Values for a rehearsal, the same each time: what an output of such a name usually is, and an id for all others.
+/// Invented values for a rehearsal, always the same: typical ones for known names, and ids for others.
 fn made_up(of: &RecordOf, named: &EnvironmentName) -> Map<String, Value> {
     use sha2::{Digest, Sha256};
     let id = |output: &str| {

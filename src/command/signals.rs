@@ -1,11 +1,11 @@
-//! Signals that ask the program to end.
+//! Signals that end the program.
 
 use std::io;
 
 use crate::engine::Signal;
 use crate::error::Error;
 
-/// Listens from the moment it is made; until then the system's own handling stands.
+/// Handles signals from its creation on; before, the system's default applies.
 pub struct Signals {
     #[cfg(unix)]
     streams: [(tokio::signal::unix::Signal, Signal); 3],
@@ -20,7 +20,7 @@ pub struct Signals {
 impl Signals {
     /// # Errors
     ///
-    /// When the system lets nobody listen.
+    /// When signals cannot be handled.
     pub fn listen() -> Result<Self, Error> {
         Self::new().map_err(|error| Error::System { what: "listen for signals", error })
     }
@@ -37,7 +37,7 @@ impl Signals {
         })
     }
 
-    /// The next one.
+    /// The next signal.
     #[cfg(unix)]
     pub async fn next(&mut self) -> Signal {
         let [(interrupt, first), (terminate, second), (hangup, third)] = &mut self.streams;
@@ -54,7 +54,7 @@ impl Signals {
         Ok(Self { control_c: ctrl_c()?, control_break: ctrl_break()?, close: ctrl_close()? })
     }
 
-    /// The next one.
+    /// The next signal.
     #[cfg(windows)]
     pub async fn next(&mut self) -> Signal {
         tokio::select! {

@@ -1,4 +1,4 @@
-//! `plan simulate`: the simulated API, for any client.
+//! `plan simulate`: serves the simulated API.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +18,7 @@ pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -
     let listen = |error| Error::System { what: "listen there (`--listen`)", error };
     let listener = TcpListener::bind(arguments.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    // Programs read this line to learn the port.
+    // Programs read the port from this line.
     print_text(context, &context.secrets.redact(&format!("listening on http://{address}\n")))?;
     note(context, &format!("use it with GCORE_BASE_URL=http://{address} and any GCORE_API_KEY; Ctrl-C ends it"))?;
 
@@ -45,11 +45,11 @@ fn options(arguments: &SimulateArguments) -> Result<Options, Error> {
     })
 }
 
-/// Trouble as written with `--fault`.
+/// Parses the rules of `--fault`.
 ///
 /// # Errors
 ///
-/// When a rule cannot be read.
+/// When a rule is invalid.
 pub(super) fn faults(rules: &[String]) -> Result<Faults, Error> {
     Faults::parse(rules.iter().map(String::as_str)).map_err(|error| {
         Error::usage(error.to_string())
@@ -57,11 +57,11 @@ pub(super) fn faults(rules: &[String]) -> Result<Faults, Error> {
     })
 }
 
-/// What `--busy` says; without it, nobody else is at work.
+/// Parses `--busy`; without it there are no other clients.
 ///
 /// # Errors
 ///
-/// When a word cannot be read.
+/// When a word is invalid.
 pub(super) fn busy(words: Option<&str>) -> Result<Busy, Error> {
     let parsed = words.map(Busy::parse).transpose();
     let busy = parsed.map_err(|error| {

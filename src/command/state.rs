@@ -1,4 +1,4 @@
-//! `plan state`: the record, by hand.
+//! `plan state`: lists, shows and changes records.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::plan::Selection;
 use crate::report::{Palette, list, sanitize, thing};
 use crate::store::EnvironmentRecord;
 
-/// Names listed in a hint.
+/// The most names in a hint.
 const NAMED: usize = 10;
 
 pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<Exit, Error> {
@@ -62,11 +62,11 @@ pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Instances of a step, or the one that was named: `web` or `web[0]`.
+/// The recorded instances of a step, or a single one: `web` or `web[0]`.
 ///
 /// # Errors
 ///
-/// When none is on record, with those that are.
+/// When there is none, with the recorded ones.
 pub(super) fn named<'s>(status: &'s Status, name: &str) -> Result<Vec<(&'s InstanceId, &'s InstanceStatus)>, Error> {
     let instances = status.instances.iter().map(|(id, known)| (id, &**known));
     let found: Vec<_> = instances.filter(|(id, _)| id.step.as_str() == name || id.to_string() == name).collect();
@@ -124,7 +124,7 @@ fn show(context: &Context, status: &Status, step: &str, format: ResultFormat) ->
     }
 }
 
-/// Everything about an instance, a line each.
+/// Everything recorded about an instance, one line each.
 fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String {
     let mut lines: Vec<(&str, String)> = Vec::new();
     if let Some(call) = instance.call() {
@@ -166,7 +166,7 @@ fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String
     text
 }
 
-/// What was made, in words: `network 8f1c… (web-net)`.
+/// A recorded resource as text: `network 8f1c… (web-net)`.
 pub(super) fn words(made: &RecordedResource) -> String {
     let kind = made.kind.as_deref().map_or("something".to_owned(), thing);
     let id = made.id.as_ref().map(|id| format!(" {}", id_text(id))).unwrap_or_default();

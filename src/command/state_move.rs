@@ -1,4 +1,4 @@
-//! `plan state mv`: what is on record goes by another name from now on. No call is made.
+//! `plan state mv`: renames steps or instances in a record, without any call.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::store::EnvironmentRecord;
 ///
 /// # Errors
 ///
-/// When nothing of the old name is on record, or something of the new one is.
+/// When the old name is not recorded, or the new one is.
 pub(super) async fn rename(
     context: &Context,
     environment: &EnvironmentRecord,

@@ -1,49 +1,48 @@
-//! Where records are kept when nobody says, and whether that place lasts.
+//! The default place of records, and whether it lasts.
 //!
-//! Pure: a job, its runner and the folders it has are given.
+//! Pure: job, runner and folders are arguments.
 
 use std::path::{Path, PathBuf};
 
 use crate::context::Environment;
 
-/// Says that a record need not outlive the job.
+/// The value by which the user accepts that a record does not outlive the job.
 pub const EPHEMERAL: &str = "ephemeral";
-/// Beside the plan, or in the current folder.
+/// Next to the plan, or in the current folder.
 const BESIDE: &str = ".plan";
 /// In a folder that lasts as long as the job.
 const FOR_THE_JOB: &str = "plan-records";
 
-/// The folder of records when none is named: beside the plan; in a job never in the workspace, which the next checkout
-/// wipes.
+/// The default folder of records: next to the plan. In a job not in the workspace, which the next checkout deletes.
 pub fn default_folder(environment: &Environment, beside: &Path) -> PathBuf {
     let Some(job) = &environment.github else { return beside.join(BESIDE) };
     if job.hosted {
         return for_the_job(environment);
     }
-    // One that several repositories share would mix their records up.
+    // A folder shared by several repositories would mix their records.
     match (&environment.state_home, &job.repository) {
         (Some(home), Some(repository)) => home.join("plan").join(repository.replace('/', "-")),
         _ => beside.join(BESIDE),
     }
 }
 
-/// A folder that is gone when the job is.
+/// A folder that is deleted with the job.
 pub fn for_the_job(environment: &Environment) -> PathBuf {
     let temporary = environment.github.as_ref().and_then(|job| job.runner_temp.clone());
     temporary.unwrap_or_else(std::env::temp_dir).join(FOR_THE_JOB)
 }
 
-/// What is to be said of a record in `folder`, before the first thing is made.
+/// Whether a record in a folder lasts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     Lasts,
-    /// It dies with the runner's disk, and what it tells of does not.
+    /// It is deleted with the runner's disk, while its resources remain.
     Lost,
     Warned(String),
 }
 
-/// What becomes of a record in `folder`. `meant`: it was said that it need not outlive the job. `is_new`: it is made now.
-/// `work_tree`: the git work tree that the folder is in.
+/// Whether a record in `folder` lasts. `meant`: the user has accepted that it does not outlive the job. `is_new`: it
+/// is being created. `work_tree`: the Git work tree that contains the folder.
 pub fn fate(environment: &Environment, folder: &Path, meant: bool, is_new: bool, work_tree: Option<&Path>) -> Fate {
     let shown = folder.display();
     if let Some(job) = &environment.github {
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_dies_before_what_it_tells_of_is_refused() {
+    fn a_record_that_would_not_outlive_its_resources_is_refused() {
         let temporary = Path::new("/job/temp/plan-records");
         assert_eq!(fate(&job(true, false), temporary, false, true, None), Fate::Lost);
         assert_eq!(fate(&job(true, false), temporary, true, true, None), Fate::Lasts);

@@ -1,4 +1,4 @@
-//! `plan status`: what exists and what is pending, from the record, without its lock.
+//! `plan status`: existing and pending resources, from the record, without locking it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -40,8 +40,8 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
     Ok(Exit::Done)
 }
 
-/// Whether an instance is worth a line: it exists, may exist, or went wrong.
-fn is_telling(status: &InstanceStatus) -> bool {
+/// Whether an instance is listed: its resource exists or may exist, or it has an error.
+fn is_listed(status: &InstanceStatus) -> bool {
     status.phase != Phase::Absent || status.error.is_some() || !status.lost.is_empty()
 }
 
@@ -49,7 +49,7 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
     let rows: Vec<Vec<String>> = status
         .instances
         .iter()
-        .filter(|(_, instance)| is_telling(instance))
+        .filter(|(_, instance)| is_listed(instance))
         .flat_map(|(id, instance)| rows(id, instance, context.now))
         .collect();
     note(context, &headline(record, status, holder, context.now))?;
@@ -59,7 +59,7 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
     let palette = Palette::new(context.color(&context.stdout));
     let text = table(&["STEP", "PHASE", "KIND", "ID", "NAME", "SINCE"], &rows, palette);
     print_text(context, &context.secrets.redact(&text))?;
-    for (id, instance) in status.instances.iter().filter(|(_, instance)| is_telling(instance)) {
+    for (id, instance) in status.instances.iter().filter(|(_, instance)| is_listed(instance)) {
         if let Some(error) = &instance.error {
             note(context, &format!("{id}: {}", crate::report::sanitize(&error.message)))?;
         }
@@ -98,7 +98,8 @@ fn since(from: Timestamp, to: Timestamp) -> String {
     age(to.duration_since(from))
 }
 
-/// What stands for an instance: the thing that later steps refer to, the last it made, or what its answer told.
+/// Kind, name and id of an instance: of the resource that later steps refer to, of the last that it made, or from its
+/// answer.
 pub(super) fn shown(instance: &InstanceStatus) -> (Option<String>, Option<String>, Option<String>) {
     match (own(instance), &instance.result) {
         (Some(made), _) => (made.kind.clone(), made.id.as_ref().map(id_text), made.name.clone()),
@@ -113,13 +114,13 @@ fn own(instance: &InstanceStatus) -> Option<&RecordedResource> {
     made().find(|made| made.id.is_some() && made.id.as_ref() == result).or_else(|| made().next())
 }
 
-/// What else it made that is still there.
+/// Its further resources that still exist.
 fn others(instance: &InstanceStatus) -> impl Iterator<Item = &RecordedResource> {
     let own = own(instance);
     instance.made.iter().filter(move |made| own.is_some_and(|own| !std::ptr::eq(own, *made)))
 }
 
-/// The rows of an instance: its own, and one for each other thing it made.
+/// The rows of an instance: its own, and one per further resource.
 fn rows(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<Vec<String>> {
     let others = others(instance).map(|made| {
         let (kind, made_id) = (made.kind.as_deref().map(thing), made.id.as_ref().map(id_text));
@@ -142,7 +143,7 @@ fn row(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<String
     ]
 }
 
-/// Where an instance stands, in a word or two.
+/// The state of an instance as text.
 fn phase(instance: &InstanceStatus) -> &'static str {
     match instance.phase {
         Phase::Absent if !instance.lost.is_empty() => "gone",
@@ -151,12 +152,12 @@ fn phase(instance: &InstanceStatus) -> &'static str {
     }
 }
 
-/// An environment for programs.
+/// An environment as JSON.
 fn environment_json(record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Value {
     let instances: Vec<Value> = status
         .instances
         .iter()
-        .filter(|(_, instance)| is_telling(instance))
+        .filter(|(_, instance)| is_listed(instance))
         .map(|(id, instance)| instance_json(id, instance))
         .collect();
     let mut environment = summary_json(record, status, holder);
@@ -184,7 +185,7 @@ fn summary_json(record: &EnvironmentRecord, status: &Status, holder: Option<&Hol
     })
 }
 
-/// An instance for programs.
+/// An instance as JSON.
 pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value {
     let (kind, resource, name) = shown(instance);
     let tasks = match &instance.phase {
@@ -216,7 +217,7 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
 
 const HEAD: [&str; 8] = ["PLAN", "ENVIRONMENT", "AGE", "CHANGED", "EXPIRES", "EXISTING", "STATE", "FILE"];
 
-/// The plan file that a record was made from, or the one that was named.
+/// The plan file of a record, or the one given on the command line.
 fn plan_file(arguments: &StatusArguments, plan: &str, status: &Status) -> Option<PathBuf> {
     let recorded = status.started.as_ref().and_then(|(_, started)| started.file.as_deref()).map(PathBuf::from);
     let named = arguments.file.clone().filter(|_| arguments.record.plan.as_deref().is_none_or(|named| named == plan));
@@ -227,7 +228,7 @@ fn shown_path(path: &Path) -> String {
     sanitize(&path.display().to_string()).into_owned()
 }
 
-/// `--all`: every environment of the store, and those that have a file and never ran.
+/// `--all`: every environment of the store, and those that have a file and no record.
 async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
     let store = existing_store(context, &arguments.record.state, arguments.file.as_deref()).await?;
     let mut rows = Vec::new();
@@ -276,7 +277,7 @@ async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Err
         }
         ResultFormat::Human => {
             let palette = Palette::new(context.color(&context.stdout));
-            // Without files of environments there is nothing to say of them.
+            // The column is shown only when there are environment files.
             let columns = if rows.iter().any(|row| !row[7].is_empty()) { HEAD.len() } else { HEAD.len() - 1 };
             rows.iter_mut().for_each(|row| row.truncate(columns));
             print_text(context, &context.secrets.redact(&table(&HEAD[..columns], &rows, palette)))?;

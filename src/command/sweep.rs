@@ -1,4 +1,4 @@
-//! `plan sweep`: takes down the environments whose time is over.
+//! `plan sweep`: destroys expired environments.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Resu
     if expired.is_empty() || arguments.dry_run {
         return Ok(worst);
     }
-    // Whoever made them said when they may go: elsewhere than on a terminal that is enough.
+    // The expiry was set by the user; confirmation is asked for only on a terminal.
     let question = format!("destroy {}?", count(expired.len(), "environment"));
     if context.interactive && !confirm(context, &question, arguments.yes)? {
         note(context, "nothing was destroyed")?;
@@ -49,7 +49,8 @@ pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Resu
     Ok(worst)
 }
 
-/// Environments past their time that still hold something. A record that cannot be read keeps nobody from the others.
+/// Expired environments with existing resources. A record that cannot be read does not prevent others from being
+/// swept.
 async fn find_expired(
     context: &Context,
     arguments: &SweepArguments,
@@ -103,7 +104,7 @@ fn list(context: &Context, format: ResultFormat, expired: &[(EnvironmentRecord, 
     }
 }
 
-/// Says why one environment was not taken down; gives the exit code that deserves.
+/// Reports why an environment was not destroyed; gives the exit code.
 fn print_failed(context: &Context, record: &EnvironmentRecord, error: &Error) -> Result<Exit, Error> {
     if !error.is_silent() {
         let message = format!("{} ({}): {error}", record.plan(), record.environment());

@@ -1,4 +1,4 @@
-//! `plan tasks`: what the account has been doing.
+//! `plan tasks`: lists recent tasks of the account.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -15,11 +15,11 @@ use crate::exit::Exit;
 use crate::report::{Palette, list, plural, thing};
 use crate::secret::Secrets;
 
-/// The longest page the API gives.
+/// The longest page of the API.
 const PAGE: usize = 1000;
-/// Ids named in a row.
+/// The most ids in a row.
 const NAMED: usize = 2;
-/// Instead of the API's words for why a task failed.
+/// Shown instead of the API's message for a failed task.
 const NOT_ASKED_FOR: &str = "why is not shown, it may repeat a secret that the call was given: `--errors` shows it";
 
 pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Result<Exit, Error> {
@@ -48,7 +48,7 @@ pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Resu
     Ok(Exit::Done)
 }
 
-/// Says what a command cannot know that reads no plan: which inputs are secret, and what else is.
+/// Marks that secrets may be unknown, since this command reads no plan.
 pub(super) fn read_no_plan(context: &Context, errors: bool) {
     context.hide_inputs();
     if !errors {
@@ -56,7 +56,7 @@ pub(super) fn read_no_plan(context: &Context, errors: bool) {
     }
 }
 
-/// A task without its `data`, which may hold a password and a cloud-init (observed.md §9). Its error may repeat them.
+/// Removes a task's `data`, which may contain passwords and cloud-init data (observed.md §9), and redacts its error.
 fn without_data(task: &mut Value, secrets: &Secrets) {
     if let Some(read) = Task::read(task) {
         hide_data(secrets, &read);
@@ -66,19 +66,19 @@ fn without_data(task: &mut Value, secrets: &Secrets) {
     }
 }
 
-/// A task without the API's words for why it failed. Which secrets its plan has is not known here.
+/// Removes the API's message of a failed task, since the secrets of its plan are not known here.
 fn without_words(task: &mut Value) {
     if let Some(error) = task.get_mut("error").filter(|error| !error.is_null()) {
         *error = NOT_ASKED_FOR.into();
     }
 }
 
-/// The same for one that was read already.
+/// The same for a parsed task.
 pub(super) fn hide_words(task: &mut Task) {
     task.error = task.error.take().map(|_| NOT_ASKED_FOR.to_owned());
 }
 
-/// The newest tasks that fit, newest first, page by page.
+/// The newest tasks that match, newest first, page by page.
 async fn read(
     client: &Client,
     account: &Account,
@@ -86,7 +86,7 @@ async fn read(
     from: Option<Timestamp>,
 ) -> Result<Vec<Value>, Error> {
     let mut found: Vec<Value> = Vec::new();
-    // The API takes one type; several are sorted out here.
+    // The API filters by one type; several are filtered here.
     let fits = |task: &Value| {
         let is = |name: &String| task.get("task_type").and_then(Value::as_str) == Some(name);
         arguments.types.is_empty() || arguments.types.iter().any(is)
@@ -146,7 +146,7 @@ fn row(value: &Value, task: &Task, now: Timestamp) -> Vec<String> {
     ]
 }
 
-/// The API's word for the state of a task.
+/// The API's name of a task's state.
 pub(super) fn state(task: &Task) -> &str {
     match &task.state {
         TaskState::Pending(state) | TaskState::Other(state) => state,
@@ -155,7 +155,7 @@ pub(super) fn state(task: &Task) -> &str {
     }
 }
 
-/// What a task created, in words: `network 8f1c…, 2 volumes …`.
+/// The resources that a task created, as text: `network 8f1c…, 2 volumes …`.
 pub(super) fn created(task: &Task) -> String {
     let kinds = task.created.iter().filter_map(|(kind, ids)| {
         let ids: Vec<String> = ids.as_array()?.iter().map(id_text).collect();
@@ -168,7 +168,7 @@ pub(super) fn created(task: &Task) -> String {
     kinds.collect::<Vec<_>>().join(", ")
 }
 
-/// A task for programs.
+/// A task as JSON.
 pub(super) fn to_json(task: &Task) -> Value {
     json!({
         "id": task.id,
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_task_created_reads_as_words() {
+    fn created_resources_are_shown_as_text() {
         let task = Task::read(&json!({
             "id": "t", "state": "FINISHED",
             "created_resources": { "instances": ["vm"], "volumes": ["a", "b", "c"], "ports": [] }

@@ -1,4 +1,4 @@
-//! A context made by hand, and what was written to its streams.
+//! A context for tests, with its output.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +28,7 @@ impl Memory {
     }
 }
 
-/// What a command wrote.
+/// The output of a command.
 pub struct Written {
     err: Memory,
 }
@@ -39,7 +39,7 @@ impl Written {
     }
 }
 
-/// An empty environment, no terminal, a folder that does not matter.
+/// An empty environment without a terminal, in an arbitrary folder.
 pub fn context() -> (Context, Written) {
     let written = Written { err: Memory::default() };
     let context = Context {

@@ -1,4 +1,4 @@
-//! `plan state pull` and `plan state push`: a record moves between folder, file and store.
+//! `plan state pull` and `plan state push`: copy a record between folder, file and store.
 
 use std::fs;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::report::count;
 use crate::store::lineage::{History, Relation, relation};
 use crate::store::{EnvironmentRecord, Renewal};
 
-/// `plan state pull`: writes a record into a file.
+/// `plan state pull`: copies a record to a file.
 ///
 /// # Errors
 ///
-/// When there is no record, it cannot be read, or the file is there already.
+/// When there is no record, it cannot be read, or the file exists.
 pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result<Exit, Error> {
     let record = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
     let to = context.resolve(&arguments.to);
@@ -39,11 +39,11 @@ pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result
     Ok(Exit::Done)
 }
 
-/// `plan state push`: brings a record from a file.
+/// `plan state push`: copies a record from a file.
 ///
 /// # Errors
 ///
-/// When the file is no record, somebody writes to the record that is there, or the two do not fit together.
+/// When the file is not a record, another process writes to the existing record, or one does not continue the other.
 pub(super) async fn push(context: &Context, arguments: &PushArguments) -> Result<Exit, Error> {
     let brought = from_file(context, arguments)?;
     let Header { plan, environment, .. } = &brought.status.header;
@@ -52,7 +52,7 @@ pub(super) async fn push(context: &Context, arguments: &PushArguments) -> Result
     let store = records::store(context, &arguments.state, None)?;
     let record = EnvironmentRecord::new(Arc::clone(&store), plan, environment);
     let there = match history(&record).await {
-        // What cannot be read is replaced only when that was asked for.
+        // A damaged record is replaced only with `--force`.
         Err(Error::Journal(JournalError::Damaged { .. })) if arguments.force => None,
         read => Some(read?.unwrap_or_else(|| nothing(plan, environment))),
     };

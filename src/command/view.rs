@@ -1,7 +1,7 @@
-//! Shows a run: puts the right reporters together, feeds them, and lets them have the last word.
+//! The view of a run: creates its reporters and feeds them events.
 //!
-//! Reporters work on a thread of their own, behind a queue. A terminal that was stopped or a pipe that nobody reads holds up
-//! that thread and nothing else: the run goes on, and at its end what nobody has read for a while is lost.
+//! Reporters run on a thread of their own, behind a queue. A suspended terminal or a blocked pipe stops only that
+//! thread: the run goes on, and what is not read in time at its end is lost.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use crate::report::page::Shape;
 use crate::report::{Events, Fanout, Human, Progress, ReportError, Sink, Verbosity};
 use crate::source::Source;
 
-/// How often the table on a terminal is drawn.
+/// The interval of drawing the table on a terminal.
 const TICK: Duration = Duration::from_millis(100);
 /// After something was shown, what comes within so short a time is shown together: nobody reads faster, and being woken
 /// costs as much as a line.
@@ -34,29 +34,29 @@ const REST: Duration = Duration::from_millis(20);
 /// Events that are taken at once.
 const TOGETHER: usize = 1024;
 
-/// At the end of a run, a report that nobody reads is waited for so long after the last line that somebody read.
+/// How long reporters are waited for at the end of a run without any progress.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is shown besides the events themselves.
+/// Options of the view.
 #[derive(Debug, Clone, Default)]
 pub struct ViewOptions {
     /// `--events FILE`
     pub events: Option<PathBuf>,
-    /// The plan, for the lines that failures point at.
+    /// The plan, to show the lines of failures.
     pub source: Option<Arc<Source>>,
     /// `--report FILE`
     pub report: Option<PathBuf>,
-    /// The plan's steps, for the table and the report.
+    /// The steps of the plan, for table and report.
     pub shape: Shape,
 }
 
-/// The reporters of a run, at work.
+/// The running reporters of a run.
 pub struct View {
     emitter: Teller,
     log: Option<Log>,
     finish: oneshot::Sender<()>,
     reporters: Receiver<Vec<ReportError>>,
-    /// Events that were shown.
+    /// The number of events that were handled.
     shown: Arc<AtomicU64>,
 }
 
@@ -65,7 +65,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// When a file that was asked for cannot be opened, or there is no thread for them.
+    /// When a requested file cannot be opened, or the thread cannot be started.
     pub fn start(context: &Context, clock: Clock, options: &ViewOptions) -> Result<Self, Error> {
         let mut fanout = Fanout::new();
         let log = match &context.environment.github {
@@ -90,29 +90,29 @@ impl View {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(no_thread)?;
         let work = move || {
             let errors = runtime.block_on(feed(fanout, events, finished, clock, &count));
-            // Nobody waits any more for a report that came too late.
+            // The receiver is gone when the end came too late.
             let _ = ended.send(errors);
         };
         thread::Builder::new().name("report".to_owned()).spawn(work).map_err(no_thread)?;
         Ok(Self { emitter: Teller { sender, clock }, log, finish, reporters, shown })
     }
 
-    /// Where the engine tells what happened.
+    /// The channel for the engine's events.
     pub fn emitter(&self) -> Teller {
         self.emitter.clone()
     }
 
-    /// Lets every reporter finish what it was told until now, for as long as somebody reads within `patience`; says on
+    /// Lets every reporter finish the events so far, as long as there is progress within `patience`; reports on
     /// stderr which could not.
     ///
     /// # Errors
     ///
-    /// When stderr is gone, too.
+    /// When stderr cannot be written either.
     pub async fn finish(self, context: &Context, patience: Duration) -> Result<(), Error> {
-        // The reporters end by themselves only if everybody who could tell them something is gone.
+        // The reporters end when every sender is gone.
         let _ = self.finish.send(());
         let (reporters, shown) = (self.reporters, self.shown);
-        // On a thread of its own: readers take their time in real time, also where the run's time is simulated.
+        // On a separate thread, in real time, since the run's time may be simulated.
         let waiting = tokio::task::spawn_blocking(move || wait_for(&reporters, &shown, patience));
         let mut errors: Vec<String> = match waiting.await {
             Ok(Some(errors)) => errors.iter().map(ReportError::to_string).collect(),
@@ -132,7 +132,7 @@ impl View {
     }
 }
 
-/// What the reporters say at their end; `None` if nothing was read for `patience`.
+/// The errors of the reporters at their end; `None` without progress for `patience`.
 fn wait_for(reporters: &Receiver<Vec<ReportError>>, shown: &AtomicU64, patience: Duration) -> Option<Vec<ReportError>> {
     let mut before = shown.load(Ordering::Relaxed);
     loop {
@@ -158,7 +158,7 @@ fn report_to_people(context: &Context, options: &ViewOptions, fanout: &mut Fanou
     let stream = &context.stderr;
     let sink = Sink::new("the log", Box::new(stream.clone()), context.secrets.clone());
     let (verbosity, color) = (context.verbosity(), context.color(stream));
-    // Lines of the log would tear a table apart.
+    // Log lines would break the table.
     let logged = context.trace.is_some() && context.global.log.is_none();
     let drawn = !logged && stream.terminal && stream.real && !context.environment.dumb && verbosity != Verbosity::Quiet;
     if drawn {
@@ -175,7 +175,7 @@ fn report_to_people(context: &Context, options: &ViewOptions, fanout: &mut Fanou
     }
 }
 
-/// Groups first, so that the lines stand inside; the summary last, when all is said.
+/// Groups first, so that lines are inside them; the summary last.
 fn report_to_job(context: &Context, github: &GitHub, options: &ViewOptions, fanout: &mut Fanout) -> Result<Log, Error> {
     let secrets = &context.secrets;
     let log = Log::new(context.stderr.clone(), secrets.clone(), context.token());
@@ -196,7 +196,7 @@ fn open_summary(path: &Path) -> Result<File, Error> {
     OpenOptions::new().append(true).create(true).open(path).map_err(|error| Error::write(path, error))
 }
 
-/// Hands on what is told, and the passing of time, until it is over.
+/// Passes events and ticks to the reporters until the run is over.
 async fn feed(
     mut fanout: Fanout,
     mut events: mpsc::UnboundedReceiver<Stamped>,
@@ -212,7 +212,7 @@ async fn feed(
     let mut rest = std::pin::pin!(sleep(REST));
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // A command that ended with an error before its run has no last words.
+    // A command that failed before its run has no final events.
     let has_last_words = loop {
         tokio::select! {
             biased;
@@ -249,12 +249,12 @@ mod tests {
     use crate::event::Event;
     use crate::stream::Stream;
 
-    /// Takes nothing before it is told to.
+    /// A writer that blocks until it is released.
     struct Stuck(blocking::Receiver<()>);
 
     impl Write for Stuck {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            // An end of the test is an end, too.
+            // The end of the test releases it as well.
             let _ = self.0.recv();
             Ok(bytes.len())
         }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stderr_that_nobody_reads_holds_up_nobody() {
+    async fn a_blocked_stderr_does_not_block_the_run() {
         let (mut context, _) = context();
         let (_read, unread) = blocking::channel();
         context.stderr = Stream::new(Stuck(unread), false);
@@ -274,12 +274,12 @@ mod tests {
             view.emitter().emit(Event::Warned { message: "careful".to_owned() });
         }
         view.finish(&context, Duration::from_millis(1)).await.unwrap();
-        // What is said afterwards is lost as well, and holds up nobody.
+        // Later output is lost, and does not block.
         writeln!(context.stderr.clone(), "done").unwrap();
     }
 
     #[tokio::test]
-    async fn everything_told_before_the_end_is_shown_though_others_still_could_tell() {
+    async fn events_before_the_end_are_shown_while_senders_remain() {
         let (context, out) = context();
         let clock = Clock::starting_at(context.now, 1.0);
         let view = View::start(&context, clock, &ViewOptions::default()).unwrap();
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_go_to_a_file_beside_the_lines() {
+    async fn events_are_written_to_a_file_in_addition_to_lines() {
         let (mut context, out) = context();
         let folder = tempfile::TempDir::new().unwrap();
         context.folder = folder.path().to_owned();

@@ -1,4 +1,4 @@
-//! `plan wait`: waits for tasks that somebody else started.
+//! `plan wait`: waits for tasks that other clients have started.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ fn is_pending(task: &Task) -> bool {
     matches!(task.state, TaskState::Pending(_) | TaskState::Other(_))
 }
 
-/// Waits for every task that still runs; `known` says at any time how far it came.
+/// Waits for every running task; `known` has the current state at any time.
 async fn end_all(
     context: &Context,
     arguments: &WaitArguments,
@@ -73,7 +73,7 @@ async fn end_all(
 ) -> Result<(), Error> {
     let (stderr, secrets) = (context.stderr.clone(), context.secrets.clone());
     let warn = Arc::new(move |words: String| {
-        // The wait goes on, also when nobody reads what it says.
+        // A closed stderr does not end the wait.
         let _ = writeln!(stderr.clone(), "warning: {}", secrets.redact(&sanitize(&words)));
     });
     let watcher = Watcher::start(Arc::clone(client), std::iter::empty(), warn);
@@ -104,7 +104,7 @@ async fn end(
     }
 }
 
-/// Takes out of a task what may not be shown.
+/// Removes from a task what must not be shown.
 fn readable(context: &Context, arguments: &WaitArguments, task: &mut Task) {
     hide_data(&context.secrets, task);
     if !arguments.errors {

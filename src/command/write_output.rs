@@ -1,5 +1,5 @@
-//! `--write-output NAME=FILE`: an output as a file nobody else may read. For what a record does not keep and a log must not
-//! show, such as a kubeconfig.
+//! `--write-output NAME=FILE`: writes an output to a file that only the user can read, for values that must not be in
+//! records and logs, such as a kubeconfig.
 
 use serde_json::Value;
 
@@ -13,14 +13,14 @@ use crate::files;
 use crate::plan::Plan;
 use crate::report::list;
 
-/// Names listed in a hint.
+/// The most names in a hint.
 const NAMED: usize = 10;
 
-/// Says before the first call what could not be written after the last.
+/// Checks before the first call that the outputs can be written at the end.
 ///
 /// # Errors
 ///
-/// When the plan has no such output, or the folder of the file is not there.
+/// When the plan has no such output, or the folder of the file does not exist.
 pub(super) fn check(context: &Context, plan: &Plan, wanted: &[Assignment]) -> Result<(), Error> {
     for Assignment { name, value: file } in wanted {
         if !plan.outputs.contains_key(name) {
@@ -42,7 +42,7 @@ pub(super) fn check(context: &Context, plan: &Plan, wanted: &[Assignment]) -> Re
     Ok(())
 }
 
-/// Writes the outputs that were asked for; of those the run did not get to, only the names are told.
+/// Writes the requested outputs; reports the names of those that the run has not reached.
 ///
 /// # Errors
 ///

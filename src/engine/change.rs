@@ -104,7 +104,7 @@ impl Instance {
         known.agrees.as_ref().is_some_and(|before| wanted_call(before, &rendered.recorded, ignored) == **before)
     }
 
-    /// A call with what has to be read for it.
+    /// Completes a call with the values that have to be read for it.
     async fn looked_up(&self, rendered: &Rendered, call: &InPlace) -> Result<InPlace, Interruption> {
         let context = &self.run.context;
         let read = context.stopped.or_leave(looked_up(context, call.clone())).await.map_err(Interruption::Stopped)?;

@@ -94,7 +94,7 @@ impl RunContext {
     /// Sends one read before the first write, to learn the API's clock and whether the API takes over our trace ids.
     /// The answer itself does not matter; without an answer both stay unknown.
     pub async fn contact(&self, place: &TaskPlace) {
-        if self.client.told_time(self.now()).is_some() {
+        if self.client.known_server_time(self.now()).is_some() {
             return;
         }
         let contacting = async {
@@ -108,10 +108,11 @@ impl RunContext {
     /// The identifying marks of an attempt that is about to be sent: nonce, trace id, agent, the server's time.
     pub fn mark(&self, instance: &InstanceId, nonce: &str) -> Mark {
         Mark {
-            server_time: self.client.told_time(self.now()),
+            server_time: self.client.known_server_time(self.now()),
             trace: Some(new_trace()),
             user_agent: Some(self.user_agent(instance, nonce)),
             before: None,
+            secondary_before: None,
         }
     }
 
@@ -124,8 +125,9 @@ impl RunContext {
     /// The part of the `User-Agent` that all attempts of a step have in common.
     pub fn agent_of_step(&self, instance: &InstanceId) -> String {
         let Settings { plan, environment, .. } = &self.settings;
-        let whose = [plan.as_str(), environment.as_str(), &self.secrets.redact(&instance.to_string())].map(header_word);
-        format!("(plan {}; environment {}; step {}; attempt ", whose[0], whose[1], whose[2])
+        let sender =
+            [plan.as_str(), environment.as_str(), &self.secrets.redact(&instance.to_string())].map(header_word);
+        format!("(plan {}; environment {}; step {}; attempt ", sender[0], sender[1], sender[2])
     }
 
     pub fn warn(&self, message: impl AsRef<str>) {

@@ -1,7 +1,7 @@
-//! Owns the state of a run: which steps are done, which may start, which never will.
+//! Owns the state of a run: which steps are done, may start, or will never start.
 //!
-//! Instances run as tasks of their own and report their end here; nothing else changes this state. A step starts as soon
-//! as everything it comes after is done. After a failure independent branches go on.
+//! Instances run as tokio tasks and report their end here; nothing else changes this state. A step starts as soon as
+//! every step it depends on is done. After a failure independent branches go on.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -29,9 +29,9 @@ pub enum Outcome {
     Done {
         reused: bool,
     },
-    /// By its own `when`.
+    /// By the step's `when`.
     Skipped,
-    /// Because of another step, or because the run ended first.
+    /// Because another step failed, or the run ended first.
     NotStarted,
     Failed(StepError),
     Unknown(StepError),
@@ -51,13 +51,13 @@ impl Outcome {
     }
 }
 
-/// What a whole plan came to.
+/// The outcome of a whole plan.
 #[derive(Debug, Default)]
 pub struct Dispatched {
     pub outcomes: Vec<(InstanceId, Outcome)>,
     /// `steps.<id>` of every step that is done or was skipped.
     pub values: BTreeMap<StepId, minijinja::Value>,
-    /// Every instance the plan has now.
+    /// Every instance that the plan has now.
     pub instances: HashSet<InstanceId>,
 }
 
@@ -65,7 +65,7 @@ pub struct Dispatched {
 ///
 /// # Errors
 ///
-/// [`JournalError`] when the record cannot be written: what is in flight is given up then.
+/// [`JournalError`] when the record cannot be written: steps in progress are abandoned then.
 pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
     let mut dispatcher = Dispatcher::new(run);
     let mut tasks: JoinSet<(InstanceId, InstanceEnd)> = JoinSet::new();
@@ -90,7 +90,7 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
                 dispatcher.ended(id, end)?;
             }
             Err(error) => {
-                // A panic in one step must not take the writes of its siblings with it.
+                // After a panic in one step the writes of other steps still have to be completed.
                 let Some(id) = names.remove(&error.id()) else { continue };
                 let about = super::context::About::default();
                 let words = format!("a bug in plan: {error}");
@@ -106,28 +106,28 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
 struct Dispatcher<'r> {
     run: &'r Arc<Run>,
     nodes: Vec<Node>,
-    /// Whose turn it is.
+    /// Which steps are ready.
     turns: Turns,
-    /// Instances whose turn has come.
+    /// Instances that are ready to start.
     queue: VecDeque<Instance>,
     done: Dispatched,
 }
 
-/// One step's state.
+/// The state of one step.
 #[derive(Default)]
 struct Node {
     /// Steps that have not ended and outputs that may read its value.
     readers: usize,
     chosen: bool,
-    /// Not only some of its instances are.
+    /// All instances of the step are selected, not only single ones.
     whole: bool,
-    /// Instances that have not ended.
+    /// The number of instances that have not ended.
     running: usize,
-    /// Keys in order, and the values of those that are done.
+    /// The keys in order, and the values of instances that are done.
     keys: Vec<Option<String>>,
     values: HashMap<Option<String>, Value>,
     for_each: bool,
-    /// Why it, or what it comes after, has no result.
+    /// Why the step has no result.
     broken: Option<Broken>,
 }
 
@@ -187,7 +187,7 @@ impl<'r> Dispatcher<'r> {
         }
     }
 
-    /// The next instance to start, if there is one now.
+    /// The next instance that can start now.
     fn next(&mut self) -> Option<Instance> {
         loop {
             if let Some(instance) = self.queue.pop_front() {
@@ -198,7 +198,7 @@ impl<'r> Dispatcher<'r> {
         }
     }
 
-    /// A step's turn has come: its instances are known now.
+    /// A step is ready: determines its instances.
     fn open(&mut self, index: usize) {
         let step = &self.run.plan.steps[index];
         if !self.nodes[index].chosen {
@@ -249,7 +249,7 @@ impl<'r> Dispatcher<'r> {
         }
     }
 
-    /// Says so before a list that lost an element in its middle is changed from there on.
+    /// Warns when a list lost an element in its middle, before all later elements are changed.
     fn report_shifted(&self, index: usize, each: &[Option<Each>], values: &BTreeMap<StepId, minijinja::Value>) {
         let step = &self.run.plan.steps[index];
         let recorded = |status: &Status| status.existing().filter(|(instance, _)| instance.step == step.id).count();
@@ -271,7 +271,7 @@ impl<'r> Dispatcher<'r> {
         }
     }
 
-    /// The instances of a step that `--target` names, where it names single ones.
+    /// The instances of a step that `--target` selects, where it names single ones.
     fn selected(&self, index: usize, each: Vec<Option<Each>>) -> Result<Vec<Option<Each>>, StepError> {
         let step = &self.run.plan.steps[index];
         let has = |key: &str| each.iter().flatten().any(|each| each.key == key);
@@ -312,7 +312,7 @@ impl<'r> Dispatcher<'r> {
         self.close(index);
     }
 
-    /// A step that could not be expanded still is in the plan, with whatever instances it has on record.
+    /// A step whose instances cannot be determined keeps the recorded ones in the plan.
     fn keep_recorded(&mut self, index: usize) {
         let id = &self.run.plan.steps[index].id;
         let recorded = self.run.context.journal.with_status(|status| {
@@ -321,7 +321,7 @@ impl<'r> Dispatcher<'r> {
         self.done.instances.extend(recorded);
     }
 
-    /// An instance has ended.
+    /// Handles the end of an instance.
     fn ended(&mut self, id: InstanceId, end: InstanceEnd) -> Result<(), JournalError> {
         let Some(index) = self.run.plan.steps.get_index_of(&id.step) else { return Ok(()) };
         let mut broken = None;
@@ -331,7 +331,7 @@ impl<'r> Dispatcher<'r> {
                 Outcome::Done { reused }
             }
             InstanceEnd::Skipped => {
-                // Its `when` is false: what it made before is no longer in the plan.
+                // With a false `when` the instance is no longer part of the plan.
                 self.done.instances.remove(&id);
                 Outcome::Skipped
             }
@@ -360,7 +360,7 @@ impl<'r> Dispatcher<'r> {
         Ok(())
     }
 
-    /// A failure may end the run: `--fail-fast`, or that no call will be accepted.
+    /// Stops the run after a failure, with `--fail-fast` or when the API will accept no further call.
     fn failed(&self, outcome: &Outcome) {
         let not_allowed = matches!(outcome, Outcome::Failed(error) if error.status == Some(401));
         let shut = self.run.context.client.shut().or(not_allowed.then_some(Shut::Key));
@@ -371,7 +371,7 @@ impl<'r> Dispatcher<'r> {
         }
     }
 
-    /// A step is done, one way or another: what comes after it may be ready.
+    /// Handles the end of a step: its dependants may be ready now.
     fn close(&mut self, index: usize) {
         let id = self.run.plan.steps[index].id.clone();
         let node = &mut self.nodes[index];

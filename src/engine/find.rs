@@ -284,7 +284,7 @@ mod tests {
     const REGIONS: &str = "GET /cloud/v1/regions";
 
     #[test]
-    fn a_thing_is_found_by_its_name_whatever_its_list_calls_it() {
+    fn an_item_is_found_by_name_in_whichever_field_it_is() {
         let flavors = json!([{ "flavor_id": "g1", "flavor_name": "one" }, { "flavor_id": "g2", "flavor_name": "two" }]);
         let regions = json!([{ "id": 7, "display_name": "Here" }, { "id": 8, "display_name": "There" }]);
         let images =
@@ -304,13 +304,13 @@ mod tests {
     }
 
     #[test]
-    fn what_came_twice_is_one_thing() {
+    fn a_repeated_item_counts_once() {
         let images = json!([{ "id": "a", "name": "ubuntu" }, { "id": "a", "name": "ubuntu" }]);
         assert!(look(IMAGES, &images, json!({ "name": "ubuntu" })).is_ok());
     }
 
     #[test]
-    fn what_is_not_there_is_told_with_what_is() {
+    fn a_missing_item_is_reported_with_the_existing_ones() {
         let images = json!([
             { "id": "a", "name": "ubuntu-24.04-x64", "os": "linux" }, { "id": "b", "name": "ubuntu-22.04-x64", "os": "linux" },
             { "id": "c", "name": "debian-12", "os": "linux" }, { "id": "d", "name": "debian-12", "os": "bsd" },

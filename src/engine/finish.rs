@@ -119,11 +119,14 @@ impl Finishing<'_> {
         match called {
             Called::Answered { status, value } => {
                 context.hide_sensitive(&value);
-                let result = results::of_answer(self.operation, &self.intent.call, status, &value);
+                let mut result = results::of_answer(self.operation, &self.intent.call, status, &value);
+                self.tell_secondary(context, &mut result, &value);
                 Ok(Ended::Well(result, Vec::new()))
             }
             Called::Found { item, .. } => {
-                Ok(Ended::Well(result_of_item(self.operation, &self.intent.call, &item), Vec::new()))
+                let mut result = result_of_item(self.operation, &self.intent.call, &item);
+                self.tell_secondary(context, &mut result, &item);
+                Ok(Ended::Well(result, Vec::new()))
             }
             Called::Tasks { tasks, status, .. } => {
                 let (finished, failed) = self.wait(context, &tasks).await?;
@@ -138,6 +141,26 @@ impl Finishing<'_> {
                 }
             }
         }
+    }
+
+    /// Puts what the answer tells to be made on the side where it belongs: with what was made, when it was not there before
+    /// the call, and with what was only touched otherwise, or when nobody looked.
+    fn tell_secondary(&self, context: &RunContext, result: &mut StepResult, answer: &Value) {
+        for (kind, id) in results::on_the_side(self.operation, &self.intent.call, answer) {
+            let before = self.intent.mark.secondary_before.as_ref();
+            let is_new = before.is_some_and(|before| !before.contains(&results::id_text(&id)));
+            let is_ours = is_new && !context.is_owned_by_another(&self.intent.instance, &kind, &id);
+            let list = if is_ours { &mut result.created } else { &mut result.touched };
+            list.insert(kind, Value::Array(vec![id]));
+        }
+    }
+
+    /// What the call changed was there before it, or may have been: nobody looked.
+    fn only_changed(&self, result: &StepResult) -> bool {
+        let or_changes = self.operation.and_then(|operation| operation.creates.as_ref()).is_some_and(|c| c.or_changes);
+        let before = self.intent.mark.before.as_ref();
+        let is_new = before.zip(result.id.as_ref()).is_some_and(|(before, id)| !before.contains(&results::id_text(id)));
+        or_changes && !is_new
     }
 
     fn result_of(&self, context: &RunContext, tasks: &[Task], status: Option<u16>) -> StepResult {
@@ -185,6 +208,11 @@ impl Finishing<'_> {
             Some((agrees, before)) => (before.clone(), Some(agrees.clone()), RecordedResource::default()),
             None => {
                 let made = self.made(context, &result);
+                if self.only_changed(&result) && made.undo.is_none() {
+                    let instance = &self.intent.instance;
+                    context
+                        .warn(format!("`{instance}` was there before, and stays when the environment is taken down"));
+                }
                 (result, None, made)
             }
         };
@@ -311,7 +339,11 @@ impl Finishing<'_> {
 
     /// The resources that exist because of a result.
     pub fn made(&self, context: &RunContext, result: &StepResult) -> RecordedResource {
-        made(context.catalog, &self.intent.call, result, &(self.undo)(result))
+        let undo = match (self.undo)(result) {
+            IntendedUndo::Default if self.only_changed(result) => IntendedUndo::Keep,
+            undo => undo,
+        };
+        made(context.catalog, &self.intent.call, result, &undo)
     }
 
     /// The error for tasks that the key may not read, or that the API does not know.

@@ -184,7 +184,7 @@ pub fn along(creates: &Creates) -> &[AlsoBy] {
 
 /// The parameters by which a recorded delete includes other resources; empty when the catalogue does not know the
 /// delete.
-pub fn along_with(catalog: &Catalog, kind: Option<&str>, delete: &RecordedCall) -> Vec<AlsoBy> {
+pub fn inclusion_parameters(catalog: &Catalog, kind: Option<&str>, delete: &RecordedCall) -> Vec<AlsoBy> {
     let Some((operation, _)) = operation_of(catalog, delete) else { return Vec::new() };
     let creators = kind.map(|kind| catalog.creators_of(kind)).unwrap_or_default();
     let deletes = creators.iter().filter_map(|creator| creator.creates.as_ref()?.resource.as_ref()?.delete.as_ref());
@@ -196,7 +196,7 @@ pub fn along_with(catalog: &Catalog, kind: Option<&str>, delete: &RecordedCall) 
 /// Takes the ids of other resources out of a delete that includes them: gives the plain delete, and those resources.
 ///
 /// Records of earlier versions, and undo calls written in a plan, name them there.
-pub fn taken_along(
+pub fn split_included(
     catalog: &Catalog,
     along: &[AlsoBy],
     delete: &RecordedCall,
@@ -218,7 +218,7 @@ pub fn taken_along(
 }
 
 /// The delete that includes the given secondary resources, where the API allows it.
-pub fn taking_along<'m>(
+pub fn include_in_delete<'m>(
     delete: &RecordedCall,
     along: &[AlsoBy],
     things: impl IntoIterator<Item = &'m RecordedResource> + Clone,
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_call_names_or_somebody_owns_was_not_made_by_it() {
+    fn mentioned_or_owned_resources_were_not_made_by_the_call() {
         let listed = || json!({ "instances": ["i"], "volumes": [VOLUME, BOOT], "floatingips": [ADDRESS] });
         let machine = |volume: Value| {
             post("/cloud/v2/instances/1/7", json!({ "name": "web", "volumes": [volume], "interfaces": [] }))
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_makes_nothing_of_what_it_is_about() {
+    fn an_update_does_not_count_its_resource_as_created() {
         let pool = "6f1d2c3b-0000-4000-8000-00000000000a";
         let patch = call(Method::Patch, &format!("/cloud/v2/lbpools/1/7/{pool}"), json!({ "members": [] }));
         let (result, made) = outcome(&patch, json!({ "members": ["old"] }), &[]);
@@ -329,12 +329,12 @@ mod tests {
         assert_eq!((result.id, result.name.as_deref()), (Some(json!("i")), Some("web")));
         assert_eq!(undo(&made), "DELETE /cloud/v1/instances/1/7/i");
         assert_eq!(secondary(&made), ["DELETE /cloud/v1/volumes/1/7/v", "DELETE /cloud/v1/volumes/1/7/w"]);
-        let along = along_with(Catalog::embedded(), Some("instances"), made.undo.as_ref().unwrap());
-        let whole = taking_along(made.undo.as_ref().unwrap(), &along, &made.secondary);
+        let along = inclusion_parameters(Catalog::embedded(), Some("instances"), made.undo.as_ref().unwrap());
+        let whole = include_in_delete(made.undo.as_ref().unwrap(), &along, &made.secondary);
         let as_once = RecordedResource { undo: Some(whole.clone()), ..made.clone() };
         assert_eq!(undo(&as_once), "DELETE /cloud/v1/instances/1/7/i volumes=v,w");
         // Records of earlier versions name them in the delete itself.
-        assert_eq!(taken_along(Catalog::embedded(), &along, &whole), (made.undo.unwrap(), made.secondary));
+        assert_eq!(split_included(Catalog::embedded(), &along, &whole), (made.undo.unwrap(), made.secondary));
     }
 
     #[test]
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_known_by_its_name_is_made_although_the_call_names_it() {
+    fn a_resource_identified_by_name_counts_as_created_although_the_call_mentions_it() {
         let call = post("/cloud/v3/inference/1/deployments", json!({ "name": "a-long-name" }));
         let (result, _) = outcome(&call, json!({ "inference_instances": ["a-long-name"] }), &[]);
         assert_eq!(result.id, Some(json!("a-long-name")));

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_step_has_no_other_takes() {
+    fn a_claimed_task_cannot_be_claimed_by_another_step() {
         let ownership = Ownership::new(Arc::new(Vec::new));
         let volume = Claimable::resource("volumes", "7");
         assert!(ownership.claim(volume.clone(), &step("a")) && ownership.claim(volume.clone(), &step("a")));

@@ -92,7 +92,7 @@ async fn owner_of(
 }
 
 fn is_mentioned(context: &RunContext, known: &InstanceStatus, id: &Value) -> bool {
-    // A call that changes a part in place names what the create made.
+    // A call that changes a part in place mentions a resource of the create.
     let intended = known.intent.as_ref().filter(|intent| intent.update.is_none()).map(|intent| &intent.call);
     known.agrees.iter().chain(intended).any(|call| {
         let matched = results::operation_of(context.catalog, call);

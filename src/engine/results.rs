@@ -52,6 +52,14 @@ pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16
     result
 }
 
+/// What a call made on the side, or was given by it, as its answer tells: kind and id.
+pub fn on_the_side(operation: Option<&Operation>, call: &RecordedCall, answer: &Value) -> Vec<(String, Value)> {
+    let creates = operation.and_then(|operation| operation.creates.as_ref());
+    let is_named = |field: &str| call.body.as_ref().and_then(|body| body.get(field)).is_some_and(|id| !id.is_null());
+    let told = creates.into_iter().flat_map(|creates| &creates.secondary).filter(|told| !is_named(&told.unless));
+    told.filter_map(|told| Some((told.kind.clone(), scalar_at(answer, &told.at)?))).collect()
+}
+
 /// Determines kind, ids and name of the result.
 fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &RecordedCall, answer: Option<&Value>) {
     if let Some((operation, None)) = operation.map(|operation| (operation, &operation.creates)) {
@@ -330,7 +338,9 @@ pub fn is_sensitive(name: &str, field: &Value) -> bool {
 pub fn is_repeatable(method: Method, operation: Option<&Operation>) -> bool {
     match method {
         Method::Get | Method::Delete => true,
-        Method::Put => operation.is_none_or(|operation| operation.creates.is_none()),
+        Method::Put => {
+            operation.and_then(|operation| operation.creates.as_ref()).is_none_or(|creates| creates.or_changes)
+        }
         Method::Post | Method::Patch => false,
     }
 }
@@ -378,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_synchronous_create_tells_its_id_in_the_answer() {
+    fn the_answer_of_a_synchronous_create_has_its_id() {
         let catalog = Catalog::embedded();
         let call = post("/cloud/v1/ssh_keys/1", json!({ "name": "key" }));
         let (operation, _) = operation_of(catalog, &call).unwrap();
@@ -392,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_once_is_not_kept() {
+    fn fields_shown_once_are_not_recorded() {
         let answer = json!({ "id": "k", "private_key": "-----", "nested": [{ "secret": "s", "public_key": "p" }] });
         assert_eq!(without_sensitive(&answer), json!({ "id": "k", "nested": [{ "public_key": "p" }] }));
         let mut texts = Vec::new();

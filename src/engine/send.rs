@@ -1,4 +1,4 @@
-//! One request of a write and its answer, sorted by what is known of its effect.
+//! Sends one request of a write, and classifies the answer by what is known of its effect.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::id::InstanceId;
 use crate::journal::{Head, Mark, RecordedCall, is_identifier};
 
-/// One request and its answer, sorted.
+/// A classified answer.
 pub enum Sent {
     Answer {
         value: Value,
@@ -18,15 +18,15 @@ pub enum Sent {
     },
     Refused(ApiError),
     Unsent(String),
-    /// Trying again does not help: see [`Lost::NoConnection`].
+    /// Retrying does not help: see [`Lost::NoConnection`].
     NoConnection(String),
-    /// `head`: as much of an answer came.
+    /// `head`: the head of the answer, if it arrived.
     Lost {
         cause: String,
         slow: bool,
         head: Option<Head>,
     },
-    /// The run ended before the answer came.
+    /// The run was stopped before the answer came.
     Left(Stop),
 }
 
@@ -34,7 +34,7 @@ fn head_of(answer: &Answer) -> Head {
     Head { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
 }
 
-/// Whose request leaves, for those who watch.
+/// What the event about a request says of its sender.
 #[derive(Debug, Clone, Copy)]
 pub struct Leaving<'a> {
     pub instance: &'a InstanceId,
@@ -42,7 +42,7 @@ pub struct Leaving<'a> {
     pub attempt: u32,
 }
 
-/// Sends a write once, in its turn, unless the run ends first.
+/// Sends a write once, after waiting for a permit, unless the run is stopped first.
 pub async fn send(context: &RunContext, leaving: Leaving<'_>, request: Request) -> Sent {
     let Some(permit) = request_turn(context, leaving.instance).await else {
         return Sent::Unsent("the run ended first".to_owned());
@@ -99,7 +99,7 @@ fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
     }
 }
 
-/// The headers that carry a mark.
+/// The headers that carry the marks of an attempt.
 pub fn headers_of(mark: &Mark) -> impl Iterator<Item = (String, String)> {
     let agent = mark.user_agent.iter().map(|agent| ("user-agent".to_owned(), agent.clone()));
     agent.chain(mark.trace.as_deref().map(trace_header))

@@ -56,7 +56,7 @@ pub fn intent_of(context: &RunContext, instance: &InstanceId, call: &RecordedCal
 /// # Errors
 ///
 /// [`Interruption`] when the outcome cannot be told.
-pub async fn look_for(
+pub async fn resolve_undo(
     context: &RunContext,
     attempt: Unanswered,
     earlier: &[Unanswered],

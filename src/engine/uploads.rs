@@ -1,4 +1,4 @@
-//! The files that a plan sends: measured before the first call, and looked at once more before each is sent.
+//! The files that a plan sends: measured before the first call, and checked again before each is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use super::run::Run;
 use crate::body_file::Upload;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 
-/// Measures every file whose path is known, so that what is sent is what was there when the run began. What cannot be
-/// measured is told by the step that needs it.
+/// Measures every file whose path is known, so that a file cannot change during the run. A file that cannot be
+/// measured is reported by its step.
 pub async fn measure(run: &Run) {
     let paths = paths(run);
     if paths.is_empty() {
@@ -35,7 +35,7 @@ fn paths(run: &Run) -> BTreeSet<String> {
         let all = match all {
             None => vec![None],
             Some(Ok(all)) => all.into_iter().map(Some).collect(),
-            // They come from a step: then its files are none that its elements name.
+            // The elements depend on a step, so that paths with elements are not known yet.
             Some(Err(_)) => vec![None],
         };
         for each in &all {
@@ -46,11 +46,11 @@ fn paths(run: &Run) -> BTreeSet<String> {
     paths
 }
 
-/// Reads a file once more.
+/// Measures a file again.
 ///
 /// # Errors
 ///
-/// When it is not what it was, or cannot be read any more: then nothing of it is sent.
+/// When it has changed, or cannot be read any more: then it is not sent.
 pub async fn verify(context: &RunContext, about: &About, upload: &Upload) -> Result<(), StepError> {
     let upload = upload.clone();
     let verified = tokio::task::spawn_blocking(move || upload.verify()).await.expect("nothing here panics");

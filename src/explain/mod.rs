@@ -1,12 +1,12 @@
-//! What the codes of findings mean, with a wrong and a right example each.
+//! The meaning of finding codes, with a wrong and a right example of each.
 //!
-//! Kept as Markdown, `codes.md`, for people to read there, too. Tests hold it against the sources (every code has its
-//! section) and against the checker (every wrong example that fits on a page is found by its code, and no right one).
+//! The source is a Markdown file, `codes.md`. Tests check that every code has a section, that every wrong example is
+//! found with its code, and that right ones have no findings.
 
 /// The sections, in alphabetical order.
 const CODES: &str = include_str!("codes.md");
 
-/// What one code means.
+/// The explanation of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Explanation {
     pub code: &'static str,
@@ -16,18 +16,18 @@ pub struct Explanation {
     pub right: &'static str,
 }
 
-/// Every code there is, in alphabetical order.
+/// All explanations, in alphabetical order.
 pub fn explanations() -> impl Iterator<Item = Explanation> {
     CODES.split("\n## ").skip(1).map(read)
 }
 
-/// What a code means; `None` when there is no such code.
+/// The explanation of a code; `None` when there is no such code.
 pub fn explain(code: &str) -> Option<Explanation> {
     explanations().find(|explanation| explanation.code == code)
 }
 
 impl Explanation {
-    /// The first sentence of the meaning.
+    /// The first sentence of the explanation.
     pub fn summary(&self) -> String {
         let text = self.meaning.replace('\n', " ");
         let end = text.find(". ").or_else(|| text.find(": ")).unwrap_or(text.len());

@@ -8,17 +8,17 @@ use crate::catalog::Catalog;
 use crate::plan;
 use crate::source::Source;
 
-/// What would have to be larger than a page to be found, or a newer API, or no text.
+/// Codes without an example: it would be too large, need a newer API, or not be text.
 const NOT_TO_SHOW: [&str; 5] = ["no-undo", "yaml-encoding", "yaml-too-deep", "yaml-too-large", "yaml-too-many-aliases"];
 
-/// Found with `--online`: no example can show it without an account.
+/// Codes of `--online`, which need an account.
 const ONLINE: [&str; 5] =
     ["flavor-not-offered", "look-up-failed", "no-such-project", "no-such-region", "quota-exceeded"];
 
-/// Found by the commands that read records: no example can show it without one.
+/// Codes that need a record.
 const RECORDS: [&str; 2] = ["no-such-output", "no-such-record"];
 
-/// A part of a plan, completed to a whole one.
+/// Completes a fragment to a whole plan.
 fn whole(part: &str) -> String {
     let has = |key: &str| part.lines().any(|line| line.starts_with(key));
     if part.starts_with("- ") {
@@ -31,7 +31,7 @@ fn whole(part: &str) -> String {
     format!("name: demo\n{part}\n{}", if has("steps:") { "" } else { steps })
 }
 
-/// In a folder with two files.
+/// The codes found in a plan in a folder with two files.
 fn codes_of(part: &str) -> BTreeSet<&'static str> {
     let source = Arc::new(Source::new("plan.yaml", whole(part)));
     let folder = tempfile::tempdir().unwrap();
@@ -89,7 +89,7 @@ fn every_code_of_the_sources_is_explained() {
     assert!(stale.is_empty(), "explained, and used nowhere: {stale:?}");
 }
 
-/// The first argument of whatever makes a finding, and constants that hold one.
+/// Collects the codes in the sources: first arguments of finding constructors, and constants.
 fn collect(folder: &Path, used: &mut BTreeSet<String>) {
     let made = regex_lite::Regex::new(
         r#"(?:Diagnostic::(?:error|warning|note)\(|BodyFinding::(?:error|warning)\()\s*"([a-z]+(?:-[a-z]+)*)"|const [A-Z_]+: &str = "([a-z]+(?:-[a-z]+)+)""#,

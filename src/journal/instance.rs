@@ -121,7 +121,7 @@ impl InstanceStatus {
     }
 
     /// One of the things it made is gone.
-    fn part_with(&mut self, kind: Option<&String>, id: Option<&Value>) {
+    fn remove_resource(&mut self, kind: Option<&String>, id: Option<&Value>) {
         let tasks = self.result.iter().flat_map(|result| result.tasks.clone()).collect::<Vec<_>>();
         for made in &mut self.made {
             made.secondary.retain(|secondary| secondary.kind.as_ref() != kind || secondary.id.as_ref() != id);
@@ -244,7 +244,7 @@ impl InstanceStatus {
             Record::RemovalAccepted { tasks, .. } => self.phase = Phase::RemovalAccepted { tasks },
             Record::PartRemoved { kind, id, .. } => {
                 self.removal = None;
-                self.part_with(kind.as_ref(), id.as_ref());
+                self.remove_resource(kind.as_ref(), id.as_ref());
             }
             Record::RemovalFailed { error, .. } => {
                 self.fall_back();

@@ -111,13 +111,13 @@ fn a_step_goes_from_intent_to_done() {
 }
 
 #[test]
-fn a_refused_change_leaves_what_was_there() {
+fn a_refused_change_has_no_effect() {
     let records = [intent("a", 1), accepted("a"), succeeded("a"), intent("a", 2), not_applied("a")];
     assert_eq!(phase(&records, "a"), Phase::Succeeded);
 }
 
 #[test]
-fn what_is_removed_is_absent() {
+fn a_removed_instance_is_absent() {
     let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1, intent: None };
     let records = [intent("a", 1), succeeded("a"), removing, Record::Removed { instance: instance("a") }];
     let contents = parse(Path::new("j"), text(&records).as_bytes()).unwrap();
@@ -362,7 +362,7 @@ fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
 }
 
 #[test]
-fn what_makes_nothing_is_done_however_often_it_was_carried_out() {
+fn a_call_that_creates_nothing_is_complete_however_often_it_was_carried_out() {
     let mut done = succeeded("a");
     let Record::Succeeded(result) = &mut done else { unreachable!() };
     result.made = RecordedResource::default();
@@ -399,7 +399,7 @@ impl Sink for Failing {
 }
 
 #[tokio::test]
-async fn what_is_known_changes_when_its_line_is_durable() {
+async fn the_status_changes_when_its_line_is_durable() {
     let Record::Header(header) = header() else { unreachable!() };
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
@@ -423,7 +423,7 @@ async fn what_is_known_changes_when_its_line_is_durable() {
 }
 
 #[tokio::test]
-async fn what_waits_to_be_written_counts_for_what_may_follow() {
+async fn queued_records_count_for_what_may_follow() {
     let Record::Header(header) = header() else { unreachable!() };
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
     let gate = Arc::new(tokio::sync::Semaphore::new(0));

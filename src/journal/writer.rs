@@ -1,8 +1,8 @@
-//! Many steps write, one sync serves all that wait.
+//! The journal writer: records of many steps share one append and one sync.
 //!
-//! A step waits for its append; nobody else waits for the disk. What is known changes when its lines are durable, and not
-//! before. Where others can reach the record, the writer also shows
-//! that it lives, and a call leaves only while it is sure to be the only one who writes.
+//! A step waits for its own append only. The status changes once its records are durable, and not before. For a
+//! record in an object store the writer also sends heartbeats, and a call may be sent only while the lease is certain
+//! to be held.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,66 +23,66 @@ use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::secret::Secrets;
 
-/// How long a store is waited for once the process must end.
+/// How long the store is waited for when the process must end.
 pub const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// Lines that are written together.
+/// Lines that are appended together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// Number of the first line.
+    /// The number of the first line.
     pub first: u64,
-    /// How many there are.
+    /// The number of lines.
     pub count: u64,
     /// Whole lines.
     pub text: Arc<str>,
 }
 
-/// Where a batch was kept.
+/// Where a batch was stored.
 #[derive(Debug, Clone)]
 pub enum Kept {
-    /// Where it belongs.
+    /// In its store.
     Durably,
-    /// On this machine, because the store is away: no call may leave from now on. Says what went wrong.
+    /// On this machine, because the store cannot be reached: no further call may be sent. With the error.
     Spooled(JournalError),
 }
 
-/// An append under way.
+/// A pending append.
 pub type Appending<'a> = Pin<Box<dyn Future<Output = Result<Kept, JournalError>> + Send + 'a>>;
 
-/// How long the right to write lasts where others can take it.
+/// The time limits of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// When nothing was written for so long, a sign of life is.
+    /// The interval without an append after which a heartbeat is appended.
     pub beat: Duration,
-    /// A call leaves only when something written within this time is in the log.
+    /// A call may be sent only within this time after the beginning of the last append in the log.
     pub valid: Duration,
 }
 
-/// Where lines are kept.
+/// The destination of lines.
 pub trait Sink: Send + 'static {
-    /// Appends whole lines; they are durable when this is done.
+    /// Appends complete lines; they are durable when this returns.
     ///
     /// # Errors
     ///
-    /// [`JournalError`] with the place; nothing more may be written then.
+    /// [`JournalError`] with the place; nothing more may be appended then.
     fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a>;
 
-    /// Keeps lines on this machine whose append was given up on, because the process must end soon.
+    /// Stores lines on this machine whose append was abandoned because the process must end.
     ///
     /// # Errors
     ///
-    /// [`JournalError`] when that cannot be, either.
+    /// [`JournalError`] when that fails, too.
     fn keep_here(&mut self, _: &Batch) -> Result<Kept, JournalError> {
         Err(JournalError::Closed("the process had to end".to_owned()))
     }
 
-    /// `None`: nobody can write to it while this process lives.
+    /// The limits of the lease; `None` when the lock lasts as long as the process.
     fn terms(&self) -> Option<Terms> {
         None
     }
 }
 
-/// Keeps lines in memory: for a rehearsal, and for tests that look at them.
+/// A sink in memory, for rehearsals and tests.
 #[derive(Debug, Clone, Default)]
 pub struct MemorySink(Arc<Mutex<Vec<u8>>>);
 
@@ -103,12 +103,12 @@ impl Sink for MemorySink {
     }
 }
 
-/// Why no more calls may leave.
+/// Why no further call may be sent.
 #[derive(Debug, Clone)]
 pub enum Trouble {
-    /// Somebody else writes now.
+    /// Another process has taken over the lease.
     LeaseLost(JournalError),
-    /// The store is away; answers are spooled.
+    /// The store cannot be reached; outcomes are spooled.
     Away(JournalError),
 }
 
@@ -120,7 +120,7 @@ impl Trouble {
     }
 }
 
-/// A journal being written. Clones share it; when the last one is dropped, the writer ends.
+/// An open journal. Clones share it; the writer ends when the last one is dropped.
 #[derive(Clone)]
 pub struct Journal {
     appends: mpsc::UnboundedSender<Append>,
@@ -133,7 +133,7 @@ pub struct Journal {
 }
 
 struct Shared {
-    /// What is durable.
+    /// The status of all durable records.
     status: Status,
     /// What waits to be written: what may follow is decided here.
     ahead: Ahead,
@@ -149,25 +149,26 @@ struct Append {
     records: Vec<(Timestamp, Arc<Record>, String)>,
     /// What may not be done when the store is away, and the record that takes it back.
     undone: Vec<Record>,
-    /// It speaks for a call that has not left yet.
+    /// It contains an intent, whose call is sent afterwards.
     opens: bool,
     waiting: Vec<Waiting>,
 }
 
-/// Somebody who waits until an append is durable.
+/// A caller that waits until its append is durable.
 struct Waiting {
     done: oneshot::Sender<Result<(), JournalError>>,
-    /// What is said then, when it is not that all is well.
+    /// The error for the caller, even when the append succeeds.
     error: Option<JournalError>,
 }
 
 impl Journal {
-    /// Starts the writer on the current tokio runtime. `status` is what is already written, up to line `next`.
+    /// Starts the writer on the current tokio runtime. `status`: of the existing records; `next`: the number of the
+    /// next line.
     pub fn start(sink: impl Sink, status: Status, next: u64, clock: Clock) -> Self {
         Self::start_boxed(Box::new(sink), status, next, clock)
     }
 
-    /// The same for a sink whose kind is known only at run time.
+    /// The same for a sink whose type is known only at run time.
     pub fn start_boxed(sink: Box<dyn Sink>, status: Status, next: u64, clock: Clock) -> Self {
         let (appends, queue) = mpsc::unbounded_channel();
         let (ahead, checksum) = (Ahead::of(&status), Checksum::of(&status.header));
@@ -182,23 +183,23 @@ impl Journal {
         journal
     }
 
-    /// The same, with what must not stand in it: every record is searched on its way to the disk.
+    /// The same journal, redacting these secrets in every record.
     #[must_use]
     pub fn hiding(self, secrets: Secrets) -> Self {
         Self { secrets, ..self }
     }
 
-    /// Writes records that belong together; returns when they are durable.
+    /// Appends records together; returns when they are durable.
     ///
     /// # Errors
     ///
-    /// [`JournalError`] when they could not be written, or cannot follow what is there. The step must stop.
+    /// [`JournalError`] when they could not be written, or cannot follow the existing ones. The step must stop.
     pub async fn append(&self, records: Vec<Record>) -> Result<(), JournalError> {
         let encoded = |record| self.secrets.seal(Encoded::of(record)).into_owned();
         let records: Vec<Encoded> = records.into_iter().map(encoded).collect();
         let (done, answer) = oneshot::channel();
         {
-            // Numbering and queueing under one lock: lines stand in the order of their numbers.
+            // Numbering and queueing under one lock, so that lines are queued in the order of their numbers.
             let mut shared = self.lock();
             let opens = records.iter().any(|encoded| opens_call(&encoded.record));
             match &*self.trouble.borrow() {
@@ -213,11 +214,11 @@ impl Journal {
         answer.await.unwrap_or_else(|_| Err(JournalError::Closed("an earlier write failed".to_owned())))
     }
 
-    /// Makes sure, right before a call leaves, that nobody else can have begun to write.
+    /// Checks, before a call is sent, that no other process can have taken over the lease.
     ///
     /// # Errors
     ///
-    /// When somebody has, or the store cannot be asked: the call must not leave.
+    /// When one has, or the store cannot be reached: the call must not be sent.
     pub async fn confirm(&self) -> Result<(), JournalError> {
         let Some(terms) = self.terms else { return Ok(()) };
         loop {
@@ -231,7 +232,7 @@ impl Journal {
         }
     }
 
-    /// Resolves when no more calls may leave; never, when that does not happen.
+    /// Resolves when no further call may be sent; otherwise never.
     pub async fn trouble(&self) -> Trouble {
         let mut trouble = self.trouble.clone();
         loop {
@@ -244,16 +245,16 @@ impl Journal {
         }
     }
 
-    /// The process must end soon: a store that does not answer is waited for no longer than `LAST_WAIT`.
+    /// Marks that the process must end soon: a store without an answer is waited for no longer than `LAST_WAIT`.
     pub fn hurry(&self) {
         self.hurry.send_replace(true);
     }
 
-    /// Gives the right to write back, where it would last beyond this process.
+    /// Releases a lease.
     ///
     /// # Errors
     ///
-    /// When that cannot be written: others will have to wait.
+    /// When that cannot be written: other processes then wait until the lease expires.
     pub async fn close(&self) -> Result<(), JournalError> {
         if self.terms.is_some() && self.trouble.borrow().is_none() && self.with_status(|status| status.lease.is_some())
         {
@@ -262,7 +263,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Looks at what the journal says by now: what is not durable yet is not said.
+    /// Reads the status of all durable records.
     pub fn with_status<T>(&self, look: impl FnOnce(&Status) -> T) -> T {
         look(&self.lock().status)
     }
@@ -272,7 +273,7 @@ impl Journal {
     }
 }
 
-/// A call is about to leave on the strength of this record.
+/// Whether a call is sent after this record.
 fn opens_call(record: &Record) -> bool {
     matches!(record, Record::Intent(_) | Record::Removing { .. } | Record::Beat)
 }
@@ -319,7 +320,7 @@ impl Shared {
     }
 }
 
-/// What is true of a call that was announced and never left.
+/// The record that revokes an intent whose call was not sent.
 fn taken_back(record: &Record) -> Option<Record> {
     let error = |call: String| StepError {
         effect: EffectKnown::NotApplied,
@@ -346,13 +347,13 @@ fn taken_back(record: &Record) -> Option<Record> {
     }
 }
 
-/// Takes everything that waits, writes and syncs it once, answers everybody. Ends after a failure: what follows a hole must
-/// not be written.
+/// Takes all queued appends, writes and syncs them at once, and answers their callers. Ends after an error, because
+/// nothing may follow a gap.
 struct Writer {
     sink: Box<dyn Sink>,
     queue: mpsc::UnboundedReceiver<Append>,
     shared: Arc<Mutex<Shared>>,
-    /// To queue signs of life; does not keep the journal open.
+    /// To queue heartbeats; does not keep the journal open.
     own: mpsc::WeakUnboundedSender<Append>,
     tell: watch::Sender<Option<Trouble>>,
     hurried: watch::Receiver<bool>,
@@ -394,7 +395,7 @@ impl Writer {
         }
     }
 
-    /// Answers everybody who waits, also those who queued meanwhile: nobody else would tell them why.
+    /// Answers all callers with the error, including those that are still queued.
     fn end(&mut self, mut waiting: Vec<Append>, error: &JournalError) {
         self.queue.close();
         while let Ok(append) = self.queue.try_recv() {
@@ -403,7 +404,7 @@ impl Writer {
         answer(waiting, Some(error));
     }
 
-    /// Appends a batch, or keeps it here when the process must end first.
+    /// Appends a batch, or stores it on this machine when the process must end first.
     async fn append(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
         let patient = self.sink.terms().is_none();
         let hurried = &mut self.hurried;
@@ -421,7 +422,7 @@ impl Writer {
         appended.unwrap_or_else(|| self.sink.keep_here(batch))
     }
 
-    /// The next append; signs of life while there is none.
+    /// The next queued append; sends heartbeats while there is none.
     async fn next(&mut self) -> Option<Append> {
         loop {
             let terms = self.sink.terms().filter(|_| self.tell.borrow().is_none());
@@ -439,7 +440,7 @@ impl Writer {
         }
     }
 
-    /// Queues a sign of life behind what is queued already. `false` when there is nothing left to keep alive.
+    /// Queues a heartbeat. `false` when the journal is closed.
     fn beat(&self) -> bool {
         let mut shared = self.lock();
         let Some(own) = self.own.upgrade().filter(|_| shared.ahead.is_leased()) else { return false };
@@ -447,7 +448,7 @@ impl Writer {
         beat.is_ok_and(|beat| own.send(beat).is_ok())
     }
 
-    /// Puts on record that announced calls did not leave; whoever announced them hears of `away` once that is durable.
+    /// Revokes the intents of calls that were not sent; their callers receive `away` once that is durable.
     async fn take_back(
         &mut self,
         opening: Vec<Append>,
@@ -461,7 +462,7 @@ impl Writer {
         }
         let waiting = opening.into_iter().flat_map(|append| append.waiting);
         let waiting = waiting.map(|waiting| Waiting { error: Some(away.clone()), ..waiting }).collect();
-        // Behind whatever was queued meanwhile: lines stand in the order of their numbers.
+        // Behind the appends queued so far, since lines are in the order of their numbers.
         let append = {
             let mut shared = self.lock();
             let append = shared.number(records, self.clock, false, waiting).map_err(|error| (Vec::new(), error))?;
@@ -488,10 +489,10 @@ impl Writer {
     }
 }
 
-/// Tells everybody who waits for these appends that they are durable, or why they never will be.
+/// Answers the callers of these appends: they are durable, or the error.
 fn answer(appends: Vec<Append>, failed: Option<&JournalError>) {
     for Waiting { done, error } in appends.into_iter().flat_map(|append| append.waiting) {
-        // A step that was dropped meanwhile does not listen any more.
+        // The receiver is gone when its step was dropped.
         let _ = done.send(failed.cloned().or(error).map_or(Ok(()), Err));
     }
 }

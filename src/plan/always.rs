@@ -1,11 +1,11 @@
-//! `always: true`: a call that is made on every run. Where that may stand.
+//! `always: true`: a call that is sent on every run, and where that is allowed.
 
 use super::model::OnChange;
 use super::operations::OfStep;
 use super::step_doc::StepDoc;
 use crate::diagnostic::Diagnostic;
 
-/// What is wrong with an `always: true`: one more of what is made with every run, or another rule for the same case.
+/// The finding about an `always: true` that would create a resource with every run, or contradicts another key.
 pub(super) fn check(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
     let place = step.always.as_ref().filter(|always| always.value)?.span;
     if of.own.as_ref().is_some_and(|operation| operation.creates.is_some()) {

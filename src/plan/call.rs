@@ -1,4 +1,4 @@
-//! `METHOD /path` → a call: segments that are literal, filled in by the engine, or templates.
+//! Parses `METHOD /path`: its segments are literal, filled in by the engine, or templates.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::source::Span;
 use crate::template::Template;
 use crate::yaml::Node;
 
-/// Reads a call; everything wrong with it is told.
+/// Parses a call and reports every finding.
 pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Call> {
     let Some(text) = node.as_str() else {
         findings.push(super::fields::wrong_type(
@@ -155,7 +155,7 @@ impl CallReader<'_> {
     }
 }
 
-/// The ranges between slashes that stand outside templates.
+/// The ranges between slashes outside of templates.
 fn split(path: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut start = 0;
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_with_a_call_is_told() {
+    fn every_finding_about_a_call_is_reported() {
         for (text, words) in [
             ("/cloud/v1/x", "the method is missing"),
             ("post /cloud/v1/x", "`post` is no method"),

@@ -1,6 +1,6 @@
-//! A plan as written → a plan that is right: names lead somewhere, nothing goes round in circles, secrets stay secret.
+//! Checks a plan as written and accepts it: names refer to something, there are no cycles, secrets stay secret.
 //!
-//! Everything wrong is told in one go, in the order of the file. What single keys may hold was looked at by `doc`.
+//! All findings are reported at once, in file order. Single keys were checked by `doc`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -24,41 +24,41 @@ use crate::source::{Source, Span};
 use crate::template::{self, Program, Template};
 use crate::yaml;
 
-/// What came of looking at a plan file.
+/// The outcome of checking a plan file.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    /// `None` when something is wrong.
+    /// `None` when there are errors.
     pub plan: Option<Plan>,
     /// Errors, warnings and notes, in the order of the file.
     pub findings: Vec<Diagnostic>,
-    /// The text that their places are in: the plan file's, and behind it those of the modules it uses.
+    /// The text of the findings' places: that of the plan file, followed by those of its modules.
     pub source: Arc<Source>,
 }
 
-/// Reads and checks a plan file, its calls against the catalogue in the binary.
+/// Reads and checks a plan file against the embedded catalogue.
 pub fn check(source: &Arc<Source>) -> Checked {
     check_with(source, Some(Catalog::embedded()))
 }
 
-/// Reads and checks a plan file, its calls against a catalogue, or against none. Looks at no other file.
+/// Reads and checks a plan file against a catalogue, or without one. Reads no other file.
 pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
     check_all(source, catalog, None, None)
 }
 
-/// The same, and whether the files that templates name can be read in `folder`.
+/// The same; also checks that files named by templates can be read in `folder`.
 pub fn check_in(source: &Arc<Source>, catalog: &Catalog, folder: &Path) -> Checked {
     check_all(source, Some(catalog), Some(folder), None)
 }
 
-/// The same, and once more with the values that a run would have as far as they are known.
+/// The same; also checks the plan with the input values of a run, as far as they are known.
 pub fn check_assuming(source: &Arc<Source>, catalog: &Catalog, folder: &Path, assumed: &Assumed<'_>) -> Checked {
     check_all(source, Some(catalog), Some(folder), Some(assumed))
 }
 
-/// Values of inputs as templates see them.
+/// Input values, as templates see them.
 pub type Values = BTreeMap<String, minijinja::Value>;
 
-/// What a run would see if it were started now.
+/// The values of a run that would start now.
 pub struct Assumed<'a> {
     /// The values of the inputs declared, as far as they are known.
     pub inputs: &'a dyn Fn(&IndexMap<String, Input>) -> Values,
@@ -106,17 +106,18 @@ fn check_all(
     Checked { plan, findings, source: Arc::clone(source) }
 }
 
-/// Reads a plan file that must be right.
+/// Reads a plan file that must be valid.
 ///
 /// # Errors
 ///
-/// Everything found, when some of it is an error.
+/// All findings, when one of them is an error.
 pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
     let checked = check(source);
     checked.plan.ok_or(checked.findings)
 }
 
-/// What is wrong with what a module is given is told where it is written, and not again wherever the module uses it. `modules`:
+/// Reports findings about values given to a module where these are written, and not at each use in the module.
+/// `modules`: where the texts of modules begin.
 /// where the texts of modules begin.
 fn told_where_written(given: &[Template], modules: usize, findings: &mut Vec<Diagnostic>) {
     let is_given = |finding: &Diagnostic| {
@@ -135,7 +136,7 @@ fn told_where_written(given: &[Template], modules: usize, findings: &mut Vec<Dia
     });
 }
 
-/// Puts findings in the order of the file, and drops those that only follow from another at the same place.
+/// Sorts findings by place, and removes those that only follow from another one at the same place.
 fn tidy(findings: &mut Vec<Diagnostic>) {
     let unreadable: HashSet<Span> =
         findings.iter().filter(|finding| finding.code.starts_with("yaml-")).map(|finding| finding.primary).collect();
@@ -146,18 +147,18 @@ fn tidy(findings: &mut Vec<Diagnostic>) {
     findings.retain(|finding| match finding.code {
         "template-error" => files.range(finding.primary.range()).next().is_none(),
         code if code.starts_with("yaml-") => true,
-        // The steps of a module that cannot be used are missed by others.
+        // Steps of an unusable module would be reported as missing.
         "no-steps" | "unknown-step" if unusable => false,
         "wrong-type" => !unreadable.contains(&finding.primary) && types.insert(finding.primary),
         _ => !unreadable.contains(&finding.primary),
     });
-    // Stable: findings at one place stay in the order they were made in.
+    // Stable, so that findings at one place keep their order.
     findings.sort_by_key(|finding| finding.primary.start);
     findings.dedup();
     few_alike(findings);
 }
 
-/// Of very many findings of one code keeps the first, and says how many more there are.
+/// Keeps the first of many findings with one code, and adds the number of others.
 fn few_alike(findings: &mut Vec<Diagnostic>) {
     const MOST: usize = 500;
     if findings.len() <= MOST {
@@ -191,7 +192,7 @@ impl<'d> Checker<'d> {
         Self { doc, names: Names::new(doc), findings }
     }
 
-    /// `unread`: some part could not be read, so that what it uses is not known.
+    /// `unread`: some part could not be parsed, so that its references are not known.
     fn run(&mut self, unread: bool, given: &[Template]) {
         self.duplicate_ids();
         self.duplicate_outputs();
@@ -219,7 +220,7 @@ impl<'d> Checker<'d> {
         }
     }
 
-    /// What was moved goes by a name that the plan has, and no longer by the old one.
+    /// The new name of a move must exist in the plan, and the old one must not.
     fn moved(&mut self) {
         for moved in &self.doc.moved {
             if !self.names.steps.contains_key(moved.to.step.as_str()) {
@@ -249,7 +250,7 @@ impl<'d> Checker<'d> {
         }
     }
 
-    /// GitHub and environments do not tell names apart that differ in case only.
+    /// GitHub and environment variables compare names without case.
     fn duplicate_outputs(&mut self) {
         let mut first: HashMap<String, Span> = HashMap::new();
         for output in &self.doc.outputs {
@@ -345,7 +346,7 @@ impl<'d> Checker<'d> {
     }
 }
 
-/// Every template and condition of a step, with what it may see.
+/// Every template and condition of a step, with its place, which determines what it can refer to.
 pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
     let mut all = Vec::new();
     let own = Place::step(step.is_for_each);
@@ -394,7 +395,7 @@ pub(super) fn all_programs(doc: &PlanDoc) -> impl Iterator<Item = &Program> {
     steps.chain(outputs)
 }
 
-/// Files that templates name and that cannot be read, each looked at once.
+/// Reports files named by templates that cannot be read, each once.
 fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Vec<Diagnostic>) {
     let mut looked_at: HashMap<&str, Option<String>> = HashMap::new();
     for used in all_programs(doc).flat_map(|program| &program.uses().files) {
@@ -417,7 +418,7 @@ fn call_templates(call: &CallTemplate) -> impl Iterator<Item = &Template> {
     segments(&call.call.segments).chain(&call.query).chain(&call.body)
 }
 
-/// What a step comes after, with the place that says so.
+/// The steps that a step depends on, with the place of each reference.
 fn edges_of(step: &StepDoc) -> Vec<(StepId, Span)> {
     let references = programs(step)
         .into_iter()
@@ -425,7 +426,7 @@ fn edges_of(step: &StepDoc) -> Vec<(StepId, Span)> {
     references.chain(step.needs.iter().map(|need| (StepId::new(need.value.as_str()), need.span))).collect()
 }
 
-/// A plan in which nothing is wrong.
+/// The accepted plan.
 fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) -> Plan {
     let resource_used = super::mentions::resources_used(&doc);
     let programs: Vec<Program> = all_programs(&doc).cloned().collect();
@@ -509,7 +510,7 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
     })
 }
 
-/// A name that leads nowhere, with what was meant.
+/// A finding about an unknown name, with the nearest known one.
 pub(super) fn did_you_mean<'a>(
     finding: Diagnostic,
     word: &str,

@@ -1,5 +1,5 @@
-//! The plan as written: every key read and typed, every template compiled, with places. What the parts mean to each
-//! other is `check`'s business.
+//! The plan as written: every key parsed and typed, every template compiled, with places. Relations between parts are
+//! checked by `check`.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::source::Span;
 use crate::template::Template;
 use crate::yaml::{Key, Node};
 
-/// A plan file, read. What could not be read is `None` here and a finding.
+/// A parsed plan file. A part that could not be parsed is `None` and has a finding.
 #[derive(Debug, Default)]
 pub(super) struct PlanDoc {
     pub name: Option<Placed<String>>,
@@ -62,7 +62,7 @@ const PLAN: Shape = Shape {
 
 const OUTPUT: Shape = Shape { name: "an output", keys: &["value", "description", "secret"], hints: &[] };
 
-/// Reads the root of a plan file.
+/// Parses the root of a plan file.
 pub(super) fn read(root: Option<&Node>, findings: &mut Vec<Diagnostic>) -> PlanDoc {
     let Some(root) = root.filter(|root| !root.is_null()) else {
         findings.push(
@@ -98,7 +98,7 @@ pub(super) fn read(root: Option<&Node>, findings: &mut Vec<Diagnostic>) -> PlanD
     PlanDoc { name, description, inputs, records, project_id, region_id, ttl, steps, outputs, moved }
 }
 
-/// A mapping with names of the user's own; one with nothing in it is empty.
+/// A mapping with user-defined names; `null` counts as empty.
 fn named<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic>) -> &'n [(Key, Node)] {
     if node.is_null() {
         return &[];
@@ -140,7 +140,7 @@ pub(super) fn missing_key(what: &str, key: &str, place: Span) -> Diagnostic {
 /// The longest name of a plan.
 const LONGEST_NAME: usize = 100;
 
-/// Whether a plan may be called like this.
+/// Whether a name is valid for a plan.
 pub(super) fn is_plan_name(name: &str) -> bool {
     let fits = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
     !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits)
@@ -164,7 +164,7 @@ fn plan_name(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<Strin
     None
 }
 
-/// The number of a project or region, or a template of it.
+/// The id of a project or region, or a template for it.
 pub(super) fn number(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<Template> {
     let number = node.scalar().and_then(|value| match value {
         serde_json::Value::String(digits) => digits.parse().ok(),
@@ -234,7 +234,7 @@ fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
     doc
 }
 
-/// What the action says of a run, beside the plan's outputs: `report::github::output` writes them.
+/// Outputs of the GitHub action besides those of the plan: `report::github::output` writes them.
 const ACTIONS_OWN: [&str; 7] =
     ["json", "result", "exit-code", "failure-reason", "state-path", "resume-command", "report-path"];
 
@@ -249,7 +249,7 @@ pub(super) fn is_identifier(name: &str) -> bool {
         && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
 }
 
-/// The identifier nearest to a word that is none.
+/// The valid identifier nearest to an invalid one.
 pub(super) fn as_identifier(word: &str) -> Option<String> {
     let mut right: String =
         word.trim().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();

@@ -1,4 +1,4 @@
-//! The order of a plan as a picture: Mermaid for Markdown, DOT for Graphviz.
+//! The dependencies of a plan as a diagram: Mermaid for Markdown, DOT for Graphviz.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::graph::Graph;
 use super::model::Plan;
 
-/// Writes a Mermaid flowchart: an arrow from each step to those that wait for it.
+/// Writes a Mermaid flowchart with an arrow from each step to its dependants.
 ///
 /// # Errors
 ///
@@ -14,7 +14,7 @@ use super::model::Plan;
 pub fn mermaid(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "flowchart TD")?;
     for step in plan.steps.values() {
-        // Ids of our own before each name: `end` and `class` are words of Mermaid.
+        // Ids of our own before each name, because `end` and `class` are keywords of Mermaid.
         let (open, close) = if step.for_each.is_some() { ("[[", "]]") } else { ("[", "]") };
         let label = format!("{}<br/>{}", mermaid_text(step.id.as_str()), mermaid_text(&called(step)));
         writeln!(out, "  s_{}{open}\"{label}\"{close}", step.id)?;
@@ -25,7 +25,7 @@ pub fn mermaid(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a DOT digraph: an arrow from each step to those that wait for it.
+/// Writes a DOT digraph with an arrow from each step to its dependants.
 ///
 /// # Errors
 ///
@@ -44,7 +44,7 @@ pub fn dot(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "}}")
 }
 
-/// What a step is: its own words, or its call.
+/// The label of a step: its name, or its call.
 fn called(step: &super::model::Step) -> String {
     match &step.name {
         Some(name) => name.clone(),
@@ -52,7 +52,7 @@ fn called(step: &super::model::Step) -> String {
     }
 }
 
-/// In the order in which the steps run, so that drawing tools lay them out alike every time.
+/// In the order in which the steps run, so that the layout is always the same.
 fn arrows(plan: &Plan) -> Vec<(&str, &str)> {
     let graph = Graph::of(plan);
     let mut arrows = Vec::new();
@@ -66,7 +66,7 @@ fn arrows(plan: &Plan) -> Vec<(&str, &str)> {
     arrows
 }
 
-/// Text between quotes in Mermaid, where everything special is an entity.
+/// Text between quotes in Mermaid, with special characters as entities.
 fn mermaid_text(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! Durations as people write them: `30s`, `15m`, `1h30m`, `8h`.
+//! Parses durations: `30s`, `15m`, `1h30m`, `8h`.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::fields::wrong_type;
 use crate::diagnostic::Diagnostic;
 use crate::yaml::Node;
 
-/// Longer than any wait or life of an environment; also keeps sums of durations far from overflow.
+/// The longest duration; keeps sums far from overflow.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
-/// Reads a duration such as `1h30m`.
+/// Parses a duration such as `1h30m`.
 ///
 /// # Errors
 ///
-/// In words: what is wrong with it.
+/// A message about what is wrong with it.
 pub fn parse(text: &str) -> Result<Duration, String> {
     let signed: SignedDuration =
         text.trim().parse().map_err(|_| format!("`{text}` is no duration such as `30s`, `15m` or `1h30m`"))?;
@@ -30,7 +30,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// Reads a duration of the plan file; `what` names it in findings.
+/// Parses a duration in the plan file; `what` names it in findings.
 pub(super) fn read(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<Duration> {
     let finding = match node.scalar() {
         Some(Value::String(text)) => match parse(text) {

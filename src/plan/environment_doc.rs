@@ -1,4 +1,4 @@
-//! `environments/<name>.yaml` beside a plan: what one environment is given, as written.
+//! `environments/<name>.yaml` next to a plan: the settings of one environment, as written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
 use crate::yaml::{self, Key, Node};
 
-/// What an environment is given, beside what the command line says.
+/// The settings of an environment, under those of the command line.
 #[derive(Debug, Default)]
 pub struct EnvironmentFile {
     /// Values of inputs, by name.
@@ -39,7 +39,7 @@ const FILE: Shape = Shape {
 };
 
 impl EnvironmentFile {
-    /// Reads a file; everything wrong with it is told.
+    /// Parses the file and reports every finding.
     pub fn read(source: &Source) -> (Self, Vec<Diagnostic>) {
         let parsed = yaml::parse(source.text());
         let mut findings = parsed.findings;
@@ -60,7 +60,7 @@ impl EnvironmentFile {
     }
 }
 
-/// The id of a project or region: written out, for no template runs here.
+/// The id of a project or region, without templates.
 fn number(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<i64> {
     let number = node.scalar().and_then(|value| match value {
         serde_json::Value::String(digits) => digits.parse().ok(),
@@ -79,8 +79,7 @@ fn number(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<i64
     }
 }
 
-/// The same source and findings with nothing of the file's text in them: it may hold secrets, and what is wrong with it is
-/// shown with the line it stands in.
+/// Source and findings without any text of the file, which may contain secrets: findings are shown with their lines.
 pub fn without_text(source: &Source, findings: Vec<Diagnostic>) -> (Arc<Source>, Vec<Diagnostic>) {
     let blank = |character: char| if character == '\n' { '\n' } else { ' ' };
     // Every byte keeps its place.
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_says_what_its_environment_is_given() {
+    fn an_environment_file_gives_the_settings_of_its_environment() {
         let (file, findings) = read("inputs: { size: 3 }\nproject_id: 5\nregion_id: '76'\nttl: 8h\n");
         assert_eq!(findings, Vec::<String>::new());
         assert_eq!(
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_is_told_in_its_place() {
+    fn every_finding_has_its_place() {
         for (text, told) in [
             ("size: 3\n", "1:1 unknown-key"),
             ("inputs: {}\nregion: 7\n", "2:1 unknown-key"),
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_secret_is_not_repeated() {
+    fn possible_secrets_are_not_repeated() {
         let source = Source::new("x.yaml", "inputs:\n  word: ä\nhunter22: 1\nttl: hunter22\n");
         let (_, findings) = EnvironmentFile::read(&source);
         assert_eq!(findings.len(), 2);

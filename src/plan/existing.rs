@@ -1,4 +1,4 @@
-//! What a plan says of things that are there already: `adopt` of a step, `moved` of the plan, as written.
+//! Existing resources in a plan, as written: `adopt` of a step, `moved` of the plan.
 
 use super::doc::{compiled, missing_key};
 use super::fields::{Fields, Shape, boolean, list, text};

@@ -1,4 +1,4 @@
-//! Reading mappings of the plan file: known keys, types, and a finding for everything else.
+//! Parses mappings of the plan file: known keys and types, and a finding for everything else.
 
 use serde_json::Value;
 
@@ -6,10 +6,10 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
 use crate::yaml::{Key, Node, NodeKind, describe};
 
-/// Told one by one in a mapping; a file that has more is no plan, or a plan in the wrong place.
+/// The most unknown keys reported in one mapping; a file with more is not a plan.
 const MOST_UNKNOWN_KEYS: usize = 50;
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Debug, Clone)]
 pub(super) struct Placed<T> {
     pub value: T,
@@ -22,25 +22,25 @@ impl<T> Placed<T> {
     }
 }
 
-/// A mapping with the keys it may have.
+/// A mapping with its allowed keys.
 pub(super) struct Fields<'n> {
     pub span: Span,
     entries: &'n [(Key, Node)],
-    /// Keys that stand here under a wrong name, which was told.
+    /// Keys that were reported as misspelt here.
     misspelt: Vec<&'static str>,
 }
 
-/// What a mapping is called, its keys, and what people write for them that is something else.
+/// The name of a mapping, its keys, and hints for keys that users often confuse.
 pub(super) struct Shape {
     /// With its article: `a step`.
     pub name: &'static str,
     pub keys: &'static [&'static str],
-    /// A wrong key, and what to say of it.
+    /// A wrong key, and the hint for it.
     pub hints: &'static [(&'static str, &'static str)],
 }
 
 impl<'n> Fields<'n> {
-    /// Opens a mapping; tells what is no mapping, and every key it should not have.
+    /// Opens a mapping; reports a value of another type, and every key that is not allowed.
     pub(super) fn open(node: &'n Node, shape: &Shape, findings: &mut Vec<Diagnostic>) -> Option<Self> {
         let Some(entries) = node.entries() else {
             let message = format!("{} must be a mapping, found {}", shape.name, node.describe());
@@ -64,7 +64,7 @@ impl<'n> Fields<'n> {
         Some(Self { span: node.span, entries, misspelt })
     }
 
-    /// Whether something is missing for which no wrong name was told.
+    /// Whether a key is missing and was not reported as misspelt.
     pub(super) fn lacks(&self, key: &str) -> bool {
         self.get(key).is_none() && !self.misspelt.contains(&key)
     }
@@ -77,13 +77,13 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|(name, _)| name.text == key).map(|(name, _)| name.span)
     }
 
-    /// The first key, where a finding about the whole mapping can point.
+    /// The first key, as the place of findings about the whole mapping.
     pub(super) fn head(&self) -> Span {
         self.entries.first().map_or(self.span, |(key, _)| key.span)
     }
 }
 
-/// A key that should not be there, and the one that was meant.
+/// A finding about an unknown key, and the one that is probably meant.
 fn unknown_key(key: &Key, shape: &Shape, entries: &[(Key, Node)]) -> (Diagnostic, Option<&'static str>) {
     let finding = Diagnostic::error("unknown-key", key.span, format!("{} has no key `{}`", shape.name, key.text));
     if let Some((_, hint)) = shape.hints.iter().find(|(wrong, _)| *wrong == key.text) {
@@ -92,7 +92,7 @@ fn unknown_key(key: &Key, shape: &Shape, entries: &[(Key, Node)]) -> (Diagnostic
     }
     let near = nearest(&key.text, shape.keys.iter().copied());
     let finding = match near {
-        // Twice the same key would be wrong, too.
+        // Suggesting a key that exists already would be wrong.
         Some(near) if entries.iter().any(|(key, _)| key.text == near) => {
             finding.help(format!("did you mean `{near}`?"))
         }
@@ -125,7 +125,7 @@ pub(super) fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
     }
 }
 
-/// Plain text: not empty, and no template.
+/// Plain text: not empty, without templates.
 pub(super) fn text(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
     let Some(text) = node.as_str() else {
         let finding = wrong_type(node, what, "text");
@@ -172,7 +172,7 @@ pub(super) fn boolean(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -
     None
 }
 
-/// One of a few words.
+/// One of several words.
 pub(super) fn word<T: Copy>(
     node: &Node,
     what: &str,
@@ -196,7 +196,7 @@ pub(super) fn word<T: Copy>(
     None
 }
 
-/// A whole number within limits.
+/// An integer within limits.
 pub(super) fn integer(
     node: &Node,
     what: &str,
@@ -223,7 +223,7 @@ pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic
     node.items()
 }
 
-/// The entries of a mapping with keys of the user's own.
+/// The entries of a mapping with user-defined keys.
 pub(super) fn mapping<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<&'n [(Key, Node)]> {
     match &node.kind {
         NodeKind::Mapping(entries) => Some(entries),
@@ -234,7 +234,7 @@ pub(super) fn mapping<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnos
     }
 }
 
-/// What a value is, for messages about values that come from elsewhere.
+/// A description of a value's type, for messages about values from elsewhere.
 pub(super) fn described(value: &Value) -> &'static str {
     describe(value)
 }

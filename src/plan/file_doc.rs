@@ -1,4 +1,4 @@
-//! `body_file` as written: a path, or a path and the media type of what is there.
+//! `body_file` as written: a path, or a path and a media type.
 
 use super::doc::{compiled, missing_key};
 use super::fields::{Fields, Shape, text, wrong_type};
@@ -21,7 +21,7 @@ const BODY_FILE: Shape = Shape {
     ],
 };
 
-/// Reads the key of a step; what it has beside it is held against it.
+/// Parses the key of a step, and checks it against the step's other keys.
 pub(super) fn read(step: &Fields<'_>, method: Option<Method>, findings: &mut Vec<Diagnostic>) -> Option<FileTemplate> {
     let node = step.get("body_file")?;
     let key = step.key_span("body_file").unwrap_or(node.span);

@@ -1,4 +1,4 @@
-//! `find`: the one item of what a GET answers, picked by its fields. As written, and where it may stand.
+//! `find`: selects one item of a GET's answer by its fields. As written, and where it is allowed.
 
 use super::doc::compiled;
 use super::fields::{mapping, wrong_type};
@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::template::Template;
 use crate::yaml::{Node, NodeKind};
 
-/// Reads `find`: fields of an item, and what they must be; of fields that are mappings, the same below.
+/// Parses `find`: fields of an item with their wanted values; nested mappings are compared field by field.
 pub(super) fn read(node: &Node, call: Option<&Call>, findings: &mut Vec<Diagnostic>) -> Option<Template> {
     if let Some(call) = call.filter(|call| call.method != Method::Get) {
         let finding = Diagnostic::error("find-not-here", node.span, format!("a {} finds nothing", call.method));
@@ -43,7 +43,7 @@ fn conditions(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> bool {
     sound
 }
 
-/// What else a step with `find` cannot say.
+/// Reports keys that a step with `find` must not have.
 pub(super) fn check(step: &StepDoc, findings: &mut Vec<Diagnostic>) {
     let Some(find) = &step.find else { return };
     let condition = step.ready.condition().or(step.fail_when.as_ref());

@@ -1,6 +1,6 @@
-//! The order of steps, as a pure structure: who comes after whom, and who goes round in circles.
+//! The dependency graph of steps, as a pure structure: order and cycles.
 //!
-//! Knows names only. Where several orders are right, the order of the file is kept, so that runs look alike.
+//! It has names only. Where several orders are possible, that of the file is kept, so that runs look alike.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
@@ -11,12 +11,12 @@ use crate::id::StepId;
 /// A directed graph of steps.
 #[derive(Debug, Clone)]
 pub struct Graph {
-    /// In the order of the file.
+    /// In file order.
     ids: Vec<StepId>,
     places: HashMap<StepId, usize>,
-    /// For each step, what it comes after; sorted.
+    /// By step: the steps it depends on; sorted.
     after: Vec<Vec<usize>>,
-    /// For each step, what comes after it; sorted.
+    /// By step: its dependants; sorted.
     before: Vec<Vec<usize>>,
 }
 
@@ -26,7 +26,7 @@ impl Graph {
         Self::new(plan.steps.values().map(|step| (step.id.clone(), &step.after)))
     }
 
-    /// A graph of steps in the order of the file, each with what it comes after. Names nobody has are left out.
+    /// A graph of steps in file order, each with its dependencies. Unknown names are left out.
     pub fn new<'a>(steps: impl IntoIterator<Item = (StepId, &'a BTreeSet<StepId>)>) -> Self {
         let (ids, names): (Vec<StepId>, Vec<&BTreeSet<StepId>>) = steps.into_iter().unzip();
         let places: HashMap<StepId, usize> = ids.iter().cloned().enumerate().map(|(at, id)| (id, at)).collect();
@@ -44,39 +44,40 @@ impl Graph {
         Self { ids, places, after, before }
     }
 
-    /// Every step after all it depends on; among steps that could come next, the first in the file. Steps on a circle,
-    /// and those that depend on them, are left out.
+    /// A topological order; among possible next steps, the first in the file. Steps on a cycle, and their dependants,
+    /// are left out.
     pub fn order(&self) -> Vec<&StepId> {
         self.kahn().into_iter().map(|at| &self.ids[at]).collect()
     }
 
-    /// What a step comes after, directly.
+    /// The direct dependencies of a step.
     pub fn dependencies(&self, id: &StepId) -> impl Iterator<Item = &StepId> {
         self.neighbours(id, &self.after)
     }
 
-    /// What comes after a step, directly.
+    /// The direct dependants of a step.
     pub fn dependants(&self, id: &StepId) -> impl Iterator<Item = &StepId> {
         self.neighbours(id, &self.before)
     }
 
-    /// Every step that a step depends on, directly or not, in the order of the file.
+    /// All dependencies of a step, direct and indirect, in file order.
     pub fn all_dependencies(&self, id: &StepId) -> Vec<&StepId> {
         self.reachable(id, &self.after)
     }
 
-    /// Every step that depends on a step, directly or not, in the order of the file.
+    /// All dependants of a step, direct and indirect, in file order.
     pub fn all_dependants(&self, id: &StepId) -> Vec<&StepId> {
         self.reachable(id, &self.before)
     }
 
-    /// Circles, each from its first step in the file on, in the direction of "depends on". No step is in two of them.
+    /// The cycles, each beginning with its first step in the file, in the direction of "depends on". No step is in
+    /// two of them.
     pub fn cycles(&self) -> Vec<Vec<&StepId>> {
         let mut open = vec![true; self.ids.len()];
         for at in self.kahn() {
             open[at] = false;
         }
-        // What is left is on a circle or depends on one; a walk along dependencies ends up on a circle.
+        // The remaining steps are on a cycle or depend on one; following dependencies leads to the cycle.
         let mut cycles = Vec::new();
         let mut seen_in = vec![0_usize; self.ids.len()];
         for start in 0..self.ids.len() {
@@ -124,18 +125,18 @@ impl Graph {
     }
 }
 
-/// Hands out what may go next: each after all it waits for, the first of those that may go first.
+/// Gives nodes in topological order as others are done; the first in the file first.
 #[derive(Debug, Clone)]
 pub struct Turns {
-    /// How many each waits for.
+    /// By node: the number of dependencies that are not done.
     waiting: Vec<usize>,
-    /// What waits for each.
+    /// By node: its dependants.
     before: Vec<Vec<usize>>,
     ready: BinaryHeap<Reverse<usize>>,
 }
 
 impl Turns {
-    /// `after`: for each, the places of those it waits for, none of them twice.
+    /// `after`: for each node, the indices of its dependencies, without duplicates.
     pub fn new(after: &[Vec<usize>]) -> Self {
         let mut before = vec![Vec::new(); after.len()];
         for (at, dependencies) in after.iter().enumerate() {
@@ -148,12 +149,12 @@ impl Turns {
         Self { waiting, before, ready }
     }
 
-    /// The next that may go; `None` when those that are left wait for some that are not done.
+    /// The next ready node; `None` when all others wait for nodes that are not done.
     pub fn take(&mut self) -> Option<usize> {
         self.ready.pop().map(|Reverse(at)| at)
     }
 
-    /// One is done: others may have waited for it.
+    /// Marks a node as done, which may make dependants ready.
     pub fn done(&mut self, at: usize) {
         for &dependant in &self.before[at] {
             self.waiting[dependant] -= 1;
@@ -164,7 +165,7 @@ impl Turns {
     }
 }
 
-/// The circle turned so that it starts with its first step in the file.
+/// The cycle rotated to begin with its first step in the file.
 fn first_first(cycle: &[usize]) -> Vec<usize> {
     let first = cycle.iter().enumerate().min_by_key(|(_, at)| **at).map_or(0, |(position, _)| position);
     let mut turned = cycle.to_vec();

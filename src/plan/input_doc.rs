@@ -1,4 +1,4 @@
-//! Declarations of inputs: types, defaults and limits, and whether they fit together.
+//! Declarations of inputs: types, defaults and limits, and their consistency.
 
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ const TYPES: &[(&str, InputType)] = &[
     ("map", InputType::Map),
 ];
 
-/// Reads one declaration: `name: { type: ..., ... }`, or `name:` alone for required text.
+/// Parses a declaration: `name: { type: ..., ... }`, or `name:` alone for required text.
 pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Option<InputDoc> {
     if !is_identifier(&key.text) {
         let finding = Diagnostic::error("bad-name", key.span, format!("`{}` is no name for an input", key.text))
@@ -64,7 +64,7 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Op
     }
     let Some(fields) = Fields::open(node, &INPUT, findings) else { return doc(bare(key.span)) };
     let mut input = bare(key.span.to(node.span));
-    // Without a type, the values say what it is.
+    // Without a type it follows from the values.
     let guessed =
         || fields.get("enum").and_then(|values| values.items()?.first()).or(fields.get("default")).and_then(guess);
     let declared = fields.get("type").and_then(|node| word(node, "`type`", TYPES, findings));
@@ -84,7 +84,7 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Op
     input.r#enum = fields.get("enum").and_then(|node| allowed(node, &input, findings));
     input.default = fields.get("default").and_then(|node| default(node, &input, findings));
     let required = fields.get("required").and_then(|node| boolean(node, "`required`", findings));
-    // Without a default a plan cannot do without it, unless it says so.
+    // Without a default an input is required, unless declared otherwise.
     input.required = required.unwrap_or(fields.get("default").is_none());
     if input.required
         && let Some(place) = fields.key_span("default")

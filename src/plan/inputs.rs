@@ -1,7 +1,7 @@
-//! The values of inputs: default, then the environment's file, then other files, then `PLAN_INPUT_<NAME>`, then `--set`; checked against their
-//! declarations, secrets concealed as soon as they are read.
+//! The values of inputs, in increasing precedence: default, environment file, other files, `PLAN_INPUT_<NAME>`,
+//! `--set`; checked against their declarations, with secrets concealed as soon as they are read.
 //!
-//! Reads no environment and no file itself: whoever knows them hands them in.
+//! This module reads neither environment nor files: the caller provides them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,37 +17,37 @@ use crate::source::{Position, Source, Span};
 use crate::template::value_of;
 use crate::yaml::{self, Key, Node};
 
-/// Where values come from, the weakest first.
+/// The sources of values, in increasing precedence.
 #[derive(Debug, Default)]
 pub struct InputSources<'a> {
-    /// `environments/<name>.yaml` beside the plan, and what it says.
+    /// `environments/<name>.yaml` next to the plan, and its contents.
     pub beside: Option<(&'a Source, &'a EnvironmentFile)>,
     /// `--inputs FILE`, in the order given.
     pub files: &'a [Source],
-    /// `PLAN_INPUT_<NAME>`: names as they stand in the environment, with their values.
+    /// `PLAN_INPUT_<NAME>`: names of environment variables with their values.
     pub environment: &'a [(String, String)],
     /// `--set name=value`.
     pub set: &'a [(String, String)],
 }
 
-/// The start of the names of environment variables that are inputs.
+/// The prefix of environment variables for inputs.
 pub const VARIABLE_PREFIX: &str = "PLAN_INPUT_";
 
-/// A value that is missing or does not fit.
+/// A missing or invalid value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputProblem {
-    /// Where the value came from: `--set`, `PLAN_INPUT_X`, a file; or the plan, for one that is missing.
+    /// The source of the value: `--set`, `PLAN_INPUT_X`, a file; or the plan, for a missing one.
     pub origin: Origin,
-    /// The declaration in the plan, where there is one.
+    /// The declaration in the plan, if there is one.
     pub declared: Option<Span>,
     pub message: String,
     pub help: Vec<String>,
 }
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody gave one: the plan's own declaration asks for it.
+    /// No value was given: the plan's declaration requires one.
     Plan,
     File {
         path: String,
@@ -68,17 +68,18 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// A value, read but not yet checked.
+/// A value that is not checked yet.
 struct Given {
     value: Value,
     origin: Origin,
 }
 
-/// The values of all inputs, as templates see them. Secret ones are markers. Optional ones without value are absent.
+/// The values of all inputs, as templates see them. Secret ones are secret markers. Optional ones without a value are
+/// absent.
 ///
 /// # Errors
 ///
-/// Everything wrong, in one go: unknown names, values that do not fit, required inputs nobody gave.
+/// All problems at once: unknown names, invalid values, missing required inputs.
 pub fn resolve(
     declared: &IndexMap<String, Input>,
     sources: &InputSources<'_>,
@@ -88,7 +89,7 @@ pub fn resolve(
     if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
-/// The same, with the values that are right beside what is wrong with the others.
+/// The same, with the valid values in addition to the problems of others.
 pub fn resolve_known(
     declared: &IndexMap<String, Input>,
     sources: &InputSources<'_>,
@@ -114,7 +115,7 @@ pub fn resolve_known(
 struct Resolver<'p> {
     inputs: &'p IndexMap<String, Input>,
     given: BTreeMap<String, Given>,
-    /// Inputs that were given something nobody can read: they are not missing, too.
+    /// Inputs whose value could not be parsed: they are not reported as missing.
     unreadable: BTreeSet<String>,
     problems: Vec<InputProblem>,
 }
@@ -144,7 +145,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Upper case is what environments are written in; the input's own spelling is taken too.
+    /// Environment variables are usually upper case; the input's own spelling is accepted as well.
     fn variable(&mut self, variable: &str, text: &str) {
         let Some(rest) = variable.strip_prefix(VARIABLE_PREFIX) else { return };
         let exact = self.inputs.keys().find(|name| *name == rest);
@@ -153,7 +154,7 @@ impl Resolver<'_> {
         self.text(&name, text, Origin::Variable(variable.to_owned()));
     }
 
-    /// A value written as text: text inputs keep it as it is, others read it as YAML.
+    /// A value given as text: for text inputs it is used as it is, for others parsed as YAML.
     fn text(&mut self, name: &str, text: &str, origin: Origin) {
         let Some(input) = self.declared(name, &origin) else { return };
         if is_reserved(text) {
@@ -196,7 +197,7 @@ impl Resolver<'_> {
             return Some(input.clone());
         }
         let names = || self.inputs.keys().map(String::as_str);
-        // In a file that may hold secrets a value that was not indented is a key.
+        // In a file with secrets, an unindented value would be parsed as a key, so that keys are not shown.
         let shown = match origin {
             Origin::File { .. } if self.may_hold_secrets() => "of this name".to_owned(),
             _ => format!("`{name}`"),
@@ -210,12 +211,12 @@ impl Resolver<'_> {
         None
     }
 
-    /// A file may hold the value of any input of the plan.
+    /// A file may contain the value of any input of the plan.
     fn may_hold_secrets(&self) -> bool {
         self.inputs.values().any(|input| input.secret)
     }
 
-    /// What is wrong with a file of inputs, and what to do.
+    /// The message and help for an invalid file of inputs.
     fn words_of(&self, finding: &Diagnostic) -> (String, Vec<String>) {
         match self.may_hold_secrets() {
             true => withheld(finding),
@@ -250,7 +251,7 @@ impl Resolver<'_> {
 
     fn checked(&mut self, name: &str, input: &Input, given: Given) -> Option<Value> {
         if given.value.is_null() && !input.required {
-            // Said to be nothing: as if the plan had no default.
+            // An explicit `null`: as if there were no default.
             return None;
         }
         match fits(input, &given.value) {
@@ -271,7 +272,7 @@ impl Resolver<'_> {
         let mut help = Vec::new();
         help.extend(input.description.iter().map(|words| format!("{name}: {words}")));
         help.push(match input.secret {
-            // A secret on the command line is read by everybody who can list processes.
+            // Command line arguments can be read by everyone who can list processes.
             true => format!(
                 "set the environment variable {VARIABLE_PREFIX}{}, or give it in a file with `--inputs FILE`",
                 name.to_uppercase()
@@ -287,10 +288,10 @@ impl Resolver<'_> {
     }
 }
 
-/// Findings whose words repeat nothing of the text.
+/// Findings whose messages quote nothing from the text.
 const WITHOUT_QUOTES: [&str; 3] = ["yaml-reserved-character", "yaml-several-documents", "yaml-too-large"];
 
-/// What is wrong with a text that may hold a secret: its own words stay out of it, for any of them may be one.
+/// The message and help for a text that may contain a secret, without any of its words.
 pub(super) fn withheld(finding: &Diagnostic) -> (String, Vec<String>) {
     if WITHOUT_QUOTES.contains(&finding.code) {
         return (finding.message.clone(), finding.help.clone());
@@ -300,12 +301,12 @@ pub(super) fn withheld(finding: &Diagnostic) -> (String, Vec<String>) {
 }
 
 impl InputProblem {
-    /// As a finding about the plan, for those that are about a declaration.
+    /// The problem as a finding about the plan, when it concerns a declaration.
     pub fn to_diagnostic(&self) -> Option<Diagnostic> {
         Some(self.diagnostic_at(self.declared?))
     }
 
-    /// As a finding about a place of the plan.
+    /// The problem as a finding at a place of the plan.
     pub fn diagnostic_at(&self, place: Span) -> Diagnostic {
         let mut finding = Diagnostic::error(
             "input-value",
@@ -320,11 +321,11 @@ impl InputProblem {
     }
 }
 
-/// The value in the declared type.
+/// Converts the value to the declared type.
 ///
 /// # Errors
 ///
-/// Why it does not fit, in words that never hold the value of a secret.
+/// A message why it is invalid, which never contains the value of a secret.
 pub(super) fn fits(input: &Input, value: &Value) -> Result<Value, String> {
     let value = typed(input.r#type, value)?;
     let shown = |value: &Value| match input.secret {
@@ -378,9 +379,9 @@ fn typed(r#type: InputType, value: &Value) -> Result<Value, String> {
     }
 }
 
-/// `3` and `3.0` are the same whole number.
+/// `3` and `3.0` are the same integer.
 fn whole(number: &serde_json::Number) -> Option<Value> {
-    /// Up to here every whole number has a float of its own.
+    /// Up to here every integer has a float of its own.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if !number.is_f64() {
         return Some(Value::Number(number.clone()));

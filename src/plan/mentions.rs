@@ -1,4 +1,4 @@
-//! What templates mention, held against what the plan has: steps, results, inputs, and the names of each place.
+//! Checks references in templates: steps, results, inputs, and the names that each place allows.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,17 +16,17 @@ use crate::template::{
 /// The results of one call.
 const RESULTS: &[&str] =
     &["id", "ids", "name", "created", "touched", "task", "tasks", "status", "response", "resource", "outcome"];
-/// Those of them that are a single value.
+/// Those that are a single value.
 const SCALARS: &[&str] = &["id", "name", "task", "status", "outcome"];
 /// The results of a step with `for_each`.
 const RESULTS_OF_EACH: &[&str] = &["all", "ids", "each"];
 const EACH: &[&str] = &["key", "value", "index"];
-/// What a secret step's call answered; its ids and tasks are no secret, or nobody could take it down.
+/// The answers of a secret step's call; its ids and tasks are not secret, because a teardown needs them.
 const ANSWERS: &[&str] = &["response", "resource"];
-/// Looking for the nearest of a hundred thousand names a hundred thousand times helps nobody.
+/// The most suggestions: comparing a hundred thousand names with each other would take too long.
 const MOST_SUGGESTIONS: usize = 50;
 
-/// Where a template stands, which decides what it may see.
+/// The place of a template, which determines what it can refer to.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     what: &'static str,
@@ -34,22 +34,22 @@ pub(super) struct Place {
     each: bool,
     own_results: bool,
     resource: bool,
-    /// A secret may not decide: a condition, a loop.
+    /// A secret must not decide: a condition, a loop.
     decides: bool,
-    /// An output that everybody may read.
+    /// A public output.
     public: bool,
-    /// It is kept on record until it is sent, and the record holds no secrets.
+    /// The value is recorded until it is sent, and the record contains no secrets.
     kept: bool,
     /// The answer of the step itself is secret.
     secret_answer: bool,
     ids: bool,
-    /// It is evaluated before the first call.
+    /// The template is evaluated before the first call.
     before_calls: bool,
-    /// In `each` of a list made with `for`: the inputs and steps that its elements come from.
+    /// In `each` of a list built with `for`: the inputs and steps that its elements come from.
     elements_of: Option<Sources>,
 }
 
-/// Inputs and steps that the elements of a list come from.
+/// The inputs and steps that the elements of a list come from.
 #[derive(Debug, Clone, Default)]
 struct Sources {
     inputs: BTreeSet<String>,
@@ -78,7 +78,7 @@ impl Place {
         Place { what: "a step", steps: true, each, ids: true, ..Self::PLAN }
     }
 
-    /// `each`: the elements of the step are known before the first call.
+    /// `each` may be used: the elements of the step are known before the first call.
     pub(super) fn body_file(each: bool) -> Self {
         Place { what: "`body_file`", each, decides: true, ids: true, before_calls: true, ..Self::PLAN }
     }
@@ -107,7 +107,7 @@ impl Place {
         Place { what: "`fail_when`", ..Self::ready(each) }
     }
 
-    /// The same inside the `each` of these lists.
+    /// The same place inside the `each` of these lists.
     pub(super) fn in_lists(&self, lists: &[&ListFrom]) -> Self {
         if lists.is_empty() {
             return self.clone();
@@ -141,7 +141,7 @@ impl Place {
     }
 }
 
-/// The names a plan has.
+/// The names of a plan.
 pub(super) struct Names<'d> {
     pub steps: HashMap<&'d str, &'d StepDoc>,
     inputs: HashMap<&'d str, bool>,
@@ -214,7 +214,7 @@ impl<'d> Names<'d> {
         }
     }
 
-    /// What is wrong with a mention of a record: it is asked for by its name, and has nothing but outputs.
+    /// The finding about a reference to a record, which has only outputs, by their names.
     fn record_use(&self, used: &NameUse) -> Option<Diagnostic> {
         let (Some(name), Some(&span)) = (used.path.first(), used.path_spans.first()) else {
             let finding = Diagnostic::error("not-by-name", used.span, "a record is asked for by its name");
@@ -244,7 +244,7 @@ impl<'d> Names<'d> {
         }
     }
 
-    /// Whether the elements at a place may hold a secret.
+    /// Whether the elements at a place may contain a secret.
     fn is_of_secrets(&self, place: &Place) -> bool {
         place.elements_of.as_ref().is_some_and(|sources| {
             let secret_step = |id: &StepId| self.steps.get(id.as_str()).is_some_and(|step| step.secret);
@@ -365,7 +365,7 @@ impl<'d> Names<'d> {
     }
 }
 
-/// Some of many names.
+/// A selection of many names.
 fn some(names: &[&str]) -> String {
     const SHOWN: usize = 8;
     match names.len() > SHOWN {
@@ -409,7 +409,7 @@ fn name_use(used: &NameUse, place: &Place) -> Option<Diagnostic> {
     })
 }
 
-/// Something asked for of a result that is a single value: `steps.net.id.name`.
+/// The finding about a field of a result that is a single value: `steps.net.id.name`.
 fn below_a_scalar(of: &str, path: &[String], spans: &[Span]) -> Option<Diagnostic> {
     let ([first, word, ..], [_, span, ..]) = (path, spans) else { return None };
     SCALARS.contains(&first.as_str()).then(|| {
@@ -438,7 +438,7 @@ fn unknown_result(word: &str, span: Span, of: &str, fields: &[&str]) -> Option<D
     })
 }
 
-/// Whether the results asked for are those the step has.
+/// The finding about a result that the step does not have.
 fn result(used: &Reference, step: &StepDoc) -> Option<Diagnostic> {
     let id = used.step.as_str();
     let (first, span) = (used.path.first()?, *used.path_spans.first()?);
@@ -482,7 +482,7 @@ fn result(used: &Reference, step: &StepDoc) -> Option<Diagnostic> {
     }
 }
 
-/// Whether a `for_each` may have a key; when in doubt, it may.
+/// Whether a `for_each` may have a key; true when that is not known.
 fn has_key(step: &StepDoc, key: &str) -> bool {
     match step.for_each.as_ref().map(|for_each| for_each.shape()) {
         Some(Shape::Mapping(entries)) => entries.iter().any(|(name, _)| name.text == key),
@@ -491,7 +491,7 @@ fn has_key(step: &StepDoc, key: &str) -> bool {
     }
 }
 
-/// Whether a mention can lead to what the call answered.
+/// Whether a reference can lead to the answer of the call.
 fn mentions_answer(used: &Reference, step: &StepDoc) -> bool {
     let field = match step.is_for_each {
         true if used.path.first().is_some_and(|first| first == "ids") => return false,
@@ -501,7 +501,7 @@ fn mentions_answer(used: &Reference, step: &StepDoc) -> bool {
     field.is_none_or(|field| ANSWERS.contains(&field.as_str()))
 }
 
-/// What is wrong with a secret being used like this.
+/// The finding about a secret that is used in a place where it must not be.
 fn secret_use(what: &str, span: Span, spoiled: Option<&Spoiled>, place: &Place, guarded: bool) -> Option<Diagnostic> {
     if let Some(spoiled) = spoiled {
         let finding = Diagnostic::error("secret-misused", span, format!("{what} cannot go through {}", spoiled.by))
@@ -532,7 +532,7 @@ fn secret_use(what: &str, span: Span, spoiled: Option<&Spoiled>, place: &Place, 
     None
 }
 
-/// The steps whose `.resource` some template may ask for.
+/// The steps whose `.resource` templates may refer to.
 pub(super) fn resources_used(doc: &PlanDoc) -> BTreeSet<StepId> {
     let mut used = BTreeSet::new();
     let mut look = |program: &Program, own: Option<&str>| {
@@ -562,7 +562,7 @@ pub(super) fn resources_used(doc: &PlanDoc) -> BTreeSet<StepId> {
     used
 }
 
-/// `net.resource`, `web.all[0].resource`; or all results of a step in a template that speaks of a `resource`.
+/// `net.resource`, `web.all[0].resource`; or all results of a step in a template that mentions `resource`.
 fn asks_for_resource(path: &[String], program: &Program) -> bool {
     match path {
         [first, ..] if first == "resource" => true,

@@ -1,9 +1,9 @@
 //! The plan: as written, checked, accepted, and its order.
 //!
-//! `doc` (with `step_doc`, `input_doc`, `call`) reads what stands there; `check` (with `mentions`) holds the parts
-//! against each other and accepts, `operations` holds calls against the catalogue, `values` with
-//! what is known of their templates (`partial`); `model` is what everybody else sees; `graph` is the order, `inputs` the
-//! values of inputs, `draw` the picture. Nothing here waits, calls or writes.
+//! `doc` (with `step_doc`, `input_doc`, `call`) parses the file; `check` (with `mentions`) compares its parts and
+//! accepts it; `operations` checks calls against the catalogue, and `values` with what is known of their templates
+//! (`partial`); `model` is the accepted plan that other modules use; `graph` is the order, `inputs` resolves the
+//! values of inputs, `draw` makes diagrams. Nothing here waits, sends requests or writes.
 
 mod always;
 mod call;

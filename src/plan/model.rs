@@ -1,4 +1,4 @@
-//! The plan as accepted: what `check` has looked at once, so that nobody else asks again.
+//! The accepted plan: checked once by `check`, so that other modules need not check again.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,55 +15,55 @@ use crate::id::{InstanceId, StepId};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
 
-/// A plan file that was found right.
+/// A valid plan file.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub source: Arc<Source>,
-    /// Where `file(...)` reads: the folder of the plan file.
+    /// The folder of the plan file, where `file(...)` reads.
     pub folder: PathBuf,
-    /// The files below it that are bodies.
+    /// The files in it that are sent as bodies.
     pub body_files: Arc<BodyFiles>,
     pub name: String,
     pub description: Option<String>,
     pub inputs: IndexMap<String, Input>,
-    /// Outputs of other plans, by the names templates give them.
+    /// Outputs of other plans, by their names in templates.
     pub records: IndexMap<String, RecordOf>,
     pub project_id: Option<Template>,
     pub region_id: Option<Template>,
-    /// How long an environment of this plan lives before a sweep may take it down.
+    /// How long an environment of this plan lives before `plan sweep` may destroy it.
     pub ttl: Option<Duration>,
-    /// In the order of the file.
+    /// In file order.
     pub steps: IndexMap<StepId, Step>,
     pub outputs: IndexMap<String, Output>,
-    /// What went by another name in earlier versions of the plan.
+    /// Renamed steps and instances of earlier versions of the plan.
     pub moved: Vec<Moved>,
 }
 
 impl Plan {
-    /// It is given secrets, or asks for some.
+    /// Whether it has secret inputs, or secret steps.
     pub fn has_secrets(&self) -> bool {
         self.inputs.values().any(|input| input.secret) || self.steps.values().any(|step| step.secret)
     }
 }
 
-/// A record of another plan, or of another environment, that is read and never written.
+/// The record of another plan or environment, which is read and never written.
 #[derive(Debug, Clone)]
 pub struct RecordOf {
     pub span: Span,
     /// The name of the plan.
     pub plan: String,
-    /// Sees `inputs` and `environment`; without it the environment is called like this plan's.
+    /// May refer to `inputs` and `environment`; without it, this plan's environment name is used.
     pub environment: Option<Template>,
-    /// The outputs that templates ask for.
+    /// The outputs that templates refer to.
     pub outputs: Vec<RecordUse>,
 }
 
-/// A mention of an output on record.
+/// A reference to a recorded output.
 #[derive(Debug, Clone)]
 pub struct RecordUse {
     pub output: String,
     pub span: Span,
-    /// Asked for with `default(...)` or `is defined`: it may be missing.
+    /// Used with `default(...)` or `is defined`, so that it may be missing.
     pub guarded: bool,
 }
 
@@ -73,64 +73,64 @@ pub struct Step {
     /// The whole step in the file.
     pub span: Span,
     pub id_span: Span,
-    /// Words for people.
+    /// The name for people.
     pub name: Option<String>,
     pub call: Call,
-    /// What the catalogue knows of the call.
+    /// The catalogue's operation for the call.
     pub operation: Option<Arc<Operation>>,
     /// A mapping of parameter to value.
     pub query: Option<Template>,
     pub body: Option<Template>,
-    /// A file in place of the body.
+    /// The file that is sent as the body.
     pub body_file: Option<FileTemplate>,
     pub headers: Option<Template>,
-    /// Of a GET: fields of the one item that is looked for.
+    /// For a GET: the fields of the item to select.
     pub find: Option<Template>,
     pub project_id: Option<Template>,
     pub region_id: Option<Template>,
-    /// Steps named by `needs`, with their places.
+    /// The steps of `needs`, with their places.
     pub needs: Vec<(StepId, Span)>,
     pub when: Option<Expression>,
     pub for_each: Option<Template>,
     pub wait: Wait,
     pub ready: Ready,
-    /// Ends the wait for readiness, and the step: what it made cannot come good.
+    /// Fails the step during the wait for readiness, when the resource can never become ready.
     pub fail_when: Option<Expression>,
     pub retry: Option<Retry>,
     pub undo: Undo,
     /// `None`: the default (`auto` for creates, `rerun` for the rest).
     pub on_change: Option<OnChange>,
-    /// Places of the call whose changes do not count: `body/volumes/0/image_id`.
+    /// Places of the call whose changes are ignored: `body/volumes/0/image_id`.
     pub ignored_changes: Vec<String>,
     pub on_conflict: OnConflict,
-    /// The call is made on every run, whatever the record says.
+    /// The call is sent on every run.
     pub always: bool,
-    /// Instead of making something, this is taken over.
+    /// The existing resource to adopt instead of creating one.
     pub adopt: Option<Adopt>,
-    /// What the call answers is never written or printed.
+    /// The answer is never recorded or printed.
     pub secret: bool,
-    /// A tag of ours may be left on what this create makes.
+    /// Whether this create may be sent with our tags.
     pub stamp: bool,
-    /// Fields and parameters that are sent though the catalogue does not know them.
+    /// Fields and parameters that may be sent although the catalogue does not know them.
     pub allow_unknown: AllowUnknown,
-    /// Every step this one must come after: references and `needs` together.
+    /// All steps that this one depends on, by references and `needs`.
     pub after: BTreeSet<StepId>,
-    /// Some template, here or elsewhere, refers to `steps.<id>.resource`.
+    /// Whether any template refers to `steps.<id>.resource`.
     pub resource_used: bool,
 }
 
-/// `METHOD /path`: segments are filled in and percent-encoded one by one.
+/// `METHOD /path`: segments are filled in and percent-encoded separately.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub method: Method,
-    /// The whole value of `call` in the file.
+    /// The place of the whole value of `call`.
     pub span: Span,
     /// As written, for people: `/cloud/v1/subnets/{project_id}/{region_id}/{{ steps.subnet.id }}`.
     pub written: String,
     pub segments: Vec<Segment>,
 }
 
-/// What stands between two slashes.
+/// The text between two slashes.
 #[derive(Debug, Clone)]
 pub enum Segment {
     Literal(String),
@@ -139,24 +139,24 @@ pub enum Segment {
     Template(Template),
 }
 
-/// A file that is the body of a call.
+/// A file that is sent as the body of a call.
 #[derive(Debug, Clone)]
 pub struct FileTemplate {
-    /// Where it is, from the plan's folder; it sees what is known before the first call.
+    /// Its path in the plan's folder; it can refer to values that are known before the first call.
     pub path: Template,
-    /// The media type, where the plan says it.
+    /// The media type, when the plan gives one.
     pub content_type: Option<(String, Span)>,
 }
 
-/// What must hold before a step counts as done, besides the end of its tasks.
+/// The conditions for readiness, in addition to the end of the tasks.
 #[derive(Debug, Clone, Default)]
 pub enum Ready {
-    /// What is known of the kind.
+    /// The catalogue's readiness of the kind.
     #[default]
     Usual,
     /// `ready: false`: nothing.
     Off,
-    /// This as well.
+    /// This condition in addition.
     Also(Expression),
 }
 
@@ -174,31 +174,31 @@ impl Ready {
     }
 }
 
-/// How long to wait for the tasks of a step.
+/// How to wait for the tasks of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wait {
     /// `wait: false`: the step is done when the call is accepted.
     pub skip: bool,
     pub timeout: Option<Duration>,
-    /// Interval between looks.
+    /// Interval between polls.
     pub every: Option<Duration>,
-    /// Time of the first look after acceptance.
+    /// Time of the first poll after acceptance.
     pub first: Option<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retry {
     pub attempts: u32,
-    /// Statuses to repeat on, beyond the default policy.
+    /// Statuses to retry, in addition to the default ones.
     pub on: Vec<u16>,
 }
 
-/// The call that takes a step back.
+/// How a step is undone.
 #[derive(Debug, Clone)]
 pub enum Undo {
-    /// What the catalogue says.
+    /// The catalogue's delete.
     Default,
-    /// `undo: none`: what the step made stays.
+    /// `undo: none`: the resource is kept.
     Keep,
     Call(Box<CallTemplate>),
 }
@@ -214,7 +214,7 @@ pub struct CallTemplate {
 
 #[derive(Debug, Clone)]
 pub enum OnChange {
-    /// In place where the API can; what it cannot stops the run.
+    /// Changes in place where the API can; otherwise the run fails.
     Auto,
     Error,
     Replace,
@@ -230,16 +230,16 @@ pub enum OnConflict {
     Adopt,
 }
 
-/// A thing that exists, to be taken over instead of made.
+/// An existing resource to adopt instead of creating one.
 #[derive(Debug, Clone)]
 pub struct Adopt {
     pub by: AdoptBy,
-    /// It is taken down with the environment, as if it had been made here.
+    /// Whether it is deleted with the environment, as if the step had created it.
     pub own: bool,
     pub span: Span,
 }
 
-/// By what it is found.
+/// What identifies it.
 #[derive(Debug, Clone)]
 pub enum AdoptBy {
     Id(Template),
@@ -254,7 +254,7 @@ impl AdoptBy {
     }
 }
 
-/// A step, or an instance, that goes by another name than it did.
+/// A renamed step or instance.
 #[derive(Debug, Clone)]
 pub struct Moved {
     pub from: InstanceId,
@@ -293,6 +293,6 @@ pub struct Output {
     pub span: Span,
     pub value: Template,
     pub description: Option<String>,
-    /// Said so, or holds a secret input or the answer of a secret step.
+    /// Declared secret, or contains a secret input or the answer of a secret step.
     pub secret: bool,
 }

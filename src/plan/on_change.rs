@@ -9,7 +9,7 @@ use crate::yaml::Node;
 
 const ON_CHANGE: Shape = Shape { name: "`on_change`", keys: &["update", "ignore", "otherwise"], hints: &[] };
 
-/// What a later run does when the call differs, and the places whose changes do not count.
+/// What a later run does when the call differs, and the places whose changes are ignored.
 pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> (Option<OnChange>, Vec<String>) {
     if node.entries().is_none() {
         return (word_of(node, "`on_change`", findings), Vec::new());

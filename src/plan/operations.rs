@@ -1,7 +1,7 @@
-//! The calls of a plan held against the catalogue: do they exist, and are their bodies and parameters right?
+//! Checks the calls of a plan against the catalogue: their operations exist, and bodies and parameters are valid.
 //!
-//! The catalogue knows no YAML, the plan no shapes: findings come back with a path into the body, and the place in the
-//! file is found here.
+//! The catalogue does not know YAML, and the plan no schemas: findings have a path into the body, and this module
+//! determines the place in the file.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -21,13 +21,13 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
 use crate::template::{Shape, Template};
 
-/// What the catalogue knows of the calls of a plan.
+/// The operations of a plan's calls.
 pub(super) struct Operations {
-    /// Of each step, in the order of the file.
+    /// By step, in file order.
     steps: Vec<OfStep>,
 }
 
-/// Of one step: its own call, and those of `undo` and `on_change: update`.
+/// For one step: its own call, and those of `undo` and `on_change: update`.
 #[derive(Default)]
 pub(super) struct OfStep {
     pub own: Option<Arc<Operation>>,
@@ -36,7 +36,7 @@ pub(super) struct OfStep {
 }
 
 impl Operations {
-    /// Finds every call's operation; tells those that do not exist.
+    /// Finds the operation of every call, and reports missing ones.
     pub(super) fn find(doc: &PlanDoc, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> Self {
         let mut find = |call: Option<&Call>| call.and_then(|call| operation(call, catalog, findings));
         let steps = doc.steps.iter().map(|step| {
@@ -54,7 +54,7 @@ impl Operations {
         self.steps.into_iter()
     }
 
-    /// Checks bodies and parameters as far as they are known before the plan runs.
+    /// Checks bodies and parameters as far as they are known before a run.
     pub(super) fn check(
         &self,
         doc: &PlanDoc,
@@ -76,7 +76,7 @@ impl Operations {
 }
 
 impl Operations {
-    /// Checks once more, with the values a run would have; what is wrong without them was told.
+    /// Checks once more with the values of a run; findings without these values were reported.
     pub(super) fn check_assumed(
         &self,
         doc: &PlanDoc,
@@ -95,7 +95,7 @@ impl Operations {
             folder,
             ..Given::default()
         };
-        // Of one place the first error is enough; a warning says nothing of the value.
+        // Of one place the first error is enough; a warning is not about the value.
         let told: HashSet<Span> =
             findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.primary).collect();
         let warned: HashSet<(Span, &str)> = findings.iter().map(|finding| (finding.primary, finding.code)).collect();
@@ -178,11 +178,11 @@ fn differing(differences: &[Difference]) -> String {
 pub(super) struct Values {
     pub body: Option<Partial>,
     pub query: Option<Partial>,
-    /// Of the segments of its path: of those that are templates.
+    /// The values of path segments with templates.
     pub segments: Vec<Option<Partial>>,
 }
 
-/// A call with its values, held against its operation.
+/// Checks a call with its values against its operation.
 pub(super) fn check_request(
     whole: &Whole<'_>,
     operation: &Operation,
@@ -191,9 +191,9 @@ pub(super) fn check_request(
     findings: &mut Vec<Diagnostic>,
 ) {
     let Values { body, query, segments } = values;
-    // A body that could not be read was told about already.
+    // A body that could not be parsed was reported already.
     if whole.call.method == Method::Get || (whole.file.is_some() && whole.has_body) {
-        // That was told already.
+        // Reported already.
     } else if let Some(file) = whole.file {
         let asked = file.content_type.as_ref();
         for found in operation.check_file(asked.map(|(asked, _)| asked.as_str())) {
@@ -222,7 +222,7 @@ pub(super) fn check_request(
     }
 }
 
-/// The values in the path, by the names the API reference gives them, and their places.
+/// The path parameters, by their names in the API reference, with their places.
 fn path_parameters(
     call: &Call,
     operation: &Operation,
@@ -243,7 +243,7 @@ fn path_parameters(
     (values, places)
 }
 
-/// A finding about a body or a query, with its place in the file.
+/// A finding about a body or query, with its place in the file.
 fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &Source) -> Diagnostic {
     let Some(template) = template else { return diagnostic(found, call, None) };
     let mut here = template;
@@ -257,19 +257,19 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &
             (PathSegment::Index(_), Shape::For(list)) => Some((None, &list.each)),
             _ => None,
         };
-        // Further in, the value is one template: the finding is about that.
+        // Deeper in the path, the value is one template, which the finding is about.
         let Some((span, value)) = next else { break };
         (key, here) = (span, value);
     }
     let on_key = found.on_key;
     let place = match (on_key, key, here.shape()) {
         (true, Some(key), _) => key,
-        // A whole list or mapping is too much to point at.
+        // A whole list or mapping is too large to be underlined.
         (_, Some(key), Shape::List(_) | Shape::Mapping(_) | Shape::For(_)) => key,
         (_, None, Shape::Mapping(entries)) => entries.first().map_or(here.span, |(key, _)| key.span),
         _ => here.span,
     };
-    // What a template gives is not mended by writing something else in its place.
+    // The value of a template cannot be fixed by replacing it.
     let mendable = on_key || matches!(here.shape(), Shape::Constant(_));
     if !mendable {
         return diagnostic(found.unwritten(), place, None);
@@ -277,7 +277,7 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &
     let written = source.slice(place);
     let is_number = matches!(crate::yaml::resolve(written), Ok(serde_json::Value::Number(_)));
     let found = match on_key && written.starts_with(['"', '\'']) {
-        // What follows a key without quotes must stand apart from it.
+        // The value after an unquoted key needs a space before it.
         true => found.in_quotes(),
         false if is_number => found.written(written),
         false => found,
@@ -295,7 +295,7 @@ fn diagnostic(found: BodyFinding, place: Span, mend: Option<Span>) -> Diagnostic
     }
 }
 
-/// What is worth knowing about a step and hinders nothing.
+/// A note about a step that is not an error.
 fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
     let operation = of.own.as_ref()?;
     let undone = matches!(step.undo, super::model::Undo::Default)
@@ -311,7 +311,7 @@ fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
     })
 }
 
-/// Names that are allowed though all calls of the step know them: then wrong values are to be found.
+/// Names in `allow_unknown` that all calls of the step know: their values should be checked.
 fn known_already(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Vec<Diagnostic> {
     let operations = || [&of.own, &of.undo, &of.update].into_iter().flatten();
     let is_known = |path: &AllowedPath| {
@@ -327,7 +327,7 @@ fn known_already(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Vec<Diagnost
     known.collect()
 }
 
-/// What a step with `wait: false` makes: nobody waits, so nobody knows.
+/// Reports references to the resources of a step with `wait: false`, which are not known.
 fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
     const LATER: [&str; 6] = ["id", "name", "created", "touched", "response", "resource"];
     let unawaited = doc.steps.iter().filter(|step| step.wait.skip);
@@ -351,7 +351,7 @@ fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec
     later.collect()
 }
 
-/// `created.<kind>` of calls that never make that kind.
+/// Reports `created.<kind>` of calls that never create that kind.
 fn never_made(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for program in super::check::all_programs(doc) {

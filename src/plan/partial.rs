@@ -1,5 +1,5 @@
-//! What is known of a template before it runs: constants, inputs, elements of a `for_each`, and the kinds of things that
-//! steps make.
+//! What is known of a template's value before a run: constants, inputs, elements of `for_each`, and the kinds of
+//! resources that steps create.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -17,55 +17,57 @@ use crate::template::{
     Each, Expression, Knowledge, ListFrom, Mention, Outline, Scope, Shape, Sort, Template, TemplateError, skipped_step,
 };
 
-/// The values a plan is checked with.
+/// The values that a plan is checked with.
 #[derive(Clone, Copy, Default)]
 pub struct Given<'g> {
-    /// Secret ones as markers. Empty when nobody has asked for any.
+    /// Secret ones as secret markers. `None` when no values are given.
     pub inputs: Option<&'g BTreeMap<String, minijinja::Value>>,
-    /// These are the values of a run: an input that is not among them has none. Otherwise it is only not known yet.
+    /// Whether these are all values of a run: other inputs have none. Otherwise the values of other inputs are not
+    /// known yet.
     pub complete: bool,
     pub environment: Option<&'g str>,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
-    /// `records`, once they were read.
+    /// `records`, once they are read.
     pub records: Option<&'g minijinja::Value>,
-    /// Where `file(...)` reads; without one it is not looked at.
+    /// The folder where `file(...)` reads; `None`: files are not read.
     pub folder: Option<&'g Path>,
     pub secrets: Option<&'g Secrets>,
 }
 
-/// What a plan says of a step, as far as mentions of it need it.
+/// What is known of a step, for references to it.
 pub(super) struct KnownStep {
     pub operation: Option<Arc<Operation>>,
     pub is_for_each: bool,
-    /// What `find` picks an item of, when that is known.
+    /// The item type of `find`, when it is known.
     pub found: Option<Listed>,
 }
 
-/// Where a template stands: with an element of the step's `for_each`, with one of a list made from another, or with none.
+/// The place of a template: with an element of the step's `for_each`, with one of a list built with `for`, or
+/// without.
 #[derive(Clone, Copy, Default)]
 struct At<'e> {
     each: Option<&'e Element>,
     item: Option<&'e Element>,
 }
 
-/// What is known of the names that templates mention.
+/// What is known of the names in templates.
 pub(super) struct Known<'d> {
     pub given: Given<'d>,
     inputs: HashMap<&'d str, &'d Input>,
     steps: HashMap<&'d str, KnownStep>,
     /// Steps that certainly do not run: their results are undefined.
     skipped: BTreeMap<StepId, minijinja::Value>,
-    /// For a scope of no inputs.
+    /// The empty set of inputs.
     none: BTreeMap<String, minijinja::Value>,
 }
 
-/// One element of a `for_each`, as far as it is known.
+/// An element of `for_each`, as far as it is known.
 pub(super) struct Element {
-    /// With `null` in the place of what is not known: that is never asked for.
+    /// With `null` in place of unknown values, which are never used.
     each: Each,
     value: Partial,
-    /// Where it is written, when it is.
+    /// Its place in the file, if it has one.
     pub span: Option<Span>,
 }
 
@@ -84,7 +86,7 @@ impl<'d> Known<'d> {
         Self { given, inputs, steps, skipped: BTreeMap::new(), none: BTreeMap::new() }
     }
 
-    /// Says that a step does not run.
+    /// Marks a step as skipped.
     pub(super) fn skip(&mut self, step: &str) {
         self.skipped.insert(StepId::new(step), skipped_step());
     }
@@ -110,7 +112,7 @@ impl<'d> Known<'d> {
         }
     }
 
-    /// The value of a template as far as it is known; what cannot be evaluated is told, and not known.
+    /// The value of a template as far as it is known; an evaluation error is reported, and the value unknown.
     pub(super) fn partial(
         &self,
         template: &Template,
@@ -137,10 +139,9 @@ impl<'d> Known<'d> {
         }
     }
 
-    /// The list made from another, as far as that is known. Of elements that nobody knows yet one is looked at: what is
-    /// wrong with it is wrong with all.
+    /// The value of a list built with `for`, as far as it is known. Of unknown elements one stands for all.
     fn made_from(&self, list: &ListFrom, value: &Partial, at: At<'_>, errors: &mut Vec<TemplateError>) -> Partial {
-        /// Beyond this number only one is looked at.
+        /// Of a longer list only one element is checked.
         const MOST_ELEMENTS: usize = 1000;
         if let Partial::OneOf(options) = value {
             return Partial::OneOf(options.iter().map(|option| self.made_from(list, option, at, errors)).collect());
@@ -163,7 +164,7 @@ impl<'d> Known<'d> {
     ///
     /// # Errors
     ///
-    /// When it cannot be evaluated, or is no condition.
+    /// When it cannot be evaluated, or is not a condition.
     pub(super) fn truth(
         &self,
         condition: &Expression,
@@ -182,7 +183,7 @@ impl<'d> Known<'d> {
     ///
     /// # Errors
     ///
-    /// What it gives instead of a list or a mapping.
+    /// The type of the value, when it is neither a list nor a mapping.
     pub(super) fn elements(&self, for_each: &Template, value: &Partial) -> Result<Option<Vec<Element>>, &'static str> {
         let span = |nth: usize| match for_each.shape() {
             Shape::List(items) => items.get(nth).map(|item| item.span),
@@ -220,7 +221,7 @@ impl<'d> Known<'d> {
     }
 }
 
-/// The value with `null` where it is not known.
+/// The value with `null` for unknown parts.
 fn with_nulls(value: &Partial) -> Value {
     match value {
         Partial::List(items) => items.iter().map(with_nulls).collect(),
@@ -240,7 +241,7 @@ fn is_known(value: &Partial) -> bool {
     }
 }
 
-/// Whether all is known that a value has under a path; that it has nothing there counts.
+/// Whether everything below a path is known, including that there is nothing.
 fn knows_below(value: &Partial, path: &[String]) -> bool {
     let Some((first, rest)) = path.split_first() else { return is_known(value) };
     match value {
@@ -253,7 +254,7 @@ fn knows_below(value: &Partial, path: &[String]) -> bool {
     }
 }
 
-/// What a value has under a path.
+/// The value at a path.
 fn below(value: &Partial, path: &[String]) -> Partial {
     let Some((first, rest)) = path.split_first() else { return value.clone() };
     let next = match value {
@@ -267,7 +268,7 @@ fn below(value: &Partial, path: &[String]) -> Partial {
     next.map_or_else(Partial::unknown, |next| below(next, rest))
 }
 
-/// What is known at one place: with an element, or none.
+/// What is known at one place: with an element, or without.
 struct View<'v, 'd> {
     known: &'v Known<'d>,
     at: At<'v>,
@@ -322,7 +323,7 @@ impl Knowledge for View<'_, '_> {
 }
 
 impl View<'_, '_> {
-    /// An outline as the catalogue takes it.
+    /// Converts a template's outline to a partly known value.
     fn filled(&self, outline: Outline) -> Partial {
         match outline {
             Outline::Exactly(value) => Partial::from(&value),
@@ -388,7 +389,7 @@ fn input(input: &&Input) -> Partial {
         minimum: input.minimum,
         maximum: input.maximum,
         pattern: input.pattern.clone(),
-        // What is wrong with a value is told with the value: not for a secret.
+        // A wrong value is reported without the value: it may be secret.
         default: input.default.clone().filter(|default| !default.is_null() && !input.secret),
         ..Unknown::default()
     }))
@@ -420,7 +421,7 @@ fn result(operation: &Operation, path: &[&str]) -> Partial {
     match path {
         [] => typed(&[Type::Object]),
         ["id"] => match made {
-            // Known by its name only: the id is the name.
+            // The id of a resource identified by its name is the name.
             Some(creates) if matches!(creates.id_at, IdAt::Body(_)) => Partial::reference(&creates.kind, By::Name),
             Some(creates) => Partial::reference(&creates.kind, By::Id),
             None => Partial::unknown(),

@@ -8,7 +8,7 @@ use crate::source::Span;
 use crate::template::{Program, Template};
 use crate::yaml::{Key, Node};
 
-/// One record that is read, as templates name it.
+/// One record to read, with its name in templates.
 #[derive(Debug)]
 pub(super) struct RecordDoc {
     pub name: String,
@@ -29,7 +29,7 @@ const RECORD: Shape = Shape {
     ],
 };
 
-/// Reads one entry of `records`.
+/// Parses an entry of `records`.
 pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Option<RecordDoc> {
     if !is_identifier(&key.text) {
         let finding = Diagnostic::error("bad-name", key.span, format!("`{}` is no name for a record", key.text))
@@ -72,7 +72,7 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Op
     Some(doc(plan, environment))
 }
 
-/// A record as accepted, with the outputs that these programs ask for.
+/// The accepted record, with the outputs that these templates refer to.
 pub(super) fn accept<'p>(doc: RecordDoc, programs: impl Iterator<Item = &'p Program>) -> Option<(String, RecordOf)> {
     let asked = programs.flat_map(|program| &program.uses().names).filter(|used| used.name == "records");
     let outputs = asked.filter_map(|used| match used.path.as_slice() {

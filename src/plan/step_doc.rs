@@ -15,7 +15,7 @@ use crate::source::Span;
 use crate::template::{Expression, Shape as TemplateShape, Template};
 use crate::yaml::{Node, NodeKind};
 
-/// One step, read. What could not be read is `None` here and a finding.
+/// A parsed step. A part that could not be parsed is `None` and has a finding.
 #[derive(Debug)]
 pub(super) struct StepDoc {
     pub span: Span,
@@ -24,7 +24,7 @@ pub(super) struct StepDoc {
     pub call: Option<Call>,
     pub query: Option<Template>,
     pub body: Option<Template>,
-    /// A body is there, right or wrong, or a file that cannot be read.
+    /// Whether there is a body, valid or not, or a file that cannot be read.
     pub has_body: bool,
     pub body_file: Option<FileTemplate>,
     pub headers: Option<Template>,
@@ -34,7 +34,7 @@ pub(super) struct StepDoc {
     pub needs: Vec<Placed<String>>,
     pub when: Option<Expression>,
     pub for_each: Option<Template>,
-    /// Whether the key is there, right or wrong.
+    /// Whether the key exists, valid or not.
     pub is_for_each: bool,
     pub wait: Wait,
     pub ready: Ready,
@@ -49,7 +49,7 @@ pub(super) struct StepDoc {
     pub secret: bool,
     pub stamp: bool,
     pub allow_unknown: AllowUnknown,
-    /// Where each of its paths stands.
+    /// The place of each of its paths.
     pub allow_unknown_at: Vec<Span>,
 }
 
@@ -134,7 +134,7 @@ const RETRY: Shape = Shape {
 };
 const CALL: Shape = Shape { name: "a call", keys: &["call", "query", "body"], hints: &[] };
 
-/// Headers that are ours to set, or that say how the request travels.
+/// Headers that `plan` sets itself, or that control the connection.
 const OWN_HEADERS: &[&str] = &[
     "authorization",
     "host",
@@ -248,7 +248,7 @@ fn id(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
         Some(right) => finding.suggest(id.span, right),
         None => finding,
     });
-    // References to it are right as soon as its name is: not another finding each.
+    // The id is known even when the step is invalid, so that references to it have no findings.
     Some(id)
 }
 
@@ -257,7 +257,7 @@ struct Parts {
     body: Option<Template>,
 }
 
-/// What goes with a call.
+/// The parts of a call.
 fn parts(fields: &Fields<'_>, call: Option<&Call>, findings: &mut Vec<Diagnostic>) -> Parts {
     let query = fields.get("query").and_then(|node| query(node, findings));
     if let (Some(place), Some(Method::Get)) = (fields.key_span("body"), call.map(|call| call.method)) {
@@ -326,12 +326,12 @@ fn headers(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
     compiled(node, findings)
 }
 
-/// Whether a plan may set a header of this name.
+/// Whether a plan may set this header.
 pub fn may_set_header(name: &str) -> bool {
     !OWN_HEADERS.contains(&name.to_lowercase().as_str()) && !name.is_empty() && name.bytes().all(is_token)
 }
 
-/// What the name of a header is made of.
+/// Whether a byte is allowed in the name of a header.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -458,7 +458,7 @@ fn undo(node: &Node, findings: &mut Vec<Diagnostic>) -> Undo {
     call_template(node, "`undo`", findings).map_or(Undo::Default, |call| Undo::Call(Box::new(call)))
 }
 
-/// A call of its own: `METHOD /path`, or a mapping with query and body.
+/// An additional call: `METHOD /path`, or a mapping with query and body.
 pub(super) fn call_template(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<CallTemplate> {
     if node.as_str().is_some() {
         let call = call::read(node, findings)?;

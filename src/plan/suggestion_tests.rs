@@ -1,5 +1,5 @@
-//! What `check` offers to write instead, tried: over bodies of every operation that are spoilt the way people spoil them.
-//! More of them: `PLAN_MUTATIONS=4 cargo test suggestion`.
+//! Tests the replacements that `check` suggests, on bodies of every operation with typical mistakes. More of them:
+//! `PLAN_MUTATIONS=4 cargo test suggestion`.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ fn errors(text: &str) -> Vec<Diagnostic> {
     findings
 }
 
-/// Slips of the keyboard and of the head: letters too few and too many, quotes too few and too many, host bits.
+/// Typical mistakes: letters missing or too many, quotes missing or too many, host bits.
 fn slips(value: &Value, with: &mut dyn FnMut(Value)) {
     match value {
         Value::Object(fields) => {
@@ -73,7 +73,7 @@ fn slips(value: &Value, with: &mut dyn FnMut(Value)) {
 }
 
 #[test]
-fn what_is_offered_passes_the_check() {
+fn offered_calls_pass_the_check() {
     const BODIES: u64 = 1;
     const SPOILT: usize = 15;
     let more: u64 = std::env::var("PLAN_MUTATIONS").ok().and_then(|more| more.parse().ok()).unwrap_or(1);
@@ -116,7 +116,7 @@ fn what_is_offered_passes_the_check() {
     assert!(wrong.is_empty(), "{} of {tried} are wrong: {shown:#?}", wrong.len());
 }
 
-/// Every value in a body, spoilt in its place alone.
+/// Every value in a body, mutated one at a time.
 fn spoilt_values(value: &Value, with: &mut dyn FnMut(Value)) {
     match value {
         Value::Object(fields) => {
@@ -137,7 +137,7 @@ fn spoilt_values(value: &Value, with: &mut dyn FnMut(Value)) {
                 });
             }
         }
-        // A mapping in its place may be wrong in several ways.
+        // A mutated mapping may have several errors.
         Value::Null => {}
         scalar => spoil(scalar, with),
     }
@@ -166,7 +166,7 @@ fn one_wrong_value_is_one_finding() {
             for body in bodies.iter().take(SPOILT * more as usize) {
                 let errors = found(body);
                 seen += usize::from(!errors.is_empty());
-                // A text may be too long and no id both.
+                // A text may be both too long and not an id.
                 if errors.iter().any(|error| error.at != errors[0].at) {
                     let told: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
                     blamed.push(format!("{told:?} {} {body:.400}", operation.route));

@@ -88,9 +88,10 @@ fn a_plan_that_is_right_becomes_a_model() {
     assert_eq!(order, ["network", "subnet", "web"]);
 }
 
-/// Every plan in `tests/plans` and what is found in it, beside it. `SNAPSHOTS=overwrite cargo test` writes them anew.
+/// Checks every plan in `tests/plans` and compares its findings with the file next to it. `SNAPSHOTS=overwrite cargo
+/// test` rewrites these.
 #[test]
-fn bad_plans_are_told_all_their_mistakes_at_once() {
+fn invalid_plans_have_all_findings_at_once() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
     let mut seen = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {
@@ -139,7 +140,7 @@ fn snapshot(source: &Source, finding: &Diagnostic) -> String {
 }
 
 #[test]
-fn the_picture_of_a_plan_escapes_what_its_format_reads() {
+fn a_diagram_escapes_the_syntax_of_its_format() {
     let text = "name: demo\nsteps:\n  - id: end\n    name: say \\\"<b>[x]\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: net }\n  - id: b\n    needs: [end]\n    for_each: [1, 2]\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: net }\n";
     let plan = load(&source(text)).unwrap();
     let drawn = |draw: fn(&Plan, &mut dyn std::io::Write) -> std::io::Result<()>| {
@@ -260,7 +261,7 @@ fn the_last_source_of_an_input_wins_and_types_are_the_declared_ones() {
 }
 
 #[test]
-fn everything_wrong_with_the_values_of_inputs_is_told_at_once() {
+fn all_problems_with_input_values_are_reported_at_once() {
     let plan = inputs_of(
         "  flavor: { enum: [small, large], default: small }\n  count: { type: integer, minimum: 1, maximum: 3, default: 1 }\n  name: { pattern: '^[a-z]+$', description: what it is called }\n  missing: {}\n  list: { type: list, default: [] }\n",
     );
@@ -306,7 +307,7 @@ fn secret_inputs_are_concealed_when_they_are_read() {
 }
 
 #[test]
-fn what_may_be_a_secret_is_not_repeated_by_what_is_wrong_with_it() {
+fn findings_do_not_repeat_possible_secrets() {
     let plan = inputs_of(
         "  creds: { secret: true }\n  count: { type: integer, secret: true, default: 1 }\n  list: { type: list, secret: true, default: [] }\n",
     );
@@ -342,7 +343,7 @@ mod mutated {
 
     use super::*;
 
-    /// Pieces that change what a plan means.
+    /// Fragments that change the meaning of a plan.
     const PIECES: &[&str] = &[
         "{{",
         "}}",

@@ -1,8 +1,8 @@
-//! Bodies and parameters of every operation, right ones and spoilt ones, that come through templates in all the ways in
-//! which their values can be known before the first call.
+//! Checks bodies and parameters of every operation, valid and mutated, whose values come through templates in all
+//! ways that can be known before the first call.
 //!
-//! What is wrong when it stands there literally must be found through a template, too, and what is right must not be.
-//! More of both: `PLAN_TEMPLATES=20 cargo test through_templates -- --nocapture`, other ones: `PLAN_SEED`.
+//! What is invalid as a literal must be found through a template as well, and what is valid must not. More of both:
+//! `PLAN_TEMPLATES=20 cargo test through_templates -- --nocapture`; other seeds: `PLAN_SEED`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::secret::Secrets;
 use crate::source::Source;
 
-/// A value in place of another, and what a plan needs for it to come about.
+/// A value replaced by a template, and what the plan needs for it.
 #[derive(Default)]
 struct Wrapped {
     value: Value,
@@ -33,8 +33,8 @@ struct Wrapped {
     file: Option<String>,
 }
 
-/// How a value comes through a template: the value, and another one for the same place that is right. `None` when it
-/// cannot come this way.
+/// Wraps a value in a template, given the value and another valid one for the same place. `None` when it cannot be
+/// wrapped this way.
 type Wrap = fn(&Value, &Value) -> Option<Wrapped>;
 
 const WRAPPERS: [(&str, Wrap); 27] = [
@@ -123,17 +123,17 @@ const WRAPPERS: [(&str, Wrap); 27] = [
         Some(expression(&format!("{} | {filter}", literal(value))))
     }),
     ("set", |value, _| {
-        // A statement makes text of it.
+        // A template with a statement gives text.
         let text = value.as_str()?;
         let written = format!("{{% set x = {} %}}{{{{ x }}}}", literal(&json!(text)));
         Some(Wrapped { value: Value::String(written), ..Wrapped::default() })
     }),
 ];
 
-/// Values of which the type alone is known, where the type alone is wrong.
+/// Values of which only the type is known, where only the type is wrong.
 const OF_A_TYPE: [(&str, Wrap); 6] = [
     ("input of a type", |value, _| {
-        // A number may turn out to be whole.
+        // A number may turn out to be an integer.
         let value = Some(value).filter(|value| !value.is_f64())?;
         let inputs = fields([("v", json!({ "type": type_of(value)? }))]);
         Some(Wrapped { inputs, ..expression("inputs.v") })
@@ -194,7 +194,7 @@ fn halves(value: &Value) -> Option<(&str, &str)> {
     Some(text.split_at(text.len() / 2))
 }
 
-/// A value as a template writes it.
+/// A value as a template expression.
 fn literal(value: &Value) -> String {
     let listed = |parts: Vec<String>| parts.join(", ");
     match value {
@@ -202,14 +202,14 @@ fn literal(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", listed(items.iter().map(literal).collect())),
         Value::Object(fields) => {
             let fields = fields.iter().map(|(name, field)| format!("{}: {}", json!(name), literal(field)));
-            // Two braces would end the template.
+            // Two closing braces would end the template.
             format!("{{ {} }}", listed(fields.collect()))
         }
         scalar => scalar.to_string(),
     }
 }
 
-/// Where two values differ: as far down as the rest is the same.
+/// The deepest path at which two values differ.
 fn difference(one: &Value, two: &Value) -> Vec<PathSegment> {
     let differing = match (one, two) {
         (Value::Object(one), Value::Object(two)) if one.len() == two.len() => {
@@ -249,7 +249,7 @@ fn replaced(value: &Value, path: &[PathSegment], with: Value) -> Value {
     value
 }
 
-/// A plan with one step that is looked at, of an operation with good parameters.
+/// A plan with one step under test, with valid parameters.
 struct Setting<'o> {
     operation: &'o Operation,
     path: Map<String, Value>,
@@ -314,7 +314,7 @@ impl<'o> Setting<'o> {
         };
         let source = Arc::new(Source::new("plan.yaml", self.plan(wrapped)));
         let mut findings = check_assuming(&source, Catalog::embedded(), folder, &assumed).findings;
-        // Very large constants are no templates that anybody writes.
+        // Very large constants do not occur in real templates.
         findings.retain(|finding| finding.is_error() && !finding.message.starts_with("more than "));
         findings
     }
@@ -334,7 +334,7 @@ struct Count {
     found: usize,
 }
 
-/// What was seen, a line for each wrapper.
+/// The results, one line for each wrapper.
 #[derive(Default)]
 struct Table {
     counts: BTreeMap<&'static str, Count>,
@@ -360,7 +360,7 @@ impl Table {
     ) {
         let count = self.counts.entry(wrapper).or_default();
         count.wrong += 1;
-        // What is right beside it has no errors: this one is about the value, whatever it is called.
+        // The other values are valid, so that any error is about this one.
         if errors.iter().any(|error| CODES.contains(&error.code) || error.code == "bad-call") {
             count.found += 1;
             return;
@@ -370,7 +370,7 @@ impl Table {
         self.missed.push(format!("{wrapper}: missed: {wanted}; found {instead}: {}", shortened(&plan())));
     }
 
-    /// All of it, with some of what was missed.
+    /// Prints the table, with examples of missed errors.
     #[expect(clippy::disallowed_macros, reason = "the test harness shows what a test prints, no job's runner does")]
     fn close(&self) {
         const SHOWN: usize = 40;
@@ -407,11 +407,11 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// One operation in so many, and spoilt bodies of each with every wrapper.
+/// One of this many operations is taken; and the number of mutated bodies of each.
 const STRIDE: u64 = 20;
 const SPOILT: usize = 3;
 
-/// The operations of one run, with the seeds of what is made for them.
+/// The operations of one run, with the seeds of their values.
 fn operations() -> impl Iterator<Item = (Arc<Operation>, Rng)> {
     let (scale, seed) = (number("PLAN_TEMPLATES", 0), number("PLAN_SEED", 0));
     let looked_at = move |nth: u64| scale > 0 || (nth + seed).is_multiple_of(STRIDE);
@@ -423,7 +423,7 @@ fn operations() -> impl Iterator<Item = (Arc<Operation>, Rng)> {
 }
 
 #[test]
-fn bodies_are_checked_through_templates_as_if_they_stood_there() {
+fn bodies_from_templates_are_checked_like_literal_ones() {
     let folder = tempfile::tempdir().unwrap();
     let mut table = Table::default();
     for (operation, rng) in operations() {
@@ -450,11 +450,11 @@ fn bodies_are_checked_through_templates_as_if_they_stood_there() {
 }
 
 #[test]
-fn parameters_are_checked_through_templates_as_if_they_stood_there() {
+fn parameters_from_templates_are_checked_like_literal_ones() {
     let folder = tempfile::tempdir().unwrap();
     let mut table = Table::default();
     for (operation, mut rng) in operations() {
-        // Without a body nothing but the parameter may be wrong.
+        // Only the parameter may be invalid.
         if !Catalog::embedded().check_request(&operation, None, ALLOW_NOTHING).is_empty() {
             continue;
         }
@@ -466,8 +466,8 @@ fn parameters_are_checked_through_templates_as_if_they_stood_there() {
         for (parameter, in_path) in in_path.chain(operation.query_parameters.iter().map(|parameter| (parameter, false)))
         {
             let name = parameter.name.as_str();
-            // Lists and alternatives in queries of the other products: text for a number is right when it stands there, and
-            // told of through a template.
+            // For lists and alternatives in queries of other products, text for a number is valid as a literal and
+            // reported through a template.
             let is_plain = parameter.schema.variants.is_empty() && parameter.schema.items.is_none();
             if !is_plain && !operation.route.path.starts_with("/cloud/") {
                 continue;
@@ -491,7 +491,7 @@ fn parameters_are_checked_through_templates_as_if_they_stood_there() {
     table.close();
 }
 
-/// Some of the ways to spoil a value.
+/// Some mutations of a value.
 fn spoilt(good: &Value, rng: &mut Rng) -> Vec<Value> {
     let mut all = Vec::new();
     spoil(good, &mut |bad| all.push(bad));
@@ -520,14 +520,14 @@ fn messages(findings: impl IntoIterator<Item = BodyFinding>) -> Vec<String> {
     findings.into_iter().map(|found| found.message).collect()
 }
 
-/// One value in a call, wrong when something is `expected`, and a right one for the same place.
+/// One value in a call, which is invalid when `expected` is not empty, and a valid one for the same place.
 struct Look<'l> {
     place: &'l dyn Fn(&mut Setting<'_>, Value),
     value: &'l Value,
     other: &'l Value,
-    /// What is wrong with the value where it stands there literally.
+    /// The findings for the value as a literal.
     expected: Vec<String>,
-    /// That its type is all that is wrong.
+    /// Whether only its type is wrong.
     by_type: bool,
 }
 
@@ -536,7 +536,7 @@ impl Look<'_> {
         for (name, wrap) in WRAPPERS {
             self.through(name, wrap, setting, folder, table);
         }
-        // The type of what is not known is wrong where that of any value is.
+        // An unknown value has a wrong type where every known one would have.
         for (name, wrap) in OF_A_TYPE {
             self.right(name, wrap, setting, folder, table);
             if self.by_type {

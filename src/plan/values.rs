@@ -1,7 +1,7 @@
-//! The calls of a plan with the values that are known: evaluated as far as they can be, and held against the catalogue.
+//! Evaluates the calls of a plan as far as their values are known, and checks them against the catalogue.
 //!
-//! The same look is taken twice: at the plan as it is written, when nobody has given a value yet, and with the values that a
-//! run would have. A `for_each` whose elements are known is looked at element by element.
+//! This happens twice: for the plan as written, before values are given, and with the values of a run. For a
+//! `for_each` with known elements every element is checked.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,22 +17,22 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
 use crate::template::{Expression, Program, Template, TemplateError};
 
-/// Elements of all `for_each` together that are looked at one by one: enough for every plan that is written by hand.
+/// The most elements of all `for_each` together that are checked one by one.
 const MOST_ELEMENTS: usize = 10_000;
 
-/// One call with what goes with it.
+/// A call with its values.
 pub(super) struct Whole<'s> {
     pub call: &'s Call,
     pub operation: Option<&'s Arc<Operation>>,
     pub query: Option<&'s Template>,
     pub body: Option<&'s Template>,
-    /// A body was written, right or wrong.
+    /// Whether there is a body, valid or not.
     pub has_body: bool,
     pub file: Option<&'s FileTemplate>,
     pub allowed: &'s AllowUnknown,
 }
 
-/// What of a step is looked at, as written or as accepted.
+/// The parts of a step to check, as written or as accepted.
 pub(super) struct Look<'s> {
     id: Option<&'s str>,
     calls: Vec<Whole<'s>>,
@@ -133,9 +133,9 @@ fn template_of<'s>(
     Whole { call: &template.call, operation, query, body, has_body: body.is_some(), file: None, allowed }
 }
 
-/// What is wrong with an accepted plan when these are its values.
+/// Checks an accepted plan with its input values.
 ///
-/// Looks at what depends on a value only: the rest was looked at when the plan was accepted.
+/// Only what depends on these values is checked; the rest was checked when the plan was accepted.
 pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
     let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
     let looks: Vec<Look<'_>> = plan.steps.values().map(Look::at_step).collect();
@@ -150,7 +150,7 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
     findings
 }
 
-/// What is wrong with a plan as it is written; with values, what depends on them.
+/// Checks a plan as written; with values, only what depends on them.
 pub(super) fn check_written(
     doc: &PlanDoc,
     of: &[OfStep],
@@ -167,9 +167,9 @@ pub(super) fn check_written(
     check_texts(doc.outputs.iter().filter_map(|output| output.value.as_ref()).chain(places), &known, findings);
 }
 
-/// Finds the steps that certainly do not run.
+/// Marks the steps that certainly do not run.
 fn skip(looks: &[Look<'_>], known: &mut Known<'_>) {
-    /// Conditions may ask about steps that are skipped themselves.
+    /// Conditions may refer to steps that are skipped themselves.
     const ROUNDS: usize = 3;
     for _ in 0..ROUNDS {
         let off = looks.iter().filter_map(|look| {
@@ -201,7 +201,7 @@ fn check_all(
     }
 }
 
-/// Whether the values given can make a difference to a step.
+/// Whether a step depends on the given values.
 fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
     look.programs().any(|program| {
         let uses = program.uses();
@@ -211,7 +211,7 @@ fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
     })
 }
 
-/// Templates of which nothing is known but that they must be evaluated.
+/// Checks templates that have no schema: they must evaluate.
 fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Vec<Diagnostic>) {
     let mut errors = Vec::new();
     for template in templates {
@@ -225,7 +225,7 @@ struct Checker<'c, 'd> {
     catalog: &'c Catalog,
     source: &'c Source,
     with_values: bool,
-    /// One finding a place and code: what is wrong with every element is told once.
+    /// One finding per place and code: an error in every element is reported once.
     seen: HashSet<(Span, &'static str)>,
     findings: &'c mut Vec<Diagnostic>,
 }
@@ -256,7 +256,7 @@ impl Checker<'_, '_> {
     fn instance(&mut self, look: &Look<'_>, element: Option<&Element>) {
         if let Some(when) = look.when {
             match self.known.truth(when, element) {
-                // What does not run need not be right with these values.
+                // A step that does not run may be invalid with these values.
                 Ok(Some(false)) if self.with_values => return,
                 Ok(_) => {}
                 Err(error) => self.tell([failed(&error)], element),
@@ -355,7 +355,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// The id of a project or region.
+    /// Checks the id of a project or region.
     fn place(&self, place: &Template, element: Option<&Element>, found: &mut Vec<Diagnostic>) {
         let mut errors = Vec::new();
         let value = self.known.partial(place, element, &mut errors);
@@ -369,7 +369,7 @@ impl Checker<'_, '_> {
     }
 }
 
-/// A segment of a path that would lead elsewhere, or is no text.
+/// The finding about a path segment that would address another path, or is not text.
 fn bad_segment(template: &Template, value: &Partial) -> Option<Diagnostic> {
     let message = match value {
         Partial::OneOf(options) => return options.iter().find_map(|option| bad_segment(template, option)),
@@ -384,7 +384,7 @@ fn bad_segment(template: &Template, value: &Partial) -> Option<Diagnostic> {
     Some(Diagnostic::error("bad-call", template.span, message).help("every segment of a path needs a value"))
 }
 
-/// A template that cannot be evaluated.
+/// The finding about a template that cannot be evaluated.
 fn failed(error: &TemplateError) -> Diagnostic {
     let finding = Diagnostic::error("template-error", error.span, error.message.clone());
     error.help.clone().into_iter().fold(finding, Diagnostic::help)

@@ -1,4 +1,4 @@
-//! What values make of a plan: through templates, conditions, elements and inputs.
+//! Plans checked with values: through templates, conditions, elements and inputs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn source(text: &str) -> Arc<Source> {
     Arc::new(Source::new("plan.yaml", text))
 }
 
-/// What `check` finds with these values given.
+/// The findings with these input values.
 fn checked(text: &str, set: &[(&str, &str)]) -> Vec<String> {
     let (source, secrets) = (source(text), Secrets::default());
     let set: Vec<(String, String)> = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
@@ -50,7 +50,7 @@ fn volume(inputs: &str, size: &str) -> String {
     )
 }
 
-/// What is found wrong with the size.
+/// The findings about the size.
 fn size(inputs: &str, size: &str) -> Vec<String> {
     let found = checked(&volume(inputs, size), &[]);
     let at_size = |line: &str| Some(line.strip_prefix("12:11 ")?.to_owned());
@@ -58,7 +58,7 @@ fn size(inputs: &str, size: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_a_template_gives_is_checked_as_if_it_stood_there() {
+fn values_of_templates_are_checked_like_literals() {
     for (inputs, written, code) in [
         ("", "\"{{ -3 }}\"", "out-of-range"),
         ("", "\"{{ '5' }}\"", "wrong-type"),
@@ -98,7 +98,7 @@ fn what_a_template_gives_is_checked_as_if_it_stood_there() {
 }
 
 #[test]
-fn what_cannot_be_evaluated_is_a_finding_in_its_place() {
+fn an_evaluation_error_is_a_finding_with_a_place() {
     for written in [
         "\"{{ inputs.l[9] }}\"",
         "\"{{ 1 // 0 }}\"",
@@ -125,7 +125,7 @@ fn values_that_are_given_count_and_defaults_hold_until_then() {
 }
 
 #[test]
-fn a_for_each_is_looked_at_element_by_element() {
+fn a_for_each_is_checked_element_by_element() {
     let subnets = |for_each: &str, cidr: &str| {
         let text = format!(
             "name: demo\ninputs: {{ nets: {{ type: map, default: {{ a: 10.0.0.0/99 }} }} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: \"{{{{ inputs.nets.a | slug }}}}\" }}\n- id: sub\n  for_each: {for_each}\n  {SUBNET}\n  body:\n    network_id: \"{{{{ steps.net.id }}}}\"\n    name: \"sub-{{{{ each.key }}}}\"\n    cidr: \"{{{{ {cidr} }}}}\"\n"
@@ -211,7 +211,7 @@ fn with_all_values_of_a_run_an_input_without_one_is_undefined() {
 }
 
 #[test]
-fn a_list_made_from_another_is_checked_element_by_element() {
+fn a_list_built_with_for_is_checked_element_by_element() {
     let pool = |inputs: &str, members: &str| {
         let text = format!(
             "name: demo\ninputs: {{ {inputs} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: net-1 }}\n- id: pool\n  call: POST /cloud/v1/lbpools/{{project_id}}/{{region_id}}\n  body:\n    name: pool\n    protocol: HTTP\n    lb_algorithm: ROUND_ROBIN\n    load_balancer_id: 3fa85f64-5717-4562-b3fc-2c963f66afa6\n    members: {members}\n"
@@ -231,7 +231,7 @@ fn a_list_made_from_another_is_checked_element_by_element() {
             "{ for: \"{{ inputs.ips }}\", each: { address: \"{{ item }}\", protocol_port: \"{{ key }}\" } }",
             vec!["14:87 wrong-type"],
         ),
-        // Nobody has given a value yet: one element stands for all.
+        // Without values, one element stands for all.
         (
             "ips: { type: list }",
             "{ for: \"{{ inputs.ips }}\", each: { address: \"{{ item }}\", protocol_port: x } }",
@@ -262,7 +262,7 @@ fn a_secret_in_a_list_is_not_measured_element_by_element() {
 }
 
 #[test]
-fn what_a_look_up_finds_has_the_kind_of_its_list() {
+fn a_look_up_has_the_kind_of_its_list() {
     let text = |find: &str, image: &str| {
         format!(
             "name: demo\nsteps:\n- id: found\n  call: GET /cloud/v1/{find}/{{project_id}}/{{region_id}}\n  find: {{ name: x }}\n- id: disk\n  {VOLUME}\n  body: {{ source: image, name: disk, image_id: \"{image}\", size: 10 }}\n"

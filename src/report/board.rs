@@ -1,4 +1,5 @@
-//! What every call of a run is doing right now: a fold over events, shared by the reporters that show what is pending.
+//! The board: what every active call is doing now. A fold over events, shared by the reporters that show pending
+//! work.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::{count, duration, list, sanitize, span};
 use crate::event::{Activity, Delay, Event, Queue, Stamped};
 use crate::id::{InstanceId, StepId};
 
-/// What a call in work is doing.
+/// What an active call is doing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Doing {
     Queued { queue: Queue, until: Duration },
@@ -21,7 +22,7 @@ pub enum Doing {
     AwaitingReadiness { until: String },
 }
 
-/// A call in work. Times count from the start of the run.
+/// An active call. Times count from the start of the run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pending {
     pub started: Duration,
@@ -29,13 +30,13 @@ pub struct Pending {
     pub doing: Doing,
 }
 
-/// The calls in work, in the order in which they started, and how many of each step have ended.
+/// The active calls, in the order of their start, and how many instances of each step have ended.
 #[derive(Debug, Default)]
 pub struct Board {
     shape: Shape,
     activity: Option<Activity>,
     steps: usize,
-    /// By the order of their starts: removing one must not move the others.
+    /// By order of start, so that removing one does not move the others.
     pending: BTreeMap<u64, (InstanceId, Pending)>,
     places: HashMap<InstanceId, u64>,
     next_place: u64,
@@ -56,7 +57,7 @@ impl Tally {
     }
 }
 
-/// One row of the table: who, what, and for how long.
+/// A row of the table: the call, what it is doing, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub who: String,
@@ -64,17 +65,17 @@ pub struct Row {
     pub elapsed: Duration,
 }
 
-/// The same in fewer and fewer words, for narrower and narrower places; one at least.
+/// One text in several lengths, longest first; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words(Vec<String>);
 
 impl Words {
-    /// The most words.
+    /// The longest text.
     pub fn all(&self) -> &str {
         self.0.first().map_or("", String::as_str)
     }
 
-    /// The most words that `fit`, or else the fewest.
+    /// The longest text that `fit` accepts, or else the shortest.
     pub fn that_fit(&self, fit: impl Fn(&str) -> bool) -> &str {
         self.0.iter().find(|words| fit(words)).or(self.0.last()).map_or("", String::as_str)
     }
@@ -92,7 +93,7 @@ impl From<String> for Words {
 }
 
 impl Board {
-    /// For a plan of this shape: what has not started yet counts and waits from the beginning.
+    /// A board for a plan of this shape, in which steps that have not started count as waiting.
     pub fn of(shape: Shape) -> Self {
         Self { shape, ..Self::default() }
     }
@@ -151,8 +152,8 @@ impl Board {
         self.pending.is_empty()
     }
 
-    /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many. Where
-    /// there is room, what waits for other steps follows.
+    /// The active calls in at most `most` rows: one each, or one per step when there are too many. Remaining rows
+    /// show steps that wait for others.
     pub fn rows(&self, now: Duration, most: usize) -> Vec<Row> {
         let mut rows = match self.pending.len() <= most {
             true => self.pending.values().map(|(instance, pending)| pending.row(instance, now)).collect(),
@@ -170,7 +171,7 @@ impl Board {
         rows
     }
 
-    /// Steps of which nothing has been heard because others are not done.
+    /// Steps without any event yet, because they depend on steps that are not done.
     fn waiting_for_others(&self, most: usize) -> impl Iterator<Item = Row> + '_ {
         let unheard = self.shape.steps.iter().filter(|(step, _)| !self.tallies.contains_key(step.as_str()));
         let waiting = unheard.filter_map(|(step, after)| {
@@ -185,7 +186,7 @@ impl Board {
         self.tallies.get(step).is_some_and(|tally| tally.ended() >= tally.instances)
     }
 
-    /// The same in one phrase: `web[0..99]: 87 waiting, 13 done; lb: waiting, typically 30 s to 1m 30s`.
+    /// The same as one line: `web[0..99]: 87 waiting, 13 done; lb: waiting, typically 30 s to 1m 30s`.
     pub fn phrase(&self, now: Duration, most: usize) -> String {
         let rows: Vec<String> = self
             .rows(now, most)
@@ -198,16 +199,16 @@ impl Board {
         rows.join("; ")
     }
 
-    /// The bottom line: totals over steps whose instances are known.
+    /// The last line of the table: totals over all known instances.
     pub fn totals(&self) -> String {
         let sum = |part: fn(&Tally) -> usize| self.tallies.values().map(part).sum::<usize>();
         let (done, failed, skipped) = (sum(|tally| tally.done), sum(|tally| tally.failed), sum(|tally| tally.skipped));
         let known: usize = self.tallies.values().map(|tally| tally.instances.max(tally.ended())).sum();
         let heard = done + failed + skipped + self.pending.len();
         let all = match self.activity {
-            // A teardown counts what is there, and knows all of it.
+            // A teardown knows all its instances from the beginning.
             Some(Activity::Destroy) => self.steps.max(heard),
-            // Steps that were not heard of yet have at least one instance each.
+            // A step without any event has at least one instance.
             _ => known.max(heard) + self.steps.saturating_sub(self.tallies.len()),
         };
         let word = if self.activity == Some(Activity::Destroy) { "removed" } else { "done" };
@@ -278,7 +279,7 @@ impl Board {
     }
 }
 
-/// How long the tasks of these mostly take, where some wait for theirs.
+/// How long the tasks of these calls usually take, when any of them waits for a task.
 fn typical(members: &[(&InstanceId, &Pending)]) -> Option<String> {
     let spans = members.iter().filter_map(|(_, pending)| match &pending.doing {
         Doing::Waiting { earliest, latest, .. } => Some((*earliest, *latest)),
@@ -288,7 +289,7 @@ fn typical(members: &[(&InstanceId, &Pending)]) -> Option<String> {
     Some(span(earliest, latest))
 }
 
-/// `0..99` for a list's indices, otherwise how many there are.
+/// `0..99` for the indices of a list, otherwise the number of instances.
 fn keys(members: &[(&InstanceId, &Pending)], all: usize) -> String {
     let indices = members.iter().all(|(instance, _)| {
         instance.key.as_ref().is_some_and(|key| key.parse::<usize>().is_ok_and(|index| index < all))
@@ -321,7 +322,7 @@ impl Doing {
         }
     }
 
-    /// A phrase that says why it takes time.
+    /// What the call is doing, with the reason for a wait.
     pub fn describe(&self, now: Duration) -> Words {
         let words = match self {
             Doing::Queued { queue: Queue::RateLimit { .. }, until } => {
@@ -370,7 +371,7 @@ pub fn queued(queue: &Queue) -> String {
     }
 }
 
-/// Why a call is held back.
+/// Why a call is delayed.
 pub fn delay(reason: &Delay) -> String {
     match reason {
         Delay::RateLimited => "the API asks to slow down (429)".to_owned(),
@@ -424,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_teardown_counts_what_is_there() {
+    fn a_teardown_counts_existing_resources() {
         let mut board = Board::default();
         let mut started = crate::report::testing::started();
         if let Event::RunStarted(run) = &mut started {
@@ -457,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_unusually_long_is_said() {
+    fn unusually_long_waits_are_shown() {
         let board = board_of(1, 0);
         assert!(board.rows(Duration::from_secs(90), 5)[0].what.all().ends_with("longer than usual"));
     }

@@ -19,7 +19,7 @@ impl Events {
 
 impl Reporter for Events {
     fn handle(&mut self, event: &Stamped) {
-        // Not `line`: text is redacted inside the JSON, never across its quotes.
+        // The event is redacted as a value, since redacting the text could change its JSON syntax.
         match serde_json::to_value(event).map(|event| self.sink.secrets().seal(event)) {
             Ok(event) => self.sink.raw(&event.map(|event| format!("{event}\n"))),
             Err(error) => self.sink.fail(error.into()),

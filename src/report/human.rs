@@ -1,7 +1,8 @@
-//! Lines for people: one per change, a heartbeat while nothing changes, and the end.
+//! Lines for people: one for each event that is shown at the chosen verbosity, a heartbeat during silence, and a
+//! summary of failures and existing resources at the end.
 //!
-//! Reads well without colour and without a terminal, as in the log of a CI job. On a terminal the table of
-//! [`progress`](super::progress) is drawn under the same lines.
+//! Readable without colour and without a terminal, as in a CI log. On a terminal the same lines scroll above the
+//! table of [`progress`](super::progress).
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -17,15 +18,15 @@ use crate::event::{Event, Provenance, RunFinished, Stamped, StepDone, StepError}
 use crate::exit::Exit;
 use crate::id::InstanceId;
 
-/// Silence longer than this makes a reader of a log wonder.
+/// After this much silence a heartbeat line is written.
 const HEARTBEAT: Duration = Duration::from_secs(30);
-/// Things named in a heartbeat.
+/// The most calls named in a heartbeat.
 const NAMED_PENDING: usize = 6;
-/// Resources named at the end of a run that did not get through.
+/// The most resources named at the end of a run that did not succeed.
 const NAMED_EXISTING: usize = 8;
-/// Failures told again at the end; more would hide the last line.
+/// The most failures repeated at the end, so that the last line stays visible.
 const RECALLED: usize = 20;
-/// Calls named together at the end, for one reason.
+/// The most instances named together for one reason at the end.
 const NAMED_TOGETHER: usize = 8;
 const NARROWEST: usize = 10;
 const WIDEST: usize = 32;
@@ -35,25 +36,25 @@ pub struct Human {
     sink: Sink,
     palette: Palette,
     verbosity: Verbosity,
-    /// A table shows what is pending: neither heartbeats nor lines about waiting are needed.
+    /// A table shows pending calls, so that heartbeats and lines about waiting are not needed.
     under_table: bool,
     board: Board,
-    /// Who failed, by what is told of it.
+    /// The instances with each failure, by its text.
     failures: IndexMap<Story, Vec<InstanceId>>,
-    /// What was not made, by the reason.
+    /// The instances that were not made, by reason.
     not_made: IndexMap<String, Vec<InstanceId>>,
-    /// What this run made and did not remove again.
+    /// The resources that this run made and did not remove.
     exists: Vec<(InstanceId, String)>,
-    /// Calls whose being held back was told.
+    /// Calls whose delay was reported already.
     held_back: HashSet<InstanceId>,
-    /// When the first request of a call left.
+    /// When the first request of each call was sent.
     left: HashMap<InstanceId, Duration>,
     last_line: Duration,
     width: usize,
 }
 
 impl Human {
-    /// Lines alone.
+    /// Lines without a table.
     pub fn new(sink: Sink, verbosity: Verbosity, color: Color) -> Self {
         Self {
             sink,
@@ -77,7 +78,7 @@ impl Human {
         self
     }
 
-    /// Lines above a table that shows what is pending.
+    /// Lines above a table of pending calls.
     pub(super) fn above_table(mut self) -> Self {
         self.under_table = true;
         self
@@ -87,13 +88,13 @@ impl Human {
         &self.board
     }
 
-    /// Whether an event is told at this verbosity.
-    pub(super) fn speaks(&self, event: &Stamped) -> bool {
+    /// Whether an event is shown at this verbosity.
+    pub(super) fn is_shown(&self, event: &Stamped) -> bool {
         self.level(&event.event) <= self.verbosity
     }
 
     fn level(&self, event: &Event) -> Verbosity {
-        // A change that will be followed by another of the same call is the table's business where there is one.
+        // Intermediate states of a call are shown by the table, where there is one.
         let passing = if self.under_table { Verbosity::Verbose } else { Verbosity::Normal };
         match event {
             Event::StepFailed { .. }
@@ -103,7 +104,7 @@ impl Human {
             | Event::InterruptReceived { .. }
             | Event::Warned { .. }
             | Event::RunFinished(_) => Verbosity::Quiet,
-            // What is unchanged is counted at the end.
+            // Kept instances are only counted at the end.
             Event::StepSucceeded { result, .. } if result.provenance == Provenance::Reused => Verbosity::Verbose,
             Event::RunStarted(_)
             | Event::ResolvingStarted { .. }
@@ -183,13 +184,13 @@ impl Human {
         }
     }
 
-    /// How long it was in the queue before its first request left.
+    /// How long the call was queued before its first request was sent.
     fn queued(&self, now: Duration, instance: &InstanceId, result: &StepDone) -> Duration {
         let began = now.saturating_sub(Duration::from_millis(result.duration_ms));
         self.left.get(instance).map_or(Duration::ZERO, |left| left.saturating_sub(began))
     }
 
-    /// What another said already is not said again.
+    /// Reports a failure, unless another instance has reported the same one.
     fn failure(&mut self, now: Duration, instance: &InstanceId, what: &str, error: &StepError) {
         let (what, story) = (self.palette.bad(what), Story::of(error));
         if let Some(others) = self.failures.get_mut(&story) {
@@ -261,7 +262,7 @@ impl Human {
 
 impl Reporter for Human {
     fn handle(&mut self, event: &Stamped) {
-        if self.speaks(event) {
+        if self.is_shown(event) {
             self.say(event);
         }
         self.board.handle(event);

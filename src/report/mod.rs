@@ -1,9 +1,9 @@
-//! What people and programs see of a run.
+//! Reporters: what people and programs see of a run.
 //!
-//! Reporters turn [`events`](crate::event) into words. They are equals behind one [`Fanout`], fed by one consumer; each holds
-//! its own state and writes to a writer it was given. None of them reads the environment, the clock or the terminal: paths,
-//! colour, width and time are arguments. Text that came from the API is hostile until it went through [`sanitize`] or the
-//! escaping of the format at hand.
+//! Reporters turn [`events`](crate::event) into output. They are equals behind one [`Fanout`], fed by one consumer;
+//! each has its own state and a writer that it was given. None of them reads the environment, the clock or the
+//! terminal: paths, colour, width and time are arguments. Text from the API is untrusted until it has passed
+//! [`sanitize`] or the escaping of the format.
 //!
 //! ```text
 //! Stamped → Fanout → human      lines for people (no terminal)
@@ -42,7 +42,7 @@ pub use words::{clock, count, duration, list, plural, span, thing};
 
 use crate::event::Stamped;
 
-/// How much is said.
+/// How much is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
     /// Failures, warnings and the end.
@@ -50,31 +50,31 @@ pub enum Verbosity {
     /// One line per change.
     #[default]
     Normal,
-    /// Every request, too.
+    /// Also every request.
     Verbose,
 }
 
-/// Tells somebody what happened.
+/// Receives the events of a run and reports them.
 ///
-/// A reporter never stops a run: a reader that went away (`EPIPE`) silences it, any other write error is kept for
-/// [`Reporter::finish`].
+/// An error in a reporter never stops a run: after a closed pipe (`EPIPE`) it is silent, any other write error is
+/// kept for [`Reporter::finish`].
 pub trait Reporter: Send {
     fn handle(&mut self, event: &Stamped);
 
-    /// Time passed and nothing happened: `elapsed` since the run started, by the clock of [`Stamped::elapsed_ms`].
+    /// Called while no event comes: `elapsed` since the run started, on the clock of [`Stamped::elapsed_ms`].
     fn tick(&mut self, elapsed: Duration) {
         let _ = elapsed;
     }
 
-    /// The last words.
+    /// Writes the end of the report.
     ///
     /// # Errors
     ///
-    /// The first write that failed, unless the reader had gone away.
+    /// The first write error, except a closed pipe.
     fn finish(&mut self) -> Result<(), ReportError>;
 }
 
-/// Every reporter of a run, told in the order in which they were added.
+/// All reporters of a run; each receives every event, in the order in which they were added.
 #[derive(Default)]
 pub struct Fanout {
     reporters: Vec<Box<dyn Reporter>>,
@@ -103,7 +103,7 @@ impl Fanout {
         self.reporters.iter_mut().for_each(|reporter| reporter.tick(elapsed));
     }
 
-    /// Lets everybody finish, also after one of them failed.
+    /// Finishes all reporters, even after one of them has failed.
     pub fn finish(&mut self) -> Vec<ReportError> {
         self.reporters.iter_mut().filter_map(|reporter| reporter.finish().err()).collect()
     }

@@ -1,4 +1,4 @@
-//! The outputs of a plan, for people and for programs. Always in the order of the plan.
+//! Outputs of a plan, for people and for programs, always in plan order.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::secret::{REDACTED, Secrets};
 pub struct OutputValue {
     pub name: String,
     pub value: Value,
-    /// Shown only to whoever asks for it by name.
+    /// Shown only when asked for by name.
     pub secret: bool,
     pub description: Option<String>,
 }
@@ -24,18 +24,18 @@ pub enum OutputFormat {
     /// Name, value, description, in columns.
     Table {
         color: Color,
-        /// Columns of the terminal; `None` cuts nothing.
+        /// The width of the terminal; `None`: values are not cut.
         width: Option<usize>,
     },
     /// One object, values typed.
     Json,
     /// `NAME='value'` lines for a shell.
     Env,
-    /// The bare values: strings as they are, everything else as JSON.
+    /// Only the values: strings as they are, other values as JSON.
     Raw,
 }
 
-/// Outputs as text for stdout, and what has to be said about them on stderr.
+/// The outputs as text for stdout, and notes for stderr.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rendered {
     pub text: String,
@@ -56,8 +56,8 @@ fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
 }
 
-/// The outputs in `asked_for`, or all of them when it is empty. Secret ones are shown only when asked for by name, and
-/// `secrets` that got into others by accident are hidden.
+/// The outputs in `asked_for`, or all when it is empty. Secret ones are shown only when asked for by name; in other
+/// outputs `secrets` are redacted.
 ///
 /// # Errors
 ///
@@ -79,7 +79,7 @@ pub fn render(
     }
 }
 
-/// An output and what of it may be seen.
+/// An output, and the part of it that may be shown.
 struct Shown<'a> {
     output: &'a OutputValue,
     value: Cow<'a, Value>,
@@ -107,7 +107,7 @@ fn select<'a>(
         .collect())
 }
 
-/// A string as it is, anything else as compact JSON.
+/// A string as it is, other values as compact JSON.
 pub fn plain(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
@@ -127,7 +127,7 @@ fn table(shown: &[Shown<'_>], palette: Palette, width: Option<usize>) -> String 
         })
         .collect();
     let names = rows.iter().map(|row| length(&row.0)).max().unwrap_or(0);
-    // A value that leaves no room for itself is cut; where it ends, the description follows as it can.
+    // A value that is too wide is cut; its description follows even when it does not fit.
     let room = width.map(|width| width.saturating_sub(names + GAP.len()).max(20));
     let values: Vec<String> = rows.iter().map(|row| fit(&row.1, room)).collect();
     let column = values.iter().map(|value| length(value)).max().unwrap_or(0);
@@ -197,7 +197,7 @@ fn variable(name: &str) -> String {
     variable
 }
 
-/// One value stands alone, without a line break at its end; several have a line each.
+/// A single value without a line break; several values with one line each.
 fn raw(shown: &[Shown<'_>]) -> Rendered {
     let mut rendered = Rendered::default();
     if let [only] = shown
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_cuts_what_does_not_fit_and_a_pipe_does_not() {
+    fn long_values_are_cut_on_a_terminal_and_not_in_a_pipe() {
         let long = "x".repeat(300);
         let outputs = [OutputValue { name: "key".into(), value: json!(long), secret: false, description: None }];
         let text = |width| {

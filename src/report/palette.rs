@@ -1,10 +1,10 @@
-//! The few colours we use. Meaning never hangs on them: without colour the words say the same.
+//! The colours of the output. They never carry meaning of their own: the text says the same.
 
 use std::fmt::Display;
 
 use annotate_snippets::renderer::{AnsiColor, Effects, Style};
 
-/// Whether escape codes may be written.
+/// Whether escape codes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {
     #[default]
@@ -12,7 +12,7 @@ pub enum Color {
     On,
 }
 
-/// Paints words.
+/// Colours words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Palette {
     color: Color,

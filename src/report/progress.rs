@@ -1,8 +1,8 @@
-//! The view on a terminal: lines scroll by as they do in a log, and under them a live table says what every call in work is
-//! doing, why it waits, for how long, and how long that usually takes.
+//! The view on a terminal: the lines of [`Human`], and below them a live table with every active call, what it waits
+//! for, for how long, and how long that usually takes.
 //!
-//! indicatif only draws. The words come from the same board as the heartbeat; the lines go through [`Human`] while the
-//! table is out of the way.
+//! indicatif only draws. The texts come from the same board as the heartbeat; lines are written while the table is
+//! hidden.
 
 use std::time::Duration;
 
@@ -14,32 +14,33 @@ use super::width::{beginning, ending, width};
 use super::{Color, Human, Palette, ReportError, Reporter, Sink, Verbosity, clock, duration};
 use crate::event::{Event, Stamped};
 
-/// Rows of the table at most; the terminal may have fewer.
+/// The most rows of the table; a small terminal has fewer.
 const MOST_ROWS: usize = 12;
 /// The last line of the table.
 const BOTTOM: usize = 1;
 
-/// How much room there is on the terminal.
+/// Gives the size of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     pub columns: usize,
     pub lines: usize,
 }
 
-/// Lines and a table.
+/// The reporter with lines and a table.
 pub struct Progress {
     human: Human,
     palette: Palette,
     bars: MultiProgress,
-    /// One a line of the table, from the top.
+    /// One bar per line of the table, from the top.
     drawn: Vec<ProgressBar>,
     room: Box<dyn Fn() -> Room + Send>,
-    /// Between the first event and the last: otherwise there is no table.
+    /// Between the first and the last event; only then there is a table.
     running: bool,
 }
 
 impl Progress {
-    /// `sink` and `target` must be the same terminal; `room` is asked at every drawing, windows change.
+    /// `sink` and `target` must be the same terminal; `room` is called for every drawing, because the size can
+    /// change.
     pub fn new(
         sink: Sink,
         target: ProgressDrawTarget,
@@ -67,7 +68,7 @@ impl Progress {
             }
         }
         while self.drawn.len() < lines.len() {
-            // The length is unknown, so nothing is drawn but the message.
+            // A bar of unknown length, of which only the message is drawn.
             let bar = self.bars.add(ProgressBar::no_length().with_style(message_only()));
             self.drawn.push(bar);
         }
@@ -87,7 +88,7 @@ impl Progress {
         lines
     }
 
-    /// Cut before it is painted: escape codes have no width.
+    /// Cut before colours are added, because escape codes have no width.
     fn line(&self, row: &Row, column: usize, columns: usize) -> String {
         let elapsed = if row.elapsed.is_zero() { String::new() } else { duration(row.elapsed) };
         let who = cut_inside(&row.who, column);
@@ -102,7 +103,7 @@ fn message_only() -> ProgressStyle {
     ProgressStyle::with_template("{msg}").expect("a template of one placeholder is valid")
 }
 
-/// At most `columns` wide: a row that wraps would leave its rest on the screen.
+/// Cuts a text to `columns`: a wrapped row could not be cleared from the screen.
 fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -113,7 +114,7 @@ fn cut(text: &str, columns: usize) -> String {
     }
 }
 
-/// The same for names: those of many instances differ at their ends.
+/// Cuts a name in its middle, because the names of instances differ at their end.
 fn cut_inside(text: &str, columns: usize) -> String {
     if width(text) <= columns || columns < 6 {
         return cut(text, columns);
@@ -133,9 +134,9 @@ impl Reporter for Progress {
             self.draw(Duration::ZERO);
         }
         let Self { human, bars, .. } = self;
-        // Most events say nothing: clearing the table for them would make it flicker. It is drawn by ticks alone, so that
-        // its cost does not grow with the number of events.
-        if human.speaks(event) {
+        // Most events write no line; hiding the table for them would make it flicker. It is drawn only by ticks, so
+        // that its cost does not grow with the number of events.
+        if human.is_shown(event) {
             bars.suspend(|| human.handle(event));
         } else {
             human.handle(event);
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_what_and_why_and_how_long() {
+    fn the_table_shows_calls_reasons_and_durations() {
         let (_, mut progress) = progress(80, 24);
         progress.handle(&stamped(0, started()));
         progress.handle(&stamped(400, accepted("network", 5_000, 10_000)));
@@ -210,7 +211,7 @@ mod tests {
             }
             let table = progress.table(Duration::from_secs(20));
             assert!(table.len() <= lines.max(2), "{columns}x{lines}: {table:?}");
-            // Elapsed time and the gaps around it are never cut.
+            // The elapsed time and the spaces around it are never cut.
             assert!(table.iter().all(|line| width(line) <= columns.max(11 + columns / 3)), "{table:?}");
         }
     }
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_others_says_for_whom_and_counts_from_the_beginning() {
+    fn waiting_steps_name_their_dependencies_and_count_from_the_beginning() {
         let (_, mut progress) = progress(80, 24);
         let steps = [
             ("network", vec![]),

@@ -1,4 +1,4 @@
-//! Where a reporter's lines go: a writer whose failure never stops a run.
+//! The writer behind a reporter: it redacts secrets, and its failure never stops a run.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -8,12 +8,12 @@ use crate::secret::{Redacted, Secrets};
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {what}: {source}")]
 pub struct ReportError {
-    /// What was being written: `the events`, `the job summary`.
+    /// The report, for the message: `the events`, `the job summary`.
     pub what: String,
     pub source: io::Error,
 }
 
-/// A writer that redacts, falls silent when its reader has gone, and keeps the first other error for the end.
+/// A writer that redacts secrets, is silent after a closed pipe, and keeps the first other error for the end.
 pub struct Sink {
     what: &'static str,
     out: Box<dyn Write + Send>,
@@ -28,10 +28,10 @@ impl Sink {
         Self { what, out, secrets, closed: false, error: None }
     }
 
-    /// Writes one line: redacted, ended, and flushed, so that whoever follows the log sees it now.
+    /// Writes one line: redacted, terminated and flushed, so that a log shows it at once.
     pub fn line(&mut self, line: &str) {
         let line = self.secrets.redact(line);
-        // One write for the whole line: another process may write to the same terminal or file.
+        // One write per line, because other processes may write to the same terminal or file.
         let line = format!("{line}\n");
         self.attempt(|out| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
     }
@@ -41,19 +41,19 @@ impl Sink {
         self.attempt(|out| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 
-    /// Remembers that something could not be written.
+    /// Keeps an error for the end.
     pub fn fail(&mut self, error: io::Error) {
         self.attempt(|_| Err(error));
     }
 
-    /// The secrets this sink hides.
+    /// The secrets that this sink redacts.
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
     /// # Errors
     ///
-    /// The first write that failed, unless the reader had gone away.
+    /// The first write error, except a closed pipe.
     pub fn finish(&mut self) -> Result<(), ReportError> {
         self.attempt(|out| out.flush());
         match self.error.take() {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_once_at_the_end() {
+    fn a_full_disk_is_reported_once_at_the_end() {
         let mut sink = Sink::new("the events", Box::new(Broken(ErrorKind::StorageFull)), Secrets::default());
         sink.line("one");
         let error = sink.finish().unwrap_err().to_string();

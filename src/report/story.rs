@@ -1,4 +1,4 @@
-//! What happened, in words that do not depend on where they are shown. Every text is one harmless line.
+//! Texts about events, independent of the format that shows them. Each is one line without control characters.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use super::{count, duration, list, sanitize, thing};
 use crate::event::{Activity, EffectKnown, Provenance, RunFinished, RunStarted, SkipReason, StepDone, StepError};
 use crate::id::InstanceId;
 
-/// Longer texts of the API are cut in lines for people; the events and the record keep them whole.
+/// The most characters of an API message in lines for people; events and the record have the whole message.
 const LONGEST_MESSAGE: usize = 4000;
 
-/// Time in the queue is told from here on.
+/// Shorter times in the queue are not reported.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
-/// A failure: what, where, what exists now, what to do next.
+/// A failure: what happened, where, what exists now, what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Story {
     pub what: String,
@@ -42,7 +42,7 @@ impl Story {
     }
 }
 
-/// A failure in one phrase: `` `web[2]`: QuotaLimitExceed: … (deploy.yaml:23:5) ``.
+/// A failure in one line: `` `web[2]`: QuotaLimitExceed: … (deploy.yaml:23:5) ``.
 pub fn reason(instance: &InstanceId, error: &StepError) -> String {
     let story = Story::of(error);
     let place = story.place.map(|place| format!(" ({place})")).unwrap_or_default();
@@ -55,7 +55,7 @@ fn call(error: &StepError) -> Option<String> {
     if let Some(status) = error.status {
         details.push(format!("status {status}"));
     }
-    // The message usually tells the request id already.
+    // The message usually contains the request id.
     if let Some(request) = error.request_id.as_ref().filter(|id| !error.message.contains(id.as_str())) {
         details.push(format!("request {}", sanitize(request)));
     }
@@ -71,7 +71,7 @@ fn call(error: &StepError) -> Option<String> {
     }
 }
 
-/// What exists now.
+/// Whether the resource exists now.
 fn effect(error: &StepError) -> &'static str {
     match error.effect {
         EffectKnown::NotApplied if error.call.is_none() => "no call was made",
@@ -81,8 +81,8 @@ fn effect(error: &StepError) -> &'static str {
     }
 }
 
-/// ``created network `demo-net` 7b5c… in 7 s``.
-/// Where it was `queued` for long before its call left, the two are told apart.
+/// ``created network `demo-net` 7b5c… in 7 s``. A long time in the queue before the call was sent is given
+/// separately.
 pub fn success(done: &StepDone, queued: Duration) -> String {
     let all = Duration::from_millis(done.duration_ms);
     let took = match queued < WORTH_TELLING {
@@ -110,7 +110,7 @@ pub fn success(done: &StepDone, queued: Duration) -> String {
     }
 }
 
-/// What a call did to its resource.
+/// What a call did with its resource.
 pub fn verb(done: &StepDone) -> &'static str {
     match done.call.split(' ').next() {
         Some("GET") => "read",
@@ -125,16 +125,16 @@ fn resource(done: &StepDone) -> Option<String> {
     Some(named(done.kind.as_deref(), done.name.as_deref(), Some(id)))
 }
 
-/// What a step left in the cloud, shortly; `None` when it only read, changed or removed something.
+/// The resource that a step made; `None` when it only read, changed or removed one.
 pub fn existing(done: &StepDone) -> Option<String> {
     let id = done.id.as_deref().filter(|_| verb(done) == "created")?;
     Some(named(done.kind.as_deref(), None, Some(id)))
 }
 
-/// ``network `demo-net` 7b5c…``, as much of it as is known.
+/// ``network `demo-net` 7b5c…``, as far as it is known.
 pub fn named(kind: Option<&str>, name: Option<&str>, id: Option<&str>) -> String {
     let mut words = vec![kind.map_or_else(|| "resource".to_owned(), |kind| thing(&sanitize(kind)))];
-    // Resources known by name only have it for an id.
+    // The id of some resources is their name.
     if let Some(name) = name.filter(|name| Some(*name) != id) {
         words.push(format!("`{}`", sanitize(name)));
     }
@@ -155,7 +155,7 @@ pub fn skip(reason: &SkipReason) -> String {
     }
 }
 
-/// Why something that was wanted is not there; `None` where it was not wanted.
+/// Why a wanted resource was not made; `None` when it was not wanted.
 pub fn why_not_made(reason: &SkipReason) -> Option<String> {
     match reason {
         SkipReason::Condition => None,
@@ -164,7 +164,7 @@ pub fn why_not_made(reason: &SkipReason) -> Option<String> {
     }
 }
 
-/// Why a step is not done: its tasks run, it is not ready (`until`), or a call has no answer yet.
+/// Why a step is not done: its tasks run, its resource is not ready (`until`), or a call has no answer yet.
 pub fn still_waiting(tasks: &[String], until: Option<&str>, waited: Duration) -> String {
     let waited = duration(waited);
     if let Some(until) = until {
@@ -232,7 +232,7 @@ pub fn requests(run: &RunFinished) -> String {
     if run.polls > 0 { format!("{requests}, {} of them polls", run.polls) } else { requests }
 }
 
-/// Cuts a text for people between characters.
+/// Cuts a text between characters.
 pub fn shorten(text: &str) -> String {
     match text.char_indices().nth(LONGEST_MESSAGE) {
         Some((at, _)) => format!("{}… ({} more)", &text[..at], count(text[at..].chars().count(), "character")),
@@ -246,7 +246,7 @@ mod tests {
     use crate::report::testing::{error, instance};
 
     #[test]
-    fn a_failure_tells_what_where_what_exists_and_what_next() {
+    fn a_failure_shows_cause_place_existing_resource_and_next_step() {
         let story = Story::of(&error("QuotaLimitExceed: no more\nforged line (request_id req-1)"));
         assert_eq!(story.what, "QuotaLimitExceed: no more⏎forged line (request_id req-1)");
         assert_eq!(story.place.as_deref(), Some("deploy.yaml:23:5"));
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn time_queued_is_told_apart() {
+    fn time_in_the_queue_is_shown_separately() {
         let done = StepDone {
             provenance: Provenance::Called,
             call: "POST /n".to_owned(),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn successes_say_how_they_came_to_be() {
+    fn successes_show_their_provenance() {
         let done = |how, call: &str, id: Option<&str>| StepDone {
             provenance: how,
             call: call.to_owned(),

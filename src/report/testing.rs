@@ -12,7 +12,7 @@ use crate::event::{
 use crate::exit::Exit;
 use crate::id::{InstanceId, StepId};
 
-/// Keeps what was written.
+/// A writer that keeps what was written.
 #[derive(Debug, Clone, Default)]
 pub struct Shared(Arc<Mutex<Vec<u8>>>);
 
@@ -33,7 +33,7 @@ impl Write for Shared {
     }
 }
 
-/// Fails every write.
+/// A writer that fails every write.
 #[derive(Debug)]
 pub struct Broken(pub ErrorKind);
 

@@ -1,16 +1,16 @@
-//! Makes text that others wrote harmless to look at.
+//! Makes untrusted text safe to display.
 //!
-//! The API's words, names of resources and file contents may hold terminal escapes, line breaks that would forge a line of
-//! ours, and characters that reorder what stands around them. All become visible marks; nothing is dropped.
+//! Messages of the API, names of resources and file contents may contain terminal escapes, line breaks that would
+//! imitate our own lines, and characters that reorder surrounding text. Each becomes a visible mark; none is dropped.
 
 use std::borrow::Cow;
 
-/// The text as one harmless line.
+/// The text as one safe line.
 pub fn sanitize(text: &str) -> Cow<'_, str> {
     clean(text, |_| false)
 }
 
-/// The same, with line feeds and tabs left in place; for whole texts that are indented or fenced by the caller.
+/// The same, keeping line feeds and tabs; for texts that the caller indents or fences.
 pub fn sanitize_block(text: &str) -> Cow<'_, str> {
     let text = if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
     let keep = |character| matches!(character, '\n' | '\t');
@@ -30,12 +30,12 @@ fn clean(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
         .collect()
 }
 
-/// What is shown instead of a character that would do something.
+/// The mark for a character that would have an effect.
 fn mark(character: char) -> Option<char> {
     match character {
         '\n' => Some('⏎'),
         '\t' => Some(' '),
-        // The pictures of the C0 controls stand in their order.
+        // The symbols of the C0 controls are in the same order.
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)),
         '\u{7f}' => Some('␡'),
         '\u{80}'..='\u{9f}' => Some(char::REPLACEMENT_CHARACTER),

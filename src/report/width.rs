@@ -7,7 +7,7 @@ pub fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
 }
 
-/// As much of the beginning as fits into `columns`.
+/// The longest beginning that fits into `columns`.
 pub fn beginning(text: &str, columns: usize) -> &str {
     let mut used = 0;
     let too_much = text.char_indices().find(|(_, character)| {
@@ -17,7 +17,7 @@ pub fn beginning(text: &str, columns: usize) -> &str {
     too_much.map_or(text, |(at, _)| &text[..at])
 }
 
-/// As much of the end as fits into `columns`.
+/// The longest end that fits into `columns`.
 pub fn ending(text: &str, columns: usize) -> &str {
     let mut used = 0;
     let too_much = text.char_indices().rev().find(|(_, character)| {

@@ -1,4 +1,4 @@
-//! Numbers, lists, durations and kinds of resources in words.
+//! Texts for numbers, lists, durations and kinds of resources.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -9,7 +9,7 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {}", plural(number, noun))
 }
 
-/// The noun as it stands after `number`.
+/// The form of the noun after `number`.
 pub fn plural(number: usize, noun: &str) -> Cow<'_, str> {
     if number == 1 {
         Cow::Borrowed(noun)
@@ -43,7 +43,7 @@ pub fn duration(duration: Duration) -> String {
     let seconds = (millis + 500) / 1000;
     match millis {
         0..1000 => format!("{millis} ms"),
-        // Rounded down: 9.99 s must not become 10.0 s beside 10 s.
+        // Rounded down: 9.99 s must not become 10.0 s next to 10 s.
         1000..10_000 if !millis.is_multiple_of(1000) => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
         _ if seconds < 60 => format!("{seconds} s"),
         _ if seconds < 3600 && seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
@@ -69,11 +69,11 @@ pub fn clock(elapsed: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// Products whose kinds begin with the first segment of their paths, and how they are written.
+/// Products whose kinds begin with the first segment of their paths, and their spelling.
 const PRODUCTS: [(&str, &str); 5] =
     [("cdn", "CDN"), ("dns", "DNS"), ("fastedge", "FastEdge"), ("iam", "IAM"), ("waap", "WAAP")];
 
-/// One resource of a kind, in words: `floatingips` is a `floating IP`, `ssh_keys` an `SSH key`.
+/// A kind in the singular: `floatingips` is a `floating IP`, `ssh_keys` an `SSH key`.
 pub fn thing(kind: &str) -> String {
     match kind {
         "floatingips" => return "floating IP".to_owned(),

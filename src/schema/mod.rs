@@ -1,20 +1,20 @@
-//! The JSON Schema of the plan file (draft-07, which editors read best): what `plan.json` says of its keys, and for every
-//! operation of the catalogue what its body takes, so that an editor completes and checks bodies as one types.
+//! The JSON Schema of the plan file (draft-07, which editors support best): the keys of a plan from `plan.json`, and
+//! for every operation of the catalogue the schema of its body, so that editors complete and check bodies.
 //!
-//! A looser second opinion on purpose: templates fit everywhere, and references are `plan check`'s business.
+//! It is less strict than `plan check`: templates are allowed everywhere, and references are not checked.
 
 use serde_json::{Value, json};
 
 use crate::catalog::{Catalog, CatalogError, Operation};
 
-/// What is the same whatever the API offers.
+/// The part that does not depend on the catalogue.
 const PLAN: &str = include_str!("plan.json");
 
-/// The schema of a plan that calls the operations of a catalogue.
+/// The schema of plans for a catalogue.
 ///
 /// # Errors
 ///
-/// [`CatalogError`] when the definitions of its bodies cannot be read.
+/// [`CatalogError`] when the definitions of bodies cannot be parsed.
 pub fn plan_schema(catalog: &Catalog) -> Result<Value, CatalogError> {
     let mut schema: Value = serde_json::from_str(PLAN).expect("our own part of the schema is JSON");
     let operations: Vec<_> = catalog.operations().collect();
@@ -39,16 +39,16 @@ pub fn plan_schema(catalog: &Catalog) -> Result<Value, CatalogError> {
     Ok(schema)
 }
 
-/// The schema as a file.
+/// The schema as text.
 ///
 /// # Errors
 ///
-/// As [`plan_schema`].
+/// As for [`plan_schema`].
 pub fn plan_schema_text(catalog: &Catalog) -> Result<String, CatalogError> {
     Ok(format!("{:#}\n", plan_schema(catalog)?))
 }
 
-/// A call as an editor proposes it: what is left to fill in stands as a template.
+/// A call as an editor suggests it: placeholders are templates.
 fn suggested(operation: &Operation) -> String {
     let segments = operation.route.path.split('/').map(|segment| match parameter(segment) {
         None | Some("project_id" | "region_id") => segment.to_owned(),
@@ -61,7 +61,7 @@ fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// What every call of an operation looks like, a template in any of its segments.
+/// The pattern of an operation's calls, with templates in any segment.
 fn pattern(operation: &Operation) -> String {
     let segments = operation.route.path.split('/').map(|segment| match parameter(segment) {
         Some(_) => r"(\{\{.*\}\}|[^/])+".to_owned(),

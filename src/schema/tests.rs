@@ -71,7 +71,7 @@ fn keys_of_plan_and_step_are_known() {
 }
 
 #[test]
-fn a_call_is_known_with_templates_in_its_path_and_not_with_another() {
+fn a_path_with_templates_matches_only_its_own_operation() {
     let wrong = json!({ "nmae": "web" });
     let validator = validator();
     for (call, is_known) in [
@@ -85,7 +85,7 @@ fn a_call_is_known_with_templates_in_its_path_and_not_with_another() {
     }
 }
 
-/// Two operations whose calls cannot be told apart would both want their body.
+/// Two operations with the same pattern would both require their body.
 #[test]
 fn no_two_bodies_are_wanted_for_one_call() {
     let operations: Vec<_> =

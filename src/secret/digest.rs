@@ -1,4 +1,4 @@
-//! Keyed digests: what a record keeps in place of a secret.
+//! Keyed digests, which take the place of secrets in a record.
 
 use std::fmt::Write as _;
 
@@ -8,24 +8,24 @@ use sha2::Sha256;
 
 use super::REDACTED;
 
-/// What a digest begins with.
+/// The prefix of a digest.
 const PREFIX: &str = "secret:";
-/// Hexadecimal digits of a digest.
+/// The number of hexadecimal digits.
 const DIGITS: usize = 32;
 
-/// What stands in a record for a value that was given as a secret.
+/// The digest that a record has for a secret value.
 pub fn digest_of(value: &Value, key: &[u8]) -> String {
     digest(&value.to_string(), key)
 }
 
-/// `secret:<hex>`: the same value under the same key gives the same text, and says nothing else.
+/// `secret:<hex>`: depends only on the value and the key.
 pub(super) fn digest(json: &str, key: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(json.as_bytes());
     format!("{PREFIX}{}", hex(&mac.finalize().into_bytes()[..DIGITS / 2]))
 }
 
-/// Whether a text holds a digest, or the mark of a secret that was hidden.
+/// Whether a text contains a digest, or the text in place of a secret.
 pub fn stands_for_secret(text: &str) -> bool {
     text.contains(REDACTED) || digests(text).next().is_some()
 }
@@ -43,7 +43,7 @@ pub fn hide_digests(text: &str) -> String {
     shown
 }
 
-/// Where digests begin.
+/// The places where digests begin.
 fn digests(text: &str) -> impl Iterator<Item = usize> {
     let is_whole = |at: &usize| {
         let digits = text.as_bytes()[at + PREFIX.len()..].iter().take(DIGITS);

@@ -1,5 +1,5 @@
-//! Finds secrets in a text, whatever encoding they come in: one automaton over all patterns, run over the text and over
-//! every way to [read](super::views) it.
+//! Finds secrets in a text in any encoding: one automaton over all patterns, run over the text and over every
+//! [decoded view](super::views) of it.
 
 use std::ops::Range;
 
@@ -12,40 +12,40 @@ use serde_json::Value;
 use super::views::{View, is_encoded, join};
 use super::{SHORTEST, hex};
 
-/// Shorter pieces of base64 and hexadecimal stand in ordinary words.
+/// Shorter parts of base64 and hexadecimal occur in ordinary words.
 const SHORTEST_CODE: usize = 4;
-/// Shorter texts are not worth a look at what was wrapped.
+/// Shorter texts are not searched for wrapped encodings.
 const LONG_WORD: usize = 8;
 
-/// Texts are decoded in pieces of this size, which overlap by as much as an encoded secret may be long.
+/// Texts are decoded in windows of this size, which overlap by the longest encoded secret.
 const WINDOW: usize = 256 * 1024;
 const OVERLAP: usize = 32 * 1024;
 
-/// What to look for.
+/// A text to search for.
 pub struct Pattern {
     pub text: SecretString,
-    /// Base64 or hexadecimal: it may be wrapped anywhere.
+    /// Base64 or hexadecimal, which may be wrapped anywhere.
     code: bool,
 }
 
 impl Pattern {
-    /// A text just as it is; `None` when it is too short to be looked for.
+    /// A pattern for the text itself; `None` when it is too short.
     pub fn of_text(text: &str) -> Option<Self> {
         (text.len() >= SHORTEST).then(|| Self { text: text.to_owned().into(), code: false })
     }
 }
 
-/// All patterns at once.
+/// An automaton for all patterns.
 pub struct Finder {
     automaton: Option<AhoCorasick>,
-    /// Of every pattern: whether it may be wrapped.
+    /// By pattern: whether it may be wrapped.
     wraps: Vec<bool>,
 }
 
 impl Finder {
     pub fn new(patterns: &[Pattern]) -> Self {
         let words = patterns.iter().map(|pattern| pattern.text.expose_secret());
-        // Too many patterns for the automaton's numbers is more than memory holds.
+        // Building fails only for more patterns than memory can hold.
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(words).ok();
         Self {
             automaton: automaton.filter(|_| !patterns.is_empty()),
@@ -53,7 +53,7 @@ impl Finder {
         }
     }
 
-    /// The places of all secrets in a text, in order, none touching another.
+    /// The places of all secrets in a text, sorted and merged.
     pub fn find(&self, text: &str) -> Vec<Range<usize>> {
         let Some(automaton) = &self.automaton else { return Vec::new() };
         let mut found = Vec::new();
@@ -71,7 +71,7 @@ impl Finder {
         if found.is_empty() { found } else { merged(text, found) }
     }
 
-    /// Those that stand in another encoding.
+    /// The places of secrets in another encoding.
     fn encoded(&self, automaton: &AhoCorasick, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         if is_plain(text) {
@@ -112,12 +112,12 @@ impl Finder {
     }
 }
 
-/// Nothing in it could be an escape or a break.
+/// Whether a text contains nothing that could be an escape or a line break.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.,()[]{}<>!?*@#".contains(&byte))
 }
 
-/// Two pieces of base64 or hexadecimal that may belong together.
+/// Whether a text contains two parts of base64 or hexadecimal that may belong together.
 fn has_long_word(bytes: &[u8]) -> bool {
     let is_code = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=:".contains(byte);
     bytes.len() >= LONG_WORD && bytes.iter().filter(|byte| is_code(byte)).count() >= LONG_WORD
@@ -137,8 +137,8 @@ fn merged(text: &str, mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     whole
 }
 
-/// The forms of a secret that no way to read a text undoes: as it is, whole and line by line, in base64 at each of the three
-/// places in which it may begin, in hexadecimal.
+/// The forms of a secret that are not decoded by views: the text itself, whole and line by line; base64 at each of
+/// three offsets; hexadecimal.
 pub fn patterns(text: &str) -> Vec<Pattern> {
     let mut found: Vec<Pattern> = Vec::new();
     let mut add = |form: String, code: bool, shortest: usize| {
@@ -164,14 +164,14 @@ pub fn patterns(text: &str) -> Vec<Pattern> {
     found
 }
 
-/// The text behind base64, where a text is nothing else.
+/// The text encoded by base64, when the whole text is base64.
 pub fn decoded(text: &str) -> Option<String> {
     let code = text.trim_end_matches('=');
     let bytes = STANDARD_NO_PAD.decode(code).or_else(|_| URL_SAFE_NO_PAD.decode(code)).ok()?;
     String::from_utf8(bytes).ok()
 }
 
-/// What a masker that only compares must be told besides: the common spellings.
+/// The usual encodings of a text, for maskers that only compare.
 pub fn spellings(text: &str) -> Vec<SecretString> {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const UNRESERVED_STAY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -190,19 +190,19 @@ pub fn spellings(text: &str) -> Vec<SecretString> {
     found.into_iter().filter(|form| form.len() >= SHORTEST && form != text).map(SecretString::from).collect()
 }
 
-/// A text, without the space around it, and its lines.
+/// The trimmed text, and its lines.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     let whole = std::iter::once(text).filter(|text| text.trim() != *text);
     whole.chain(std::iter::once(text).chain(text.lines()).map(str::trim)).filter(|part| !part.trim().is_empty())
 }
 
-/// A text as it stands between the quotes of JSON.
+/// A text as it is inside quotes in JSON.
 fn json_inside(text: &str) -> String {
     let json = Value::String(text.to_owned()).to_string();
     json[1..json.len() - 1].to_owned()
 }
 
-/// JSON whose other characters are escaped, as most encoders write it.
+/// JSON with all non-ASCII characters escaped, as most encoders write it.
 fn ascii(json: &str) -> Vec<u8> {
     let escaped = |character: char| match character.is_ascii() {
         true => character.to_string(),
@@ -215,8 +215,8 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// What `bytes` look like somewhere inside a base64 text, when `offset` bytes of something else come before: the
-/// characters that depend on nothing but `bytes`.
+/// The base64 of `bytes` inside a longer text, after `offset` other bytes: the characters that depend only on
+/// `bytes`.
 fn base64_inside(bytes: &[u8], offset: usize) -> [String; 2] {
     let padded = [vec![0; offset], bytes.to_vec()].concat();
     let first = (offset * 8).div_ceil(6);

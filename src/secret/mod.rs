@@ -1,9 +1,9 @@
-//! Values nobody may see.
+//! Secrets.
 //!
-//! A secret never enters the template engine: a *marker* travels in its place, and only the finished request gets the
-//! value. A marker holds a random word of the run, so that no text of others is one. On disk a keyed digest stands for a
-//! secret. Whatever is printed or written down is [`Redacted`], which only [`Secrets`] makes: it finds a value in every
-//! encoding it may come back in (`finder`).
+//! A secret never enters the template engine: a *marker* takes its place, and only the request that is sent has the
+//! value. A marker contains a random word of the run, so that no other text can be one. On disk a keyed digest takes
+//! its place. Everything printed or written is [`Redacted`], which only [`Secrets`] can create: it finds a secret in
+//! every encoding (`finder`).
 
 mod digest;
 mod finder;
@@ -26,13 +26,13 @@ use finder::{Finder, Pattern};
 pub use redacted::{Redact, Redacted};
 pub use sensitive::is_sensitive_name;
 
-/// Whether a text holds one of the characters around a marker, and around what stands for a result in an undo: plans,
-/// inputs and files may not, and in answers they are replaced.
+/// Whether a text contains one of the reserved characters around a marker, or around a placeholder in an undo: plans,
+/// inputs and files must not, and in answers they are replaced.
 pub fn is_reserved(text: &str) -> bool {
     text.contains(RESERVED)
 }
 
-/// The same for every text of a value, keys included.
+/// The same for every text in a value, including keys.
 pub fn is_reserved_value(value: &Value) -> bool {
     match value {
         Value::String(text) => is_reserved(text),
@@ -42,7 +42,7 @@ pub fn is_reserved_value(value: &Value) -> bool {
     }
 }
 
-/// An answer with U+FFFD in their place.
+/// An answer with its reserved characters replaced by U+FFFD.
 pub fn without_reserved(value: Value) -> Value {
     if !is_reserved_value(&value) {
         return value;
@@ -61,14 +61,14 @@ pub fn without_reserved(value: Value) -> Value {
 const RESERVED: [char; 4] = [OPEN, CLOSE, '\u{E002}', '\u{E003}'];
 const OPEN: char = '\u{E000}';
 const CLOSE: char = '\u{E001}';
-/// What stands where a secret stood.
+/// The text in place of a secret.
 pub const REDACTED: &str = "[secret]";
-/// In names of things, shorter ones are taken for chance.
+/// Shorter secrets inside a name count as coincidence.
 const SHORTEST_IN_NAME: usize = 8;
-/// Shorter values are not searched for: every second word would be hidden, and nothing protected.
+/// Shorter values are not searched for: they occur in ordinary words, and could be guessed anyway.
 pub const SHORTEST: usize = 4;
 
-/// A marker was cut, reversed or otherwise changed by a template, so that the secret cannot be put in place.
+/// A template has cut, reversed or otherwise changed a marker, so that the secret cannot be inserted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a secret was changed by a template, or a text holds one of the characters U+E000 to U+E003, which stand for secrets: \
@@ -83,18 +83,18 @@ pub struct Secrets {
 }
 
 struct Inner {
-    /// In every marker: digits, for templates may change the case of letters. Nobody can guess it.
+    /// The random word in every marker: digits, because templates may change the case of letters.
     word: String,
     values: Vec<Entry>,
-    /// Of values computed from secrets: the digest of the value, and its number.
+    /// Values computed from secrets: by digest, the number of the marker.
     derived: HashMap<[u8; 32], usize>,
-    /// Everything to hide.
+    /// The patterns to search for.
     patterns: Vec<Pattern>,
-    /// There may be others that nobody has told.
+    /// There may be secrets that are not known here.
     blind: bool,
-    /// How it may be spelt besides, for those who only compare.
+    /// Other spellings, for maskers that only compare.
     spellings: Vec<SecretString>,
-    /// Made of the patterns when it is needed.
+    /// Built from the patterns when needed.
     finder: OnceLock<Finder>,
 }
 
@@ -113,7 +113,7 @@ impl Default for Inner {
 }
 
 struct Entry {
-    /// JSON text of the value.
+    /// The value as JSON.
     json: SecretString,
 }
 
@@ -147,22 +147,21 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Remembers a value and gives the marker that travels in its place.
+    /// Adds a secret, and gives its marker.
     pub fn conceal(&self, value: &Value) -> String {
         self.hide_value(value);
         self.mark(value)
     }
 
-    /// The same without hiding the value wherever else it turns up: for ids and names in a secret answer.
+    /// The same without searching for the value elsewhere: for ids and names in a secret answer.
     pub fn mark(&self, value: &Value) -> String {
         let mut inner = self.write();
         let number = inner.keep(value);
         inner.marker(number)
     }
 
-    /// Remembers a text that was computed from secrets, such as the base64 of one, and gives its marker. The same text
-    /// gets the same marker. Only the text itself is hidden: what of the secret shows in it is hidden in every encoding
-    /// already.
+    /// Adds a text computed from secrets, such as the base64 of one, and gives its marker; equal texts have the same
+    /// marker. Only the text itself is searched for, since the secret in it is found in every encoding already.
     pub fn derive(&self, text: &str) -> String {
         let mut inner = self.write();
         let digest: [u8; 32] = Sha256::digest(text).into();
@@ -180,8 +179,8 @@ impl Secrets {
         inner.marker(number)
     }
 
-    /// Remembers a text that must be redacted everywhere, such as the API key. Of JSON that holds credentials, so must what
-    /// stands in it: whoever reads it may write it anew.
+    /// Adds a text that must be redacted everywhere, such as the API key. When it is JSON with credentials, so are
+    /// the texts in it.
     pub fn hide(&self, text: &str) {
         let mut inner = self.write();
         finder::patterns(text).into_iter().for_each(|pattern| inner.look_for(pattern));
@@ -194,7 +193,7 @@ impl Secrets {
         }
     }
 
-    /// Hides every text in a value.
+    /// Adds every text in a value.
     pub fn hide_value(&self, value: &Value) {
         match value {
             Value::Null | Value::Bool(_) => {}
@@ -205,20 +204,20 @@ impl Secrets {
         }
     }
 
-    /// Puts the secrets in place. A string that is one marker becomes the value itself, of whatever type.
+    /// Replaces markers by their secrets. A string that is exactly one marker becomes the value itself, of any type.
     ///
     /// # Errors
     ///
-    /// [`BrokenMarker`] when part of a marker is left over.
+    /// [`BrokenMarker`] when part of a marker remains.
     pub fn reveal(&self, value: &Value) -> Result<Value, BrokenMarker> {
         self.replace(value, &|json| serde_json::from_str(json).unwrap_or(Value::Null))
     }
 
-    /// The same for a text, as in a path segment or a header.
+    /// The same for a text, such as a path segment or header.
     ///
     /// # Errors
     ///
-    /// [`BrokenMarker`] when part of a marker is left over.
+    /// [`BrokenMarker`] when part of a marker remains.
     pub fn reveal_text(&self, text: &str) -> Result<String, BrokenMarker> {
         match self.reveal(&Value::String(text.to_owned()))? {
             Value::String(text) => Ok(text),
@@ -226,21 +225,21 @@ impl Secrets {
         }
     }
 
-    /// The form that may be written down: every marker becomes a digest keyed with `key`.
+    /// The recorded form of a value: every marker becomes a digest, keyed with `key`.
     ///
     /// # Errors
     ///
-    /// [`BrokenMarker`] when part of a marker is left over.
+    /// [`BrokenMarker`] when part of a marker remains.
     pub fn digest(&self, value: &Value, key: &[u8]) -> Result<Value, BrokenMarker> {
         self.replace(value, &|json| Value::String(digest(json, key)))
     }
 
-    /// Whether a text holds a marker, whole or broken.
+    /// Whether a text contains a marker, whole or broken.
     pub fn marks(text: &str) -> bool {
         text.contains([OPEN, CLOSE])
     }
 
-    /// Whether a value holds a marker anywhere.
+    /// Whether a value contains a marker.
     pub fn marks_value(value: &Value) -> bool {
         match value {
             Value::String(text) => Self::marks(text),
@@ -250,22 +249,23 @@ impl Secrets {
         }
     }
 
-    /// The text with every known secret, in every encoding it may come in, and every marker replaced.
+    /// The text with all known secrets, in any encoding, and all markers replaced.
     pub fn redact(&self, text: &str) -> Redacted {
         Redacted::new(self.hidden(text).into_owned())
     }
 
-    /// Anything else that hides the secrets in itself.
+    /// Redacts another type, which does so itself.
     pub fn seal<T: Redact>(&self, open: T) -> Redacted<T> {
         Redacted::new(open.redacted(self))
     }
 
-    /// The same for what names something, also inside a path: an id that others chose is hidden where it is a secret, plain
-    /// or encoded, or where one stands in it that is long enough not to be there by chance.
+    /// Redacts a name or a path: the whole name when it equals a secret, plain or encoded, or contains one that is
+    /// too long to be a coincidence.
     pub fn redact_name(&self, name: &str) -> String {
         let find = |text: &str| self.read().finder().find(text);
         let is_all = |text: &str| matches!(&find(text)[..], [all] if *all == (0..text.len()));
-        // Base64 of a text that holds one is no chance, and its ends depend on what is around the secret.
+        // Base64 of a text that contains a secret is no coincidence, but its ends depend on the text around the
+        // secret.
         let is_secret =
             |text: &str| is_all(text) || finder::decoded(text).is_some_and(|plain| !find(&plain).is_empty());
         let is_long = |range: &std::ops::Range<usize>| range.len() >= SHORTEST_IN_NAME;
@@ -288,17 +288,18 @@ impl Secrets {
         name.split('/').map(hide).collect::<Vec<_>>().join("/")
     }
 
-    /// From now on texts of the API may repeat secrets that are not known here: those of a plan that a teardown does not read.
+    /// Marks that answers of the API may contain secrets which are not known here: those of a plan that a teardown
+    /// does not read.
     pub fn expect_unknown(&self) {
         self.write().blind = true;
     }
 
-    /// Whether such secrets may come.
+    /// Whether answers may contain unknown secrets.
     pub fn may_be_unknown(&self) -> bool {
         self.read().blind
     }
 
-    /// Whether a text shows a secret.
+    /// Whether a text contains a secret.
     pub fn shows(&self, text: &str) -> bool {
         matches!(self.hidden(text), Cow::Owned(_))
     }
@@ -319,7 +320,7 @@ impl Secrets {
         Cow::Owned(if Self::marks(text) { redact_markers(&safe) } else { safe })
     }
 
-    /// The same for every string of a value, keys included.
+    /// Redacts every string in a value, including keys.
     pub fn redact_value(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.hidden(text).into_owned()),
@@ -337,7 +338,7 @@ impl Secrets {
         }
     }
 
-    /// Every text to hide, for `::add-mask::`.
+    /// Every text to mask, for `::add-mask::`.
     pub fn for_each_pattern(&self, mut tell: impl FnMut(&str)) {
         let inner = self.read();
         inner
@@ -408,7 +409,7 @@ impl Secrets {
     }
 }
 
-/// The texts in a value that are no everyday words, by their length.
+/// The texts in a value that are long enough to search for.
 fn long_texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     match value {
         Value::String(text) if text.len() >= SHORTEST_IN_NAME => found.push(text),
@@ -418,12 +419,12 @@ fn long_texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
-/// A UUID or a number: any short secret may stand in one.
+/// Whether a name is a UUID or a number, which can contain any short secret by coincidence.
 fn is_made_of_chance(name: &str) -> bool {
     uuid::Uuid::try_parse(name).is_ok() || name.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// Letters, digits, and what stands between them in ids and names.
+/// Whether a name has only the characters of ids and names.
 fn is_like_an_id(name: &str) -> bool {
     name.chars().all(|character| character.is_alphanumeric() || " -_.:~".contains(character))
 }

@@ -1,4 +1,4 @@
-//! What may be shown and written down.
+//! Redacted text: the only form that is shown or written.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,15 +6,15 @@ use std::ops::Deref;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Something without secrets. Only [`Secrets`](super::Secrets) makes it. Records, events and reports in files, the runner's
-/// files, HAR files and results on stdout take nothing else. Where lines are told one by one, the gate redacts each: those
+/// A value without secrets, created only by [`Secrets`](super::Secrets). Records, events, reports, the runner's
+/// files, HAR files and results on stdout accept nothing else. Single lines are redacted when they are written: those
 /// for people in [`Sink::line`](crate::report::Sink::line) and `command::note`, those of the log in `command::log`.
-/// `--write-output` writes what was asked for, as it is.
+/// `--write-output` writes the requested value itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Redacted<T = String>(T);
 
-/// Hides the secrets in itself.
+/// A type that can redact itself.
 pub trait Redact {
     #[must_use]
     fn redacted(self, secrets: &super::Secrets) -> Self;
@@ -29,7 +29,7 @@ impl<T> Redacted<T> {
         self.0
     }
 
-    /// What is made of it alone: it shows no more.
+    /// Derives another value from it alone, which contains no secrets either.
     pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Redacted<U> {
         Redacted(make(self.0))
     }
@@ -42,12 +42,12 @@ impl Redact for Value {
 }
 
 impl Redacted {
-    /// A text that somebody asked for by name, secret or not: the value of `--show-secret`.
+    /// A text that the user asked for by name, secret or not (`--show-secret`).
     pub fn asked_for(text: String) -> Self {
         Self(text)
     }
 
-    /// Several, one behind the other.
+    /// Concatenates several texts.
     pub fn concat(pieces: Vec<Self>) -> Self {
         Self(pieces.into_iter().map(Self::into_owned).collect())
     }

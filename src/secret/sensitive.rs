@@ -1,6 +1,6 @@
-//! Fields that hold a secret by what their names mean.
+//! Recognises secret fields by their names.
 
-/// What the names of such fields have in them.
+/// Parts of names of secret fields.
 const SENSITIVE: [&str; 13] = [
     "secret",
     "password",
@@ -16,15 +16,16 @@ const SENSITIVE: [&str; 13] = [
     "credential",
     "user_data",
 ];
-/// Ends of names that only refer to one, count it, or say something of it.
+/// Endings of names that refer to a secret, count it, or describe it.
 const HARMLESS: [&str; 12] =
     ["_applied", "_id", "_ids", "_name", "_names", "_type", "_at", "_on", "_limit", "_usage", "_requested", "_expires"];
-/// Objects and lists whose parts have names of their own.
+/// Objects and lists whose parts are named separately.
 const GROUPS: [&str; 5] = ["secrets", "credentials", "api_keys", "tokens", "access_keys"];
-/// The public half of a pair: object storage goes by it, and its paths name it.
+/// The public part of a key pair: object storage identifies the pair by it, and its paths contain it.
 const PUBLIC: &str = "access_key";
 
-/// Whether a field of this name holds a secret: `password`, `aws_secret_access_key`, not `secret_id` and not `public_key`.
+/// Whether a field with this name is secret: `password`, `aws_secret_access_key`, but not `secret_id` or
+/// `public_key`.
 pub fn is_sensitive_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SENSITIVE.iter().any(|part| name.contains(part))
@@ -37,9 +38,9 @@ pub fn is_sensitive_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Every name in the answers and bodies of the API (OpenAPI document) that sounds like one.
+    /// Every field name in answers and bodies of the API that resembles a secret's.
     #[test]
-    fn names_of_the_api_are_told_apart() {
+    fn field_names_of_the_api_are_classified_as_secret_or_not() {
         for secret in [
             "aws_secret_access_key",
             "client_key",

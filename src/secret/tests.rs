@@ -16,7 +16,7 @@ fn a_marker_alone_becomes_the_value_and_inside_text_its_words() {
 }
 
 #[test]
-fn what_is_computed_from_a_secret_is_hidden_and_has_one_marker() {
+fn a_value_computed_from_a_secret_is_redacted_and_has_one_marker() {
     let secrets = Secrets::default();
     let marker = secrets.derive("cHc6IGh1bnRlcg==");
     assert_eq!(secrets.derive("cHc6IGh1bnRlcg=="), marker);
@@ -58,7 +58,7 @@ fn a_marker_cannot_be_forged() {
     }
 }
 
-/// The longest piece of a text that two others share.
+/// The longest common part of two texts.
 fn shares(text: &str, secret: &str) -> usize {
     let characters: Vec<char> = secret.chars().collect();
     let found = |length: usize| {
@@ -77,7 +77,7 @@ fn a_secret_of_any_kind_is_hidden_in_any_encoding() {
             let told = secrets.redact(&text);
             assert!(told.contains(REDACTED), "{kind:?} in {text:?}");
             assert!(told.starts_with("the API said: ") && told.ends_with(" (status 400)"), "{told}");
-            // What is left of an encoding that was longer: quotes and words around it, three characters at its ends.
+            // The rest of a longer encoding: quotes and words around it, and three characters at its ends.
             let rest = told.replace(REDACTED, " ");
             let (left, plain) = (shares(&rest, &encoded).min(shares(&rest, kind)), kind.lines().count() == 1);
             assert!(
@@ -123,7 +123,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn a_name_is_hidden_where_it_is_a_secret_and_not_where_one_stands_in_it_by_chance() {
+fn a_name_is_redacted_when_it_is_a_secret_and_not_for_a_coincidence() {
     let secrets = Secrets::default();
     ["zx81", "4711204215", "p@ss/word +1"].iter().for_each(|text| secrets.hide(text));
     for (name, shown) in [
@@ -146,7 +146,7 @@ fn a_name_is_hidden_where_it_is_a_secret_and_not_where_one_stands_in_it_by_chanc
 }
 
 #[test]
-fn what_stands_in_a_secret_of_json_is_one() {
+fn texts_in_a_secret_json_are_secrets() {
     let secrets = Secrets::default();
     secrets.hide(r#"{"user":"admin","key":"zx82-zx82"}"#);
     assert_eq!(

@@ -1,33 +1,33 @@
-//! A text as others read it: with the escapes of URLs, JSON, Python, HTML, Markdown, shells and mails undone.
+//! Decoded views of a text: with the escapes of URLs, JSON, Python, HTML, Markdown, shells and mails undone.
 //!
-//! Encoders differ in what they escape and how they write it, so the forms of a secret cannot be listed. Instead the text
-//! is decoded, and every byte of the result knows where it came from. What is found in a view is hidden in the text.
+//! Encoders differ in what they escape, so that the forms of a secret cannot be enumerated. Instead the text is
+//! decoded, and every decoded byte has its place in the text: what is found in a view is redacted in the text.
 
 use std::ops::Range;
 
 /// A decoded text.
 pub struct View {
     pub bytes: Vec<u8>,
-    /// Of every byte: where its source starts in the text, and where it ends.
+    /// By decoded byte: the beginning and end of its source.
     from: Vec<(usize, usize)>,
 }
 
-/// How often escapes may be wrapped in one another.
+/// The greatest depth of nested escapes.
 const DEEPEST: usize = 3;
-/// Longer texts are unwrapped once only.
+/// Longer texts are decoded only once.
 const LONG: usize = 64 * 1024;
 
-/// One way to read escapes. Takes what begins at a place: how many bytes to consume, and what they mean.
+/// A decoder: for the text at a place, the number of bytes to consume, and their meaning.
 type Decoder = fn(&[u8]) -> Option<(usize, Meaning)>;
 
-/// What an escape stands for.
+/// The meaning of an escape.
 enum Meaning {
     Byte(u8),
     Character(char),
     Nothing,
 }
 
-/// Each with a byte that must stand in a text to be worth a look.
+/// The decoders, each with a byte that a text must contain to use it.
 const DECODERS: [(u8, Decoder); 9] = [
     (b'%', percent),
     (b'%', units),
@@ -52,7 +52,7 @@ impl View {
         self.from[found.start].0..self.from[found.end - 1].1
     }
 
-    /// Every other way to read it.
+    /// All other decoded views.
     pub fn decoded(&self) -> Vec<View> {
         let deepest = if self.bytes.len() > LONG { 1 } else { DEEPEST };
         let mut all: Vec<View> = Vec::new();
@@ -139,7 +139,7 @@ fn percent(rest: &[u8]) -> Option<(usize, Meaning)> {
     Some((3, Meaning::Byte(hex(digits, 2)? as u8)))
 }
 
-/// `%u20AC`, and `%E9` for a character: what `escape` of old JavaScript writes.
+/// `%u20AC`, and `%E9` for a character, as by JavaScript's `escape`.
 fn units(rest: &[u8]) -> Option<(usize, Meaning)> {
     let after = rest.strip_prefix(b"%")?;
     if after.first() == Some(&b'u') {
@@ -249,8 +249,8 @@ fn quoted_printable(rest: &[u8]) -> Option<(usize, Meaning)> {
     }
 }
 
-/// White space, its escapes, and the mark this program shows for a line break; with `signs` also what stands between bytes
-/// in hexadecimal.
+/// White space, its escapes, and this program's mark for a line break; with `signs` also separators between bytes in
+/// hexadecimal.
 fn divider(rest: &[u8], signs: bool) -> Option<(usize, Meaning)> {
     match rest {
         [b' ' | b'\t' | b'\n' | b'\r', ..] => Some((1, Meaning::Nothing)),

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_know_what_they_share() {
+    fn overlapping_ranges_are_recognised() {
         assert!(range("10.0.0.0/16").overlaps(&range("10.0.5.0/24")));
         assert!(!range("10.0.0.0/24").overlaps(&range("10.0.1.0/24")));
         assert!(!range("10.0.0.0/24").overlaps(&range("fd00::/64")));

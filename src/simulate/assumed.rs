@@ -11,7 +11,7 @@ use super::store::Uid;
 use super::view;
 
 /// Adds the resources that belong to an assumed one.
-pub(super) fn furnish(state: &mut State, uid: Uid) {
+pub(super) fn add_known(state: &mut State, uid: Uid) {
     let Some(resource) = state.store.get(uid) else { return };
     let scope = resource.scope;
     match resource.kind.name {

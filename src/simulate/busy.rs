@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bystander_makes_the_same_without_our_tags_in_what_is_his() {
+    fn a_bystander_copies_creates_without_tags_inside_its_own_resources() {
         let mut bystanders = Bystanders::default();
         let (network, _) =
             Bystanders::copied(&post("/cloud/v1/networks/1/7", json!({ "name": "net", "tags": { "plan": "x" } })))
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_one_can_have_is_left_to_the_client() {
+    fn bystanders_do_not_use_exclusive_resources() {
         assert!(Bystanders::copied(&post("/cloud/v1/ssh_keys/1", json!({ "name": "mine" }))).is_none());
         let machine = json!({ "name": "web", "volumes": [{ "source": "existing-volume", "volume_id": NETWORK }] });
         let (_, copy) = Bystanders::copied(&post("/cloud/v2/instances/1/7", machine)).unwrap();

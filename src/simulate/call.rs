@@ -1,4 +1,4 @@
-//! A request that was found right, on its way to the kind of resource that answers it.
+//! A validated request to the Cloud API, with its operation and the resource that it addresses.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use super::store::Scope;
 use crate::api::Request;
 use crate::catalog::{Method, Operation};
 
-/// A request on its way to a kind of resource.
+/// A validated request.
 pub(super) struct Call<'r> {
     pub(super) request: &'r Request,
     pub(super) target: Target,
     pub(super) body: Map<String, Value>,
-    /// What the catalogue says about the operation.
+    /// The operation in the catalogue.
     pub(super) operation: Arc<Operation>,
     pub(super) request_id: String,
 }
@@ -49,12 +49,12 @@ impl Call<'_> {
         self.operation.asynchronous
     }
 
-    /// The first type a task of this operation may have.
+    /// The first task type of this operation.
     pub(super) fn task_type(&self) -> Option<&str> {
         self.operation.task_types.first().map(String::as_str)
     }
 
-    /// A query parameter that is a list, comma-separated or repeated.
+    /// A list in the query, comma-separated or repeated.
     pub(super) fn query_list(&self, name: &str) -> BTreeSet<String> {
         let values = self.request.query.iter().filter(|(known, _)| known.trim_end_matches("[]") == name);
         let words = values.flat_map(|(_, value)| value.split(','));

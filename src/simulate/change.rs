@@ -138,7 +138,7 @@ fn retag(state: &mut State, call: &Call<'_>, uid: Uid) {
     let Some(given) = call.body.get("tags") else { return };
     let Some(resource) = state.store.get_mut(uid) else { return };
     let Value::Object(tags) = given else {
-        // Of a load balancer's parts: words, replaced as a whole.
+        // Tags of a load balancer's parts are a list of words, replaced as a whole.
         if given.is_array() {
             resource.fields.insert("tags".into(), given.clone());
         }
@@ -187,7 +187,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     for uid in &going {
         if let Some(resource) = state.store.get_mut(*uid) {
             resource.leaving = true;
-            depart(&mut resource.fields, resource.kind.name);
+            set_deleting(&mut resource.fields, resource.kind.name);
         }
     }
     let data = data::of_removal(state, call, uid, &going);
@@ -216,7 +216,7 @@ fn parent_network(state: &State, uid: Uid) -> Option<Uid> {
 }
 
 /// Sets the status of a resource that is being removed.
-fn depart(fields: &mut Map<String, Value>, kind: &str) {
+fn set_deleting(fields: &mut Map<String, Value>, kind: &str) {
     for (field, word) in [("provisioning_status", "PENDING_DELETE"), ("status", "deleting")] {
         let word = if kind == "k8s_clusters" { "Deleting" } else { word };
         if let Some(status) = fields.get_mut(field)
@@ -267,7 +267,7 @@ fn may_go(state: &State, uid: Uid) -> Result<(), Refusal> {
 /// What goes with it by the nature of its kind, or because the query says so.
 fn secondary(state: &State, call: &Call<'_>, uid: Uid) -> Result<Vec<Uid>, Refusal> {
     match call.target.kind {
-        "instances" | "bminstances" => compute::goes_with(state, call, uid),
+        "instances" | "bminstances" => compute::removed_with(state, call, uid),
         "listeners" if call.query("delete_default_pool") == Some("true") => {
             Ok(state.store.users(uid, "pools").map(|(pool, _)| pool).collect())
         }
@@ -464,7 +464,7 @@ fn attach_volume(state: &mut State, call: &Call<'_>, volume: Uid) -> Result<(), 
     if compute::holder(state, volume).is_some() {
         return Err(Refusal::conflict(format!("Volume {} is already attached", state.id(volume))));
     }
-    compute::hang(state, machine, volume, false);
+    compute::attach_volume(state, machine, volume, false);
     Ok(())
 }
 
@@ -474,11 +474,11 @@ fn detach_volume(state: &mut State, call: &Call<'_>, volume: Uid) -> Result<(), 
     if compute::holder(state, volume) != Some(machine) {
         return Err(Refusal::conflict(format!("Volume {} is not attached to instance {id}", state.id(volume))));
     }
-    compute::unhang(state, machine, volume);
+    compute::detach_volume(state, machine, volume);
     Ok(())
 }
 
-/// Security groups of a machine are given by name: one for all its ports, or several for each of some.
+/// Security groups of a machine are given by name: one for all its ports, or several for single ports.
 fn regroup(state: &mut State, call: &Call<'_>, machine: Uid, action: &str) -> Result<Answer, Refusal> {
     let ports: Vec<(Uid, String)> =
         super::view::ports_of(&state.store, machine).map(|(uid, port)| (uid, port.id.clone())).collect();

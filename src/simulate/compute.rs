@@ -77,7 +77,7 @@ pub(super) fn volume(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal
     };
     let volume = insert_volume(state, call.scope(), &call.body, content);
     if let Some(machine) = machine {
-        hang(state, machine, volume, false);
+        attach_volume(state, machine, volume, false);
     }
     Ok(Made::one(volume))
 }
@@ -114,13 +114,13 @@ pub(super) fn image(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal>
 const IMPORTING: Duration = Duration::from_secs(20);
 
 /// Attaches a volume to a machine.
-pub(super) fn hang(state: &mut State, machine: Uid, volume: Uid, goes_too: bool) {
+pub(super) fn attach_volume(state: &mut State, machine: Uid, volume: Uid, deleted_with_machine: bool) {
     let id = state.id(volume);
     state.store.link(machine, volume);
     if let Some(machine) = state.store.get_mut(machine)
         && let Some(Value::Array(volumes)) = machine.fields.get_mut("volumes")
     {
-        volumes.push(json!({ "id": id, "delete_on_termination": goes_too }));
+        volumes.push(json!({ "id": id, "delete_on_termination": deleted_with_machine }));
     }
     if let Some(volume) = state.store.get_mut(volume) {
         let status = if volume.once_made.is_empty() { &mut volume.fields } else { &mut volume.once_made };
@@ -129,7 +129,7 @@ pub(super) fn hang(state: &mut State, machine: Uid, volume: Uid, goes_too: bool)
 }
 
 /// Detaches it again.
-pub(super) fn unhang(state: &mut State, machine: Uid, volume: Uid) {
+pub(super) fn detach_volume(state: &mut State, machine: Uid, volume: Uid) {
     let id = Value::from(state.id(volume));
     state.store.unlink(machine, volume);
     if let Some(machine) = state.store.get_mut(machine)
@@ -149,10 +149,10 @@ pub(super) fn holder(state: &State, volume: Uid) -> Option<Uid> {
 }
 
 /// Releases the volumes and reserved addresses of a machine that is removed.
-pub(super) fn part_with(state: &mut State, leaving: Uid) {
+pub(super) fn release(state: &mut State, leaving: Uid) {
     let volumes: Vec<_> = state.store.used(leaving, "volumes").map(|(volume, _)| volume).collect();
     if state.store.get(leaving).is_some_and(|resource| resource.kind.name == "instances") {
-        volumes.into_iter().for_each(|volume| unhang(state, leaving, volume));
+        volumes.into_iter().for_each(|volume| detach_volume(state, leaving, volume));
     }
     let reserved: Vec<_> = state.store.used(leaving, "reserved_fixed_ips").map(|(reserved, _)| reserved).collect();
     for reserved in reserved {
@@ -171,7 +171,7 @@ struct Wanted {
 
 enum WantedVolume {
     New { body: Map<String, Value>, content: (bool, u64), root: bool },
-    Existing { volume: Uid, root: bool, goes_too: bool },
+    Existing { volume: Uid, root: bool, deleted_with_machine: bool },
 }
 
 struct WantedInterface {
@@ -236,7 +236,7 @@ fn wanted(state: &mut State, call: &Call<'_>) -> Result<Wanted, Refusal> {
     for (index, volume) in call.list("volumes").iter().enumerate() {
         volumes.push(wanted_volume(state, scope, volume, index)?);
     }
-    // Those of the machine are those of all its ports.
+    // The machine's groups are those of all its ports.
     let of_machine = groups(state, scope, call.body.get("security_groups"))?;
     let mut interfaces = Vec::new();
     for interface in call.list("interfaces") {
@@ -266,8 +266,8 @@ fn wanted_volume(state: &mut State, scope: Scope, volume: &Value, index: usize) 
         let text = Some(format!("Volume {id} is in unexpected state in-use"));
         state.task_fault = Some(TaskFault { text, leaves: false });
     }
-    let goes_too = body.get("delete_on_termination").and_then(Value::as_bool) == Some(true);
-    Ok(WantedVolume::Existing { volume, root, goes_too })
+    let deleted_with_machine = body.get("delete_on_termination").and_then(Value::as_bool) == Some(true);
+    Ok(WantedVolume::Existing { volume, root, deleted_with_machine })
 }
 
 fn wanted_interface(state: &mut State, scope: Scope, interface: &Value) -> Result<WantedInterface, Refusal> {
@@ -300,19 +300,19 @@ fn free_address(state: &mut State, scope: Scope, id: &str) -> Result<Uid, Refusa
 }
 
 fn add_volume(state: &mut State, scope: Scope, machine: Uid, wanted: WantedVolume, name: &str) -> (Uid, bool) {
-    let (volume, new, root, goes_too) = match wanted {
+    let (volume, new, root, deleted_with_machine) = match wanted {
         WantedVolume::New { mut body, content, root } => {
-            let goes_too = body.shift_remove("delete_on_termination") == Some(Value::Bool(true));
+            let deleted_with_machine = body.shift_remove("delete_on_termination") == Some(Value::Bool(true));
             body.shift_remove("boot_index");
             body.entry("name").or_insert_with(|| name.into());
-            (insert_volume(state, scope, &body, content), true, root, goes_too)
+            (insert_volume(state, scope, &body, content), true, root, deleted_with_machine)
         }
-        WantedVolume::Existing { volume, root, goes_too } => (volume, false, root, goes_too),
+        WantedVolume::Existing { volume, root, deleted_with_machine } => (volume, false, root, deleted_with_machine),
     };
     if holder(state, volume).is_some() {
         return (volume, new);
     }
-    hang(state, machine, volume, goes_too);
+    attach_volume(state, machine, volume, deleted_with_machine);
     if root {
         if let Some(volume) = state.store.get_mut(volume) {
             volume.fields.insert("is_root_volume".into(), true.into());
@@ -411,7 +411,7 @@ pub(super) fn detach_interface(state: &mut State, call: &Call<'_>, machine: Uid)
 }
 
 /// The resources removed with a machine: volumes bound to it, and those that the query names.
-pub(super) fn goes_with(state: &State, call: &Call<'_>, machine: Uid) -> Result<Vec<Uid>, Refusal> {
+pub(super) fn removed_with(state: &State, call: &Call<'_>, machine: Uid) -> Result<Vec<Uid>, Refusal> {
     let mut going = Vec::new();
     if let Some(resource) = state.store.get(machine) {
         let attached = resource.field("volumes").and_then(Value::as_array).into_iter().flatten();

@@ -44,7 +44,7 @@ impl Expected {
 }
 
 /// Creates the expected resources of a collection.
-pub(super) fn furnish(state: &mut State, call: &Call<'_>) {
+pub(super) fn add_known(state: &mut State, call: &Call<'_>) {
     let scope = call.scope();
     for expected in of_list(state, call) {
         let kind = kinds::named(call.target.kind);

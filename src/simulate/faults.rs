@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_rules_say_what_is_wrong() {
+    fn invalid_rules_have_a_reason() {
         for (rule, words) in [
             ("explode", "not one of"),
             ("reset:every=0", "counts from 1"),

@@ -422,7 +422,7 @@ pub(super) fn to_floating(state: &mut State, reserved: Uid) -> Uid {
 }
 
 /// Removes a subnet or port from routers and floating IPs.
-pub(super) fn part_with(state: &mut State, leaving: Uid) {
+pub(super) fn release(state: &mut State, leaving: Uid) {
     let routers: Vec<_> = state.store.users(leaving, "routers").map(|(router, _)| router).collect();
     for router in routers {
         leave(state, router, leaving);
@@ -546,7 +546,7 @@ pub(super) fn interface(state: &State, port: Uid, resource: &Resource) -> Value 
     shown.into()
 }
 
-/// A port of a machine with the security groups that guard it.
+/// A port of a machine with its security groups.
 pub(super) fn guarded_port(state: &State, port: Uid, resource: &Resource) -> Value {
     let groups = state.store.used(port, "security_groups");
     let groups: Vec<_> = groups.map(|(_, group)| json!({ "id": group.id, "name": group.name })).collect();

@@ -102,7 +102,7 @@ fn metadata(state: &State, call: &Call<'_>, uid: Uid) -> Result<Answer, Refusal>
 fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let kind = kinds::named(call.target.kind);
     let parent = state.parent(&call.target)?;
-    expected::furnish(state, call);
+    expected::add_known(state, call);
     let filters = Filters::of(kind, call)?;
     let mut found: Vec<(Uid, Value)> = state
         .store

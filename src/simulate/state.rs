@@ -209,7 +209,7 @@ impl State {
         resource.creator_task = kind.tells_task.then(|| Draw::fixed(("creator", key)).uuid());
         view::complete(&mut resource);
         let uid = self.store.insert(resource);
-        assumed::furnish(self, uid);
+        assumed::add_known(self, uid);
         uid
     }
 
@@ -315,8 +315,8 @@ impl State {
 
     pub(super) fn remove(&mut self, uid: Uid) {
         for member in self.store.family(uid) {
-            network::part_with(self, member);
-            compute::part_with(self, member);
+            network::release(self, member);
+            compute::release(self, member);
             if let Some(resource) = self.store.get(member) {
                 self.gone.insert(resource.id.clone());
                 if resource.kind.by_name {

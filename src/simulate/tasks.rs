@@ -146,8 +146,8 @@ impl Task {
     }
 
     fn data(&self, now: Timestamp) -> &Value {
-        let told = now >= self.tells && self.ending == Ending::Finished;
-        self.data_then.as_ref().filter(|_| told).unwrap_or(&self.data)
+        let is_known = now >= self.tells && self.ending == Ending::Finished;
+        self.data_then.as_ref().filter(|_| is_known).unwrap_or(&self.data)
     }
 
     /// The resources it touched (`observed.md` §1): null before they are known, for tasks without any, and for failed
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_goes_through_its_states_and_tells_what_it_made_at_the_end() {
+    fn a_task_goes_through_its_states_and_lists_its_resources_at_the_end() {
         let mut tasks = Tasks::default();
         tasks.add(task("a", 0, 10, 7));
         let first = tasks.get("a").unwrap().view(at(0));

@@ -1,4 +1,4 @@
-//! What tasks do: started with what they are to make and change, carried out at their end.
+//! The work of tasks: started with the changes they will make, applied at their end.
 
 use std::time::Duration;
 
@@ -15,22 +15,22 @@ use super::{data, view};
 use crate::api::Answer;
 use crate::catalog::pace_of;
 
-/// What a task is to do, once its request was found right.
+/// The work of a task, once its request was accepted.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    /// What it makes, the main one first.
+    /// What it creates, the main resource first.
     pub(super) made: Vec<Uid>,
-    /// What it touches beside, and lists with what it makes.
+    /// Existing resources that it lists as well.
     pub(super) touched: Vec<Uid>,
-    /// What it lists that is gone already.
+    /// Removed resources that it lists as well.
     pub(super) former: Vec<(&'static str, Value)>,
-    /// What else it holds while it runs.
+    /// Other resources that it locks while it runs.
     pub(super) locks: Vec<Uid>,
     pub(super) changes: Vec<Change>,
     pub(super) data: Map<String, Value>,
 }
 
-/// How the next started task is to fail.
+/// The fault of the next task.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct TaskFault {
     pub(super) text: Option<String>,
@@ -38,10 +38,10 @@ pub(super) struct TaskFault {
 }
 
 impl State {
-    /// Starts a task and answers with its id.
+    /// Starts a task; the answer has its id.
     pub(super) fn start(&mut self, call: &Call<'_>, task_type: &str, work: Work) -> Answer {
         let id = self.draw.uuid();
-        // Failures come early: of a machine's 30 s, after 6.
+        // Failing tasks fail early: that of a machine, which takes 30 s, after 6.
         let length = self.length_of(task_type).mul_f64(if self.task_fault.is_some() { 0.2 } else { 1.0 });
         for uid in &work.made {
             if let Some(resource) = self.store.get_mut(*uid) {
@@ -89,7 +89,7 @@ impl State {
 
     pub(super) fn length_of(&mut self, task_type: &str) -> Duration {
         let pace = pace_of(task_type);
-        // Those of bystanders are over sooner, so that what they make next finds what they made before.
+        // Bystanders' tasks take half the time, so that their later creates find what they need.
         let share = if self.bystander { 0.5 } else { 1.0 };
         let length = match self.options.durations {
             Durations::Documented => self.draw.between(pace.earliest, pace.latest),
@@ -99,7 +99,7 @@ impl State {
         length.mul_f64(share)
     }
 
-    /// Lists show what was made until then.
+    /// Lists show resources created until this time.
     pub(super) fn listed_until(&self) -> Timestamp {
         self.now.checked_sub(self.options.busy.lists_late).unwrap_or(self.now)
     }
@@ -114,7 +114,7 @@ impl State {
         Ending::Error { text, leaves: fault.leaves }
     }
 
-    /// What the end of a task means for the resources.
+    /// Applies the changes of a completed task.
     pub(super) fn carry_out(&mut self, task: &Task) {
         for uid in &task.locks {
             if let Some(resource) = self.store.get_mut(*uid)
@@ -131,19 +131,19 @@ impl State {
             }
             Ending::Error { leaves: false, .. } if task.made.is_empty() => {
                 for change in &task.changes {
-                    // What could not be removed is there still, and not well.
+                    // A resource whose removal failed still exists, in an error state.
                     if let Change::Remove(uid) = change {
                         self.break_down(*uid);
                     }
                 }
             }
-            // The newest first: what was made last may use what was made before.
+            // The newest first, since later resources may use earlier ones.
             Ending::Error { leaves: false, .. } => task.made.iter().rev().for_each(|uid| self.remove(*uid)),
             Ending::Error { leaves: true, .. } => task.made.iter().for_each(|uid| self.break_down(*uid)),
         }
     }
 
-    /// The creating task is done.
+    /// Marks a resource as created.
     pub(super) fn made(&mut self, uid: Uid) {
         let now = self.now;
         if let Some(resource) = self.store.get_mut(uid) {
@@ -182,7 +182,7 @@ impl State {
         }
     }
 
-    /// Keeps a change for later, if the simulated cloud takes its time at all.
+    /// Schedules a change after its task, when the simulated cloud has delays.
     pub(super) fn later(&mut self, delay: Duration, change: &Change) {
         let delay = match self.options.durations {
             Durations::Documented => delay,
@@ -197,7 +197,7 @@ impl State {
         }
     }
 
-    /// When something happens next by itself.
+    /// When the next scheduled change happens.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let change = self.to_come.first().map(|(at, _)| *at);
         self.tasks.next_end().into_iter().chain(change).min()

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_goes_on_where_the_other_ended_may_take_its_place() {
+    fn only_a_record_that_continues_another_may_replace_it() {
         for (brought, there, expected) in [
             (made("k", &["a"]), made("x", &[]), Relation::NothingThere),
             (made("k", &["a"]), made("x", &["a"]), Relation::Another),

@@ -1,11 +1,11 @@
-//! Commands to the runner of a GitHub Actions job. Whatever goes into one is escaped as the runner undoes it.
+//! Workflow commands for the runner of a GitHub Actions job, with the runner's escaping.
 
 /// One command, such as `::error line=2::words`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command(String);
 
 impl Command {
-    /// `::name::`, for names known when the program was built.
+    /// `::name::`, for constant names.
     pub fn new(name: &'static str, properties: &[(&'static str, String)], text: &str) -> Self {
         let properties: Vec<String> =
             properties.iter().map(|(name, value)| format!("{name}={}", property(value))).collect();
@@ -13,7 +13,7 @@ impl Command {
         Self(format!("::{name}{space}{}::{}", properties.join(","), data(text)))
     }
 
-    /// Makes the runner listen again after `stop-commands` with this token.
+    /// Resumes command processing after `stop-commands` with this token.
     pub fn resume(token: &str) -> Self {
         Self(format!("::{}::", property(token)))
     }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_end_a_value_is_escaped() {
+    fn characters_that_would_end_a_value_are_escaped() {
         let command = Command::new("error", &[("file", "a:b,c%0A".to_owned())], "100%\r\n::error::x, y");
         assert_eq!(command.line(), "::error file=a%3Ab%2Cc%250A::100%25%0D%0A::error::x, y");
         assert_eq!(Command::resume("a\n::b").line(), "::a%0A%3A%3Ab::");

@@ -1,8 +1,8 @@
-//! The only way to stdout and stderr.
+//! The only access to stdout and stderr.
 //!
-//! Text goes through [`Write`], commands to the runner of a GitHub Actions job through [`Stream::command`]. In a job whole
-//! lines leave, each of them [`defused`](runner::defuse): what others wrote is no command, wherever it stands and through
-//! whichever command of ours it comes. clippy refuses every other way (`clippy.toml`).
+//! Text is written through [`Write`], workflow commands through [`Stream::command`]. In a GitHub Actions job only
+//! whole lines are written, each after [`defuse`](runner::defuse): untrusted text is never a command, wherever it
+//! occurs. clippy forbids other access (`clippy.toml`).
 
 mod command;
 mod queue;
@@ -15,24 +15,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use command::Command;
 pub use queue::Queue;
 
-/// A standard stream, or a memory in its place. Clones share it.
+/// A standard stream, or memory in its place. Clones share it.
 #[derive(Clone)]
 pub struct Stream {
     out: Arc<Mutex<Out>>,
-    /// Nobody reads it: what is written is lost.
+    /// The stream has no reader any more: output is discarded.
     abandoned: Arc<AtomicBool>,
     /// It goes to a terminal.
     pub terminal: bool,
-    /// The process's own stream, so that the terminal's cursor may be moved.
+    /// The process's own stream, whose cursor may be moved.
     pub real: bool,
-    /// A runner reads it.
+    /// The runner of a job reads it.
     pub runner: bool,
 }
 
 struct Out {
     out: Box<dyn Write + Send>,
     runner: bool,
-    /// Text whose line has not ended yet: nobody can tell whether it is a command.
+    /// An incomplete line, which may still become a command.
     line: Vec<u8>,
 }
 
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// Writes to `out`, which is no terminal. `runner`: a runner reads it.
+    /// A stream to `out`, which is not a terminal. `runner`: whether the runner of a job reads it.
     pub fn new(out: impl Write + Send + 'static, runner: bool) -> Self {
         let out = Out { out: Box::new(out), runner, line: Vec::new() };
         Self { out: Arc::new(Mutex::new(out)), abandoned: Arc::default(), terminal: false, real: false, runner }
@@ -67,11 +67,11 @@ impl Stream {
         Self { terminal: stderr.is_terminal(), real: true, ..Self::new(stderr, runner) }
     }
 
-    /// Issues a command on a line of its own.
+    /// Writes a command on its own line.
     ///
     /// # Errors
     ///
-    /// What the writer says.
+    /// The writer's error.
     pub fn command(&self, command: &Command) -> io::Result<()> {
         if self.is_abandoned() {
             return Ok(());
@@ -85,11 +85,11 @@ impl Stream {
         out.out.flush()
     }
 
-    /// Writes what is left of a line that nobody ended.
+    /// Writes an incomplete line.
     ///
     /// # Errors
     ///
-    /// What the writer says.
+    /// The writer's error.
     pub fn finish(&self) -> io::Result<()> {
         if self.is_abandoned() {
             return Ok(());
@@ -99,7 +99,7 @@ impl Stream {
         out.out.flush()
     }
 
-    /// Loses what is written from now on: a writer waits for a reader that does not read, and nobody should wait for both.
+    /// Discards all further output, when a blocked reader holds up the writer.
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
     }
@@ -126,7 +126,7 @@ impl Out {
         written
     }
 
-    /// Writes what is held back, line by line.
+    /// Writes the buffered lines.
     fn release(&mut self) -> io::Result<()> {
         let held = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&held);
@@ -137,7 +137,7 @@ impl Out {
 
 impl Drop for Out {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error.
+        // An error cannot be reported while dropping.
         let _ = self.release().and_then(|()| self.out.flush());
     }
 }
@@ -150,7 +150,7 @@ impl Write for Stream {
         self.lock().text(bytes).map(|()| bytes.len())
     }
 
-    /// Whole lines leave by themselves; in a job an open one stays until it is whole.
+    /// Complete lines are written at once; in a job an incomplete one stays buffered.
     fn flush(&mut self) -> io::Result<()> {
         if self.is_abandoned() {
             return Ok(());
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_bytes_leave_as_they_come() {
+    fn outside_of_a_job_output_is_unchanged() {
         let out = Shared::default();
         let mut stream = Stream::new(out.clone(), false);
         write!(stream, "::error::x\r##[y]").unwrap();

@@ -1,4 +1,4 @@
-//! Writing without waiting: what is told goes into a queue, and a thread of its own carries it to the stream.
+//! Non-blocking output: text goes into a queue, and a thread writes it to the stream.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -7,29 +7,29 @@ use std::time::Duration;
 
 use super::Stream;
 
-/// At the end, a reader that does not read is waited for so long after the last piece that it took.
+/// How long the end waits for a blocked reader without progress.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A writer that never waits for whoever reads the stream. Dropping it waits until all is written, within reason.
+/// A writer that never blocks. Dropping it waits until everything is written, up to a limit.
 pub struct Queue {
     stream: Stream,
-    /// `None` once it ends.
+    /// `None` at the end.
     pieces: Option<Sender<Vec<u8>>>,
-    /// Hears of each piece that was written, and of the end.
+    /// Receives a message for each part that was written, and the end.
     written: Receiver<()>,
 }
 
 impl Queue {
     /// # Errors
     ///
-    /// When there is no thread for it.
+    /// When the thread cannot be started.
     pub fn before(stream: &Stream) -> io::Result<Self> {
         let (pieces, queued) = channel::<Vec<u8>>();
         let (tell, written) = channel();
         let mut out = stream.clone();
         thread::Builder::new().name("log".to_owned()).spawn(move || {
             for piece in queued {
-                // A reader that went away silences it, no more; nor does anybody have to listen.
+                // After a closed pipe output is discarded; errors are not reported.
                 let _ = out.write_all(&piece).and_then(|()| out.flush());
                 let _ = tell.send(());
             }
@@ -40,7 +40,7 @@ impl Queue {
 
 impl Write for Queue {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // What was written meanwhile is nobody's business before the end.
+        // Progress messages matter only at the end.
         while self.written.try_recv().is_ok() {}
         if let Some(pieces) = &self.pieces {
             pieces.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
@@ -48,7 +48,7 @@ impl Write for Queue {
         Ok(bytes.len())
     }
 
-    /// Nothing is held back here.
+    /// Nothing is buffered here.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -87,12 +87,12 @@ mod tests {
         }
     }
 
-    /// Takes nothing as long as its other end lives.
+    /// A writer that blocks as long as the other end exists.
     struct Stuck(Receiver<()>);
 
     impl Write for Stuck {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // Its end lets go.
+            // Dropping the other end releases it.
             let _ = self.0.recv();
             Ok(bytes.len())
         }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_does_not_read_holds_up_nobody() {
+    fn a_blocked_reader_does_not_block_the_run() {
         let (_read, unread) = channel();
         let stream = Stream::new(Stuck(unread), false);
         let mut queue = Queue::before(&stream).unwrap();

@@ -1,19 +1,21 @@
-//! What the runner of a GitHub Actions job takes for a command, and how a text is kept from being one.
+//! What the runner of a GitHub Actions job reads as a command, and how text is kept from being one.
 //!
 //! The runner reads every line that a step writes to stdout or stderr (actions/runner, `OutputManager`), in two forms:
 //!
-//! | form | where | told by |
+//! | form
+//! where
+//! parsed by |
 //! |---|---|---|
 //! | `::name key=value,…::data` | at the start of a line, after white space | `ActionCommand.TryParseV2` |
 //! | `##[name key=value;…]data` | anywhere in a line, the first one counts | `ActionCommand.TryParse` |
 //!
-//! It compares as the system's language does, which may pass over characters that have no width: `#` and `[` with a soft
-//! hyphen between them count as neighbours here, too. Lines end at LF and at CR.
+//! It compares by the rules of the system's language, which may ignore characters without width: `#` and `[` with a
+//! soft hyphen between them are treated as adjacent here, too. Lines end at LF and at CR.
 
 use std::borrow::Cow;
 
-/// The line, changed just so much that the runner sees no command in it: a space comes between the first two characters of
-/// what would begin one. Everything else stays as it is; so does `::1`, which begins no command without a second `::`.
+/// Changes a line so that the runner sees no command in it: a space is inserted between the first two characters of a
+/// command's beginning. Other text is unchanged, also `::1`, which begins no command without a second `::`.
 pub fn defuse(line: &str) -> Cow<'_, str> {
     let mut gaps: Vec<usize> = opening(line).into_iter().collect();
     gaps.extend(brackets(line));
@@ -34,7 +36,7 @@ pub fn defuse(line: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// JSON that means the same and holds no command: `##[` can stand only in its strings, where `#` may be escaped.
+/// Equivalent JSON without commands: `##[` can occur only in strings, where `#` can be escaped.
 pub fn defuse_json(json: &str) -> Cow<'_, str> {
     let mut safe = String::new();
     let mut written = 0;
@@ -50,7 +52,7 @@ pub fn defuse_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Where to break a line that begins with `::` and goes on to another.
+/// The place for a space in a line that begins with `::` and contains another.
 fn opening(line: &str) -> Option<usize> {
     let text = line.trim_start_matches(|character: char| character.is_whitespace() || is_invisible(character));
     let second = visible(text.strip_prefix(':')?).strip_prefix(':')?;
@@ -59,13 +61,13 @@ fn opening(line: &str) -> Option<usize> {
     pairs.next().map(|_| line.len() - text.len() + 1)
 }
 
-/// After the first `#` of every `##[`.
+/// The places after the first `#` of every `##[`.
 fn brackets(line: &str) -> impl Iterator<Item = usize> {
     let hashes = line.match_indices('#').map(|(at, _)| at + 1);
     hashes.filter(|at| visible(&line[*at..]).strip_prefix('#').is_some_and(|rest| visible(rest).starts_with('[')))
 }
 
-/// The text without the characters of no width that it begins with.
+/// The text without leading characters that have no width.
 fn visible(text: &str) -> &str {
     text.trim_start_matches(is_invisible)
 }
@@ -85,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_be_a_command_is_broken_and_nothing_else() {
+    fn text_that_would_be_a_command_is_broken_and_other_text_unchanged() {
         for (text, safe) in [
             ("::error::x", ": :error::x"),
             ("  \t::set-output name=a::b", "  \t: :set-output name=a::b"),

@@ -35,7 +35,7 @@ impl Network {
         }
     }
 
-    /// How many addresses or subnets `bits` can tell apart; `None` for 2^128.
+    /// The number of addresses or subnets that `bits` can count; `None` for 2^128.
     fn count(bits: u32) -> Option<u128> {
         1_u128.checked_shl(bits)
     }
@@ -50,7 +50,7 @@ fn mask(prefix: u32, width: u32) -> u128 {
 ///
 /// # Errors
 ///
-/// When the network cannot be read, or has no such subnet.
+/// When the network is invalid, or has no such subnet.
 pub(super) fn cidr_subnet(network: &str, more: i64, number: i128) -> Result<String, String> {
     let network = Network::parse(network)?;
     let more = u32::try_from(more).map_err(|_| "the number of bits must not be negative".to_owned())?;
@@ -67,7 +67,7 @@ pub(super) fn cidr_subnet(network: &str, more: i64, number: i128) -> Result<Stri
 ///
 /// # Errors
 ///
-/// When the network cannot be read, or has no such address.
+/// When the network is invalid, or has no such address.
 pub(super) fn cidr_host(network: &str, number: i128) -> Result<String, String> {
     let network = Network::parse(network)?;
     let position = position(number, network.width - network.prefix, "addresses")?;
@@ -92,8 +92,8 @@ fn position(number: i128, bits: u32, what: &str) -> Result<u128, String> {
     }
 }
 
-/// The address to reach a machine by, out of the API's `addresses` (a mapping of network to list), a list of
-/// address objects, or a list of texts: a floating one, else a public one, else the first.
+/// The address of a machine, from the API's `addresses` (a mapping of network to list), a list of address objects, or
+/// a list of texts: a floating one, else a public one, else the first.
 pub(super) fn first_address(addresses: &Value) -> Option<String> {
     let mut found = Vec::new();
     collect(addresses, &mut found);

@@ -1,4 +1,4 @@
-//! Nodes of the plan file → templates and expressions, with findings for what the engine cannot read.
+//! Compiles nodes of the plan file to templates and expressions, with findings for syntax errors.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::yaml::{Key, Node, NodeKind, Places};
 
-/// The code of every finding about a template's syntax.
+/// The code of all findings about template syntax.
 pub(super) const SYNTAX: &str = "template-syntax";
 
 impl Template {
@@ -20,18 +20,18 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// Every template that cannot be read, in the order of the file.
+    /// All syntax errors, in file order.
     pub fn compile(node: &Node) -> Result<Self, Vec<Diagnostic>> {
         let mut findings = Vec::new();
         let template = value(node, &mut findings);
         if findings.is_empty() { Ok(template) } else { Err(findings) }
     }
 
-    /// Compiles a part of a scalar's text, such as one segment of a path: always text, or one expression.
+    /// Compiles a part of a scalar's text, such as one path segment: text, or one expression.
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// When it has a syntax error.
     pub fn compile_part(node: &Node, range: Range<usize>) -> Result<Self, Vec<Diagnostic>> {
         let NodeKind::Scalar { value: Value::String(text), places, .. } = &node.kind else {
             return Self::compile(node);
@@ -48,7 +48,7 @@ impl Expression {
     ///
     /// # Errors
     ///
-    /// When it is no expression or cannot be read.
+    /// When it is not an expression, or has a syntax error.
     pub fn compile(node: &Node) -> Result<Self, Vec<Diagnostic>> {
         let span = node.span;
         let (text, places) = match &node.kind {
@@ -100,7 +100,8 @@ fn value(node: &Node, findings: &mut Vec<Diagnostic>) -> Template {
     Template { span, shape }
 }
 
-/// Whether a mapping stands for a list: `{ for: …, each: … }`. No body of the API has fields of these names.
+/// Whether a mapping is a list built with `for`: `{ for: …, each: … }`. No body of the API has fields with these
+/// names.
 fn is_list_from(entries: &[(Key, Node)]) -> bool {
     ["for", "each"].iter().all(|wanted| entries.iter().any(|(key, _)| key.text == *wanted))
 }

@@ -1,4 +1,4 @@
-//! The one template environment: strict, without clock, randomness, environment variables or other templates.
+//! The template environment: strict, without access to clock, randomness, environment variables or other templates.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -9,9 +9,9 @@ use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value};
 
 use super::{functions, text};
 
-/// What one evaluation may cost: instructions, and bytes made, 64 of them for one. About 30 MB, or a few ms.
+/// The limit of one evaluation, in instructions and output (64 bytes count as one): about 30 MB, or a few ms.
 const FUEL: u64 = 500_000;
-/// Statements in statements while running; what may be written is limited further (see `lexicon`).
+/// The deepest nesting of statements at run time; the source is limited further (see `lexicon`).
 const DEEPEST: usize = 64;
 
 static SYNTAX: LazyLock<SyntaxConfig> = LazyLock::new(|| {
@@ -26,7 +26,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_formatter(text::format);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(DEEPEST);
-    // Places of errors; what else it collects (values!) is never shown.
+    // For places of errors; the values that it collects are never shown.
     environment.set_debug(true);
     for name in ["debug", "namespace"] {
         environment.remove_global(name);
@@ -43,7 +43,7 @@ pub(super) fn environment() -> &'static Environment<'static> {
     &ENVIRONMENT
 }
 
-/// Runs a part of an expression's tree, which was parsed from `source`.
+/// Evaluates a part of an expression's syntax tree, which was parsed from `source`.
 pub(super) fn evaluate(expr: &ast::Expr<'_>, source: &str, root: Value) -> Result<Value, Error> {
     let mut code = CodeGenerator::new("", source);
     code.compile_expr(expr);

@@ -1,4 +1,4 @@
-//! Running templates: values out, or an error in place that says what is missing.
+//! Evaluates templates: gives a value, or an error with its place that says what is missing.
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind};
@@ -10,7 +10,7 @@ use super::{Expression, ExpressionKind, Part, Scope, Shape, Template, TemplateEr
 use crate::diagnostic::nearest;
 use crate::source::Span;
 
-/// The largest text a template may make.
+/// The longest text that a template may produce.
 const LONGEST: usize = 16 << 20;
 
 impl Template {
@@ -18,7 +18,7 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// The first expression that cannot be evaluated, in place.
+    /// The first expression that cannot be evaluated, with its place.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, TemplateError> {
         match &self.shape {
             Shape::Constant(value) => Ok(value.clone()),
@@ -37,11 +37,11 @@ impl Template {
         }
     }
 
-    /// The value as text, as a path segment or a header wants it.
+    /// The value as text, for a path segment or header.
     ///
     /// # Errors
     ///
-    /// As [`Template::evaluate`], and for what cannot stand in text.
+    /// As for [`Template::evaluate`], and for values without a text form.
     pub fn evaluate_text(&self, scope: &Scope<'_>) -> Result<String, TemplateError> {
         match self.evaluate(scope)? {
             Value::String(text) => Ok(text),
@@ -61,7 +61,7 @@ impl Expression {
     ///
     /// # Errors
     ///
-    /// When the expression cannot be evaluated or gives nothing.
+    /// When the expression cannot be evaluated, or has no value.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, TemplateError> {
         match &self.kind {
             ExpressionKind::Constant(constant) => Ok(Value::Bool(*constant)),
@@ -73,7 +73,7 @@ impl Expression {
     ///
     /// # Errors
     ///
-    /// When the expression cannot be evaluated, or gives text or a number: whether `"false"` holds is anybody's guess.
+    /// When the expression cannot be evaluated, or is text or a number, since the truth of `"false"` is ambiguous.
     pub fn is_true(&self, scope: &Scope<'_>) -> Result<bool, TemplateError> {
         let ambiguous = |what: &str| TemplateError {
             span: self.span,
@@ -122,7 +122,7 @@ fn parts_text(parts: &[Part], scope: &Scope<'_>) -> Result<String, TemplateError
     Ok(out)
 }
 
-/// The engine's error in our words, with the place in the file.
+/// Converts the engine's error to our own, with the place in the file.
 fn explain(program: &Program, scope: &Scope<'_>, root: &minijinja::Value, error: &Error) -> TemplateError {
     let span = match error.range() {
         Some(range) if !range.is_empty() => program.locate_run(range),
@@ -149,20 +149,20 @@ fn explain(program: &Program, scope: &Scope<'_>, root: &minijinja::Value, error:
     TemplateError { span, message, help }
 }
 
-/// A mention and how it is looked up.
+/// A reference, and how it is looked up.
 struct Mention<'p> {
     names: Vec<&'p str>,
     span: Span,
 }
 
-/// The first mention that leads to nothing, and what was there instead; or the list in which nothing was found.
+/// The first reference without a value, and what exists instead; or the list that contains nothing.
 fn missing(program: &Program, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
     let mentions = mentions(program);
     let leads_nowhere = mentions.iter().find_map(|mention| follow(mention, scope, root));
     leads_nowhere.or_else(|| mentions.iter().find_map(|mention| nothing_in(mention, root)))
 }
 
-/// What is taken from a list (`| first`) is undefined when the list, or what a filter leaves of it, is empty.
+/// An element of a list (`| first`) is undefined when the list, or its filtered form, is empty.
 fn nothing_in(mention: &Mention<'_>, root: &minijinja::Value) -> Option<TemplateError> {
     let list = mention.names.iter().fold(root.clone(), |here, name| item(&here, name));
     let items = Some(list).filter(|list| list.kind() == ValueKind::Seq)?.len()?;
@@ -175,7 +175,7 @@ fn nothing_in(mention: &Mention<'_>, root: &minijinja::Value) -> Option<Template
     Some(TemplateError { span: mention.span, message, help: Some(help.to_owned()) })
 }
 
-/// What a template mentions and does not guard, in the order of the text.
+/// The references of a template that are not guarded, in the order of the text.
 fn mentions(program: &Program) -> Vec<Mention<'_>> {
     let uses = program.uses();
     let steps = uses.steps.iter().filter(|used| !used.guarded).map(|used| Mention {

@@ -1,4 +1,4 @@
-//! The functions and filters that plans have beside minijinja's own.
+//! The functions and filters of plans in addition to minijinja's own.
 
 use std::path::{Component, Path};
 
@@ -14,15 +14,15 @@ use super::text::{json_of, text_of};
 use crate::secret::is_reserved;
 use crate::secret::{Secrets, hex};
 
-/// The filter that makes the operands of `~` text; not a word a plan can write.
+/// The internal filter that converts the operands of `~` to text; its name cannot be used in a plan.
 pub(super) const TEXT: &str = "__plan_text";
-/// The engine's own `format`, behind ours.
+/// minijinja's own `format`, which ours calls.
 const FORMAT: &str = "__plan_format";
-/// What `file(...)` may read: a script, a key, a manifest; not an image.
+/// The largest file that `file(...)` reads.
 const LARGEST_FILE: u64 = 1 << 20;
-/// What `join` may make.
+/// The longest result of `join`.
 const LONGEST_JOINED: usize = 16 << 20;
-/// The longest name most APIs take for a host or a resource.
+/// The longest name that most APIs accept for a host or resource.
 const LONGEST_SLUG: usize = 63;
 
 pub(super) fn register(environment: &mut Environment<'static>) {
@@ -64,7 +64,8 @@ fn join(list: &Value, separator: Option<&str>, kwargs: Kwargs) -> Result<String,
     Ok(out)
 }
 
-/// `"%02d" | format(n)`, with booleans written as everywhere else.
+/// `"%02d"
+/// format(n)`, with booleans written as in templates.
 fn format(state: &mut State<'_, '_>, pattern: &Value, args: Rest<Value>) -> Result<Value, Error> {
     let mut all = vec![pattern.clone()];
     for arg in args.0 {
@@ -115,7 +116,7 @@ fn tojson(state: &State<'_, '_>, value: &Value, indent: Option<Value>, kwargs: K
     Ok(Value::from(secrets.derive(&write(&revealed))))
 }
 
-/// The value that a JSON text stands for. What is wrong with a text is told without any of it.
+/// The value of a JSON text. An error message never contains any of the text.
 fn fromjson(value: &Value) -> Result<Value, Error> {
     let text = text_of(value)?;
     if Secrets::marks(&text) {
@@ -123,14 +124,14 @@ fn fromjson(value: &Value) -> Result<Value, Error> {
     }
     let json: serde_json::Value = serde_json::from_str(&text)
         .map_err(|error| refuse(format!("this is no JSON: line {}, column {}", error.line(), error.column())))?;
-    // Escapes may spell what no text may hold.
+    // Escapes in JSON may give reserved characters.
     match is_reserved(&json.to_string()) {
         true => Err(refuse("the JSON holds one of the characters U+E000 to U+E003, which are private to `plan`")),
         false => Ok(value_of(&json)),
     }
 }
 
-/// Computes on the text behind the markers, and conceals what comes of it.
+/// Computes on the secrets behind markers, and conceals the result.
 fn behind_markers(
     state: &State<'_, '_>,
     text: &str,
@@ -186,7 +187,7 @@ fn cidrhost(network: &str, number: i128) -> Result<String, Error> {
     address::cidr_host(network, number).map_err(refuse)
 }
 
-/// The text of a file below the plan's folder.
+/// The text of a file in the plan's folder.
 fn file(state: &State<'_, '_>, name: &str) -> Result<String, Error> {
     read_below(&surroundings(state)?.folder, name).map_err(refuse)
 }
@@ -196,11 +197,11 @@ pub fn why_unreadable(folder: &Path, name: &str) -> Option<String> {
     read_below(folder, name).err()
 }
 
-/// The text of a file below a folder; links must end below it, too.
+/// The text of a file in a folder; the targets of links must be in it as well.
 ///
 /// # Errors
 ///
-/// Why it cannot be read, in words.
+/// A message why it cannot be read.
 pub fn read_below(folder: &Path, name: &str) -> Result<String, String> {
     let path = Path::new(name);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -209,7 +210,7 @@ pub fn read_below(folder: &Path, name: &str) -> Result<String, String> {
     }
     let cause = |error: std::io::Error| format!("cannot read `{name}`: {error}");
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    // Links are followed first, and must end below the folder too.
+    // Links are resolved first; their targets must be in the folder as well.
     let base = folder.canonicalize().map_err(cause)?;
     let full = base.join(path).canonicalize().map_err(cause)?;
     if !full.starts_with(&base) {

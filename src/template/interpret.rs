@@ -1,7 +1,7 @@
-//! Templates evaluated as far as what they mention is known: [`Outline`]s out.
+//! Evaluates templates as far as their references are known; gives [`Outline`]s.
 //!
-//! What is known whole is run by the engine, so that constants mean here what they mean in a run; only what is left is
-//! looked at by kind: a condition is one of its branches, `~` makes text, a comparison is true or false.
+//! Completely known parts are evaluated by the engine, so that they have the same value as in a run. Other parts are
+//! interpreted by kind: a conditional is one of its branches, `~` gives text, a comparison gives true or false.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use super::walk::{Link, unchain};
 use super::{Part, Scope, Shape, Template, TemplateError, Text, engine, evaluate, scope};
 
 impl Template {
-    /// The value as far as it is known in this scope; what cannot be evaluated is told, and open.
+    /// The outline in this scope; a part that cannot be evaluated is reported, and open.
     pub fn outline(&self, scope: &Scope<'_>, knowledge: &dyn Knowledge, errors: &mut Vec<TemplateError>) -> Outline {
         match self.shape() {
             Shape::Constant(value) => Outline::Exactly(value.clone()),
@@ -41,7 +41,7 @@ impl Template {
                     entries.iter().map(|(key, value)| (key.text.clone(), value.outline(scope, knowledge, errors)));
                 Outline::Map(fields.collect())
             }
-            // Whoever knows what the elements are makes an outline of each.
+            // The caller determines the elements, and interprets each.
             Shape::For(_) => Outline::Of(Sort::List),
         }
     }
@@ -52,7 +52,7 @@ fn told(error: TemplateError, errors: &mut Vec<TemplateError>) -> Outline {
     Outline::Open
 }
 
-/// A value that is to stand in text.
+/// The outline of a value inside a text.
 fn in_text(program: &Program, value: Outline, knowledge: &dyn Knowledge) -> Result<Outline, TemplateError> {
     match never_text(&value, knowledge) {
         None => Ok(value),
@@ -65,7 +65,7 @@ fn no_text(program: &Program, what: &str, help: &str) -> TemplateError {
     TemplateError { span: program.span(), message, help: Some(help.to_owned()) }
 }
 
-/// What a value is that certainly cannot stand in text, and what to do.
+/// For a value that certainly has no text form: what it is, and what to do.
 fn never_text(value: &Outline, knowledge: &dyn Knowledge) -> Option<(&'static str, &'static str)> {
     match value {
         Outline::Exactly(Value::Null) => Some(("null", "give it a value with `| default('...', true)`")),
@@ -78,11 +78,11 @@ fn never_text(value: &Outline, knowledge: &dyn Knowledge) -> Option<(&'static st
 }
 
 impl Program {
-    /// The value as far as it is known.
+    /// The outline of an expression.
     ///
     /// # Errors
     ///
-    /// When it cannot be evaluated, whatever becomes of what is not known.
+    /// When it cannot be evaluated, whatever the unknown values are.
     pub fn outline(&self, scope: &Scope<'_>, knowledge: &dyn Knowledge) -> Result<Outline, TemplateError> {
         let uses = self.uses();
         if all_known(uses, knowledge) {
@@ -116,12 +116,12 @@ fn all_known(uses: &Uses, knowledge: &dyn Knowledge) -> bool {
 
 struct Interpreter<'i> {
     source: &'i str,
-    /// The scope; what is not known is not asked for.
+    /// The scope; unknown values are never looked up.
     root: Any,
     knowledge: &'i dyn Knowledge,
-    /// Which parts of the tree are known whole, by their address.
+    /// By address of a node: whether it is completely known.
     known: HashMap<usize, bool>,
-    /// Something was to be joined to text that cannot be.
+    /// Set when a value without a text form is joined to text.
     never_text: Cell<Option<(&'static str, &'static str)>>,
 }
 
@@ -130,7 +130,7 @@ fn address(expr: &ast::Expr<'_>) -> usize {
 }
 
 impl<'i> Interpreter<'i> {
-    /// Marks what is known whole, from the leaves up.
+    /// Marks completely known nodes, from the leaves up.
     fn mark(&mut self, expr: &ast::Expr<'_>) -> bool {
         let mut known = match mention(expr) {
             Some(mention) => self.knowledge.knows(&mention.root, &mention.path),
@@ -152,7 +152,7 @@ impl<'i> Interpreter<'i> {
         self.known.get(&address(expr)).copied().unwrap_or(false)
     }
 
-    /// The value of what is known; `None` when it cannot be evaluated.
+    /// The value of a known node; `None` when it cannot be evaluated.
     fn evaluate(&self, expr: &ast::Expr<'i>) -> Option<Any> {
         engine::evaluate(expr, self.source, self.root.clone()).ok()
     }
@@ -261,7 +261,7 @@ impl<'i> Interpreter<'i> {
                     (Some(Sort::List), _) | (_, Some(Sort::List)) => Outline::Of(Sort::List),
                     (Some(Sort::Text), _) | (_, Some(Sort::Text)) => Outline::some_text(),
                     (Some(Sort::Number), _) | (_, Some(Sort::Number)) => Outline::Of(Sort::Number),
-                    // Texts and lists can be added and repeated, too.
+                    // Texts and lists can be added and repeated as well.
                     _ => Outline::Open,
                 }
             }
@@ -303,7 +303,7 @@ impl<'i> Interpreter<'i> {
         }
     }
 
-    /// What a step makes is there unless it was skipped: the default is not held against what is wanted.
+    /// A step's result exists unless the step was skipped, so that the default's type is not checked.
     fn or_default(&self, filter: &ast::Filter<'i>, inner: Outline) -> Outline {
         if matches!(&inner, Outline::Mention(mention) if mention.root == "steps") {
             return inner;
@@ -316,7 +316,7 @@ impl<'i> Interpreter<'i> {
         Outline::one_of([inner, default])
     }
 
-    /// A part of something computed: `[a, b][0]`, `{...}[inputs.size]`.
+    /// An element of a computed value: `[a, b][0]`, `{...}[inputs.size]`.
     fn part(&self, expr: &ast::Expr<'i>) -> Outline {
         match expr {
             ast::Expr::GetAttr(attribute) => {
@@ -376,7 +376,7 @@ fn sort_of(value: &Value) -> Option<Sort> {
     })
 }
 
-/// What an expression mentions when it is a name with attributes and keys.
+/// The reference of an expression that is a name with attributes and keys.
 fn mention(expr: &ast::Expr<'_>) -> Option<Mention> {
     let chain = unchain(expr)?;
     let keys = chain.links.into_iter().map(|link| match link {
@@ -391,7 +391,7 @@ fn mention(expr: &ast::Expr<'_>) -> Option<Mention> {
     Some(Mention { root: chain.root.to_owned(), path, rest: keys.collect() })
 }
 
-/// The expressions an expression is made of; of a name with attributes, the computed keys.
+/// The subexpressions of an expression; of a name with attributes, the computed keys.
 fn parts<'e, 'a>(expr: &'e ast::Expr<'a>) -> Vec<&'e ast::Expr<'a>> {
     let arguments = |args: &'e [ast::CallArg<'a>]| {
         args.iter().map(|arg| match arg {
@@ -427,7 +427,7 @@ fn parts<'e, 'a>(expr: &'e ast::Expr<'a>) -> Vec<&'e ast::Expr<'a>> {
         }
         ast::Expr::Filter(filter) => filter.expr.iter().chain(arguments(&filter.args)).collect(),
         ast::Expr::Test(test) => std::iter::once(&test.expr).chain(arguments(&test.args)).collect(),
-        // The name of a function is no name of the scope.
+        // The name of a function is not in the scope.
         ast::Expr::Call(call) => arguments(&call.args).collect(),
         ast::Expr::List(list) => list.items.iter().collect(),
         ast::Expr::Tuple(tuple) => tuple.items.iter().collect(),

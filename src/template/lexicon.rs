@@ -1,8 +1,9 @@
-//! A template's text cut into its parts, and measured, before anything recursive sees it.
+//! Divides a template's text into parts and limits its size, before any recursive code sees it.
 //!
 //! The engine's parser, its code generator and the drop of its syntax tree recurse along chains of operators; a chain
-//! that is long enough ends the process. So each expression is measured here, by reading tokens in a loop. What is
-//! limited is the single expression, never the text around it: a script of 60 KB with three expressions is ordinary.
+//! that is long enough overflows the stack. Therefore each expression is measured here by a loop over its tokens. The
+//! limit applies to single expressions, not to the text around them: a script of 60 KB with three expressions is
+//! ordinary.
 
 use std::ops::Range;
 
@@ -26,7 +27,7 @@ const LONGEST: usize = 4 << 20;
 /// One part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// Text as it will come out, white space control applied.
+    /// Literal text, with white space control applied.
     Literal(String),
     /// The range of bytes between `{{` and `}}`.
     Expression(Range<usize>),
@@ -35,11 +36,11 @@ pub(super) enum Piece {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cut {
     Pieces(Vec<Piece>),
-    /// It holds `{% statements %}`.
+    /// It contains `{% statements %}`.
     Statements,
 }
 
-/// Why a text is no template.
+/// Why a text is not a valid template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refused {
     pub range: Range<usize>,
@@ -57,12 +58,12 @@ impl Refused {
     }
 }
 
-/// Whether a string holds anything for the engine.
+/// Whether a string contains template syntax.
 pub(super) fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
 }
 
-/// Cuts a text into literals and expressions.
+/// Divides a text into literals and expressions.
 pub(super) fn cut(text: &str) -> Result<Cut, Refused> {
     if text.len() > LONGEST {
         return Err(Refused::limit(0..0, "a template longer than 4 MiB"));
@@ -98,7 +99,7 @@ pub(super) fn cut(text: &str) -> Result<Cut, Refused> {
     Ok(if statements.count > 0 { Cut::Statements } else { Cut::Pieces(pieces) })
 }
 
-/// Measures one expression that stands alone.
+/// Measures a single expression.
 pub(super) fn measure(expression: &str) -> Result<(), Refused> {
     let mut tokens = Tokenizer::new(expression, "", true, syntax());
     let mut group = Group::new(0..0);
@@ -111,7 +112,7 @@ pub(super) fn measure(expression: &str) -> Result<(), Refused> {
     }
 }
 
-/// What stands between one pair of delimiters.
+/// The text between one pair of delimiters.
 struct Group {
     open: Range<usize>,
     keyword: Option<Keyword>,
@@ -178,7 +179,7 @@ impl Group {
 fn keyword(token: &Token<'_>) -> Keyword {
     match token {
         Token::Ident("for" | "if" | "with" | "filter") => Keyword::Opens,
-        // `{% set x = 1 %}` is whole, `{% set x %}` opens a block.
+        // `{% set x = 1 %}` is complete, `{% set x %}` opens a block.
         Token::Ident("set") => Keyword::Set,
         Token::Ident("elif") => Keyword::Alternative,
         Token::Ident(word) if word.starts_with("end") => Keyword::Closes,
@@ -217,13 +218,13 @@ impl Statements {
     }
 }
 
-/// How to write braces that are not ours, as scripts and other template languages do.
+/// The help for braces of scripts and other template languages.
 const RAW: &str = "braces that are not for `plan` go between `{% raw %}` and `{% endraw %}`";
 
 fn not_closed(open: Range<usize>, text: &str) -> Refused {
     let sign = &text[open.clone()];
     let end = if sign.starts_with("{%") { "%}" } else { "}}" };
-    // A single brace is a slip; none at all is probably no template of ours.
+    // With a single brace it is a typo; without any it is probably another language's template.
     let help = match text[open.end..].contains('}') {
         true if end == "}}" => "close it with two braces: `}}`",
         _ => RAW,
@@ -237,7 +238,7 @@ fn tokens_refused(error: &minijinja::Error, open: Option<Range<usize>>, text: &s
     Refused { help: Some(help), ..Refused::new(range, error.detail().unwrap_or("unreadable").to_owned()) }
 }
 
-/// What operators of other languages are called here.
+/// The name here of another language's operator.
 pub(super) fn other_language(word: &str) -> Option<&'static str> {
     match word {
         "&&" | "&" => Some("write `and`"),
@@ -249,8 +250,8 @@ pub(super) fn other_language(word: &str) -> Option<&'static str> {
     }
 }
 
-/// What to do about an expression that cannot be read at `at`: an operator of another language stands there, or all of it
-/// is of another template language.
+/// The help for a syntax error at `at`: an operator of another language, or an expression of another template
+/// language.
 pub(super) fn other_template(expression: &str, at: usize) -> Option<&'static str> {
     let around =
         [at.checked_sub(1), Some(at)].into_iter().flatten().filter_map(|start| expression.get(start..start + 2));
@@ -263,7 +264,7 @@ pub(super) fn other_template(expression: &str, at: usize) -> Option<&'static str
     (sign || go.iter().any(|word| expression.starts_with(word))).then_some(RAW)
 }
 
-/// The range moved outward to whole characters, and cut to the text: the engine counts some of them in bytes.
+/// The range extended to whole characters and cut to the text, since some of the engine's ranges count bytes.
 pub(super) fn whole_characters(text: &str, range: Range<usize>) -> Range<usize> {
     let mut start = range.start.min(text.len());
     while !text.is_char_boundary(start) {

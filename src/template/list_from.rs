@@ -1,18 +1,18 @@
-//! Lists made from lists: `{ for: LIST, each: VALUE }` in the place of a list.
+//! Lists built from lists: `{ for: LIST, each: VALUE }`.
 
 use serde_json::Value;
 
 use super::{Each, Scope, Template, TemplateError};
 
-/// How many values one such list may hold, those of lists in it included: more than any body the API takes.
+/// The most values in such a list, including nested ones; more than the API accepts in a body.
 const MOST_VALUES: usize = 1_000_000;
 
 /// `{ for: …, each: … }`
 #[derive(Debug, Clone)]
 pub struct ListFrom {
-    /// What it goes through: a list or a mapping.
+    /// The list or mapping to iterate over.
     pub list: Template,
-    /// What it makes of each element; it sees `item`, `key` and `index`.
+    /// The template of each element; it can refer to `item`, `key` and `index`.
     pub each: Template,
 }
 
@@ -21,7 +21,7 @@ impl ListFrom {
     ///
     /// # Errors
     ///
-    /// As [`Template::evaluate`], for what is neither list nor mapping, and for too much of it.
+    /// As for [`Template::evaluate`]; also for a value that is neither list nor mapping, and for too many elements.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, TemplateError> {
         let elements = Each::of(self.list.evaluate(scope)?).map_err(|what| self.not_a_list(what))?;
         let (mut made, mut values) = (Vec::with_capacity(elements.len()), 0);
@@ -37,7 +37,7 @@ impl ListFrom {
         Ok(Value::Array(made))
     }
 
-    /// What to say of something that cannot be gone through.
+    /// The error for a value that cannot be iterated over.
     pub fn not_a_list(&self, what: &str) -> TemplateError {
         TemplateError {
             span: self.list.span,
@@ -52,7 +52,7 @@ impl Each {
     ///
     /// # Errors
     ///
-    /// What it is instead, in words.
+    /// The type of the value, as text.
     pub fn of(value: Value) -> Result<Vec<Each>, &'static str> {
         match value {
             Value::Array(items) => {

@@ -1,13 +1,13 @@
 //! Templates: minijinja, strict, deterministic and bounded.
 //!
-//! A [`Template`] is a value of the plan file (scalar, list or mapping) in which some strings hold `{{ expressions }}`.
-//! A string that is exactly one expression keeps the expression's type; any other string is text. Single braces are never
-//! touched. Secrets never enter the engine: they travel as markers (see [`crate::secret`]).
+//! A [`Template`] is a value of the plan file (scalar, list or mapping) in which some strings contain `{{ expressions
+//! }}`. A string that is exactly one expression keeps the expression's type; any other string is text. Single braces
+//! are unchanged. Secrets never enter the engine: they are represented by markers (see [`crate::secret`]).
 //!
-//! `compile` turns nodes of the plan file into programs, once; `lexicon` measures and cuts text before anything
-//! recursive sees it; `walk` finds what a program refers to (`uses`) in its syntax tree; `engine` is the one environment with
-//! our functions; `scope` and `evaluate` run a program as often as wanted; `interpret` says what is known of its value (`outline`)
-//! before all it mentions is known. Nothing here knows which steps a plan has.
+//! `compile` turns nodes of the plan file into programs, once; `lexicon` limits and divides text before any recursive
+//! code sees it; `walk` finds the references of a program (`uses`) in its syntax tree; `engine` is the environment
+//! with our functions; `scope` and `evaluate` run a program; `interpret` determines what is known of its value
+//! (`outline`) before all its references are. Nothing here knows the steps of a plan.
 
 mod address;
 mod compile;
@@ -44,29 +44,29 @@ pub use program::Program;
 pub use scope::{skipped_step, value_of};
 pub use uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
 
-/// What a template may see while it is evaluated.
+/// The values that a template can refer to.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     pub environment: &'a str,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
-    /// Inputs by name; secret ones as markers.
+    /// Inputs by name; secret ones as secret markers.
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
-    /// Results of the steps this template was declared to depend on, and of no others. A step that was skipped is
-    /// here too, as [`skipped_step`].
+    /// Results of the steps that this template's step depends on, and of no others. Skipped steps are included as
+    /// [`skipped_step`].
     pub steps: &'a BTreeMap<StepId, minijinja::Value>,
-    /// `records`: outputs of other plans, by name; `None` when there are none here.
+    /// `records`: outputs of other plans, by name; `None` when the plan reads none.
     pub records: Option<&'a minijinja::Value>,
     pub each: Option<&'a Each>,
     /// `item`, `key` and `index`, in `each` of a [`ListFrom`].
     pub item: Option<&'a Each>,
     /// `self`, in `undo`, `on_change: update` and `ready`: the step's own results.
     pub this: Option<&'a minijinja::Value>,
-    /// `resource`, in `ready`: the object read again.
+    /// `resource`, in `ready`: the resource as it was read.
     pub resource: Option<&'a Value>,
     pub folder: &'a std::path::Path,
-    /// Where the markers among the values come from. Needed by functions that look into text (`b64encode`, `sha256`,
-    /// `tojson`): what they make of a text with a marker is concealed anew.
+    /// The secrets behind the markers. Needed by functions on text (`b64encode`, `sha256`, `tojson`), which conceal
+    /// their results.
     pub secrets: Option<&'a Secrets>,
 }
 
@@ -79,7 +79,7 @@ pub struct Each {
     pub index: usize,
 }
 
-/// A template that could not be evaluated: in place, with the reason. Never holds the value of anything.
+/// A template that could not be evaluated: place and reason, without any values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TemplateError {
@@ -108,24 +108,24 @@ pub struct Template {
     shape: Shape,
 }
 
-/// What a [`Template`] is made of.
+/// The structure of a [`Template`].
 #[derive(Debug, Clone)]
 pub enum Shape {
     /// A scalar without templates.
     Constant(Value),
-    /// A string that is one expression: the result has any type.
+    /// A string that is one expression, with a result of any type.
     Expression(Program),
-    /// A string with expressions or statements in it: the result is text.
+    /// A string that contains expressions or statements, with text as the result.
     Text(Text),
     List(Vec<Template>),
     Mapping(Vec<(Key, Template)>),
     For(Box<ListFrom>),
 }
 
-/// Text with expressions in it.
+/// Text with expressions.
 #[derive(Debug, Clone)]
 pub enum Text {
-    /// Literal text and expressions, in turns.
+    /// Literal text and expressions, alternating.
     Parts(Vec<Part>),
     /// Text with `{% statements %}`.
     Program(Program),
@@ -180,12 +180,12 @@ impl Template {
         here
     }
 
-    /// Every program in it, in the order of the file.
+    /// All programs in it, in file order.
     pub fn programs(&self) -> Vec<&Program> {
         self.programs_in_lists().into_iter().map(|(program, _)| program).collect()
     }
 
-    /// The same, each with the lists made from lists that it makes elements of, the innermost last.
+    /// The same, each with the lists built with `for` that contain it, the innermost last.
     pub fn programs_in_lists(&self) -> Vec<(&Program, Vec<&ListFrom>)> {
         let mut programs = Vec::new();
         self.collect(&mut Vec::new(), &mut programs);
@@ -211,24 +211,24 @@ impl Template {
         }
     }
 
-    /// Every mention of a step's results.
+    /// All references to results of steps.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         self.programs().into_iter().flat_map(|program| program.uses().steps.iter())
     }
 
-    /// Every mention of an input.
+    /// All references to inputs.
     pub fn inputs(&self) -> impl Iterator<Item = &InputUse> {
         self.programs().into_iter().flat_map(|program| program.uses().inputs.iter())
     }
 
-    /// Whether a name of the scope (`each`, `self`, `resource`, ...) is mentioned.
+    /// Whether it refers to a name of the scope (`each`, `self`, `resource`, ...).
     pub fn mentions(&self, name: &str) -> bool {
         self.programs().into_iter().any(|program| program.uses().mentions(name))
     }
 }
 
 impl Expression {
-    /// The program; `None` when it is plainly `true` or `false`.
+    /// The program; `None` when it is constant.
     pub fn program(&self) -> Option<&Program> {
         match &self.kind {
             ExpressionKind::Constant(_) => None,
@@ -236,17 +236,17 @@ impl Expression {
         }
     }
 
-    /// Every mention of a step's results.
+    /// All references to results of steps.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         self.program().into_iter().flat_map(|program| program.uses().steps.iter())
     }
 
-    /// Every mention of an input.
+    /// All references to inputs.
     pub fn inputs(&self) -> impl Iterator<Item = &InputUse> {
         self.program().into_iter().flat_map(|program| program.uses().inputs.iter())
     }
 
-    /// Whether a name of the scope (`each`, `self`, `resource`, ...) is mentioned.
+    /// Whether it refers to a name of the scope (`each`, `self`, `resource`, ...).
     pub fn mentions(&self, name: &str) -> bool {
         self.program().is_some_and(|program| program.uses().mentions(name))
     }

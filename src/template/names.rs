@@ -1,6 +1,6 @@
-//! The words of the template language: what a plan may use, and nothing else.
+//! The names that templates may use.
 
-/// What templates may see.
+/// The names of the scope.
 pub const NAMES: &[&str] = &[
     "inputs",
     "steps",
@@ -16,12 +16,12 @@ pub const NAMES: &[&str] = &[
     "index",
 ];
 
-/// Those that a template's own `for`, `set` and `with` may bind to something else: everyday names of elements.
+/// The names that `for`, `set` and `with` of a template may bind.
 pub(super) const BINDABLE: &[&str] = &["item", "key", "index"];
 
 pub const FUNCTIONS: &[&str] = &["range", "dict", "file", "cidrsubnet", "cidrhost"];
 
-/// minijinja's own, without those for HTML and for debugging, and ours.
+/// minijinja's filters except those for HTML and debugging, and ours.
 pub const FILTERS: &[&str] = &[
     "abs",
     "attr",
@@ -112,9 +112,9 @@ pub const TESTS: &[&str] = &[
     "upper",
 ];
 
-/// Filters a secret may pass through: they keep its marker whole, or look behind it and conceal what they make.
+/// Filters for secrets: they keep the marker, or conceal their result.
 pub(super) const FILTERS_FOR_SECRETS: &[&str] =
     &["b64decode", "b64encode", "d", "default", "join", "sha256", "string", "tojson"];
 
-/// Tests that ask nothing about the value itself.
+/// Tests that do not depend on the value itself.
 pub(super) const TESTS_FOR_SECRETS: &[&str] = &["defined", "undefined", "none"];

@@ -1,30 +1,30 @@
-//! What is known of a template's value while some of what it mentions is not known yet.
+//! Outlines: what is known of a template's value while some references are not known yet.
 //!
-//! An [`Outline`] keeps as much as can be kept: constants around a hole, the branches of a condition nobody can decide,
-//! the type of a computation. `interpret` draws it; whoever knows inputs and steps says through [`Knowledge`] what is known.
+//! An [`Outline`] keeps constants around an unknown part, the branches of an undecided condition, and the type of a
+//! computation. `interpret` builds it; [`Knowledge`] provides what is known of inputs and steps.
 
 use serde_json::Value;
 
-/// A value of which parts may be open.
+/// A value with parts that may be open.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outline {
-    /// All of it is known.
+    /// It is completely known.
     Exactly(Value),
-    /// A text in pieces: those that are `None` are open.
+    /// A text in parts; `None` parts are open.
     Text(Vec<Option<String>>),
     List(Vec<Outline>),
     Map(Vec<(String, Outline)>),
-    /// One of these, and never anything else.
+    /// One of these.
     OneOf(Vec<Outline>),
-    /// Of this type; no more is known.
+    /// A value of this type.
     Of(Sort),
-    /// What is mentioned, as it is, and not known yet.
+    /// The value of a reference that is not known yet.
     Mention(Mention),
     /// Nothing is known.
     Open,
 }
 
-/// The type of a value that is not known.
+/// The type of an unknown value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
     Boolean,
@@ -35,36 +35,36 @@ pub enum Sort {
     Map,
 }
 
-/// A name of the scope with what follows it: `steps`, `["net", "id"]`.
+/// A reference: a name of the scope and its path, such as `steps`, `["net", "id"]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
     pub root: String,
-    /// Attributes and constant keys, up to the first key that is computed.
+    /// Attributes and constant keys, up to the first computed key.
     pub path: Vec<String>,
-    /// From the first computed key on; these are `None`.
+    /// From the first computed key on; computed keys are `None`.
     pub rest: Vec<Option<String>>,
 }
 
 /// What is known of the names of the scope.
 pub trait Knowledge {
-    /// Whether the value is known, and with it everything below.
+    /// Whether the value, including everything below, is known.
     fn knows(&self, root: &str, path: &[String]) -> bool;
-    /// The type of a value that is not known.
+    /// The type of an unknown value.
     fn sort(&self, mention: &Mention) -> Option<Sort>;
-    /// Whether `file(...)` may read.
+    /// Whether `file(...)` may read files.
     fn reads_files(&self) -> bool;
 }
 
-/// Alternatives beyond this number are no longer told apart.
+/// More alternatives than this are not distinguished.
 const MOST_ALTERNATIVES: usize = 32;
 
 impl Outline {
-    /// A text of which nothing is known.
+    /// An unknown text.
     pub(super) fn some_text() -> Self {
         Outline::Text(vec![None])
     }
 
-    /// One of several; flat, and each once.
+    /// One of several; flattened and without duplicates.
     pub(super) fn one_of(options: impl IntoIterator<Item = Outline>) -> Self {
         let mut flat: Vec<Outline> = Vec::new();
         for option in options {
@@ -84,7 +84,7 @@ impl Outline {
         if flat.len() == 1 { flat.remove(0) } else { Outline::OneOf(flat) }
     }
 
-    /// Pieces put together; a text when nothing is open.
+    /// Joined parts; an exact text when none is open.
     pub(super) fn of_pieces(pieces: Vec<Option<String>>) -> Self {
         let mut merged: Vec<Option<String>> = Vec::with_capacity(pieces.len());
         for piece in pieces {
@@ -101,7 +101,7 @@ impl Outline {
         }
     }
 
-    /// What it becomes in text: every way it may.
+    /// Its possible texts.
     fn texts(&self) -> Vec<Vec<Option<String>>> {
         match self {
             Outline::Exactly(Value::String(text)) => vec![vec![Some(text.clone())]],
@@ -117,12 +117,12 @@ impl Outline {
         Self::one_of(self.texts().into_iter().map(Self::of_pieces))
     }
 
-    /// One text after the other.
+    /// Two texts joined.
     pub(super) fn then(self, next: Outline) -> Self {
         Self::joined([self, next])
     }
 
-    /// Texts one after the other, in every way each of them may be.
+    /// Texts joined, in all combinations of their alternatives.
     pub(super) fn joined(texts: impl IntoIterator<Item = Outline>) -> Self {
         let mut ways: Vec<Vec<Option<String>>> = vec![Vec::new()];
         for text in texts {
@@ -142,7 +142,7 @@ impl Outline {
         Self::one_of(ways.into_iter().map(Self::of_pieces))
     }
 
-    /// What stands under a name or position.
+    /// The value at a key or index.
     pub(super) fn at(&self, key: &Value) -> Self {
         let position = || key.as_u64().and_then(|at| usize::try_from(at).ok());
         let found = match (self, key) {
@@ -162,7 +162,7 @@ impl Outline {
         found.unwrap_or(Outline::Open)
     }
 
-    /// The elements of a list or the values of a mapping, where they are told apart.
+    /// The elements of a list, or the values of a mapping, where they are known separately.
     pub(super) fn elements(&self) -> Option<Vec<Outline>> {
         match self {
             Outline::List(items) => Some(items.clone()),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_found_in_what_is_known_and_in_what_is_not() {
+    fn parts_of_known_and_unknown_values_are_found() {
         let map = Outline::Map(vec![("a".into(), Outline::List(vec![Outline::Open, Outline::Exactly(json!(2))]))]);
         assert_eq!(map.at(&json!("a")).at(&json!(1)), Outline::Exactly(json!(2)));
         assert_eq!(map.at(&json!("b")), Outline::Open);

@@ -1,7 +1,7 @@
-//! One piece of a template: an expression, or a text with statements. Read once, run many times.
+//! A compiled expression, or a text with statements.
 //!
-//! What the engine makes of a source takes some hundred times its room, and most of a large plan's is run once or twice: it
-//! is made when it is first run, and only what was run lately is kept.
+//! The engine's code takes about a hundred times the memory of its source, and most programs of a large plan run once
+//! or twice. Therefore code is generated when a program first runs, and only recently used code is kept.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use super::{engine, functions, lexicon};
 use crate::source::Span;
 use crate::yaml::Places;
 
-/// The name of the only template of a text with statements.
+/// The name of the single template in its environment.
 const ONLY: &str = "text";
 
 /// A compiled expression or text. Clones share it.
@@ -30,7 +30,7 @@ struct Inner {
     source: String,
     place: Place,
     uses: Uses,
-    /// Where our own filter was put into the source that runs.
+    /// Where our internal filter is inserted into the source that runs.
     joints: Joints,
     kind: Kind,
 }
@@ -41,19 +41,19 @@ enum Kind {
     Text,
 }
 
-/// What the engine runs.
+/// The engine's code.
 enum Code {
     Expression(minijinja::Expression<'static, 'static>),
     Text(Box<Environment<'static>>),
 }
 
-/// Pieces of code that are kept, some 12 KB each.
+/// The most programs whose code is kept, at some 12 KB each.
 const MOST_KEPT: usize = 1024;
 
-/// Code by its source.
+/// Code by source.
 type Kept = HashMap<(Kind, String), Arc<Code>>;
 
-/// What was run lately.
+/// Recently used code.
 static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
 
 fn code_of(kind: Kind, source: String) -> Result<Arc<Code>, Error> {
@@ -65,7 +65,7 @@ fn code_of(kind: Kind, source: String) -> Result<Arc<Code>, Error> {
     let code = Arc::new(match kind {
         Kind::Expression => engine::environment().compile_expression_owned(source).map(Code::Expression)?,
         Kind::Text => {
-            // A template borrows its source unless its environment owns it; copies of an environment share their parts.
+            // A template borrows its source unless the environment owns it; cloned environments share their parts.
             let mut environment = engine::environment().clone();
             environment.add_template_owned(ONLY, source)?;
             Code::Text(Box::new(environment))
@@ -79,11 +79,11 @@ fn code_of(kind: Kind, source: String) -> Result<Arc<Code>, Error> {
     Ok(code)
 }
 
-/// Leads from a program's source to the file.
+/// Maps a program's source to the file.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub places: Places,
-    /// Where the program's source starts within the scalar's text.
+    /// The offset of the program's source in the scalar's text.
     pub base: usize,
     /// The scalar.
     pub whole: Span,
@@ -107,27 +107,27 @@ impl Program {
         &self.inner.source
     }
 
-    /// Its place in the file.
+    /// The place in the file.
     pub fn span(&self) -> Span {
         self.inner.place.locate(0..self.inner.source.len())
     }
 
-    /// What it refers to.
+    /// Its references.
     pub fn uses(&self) -> &Uses {
         &self.inner.uses
     }
 
-    /// An expression that can be read.
+    /// A program from a valid expression.
     pub(super) fn expression(source: &str, place: Place, uses: Uses, joints: Joints) -> Self {
         Self { inner: Arc::new(Inner { source: source.to_owned(), place, uses, joints, kind: Kind::Expression }) }
     }
 
-    /// A text with statements that can be read.
+    /// A program from a valid text with statements.
     pub(super) fn text(source: &str, place: Place, uses: Uses, joints: Joints) -> Self {
         Self { inner: Arc::new(Inner { source: source.to_owned(), place, uses, joints, kind: Kind::Text }) }
     }
 
-    /// Runs it against a root built by [`super::scope::root`].
+    /// Runs it with a root from [`super::scope::root`].
     pub(super) fn run(&self, root: Value) -> Result<Value, Error> {
         match &*code_of(self.inner.kind, self.run_source())? {
             Code::Expression(expression) => expression.eval(root),
@@ -135,17 +135,17 @@ impl Program {
         }
     }
 
-    /// Whether it is one expression, not a text with statements.
+    /// Whether it is an expression, not a text with statements.
     pub(super) fn is_expression(&self) -> bool {
         self.inner.kind == Kind::Expression
     }
 
-    /// The source that runs: as written, with our filter put in.
+    /// The source that runs: as written, with our internal filter inserted.
     pub(super) fn run_source(&self) -> String {
         join(&self.inner.source, &self.inner.joints)
     }
 
-    /// The place in the file of a range of the source that ran.
+    /// The place in the file of a range in the source that runs.
     pub(super) fn locate_run(&self, range: Range<usize>) -> Span {
         let range = self.unjoin(range.start)..self.unjoin(range.end);
         self.inner.place.locate(lexicon::whole_characters(&self.inner.source, range))
@@ -167,7 +167,7 @@ fn joint_text() -> String {
     format!("|{}", functions::TEXT)
 }
 
-/// The source with our filter put in at the joints, which are sorted.
+/// The source with our internal filter inserted at the sorted `joints`.
 fn join(source: &str, joints: &[usize]) -> String {
     let mut out = String::with_capacity(source.len());
     let mut from = 0;

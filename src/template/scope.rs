@@ -1,4 +1,4 @@
-//! The scope as the engine sees it: only what a program mentions, and nothing it was not declared to depend on.
+//! The scope as the engine sees it: only the names that a program refers to.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::Scope;
 use super::uses::Uses;
 use crate::secret::Secrets;
 
-/// The name under which functions find the [`Surroundings`]; no word a template can write.
+/// The name under which functions find the [`Surroundings`]; it cannot be used in a template.
 pub(super) const SURROUNDINGS: &str = "\0surroundings";
 
-/// What functions need beside their arguments.
+/// What functions need in addition to their arguments.
 #[derive(Debug)]
 pub(super) struct Surroundings {
     pub folder: PathBuf,
@@ -27,7 +27,7 @@ pub fn value_of(value: &serde_json::Value) -> Value {
     Value::from(Serde(value))
 }
 
-/// The results of a step that was skipped: every one of them is undefined.
+/// The results of a skipped step: all are undefined.
 pub fn skipped_step() -> Value {
     Value::from_object(Skipped)
 }
@@ -45,7 +45,7 @@ pub(super) fn is_skipped(value: &Value) -> bool {
     value.downcast_object_ref::<Skipped>().is_some()
 }
 
-/// The root of every lookup.
+/// The root of all look-ups.
 #[derive(Debug)]
 struct Root {
     entries: Vec<(&'static str, Value)>,
@@ -61,11 +61,11 @@ impl Object for Root {
     }
 }
 
-/// `inputs` and `steps`: the mentioned ones.
+/// `inputs` and `steps`, as far as they are referred to.
 #[derive(Debug)]
 struct Named {
     entries: Vec<(String, Value)>,
-    /// Every name there is, for "did you mean"; and what to say of a name that is not here.
+    /// All existing names, for suggestions; and the message for an unknown one.
     names: Vec<String>,
     missing: Option<&'static str>,
 }
@@ -88,7 +88,7 @@ impl Object for Named {
     }
 }
 
-/// Builds the root for one evaluation of a program that uses `uses`.
+/// Builds the root for one evaluation of a program with the references `uses`.
 pub(super) fn root(scope: &Scope<'_>, uses: &Uses) -> Value {
     let mut entries = Vec::with_capacity(4);
     if !uses.inputs.is_empty() {

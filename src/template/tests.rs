@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::yaml;
 
-/// Everything a scope refers to, owned.
+/// The owned data behind a scope.
 struct World {
     inputs: BTreeMap<String, minijinja::Value>,
     steps: BTreeMap<StepId, minijinja::Value>,
@@ -112,7 +112,7 @@ fn anything_else_is_text_written_as_json_writes_it() {
 }
 
 #[test]
-fn what_has_no_text_is_an_error_not_a_guess() {
+fn a_value_without_a_text_form_is_an_error() {
     for (text, words) in [
         ("x{{ inputs.none }}", "null cannot stand in text"),
         ("x{{ inputs.list }}", "a list cannot stand in text (use `| tojson`"),
@@ -128,7 +128,7 @@ fn what_has_no_text_is_an_error_not_a_guess() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_what_was_meant() {
+fn a_missing_value_is_reported_with_a_suggestion() {
     for (text, words) in [
         ("{{ inputs.cuont }}", "`inputs.cuont` is undefined (did you mean `inputs.count`?)"),
         (
@@ -229,7 +229,7 @@ fn places_of_references_are_exact_in_any_style() {
 }
 
 #[test]
-fn what_no_template_may_do_is_noted() {
+fn forbidden_operations_are_noted() {
     let unknown = |text: &str| -> Vec<UnknownKind> {
         template(text).programs().iter().flat_map(|program| program.uses().unknown.clone()).map(|u| u.kind).collect()
     };
@@ -335,7 +335,7 @@ fn secrets_pass_whole_and_through_the_functions_that_look_behind_them() {
 }
 
 #[test]
-fn what_a_secret_does_not_survive_is_noted() {
+fn operations_that_break_a_secret_marker_are_noted() {
     let spoiled =
         |text: &str| template(text).inputs().next().unwrap().spoiled.as_ref().map(|spoiled| spoiled.by.clone());
     for text in [
@@ -511,7 +511,7 @@ fn a_list_is_made_from_a_list_or_a_mapping() {
         ("{ for: [[1, 2], [3]], each: { for: '{{ item }}', each: '{{ item * 10 }}' } }", json!([[10, 20], [30]])),
         ("{ for: [1], each: '{% for item in [7, 8] %}{{ item }}{% endfor %}' }", json!(["78"])),
         ("{ for: '{{ range(2) }}', each: '{{ each.key }}' }", json!(["k", "k"])),
-        // A field of that name alone is a field.
+        // A mapping with only one of the two keys is an ordinary mapping.
         ("{ for: x }", json!({ "for": "x" })),
     ] {
         assert_eq!(evaluate_yaml(yaml), Ok(value), "{yaml}");
@@ -528,7 +528,7 @@ fn a_list_is_made_from_a_list_or_a_mapping() {
 }
 
 #[test]
-fn json_is_read_and_what_is_none_is_not_repeated() {
+fn json_is_parsed_and_invalid_text_is_not_repeated() {
     assert_eq!(evaluate(r#"{{ '{"a": [1, true]}' | fromjson }}"#), Ok(json!({ "a": [1, true] })));
     let error = evaluate("{{ 'hunter22' | fromjson }}").unwrap_err();
     assert!(error.starts_with("this is no JSON: line 1") && !error.contains("hunter"), "{error}");

@@ -1,4 +1,4 @@
-//! How values are written in text: as JSON would write them, and only where that is unambiguous.
+//! The text form of values: as in JSON, where that is unambiguous.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use minijinja::{Error, ErrorKind, Value};
 ///
 /// # Errors
 ///
-/// For nothing (`none`, undefined) and for lists and mappings: the text a reader expects of them is anybody's guess.
+/// For undefined and `none`, and for lists and mappings, whose text form would be ambiguous.
 pub(super) fn text_of(value: &Value) -> Result<Cow<'_, str>, Error> {
     if let Some(text) = value.as_str() {
         return Ok(Cow::Borrowed(text));
@@ -28,7 +28,7 @@ pub(super) fn text_of(value: &Value) -> Result<Cow<'_, str>, Error> {
     }
 }
 
-/// The same for a template's output.
+/// The same for the output of a template.
 pub(super) fn format(
     output: &mut minijinja::Output<'_>,
     _: &mut minijinja::State<'_, '_>,
@@ -37,10 +37,10 @@ pub(super) fn format(
     output.write_str(&text_of(value)?).map_err(Error::from)
 }
 
-/// How many levels a value may nest: more than any answer of the API has.
+/// The greatest depth of a value; more than any answer of the API has.
 const DEEPEST: usize = 128;
-/// How many values and how many bytes of text a result may hold. The engine counts its own work, but hands out ranges
-/// and joined lists that are made only when somebody walks through them.
+/// The most values and bytes of text in a result. The engine limits its own work, but ranges and joined lists are
+/// lazy and cost only when they are iterated over.
 const MOST_VALUES: usize = 1_000_000;
 const MOST_BYTES: usize = 32 << 20;
 
@@ -48,7 +48,8 @@ const MOST_BYTES: usize = 32 << 20;
 ///
 /// # Errors
 ///
-/// For what JSON does not have (undefined, bytes, infinite numbers, integers beyond 64 bits), and for too much of it.
+/// For values that JSON does not have (undefined, bytes, infinite numbers, integers beyond 64 bits), and for results
+/// above the limits.
 pub(super) fn json_of(value: &Value) -> Result<serde_json::Value, Error> {
     Budget { values: MOST_VALUES, bytes: MOST_BYTES }.json(value, 0)
 }
@@ -84,7 +85,7 @@ impl Budget {
                 Ok(serde_json::Value::Object(fields))
             }
             ValueKind::Bytes => refused("bytes cannot be sent as JSON; use `| b64encode`"),
-            // An error that was carried along as a value comes out when it is used.
+            // An invalid value contains an error, which its use returns.
             ValueKind::Invalid => value.try_iter().map(|_| serde_json::Value::Null),
             _ => refused("this value cannot be sent as JSON"),
         }

@@ -1,28 +1,28 @@
-//! What a program refers to, as data; `walk` finds it.
+//! The references of a program, as data; `walk` finds them.
 
 use std::ops::Range;
 
 use crate::id::StepId;
 use crate::source::Span;
 
-/// What a program refers to, with places in the file.
+/// The references of a program, with places in the file.
 #[derive(Debug, Clone, Default)]
 pub struct Uses {
     pub steps: Vec<Reference>,
     pub inputs: Vec<InputUse>,
     /// `each`, `self`, `resource`, `environment`, `project_id`, `region_id`.
     pub names: Vec<NameUse>,
-    /// What `file(...)` reads, where that is written out.
+    /// The constant arguments of `file(...)`.
     pub files: Vec<FileUse>,
-    /// Names, filters, tests and functions that do not exist, and constructs that are not allowed.
+    /// Unknown names, filters, tests and functions, and constructs that are not allowed.
     pub unknown: Vec<Unknown>,
-    /// The whole program is one mention: `steps.net.id`, and nothing is done with it.
+    /// The whole program is one reference without any operation: `steps.net.id`.
     pub alone: bool,
-    /// Calls `file(...)`, written out or not.
+    /// It calls `file(...)`, with a constant argument or not.
     pub(super) reads_files: bool,
-    /// Reads files, or looks behind markers.
+    /// It reads files, or needs the secrets behind markers.
     pub(super) surroundings: bool,
-    /// A variable that multiplies others beyond measure.
+    /// A variable whose repeated use would multiply the result beyond the limits.
     pub(super) too_heavy: Option<Range<usize>>,
 }
 
@@ -32,23 +32,23 @@ impl Uses {
     }
 }
 
-/// A mention of a step's results: `steps.net.created.volumes`.
+/// A reference to results of a step: `steps.net.created.volumes`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     pub step: StepId,
     pub step_span: Span,
-    /// The attributes that follow, as far as they are known without running: `["created", "volumes"]`.
+    /// The path after the step, as far as it is constant: `["created", "volumes"]`.
     pub path: Vec<String>,
     pub path_spans: Vec<Span>,
     /// From `steps` to the last attribute.
     pub span: Span,
-    /// Asked for with `default(...)` or `is defined`: it may be undefined.
+    /// Used with `default(...)` or `is defined`, so that it may be undefined.
     pub guarded: bool,
-    /// What is done with it that a secret does not survive.
+    /// An operation on it that is not possible with a secret.
     pub spoiled: Option<Spoiled>,
 }
 
-/// A mention of an input: `inputs.flavor`.
+/// A reference to an input: `inputs.flavor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputUse {
     pub name: String,
@@ -59,7 +59,7 @@ pub struct InputUse {
     pub spoiled: Option<Spoiled>,
 }
 
-/// A mention of another name of the scope, with the attributes that follow.
+/// A reference to another name of the scope, with its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameUse {
     pub name: &'static str,
@@ -77,14 +77,14 @@ pub struct FileUse {
     pub span: Span,
 }
 
-/// What is done with a value that its marker would not survive, in words: "the filter `length`".
+/// An operation that a secret marker does not survive, as text: "the filter `length`".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spoiled {
     pub by: String,
     pub span: Span,
 }
 
-/// A word that means nothing, or may not stand here.
+/// A word that is unknown, or not allowed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
     pub span: Span,
@@ -97,10 +97,10 @@ pub enum UnknownKind {
     Filter(String),
     Test(String),
     Function(String),
-    /// `steps` or `inputs` without a name after it.
+    /// `steps` or `inputs` without a name.
     Whole(&'static str),
-    /// A name of the scope that is bound anew.
+    /// A name of the scope that is rebound.
     Rebound(String),
-    /// Something minijinja knows and plans do not, in words.
+    /// A construct of minijinja that plans do not allow, as text.
     NotAllowed(&'static str),
 }

@@ -1,8 +1,8 @@
-//! Finding what a program refers to, by walking its syntax tree.
+//! Finds the references of a program by walking its syntax tree.
 //!
-//! References to steps are dependencies, so none may be missed: `steps` and `inputs` can only be followed by a name,
-//! never be passed on whole or asked for by a computed key. What is done with each value on its way out is noted too:
-//! a secret's marker survives being joined to text, but not being measured, compared or cut.
+//! References to steps are dependencies, so that none may be missed: `steps` and `inputs` must be followed by a name,
+//! and cannot be passed on whole or indexed by a computed key. Operations on each value are noted as well: a secret's
+//! marker can be joined to text, but not measured, compared or cut.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,10 +14,10 @@ use super::uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, Unkno
 use crate::id::StepId;
 use crate::source::Span;
 
-/// Leads from offsets of the walked source to the file.
+/// Maps offsets in the walked source to the file.
 pub(super) type Locate<'l> = &'l dyn Fn(Range<usize>) -> Span;
 
-/// Places of operands of `~`, where each must be made text first.
+/// The operands of `~` that must be converted to text first.
 pub(super) type Joints = Vec<usize>;
 
 pub(super) fn of_expression(expr: &ast::Expr<'_>, source: &str, locate: Locate<'_>) -> (Uses, Joints) {
@@ -33,11 +33,11 @@ pub(super) fn of_template(stmt: &ast::Stmt<'_>, source: &str, locate: Locate<'_>
     (walk.uses, walk.joints)
 }
 
-/// How many mentions a variable may stand for, all variables in it unfolded. `{% set x = x + x %}` doubles: the engine
-/// joins lists lazily and counts nothing until somebody walks through them, and then it is too late.
+/// The most references that a variable may stand for, with all variables in it expanded. `{% set x = x + x %}`
+/// doubles: the engine joins lists lazily, and does not limit them before they are iterated over.
 const HEAVIEST: u64 = 4096;
 
-/// What happens to a value on its way out.
+/// The operations on a value on its way to the output.
 #[derive(Clone, Default)]
 struct Flow {
     spoiled: Option<Spoiled>,
@@ -49,14 +49,14 @@ struct Walk<'l> {
     locate: Locate<'l>,
     uses: Uses,
     joints: Joints,
-    /// Names bound by `for`, `set` and `with`, innermost last.
+    /// Names bound by `for`, `set` and `with`, the innermost last.
     locals: Vec<Vec<String>>,
-    /// For every variable the most mentions it was ever bound to; and the mentions in what is being walked.
+    /// By variable: the most references it was bound to. And the number of references in the expression being walked.
     weights: HashMap<String, u64>,
     weight: u64,
 }
 
-/// A name and what follows it: `root.a['b'][0]`.
+/// A name with attributes and keys: `root.a['b'][0]`.
 pub(super) struct Chain<'e, 'a> {
     pub root: &'a str,
     root_range: Range<usize>,
@@ -162,16 +162,16 @@ impl<'l> Walk<'l> {
         }
     }
 
-    /// `~` would write `True` for `true`: its operands are turned into text by a filter of ours, put right after them.
+    /// `~` would write `True` for `true`: an internal filter after each operand converts it to text.
     fn joint(&mut self, operand: &ast::Expr<'_>) {
         let end = operand.span().end_offset as usize;
         match operand {
-            // Numbers and text as they are.
+            // Numbers and text are unchanged.
             ast::Expr::UnaryOp(unary) if matches!(unary.op, ast::UnaryOpKind::Neg) => {}
             ast::Expr::BinOp(operation) if makes_text_or_number(operation.op) => {}
-            // `x is not y` binds as tightly as a filter.
+            // `x is not y` has the precedence of a filter.
             ast::Expr::UnaryOp(unary) if matches!(unary.expr, ast::Expr::Test(_)) => self.joints.push(end),
-            // The rest binds weaker than `~`, so it stands in brackets: after those.
+            // Other operators bind weaker than `~`, so that the operand is in brackets: after those.
             ast::Expr::IfExpr(_) | ast::Expr::BinOp(_) | ast::Expr::Compare(_) | ast::Expr::UnaryOp(_) => {
                 let rest = &self.source[end.min(self.source.len())..];
                 let blank = rest.len() - rest.trim_start().len();
@@ -195,7 +195,7 @@ impl<'l> Walk<'l> {
         self.args(&filter.args, &arguments);
     }
 
-    /// The flow of what a filter is put on.
+    /// The flow of a filter's input.
     fn filtered(&mut self, name: &str, flow: &Flow, span: minijinja::machinery::Span) -> Flow {
         self.uses.surroundings |= ["b64encode", "b64decode", "sha256", "tojson"].contains(&name);
         let mut inner = unguarded(flow);
@@ -248,7 +248,7 @@ impl<'l> Walk<'l> {
         }
     }
 
-    /// A file whose name is written out can be looked for before anything runs.
+    /// A constant file name can be checked before a run.
     fn file(&mut self, args: &[ast::CallArg<'_>]) {
         if let [ast::CallArg::Pos(name @ ast::Expr::Const(constant))] = args
             && let Some(text) = constant.value.as_str()
@@ -271,7 +271,7 @@ impl<'l> Walk<'l> {
 
     fn chain(&mut self, expr: &ast::Expr<'_>, flow: &Flow) {
         let Some(chain) = unchain(expr) else {
-            // Something computed with attributes after it: `(a or b).c`, `x[0].y` of a call, ...
+            // A computed value with attributes: `(a or b).c`, `x[0].y` of a call, ...
             return self.loose_chain(expr);
         };
         let mut named = Vec::new();
@@ -435,7 +435,7 @@ impl<'l> Walk<'l> {
         }
     }
 
-    /// The mentions in what `walk` walks.
+    /// Counts the references in what `walk` walks.
     fn weigh(&mut self, walk: impl FnOnce(&mut Self)) -> u64 {
         let before = std::mem::take(&mut self.weight);
         walk(self);
@@ -457,7 +457,7 @@ impl<'l> Walk<'l> {
     ) {
         if !known.contains(&name) {
             let mut range = span.start_offset as usize..span.end_offset as usize;
-            // The span of a filter or a test may begin before its name and go on behind it.
+            // The span of a filter or test may extend beyond its name.
             if let Some(at) = self.source.get(range.clone()).and_then(|text| text.find(name)) {
                 range = range.start + at..range.start + at + name.len();
             }
@@ -470,7 +470,7 @@ impl<'l> Walk<'l> {
         self.uses.unknown.push(Unknown { span, kind: UnknownKind::NotAllowed(what) });
     }
 
-    /// The first thing that spoils a value on its way out is the one to name: the innermost.
+    /// The innermost operation that spoils a value is the one to report.
     fn spoil(&self, by: &str, span: minijinja::machinery::Span) -> Flow {
         Flow { spoiled: Some(Spoiled { by: by.to_owned(), span: self.place(span) }), guarded: false }
     }
@@ -497,7 +497,7 @@ fn makes_text_or_number(operation: ast::BinOpKind) -> bool {
     )
 }
 
-/// A name with attributes and subscripts; `None` when it does not start with a name.
+/// A name with attributes and keys; `None` when the expression does not begin with a name.
 pub(super) fn unchain<'e, 'a>(expr: &'e ast::Expr<'a>) -> Option<Chain<'e, 'a>> {
     let mut links = Vec::new();
     let mut here = expr;
@@ -510,7 +510,7 @@ pub(super) fn unchain<'e, 'a>(expr: &'e ast::Expr<'a>) -> Option<Chain<'e, 'a>> 
                 return Some(Chain { root: name.id, root_range, links });
             }
             ast::Expr::GetAttr(attribute) => {
-                // Only the end of an attribute's span is its own.
+                // Of an attribute's span only the end is its own.
                 let end = attribute.span().end_offset as usize;
                 links.push(Link::Named(attribute.name.to_owned(), end.saturating_sub(attribute.name.len())..end));
                 here = &attribute.expr;

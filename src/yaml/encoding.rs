@@ -1,21 +1,21 @@
-//! Bytes of a file → text, or the place where they stop being any.
+//! Decodes the bytes of a file, or finds the place where they are not text.
 
 use std::char::{REPLACEMENT_CHARACTER, decode_utf16};
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-/// A file that is no UTF-8 text.
+/// A file that is not UTF-8 text.
 #[derive(Debug, Clone)]
 pub struct NoText {
-    /// What can be shown of it: everything up to the place of the finding, and the line it is on.
+    /// The decodable part: everything up to the place of the finding, with its line.
     pub readable: String,
     pub finding: Diagnostic,
 }
 
 const CODE: &str = "yaml-encoding";
 
-/// Other encodings by the mark they start with; the longer marks first.
+/// The byte order marks of other encodings; longer ones first.
 const MARKS: [(&[u8], &str, Option<Unit>); 4] = [
     (b"\xFF\xFE\0\0", "UTF-32", None),
     (b"\0\0\xFE\xFF", "UTF-32", None),
@@ -29,7 +29,7 @@ type Unit = fn([u8; 2]) -> u16;
 ///
 /// # Errors
 ///
-/// When it is no UTF-8: the first byte that is none, or the encoding it is in instead.
+/// When it is not UTF-8: the first invalid byte, or the encoding that it has.
 pub fn decode(bytes: Vec<u8>) -> Result<String, Box<NoText>> {
     let error = match String::from_utf8(bytes) {
         Ok(text) => return Ok(text),

@@ -1,4 +1,4 @@
-//! The parser's errors in words that say what to do.
+//! Findings for errors of the YAML parser, with suggestions.
 
 use granit_parser::ErrorKind;
 
@@ -6,7 +6,7 @@ use super::read::DEEPEST;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-/// A finding for text the parser could not read, at byte `at`.
+/// A finding for a syntax error at byte `at`.
 pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic {
     let span = character_at(text, at);
     if tab_indents(text, at) {
@@ -30,7 +30,7 @@ pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic 
     }
 }
 
-/// `id:net` is text, which goes on in the next line: the colon there is one too many.
+/// `id:net` is a text that continues on the next line; its colon lacks a space.
 fn missing_space(text: &str, kind: &ErrorKind, at: usize) -> Option<Diagnostic> {
     let shows = [ErrorKind::MappingValueNotAllowed, ErrorKind::SimpleKeyExpected, ErrorKind::InvalidSimpleKey];
     if !shows.contains(kind) {
@@ -43,7 +43,7 @@ fn missing_space(text: &str, kind: &ErrorKind, at: usize) -> Option<Diagnostic> 
         let pair = line.trim_start_matches([' ', '-']);
         let (name, value) = pair.split_once(':')?;
         let is_key = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-        // `http://…` is no key.
+        // `http://…` is not a key.
         if !is_key || value.trim().is_empty() || value.starts_with([' ', '/', ':']) {
             return None;
         }
@@ -54,19 +54,19 @@ fn missing_space(text: &str, kind: &ErrorKind, at: usize) -> Option<Diagnostic> 
     })
 }
 
-/// Collections nested beyond the limit.
+/// The finding for too deeply nested collections.
 pub(super) fn too_deep(span: Span) -> Diagnostic {
     Diagnostic::error("yaml-too-deep", span, format!("nested more than {DEEPEST} levels deep"))
         .help("take the inner part apart: no API call needs this depth")
 }
 
-/// A quote that was closed by the next one, lines later: the mistake is where it opens, and what the parser stumbles over
-/// is only where it shows.
+/// A missing quote: the string was closed by the next quote, lines later. The error is where it opens, not where the
+/// parser notices it.
 fn never_closed(text: &str, kind: &ErrorKind, at: usize) -> Option<Diagnostic> {
     let quote = match kind {
         ErrorKind::InvalidTrailingSingleQuotedScalar => '\'',
         ErrorKind::InvalidTrailingDoubleQuotedScalar => '"',
-        // These are told where the text opens anyway.
+        // The parser reports these at the opening quote.
         _ => return None,
     };
     let before = text.get(..at)?;
@@ -82,8 +82,7 @@ fn never_closed(text: &str, kind: &ErrorKind, at: usize) -> Option<Diagnostic> {
     Some(finding)
 }
 
-/// Where the text opens that goes on to the end: the last quote that is not escaped, nor one of two in a row within
-/// single quotes.
+/// The opening of the unclosed string: the last quote that is neither escaped nor doubled.
 fn opening(text: &str, quote: char) -> Option<usize> {
     let mut end = text.len();
     loop {
@@ -147,7 +146,7 @@ fn words(kind: &ErrorKind) -> (String, Option<&'static str>) {
     (message.to_owned(), help)
 }
 
-/// The character at an offset, so that the caret stands on something.
+/// The character at an offset, for the caret.
 fn character_at(text: &str, at: usize) -> Span {
     let mut start = at.min(text.len());
     while !text.is_char_boundary(start) {
@@ -157,7 +156,7 @@ fn character_at(text: &str, at: usize) -> Span {
     Span::new(start, start + length)
 }
 
-/// The white space before the first word of the line of `at`.
+/// The indentation of the line of `at`.
 fn indentation(text: &str, at: usize) -> (usize, &str) {
     let at = character_at(text, at).start;
     let start = text[..at].rfind('\n').map_or(0, |end| end + 1);

@@ -1,8 +1,8 @@
 //! YAML as a tree of values with places.
 //!
-//! Built once from the parser's events, with the YAML 1.2 core schema; everything a plan file may not hold is a finding.
-//! Knows nothing of plans. `encoding` turns bytes into text, `read` turns events into nodes, `scalar` gives plain words their type, `places` leads from
-//! a character of a scalar back to the file.
+//! Built from the parser's events, with the YAML 1.2 core schema; constructs that are not allowed are findings. It
+//! does not depend on plans. `encoding` decodes bytes, `read` builds nodes from events, `scalar` resolves plain
+//! words, `places` maps characters of a scalar to the file.
 
 mod encoding;
 mod explain;
@@ -21,7 +21,7 @@ pub use places::Places;
 pub use read::{LARGEST_FILE, Parsed, parse};
 pub use scalar::{Unreadable, resolve};
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     pub span: Span,

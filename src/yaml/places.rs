@@ -1,7 +1,7 @@
-//! From a character of a scalar's text back to the file.
+//! Maps characters of a scalar's text to the file.
 //!
-//! A plain word stands in the file as it is. Quotes, escapes, folded lines and block indentation move the characters;
-//! the table is built by walking the raw text and the decoded text side by side.
+//! A plain word is in the file as it is. Quotes, escapes, folded lines and indentation shift its characters; the
+//! table is built by comparing the raw text with the decoded text.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::ScalarStyle;
 use crate::source::Span;
 
-/// Where the characters of a scalar's text stand in the file.
+/// The places of a scalar's characters in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     runs: Runs,
@@ -17,19 +17,19 @@ pub struct Places {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Runs {
-    /// The text stands in the file as it is, from here: nearly every scalar does.
+    /// The text is in the file unchanged, from this offset: true of nearly every scalar.
     Straight(u32),
-    /// Offset in the text, offset in the file; in between both grow alike. Sorted.
+    /// Pairs of offsets in the text and in the file; between two pairs both advance alike. Sorted.
     Table(Arc<[(u32, u32)]>),
 }
 
 impl Places {
-    /// The text stands in the file as it is, from `start`.
+    /// The text is in the file unchanged, from `start`.
     pub fn straight(start: usize) -> Self {
         Self { runs: Runs::Straight(narrow(start)) }
     }
 
-    /// The text stands in pieces: for each character, in the order of the text, its offset there and its place in the file.
+    /// From each character's offset in the text and in the file, in the order of the text.
     pub fn of_runs(characters: &[(usize, usize)]) -> Self {
         let mut runs: Vec<(u32, u32)> = Vec::new();
         for &(offset, place) in characters {
@@ -43,7 +43,7 @@ impl Places {
         Self { runs: Runs::Table(runs.into()) }
     }
 
-    /// The same in a file that begins `by` bytes later.
+    /// The same places in a file that begins `by` bytes later.
     pub fn moved(&self, by: usize) -> Self {
         let later = |place: u32| narrow(place as usize + by);
         Self {
@@ -74,10 +74,10 @@ impl Places {
         Self { runs: Runs::Table(runs.into()) }
     }
 
-    /// The place of a range of the text; `whole` (the node's own span) when nothing better is known.
+    /// The place of a range of the text; `whole` (the node's span) when it is not known.
     pub fn span(&self, range: Range<usize>, whole: Span) -> Span {
         let Some(start) = self.offset(range.start) else { return whole };
-        // The end is found through the last character inside, not through what follows it.
+        // The end follows the last character inside the range, not the next one.
         let end = match range.end > range.start {
             true => self.offset(range.end - 1).map_or(start, |last| last + 1),
             false => start,
@@ -97,15 +97,15 @@ impl Places {
     }
 }
 
-/// Files beyond 4 GiB are refused long before.
+/// Larger files are refused.
 fn narrow(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-/// The raw text without its opening sign, and how much was cut.
+/// The raw text without its opening quote, and the length of that.
 fn body(raw: &str, style: ScalarStyle) -> (&str, usize) {
     let shift = match style {
-        // The span of a block begins behind its header (`|2-  # comment`).
+        // The span of a block begins after its header (`|2-  # comment`).
         ScalarStyle::Plain | ScalarStyle::Block => 0,
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => usize::from(raw.starts_with(['\'', '"'])),
     };
@@ -119,7 +119,7 @@ struct Walk<'r> {
 }
 
 impl Walk<'_> {
-    /// The place of the next character of the text, and whether it stands there as itself.
+    /// The place of the next character of the text, and whether it is unescaped.
     fn find(&mut self, character: char) -> (usize, bool) {
         if self.style == ScalarStyle::DoubleQuoted {
             self.skip_joined_lines();
@@ -136,13 +136,13 @@ impl Walk<'_> {
             let place = self.at;
             self.at += character.len_utf8();
             if self.style == ScalarStyle::SingleQuoted && character == '\'' {
-                // Written twice.
+                // A doubled quote.
                 self.at += usize::from(self.rest().starts_with('\''));
                 return (place, false);
             }
             return (place, true);
         }
-        // A folded line break or an indentation: the text has other white space here, or none.
+        // At a folded line break or an indentation the text has other white space, or none.
         if !character.is_whitespace() {
             self.skip_space();
             if self.rest().starts_with(character) {
@@ -162,7 +162,7 @@ impl Walk<'_> {
         self.at += self.rest().len() - self.rest().trim_start().len();
     }
 
-    /// An escaped line break leaves nothing in the text.
+    /// An escaped line break is not in the text.
     fn skip_joined_lines(&mut self) {
         loop {
             let after_space = self.rest().trim_start_matches([' ', '\t']);
@@ -174,7 +174,7 @@ impl Walk<'_> {
     }
 }
 
-/// The bytes of an escape in double quotes, which starts with `\`.
+/// The length of an escape in double quotes, which starts with `\`.
 fn escape_length(raw: &str) -> usize {
     let length = match raw.as_bytes().get(1) {
         Some(b'x') => 4,

@@ -1,8 +1,8 @@
-//! Events of the YAML parser → a tree of nodes.
+//! Builds a tree of nodes from the events of the YAML parser.
 //!
-//! Everything a plan file may not hold is found here, with its place: duplicate keys, tags, complex keys, several
-//! documents, anchors that are redefined, recursive or multiplied, and templates somebody forgot to quote. Reading goes
-//! on after each of these; only text the parser cannot make sense of ends it.
+//! Constructs that a plan file must not contain are reported with their place: duplicate keys, tags, complex keys,
+//! several documents, anchors that are redefined, recursive or multiplied, and unquoted templates. Reading continues
+//! after each of these; only a syntax error ends it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,25 +15,25 @@ use crate::diagnostic::Diagnostic;
 use crate::secret::is_reserved;
 use crate::source::Span;
 
-/// Collections within collections. Deeper than any request body, far from what a stack can hold.
+/// The deepest nesting of collections: deeper than any request body, and far from a stack overflow.
 pub(super) const DEEPEST: usize = 64;
-/// What aliases may add to a file: nodes, and bytes of text.
+/// The most that aliases may add to a file: nodes, and bytes of text.
 const MOST_ALIASED_NODES: usize = 100_000;
 const MOST_ALIASED_BYTES: usize = 8 << 20;
-/// Nobody writes a plan of this size by hand or otherwise. Offsets are kept in 32 bits.
+/// The largest accepted file; offsets are stored in 32 bits.
 pub const LARGEST_FILE: usize = 64 << 20;
-/// Up to here keys are compared one by one; beyond, through a table.
+/// Up to this number keys are compared one by one, beyond it through a table.
 const FEW_KEYS: usize = 16;
 
-/// What came of reading a file.
+/// A parsed file.
 #[derive(Debug, Clone)]
 pub struct Parsed {
-    /// `None` when the text could not be read to its end, or holds nothing.
+    /// `None` when the text has a syntax error, or is empty.
     pub root: Option<Node>,
     pub findings: Vec<Diagnostic>,
 }
 
-/// Reads one YAML document.
+/// Parses one YAML document.
 pub fn parse(text: &str) -> Parsed {
     if text.len() > LARGEST_FILE {
         let finding = Diagnostic::error("yaml-too-large", Span::at(0), "the file is larger than 64 MiB");
@@ -41,7 +41,7 @@ pub fn parse(text: &str) -> Parsed {
     }
     let mut reader = Reader::new(text);
     let complete = reader.read();
-    // A problem that made reading stop is the last one found, but the first in the file may be another.
+    // A syntax error was found last, but may be before another finding in the file.
     reader.findings.sort_by_key(|finding| finding.primary.start);
     Parsed { root: if complete { reader.root } else { None }, findings: reader.findings }
 }
@@ -53,11 +53,11 @@ struct Reader<'t> {
     findings: Vec<Diagnostic>,
     anchors: HashMap<usize, Anchored>,
     names: HashMap<String, Span>,
-    /// The anchors of collections that are still open.
+    /// The anchors of open collections.
     open: Vec<usize>,
     aliased: Size,
     too_many_aliases: bool,
-    /// Inside something already reported: how many collections are open there, and where it began.
+    /// Inside a reported part: how many collections are open in it, and where it began.
     skipping: Option<Skip>,
 }
 
@@ -78,11 +78,11 @@ struct Skip {
     instead: Instead,
 }
 
-/// What stands in the tree for something that was skipped.
+/// The replacement for a skipped part.
 enum Instead {
-    /// An unquoted `{{ ... }}`: the text it would be between quotes.
+    /// An unquoted `{{ ... }}`: replaced by its text.
     Template,
-    /// A key that is no text: the entry is left out.
+    /// A key that is not text: the entry is left out.
     Key,
 }
 
@@ -98,12 +98,12 @@ enum FrameKind {
     Mapping { entries: Vec<(Key, Node)>, merges: Vec<(Span, Node)>, key: Pending, seen: HashMap<String, Span> },
 }
 
-/// What the next node of a mapping is.
+/// What the next node of a mapping will be.
 enum Pending {
     Key,
     Value(Key),
     Merge,
-    /// The value of a key that was reported.
+    /// The value of a reported key, which is dropped.
     Nothing,
 }
 
@@ -161,7 +161,7 @@ impl<'t> Reader<'t> {
         true
     }
 
-    /// Whether reading goes on.
+    /// Whether reading continues.
     fn event(&mut self, event: Event<'_>, span: Span, tag_span: Option<Span>) -> bool {
         if self.skipping.is_some() {
             self.skip(&event, span);
@@ -321,7 +321,7 @@ impl<'t> Reader<'t> {
         self.push(node, span);
     }
 
-    /// `<<`: what the merged mappings have and this one has not.
+    /// `<<`: adds the entries of the merged mappings that this one does not have.
     fn merge(&mut self, entries: &mut Vec<(Key, Node)>, merges: Vec<(Span, Node)>) {
         let mut names: HashSet<String> = match merges.is_empty() {
             true => return,
@@ -355,7 +355,7 @@ impl<'t> Reader<'t> {
             return self.push(null(span), span);
         }
         let Some(anchored) = self.anchors.get(&id) else {
-            // The anchor stands on something that was reported and skipped.
+            // The anchored node was reported and skipped.
             return self.push(null(span), span);
         };
         if self.expects_key() {
@@ -410,7 +410,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Puts a finished node where it belongs. `span` is where it is used, which for an alias is not where it stands.
+    /// Adds a finished node to its parent. `span` is its place of use, which for an alias is not its own place.
     fn push(&mut self, node: Node, span: Span) {
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(node);
@@ -453,7 +453,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The parser's own error, in our words; none when it follows from something already said.
+    /// A finding for the parser's error; none when it follows from an earlier finding.
     fn unreadable(&mut self, error: &granit_parser::ScanError, at: usize) {
         let at = at.min(self.text.len());
         let line_start = self.text[..at].rfind('\n').map_or(0, |end| end + 1);
@@ -476,7 +476,7 @@ impl<'t> Reader<'t> {
 
 const UNQUOTED: &str = "yaml-unquoted-template";
 
-/// A template that starts a value without quotes is a mapping to YAML.
+/// An unquoted value that begins with a template is a mapping in YAML.
 fn unquoted_template(text: &str, start: usize, in_flow: bool) -> Diagnostic {
     let line = text[start..].lines().next().unwrap_or_default();
     let mut value = line.split(" #").next().unwrap_or(line).trim_end();
@@ -497,7 +497,7 @@ fn double_quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Where on a line a value starts with an unquoted template.
+/// The place on a line where a value begins with an unquoted template.
 fn unquoted_on(line: &str) -> Option<usize> {
     ["{{", "{%"]
         .iter()
@@ -535,7 +535,7 @@ fn null(span: Span) -> Node {
     Node { span, kind: NodeKind::Scalar { value: Value::Null, style: ScalarStyle::Plain, places } }
 }
 
-/// Where a key of this name was set before.
+/// The place where a key was set before.
 fn first_use(entries: &[(Key, Node)], seen: &HashMap<String, Span>, text: &str) -> Option<Span> {
     entries
         .iter()

@@ -1,7 +1,7 @@
 //! The YAML 1.2 core schema: which plain words are null, booleans and numbers.
 //!
-//! Two choices where the schema would surprise: an integer with a leading zero is text (`007` is a name, and other
-//! readers take it for octal), and a number that would lose digits is refused instead of rounded.
+//! It differs in two ways: an integer with a leading zero is text (`007` is a name, and octal to other parsers), and
+//! a number that would lose digits is refused instead of rounded.
 
 use serde_json::{Number, Value};
 
@@ -22,7 +22,7 @@ pub fn resolve(word: &str) -> Result<Value, Unreadable> {
         "false" | "False" | "FALSE" => return Ok(Value::Bool(false)),
         _ => {}
     }
-    // Every number starts with one of these; most words do not.
+    // Every number starts with one of these characters.
     if !word.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) {
         return Ok(Value::String(word.to_owned()));
     }

@@ -36,7 +36,7 @@ fn bom_crlf_and_a_missing_last_line_end_are_read() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_is_told_where_it_opens() {
+fn an_unclosed_quote_is_reported_where_it_opens() {
     for text in ["a: \"x\\\"y\nb: \"z\"\nc: 1\n", "a: 'x''y\nb: 'z'\nc: 1\n"] {
         let source = crate::source::Source::new("plan.yaml", text);
         let found = parse(text).findings;
@@ -57,7 +57,7 @@ fn anchors_aliases_and_merge_keys_are_resolved() {
 }
 
 #[test]
-fn what_a_plan_may_not_hold_is_found_in_one_go() {
+fn all_forbidden_constructs_are_reported_at_once() {
     let text =
         "a: 1\nb: !!str 2\na: 3\nc: *nope\nd: &x 1\ne: &x 2\nf: { [1]: 2 }\ng: 99999999999999999999\nh: &h [*h]\n";
     assert_eq!(
@@ -140,7 +140,7 @@ mod lockstep {
 
     use super::*;
 
-    /// Words on which readers of YAML are likely to disagree, and ordinary ones.
+    /// Words that YAML parsers treat differently, and ordinary ones.
     fn word() -> impl Strategy<Value = String> {
         let special = prop::sample::select(vec![
             "no",
@@ -213,7 +213,7 @@ mod lockstep {
         prop_oneof![special.prop_map(str::to_owned), "[a-z]{1,6}", "[ -~]{0,12}", "-?[0-9]{1,4}(\\.[0-9]{1,3})?"]
     }
 
-    /// A scalar written in one of the styles that can carry it.
+    /// A scalar in one of the styles that can represent it.
     fn scalar() -> impl Strategy<Value = String> {
         (word(), 0_u8..4).prop_map(|(word, style)| {
             let plain = !word.is_empty()
@@ -253,7 +253,7 @@ mod lockstep {
         })
     }
 
-    /// Whether two readers see the same. Where serde_yaml knows a number we refuse or leave as text, on purpose, we say so.
+    /// Whether two parsers agree. Numbers that ours refuses or leaves as text on purpose are reported.
     fn same(ours: &Value, theirs: &serde_yaml::Value) -> bool {
         match (ours, theirs) {
             (Value::Null, serde_yaml::Value::Null) => true,
@@ -282,7 +282,7 @@ mod lockstep {
                 (Some(root), Ok(theirs)) if ours.findings.is_empty() => {
                     prop_assert!(same(&root.to_value(), &theirs), "{}\nours {:?}\ntheirs {:?}", text, root.to_value(), theirs);
                 }
-                // Refusing more than another reader is always allowed.
+                // Ours may refuse more than another parser.
                 _ => prop_assert!(!ours.findings.is_empty(), "{}", text),
             }
         }

@@ -95,7 +95,7 @@ fn a_file_is_sent_as_it_is_and_only_its_measure_is_kept() {
 }
 
 #[test]
-fn other_bytes_are_another_call_and_another_name_is_not() {
+fn different_bytes_are_a_change_and_a_different_file_name_is_not() {
     let folder = Folder::new().with("plan.yaml", PLAN).with("app.wasm", MODULE);
     let (address, seen) = listen();
     let environment = [("GCORE_API_KEY", "key"), ("GCORE_BASE_URL", address.as_str())];

@@ -25,7 +25,7 @@ steps:
 ";
 
 #[test]
-fn a_right_plan_is_said_to_be_right() {
+fn a_valid_plan_is_reported_as_valid() {
     let folder = Folder::new().with("plan.yaml", GOOD);
     let ended = folder.run(&["check", "plan.yaml"]).with_code(0);
     assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", "no findings in plan.yaml\n"));
@@ -33,7 +33,7 @@ fn a_right_plan_is_said_to_be_right() {
 }
 
 #[test]
-fn everything_wrong_is_told_in_one_go_with_places() {
+fn all_findings_are_reported_at_once_with_places() {
     let folder = Folder::new().with("good.yaml", GOOD).with("bad.yaml", BAD);
     let ended = folder.run(&["check", "good.yaml", "bad.yaml"]).with_code(3);
     for words in [
@@ -95,7 +95,7 @@ fn inputs_are_checked_when_some_are_given() {
 }
 
 #[test]
-fn what_is_not_there_exits_2_and_what_is_no_text_exits_3() {
+fn a_missing_file_exits_2_and_a_binary_one_exits_3() {
     let folder = Folder::new();
     folder.run(&["check", "none.yaml"]).with_code(2).says("cannot read `none.yaml`");
     std::fs::write(folder.path().join("latin.yaml"), b"name: \xff\n").unwrap();

@@ -14,17 +14,17 @@ use percent_encoding::percent_decode_str;
 
 use crate::support::Ended;
 
-/// Looks at the journal before a client that writes nothing is killed all the same; each lets others run.
+/// How often the journal is checked before a client that writes nothing is killed nevertheless.
 const LOOKS: usize = 100_000;
 
-/// Where in a request's life its sender is killed.
+/// The point in a request's life at which its sender is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// It arrived, and nothing was done yet.
+    /// It has arrived, and was not carried out yet.
     BeforeActing,
-    /// The API has acted, and answers nobody.
+    /// The API has carried it out, and does not answer.
     Acted,
-    /// The answer is on its way.
+    /// The answer is sent.
     Answered,
     /// The journal has grown after the answer.
     Written,
@@ -34,7 +34,7 @@ impl Moment {
     pub const ALL: [Moment; 4] = [Moment::BeforeActing, Moment::Acted, Moment::Answered, Moment::Written];
 }
 
-/// The API and the one client it may kill. It listens for as long as the tests run.
+/// The API, and the client it may kill. It serves as long as the tests run.
 #[derive(Clone)]
 pub struct Cloud {
     inner: Arc<Mutex<Inner>>,
@@ -49,7 +49,7 @@ struct Inner {
     trap: Option<(u64, Moment)>,
 }
 
-/// What came of one client.
+/// The outcome of one client.
 pub struct Life {
     pub killed: bool,
     pub requests: u64,
@@ -61,7 +61,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Cloud {
-    /// `journal`: where the client will write its record.
+    /// `journal`: the client's record.
     pub fn start(options: Options, journal: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let cloud = Self {
@@ -74,7 +74,7 @@ impl Cloud {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let served = served.clone();
-                // A client that is killed breaks its connections: that ends their service, and nothing else.
+                // A killed client closes its connections, which ends their threads.
                 std::thread::spawn(move || served.serve(stream).unwrap_or_default());
             }
         });
@@ -85,7 +85,7 @@ impl Cloud {
         lock(&self.simulator)
     }
 
-    /// Lives one client's life. `trap`: the request, from 1, at which it is killed.
+    /// Runs one client. `trap`: the request, counted from 1, at which it is killed.
     pub fn live(&self, mut command: Command, trap: Option<(u64, Moment)>) -> Life {
         let (mut stdout, mut stderr) = {
             let mut inner = lock(&self.inner);

@@ -1,4 +1,4 @@
-//! What a shell is told while somebody types.
+//! Shell completions.
 
 use crate::support::{Ended, Folder};
 
@@ -19,10 +19,10 @@ outputs:
   network_id: { value: \"{{ steps.network.id }}\", description: \"the network\\n\\e[31m\" }
 ";
 
-/// Some record: its folder says whose it is.
+/// A record, whose environment is given by its folder.
 const RECORD: &str = include_str!("../journals/version-1.jsonl");
 
-/// Asks as the script of bash does; the last word is the one being typed.
+/// Asks for completions as the bash script does; the last word is being typed.
 fn asked(folder: &Folder, shell: &str, words: &[&str]) -> Ended {
     let index = words.len().to_string();
     let line: Vec<&str> = ["--", "plan"].iter().chain(words).copied().collect();
@@ -50,7 +50,7 @@ fn each_shell_has_a_script_that_asks_the_binary() {
 }
 
 #[test]
-fn what_the_plan_on_the_line_holds_is_offered() {
+fn names_in_the_plan_on_the_command_line_are_offered() {
     let folder = Folder::new().with("deploy.yaml", PLAN).with("notes.txt", "");
     assert_eq!(offered(&folder, &["run", "deploy.yaml", "--target", ""]), ["disk", "network"]);
     assert_eq!(offered(&folder, &["preview", "deploy.yaml", "--replace", "n"]), ["network"]);
@@ -59,7 +59,7 @@ fn what_the_plan_on_the_line_holds_is_offered() {
     assert_eq!(offered(&folder, &["output", "deploy.yaml", "net"]), ["network_id"]);
     assert_eq!(offered(&folder, &["run", "dep"]), ["deploy.yaml"]);
     assert!(offered(&folder, &["run", "notes"]).is_empty(), "no plan");
-    // Without a plan that can be read nothing is offered, and nothing is said.
+    // Without a readable plan there are no candidates and no messages.
     assert!(offered(&folder, &["run", "missing.yaml", "--target", ""]).is_empty());
     let broken = Folder::new().with("deploy.yaml", "steps: [");
     assert!(offered(&broken, &["run", "deploy.yaml", "--target", ""]).is_empty());
@@ -76,7 +76,7 @@ fn codes_examples_and_commands_are_offered() {
 }
 
 #[test]
-fn what_is_on_record_is_offered() {
+fn recorded_names_are_offered() {
     let folder = Folder::new().with("records/demo/pr-12/journal.jsonl", RECORD);
     assert_eq!(offered(&folder, &["status", "--state", "records", "--plan", ""]), ["demo"]);
     assert_eq!(offered(&folder, &["status", "--state", "records", "--environment", ""]), ["pr-12"]);
@@ -108,7 +108,7 @@ fn a_question_that_makes_no_sense_is_answered_with_nothing() {
         let ended = folder.run_in(line, &[("PLAN_COMPLETE", shell)]).with_code(1);
         assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""));
     }
-    // Nobody asks.
+    // An empty variable is no completion request.
     folder.run_in(&["-V"], &[("PLAN_COMPLETE", "")]).with_code(0).prints("plan");
 }
 

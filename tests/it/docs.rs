@@ -1,4 +1,4 @@
-//! What the documentation shows, done.
+//! The samples in the documentation, executed.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ fn root(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The insides of fenced blocks of a language.
+/// The contents of fenced blocks with a language.
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let opening = format!("```{language}\n");
     let parts = page.split(&opening).skip(1);
@@ -27,13 +27,13 @@ fn every_recipe_checks_and_rehearses() {
         blocks(&page("recipes.md"), "yaml").into_iter().filter(|block| block.starts_with("name:")).collect();
     assert!(recipes.len() >= 20, "{}", recipes.len());
     for recipe in recipes {
-        let folder = Folder::new().with("plan.yaml", &recipe);
+        let folder = Folder::new().with("plan.yaml", &recipe).with("app.wasm", "\0asm\x01\0\0\0");
         folder.run(&["check", "plan.yaml", "--strict"]).with_code(0);
         folder.run(&["rehearse", "plan.yaml"]).with_code(0);
     }
 }
 
-/// A command's words; what stands between single quotes is one.
+/// The words of a command; single quotes group.
 fn words(command: &str) -> Vec<String> {
     let parts = command.split('\'').enumerate();
     let quoted = |(at, part): (usize, &str)| match at % 2 {
@@ -43,7 +43,7 @@ fn words(command: &str) -> Vec<String> {
     parts.flat_map(quoted).collect()
 }
 
-/// Without numbers and ids: how long things take changes with what is known of them, not what is said.
+/// The text without numbers and ids, since durations can change.
 fn wording(text: &str) -> String {
     let mut wording = String::new();
     let mut rest = text;
@@ -71,7 +71,7 @@ fn is_uuid(text: &str) -> bool {
     text.bytes().enumerate().all(fits)
 }
 
-/// Whether a sample is what is printed; a line `…` stands for lines that it leaves out.
+/// Whether a sample matches the output; a line `…` stands for omitted lines.
 fn shows(sample: &str, printed: &str) -> bool {
     let mut lines = printed.trim_end().lines().map(wording);
     let mut leaves_out = false;
@@ -89,10 +89,10 @@ fn shows(sample: &str, printed: &str) -> bool {
     leaves_out || lines.next().is_none()
 }
 
-/// Samples whose output is the same everywhere. With `SAMPLES=overwrite` in the environment they are written anew,
-/// unless they leave lines out.
+/// Samples with a deterministic output. With `SAMPLES=overwrite` in the environment they are rewritten, unless they
+/// omit lines.
 #[test]
-fn samples_that_are_the_same_everywhere_are_what_is_printed_now() {
+fn deterministic_samples_match_the_output() {
     let readme = root("README.md");
     let plan = blocks(&readme, "yaml").into_iter().find(|block| block.starts_with("name: web-demo")).unwrap();
     let overwrite = std::env::var_os("SAMPLES").is_some_and(|value| value == "overwrite");
@@ -151,7 +151,7 @@ fn every_page_is_listed() {
     }
 }
 
-/// Somebody else changes one thing and takes another away.
+/// Another client changes one resource and deletes another.
 const BY_HAND: &str = "\
 name: by-hand
 inputs: { network: {}, disk: {} }
@@ -164,7 +164,7 @@ steps:
 ";
 
 #[test]
-fn day_two_shows_what_is_printed() {
+fn the_samples_in_day_two_match_the_output() {
     let day_two = page("day-two.md");
     let plan = blocks(&day_two, "yaml").into_iter().find(|block| block.starts_with("name: hand")).unwrap();
     let folder = Folder::new().with("net.yaml", &plan).with("by-hand.yaml", BY_HAND);

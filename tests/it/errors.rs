@@ -1,5 +1,5 @@
-//! What is said when something is wrong, word for word: what happened, where, what exists, what to type.
-//! `SNAPSHOTS=overwrite` writes the words anew; read them afterwards.
+//! Error messages, word for word: what happened, where, what exists, what to type. `SNAPSHOTS=overwrite` rewrites
+//! them; read the difference.
 
 use snapbox::data::Inline;
 use snapbox::{assert_data_eq, str};

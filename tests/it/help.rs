@@ -59,7 +59,7 @@ fn folder_says_unknown(arguments: &[&str]) {
 }
 
 #[test]
-fn wrong_usage_exits_2_and_says_what_is_right() {
+fn wrong_usage_exits_2_with_help() {
     let folder = Folder::new();
     folder.run(&["chekc"]).with_code(2).says("check");
     folder.run(&["run"]).with_code(2).says("FILE");

@@ -1,4 +1,4 @@
-//! What a plan says beside its steps, and `plan get`: look-ups, environments from files.
+//! Parts of a plan besides its steps, and `plan get`: look-ups, environment files.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::server::Served;
 use crate::support::{Ended, Folder};
 
-/// A folder and a cloud whose tasks end at once.
+/// A folder, and a simulated API whose tasks end at once.
 pub struct Trial {
     pub folder: Folder,
     cloud: Served,
@@ -60,7 +60,7 @@ steps:
 ";
 
 #[test]
-fn an_environment_is_given_what_its_file_says() {
+fn an_environment_uses_the_values_of_its_file() {
     let production = "inputs: { size: 5 }\nproject_id: 3\nregion_id: 76\nttl: 5h\n";
     let trial = Trial::new(&[("plan.yaml", SIZED), ("environments/production.yaml", production)]);
     let shown = |more: &[&str]| {
@@ -91,7 +91,7 @@ fn an_environment_is_given_what_its_file_says() {
 }
 
 #[test]
-fn what_is_wrong_with_the_file_of_an_environment_has_its_place() {
+fn findings_about_an_environment_file_have_places() {
     let trial = Trial::new(&[("plan.yaml", SIZED)]);
     let file = trial.folder.path().join("environments/x.yaml");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -107,7 +107,7 @@ fn what_is_wrong_with_the_file_of_an_environment_has_its_place() {
             ended.says(words);
         }
     }
-    // The plan has a secret input: nothing of a line that may hold it is shown.
+    // The plan has a secret input: lines that may contain it are not shown.
     fs::write(&file, "inputs:\n  word: hunter22\nhunter22 x: 1\n").unwrap();
     let ended = trial.plan(&["check", "plan.yaml", "--environment", "x"]).with_code(3);
     assert!(!ended.stderr.contains("hunter") && ended.stderr.contains("x.yaml:3:1"), "{}", ended.stderr);
@@ -146,7 +146,7 @@ outputs:
 ";
 
 #[test]
-fn a_plan_builds_on_the_outputs_of_another_and_leaves_its_record_alone() {
+fn a_plan_uses_outputs_of_another_and_does_not_change_its_record() {
     let trial = Trial::new(&[("base.yaml", BASE), ("above.yaml", ABOVE)]);
     trial.plan(&["check", "above.yaml"]).with_code(0);
     let missing = trial.plan(&["preview", "above.yaml"]).with_code(3);
@@ -176,7 +176,7 @@ fn a_plan_builds_on_the_outputs_of_another_and_leaves_its_record_alone() {
         fs::write(trial.folder.path().join("wrong.yaml"), wrong.replace("name: above", "name: wrong")).unwrap();
         trial.plan(&["run", "wrong.yaml"]).with_code(3).says(words);
     }
-    // A value that does not fit is found before the first call.
+    // An invalid value is found before the first call.
     let wrong =
         ABOVE.replace("cidr: \"{{ records.net.outputs.cidr }}\"", "cidr: \"{{ records.net.outputs.network_id }}\"");
     fs::write(trial.folder.path().join("above.yaml"), wrong).unwrap();
@@ -212,7 +212,7 @@ outputs:
 ";
 
 #[test]
-fn a_module_runs_as_a_part_of_its_plan_and_its_mistakes_are_told_with_both_places() {
+fn a_module_runs_as_a_part_of_its_plan_and_its_findings_have_both_places() {
     let trial = Trial::new(&[("plan.yaml", USING), ("modules/net.yaml", MODULE)]);
     trial.plan(&["check", "plan.yaml", "--strict"]).with_code(0).says("no findings");
     let made = trial.plan(&["run", "plan.yaml", "--format", "json"]).with_code(0).json();
@@ -229,7 +229,7 @@ fn a_module_runs_as_a_part_of_its_plan_and_its_mistakes_are_told_with_both_place
     let json = trial.plan(&["check", "plan.yaml", "--format", "json"]).with_code(3).json().to_string();
     assert!(json.contains("modules/net.yaml"), "{json}");
 
-    // A failure while it runs has its place in the module, too.
+    // A failure during the run has its place in the module as well.
     let failing = MODULE.replace("inputs.cidr }}", "inputs.cidr | cidrsubnet(30, 0) }}");
     fs::write(&module, failing).unwrap();
     trial.plan(&["run", "plan.yaml", "--environment", "other"]).says("modules/net.yaml:7:");
@@ -251,7 +251,7 @@ outputs:
 ";
 
 #[test]
-fn what_is_looked_up_exists_in_a_rehearsal_and_is_asked_for_once_online() {
+fn looked_up_items_exist_in_a_rehearsal_and_are_read_once_online() {
     let trial = Trial::new(&[("plan.yaml", LOOKING)]);
     trial.folder.run(&["rehearse", "plan.yaml"]).with_code(0).says("4 done");
     let ended = trial.plan(&["check", "plan.yaml", "--online"]).with_code(3);

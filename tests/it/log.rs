@@ -29,7 +29,7 @@ fn rehearse(folder: &Folder, flags: &[&str], environment: &[(&str, &str)]) -> cr
 }
 
 #[test]
-fn requests_are_said_once_asked_and_bodies_when_asked_twice() {
+fn verbose_shows_requests_and_twice_verbose_shows_bodies() {
     let folder = Folder::new().with("plan.yaml", PLAN);
     assert!(!rehearse(&folder, &[], &[]).stderr.contains("→ 200"));
     let once = rehearse(&folder, &["-v"], &[]);

@@ -1,4 +1,4 @@
-//! Through the binary: what only the binary shows.
+//! Tests of the binary, for behaviour that only the binary shows.
 
 mod body_file;
 mod check;

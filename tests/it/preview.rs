@@ -1,4 +1,4 @@
-//! A saved preview is what runs, or nothing does.
+//! A saved preview: a run does exactly what it shows, or refuses.
 
 use std::fs;
 
@@ -45,7 +45,7 @@ impl Trial {
 }
 
 #[test]
-fn what_was_shown_runs_with_everything_it_was_asked_with() {
+fn a_saved_preview_runs_with_its_options() {
     let trial = Trial::new();
     trial.preview(&["--set", "size=3", "--environment", "blue", "--state", "records", "--target", "disk"]);
     let file = fs::read_to_string(trial.folder.path().join("shown")).unwrap();
@@ -58,7 +58,7 @@ fn what_was_shown_runs_with_everything_it_was_asked_with() {
 }
 
 #[test]
-fn what_would_be_another_run_is_refused() {
+fn options_that_contradict_a_saved_preview_are_refused() {
     let trial = Trial::new();
     trial.preview(&[]);
     for (more, words) in [
@@ -106,7 +106,7 @@ steps:
 ";
 
 #[test]
-fn with_a_key_a_preview_reads_what_the_run_would_read_and_shows_nothing_where_nothing_changes() {
+fn with_a_key_a_preview_sends_the_reads_of_the_run() {
     let folder = Folder::new().with("plan.yaml", LOOKUP);
     let cloud = Served::start(&folder, &["--speed", "1000"]);
     let account = [("GCORE_CLOUD_PROJECT_ID", "1"), ("GCORE_CLOUD_REGION_ID", "7")];

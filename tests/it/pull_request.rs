@@ -1,4 +1,4 @@
-//! `plan preview --comment`: one comment on a pull request, against a GitHub of our own.
+//! `plan preview --comment`: one comment on a pull request, against a simulated GitHub.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,7 +20,7 @@ steps:
     body: { name: \"{{ each.value }}\" }
 ";
 
-/// Comments of pull request 7, and what was asked of them.
+/// The comments of pull request 7, and the requests so far.
 #[derive(Default)]
 struct Hub {
     comments: Vec<Value>,
@@ -176,14 +176,14 @@ fn one_comment_is_kept_up_to_date_among_those_of_others() {
     assert_eq!(bodies.len(), 153);
     assert!(bodies[152].contains("1 to create") && bodies[0].ends_with("fake"), "{}", bodies[152]);
 
-    // Two jobs at once left two: one is kept.
+    // Two concurrent jobs left two comments: one is kept.
     trial.hub.lock().unwrap().comments.push(comment(9000, "Bot", &format!("{marker}\nold")));
     trial.preview(&[]).with_code(0);
     assert_eq!(trial.bodies().iter().filter(|body| body.starts_with(marker)).count(), 2);
 }
 
 #[test]
-fn a_token_that_only_reads_is_told_and_no_failure() {
+fn a_read_only_token_is_reported_and_not_an_error() {
     let trial = Trial::new("names: { web: web-1 }\n");
     trial.hub.lock().unwrap().reads_only = true;
     trial.preview(&[]).with_code(0).says("a pull request from a fork has a token that only reads");

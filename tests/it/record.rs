@@ -1,4 +1,4 @@
-//! Commands that work on a record alone.
+//! Commands that need only a record.
 
 use std::path::PathBuf;
 
@@ -56,7 +56,7 @@ fn succeeded(step: &str) -> Record {
     }))
 }
 
-/// A record that expired long ago: `network` exists, `lost` may, and one output is secret.
+/// An expired record: `network` exists, `lost` may exist, and one output is secret.
 fn write_record(folder: &Folder, environment: &str) -> PathBuf {
     let store = StateFolder::new(folder.path().join(".plan"));
     let name = EnvironmentName { plan: "demo".into(), environment: environment.into() };
@@ -89,7 +89,7 @@ fn write_record(folder: &Folder, environment: &str) -> PathBuf {
 }
 
 #[test]
-fn what_exists_is_shown() {
+fn existing_resources_are_shown() {
     let folder = Folder::new();
     write_record(&folder, "default");
     let ended = folder.run(&["status"]).with_code(0);
@@ -117,7 +117,7 @@ fn a_record_that_is_not_there_names_those_that_are() {
     folder.run(&["status"]).with_code(2).says("there is no folder of records at");
     write_record(&folder, "staging");
     folder.run(&["status"]).with_code(2).says("staging");
-    // A plan file that is wrong still says which record is meant.
+    // An invalid plan file still determines the record.
     folder.run(&["status", "plan.yaml", "--environment", "staging"]).with_code(0);
 }
 
@@ -138,7 +138,7 @@ fn outputs_come_from_the_record() {
 }
 
 #[test]
-fn a_report_tells_of_the_last_run_on_record() {
+fn a_report_shows_the_last_recorded_run() {
     let folder = Folder::new();
     write_record(&folder, "default");
     let told = folder.run(&["report", "--plan", "demo"]).with_code(0);
@@ -162,13 +162,13 @@ fn an_unknown_outcome_can_be_decided_in_three_ways() {
         folder.run(&[&["state", "resolve", "lost"], decision].concat()).with_code(0);
         let list = folder.run(&["state", "list", "--format", "json"]).with_code(0).json();
         assert_eq!(list[1]["phase"], then, "{decision:?}");
-        // It is decided now.
+        // The outcome is known now.
         folder.run(&["state", "resolve", "lost[a]", "--not-applied"]).with_code(2).says("is known");
     }
 }
 
 #[test]
-fn what_was_made_by_decision_can_be_taken_down() {
+fn a_confirmed_resource_can_be_removed() {
     let folder = Folder::new();
     write_record(&folder, "default");
     folder.run(&["state", "resolve", "lost[a]", "--id", "net-2"]).with_code(0).says("network net-2 (demo-net)");
@@ -177,7 +177,7 @@ fn what_was_made_by_decision_can_be_taken_down() {
 }
 
 #[test]
-fn forgetting_asks_and_names_what_stays() {
+fn forgetting_asks_for_confirmation_and_names_kept_resources() {
     let folder = Folder::new();
     write_record(&folder, "default");
     folder.run(&["state", "forget", "network"]).with_code(2).says("--yes");

@@ -1,4 +1,5 @@
-//! The binary, killed with SIGKILL at requests and run again: nothing lost, nothing made twice, everything taken down.
+//! The binary, killed with SIGKILL at requests and run again: nothing lost, nothing created twice, everything taken
+//! down.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +12,7 @@ use gcore_plan::simulate::{Durations, Options};
 use crate::cloud::{Cloud, Life, Moment};
 use crate::support::Folder;
 
-/// Looked at often: time is real here, and tasks are short.
+/// Polled often, because time is real here and tasks are short.
 const PLAN: &str = r#"
 name: demo
 inputs:
@@ -40,11 +41,11 @@ outputs:
 "#;
 const PASSWORD: &str = "hunter-2-Swordfish";
 const TASK: Duration = Duration::from_millis(60);
-/// Environments that live at the same time: each mostly waits, a destroy for the time that the documentation gives it.
+/// Environments that run at the same time, because each mostly waits.
 const TOGETHER: usize = 32;
-/// Runs in a row before the plan must be through.
+/// The most runs in a row before the plan must be complete.
 const CONTINUED: usize = 4;
-/// From 2, every moment of every request is taken; otherwise one of each request, in turn.
+/// From 2 on every moment of every request is taken; otherwise one moment of each request, in turn.
 const SCALE: &str = "RELIABILITY_SCALE";
 
 /// One environment over any number of processes.
@@ -63,12 +64,12 @@ struct Figures {
     problems: Vec<String>,
 }
 
-/// What there is at an end.
+/// The final state.
 #[derive(Debug, PartialEq, Eq)]
 struct State {
     alive: Vec<String>,
     made: BTreeMap<&'static str, u64>,
-    /// Names of what the outputs refer to.
+    /// The names of the resources in the outputs.
     outputs: Vec<String>,
 }
 
@@ -110,7 +111,7 @@ impl Trial {
 }
 
 impl Figures {
-    /// Runs until the plan is through, and holds what there is against an unbroken run.
+    /// Runs until the plan is complete, and compares the state with an unbroken run.
     fn through(&mut self, label: &str, trial: &Trial, unbroken: &State) {
         for _ in 0..CONTINUED {
             let life = trial.run(None);
@@ -172,7 +173,7 @@ fn holds(path: &Path, text: &str) -> bool {
     std::fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// Where processes are killed: in a run, or in the destroy after it.
+/// Where processes are killed: in a run, or in the following destroy.
 fn traps(requests: u64, destroy_requests: u64) -> Vec<(bool, u64, Moment)> {
     let all = std::env::var(SCALE).is_ok_and(|scale| scale != "1");
     let of = |destroy: bool, requests: u64| {

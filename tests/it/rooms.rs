@@ -1,10 +1,10 @@
-//! Which room of the house may use which: knowledge flows one way.
+//! The allowed dependencies between modules (rooms): a table with one direction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A room, and the rooms that it may use. Nothing else may be used, and every arrow stands for something.
+/// A room, and the rooms it may use. Others must not be used, and every entry must be needed.
 const MAY_USE: &[(&str, &str)] = &[
     ("api", "body_file catalog clock secret"),
     ("body_file", "files secret"),
@@ -44,7 +44,7 @@ fn source() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "src"].iter().collect()
 }
 
-/// Every file that is no test, with the room it belongs to.
+/// Every file that is not a test, with its room.
 fn files(folder: &Path, room: Option<&str>, found: &mut Vec<(String, PathBuf)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -60,7 +60,7 @@ fn files(folder: &Path, room: Option<&str>, found: &mut Vec<(String, PathBuf)>) 
     }
 }
 
-/// Rooms that a text mentions outside its comments and its tests.
+/// The rooms that a text refers to outside of comments and tests.
 fn mentioned(text: &str) -> BTreeSet<String> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));

@@ -82,7 +82,7 @@ impl Drop for Served {
 }
 
 #[test]
-fn tasks_that_somebody_else_started_are_listed_and_waited_for() {
+fn tasks_of_other_clients_are_listed_and_waited_for() {
     let folder = Folder::new();
     let served = Served::start(&folder, FAST);
     let task = served.create_network();
@@ -95,7 +95,7 @@ fn tasks_that_somebody_else_started_are_listed_and_waited_for() {
 }
 
 #[test]
-fn a_task_that_fails_is_told_by_the_exit_code() {
+fn a_failed_task_sets_the_exit_code() {
     let folder = Folder::new();
     let served = Served::start(&folder, &["--speed", "1000", "--fault", "task-error:text=no address left"]);
     let task = served.create_network();
@@ -146,7 +146,7 @@ fn a_flavor_that_is_not_offered_is_found_online() {
 }
 
 #[test]
-fn a_flavor_of_forty_machines_is_told_once() {
+fn one_finding_covers_a_flavor_of_forty_machines() {
     let plan = MACHINE.replace("  - id: web\n", "  - id: web\n    for_each: \"{{ range(40) }}\"\n");
     let folder = Folder::new().with("plan.yaml", &plan);
     let served = Served::start(&folder, &[]);
@@ -157,7 +157,7 @@ fn a_flavor_of_forty_machines_is_told_once() {
 }
 
 #[test]
-fn a_host_that_does_not_answer_is_told_after_one_request() {
+fn an_unreachable_host_is_reported_after_one_request() {
     let folder = Folder::new().with("plan.yaml", PLAN);
     let mut served = Served::start(&folder, FAST);
     served.child.kill().unwrap();
@@ -170,7 +170,7 @@ fn a_host_that_does_not_answer_is_told_after_one_request() {
 }
 
 #[test]
-fn a_used_port_is_told_with_the_way_out() {
+fn a_used_port_is_reported_with_help() {
     let folder = Folder::new();
     let served = Served::start(&folder, FAST);
     folder.run(&["simulate", "--listen", &served.address]).with_code(1).says("another program listens there");

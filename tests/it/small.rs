@@ -14,7 +14,7 @@ outputs:
 ";
 
 #[test]
-fn a_secret_output_gets_into_a_file_nobody_else_may_read() {
+fn a_secret_output_is_written_to_a_private_file() {
     let folder = Folder::new().with("plan.yaml", PLAN);
     let rehearse = |wanted: &str| folder.run(&["rehearse", "plan.yaml", "--write-output", wanted]);
     let ended = rehearse("token=token.txt").with_code(0);
@@ -32,7 +32,7 @@ fn a_secret_output_gets_into_a_file_nobody_else_may_read() {
 }
 
 #[test]
-fn what_is_there_is_checked_though_something_else_is_not() {
+fn readable_files_are_checked_though_others_are_missing() {
     let folder = Folder::new().with("a.yaml", PLAN).with("b.yaml", "name: b\nsteps: []\nnonsense: 1\n");
     let ended = folder.run(&["check", "a.yaml", "gone.yaml", "b.yaml"]).with_code(3);
     ended.says("gone.yaml");
@@ -41,7 +41,7 @@ fn what_is_there_is_checked_though_something_else_is_not() {
 }
 
 #[test]
-fn mistakes_with_files_names_and_states_say_what_is_right() {
+fn errors_with_files_names_and_states_have_help() {
     let folder = Folder::new().with("plan.yaml", PLAN);
     std::fs::create_dir(folder.path().join("folder")).unwrap();
     folder.run(&["check", "folder"]).with_code(2).says("it is a folder");

@@ -1,4 +1,4 @@
-//! Where the record is, and what happens when it is lost or damaged.
+//! Stores of records; lost and damaged records.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ impl Account {
 }
 
 #[test]
-fn a_run_on_an_empty_record_stops_when_the_account_holds_what_an_earlier_one_made() {
+fn a_run_with_an_empty_record_stops_when_the_account_has_its_resources() {
     let account = Account::new();
     account.plan(&["run", "plan.yaml", "--state", "first"]).with_code(0);
     let made = account.made();
@@ -67,7 +67,7 @@ fn a_run_on_an_empty_record_stops_when_the_account_holds_what_an_earlier_one_mad
     ended.says("the record is empty, but the account holds 3 resources of demo/default");
     ended.says("plan state recover FILE --environment default");
     assert_eq!(account.made(), made);
-    // Another environment has nothing to do with it.
+    // Another environment is not affected.
     account.plan(&["run", "plan.yaml", "--state", "second", "--environment", "other"]).with_code(0);
 }
 
@@ -81,7 +81,7 @@ fn a_lost_record_is_recovered_from_the_account() {
     assert!(!account.folder.path().join(".plan").exists());
     account.plan(&["state", "recover", "plan.yaml"]).with_code(0).says("3 instances on record again");
     account.plan(&["state", "recover", "plan.yaml"]).with_code(0).says("0 instances on record again");
-    // The plan goes on with what is there, and takes it down.
+    // The plan continues with the existing resources, and destroys them.
     account.plan(&["run", "plan.yaml"]).with_code(0).says("3 unchanged");
     assert_eq!(account.made(), made);
     account.plan(&["destroy", "plan.yaml", "--yes"]).with_code(0).says("3 removed");
@@ -89,7 +89,7 @@ fn a_lost_record_is_recovered_from_the_account() {
 }
 
 #[test]
-fn a_damaged_record_is_mended_from_what_can_be_read_and_the_account() {
+fn a_damaged_record_is_repaired_from_its_readable_part_and_the_account() {
     let account = Account::new();
     account.plan(&["run", "plan.yaml"]).with_code(0);
     let made = account.made();
@@ -124,7 +124,7 @@ fn on_a_hosted_runner_a_record_on_its_disk_is_refused_unless_it_is_meant() {
     account.plan_in(&["run", "plan.yaml", "--state", "ephemeral"], &hosted).with_code(0);
     let torn_down = [&hosted[..], &[("PLAN_TEARDOWN", "always")]].concat();
     account.plan_in(&["run", "plan.yaml"], &torn_down).with_code(0).says("3 unchanged");
-    // The post step finds it in the same place, although the plan is gone.
+    // The post step finds the record in the same place, although the plan file is deleted.
     std::fs::remove_file(account.folder.path().join("plan.yaml")).unwrap();
     account.plan_in(&["destroy", "plan.yaml", "--yes", "--if-exists"], &hosted).with_code(0).says("3 removed");
 }
@@ -156,14 +156,14 @@ fn a_record_moves_from_place_to_place_and_never_back_in_time() {
     account.plan(&["state", "push", "record.jsonl", "--state", "there"]).with_code(0).says("says the same already");
     account.plan(&["run", "plan.yaml", "--state", "there"]).with_code(0).says("3 unchanged");
     assert_eq!(account.made(), made);
-    // It goes on there: the older one may not come back, the newer one may take the place of where it came from.
+    // The copy continues: pushing the older record is refused, the newer one may replace its origin.
     account.plan(&["state", "forget", "disk[1]", "-f", "plan.yaml", "--state", "there", "--yes"]).with_code(0);
     let older = account.plan(&["state", "push", "record.jsonl", "--state", "there"]).with_code(2);
     older.says("it is older than what is there");
     older.says("--force");
     account.plan(&["state", "pull", "newer.jsonl", "-f", "plan.yaml", "--state", "there"]).with_code(0);
     account.plan(&["state", "push", "newer.jsonl"]).with_code(0).says("what was there before is kept in");
-    // Both go on: neither takes the place of the other, unless somebody says so.
+    // Both continue: neither may replace the other without `--force`.
     account.plan(&["state", "forget", "disk[0]", "-f", "plan.yaml", "--yes"]).with_code(0);
     account.plan(&["state", "forget", "network", "-f", "plan.yaml", "--state", "there", "--yes"]).with_code(0);
     account.plan(&["state", "pull", "here.jsonl", "-f", "plan.yaml"]).with_code(0);
@@ -187,7 +187,7 @@ fn a_record_of_another_or_of_a_newer_version_is_not_pushed() {
 }
 
 #[test]
-fn a_teardown_of_what_was_never_made_is_success_without_plan_or_store() {
+fn destroying_an_environment_that_never_existed_succeeds_without_plan_or_store() {
     let account = Account::new();
     account.plan(&["run", "plan.yaml"]).with_code(0);
     std::fs::write(account.folder.path().join("broken.yaml"), "name: [").unwrap();
@@ -198,7 +198,7 @@ fn a_teardown_of_what_was_never_made_is_success_without_plan_or_store() {
             account.plan(&arguments[..5]).with_code(2);
         }
         let whole = ["destroy", file, "--yes", "--if-exists"];
-        // Another plan may have made this environment: nothing is guessed.
+        // Another plan may have made this environment: no record is chosen.
         if file != "plan.yaml" {
             account.plan(&whole).with_code(2);
         }
@@ -207,7 +207,7 @@ fn a_teardown_of_what_was_never_made_is_success_without_plan_or_store() {
 }
 
 #[test]
-fn what_has_only_the_name_is_put_on_record_when_somebody_says_so() {
+fn a_resource_with_only_a_matching_name_is_recorded_when_confirmed() {
     let more = "  - id: key\n    call: POST /cloud/v1/ssh_keys/{project_id}\n    body: { name: web }\n";
     let account = Account::of(&format!("{PLAN}{more}"), AuditLog::Closed);
     account.plan(&["run", "plan.yaml"]).with_code(0);

@@ -1,4 +1,4 @@
-//! What strangers bring: texts that look like ours inside, and records that are none of ours.
+//! Untrusted input: texts that contain our own marks, and records that we did not write.
 
 use std::fs;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ fn call(method: Method, path: &str) -> RecordedCall {
     RecordedCall::new(method, path)
 }
 
-/// A record as somebody may check one in: its undo is any call at all.
+/// A record from a checkout, with any undo call.
 fn write_record(folder: &Folder, undo: RecordedCall) -> PathBuf {
     let record = folder.path().join(".plan/demo/default");
     let instance = InstanceId::new(StepId::new("network"), None);
@@ -84,7 +84,7 @@ fn a_record_makes_no_call_that_a_plan_could_not() {
 }
 
 #[test]
-fn the_record_is_a_file_and_no_way_to_another() {
+fn the_record_must_be_a_file_and_not_a_link() {
     let folder = Folder::new().with("victim", "precious");
     let served = Served::start(&folder, &[]);
     let record = write_record(&folder, call(Method::Delete, "/cloud/v1/networks/1/7/net-1"));

@@ -1,38 +1,38 @@
-//! Bodies as they may be shown.
+//! Bodies in the log, without secrets.
 
 use serde_json::Value;
 
 use super::super::{Answer, Request};
 use crate::secret::{REDACTED, Secrets, is_sensitive_name};
 
-/// Characters of a body that are shown.
+/// The most characters of a body in the log.
 const LONGEST: usize = 16 * 1024;
-/// Stands for what is left out whether or not it holds a secret.
+/// Replaces what is left out, whether or not it is secret.
 const LEFT_OUT: &str = "[left out]";
-/// Fields that hold one only under this very name: a kubeconfig, what a machine starts with, and
-/// the contents of a secret of the cloud.
+/// Fields that are secret only under exactly these names: a kubeconfig, the user data of a machine, and the contents
+/// of a secret of the cloud.
 const SENSITIVE_WHOLE: [&str; 4] = ["config", "payload", "pem", "user_data"];
-/// A body that was sent.
+/// The body of a request.
 pub(super) fn of_value(body: &Value, secrets: &Secrets) -> String {
     short(&hide(&secrets.redact_value(body), false).to_string())
 }
 
-/// A body that was answered; `None` when there is none.
+/// The body of an answer; `None` without one.
 pub(super) fn of_answer(request: &Request, answer: &Answer, private: bool, secrets: &Secrets) -> Option<String> {
     if answer.body.is_empty() {
         return None;
     }
-    // It may repeat secrets that nobody has told.
+    // The answer may repeat secrets that are not known here.
     if secrets.may_be_unknown() {
         return Some(LEFT_OUT.to_owned());
     }
-    // The words for a bad key repeat a part of it (observed.md §8).
+    // The message for an invalid key repeats a part of it (observed.md §8).
     if private && answer.is_success() || answer.status == 401 {
         return Some(REDACTED.to_owned());
     }
     Some(match serde_json::from_slice::<Value>(&answer.body) {
         Ok(body) => {
-            // What a task was given holds what the call was given, secrets in plain words among it.
+            // A task's `data` contains the request, including its secrets.
             let of_tasks = request.path.split('/').any(|segment| segment == "tasks");
             short(&hide(&secrets.redact_value(&body), of_tasks).to_string())
         }

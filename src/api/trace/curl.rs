@@ -1,10 +1,10 @@
-//! A request as a line for a shell. The key stands as a variable.
+//! A request as a curl command, with the key as a variable.
 
 use super::super::Request;
 use super::{body, path_and_query};
 use crate::secret::Secrets;
 
-/// The line, to be pasted where `GCORE_API_KEY` is set.
+/// The command, for a shell in which `GCORE_API_KEY` is set.
 pub(super) fn line(base_url: &str, request: &Request, secrets: &Secrets) -> String {
     let url = format!("{}{}", base_url.trim_end_matches('/'), path_and_query(request, secrets));
     let mut line = format!("curl -X {} {} -H \"Authorization: APIKey $GCORE_API_KEY\"", request.method, quoted(&url));
@@ -22,7 +22,7 @@ pub(super) fn line(base_url: &str, request: &Request, secrets: &Secrets) -> Stri
     line
 }
 
-/// One word of a POSIX shell, whatever it holds.
+/// The text quoted as one word of a POSIX shell.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

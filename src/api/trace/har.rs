@@ -1,4 +1,4 @@
-//! Requests as a HAR file (HTTP Archive 1.2), which browsers and other tools open. The file is whole after every entry.
+//! Requests as a HAR file (HTTP Archive 1.2), for browsers and other tools. The file is complete after every entry.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -10,10 +10,10 @@ use super::{Exchange, body, milliseconds, path_and_query};
 use crate::secret::{Redacted, Secrets};
 
 const END: &str = "\n]}}\n";
-/// What HAR writes for what nobody knows.
+/// The value of HAR for an unknown number.
 const UNKNOWN: i64 = -1;
 
-/// A file that is being written.
+/// A HAR file being written.
 #[derive(Debug)]
 pub(super) struct Har {
     file: File,
@@ -22,14 +22,14 @@ pub(super) struct Har {
 }
 
 impl Har {
-    /// Writes a file without entries.
+    /// Starts a file without entries.
     pub(super) fn start(mut file: File) -> io::Result<Self> {
         let creator = json!({ "name": "plan", "version": env!("CARGO_PKG_VERSION") });
         write!(file, "{{\"log\":{{\"version\":\"1.2\",\"creator\":{creator},\"entries\":[{END}")?;
         Ok(Self { file, entries: 0, error: None })
     }
 
-    /// Adds an entry; after a failure nothing more is written.
+    /// Adds an entry; nothing is written after an error.
     pub(super) fn add(&mut self, entry: &Redacted<Value>) {
         if self.error.is_some() {
             return;
@@ -108,7 +108,7 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
     }))
 }
 
-/// Cookies never; where secrets are not known, only the request's id and the server's clock.
+/// Which headers are shown: never cookies; where secrets are not known, only request id and date.
 fn may_be_shown((name, value): &(String, String), secrets: &Secrets) -> bool {
     match name.as_str() {
         "set-cookie" => false,

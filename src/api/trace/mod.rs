@@ -1,8 +1,8 @@
-//! Every request as it is seen from outside: in the log, as a curl line, in a HAR file.
+//! The trace of all requests: log, curl commands, HAR file.
 //!
-//! The log is `tracing`: a request is one event of target [`REQUEST`], its bodies one of [`BODY`], inside the spans of its
-//! run, step and call. Nothing secret gets here: known secrets are redacted, fields that only ever hold secrets are
-//! hidden, what a `secret: true` step is answered is left out, and the key is in no request before it is sent.
+//! The log uses `tracing`: a request is one event of target [`REQUEST`], its bodies one of [`BODY`], inside the spans
+//! of its run, step and call. It contains no secrets: known ones are redacted, fields that are always secret are
+//! hidden, answers to steps with `secret: true` are left out, and the key is added only when a request is sent.
 
 mod body;
 mod curl;
@@ -25,37 +25,37 @@ use har::Har;
 
 /// Method, path, status, time, request id of every request.
 pub const REQUEST: &str = "plan::request";
-/// What was sent and answered.
+/// Bodies of requests and answers.
 pub const BODY: &str = "plan::body";
-/// The request as a command line.
+/// The request as a curl command.
 pub const CURL: &str = "plan::curl";
 
 tokio::task_local! {
-    /// The answers to this task's requests are nobody's to read.
+    /// Set while the answers of the current task must not be shown.
     static PRIVATE: bool;
 }
 
-/// Tells of requests.
+/// Writes the trace.
 #[derive(Debug, Default)]
 pub struct Trace {
     secrets: Secrets,
     har: Option<Mutex<Har>>,
 }
 
-/// A request that came to its end.
+/// A request with its outcome.
 pub struct Exchange<'e> {
     pub base_url: &'e str,
     pub request: &'e Request,
     pub answer: &'e Result<Answer, Lost>,
-    /// When it left.
+    /// When it was sent.
     pub at: Timestamp,
-    /// When it came to its end, since the run started.
+    /// When its answer was complete or failed, since the run started.
     pub elapsed: Duration,
     pub took: Duration,
 }
 
 impl Trace {
-    /// `har`: an empty file for the requests, besides the log.
+    /// `har`: an empty file for the requests, in addition to the log.
     ///
     /// # Errors
     ///
@@ -65,14 +65,14 @@ impl Trace {
         Ok(Self { secrets, har })
     }
 
-    /// A request is about to leave. Told before its answer, which may never come.
+    /// Logs a request that is about to be sent, before its answer.
     pub fn leaving(&self, base_url: &str, request: &Request) {
         if tracing::enabled!(target: CURL, tracing::Level::INFO) {
             tracing::info!(target: CURL, "{}", curl::line(base_url, request, &self.secrets));
         }
     }
 
-    /// A request came to its end.
+    /// Logs a request with its outcome.
     pub fn ended(&self, exchange: &Exchange<'_>) {
         let private = PRIVATE.try_with(|private| *private).unwrap_or(false);
         self.log(exchange, private);
@@ -82,11 +82,11 @@ impl Trace {
         }
     }
 
-    /// The first write to the HAR file that failed.
+    /// The first write error of the HAR file.
     ///
     /// # Errors
     ///
-    /// That write's.
+    /// That error.
     pub fn finish(&self) -> io::Result<()> {
         self.har.as_ref().map_or(Ok(()), |har| har.lock().unwrap_or_else(PoisonError::into_inner).finish())
     }
@@ -135,13 +135,13 @@ fn milliseconds(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Runs the work of one step: its requests are told as the step's, and what they are answered not at all when `private`.
+/// Runs the work of one step: its requests are logged as the step's, and their answers are left out when `private`.
 pub fn of_step<W: Future, D: Display>(step: &D, private: bool, work: W) -> impl Future<Output = W::Output> + use<W, D> {
     let span = tracing::info_span!(target: REQUEST, "step", %step);
     PRIVATE.scope(private, work).instrument(span)
 }
 
-/// The span of one attempt, from 1.
+/// The span of one attempt, counted from 1.
 pub fn attempt(attempt: u32) -> tracing::Span {
     tracing::info_span!(target: REQUEST, "call", attempt)
 }

@@ -51,7 +51,7 @@ fn bodies_show_no_secret_under_any_name() {
 }
 
 #[test]
-fn what_a_task_was_given_is_left_out() {
+fn the_data_of_a_task_is_left_out() {
     let tasks = json!({ "results": [{ "id": "t", "state": "RUNNING", "data": { "userdata": "x", "pass": "y" } }] });
     let secrets = Secrets::default();
     let asked = Request::get("/cloud/v1/tasks");

@@ -1,4 +1,4 @@
-//! Fields and parameters that are sent though the catalogue does not know them.
+//! `allow_unknown`: fields and parameters that may be sent although the catalogue does not know them.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use super::PathSegment;
 use crate::catalog::operation::{BodyUse, Operation};
 use crate::catalog::schema::{Additional, BodySchema, Schema};
 
-/// Names that are let through, as paths from `body` or `query`.
+/// The allowed names, as paths from `body` or `query`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowUnknown(Vec<AllowedPath>);
 
-/// Nothing is let through.
+/// No unknown name is allowed.
 pub const ALLOW_NOTHING: &AllowUnknown = &AllowUnknown(Vec::new());
 
-/// The way to one field: `body/volumes/image_id`. Positions in lists may be left out.
+/// The path of one field: `body/volumes/image_id`. Indices of lists may be omitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedPath {
     place: UnknownPlace,
     fields: Vec<String>,
 }
 
-/// Where a name may stand that nobody knows.
+/// Where an unknown name occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnknownPlace {
     Body,
@@ -39,7 +39,7 @@ impl UnknownPlace {
 }
 
 impl AllowedPath {
-    /// Reads `body/…` or `query/…`; `None` when it is anything else.
+    /// Parses `body/…` or `query/…`; `None` for other text.
     pub fn parse(text: &str) -> Option<Self> {
         let (first, rest) = text.split_once('/')?;
         let place = UnknownPlace::ALL.into_iter().find(|place| place.word() == first)?;
@@ -47,7 +47,7 @@ impl AllowedPath {
         fields.iter().all(|field| !field.is_empty()).then_some(Self { place, fields })
     }
 
-    /// Whether an operation has anything at such a place.
+    /// Whether an operation has a body or query for such a path.
     pub fn concerns(&self, operation: &Operation) -> bool {
         match self.place {
             UnknownPlace::Body => operation.body != BodyUse::None,
@@ -55,7 +55,7 @@ impl AllowedPath {
         }
     }
 
-    /// Whether an operation takes what the path leads to by its document, whatever stands beside it.
+    /// Whether an operation takes this field according to its document, whatever other fields are present.
     pub fn is_known(&self, operation: &Operation, body: Option<&BodySchema>) -> bool {
         match self.place {
             UnknownPlace::Body => body.is_some_and(|body| takes(body, body.root(), &self.fields)),
@@ -77,7 +77,7 @@ impl fmt::Display for AllowedPath {
 }
 
 impl AllowUnknown {
-    /// These paths, and nothing else.
+    /// Allows these paths only.
     pub fn new(paths: Vec<AllowedPath>) -> Self {
         Self(paths)
     }
@@ -103,7 +103,7 @@ fn leads_to(fields: &[String], at: &[PathSegment]) -> bool {
     }
 }
 
-/// Whether every variant of a shape has a field under these names.
+/// Whether every variant of a schema has a field with this path.
 fn takes(body: &BodySchema, written: &Schema, fields: &[String]) -> bool {
     let shape = body.resolve(written);
     if !shape.variants.is_empty() {
@@ -121,7 +121,7 @@ fn takes(body: &BodySchema, written: &Schema, fields: &[String]) -> bool {
     }
 }
 
-/// What to do about a name that the API has and the catalogue has not.
+/// The help for a name that the API has and the catalogue does not know.
 pub(super) fn newer(place: UnknownPlace, at: &[PathSegment]) -> String {
     let keys = at.iter().filter_map(|step| match step {
         PathSegment::Key(key) => Some(key.as_str()),

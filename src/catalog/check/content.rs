@@ -1,36 +1,36 @@
-//! Bodies that are no JSON: which file an operation takes, and what it takes that is not sent at all.
+//! Bodies that are not JSON: which files an operation takes, and forms, which are not supported.
 
 use super::{BodyFinding, finding};
 use crate::catalog::operation::{BodyUse, Operation};
 use crate::diagnostic::Severity;
 
-/// What stands in front of the media types of forms, which are made of several parts.
+/// The beginning of the media types of forms with several parts.
 const FORM: &str = "multipart/";
 /// Any kind of file.
 const ANY: &str = "*/*";
-/// What a file of which nothing more is known is sent as.
+/// The media type of a file without a known one.
 pub const BYTES: &str = "application/octet-stream";
-/// Forms as a browser sends them.
+/// The media type of simple forms.
 const URL_ENCODED: &str = "application/x-www-form-urlencoded";
 
 impl Operation {
-    /// The body is a form, which is not sent: it is neither JSON nor the bytes of one file.
+    /// Whether the body is a form, which is not supported: it is neither JSON nor a single file.
     pub fn takes_forms_only(&self) -> bool {
         !self.content.is_empty() && self.content.iter().all(|content| is_form(content))
     }
 
-    /// The body is the bytes of a file.
+    /// Whether the body is a file.
     pub fn takes_file(&self) -> bool {
         !self.content.is_empty() && !self.takes_forms_only()
     }
 
-    /// The media type of a file that is its body: the one that is asked for, or the only one that it takes.
+    /// The media type of a file that is sent as the body: the given one, or the only one that the operation takes.
     pub fn content_type<'o>(&'o self, asked: Option<&'o str>) -> Option<&'o str> {
         let first = self.content.first().filter(|_| self.takes_file());
         asked.or(first.map(|first| if first == ANY { BYTES } else { first }))
     }
 
-    /// What is wrong with a file as the body of this call; `content_type`: the media type that the plan says.
+    /// Findings for a file as the body of a call; `content_type`: the media type in the plan.
     pub fn check_file(&self, content_type: Option<&str>) -> Vec<BodyFinding> {
         if self.takes_forms_only() {
             return vec![self.form()];
@@ -63,7 +63,7 @@ impl Operation {
         }
     }
 
-    /// What is wrong with a call that has no file, where the body is one.
+    /// Findings for a call without a file, when the body is one.
     pub(super) fn check_no_file(&self, has_body: bool) -> Option<BodyFinding> {
         if self.takes_forms_only() {
             return Some(self.form());

@@ -1,8 +1,8 @@
-//! Formats of strings that the API names.
+//! String formats of the API.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What a format is called.
+/// The name of a format in messages.
 pub(super) fn words(format: &str) -> Option<&'static str> {
     Some(match format {
         "uuid" | "uuid4" => "an id (a UUID)",
@@ -21,12 +21,12 @@ pub(super) fn words(format: &str) -> Option<&'static str> {
     })
 }
 
-/// What keeps a text from being of a format; formats nobody knows fit everything.
+/// Why a text does not have a format; unknown formats accept any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// It is none.
+    /// It does not have the format.
     Wrong,
-    /// A network whose address has bits beyond the prefix; the network it lies in.
+    /// A network whose address has bits beyond the prefix; with the correct network.
     HostBits(String),
 }
 
@@ -49,7 +49,7 @@ pub(super) fn problem(format: &str, text: &str) -> Option<Problem> {
     (!right).then_some(Problem::Wrong)
 }
 
-/// A point in time as the API reads one: also a day, and in reports a month (`2026-01`).
+/// Whether the text is a time for the API: also a day, and in reports a month (`2026-01`).
 fn is_time(text: &str) -> bool {
     let first_day = || format!("{text}-01").parse::<jiff::civil::Date>().is_ok();
     let is_month = text.len() == "2026-01".len() && first_day();
@@ -67,7 +67,7 @@ fn network_problem(text: &str, family: impl Fn(&IpAddr) -> bool) -> Option<Probl
     (base != address).then(|| Problem::HostBits(format!("{base}/{prefix}")))
 }
 
-/// Address and prefix; an address alone is a network of one.
+/// Parses address and prefix; an address alone has the full prefix.
 fn network(text: &str) -> Option<(IpAddr, u32)> {
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix)),
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats_take_what_they_name_and_nothing_else() {
+    fn formats_accept_only_their_values() {
         for (format, right, wrong) in [
             ("uuid4", "b5b4d65d-945f-4b98-ab6f-332319c724ef", "b5b4d65d-945f"),
             ("ipvanyaddress", "fd00::1", "10.0.0.256"),

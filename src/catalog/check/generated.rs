@@ -1,6 +1,7 @@
-//! Every body of the catalogue, generated and then spoilt, against an independent validator.
+//! Compares the checker with an independent validator, on generated bodies of every operation.
 //!
-//! A generated body must have no findings; a spoilt one must have some exactly when the validator refuses it too.
+//! A generated body must have no findings; after a mutation it must have findings exactly when the validator rejects
+//! it.
 
 use std::cell::Cell;
 
@@ -35,14 +36,14 @@ const TEXTS: [&str; 16] = [
     "0123456789abcdef",
 ];
 
-/// Makes bodies that are right by their schema.
+/// Generates valid bodies for a schema.
 pub(crate) struct Generator<'s> {
     pub schema: &'s BodySchema,
     pub rng: Rng,
 }
 
 impl Generator<'_> {
-    /// A value of this shape; the deeper it stands, the fewer optional fields it has.
+    /// A valid value for a schema; the deeper it is nested, the fewer optional fields it has.
     pub(crate) fn value(&mut self, written: &Schema, depth: usize) -> Value {
         let shape = self.schema.resolve(written);
         if self.schema.nullable(written) && self.rng.u8(..8) == 0 {
@@ -143,7 +144,7 @@ fn text(shape: &Schema) -> String {
     texts.find(fits).unwrap_or_else(|| panic!("no text for {shape:?}")).to_owned()
 }
 
-/// Every way to spoil a value, one at a time.
+/// Every single mutation of a value.
 pub(crate) fn spoil(value: &Value, with: &mut dyn FnMut(Value)) {
     match value {
         Value::Object(fields) => {
@@ -201,7 +202,7 @@ pub(crate) fn spoil(value: &Value, with: &mut dyn FnMut(Value)) {
 
 fn errors(schema: &BodySchema, body: &Value) -> Vec<BodyFinding> {
     let mut findings = check_body(schema, &Partial::from(body));
-    // A warning is about what is right, and probably not meant.
+    // A warning is about valid but unlikely values.
     findings.retain(|found| found.severity == Severity::Error);
     findings
 }
@@ -217,7 +218,7 @@ fn validator(schema: &BodySchema) -> Validator {
     options.build(&to_json_schema(schema, Strings::Plain)).expect("our schemas are JSON Schema")
 }
 
-/// Spoilt bodies looked at: how many were wrong, and how many of those were found.
+/// Counts of mutated bodies: how many were invalid, and how many of these had findings.
 #[derive(Default)]
 struct Score {
     right: Cell<usize>,
@@ -229,7 +230,7 @@ fn add(count: &Cell<usize>, more: usize) {
     count.set(count.get() + more);
 }
 
-/// Bodies an operation, and spoilt ones a body. More of both: `PLAN_MUTATIONS=20 cargo test`.
+/// Bodies per operation, and mutations per body. More of both: `PLAN_MUTATIONS=20 cargo test`.
 const BODIES: u64 = 2;
 const SPOILT: usize = 20;
 

@@ -1,9 +1,11 @@
-//! Is a body right? Every finding at once, each with the place in the body, why, and what would be right.
+//! Checks bodies: reports every finding at once, each with its place in the body, the reason, and what would be
+//! right.
 //!
-//! `Checker` walks a value and its shape side by side. `scalar` looks at single values, `variants` finds out which of
-//! several shapes was meant and explains by that one alone, `unknown` says what can be said of a template, `refusals` knows
-//! what the API refuses although its document allows it, `parameters` checks what stands outside the body, `allow` lets
-//! names through that nobody knows. None of it knows YAML: a finding has a path, and the caller finds the line.
+//! `Checker` walks a value and its schema in parallel. `scalar` checks single values; `variants` determines which of
+//! several schemas is meant and reports findings for that one only; `unknown` checks what is known of a template's
+//! value; `refusals` knows what the API refuses although its document allows it; `parameters` checks path and query;
+//! `allow` accepts unknown names that the plan allows. This module does not know YAML: a finding has a path, and the
+//! caller determines the line.
 
 mod allow;
 mod content;
@@ -35,13 +37,13 @@ use super::value::Partial;
 use super::{Catalog, schema::Type};
 use crate::diagnostic::{Severity, nearest};
 
-/// Told of one body: errors up to twice as many.
+/// The most findings for one body; up to twice as many errors.
 const MOST_FINDINGS: usize = 1000;
 
-/// Told one by one in a mapping; one that has more was meant for somewhere else.
+/// The most unknown fields reported in one mapping; a mapping with more is in the wrong place.
 const MOST_UNKNOWN: usize = 50;
 
-/// One step on the way from the body's root to a place in it.
+/// One segment of a path from the root of the body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum PathSegment {
@@ -58,28 +60,28 @@ impl fmt::Display for PathSegment {
     }
 }
 
-/// Something wrong with a body.
+/// A finding about a body.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BodyFinding {
-    /// Where: empty is the body as a whole.
+    /// Its path; empty for the whole body.
     pub at: Vec<PathSegment>,
-    /// It is about the key that `at` ends with, not about the value.
+    /// The finding is about the last key of `at`, not about its value.
     pub on_key: bool,
     /// A stable name in kebab-case.
     pub code: &'static str,
     pub severity: Severity,
     /// Lower case, no full stop, names in backticks.
     pub message: String,
-    /// What would be right, a line each.
+    /// What would be right, one line each.
     pub help: Vec<String>,
-    /// Text that would mend it in the place of the key or the scalar, as YAML.
+    /// YAML text that fixes the finding when it replaces the key or scalar.
     pub replacement: Option<String>,
-    /// The shape that the text must fit when the mend is a number in quotes: as it is written, which is not known here.
+    /// The schema for the quoted replacement of a number, whose spelling in the file is not known here.
     #[serde(skip)]
     quoted: Option<Box<Schema>>,
 }
 
-/// Every code that a body or a parameter can be found wrong by.
+/// The codes of all findings about bodies and parameters.
 pub const CODES: [&str; 23] = [
     "body-not-taken",
     "deprecated-field",
@@ -107,7 +109,7 @@ pub const CODES: [&str; 23] = [
 ];
 
 impl Catalog {
-    /// What is wrong with the body of a call by the API's document; `None` is a call without one.
+    /// Checks the body of a call against the API's document; `None` is a call without one.
     pub fn check_body(&self, operation: &Operation, body: Option<&Partial>) -> Vec<BodyFinding> {
         self.check_document(operation, body, ALLOW_NOTHING)
     }
@@ -132,8 +134,8 @@ impl Catalog {
         }
     }
 
-    /// What the API would refuse of the body of a call: by its document, and by what it was seen to refuse. Unknown fields
-    /// that are allowed are none.
+    /// Checks the body of a call against the API's document and against recorded refusals. Allowed unknown fields are
+    /// no findings.
     pub fn check_request(
         &self,
         operation: &Operation,
@@ -146,7 +148,7 @@ impl Catalog {
     }
 }
 
-/// What is wrong with a body of this shape.
+/// Checks a body against a schema.
 pub fn check_body(schema: &BodySchema, body: &Partial) -> Vec<BodyFinding> {
     check_allowing(schema, body, ALLOW_NOTHING)
 }
@@ -190,12 +192,12 @@ impl BodyFinding {
         self
     }
 
-    /// Whether it says that another name was meant.
+    /// Whether the finding suggests another name.
     fn names_another(&self) -> bool {
         self.help.first().is_some_and(|help| help.starts_with("did you mean "))
     }
 
-    /// Offers a value in another writing.
+    /// Adds a replacement with another spelling of the value.
     fn write(self, text: Option<String>) -> Self {
         match text {
             Some(text) => self.help(write(&text)).replace(Some(text)),
@@ -203,7 +205,7 @@ impl BodyFinding {
         }
     }
 
-    /// Takes the offered writing back.
+    /// Removes the replacement.
     pub(crate) fn unwritten(mut self) -> Self {
         if let Some(text) = self.replacement.take() {
             self.help.retain(|help| *help != write(&text));
@@ -211,14 +213,14 @@ impl BodyFinding {
         self
     }
 
-    /// The same mend as text in quotes.
+    /// The same replacement as quoted text.
     pub(crate) fn in_quotes(mut self) -> Self {
         self.replacement = self.replacement.map(|text| Value::String(text).to_string());
         self
     }
 
-    /// The finding about a number that is written like this: `1e3` in quotes is `"1e3"`, not `"1000.0"`. What would be
-    /// wrong even so is not offered.
+    /// Adapts the finding to a number's spelling in the file: `1e3` in quotes is `"1e3"`, not `"1000.0"`. A
+    /// replacement that would be wrong as well is removed.
     pub(crate) fn written(self, number: &str) -> Self {
         let Some(shape) = self.quoted.clone() else { return self };
         let found = self.unwritten();
@@ -227,7 +229,7 @@ impl BodyFinding {
     }
 }
 
-/// Walks a value and its shape side by side.
+/// Walks a value and its schema in parallel.
 struct Checker<'s> {
     schema: &'s BodySchema,
     allowed: &'s AllowUnknown,
@@ -240,24 +242,24 @@ impl<'s> Checker<'s> {
         Self { schema, allowed: ALLOW_NOTHING, at: Vec::new(), findings: Vec::new() }
     }
 
-    /// A look at the same place for which nothing was found yet.
+    /// A checker at the same place without findings.
     fn again(&self) -> Checker<'s> {
         Checker { schema: self.schema, allowed: self.allowed, at: self.at.clone(), findings: Vec::new() }
     }
 
-    /// What a value would be found wrong by, at the same place.
+    /// The findings for a value at the same place.
     fn trial(&self, schema: &Schema, value: &Partial) -> Vec<BodyFinding> {
         let mut checker = self.again();
         checker.value(schema, value);
         checker.findings
     }
 
-    /// Whether nothing is wrong with a value at the same place.
+    /// Whether a value has no findings at the same place.
     fn fits(&self, schema: &Schema, value: &Partial) -> bool {
         self.trial(schema, value).iter().all(|found| found.severity != Severity::Error)
     }
 
-    /// Says that something is wrong with the value at hand; of very many things the first.
+    /// Adds a finding about the current value, up to the limit.
     fn report(&mut self, found: BodyFinding) {
         if self.findings.len() >= MOST_FINDINGS && found.severity != Severity::Error
             || self.findings.len() >= 2 * MOST_FINDINGS
@@ -271,7 +273,7 @@ impl<'s> Checker<'s> {
         finding(Severity::Error, code, message)
     }
 
-    /// What the value at hand goes by in messages.
+    /// The name of the current value in messages.
     fn name(&self) -> String {
         match self.at.last() {
             None => "the body".to_owned(),
@@ -330,8 +332,8 @@ impl<'s> Checker<'s> {
         }
     }
 
-    /// Something that a pasted step left to fill in. Where any text will do, one word between angle brackets may be meant:
-    /// what `plan new` leaves has several.
+    /// Reports a placeholder that a pasted step left to fill in. Where any text is valid, a single word in angle
+    /// brackets may be intended, so that `plan new` writes several.
     fn placeholder(&mut self, written: &Schema, text: &str) {
         let shape = self.schema.resolve(written);
         let plain = self.schema.kind(written).is_none() && shape.variants.is_empty();
@@ -349,7 +351,7 @@ impl<'s> Checker<'s> {
         self.report(Self::error("wrong-type", message).write(fits.map(|right| right.to_string())));
     }
 
-    /// A string with holes where something else belongs.
+    /// Checks a partly known text where another type is needed.
     fn text_for_other(&mut self, shape: &Schema) {
         let message = format!("{} wants {}, and this is a string", self.name(), wanted(self.schema, shape));
         let help = "a template keeps its type only when it is the whole string: `\"{{ … }}\"`";
@@ -401,7 +403,7 @@ impl<'s> Checker<'s> {
         }
     }
 
-    /// Whether one of the findings since `before` says that this field stands here under a wrong name.
+    /// Whether a finding since `before` says that this field is misspelt here.
     fn misspelt(&self, before: usize, name: &str) -> bool {
         self.findings[before..].iter().any(|found| {
             found.code == "unknown-field"
@@ -433,7 +435,7 @@ impl<'s> Checker<'s> {
             None => found.help(format!("fields here: {}", field_list(shape.properties.keys()))),
         };
         let found = found.help(newer(UnknownPlace::Body, &self.at));
-        // The right name mends nothing when its value is wrong.
+        // Correcting the name does not help when the value is wrong as well.
         let value = all.iter().find(|(given, _)| given == name).map(|(_, value)| value);
         let fits = |near: &&str| {
             let field = shape.properties.get(*near).zip(value);
@@ -476,7 +478,7 @@ impl<'s> Checker<'s> {
     fn unique(&mut self, items: &[Partial]) {
         let mut first: HashMap<String, usize> = HashMap::new();
         for (index, item) in items.iter().enumerate() {
-            // The text of equal values is equal: keys are in order.
+            // Equal values have equal texts, because keys are sorted.
             let Some(written) = item.known().map(|value| in_order(value).to_string()) else { continue };
             match first.entry(written) {
                 Entry::Vacant(place) => drop(place.insert(index)),
@@ -506,17 +508,17 @@ impl<'s> Checker<'s> {
     }
 }
 
-/// The words that offer another writing.
+/// The help that suggests another spelling.
 fn write(text: &str) -> String {
     format!("write `{text}`")
 }
 
-/// The words for what was probably meant.
+/// The help that suggests another word.
 fn meant(word: &str) -> String {
     format!("did you mean `{word}`?")
 }
 
-/// The field that was meant: a slip of the keyboard, or a word too many or too few.
+/// The field that is probably meant: a typo, or a word too many or too few.
 fn nearest_field<'n>(name: &str, fields: impl Iterator<Item = &'n str> + Clone) -> Option<&'n str> {
     const SHORTEST: usize = 3;
     let contained = |field: &&str| {
@@ -526,7 +528,7 @@ fn nearest_field<'n>(name: &str, fields: impl Iterator<Item = &'n str> + Clone) 
     nearest(name, fields.clone()).or_else(|| fields.clone().find(contained))
 }
 
-/// The value with the keys of every mapping in order.
+/// The value with sorted keys in every mapping.
 fn in_order(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(in_order).collect(),
@@ -539,12 +541,12 @@ fn in_order(value: Value) -> Value {
     }
 }
 
-/// A shape that says nothing of types: `null` will do too.
+/// Whether a schema has no types, so that `null` is valid as well.
 fn takes_anything(shape: &Schema) -> bool {
     shape.types.is_empty() && shape.variants.is_empty() && shape.values.is_empty()
 }
 
-/// The types of a value that may stand in for several.
+/// Whether a type is scalar, and so may be one of several types.
 fn is_scalar(r#type: Type) -> bool {
     !matches!(r#type, Type::Array | Type::Object)
 }

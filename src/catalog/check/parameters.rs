@@ -1,6 +1,7 @@
-//! Parameters of the path and the query: text on the wire, so a number may be written as one or in quotes.
+//! Checks parameters of path and query. They are sent as text, so that a number may be quoted or not.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::allow::{AllowUnknown, UnknownPlace, newer};
 use super::{BodyFinding, Checker, PathSegment, finding};
@@ -9,7 +10,7 @@ use crate::catalog::schema::{BodySchema, Schema, Type, Types};
 use crate::catalog::value::{Partial, Unknown};
 use crate::diagnostic::{Severity, nearest};
 
-/// Where a parameter stands.
+/// Where a parameter is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ParameterPlace {
@@ -17,7 +18,7 @@ pub enum ParameterPlace {
     Query,
 }
 
-/// Something wrong with a parameter; `finding.at` begins with its name.
+/// A finding about a parameter; `finding.at` begins with its name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ParameterFinding {
     pub place: ParameterPlace,
@@ -26,8 +27,7 @@ pub struct ParameterFinding {
 }
 
 impl Operation {
-    /// What is wrong with the values in the path and in the query of a call of this operation. Unknown parameters that are
-    /// allowed are none.
+    /// Checks the path and query values of a call of this operation. Allowed unknown parameters are no findings.
     pub fn check_parameters(
         &self,
         path: &[(String, Partial)],
@@ -37,7 +37,7 @@ impl Operation {
         let in_path = path.iter().filter_map(|(name, value)| {
             let parameter = self.path_parameters.iter().find(|parameter| parameter.name == *name)?;
             let mut found = check(parameter, name, value);
-            // Nothing is called `<name>` there.
+            // No path parameter can be a placeholder `<name>`.
             found
                 .iter_mut()
                 .filter(|found| found.code == "placeholder")
@@ -60,7 +60,7 @@ impl Operation {
 
     fn in_query(&self, name: &str, value: &Partial) -> Vec<BodyFinding> {
         match self.query_parameters.iter().find(|parameter| parameter.name == base_name(name)) {
-            // `name[prefix]=web`, `name.prefix=web`: a filter's own fields.
+            // `name[prefix]=web`, `name.prefix=web`: fields of a filter.
             Some(parameter)
                 if name != parameter.name && parameter.types != ["object"] && !parameter.types.is_empty() =>
             {
@@ -95,7 +95,7 @@ fn base_name(name: &str) -> &str {
 
 fn check(parameter: &Parameter, name: &str, value: &Partial) -> Vec<BodyFinding> {
     let shape = &parameter.schema;
-    // How a mapping is spelt in a query is the API's business.
+    // How a mapping is encoded in a query is not documented.
     if shape.types.contains(Type::Object) || matches!(value, Partial::Map(_)) && shape.types.contains(Type::String) {
         return Vec::new();
     }
@@ -103,27 +103,32 @@ fn check(parameter: &Parameter, name: &str, value: &Partial) -> Vec<BodyFinding>
     let mut checker = Checker::new(&schema);
     checker.inside(PathSegment::Key(name.to_owned()), |checker| {
         checker.deprecated(shape);
-        let value = listed(shape, value);
-        checker.value(shape, &on_the_wire(shape, &value));
+        checker.value(shape, &on_the_wire(shape, &listed(shape, value)));
     });
     checker.findings
 }
 
-/// One value where a list is wanted is a list of one.
+/// A single value counts as a list of one, where a list is needed.
 fn listed(shape: &Schema, value: &Partial) -> Partial {
-    let single = matches!(value.r#type(), Some(found) if found != Type::Array && found != Type::Object);
-    if single && shape.types.contains(Type::Array) && !shape.types.contains(Type::String) {
-        Partial::List(vec![value.clone()])
-    } else {
-        value.clone()
+    if !shape.types.contains(Type::Array) || shape.types.contains(Type::String) {
+        return value.clone();
     }
+    let is_scalar = |types: Types| !types.is_empty() && !types.contains(Type::Array) && !types.contains(Type::Object);
+    let single = match value {
+        Partial::OneOf(options) => {
+            return Partial::OneOf(options.iter().map(|option| listed(shape, option)).collect());
+        }
+        Partial::Unknown(unknown) => is_scalar(unknown.types),
+        value => value.r#type().is_some_and(|found| is_scalar(Types::of(&[found]))),
+    };
+    if single { Partial::List(vec![value.clone()]) } else { value.clone() }
 }
 
 fn is_text(types: Types) -> bool {
     types.contains(Type::String)
 }
 
-/// The value as the wanted type reads its text.
+/// The value as the needed type parses its text.
 fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
     match value {
         Partial::String(text) if !shape.types.contains(Type::String) => {
@@ -140,16 +145,69 @@ fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
             let shape = shape.items.as_deref().unwrap_or(&open);
             Partial::List(items.iter().map(|item| on_the_wire(shape, item)).collect())
         }
-        // Text with holes may become any of them.
+        // A partly known text may become a value of any type.
         Partial::Text(_) if !shape.types.contains(Type::String) => Partial::unknown(),
         Partial::OneOf(options) => Partial::OneOf(options.iter().map(|option| on_the_wire(shape, option)).collect()),
         Partial::Unknown(unknown) if is_text(shape.types) || unknown.types == Types::of(&[Type::String]) => {
-            // Any scalar becomes text, and a mapping as JSON does; a list is several values.
+            // Any scalar is sent as text, and a mapping as JSON; a list is sent as several values.
             let list = Types::of(&[Type::Array]);
             let types = if unknown.types == list { list } else { Types::default() };
             let Unknown { reference, result, .. } = unknown.as_ref().clone();
             Partial::Unknown(Box::new(Unknown { types, reference, result, ..Unknown::default() }))
         }
+        // What it is when nobody says otherwise goes the same way.
+        Partial::Unknown(unknown) => {
+            let of_default = |default: &Value| on_the_wire(shape, &listed(shape, &Partial::from(default))).known();
+            let default = unknown.default.as_ref().and_then(of_default);
+            Partial::Unknown(Box::new(Unknown { default, ..unknown.as_ref().clone() }))
+        }
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::{ALLOW_NOTHING, Catalog, Route};
+
+    fn found(value: Partial) -> Vec<String> {
+        let operation = Catalog::embedded().find(&Route::parse("GET /dns/v2/zones").unwrap()).unwrap();
+        let found = operation.check_parameters(&[], &[("id".to_owned(), value)], ALLOW_NOTHING);
+        found.into_iter().map(|found| found.finding.message).collect()
+    }
+
+    /// A value of which only its type, or its default, is known.
+    fn later(types: &[Type], default: Option<Value>) -> Partial {
+        Partial::Unknown(Box::new(Unknown { types: Types::of(types), default, ..Unknown::default() }))
+    }
+
+    #[test]
+    fn a_list_of_numbers_is_written_in_many_ways() {
+        let number = || Partial::from(&json!(7));
+        for right in [
+            Partial::from(&json!([7, "8"])),
+            Partial::from(&json!("7")),
+            number(),
+            Partial::OneOf(vec![number(), Partial::from(&json!(["8"]))]),
+            later(&[Type::Array], Some(json!(["7"]))),
+            later(&[Type::Array], Some(json!(7))),
+            later(&[Type::Integer], Some(json!(7))),
+            later(&[Type::Integer], None),
+            later(&[Type::String], Some(json!("7"))),
+            later(&[], None),
+        ] {
+            assert_eq!(found(right.clone()), Vec::<String>::new(), "{right:?}");
+        }
+        for wrong in [
+            Partial::from(&json!("web")),
+            Partial::from(&json!([7, "web"])),
+            Partial::OneOf(vec![number(), Partial::from(&json!("web"))]),
+            later(&[Type::Array], Some(json!(["web"]))),
+            later(&[Type::Boolean], None),
+        ] {
+            assert_eq!(found(wrong.clone()).len(), 1, "{wrong:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! What the API was seen to refuse although its document allows it (`observed.md` §2 and §8).
+//! Recorded refusals of the API that its document does not mention (`observed.md` §2 and §8).
 //!
-//! Only what is known for certain is found: a field that a template gives later says nothing.
+//! Only known values have findings; a value that a template gives later has none.
 
 use serde_json::Value;
 
@@ -9,10 +9,10 @@ use crate::catalog::operation::{Method, Operation};
 use crate::catalog::value::Partial;
 use crate::diagnostic::Severity;
 
-/// Mail is not sent from the cloud: no rule may open this port.
+/// The mail port, which no egress rule may open.
 const SMTP: i64 = 25;
 
-/// What the API refuses in a body that its document allows; `None` is a call without a body.
+/// Findings for a body that the API refuses although its document allows it; `None` is a call without a body.
 pub(super) fn refusals(operation: &Operation, body: Option<&Partial>) -> Vec<BodyFinding> {
     let path = operation.route.path.as_str();
     let mut found = Vec::new();
@@ -39,7 +39,7 @@ fn is_empty_change(operation: &Operation, body: Option<&Partial>) -> bool {
     empty && wants_a_change(operation)
 }
 
-/// Whether a call without a field is refused, though none of them is required.
+/// Whether a call without any field is refused, though none of them is required.
 pub(in crate::catalog) fn wants_a_change(operation: &Operation) -> bool {
     operation.route.method == Method::Patch
         && operation.route.path == "/cloud/v1/instances/{project_id}/{region_id}/{instance_id}"
@@ -55,7 +55,7 @@ fn subnet_alone(body: &Partial) -> Option<BodyFinding> {
     Some(BodyFinding { at: vec![PathSegment::Key("vip_subnet_id".to_owned())], ..found }.on_key())
 }
 
-/// Rules stand in several places of the bodies around security groups, and look alike in all of them.
+/// Finds rules in a body: they have several places in bodies about security groups, and the same form in all.
 fn rules(value: &Partial, at: &mut Vec<PathSegment>, found: &mut Vec<BodyFinding>) {
     let mut inside = |step, value, found: &mut Vec<BodyFinding>| {
         at.push(step);
@@ -106,7 +106,7 @@ impl Rule<'_> {
         matches!(self.0.get(field), None | Some(Partial::Null))
     }
 
-    /// Egress of all protocols, or of one of the two whose ports cover that of mail.
+    /// Whether the rule allows egress for all protocols, or for tcp or udp including the mail port.
     fn opens_mail(&self) -> bool {
         let every_protocol = || self.lacks("protocol") || self.is("protocol", "any");
         let with_ports = || self.is("protocol", "tcp") || self.is("protocol", "udp");

@@ -1,4 +1,4 @@
-//! Single values: allowed values, ranges, lengths, patterns, formats.
+//! Checks single values: allowed values, ranges, lengths, patterns, formats.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -14,7 +14,7 @@ use crate::catalog::value::Partial;
 use crate::diagnostic::nearest;
 
 impl Checker<'_> {
-    /// A value of the right type, where more than a few are allowed.
+    /// Checks a value of the right type, when its schema does not list allowed values.
     pub(super) fn scalar(&mut self, shape: &Schema, value: &Partial) {
         match value {
             Partial::Number(number) => self.range(shape, number),
@@ -23,7 +23,7 @@ impl Checker<'_> {
                 self.pattern(shape, text);
                 self.format(shape, text);
             }
-            // Of a text with holes the rest must fit at least.
+            // The known parts of a text must fit at least.
             Partial::Text(pieces) => {
                 let known: usize = pieces.iter().flatten().map(|piece| piece.chars().count()).sum();
                 if shape.max_length.is_some_and(|most| known as u64 > most) {
@@ -34,7 +34,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A value where only a few are allowed.
+    /// Checks a value against a list of allowed values.
     pub(super) fn allowed(&mut self, shape: &Schema, value: &Partial) {
         let holes = matches!(value, Partial::List(_) | Partial::Map(_)) && value.known().is_none();
         if holes {
@@ -52,7 +52,7 @@ impl Checker<'_> {
         let message = format!("{what} is no value of {}", self.name());
         let texts: Vec<&str> = shape.values.iter().filter_map(Value::as_str).collect();
         let near = given.as_deref().and_then(|given| nearest(given, texts.iter().copied()));
-        // Only one thing can be meant when there is only one.
+        // With a single allowed value, that is the one meant.
         let right = match (near, shape.values.as_slice()) {
             (Some(near), _) => Some(words::yaml(&Value::String(near.to_owned()))),
             (None, [only]) => Some(words::yaml(only)),
@@ -120,7 +120,7 @@ impl Checker<'_> {
     }
 }
 
-/// Whether a shape takes this text, its format aside.
+/// Whether a text matches a schema, apart from its format.
 pub(super) fn is_text_of(shape: &Schema, text: &str) -> bool {
     let length = text.chars().count() as u64;
     shape.types.allow(Type::String)
@@ -130,7 +130,7 @@ pub(super) fn is_text_of(shape: &Schema, text: &str) -> bool {
         && shape.max_length.is_none_or(|most| length <= most)
 }
 
-/// The value in the type that is wanted, when it only lacks or has quotes too many.
+/// The value with the needed type, when it only has quotes missing or too many.
 pub(super) fn as_wanted(shape: &Schema, value: &Partial) -> Option<Value> {
     match value {
         Partial::String(text) => {
@@ -145,7 +145,7 @@ pub(super) fn as_wanted(shape: &Schema, value: &Partial) -> Option<Value> {
     }
 }
 
-/// Whether two values are the same as JSON Schema sees it: `1` and `1.0` are.
+/// Whether two values are equal by JSON Schema: `1` and `1.0` are.
 pub(super) fn equal(one: &Value, two: &Value) -> bool {
     match (one, two) {
         (Value::Number(one), Value::Number(two)) => compare(one, two) == Ordering::Equal,
@@ -164,7 +164,7 @@ pub(super) fn compare(one: &Number, two: &Number) -> Ordering {
     }
 }
 
-/// Whether a text with holes can still become this one.
+/// Whether a partly known text can still become this one.
 pub(super) fn may_become(pieces: &[Option<String>], text: &str) -> bool {
     let mut rest = text;
     let mut after_hole = false;
@@ -190,7 +190,7 @@ pub(super) fn may_become(pieces: &[Option<String>], text: &str) -> bool {
     after_hole || rest.is_empty()
 }
 
-/// Whether a text matches a pattern of the catalogue; each is compiled once a thread.
+/// Whether a text matches a pattern; each pattern is compiled once per thread.
 fn matches(pattern: &str, text: &str) -> bool {
     thread_local! {
         static COMPILED: RefCell<HashMap<String, Option<Regex>>> = RefCell::default();
@@ -199,7 +199,7 @@ fn matches(pattern: &str, text: &str) -> bool {
         if !compiled.contains_key(pattern) {
             compiled.insert(pattern.to_owned(), Regex::new(pattern).ok());
         }
-        // A pattern we cannot compile was left out when the catalogue was written.
+        // Patterns that cannot be compiled were left out when the catalogue was generated.
         compiled[pattern].as_ref().is_none_or(|regex| regex.is_match(text))
     })
 }
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_with_holes_may_become_what_its_pieces_allow() {
+    fn a_partly_known_text_may_become_any_text_with_its_parts() {
         let piece = |text: &str| Some(text.to_owned());
         assert!(may_become(&[piece("g1-"), None], "g1-standard"));
         assert!(!may_become(&[piece("g2-"), None], "g1-standard"));

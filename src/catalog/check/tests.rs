@@ -26,7 +26,7 @@ fn told(findings: Vec<BodyFinding>) -> Vec<String> {
     findings.iter().map(tell).collect()
 }
 
-/// A body with one field that a template gives.
+/// A body with one field whose value a template gives.
 fn with(body: Value, field: &str, value: Partial) -> Partial {
     let Partial::Map(mut fields) = Partial::from(&body) else { panic!("tests write mappings") };
     fields.retain(|(name, _)| name != field);
@@ -59,9 +59,9 @@ fn a_right_body_has_no_findings() {
 }
 
 #[test]
-fn a_misspelt_field_names_what_was_meant() {
+fn a_misspelt_field_suggests_the_right_one() {
     let found = findings(NETWORKS, &Partial::from(&json!({ "nmae": "demo" })));
-    // What was meant is not missing, too.
+    // A misspelt field is not reported as missing as well.
     assert_eq!(told(found.clone()), ["nmae: unknown-field: there is no field `nmae` here"]);
     assert!(found[0].on_key);
     assert_eq!(found[0].replacement.as_deref(), Some("name"));
@@ -86,7 +86,7 @@ fn one_word_between_brackets_may_be_meant_where_any_text_will_do() {
 }
 
 #[test]
-fn many_unknown_fields_are_told_in_a_few_findings() {
+fn many_unknown_fields_give_a_few_findings() {
     let fields = (0..5000).map(|nth| (format!("key{nth}"), json!(1)));
     let body = Value::Object(fields.chain([("name".to_owned(), json!("demo"))]).collect());
     let found = findings(NETWORKS, &Partial::from(&body));
@@ -95,7 +95,7 @@ fn many_unknown_fields_are_told_in_a_few_findings() {
 }
 
 #[test]
-fn a_wrong_type_says_what_is_wanted_and_mends_quotes() {
+fn a_wrong_type_names_the_right_one_and_fixes_quotes() {
     let found = findings(VOLUMES, &Partial::from(&json!({ "name": "data", "source": "new-volume", "size": "10" })));
     assert_eq!(told(found.clone()), ["size: wrong-type: `size` wants an integer, and this is a string"]);
     assert_eq!(found[0].replacement.as_deref(), Some("10"));
@@ -104,7 +104,7 @@ fn a_wrong_type_says_what_is_wanted_and_mends_quotes() {
 }
 
 #[test]
-fn limits_are_told_in_words() {
+fn limits_are_described() {
     assert_eq!(
         check(
             "POST /cloud/v1/lblisteners/PR",
@@ -129,7 +129,7 @@ fn limits_are_told_in_words() {
 }
 
 #[test]
-fn the_variant_that_was_named_explains_what_is_wrong() {
+fn findings_are_those_of_the_named_variant() {
     let mut body = machine();
     body["volumes"][0] = json!({ "source": "image", "size": 20 });
     assert_eq!(
@@ -203,7 +203,7 @@ fn an_id_where_a_name_is_wanted_is_found() {
 }
 
 #[test]
-fn of_a_template_what_can_be_known_is_checked() {
+fn known_parts_of_a_template_are_checked() {
     let size = |unknown: Unknown| {
         let body = json!({ "name": "data", "source": "new-volume" });
         told(findings(VOLUMES, &with(body, "size", Partial::Unknown(Box::new(unknown)))))

@@ -1,11 +1,11 @@
-//! What can be said of a value that a template will give.
+//! Checks values that a template will give, by what is known of them.
 
 use super::{Checker, words};
 use crate::catalog::schema::{Schema, Type, Types};
 use crate::catalog::value::{By, Partial, Reference, Unknown};
 use crate::diagnostic::Severity;
 
-/// Kinds whose ids stand for each other: one is the older word of `created_resources` for the other.
+/// Kinds whose ids are the same: one is the older key in `created_resources` for the other.
 const SAME_KINDS: [[&str; 2]; 1] = [["clusters", "ai_clusters"]];
 
 impl Checker<'_> {
@@ -29,7 +29,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A result of a step that is neither its id nor its name, where one of these belongs.
+    /// Reports a step result other than id and name, where one of these is needed. Gives whether it did.
     fn other_result(&mut self, written: &Schema, result: &str) -> bool {
         let Some((kind, by_name)) = self.schema.kind(written) else { return false };
         let word = if by_name { "name" } else { "id" };
@@ -38,7 +38,7 @@ impl Checker<'_> {
         true
     }
 
-    /// Whether something was found wrong.
+    /// Checks the kind of a reference. Gives whether there is a finding.
     fn reference(&mut self, written: &Schema, reference: &Reference) -> bool {
         let Some((kind, by_name)) = self.schema.kind(written) else { return false };
         if reference.by == By::Other {
@@ -68,7 +68,7 @@ impl Checker<'_> {
         true
     }
 
-    /// Some ids are names; those of this shape are not.
+    /// Whether the ids of this schema are not names, as some are.
     fn is_no_name(&self, written: &Schema) -> bool {
         let shape = self.schema.resolve(written);
         shape.format.as_deref() == Some("uuid4") || shape.types == Types::of(&[Type::Integer])
@@ -93,7 +93,7 @@ impl Checker<'_> {
         !fits && !null
     }
 
-    /// Types that a place takes, in any of its variants; empty when any will do.
+    /// The types of all variants; empty when any is valid.
     fn all_types(&self, written: &Schema) -> Types {
         let shape = self.schema.resolve(written);
         if shape.variants.is_empty() {
@@ -110,7 +110,7 @@ impl Checker<'_> {
         types
     }
 
-    /// Every value that this may be must be right; one that is not is told.
+    /// Checks every possible value; each must be valid.
     pub(super) fn possible_values(&mut self, written: &Schema, options: &[Partial]) {
         for option in options {
             if self.possible_value(written, option, "one that this may be") {
@@ -119,7 +119,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether something was found wrong; only the first, for one value gives one reason.
+    /// Checks one possible value and reports the first finding, if any. Gives whether there is one.
     fn possible_value(&mut self, written: &Schema, value: &Partial, what: &str) -> bool {
         let findings = self.trial(written, value);
         let Some(mut found) = findings.into_iter().find(|found| found.severity == Severity::Error) else {
@@ -135,7 +135,7 @@ impl Checker<'_> {
         true
     }
 
-    /// A range that lies outside as a whole; one that overlaps may do.
+    /// Reports a range that is entirely invalid; an overlapping one is accepted.
     fn possible_range(&mut self, written: &Schema, unknown: &Unknown) {
         let shape = self.schema.resolve(written);
         let limit =

@@ -1,4 +1,4 @@
-//! Several shapes for one place: which of them was meant, and what is wrong by that one alone.
+//! Several schemas for one place: determines which of them is meant, and reports findings for that one.
 
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ impl Checker<'_> {
 
     fn discriminated(&mut self, shape: &Schema, property: &str, given: Option<&Partial>, value: &Partial) {
         let Some(given) = given else {
-            // Some variants go without saying.
+            // Some variants are implied.
             let silent: Vec<&Variant> = shape
                 .variants
                 .iter()
@@ -72,8 +72,9 @@ impl Checker<'_> {
         }
     }
 
-    /// The field that says what the rest means is one of several: each must be a word there is, and the rest must fit one
-    /// of them. More cannot be asked: what stands beside it may depend on the same condition.
+    /// Checks a discriminating field with several possible values: each must be a known value, and the other fields
+    /// must match one of these variants. More cannot be checked, because the other fields may depend on the same
+    /// condition.
     fn one_of_several(&mut self, shape: &Schema, property: &str, options: &[Partial], value: &Partial) {
         let Partial::Map(fields) = value else { return };
         let mut first_wrong = None;
@@ -102,7 +103,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The document lets the naming field go, and yet one of several is meant.
+    /// The discriminating field is absent, which the document allows, although one of several variants is meant.
     fn left_out(&mut self, shape: &Schema, property: &str) {
         let all = words::field_list(shape.variants.iter().flat_map(|variant| &variant.when).map(words::value));
         let message = format!("`{property}` is left out, and says what the rest means");
@@ -114,7 +115,7 @@ impl Checker<'_> {
         let message = format!("`{property}` is missing, and says what the rest means");
         let found = Self::error("missing-field", message).help(format!("one of {all}"));
         self.report(found);
-        // What was meant can be seen from the fields most of the time; then a misspelt `property` is one finding, not two.
+        // The other fields mostly show which variant is meant; then a misspelt `property` is one finding, not two.
         let Partial::Map(fields) = value else { return };
         if let Some((key, _)) = fields.iter().find(|(key, _)| nearest(key, [property]).is_some()) {
             let last = self.findings.len() - 1;
@@ -149,9 +150,10 @@ impl Checker<'_> {
         self.inside(PathSegment::Key(property.to_owned()), |checker| checker.report(found.replace(right)));
     }
 
-    /// Without a field that tells: any that fits will do, else the one that comes nearest explains what is wrong.
+    /// Without a discriminating field: any variant that matches is accepted; otherwise the nearest one determines the
+    /// findings.
     fn nearest_of(&mut self, variants: &[&Variant], value: &Partial) {
-        // One value may need another variant than the next.
+        // Each possible value may match another variant.
         if value.has_alternatives()
             && let Some(combinations) = value.combinations()
         {
@@ -189,7 +191,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What the nearest variant wants of a field may be what another one does not: all that is allowed is named.
+    /// Extends a finding of the nearest variant by what the others would allow.
     fn widen(&self, found: &mut BodyFinding, variants: &[&Variant], value: &Partial) {
         let depth = self.at.len();
         let fields = |name: &str| {
@@ -226,7 +228,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Several shapes of a single value: one finding names them all.
+    /// Several schemas for a scalar: one finding that names all.
     fn none_of(&mut self, variants: &[&Variant], value: &Partial) {
         let whole =
             Schema { variants: variants.iter().map(|variant| (*variant).clone()).collect(), ..Schema::default() };
@@ -243,8 +245,8 @@ impl Checker<'_> {
         value.r#type().is_none_or(|found| shape.types.allow(found))
     }
 
-    /// How much a mapping looks like one of several shapes: values that tell them apart weigh most, then fields that a
-    /// shape has at all.
+    /// How well a mapping matches one of several schemas: values that distinguish them count most, then fields that
+    /// the schema has.
     fn likeness(&self, variants: &[&Variant], schema: &Schema, value: &Partial) -> i64 {
         let shape = self.schema.resolve(schema);
         let Partial::Map(fields) = value else { return 0 };
@@ -262,7 +264,7 @@ impl Checker<'_> {
                 match value.known() {
                     Some(value) if takes(field, &value) => 10,
                     Some(value) if elsewhere(&value) => -10,
-                    // What no shape takes is a slip, and speaks for none.
+                    // A field that no schema has is a typo, and does not count for any.
                     _ => 1,
                 }
             }
@@ -271,7 +273,7 @@ impl Checker<'_> {
     }
 }
 
-/// A mapping with another field in the place of one.
+/// A mapping with one field replaced.
 fn with_field(value: &Partial, name: &str, (new, field): (&str, Partial)) -> Option<Partial> {
     let Partial::Map(fields) = value else { return None };
     let fields = fields.iter().map(|(own, value)| match own == name {
@@ -281,7 +283,7 @@ fn with_field(value: &Partial, name: &str, (new, field): (&str, Partial)) -> Opt
     Some(Partial::Map(fields.collect()))
 }
 
-/// Whether a finding says that another variant was meant.
+/// Whether a finding shows that another variant is meant.
 fn speaks_against(found: &BodyFinding) -> bool {
     found.severity == Severity::Error
 }

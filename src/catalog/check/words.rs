@@ -1,8 +1,8 @@
-//! Words for shapes, as messages use them.
+//! Texts about schemas, for messages.
 
 use crate::catalog::schema::{BodySchema, Bound, Schema, Type};
 
-/// How many names a list of words may have.
+/// The most names in a list.
 const MOST_NAMES: usize = 24;
 
 /// A type with its article.
@@ -17,7 +17,7 @@ pub(in crate::catalog) fn a_type(r#type: Type) -> &'static str {
     }
 }
 
-/// What belongs in a place, in a few words.
+/// A short description of the values that a schema allows.
 pub(in crate::catalog) fn wanted(schema: &BodySchema, written: &Schema) -> String {
     let shape = schema.resolve(written);
     if let Some(kind) = shape.kind.as_deref().or(written.kind.as_deref()) {
@@ -53,7 +53,7 @@ pub(in crate::catalog) fn one_of(values: impl Iterator<Item = String>) -> String
     }
 }
 
-/// A value as YAML writes it: text without quotes where no reader can take it for anything else.
+/// A value as YAML; text without quotes where it cannot be misread.
 pub(in crate::catalog) fn yaml(value: &serde_json::Value) -> String {
     const OTHER: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
     let plain = value.as_str().filter(|text| {
@@ -80,7 +80,7 @@ fn cut(words: Vec<String>) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
-/// A value as it is written in YAML, on one line.
+/// A value as YAML on one line.
 pub(in crate::catalog) fn value(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) if text.is_empty() => "\"\"".to_owned(),
@@ -106,7 +106,7 @@ pub(in crate::catalog) fn range(minimum: Option<&Bound>, maximum: Option<&Bound>
     }
 }
 
-/// What a pattern asks for, for those that people meet.
+/// A description of frequent patterns.
 pub(in crate::catalog) fn pattern(pattern: &str) -> Option<&'static str> {
     Some(match pattern {
         r"^[a-zA-Z0-9][a-zA-Z 0-9._\-]{1,61}[a-zA-Z0-9._]$" => {

@@ -1,4 +1,4 @@
-//! Shapes of an OpenAPI document (3.0 or 3.1) in our own form.
+//! Converts schemas of an OpenAPI document (3.0 or 3.1) to our own form.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,27 @@ use crate::catalog::knowledge::Knowledge;
 use crate::catalog::product::CLOUD;
 use crate::catalog::schema::{Additional, Bound, Schema, Type, Types, Variant};
 
-/// How deep shapes may be nested before the document counts as circular where it must not be.
+/// The greatest depth of nesting before a document counts as circular.
 const DEEPEST: usize = 64;
 
-/// Converts shapes and collects the definitions they refer to.
+/// Converts schemas and collects the definitions they refer to.
 pub(super) struct Converter<'d> {
     document: &'d Document,
     knowledge: &'d Knowledge,
     pub definitions: BTreeMap<String, Schema>,
-    /// Patterns that our regular expressions do not know: left out.
+    /// The number of patterns that our regular expressions do not support; they are left out.
     pub skipped_patterns: usize,
     depth: usize,
 }
 
-/// Where a shape stands, for what we know of fields by their names.
+/// The context of a schema, from which the kind of a field is derived.
 #[derive(Clone, Copy, Default)]
 struct Around<'a> {
-    /// The field it is the value of, or an element of.
+    /// The field whose value, or element, it is.
     field: Option<&'a str>,
-    /// The field above it.
+    /// The parent field.
     below: Option<&'a str>,
-    /// The document's name of the shape it is written in.
+    /// The document's name of the enclosing schema.
     schema: Option<&'a str>,
 }
 
@@ -40,16 +40,16 @@ impl<'d> Converter<'d> {
         Self { document, knowledge, definitions: BTreeMap::new(), skipped_patterns: 0, depth: 0 }
     }
 
-    /// A body: references to the document's shapes stay references.
+    /// Converts a body: references to the document's schemas remain references.
     pub fn body(&mut self, raw: &Value) -> Result<Schema, CatalogError> {
         self.convert(raw, Around::default())
     }
 
-    /// A parameter: references are written out.
+    /// Converts a parameter: references are expanded.
     pub fn parameter(&mut self, name: &str, raw: &Value) -> Result<Schema, CatalogError> {
         let around = Around { field: Some(name), ..Around::default() };
         let mut schema = self.convert_written_out(raw, around)?;
-        // A list of choices, a filter: one level of references may remain below.
+        // For a list of choices or a filter, references remain one level below.
         if let Some(items) = &mut schema.items
             && let Some(name) = items.reference.take()
         {
@@ -75,7 +75,7 @@ impl<'d> Converter<'d> {
         Ok(schema)
     }
 
-    /// The name of a definition, apart from those of other products.
+    /// The name of a definition, with the product as a prefix.
     fn defined_as(&self, name: &str) -> String {
         if self.knowledge.root == CLOUD { name.to_owned() } else { format!("{}.{name}", self.knowledge.root) }
     }
@@ -86,7 +86,7 @@ impl<'d> Converter<'d> {
             return Ok(());
         }
         let raw = self.document.schema(name).ok_or_else(|| CatalogError::Reference(name.to_owned()))?;
-        // Holds the place, so that a shape may refer to itself.
+        // A placeholder, so that a schema may refer to itself.
         self.definitions.insert(defined.clone(), Schema::default());
         let schema = self.convert(raw, Around { schema: Some(name), ..Around::default() })?;
         self.definitions.insert(defined, schema);
@@ -102,7 +102,7 @@ impl<'d> Converter<'d> {
         let around = Around { schema: schema_name(raw).or(around.schema), ..around };
         let schema = match target {
             Value::Object(fields) => self.convert_object(fields, around),
-            // `true` and `false`: anything and nothing; nobody writes the latter for a body.
+            // `true` and `false` mean anything and nothing; the latter does not occur in bodies.
             _ => Ok(Schema::default()),
         };
         self.depth -= 1;
@@ -115,7 +115,7 @@ impl<'d> Converter<'d> {
         Ok(schema)
     }
 
-    /// Lets a shape take an example of it, where the document's examples are to be trusted more than its shapes.
+    /// Extends a schema to allow an example, for documents whose examples are more reliable than their schemas.
     pub fn widen(&mut self, schema: &mut Schema, example: &Value) {
         if !self.knowledge.trusted_examples {
             return;
@@ -160,7 +160,7 @@ impl<'d> Converter<'d> {
             let converted = self.convert_written_out(part, around)?;
             schema = merge(schema, converted);
         }
-        // An example of one part is one of the whole.
+        // An example of one part is an example of the whole.
         for part in list(raw, "allOf") {
             for example in examples(self.document.resolve(part)?) {
                 self.widen(&mut schema, example);
@@ -174,7 +174,7 @@ impl<'d> Converter<'d> {
         Ok(schema)
     }
 
-    /// What stands in a shape itself, without the combinations.
+    /// The keywords of a schema itself, without combinations.
     fn convert_own(&mut self, raw: &Map<String, Value>, around: Around<'_>) -> Result<Schema, CatalogError> {
         let (types, null) = types(raw);
         if self.knowledge.untyped_objects && is_bare_object(raw) {
@@ -213,7 +213,7 @@ impl<'d> Converter<'d> {
             schema.properties.insert(name.clone(), field);
         }
         if let Some(items) = raw.get("items") {
-            // An element goes by the list's field: what is known of `volume_ids` holds for each of them.
+            // Elements have the kind of the list's field, as in `volume_ids`.
             schema.items = Some(Box::new(self.convert(items, around)?));
         }
         if let Some(keys) = raw.get("propertyNames") {
@@ -265,7 +265,7 @@ impl<'d> Converter<'d> {
         Ok(schema)
     }
 
-    /// Several shapes. Fields written beside them belong to each, so that each is whole by itself.
+    /// Combines several schemas. Fields next to them belong to each, so that each variant is complete.
     fn variants(&self, own: Schema, shapes: Vec<Schema>, discriminator: Option<&Value>) -> Schema {
         let property = discriminator.and_then(|it| it.get("propertyName")).and_then(Value::as_str);
         let mapping = discriminator.and_then(|it| it.get("mapping")).and_then(Value::as_object);
@@ -284,7 +284,8 @@ impl<'d> Converter<'d> {
         }
     }
 
-    /// Values of the discriminating field that mean a variant: what the variant itself says, else the document's table.
+    /// Values of the discriminating field for a variant: from the variant itself, or else from the document's
+    /// mapping.
     fn values_of(&self, variant: &Schema, property: &str, mapping: Option<&Map<String, Value>>) -> Vec<Value> {
         let whole = self.written_out(variant.clone());
         if let Some(field) = whole.properties.get(property) {
@@ -326,7 +327,7 @@ impl<'d> Converter<'d> {
         None
     }
 
-    /// Says which kind of resource a value refers to, as far as its name tells.
+    /// Sets the kind that a value refers to, when it follows from the field's name.
     fn say_kind(&self, schema: &mut Schema, around: Around<'_>) {
         let whole = if schema.reference.is_some() { self.written_out(schema.clone()) } else { schema.clone() };
         if !may_be_an_id(&whole) {
@@ -350,7 +351,7 @@ fn may_be_an_id(schema: &Schema) -> bool {
     }
 }
 
-/// What may stand beside a reference.
+/// The keywords allowed next to a reference.
 fn annotate(schema: &mut Schema, raw: &Value) {
     if let Some(default) = raw.get("default").filter(|default| !default.is_null()) {
         schema.default = Some(default.clone());
@@ -359,7 +360,7 @@ fn annotate(schema: &mut Schema, raw: &Value) {
     schema.nullable |= raw.get("nullable") == Some(&Value::Bool(true));
 }
 
-/// Both hold: the second is the nearer one.
+/// Combines two schemas that both apply; the second takes precedence.
 fn merge(one: Schema, two: Schema) -> Schema {
     let mut merged = one;
     merged.types = match (merged.types.is_empty(), two.types.is_empty()) {
@@ -373,7 +374,7 @@ fn merge(one: Schema, two: Schema) -> Schema {
         }
     }
     merged.read_only.extend(two.read_only);
-    // A bare `type: object` takes anything, until somebody names fields.
+    // A bare `type: object` allows any field, unless fields are named.
     let first_names = merged.properties.is_empty() && !two.properties.is_empty();
     if first_names || two.additional != Additional::None {
         merged.additional = two.additional;
@@ -413,7 +414,7 @@ fn merge(one: Schema, two: Schema) -> Schema {
     merged
 }
 
-/// `Some` when the alternatives differ in nothing but their types.
+/// `Some` when the alternatives differ only in their types.
 fn only_types(shapes: &[Schema]) -> Option<Types> {
     let bare = |shape: &Schema| {
         *shape == Schema { types: shape.types, additional: shape.additional.clone(), ..Schema::default() }
@@ -425,12 +426,12 @@ fn only_types(shapes: &[Schema]) -> Option<Types> {
         .then(|| shapes.iter().fold(Types::default(), |types, shape| types.union(shape.types)))
 }
 
-/// The examples beside a shape.
+/// The examples in a schema.
 fn examples(raw: &Value) -> impl Iterator<Item = &Value> {
     raw.get("example").into_iter().chain(raw.get("examples").and_then(Value::as_array).into_iter().flatten())
 }
 
-/// `type: object` and nothing about what is in it.
+/// Whether it is `type: object` without further keywords.
 fn is_bare_object(raw: &Map<String, Value>) -> bool {
     let says = ["properties", "additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf"];
     raw.get("type").and_then(Value::as_str) == Some("object") && !says.iter().any(|word| raw.contains_key(*word))
@@ -457,7 +458,7 @@ fn types(raw: &Map<String, Value>) -> (Types, bool) {
 fn bound(raw: &Map<String, Value>, plain: &str, exclusive: &str) -> Option<Bound> {
     let number = |value: Option<&Value>| -> Option<Number> { value.and_then(Value::as_number).cloned() };
     match raw.get(exclusive) {
-        // OpenAPI 3.0 says it with a boolean.
+        // OpenAPI 3.0 has a boolean here.
         Some(Value::Bool(exclusive)) => number(raw.get(plain)).map(|value| Bound { value, exclusive: *exclusive }),
         Some(value) => number(Some(value)).map(|value| Bound { value, exclusive: true }),
         None => number(raw.get(plain)).map(|value| Bound { value, exclusive: false }),

@@ -1,10 +1,10 @@
-//! The text of an OpenAPI document as a tree, and the references in it.
+//! A parsed OpenAPI document, and the references in it.
 
 use serde_json::{Map, Value};
 
 use crate::catalog::CatalogError;
 
-/// How deep references may lead before they count as a circle.
+/// The most references in a row before they count as circular.
 const DEEPEST: usize = 64;
 
 pub(in crate::catalog) struct Document {
@@ -12,7 +12,7 @@ pub(in crate::catalog) struct Document {
 }
 
 impl Document {
-    /// Reads JSON or YAML.
+    /// Parses JSON or YAML.
     pub fn parse(text: &str) -> Result<Self, CatalogError> {
         let root = if text.trim_start().starts_with('{') {
             serde_json::from_str(text).map_err(|error| CatalogError::Document(error.to_string()))?
@@ -24,7 +24,7 @@ impl Document {
         Self::new(root)
     }
 
-    /// A document that says nothing.
+    /// An empty document.
     pub fn empty() -> Self {
         Self { root: Value::Null }
     }
@@ -46,7 +46,7 @@ impl Document {
         self.root.get("paths").and_then(Value::as_object).into_iter().flatten()
     }
 
-    /// The shape of the JSON body of a call, written as `METHOD /path`.
+    /// The schema of the JSON body of a call, given as `METHOD /path`.
     pub fn body_of(&self, call: &str) -> Result<Option<&Value>, CatalogError> {
         let (method, path) = call.split_once(' ').unwrap_or_default();
         let item = self.root.get("paths").and_then(|paths| paths.get(path));
@@ -55,12 +55,12 @@ impl Document {
         Ok(self.resolve(body)?.pointer("/content/application~1json/schema"))
     }
 
-    /// The shape of this name among the document's own.
+    /// The document's own schema with this name.
     pub fn schema(&self, name: &str) -> Option<&Value> {
         self.root.pointer("/components/schemas")?.get(name)
     }
 
-    /// Follows `$ref` until something else stands there.
+    /// Follows `$ref` to its target.
     pub fn resolve<'d>(&'d self, value: &'d Value) -> Result<&'d Value, CatalogError> {
         let mut value = value;
         for _ in 0..DEEPEST {
@@ -74,12 +74,12 @@ impl Document {
     }
 }
 
-/// The name of one of the document's own shapes, when a reference leads there.
+/// The name of the document's own schema that a reference points to.
 pub(super) fn schema_name(value: &Value) -> Option<&str> {
     value.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/").filter(|name| !name.contains('/'))
 }
 
-/// YAML as JSON: keys become text, as in `200:`.
+/// Converts YAML to JSON: keys become text, as in `200:`.
 fn json(value: serde_yaml::Value) -> Result<Value, CatalogError> {
     Ok(match value {
         serde_yaml::Value::Mapping(fields) => {

@@ -1,5 +1,5 @@
-//! The examples of a document, held against what was made of it: none of them may be found wrong. The documents are not
-//! in the repository; name some, with `:` between, in `PLAN_OPENAPI` to try them by hand. What such a trial found stands
+//! Checks the documents' examples against the catalogue: none may have findings. The documents are not in the
+//! repository; name some in `PLAN_OPENAPI`, separated by `:`, to check them by hand. Findings of such checks are kept
 //! as a table in `catalog::tests`.
 
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use crate::catalog::check::BodyFinding;
 use crate::catalog::{ALLOW_NOTHING, Catalog, Method, Partial, Route};
 use crate::diagnostic::Severity;
 
-/// How deep examples of fields are put together.
+/// The greatest depth of combined examples.
 const DEEPEST: usize = 12;
 
 struct Examples<'d> {
@@ -17,7 +17,7 @@ struct Examples<'d> {
 }
 
 impl Examples<'_> {
-    /// Bodies that the document itself shows for a call.
+    /// The document's examples of a call's body.
     fn of(&self, raw: &Value) -> Vec<Value> {
         let Some(body) = raw.get("requestBody").and_then(|body| self.document.resolve(body).ok()) else {
             return Vec::new();
@@ -33,7 +33,7 @@ impl Examples<'_> {
         found
     }
 
-    /// The examples of a shape: its own, or put together from those of its fields.
+    /// The examples of a schema: its own, or combined from those of its fields.
     fn whole(&self, shape: &Value, depth: usize) -> Vec<Value> {
         let Ok(shape) = self.document.resolve(shape) else { return Vec::new() };
         if let Some(own) = shape.get("example") {
@@ -73,7 +73,7 @@ impl Examples<'_> {
     }
 }
 
-/// Missing fields are no false alarm: the document shows a part of a body only.
+/// Whether a finding is expected: missing fields are, since examples may show a part of a body.
 fn is_false_alarm(finding: &BodyFinding) -> bool {
     finding.severity == Severity::Error && finding.code != "missing-field"
 }

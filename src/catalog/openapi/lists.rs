@@ -1,4 +1,4 @@
-//! How a collection is looked through for one of its members: read off the call that lists it.
+//! How a collection is searched for one resource, derived from the operation that lists it.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,7 @@ use crate::catalog::knowledge::KnownResource;
 use crate::catalog::operation::ListCall;
 
 impl Reader<'_> {
-    /// `None` when the document has no such call, or its answer no such list.
+    /// `None` when the document has no such operation, or its answer has no such list.
     pub(super) fn list_call(&self, known: &KnownResource, path: &str) -> Result<Option<ListCall>, CatalogError> {
         let item = self.document.paths().find(|(listed, _)| *listed == path).map(|(_, item)| item);
         let Some(raw) = item.and_then(|item| item.get("get")) else { return Ok(None) };
@@ -46,7 +46,7 @@ impl Reader<'_> {
         Ok(Some(fields))
     }
 
-    /// The array of an answer; of the alternative that has one there.
+    /// The array in an answer; in the alternative that has one.
     fn array<'a>(&'a self, answer: &'a Value, items_at: &str) -> Result<Option<&'a Value>, CatalogError> {
         for word in ["oneOf", "anyOf"] {
             for alternative in answer.get(word).and_then(Value::as_array).into_iter().flatten() {
@@ -69,12 +69,12 @@ impl Reader<'_> {
         Ok(Some(at))
     }
 
-    /// A field of a shape, or of one that it is put together from.
+    /// A field of a schema, or of a part of it.
     fn field_of<'a>(&'a self, shape: &'a Value, name: &str) -> Result<Option<&'a Value>, CatalogError> {
         if let Some(field) = shape.get("properties").and_then(|fields| fields.get(name)) {
             return self.document.resolve(field).map(Some);
         }
-        // The last part is the nearest: it says of what the first says that it is there.
+        // The last part takes precedence: it refines the first.
         for part in shape.get("allOf").and_then(Value::as_array).into_iter().flatten().rev() {
             if let Some(field) = self.field_of(self.document.resolve(part)?, name)? {
                 return Ok(Some(field));
@@ -83,7 +83,7 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    /// Fields of a shape and of the shapes it is put together from.
+    /// The fields of a schema and of its parts.
     fn fields_of(&self, shape: &Value, fields: &mut Map<String, Value>) -> Result<(), CatalogError> {
         for part in shape.get("allOf").and_then(Value::as_array).into_iter().flatten() {
             self.fields_of(self.document.resolve(part)?, fields)?;
@@ -95,12 +95,12 @@ impl Reader<'_> {
     fn name_parameter(&self, known: &KnownResource, path: &str) -> Result<Option<String>, CatalogError> {
         for name in known.name.iter().map(String::as_str).chain(["name", "name_part"]) {
             let parameter = self.raw_query(path, "get", name)?;
-            // Some take a filter of their own shape there: not a name.
+            // Some operations have a filter object there, which is not a name.
             if parameter.is_some_and(|parameter| text(parameter.pointer("/schema/type")) == "string") {
                 return Ok(Some(name.to_owned()));
             }
             if known.name.is_some() {
-                // What filters by another field finds others.
+                // A filter by another field would find other resources.
                 break;
             }
         }

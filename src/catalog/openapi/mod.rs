@@ -1,7 +1,7 @@
-//! An OpenAPI document and our own knowledge become the facts of the catalogue.
+//! Builds the facts of the catalogue from an OpenAPI document and our knowledge file.
 //!
-//! The same code writes the data in the repository and reads a document that a user gives to check against. It keeps facts
-//! and no prose: titles, descriptions and examples stay behind.
+//! The same code generates the data in the repository, and reads a document that a user provides. It keeps facts, and
+//! no prose: titles, descriptions and examples are left out.
 
 mod convert;
 mod document;
@@ -27,24 +27,24 @@ use super::store::Answer;
 /// The media type of nearly every body.
 const JSON: &str = "application/json";
 
-/// Everything the catalogue knows of one product.
+/// The facts about one product.
 pub(super) struct Facts {
     /// By path, then method.
     pub operations: Vec<Operation>,
     /// Definitions that bodies refer to.
     pub schemas: BTreeMap<String, Schema>,
-    /// What operations answer, where the simulator needs to be told.
+    /// Answers of operations, for the simulator.
     pub answers: BTreeMap<Route, Answer>,
     /// Definitions that answers refer to.
     pub answer_schemas: BTreeMap<String, Schema>,
     pub skipped_patterns: usize,
 }
 
-/// The facts of a document about one product: that of the knowledge.
+/// The facts of a document about the product of the knowledge file.
 ///
 /// # Errors
 ///
-/// [`CatalogError`] when a reference in it leads nowhere.
+/// [`CatalogError`] when a reference in it has no target.
 pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts, CatalogError> {
     let mut reader = Reader { document, knowledge, converter: Converter::new(document, knowledge) };
     let (mut operations, mut answers) = (Vec::new(), BTreeMap::new());
@@ -71,7 +71,7 @@ pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts,
     Ok(Facts { operations, schemas, answers, answer_schemas, skipped_patterns })
 }
 
-/// The facts of operations that only an older edition of the document has.
+/// The facts about operations of an older version of the document.
 pub(super) fn older_facts(knowledge: &Knowledge) -> Result<Facts, CatalogError> {
     match knowledge.older.is_null() {
         true => facts(&Document::empty(), knowledge),
@@ -79,7 +79,7 @@ pub(super) fn older_facts(knowledge: &Knowledge) -> Result<Facts, CatalogError> 
     }
 }
 
-/// The definitions that some shapes need; those only parameters refer to are written out there.
+/// The definitions that some schemas need; parameters have theirs expanded.
 fn reachable<'s>(
     shapes: impl Iterator<Item = &'s Schema>,
     definitions: &BTreeMap<String, Schema>,
@@ -111,6 +111,7 @@ impl Reader<'_> {
             Some(known) => self.creates(known, body_schema.as_ref())?,
             None => None,
         };
+        let is_create = creates.as_ref().is_some_and(|creates| !creates.or_changes);
         let mut locks = knowledge.locks_of(&route).into_iter();
         let changes = matches!(route.method, Method::Put | Method::Patch);
         let changed = knowledge.read_at(&route.path).filter(|_| changes);
@@ -121,7 +122,7 @@ impl Reader<'_> {
             content: self.content(raw)?,
             tag: text(raw.pointer("/tags/0")),
             operation_id: text(raw.get("operationId")),
-            effect: self.effect(&route, creates.is_some()),
+            effect: self.effect(&route, is_create),
             asynchronous: self.is_asynchronous(raw)?,
             task_types: Knowledge::entry(&knowledge.tasks, &route).cloned().unwrap_or_default(),
             may_be_no_op: Knowledge::lists(&knowledge.may_be_no_op, &route),
@@ -176,7 +177,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        // In the order of the path, whatever the document's.
+        // Ordered as in the path.
         path.sort_by_key(|parameter| route.path.find(&format!("{{{}}}", parameter.name)));
         Ok((path, query))
     }
@@ -219,12 +220,12 @@ impl Reader<'_> {
         if route.method == Method::Patch && self.knowledge.partial_patch {
             schema = self.partial(&schema);
         }
-        // The document never says `required`; a shape that cannot be empty says it too.
+        // The document rarely says `required`; a body with required fields is required.
         let required = body.get("required") == Some(&Value::Bool(true)) || self.needs_fields(&schema);
         Ok((if required { BodyUse::Required } else { BodyUse::Optional }, Some(schema.of_body())))
     }
 
-    /// The media types of a body that is no JSON; forms only where there is nothing else.
+    /// The media types of a body that is not JSON; forms only when there is no other.
     fn content(&self, raw: &Value) -> Result<Vec<String>, CatalogError> {
         let Some(body) = raw.get("requestBody") else { return Ok(Vec::new()) };
         let types = self.document.resolve(body)?.get("content").and_then(Value::as_object);
@@ -235,7 +236,7 @@ impl Reader<'_> {
         Ok(if files.is_empty() && !takes_json { forms } else { files })
     }
 
-    /// Status and shape of a successful answer.
+    /// Status and schema of a successful answer.
     fn answer_of(&mut self, raw: &Value) -> Result<Option<Answer>, CatalogError> {
         let responses = raw.get("responses").and_then(Value::as_object);
         let success = responses.into_iter().flatten().find(|(status, _)| status.starts_with('2'));
@@ -251,7 +252,7 @@ impl Reader<'_> {
             || (!whole.variants.is_empty() && whole.variants.iter().all(|variant| self.needs_fields(&variant.schema)))
     }
 
-    /// The same shape, with nothing in it that must be there.
+    /// The same schema without required fields.
     fn partial(&self, schema: &Schema) -> Schema {
         let mut partial = self.whole(schema).clone();
         partial.required.clear();
@@ -261,7 +262,7 @@ impl Reader<'_> {
         partial
     }
 
-    /// The definition behind a reference.
+    /// The definition that a reference points to.
     fn whole<'s>(&'s self, schema: &'s Schema) -> &'s Schema {
         let mut whole = schema;
         for _ in 0..=self.converter.definitions.len() {
@@ -273,7 +274,7 @@ impl Reader<'_> {
         whole
     }
 
-    /// The field of this name in a body, or in its first variant that has one.
+    /// The field with this name in a body, or in its first variant that has one.
     fn field<'s>(&'s self, schema: &'s Schema, name: &str) -> Option<&'s Schema> {
         let whole = self.whole(schema);
         whole
@@ -292,7 +293,7 @@ impl Reader<'_> {
         tags.types.contains(Type::Object) && texts
     }
 
-    /// `{tasks: [id, …]}` and nothing else.
+    /// Whether the answer has the form `{tasks: [id, …]}`.
     fn is_asynchronous(&self, raw: &Value) -> Result<bool, CatalogError> {
         let Some(shape) = self.answer(raw)? else { return Ok(false) };
         let fields = shape.get("properties").and_then(Value::as_object);
@@ -302,12 +303,12 @@ impl Reader<'_> {
         }))
     }
 
-    /// The shape of a successful answer.
+    /// The schema of a successful answer.
     fn answer<'a>(&'a self, raw: &'a Value) -> Result<Option<&'a Value>, CatalogError> {
         let Some(responses) = raw.get("responses").and_then(Value::as_object) else { return Ok(None) };
         let success = responses.iter().find(|(status, _)| status.starts_with('2')).map(|(_, response)| response);
         let Some(success) = success else { return Ok(None) };
-        // A snapshot may leave answers out that the document refers to; then nothing is known.
+        // A document may refer to answers that it does not include; then they are not known.
         let shape = self.document.resolve(success)?.pointer("/content/application~1json/schema");
         shape.map(|shape| self.document.resolve(shape)).transpose()
     }
@@ -336,6 +337,8 @@ impl Reader<'_> {
             stays: known.stays.clone(),
             name_at: body.and_then(|body| self.name_at(resource, body)),
             unique: resource.unique,
+            or_changes: known.or_changes,
+            secondary: known.secondary.clone(),
             resource: Some(self.resource(resource)?),
         }))
     }
@@ -345,7 +348,7 @@ impl Reader<'_> {
         if let Some(name) = names().find(|name| self.field(body, name).is_some()) {
             return Some(format!("/{name}"));
         }
-        // The first edition of security groups wraps the group.
+        // The first version of security groups wraps the group.
         self.whole(body).properties.iter().find_map(|(outer, field)| {
             let whole = self.whole(field);
             let name = names().find(|name| whole.required.iter().any(|required| required == name))?;
@@ -378,7 +381,7 @@ impl Reader<'_> {
         Ok(DeleteCall { method: Method::Delete, path, also_by })
     }
 
-    /// A query parameter as the document has it.
+    /// A query parameter in the document.
     fn raw_query(&self, path: &str, method: &str, name: &str) -> Result<Option<&Value>, CatalogError> {
         let item = self.document.paths().find(|(known, _)| *known == path).map(|(_, item)| item);
         let Some(raw) = item.and_then(|item| item.get(method)) else { return Ok(None) };

@@ -2,7 +2,7 @@ use super::*;
 use crate::catalog::{Catalog, Partial, PathSegment};
 use serde_json::json;
 
-/// A document in the older dialect, as YAML: `nullable`, boolean `exclusiveMinimum`, `200` without quotes.
+/// A document of OpenAPI 3.0, as YAML: `nullable`, boolean `exclusiveMinimum`, `200` without quotes.
 const DOCUMENT: &str = r##"
 openapi: 3.0.3
 info: { title: a title, description: some prose }
@@ -123,7 +123,7 @@ fn a_body_of_the_older_dialect_is_checked() {
 }
 
 #[test]
-fn what_only_answers_show_is_never_required_of_a_body() {
+fn read_only_fields_are_never_required_of_a_body() {
     assert_eq!(check(json!({ "name": "b", "source": { "from": "old", "id": "one" } })), []);
 }
 
@@ -134,7 +134,7 @@ fn a_shape_that_is_nested_in_itself_is_followed_as_deep_as_the_body_goes() {
 }
 
 #[test]
-fn what_is_no_document_says_why() {
+fn an_invalid_document_has_a_reason() {
     let error = |text: &str| Catalog::from_openapi(text).map(|_| ()).unwrap_err().to_string();
     assert!(error("{").starts_with("the OpenAPI document cannot be read"));
     assert!(error("name: a plan\nsteps: []\n").contains("there are no `paths`"));

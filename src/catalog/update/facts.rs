@@ -1,5 +1,5 @@
-//! What the document does not say of how things are changed: tables of facts, each from the description of the call it
-//! names. Paths as in `knowledge.yaml`, with `PR` for project and region.
+//! Facts about updates that the document does not contain: tables, each row from the description of its call. Paths
+//! as in `knowledge.yaml`, with `PR` for project and region.
 
 use super::{Act, Part, Rule};
 use crate::catalog::Operation;
@@ -12,8 +12,8 @@ const fn grow(field: &'static str) -> Act {
     Act::Set { field, sent_as: field, with: None, rule: Rule::Grows }
 }
 
-/// Calls beside the PATCH of a thing: the path of the thing, the call, and what it does. Paths as in `knowledge.yaml`.
-/// Where several calls serve one field, they are made in this order.
+/// Calls in addition to the PATCH of a resource: the resource's path, the call, and what it does. Several calls for
+/// one field are sent in this order.
 pub(super) const FACTS: &[(&str, &str, Act)] = &[
     ("v1/volumes/PR/{volume_id}", "POST v1/volumes/PR/{volume_id}/retype", set("type_name", "volume_type")),
     ("v1/volumes/PR/{volume_id}", "POST v1/volumes/PR/{volume_id}/extend", grow("size")),
@@ -136,43 +136,42 @@ pub(super) const FACTS: &[(&str, &str, Act)] = &[
     ),
 ];
 
-/// Things whose update call does not share their path.
+/// Resources whose update call has another path.
 pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     ("v1/securitygroups/PR/{group_id}", "PATCH v2/security_groups/PR/{group_id}"),
     ("v1/lbpools/PR/{pool_id}/member/{member_id}", "PATCH v1/loadbalancers/PR/pools/{pool_id}/members/{member_id}"),
 ];
 
-/// The monitor of a pool is changed with its pool.
+/// The monitor of a pool is changed by a call to its pool.
 pub(super) const MONITOR: (&str, &str, &str) =
     ("POST v1/lbpools/PR/{pool_id}/healthmonitor", "PATCH v2/lbpools/PR/{pool_id}", "healthmonitor");
 
-/// Fields that only go alone: the API refuses them beside others.
+/// Fields that must be sent alone: the API refuses them together with others.
 const ALONE: &[(&str, &str)] = &[("PATCH v1/caas/PR/containers/{container_name}", "is_disabled")];
 
-/// Calls of which a read shows what they make while their task still runs.
+/// Calls whose effect a read shows while their task still runs.
 const SHOWN_EARLY: &[&str] =
     &["POST v1/instances/PR/{instance_id}/attach_interface", "POST v2/k8s/clusters/PR/{cluster_name}/pools"];
 
-/// Fields of which nothing said means something else than `null` or nothing in them: they cannot be taken back to what
-/// they were without them.
+/// Fields whose absence means something other than `null` or an empty value: they cannot be reset.
 const NO_WAY_BACK: &[(&str, &str)] =
     &[("PATCH v1/subnets/PR/{subnet_id}", "gateway_ip"), ("PATCH v2/security_groups/PR/{group_id}", "rules")];
 
-/// Fields that an update takes to more than they were, and never to less: call, and place in its body.
+/// Fields that an update can only increase: the call, and the place in its body.
 const ONLY_GROWS: &[(&str, &str)] = &[("PATCH v1/dbaas/postgres/clusters/PR/{cluster_name}", "storage/size_gib")];
 
 /// Where a read shows a field of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Under its own name.
+    /// With its own name.
     Same,
     /// At this JSON pointer.
     At(&'static str),
-    /// Ids that the body names stand somewhere below this JSON pointer.
+    /// The ids in the body occur somewhere below this JSON pointer.
     Below(&'static str),
 }
 
-/// Fields that a read shows elsewhere, or in another form: the thing, the field.
+/// Fields that a read shows at another place or in another form: the resource, the field.
 const FORMS: &[(&str, &str, Form)] = &[
     ("v1/volumes/PR/{volume_id}", "type_name", Form::At("/volume_type")),
     ("v1/volumes/PR/{volume_id}", "instance_id_to_attach_to", Form::Below("/attachments")),
@@ -185,18 +184,18 @@ const FORMS: &[(&str, &str, Form)] = &[
     ("v2/k8s/clusters/PR/{cluster_name}", "pools", Form::At("/-")),
 ];
 
-/// Where a field of what stands at this documented path is shown.
+/// Where a field of the resource with this documented path is shown.
 pub fn form_of(thing: &str, field: &str) -> Form {
     let known = FORMS.iter().find(|(of, name, _)| *name == field && full(of) == thing);
     known.map_or(Form::Same, |(_, _, form)| *form)
 }
 
-/// Where in the object that is read what a create makes is shown, when it is not the object itself.
+/// Where the resource is in the answer of its read, when it is not the whole answer.
 pub fn shown_at(create: &Operation) -> Option<&'static str> {
     is(create, MONITOR.0).then_some("/healthmonitor")
 }
 
-/// A path or call as the tables write it, in full.
+/// Expands a path or call of the tables.
 pub(super) fn full(short: &str) -> String {
     let long = short.replace("PR", "{project_id}/{region_id}");
     match long.split_once(' ') {
@@ -209,22 +208,22 @@ pub(super) fn is(operation: &Operation, short: &str) -> bool {
     operation.route.to_string() == full(short)
 }
 
-/// Whether a field is sent in a call of its own.
+/// Whether a field must be sent in a call of its own.
 pub fn goes_alone(operation: &Operation, field: &str) -> bool {
     ALONE.iter().any(|(call, alone)| *alone == field && is(operation, call))
 }
 
-/// Whether a read shows what a call makes while its task still runs.
+/// Whether a read shows the effect of a call while its task still runs.
 pub fn shows_early(operation: &Operation) -> bool {
     SHOWN_EARLY.iter().any(|call| is(operation, call))
 }
 
-/// Whether a field can be taken back to what it is when nobody says it.
+/// Whether a field can be reset to its value without the plan's.
 pub fn has_way_back(operation: &Operation, field: &str) -> bool {
     !NO_WAY_BACK.iter().any(|(call, name)| *name == field && is(operation, call))
 }
 
-/// Places in a field's value, its own name first, that may only grow.
+/// The places in a field's value, beginning with its name, that can only be increased.
 pub fn only_grows<'f>(operation: &'f Operation, field: &'f str) -> impl Iterator<Item = &'static str> + 'f {
     let below = move |place: &str| place.split('/').next() == Some(field);
     ONLY_GROWS.iter().filter(move |(call, place)| below(place) && is(operation, call)).map(|(_, place)| *place)

@@ -1,8 +1,8 @@
-//! How what a create made is changed in place: which call takes which field of the create's body.
+//! Updates in place: which call changes which field of a create's body.
 //!
-//! Most of it follows from the document: the PATCH or PUT of the thing takes fields by the names they have in its create.
-//! What the document does not say (a disk grows by `extend`, a machine changes its flavor by a call of its own) is a table
-//! of facts, each from the description of the call it names.
+//! Most of it follows from the document: the PATCH or PUT of a resource takes fields with the names of its create.
+//! Other facts (a disk grows by `extend`, a machine changes its flavor by a call of its own) are in a table, each
+//! taken from the description of its call.
 
 mod facts;
 
@@ -14,32 +14,32 @@ use facts::{ELSEWHERE, FACTS, MONITOR, full, is};
 
 pub use facts::{Form, form_of, goes_alone, has_way_back, only_grows, shown_at, shows_early};
 
-/// A call that changes something of what a create made.
+/// A call that changes a created resource.
 #[derive(Debug, Clone)]
 pub struct Way {
     pub operation: Arc<Operation>,
     pub act: Act,
 }
 
-/// What a call makes of fields of the create's body.
+/// How a call changes fields of the create's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// It takes these, under the same names.
+    /// It takes these fields, with the same names.
     Fields {
         fields: Vec<String>,
-        /// What it does not name is taken away: all of them go along (PUT).
+        /// It removes fields that it does not contain, so that all have to be sent (PUT).
         whole: bool,
-        /// The field of its body that they stand in.
+        /// The field of its body that contains them.
         inside: Option<&'static str>,
     },
-    /// It takes this one under a name of its own.
+    /// It takes this field with another name.
     Set {
         field: &'static str,
         sent_as: &'static str,
         with: Option<(&'static str, &'static str)>,
         rule: Rule,
     },
-    /// It ends what the old value stands for; `Act::Begin` begins the new.
+    /// It removes what the old value refers to; `Act::Begin` adds the new.
     End {
         field: &'static str,
         sent_as: Option<&'static str>,
@@ -48,25 +48,25 @@ pub enum Act {
         field: &'static str,
         sent_as: &'static str,
     },
-    /// Once for every element that is gone: it takes this field of it.
+    /// Once per removed element: it takes this field of it.
     EndEach {
         field: &'static str,
         key: &'static str,
     },
-    /// Once for every element that is new.
+    /// Once per new element.
     BeginEach {
         field: &'static str,
         key: &'static str,
     },
-    /// All elements that are gone at once.
+    /// All removed elements at once.
     Remove {
         field: &'static str,
     },
-    /// All elements that are new at once.
+    /// All new elements at once.
     Add {
         field: &'static str,
     },
-    /// Once for every element that is new: it takes the element as it is.
+    /// Once per new element: it takes the whole element.
     MakeElement {
         field: &'static str,
         key: &'static str,
@@ -77,48 +77,48 @@ pub enum Act {
         key: &'static str,
         parameter: &'static str,
     },
-    /// It removes one element, which its path names, and what is in it.
+    /// It removes one element, which its path names, with its contents.
     RemoveElement {
         field: &'static str,
         key: &'static str,
         parameter: &'static str,
     },
-    /// It gives the thing a part of this kind.
+    /// It attaches a part of this kind to the resource.
     Join {
         field: &'static str,
         part: Part,
     },
-    /// It takes a part of this kind from the thing.
+    /// It detaches a part of this kind from the resource.
     Leave {
         field: &'static str,
         part: Part,
     },
 }
 
-/// What a machine has of its own accord: its body lists it by what it is to be, and the calls that change it name it by
-/// what the API made of that.
+/// A part of a machine: its body describes the part, and the calls that change it need the name or id that the API
+/// gave to the part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// A security group of all its ports: listed by id, called by name.
+    /// A security group of all ports: an id in the body, a name in calls.
     SecurityGroup,
-    /// A port: listed by its subnet, called by its own id and address.
+    /// A port: a subnet in the body, its id and address in calls.
     Interface,
-    /// A volume that exists: called by its own path.
+    /// An existing volume, identified by its own path in calls.
     Volume,
 }
 
-/// Which changes a call makes.
+/// The changes that a call can make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     Any,
-    /// Only to more than it was.
+    /// Only to a larger value.
     Grows,
     /// Only to a later version.
     Rises,
 }
 
 impl Act {
-    /// Whether it has to do with a field.
+    /// Whether it changes a field.
     pub fn takes(&self, name: &str) -> bool {
         match self {
             Act::Fields { fields, .. } => fields.iter().any(|field| field == name),
@@ -146,7 +146,7 @@ pub fn thing_route(create: &Operation) -> Option<&str> {
 }
 
 impl Catalog {
-    /// The calls that change what a create made, in the order in which they are made.
+    /// The calls that change a created resource, in the order in which they are sent.
     pub fn ways(&self, create: &Operation) -> Vec<Way> {
         let mut ways: Vec<Way> = self.update_of(create).into_iter().collect();
         let Some(thing) = thing_route(create) else { return ways };
@@ -157,7 +157,7 @@ impl Catalog {
         ways
     }
 
-    /// The PATCH or PUT of what a create made, with the fields that both take.
+    /// The PATCH or PUT of a created resource, with the fields that create and update have in common.
     fn update_of(&self, create: &Operation) -> Option<Way> {
         let (monitor_of, monitor_call, inside) = MONITOR;
         let inside = is(create, monitor_of).then_some(inside);
@@ -175,7 +175,7 @@ impl Catalog {
         (!fields.is_empty()).then_some(Way { operation, act: Act::Fields { fields, whole, inside } })
     }
 
-    /// The call that updates a thing of this path: of any version, and none that is deprecated.
+    /// The update call for a path: in any version, unless deprecated.
     fn update_route(&self, thing: &str) -> Option<Arc<Operation>> {
         let elsewhere = ELSEWHERE.iter().find(|(of, _)| full(of) == thing);
         if let Some((_, call)) = elsewhere {
@@ -191,7 +191,7 @@ impl Catalog {
     }
 }
 
-/// A path without its version and the names of its parameters.
+/// A path without version and parameter names.
 fn shape(path: &str) -> Vec<&str> {
     let is_version =
         |word: &str| word.len() > 1 && word.starts_with('v') && word[1..].bytes().all(|byte| byte.is_ascii_digit());
@@ -199,7 +199,7 @@ fn shape(path: &str) -> Vec<&str> {
     segments.collect()
 }
 
-/// The names of a body's fields, whichever of its shapes they belong to.
+/// The names of a body's fields, over all variants.
 pub fn top_fields(body: &BodySchema) -> Vec<String> {
     let mut names = Vec::new();
     let mut open = vec![body.root()];

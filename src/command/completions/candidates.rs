@@ -1,7 +1,7 @@
-//! What there is to name, for each kind of argument.
+//! Completion candidates for each kind of argument.
 //!
-//! Only what is at hand is read: the plan file on the line and a folder of records. Nothing is asked over the network,
-//! nothing waits, and whatever cannot be read offers nothing.
+//! Only local data is read: the plan file on the command line and a folder of records. No network request is made;
+//! data that cannot be read gives no candidates.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -22,16 +22,16 @@ use crate::report::sanitize;
 use crate::store::AnyStore;
 use crate::yaml::{self, Node};
 
-/// Names, and words about each.
+/// Candidates with a description of each.
 type Names = BTreeMap<String, String>;
 
-/// The line that is being typed.
+/// The command line being completed.
 pub(super) struct Typed {
     pub context: Context,
     words: Vec<String>,
 }
 
-/// What an argument names.
+/// The kind of an argument.
 #[derive(Clone, Copy)]
 enum Kind {
     Step,
@@ -48,7 +48,7 @@ enum Kind {
     File,
 }
 
-/// The command line's definition, which knows from now on what may stand where.
+/// Adds the candidates to the definition of the command line.
 pub(super) fn teach(command: clap::Command, typed: &Arc<Typed>) -> clap::Command {
     let command = command.mut_args(|argument| match kind(&argument) {
         None => argument,
@@ -74,7 +74,7 @@ fn kind(argument: &clap::Arg) -> Option<Kind> {
         (_, Some("EXAMPLE")) => Kind::Example,
         ("file" | "files", Some("FILE")) => Kind::PlanFile,
         _ if argument.get_value_hint() == ValueHint::AnyPath => Kind::File,
-        // Before it is built, the definition does not tell a path by itself.
+        // Before it is built, the definition does not know which arguments are paths.
         (_, Some("FILE" | "FOLDER" | "DIR" | "PLACE")) => Kind::File,
         _ => return None,
     };
@@ -105,12 +105,12 @@ impl Typed {
         candidates.into_iter().filter(|candidate| is_plain(candidate.get_value())).collect()
     }
 
-    /// Plans, what `plan preview --out` wrote, and the folders on the way to them.
+    /// Plan files, files of `plan preview --out`, and folders.
     fn plan_files(&self, current: &OsStr) -> Vec<CompletionCandidate> {
         PathCompleter::any().current_dir(&self.context.folder).filter(is_plan_file).complete(current)
     }
 
-    /// The steps of the plan on the line, and what each calls.
+    /// The steps of the plan on the command line, with the call of each.
     fn steps(&self) -> Names {
         let Some(plan) = self.plan() else { return Names::new() };
         let steps = plan.get("steps").and_then(Node::items).unwrap_or_default();
@@ -118,7 +118,7 @@ impl Typed {
         steps.iter().map(|step| (text(step, "id"), text(step, "call"))).collect()
     }
 
-    /// The outputs of the plan on the line; without one, those on record.
+    /// The outputs of the plan on the command line; without a plan, the recorded ones.
     fn outputs(&self) -> Names {
         match self.plan_file() {
             Some(_) => self.below("outputs", "description"),
@@ -126,7 +126,7 @@ impl Typed {
         }
     }
 
-    /// Names under a key of the plan on the line, and what it says of each.
+    /// The names below a key of the plan, with the description that the plan gives.
     fn below(&self, key: &str, about: &str) -> Names {
         let plan = self.plan();
         let entries = plan.as_ref().and_then(|plan| plan.get(key)?.entries()).unwrap_or_default();
@@ -134,33 +134,33 @@ impl Typed {
         entries.iter().map(|(name, node)| (name.text.clone(), about(node))).collect()
     }
 
-    /// The plan on the line, as far as it can be read.
+    /// The plan on the command line, as far as it can be parsed.
     fn plan(&self) -> Option<Node> {
         let source = read_source(&self.context, self.plan_file()?).ok()?;
         yaml::parse(source.text()).root
     }
 
-    /// The first word that names a plan file which is there; a pipe is none: whoever reads it waits.
+    /// The first argument that is an existing plan file; not a pipe, because reading it could block.
     fn plan_file(&self) -> Option<&Path> {
         let is_there = |path: &&Path| fs::metadata(self.context.resolve(path)).is_ok_and(|found| found.is_file());
         self.words.iter().map(Path::new).filter(|path| is_yaml(path)).find(is_there)
     }
 
-    /// The value of an option on the line.
+    /// The value of an option on the command line.
     fn option(&self, name: &str) -> Option<&str> {
         let words = || self.words.iter().map(String::as_str);
         let apart = words().zip(words().skip(1)).find_map(|(word, next)| (word == name).then_some(next));
         apart.or_else(|| words().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')))
     }
 
-    /// The folder of records that is meant. An object store is not asked: that takes its time and needs the network.
+    /// The folder of records. An object store is not read, because that needs the network.
     fn store(&self) -> Option<AnyStore> {
         let options = StateOptions { state: self.option("--state").map(PathBuf::from) };
         let store = records::store(&self.context, &options, self.plan_file()).ok()?;
         store.folder().is_some().then_some(store)
     }
 
-    /// Something of the name of each environment on record.
+    /// A part of the name of each recorded environment.
     fn recorded(&self, part: impl Fn(crate::store::EnvironmentName) -> String) -> Names {
         let Some(store) = self.store() else { return Names::new() };
         let names = done(async move { store.environments().await.ok() }).flatten().unwrap_or_default();
@@ -187,7 +187,7 @@ impl Typed {
     }
 }
 
-/// Waits for work that only reads files.
+/// Runs a future that only reads files.
 fn done<T>(work: impl Future<Output = T>) -> Option<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     Some(runtime.block_on(work))
@@ -211,8 +211,8 @@ fn is_plan_file(path: &Path) -> bool {
     path.is_file() && (is_yaml(path) || path.extension().is_some_and(|ending| ending == "plan"))
 }
 
-/// Whether every shell takes it as one plain word. Anything else could do something as soon as the line is sent: names
-/// come from files that others wrote.
+/// Whether every shell reads the text as one plain word. Other text could have an effect when the line is executed,
+/// and names may come from untrusted files.
 fn is_plain(value: &OsStr) -> bool {
     let fits =
         |character: char| character.is_alphanumeric() || "-_./:=,+@".contains(character) || character == MAIN_SEPARATOR;
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_shell_would_not_take_as_one_word_is_not_offered() {
+    fn candidates_that_need_quoting_are_not_offered() {
         for plain in ["web_1", "deploy.yaml", "a/b-c.yml", "pr-12", "replicas=", "größe.yaml", "."] {
             assert!(is_plain(OsStr::new(plain)), "{plain}");
         }

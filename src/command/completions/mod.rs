@@ -1,6 +1,6 @@
-//! `plan completions`: a script with which a shell asks this binary what may be typed next, and the answer.
+//! `plan completions`: the shell script that asks this binary for completions, and its answers.
 //!
-//! `candidates` says what there is to name: steps and outputs of the plan on the line, environments on record.
+//! `candidates` provides the candidates: steps and outputs of the plan on the command line, recorded environments.
 
 mod candidates;
 
@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use candidates::Typed;
 
 const SHELLS: Shells<'static> = Shells::builtins();
-/// What a shell calls: whatever `plan` is in its `PATH` when it asks, so that an upgrade needs no new script.
+/// The program that the script calls: the `plan` in its `PATH`, so that an upgrade needs no new script.
 const PROGRAM: &str = "plan";
 
 pub(super) fn completions(context: &Context, arguments: &CompletionsArguments) -> Result<Exit, Error> {
@@ -33,9 +33,9 @@ pub(super) fn completions(context: &Context, arguments: &CompletionsArguments) -
     Ok(Exit::Done)
 }
 
-/// Answers a shell that asks what may be typed next. `None`: nobody asks.
+/// Answers a shell's completion request. `None` when this process is no such request.
 ///
-/// What goes wrong is the exit code and no word: it would stand in the middle of the line that somebody types.
+/// Errors set only the exit code: a message would appear in the user's command line.
 pub fn answer(streams: &Streams) -> Option<Exit> {
     let shell = Variable::complete()?;
     let told = Context::gather(GlobalOptions::default(), streams.clone()).and_then(|context| print(&shell, context));
@@ -44,7 +44,7 @@ pub fn answer(streams: &Streams) -> Option<Exit> {
 
 fn print(shell: &str, context: Context) -> io::Result<()> {
     let shell = SHELLS.completer(shell).ok_or_else(|| io::Error::other("a shell that no script is for"))?;
-    // What is typed stands behind the first `--`, the program's name first.
+    // The command line follows the first `--`, beginning with the program's name.
     let words: Vec<OsString> = context.arguments.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
     if words.is_empty() {
         return Err(io::Error::other("there is no line to complete"));

@@ -1,9 +1,9 @@
-//! An operation as a page: where it stands, what it makes, what it takes.
+//! The description of an operation: route, effect, parameters and body.
 
 use crate::catalog::{BodyUse, Description, Field, Route};
 use crate::report::{Palette, thing};
 
-/// The page of one operation.
+/// The description of one operation.
 pub(super) fn page(described: &Description, palette: Palette) -> String {
     let mut text = format!("{}\n", palette.name(&described.route));
     let mut line = |name: &str, words: String| text.push_str(&format!("  {:<10} {words}\n", name));
@@ -59,7 +59,7 @@ fn section(text: &mut String, title: &str, fields: &[Field], palette: Palette) {
     write(text, &tree(fields), 0, palette);
 }
 
-/// A field, and those below it.
+/// A field with its children.
 #[derive(Debug, Clone)]
 struct Node<'f> {
     field: &'f Field,
@@ -67,7 +67,7 @@ struct Node<'f> {
 }
 
 impl Node<'_> {
-    /// The same words, whatever branch of a union it belongs to.
+    /// Whether two fields are described alike, in whatever branch of a union.
     fn is_like(&self, other: &Node<'_>) -> bool {
         self.field.name == other.field.name
             && self.field.required == other.field.required
@@ -76,13 +76,13 @@ impl Node<'_> {
             && self.below.iter().zip(&other.below).all(|(own, other)| own.is_like(other))
     }
 
-    /// It only says which branch this is, as the branch's title does.
+    /// Whether the field only names the branch, as the branch's title does.
     fn is_title(&self) -> bool {
         self.field.when.as_deref() == Some(&format!("{}: {}", self.field.name, self.field.wanted.trim_matches('`')))
     }
 }
 
-/// The fields, listed depth first, as they are nested.
+/// The fields as a tree, from a depth-first list.
 fn tree(fields: &[Field]) -> Vec<Node<'_>> {
     let Some(depth) = fields.first().map(|field| field.depth) else { return Vec::new() };
     let mut nodes = Vec::new();
@@ -95,7 +95,7 @@ fn tree(fields: &[Field]) -> Vec<Node<'_>> {
     nodes
 }
 
-/// What is always there first, then what all branches of a union share, then each branch with the rest.
+/// Writes required fields first, then those shared by all branches of a union, then each branch with its own.
 fn write(text: &mut String, nodes: &[Node<'_>], indent: usize, palette: Palette) {
     let mut branches: Vec<(&str, Vec<&Node<'_>>)> = Vec::new();
     for node in nodes {
@@ -124,7 +124,7 @@ fn write(text: &mut String, nodes: &[Node<'_>], indent: usize, palette: Palette)
 
 type Branches<'n, 'f> = Vec<(&'n str, Vec<&'n Node<'f>>)>;
 
-/// What every branch has in the same words, and the branches without that and without what their titles say.
+/// The fields described alike in every branch, and the branches without these and without title fields.
 fn shared<'n, 'f>(branches: &Branches<'n, 'f>) -> (Vec<&'n Node<'f>>, Branches<'n, 'f>) {
     let has = |nodes: &[&Node<'_>], node: &Node<'_>| nodes.iter().any(|other| other.is_like(node));
     let everywhere = |node: &Node<'_>| branches.len() > 1 && branches.iter().all(|(_, nodes)| has(nodes, node));
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_tells_fields_and_undo() {
+    fn a_page_shows_fields_and_undo() {
         let page = page_of("POST /cloud/v1/networks/{project_id}/{region_id}");
         assert!(page.contains("undo       DELETE /cloud/v1/networks/"), "{page}");
         assert!(page.contains("* name"), "{page}");
     }
 
     #[test]
-    fn branches_of_a_union_are_groups_below_what_they_share() {
+    fn branches_of_a_union_are_listed_after_shared_fields() {
         let page = page_of("POST /cloud/v2/instances/{project_id}/{region_id}");
         let volumes = page.split("* volumes").nth(1).unwrap();
         let (shared, image) = volumes.split_once("with `source: image`:\n").unwrap();

@@ -1,6 +1,6 @@
-//! The last command of a record, told as its events.
+//! Reconstructs the events of the last command from its record.
 //!
-//! A record keeps less than was said: steps that were skipped are missing, and requests are not counted.
+//! A record has less than the events had: skipped steps are missing, and requests are not counted.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,12 +12,12 @@ use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{Line, Phase, Record, RecordedResource, Started, Status, Succeeded};
 
-/// The events of the last command on record; empty when nothing ever began.
+/// The events of the last recorded command; empty without one.
 pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stamped> {
     let Some(first) = lines.iter().rposition(|line| matches!(line.record, Record::Started(_))) else {
         return Vec::new();
     };
-    // What is gone is gone from the status as well.
+    // The status does not include removed resources.
     let made: HashMap<&InstanceId, &RecordedResource> = lines.iter().filter_map(|line| made_by(&line.record)).collect();
     let lines = &lines[first..];
     let start = lines[0].at;
@@ -60,7 +60,7 @@ fn run_started(started: &Started, status: &Status, state: &str) -> RunStarted {
     }
 }
 
-/// What earlier commands made and this one did not touch.
+/// The resources of earlier commands that this one did not change.
 fn kept<'s>(status: &'s Status, touched: &HashSet<&InstanceId>) -> impl Iterator<Item = (&'s InstanceId, StepDone)> {
     let kept = status.instances.iter().filter(|(id, known)| known.phase == Phase::Succeeded && !touched.contains(*id));
     kept.map(|(id, known)| {

@@ -1,4 +1,4 @@
-//! `plan report`: the last run of an environment as a document, from its record, or any run from its events.
+//! `plan report`: the last run of an environment as a document, from its record; or any run from its events.
 
 mod last;
 
@@ -48,12 +48,12 @@ pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Re
     Ok(Exit::Done)
 }
 
-/// The plan as it is now; a plan that is wrong, or gone, keeps nobody from a report.
+/// The current plan, if it is valid; a report is also possible without it.
 fn plan_of(context: &Context, file: &Path) -> Option<Plan> {
     read_and_check(context, file, Catalog::embedded()).ok()?.1.plan
 }
 
-/// The steps of a plan, and what each comes after.
+/// The steps of a plan, with their dependencies.
 pub(super) fn shape_of(plan: &Plan) -> Shape {
     let graph = Graph::of(plan);
     let after = |id| graph.dependencies(id).map(ToString::to_string).collect();
@@ -73,7 +73,7 @@ fn shape_of_record(status: &Status) -> Shape {
     shape
 }
 
-/// What `--events` wrote.
+/// The events in a file of `--events`.
 fn events_of(context: &Context, file: &Path) -> Result<Vec<Stamped>, Error> {
     let text = fs::read_to_string(context.resolve(file)).map_err(|error| Error::read(file, error))?;
     let mut events = Vec::new();
@@ -81,7 +81,7 @@ fn events_of(context: &Context, file: &Path) -> Result<Vec<Stamped>, Error> {
     for (at, line) in lines.iter().enumerate() {
         match serde_json::from_str::<Stamped>(line) {
             Ok(event) => events.push(event),
-            // A run that died may have left half a line.
+            // A run that was killed may have left a partial line.
             Err(_) if at + 1 == lines.len() && at > 0 && !text.ends_with('\n') => {}
             Err(error) => {
                 return Err(Error::usage(format!("{}:{}: no event: {error}", file.display(), at + 1))
@@ -100,16 +100,16 @@ fn events_of(context: &Context, file: &Path) -> Result<Vec<Stamped>, Error> {
 ///
 /// # Errors
 ///
-/// As [`format`].
+/// As for [`format`].
 pub(super) fn page(context: &Context, shape: &Shape, path: &Path) -> Result<Page, Error> {
     Ok(Page::new(shape.clone(), context.resolve(path), format(context, path)?, context.secrets.clone()))
 }
 
-/// How a report of this name is written: known before the first call, as is that its folder is there.
+/// The format by the file's extension, checked before the first call, together with its folder.
 ///
 /// # Errors
 ///
-/// When the name has no ending that says it, or there is no such folder.
+/// When the extension is not known, or the folder does not exist.
 pub(super) fn format(context: &Context, path: &Path) -> Result<Format, Error> {
     let format = Format::of(path).ok_or_else(|| {
         Error::usage(format!("`{}` does not say how the report is to be written", path.display()))

@@ -1,4 +1,4 @@
-//! What becomes of a write whose answer was lost: its outcome is resolved, or the step stays in doubt.
+//! A write without an answer: its outcome is resolved, or the step ends in doubt.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use crate::catalog::update::shows_early;
 use crate::engine::context::RunContext;
 use crate::engine::interruption::Interruption;
 use crate::engine::resolve::{self, InDoubt, Resolved};
-use crate::engine::update::{Seen, seen};
+use crate::engine::update::{UpdateState, update_state};
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::journal::{JournalError, Record};
 
 impl Write {
-    /// Looks for what a write without answer did. `None`: nothing, and it may be sent again.
+    /// Resolves the outcome of a write without an answer. `None`: it was not carried out, and may be sent again.
     pub(super) async fn resolve(
         &self,
         context: &RunContext,
@@ -36,7 +36,7 @@ impl Write {
             }
             Resolved::Done => Ok(Some(self.done(in_doubt))),
             Resolved::Nothing if in_doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(in_doubt))),
-            // The thing shows what a late look at the tasks did not.
+            // A resource shows an update at once, even when its task is not found.
             Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(in_doubt))),
             Resolved::Nothing if in_doubt.is_carried_out() => {
                 let words = format!("the API carried it out, and what it made was not found: {reason}");
@@ -65,12 +65,12 @@ impl Write {
         }
     }
 
-    /// It changes something, and that shows what it asks for.
+    /// Whether the write is an update that has taken effect, according to the resource.
     pub(super) async fn is_done(&self, context: &RunContext) -> bool {
-        self.intent.update.is_some() && seen(context, &self.intent).await == Seen::Done
+        self.intent.update.is_some() && update_state(context, &self.intent).await == UpdateState::Done
     }
 
-    /// Puts on record which attempt it was, when it is not the last one.
+    /// Records which attempt was carried out, when it is not the last one.
     async fn found(&self, context: &RunContext, in_doubt: &InDoubt, attempt: u32) -> Result<(), JournalError> {
         if attempt == in_doubt.attempt.intent.attempt {
             return Ok(());
@@ -83,7 +83,7 @@ impl Write {
         self.operation.as_deref().is_some_and(shows_early)
     }
 
-    /// It was carried out, and there is nothing of it to find.
+    /// The write was carried out, and there is no task or resource to find.
     pub(super) fn done(&self, in_doubt: &InDoubt) -> Called {
         Called::Answered { status: in_doubt.attempt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
     }

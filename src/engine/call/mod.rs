@@ -1,4 +1,4 @@
-//! One write, made once: on record before it leaves, on record when it is answered, never repeated on hope.
+//! A write: recorded before it is sent and when it is answered; sent again only when that cannot act twice.
 
 mod in_doubt;
 
@@ -8,12 +8,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use super::collection::{item_id, named_items};
+use super::collection::{item_id, items, list_call, named_items};
 use super::context::{About, RunContext};
 use super::evidence::likeness::contradicts;
 use super::evidence::tags::{stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
+use super::made::resource_of;
 use super::ownership::Claimable;
 use super::resolve::InDoubt;
 use super::results::{self, Parameters, id_text};
@@ -28,41 +29,41 @@ use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall,
 use crate::plan::Retry;
 use crate::shared::Shared;
 
-/// Refusals that ask to come back, before the step gives up: each is a pause the API asked for.
+/// How many refusals with a request to come back later are accepted before the step fails.
 const PATIENCE: u32 = 40;
-/// A write that was looked for and not found is sent again this often.
+/// How often a write is sent again after a search has shown that it was not carried out.
 const RESENDS: u32 = 6;
-/// The pause when nothing says how long it should be.
+/// The pause when the answer does not give one.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// A write, ready to be made.
+/// A write, ready to be sent.
 pub struct Write {
     pub operation: Option<Arc<Operation>>,
-    /// Path parameters by name.
+    /// Path parameters, by name.
     pub parameters: Parameters,
-    /// With secrets in place, without stamp.
+    /// With the secrets, without the stamp.
     pub request: Request,
-    /// The intent of the next attempt, but for `attempt` and `nonce`.
+    /// The intent of the next attempt, except `attempt` and `nonce`.
     pub intent: Intent,
     pub about: About,
     pub retry: Option<Retry>,
-    /// Leave a tag on what it makes.
+    /// Whether to send our tag, where the operation takes tags.
     pub stamp: bool,
 }
 
-/// What came of a write.
+/// The outcome of a write.
 #[derive(Debug)]
 pub enum Called {
-    /// Tasks were started; that is on record. `evidence`: how they were found, when no answer named them.
+    /// It started these tasks, which is recorded. `evidence`: set when they were found rather than answered.
     Tasks { tasks: Vec<String>, status: Option<u16>, evidence: Option<Evidence> },
-    /// Answered at once; not on record yet.
+    /// A synchronous answer, not recorded yet.
     Answered { status: u16, value: Value },
-    /// The resource was found, its answer was lost or told of another (`on_conflict`); not on record yet.
+    /// The resource was found, after a lost answer or a conflict (`on_conflict`); not recorded yet.
     Found { item: Value, evidence: Option<Evidence> },
 }
 
 impl Called {
-    /// How it was found, when no answer told of it.
+    /// The evidence for an outcome that was found rather than answered.
     pub fn evidence(&self) -> Option<Evidence> {
         match self {
             Called::Tasks { evidence, .. } | Called::Found { evidence, .. } => *evidence,
@@ -70,7 +71,7 @@ impl Called {
         }
     }
 
-    /// It was found, not answered.
+    /// Whether the outcome was found rather than answered.
     pub fn is_recovered(&self) -> bool {
         matches!(self, Called::Found { .. } | Called::Tasks { evidence: Some(_), .. })
     }
@@ -89,16 +90,16 @@ impl Write {
         results::is_repeatable(self.call().method, self.operation.as_deref())
     }
 
-    /// Writes through the same gate may be told apart only by looking at all of them.
+    /// The route of the call: writes on one route can be mistaken for each other in a search.
     fn route(&self) -> String {
         route_of(self.operation.as_deref(), self.call())
     }
 
-    /// Makes the write, starting with `attempts` on record. `doubt`: the last of those has no answer on record.
+    /// Sends the write, starting with `attempts` on record. `in_doubt`: the last of those has no recorded answer.
     ///
     /// # Errors
     ///
-    /// [`Interruption`], with everything on record that is known.
+    /// [`Interruption`]; all that is known is recorded.
     pub async fn make(
         &self,
         context: &RunContext,
@@ -106,13 +107,17 @@ impl Write {
         in_doubt: Option<InDoubt>,
     ) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
-        if !self.is_repeatable() {
+        if !self.is_repeatable() || self.or_changes() {
             let place = place_of(&self.parameters);
             context.stopped.or_leave(context.contact(&place)).await.map_err(Interruption::Stopped)?;
             state.before = match &in_doubt {
-                // What was there before the first attempt; what is there now may be its work.
+                // The list from before the first attempt: a later one may include the work of that attempt.
                 Some(in_doubt) => in_doubt.attempt.intent.mark.before.clone(),
                 None => context.stopped.or_leave(self.there_before(context)).await.map_err(Interruption::Stopped)?,
+            };
+            state.secondary_before = match &in_doubt {
+                Some(in_doubt) => in_doubt.attempt.intent.mark.secondary_before.clone(),
+                None => context.stopped.or_leave(self.side_before(context)).await.map_err(Interruption::Stopped)?,
             };
         }
         let mut in_doubt = in_doubt;
@@ -131,11 +136,11 @@ impl Write {
         }
     }
 
-    /// Looks for what an earlier attempt did, and never sends. `None`: nothing was found.
+    /// Resolves the outcome of an earlier attempt without sending the write. `None`: it was not carried out.
     ///
     /// # Errors
     ///
-    /// As [`Write::make`].
+    /// As for [`Write::make`].
     pub async fn find(&self, context: &RunContext, in_doubt: &InDoubt) -> Result<Option<Called>, Interruption> {
         self.resolve(context, in_doubt, &mut Attempts::default()).await
     }
@@ -150,7 +155,8 @@ impl Write {
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
         let (intended_at, since) = (context.now(), context.clock().elapsed());
-        let mark = Mark { before: state.before.clone(), ..context.mark(self.instance(), &nonce) };
+        let (before, secondary_before) = (state.before.clone(), state.secondary_before.clone());
+        let mark = Mark { before, secondary_before, ..context.mark(self.instance(), &nonce) };
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
         let intent = Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() });
         let appending = context.clock().elapsed();
@@ -165,12 +171,13 @@ impl Write {
             disowned: Vec::new(),
         };
 
-        // Held until the answer is on record: whoever settles on this route must not take this call's task for its own.
+        // Held until the answer is recorded, so that a search on this route cannot attribute this call's task to
+        // another call.
         let gate = context.gates.sending(&self.route()).await;
         let leaving = Leaving { instance: self.instance(), call: self.call(), attempt: state.attempt };
         let sent = send(context, leaving, request).instrument(trace::attempt(state.attempt)).await;
         let outcome = self.answered(context, state, sent, in_doubt).await;
-        // Whoever has to wait keeps nobody else from going.
+        // Released before any pause, so that other writes can be sent.
         drop((gate, place));
         match outcome? {
             Next::Pause(reason, pause) => {
@@ -195,7 +202,7 @@ impl Write {
             Next::Done(called) => Ok(Attempt::Called(called)),
             Next::InDoubt(in_doubt) => {
                 if in_doubt.attempt.head.is_some() {
-                    // Whoever has to look for it later must know this much, too.
+                    // A later search needs to know that the head of an answer arrived.
                     let error = self.in_doubt_error(context, &in_doubt, in_doubt.cause.clone());
                     let record = Record::Unknown { instance: self.instance().clone(), error };
                     context.journal.append(vec![record]).await?;
@@ -205,7 +212,7 @@ impl Write {
         }
     }
 
-    /// Puts the answer on record and says what to do next.
+    /// Records the answer and decides what to do next.
     async fn answered(
         &self,
         context: &RunContext,
@@ -281,7 +288,7 @@ impl Write {
             && self.call().method == crate::catalog::Method::Delete
             && !self.earlier(context).is_empty()
         {
-            // An earlier attempt, whose answer was lost, took it away.
+            // An earlier attempt without an answer has deleted it.
             return Ok(Next::Done(Called::Answered { status: error.status, value: Value::Null }));
         }
         let refusal = context.refusal(&self.about, error);
@@ -314,8 +321,8 @@ impl Write {
         self.operation.as_ref().is_none_or(|operation| operation.creates.is_some())
     }
 
-    /// A create whose answer tells no id: what it made would be on no record. `no_tasks`: the answer is an empty list of
-    /// tasks, which some calls give when there was nothing to do.
+    /// Whether the answer of a create names no id, so that its resource could not be recorded. `no_tasks`: the answer
+    /// is an empty list of tasks, with which some calls say that there was nothing to do.
     fn names_nothing(&self, value: &Value, no_tasks: bool, status: u16) -> bool {
         let Some(operation) = self.operation.as_deref().filter(|operation| operation.creates.is_some()) else {
             return false;
@@ -324,7 +331,7 @@ impl Write {
         !idle && results::of_answer(Some(operation), self.call(), status, value).id.is_none()
     }
 
-    /// Attempts before this one that may have been carried out: they were neither answered nor resolved.
+    /// Earlier attempts that may have been carried out: neither answered nor resolved.
     fn earlier(&self, context: &RunContext) -> Vec<Unanswered> {
         let known = |status: &crate::journal::Status| {
             status.instances.get(self.instance()).map(|known| known.earlier.clone()).unwrap_or_default()
@@ -332,8 +339,8 @@ impl Write {
         context.journal.with_status(known)
     }
 
-    /// Ids of what exists already and might later be taken for what this call makes. Only what nothing else would tell
-    /// apart is looked at: no tag of ours, and no task that made it. `None` when nobody could look.
+    /// Ids of existing resources that could later be mistaken for what this call makes. They are listed only for
+    /// kinds without our tag and without the id of the creating task. `None` when they are not listed or cannot be.
     async fn there_before(&self, context: &RunContext) -> Option<Vec<String>> {
         let operation = self.operation.as_deref()?;
         let creates = operation.creates.as_ref()?;
@@ -342,10 +349,36 @@ impl Write {
             return None;
         }
         let _place = context.gates.request().await;
-        // What cannot be listed now cannot be told apart later: then nobody can, and the step says so.
+        // When the list cannot be read, a lost answer cannot be resolved, and the step would end as unknown.
         let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
-        let alike = found.iter().filter(|item| !contradicts(item, self.call(), &[]));
+        let alike = found.iter().filter(|item| creates.or_changes || !contradicts(item, self.call(), &[]));
         Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
+    }
+
+    /// It makes something, or changes what is there.
+    fn or_changes(&self) -> bool {
+        let creates = self.operation.as_ref().and_then(|operation| operation.creates.as_ref());
+        self.intent.update.is_none() && creates.is_some_and(|creates| creates.or_changes)
+    }
+
+    /// Ids of what exists already of the kinds that this call may make on the side; `None` when it makes none there, or
+    /// nobody could look.
+    async fn side_before(&self, context: &RunContext) -> Option<Vec<String>> {
+        let creates = self.operation.as_deref()?.creates.as_ref()?;
+        let body = self.call().body.as_ref();
+        let mut lists = Vec::new();
+        for side in &creates.secondary {
+            if body.and_then(|body| body.get(&side.unless)).is_none() {
+                lists.push(resource_of(context.catalog, &side.kind)?.list?);
+            }
+        }
+        let mut ids = (!lists.is_empty()).then(Vec::new)?;
+        for list in lists {
+            let _place = context.gates.request().await;
+            let found = items(context, &list, list_call(&list, &self.parameters)?).await.ok()?;
+            ids.extend(found.iter().filter_map(|item| item.get(&list.id_field)).map(id_text));
+        }
+        Some(ids)
     }
 
     async fn accept(
@@ -387,7 +420,7 @@ impl Write {
         Policy { attempts, ..Policy::REQUEST }
     }
 
-    /// The request of one attempt: with a name for itself in its headers, and tags where the operation takes them.
+    /// The request of one attempt, with its nonce in the headers, and tags where the operation takes them.
     fn marked_request(&self, context: &RunContext, nonce: &str, mark: &Mark) -> (Request, bool) {
         let mut request = self.request.clone();
         request.headers.extend(headers_of(mark));
@@ -399,7 +432,7 @@ impl Write {
         stamp_value(&context.settings.plan, &context.settings.environment, self.instance())
     }
 
-    /// Tags of ours are left on what it makes.
+    /// Whether our tags are sent with this write.
     fn is_stamped(&self, context: &RunContext) -> bool {
         let takes_tags =
             self.operation.as_ref().is_some_and(|operation| operation.takes_tags && operation.creates.is_some());
@@ -411,13 +444,15 @@ impl Write {
 struct Attempts {
     /// Over all runs.
     attempt: u32,
-    /// Since the last answer that asked for patience.
+    /// Since the last answer that asked for a pause.
     tries: u32,
     patience: u32,
     resends: u32,
     locks: Locks,
     /// See [`Mark::before`].
     before: Option<Vec<String>>,
+    /// See [`Mark::secondary_before`].
+    secondary_before: Option<Vec<String>>,
 }
 
 enum Attempt {
@@ -433,7 +468,7 @@ enum Next {
     InDoubt(InDoubt),
 }
 
-/// The gate of a call: its operation, or the call itself when the catalogue does not know it.
+/// The route of a call: its operation, or the call itself when the catalogue does not know it.
 pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
     operation.map_or_else(|| call.to_string(), |operation| operation.route.to_string())
 }

@@ -31,8 +31,8 @@ pub fn along(status: &Status, instances: &[InstanceId]) -> HashMap<InstanceId, I
         let first = all.next()??;
         all.all(|other| other == Some(first)).then_some(first)
     };
-    let goes = |instance: &InstanceId| Some((instance.clone(), holder_of(known(instance)?)?.clone()));
-    instances.iter().filter_map(goes).collect()
+    let with_parent = |instance: &InstanceId| Some((instance.clone(), holder_of(known(instance)?)?.clone()));
+    instances.iter().filter_map(with_parent).collect()
 }
 
 /// Whether the resource is removed by a DELETE, rather than kept or undone by another call.

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_record_says_decides() {
+    fn the_record_decides() {
         let tasks = vec!["t".to_owned()];
         let accepted = Phase::Accepted { tasks: tasks.clone(), recovered: false, status: None };
         let create =
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plan_and_the_flags_say_what_a_change_means() {
+    fn plan_and_flags_decide_about_a_change() {
         let create =
             Wanted { reads: false, creates: true, on_change: None, replace: false, always: false, orphan: false };
         let done = known(Phase::Succeeded, 1);

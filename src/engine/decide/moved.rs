@@ -43,7 +43,7 @@ mod tests {
     use crate::source::Span;
 
     #[test]
-    fn only_what_is_on_record_under_the_old_name_is_moved_and_only_once() {
+    fn only_recorded_old_names_are_moved_and_only_once() {
         let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
         for name in ["net", "web[0]", "web[1]", "both", "taken"] {
             let known = InstanceStatus {

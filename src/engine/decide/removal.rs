@@ -36,10 +36,10 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
     // When an instance turns out to be kept, everything it depends on has to be examined again.
     let mut open: Vec<&InstanceId> = wanted.iter().rev().collect();
     while let Some(instance) = open.pop() {
-        let stays = |user: &&InstanceId| {
+        let is_kept = |user: &&InstanceId| {
             !going.contains(user) && status.instances.get(*user).is_some_and(|known| known.may_exist())
         };
-        let Some(because_of) = references.users(instance).find(stays).cloned() else { continue };
+        let Some(because_of) = references.users(instance).find(is_kept).cloned() else { continue };
         if going.remove(instance) {
             kept.push(Kept { instance: instance.clone(), because_of });
             open.extend(references.uses(instance));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn instances_go_before_those_they_were_made_from() {
+    fn dependants_are_removed_first() {
         let all = ["net[0]", "net[1]", "sub[0]", "sub[1]", "vm"];
         let (waves, kept) = waves(&chains(), &all);
         assert_eq!((waves, kept), (vec!["sub[1] vm".into(), "net[1] sub[0]".into(), "net[0]".into()], vec![]));
@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn what_something_that_stays_was_made_from_stays_and_is_named() {
+    fn dependencies_of_a_kept_instance_are_kept_and_named() {
         let (waves, kept) = waves(&chains(), &["net[0]", "sub[0]", "net[1]"]);
         assert_eq!(waves, Vec::<String>::new());
         assert_eq!(kept, ["sub[0] for vm", "net[0] for sub[0]", "net[1] for sub[1]"]);
     }
 
     #[test]
-    fn a_step_that_one_that_stays_once_came_after_may_go() {
+    fn a_former_dependency_of_a_kept_step_may_be_removed() {
         let status = status(&[("a", json!({}), &[]), ("b", json!({ "name": "b" }), &["a"])]);
         assert_eq!(waves(&status, &["a"]), (vec!["a".to_owned()], vec![]));
         // When both are removed, the recorded order still counts.
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_that_were_turned_round_end_as_well() {
+    fn reordered_steps_are_removed_as_well() {
         let status = status(&[("a", json!({}), &["b"]), ("b", json!({}), &["a"])]);
         let mut removal = removal(&status, &[id("a"), id("b")]);
         assert_eq!(removal.take(), None);

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn who_made_something_is_told_by_the_agent_that_created_it() {
+    fn the_creating_agent_in_the_audit_log_proves_the_maker() {
         let (task, resource) = (Claimable::task("t"), Claimable::resource("routers", "7"));
         let ours = Verdict::Ours(Evidence::AuditLog);
         for (agent, thing, expected) in [
@@ -108,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn who_changed_something_did_not_make_it() {
+    fn an_update_in_the_audit_log_does_not_prove_a_create() {
         let mut changed = entry(json!("theirs"), json!(null), json!("7"));
         changed["action_type"] = json!("update");
         assert_eq!(of_thing(&[changed], &Claimable::resource("routers", "7"), "ours", None), Verdict::CannotTell);
     }
 
     #[test]
-    fn an_attempt_of_this_step_may_be_the_one_whose_agent_is_not_on_record() {
+    fn the_agent_of_any_attempt_counts_when_the_record_has_none() {
         let ours = "plan/0.1.0 (plan web; environment pr-1; step router; attempt 0ddba11)";
         let entries = [entry(json!(ours), json!("t"), json!(7))];
         for (step, expected) in [

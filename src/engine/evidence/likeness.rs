@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_telling_field_that_both_have_can_differ() {
+    fn only_comparable_fields_that_both_have_can_differ() {
         for (body, theirs, differs) in [
             (json!({ "name": "web" }), json!({ "name": "web" }), false),
             (json!({ "name": "web" }), json!({ "name": "db" }), true),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_confirms_a_call_by_its_name_or_by_what_it_is_about() {
+    fn a_task_matches_a_call_by_name_or_by_its_resource() {
         let parameters = [("project_id".to_owned(), "1".to_owned()), ("volume_id".to_owned(), "v".to_owned())];
         for (body, data, confirmed) in [
             (json!({ "name": "web" }), json!({ "name": "web" }), true),

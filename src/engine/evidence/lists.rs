@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_there_before_is_anothers_and_nothing_is_ours_for_being_new() {
+    fn an_existing_resource_is_not_ours_and_a_new_one_is_undecided() {
         let mut known = intent(json!({}));
         known.mark.before = Some(vec!["old".to_owned(), "7".to_owned()]);
         let blind = intent(json!({}));

@@ -136,7 +136,7 @@ pub(in crate::engine) mod testing {
     }
 
     #[test]
-    fn one_certain_word_decides() {
+    fn one_certain_verdict_decides() {
         let ours = Verdict::Ours(Evidence::Stamp);
         for (verdicts, expected) in [
             (vec![], Verdict::CannotTell),

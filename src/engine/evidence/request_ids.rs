@@ -30,7 +30,7 @@ mod tests {
     const SENT: &str = "28536e57697b07ebb5c343d75a956e32";
 
     #[test]
-    fn equal_is_ours_and_another_excludes_where_ours_is_known() {
+    fn an_equal_request_id_is_ours_and_a_different_one_excludes_when_ours_is_known() {
         let mut intent = intent(json!({}));
         intent.mark.trace = Some(SENT.to_owned());
         let ours = Verdict::Ours(Evidence::RequestId);

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_may_carry_the_tags_of_what_it_makes() {
+    fn a_task_may_show_the_tags_of_its_resource() {
         let intent = intent(json!({}));
         for (data, expected) in [
             (json!({ "tags": ["plan=demo/default/ip", "plan-attempt=0ddba11"] }), OURS),

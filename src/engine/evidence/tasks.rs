@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_type_or_an_older_task_is_anothers_and_none_is_ours_for_fitting() {
+    fn a_task_of_another_type_or_older_is_not_ours_and_a_fitting_one_is_undecided() {
         let intent = intent(json!({ "name": "web" }));
         let types = ["create_router".to_owned()];
         let known = Attempt { task_types: &types, ..attempt(&intent) };

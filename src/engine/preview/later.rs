@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_found_again() {
+    fn placeholders_are_recognised() {
         let (later, unread) = (known_after("`network`"), known_after_reading("`images`"));
         assert_eq!((later.as_str(), unread.as_str()), ("(known after `network`)", "(known after reading `images`)"));
         assert!(is_known_later(&later) && is_known_later(&unread) && is_unread(&unread) && !is_unread(&later));

@@ -68,7 +68,7 @@ pub enum Action {
         /// The calls that change it in place.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         calls: Vec<RecordedCall>,
-        /// What is there no more once it is changed, with what is in it.
+        /// What the change removes, with its contents.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         removes: Vec<String>,
         /// The changes that need a new resource, and why.

@@ -40,7 +40,7 @@ impl Symbol {
 }
 
 impl Change {
-    /// How much of it is removed while it stays.
+    /// The number of elements that are removed from a kept resource.
     fn removes(&self) -> usize {
         match &self.action {
             Action::Change { removes, .. } => removes.len(),

@@ -35,7 +35,7 @@ const TO_THE_LETTER: [&str; 4] = ["name", "description", "tags", "envs"];
 /// Lists of mappings whose elements a read shows with the same fields.
 const COMPARABLE_LISTS: [&str; 6] =
     ["members", "rules", "security_group_rules", "host_routes", "routes", "allowed_address_pairs"];
-/// Fields that the API counts on by itself, whatever a body says.
+/// Fields that the API changes by itself.
 const ITS_OWN: [&str; 4] = ["id", "serial", "created_at", "updated_at"];
 /// Fields in which tags are shown (`observed.md` §10).
 const TAGS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
@@ -216,7 +216,7 @@ fn contains(planned: Option<&Value>, seen: Option<&Value>) -> Comparison {
     }
 }
 
-/// Something that `before` names and `after` does not is still there.
+/// Whether something that `before` has and `after` does not still exists.
 pub fn holds_any(seen: Option<&Value>, before: Option<&Value>, after: Option<&Value>) -> bool {
     let texts = |value: Option<&'_ Value>| {
         let mut texts = Vec::new();

@@ -72,10 +72,10 @@ pub enum NoAnswer {
 }
 
 /// The records for resources that are gone or changed.
-pub fn records(looked: &[DriftCheck]) -> Vec<Record> {
-    let records = looked.iter().filter_map(|looked| {
-        let instance = looked.instance.clone();
-        match &looked.found {
+pub fn records(checks: &[DriftCheck]) -> Vec<Record> {
+    let records = checks.iter().filter_map(|check| {
+        let instance = check.instance.clone();
+        match &check.found {
             DriftState::Gone => Some(Record::Gone { instance }),
             DriftState::Changed { fields } => Some(Record::Drifted { instance, fields: fields.clone() }),
             DriftState::Same | DriftState::CannotTell { .. } => None,
@@ -124,7 +124,7 @@ impl Refresh<'_> {
             *groups.entry(path).or_default() += 1;
         }
         let mut lists: BTreeMap<String, Option<Vec<Value>>> = BTreeMap::new();
-        let mut looked = Vec::new();
+        let mut checks = Vec::new();
         for thing in &things {
             let mut listed = None;
             if let Some((request, list)) =
@@ -144,10 +144,10 @@ impl Refresh<'_> {
                 listed = Some(items.iter().find(is_it).cloned());
             }
             let found = self.found(thing, listed).await?;
-            looked.push(DriftCheck { instance: thing.instance.clone(), found });
+            checks.push(DriftCheck { instance: thing.instance.clone(), found });
         }
-        self.see_projects(&things, &looked).await?;
-        Ok(looked)
+        self.see_projects(&things, &checks).await?;
+        Ok(checks)
     }
 
     /// How a recorded resource is read; `None` for a call that makes nothing, or is not complete.
@@ -198,7 +198,7 @@ impl Refresh<'_> {
         let is_owned_by_another = |id: &Value| self.status.is_made_by_another(thing.instance, id);
         let shown =
             Shown { thing: route, object, digest_key: self.digest_key, is_owned_by_another: &is_owned_by_another };
-        // What is found would be written down; a switch whose name speaks of a key is none.
+        // Secret values must not be recorded; a boolean is no secret, whatever its name.
         let may_be_told = |name: &String, value: &Value| !is_sensitive_name(name) || value.is_boolean();
         let comparable =
             body.iter().filter(|(name, value)| may_be_told(name, value) && ways.iter().any(|way| way.act.takes(name)));
@@ -215,8 +215,8 @@ impl Refresh<'_> {
 
     /// Checks that the projects of resources that seem gone can be read: without access, every resource answers 404
     /// (`observed.md` §8).
-    async fn see_projects(&self, things: &[RecordedItem<'_>], looked: &[DriftCheck]) -> Result<(), NoAnswer> {
-        let gone = things.iter().zip(looked).filter(|(_, looked)| looked.found == DriftState::Gone);
+    async fn see_projects(&self, things: &[RecordedItem<'_>], checks: &[DriftCheck]) -> Result<(), NoAnswer> {
+        let gone = things.iter().zip(checks).filter(|(_, check)| check.found == DriftState::Gone);
         let project = |thing: &RecordedItem<'_>| {
             let named = thing.parameters.iter().find(|(name, _)| name == "project_id");
             named.map(|(_, id)| id.clone())

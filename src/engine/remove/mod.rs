@@ -1,7 +1,8 @@
-//! Taking one instance away again, from the record alone.
+//! Removes the resources of one instance, using only the record.
 //!
-//! What is in doubt is resolved first, what runs is waited for; then every thing it made is removed by its recorded call,
-//! the youngest first. 404 is done. "In use" and locks are tried again within a budget.
+//! First pending calls are completed (`pending`): a write in doubt is resolved, running tasks are waited for. Then
+//! every resource is removed by its recorded undo call, the youngest first. `removal` makes one such call: 404 counts
+//! as done where the key can see the resource's project; "in use" and locks are retried within a time limit.
 
 mod pending;
 mod removal;
@@ -12,7 +13,7 @@ use super::before::before_delete;
 use super::context::{About, RunContext};
 use super::evidence::tags::{STAMP, stamp_value, tag};
 use super::interruption::Interruption;
-use super::made::{along_with, read_of, taken_along, taking_along};
+use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
 use super::prove::prove;
 use super::results;
 use super::teardown::Extent;
@@ -23,11 +24,11 @@ use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, JournalError, Record, RecordedCall, RecordedResource, may_undo};
 use crate::shared::Shared;
 
-/// Removes what an instance made. `Ok(true)` when something was there to remove.
+/// Removes the resources of an instance. `Ok(true)` when there were any.
 ///
 /// # Errors
 ///
-/// [`Interruption`] when something is left.
+/// [`Interruption`] when a resource is left.
 pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent) -> Result<bool, Interruption> {
     complete_pending(context, instance).await?;
     let Some(status) = status_of(context, instance) else { return Ok(false) };
@@ -49,8 +50,8 @@ pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent)
     Ok(removed)
 }
 
-/// What a create made and no call takes away, and things of the kinds that outlive a step's main thing, that its call only
-/// touched and no other step owns: said once.
+/// Warns about resources that are kept: those without an undo call, and existing ones that the call only used and no
+/// other step owns, for kinds that outlive the main resource.
 fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &InstanceStatus) {
     let Some(result) = &known.result else { return };
     let matched = known.agrees.as_ref().and_then(|call| results::operation_of(context.catalog, call));
@@ -75,9 +76,10 @@ fn status_of(context: &RunContext, instance: &InstanceId) -> Option<Shared<Insta
     context.journal.with_status(|status| status.instances.get(instance).cloned())
 }
 
-/// Removes one thing and what was made beside it: nothing that cannot be shown to be made by the same call. A router is
-/// taken away before its network, which it keeps in use; what else is beside goes along where the API can do that, or
-/// afterwards, as a volume does once its machine is gone.
+/// Removes one resource with its secondary resources, of the latter only those that its own call is proven to have
+/// made. Routers are removed before the main resource, which is a network that they use. Other secondary resources
+/// are included in the main delete where the API allows it, or else removed afterwards, as a volume after its
+/// machine.
 async fn remove_made(
     context: &RunContext,
     instance: &InstanceId,
@@ -88,9 +90,9 @@ async fn remove_made(
     if made.uncertain && made.undo.is_some() && !carries_our_stamp(context, instance, made).await {
         return Err(Interruption::Failed(kept(context, instance, made)));
     }
-    let along = made.undo.as_ref().map(|undo| along_with(context.catalog, made.kind.as_deref(), undo));
+    let along = made.undo.as_ref().map(|undo| inclusion_parameters(context.catalog, made.kind.as_deref(), undo));
     let along = along.unwrap_or_default();
-    let main = made.undo.as_ref().map(|undo| taken_along(context.catalog, &along, undo));
+    let main = made.undo.as_ref().map(|undo| split_included(context.catalog, &along, undo));
     let (undo, taken) = main.map_or((None, Vec::new()), |(undo, taken)| (Some(undo), taken));
     let secondary = made.secondary.iter().cloned().chain(taken).collect();
     let proven = context
@@ -115,11 +117,13 @@ async fn remove_made(
     if let Some(delete) = &undo {
         prepare(context, instance, known, delete).await?;
     }
-    let main =
-        RecordedResource { undo: undo.map(|undo| taking_along(&undo, &along, with.iter().copied())), ..made.clone() };
+    let main = RecordedResource {
+        undo: undo.map(|undo| include_in_delete(&undo, &along, with.iter().copied())),
+        ..made.clone()
+    };
     let removed = remove_one(context, instance, &main, made.lock.as_deref()).await?;
     if removed == Some(Gone::Already) {
-        // Nobody took them along.
+        // The delete that would have included them was not needed.
         after.append(&mut with);
     }
     if removed.is_some() && (more || !after.is_empty() || !proven.unclear.is_empty()) {
@@ -135,7 +139,7 @@ async fn remove_made(
     }
 }
 
-/// Whether what was once taken for ours by likeness shows by its tag that it is.
+/// Whether the tag of a resource attributed by likeness proves that it is ours.
 async fn carries_our_stamp(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> bool {
     let (Some(kind), Some(id), Some(undo)) = (&made.kind, &made.id, &made.undo) else { return false };
     let Some(path) = read_of(context.catalog, kind, id, undo) else { return false };
@@ -144,7 +148,7 @@ async fn carries_our_stamp(context: &RunContext, instance: &InstanceId, made: &R
     read.is_ok_and(|item| tag(&item, None, STAMP) == Some(owner))
 }
 
-/// Why something that another may own stays.
+/// The error for a resource that is kept because another client may own it.
 fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> StepError {
     let about = About { call: made.undo.clone().map(Shared::from), place: None };
     let words = "kept: it was taken for this step's by its likeness alone, and may be somebody else's";
@@ -153,8 +157,8 @@ fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) ->
     error
 }
 
-/// Makes the calls without which a delete would be refused. One that is refused itself may have been made before: whether
-/// it matters, the delete tells.
+/// Makes the calls without which the API refuses the delete. A refusal of such a call is ignored: it may have been
+/// made before, and the delete shows whether it is still needed.
 async fn prepare(
     context: &RunContext,
     instance: &InstanceId,
@@ -172,7 +176,7 @@ async fn prepare(
     Ok(())
 }
 
-/// What is gone is on record before anything else is tried: whatever fails then, it is not taken for there any more.
+/// Records a removed resource at once, so that it does not count as existing when a later call fails.
 async fn part_removed(
     context: &RunContext,
     instance: &InstanceId,
@@ -192,7 +196,7 @@ async fn remove_one(
     let known = status_of(context, instance).and_then(|known| known.intent.clone());
     let why = match () {
         () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
-        // Written by an earlier version, for a result that had no id.
+        // Recorded by an earlier version for a result without an id.
         () if call.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
         () if !may_undo(context.catalog, known.as_ref().map(|intent| &*intent.call), call) => {
             Some("is none of the API's")

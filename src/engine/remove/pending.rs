@@ -1,4 +1,4 @@
-//! Before a removal: what an earlier command left open on an instance is brought to its end.
+//! Before a removal: completes the calls that an earlier command left pending.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::id::InstanceId;
 use crate::journal::{Evidence, Phase, Record};
 use crate::plan::Wait;
 
-/// An intent without answer is resolved, accepted tasks are waited for: afterwards it is known what there is to remove.
+/// Resolves an intent without an answer and waits for accepted tasks, so that all resources to remove are known.
 pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
     let Some(status) = status_of(context, instance) else { return Ok(()) };
     let Some(intent) = &status.intent else { return Ok(()) };
@@ -24,7 +24,7 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
         matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
     let about = About { call: Some(intent.call.clone()), place: None };
     let called = match &status.phase {
-        // What can be repeated made nothing new, and what is to go need not be known to be changed.
+        // An idempotent call created nothing new, and the outcome of an update does not matter for a removal.
         Phase::InDoubt
             if results::is_repeatable(intent.call.method, operation.as_deref()) || intent.update.is_some() =>
         {
@@ -34,7 +34,7 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
             let write = Write {
                 operation: operation.clone(),
                 parameters: parameters.clone(),
-                // Never sent: what is not found will not be made only to be removed.
+                // This request is never sent: a resource that does not exist is not created only to be removed.
                 request: RunContext::request(&intent.call),
                 intent: intent.clone().into_owned(),
                 about: about.clone(),
@@ -72,9 +72,9 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
     let provenance = if called.is_recovered() { Provenance::Recovered } else { Provenance::Continued };
     match finishing.finish(context, called, provenance).await {
         Ok(Some(_)) => Ok(()),
-        // In doubt again, without the tasks that proved to be another's.
+        // The tasks proved to be another's: the outcome is in doubt again, without them.
         Ok(None) => Box::pin(complete_pending(context, instance)).await,
-        // A failed create may have left something, which is on record by now.
+        // What a failed create left behind is on record by now.
         Err(Interruption::Failed(_))
             if status_of(context, instance).is_none_or(|status| !matches!(status.phase, Phase::Accepted { .. })) =>
         {
@@ -84,7 +84,7 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
     }
 }
 
-/// `expected`: it may be carried out yet, and would make something.
+/// `expected`: the call may still be carried out, and would create a resource.
 async fn not_found(
     context: &RunContext,
     instance: &InstanceId,

@@ -1,4 +1,4 @@
-//! One call that takes a resource away, made again until the resource is gone or the budget is spent.
+//! One call that removes a resource, retried until the resource is gone or the time is used up.
 
 use std::time::Duration;
 
@@ -14,31 +14,31 @@ use crate::engine::interruption::Interruption;
 use crate::engine::lock::{Locks, Refused};
 use crate::engine::results;
 use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
-use crate::engine::undo::{UndoOutcome, intent_of, look_for, new_nonce};
+use crate::engine::undo::{UndoOutcome, intent_of, new_nonce, resolve_undo};
 use crate::engine::watch::{Awaited, Place, TaskEnd};
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Head, InstanceStatus, Intent, JournalError, Phase, Record, RecordedCall, Unanswered};
 
-/// How long "in use" and locks are waited for: what uses it is usually being removed as well.
+/// How long "in use" and locks are retried: the user of a resource is usually being removed as well.
 const BUDGET: Duration = Duration::from_secs(5 * 60);
-/// How long, when what uses it is named and no record of ours knows it.
+/// How long "in use" is retried when the refusal names only resources that are not on record.
 const STRANGERS_BUDGET: Duration = Duration::from_secs(30);
-/// What was made this short a time ago may not be found yet, although it is there.
+/// A 404 this soon after a resource was made does not mean that it is gone.
 const UNSEEN: SignedDuration = SignedDuration::from_secs(60);
 const IN_USE_PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// A task that ended in ERROR is tried again this often: what it stumbled over may be gone by then.
+/// How often a removal is repeated whose task ended in ERROR: its cause may be temporary.
 const FAILED_TASKS: u32 = 2;
 
-/// How something came to be gone.
+/// When the resource was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gone {
     Already,
     Now,
 }
 
-/// Ids that a refusal names, of things that this record does not know.
+/// The ids in a refusal that are not on record.
 fn strangers(context: &RunContext, call: &RecordedCall, message: &str) -> Vec<String> {
     let words = message.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
     let ids = words.filter(|word| uuid::Uuid::try_parse(word).is_ok() && !call.path.contains(word));
@@ -46,7 +46,7 @@ fn strangers(context: &RunContext, call: &RecordedCall, message: &str) -> Vec<St
     context.journal.with_status(|status| {
         let strangers = ids.iter().filter(|id| !status.knows(id)).map(|id| (*id).to_owned());
         let strangers: Vec<String> = strangers.collect();
-        // One of ours among them will be gone soon, and perhaps the others with it.
+        // If one of them is on record it will be removed soon, and the others may depend on it.
         if strangers.len() == ids.len() { strangers } else { Vec::new() }
     })
 }
@@ -56,11 +56,11 @@ pub(super) struct Removal<'a> {
     instance: &'a InstanceId,
     call: &'a RecordedCall,
     about: About,
-    /// When what is to be removed was made.
+    /// When the resource was made.
     made_at: Option<Timestamp>,
-    /// An earlier removal may have taken it away.
+    /// Whether an earlier attempt may have removed it.
     tried_before: bool,
-    /// Attempts that were looked for and not found, and must not do their work besides another.
+    /// Attempts of the call that were not found, and must not act in addition to another one.
     lost: Vec<Unanswered>,
     attempt: u32,
     failed_tasks: u32,
@@ -71,7 +71,7 @@ pub(super) struct Removal<'a> {
 enum Step {
     Gone(Gone),
     Again(Delay, Duration),
-    /// What held it is gone.
+    /// The task that held the lock has ended.
     AgainNow,
 }
 
@@ -98,8 +98,8 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// What an earlier run began and must not be repeated blindly: its tasks are waited for, its lost answer looked for.
-    /// `None`: there is nothing of it, and the call may be made.
+    /// Resumes a removal of an earlier run that is not idempotent: waits for its tasks, or resolves its lost answer.
+    /// `None`: it was not carried out, and the call may be sent.
     pub(super) async fn resumed(&mut self) -> Result<Option<Gone>, Interruption> {
         let Some(status) = status_of(self.context, self.instance) else { return Ok(None) };
         let Some(intent) = status.removal.clone().filter(|intent| *intent.call == *self.call) else { return Ok(None) };
@@ -113,7 +113,7 @@ impl<'a> Removal<'a> {
         })
     }
 
-    /// An attempt that has no answer, and would do its work twice if it were made again. `None`: it did nothing.
+    /// Resolves an attempt without an answer of a call that is not idempotent. `None`: it was not carried out.
     async fn unanswered(
         &mut self,
         intent: &Intent,
@@ -123,7 +123,7 @@ impl<'a> Removal<'a> {
     ) -> Result<Option<Step>, Interruption> {
         // Where nobody can tell, it stays in doubt.
         let attempt = Unanswered { intent: intent.clone().into(), at: self.context.now(), head };
-        let looking = look_for(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
+        let looking = resolve_undo(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             UndoOutcome::Tasks(tasks) => self.accepted(tasks).await.map(Some),
             UndoOutcome::Done => Ok(Some(Step::Gone(Gone::Now))),
@@ -179,14 +179,14 @@ impl<'a> Removal<'a> {
             },
             Sent::Refused(error) => self.refused(error).await,
             Sent::Unsent(cause) => {
-                // Nothing was sent because the run ends: not a matter of the network.
+                // Nothing was sent because the run is ending; the network is not at fault.
                 self.context.stopped.may_go_on().map_err(Interruption::Stopped)?;
                 let words = format!("the API could not be reached: {cause}");
                 self.again_or_left(Delay::NotSent { cause }, &words, None).await
             }
             Sent::NoConnection(cause) => {
                 let words = format!("the API could not be reached: {cause}");
-                // An earlier try may have been carried out.
+                // An earlier attempt may have been carried out.
                 let effect = if self.tried_before { EffectKnown::Unknown } else { EffectKnown::NotApplied };
                 let mut error = self.context.error(&self.about, effect, ErrorClass::Unreachable, words);
                 error.help.push("run `plan destroy` again: it continues where it stopped".to_owned());
@@ -222,7 +222,7 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// 404 is gone, when the key can see where it was, and it is not too young to be seen.
+    /// Whether a 404 means that the resource is gone: the key can read its project, and it was not made just now.
     async fn not_found(&mut self, error: &ApiError) -> Result<Step, Interruption> {
         let seen = self.context.access.check(self.context, self.call);
         if let Err(blind) = self.context.stopped.or_leave(seen).await.map_err(Interruption::Stopped)? {
@@ -237,7 +237,7 @@ impl<'a> Removal<'a> {
         Ok(Step::Gone(Gone::Already))
     }
 
-    /// Something uses it. What this record knows is usually being removed as well; what others made will not go by itself.
+    /// Handles "in use": resources on record are usually being removed as well, others are not.
     async fn in_use(&mut self, error: &ApiError, after: Option<Duration>) -> Result<Step, Interruption> {
         let strangers = strangers(self.context, self.call, &error.message);
         let budget = if strangers.is_empty() { BUDGET } else { STRANGERS_BUDGET };
@@ -366,7 +366,7 @@ impl<'a> Removal<'a> {
         Ok(Step::Gone(Gone::Now))
     }
 
-    /// An undo that was refused: what helps a create does not help here.
+    /// The error for a refused undo; without the hints that apply to creates.
     fn refusal(&self, error: &ApiError) -> StepError {
         let mut refusal = self.context.refusal(&self.about, error);
         if error.meaning() == Meaning::Conflict {

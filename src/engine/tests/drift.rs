@@ -75,7 +75,7 @@ steps:
 "#;
 
 #[test]
-fn what_nobody_touched_is_as_recorded() {
+fn unchanged_resources_show_no_drift() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(PLAN).await;
@@ -85,7 +85,7 @@ fn what_nobody_touched_is_as_recorded() {
 }
 
 #[test]
-fn what_somebody_changed_is_put_back_in_place() {
+fn drift_is_corrected_in_place() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.run(PLAN).await;
@@ -103,7 +103,7 @@ fn what_somebody_changed_is_put_back_in_place() {
 }
 
 #[test]
-fn what_is_gone_is_made_again_with_what_depends_on_it() {
+fn a_missing_resource_is_created_again_with_its_dependants() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.run(PLAN).await;
@@ -130,7 +130,7 @@ fn what_is_gone_is_made_again_with_what_depends_on_it() {
 }
 
 #[test]
-fn a_call_that_names_what_is_gone_says_so() {
+fn a_call_that_mentions_a_missing_resource_reports_it() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let plan = PLAN.replace("  - id: snap", "  - id: late\n    when: inputs.late\n    call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n    body: { name: late, volume_id: \"{{ steps.disk.id }}\" }\n  - id: snap");

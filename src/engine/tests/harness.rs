@@ -440,7 +440,7 @@ impl Trial {
         self.sim_clock.now()
     }
 
-    /// What a read shows that nobody of the run makes.
+    /// Fields that reads show without a call of the run.
     pub fn read(&self, path: &str) -> Value {
         let mut request = Request::get(path);
         request.headers.push(("authorization".to_owned(), "APIKey simulated".to_owned()));

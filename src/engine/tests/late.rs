@@ -59,7 +59,7 @@ async fn taken_down(trial: &mut Trial, label: &str) {
 const WAYS: [Told; 4] = [Told::ByTag, Told::ByLog, Told::ByTrace, Told::Nowhere];
 
 #[test]
-fn what_acts_after_it_was_sent_again_is_on_record_too() {
+fn a_call_carried_out_after_it_was_sent_again_is_recorded_too() {
     paused(async {
         let mut turns = Turns::every(5);
         for (kind, call) in KINDS {
@@ -93,7 +93,7 @@ fn what_acts_after_it_was_sent_again_is_on_record_too() {
 }
 
 #[test]
-fn a_teardown_looks_for_what_was_never_answered() {
+fn a_teardown_searches_for_attempts_without_an_answer() {
     paused(async {
         let mut turns = Turns::every(3);
         for (kind, call) in KINDS {
@@ -162,7 +162,7 @@ fn a_killed_run_leaves_every_attempt_to_the_next() {
 }
 
 #[test]
-fn an_attempt_is_not_looked_for_for_ever() {
+fn the_search_for_an_attempt_ends() {
     paused(async {
         let (_, call) = KINDS[0];
         let mut trial = trial(&[Fate::NeverArrives], Told::ByTag);
@@ -218,7 +218,7 @@ fn the_youngest_of_several_goes_first() {
 /// Another client creates the same resources all the time, and the audit log is late: the second attempt must not end
 /// as unknown.
 #[test]
-fn what_the_log_tells_late_is_waited_for() {
+fn late_entries_of_the_audit_log_are_waited_for() {
     paused(async {
         for (kind, call) in KINDS {
             let mut trial = Trial::new(Options {

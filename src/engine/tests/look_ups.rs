@@ -50,7 +50,7 @@ fn output(end: &crate::engine::RunEnd, name: &str) -> Value {
 }
 
 #[test]
-fn a_look_up_is_the_one_thing() {
+fn a_look_up_gives_the_only_matching_item() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(LOOK_UP).await;
@@ -61,7 +61,7 @@ fn a_look_up_is_the_one_thing() {
 }
 
 #[test]
-fn what_is_not_there_stops_the_step_with_what_is() {
+fn a_missing_item_fails_the_step_and_names_the_existing_ones() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(&LOOK_UP.replace("debian-12-x64", "debian-12-x46")).await;
@@ -134,7 +134,7 @@ steps:
 }
 
 #[test]
-fn a_wait_that_cannot_come_good_ends_and_keeps_what_was_made() {
+fn fail_when_ends_a_wait_and_keeps_the_resource() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.change_answers(|request, mut answer| {

@@ -87,7 +87,7 @@ fn independent_branches_go_on_and_dependants_say_why_not() {
 }
 
 #[test]
-fn a_target_takes_what_it_depends_on_and_nothing_else() {
+fn a_target_selects_its_dependencies_and_nothing_else() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let options = RunOptions { target: [StepId::new("subnet")].into(), ..RunOptions::default() };

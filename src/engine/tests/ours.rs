@@ -84,7 +84,7 @@ fn a_record_of_an_earlier_version_takes_no_more_with_it() {
 }
 
 #[test]
-fn what_another_task_made_is_left_whatever_the_record_says() {
+fn a_resource_made_by_another_task_is_kept_whatever_the_record_says() {
     paused(async {
         let (mut trial, volume) = with_a_data_volume().await;
         as_once_recorded(&mut trial, &volume);

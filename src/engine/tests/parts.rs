@@ -1,4 +1,4 @@
-//! Parts of a thing are changed in place: what a machine is given and what is taken from it, and the pools of a cluster.
+//! Parts of a resource are changed in place: those of a machine, and the pools of a cluster.
 
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ fn id_of(trial: &Trial, step: &str) -> String {
     known.result.as_ref().unwrap().id.as_ref().unwrap().as_str().unwrap().to_owned()
 }
 
-/// What the machine has: the groups of each of its ports with its subnet, and the names of its volumes.
+/// The machine's parts: the groups of each port with its subnet, and the names of its volumes.
 fn shown(trial: &Trial) -> (Vec<String>, Vec<String>) {
     let web = id_of(trial, "web");
     let list = |path: String| read(trial, &path)["results"].as_array().unwrap().clone();
@@ -123,7 +123,7 @@ struct Case {
     after: Value,
     interfaces: &'static [&'static str],
     volumes: &'static [&'static str],
-    /// What is called: the last word of each path.
+    /// The calls, as the last segment of each path.
     calls: &'static [&'static str],
 }
 

@@ -71,7 +71,7 @@ steps:
 "#;
 
 #[test]
-fn what_only_has_to_be_read_is_no_change() {
+fn unread_values_are_no_change() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         assert_eq!(trial.preview(LOOKUP, false), ["images read", "disk* call", "snap* depends"]);

@@ -51,7 +51,7 @@ fn a_tag_is_found_before_any_task_is_listed() {
 }
 
 #[test]
-fn what_was_there_before_the_first_call_is_not_its_work() {
+fn resources_listed_before_the_first_call_are_not_its_work() {
     paused(async {
         for (name, path, body) in [
             ("servergroups", "servergroups", json!({ "name": "twin", "policy": "affinity" })),
@@ -73,7 +73,7 @@ fn what_was_there_before_the_first_call_is_not_its_work() {
 }
 
 #[test]
-fn what_the_api_says_was_carried_out_is_not_sent_again() {
+fn a_call_that_was_carried_out_is_not_sent_again() {
     paused(async {
         for (name, call) in KINDS {
             for fate in [Fate::Instead(200, "{}"), Fate::HeadOnly] {
@@ -98,7 +98,7 @@ fn what_the_api_says_was_carried_out_is_not_sent_again() {
 }
 
 #[test]
-fn what_was_adopted_from_somebody_outlives_the_teardown() {
+fn an_adopted_resource_outlives_the_teardown() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let (path, body) = ("/cloud/v1/ssh_keys/1", json!({ "name": "theirs", "public_key": "ssh-ed25519 AAAA" }));

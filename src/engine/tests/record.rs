@@ -20,7 +20,7 @@ fn the_second_run_writes_nothing() {
 }
 
 #[test]
-fn a_changed_create_stops_and_says_what_differs() {
+fn a_changed_create_fails_and_lists_the_differences() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.run(CHAIN).await;
@@ -46,7 +46,7 @@ fn a_step_is_replaced_when_asked_for() {
 }
 
 #[test]
-fn what_was_made_from_a_step_goes_before_it_is_replaced() {
+fn dependants_are_removed_before_a_step_is_replaced() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.run(CHAIN).await;
@@ -91,7 +91,7 @@ fn a_step_that_left_the_plan_is_kept_until_pruned() {
 }
 
 #[test]
-fn a_failed_run_can_take_down_what_it_made() {
+fn a_failed_run_can_be_rolled_back() {
     paused(async {
         let mut trial = Trial::with_faults(&["task-error:subnets"]);
         let options = RunOptions { rollback: true, ..RunOptions::default() };
@@ -102,7 +102,7 @@ fn a_failed_run_can_take_down_what_it_made() {
 }
 
 #[test]
-fn what_nobody_waits_for_is_not_forgotten() {
+fn a_create_with_wait_false_is_not_forgotten() {
     paused(async {
         let plan = "name: demo\nsteps:\n  - id: volume\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
                     body: { name: vol-1, source: new-volume, size: 1 }\n    wait: false\n";
@@ -119,7 +119,7 @@ fn what_nobody_waits_for_is_not_forgotten() {
 }
 
 #[test]
-fn an_interrupted_run_names_what_is_pending() {
+fn an_interrupted_run_names_pending_steps() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let signal = async {

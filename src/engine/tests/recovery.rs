@@ -46,7 +46,7 @@ fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_example_is_recovered_to_its_last_thing() {
+fn every_resource_of_every_example_is_recovered() {
     // Other products have neither our stamp nor an audit log: their resources are in doubt, with only a matching
     // name.
     let of_the_cloud = |plan: &Plan| {
@@ -123,7 +123,7 @@ steps:
 "#;
 
 #[test]
-fn what_others_made_under_the_same_names_is_left_alone() {
+fn resources_of_other_clients_with_the_same_names_are_not_recovered() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::OnTime).await;
@@ -142,7 +142,7 @@ fn what_others_made_under_the_same_names_is_left_alone() {
 }
 
 #[test]
-fn what_only_has_the_name_is_in_doubt_and_nothing_is_made_there() {
+fn a_resource_with_only_a_matching_name_is_in_doubt_and_none_is_created() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::Closed).await;
@@ -186,7 +186,7 @@ steps:
 "#;
 
 #[test]
-fn what_is_known_to_be_there_only_after_reading_is_found_as_well() {
+fn instances_known_only_after_a_read_are_recovered() {
     paused(async {
         let plan = Trial::plan("plan.yaml", COUNTED);
         let mut trial = lost(&plan, AuditLog::OnTime).await;
@@ -201,7 +201,7 @@ fn what_is_known_to_be_there_only_after_reading_is_found_as_well() {
 }
 
 #[test]
-fn what_cannot_be_it_is_not_accepted() {
+fn an_impossible_confirmation_is_refused() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::Closed).await;

@@ -115,7 +115,7 @@ const BYSTANDERS: [&[Bystander]; 5] = [
 ];
 
 #[test]
-fn with_an_open_audit_log_everything_is_told_apart() {
+fn with_an_open_audit_log_every_candidate_is_attributed() {
     paused(async {
         let mut turns = Turns::every(7);
         for (kind, call) in KINDS {
@@ -151,7 +151,7 @@ fn with_an_open_audit_log_everything_is_told_apart() {
 }
 
 #[test]
-fn with_a_closed_audit_log_nobody_guesses() {
+fn with_a_closed_audit_log_nothing_is_claimed_without_evidence() {
     paused(async {
         let mut turns = Turns::every(7);
         let (mut through, mut tried, mut expected) = (0, 0, 0);
@@ -194,7 +194,7 @@ fn with_a_closed_audit_log_nobody_guesses() {
 }
 
 #[test]
-fn two_of_one_name_whose_answers_are_lost_stay_two() {
+fn two_lost_creates_with_one_name_stay_two_resources() {
     paused(async {
         let mut turns = Turns::every(3);
         for (kind, call) in KINDS {
@@ -217,7 +217,7 @@ fn two_of_one_name_whose_answers_are_lost_stay_two() {
 
 /// A CI job is cancelled while its requests are in flight, and the next one runs at once.
 #[test]
-fn the_ordinary_cancel_makes_nothing_twice() {
+fn a_cancelled_job_creates_nothing_twice() {
     paused(async {
         let mut turns = Turns::every(3);
         for (kind, call) in KINDS {
@@ -239,7 +239,7 @@ fn the_ordinary_cancel_makes_nothing_twice() {
 }
 
 #[test]
-fn an_answer_that_says_nothing_is_no_success() {
+fn an_answer_without_tasks_and_id_is_no_success() {
     paused(async {
         let mut turns = Turns::every(5);
         for (kind, call) in KINDS {
@@ -273,7 +273,7 @@ fn an_answer_that_says_nothing_is_no_success() {
 }
 
 #[test]
-fn two_clocks_apart_make_one() {
+fn clocks_30_s_apart_create_nothing_twice() {
     paused(async {
         let mut turns = Turns::every(4);
         for (kind, call) in KINDS {
@@ -309,7 +309,7 @@ fn two_clocks_apart_make_one() {
 }
 
 #[test]
-fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
+fn a_task_of_another_attempt_is_released_and_the_search_continues() {
     paused(async {
         let (_, call) = KINDS[1];
         let text = plan(call, 1);
@@ -340,7 +340,7 @@ fn a_task_that_proves_to_be_anothers_is_given_back_and_the_search_goes_on() {
 }
 
 #[test]
-fn what_another_record_holds_is_not_ours() {
+fn a_resource_of_another_record_is_not_ours() {
     paused(async {
         let (_, call) = KINDS[4];
         for known in [false, true] {
@@ -394,7 +394,7 @@ pub const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /clo
                         body: { name: last-look, volume_id: \"{{ self.id }}\" }\n";
 
 #[test]
-fn an_undo_that_makes_something_makes_it_once() {
+fn a_non_idempotent_undo_acts_once() {
     paused(async {
         let answers = [Fate::AnswerLost, Fate::HeadOnly, Fate::NeverArrives, Fate::Late(Duration::from_secs(3))];
         for (first, second) in answers.into_iter().flat_map(|first| answers.map(|second| (first, second))) {
@@ -418,7 +418,7 @@ fn an_undo_that_makes_something_makes_it_once() {
 }
 
 #[test]
-fn an_undo_killed_anywhere_makes_its_thing_once() {
+fn a_non_idempotent_undo_killed_anywhere_acts_once() {
     paused(async {
         for moment in Moment::ALL {
             for nth in 1..5 {
@@ -434,7 +434,7 @@ fn an_undo_killed_anywhere_makes_its_thing_once() {
 }
 
 #[test]
-fn an_undo_that_nobody_can_place_is_not_repeated() {
+fn an_undo_with_an_unknown_outcome_is_not_repeated() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.conditions =
@@ -454,7 +454,7 @@ fn an_undo_that_nobody_can_place_is_not_repeated() {
 
 /// A resource that an earlier version attributed by likeness, without recorded evidence.
 #[test]
-fn what_was_once_taken_by_likeness_is_kept_unless_it_carries_our_tag() {
+fn a_resource_attributed_by_likeness_is_kept_unless_it_has_our_tag() {
     paused(async {
         for stamp in [false, true] {
             let mut trial = Trial::new(Options::default());

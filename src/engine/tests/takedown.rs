@@ -52,7 +52,7 @@ fn volume(on_change: &str) -> String {
 }
 
 #[test]
-fn a_rollback_keeps_what_an_earlier_run_made() {
+fn a_rollback_keeps_resources_of_an_earlier_run() {
     paused(async {
         let update = format!(
             "    on_change: {{ update: {{ call: \"PATCH /cloud/v1/volumes/{PLACE}/{{{{ self.id }}}}\", \
@@ -78,7 +78,7 @@ fn a_rollback_keeps_what_an_earlier_run_made() {
 }
 
 #[test]
-fn a_rollback_takes_down_what_its_own_run_made_also_when_failing_fast() {
+fn a_rollback_removes_the_resources_of_its_run_even_with_fail_fast() {
     paused(async {
         for fail_fast in [false, true] {
             let mut trial = Trial::new(Options::default());
@@ -109,7 +109,7 @@ fn a_rollback_of_a_second_copy_leaves_the_first_as_it_stood() {
 }
 
 #[test]
-fn an_interrupt_during_a_rollback_is_told_as_one() {
+fn an_interrupt_during_a_rollback_is_reported_as_an_interrupt() {
     paused(async {
         let durations = Durations::Fixed(Duration::from_secs(10));
         let mut trial = Trial::new(Options { durations, ..Options::default() });
@@ -141,7 +141,7 @@ fn one_of_two_is_pruned_while_the_other_stays() {
 }
 
 #[test]
-fn one_of_two_is_replaced_with_what_was_made_from_it_and_nothing_else() {
+fn one_of_two_is_replaced_with_its_dependants_and_nothing_else() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.run(&pairs()).await;
@@ -186,7 +186,7 @@ fn a_step_whose_condition_became_false_is_named_and_then_pruned() {
 }
 
 #[test]
-fn what_cannot_go_because_something_before_it_failed_is_named() {
+fn resources_kept_because_of_a_failed_dependant_are_named() {
     paused(async {
         let mut trial = Trial::with_faults(&["status=403:DELETE:snapshots"]);
         trial.run(&pairs()).await;
@@ -227,7 +227,7 @@ fn a_wrong_project_does_not_look_like_gone() {
 }
 
 #[test]
-fn what_is_gone_is_gone_when_the_key_sees_where_it_was() {
+fn a_404_means_gone_when_the_key_can_read_the_project() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.run(NETWORK).await;
@@ -241,7 +241,7 @@ fn what_is_gone_is_gone_when_the_key_sees_where_it_was() {
 }
 
 #[test]
-fn what_was_made_a_moment_ago_is_asked_for_again_before_it_is_gone() {
+fn a_new_resource_is_read_again_before_a_404_means_gone() {
     paused(async {
         let mut trial = Trial::with_faults(&["status=404:DELETE:networks:1"]);
         trial.run(NETWORK).await;
@@ -251,7 +251,7 @@ fn what_was_made_a_moment_ago_is_asked_for_again_before_it_is_gone() {
 }
 
 #[test]
-fn what_a_stranger_uses_is_named_and_not_waited_for_long() {
+fn a_resource_used_by_another_client_is_named_after_a_short_wait() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(DATA).await;
@@ -274,7 +274,7 @@ fn what_a_stranger_uses_is_named_and_not_waited_for_long() {
 }
 
 #[test]
-fn calls_that_must_come_before_a_delete_come_before_it() {
+fn calls_required_before_a_delete_are_sent_before_it() {
     paused(async {
         let router = format!(
             "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{PLACE}\n    \
@@ -300,7 +300,7 @@ fn calls_that_must_come_before_a_delete_come_before_it() {
 }
 
 #[test]
-fn an_undo_by_patch_is_about_what_its_step_changed() {
+fn an_undo_by_patch_addresses_the_resource_of_its_step() {
     paused(async {
         let plan = format!(
             "name: demo\nsteps:\n  - id: vip\n    call: POST /cloud/v1/reserved_fixed_ips/{PLACE}\n    \
@@ -342,7 +342,7 @@ fn last_look() -> String {
 }
 
 #[test]
-fn an_undo_that_is_a_post_is_made_once_whatever_becomes_of_its_answers() {
+fn an_undo_by_post_acts_once_whatever_happens_to_its_answers() {
     paused(async {
         for faults in
             [&["lost-answer:POST:snapshots:1"][..], &["lost-answer:POST:snapshots"], &["reset:POST:snapshots:1"]]
@@ -393,7 +393,7 @@ fn an_output_that_cannot_be_evaluated_fails_the_run_after_everything_is_on_recor
 }
 
 #[test]
-fn what_was_deleted_elsewhere_is_told_with_the_way_out() {
+fn a_resource_deleted_elsewhere_is_reported_with_help() {
     paused(async {
         let plan = format!("{NETWORK}outputs: {{ name: \"{{{{ steps.net.resource.name }}}}\" }}\n");
         let mut trial = Trial::new(Options::default());
@@ -412,7 +412,7 @@ fn what_was_deleted_elsewhere_is_told_with_the_way_out() {
 }
 
 #[test]
-fn what_nothing_takes_away_is_named() {
+fn a_resource_without_a_delete_is_named() {
     let plan = format!(
         "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{PLACE}\n    \
          body: {{ name: net-1, create_router: false }}\n    undo: none\n"

@@ -54,7 +54,7 @@ fn adopting(how: &str) -> String {
 }
 
 #[test]
-fn what_exists_is_taken_over_by_id_or_name_and_kept_unless_it_is_said_to_be_ours() {
+fn an_existing_resource_is_adopted_by_id_or_name_and_kept_unless_owned() {
     paused(async {
         for (how, left) in [
             ("{ id: ID }", &["volumes disk-1"][..]),
@@ -79,7 +79,7 @@ fn what_exists_is_taken_over_by_id_or_name_and_kept_unless_it_is_said_to_be_ours
 }
 
 #[test]
-fn what_is_taken_over_becomes_what_the_plan_says_where_it_can() {
+fn an_adopted_resource_is_updated_to_the_plan_where_possible() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let id = trial.volume("theirs", 3).await;
@@ -99,7 +99,7 @@ fn what_is_taken_over_becomes_what_the_plan_says_where_it_can() {
 }
 
 #[test]
-fn nothing_is_guessed_about_what_is_to_be_taken_over() {
+fn an_ambiguous_adoption_fails() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.volume("disk-1", 5).await;
@@ -114,7 +114,7 @@ fn nothing_is_guessed_about_what_is_to_be_taken_over() {
 }
 
 #[test]
-fn an_import_puts_one_thing_on_record_and_makes_nothing() {
+fn an_import_records_one_resource_and_creates_nothing() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let id = trial.volume("disk-1", 5).await;
@@ -138,7 +138,7 @@ fn an_import_puts_one_thing_on_record_and_makes_nothing() {
 }
 
 #[test]
-fn a_renamed_step_or_key_keeps_its_thing_without_a_call() {
+fn a_renamed_step_or_key_keeps_its_resource_without_a_call() {
     paused(async {
         let plan = |ids: &str, moved: &str| {
             format!(
@@ -170,7 +170,7 @@ fn a_renamed_step_or_key_keeps_its_thing_without_a_call() {
 }
 
 #[test]
-fn a_list_that_loses_its_middle_says_so_and_names_the_way_out() {
+fn a_list_that_loses_an_element_in_its_middle_is_reported_with_help() {
     paused(async {
         let plan = |names: &str| {
             format!(

@@ -54,7 +54,7 @@ fn set(trial: &mut Trial, values: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_change_is_made_in_place_told_as_an_update_and_then_nothing_is_left_to_do() {
+fn a_change_in_place_is_reported_as_an_update_and_leaves_no_difference() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(VOLUME).await;
@@ -78,7 +78,7 @@ fn a_change_is_made_in_place_told_as_an_update_and_then_nothing_is_left_to_do() 
 }
 
 #[test]
-fn what_only_a_new_thing_has_stops_the_run_after_the_rest_was_changed() {
+fn a_change_that_needs_a_new_resource_stops_the_run_after_the_other_changes() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.run(VOLUME).await;
@@ -98,7 +98,7 @@ fn what_only_a_new_thing_has_stops_the_run_after_the_rest_was_changed() {
 }
 
 #[test]
-fn on_change_says_what_is_allowed() {
+fn on_change_determines_the_allowed_changes() {
     paused(async {
         for (on_change, name, size, exit, volumes) in [
             ("replace", "disk-2", "20", Exit::Done, 1),
@@ -124,7 +124,7 @@ fn on_change_says_what_is_allowed() {
 }
 
 #[test]
-fn an_update_whose_answer_is_lost_is_found_out_by_reading() {
+fn a_lost_answer_to_an_update_is_resolved_by_reading_the_resource() {
     paused(async {
         for fault in [
             "lost-answer:PATCH:volumes:1",
@@ -168,7 +168,7 @@ fn an_interrupted_update_goes_on_in_the_next_run() {
 }
 
 #[test]
-fn a_machine_of_another_flavor_counts_as_done_once_it_is_usable() {
+fn a_resized_machine_counts_as_done_once_it_is_ready() {
     paused(async {
         let plan = format!(
             "name: demo\ninputs: {{ flavor: {{ default: g2-standard-2-4 }} }}\nsteps:\n  - id: web\n    call: POST \
@@ -370,7 +370,7 @@ fn differing(trial: &Trial) -> Vec<String> {
 }
 
 #[test]
-fn things_of_every_kind_are_changed_in_place_and_shown_as_the_plan_has_them() {
+fn resources_of_every_kind_are_updated_in_place_and_agree_with_the_plan() {
     let mut wrong = Vec::new();
     let mut tried = 0;
     for operation in Catalog::embedded().operations() {
@@ -437,7 +437,7 @@ fn adopting(operation: &Operation, body: &Value, adopt: &Value) -> String {
 }
 
 #[test]
-fn things_of_every_kind_are_taken_over_by_id_and_by_name() {
+fn resources_of_every_kind_are_adopted_by_id_and_by_name() {
     let mut wrong = Vec::new();
     let (mut by_id, mut by_name) = (0, 0);
     for operation in Catalog::embedded().operations().filter(|operation| !operation.deprecated) {
@@ -484,7 +484,7 @@ fn things_of_every_kind_are_taken_over_by_id_and_by_name() {
 }
 
 #[test]
-fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
+fn drift_is_detected_for_every_kind_and_corrected() {
     let mut wrong = Vec::new();
     let (mut changed, mut found) = (0, 0);
     for operation in Catalog::embedded().operations().filter(|operation| !operation.deprecated) {
@@ -526,7 +526,7 @@ fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
             if end.finished.exit != Exit::Done && stays {
                 return;
             }
-            // What a secret stands in is compared by nobody.
+            // Fields with secrets are not compared.
             let left: Vec<String> = left.into_iter().filter(|field| !field.contains("secret")).collect();
             if end.finished.exit != Exit::Done || !left.is_empty() {
                 wrong.push(format!("{}: {:?} {left:?} {fields_found:?}", operation.route, trial.failures()));
@@ -538,7 +538,7 @@ fn what_is_changed_by_hand_is_found_in_things_of_every_kind_and_put_back() {
 }
 
 #[test]
-fn updates_of_every_kind_whose_answers_are_lost_are_made_once_and_found_out() {
+fn lost_updates_of_every_kind_are_sent_once_and_resolved() {
     let mut wrong = Vec::new();
     for operation in Catalog::embedded().operations().filter(|operation| !operation.deprecated) {
         let Some((before, after)) = before_and_after(&operation) else { continue };

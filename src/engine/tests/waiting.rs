@@ -75,7 +75,7 @@ fn a_run_that_goes_on_asks_for_all_tasks_with_one_list() {
 }
 
 #[test]
-fn a_locked_write_keeps_nobody_from_going() {
+fn a_locked_write_does_not_block_other_steps() {
     paused(async {
         let mut trial = Trial::new(fixed(20));
         trial.parallelism = 1;
@@ -141,7 +141,7 @@ fn nine_rules_of_one_group_run_into_no_lock() {
 }
 
 #[test]
-fn a_name_that_says_locked_is_adopted_all_the_same() {
+fn a_resource_with_locked_in_its_name_is_adopted() {
     paused(async {
         let mut trial = Trial::new(fixed(1));
         let key = json!({ "name": "blocked-key", "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBlocked x" });
@@ -220,7 +220,7 @@ fn a_run_that_ends_before_readiness_goes_on_with_it() {
 }
 
 #[test]
-fn a_condition_that_never_holds_is_named_with_what_was_seen_last() {
+fn a_condition_that_never_holds_is_reported_with_the_last_values() {
     paused(async {
         let mut trial = Trial::new(fixed(2));
         let end = trial
@@ -236,7 +236,7 @@ fn a_condition_that_never_holds_is_named_with_what_was_seen_last() {
 }
 
 #[test]
-fn what_this_run_made_may_be_unknown_for_a_while() {
+fn a_new_resource_may_answer_404_for_a_while() {
     paused(async {
         let mut trial = Trial::new(fixed(2));
         let mut reads = 3;
@@ -257,7 +257,7 @@ fn what_this_run_made_may_be_unknown_for_a_while() {
 
 /// observed.md §9: a task's `data` can hold a password and cloud-init data.
 #[test]
-fn what_a_task_holds_as_data_is_told_nowhere() {
+fn the_data_of_a_task_is_never_shown() {
     paused(async {
         for (fault, failed) in [
             ("task-error:volumes:text=cannot set hunter2-pass in #cloud-config-x", true),
@@ -296,7 +296,7 @@ fn what_a_task_holds_as_data_is_told_nowhere() {
 
 /// A server group takes 12 s to be made, without a task: observed.md §11.
 #[test]
-fn an_interrupt_leaves_a_slow_call_what_is_left_of_five_seconds() {
+fn an_interrupt_waits_for_a_slow_call_up_to_five_seconds() {
     paused(async {
         for (answered_after, known) in [(5, true), (12, false)] {
             let faults = Faults::parse([format!("late={answered_after}s:held:POST:servergroups").as_str()]).unwrap();

@@ -1,4 +1,4 @@
-//! Lists of which calls change one element each, or those that are new and those that are gone.
+//! Updates of lists whose calls change one element each, or all new or all removed elements.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::split::{NO_CALL, Splitting, elements, put};
 use crate::catalog::update::Way;
 
 impl Splitting<'_> {
-    /// One call for each element that is gone, or new.
+    /// One call for each removed or each new element.
     pub(super) fn each(&mut self, way: &Way, field: &str, key: &str, begin: bool) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
         let real = elements(self.real.get(field));
@@ -40,7 +40,7 @@ impl Splitting<'_> {
         }
     }
 
-    /// All elements that are gone, or new, in one call.
+    /// One call for all removed or all new elements.
     pub(super) fn list(&mut self, way: &Way, field: &str, add: bool) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
         let real = elements(self.real.get(field));
@@ -64,7 +64,8 @@ impl Splitting<'_> {
         }
     }
 
-    /// The last call for a list leaves it as the plan has it: in its order, and with what no call looks at.
+    /// After the last call for a list the resource agrees with the plan's list, including its order and the fields
+    /// that no call compares.
     pub(super) fn end_list(&mut self, field: &str) {
         let last = self.split.calls.last_mut().filter(|call| call.fields.iter().any(|name| name == field));
         match last {
@@ -77,7 +78,7 @@ impl Splitting<'_> {
         self.done(field);
     }
 
-    /// Elements that were not there before, each by a call of its own.
+    /// One call for each new element.
     pub(super) fn make_elements(&mut self, way: &Way, field: &str, key: &str) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
         let real = elements(self.real.get(field));
@@ -95,7 +96,7 @@ impl Splitting<'_> {
         }
     }
 
-    /// Elements that are there before and after, each by a call of its own.
+    /// One call for each element that exists before and after and differs.
     pub(super) fn elements(&mut self, way: &Way, field: &str, key: &str, parameter: &str) {
         let new = elements(self.new.get(field));
         let real = elements(self.real.get(field));
@@ -138,7 +139,7 @@ impl Splitting<'_> {
         }
     }
 
-    /// Elements that are gone: each is removed with what is in it, where that is allowed.
+    /// One call for each removed element, which also removes its contents, where that is allowed.
     pub(super) fn remove_elements(&mut self, way: &Way, field: &str, key: &str, parameter: &str) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
         for (at, item) in old.iter().enumerate().filter(|(_, item)| place_of(&new, key, item).is_none()) {
@@ -166,7 +167,7 @@ impl Splitting<'_> {
         }
     }
 
-    /// Something of a field only a new thing has.
+    /// Whether a change of the field needs a new resource.
     pub(super) fn is_forced(&self, field: &str) -> bool {
         let (whole, below) = (format!("body/{field}"), format!("body/{field}/"));
         self.split.forced.iter().any(|forced| forced.field == whole || forced.field.starts_with(&below))
@@ -177,7 +178,7 @@ fn name_of(item: &Value, key: &str) -> Option<String> {
     item.get(key).and_then(Value::as_str).map(str::to_owned)
 }
 
-/// Where in a list the element with the name of this one is.
+/// The index of the element with the same name.
 fn place_of(list: &[Value], key: &str, item: &Value) -> Option<usize> {
     let name = name_of(item, key)?;
     list.iter().position(|other| name_of(other, key).as_ref() == Some(&name))

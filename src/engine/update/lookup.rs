@@ -1,4 +1,5 @@
-//! What a call needs that only the API can tell: read right before it is made, and put where a text stood in its place.
+//! Values that a call needs and only the API knows: read before the call is sent, and inserted in place of a
+//! placeholder.
 
 use serde_json::Value;
 
@@ -9,34 +10,34 @@ use crate::engine::pages::{Paging, pages};
 use crate::engine::preview::known_after_reading;
 use crate::engine::results::{Parameters, encode, id_text};
 
-/// One thing to read.
+/// One value to read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Lookup {
     /// The name of a security group.
     Group { id: String },
-    /// Id and address of the port of one of the machine's interfaces: its list as it stands, and the place in it.
+    /// Id and address of the port of one of the machine's interfaces: its current list, and the index in it.
     Port { interfaces: Vec<Value>, at: usize },
-    /// Id of a volume that the machine made, as its body lists it; these are other volumes of it.
+    /// The id of a volume that the machine created, by its description in the body; `others` are its other volumes.
     Volume { machine: String, volume: Value, others: Vec<String> },
 }
 
-/// What stands for the name of a security group.
+/// The placeholder for the name of a security group.
 pub fn group_later(id: &str) -> String {
     known_after_reading(&format!("security group `{id}`"))
 }
 
-/// What stands for the id of a port.
+/// The placeholder for the id of a port.
 pub fn port_later() -> String {
     known_after_reading("the port")
 }
 
-/// What stands for the address of a port.
+/// The placeholder for the address of a port.
 pub fn address_later() -> String {
     known_after_reading("the address")
 }
 
 impl Lookup {
-    /// What stands in a path for what it finds.
+    /// The placeholder in a path.
     pub fn token(&self) -> String {
         match self {
             Lookup::Group { id } => group_later(id),
@@ -46,15 +47,15 @@ impl Lookup {
     }
 }
 
-/// Why a call cannot be put together.
+/// Why a call cannot be completed.
 #[derive(Debug)]
 pub enum NotFound {
     Read(ReadError),
-    /// It is not there, or one of several.
+    /// The resource does not exist, or several match.
     Which(String),
 }
 
-/// Reads what a call needs, and puts it in.
+/// Reads the values that a call needs, and inserts them.
 ///
 /// # Errors
 ///
@@ -119,7 +120,7 @@ fn put(value: &mut Value, token: &str, found: &str) {
     }
 }
 
-/// How sure a listed interface tells its port: those that say most are given theirs first.
+/// How exactly an interface in the body identifies its port: the most exact ones are matched first.
 fn rank(interface: &Value) -> usize {
     let names = |name: &str| interface.get(name).is_some_and(|value| !value.is_null());
     match interface.get("type").and_then(Value::as_str) {
@@ -132,7 +133,7 @@ fn rank(interface: &Value) -> usize {
     }
 }
 
-/// A shown interface may be the one that is listed so.
+/// Whether an interface that a read shows can be the one in the body.
 fn fits(listed: &Value, shown: &Value) -> bool {
     let asked = |name: &str| listed.get(name).filter(|value| !value.is_null());
     let assigned = |name: &str, wanted: &Value| {
@@ -151,7 +152,7 @@ fn fits(listed: &Value, shown: &Value) -> bool {
     at && named && asked("ip_address").is_none_or(|address| assigned("ip_address", address))
 }
 
-/// Which of the shown interfaces each of the listed ones is; and those that are left over.
+/// Matches the interfaces in the body with those that a read shows; gives the unmatched ones as well.
 pub fn assigned(listed: &[Value], shown: &[Value]) -> (Vec<Option<usize>>, Vec<usize>) {
     let mut order: Vec<usize> = (0..listed.len()).collect();
     order.sort_by_key(|at| rank(&listed[*at]));
@@ -164,7 +165,7 @@ pub fn assigned(listed: &[Value], shown: &[Value]) -> (Vec<Option<usize>>, Vec<u
     (all, left)
 }
 
-/// Id and address of the port of a listed interface.
+/// Id and address of the port of an interface in the body.
 fn port_of(listed: &[Value], at: usize, shown: &[Value]) -> Result<(String, String), String> {
     let (all, left) = assigned(listed, shown);
     let Some(found) = all.get(at).copied().flatten() else {
@@ -187,7 +188,7 @@ fn port_of(listed: &[Value], at: usize, shown: &[Value]) -> Result<(String, Stri
         .ok_or_else(|| format!("the API tells neither port nor address of `interfaces/{at}`"))
 }
 
-/// The id of a volume that a machine made.
+/// The id of a volume that a machine created.
 fn volume_of(listed: &Value, others: &[String], shown: &[Value]) -> Result<String, String> {
     let same = |name: &str, shown: Option<&Value>| {
         let asked = listed.get(name).filter(|value| !value.is_null());

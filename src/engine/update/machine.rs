@@ -1,5 +1,5 @@
-//! What a machine has of its own accord: security groups, interfaces and volumes, which its body lists and the API joins to
-//! it and takes from it one by one.
+//! The parts of a machine: security groups, interfaces and volumes, which its body lists and the API attaches and
+//! detaches one by one.
 
 use serde_json::{Value, json};
 
@@ -10,33 +10,33 @@ use crate::catalog::{Method, Route};
 use crate::engine::results::id_text;
 use crate::journal::RecordedCall;
 
-/// The group that the API gives to what names none.
+/// The API's default group for interfaces without one.
 const DEFAULT_GROUP: &str = "default";
-/// The create of what a machine makes for itself.
+/// The create of volumes that a machine makes for itself.
 const VOLUMES: &str = "/cloud/v1/volumes/{project_id}/{region_id}";
-/// How a volume that is not the machine's own is named in its body.
+/// The source of a volume in the body that is not the machine's own.
 const EXISTING: &str = "existing-volume";
 
-/// Security groups, each by its id, or [`DEFAULT_GROUP`].
+/// Security groups by id, or [`DEFAULT_GROUP`].
 fn groups(holder: Option<&Value>) -> Option<Vec<String>> {
     let list = elements(holder?.get("security_groups"));
     let ids: Vec<String> = list.iter().filter_map(|group| group.get("id")).map(id_text).collect();
     (!ids.is_empty()).then_some(ids)
 }
 
-/// Those of one list that are not in the other.
+/// The elements of one list that are not in the other.
 fn without<'l>(list: &'l [String], other: &'l [String]) -> impl Iterator<Item = &'l String> {
     list.iter().filter(|one| !other.contains(one))
 }
 
-/// A call that gives the machine groups, or takes them, before it is told which ports it is about.
+/// A call that adds or removes groups, without the ports that it is about.
 fn group_names(ids: &[&String]) -> (Vec<Value>, Vec<Lookup>) {
     let name = |id: &&String| if *id == DEFAULT_GROUP { DEFAULT_GROUP.into() } else { Value::from(group_later(id)) };
     let looked_up = ids.iter().filter(|id| **id != DEFAULT_GROUP).map(|id| Lookup::Group { id: (*id).clone() });
     (ids.iter().map(name).collect(), looked_up.collect())
 }
 
-/// What stays the same of an interface whatever is changed of it in place.
+/// The fields of an interface that cannot be changed in place.
 fn place(interface: &Value) -> Value {
     let kind = interface.get("type").cloned().unwrap_or_default();
     let names: &[&str] = match kind.as_str() {
@@ -52,12 +52,12 @@ fn is_existing(volume: &Value) -> bool {
     volume.get("source").and_then(Value::as_str) == Some(EXISTING)
 }
 
-/// What a volume is made from, and what it is called.
+/// The source and the name of a volume.
 fn origin(volume: &Value) -> Vec<Option<&Value>> {
     ["source", "image_id", "snapshot_id", "apptemplate_id", "volume_id"].map(|name| volume.get(name)).to_vec()
 }
 
-/// The machine starts from it: it says so, or it is the first of which none does.
+/// Whether the machine boots from the volume: the body says so, or it is the first when none does.
 fn is_started_from(volumes: &[Value], at: usize) -> bool {
     let index = |volume: &Value| volume.get("boot_index").and_then(Value::as_i64);
     match index(&volumes[at]) {
@@ -67,7 +67,7 @@ fn is_started_from(volumes: &[Value], at: usize) -> bool {
 }
 
 impl Splitting<'_> {
-    /// Divides what differs in one of the machine's lists.
+    /// Divides the differences in one of the machine's lists.
     pub(super) fn part(&mut self, field: &str, part: Part) {
         match part {
             Part::SecurityGroup => self.security_groups(field),
@@ -90,7 +90,7 @@ impl Splitting<'_> {
         elements(self.now.body.as_ref().and_then(|body| body.get(field)))
     }
 
-    /// A call for one element of a list, after which the list stands as given.
+    /// A call for one element of a list, with the list afterwards.
     fn one(
         &mut self,
         (field, after): (&str, Vec<Value>),
@@ -124,7 +124,7 @@ impl Splitting<'_> {
         let [old, new] = bodies.map(|body| groups(Some(&body)).unwrap_or_else(|| vec![DEFAULT_GROUP.to_owned()]));
         let entry = |id: &String| json!({ "id": id });
         let mut now: Vec<String> = old.clone();
-        // What is new first: nothing is without protection in between.
+        // New groups are added first, so that the machine is never unprotected.
         for (id, joins) in without(&new, &old).map(|id| (id, true)).chain(without(&old, &new).map(|id| (id, false))) {
             if joins {
                 now.push(id.clone());
@@ -141,7 +141,7 @@ impl Splitting<'_> {
         }
     }
 
-    /// Groups of the port of one interface.
+    /// Changes the groups of one interface's port.
     fn groups_of_port(&mut self, field: &str, at: usize, item: &Value, (old, new): (&[String], &[String])) {
         for (ids, joins) in [(without(new, old).collect::<Vec<_>>(), true), (without(old, new).collect(), false)] {
             if ids.is_empty() {
@@ -191,7 +191,7 @@ impl Splitting<'_> {
         for at in come {
             self.attach_interface(field, at, &new[at], whole[1].as_deref());
         }
-        // From the back: places before stay what they are.
+        // From the end, so that earlier indices stay valid.
         for at in left.into_iter().rev() {
             let mut after = self.now_list(field);
             let lookup = Lookup::Port { interfaces: after.clone(), at };
@@ -212,7 +212,7 @@ impl Splitting<'_> {
             return self.split.force(format!("body/{field}/{at}/floating_ip"), reason);
         }
         if body.get("type").and_then(Value::as_str) == Some("subnet") {
-            // The subnet says in which network it is.
+            // The network follows from the subnet.
             body.shift_remove("network_id");
         }
         if let (None, Some(whole)) = (groups(Some(item)), whole) {
@@ -293,7 +293,7 @@ impl Splitting<'_> {
         self.one((field, after), (Part::Volume, false), body, &[("volume_id".to_owned(), id)], Vec::new());
     }
 
-    /// A volume that the machine made, changed as any other is.
+    /// Changes a volume that the machine created like any other.
     fn volume(&mut self, field: &str, (before, old): (usize, &[Value]), (at, item): (usize, &Value)) {
         let was = &old[before];
         if was == item {
@@ -334,7 +334,7 @@ impl Splitting<'_> {
     }
 }
 
-/// Fields of two elements that differ.
+/// The fields in which two elements differ.
 fn differing<'v>(one: &'v Value, other: &'v Value) -> impl Iterator<Item = &'v str> {
     let names = |value: &'v Value| value.as_object().into_iter().flat_map(|fields| fields.keys());
     let both = names(one).chain(names(other).filter(|name| one.get(name.as_str()).is_none()));

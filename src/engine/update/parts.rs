@@ -1,9 +1,9 @@
-//! Whether a call was carried out that gives a thing a part, changes one or takes one away: the part itself tells.
+//! Resolves a lost call that attaches, changes or detaches a part, by reading the part.
 
 use serde_json::Value;
 
 use super::lookup::{assigned, interfaces_of};
-use super::seen::{Seen, of_fields};
+use super::state::{UpdateState, of_fields};
 use crate::api::{ReadError, Request};
 use crate::catalog::Method;
 use crate::engine::context::RunContext;
@@ -15,8 +15,8 @@ use crate::journal::{Intent, RecordedCall};
 const VOLUME: &str = "/cloud/v1/volumes/{project_id}/{region_id}/{volume_id}";
 const POOL: &str = "/cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_name}/pools/{pool_name}";
 
-/// What the part shows; `None` when the call is about the thing as a whole. `before`: the create's call as it stood.
-pub async fn of_part(context: &RunContext, intent: &Intent, before: &RecordedCall) -> Option<Seen> {
+/// The state of the part; `None` when the call is about the whole resource. `before`: the earlier call of the create.
+pub async fn of_part(context: &RunContext, intent: &Intent, before: &RecordedCall) -> Option<UpdateState> {
     let (operation, parameters) = results::operation_of(context.catalog, &intent.call)?;
     let part = Part { context, intent, before, parameters };
     let path = operation.route.path.as_str();
@@ -25,7 +25,7 @@ pub async fn of_part(context: &RunContext, intent: &Intent, before: &RecordedCal
         (_, "delsecuritygroup") => part.groups(false).await,
         (_, "attach_interface") => part.attached_interface().await,
         (_, "detach_interface") => part.detached_interface().await,
-        // The volume's own step may say where it is attached, too.
+        // A volume may also be attached by a step of its own.
         (_, word @ ("attach" | "detach")) if path.contains("/volumes/") && part.lists("volumes") => {
             part.volume_of_machine(word == "attach").await
         }
@@ -38,7 +38,7 @@ pub async fn of_part(context: &RunContext, intent: &Intent, before: &RecordedCal
         _ if path.starts_with(VOLUME) && part.lists("volumes") => part.element("volumes", VOLUME).await,
         _ => return None,
     };
-    Some(read.unwrap_or(Seen::CannotTell))
+    Some(read.unwrap_or(UpdateState::CannotTell))
 }
 
 struct Part<'a> {
@@ -48,8 +48,8 @@ struct Part<'a> {
     parameters: Parameters,
 }
 
-fn done(is_so: bool) -> Seen {
-    if is_so { Seen::Done } else { Seen::NotDone }
+fn done(is_so: bool) -> UpdateState {
+    if is_so { UpdateState::Done } else { UpdateState::NotDone }
 }
 
 impl Part<'_> {
@@ -79,8 +79,8 @@ impl Part<'_> {
         }
     }
 
-    /// Every port that was asked for has the groups that were asked for, or none of them has any.
-    async fn groups(&self, joins: bool) -> Result<Seen, ReadError> {
+    /// Whether all requested ports have the requested groups, or none has any of them.
+    async fn groups(&self, joins: bool) -> Result<UpdateState, ReadError> {
         let machine = self.intent.call.path.rsplit_once('/').map_or("", |(machine, _)| machine);
         let request = Request::get(format!("{machine}/ports"));
         let shown = pages(&self.context.client, &request, "/results", Paging::CLOUD).await?;
@@ -100,34 +100,36 @@ impl Part<'_> {
         Ok(done(is_so))
     }
 
-    async fn attached_interface(&self) -> Result<Seen, ReadError> {
+    async fn attached_interface(&self) -> Result<UpdateState, ReadError> {
         let shown = interfaces_of(self.context, &self.parameters).await?;
         let (all, _) = assigned(self.list(self.intent.update.as_deref(), "interfaces"), &shown);
         Ok(done(all.iter().all(Option::is_some)))
     }
 
-    async fn detached_interface(&self) -> Result<Seen, ReadError> {
+    async fn detached_interface(&self) -> Result<UpdateState, ReadError> {
         let shown = interfaces_of(self.context, &self.parameters).await?;
         Ok(done(shown.iter().all(|interface| interface.get("port_id") != self.sent().get("port_id"))))
     }
 
-    async fn volume_of_machine(&self, joins: bool) -> Result<Seen, ReadError> {
+    async fn volume_of_machine(&self, joins: bool) -> Result<UpdateState, ReadError> {
         let of = |name: &str| self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| encode(value));
         let place = ["project_id", "region_id"].map(|name| of(name).unwrap_or_default()).join("/");
         let machine = self.sent().get("instance_id").map(id_text).unwrap_or_default();
         let machine = self.read(&format!("/cloud/v1/instances/{place}/{}", encode(&machine))).await?;
-        let Some(volumes) = machine.get("volumes").and_then(Value::as_array) else { return Ok(Seen::CannotTell) };
+        let Some(volumes) = machine.get("volumes").and_then(Value::as_array) else {
+            return Ok(UpdateState::CannotTell);
+        };
         let id = self.parameters.iter().find(|(known, _)| known == "volume_id").map(|(_, id)| id.as_str());
         Ok(done(volumes.iter().any(|volume| volume.get("id").and_then(Value::as_str) == id) == joins))
     }
 
-    /// The element that the call changes, which has a path of its own.
-    async fn element(&self, field: &str, path: &str) -> Result<Seen, ReadError> {
+    /// The element that the call changes, when it has a path of its own.
+    async fn element(&self, field: &str, path: &str) -> Result<UpdateState, ReadError> {
         let (before, after) = (self.list(Some(self.before), field), self.list(self.intent.update.as_deref(), field));
         let Some((old, new)) = before.iter().zip(after).find(|(old, new)| old != new) else {
-            return Ok(Seen::CannotTell);
+            return Ok(UpdateState::CannotTell);
         };
-        let Some(own) = results::fill_path(path, &self.parameters, "", "") else { return Ok(Seen::CannotTell) };
+        let Some(own) = results::fill_path(path, &self.parameters, "", "") else { return Ok(UpdateState::CannotTell) };
         let object = self.read(&own).await?;
         let shown = Shown {
             thing: path,

@@ -22,10 +22,10 @@ pub struct UpdatedResource {
     create: Arc<Operation>,
     /// Path parameters: those of the create, and the resource's own.
     parameters: Parameters,
-    /// The last of them is its own.
+    /// Whether the last parameter is the resource's own.
     own: bool,
     pub(super) ways: Vec<Way>,
-    /// Ids by kind of what its create made.
+    /// Ids by kind of the resources that its create made.
     pub(super) made: Map<String, Value>,
 }
 
@@ -49,9 +49,9 @@ pub struct InPlace {
     pub fields: Vec<String>,
     /// The create's call with which the resource agrees afterwards.
     pub agrees: RecordedCall,
-    /// What has to be read before it can be made: texts stand in its place.
+    /// Values to read before it can be sent; it has placeholders for them.
     pub lookups: Vec<Lookup>,
-    /// What is there no more afterwards, with what is in it.
+    /// What the call removes, with its contents.
     pub removes: Option<String>,
 }
 
@@ -79,7 +79,7 @@ impl UpdatedResource {
         Some(Self { create: operation, parameters, own: has_own, ways, made: result.created.clone() })
     }
 
-    /// Something that another thing made, at the same place. `own`: its own path parameter.
+    /// A resource that another one created, in the same project and region. `own`: its own path parameter.
     pub(super) fn below(
         catalog: &Catalog,
         create: Arc<Operation>,
@@ -93,14 +93,14 @@ impl UpdatedResource {
         Self { create, parameters, own: true, ways, made: Map::new() }
     }
 
-    /// What it goes by in its path.
+    /// Its key in paths.
     pub(super) fn own(&self) -> Option<&str> {
         self.parameters.last().filter(|_| self.own).map(|(_, own)| own.as_str())
     }
 }
 
-/// Divides what differs between the recorded call of a create and the plan's. `sent`: the plan's body with secrets in
-/// place; `may_remove`: calls that remove what has something in it are allowed.
+/// Divides the difference between the recorded create and the plan's call. `sent`: the plan's body with secrets;
+/// `may_remove`: whether calls may remove an element with its contents.
 pub fn split(
     catalog: &Catalog,
     thing: Option<&UpdatedResource>,
@@ -157,9 +157,9 @@ pub(super) struct Splitting<'a> {
     pub(super) old: &'a Map<String, Value>,
     pub(super) new: &'a Map<String, Value>,
     pub(super) real: &'a Map<String, Value>,
-    /// Fields that differ, and no call has been found for.
+    /// Differing fields without a call so far.
     changed: Vec<&'a String>,
-    /// The create's call as it stands after the calls so far.
+    /// The create's call with which the resource agrees after the calls so far.
     pub(super) now: RecordedCall,
     pub(super) split: Split,
     pub(super) may_remove: bool,
@@ -315,7 +315,7 @@ impl<'a> Splitting<'a> {
         self.call(way, vec![field.to_owned()], body(new), body(real), &[]);
     }
 
-    /// A call after which a field stands as given.
+    /// Adds a call that changes a field from its current value to `after`.
     pub(super) fn step(
         &mut self,
         way: &Way,
@@ -327,7 +327,7 @@ impl<'a> Splitting<'a> {
         self.call_after(way, field, (recorded, sent), after, &[]);
     }
 
-    /// The same with further parameters of its path. Another way may have to do with the field as well.
+    /// The same with further path parameters. Later calls may change the same field again.
     pub(super) fn call_after(
         &mut self,
         way: &Way,
@@ -372,7 +372,7 @@ impl<'a> Splitting<'a> {
         self.split.calls.push(InPlace { operation, parameters, recorded, sent, fields, agrees, lookups, removes });
     }
 
-    /// Adds a call that was put together elsewhere, after which a field stands as given.
+    /// Adds a complete call, with the value of the field afterwards.
     pub(super) fn push(&mut self, mut call: InPlace, field: &str, after: Value) {
         put(&mut self.now, field, Some(after));
         call.agrees.clone_from(&self.now);
@@ -380,7 +380,7 @@ impl<'a> Splitting<'a> {
     }
 }
 
-/// Puts a field of a call's body, or takes it away.
+/// Sets a field of a call's body; removes it when there is no value.
 pub(super) fn put(call: &mut RecordedCall, field: &str, value: Option<Value>) {
     let Some(Value::Object(body)) = &mut call.body else { return };
     match value {

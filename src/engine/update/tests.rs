@@ -32,7 +32,7 @@ fn words(path: &str, before: Value, after: Value) -> (Vec<String>, Vec<String>) 
 }
 
 #[test]
-fn what_the_api_changes_in_place_is_changed_by_the_call_for_it() {
+fn changes_in_place_use_the_call_for_them() {
     for (path, before, after, calls) in [
         (
             "v1/networks/1/7",
@@ -134,7 +134,7 @@ fn what_the_api_changes_in_place_is_changed_by_the_call_for_it() {
 }
 
 #[test]
-fn what_only_a_new_thing_has_is_named_with_the_reason() {
+fn changes_that_need_a_new_resource_have_a_reason() {
     for (path, before, after, expected) in [
         ("v1/volumes/1/7", json!({ "size": 9 }), json!({ "size": 5 }), "body/size: the API only makes it larger"),
         (
@@ -189,7 +189,7 @@ fn what_only_a_new_thing_has_is_named_with_the_reason() {
 }
 
 #[test]
-fn what_the_call_would_refuse_is_no_way() {
+fn a_change_that_its_call_would_refuse_needs_a_new_resource() {
     let (called, forced) = words(
         "v1/volumes/1/7",
         json!({ "name": "one", "type_name": "standard" }),
@@ -214,7 +214,7 @@ fn secrets_go_along_and_are_not_written_down() {
 }
 
 #[test]
-fn ignored_places_and_what_must_be_read_first_are_no_change() {
+fn ignored_places_and_unread_values_are_no_change() {
     let before =
         post("v2/instances/1/7", json!({ "name": "one", "volumes": [{ "image_id": "i1", "size": 5 }], "flavor": "f" }));
     let mut after = post(

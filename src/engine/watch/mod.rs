@@ -213,7 +213,7 @@ impl Watch {
     fn task_seen(&mut self, task: Task, now: Duration) -> Option<String> {
         let entry = self.schedule.get(&task.id)?;
         let took = entry.elapsed(now);
-        self.schedule.seen(&task.id, task.task_type.as_deref(), task.created_on);
+        self.schedule.observe(&task.id, task.task_type.as_deref(), task.created_on);
         match &task.state {
             TaskState::Pending(_) => return Some(task.id),
             TaskState::Other(state) => {

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn quick_tasks_are_polled_when_they_may_be_done() {
+    fn short_tasks_are_polled_when_they_may_be_done() {
         assert_eq!(polls("create_volume", 5.0), [2.5, 3.5, 4.5]);
         assert_eq!(polls("create_security_group", 1.5), [1.0]);
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_longer_than_ever_is_polled_more_and_more_rarely_up_to_its_limit() {
+    fn overdue_tasks_are_polled_more_and_more_rarely_up_to_a_limit() {
         let pace = pace_of("create_network");
         let gaps: Vec<f64> = [20.0, 60.0, 300.0, 1000.0]
             .map(|at| (next(&pace, seconds(at), likelihood(&pace, seconds(at))) - seconds(at)).as_secs_f64())

@@ -104,7 +104,7 @@ impl Schedule {
     }
 
     /// Stores the real type and the creation time of a task, from an answer.
-    pub fn seen(&mut self, task: &str, task_type: Option<&str>, created: Option<Timestamp>) {
+    pub fn observe(&mut self, task: &str, task_type: Option<&str>, created: Option<Timestamp>) {
         if let Some(entry) = self.entries.get_mut(task) {
             if let Some(task_type) = task_type {
                 task_type.clone_into(&mut entry.task_type);

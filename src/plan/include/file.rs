@@ -1,5 +1,5 @@
-//! The files of modules: below the plan's folder, read once each, and joined to the plan's text so that every place has
-//! one number.
+//! The files of modules: inside the plan's folder, each read once, and appended to the plan's text so that every
+//! place has one offset.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::source::{Joined, Source, Span};
 use crate::template::read_below;
 use crate::yaml::{self, Node};
 
-/// Why a module cannot be used, without a place yet.
+/// Why a module cannot be used, without a place.
 pub(super) struct Unusable {
     message: String,
     help: &'static str,
@@ -31,22 +31,22 @@ const LOCAL: &str =
 /// The modules of a plan.
 pub(super) struct Files<'f> {
     folder: Option<&'f Path>,
-    /// Where the plan file is, as messages name it.
+    /// The path of the plan file in messages.
     shown: PathBuf,
     read: BTreeMap<PathBuf, Option<Node>>,
     joined: Vec<Joined>,
-    /// Where the next text begins.
+    /// The offset of the next text.
     next: usize,
 }
 
 impl<'f> Files<'f> {
     pub(super) fn new(source: &Source, folder: Option<&'f Path>) -> Self {
         let shown = source.path().parent().unwrap_or_else(|| Path::new("")).to_owned();
-        // A line break goes between two texts.
+        // A line break separates two texts.
         Self { folder, shown, read: BTreeMap::new(), joined: Vec::new(), next: source.text().len() + 1 }
     }
 
-    /// The path of a module below the plan's folder, as a file there names it.
+    /// The path of a module inside the plan's folder, as a file there names it.
     pub(super) fn path(&self, written: &str, from: &Path) -> Result<PathBuf, Unusable> {
         if written.contains("://") || Path::new(written).is_absolute() {
             return Err(Unusable::new(format!("`{written}` is no file beside the plan"), LOCAL));
@@ -62,7 +62,8 @@ impl<'f> Files<'f> {
         Ok(path)
     }
 
-    /// The content of a module, its places counted behind the plan's text. `None`: it cannot be read as YAML, which is told.
+    /// The parsed contents of a module, with its places after the plan's text. `None` when it is invalid YAML, which
+    /// is reported.
     pub(super) fn read(
         &mut self,
         path: &Path,
@@ -108,7 +109,7 @@ impl<'f> Files<'f> {
     }
 }
 
-/// Whether a part of a path is a link. The folder itself may be behind one.
+/// Whether a segment of a path is a symbolic link. The folder itself may be below one.
 fn leads_elsewhere(folder: &Path, path: &Path) -> bool {
     let mut here = folder.to_owned();
     path.components().any(|part| {

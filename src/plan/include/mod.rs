@@ -1,9 +1,9 @@
-//! `use:` in place of `call:`: a list of steps from a file of its own, with inputs and outputs of its own.
+//! Modules: `use:` instead of `call:` includes the steps of another file, with inputs and outputs of its own.
 //!
-//! What a module says becomes a part of the plan before anybody reads steps: `inputs.<name>` in it is what `with` gives,
-//! `steps.<id>` its own step under the id of the step that uses it, and `steps.<id>.outputs.<name>` outside what the module
-//! says it gives. `file` reads modules, `rewrite` puts one thing in the place of another in templates, `module` knows
-//! what a module declares. From then on it is one plan; places in modules stay places in their files.
+//! A module is merged into the plan before steps are parsed: `inputs.<name>` in it becomes the value of `with`,
+//! `steps.<id>` refers to its own step with a prefixed id, and `steps.<id>.outputs.<name>` outside becomes the
+//! module's output. `file` reads modules, `rewrite` replaces references in templates, `module` parses a module's
+//! declarations. The result is one plan; places in modules remain places in their files.
 
 mod file;
 mod module;
@@ -25,9 +25,9 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::{Source, Span};
 use crate::yaml::{Key, Node, NodeKind};
 
-/// Modules in modules.
+/// The greatest depth of nested modules.
 const DEEPEST: usize = 8;
-/// Steps that all modules of a plan may come to: modules that use each other twice double with every level.
+/// The most steps of all modules: modules that include each other twice double with every level.
 const MOST_STEPS: usize = 10_000;
 
 const USE: Shape = Shape {
@@ -43,16 +43,16 @@ const USE: Shape = Shape {
     ],
 };
 
-/// A plan file with its modules in it.
+/// A plan file with its modules merged.
 pub(super) struct Whole {
     pub root: Option<Node>,
-    /// The text of the plan file, and after it those of the modules.
+    /// The text of the plan file, followed by those of the modules.
     pub source: Arc<Source>,
-    /// What modules are given, as it stands where it is written.
+    /// The values given to modules, as written.
     pub given: Vec<Node>,
 }
 
-/// Puts the modules that a plan uses in their places. `folder`: where the plan is; without one no module can be read.
+/// Merges the modules of a plan. `folder`: the plan's; without it no module can be read.
 pub(super) fn include(
     root: Option<Node>,
     source: &Arc<Source>,
@@ -79,7 +79,7 @@ pub(super) fn include(
     Whole { root: Some(root), source: Arc::new(source), given }
 }
 
-/// The inputs of the plan that are secret.
+/// The secret inputs of the plan.
 fn secret_inputs(root: &Node) -> BTreeSet<String> {
     let inputs = root.get("inputs").and_then(Node::entries).into_iter().flatten();
     let is_secret = |node: &Node| node.get("secret").and_then(Node::scalar) == Some(&serde_json::Value::Bool(true));
@@ -89,23 +89,23 @@ fn secret_inputs(root: &Node) -> BTreeSet<String> {
 struct Including<'f> {
     files: Files<'f>,
     secrets: BTreeSet<String>,
-    /// Steps of modules so far.
+    /// The number of module steps so far.
     steps: usize,
     given: Vec<Node>,
     findings: &'f mut Vec<Diagnostic>,
 }
 
-/// Where a module is used: which file says so, how its steps are to be called, what came before.
+/// The context of a module: the file that uses it, the prefix of its steps, and the files that lead to it.
 struct Level {
     /// The file, below the plan's folder.
     file: PathBuf,
-    /// What goes before the ids of its steps.
+    /// The prefix of its step ids.
     prefix: String,
     /// The files that lead here, this one last.
     trail: Vec<PathBuf>,
 }
 
-/// A step and its place in the list.
+/// A step with its index in the list.
 type InOrder = (usize, Node);
 
 /// A step that uses a module, as written.
@@ -141,7 +141,7 @@ impl Including<'_> {
         Node { span, kind: NodeKind::Mapping(entries) }
     }
 
-    /// A list of steps with what they use in its place; `names` learns what the modules give.
+    /// A list of steps with modules replaced by their steps; `names` receives the modules' outputs.
     fn list(&mut self, items: Vec<Node>, level: &Level, names: &mut Names) -> Vec<Node> {
         let (uses, plain): (Vec<InOrder>, Vec<InOrder>) =
             items.into_iter().enumerate().partition(|(_, step)| step.get("use").is_some());
@@ -158,7 +158,7 @@ impl Including<'_> {
                 self.findings.push(finding.help("give each step an id of its own"));
             }
         }
-        // One module may be given what another gives.
+        // One module may be given the output of another.
         while !open.is_empty() {
             let waits = |used: &UseDoc| {
                 let mentioned = used.with.iter().flat_map(|(_, node)| rewrite::modules_in(node, names));
@@ -215,7 +215,7 @@ impl Including<'_> {
         Some(UseDoc { id: id.value, id_span: id.span, place, file, with, needs: fields.get("needs").cloned() })
     }
 
-    /// The steps of a module under their new ids, those ids, and what its outputs are.
+    /// The steps of a module with their new ids, those ids, and its outputs.
     #[expect(clippy::type_complexity, reason = "three results of one walk")]
     fn module(
         &mut self,
@@ -274,7 +274,7 @@ impl Including<'_> {
     }
 }
 
-/// A name that a module does not have, with what was meant.
+/// A finding about a name that a module does not have, with the nearest one.
 fn with_nearest<'n>(
     finding: Diagnostic,
     word: &str,

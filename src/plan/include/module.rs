@@ -1,4 +1,4 @@
-//! What a module declares: inputs, steps, outputs.
+//! The declarations of a module: inputs, steps, outputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ const MODULE: Shape = Shape {
     ],
 };
 
-/// A module, read.
+/// A parsed module.
 pub(super) struct Module {
     inputs: Vec<InputDoc>,
     pub steps: Vec<Node>,
@@ -32,7 +32,7 @@ pub(super) struct Module {
 }
 
 impl Module {
-    /// Reads the content of a module's file; what is wrong with it is told.
+    /// Parses a module's file and reports findings.
     pub(super) fn read(root: &Node, findings: &mut Vec<Diagnostic>) -> Option<Self> {
         let fields = Fields::open(root, &MODULE, findings)?;
         if let Some(node) = fields.get("description") {
@@ -52,7 +52,7 @@ impl Module {
         Some(Self { inputs, steps, outputs })
     }
 
-    /// What stands for each input in templates: what it is given, or its default.
+    /// The expression for each input in templates: the given value, or the default.
     pub(super) fn values(
         &self,
         given: &[(Key, Node)],
@@ -104,7 +104,7 @@ impl Module {
                         findings.push(finding.help(format!("write it below `with:`, as `{name}: …`")));
                         TOLD.to_owned()
                     }
-                    // Nothing has this field: it is undefined.
+                    // A field that does not exist, so that the input is undefined.
                     None => format!("({{}}.{name})"),
                 },
             };
@@ -113,7 +113,7 @@ impl Module {
         values
     }
 
-    /// What stands for each output in templates outside.
+    /// The expression for each output in templates outside.
     pub(super) fn outputs(&self, names: &Names, findings: &mut Vec<Diagnostic>) -> BTreeMap<String, String> {
         let mut outputs = BTreeMap::new();
         for (key, node) in &self.outputs {
@@ -129,7 +129,7 @@ impl Module {
         outputs
     }
 
-    /// Tells inputs that nothing asks for.
+    /// Reports inputs that are never used.
     pub(super) fn report_unused(&self, names: &Names, findings: &mut Vec<Diagnostic>) {
         let asked = names.asked.borrow();
         for input in self.inputs.iter().filter(|input| !asked.contains(&input.name)) {

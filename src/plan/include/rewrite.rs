@@ -1,5 +1,5 @@
-//! Templates with other things in the place of what they mention. Every character keeps its place in its file; what was
-//! put in has the place of what it stands for.
+//! Replaces references in templates by expressions. Every character keeps its place in its file; a replacement has
+//! the place of what it replaces.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,32 +13,33 @@ use crate::diagnostic::Diagnostic;
 use crate::template::{Expression, Part, Program, Shape, Template, Text};
 use crate::yaml::{Node, NodeKind, Places, ScalarStyle};
 
-/// Keys of a step that hold expressions without braces.
+/// Keys of a step with expressions without braces.
 const CONDITIONS: [&str; 3] = ["when", "ready", "fail_when"];
 
-/// Stands for what is wrong and was told: nothing is known of its value, so nothing else is found wrong with it.
+/// Replaces a reference that was reported as wrong: nothing is known of its value, so that no further finding
+/// follows.
 pub(super) const TOLD: &str = "(environment | fromjson)";
 
-/// How much all templates of a plan may grow by what is put into them: expressions that hold each other twice double with
-/// every step.
+/// The most bytes that all templates of a plan may grow by replacements: expressions that include each other twice
+/// double with every step.
 const MOST_GROWTH: usize = 16 << 20;
 
-/// What names stand for on one level.
+/// The replacements for names on one level.
 #[derive(Default)]
 pub(super) struct Names {
-    /// What goes before the ids of steps.
+    /// The prefix of step ids.
     pub prefix: String,
     is_module: bool,
-    /// Of a module: an expression for each input.
+    /// In a module: an expression for each input.
     pub inputs: BTreeMap<String, String>,
-    /// Inputs that were asked for.
+    /// Inputs that were used.
     pub asked: RefCell<BTreeSet<String>>,
-    /// Steps that use modules; what those give, whose steps they are, and those that could not be read.
+    /// Steps that use modules; their outputs, their steps, and those that could not be read.
     pub modules: BTreeSet<String>,
     pub given: BTreeMap<String, BTreeMap<String, String>>,
     pub ids: BTreeMap<String, Vec<String>>,
     pub failed: BTreeSet<String>,
-    /// How much templates have grown, on all levels together.
+    /// The growth of templates so far, over all levels.
     grown: Rc<Cell<usize>>,
 }
 
@@ -52,7 +53,7 @@ impl Names {
     }
 }
 
-/// A piece of a text to be replaced.
+/// A part of a text to be replaced.
 struct Edit {
     range: Range<usize>,
     by: String,
@@ -79,7 +80,7 @@ pub(super) fn rewritten(node: &Node, names: &Names, findings: &mut Vec<Diagnosti
     Node { span: node.span, kind }
 }
 
-/// The same for a whole step: its id, what it needs, and its conditions, too.
+/// The same for a whole step, including its id, `needs` and conditions.
 pub(super) fn rewritten_step(step: &Node, names: &Names, findings: &mut Vec<Diagnostic>) -> Node {
     let NodeKind::Mapping(entries) = &step.kind else { return step.clone() };
     let entries = entries.iter().map(|(key, node)| {
@@ -102,7 +103,7 @@ pub(super) fn rewritten_step(step: &Node, names: &Names, findings: &mut Vec<Diag
     Node { span: step.span, kind: NodeKind::Mapping(entries.collect()) }
 }
 
-/// The steps that a step needs, each under its whole id; of a module all of them.
+/// The entries of `needs` with prefixed ids; for a module all its steps.
 pub(super) fn needs(node: &Node, names: &Names) -> Node {
     let items = node.items().unwrap_or(std::slice::from_ref(node));
     let mut all = Vec::new();
@@ -123,7 +124,7 @@ pub(super) fn needs(node: &Node, names: &Names) -> Node {
     Node { span: node.span, kind: NodeKind::Sequence(all) }
 }
 
-/// Makes a step need more.
+/// Adds entries to the `needs` of a step.
 pub(super) fn add_needs(step: &mut Node, more: &Node) {
     let NodeKind::Mapping(entries) = &mut step.kind else { return };
     match entries.iter_mut().find(|(key, _)| key.text == "needs") {
@@ -139,21 +140,21 @@ pub(super) fn add_needs(step: &mut Node, more: &Node) {
     }
 }
 
-/// The modules whose outputs are mentioned in a node.
+/// The modules whose outputs a node refers to.
 pub(super) fn modules_in(node: &Node, names: &Names) -> BTreeSet<String> {
     let Ok(template) = Template::compile(node) else { return BTreeSet::new() };
     let mentioned = template.references().map(|used| used.step.as_str().to_owned());
     mentioned.filter(|step| names.modules.contains(step)).collect()
 }
 
-/// The modules that a `needs` names.
+/// The modules named by `needs`.
 pub(super) fn modules_needed(node: &Node, names: &Names) -> BTreeSet<String> {
     let items = node.items().unwrap_or(std::slice::from_ref(node));
     let ids = items.iter().filter_map(Node::as_str).map(str::to_owned);
     ids.filter(|id| names.modules.contains(id)).collect()
 }
 
-/// What is to be replaced in a text, in its order.
+/// The replacements in a text, in order.
 fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings: &mut Vec<Diagnostic>) -> Vec<Edit> {
     let mut edits = Vec::new();
     for uses in programs.iter().map(|program| program.uses()) {
@@ -230,12 +231,12 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
     Vec::new()
 }
 
-/// The end of a mention whose last part is written in brackets: behind the closing one.
+/// The end of a reference whose last part is in brackets: after the closing one.
 fn behind_bracket(text: &str, end: usize) -> usize {
     let rest = &text[end..];
     let quoted = rest.trim_start_matches(['\'', '"']);
     let blank = quoted.len() - quoted.trim_start().len();
-    // `steps.a.b]` in a list has a bracket of its own: only a key in quotes has one that belongs to it.
+    // In `[steps.a.b]` the bracket belongs to the list: only a quoted key has its own.
     let is_key = text[..end].ends_with(['\'', '"']) || quoted.len() < rest.len();
     match is_key && quoted.trim_start().starts_with(']') {
         true => end + (rest.len() - quoted.len()) + blank + 1,
@@ -243,7 +244,7 @@ fn behind_bracket(text: &str, end: usize) -> usize {
     }
 }
 
-/// A scalar with pieces of its text replaced.
+/// A scalar with parts of its text replaced.
 fn scalar(node: &Node, text: &str, style: ScalarStyle, places: &Places, edits: &[Edit]) -> NodeKind {
     if edits.iter().all(|edit| edit.range.is_empty() && edit.by.is_empty()) {
         return node.kind.clone();
@@ -259,7 +260,8 @@ fn scalar(node: &Node, text: &str, style: ScalarStyle, places: &Places, edits: &
     let mut from = 0;
     for edit in edits {
         keep(&mut out, &mut runs, from..edit.range.start);
-        // Each character of what is put in stands where a character of what it replaces stood, the last for all the rest.
+        // Each character of a replacement has the place of a character that it replaces, and the last one that of all
+        // others.
         let last = edit.range.end.saturating_sub(1).max(edit.range.start);
         for (offset, character) in edit.by.char_indices() {
             runs.push((out.len(), place_of((edit.range.start + offset).min(last))));
@@ -271,7 +273,7 @@ fn scalar(node: &Node, text: &str, style: ScalarStyle, places: &Places, edits: &
     NodeKind::Scalar { value: Value::String(out), style, places: Places::of_runs(&runs) }
 }
 
-/// A text by itself, its places those in the text.
+/// A separate text, with places in that text.
 fn plain(text: &str) -> Node {
     let span = crate::source::Span::new(0, text.len());
     let kind = NodeKind::Scalar {
@@ -290,7 +292,7 @@ pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
                 Diagnostic::error("bad-module", node.span, "a text with statements is not handed from file to file")
                     .help("write it as one expression, or where it is used")
             }),
-            // It is told where the text itself is read.
+            // Reported where the text itself is parsed.
             Err(findings) => {
                 let message = findings.into_iter().next().map(|finding| finding.message).unwrap_or_default();
                 Err(Diagnostic::error("template-syntax", node.span, message))
@@ -326,14 +328,14 @@ fn of_shape(shape: &Shape) -> Option<String> {
                 Part::Expression(program) => format!("({})", program.source().trim()),
             });
             let parts: Vec<String> = parts.collect();
-            // Text even when it is one piece.
+            // Text, even when it has a single part.
             Some(format!("({})", if parts.len() == 1 { format!("'' ~ {}", parts[0]) } else { parts.join(" ~ ") }))
         }
         _ => None,
     }
 }
 
-/// A value as an expression says it.
+/// A value as an expression.
 pub(super) fn literal(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
@@ -347,12 +349,12 @@ pub(super) fn literal(value: &Value) -> String {
     }
 }
 
-/// A mapping that may stand before the end of a template: two closing braces in a row would be that end.
+/// A mapping that may precede the end of a template: two closing braces in a row would end it.
 fn braced(fields: &[String]) -> String {
     format!("({{{} }})", fields.join(", "))
 }
 
-/// Whether a value is a secret input of the plan, whole.
+/// Whether a value is exactly a secret input of the plan.
 pub(super) fn is_secret_alone(node: &Node, secrets: &BTreeSet<String>) -> bool {
     let Ok(template) = Template::compile(node) else { return false };
     let Shape::Expression(program) = template.shape() else { return false };

@@ -1,4 +1,4 @@
-//! Plans with modules, against the same plans written out.
+//! Plans with modules, compared with the same plans without.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ fn modules_use_modules_from_where_they_are() {
 }
 
 #[test]
-fn what_is_wrong_has_its_place_in_its_file() {
+fn findings_have_places_in_their_files() {
     let root = |used: &str| format!("name: demo\nsteps:\n- id: web\n  {used}\n");
     let module = format!(
         "inputs:\n  size: {{ type: integer }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: \"net-{{{{ inputs.size }}}}\" }}\n"
@@ -111,7 +111,7 @@ fn what_is_wrong_has_its_place_in_its_file() {
 }
 
 #[test]
-fn a_module_that_is_no_yaml_is_told_there() {
+fn a_module_with_invalid_yaml_has_a_finding_in_its_file() {
     let root = "name: demo\nsteps:\n- id: web\n  use: m.yaml\n";
     let found = told(&[("plan.yaml", root), ("m.yaml", "steps: [\n")]);
     assert_eq!(found, ["plan.yaml:4:8 bad-module", "m.yaml:1:8 yaml-syntax"]);

@@ -1,4 +1,4 @@
-//! Findings for people: rustc's look, by annotate-snippets.
+//! Findings for people: in the style of rustc, by annotate-snippets.
 
 use std::io::{self, Write};
 
@@ -10,9 +10,9 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::report::{Color, Palette, sanitize};
 use crate::source::{Source, Span};
 
-/// Places farther apart than this get excerpts of their own: the renderer walks through all text between them.
+/// Places farther apart than this get separate excerpts, because the renderer reads all text between them.
 const ONE_EXCERPT: usize = 64 * 1024;
-/// Excerpts of lines longer than this are replaced by the bare place: a line of megabytes helps nobody.
+/// Of lines longer than this only the place is shown, without an excerpt.
 const LONGEST_LINE: usize = 16 * 1024;
 
 pub fn write(out: &mut dyn Write, files: &[Findings<'_>], color: Color, width: Option<usize>) -> io::Result<()> {
@@ -63,7 +63,7 @@ enum Excerpt<'a> {
     Place(Origin<'a>),
 }
 
-/// The primary place and those that belong to it: in one excerpt while they are near each other.
+/// The primary place and the related ones, in one excerpt when they are near each other.
 fn excerpts<'a>(file: &Findings<'a>, found: &'a Diagnostic) -> Vec<Excerpt<'a>> {
     let source = file.source;
     let primary = Mark { kind: AnnotationKind::Primary, span: file.text_of(found.primary), label: &found.label };
@@ -105,7 +105,7 @@ fn path(source: &Source) -> String {
     sanitize(&source.path().to_string_lossy()).into_owned()
 }
 
-/// What would be right, shown as a change of the line. A line break at the end of the span stays where it is.
+/// The suggested replacement, shown as a changed line. A line break at the end of the span is kept.
 fn patch<'a>(source: &'a Source, span: Span, text: &'a str) -> Option<Group<'a>> {
     let span = source.clamp(span);
     let window = Window::around(source, span)?;
@@ -120,7 +120,7 @@ fn patch<'a>(source: &'a Source, span: Span, text: &'a str) -> Option<Group<'a>>
     )
 }
 
-/// The whole lines around a span.
+/// The complete lines around a span.
 struct Window<'a> {
     text: &'a str,
     offset: usize,

@@ -49,7 +49,7 @@ struct Related<'a> {
     message: &'a str,
 }
 
-/// Putting `text` where `line`, `column` to `end` stands mends the finding.
+/// The suggested fix: replace the range from `line`, `column` to `end` by `text`.
 #[derive(Serialize)]
 struct Replacement<'a> {
     #[serde(flatten)]

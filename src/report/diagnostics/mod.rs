@@ -17,19 +17,19 @@ use crate::source::{Position, Source, Span};
 /// The version of `--format json`.
 pub const FINDINGS_VERSION: u32 = 1;
 
-/// What was found in one file.
+/// The findings in one file.
 #[derive(Debug, Clone, Copy)]
 pub struct Findings<'a> {
     pub source: &'a Source,
     pub diagnostics: &'a [Diagnostic],
 }
 
-/// How findings are written.
+/// The format of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Human {
         color: Color,
-        /// Columns of the terminal; excerpts are cut to it.
+        /// The width of the terminal, to which excerpts are cut.
         width: Option<usize>,
     },
     Json,
@@ -37,11 +37,11 @@ pub enum Format {
     Sarif,
 }
 
-/// Writes what was found in `files`.
+/// Writes the findings of `files`.
 ///
 /// # Errors
 ///
-/// What the writer says; a reader that went away included.
+/// The writer's error, including a closed pipe.
 pub fn write(out: &mut dyn Write, files: &[Findings<'_>], format: Format) -> io::Result<()> {
     match format {
         Format::Human { color, width } => human::write(out, files, color, width),
@@ -51,7 +51,7 @@ pub fn write(out: &mut dyn Write, files: &[Findings<'_>], format: Format) -> io:
     }
 }
 
-/// The findings of all files as annotations, worst first, at most as many as GitHub shows.
+/// The findings of all files as annotations, errors first, at most as many as GitHub shows.
 pub fn annotations(files: &[Findings<'_>]) -> Vec<Annotation> {
     let all = files.iter().flat_map(|file| file.in_order().into_iter().map(|found| annotation(file, found)));
     annotations::worst(all.collect())
@@ -87,7 +87,7 @@ fn annotation(file: &Findings<'_>, found: &Diagnostic) -> Annotation {
     }
 }
 
-/// `3 errors, 1 warning in deploy.yaml`; `None` when nothing was found.
+/// `3 errors, 1 warning in deploy.yaml`; `None` without findings.
 pub fn tally(files: &[Findings<'_>]) -> Option<String> {
     let found = |severity| {
         files.iter().flat_map(|file| file.diagnostics).filter(|diagnostic| diagnostic.severity == severity).count()
@@ -107,7 +107,7 @@ pub fn tally(files: &[Findings<'_>]) -> Option<String> {
     Some(format!("{} in {}", counts.join(", "), super::sanitize(&place)))
 }
 
-/// Where a span starts and ends, as people count.
+/// The beginning and end of a span, as line and column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Extent {
     start: Position,
@@ -120,7 +120,7 @@ impl<'a> Findings<'a> {
         self.source.path().display().to_string()
     }
 
-    /// The place of something found, without the blanks and line breaks at its end: they would lead to the next line.
+    /// The extent of a finding, without white space at its end, which may reach into the next line.
     fn place(&self, span: Span) -> Extent {
         self.exactly(self.text_of(span))
     }
@@ -131,13 +131,13 @@ impl<'a> Findings<'a> {
         Span::new(span.start, span.start + text.trim_end().len())
     }
 
-    /// The place of a text that is to be replaced.
+    /// The extent of a text that is to be replaced.
     fn exactly(&self, span: Span) -> Extent {
         let span = self.source.clamp(span);
         Extent { start: self.source.position(span.start), end: self.source.position(span.end) }
     }
 
-    /// In the order of the file; of two at one place the worse comes first.
+    /// Sorted by place; at one place by severity, errors first.
     pub(super) fn in_order(&self) -> Vec<&'a Diagnostic> {
         let mut found: Vec<_> = self.diagnostics.iter().collect();
         found.sort_by_key(|found| (found.primary.start, std::cmp::Reverse(found.severity), found.primary.end));

@@ -1,4 +1,4 @@
-//! Annotations: messages that GitHub shows on the lines of a file.
+//! Annotations: messages that GitHub shows at the lines of a file.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::stream::Command;
 /// GitHub shows this many annotations of each level per step and drops the rest.
 pub const SHOWN_PER_LEVEL: usize = 10;
 
-/// Ordered from the worst.
+/// Ordered by severity, the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     Error,
@@ -22,7 +22,7 @@ pub enum Level {
     Notice,
 }
 
-/// A message on a place in a file, or on the job when there is none.
+/// A message at a place in a file, or about the job when there is no place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
     pub level: Level,
@@ -51,7 +51,8 @@ impl Annotation {
         }
     }
 
-    /// The same with a relative file seen from the repository, when `folder` is the working folder (see [`Annotations::new`]).
+    /// Makes a relative file name relative to the repository; `folder` is the working folder (see
+    /// [`Annotations::new`]).
     #[must_use]
     pub fn below(mut self, folder: &Path) -> Self {
         self.file =
@@ -59,7 +60,7 @@ impl Annotation {
         self
     }
 
-    /// The same without secrets.
+    /// The annotation with secrets redacted.
     #[must_use]
     pub fn redacted(&self, secrets: &Secrets) -> Self {
         let redact = |text: &String| secrets.redact(text).into_owned();
@@ -71,7 +72,7 @@ impl Annotation {
         }
     }
 
-    /// The command that tells it to the runner.
+    /// The workflow command of the annotation.
     pub fn command(&self) -> Command {
         let name = match self.level {
             Level::Error => "error",
@@ -79,7 +80,7 @@ impl Annotation {
             Level::Notice => "notice",
         };
         let file = self.file.as_deref().map(|file| file.replace('\\', "/"));
-        // GitHub refuses columns on annotations that span lines.
+        // GitHub rejects columns on annotations of several lines.
         let one_line = self.end_line.is_none() || self.end_line == self.line;
         let number = |number: Option<usize>| number.map(|number| number.to_string());
         let properties: Vec<(&'static str, String)> = [
@@ -97,7 +98,7 @@ impl Annotation {
     }
 }
 
-/// The worst first, otherwise in the order given, and no more of a level than GitHub shows.
+/// The gravest annotations, otherwise in the given order, at most as many per level as GitHub shows.
 pub fn worst(mut annotations: Vec<Annotation>) -> Vec<Annotation> {
     annotations.sort_by_key(|annotation| annotation.level);
     let mut shown = [0; 3];
@@ -109,12 +110,12 @@ pub fn worst(mut annotations: Vec<Annotation>) -> Vec<Annotation> {
     annotations
 }
 
-/// Puts what went wrong in a run on the lines of the plan.
+/// A reporter that shows the failures of a run as annotations at the lines of the plan.
 pub struct Annotations {
     log: Log,
-    /// Stands before relative names of files: the working folder, as seen from the repository.
+    /// The working folder relative to the repository, put before relative file names.
     folder: PathBuf,
-    /// With how bad it is: the lower, the worse.
+    /// Each with its rank; the lowest is the gravest.
     collected: Vec<(u8, Annotation)>,
 }
 

@@ -1,4 +1,4 @@
-//! The page GitHub shows for a job whose plan is wrong.
+//! The job summary for a plan with findings.
 
 use super::markdown::{code, text};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -7,17 +7,17 @@ use crate::report::diagnostics::{Findings, tally};
 use crate::secret::{Redacted, Secrets};
 use crate::source::{Source, Span};
 
-/// Far below GitHub's limit for a step; a page longer than this is read by nobody.
+/// Far below GitHub's limit for one step.
 const SPACE: usize = 128 * 1024;
 
-/// What was found, in the order given, as Markdown; `None` when nothing was.
+/// The findings in the given order, as Markdown; `None` without findings.
 pub fn findings_summary(files: &[Findings<'_>], secrets: &Secrets) -> Option<Redacted> {
     let errors = files.iter().flat_map(|file| file.diagnostics).any(Diagnostic::is_error);
     let mut out = format!("## {} plan check: {}\n\n", if errors { "❌" } else { "⚠" }, text(&tally(files)?));
     let mut cut = 0;
     for file in files {
         for found in file.in_order() {
-            // The first that does not fit ends the page: one that is short enough later on would look like the next.
+            // The first finding that does not fit ends the page, so that no finding in the middle is missing.
             let item = (cut == 0).then(|| item(file, found, secrets)).filter(|item| out.len() + item.len() <= SPACE);
             match item {
                 Some(item) => out.push_str(&item),
@@ -55,7 +55,7 @@ fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
     out
 }
 
-/// The whole line in which a span starts.
+/// The complete line in which a span begins.
 fn line_at(source: &Source, span: Span) -> &str {
     let (text, at) = (source.text(), source.clamp(span).start);
     let start = text[..at].rfind('\n').map_or(0, |before| before + 1);

@@ -6,13 +6,13 @@ use indexmap::IndexMap;
 
 use crate::id::{InstanceId, StepId};
 
-/// More bars than this are no picture; Mermaid also refuses texts of more than 50,000 characters.
+/// The most bars of a chart; Mermaid also rejects texts of more than 50,000 characters.
 const MOST_BARS: usize = 60;
-/// Instances of one step beyond this share a bar.
+/// The most instances of one step with bars of their own.
 const MOST_INSTANCES: usize = 8;
 const LONGEST_NAME: usize = 40;
 
-/// One call's time on the chart, in milliseconds since 1970.
+/// The time of one call in the chart, in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bar {
     pub instance: InstanceId,
@@ -24,24 +24,24 @@ pub struct Bar {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndState {
     Done,
-    /// Not over yet.
+    /// Not ended.
     Active,
     Failed,
 }
 
-/// The chart in a fenced block, and how many bars were left out. `None` when there is nothing to draw.
+/// The chart in a fenced block, and the number of bars left out. `None` without any bar.
 pub fn render(bars: &[Bar]) -> Option<(String, usize)> {
     let lines = lines(bars);
     if lines.is_empty() {
         return None;
     }
     let left_out = lines.len().saturating_sub(MOST_BARS);
-    // Times are drawn in the time zone of whoever looks.
+    // The browser shows times in its own time zone.
     let mut text = String::from("```mermaid\ngantt\n    dateFormat x\n    axisFormat %H:%M:%S\n");
     for line in lines.iter().take(MOST_BARS) {
-        // Only what failed has a colour; everything else is grey.
+        // Failed calls have a colour; all others are grey.
         let state = if line.end_state == EndState::Failed { "crit, " } else { "done, " };
-        // A bar of no length would not be seen.
+        // A bar of no length would be invisible.
         let end = line.end.max(line.start + 1);
         let _ = writeln!(text, "    {} :{state}{}, {end}", name(&line.name), line.start);
     }
@@ -56,7 +56,7 @@ struct Line {
     end_state: EndState,
 }
 
-/// In the order of their starts; the instances of a step with many of them in one for each way to end.
+/// The bars ordered by start; many instances of one step share one bar per kind of ending.
 fn lines(bars: &[Bar]) -> Vec<Line> {
     let mut steps: IndexMap<&StepId, Vec<&Bar>> = IndexMap::new();
     for bar in bars {
@@ -80,7 +80,7 @@ fn lines(bars: &[Bar]) -> Vec<Line> {
     lines
 }
 
-/// One bar for the instances of a step that ended alike: a failure among them colours none of the others.
+/// One bar for the instances of a step that ended alike, so that a failed one does not colour the others.
 fn together(step: &StepId, bars: &[&Bar], end_state: EndState) -> Option<Line> {
     let alike = || bars.iter().filter(|bar| bar.end_state == end_state);
     let word = match end_state {
@@ -96,7 +96,7 @@ fn together(step: &StepId, bars: &[&Bar], end_state: EndState) -> Option<Line> {
     })
 }
 
-/// Words with which a line of a chart means something else; some of them even as the beginning of a word.
+/// Words with a meaning in Mermaid's grammar, some of them even as a prefix.
 const KEYWORDS: [&str; 18] = [
     "gantt",
     "title",
@@ -118,7 +118,7 @@ const KEYWORDS: [&str; 18] = [
     "acctitle",
 ];
 
-/// Letters, digits and a few marks; everything else is a blank for the chart's grammar.
+/// A text for Mermaid: letters, digits and a few marks; other characters become spaces.
 fn name(text: &str) -> String {
     let name: String = text
         .chars()
@@ -132,7 +132,7 @@ fn name(text: &str) -> String {
     let name = name.trim();
     let lower = name.to_lowercase();
     let means_something = KEYWORDS.iter().any(|keyword| lower.starts_with(keyword));
-    // A date at the beginning would be read as one.
+    // Text that begins like a date would be parsed as one.
     let starts_oddly = !name.starts_with(char::is_alphabetic);
     if means_something || starts_oddly { format!("step {name}") } else { name.to_owned() }
 }

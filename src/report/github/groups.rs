@@ -1,4 +1,4 @@
-//! Folds the lines of each phase in the log; the end of a run stays in sight.
+//! Folds the log lines of each phase; the end of a run stays visible.
 
 use std::io::{self, ErrorKind};
 
@@ -6,7 +6,7 @@ use super::Log;
 use crate::event::{Activity, Event, Stamped};
 use crate::report::{ReportError, Reporter, sanitize};
 
-/// Must be told before whoever writes the lines, so that they stand inside.
+/// Must receive events before the reporter that writes the lines, so that these are inside the group.
 pub struct Groups {
     log: Log,
     open: bool,

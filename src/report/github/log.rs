@@ -1,8 +1,8 @@
-//! The step's log: text for people and commands for the runner in one stream, kept apart.
+//! The log of a GitHub Actions step: text for people and workflow commands in one stream.
 //!
-//! The runner reads commands from every line of the log. So it is told to stop listening while text is written; what would
-//! be a command all the same, the stream breaks. Secrets are masked before anything that could hold them is written, also
-//! those learnt during the run.
+//! The runner reads commands from every line of the log. Therefore command processing is stopped while text is
+//! written, and the stream breaks text that would be a command all the same. Secrets are masked before any text that
+//! could contain them is written, including those learnt during the run.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -16,14 +16,14 @@ use crate::report::sanitize;
 use crate::secret::Secrets;
 use crate::stream::{Command, Stream};
 
-/// Shorter texts are not masked: every second word of the log would be hidden.
+/// Shorter secrets are not masked, because they would occur in ordinary words.
 const SHORTEST_MASK: usize = 4;
-/// Where `openssl` and `base64` break long lines.
+/// The line lengths of `openssl` and `base64`.
 const WRAPPED_AT: [usize; 2] = [64, 76];
-/// Shorter remainders of a broken line are not masked.
+/// Shorter parts of a wrapped line are not masked.
 const SHORTEST_PIECE: usize = 8;
 
-/// What people should know of the secret `name` when it is too short to be masked in the log and hidden elsewhere.
+/// The warning for a secret `name` that is too short to be masked in the log; other outputs still hide it.
 pub fn unmasked(name: &str, value: &Value) -> Option<String> {
     let short = |text: &str| !text.is_empty() && text.len() < SHORTEST_MASK;
     let found = match value {
@@ -38,24 +38,24 @@ pub fn unmasked(name: &str, value: &Value) -> Option<String> {
         .then(|| format!("secret `{name}` has a value shorter than {SHORTEST_MASK} characters, which cannot be masked"))
 }
 
-/// The log of a step. Clones share it.
+/// The log of a step. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Log(Arc<Mutex<Inner>>);
 
 struct Inner {
     out: Stream,
     secrets: Secrets,
-    /// Digests of what is masked already.
+    /// Digests of the texts that are masked already.
     masked: HashSet<[u8; 32]>,
-    /// Patterns seen at the last look; they are only ever added.
+    /// The number of secret patterns at the last masking; it only grows.
     patterns: usize,
-    /// Random: whoever knows it can make the runner listen again.
+    /// A random token: text that contains it could resume command processing.
     token: String,
     listening: bool,
 }
 
 impl Log {
-    /// `token` must be random and is told to nobody else.
+    /// `token` must be random and secret.
     pub fn new(out: Stream, secrets: Secrets, token: impl Into<String>) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             out,
@@ -67,25 +67,25 @@ impl Log {
         })))
     }
 
-    /// A writer for text: whatever is written to it, the runner sees no command.
+    /// A writer for text, in which the runner sees no commands.
     pub fn text(&self) -> LogText {
         LogText(self.clone())
     }
 
-    /// Masks every secret known by now. Happens by itself before anything is written.
+    /// Masks every secret known by now. Called before each write.
     ///
     /// # Errors
     ///
-    /// What the writer says.
+    /// The writer's error.
     pub fn mask(&self) -> io::Result<()> {
         self.lock().mask()
     }
 
-    /// Folds what follows under a title.
+    /// Begins a folded group with a title.
     ///
     /// # Errors
     ///
-    /// What the writer says.
+    /// The writer's error.
     pub fn group(&self, title: &str) -> io::Result<()> {
         let mut inner = self.lock();
         let title = inner.secrets.redact(title).into_owned();
@@ -94,25 +94,25 @@ impl Log {
 
     /// # Errors
     ///
-    /// What the writer says.
+    /// The writer's error.
     pub fn end_group(&self) -> io::Result<()> {
         self.lock().command(&Command::new("endgroup", &[], ""))
     }
 
     /// # Errors
     ///
-    /// What the writer says.
+    /// The writer's error.
     pub fn annotate(&self, annotation: &Annotation) -> io::Result<()> {
         let mut inner = self.lock();
         let annotation = annotation.redacted(&inner.secrets);
         inner.command(&annotation.command())
     }
 
-    /// Ends the open line and lets the runner listen again, for the sake of whatever the step runs after us.
+    /// Ends the current line and resumes command processing, for later programs of the step.
     ///
     /// # Errors
     ///
-    /// What the writer says.
+    /// The writer's error.
     pub fn finish(&self) -> io::Result<()> {
         self.lock().listen()
     }
@@ -172,18 +172,18 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error.
+        // An error cannot be reported while dropping.
         let _ = self.listen();
     }
 }
 
-/// A line to mask, and the lines into which tools break it when it is long base64: the log is masked line by line.
+/// A line to mask, and its parts when tools wrap it as base64, because the runner masks line by line.
 fn with_pieces(line: &str) -> impl Iterator<Item = &str> {
     let encoded = line.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
     let pieces = WRAPPED_AT.into_iter().filter(move |width| encoded && line.len() > *width).flat_map(move |width| {
         (0..line.len()).step_by(width).map(move |start| &line[start..line.len().min(start + width)])
     });
-    // The last piece may be short, and then stand in any word.
+    // A short last part could occur in ordinary words.
     std::iter::once(line).chain(pieces.filter(|piece| piece.len() >= SHORTEST_PIECE))
 }
 
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_too_short_to_mask_is_told_by_name() {
+    fn a_secret_too_short_to_mask_is_reported_by_name() {
         assert_eq!(unmasked("key", &json!({ "a": ["long enough"], "b": true })), None);
         let note = unmasked("pin", &json!(["long enough", 123])).unwrap();
         assert_eq!(note, "secret `pin` has a value shorter than 4 characters, which cannot be masked");

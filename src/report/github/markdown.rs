@@ -1,18 +1,18 @@
-//! Text of others inside GitHub's Markdown.
+//! Untrusted text in GitHub's Markdown.
 
 use std::fmt::Write;
 
 use crate::report::sanitize;
 
-/// The text as words: no markup, link, mention, formula, emoji code or HTML comes of it.
+/// Escapes a text so that it contains no markup, link, mention, formula, emoji code or HTML.
 ///
-/// Every character that could mean something where it stands becomes a numeric entity: those are text by definition, in
-/// paragraphs, table cells and HTML alike. What cannot mean anything stays as it is, for those who read the source.
+/// A character with a possible meaning at its place becomes a numeric entity, which is always text, in paragraphs,
+/// table cells and HTML. Other characters stay readable in the source.
 pub fn text(words: &str) -> String {
     escape(words, false)
 }
 
-/// The text in a fixed-width face. Not with backticks: no number of them is safe for every text.
+/// The text in monospace. Not with backticks: no number of them is safe for every text.
 pub fn code(words: &str) -> String {
     format!("<code>{}</code>", escape(words, true))
 }
@@ -35,11 +35,11 @@ fn escape(words: &str, code: bool) -> String {
     out
 }
 
-/// Where a character stands.
+/// The surroundings of a character.
 struct Place {
     before: Option<char>,
     after: Option<char>,
-    /// After the first letter or digit: no list, rule or heading begins any more.
+    /// After the first letter or digit no list, rule or heading can begin.
     in_words: bool,
     in_code: bool,
 }
@@ -50,10 +50,10 @@ fn is_only_text(character: char, place: &Place) -> bool {
         ' ' | '/' | '=' | ',' | '?' | ';' | '(' | '{' | '}' | '\'' | '"' => true,
         '-' | '+' => place.in_words,
         '_' => alphanumeric(place.before) && alphanumeric(place.after),
-        // Not after a number that may begin a list.
+        // After a number it would begin a list.
         '.' => alphanumeric(place.after),
         ')' => place.after.is_some_and(|after| after != ' ') || !place.before.is_some_and(char::is_numeric),
-        // Between letters it could be an emoji's, which code is spared; before a slash it makes a link.
+        // Between letters it could end an emoji code, which is escaped; before a slash it makes a link.
         ':' => {
             alphanumeric(place.before)
                 && (matches!(place.after, None | Some(' ')) || (place.in_code && alphanumeric(place.after)))
@@ -62,7 +62,7 @@ fn is_only_text(character: char, place: &Place) -> bool {
     }
 }
 
-/// A dot would make a link of it.
+/// Whether a dot would make a link of the text.
 fn ends_with_www(out: &str) -> bool {
     let tail = out.as_bytes();
     tail.len() >= 3 && tail[tail.len() - 3..].eq_ignore_ascii_case(b"www")

@@ -1,11 +1,12 @@
 //! A run inside GitHub Actions: workflow commands in the log, annotations on the plan's lines, outputs, and a summary.
 //!
-//! Nothing here reads the environment: the runner's files and the log come in as arguments. Commands go to the same stream
-//! as the lines for people (stderr: stdout stays results), through one [`Log`] that no text of the API can pass as a command.
+//! This module does not read the environment: the paths of the runner's files and the log are arguments. Commands go
+//! to the same stream as text for people (stderr; stdout is for results), through one [`Log`] in which text of the
+//! API cannot act as a command.
 //!
-//! The order in the [`Fanout`](super::Fanout) matters: [`Groups`] first, so that the lines stand inside; then
-//! [`Human`](super::Human) over [`Log::text`], [`Annotations`], and [`Summary`]. At the very end [`Log::finish`] makes the
-//! runner listen again.
+//! The order in the [`Fanout`](super::Fanout) matters: [`Groups`] first, so that lines are inside their group; then
+//! [`Human`](super::Human) on [`Log::text`], [`Annotations`], and [`Summary`]. At the end [`Log::finish`] resumes
+//! command processing.
 
 pub mod annotations;
 mod findings;
@@ -30,7 +31,7 @@ pub use summary::{SUMMARY_LIMIT, Summary};
 use super::{ReportError, Verbosity};
 use crate::secret::Redacted;
 
-/// How much to say: debugging switched on for the runner (`RUNNER_DEBUG=1`) asks for everything.
+/// The verbosity: debug logging of the runner (`RUNNER_DEBUG=1`) turns on everything.
 pub fn verbosity(asked: Verbosity, runner_debug: Option<&str>) -> Verbosity {
     if runner_debug == Some("1") { Verbosity::Verbose } else { asked }
 }

@@ -1,7 +1,8 @@
-//! What later steps and jobs read: the file behind `$GITHUB_OUTPUT`.
+//! Step outputs for later steps and jobs: the file behind `$GITHUB_OUTPUT`.
 //!
-//! Every output goes under its own name (strings raw, everything else as JSON), all public ones as `json`, and beside them
-//! how the run ended. Values are written between random delimiters, so that none can end its own.
+//! Every output is written under its own name (strings as they are, other values as JSON), all public ones together
+//! as `json`, and then the outcome of the command. Values are enclosed in random delimiters, so that no value can end
+//! its own.
 
 use std::collections::HashSet;
 
@@ -15,18 +16,18 @@ use crate::secret::{Redacted, Secrets};
 /// GitHub's limit for one output of a job.
 const LARGEST: usize = 1024 * 1024;
 
-/// How the command ended, for the steps after it.
+/// The outcome of the command, for later steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
     pub exit: Exit,
-    /// The first cause, in one phrase; `None` after success.
+    /// The first failure in one line; `None` after success.
     pub failure_reason: Option<String>,
     pub state_path: Option<String>,
-    /// What to type to go on; `None` when nothing is left to do.
+    /// The command that continues; `None` when there is nothing left to do.
     pub resume_command: Option<String>,
 }
 
-/// Text to append to the file, and what people should know about what is missing from it.
+/// The text to append to the file, and warnings about outputs that are missing from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputFile {
     pub text: Redacted,
@@ -35,16 +36,16 @@ pub struct OutputFile {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutputFileError {
-    /// Nothing was written: the delimiter is random, so somebody knew it.
+    /// Nothing was written: a value contains the random delimiter.
     #[error("output `{name}` holds the delimiter that should end it")]
     Delimiter { name: String },
 }
 
-/// Renders the file. Secret outputs are left out unless they are in `asked_for`; so are others that hold a secret.
+/// Renders the file. Secret outputs, and others that contain a secret, are left out unless they are in `asked_for`.
 ///
 /// # Errors
 ///
-/// [`OutputFileError::Delimiter`] when a value holds `delimiter`.
+/// [`OutputFileError::Delimiter`] when a value contains `delimiter`.
 pub fn render(
     outputs: &[OutputValue],
     ending: &Ending,
@@ -69,19 +70,19 @@ pub fn render(
     Ok(OutputFile { text: Redacted::concat(file.values), warnings })
 }
 
-/// How a command without outputs ended, as text to append to the file. `json` and what else an earlier command of the
-/// same step left there stay as they are.
+/// Renders the outcome of a command without outputs. Outputs of an earlier command in the same step, such as `json`,
+/// are kept.
 ///
 /// # Errors
 ///
-/// [`OutputFileError::Delimiter`] when a value holds `delimiter`.
+/// [`OutputFileError::Delimiter`] when a value contains `delimiter`.
 pub fn render_ending(ending: &Ending, secrets: &Secrets, delimiter: &str) -> Result<Redacted, OutputFileError> {
     let mut file = Writer::new(delimiter);
     file.put_ending(ending, secrets)?;
     Ok(Redacted::concat(file.values))
 }
 
-/// The word for an end that workflows compare with: `done`, `step-failed`, `still-waiting`.
+/// The outcome as workflows compare it: `done`, `step-failed`, `still-waiting`.
 fn result(exit: Exit) -> String {
     match serde_json::to_value(exit) {
         Ok(Value::String(word)) => word,
@@ -89,11 +90,12 @@ fn result(exit: Exit) -> String {
     }
 }
 
-/// How an output is exported.
+/// Where an output is exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Public,
-    /// Under its own name only: GitHub keeps whatever holds it from other jobs, and must not keep `json` from them.
+    /// Only under its own name: GitHub withholds outputs that contain a secret from other jobs, which must not happen
+    /// to `json`.
     AskedFor,
 }
 
@@ -116,7 +118,7 @@ fn see(output: &OutputValue, asked_for: &[String], secrets: &Secrets, warnings: 
     None
 }
 
-/// What `steps.<id>.outputs.<name>` can spell.
+/// Whether `steps.<id>.outputs.<name>` can refer to the name.
 fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-'))
@@ -124,7 +126,7 @@ fn is_name(name: &str) -> bool {
 
 struct Writer<'a> {
     values: Vec<Redacted>,
-    /// In lower case: GitHub does not tell names apart by case.
+    /// In lower case, because GitHub compares names without case.
     taken: HashSet<String>,
     delimiter: &'a str,
 }
@@ -148,7 +150,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// An output under its own name, where that can be.
+    /// Writes an output under its own name, if it is a valid one.
     fn put_output(
         &mut self,
         output: &OutputValue,
@@ -215,7 +217,7 @@ mod tests {
         render(outputs, &ending(), &[], secrets, "eof-1").unwrap()
     }
 
-    /// Reads the file as the runner does.
+    /// Parses the file as the runner does.
     fn read(text: &str) -> BTreeMap<String, String> {
         let mut values = BTreeMap::new();
         let mut lines = text.split('\n');
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn later_steps_read_what_was_put_out() {
+    fn later_steps_can_read_outputs() {
         let outputs = [
             output("first_ip", json!("10.0.0.5")),
             output("ids", json!(["a", 1])),
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_without_outputs_leaves_those_of_another_alone() {
+    fn a_command_without_outputs_keeps_those_of_an_earlier_one() {
         let text = render_ending(&ending(), &Secrets::default(), "eof-1").unwrap();
         let values = read(&text);
         assert_eq!(values["result"], "still-waiting");

@@ -1,20 +1,20 @@
-//! What a run would do, in Markdown: for the summary of a job and for a comment on a pull request. Everything that comes
-//! from plans, inputs and the API is text here, whatever it looks like.
+//! A preview in Markdown, for the job summary and for a comment on the pull request. All text from plans, inputs and
+//! the API is escaped.
 
 use std::fmt::Write;
 
 use super::markdown::{code, text};
 use crate::report::count;
 
-/// The longest body of a comment that GitHub takes, in characters; its bytes are no more here.
+/// GitHub's limit for the body of a comment, in characters; used here for bytes.
 pub const LONGEST_COMMENT: usize = 65_535;
-/// Fields that are shown of one change.
+/// The most fields shown for one change.
 const MOST_FIELDS: usize = 20;
 
-/// How many things a run would do.
+/// The number of changes by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// All that a run would write, and what would stop it.
+    /// All changes, including those that would stop the run.
     pub changes: usize,
     pub create: usize,
     pub update: usize,
@@ -22,7 +22,7 @@ pub struct Counts {
     pub remove: usize,
 }
 
-/// One instance that a run would do something about.
+/// One instance that a run would change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// `+`, `~`, `-/+`, …
@@ -33,21 +33,21 @@ pub struct Row {
     pub fields: Vec<String>,
 }
 
-/// A preview for people who review.
+/// A preview for reviewers.
 #[derive(Debug, Clone)]
 pub struct PreviewPage<'a> {
     pub plan: &'a str,
     pub environment: &'a str,
     pub counts: Counts,
-    /// Those that stay as they are left out.
+    /// Without instances that stay the same.
     pub rows: &'a [Row],
     pub kept: usize,
-    /// The commit it is about.
+    /// The commit that was previewed.
     pub commit: Option<&'a str>,
 }
 
 impl Counts {
-    /// Lines for `$GITHUB_OUTPUT`: numbers only, so that nothing has to be quoted.
+    /// Lines for `$GITHUB_OUTPUT`: only numbers, which need no quoting.
     pub fn outputs(&self) -> String {
         let Counts { changes, create, update, replace, remove } = self;
         format!("changes={changes}\nto-create={create}\nto-update={update}\nto-replace={replace}\nto-remove={remove}\n")
@@ -65,19 +65,18 @@ impl Counts {
 }
 
 impl PreviewPage<'_> {
-    /// What tells the comment of this plan and environment from all others. Names of plans and environments hold nothing
-    /// that could end it.
+    /// An HTML comment that identifies the comment of this plan and environment. Their names cannot contain its end.
     pub fn marker(&self) -> String {
         format!("<!-- gcore-plan preview {}/{} -->", self.plan, self.environment)
     }
 
-    /// The body of a comment, marker first.
+    /// The body of a comment, with the marker first.
     pub fn comment(&self) -> String {
         let marker = self.marker();
         format!("{marker}\n{}", self.page(LONGEST_COMMENT - marker.len() - 1))
     }
 
-    /// The page, at most so many bytes long.
+    /// The page, at most `most` bytes long.
     pub fn page(&self, most: usize) -> String {
         let mut page = format!("### Preview of {}, environment {}\n\n", code(self.plan), code(self.environment));
         let kept = format!("{} as recorded", count(self.kept, "step"));
@@ -92,7 +91,7 @@ impl PreviewPage<'_> {
         if !self.rows.is_empty() {
             page.push_str("\n| | step | what | call |\n|---|---|---|---|\n");
         }
-        // Room for the line that says what is left out.
+        // Leaves room for the note about omitted rows.
         let room = most.saturating_sub(end.len() + 200);
         let mut left = 0;
         for row in self.rows {
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_says_what_would_be_done_and_whose_it_is() {
+    fn a_comment_shows_the_changes_with_plan_and_environment() {
         let rows = [row("web[0]", "size: 1 → 2")];
         let comment = page(&rows, 1).comment();
         assert!(comment.starts_with("<!-- gcore-plan preview web/pr-7 -->\n### Preview of"), "{comment}");

@@ -1,7 +1,7 @@
-//! The page GitHub shows for the job: how it ended, what failed and why, what exists, and when what happened.
+//! The job summary: how the command ended, failures and their reasons, existing resources, and a time chart.
 //!
-//! Collected while the run goes, written at its end, and kept below GitHub's limit: failures first, the table as far as it
-//! goes, the rest counted.
+//! Collected during the run, written at its end, and kept below GitHub's limit: failures first, then as many rows of
+//! the table as fit, and a count of the others.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -21,26 +21,26 @@ use crate::report::{ReportError, Reporter, Sink, count, duration, thing};
 use crate::secret::Secrets;
 use crate::source::Source;
 
-/// GitHub refuses the summary of a step that is larger, all of it.
+/// The limit for one step: GitHub rejects a larger summary completely.
 pub const SUMMARY_LIMIT: u64 = 1024 * 1024;
-/// Left free for what other commands of the same step may add.
+/// Reserved for other commands of the same step.
 const RESERVE: u64 = 64 * 1024;
-/// The part of the space that failures may take, in percent, so that the table is never wholly lost.
+/// The most percent of the space for failures, so that the table is not lost entirely.
 const FAILURES_SHARE: usize = 60;
-/// Warnings are few; should they not be, the log has them all.
+/// The most warnings in the summary; the log has all of them.
 const MOST_WARNINGS: usize = 20;
 const LONGEST_WARNING: usize = 500;
-/// For notes about what was cut.
+/// Reserved for notes about what was cut.
 const NOTES: usize = 1024;
 
-/// Collects the summary of one command.
+/// The reporter that collects the summary of one command.
 pub struct Summary {
     sink: Sink,
-    /// The plan, for the lines that failures point at.
+    /// The plan, to show the lines of failures.
     plan: Option<Arc<Source>>,
-    /// Bytes that may be written.
+    /// The number of bytes that may be written.
     space: usize,
-    /// A run, and the teardown that may follow it.
+    /// A run, and the rollback that may follow it.
     phases: Vec<Phase>,
 }
 
@@ -71,7 +71,7 @@ struct Row {
 }
 
 impl Summary {
-    /// `written` is how many bytes the step's summary holds already.
+    /// `written`: how many bytes the step's summary has already.
     pub fn new(out: Box<dyn Write + Send>, secrets: Secrets, plan: Option<Arc<Source>>, written: u64) -> Self {
         let space = SUMMARY_LIMIT.saturating_sub(RESERVE).saturating_sub(written);
         Self {
@@ -82,7 +82,7 @@ impl Summary {
         }
     }
 
-    /// The Markdown as it would be written now.
+    /// The current Markdown.
     pub fn render(&self) -> String {
         let space = self.space / self.phases.len().max(1);
         self.phases.iter().map(|phase| self.phase(phase, space)).collect()
@@ -156,7 +156,7 @@ impl Summary {
         out
     }
 
-    /// The line of the plan that a failure points at, when it is this plan's.
+    /// The line of the plan for a failure, when the error is in this plan.
     fn plan_line(&self, error: &StepError) -> String {
         const LONGEST: usize = 200;
         let line = self.plan.as_ref().zip(error.place.as_ref()).and_then(|(plan, place)| {
@@ -208,13 +208,13 @@ impl Summary {
         )
     }
 
-    /// Hidden before it is escaped: afterwards nobody would find it.
+    /// Redacts before escaping, because escaped secrets would not be recognised.
     fn hide(&self, words: &str) -> String {
         self.sink.secrets().redact(words).into_owned()
     }
 }
 
-/// How it ended, and how to go on.
+/// How the phase ended, and how to continue.
 fn head(phase: &Phase) -> String {
     let title = match &phase.started {
         Some(run) => {
@@ -274,7 +274,7 @@ impl Phase {
                         id: result.id.clone(),
                         name: result.name.clone(),
                         what: how(result),
-                        // What was kept took no time worth telling.
+                        // A kept instance took no time.
                         took: (result.provenance != Provenance::Reused)
                             .then(|| Duration::from_millis(result.duration_ms)),
                     });
@@ -316,11 +316,11 @@ impl Phase {
         self.board.handle(stamped);
     }
 
-    /// Calls that were never in work, such as reused ones, took no time worth a bar.
+    /// Adds a bar, except for calls that were never active, such as kept ones.
     fn bar(&mut self, stamped: &Stamped, instance: &InstanceId, end_state: EndState) {
         let Some(pending) = self.board.get(instance) else { return };
         let elapsed = SignedDuration::from_millis(i64::try_from(stamped.elapsed_ms).unwrap_or(i64::MAX));
-        // Counted from the start by the run's own clock: a rehearsal's time is not the wall's.
+        // From the run's own clock, since a rehearsal's time differs from wall time.
         let Ok(zero) = stamped.at.checked_sub(elapsed) else { return };
         let zero = zero.as_millisecond();
         let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
@@ -370,7 +370,7 @@ impl Reporter for Summary {
     }
 
     fn finish(&mut self) -> Result<(), ReportError> {
-        // Its parts were redacted before they were escaped; the whole once more, as every line of a log is.
+        // The parts were redacted before escaping; the whole is redacted again, like every line of a log.
         let text = self.sink.secrets().redact(&self.render());
         self.phases.clear();
         self.sink.raw(&text);

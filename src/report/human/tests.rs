@@ -39,7 +39,7 @@ fn a_run(human: &mut Human) {
 }
 
 #[test]
-fn a_log_tells_every_change_once_and_what_is_pending() {
+fn a_log_shows_every_change_once_and_pending_calls() {
     let (out, mut human) = human(Verbosity::Normal, Color::Off);
     a_run(&mut human);
     assert_data_eq!(
@@ -70,7 +70,7 @@ next: plan run deploy.yaml
 }
 
 #[test]
-fn quiet_tells_failures_and_the_end() {
+fn quiet_shows_failures_and_the_end() {
     let (out, mut human) = human(Verbosity::Quiet, Color::Off);
     a_run(&mut human);
     assert_data_eq!(
@@ -94,7 +94,7 @@ next: plan run deploy.yaml
 }
 
 #[test]
-fn equal_failures_are_told_once_and_what_is_unchanged_is_counted() {
+fn equal_failures_are_shown_once_and_kept_instances_counted() {
     let (out, mut human) = human(Verbosity::Normal, Color::Off);
     handle(&mut human, 0, started());
     for index in 0..3 {
@@ -128,7 +128,7 @@ next: plan run deploy.yaml
 }
 
 #[test]
-fn verbose_tells_every_request() {
+fn verbose_shows_every_request() {
     let (out, mut human) = human(Verbosity::Verbose, Color::Off);
     a_run(&mut human);
     assert!(out.text().contains("network     calling POST /n\n"), "{}", out.text());
@@ -163,7 +163,7 @@ fn hostile_text_stays_on_its_line() {
 }
 
 #[test]
-fn nobody_listening_is_no_failure() {
+fn missing_reporters_are_no_failure() {
     let sink = Sink::new("the log", Box::new(Broken(ErrorKind::BrokenPipe)), Secrets::default());
     a_run(&mut Human::new(sink, Verbosity::Normal, Color::Off));
 }

@@ -1,4 +1,4 @@
-//! From events to a report.
+//! Folds the events of a run into a report.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use super::picture;
 use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
 use crate::id::InstanceId;
 
-/// What is known of the plan: its steps in order, and what each comes after.
+/// The steps of a plan in order, with the steps that each depends on.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
     pub steps: IndexMap<String, Vec<String>>,
 }
 
-/// Follows a run.
+/// Collects the report of a run.
 #[derive(Debug, Default)]
 pub struct Collector {
     shape: Shape,
@@ -42,7 +42,7 @@ impl Collector {
             self.started = Some((event.at, event.elapsed_ms, run.clone()));
         }
         let elapsed = match &event.event {
-            // On a line of `--events` this one stands for both.
+            // In a file of `--events`, this event has the time of both.
             Event::RunFinished(run) if run.elapsed_ms > 0 => run.elapsed_ms,
             _ => event.elapsed_ms,
         };
@@ -136,7 +136,7 @@ impl Collector {
             instance.tasks.clone_from(&done.tasks);
         }
         if done.provenance != Provenance::Reused {
-            // A read says only how long it took.
+            // The event of a read has only its duration.
             instance.called_ms.get_or_insert(now.saturating_sub(done.duration_ms));
             instance.ended_ms = Some(now);
         }
@@ -157,7 +157,7 @@ impl Collector {
         instance.failure = Some(Failure { what, place, request_id: error.request_id.clone(), facts, help });
     }
 
-    /// What did not come to its end in a run that did, and what is to be done about it.
+    /// Sets the state of instances that did not end in a run that did, with what to do about them.
     fn resolve(&self, instance: &mut Instance) {
         if instance.state == State::Running && self.finished.is_some() {
             instance.state = if instance.tasks.is_empty() { State::Unknown } else { State::Waiting };
@@ -181,7 +181,7 @@ impl Collector {
         }
     }
 
-    /// Why a step was never heard of: something it comes after did not get through, or the run ended first.
+    /// Why a step has no event: a step that it depends on failed, or the run ended first.
     fn why_not(&self, step: &str) -> String {
         let mut pending: Vec<&str> = vec![step];
         let mut seen: Vec<&str> = Vec::new();
@@ -200,12 +200,12 @@ impl Collector {
         "the run ended before its turn".to_owned()
     }
 
-    /// The report of what happened until now.
+    /// The report of all events so far.
     pub fn report(&self) -> Report {
         let run = self.started.as_ref();
         let mut instances: Vec<Instance> = self.instances.values().cloned().collect();
         for step in self.shape.steps.keys() {
-            // Steps nobody spoke of were not reached.
+            // A step without any event was not reached.
             if !self.instances.values().any(|known| known.step == *step) {
                 let mut unreached = Instance::new(step.clone(), step.clone());
                 unreached.state = State::NotMade;
@@ -222,7 +222,7 @@ impl Collector {
             environment: run.map(|(_, _, run)| run.environment.clone()).unwrap_or_default(),
             file: run.and_then(|(_, _, run)| run.file.clone()),
             command: run.map(|(_, _, run)| run.command),
-            // A rehearsal's is gone with it.
+            // The API of a rehearsal does not exist any more.
             api: run
                 .filter(|(_, _, run)| run.command != Activity::Rehearse && !run.api.is_empty())
                 .map(|(_, _, run)| run.api.clone()),
@@ -240,7 +240,7 @@ impl Collector {
     }
 }
 
-/// Why an instance was not made; that it was not is said by its state.
+/// Why an instance was not made.
 fn why(reason: &SkipReason) -> String {
     match reason {
         SkipReason::Condition => "its `when` is false".to_owned(),
@@ -249,7 +249,7 @@ fn why(reason: &SkipReason) -> String {
     }
 }
 
-/// Every step of the plan, then those on record that the plan no longer has.
+/// Every step of the plan, then recorded ones that the plan does not have any more.
 fn steps(shape: &Shape, instances: &[Instance]) -> Vec<Step> {
     let mut steps: IndexMap<&str, Step> = IndexMap::new();
     let blank = |id: &str, after: &[String]| Step {

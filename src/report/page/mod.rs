@@ -1,7 +1,7 @@
-//! A run as a document: one page of HTML, Markdown, JSON, or JUnit's XML.
+//! Reports of a run as documents: HTML, Markdown, JSON, or JUnit XML.
 //!
-//! `collect` folds the events of a run into a [`Report`], `picture` computes what is drawn, `render` writes. Everything in a
-//! report came from a plan or the API and is hostile until `render` has escaped it.
+//! `collect` folds the events into a [`Report`], `picture` computes the drawings, `render` writes. All text in a
+//! report comes from a plan or the API and is untrusted until `render` has escaped it.
 
 mod collect;
 mod model;
@@ -19,7 +19,7 @@ use crate::event::Stamped;
 use crate::files;
 use crate::secret::Secrets;
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Html,
@@ -29,7 +29,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// By the ending of a file's name.
+    /// The format for a file name, by its extension.
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "html" | "htm" => Some(Self::Html),
@@ -41,7 +41,7 @@ impl Format {
     }
 }
 
-/// Writes the report of a run when it is over, for `--report FILE`.
+/// The reporter behind `--report FILE`, which writes the report at the end of the run.
 pub struct Page {
     collector: Collector,
     path: PathBuf,

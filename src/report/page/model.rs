@@ -1,4 +1,4 @@
-//! What a report says, before it is written in any format.
+//! The contents of a report, independent of its format.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,31 +8,31 @@ use crate::event::Activity;
 /// The version of the JSON format.
 pub(super) const VERSION: u32 = 1;
 
-/// A run, as far as it got.
+/// A run, up to its last event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     pub version: u32,
     pub plan: String,
     pub environment: String,
-    /// The plan file as it was named.
+    /// The plan file, as given on the command line.
     pub file: Option<String>,
     pub command: Option<Activity>,
     pub api: Option<String>,
     pub started: Option<Timestamp>,
-    /// The exit code; `None` while it goes on, or when it died.
+    /// The exit code; `None` while the run goes on, or when its process died.
     pub exit: Option<u8>,
-    /// How it ended, in words.
+    /// The outcome as text.
     pub outcome: String,
     pub elapsed_ms: u64,
     pub requests: Option<u64>,
-    /// How many of them only polled tasks.
+    /// The number of them that only polled tasks.
     pub polls: Option<u64>,
     /// In the order of the plan.
     pub steps: Vec<Step>,
-    /// In the order in which they were first heard of.
+    /// In the order of their first events.
     pub instances: Vec<Instance>,
     pub warnings: Vec<String>,
-    /// What to type next.
+    /// The command that continues.
     pub next: Option<String>,
 }
 
@@ -40,10 +40,10 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
     pub id: String,
-    /// The worst of its instances.
+    /// The gravest state among its instances.
     pub state: State,
     pub instances: usize,
-    /// The steps it comes after.
+    /// The steps it depends on.
     pub after: Vec<String>,
 }
 
@@ -58,25 +58,25 @@ pub struct Instance {
     /// `load balancer`
     pub kind: Option<String>,
     pub id: Option<String>,
-    /// What it is called in the cloud.
+    /// The name of the resource in the cloud.
     pub resource: Option<String>,
     pub tasks: Vec<String>,
     pub attempts: u32,
-    /// Why it was held up, each reason once.
+    /// The reasons for its delays, each once.
     pub delays: Vec<String>,
     pub failure: Option<Failure>,
     /// Why it was not made.
     pub reason: Option<String>,
-    /// When everything it comes after was done, in milliseconds since the start; and so on.
+    /// When all its dependencies were done, in milliseconds since the start; and so on.
     pub eligible_ms: Option<u64>,
     pub called_ms: Option<u64>,
     pub accepted_ms: Option<u64>,
     pub ended_ms: Option<u64>,
-    /// The run could not have ended earlier without it.
+    /// On the critical path: the run could not have ended earlier without it.
     pub critical: bool,
 }
 
-/// What went wrong.
+/// A failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     pub what: String,
@@ -88,7 +88,7 @@ pub struct Failure {
     pub help: Vec<String>,
 }
 
-/// How an instance stands; the worst last.
+/// The state of an instance; the gravest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -96,9 +96,9 @@ pub enum State {
     Kept,
     Done,
     Removed,
-    /// Its own `when` was false.
+    /// Its `when` is false.
     Skipped,
-    /// Something else stood in the way.
+    /// Not made because of another instance, or because the run ended.
     NotMade,
     Running,
     Waiting,
@@ -108,7 +108,7 @@ pub enum State {
 }
 
 impl State {
-    /// In a word or two.
+    /// The state as text.
     pub fn word(self) -> &'static str {
         match self {
             State::Kept => "kept",
@@ -148,7 +148,7 @@ impl Instance {
         }
     }
 
-    /// Something of it is in the cloud.
+    /// Whether a resource exists.
     pub fn exists(&self) -> bool {
         let made = matches!(self.state, State::Kept | State::Done | State::Left);
         let reads = self.call.as_ref().is_some_and(|call| call.starts_with("GET ") || call.starts_with("DELETE "));

@@ -1,4 +1,4 @@
-//! What is drawn: the path that decided how long a run took, and where the steps of the graph stand.
+//! The drawings of a report: the critical path of a run, and the layout of the graph.
 
 use std::collections::HashMap;
 
@@ -7,20 +7,20 @@ use serde::Serialize;
 use super::collect::Shape;
 use super::model::{Instance, Report, State, Step};
 
-/// Size of a step in the graph and the room between two.
+/// The size of a step in the graph, and the space between two.
 const WIDTH: usize = 176;
 const HEIGHT: usize = 44;
 const BETWEEN_COLUMNS: usize = 56;
 const BETWEEN_ROWS: usize = 14;
 const MARGIN: usize = 8;
-/// Characters of a name that fit into a step.
+/// The most characters of a name in a step.
 const FITTING: usize = 21;
-/// More steps than this are no picture.
+/// The most steps of a graph.
 const MOST_STEPS: usize = 200;
 
-/// Says of each instance when its turn had come, and marks the chain that the run's end depended on.
+/// Sets when each instance became ready, and marks the critical path.
 pub(super) fn follow(instances: &mut [Instance], shape: &Shape) {
-    // The last to end of each step: what comes after it waited for that one.
+    // The last instance to end of each step: dependants waited for it.
     let mut last: HashMap<String, usize> = HashMap::new();
     for (at, instance) in instances.iter().enumerate() {
         let Some(ended) = instance.ended_ms else { continue };
@@ -50,7 +50,7 @@ pub(super) fn follow(instances: &mut [Instance], shape: &Shape) {
     }
 }
 
-/// The graph as it is drawn, in pixels.
+/// The layout of the graph, in pixels.
 #[derive(Debug, Serialize)]
 pub(super) struct Graph {
     width: usize,
@@ -67,7 +67,7 @@ struct Node {
     height: usize,
     name: String,
     label: String,
-    /// How many instances, when there is more than one.
+    /// The number of instances, when there are several.
     many: Option<usize>,
     state: State,
     word: &'static str,
@@ -77,13 +77,13 @@ struct Node {
 struct Edge {
     x1: usize,
     y1: usize,
-    /// Between both ends: where the line bends.
+    /// Half-way between both ends, where the line bends.
     middle: usize,
     x2: usize,
     y2: usize,
 }
 
-/// Steps in columns, each to the right of all it comes after; `None` when there is nothing to see.
+/// The steps in columns, each to the right of its dependencies; `None` when there is nothing to draw.
 pub(super) fn graph(report: &Report) -> Option<Graph> {
     let steps = &report.steps;
     if steps.len() < 2 || steps.len() > MOST_STEPS {
@@ -125,11 +125,11 @@ pub(super) fn graph(report: &Report) -> Option<Graph> {
     })
 }
 
-/// Ids by column, in each ordered by where what they come after stands, so that fewer lines cross.
+/// Ids by column, each ordered by the places of their dependencies, to avoid crossing lines.
 fn columns(steps: &[Step]) -> Vec<Vec<&str>> {
     let known: HashMap<&str, &Step> = steps.iter().map(|step| (step.id.as_str(), step)).collect();
     let mut depths: HashMap<&str, usize> = HashMap::new();
-    // Each round settles at least one more column; a plan has no cycles, and what has one ends all the same.
+    // Each round places at least one more column. A plan has no cycles; with one, the loop would end nevertheless.
     for _ in 0..steps.len() {
         let mut settled = true;
         for step in steps {
@@ -153,7 +153,7 @@ fn columns(steps: &[Step]) -> Vec<Vec<&str>> {
         column.sort_by_key(|id| {
             let before = known.get(id).map(|step| step.after.as_slice()).unwrap_or_default();
             let places: Vec<usize> = before.iter().filter_map(|id| rows.get(id.as_str()).copied()).collect();
-            // In halves, and in the order of the plan where nothing decides.
+            // In half steps; in plan order where this does not decide.
             if places.is_empty() { 0 } else { 2 * places.iter().sum::<usize>() / places.len() }
         });
         rows.extend(column.iter().enumerate().map(|(row, id)| (*id, row)));

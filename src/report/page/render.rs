@@ -1,4 +1,4 @@
-//! A report as text: templates for pages, serde for programs.
+//! Writes a report: templates for HTML, Markdown and JUnit, serde for JSON.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,22 +15,22 @@ use super::model::{Failure, Instance, Report, State};
 use super::{Format, picture};
 use crate::secret::{Redacted, Secrets};
 
-/// The names decide how values are escaped.
+/// The file extensions select the escaping.
 const PAGES: [(&str, &str); 3] = [
     ("report.html", include_str!("report.html")),
     ("report.md", include_str!("report.md")),
     ("report.xml", include_str!("report.xml")),
 ];
-/// Names on one line.
+/// The most names on one line.
 const NAMED: usize = 30;
-/// Instances of one step beyond this are folded away.
+/// A step with more instances than this is folded.
 const UNFOLDED: usize = 12;
-/// A part that took any time is seen.
+/// The smallest visible part of a bar.
 const SMALLEST: f64 = 0.01;
-/// Marks on the time axis.
+/// The number of marks on the time axis.
 const MARKS: u64 = 4;
 
-/// The whole document, secrets hidden, everything that others wrote escaped.
+/// The whole document, with secrets redacted and untrusted text escaped.
 pub fn render(report: &Report, format: Format, secrets: &Secrets) -> Redacted {
     let template = match format {
         Format::Json => return secrets.seal(json(report)).map(|report| format!("{report:#}\n")),
@@ -42,7 +42,7 @@ pub fn render(report: &Report, format: Format, secrets: &Secrets) -> Redacted {
     secrets.seal(seen).map(|seen| written(template, &harmless(&seen)))
 }
 
-/// A template with what it shows.
+/// Renders a template.
 fn written(template: &str, seen: &Value) -> String {
     let mut environment = Environment::new();
     for (name, text) in PAGES {
@@ -60,7 +60,7 @@ fn json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).expect("reports are made of types JSON can hold")
 }
 
-/// Every text as one line that moves no cursor and turns no direction.
+/// Every text as one line without control characters and direction marks.
 fn harmless(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(sanitize(text).into_owned()),
@@ -72,15 +72,15 @@ fn harmless(value: &Value) -> Value {
     }
 }
 
-/// A report as its templates want it.
+/// A report in the form that the templates use.
 #[derive(Serialize)]
 struct View<'r> {
     #[serde(flatten)]
     report: &'r Report,
     good: bool,
-    /// Nothing failed; something is not done.
+    /// Nothing failed, but something is not done.
     open: bool,
-    /// To the second.
+    /// In whole seconds.
     began: Option<String>,
     took: String,
     totals: Vec<Total>,
@@ -100,13 +100,13 @@ struct Total {
     number: usize,
 }
 
-/// One cause, and all it happened to.
+/// A failure, and all instances that have it.
 #[derive(Serialize)]
 struct SameFailure<'r> {
     state: State,
     word: &'static str,
     names: Vec<&'r str>,
-    /// Those that do not fit on a line.
+    /// Instances that do not fit on the line.
     more: Vec<&'r str>,
     failure: &'r Failure,
     request_ids: Vec<&'r str>,
@@ -119,15 +119,15 @@ struct SameReason<'r> {
     more: Vec<&'r str>,
 }
 
-/// What there is in the cloud.
+/// An existing resource.
 #[derive(Serialize)]
 struct Existing<'r> {
-    /// The step they are all of, when they are too many to be seen at once.
+    /// Its step, when the resources of that step are folded.
     folded: Option<&'r str>,
     things: Vec<&'r Instance>,
 }
 
-/// A line of the timeline. Where it opens, the lines until the one that closes are folded below it.
+/// A row of the timeline. From a row that opens to the one that closes, rows are folded.
 #[derive(Serialize)]
 struct Row {
     bar: Bar,
@@ -135,7 +135,7 @@ struct Row {
     closes: bool,
 }
 
-/// A bar in parts of the whole run, in per cent.
+/// A bar, in percent of the whole run.
 #[derive(Serialize)]
 struct Bar {
     name: String,
@@ -143,10 +143,10 @@ struct Bar {
     start: f64,
     width: f64,
     parts: Vec<Part>,
-    /// How its last part is drawn.
+    /// The style of its last part.
     end: &'static str,
     critical: bool,
-    /// What the parts mean, in words.
+    /// The meaning of the parts, as text.
     words: String,
     took: String,
 }
@@ -204,7 +204,7 @@ fn words(milliseconds: u64) -> String {
     duration(Duration::from_millis(milliseconds))
 }
 
-/// The worst first.
+/// The gravest first.
 fn totals(instances: &[Instance]) -> Vec<Total> {
     let mut numbers: BTreeMap<State, usize> = BTreeMap::new();
     for instance in instances {
@@ -214,7 +214,7 @@ fn totals(instances: &[Instance]) -> Vec<Total> {
 }
 
 fn failures(instances: &[Instance]) -> Vec<SameFailure<'_>> {
-    // Ids of its own make no failure another one.
+    // Failures with different ids of their own are the same otherwise.
     let alike = |instance: &Instance, failure: &Failure| {
         let ids = instance.tasks.iter().chain(&failure.request_id);
         (ids.fold(failure.what.clone(), |what, id| what.replace(id.as_str(), "")), failure.place.clone())
@@ -264,7 +264,7 @@ fn existing(instances: &[Instance]) -> Vec<Existing<'_>> {
     few.into_iter().chain(many.into_iter().map(|(step, things)| Existing { folded: Some(step), things })).collect()
 }
 
-/// Steps by their first call; those with many instances folded.
+/// The rows of all steps, ordered by their first call; steps with many instances are folded.
 fn rows(instances: &[Instance], whole: u64) -> Vec<Row> {
     let mut steps: IndexMap<&str, Vec<&Instance>> = IndexMap::new();
     for instance in instances.iter().filter(|instance| instance.called_ms.is_some()) {
@@ -342,7 +342,7 @@ fn end(state: State) -> &'static str {
     }
 }
 
-/// A part of the whole in per cent, to a hundredth.
+/// A share of the whole in percent, to a hundredth.
 fn share(part: u64, whole: u64) -> f64 {
     (part as f64 / whole as f64 * 10_000.0).round() / 100.0
 }

@@ -28,7 +28,7 @@ fn of<'r>(report: &'r Report, name: &str) -> &'r Instance {
     report.instances.iter().find(|instance| instance.name == name).unwrap_or_else(|| panic!("{name}"))
 }
 
-/// A network, two machines after it, and a disk beside them that is quick.
+/// A network, two machines that depend on it, and an independent disk that is done soon.
 fn four() -> Report {
     collect(
         shape(&[("network", &[]), ("disk", &[]), ("web", &["network"]), ("lb", &["web"])]),
@@ -70,7 +70,7 @@ fn the_chain_that_decided_the_end_is_marked_and_nothing_else() {
 }
 
 #[test]
-fn a_step_nobody_spoke_of_was_not_made_and_says_why() {
+fn a_step_without_events_was_not_made_and_has_a_reason() {
     let plan = shape(&[("a", &[]), ("b", &["a"]), ("c", &["b"]), ("d", &[])]);
     let report = collect(plan, &[(0, started()), (10, failed("a", "no"))]);
     assert_eq!(of(&report, "c").reason.as_deref(), Some("`a` did not succeed"));
@@ -83,7 +83,7 @@ fn a_step_nobody_spoke_of_was_not_made_and_says_why() {
 }
 
 #[test]
-fn what_did_not_end_in_a_run_that_did_is_told_with_what_to_do() {
+fn unfinished_instances_of_a_finished_run_have_help() {
     let events = [(0, started()), (1, call("lost")), (2, call("slow")), (3, accepted("slow", 1, 2))];
     let going = collect(Shape::default(), &events);
     assert_eq!(of(&going, "slow").state, State::Running);
@@ -94,7 +94,7 @@ fn what_did_not_end_in_a_run_that_did_is_told_with_what_to_do() {
 }
 
 #[test]
-fn what_others_wrote_is_text_in_every_format() {
+fn untrusted_text_is_escaped_in_every_format() {
     let evil = "<script>alert(1)</script>\"'&\u{202e}\u{1b}[31m";
     let mut events =
         vec![(0, started()), (1, call(&format!("web[{evil}]"))), (2, failed(&format!("web[{evil}]"), evil))];
@@ -127,7 +127,7 @@ fn no_secret_is_in_any_format() {
 }
 
 #[test]
-fn equal_failures_are_told_once_with_all_names() {
+fn equal_failures_are_shown_once_with_all_names() {
     let failures = (0..40).map(|at| (at, failed(&format!("web[{at}]"), "QuotaLimitExceed: no more")));
     let events: Vec<(u64, Event)> = std::iter::once((0, started())).chain(failures).collect();
     let page = render(&collect(Shape::default(), &events), Format::Html, &Secrets::default());
@@ -158,7 +158,7 @@ fn a_run_of_nothing_is_a_page_too() {
 }
 
 #[test]
-fn junit_tells_failures_and_what_was_not_made() {
+fn junit_has_failures_and_skipped_instances() {
     let xml = render(&four(), Format::Junit, &Secrets::default());
     assert!(xml.contains("tests=\"5\" failures=\"1\""), "{xml}");
     assert!(xml.contains("<failure message=\"no quota\">"), "{xml}");

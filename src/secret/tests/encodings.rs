@@ -1,5 +1,5 @@
-//! Secrets of every kind, as everybody writes them. Also used by the tests through the binary, which see no other code of
-//! the library's tests.
+//! Secrets of every kind in every encoding. Shared with the integration tests, which see no other test code of the
+//! library.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -63,7 +63,7 @@ fn python(text: &str, bytes: bool) -> String {
     out + "'"
 }
 
-/// As `escape` of old JavaScript.
+/// As by JavaScript's `escape`.
 fn percent_units(text: &str) -> String {
     text.encode_utf16().fold(String::new(), |mut out, unit| {
         match u8::try_from(unit) {
@@ -102,7 +102,7 @@ fn wrapped(text: &str, width: usize, end: &str) -> String {
     pieces.join(end)
 }
 
-/// The same text as thirty and some encoders write it, with what they would write around it.
+/// A text in about thirty encodings, with what surrounds them.
 pub fn encodings(text: &str) -> Vec<String> {
     let around = format!("{{\"some\":\"words before it and\",\"value\":{}}}", json(text));
     let xml = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");

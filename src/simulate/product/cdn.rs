@@ -152,7 +152,7 @@ fn origin_group(products: &mut Products, origin: &str) -> Value {
     fields.insert("sources".to_owned(), json!([{ "source": origin }]));
     complete(products, "cdn_origin_groups", &mut fields);
     let group = Item::new("cdn_origin_groups", format!("{GROUPS}/{id}"), id.clone(), origin, fields);
-    products.items.push(group.seeded());
+    products.add(group);
     id
 }
 

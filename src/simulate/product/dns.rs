@@ -244,15 +244,15 @@ fn put_rrset(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused
     let Some(before) = products.at(&address).cloned() else { return make_rrset(products, call) };
     let shown = rrset(products, call.parameter("rrsetName"), call.parameter("rrsetType"), &call.body, Some(&before));
     if let Some(set) = products.at_mut(&address) {
-        let anew = Item::new(&before.kind, address.clone(), before.id.clone(), &before.name, shown.clone());
-        *set = if before.seeded { anew.seeded() } else { anew };
+        let updated = Item::new(&before.kind, address.clone(), before.id.clone(), &before.name, shown.clone());
+        *set = if before.seeded { updated.seeded() } else { updated };
     }
     touch_zone(products, call.parameter("zoneName"));
-    let mut told = shown;
+    let mut answer = shown;
     if let Some(time) = before.get("updated_at") {
-        told.insert("updated_at".to_owned(), time.clone());
+        answer.insert("updated_at".to_owned(), time.clone());
     }
-    Ok(said(&Value::Object(told)))
+    Ok(said(&Value::Object(answer)))
 }
 
 fn delete(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused> {

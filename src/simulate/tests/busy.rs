@@ -27,7 +27,7 @@ fn a_late_request_acts_after_its_sender_has_heard_of_a_reset() {
 }
 
 #[test]
-fn who_waits_for_a_late_request_gets_its_answer() {
+fn a_client_that_waits_for_a_late_request_gets_its_answer() {
     let faults = Faults::parse(["late=3s:held:POST:networks"]).unwrap();
     let mut world = world(Options { faults, ..instant() });
     let reaction = post(&mut world, NETWORKS, json!({ "name": "net" }));
@@ -79,7 +79,7 @@ fn bystanders_do_not_care_whether_the_clients_request_arrives() {
 }
 
 #[test]
-fn what_a_client_does_to_things_of_others_is_noted() {
+fn changes_to_resources_of_bystanders_are_noted() {
     let mut world = busy("", &[]);
     world.network();
     assert!(world.simulator.harmed().is_empty());

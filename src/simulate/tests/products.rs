@@ -56,7 +56,7 @@ fn a_zone_is_made_read_and_changed_as_recorded() {
 }
 
 #[test]
-fn a_webhook_brings_what_else_is_known_of_a_zone() {
+fn a_webhook_adds_further_fields_of_a_zone() {
     let mut world = world(instant());
     world.post("/dns/v2/zones", json!({ "name": "a.com", "meta": { "webhook": "https://a.com/hook" } }));
     let meta = world.get("/dns/v2/zones/a.com")["meta"].clone();
@@ -137,7 +137,7 @@ fn origin_groups_are_made_read_and_changed_as_recorded() {
 }
 
 #[test]
-fn things_get_ready_after_their_answer() {
+fn resources_become_ready_after_their_answer() {
     let mut world = world(Options::default());
     let group = json!({ "name": "g", "sources": [{ "source": "a.com" }] });
     let group = world.post("/cdn/origin_groups", group).1["id"].clone();
@@ -148,7 +148,7 @@ fn things_get_ready_after_their_answer() {
 }
 
 #[test]
-fn what_is_told_once_is_never_shown_again() {
+fn fields_shown_once_are_never_shown_again() {
     let mut world = world(instant());
     let storage = json!({ "name": "files", "location_name": "s-ed1" });
     let storage = world.post("/storage/v4/object_storages", storage).1["id"].clone();

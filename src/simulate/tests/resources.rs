@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_network_is_made_by_a_task_and_tells_who_made_it() {
+fn a_network_is_created_by_a_task_and_names_it() {
     let mut world = world(Options::default());
     let (status, accepted) = world.post(NETWORKS, json!({ "name": "net", "tags": { "plan": "demo" } }));
     assert_eq!(status, 200);
@@ -35,7 +35,7 @@ fn a_list_filters_by_name_and_tags_and_pages() {
 }
 
 #[test]
-fn what_is_in_use_is_not_removed() {
+fn a_resource_in_use_is_not_removed() {
     let mut world = world(instant());
     let network = world.network();
     let subnet = world.subnet(&network);
@@ -81,7 +81,7 @@ fn a_parent_is_locked_while_a_task_below_it_runs() {
 }
 
 #[test]
-fn a_machine_shows_its_addresses_and_keeps_volumes_unless_told() {
+fn deleting_a_machine_keeps_its_volumes_unless_asked_otherwise() {
     let mut world = world(instant());
     // A floating IP needs a router with a gateway.
     let network = world.make(NETWORKS, json!({ "name": "net" }));

@@ -6,7 +6,7 @@ fn with_faults(rules: &[&str]) -> World {
 }
 
 #[test]
-fn a_lost_answer_leaves_what_was_made_a_reset_does_not() {
+fn a_lost_answer_leaves_a_resource_and_a_reset_does_not() {
     let mut world = with_faults(&["reset:POST:networks:1", "lost-answer:POST:networks:2"]);
     let body = json!({ "name": "net" });
     assert_eq!(world.react(Method::Post, NETWORKS, Some(body.clone())), Reaction::Reset);
@@ -18,7 +18,7 @@ fn a_lost_answer_leaves_what_was_made_a_reset_does_not() {
 }
 
 #[test]
-fn a_failed_task_tells_why_and_may_leave_its_resource_behind() {
+fn a_failed_task_has_an_error_and_may_leave_its_resource() {
     let mut world = with_faults(&["task-error:volumes:1:text=No space", "task-error:volumes:2:leaves"]);
     let body = json!({ "name": "data", "source": "new-volume", "size": 5 });
     let accepted = world.post(VOLUMES, body.clone());
@@ -58,7 +58,7 @@ fn too_many_requests_say_when_to_come_back() {
 }
 
 #[test]
-fn quotas_refuse_what_goes_beyond() {
+fn quotas_refuse_creates_beyond_their_limit() {
     let quotas = [("volumes".to_owned(), 1)].into();
     let mut world = world(Options { quotas, ..instant() });
     let body = json!({ "name": "data", "source": "new-volume", "size": 5 });

@@ -43,7 +43,7 @@ async fn a_torn_line_is_cut_off_before_the_next_is_written() {
 }
 
 #[test]
-fn one_writer_at_a_time_and_the_other_hears_who() {
+fn a_second_writer_is_refused_with_the_owner() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lock");
     let owner = owner();
@@ -58,7 +58,7 @@ fn one_writer_at_a_time_and_the_other_hears_who() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn nobody_else_may_read_the_record() {
+async fn the_record_is_readable_only_by_its_user() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let store = StateFolder::new(folder.path().join("state"));

@@ -2,7 +2,7 @@
 
 /// The next request to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ask {
+pub enum StoreRequest {
     /// Create the object if absent.
     Create,
     /// Read the object.
@@ -11,7 +11,7 @@ pub enum Ask {
 
 /// The store's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Heard {
+pub enum StoreAnswer {
     /// The object was created.
     Created,
     /// An object is there already: from an earlier attempt of ours, or from another writer.
@@ -39,33 +39,33 @@ pub enum Progress {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Append {
     bytes: Vec<u8>,
-    ask: Ask,
+    ask: StoreRequest,
 }
 
 impl Append {
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, ask: Ask::Create }
+        Self { bytes, ask: StoreRequest::Create }
     }
 
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    pub fn ask(&self) -> Ask {
+    pub fn ask(&self) -> StoreRequest {
         self.ask
     }
 
     /// Takes an answer. Only two answers end the append: that the object was created, or the object that was read.
     /// Any other answer of the store, in a race or after a lost answer, leads to another request.
-    pub fn hear(&mut self, heard: Heard) -> Progress {
+    pub fn receive(&mut self, heard: StoreAnswer) -> Progress {
         match heard {
-            Heard::Created => return Progress::Done,
-            Heard::Found(bytes) if bytes == self.bytes => return Progress::Done,
-            Heard::Found(bytes) => return Progress::Fenced(bytes),
-            Heard::Taken => self.ask = Ask::Read,
-            Heard::Absent => self.ask = Ask::Create,
+            StoreAnswer::Created => return Progress::Done,
+            StoreAnswer::Found(bytes) if bytes == self.bytes => return Progress::Done,
+            StoreAnswer::Found(bytes) => return Progress::Fenced(bytes),
+            StoreAnswer::Taken => self.ask = StoreRequest::Read,
+            StoreAnswer::Absent => self.ask = StoreRequest::Create,
             // After a read without an answer, reading again is still right.
-            Heard::Nothing => self.ask = Ask::Read,
+            StoreAnswer::Nothing => self.ask = StoreRequest::Read,
         }
         Progress::Going
     }

@@ -14,7 +14,7 @@ mod lease;
 #[cfg(test)]
 mod model;
 
-pub use append::{Append, Ask, Heard, Progress};
+pub use append::{Append, Progress, StoreAnswer, StoreRequest};
 pub use entry::{Entry, hash};
 pub use fold::{Fold, Misfit};
 pub use lease::{BEAT, STILL, VALID, Verdict, verdict};

@@ -134,23 +134,25 @@ impl World {
     }
 
     /// Every possible answer of the store, with the resulting world.
-    fn answers(&self, first: u64, append: &Append) -> Vec<(World, Heard)> {
+    fn answers(&self, first: u64, append: &Append) -> Vec<(World, StoreAnswer)> {
         let bytes = Rc::new(append.bytes().to_vec());
         let mut answers = Vec::new();
         let mut carried_out = self.clone();
         let heard = match append.ask() {
-            Ask::Create if carried_out.create(first, &bytes) => Heard::Created,
-            Ask::Create => Heard::Taken,
-            Ask::Read => self.object(first).map_or(Heard::Absent, |bytes| Heard::Found((**bytes).clone())),
+            StoreRequest::Create if carried_out.create(first, &bytes) => StoreAnswer::Created,
+            StoreRequest::Create => StoreAnswer::Taken,
+            StoreRequest::Read => {
+                self.object(first).map_or(StoreAnswer::Absent, |bytes| StoreAnswer::Found((**bytes).clone()))
+            }
         };
         if self.lost < self.losing {
             let lost = |world: &World| World { lost: world.lost + 1, ..world.clone() };
-            answers.push((lost(&carried_out), Heard::Nothing));
-            if append.ask() == Ask::Create && heard == Heard::Created {
-                answers.push((lost(self), Heard::Nothing));
+            answers.push((lost(&carried_out), StoreAnswer::Nothing));
+            if append.ask() == StoreRequest::Create && heard == StoreAnswer::Created {
+                answers.push((lost(self), StoreAnswer::Nothing));
                 let mut late = lost(self);
                 late.late.push((first, bytes));
-                answers.push((late, Heard::Nothing));
+                answers.push((late, StoreAnswer::Nothing));
             }
         }
         answers.push((carried_out, heard));
@@ -244,8 +246,8 @@ impl World {
         }
     }
 
-    fn heard(mut self, who: usize, mut append: Append, heard: Heard, folds: &mut Folds) -> World {
-        let progress = append.hear(heard);
+    fn heard(mut self, who: usize, mut append: Append, heard: StoreAnswer, folds: &mut Folds) -> World {
+        let progress = append.receive(heard);
         let writer = &mut self.writers[who];
         match progress {
             Progress::Going => {
@@ -312,7 +314,7 @@ fn takeover(fold: Option<&Fold>, name: &str) -> Entry {
 }
 
 #[test]
-fn no_call_leaves_after_another_has_taken_over() {
+fn no_call_is_sent_after_another_process_has_taken_over() {
     let mut folds = Folds::default();
     let mut seen = HashSet::new();
     let losing = if std::env::var_os("RELIABILITY_SCALE").is_some() { LOST_AT_MOST } else { LOST };

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::bucket::Bucket;
 use crate::journal::{JournalError, Line, decode, validate};
-use crate::store::log::{Append, Ask, Entry, Fold, Heard, Misfit, Progress};
+use crate::store::log::{Append, Entry, Fold, Misfit, Progress, StoreAnswer, StoreRequest};
 
 /// Objects that are read concurrently.
 const READ_AT_ONCE: usize = 16;
@@ -202,18 +202,22 @@ impl Log {
         let mut pause = PAUSE;
         loop {
             let answer = match append.ask() {
-                Ask::Create => self.bucket.create(&name, append.bytes().to_vec()).await.map(|created| match created {
-                    true => Heard::Created,
-                    false => Heard::Taken,
-                }),
-                Ask::Read => self.bucket.get(&name).await.map(|found| found.map_or(Heard::Absent, Heard::Found)),
+                StoreRequest::Create => {
+                    self.bucket.create(&name, append.bytes().to_vec()).await.map(|created| match created {
+                        true => StoreAnswer::Created,
+                        false => StoreAnswer::Taken,
+                    })
+                }
+                StoreRequest::Read => {
+                    self.bucket.get(&name).await.map(|found| found.map_or(StoreAnswer::Absent, StoreAnswer::Found))
+                }
             };
             let (heard, error) = match answer {
                 Ok(heard) => (heard, None),
-                Err(error) => (Heard::Nothing, Some(error)),
+                Err(error) => (StoreAnswer::Nothing, Some(error)),
             };
-            let absent = heard == Heard::Absent;
-            match append.hear(heard) {
+            let absent = heard == StoreAnswer::Absent;
+            match append.receive(heard) {
                 Progress::Done => return Appended::Done,
                 Progress::Fenced(bytes) => return Appended::Fenced(bytes),
                 Progress::Going => {}

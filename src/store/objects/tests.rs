@@ -62,7 +62,7 @@ fn finished(exit: u8) -> Record {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_written_is_read_on_another_machine_and_continued() {
+async fn a_record_is_read_and_continued_on_another_machine() {
     let place = Place::new();
     assert!(!place.records().exists().await.unwrap());
     for exit in 1..=3 {
@@ -149,7 +149,7 @@ async fn signs_of_life_come_while_nothing_else_is_written_and_end_with_the_comma
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_store_is_away_nothing_is_begun_and_what_is_learnt_is_handed_in_later() {
+async fn while_the_store_is_unreachable_no_step_starts_and_outcomes_are_spooled() {
     let place = Place::new();
     let journal = place.journal("run").await;
     place.store.away.store(true, Ordering::SeqCst);
@@ -174,7 +174,7 @@ async fn while_the_store_is_away_nothing_is_begun_and_what_is_learnt_is_handed_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_here_is_not_mixed_into_what_another_wrote_since() {
+async fn spooled_outcomes_are_not_mixed_with_later_records_of_another() {
     let place = Place::new();
     let journal = place.journal("run").await;
     place.store.away.store(true, Ordering::SeqCst);
@@ -193,7 +193,7 @@ async fn what_is_kept_here_is_not_mixed_into_what_another_wrote_since() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_has_grown_long_is_begun_anew_and_read_from_there() {
+async fn a_long_log_is_restated_and_read_from_there() {
     let place = Place::new();
     let journal = place.journal("run").await;
     for _ in 0..1_100 {
@@ -250,7 +250,7 @@ async fn a_store_that_overwrites_is_refused_and_nothing_is_written_to_it() {
 }
 
 #[test]
-fn the_owner_of_a_takeover_is_told() {
+fn the_new_owner_of_a_lease_is_reported() {
     let lease = Lease { epoch: 2, writer: "w".to_owned(), owner: owner("destroy", None) };
     let line = crate::journal::Line { n: 7, at: Timestamp::UNIX_EPOCH, record: Record::Leased(lease.clone()) };
     let entry = crate::store::log::Entry {
@@ -294,7 +294,7 @@ async fn a_log_of_more_objects_than_one_page_lists_is_read_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_log_is_begun_anew_behind_what_is_there_and_old_writers_stay_out() {
+async fn a_damaged_log_is_restated_by_a_new_object_and_old_writers_are_fenced() {
     let place = Place::new();
     let journal = place.journal("run").await;
     for exit in 0..4 {

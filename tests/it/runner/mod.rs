@@ -1,5 +1,5 @@
-//! Texts that would be commands to the runner of a GitHub Actions job, through every command of ours: nothing changes but
-//! the text.
+//! Texts that the runner of a GitHub Actions job would take for commands, through every command of `plan`: they must
+//! have no effect.
 
 mod rules;
 
@@ -11,10 +11,10 @@ use crate::server::Served;
 use crate::support::{Ended, Folder};
 use rules::{Runner, values};
 
-/// Only the runner's own files and a harmless word where the others stand.
+/// The runner's own files, and a harmless word in place of other texts.
 const HARMLESS: &str = "word";
 
-/// What would do something, in each of the forms a text can bring it in.
+/// Texts with an effect, in each form that a command can have.
 fn hostile() -> Vec<String> {
     let commands = [
         ("save-state", "name=teardown", r#"{"mode":"always","file":"/bin/sh","args":["-c","id"]}"#),
@@ -44,7 +44,7 @@ fn hostile() -> Vec<String> {
     texts
 }
 
-/// Every text as an output, a tag, and a description.
+/// A plan with every text as an output, a tag, and a description.
 fn plan(texts: &[String]) -> String {
     let outputs: serde_json::Map<String, Value> = texts
         .iter()
@@ -73,7 +73,7 @@ fn plan(texts: &[String]) -> String {
     .to_string()
 }
 
-/// Asks for things that are not there, and the API says so.
+/// A plan that refers to missing resources, for error messages with the texts.
 fn missing(texts: &[String]) -> String {
     json!({
         "name": "missing",
@@ -87,7 +87,7 @@ fn missing(texts: &[String]) -> String {
     .to_string()
 }
 
-/// A job's folder, and the API it works with.
+/// A job's folder, and its simulated API.
 struct Job {
     folder: Folder,
     served: Served,
@@ -104,7 +104,7 @@ impl Job {
         Self { folder, served }
     }
 
-    /// What a command writes, and what the runner hears in it.
+    /// The output of a command, and the commands that the runner sees in it.
     fn run(&self, arguments: &[&str]) -> (Ended, Vec<String>) {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         let (output, summary) = (file("output.txt"), file("summary.md"));
@@ -154,7 +154,7 @@ const COMMANDS: [&str; 35] = [
     "destroy plan.yaml --yes",
 ];
 
-/// Every command that repeats what was typed.
+/// Every command that repeats its arguments.
 const ARGUMENTS: [&str; 20] = [
     "check",
     "run",

@@ -1,4 +1,4 @@
-//! The runner's own rules for what a step writes, as a table.
+//! The runner's rules for the output of a step, as a table.
 //!
 //! | rule | source (actions/runner, `main`) |
 //! |---|---|
@@ -7,13 +7,15 @@
 //! | V2 is tried first: `::name k=v,k=v::data` after leading white space | `ActionCommand.TryParseV2` |
 //! | then V1: the first `##[name k=v;k=v]data` anywhere | `ActionCommand.TryParse` |
 //! | both only for registered names, in any case | `ActionCommandManager._registeredCommands` |
-//! | while stopped only the token is heard | `ActionCommandManager.TryProcessCommand` |
-//! | comparisons may pass over characters without width | `String.IndexOf(string)` is a linguistic comparison |
+//! | while stopped only the token is recognised
+//! `ActionCommandManager.TryProcessCommand` |
+//! | comparisons may ignore characters without width
+//! `String.IndexOf(string)` is a linguistic comparison |
 //! | `name<<DELIMITER`, lines, `DELIMITER` in the files for outputs and state | `FileCommandManager` |
 
 use std::collections::BTreeMap;
 
-/// The commands the runner has an extension for, and `stop-commands`.
+/// The registered commands, and `stop-commands`.
 pub const REGISTERED: [&str; 16] = [
     "stop-commands",
     "set-env",
@@ -33,7 +35,7 @@ pub const REGISTERED: [&str; 16] = [
     "set-repo-path",
 ];
 
-/// Reads lines as the runner does and notes the name of every command it would carry out.
+/// Parses lines as the runner does, and notes every command that it would execute.
 #[derive(Debug, Default)]
 pub struct Runner {
     stopped: Option<String>,
@@ -85,7 +87,7 @@ pub fn values(file: &str) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     let mut lines = file.split('\n');
     while let Some(line) = lines.next().filter(|line| !line.is_empty()) {
-        // Whichever of the two stands first says how the value is written.
+        // Whichever comes first determines the form of the value.
         let heredoc = line.find("<<").filter(|at| line.find('=').is_none_or(|equals| *at < equals));
         if let (None, Some((name, value))) = (heredoc, line.split_once('=')) {
             values.insert(name.to_owned(), value.to_owned());

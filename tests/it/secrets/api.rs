@@ -1,4 +1,4 @@
-//! An API that repeats secrets: every text it was given stands in every place of what it answers.
+//! A simulated API that repeats secrets in every place of its answers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-/// What it does with the calls of a plan. The request names the text to repeat, as `n17n` in its path or body, or as a
+/// How it answers the calls of a plan. The request selects the text to repeat, as `n17n` in its path or body, or as a
 /// segment of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// They are done at once.
+    /// Synchronously.
     Answered,
     Refused,
-    /// They start tasks that fail.
+    /// With tasks that fail.
     TaskFails,
-    /// They start tasks that are named for the secret, and make things that are.
+    /// With tasks and resources whose names contain the secret.
     TaskNames,
-    /// The answer is no JSON.
+    /// With an answer that is not JSON.
     NoJson,
-    /// The answer breaks off, and lists tell of things like what was asked for.
+    /// With an answer that is cut off, and lists of similar resources.
     Cut,
 }
 
@@ -46,7 +46,7 @@ pub fn serve(form: Form, texts: &Arc<Vec<String>>) -> String {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let texts = Arc::clone(&texts);
-            // A client that went away is served no more.
+            // A closed connection ends its thread.
             std::thread::spawn(move || drop(one(stream, form, &texts)));
         }
     });
@@ -110,7 +110,7 @@ fn answer(form: Form, method: &str, target: &str, body: &str, texts: &[String]) 
     }
 }
 
-/// Which text a request means.
+/// The text that a request selects.
 fn number(request: &str, texts: &[String]) -> usize {
     let named = request.match_indices('n').find_map(|(at, _)| {
         let (digits, _) = request[at + 1..].split_once('n')?;
@@ -133,12 +133,12 @@ fn task(form: Form, number: usize, texts: &[String]) -> Value {
     })
 }
 
-/// The text as an id: one with a line break in it is none, and what it names would be looked for.
+/// The text as an id: with a line break it would be invalid, and its resource be searched for.
 fn id(text: &str) -> String {
     text.replace(char::is_control, "")
 }
 
-/// A thing whose every field says it.
+/// A resource with the text in every field.
 fn thing(text: &str) -> Value {
     let number: Value = text.parse::<u64>().map_or(Value::Null, Value::from);
     json!({

@@ -1,4 +1,4 @@
-//! What may be secret is hidden before it is known whether it is.
+//! Inputs are redacted before it is known whether they are secret.
 
 use crate::support::Folder;
 
@@ -17,7 +17,7 @@ steps:
 
 const SECRET: &str = "hunter2secret";
 
-/// Files of inputs that cannot be read, or not as they were meant.
+/// Files of inputs that are invalid or ambiguous.
 const FILES: [&str; 16] = [
     "word: !hunter2secret x\n",
     "word: *hunter2secret\n",

@@ -1,4 +1,4 @@
-//! Secrets in what an API answers, and every sink of every command after that.
+//! Secrets in answers of the API, and in every output of every command afterwards.
 
 mod api;
 #[path = "../../../src/secret/tests/encodings.rs"]
@@ -20,13 +20,13 @@ use encodings::{KINDS, encodings, json as json_text};
 
 const KEY: &str = "9999$sesame-open-seventy-seven";
 
-/// Every secret in every encoding, the key first. In the middle of an id a short one is taken for chance.
+/// Every secret in every encoding, the key first. In the middle of an id a short one counts as coincidence.
 fn texts() -> Vec<String> {
     let by_chance = |text: &String| text == "beforezx81after";
     std::iter::once(&KEY).chain(&KINDS).flat_map(|secret| encodings(secret)).filter(|text| !by_chance(text)).collect()
 }
 
-/// What gives a secret away wherever it stands: the encodings as they are and inside JSON, and pieces of the plain ones.
+/// Texts that reveal a secret: the encodings as they are and inside JSON, and parts of the plain ones.
 fn signs(texts: &[String]) -> Vec<String> {
     let inside = |text: &String| {
         let json = json_text(text);
@@ -40,7 +40,7 @@ fn signs(texts: &[String]) -> Vec<String> {
     all.into_iter().collect()
 }
 
-/// A plan that has all secrets, and makes a call for each text.
+/// A plan with all secrets, and one call for each text.
 fn plan(form: Form, number: usize) -> String {
     let secrets: Vec<String> = (0..KINDS.len()).map(|nth| format!("s{nth}")).collect();
     let inputs: serde_json::Map<_, _> = secrets.iter().map(|name| (name.clone(), json!({ "secret": true }))).collect();
@@ -75,17 +75,17 @@ fn plan(form: Form, number: usize) -> String {
     json!({ "name": "demo", "ttl": "1ms", "inputs": inputs, "steps": steps, "outputs": outputs }).to_string()
 }
 
-/// Where the secrets are known.
+/// Commands that know the secrets.
 const KNOWING: [&str; 4] = [
     "run plan.yaml -vv --curl --har run.har --log run.log --events events.ndjson --report report.html --resolve-time 0s",
     "run plan.yaml -vv --curl --report report.json --resolve-time 0s",
     "preview plan.yaml --out saved.json",
     "preview plan.yaml --format json -vv --log-format json",
 ];
-/// Where the inputs are known, and no plan.
+/// Commands that know the inputs, and no plan.
 const HALF_KNOWING: [&str; 4] =
     ["tasks --limit 1000 --errors", "tasks --limit 1000 --format json", "wait task-n2n", "wait task-n2n --format json"];
-/// Where they are not.
+/// Commands that know neither.
 const UNKNOWING: [&str; 18] = [
     "status plan.yaml",
     "status plan.yaml --format json",
@@ -118,7 +118,7 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// The signs of secrets in what was written, with what is around the first of them.
+/// Searches output for these texts; reports the first with its surroundings.
 struct Search {
     signs: Vec<String>,
     finder: AhoCorasick,
@@ -130,7 +130,7 @@ impl Search {
         Self { finder: AhoCorasick::new(&signs).unwrap(), signs }
     }
 
-    /// A line for each sink that shows one.
+    /// A line for each output that contains one.
     fn leaks(&self, sink: &str, bytes: &[u8]) -> Option<String> {
         let found: Vec<_> = self.finder.find_overlapping_iter(bytes).collect();
         let first = found.first()?;
@@ -181,7 +181,7 @@ fn trial(form: Form, in_job: bool, texts: &Arc<Vec<String>>, search: &Search) ->
 }
 
 #[test]
-fn what_an_api_repeats_of_a_secret_is_in_no_sink() {
+fn a_secret_repeated_by_the_api_is_in_no_output() {
     let texts = texts();
     let search = Search::new(&texts);
     // Looking for what became of a call takes its time.

@@ -142,7 +142,7 @@ fn a_store_that_goes_away_and_comes_back_changes_nothing() {
 
 /// One process is frozen at each of its writes; another takes over and completes the plan; then the first resumes.
 #[test]
-fn a_frozen_writer_that_wakes_sends_nothing() {
+fn a_writer_that_was_frozen_sends_nothing() {
     let mut figures = Figures::default();
     for case in examples() {
         paused(async {
@@ -215,7 +215,7 @@ fn a_run_of_ten_steps_costs_what_the_documentation_says() {
         }
         costs
     });
-    let rows = ["the trial of a new store", "ten steps, one after another", "the same again, everything kept"];
+    let rows = ["the test of a new store", "ten consecutive steps", "a second run without changes"];
     let costs = costs.windows(2).map(|pair| [0, 1, 2].map(|what| pair[1][what] - pair[0][what]));
     let told: String = rows
         .into_iter()

@@ -168,7 +168,7 @@ fn a_chain_costs_little_delay_and_no_more_polls_than_before() {
 }
 
 #[test]
-fn what_starts_together_shares_its_polls() {
+fn tasks_that_start_together_share_polls() {
     let machines = ours(&at_once("create_vm", 100));
     assert!(machines.polls <= 40.0 && machines.delay <= 0.55, "{machines:?}");
     let volumes = ours(&at_once("create_volume", 50));
@@ -190,20 +190,20 @@ fn a_resumed_wait_polls_all_of_them_together() {
 }
 
 #[test]
-fn a_list_goes_back_to_when_the_server_says_that_a_task_was_made() {
+fn a_list_starts_at_the_creation_of_the_oldest_task() {
     let mut schedule = Schedule::default();
     let made = |second: i64| Timestamp::from_second(1_000 + second).unwrap();
     for task in ["a", "b"] {
         schedule.add(task, entry("create_volume", 0.0), Duration::ZERO);
     }
-    schedule.seen("b", None, Some(made(5)));
+    schedule.observe("b", None, Some(made(5)));
     let polls = schedule.take_due(seconds(3.0));
     let [Poll::Many(listing)] = &polls[..] else { panic!("{polls:?}") };
     assert_eq!((listing.since, listing.created), (Some(SignedDuration::ZERO), Some(made(5))));
 }
 
 #[test]
-fn many_that_are_late_count_as_one() {
+fn many_overdue_tasks_count_as_one() {
     let gap_of = |count: usize| {
         let mut schedule = Schedule::default();
         let tasks: Vec<String> = (0..count).map(|task| task.to_string()).collect();
@@ -228,7 +228,7 @@ fn the_plan_may_say_when_to_poll() {
 }
 
 #[test]
-fn what_was_seen_corrects_the_table() {
+fn observed_durations_correct_the_table() {
     let mut schedule = Schedule::default();
     for took in [14.0, 14.5, 15.0] {
         schedule.learn("create_network", seconds(took));

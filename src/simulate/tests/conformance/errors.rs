@@ -31,7 +31,7 @@ const GROUPS: &str = "/cloud/v2/security_groups/1/7";
 const ROUTERS: &str = "/cloud/v1/routers/1/7";
 
 #[test]
-fn a_quota_is_a_400_and_tells_how_far_it_goes() {
+fn a_quota_refusal_is_a_400_with_its_limits() {
     let quotas = [("routers".to_owned(), 1), ("instances".to_owned(), 0)].into();
     let mut world = world(Options { quotas, ..instant() });
     world.make(NETWORKS, json!({ "name": "one" }));
@@ -53,7 +53,7 @@ fn a_quota_is_a_400_and_tells_how_far_it_goes() {
 }
 
 #[test]
-fn a_wrong_key_is_told_by_the_edge_of_the_api_and_echoed_in_part() {
+fn an_invalid_key_is_refused_by_the_proxy_and_echoed_in_part() {
     let mut world = world(Options { api_key: Some("right".into()), ..instant() });
     let Reaction::Answer(answer) = world.react(Method::Get, NETWORKS, None) else { panic!("no answer") };
     assert_eq!((answer.status, answer.header("request_id"), answer.header("traceparent")), (401, None, None));
@@ -65,7 +65,7 @@ fn a_wrong_key_is_told_by_the_edge_of_the_api_and_echoed_in_part() {
 }
 
 #[test]
-fn what_is_refused_is_refused_in_the_apis_words() {
+fn refusals_have_the_recorded_messages() {
     let mut world = world(instant());
     let network = world.network();
     let subnet = world.subnet(&network);
@@ -137,7 +137,7 @@ fn a_health_monitor_is_patched_whole() {
 
 /// Both texts of §3 are a lock to the client; the first names the task.
 #[test]
-fn a_lock_is_told_in_one_of_two_texts() {
+fn a_lock_has_one_of_two_messages() {
     let mut texts = [0, 0];
     for seed in 0..8 {
         let mut world = world(Options { seed, ..Options::default() });
@@ -192,7 +192,7 @@ fn an_image_that_is_none_is_missing_for_a_volume_and_wrong_for_a_machine() {
 }
 
 #[test]
-fn what_is_in_another_project_is_not_here() {
+fn resources_of_another_project_are_not_found() {
     let mut world = world(instant());
     let network = world.network();
     let path = format!("/cloud/v1/networks/2/7/{network}");

@@ -10,7 +10,7 @@ fn listed(task: &Value, kind: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_machines_task_lists_what_it_only_attaches_and_automatic_ports() {
+fn a_machines_task_lists_attached_volumes_and_automatic_ports() {
     let mut world = world(instant());
     let network = world.make(NETWORKS, json!({ "name": "net" }));
     let subnet = world.subnet(&network);
@@ -78,7 +78,7 @@ fn a_pools_task_lists_old_members_and_a_groups_task_the_group() {
 }
 
 #[test]
-fn what_a_running_task_lists_is_null_empty_or_there_already() {
+fn the_resources_of_a_running_task_are_null_empty_or_listed() {
     let mut world = world(Options::default());
     let balancer = world.make("/cloud/v1/loadbalancers/1/7", json!({ "name": "web-lb" }));
     let pool =
@@ -104,7 +104,7 @@ fn what_a_running_task_lists_is_null_empty_or_there_already() {
 }
 
 #[test]
-fn a_group_without_rules_lets_out_what_may_go_out_and_nothing_in() {
+fn a_group_without_rules_allows_egress_and_no_ingress() {
     let mut world = world(instant());
     let groups = "/cloud/v2/security_groups/1/7";
     let default = world.make(groups, json!({ "name": "web" }));
@@ -150,7 +150,7 @@ fn a_trace_of_the_clients_becomes_the_requests_id_where_the_api_takes_it() {
 }
 
 #[test]
-fn calls_take_their_time_and_have_acted_before_they_answer() {
+fn slow_calls_act_before_they_answer() {
     let mut world = world(Options { slow_calls: true, ..instant() });
     let group = json!({ "name": "apart", "policy": "affinity" });
     let Reaction::Delay(length, _) = world.react(Method::Post, "/cloud/v1/servergroups/1/7", Some(group)) else {

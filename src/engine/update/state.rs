@@ -12,7 +12,7 @@ use crate::journal::Intent;
 
 /// Whether an update has taken effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum UpdateState {
     /// Every field that it changes has its new value.
     Done,
     /// At least one field has not.
@@ -21,43 +21,45 @@ pub enum Seen {
 }
 
 /// Reads the resource of an update and compares it.
-pub async fn seen(context: &RunContext, intent: &Intent) -> Seen {
+pub async fn update_state(context: &RunContext, intent: &Intent) -> UpdateState {
     let known = context.journal.with_status(|status| status.instances.get(&intent.instance).cloned());
-    let (Some(after), Some(known)) = (&intent.update, known) else { return Seen::CannotTell };
-    let (Some(before), Some(result)) = (&known.agrees, &known.result) else { return Seen::CannotTell };
-    if let Some(seen) = of_part(context, intent, before).await {
-        return seen;
+    let (Some(after), Some(known)) = (&intent.update, known) else { return UpdateState::CannotTell };
+    let (Some(before), Some(result)) = (&known.agrees, &known.result) else { return UpdateState::CannotTell };
+    if let Some(state) = of_part(context, intent, before).await {
+        return state;
     }
-    let Some((create, parameters)) = results::operation_of(context.catalog, before) else { return Seen::CannotTell };
+    let Some((create, parameters)) = results::operation_of(context.catalog, before) else {
+        return UpdateState::CannotTell;
+    };
     let path = results::read_path(&create, &parameters, result);
-    let (Some(path), Some(thing)) = (path, thing_route(&create)) else { return Seen::CannotTell };
-    let Ok(object) = context.client.read(Request::get(path)).await else { return Seen::CannotTell };
+    let (Some(path), Some(thing)) = (path, thing_route(&create)) else { return UpdateState::CannotTell };
+    let Ok(object) = context.client.read(Request::get(path)).await else { return UpdateState::CannotTell };
     let is_owned_by_another =
         |id: &Value| context.journal.with_status(|status| status.is_made_by_another(&intent.instance, id));
     let object = shown_at(&create).map_or(Some(&object), |pointer| object.pointer(pointer));
-    let Some(object) = object else { return Seen::CannotTell };
+    let Some(object) = object else { return UpdateState::CannotTell };
     let shown = Shown { thing, object, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
     of_fields(before.body.as_ref(), after.body.as_ref(), &shown)
 }
 
-/// The answer over all fields of a body that the update changes.
-pub(super) fn of_fields(before: Option<&Value>, after: Option<&Value>, shown: &Shown<'_>) -> Seen {
+/// The combined result for all fields of a body that the update changes.
+pub(super) fn of_fields(before: Option<&Value>, after: Option<&Value>, shown: &Shown<'_>) -> UpdateState {
     let fields = |body: Option<&Value>| body.and_then(Value::as_object).cloned().unwrap_or_default();
     let (old, new) = (fields(before), fields(after));
     let changed = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
     let changed = changed.filter(|name| old.get(*name) != new.get(*name));
-    let mut seen = Seen::CannotTell;
+    let mut state = UpdateState::CannotTell;
     for name in changed {
         if let Form::Below(pointer) = form_of(shown.thing, name)
             && holds_any(shown.object.pointer(pointer), old.get(name), new.get(name))
         {
-            return Seen::NotDone;
+            return UpdateState::NotDone;
         }
         match field(name, new.get(name), shown) {
-            Comparison::Same => seen = Seen::Done,
-            Comparison::Differs(_) => return Seen::NotDone,
-            Comparison::CannotTell => return Seen::CannotTell,
+            Comparison::Same => state = UpdateState::Done,
+            Comparison::Differs(_) => return UpdateState::NotDone,
+            Comparison::CannotTell => return UpdateState::CannotTell,
         }
     }
-    seen
+    state
 }

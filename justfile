@@ -21,6 +21,14 @@ rehearse:
 reliability scale="5":
     RELIABILITY_SCALE={{ scale }} cargo test --locked --lib --test it reliability -- --nocapture
 
+# Plan files, records and answers of random bytes, each for so many seconds.
+fuzz seconds="60":
+    FUZZ_SECONDS={{ seconds }} cargo test --locked --test it fuzz::
+
+# Faults put into the code by `cargo mutants` (cargo install cargo-mutants): which of them no test of the engine notices.
+mutants *options="--file 'src/engine/evidence/*.rs' --file 'src/engine/decide/*.rs' --file src/engine/ownership.rs --file src/engine/resolve.rs --file src/engine/search.rs":
+    cargo mutants --timeout 600 {{ options }} -- --lib -- engine:: journal:: --skip reliability --skip strangers --skip late::
+
 # Speed, side by side in one run.
 bench:
     cargo bench --locked

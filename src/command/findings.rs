@@ -86,7 +86,9 @@ pub fn print(context: &Context, found: &[Found]) -> Result<(), Error> {
     let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
     warn(context, found)?;
     let page = context.environment.github.as_ref().and_then(|github| github.step_summary.as_ref());
-    if let (Some(path), Some(summary)) = (page, findings_summary(&findings, &context.secrets)) {
+    if let Some(path) = page
+        && let Some(summary) = findings_summary(&findings, &context.secrets)
+    {
         append(path, "the job summary", &summary)?;
     }
     Ok(())

@@ -16,7 +16,8 @@ use crate::clock::Clock;
 use crate::command::connect::{Account, number_of};
 use crate::context::Context;
 use crate::engine::{
-    Change, ListReader, Preview, ReadFailure, Reads, RunContext, RunOptions, Settings, Tally, operation_of,
+    Action, Change, ListReader, Preview, ReadFailure, Reads, RunContext, RunOptions, Settings, Tally, operation_of,
+    shifted, shifted_words,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -79,6 +80,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     };
     let shown = Shown { status: fresh.as_ref().or(status), ..shown };
     let changes = shown.changes(context, &key, client.as_ref()).await?;
+    report_shifted(context, plan, fresh.as_ref().or(status), &changes)?;
     let text = |text: String| print_text(context, &context.secrets.redact(&text));
     match arguments.format {
         PreviewFormat::Human => text(preview_text::text(&changes, status.is_some()))?,
@@ -110,6 +112,23 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     }
     let pending = changes.iter().any(Change::is_pending);
     Ok(if arguments.exit_code && pending { Exit::ChangesPending } else { Exit::Done })
+}
+
+/// Says of a list that lost an element why so much of it changes, as the run does.
+fn report_shifted(context: &Context, plan: &Plan, status: Option<&Status>, changes: &[Change]) -> Result<(), Error> {
+    let Some(status) = status else { return Ok(()) };
+    for step in plan.steps.values().filter(|step| step.for_each.is_some()) {
+        let planned = changes.iter().filter(|change| change.instance.step == step.id);
+        let planned = planned.filter(|change| !matches!(change.action, Action::Gone { .. }));
+        let calls: Vec<_> = planned.filter_map(|change| Some((&change.instance, change.call.as_ref()?))).collect();
+        let recorded = status.existing().filter(|(instance, _)| instance.step == step.id).count();
+        if recorded > calls.len()
+            && let Some(first) = shifted(status, calls)
+        {
+            note(context, &format!("warning: {}", context.secrets.redact(&shifted_words(&first))))?;
+        }
+    }
+    Ok(())
 }
 
 /// The data for a preview: plan, inputs and record.

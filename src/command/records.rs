@@ -192,7 +192,7 @@ async fn only_plan(store: &AnyStore) -> Result<String, Error> {
         [] => Err(Error::usage(format!("there are no records in `{}`", store.name()))
             .help("name the plan file, or another place of records with `--state`")),
         several => Err(Error::usage(format!("`{}` holds records of several plans", store.name()))
-            .help(format!("say which with `--plan NAME`: {}", list(several, NAMED)))),
+            .help(format!("name the plan file, or say which with `--plan NAME`: {}", list(several, NAMED)))),
     }
 }
 

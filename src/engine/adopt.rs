@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::change::conceal;
 use super::collection::{items, list_call, result_of_item};
+use super::find::what_there_is;
 use super::interruption::Interruption;
 use super::made::made;
 use super::refresh::{Comparison, Shown, field};
@@ -153,11 +154,27 @@ impl Instance {
         let found = items(context, list, request)
             .await
             .map_err(|error| Interruption::Failed(context.read_failed(&about, &error)))?;
-        let mut fitting: Vec<Value> =
-            found.into_iter().filter(|item| item.get(key).map(id_text).as_ref() == Some(wanted)).collect();
+        let (mut fitting, others): (Vec<Value>, Vec<Value>) =
+            found.into_iter().partition(|item| item.get(key).map(id_text).as_ref() == Some(wanted));
         match (fitting.pop(), fitting.len()) {
             (Some(item), 0) => Ok(item),
-            (None, _) => Err(self.refused(rendered, format!("there is nothing to take over: no {key} is `{wanted}`"))),
+            (None, _) => {
+                // Under a name the list may have been asked for alone.
+                let others = match &list.name_parameter {
+                    Some(_) => {
+                        let all = list_call(list, &rendered.parameters);
+                        match all {
+                            Some(request) => items(context, list, request).await.unwrap_or_default(),
+                            None => Vec::new(),
+                        }
+                    }
+                    None => others,
+                };
+                let shown = list.name_field.as_deref().filter(|_| matches!(by, By::Name(_))).unwrap_or(key);
+                let names = others.iter().filter_map(|item| item.get(shown)).map(id_text).collect();
+                let words = format!("there is nothing to take over: no {key} is `{wanted}`");
+                Err(self.refused_with(rendered, words, what_there_is(wanted, names)))
+            }
             (Some(_), more) => {
                 let mut ids: Vec<String> =
                     fitting.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
@@ -203,7 +220,14 @@ impl Instance {
     }
 
     pub(super) fn refused(&self, rendered: &Rendered, words: String) -> Interruption {
-        let about = self.about(&rendered.recorded);
-        Interruption::Failed(self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words))
+        self.refused_with(rendered, words, Vec::new())
+    }
+
+    fn refused_with(&self, rendered: &Rendered, words: String, help: Vec<String>) -> Interruption {
+        let context = &self.run.context;
+        let mut error =
+            context.error(&self.about(&rendered.recorded), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+        error.help.extend(help.iter().map(|help| context.secrets.redact(help).into_owned()));
+        Interruption::Failed(error)
     }
 }

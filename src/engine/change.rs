@@ -274,10 +274,17 @@ impl Instance {
         let differing = known.agrees.as_ref().map(|agrees| differences(agrees, &rendered.recorded)).unwrap_or_default();
         let forced: Vec<String> =
             change.split.forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();
+        let by_others: Vec<(&str, &Value)> =
+            change.split.forced.iter().filter_map(|forced| changed_by_others(known, &forced.field)).collect();
         let message = match forced.as_slice() {
             [] => {
                 format!("it was made by another call than the plan's, and may not be changed: {}", differing.join("; "))
             }
+            forced if by_others.len() == forced.len() => format!(
+                "somebody else changed it, and the API cannot put it back: {} ({})",
+                differing.join("; "),
+                forced.join("; ")
+            ),
             forced => format!(
                 "it was made by another call than the plan's, and only a new one has what differs: {} ({})",
                 differing.join("; "),
@@ -291,10 +298,14 @@ impl Instance {
             [] => "`on_change: ignore`".to_owned(),
             fields => format!("`on_change: {{ ignore: [{}] }}`", fields.join(", ")),
         };
-        error.help = vec![
+        error.help.extend(by_others.iter().map(|(field, now)| {
+            let words = format!("leave it as it is now: write `{field}: {now}` in the plan");
+            self.run.context.secrets.redact(&words).into_owned()
+        }));
+        error.help.extend([
             format!("keep it as it is: {ignore}; change it: `on_change: {{ update: {{ call: … }} }}`"),
             format!("make it anew: `on_change: replace`, or `--replace {}`", self.step().id),
-        ];
+        ]);
         error
     }
 
@@ -307,11 +318,18 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         let context = &self.run.context;
+        let id = &write.intent.instance;
+        if let Some(holder) = self.holder(write) {
+            refusal.message = format!("{}; `{holder}` of this record has it", refusal.message);
+            refusal.help = vec![format!(
+                "let it go by its new name: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv '{holder}' '{id}'`"
+            )];
+            return Err(Interruption::Failed(refusal));
+        }
         let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
         else {
             return Err(Interruption::Failed(refusal));
         };
-        let id = &write.intent.instance;
         let owner = stamp_value(&context.settings.plan, &context.settings.environment, id);
         match adoptable(context, operation, &write.intent.call, &write.parameters, &owner).await {
             Ok((item, ours)) => {
@@ -334,6 +352,23 @@ impl Instance {
                 Err(Interruption::Failed(refusal))
             }
         }
+    }
+
+    /// Another instance of this record that has what the call asks for: of one kind and name, in one collection. Both would
+    /// take it for theirs, and what the one lets go would be gone for the other.
+    fn holder(&self, write: &Write) -> Option<InstanceId> {
+        let call = &write.intent.call;
+        let asked = results::of_answer(write.operation.as_deref(), call, 0, &Value::Null);
+        let has_it = |known: &InstanceStatus| {
+            let made = known.result.as_ref().filter(|_| !known.made.is_empty());
+            let same = made.is_some_and(|made| made.kind == asked.kind && made.name == asked.name);
+            same && known.agrees.as_ref().is_some_and(|made_by| made_by.path == call.path)
+        };
+        asked.name.as_ref()?;
+        self.run.context.journal.with_status(|status| {
+            let others = status.instances.iter().filter(|(other, _)| **other != write.intent.instance);
+            others.filter(|(_, known)| has_it(known)).map(|(other, _)| other.clone()).next()
+        })
     }
 
     /// The undo call, as far as it can be rendered before the result is known.
@@ -401,6 +436,13 @@ impl Instance {
             }),
         }
     }
+}
+
+/// The top field of a place, and what somebody else made of it; `None` when nobody did.
+fn changed_by_others<'c>(known: &'c InstanceStatus, place: &'c str) -> Option<(&'c str, &'c Value)> {
+    let field = place.strip_prefix("body/").filter(|field| !field.contains('/'))?;
+    let drifted = known.drifted.iter().find(|drifted| drifted.field == field)?;
+    Some((field, drifted.now.as_ref()?))
 }
 
 /// Prepares an answer for templates: of a secret step every scalar becomes a secret marker, of other steps only the

@@ -177,11 +177,7 @@ impl ListSearch<'_> {
             !self.items.iter().any(|item| self.fits(item, &alone))
         });
         if let Some((field, value)) = lacking {
-            let values = of(field);
-            if let Some(near) = value.as_str().and_then(|value| nearest(value, values.iter().map(String::as_str))) {
-                help.push(format!("did you mean `{near}`?"));
-            }
-            help.push(format!("there {}", there_are(&values)));
+            help.extend(what_there_is(value.as_str().unwrap_or_default(), of(field)));
         } else {
             help.push("there is something for each of these, and nothing for all of them together".to_owned());
         }
@@ -237,6 +233,17 @@ fn conditions(wanted: &Map<String, Value>) -> String {
         other => format!("`{field}` `{other}`"),
     });
     words.collect::<Vec<_>>().join(" and ")
+}
+
+/// What there is in the place of a name that is not there: the nearest, and the first of all.
+pub fn what_there_is(wanted: &str, mut names: Vec<String>) -> Vec<String> {
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return vec!["look in another project or region: the list is empty".to_owned()];
+    }
+    let near = nearest(wanted, names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+    near.into_iter().chain([format!("there {}", there_are(&names))]).collect()
 }
 
 fn there_are(values: &[String]) -> String {

@@ -21,6 +21,7 @@ use crate::catalog::{Operation, pace_of};
 use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::journal::{
     Evidence, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
+    Unanswered,
 };
 use crate::plan::Wait;
 use crate::shared::Shared;
@@ -61,6 +62,13 @@ pub enum Ended {
     InError { at: usize, tasks: Vec<Task> },
     /// These tasks were attributed to this write, but belong to another attempt.
     NotOurs(Vec<String>),
+}
+
+/// What exists although a task failed, whether the search is certain to have found all of it, and what may be its work.
+pub struct Left {
+    pub made: Option<RecordedResource>,
+    pub certain: bool,
+    pub candidates: Vec<String>,
 }
 
 impl Finishing<'_> {
@@ -298,7 +306,7 @@ impl Finishing<'_> {
         let mut error =
             context.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
         error.task = Some(task.id.clone());
-        let (leftover, certain) = self.leftover(context, ended).await;
+        let Left { made: leftover, certain, candidates } = self.leftover(context, ended).await;
         let left = leftover
             .iter()
             .flat_map(|made| made.id.iter().chain(made.secondary.iter().flat_map(|secondary| &secondary.id)));
@@ -312,29 +320,37 @@ impl Finishing<'_> {
             let left = left.join(", ");
             error.help.push(format!("it left {left} behind: the next run, or `plan destroy`, removes it first"));
         } else if !certain {
-            error
-                .help
-                .push("the API does not tell whether it left something behind: look for it by its name".to_owned());
+            error.help.push(match candidates.as_slice() {
+                [] => "the API does not tell whether it left something behind: look for it by its name".to_owned(),
+                some => format!("it may have left something behind, or somebody else made it: {}", some.join(", ")),
+            });
         }
         error.help.push("mend the cause and run again: the run continues with this step".to_owned());
         let record = Record::Failed {
             instance: self.intent.instance.clone(),
             error: error.clone(),
             leftover: leftover.map(Box::new),
+            unclear: !certain && error.effect == EffectKnown::Unknown,
         };
         context.journal.append(vec![record]).await?;
         Ok(Interruption::Failed(error))
     }
 
     /// The resources that exist although a task failed, and whether the search is certain to have found all of them.
-    pub async fn leftover(&self, context: &RunContext, ended: &[Task]) -> (Option<RecordedResource>, bool) {
-        let Some(operation) = self.operation.filter(|_| self.updates.is_none()) else { return (None, true) };
+    pub async fn leftover(&self, context: &RunContext, ended: &[Task]) -> Left {
+        let none = Left { made: None, certain: true, candidates: Vec::new() };
+        let Some(operation) = self.operation.filter(|_| self.updates.is_none()) else { return none };
         let result = self.result_of(context, ended, None);
-        let Some(found) = leftover(context, self.intent, operation, self.parameters, result).await else {
-            return (None, true);
+        let at = self.resumed.unwrap_or_else(|| context.now());
+        let failed = ended.iter().map(|task| task.id.clone()).collect();
+        let attempt = Unanswered { intent: self.intent.clone().into(), at, head: None, failed };
+        let began = ended.iter().filter_map(|task| task.created_on).min();
+        let Some(found) = leftover(context, &attempt, operation, self.parameters, result, began).await else {
+            return none;
         };
         let left = self.made(context, &found.result);
-        (Some(left).filter(|made| made.id.is_some() || !made.secondary.is_empty()), found.certain)
+        let made = Some(left).filter(|made| made.id.is_some() || !made.secondary.is_empty());
+        Left { made, certain: found.certain, candidates: found.candidates }
     }
 
     /// The resources that exist because of a result.

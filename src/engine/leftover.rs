@@ -1,6 +1,9 @@
 //! Finds what a create left behind although one of its tasks ended in ERROR: the main resource, or only secondary
 //! ones.
 
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::collection::{items, list_call};
@@ -8,26 +11,58 @@ use super::context::RunContext;
 use super::evidence::tags::{STAMP_ATTEMPT, tag};
 use super::made::{along, resource_of};
 use super::results::{Parameters, id_text};
+use super::search::{LeftBehind, Search};
 use crate::catalog::{Creates, ListCall, Operation};
-use crate::journal::{Intent, StepResult};
+use crate::journal::{Intent, StepResult, Unanswered};
+
+/// Between two looks: lists may be late.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// What exists after a failed create, and whether the search can have missed anything.
 pub struct Leftover {
     pub result: StepResult,
-    /// The lists name the maker of each item, so that what was not found does not exist.
+    /// The lists name the maker of each item, or nothing in them can be its work, so that what was not found does not exist.
     pub certain: bool,
+    /// What may be its work, or another's.
+    pub candidates: Vec<String>,
 }
 
-/// Adds, to the resources that the tasks of a failed create list, those that name one of these tasks as their maker.
+/// Adds, to the resources that the tasks of a failed create list, those that name one of these tasks as their maker, or
+/// are otherwise its work. As long as the main one is not found, it is looked for until lists show what was made at
+/// `began`, the server's time.
 pub async fn leftover(
     context: &RunContext,
-    intent: &Intent,
+    attempt: &Unanswered,
+    operation: &Operation,
+    parameters: &Parameters,
+    result: StepResult,
+    began: Option<Timestamp>,
+) -> Option<Leftover> {
+    let resolve_time = SignedDuration::try_from(context.settings.resolve_time).unwrap_or_default();
+    let shown = began.map(|began| began + resolve_time);
+    loop {
+        let found = look(context, attempt, operation, parameters, result.clone()).await?;
+        let left = shown.map(|shown| shown.duration_since(context.client.server_time(context.now())));
+        let left = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
+        if found.result.id.is_some() || left.is_zero() {
+            return Some(found);
+        }
+        if context.stopped.or_leave(context.clock().sleep(left.min(PAUSE))).await.is_err() {
+            return Some(Leftover { certain: false, ..found });
+        }
+    }
+}
+
+async fn look(
+    context: &RunContext,
+    attempt: &Unanswered,
     operation: &Operation,
     parameters: &Parameters,
     mut result: StepResult,
 ) -> Option<Leftover> {
     let creates = operation.creates.as_ref()?;
-    let mut certain = true;
+    let intent = &attempt.intent;
+    let (mut certain, mut candidates) = (true, Vec::new());
     for kind in kinds(creates) {
         // Several operations create resources of one kind (virtual machines and bare metal): for the main kind, the
         // lists of this operation are used.
@@ -36,9 +71,21 @@ pub async fn leftover(
             false => resource_of(context.catalog, kind),
         };
         let list = resource.and_then(|resource| resource.list);
-        let Some(found) = search(context, intent, list.as_ref(), parameters, &result.tasks).await else {
-            certain &= *kind != creates.kind || result.id.is_some();
-            continue;
+        let found = match search(context, intent, list.as_ref(), parameters, &result.tasks).await {
+            Some(found) => found,
+            None if *kind != creates.kind || result.id.is_some() => continue,
+            None => match Search::new(context, attempt, &[]).left_behind().await {
+                Ok(LeftBehind::Resource(id)) => vec![id],
+                Ok(LeftBehind::Nothing) => continue,
+                Ok(LeftBehind::Unclear(may_be)) => {
+                    (certain, candidates) = (false, may_be);
+                    continue;
+                }
+                Err(_) => {
+                    certain = false;
+                    continue;
+                }
+            },
         };
         let ids = result.created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
         let Value::Array(ids) = ids else { continue };
@@ -54,7 +101,7 @@ pub async fn leftover(
             result.id = ids.first().cloned();
         }
     }
-    Some(Leftover { result, certain })
+    Some(Leftover { result, certain, candidates })
 }
 
 /// The main kind, and the secondary kinds that can exist without it.

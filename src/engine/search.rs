@@ -48,6 +48,16 @@ enum Candidate {
     Item { id: String, item: Value },
 }
 
+/// What exists of a create whose task ended in ERROR.
+#[derive(Debug)]
+pub enum LeftBehind {
+    /// The resource of this id.
+    Resource(Value),
+    Nothing,
+    /// These may be its work, or another's; none where there is no list to look through.
+    Unclear(Vec<String>),
+}
+
 /// The search for the work of one attempt.
 pub struct Search<'a> {
     context: &'a RunContext,
@@ -285,6 +295,39 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// What exists of a create whose task ended in ERROR, of a kind whose list does not name the maker of each.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be read.
+    pub async fn left_behind(&self) -> Result<LeftBehind, ReadError> {
+        let agent = self.agent();
+        let entries = self.log(self.log_since().query("user_agents", &agent)).await.unwrap_or_default();
+        if let Some(id) = audit::resource(&entries, &agent)
+            && self.read_by_id(&id).await.is_some()
+        {
+            return Ok(LeftBehind::Resource(id));
+        }
+        let (Some(list), Some(operation)) = (self.list(), self.operation.as_deref()) else {
+            return Ok(LeftBehind::Unclear(Vec::new()));
+        };
+        let named = self.named_items().await?;
+        let is_own = |item: &&Value| creator_task(item).is_some_and(|task| self.attempt.failed.contains(&task));
+        if let Some(id) = named.iter().find(is_own).and_then(|item| item_id(operation, list, self.call(), item)) {
+            return Ok(LeftBehind::Resource(id));
+        }
+        let open = self.without_others(self.candidates(named, &HashSet::new())).await?;
+        if let Some(Resolved::Resource { item, .. }) = self.by_own_key(&open)
+            && let Some(id) = item_id(operation, list, self.call(), &item)
+        {
+            return Ok(LeftBehind::Resource(id));
+        }
+        Ok(match open.is_empty() {
+            true => LeftBehind::Nothing,
+            false => LeftBehind::Unclear(open.iter().map(|one| self.words(one)).collect()),
+        })
+    }
+
     /// The request for entries of the audit log since the intent.
     fn log_since(&self) -> Request {
         let from = self.known().since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -343,11 +386,20 @@ impl<'a> Search<'a> {
     /// The items with the name that was asked for, except those that are certainly another's. `others`: tasks that
     /// are another's; what they made is excluded.
     async fn items(&self, others: &HashSet<String>) -> Result<Vec<Candidate>, ReadError> {
+        Ok(self.candidates(self.named_items().await?, others))
+    }
+
+    async fn named_items(&self) -> Result<Vec<Value>, ReadError> {
         let (Some(list), Some(creates)) = (self.list(), self.creates()) else { return Ok(Vec::new()) };
+        named_items(self.context, creates, list, self.call(), &self.parameters).await
+    }
+
+    fn candidates(&self, named: Vec<Value>, others: &HashSet<String>) -> Vec<Candidate> {
+        let (Some(list), Some(creates)) = (self.list(), self.creates()) else { return Vec::new() };
         let attempt = self.known();
         let owned = |thing: &Claimable| self.context.owners.is_ours(thing, &self.context.journal);
         let mut open = Vec::new();
-        for item in named_items(self.context, creates, list, self.call(), &self.parameters).await? {
+        for item in named {
             let id = self.operation.as_deref().and_then(|operation| item_id(operation, list, self.call(), &item));
             let Some(id) = id else { continue };
             let task = creator_task(&item);
@@ -362,7 +414,7 @@ impl<'a> Search<'a> {
                 open.push(Candidate::Item { id, item });
             }
         }
-        Ok(open)
+        open
     }
 
     /// The candidates that remain after the resources, the audit log and the other records have been read.

@@ -6,18 +6,21 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use serde_json::Value;
 
 use super::call::Called;
 use super::context::{About, RunContext};
 use super::finish::{Ended, Finishing};
 use super::interruption::Interruption;
+use super::leftover::leftover;
+use super::made::made;
 use super::ownership::Claimable;
 use super::resolve::{Resolved, resolve_late};
 use super::results::{self, id_text};
 use crate::catalog::Operation;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, Unanswered};
+use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, StepResult, Unanswered};
 use crate::plan::Wait;
 
 /// The longest time for which a request can be held back on the way and carried out then: proxies give up within
@@ -62,6 +65,9 @@ impl OpenAttempt<'_> {
         if !makes_something(operation) || results::is_repeatable(call.method, operation) {
             return self.resolved(Vec::new(), None).await;
         }
+        if !self.attempt.failed.is_empty() {
+            return self.left_behind().await;
+        }
         match resolve_late(self.context, self.attempt, &self.known.disowned).await {
             Resolved::Task { task, evidence, .. } => {
                 let called = Called::Tasks { tasks: vec![task], status: None, evidence: Some(evidence) };
@@ -81,6 +87,26 @@ impl OpenAttempt<'_> {
                 ));
                 Ok(None)
             }
+        }
+    }
+
+    /// Looks for what it left behind although its task ended in ERROR.
+    async fn left_behind(&self) -> Result<Option<StepError>, Interruption> {
+        let intent = &self.attempt.intent;
+        let Some((operation, parameters)) = results::operation_of(self.context.catalog, &intent.call) else {
+            return self.resolved(Vec::new(), None).await;
+        };
+        let answered = results::of_answer(Some(&operation), &intent.call, 0, &Value::Null);
+        let tasks = self.attempt.failed.clone();
+        let result = StepResult { kind: answered.kind, name: answered.name, tasks, ..StepResult::default() };
+        match leftover(self.context, self.attempt, &operation, &parameters, result, None).await {
+            Some(found) if found.result.id.is_some() => {
+                let made = made(self.context.catalog, &intent.call, &found.result, &intent.undo);
+                self.resolved(found.result.tasks, Some(made)).await
+            }
+            Some(found) if !found.candidates.is_empty() => Ok(Some(self.undecided(&found.candidates))),
+            Some(found) if !found.certain && !self.is_over() => Ok(None),
+            _ => self.resolved(Vec::new(), None).await,
         }
     }
 
@@ -114,8 +140,11 @@ impl OpenAttempt<'_> {
                 self.resolved(result.tasks, Some(made)).await
             }
             Ended::InError { tasks, .. } => {
-                let (left, _) = finishing.leftover(self.context, &tasks).await;
-                self.resolved(tasks.into_iter().map(|task| task.id).collect(), left).await
+                let left = finishing.leftover(self.context, &tasks).await;
+                match left.made.is_none() && !left.candidates.is_empty() {
+                    true => Ok(Some(self.undecided(&left.candidates))),
+                    false => self.resolved(tasks.into_iter().map(|task| task.id).collect(), left.made).await,
+                }
             }
             Ended::NotOurs(tasks) => {
                 for task in &tasks {
@@ -140,9 +169,12 @@ impl OpenAttempt<'_> {
         let record = Record::Resolved { instance, attempt, tasks, made: made.map(Box::new) };
         self.context.journal.append(vec![record]).await?;
         if let Some(made) = words {
+            let why = match self.attempt.failed.is_empty() {
+                true => "which was never answered, was carried out after all",
+                false => "which ended in ERROR, left something behind",
+            };
             self.context.warn(format!(
-                "`{}`: attempt {attempt}, which was never answered, was carried out after all: {made} is on record as well, \
-                 and goes with the step",
+                "`{}`: attempt {attempt}, {why}: {made} is on record as well, and goes with the step",
                 self.instance
             ));
         }
@@ -151,7 +183,7 @@ impl OpenAttempt<'_> {
 
     fn undecided(&self, candidates: &[String]) -> StepError {
         let words = format!(
-            "attempt {} was never answered; what may be its work may be somebody else's as well: {}",
+            "what attempt {} made is not known; what may be its work may be somebody else's as well: {}",
             self.attempt.intent.attempt,
             candidates.join(", ")
         );

@@ -108,7 +108,12 @@ impl InstanceStatus {
         if self.phase != Phase::InDoubt {
             return None;
         }
-        Some(Unanswered { intent: self.intent.clone()?, at: self.intended_at?, head: self.head.clone() })
+        Some(Unanswered {
+            intent: self.intent.clone()?,
+            at: self.intended_at?,
+            head: self.head.clone(),
+            failed: Vec::new(),
+        })
     }
 
     /// What was made since is gone.
@@ -230,7 +235,14 @@ impl InstanceStatus {
                 self.error = Some(error);
             }
             Record::Succeeded(done) => self.succeed(at, *done),
-            Record::Failed { error, leftover, .. } => {
+            Record::Failed { error, leftover, unclear, .. } => {
+                if let Phase::Accepted { tasks, .. } = &self.phase
+                    && unclear
+                {
+                    let failed = tasks.clone();
+                    self.phase = Phase::InDoubt;
+                    self.earlier.extend(self.in_doubt().map(|attempt| Unanswered { failed, ..attempt }));
+                }
                 let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
                 self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
                 self.error = Some(error);

@@ -110,7 +110,8 @@ pub struct Head {
     pub request_id: Option<String>,
 }
 
-/// An attempt without an answer: it may have been carried out, or may still be.
+/// An attempt whose effect is not known: it has no answer, so that it may have been carried out, or may still be; or its
+/// task ended in ERROR, and may have left a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unanswered {
     pub intent: Shared<Intent>,
@@ -118,6 +119,9 @@ pub struct Unanswered {
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
+    /// Its tasks, of which one ended in ERROR.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<String>,
 }
 
 /// The evidence that a task or resource is ours, when no answer said so.

@@ -67,7 +67,14 @@ pub enum Record {
     /// The call is complete, and this is its result.
     Succeeded(Box<Succeeded>),
     /// A task ended in ERROR. `leftover`: what it left behind, and how to delete that.
-    Failed { instance: InstanceId, error: StepError, leftover: Option<Box<RecordedResource>> },
+    /// `unclear`: whether it left something is not known, and it is searched for like an attempt without an answer.
+    Failed {
+        instance: InstanceId,
+        error: StepError,
+        leftover: Option<Box<RecordedResource>>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unclear: bool,
+    },
     /// A delete or undo call is about to be sent. `intent`: identifies the attempt when the call is not idempotent
     /// (an `undo` by POST).
     Removing {

@@ -73,14 +73,13 @@ fn check_all(
     assumed: Option<&Assumed<'_>>,
 ) -> Checked {
     let parsed = yaml::parse(source.text());
-    let mut findings = parsed.findings;
+    let (mut findings, more) = (parsed.findings, parsed.more);
     let Whole { root, source, given } = include(parsed.root, source, folder, &mut findings);
     let source = &source;
     let plan = match root {
         None if findings.iter().any(Diagnostic::is_error) => None,
         root => {
-            let doc = doc::read(root.as_ref(), &mut findings);
-            drop(root);
+            let doc = doc::read(root, &mut findings);
             let unread = findings.iter().any(Diagnostic::is_error);
             let given: Vec<Template> = given.iter().filter_map(|node| doc::compiled(node, &mut findings)).collect();
             Checker::new(&doc, &mut findings).run(unread, &given);
@@ -102,7 +101,7 @@ fn check_all(
             }
         }
     };
-    tidy(&mut findings);
+    tidy(&mut findings, &more);
     Checked { plan, findings, source: Arc::clone(source) }
 }
 
@@ -136,8 +135,9 @@ fn told_where_written(given: &[Template], modules: usize, findings: &mut Vec<Dia
     });
 }
 
-/// Sorts findings by place, and removes those that only follow from another one at the same place.
-fn tidy(findings: &mut Vec<Diagnostic>) {
+/// Sorts findings by place, and removes those that only follow from another one at the same place. `more`: findings that
+/// were not kept, by code.
+fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>) {
     let unreadable: HashSet<Span> =
         findings.iter().filter(|finding| finding.code.starts_with("yaml-")).map(|finding| finding.primary).collect();
     let files = findings.iter().filter(|finding| finding.code == "unreadable-file");
@@ -155,20 +155,21 @@ fn tidy(findings: &mut Vec<Diagnostic>) {
     // Stable, so that findings at one place keep their order.
     findings.sort_by_key(|finding| finding.primary.start);
     findings.dedup();
-    few_alike(findings);
+    few_alike(findings, more);
 }
 
-/// Keeps the first of many findings with one code, and adds the number of others.
-fn few_alike(findings: &mut Vec<Diagnostic>) {
+/// Keeps the first of many findings with one code, and adds the number of others. `more`: findings that were not kept.
+fn few_alike(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>) {
     const MOST: usize = 500;
-    if findings.len() <= MOST {
+    if findings.len() <= MOST && more.is_empty() {
         return;
     }
     let mut seen: HashMap<&'static str, usize> = HashMap::new();
     for finding in &*findings {
         *seen.entry(finding.code).or_default() += 1;
     }
-    let totals = seen.clone();
+    let mut totals = seen.clone();
+    more.iter().for_each(|(code, more)| *totals.entry(*code).or_default() += more);
     seen.clear();
     findings.retain_mut(|finding| {
         let nth = seen.entry(finding.code).or_default();
@@ -434,9 +435,12 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
     let records = records.collect();
     let operations =
         operations.into_iter().flat_map(Operations::into_steps).map(Some).chain(std::iter::repeat_with(|| None));
+    let many = doc.steps.len();
     let steps = doc.steps.into_iter().zip(operations);
     let steps = steps.filter_map(|(step, of)| accept_step(step, of.unwrap_or_default(), &resource_used));
-    let steps: IndexMap<StepId, Step> = steps.map(|step| (step.id.clone(), step)).collect();
+    // At its full size at once: growing would hold all of it twice.
+    let mut accepted: IndexMap<StepId, Step> = IndexMap::with_capacity(many);
+    accepted.extend(steps.map(|step| (step.id.clone(), step)));
     let outputs = doc.outputs.into_iter().filter_map(|output| {
         let accepted = Output {
             span: output.name_span,
@@ -458,7 +462,7 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
         region_id: doc.region_id,
         ttl: doc.ttl,
         records,
-        steps,
+        steps: accepted,
         outputs: outputs.collect(),
         moved: doc.moved,
     }

@@ -13,7 +13,7 @@ use super::step_doc::{self, StepDoc};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::template::Template;
-use crate::yaml::{Key, Node};
+use crate::yaml::{Key, Node, NodeKind};
 
 /// A parsed plan file. A part that could not be parsed is `None` and has a finding.
 #[derive(Debug, Default)]
@@ -63,15 +63,16 @@ const PLAN: Shape = Shape {
 const OUTPUT: Shape = Shape { name: "an output", keys: &["value", "description", "secret"], hints: &[] };
 
 /// Parses the root of a plan file.
-pub(super) fn read(root: Option<&Node>, findings: &mut Vec<Diagnostic>) -> PlanDoc {
-    let Some(root) = root.filter(|root| !root.is_null()) else {
+pub(super) fn read(root: Option<Node>, findings: &mut Vec<Diagnostic>) -> PlanDoc {
+    let Some(mut root) = root.filter(|root| !root.is_null()) else {
         findings.push(
             Diagnostic::error("empty-plan", Span::at(0), "there is nothing in this file")
                 .help("a plan has a `name` and `steps`"),
         );
         return PlanDoc::default();
     };
-    let Some(fields) = Fields::open(root, &PLAN, findings) else { return PlanDoc::default() };
+    let items = taken_steps(&mut root);
+    let Some(fields) = Fields::open(&root, &PLAN, findings) else { return PlanDoc::default() };
     let name = match fields.get("name") {
         Some(node) => plan_name(node, findings),
         None => {
@@ -90,7 +91,7 @@ pub(super) fn read(root: Option<&Node>, findings: &mut Vec<Diagnostic>) -> PlanD
     let project_id = fields.get("project_id").and_then(|node| number(node, "`project_id`", findings));
     let region_id = fields.get("region_id").and_then(|node| number(node, "`region_id`", findings));
     let ttl = fields.get("ttl").and_then(|node| duration::read(node, "`ttl`", findings));
-    let steps = steps(&fields, findings);
+    let steps = steps(&fields, items, findings);
     let outputs = fields.get("outputs").map(|node| named(node, "`outputs`", findings)).unwrap_or_default();
     let outputs = outputs.iter().map(|(key, node)| output(key, node, findings)).collect();
     let description = description.map(|description| description.value);
@@ -106,7 +107,17 @@ fn named<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic>) -> &'n 
     mapping(node, what, findings).unwrap_or_default()
 }
 
-fn steps(fields: &Fields<'_>, findings: &mut Vec<Diagnostic>) -> Vec<StepDoc> {
+/// The items of `steps`, out of the tree: each is given back once it is read, so that a long plan is not held twice.
+fn taken_steps(root: &mut Node) -> Vec<Node> {
+    let NodeKind::Mapping(entries) = &mut root.kind else { return Vec::new() };
+    let steps = entries.iter_mut().find(|(key, _)| key.text == "steps");
+    match steps.map(|(_, node)| &mut node.kind) {
+        Some(NodeKind::Sequence(items)) => std::mem::take(items),
+        _ => Vec::new(),
+    }
+}
+
+fn steps(fields: &Fields<'_>, items: Vec<Node>, findings: &mut Vec<Diagnostic>) -> Vec<StepDoc> {
     let Some(node) = fields.get("steps") else {
         if fields.lacks("steps") {
             findings.push(missing_key("a plan", "steps", fields.head()).help("a plan without steps does nothing"));
@@ -122,15 +133,16 @@ fn steps(fields: &Fields<'_>, findings: &mut Vec<Diagnostic>) -> Vec<StepDoc> {
         return Vec::new();
     }
     let key = fields.key_span("steps").unwrap_or(node.span);
-    let items = match node.is_null() {
-        true => &[],
-        false => list(node, "`steps`", findings).unwrap_or_default(),
-    };
+    if !node.is_null() {
+        list(node, "`steps`", findings);
+    }
     if items.is_empty() && (node.is_null() || node.items().is_some()) {
         findings
             .push(Diagnostic::error("no-steps", key, "there are no steps").help("a plan without steps does nothing"));
     }
-    items.iter().filter_map(|item| step_doc::read(item, findings)).collect()
+    let mut steps = Vec::with_capacity(items.len());
+    steps.extend(items.into_iter().filter_map(|item| step_doc::read(&item, findings)));
+    steps
 }
 
 pub(super) fn missing_key(what: &str, key: &str, place: Span) -> Diagnostic {

@@ -1,5 +1,7 @@
 //! Declarations of inputs: types, defaults and limits, and their consistency.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::doc::{as_identifier, is_identifier};
@@ -160,7 +162,7 @@ fn allowed(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option
     }
     let mut values = Vec::new();
     for item in items {
-        match fits(input, &item.to_value()) {
+        match fits(input, item.to_value()) {
             Ok(value) => values.push(value),
             Err(why) => findings.push(misfit("a value of `enum`", &why, item)),
         }
@@ -168,7 +170,7 @@ fn allowed(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option
     (values.len() == items.len()).then_some(values)
 }
 
-fn default(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option<Value> {
+fn default(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option<Arc<Value>> {
     if node.as_str().is_some_and(|text| text.contains("{{")) {
         findings.push(
             Diagnostic::error("template-not-here", node.span, "`default` cannot be a template")
@@ -178,10 +180,10 @@ fn default(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option
     }
     let value = node.to_value();
     if value.is_null() {
-        return Some(value);
+        return Some(Arc::new(value));
     }
-    match fits(input, &value) {
-        Ok(value) => Some(value),
+    match fits(input, value) {
+        Ok(value) => Some(Arc::new(value)),
         Err(why) => {
             findings.push(misfit("`default`", &why, node));
             None

@@ -4,6 +4,7 @@
 //! This module reads neither environment nor files: the caller provides them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -249,13 +250,13 @@ impl Resolver<'_> {
         (values, self.problems)
     }
 
-    fn checked(&mut self, name: &str, input: &Input, given: Given) -> Option<Value> {
+    fn checked(&mut self, name: &str, input: &Input, given: Given) -> Option<Arc<Value>> {
         if given.value.is_null() && !input.required {
             // An explicit `null`: as if there were no default.
             return None;
         }
-        match fits(input, &given.value) {
-            Ok(value) => Some(value),
+        match fits(input, given.value) {
+            Ok(value) => Some(Arc::new(value)),
             Err(why) => {
                 let help = input.description.iter().map(|words| format!("{name}: {words}")).collect();
                 let message = format!("the value of `{name}` does not fit: {why}");
@@ -265,7 +266,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn ungiven(&mut self, name: &str, input: &Input) -> Option<Value> {
+    fn ungiven(&mut self, name: &str, input: &Input) -> Option<Arc<Value>> {
         if !input.required {
             return input.default.clone();
         }
@@ -326,7 +327,7 @@ impl InputProblem {
 /// # Errors
 ///
 /// A message why it is invalid, which never contains the value of a secret.
-pub(super) fn fits(input: &Input, value: &Value) -> Result<Value, String> {
+pub(super) fn fits(input: &Input, value: Value) -> Result<Value, String> {
     let value = typed(input.r#type, value)?;
     let shown = |value: &Value| match input.secret {
         true => "it".to_owned(),
@@ -358,14 +359,14 @@ pub(super) fn fits(input: &Input, value: &Value) -> Result<Value, String> {
     Ok(value)
 }
 
-fn typed(r#type: InputType, value: &Value) -> Result<Value, String> {
-    let wrong = |wanted: &str| Err(format!("expected {wanted}, found {}", described(value)));
-    match (r#type, value) {
+fn typed(r#type: InputType, value: Value) -> Result<Value, String> {
+    let wrong = |wanted: &str| Err(format!("expected {wanted}, found {}", described(&value)));
+    match (r#type, &value) {
         (InputType::String, Value::String(_))
         | (InputType::Boolean, Value::Bool(_))
         | (InputType::Number, Value::Number(_))
         | (InputType::List, Value::Array(_))
-        | (InputType::Map, Value::Object(_)) => Ok(value.clone()),
+        | (InputType::Map, Value::Object(_)) => Ok(value),
         (InputType::Integer, Value::Number(number)) => match whole(number) {
             Some(number) => Ok(number),
             None => wrong("an integer"),

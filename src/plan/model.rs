@@ -266,7 +266,7 @@ pub struct Moved {
 pub struct Input {
     pub span: Span,
     pub r#type: InputType,
-    pub default: Option<Value>,
+    pub default: Option<Arc<Value>>,
     pub required: bool,
     pub r#enum: Option<Vec<Value>>,
     pub pattern: Option<String>,

@@ -125,7 +125,7 @@ impl<'d> Known<'d> {
     fn partial_at(&self, template: &Template, at: At<'_>, errors: &mut Vec<TemplateError>) -> Partial {
         let view = View { known: self, at };
         match template.shape() {
-            Shape::Constant(value) => Partial::from(value),
+            Shape::Constant(value) => Partial::from(&value.to_value()),
             Shape::List(items) => Partial::List(items.iter().map(|item| self.partial_at(item, at, errors)).collect()),
             Shape::Mapping(entries) => {
                 let fields = entries.iter().map(|(key, value)| (key.text.clone(), self.partial_at(value, at, errors)));
@@ -385,7 +385,7 @@ fn input(input: &&Input) -> Partial {
             InputType::List => Types::of(&[Type::Array]),
             InputType::Map => Types::of(&[Type::Object]),
         },
-        nullable: input.default.as_ref().is_some_and(Value::is_null),
+        nullable: input.default.as_deref().is_some_and(Value::is_null),
         minimum: input.minimum,
         maximum: input.maximum,
         pattern: input.pattern.clone(),

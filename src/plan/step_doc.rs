@@ -274,7 +274,7 @@ fn parts(fields: &Fields<'_>, call: Option<&Call>, findings: &mut Vec<Diagnostic
     });
     if let (Some(node), Some(body)) = (fields.get("body"), &body)
         && let TemplateShape::Constant(value) = body.shape()
-        && !value.is_null()
+        && !value.to_value().is_null()
     {
         findings.push(wrong_type(node, "`body`", "a mapping or a list"));
     }
@@ -380,7 +380,8 @@ fn for_each(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
         TemplateShape::Expression(_) | TemplateShape::List(_) | TemplateShape::Mapping(_) | TemplateShape::For(_) => {
             Some(template)
         }
-        TemplateShape::Constant(value) if value.is_u64() => {
+        TemplateShape::Constant(value) if value.to_value().is_u64() => {
+            let value = value.to_value();
             let finding = wrong_type(node, "`for_each`", "a list or a mapping");
             let range = format!("\"{{{{ range({value}) }}}}\"");
             findings.push(finding.help(format!("write `{range}` to count")).suggest(node.span, range));

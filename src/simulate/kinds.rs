@@ -304,6 +304,7 @@ pub(super) static KINDS: &[Kind] = &[
         .status(BALANCER),
     kind("secrets", "Secret", &["secrets/{p}/{r}"])
         .tasks("create_secret", "delete_secret")
+        .silent()
         .hides(&["payload"])
         .held_by(&["listeners"])
         .status(ACTIVE),

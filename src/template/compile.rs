@@ -76,10 +76,10 @@ fn value(node: &Node, findings: &mut Vec<Diagnostic>) -> Template {
             let scalar = Scalar { text, places, base: 0, whole: span };
             scalar.shape().unwrap_or_else(|refused| {
                 findings.push(scalar.finding(refused));
-                Shape::Constant(Value::Null)
+                Shape::Constant(Value::Null.into())
             })
         }
-        NodeKind::Scalar { value, .. } => Shape::Constant(value.clone()),
+        NodeKind::Scalar { value, .. } => Shape::Constant(value.clone().into()),
         NodeKind::Sequence(items) => Shape::List(items.iter().map(|item| value(item, findings)).collect()),
         NodeKind::Mapping(entries) if is_list_from(entries) => list_from(entries, findings),
         NodeKind::Mapping(entries) => Shape::Mapping(
@@ -118,12 +118,13 @@ fn list_from(entries: &[(Key, Node)], findings: &mut Vec<Diagnostic>) -> Shape {
             ),
         }
     }
-    let (Some(list), Some(each)) = (list, each) else { return Shape::Constant(Value::Null) };
+    let (Some(list), Some(each)) = (list, each) else { return Shape::Constant(Value::Null.into()) };
     if let Shape::Constant(constant) = list.shape() {
+        let constant = constant.to_value();
         let finding = Diagnostic::error(
             "wrong-type",
             list.span,
-            format!("`for` must be a list or a mapping, found {}", crate::yaml::describe(constant)),
+            format!("`for` must be a list or a mapping, found {}", crate::yaml::describe(&constant)),
         );
         findings.push(match constant.is_u64() {
             true => finding.help(format!("write `\"{{{{ range({constant}) }}}}\"` to count")),
@@ -144,7 +145,7 @@ struct Scalar<'t> {
 impl Scalar<'_> {
     fn shape(&self) -> Result<Shape, Refused> {
         if !lexicon::is_template(self.text) {
-            return Ok(Shape::Constant(Value::String(self.text.to_owned())));
+            return Ok(Shape::Constant(Value::String(self.text.to_owned()).into()));
         }
         let pieces = match lexicon::cut(self.text)? {
             Cut::Statements => return self.statements().map(|program| Shape::Text(Text::Program(program))),

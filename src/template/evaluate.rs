@@ -21,7 +21,7 @@ impl Template {
     /// The first expression that cannot be evaluated, with its place.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, TemplateError> {
         match &self.shape {
-            Shape::Constant(value) => Ok(value.clone()),
+            Shape::Constant(value) => Ok(value.to_value()),
             Shape::Expression(program) => json(program, scope),
             Shape::Text(Text::Parts(parts)) => parts_text(parts, scope).map(Value::String),
             Shape::Text(Text::Program(program)) => json(program, scope),

@@ -22,7 +22,7 @@ impl Template {
     /// The outline in this scope; a part that cannot be evaluated is reported, and open.
     pub fn outline(&self, scope: &Scope<'_>, knowledge: &dyn Knowledge, errors: &mut Vec<TemplateError>) -> Outline {
         match self.shape() {
-            Shape::Constant(value) => Outline::Exactly(value.clone()),
+            Shape::Constant(value) => Outline::Exactly(value.to_value()),
             Shape::Expression(program) | Shape::Text(Text::Program(program)) => {
                 program.outline(scope, knowledge).unwrap_or_else(|error| told(error, errors))
             }

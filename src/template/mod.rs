@@ -11,6 +11,7 @@
 
 mod address;
 mod compile;
+mod constant;
 mod engine;
 mod evaluate;
 mod functions;
@@ -36,6 +37,7 @@ use crate::secret::Secrets;
 use crate::source::Span;
 use crate::yaml::Key;
 
+pub use constant::Constant;
 pub use functions::{read_below, why_unreadable};
 pub use list_from::ListFrom;
 pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
@@ -112,7 +114,7 @@ pub struct Template {
 #[derive(Debug, Clone)]
 pub enum Shape {
     /// A scalar without templates.
-    Constant(Value),
+    Constant(Constant),
     /// A string that is one expression, with a result of any type.
     Expression(Program),
     /// A string that contains expressions or statements, with text as the result.
@@ -140,7 +142,7 @@ pub enum Part {
 impl Template {
     /// A value without templates.
     pub fn constant(span: Span, value: Value) -> Self {
-        Self { span, shape: Shape::Constant(value) }
+        Self { span, shape: Shape::Constant(value.into()) }
     }
 
     pub fn shape(&self) -> &Shape {
@@ -150,7 +152,7 @@ impl Template {
     /// The value, when no part of it is a template.
     pub fn as_constant(&self) -> Option<Value> {
         match &self.shape {
-            Shape::Constant(value) => Some(value.clone()),
+            Shape::Constant(value) => Some(value.to_value()),
             Shape::Expression(_) | Shape::Text(_) | Shape::For(_) => None,
             Shape::List(items) => items.iter().map(Template::as_constant).collect(),
             Shape::Mapping(entries) => {

@@ -1,11 +1,12 @@
 //! YAML as a tree of values with places.
 //!
 //! Built from the parser's events, with the YAML 1.2 core schema; constructs that are not allowed are findings. It
-//! does not depend on plans. `encoding` decodes bytes, `read` builds nodes from events, `scalar` resolves plain
+//! does not depend on plans. `encoding` decodes bytes, `findings` collects findings, `read` builds nodes from events, `scalar` resolves plain
 //! words, `places` maps characters of a scalar to the file.
 
 mod encoding;
 mod explain;
+mod findings;
 mod places;
 mod read;
 mod scalar;

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use granit_parser::{Event, Parser, StructureStyle, options};
 use serde_json::Value;
 
+use super::findings::Findings;
 use super::scalar::{Unreadable, resolve};
 use super::{Key, Node, NodeKind, Places, ScalarStyle};
 use crate::diagnostic::Diagnostic;
@@ -31,26 +32,27 @@ pub struct Parsed {
     /// `None` when the text has a syntax error, or is empty.
     pub root: Option<Node>,
     pub findings: Vec<Diagnostic>,
+    /// Of each kind of finding, how many there were besides.
+    pub more: HashMap<&'static str, usize>,
 }
 
 /// Parses one YAML document.
 pub fn parse(text: &str) -> Parsed {
     if text.len() > LARGEST_FILE {
         let finding = Diagnostic::error("yaml-too-large", Span::at(0), "the file is larger than 64 MiB");
-        return Parsed { root: None, findings: vec![finding] };
+        return Parsed { root: None, findings: vec![finding], more: HashMap::new() };
     }
     let mut reader = Reader::new(text);
     let complete = reader.read();
-    // A syntax error was found last, but may be before another finding in the file.
-    reader.findings.sort_by_key(|finding| finding.primary.start);
-    Parsed { root: if complete { reader.root } else { None }, findings: reader.findings }
+    let (findings, more) = reader.findings.finish();
+    Parsed { root: if complete { reader.root } else { None }, findings, more }
 }
 
 struct Reader<'t> {
     text: &'t str,
     frames: Vec<Frame>,
     root: Option<Node>,
-    findings: Vec<Diagnostic>,
+    findings: Findings,
     anchors: HashMap<usize, Anchored>,
     names: HashMap<String, Span>,
     /// The anchors of open collections.
@@ -113,7 +115,7 @@ impl<'t> Reader<'t> {
             text,
             frames: Vec::new(),
             root: None,
-            findings: Vec::new(),
+            findings: Findings::default(),
             anchors: HashMap::new(),
             names: HashMap::new(),
             open: Vec::new(),

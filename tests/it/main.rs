@@ -7,6 +7,7 @@ mod cloud;
 mod completions;
 mod docs;
 mod errors;
+mod fuzz;
 mod help;
 mod init;
 mod language;

@@ -137,3 +137,22 @@ fn with_a_key_a_preview_sends_the_reads_of_the_run() {
     );
     plan(&["status", "plan.yaml"]).with_code(0).prints("disk");
 }
+
+#[test]
+fn a_list_that_lost_its_middle_is_told_before_what_follows_from_it() {
+    let plan = "\
+name: lists
+inputs: { list: { type: list, default: [one, two, three] }, key: { secret: true } }
+steps:
+  - id: disk
+    for_each: \"{{ inputs.list }}\"
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: \"vol-{{ each.value }}\", source: new-volume, size: 5 }
+";
+    let trial = Trial { folder: Folder::new().with("plan.yaml", plan), ..Trial::new() };
+    trial.plan(&["run", "plan.yaml"]).with_code(0);
+    let words = "warning: the list of `disk` lost its element 1";
+    trial.plan(&["preview", "plan.yaml", "--set", "list=[one, three]"]).with_code(0).says(words);
+    let whole = trial.plan(&["preview", "plan.yaml"]).with_code(0);
+    assert!(!whole.stderr.contains(words), "{}", whole.stderr);
+}

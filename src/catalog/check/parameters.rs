@@ -1,5 +1,7 @@
 //! Checks parameters of path and query. They are sent as text, so that a number may be quoted or not.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -158,7 +160,7 @@ fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
         // What it is when nobody says otherwise goes the same way.
         Partial::Unknown(unknown) => {
             let of_default = |default: &Value| on_the_wire(shape, &listed(shape, &Partial::from(default))).known();
-            let default = unknown.default.as_ref().and_then(of_default);
+            let default = unknown.default.as_deref().and_then(of_default).map(Arc::new);
             Partial::Unknown(Box::new(Unknown { default, ..unknown.as_ref().clone() }))
         }
         other => other.clone(),
@@ -180,7 +182,11 @@ mod tests {
 
     /// A value of which only its type, or its default, is known.
     fn later(types: &[Type], default: Option<Value>) -> Partial {
-        Partial::Unknown(Box::new(Unknown { types: Types::of(types), default, ..Unknown::default() }))
+        Partial::Unknown(Box::new(Unknown {
+            types: Types::of(types),
+            default: default.map(Arc::new),
+            ..Unknown::default()
+        }))
     }
 
     #[test]

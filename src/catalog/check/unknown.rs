@@ -25,7 +25,7 @@ impl Checker<'_> {
         }
         self.possible_range(written, unknown);
         if let Some(default) = &unknown.default {
-            self.possible_value(written, &Partial::from(default), "the default");
+            self.possible_value(written, &Partial::from(&**default), "the default");
         }
     }
 

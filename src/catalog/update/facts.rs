@@ -167,6 +167,8 @@ pub enum Form {
     Same,
     /// At this JSON pointer.
     At(&'static str),
+    /// The list at this JSON pointer holds every element of the body; an element is identified by `key` in the body and by `shown` there.
+    Listed { pointer: &'static str, key: &'static str, shown: &'static str },
     /// The ids in the body occur somewhere below this JSON pointer.
     Below(&'static str),
 }
@@ -181,7 +183,8 @@ const FORMS: &[(&str, &str, Form)] = &[
     ("v1/routers/PR/{router_id}", "interfaces", Form::Below("/interfaces")),
     ("v1/securitygroups/PR/{group_id}", "rules", Form::At("/security_group_rules")),
     ("v1/lifecycle_policy/PR/{policy_id}", "volume_ids", Form::Below("/volumes")),
-    ("v2/k8s/clusters/PR/{cluster_name}", "pools", Form::At("/-")),
+    ("v1/instances/PR/{instance_id}", "volumes", Form::Listed { pointer: "/volumes", key: "volume_id", shown: "id" }),
+    ("v2/k8s/clusters/PR/{cluster_name}", "pools", Form::Listed { pointer: "/pools", key: "name", shown: "name" }),
 ];
 
 /// Where a field of the resource with this documented path is shown.

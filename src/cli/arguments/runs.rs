@@ -113,13 +113,13 @@ pub struct ImportArguments {
     #[command(flatten)]
     pub run: RunArguments,
     /// The step, or one instance of it: `web` or `web[0]`
-    #[arg(value_name = "STEP")]
+    #[arg(value_name = "STEP", help_heading = None::<&'static str>)]
     pub step: String,
     /// The id of what exists
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", help_heading = None::<&'static str>)]
     pub id: String,
     /// `plan destroy` takes it down, as if it had been made here
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&'static str>)]
     pub own: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Arg, Args, Subcommand};
 
 use super::ImportArguments;
 use crate::cli::options::{ApiOptions, LockOptions, PlanOptions, RecordOptions, StateOptions};
@@ -77,10 +77,13 @@ The same can stand in the plan, for everybody: `moved: [{ from: network, to: net
         record: RecordOptions,
     },
     /// Put what exists on record as what a step made; nothing is made or changed
-    #[command(after_help = "\
+    #[command(
+        after_help = "\
 Examples:
   plan state import deploy.yaml network 7b5c0f2e-…
-  plan state import deploy.yaml 'disk[1]' 96a0a3df-… --own")]
+  plan state import deploy.yaml 'disk[1]' 96a0a3df-… --own",
+        mut_args(without_a_run)
+    )]
     Import(Box<ImportArguments>),
     /// Try whether an object store can hold records, and make it one
     #[command(after_help = "\
@@ -144,6 +147,31 @@ A damaged file is kept beside the new one; objects of a store stay where they ar
         #[command(flatten)]
         record: RecordOptions,
     },
+}
+
+/// An import makes no call that changes anything: options about such calls are taken, as every run takes them, and not
+/// shown.
+fn without_a_run(argument: Arg) -> Arg {
+    const OF_RUNS: [&str; 16] = [
+        "replace",
+        "prune",
+        "refresh",
+        "rollback",
+        "ttl",
+        "parallelism",
+        "target",
+        "fail_fast",
+        "timeout",
+        "no_stamp",
+        "resolve_time",
+        "max_items",
+        "report",
+        "write_output",
+        "show_secret",
+        "format",
+    ];
+    let hidden = OF_RUNS.contains(&argument.get_id().as_str());
+    argument.hide(hidden)
 }
 
 /// `plan state pull`

@@ -131,7 +131,7 @@ impl Write {
             match self.attempt(context, &mut state).await? {
                 Attempt::Called(called) => return Ok(called),
                 Attempt::Again => {}
-                Attempt::InDoubt(next) => in_doubt = Some(next),
+                Attempt::InDoubt(next) => in_doubt = Some(*next),
             }
         }
     }
@@ -163,7 +163,7 @@ impl Write {
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
         context.gates.appended(context.clock().elapsed().saturating_sub(appending));
         let in_doubt = InDoubt {
-            attempt: Unanswered { intent, at: intended_at, head: None },
+            attempt: Unanswered { intent, at: intended_at, head: None, failed: Vec::new() },
             earlier: self.earlier(context),
             since,
             cause: String::new(),
@@ -207,7 +207,7 @@ impl Write {
                     let record = Record::Unknown { instance: self.instance().clone(), error };
                     context.journal.append(vec![record]).await?;
                 }
-                Ok(Attempt::InDoubt(InDoubt { since: context.clock().elapsed(), ..in_doubt }))
+                Ok(Attempt::InDoubt(Box::new(InDoubt { since: context.clock().elapsed(), ..*in_doubt })))
             }
         }
     }
@@ -231,11 +231,11 @@ impl Write {
                 none => match self.names_nothing(&value, none.is_some(), head.status) {
                     true => {
                         let cause = format!("the answer (status {}) does not say what was made", head.status);
-                        Ok(Next::InDoubt(InDoubt {
+                        Ok(Next::InDoubt(Box::new(InDoubt {
                             cause,
                             attempt: Unanswered { head: Some(head), ..in_doubt.attempt },
                             ..in_doubt
-                        }))
+                        })))
                     }
                     false => Ok(Next::Done(Called::Answered { status: head.status, value })),
                 },
@@ -270,9 +270,12 @@ impl Write {
                     }
                 }
             }
-            Sent::Lost { cause, slow, head } => {
-                Ok(Next::InDoubt(InDoubt { cause, slow, attempt: Unanswered { head, ..in_doubt.attempt }, ..in_doubt }))
-            }
+            Sent::Lost { cause, slow, head } => Ok(Next::InDoubt(Box::new(InDoubt {
+                cause,
+                slow,
+                attempt: Unanswered { head, ..in_doubt.attempt },
+                ..in_doubt
+            }))),
             Sent::Left(stop) => Err(Interruption::Stopped(stop)),
         }
     }
@@ -458,14 +461,14 @@ struct Attempts {
 enum Attempt {
     Called(Called),
     Again,
-    InDoubt(InDoubt),
+    InDoubt(Box<InDoubt>),
 }
 
 enum Next {
     Done(Called),
     Pause(Delay, Duration),
     WaitForLock(Box<ApiError>),
-    InDoubt(InDoubt),
+    InDoubt(Box<InDoubt>),
 }
 
 /// The route of a call: its operation, or the call itself when the catalogue does not know it.

@@ -31,6 +31,15 @@ pub fn trail(entries: &[Value], agent: &str) -> Option<Trail> {
     })
 }
 
+/// The id of what the attempt that was sent with this `User-Agent` made, where the log names it.
+pub fn resource(entries: &[Value], agent: &str) -> Option<Value> {
+    let of_attempt = entries.iter().filter(|entry| agent_of(entry) == Some(agent));
+    of_attempt
+        .filter_map(|entry| entry.pointer("/resources/0/resource_id"))
+        .find(|id| id.is_string() || id.is_number())
+        .cloned()
+}
+
 /// Whether a task or resource was made by our attempt or by another client or call, according to the log. `step`: the
 /// part of the `User-Agent` that all attempts of this step share, given when the record does not have the agent of
 /// the attempt; an entry with it may be the attempt's.

@@ -50,6 +50,7 @@ pub fn field(name: &str, planned: Option<&Value>, shown: &Shown<'_>) -> Comparis
     }
     match form_of(shown.thing, name) {
         Form::At(pointer) => value(name, planned, shown.object.pointer(pointer), shown),
+        Form::Listed { pointer, key, shown: by } => listed_elements(planned, shown.object.pointer(pointer), (key, by)),
         Form::Below(pointer) => contains(planned, shown.object.pointer(pointer)),
         Form::Same => value(name, planned, shown.object.get(name), shown),
     }
@@ -197,6 +198,21 @@ fn matched(planned: &[Value], seen: &[Value], alike: impl Fn(&Value, &Value) -> 
             }
             None => false,
         })
+}
+
+/// Whether every element that the plan names is shown. What it lists without a name cannot be told.
+fn listed_elements(planned: Option<&Value>, seen: Option<&Value>, (key, by): (&str, &str)) -> Comparison {
+    let (Some(Value::Array(planned)), Some(Value::Array(seen))) = (planned, seen) else {
+        return Comparison::CannotTell;
+    };
+    let is_there = |item: &&Value| match item.get(key) {
+        Some(Value::String(name)) if !stands_for_secret(name) => seen.iter().any(|one| one.get(by) == item.get(key)),
+        _ => true,
+    };
+    match planned.iter().all(|item| is_there(&item)) {
+        true => Comparison::CannotTell,
+        false => Comparison::Differs(Some(planned.iter().filter(is_there).cloned().collect())),
+    }
 }
 
 /// Whether every id of the plan occurs somewhere in the value that is shown.

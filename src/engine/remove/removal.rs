@@ -121,8 +121,8 @@ impl<'a> Removal<'a> {
         since: Duration,
         head: Option<Head>,
     ) -> Result<Option<Step>, Interruption> {
-        // Where nobody can tell, it stays in doubt.
-        let attempt = Unanswered { intent: intent.clone().into(), at: self.context.now(), head };
+        // When it cannot be resolved, the removal stays in doubt.
+        let attempt = Unanswered { intent: intent.clone().into(), at: self.context.now(), head, failed: Vec::new() };
         let looking = resolve_undo(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             UndoOutcome::Tasks(tasks) => self.accepted(tasks).await.map(Some),

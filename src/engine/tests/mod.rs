@@ -6,6 +6,7 @@ mod death;
 mod drift;
 mod harness;
 mod late;
+mod leftovers;
 mod look_ups;
 mod order;
 mod ours;

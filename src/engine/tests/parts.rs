@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::harness::{Trial, assert_done, paused};
-use crate::engine::RunOptions;
+use crate::catalog::Method;
+use crate::engine::{DriftState, RunOptions};
 use crate::exit::Exit;
+use crate::journal::{Record, RecordedCall};
 use crate::simulate::tests::every_operation::STRANGER;
 use crate::simulate::{Faults, Options, Strangers};
 
@@ -99,6 +101,12 @@ fn shown(trial: &Trial) -> (Vec<String>, Vec<String>) {
         })
         .collect();
     interfaces.sort();
+    (interfaces, shown_volumes(trial))
+}
+
+/// Name, size and type of the volumes that the machine has.
+fn shown_volumes(trial: &Trial) -> Vec<String> {
+    let web = id_of(trial, "web");
     let machine = read(trial, &format!("v1/instances/PR/{web}"));
     let mut volumes: Vec<String> = machine["volumes"]
         .as_array()
@@ -115,7 +123,7 @@ fn shown(trial: &Trial) -> (Vec<String>, Vec<String>) {
         })
         .collect();
     volumes.sort();
-    (interfaces, volumes)
+    volumes
 }
 
 struct Case {
@@ -350,4 +358,66 @@ fn pools_come_at_once_and_go_only_where_it_is_allowed() {
             assert_eq!(trial.alive(), Vec::<String>::new());
         });
     }
+}
+
+#[test]
+fn what_somebody_takes_from_a_machine_or_cluster_is_found_and_given_back() {
+    let machine = json!({ "interfaces": [{ "type": "external" }], "volumes": [boot(), disk("one")] });
+    let pools = cluster(&json!([pool("one", 2), pool("two", 2)]), None);
+    for (plan, step, field) in [(plan(true, "", &machine), "web", "volumes"), (pools, "cluster", "pools")] {
+        paused(async {
+            let mut trial = Trial::new(assume(None));
+            let end = trial.run(&plan).await;
+            assert_done(&trial, &end);
+            assert!(trial.looked().await.iter().all(|looked| looked.found == DriftState::Same), "{step}");
+            let (method, path, body) = match field {
+                "volumes" => {
+                    let path = format!("v2/volumes/1/7/{}/detach", id_of(&trial, "one"));
+                    (Method::Post, path, Some(json!({ "instance_id": id_of(&trial, "web") })))
+                }
+                _ => (Method::Delete, "v2/k8s/clusters/1/7/prod/pools/two".to_owned(), None),
+            };
+            let path = format!("/cloud/{path}");
+            let call = RecordedCall { body, ..RecordedCall::new(method, path) };
+            trial.by_hand(&call).await;
+            let found = trial.looked().await.into_iter().find(|looked| looked.instance.to_string() == step).unwrap();
+            let DriftState::Changed { fields } = found.found else { panic!("{found:?}") };
+            assert_eq!(fields.iter().map(|field| field.field.as_str()).collect::<Vec<_>>(), [field]);
+            trial.record(Record::Drifted { instance: found.instance, fields });
+            let end = trial.run(&plan).await;
+            assert_done(&trial, &end);
+            assert!(trial.looked().await.iter().all(|looked| looked.found == DriftState::Same), "{step}");
+            let count = if field == "volumes" { shown_volumes(&trial).len() } else { pools_of(&trial).len() };
+            assert_eq!(count, 2, "{step}");
+        });
+    }
+}
+
+#[test]
+fn a_volume_that_somebody_grew_is_told_as_that_with_the_ways_out() {
+    paused(async {
+        let plan = json!({ "name": "demo", "steps": [{ "id": "disk",
+            "call": "POST /cloud/v1/volumes/{project_id}/{region_id}",
+            "body": { "source": "new-volume", "name": "disk", "size": 5 } }] });
+        let mut trial = Trial::new(assume(None));
+        let end = trial.run(&plan.to_string()).await;
+        assert_done(&trial, &end);
+        let path = format!("/cloud/v1/volumes/1/7/{}/extend", id_of(&trial, "disk"));
+        let body = Some(json!({ "size": 20 }));
+        trial.by_hand(&RecordedCall { body, ..RecordedCall::new(Method::Post, path) }).await;
+        let found = trial.looked().await.pop().unwrap();
+        let DriftState::Changed { fields } = found.found else { panic!("{found:?}") };
+        trial.record(Record::Drifted { instance: found.instance, fields });
+        let end = trial.run(&plan.to_string()).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed);
+        let told = format!("{:?}", trial.events);
+        for words in [
+            "somebody else changed it, and the API cannot put it back: body/size",
+            "leave it as it is now: write `size: 20` in the plan",
+            "ignore: [body/size]",
+            "--replace disk",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+    });
 }

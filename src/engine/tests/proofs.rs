@@ -8,6 +8,7 @@ use super::conditions::{Bystander, Conditions, Fate, Log};
 use super::harness::{Trial, assert_done, paused};
 use super::strangers::{KINDS, ours, plan};
 use crate::catalog::Method;
+use crate::engine::RunOptions;
 use crate::exit::Exit;
 use crate::journal::{Evidence, RecordedCall};
 use crate::simulate::Options;
@@ -111,6 +112,35 @@ fn an_adopted_resource_outlives_the_teardown() {
         let end = trial.run(&text).await;
         assert_done(&trial, &end);
         assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive().len(), 1, "{:?}", trial.alive());
+    });
+}
+
+#[test]
+fn what_another_step_of_the_record_has_is_not_adopted() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let text = |id: &str| {
+            format!(
+                "name: demo\nsteps:\n  - id: {id}\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    \
+                 body: {{ name: key-1 }}\n    on_conflict: adopt\n"
+            )
+        };
+        let end = trial.run(&text("old")).await;
+        assert_done(&trial, &end);
+        // Pruning `old` would take away what `new` uses.
+        let options = RunOptions { prune: true, ..RunOptions::default() };
+        let end = trial.run_with(&text("new"), options, std::future::pending()).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed, "{:?}", trial.events);
+        assert_eq!(trial.alive().len(), 1, "{:?}", trial.alive());
+        assert!(
+            trial.failures().iter().any(|words| words.contains("`old` of this record has it")),
+            "{:?}",
+            trial.failures()
+        );
+        let moved = format!("{}moved: [{{ from: old, to: new }}]\n", text("new"));
+        let end = trial.run(&moved).await;
+        assert_done(&trial, &end);
         assert_eq!(trial.alive().len(), 1, "{:?}", trial.alive());
     });
 }

@@ -106,6 +106,7 @@ fn an_ambiguous_adoption_fails() {
         let plan = adopting("{ name: other }");
         trial.run(&plan).await;
         assert!(trial.failures().join("\n").contains("there is nothing to take over"), "{:?}", trial.failures());
+        assert!(format!("{:?}", trial.events).contains("there is only `disk-1`"), "{:?}", trial.events);
         trial.volume("disk-1", 6).await;
         trial.run(&adopting("{ name: disk-1 }")).await;
         assert!(trial.failures().join("\n").contains("2 have the name `disk-1`"), "{:?}", trial.failures());

@@ -81,7 +81,7 @@ impl Module {
                     }
                     let constant =
                         crate::template::Template::compile(node).ok().and_then(|template| template.as_constant());
-                    if let Some(Err(why)) = constant.as_ref().map(|constant| fits(input, constant)) {
+                    if let Some(Err(why)) = constant.map(|constant| fits(input, constant)) {
                         let message = format!("the value of `{name}` does not fit: {why}");
                         findings.push(
                             Diagnostic::error("input-value", node.span, message).related(*name_span, "declared here"),

@@ -320,7 +320,7 @@ pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
 
 fn of_shape(shape: &Shape) -> Option<String> {
     match shape {
-        Shape::Constant(value) => Some(literal(value)),
+        Shape::Constant(value) => Some(literal(&value.to_value())),
         Shape::Expression(program) => Some(format!("({})", program.source().trim())),
         Shape::Text(Text::Parts(parts)) => {
             let parts = parts.iter().map(|part| match part {

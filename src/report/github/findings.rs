@@ -34,6 +34,8 @@ pub fn findings_summary(files: &[Findings<'_>], secrets: &Secrets) -> Option<Red
 
 fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
     const LONGEST_LINE: usize = 200;
+    // What is looked through for secrets whole, before it is cut.
+    const LONGEST_READ: usize = 16 * 1024;
     let place = file.source.position(found.primary.start);
     let level = match found.severity {
         Severity::Error => "error",
@@ -44,7 +46,7 @@ fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
     let at = format!("{}:{}:{}", file.source.path().display(), place.line, place.column);
     let mut out = format!("- **{level}** {}: {} at {}", code(found.code), shown(&found.message), code(&at));
     let line = line_at(file.source, found.primary).trim();
-    if !line.is_empty() {
+    if !line.is_empty() && line.len() <= LONGEST_READ {
         let line: String = secrets.redact(line).chars().take(LONGEST_LINE).collect();
         out.push_str(&format!(": {}", code(&line)));
     }
@@ -80,6 +82,15 @@ mod tests {
         );
         let clean = [Findings { source: &source, diagnostics: &[] }];
         assert_eq!(findings_summary(&clean, &Secrets::default()), None);
+    }
+
+    #[test]
+    fn a_line_of_megabytes_is_not_shown() {
+        let source = Source::new("deploy.yaml", format!("a: [{}]\n", "x, ".repeat(10_000)));
+        let found = [Diagnostic::error("bad-value", Span::new(4, 5), "wrong")];
+        let files = [Findings { source: &source, diagnostics: &found }];
+        let page = findings_summary(&files, &Secrets::default()).unwrap();
+        assert!(page.ends_with("at <code>deploy.yaml:1:5</code>\n\n"), "{page}");
     }
 
     #[test]

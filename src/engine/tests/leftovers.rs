@@ -1,0 +1,88 @@
+//! What a create leaves behind whose task ends in ERROR: found although lists are late, told from what others made, and
+//! named where nobody can tell.
+
+use std::time::Duration;
+
+use super::conditions::{Bystander, Conditions, Log};
+use super::harness::{Trial, paused};
+use super::strangers::{KINDS, ours, plan};
+use crate::engine::{RunEnd, RunOptions};
+use crate::event::Event;
+use crate::exit::Exit;
+use crate::simulate::{Busy, Durations, Faults, Options};
+
+/// A cloud whose creates end in ERROR after a second, and leave what they were making.
+fn trial(lists_late: u64, log: Log, bystanders: &[Bystander]) -> Trial {
+    let mut trial = Trial::new(Options {
+        durations: Durations::Fixed(Duration::from_secs(1)),
+        busy: Busy { lists_late: Duration::from_secs(lists_late), ..Busy::default() },
+        faults: Faults::parse(["task-error:POST:leaves"]).unwrap(),
+        ..Options::default()
+    });
+    trial.conditions = Conditions { log, bystanders: bystanders.to_vec(), untimed: true, ..Conditions::default() };
+    trial
+}
+
+fn call(kind: &str) -> &'static str {
+    KINDS.iter().find(|(known, _)| *known == kind).map(|(_, call)| *call).unwrap()
+}
+
+async fn rolled_back(trial: &mut Trial, kind: &str) -> RunEnd {
+    let options = RunOptions { rollback: true, ..RunOptions::default() };
+    trial.run_with(&plan(call(kind), 1), options, std::future::pending()).await
+}
+
+#[test]
+fn what_a_failed_create_left_is_found_when_lists_are_late() {
+    paused(async {
+        for stamp in [true, false] {
+            for kind in ["networks", "volumes", "routers", "floatingips", "images"] {
+                let mut trial = trial(5, Log::Closed, &[]);
+                trial.stamp = stamp;
+                let end = rolled_back(&mut trial, kind).await;
+                assert_eq!((end.finished.exit, end.finished.removed), (Exit::StepFailed, 1), "{kind}, stamp {stamp}");
+                assert_eq!(trial.alive(), Vec::<String>::new(), "{kind}, stamp {stamp}");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_a_failed_create_left_is_told_by_the_log_where_the_list_names_no_makers() {
+    paused(async {
+        let mut trial = trial(0, Log::Open, &[Bystander::Before, Bystander::During, Bystander::After]);
+        let end = rolled_back(&mut trial, "secrets").await;
+        assert_eq!((end.finished.exit, end.finished.removed), (Exit::StepFailed, 1), "{:?}", trial.failures());
+        assert!(ours(&trial).is_empty());
+        let seen = trial.conditions.seen.lock().unwrap();
+        assert!(seen.touched.is_disjoint(&seen.theirs));
+    });
+}
+
+#[test]
+fn what_nobody_can_tell_from_anothers_is_named_until_somebody_decides() {
+    paused(async {
+        let mut trial = trial(0, Log::Closed, &[Bystander::During]);
+        let end = rolled_back(&mut trial, "secrets").await;
+        assert_eq!((end.finished.exit, end.finished.removed), (Exit::Unknown, 0), "{:?}", trial.failures());
+        trial.events.clear();
+        assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
+        let left = ours(&trial).into_iter().next().unwrap();
+        let names_it =
+            |event: &Event| matches!(event, Event::ResourceLeft { .. }) && format!("{event:?}").contains(&left);
+        assert!(trial.events.iter().any(names_it), "{:?}", trial.events);
+    });
+}
+
+#[test]
+fn a_failed_create_that_left_nothing_changed_nothing() {
+    paused(async {
+        for kind in ["networks", "secrets"] {
+            let mut trial = trial(0, Log::Closed, &[]);
+            trial.simulator.lock().unwrap().set_faults(Faults::parse(["task-error:POST"]).unwrap());
+            let end = rolled_back(&mut trial, kind).await;
+            assert_eq!((end.finished.exit, end.finished.removed), (Exit::StepFailed, 0), "{:?}", trial.failures());
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{kind}: {:?}", trial.left());
+        }
+    });
+}

@@ -29,6 +29,7 @@ pub mod plan;
 pub mod report;
 pub mod schema;
 pub mod secret;
+pub mod shared;
 pub mod simulate;
 pub mod source;
 pub mod store;

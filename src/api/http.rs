@@ -2,12 +2,14 @@
 //! become a GET, and a repeated one could create twice.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Certificate, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::io::Io;
 use super::upload::Stream;
 use super::{Answer, Lost, Request, Sending, Transport};
 use crate::catalog::Method;
@@ -34,8 +36,13 @@ pub enum HttpError {
     Client(String),
 }
 
-/// A transport for one base URL with one key.
+/// Requests to one base URL with one key, made on a thread of their own.
 pub struct Http {
+    io: Io,
+    requests: Arc<Requests>,
+}
+
+struct Requests {
     client: reqwest::Client,
     base: Url,
     authorization: HeaderValue,
@@ -83,9 +90,12 @@ impl Http {
             .tcp_nodelay(true)
             .build()
             .map_err(|error| HttpError::Client(cause(&error)))?;
-        Ok(Self { client, base, authorization, real_timeout: timeout })
+        let io = Io::start().map_err(|error| HttpError::Client(error.to_string()))?;
+        Ok(Self { io, requests: Arc::new(Requests { client, base, authorization, real_timeout: timeout }) })
     }
+}
 
+impl Requests {
     async fn request(&self, request: Request) -> Result<Answer, Lost> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
@@ -133,11 +143,18 @@ impl Http {
 
 impl Transport for Http {
     fn send(&self, request: Request) -> Sending<'_> {
-        Box::pin(self.request(request))
+        let requests = self.requests.clone();
+        Box::pin(async move {
+            match self.io.run(async move { requests.request(request).await }).await {
+                Ok(answered) => answered,
+                // It may have left.
+                Err(error) => Err(Lost::Unknown(format!("the request broke off: {error}"))),
+            }
+        })
     }
 
     fn base_url(&self) -> &str {
-        self.base.as_str().trim_end_matches('/')
+        self.requests.base.as_str().trim_end_matches('/')
     }
 }
 

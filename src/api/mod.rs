@@ -7,6 +7,7 @@ mod client;
 mod error;
 mod fields;
 mod http;
+mod io;
 mod limit;
 mod lock;
 mod quota;

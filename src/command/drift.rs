@@ -71,8 +71,8 @@ pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<DriftCh
 pub(super) fn refreshed(context: &Context, status: &Status, checks: &[DriftCheck]) -> Status {
     let mut status = status.clone();
     for record in drift_records(checks) {
-        // Records derived from the status can be applied to it.
-        let _ = status.apply(context.now, &record);
+        // What was read off a record follows it.
+        let _ = status.apply(context.now, record);
     }
     status
 }
@@ -85,7 +85,7 @@ fn drifted(checks: &[DriftCheck]) -> impl Iterator<Item = &DriftCheck> {
 pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
     let mut text = String::new();
     for one in checks {
-        let known = status.instances.get(&one.instance);
+        let known = status.instances.get(&one.instance).map(|known| &**known);
         let (kind, id, name) = known.map(shown).unwrap_or_default();
         let name = name.map(|name| format!("`{name}` ")).unwrap_or_default();
         let what = format!("{} {name}{}", kind.as_deref().map(thing).unwrap_or_default(), id.unwrap_or_default());

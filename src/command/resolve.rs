@@ -94,8 +94,8 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
     }
     let id = arguments.id.as_deref().expect("one of the three decisions is required on the command line");
     let (result, made, agrees) = match (&intent.update, &known.result) {
-        // An update of an existing resource: nothing new was created.
-        (Some(agrees), Some(result)) => (result.clone(), RecordedResource::default(), Some((**agrees).clone())),
+        // A change of what is known already: nothing new was made.
+        (Some(agrees), Some(result)) => (result.clone(), RecordedResource::default(), Some(agrees.clone())),
         _ => {
             let result = result_of(intent, id);
             let made = made(Catalog::embedded(), &intent.call, &result, &intent.undo);

@@ -35,7 +35,7 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
         return Ok(recover::ended(&recovered));
     }
     for kept in recovered.records() {
-        status.apply(context.now, &kept).map_err(JournalError::Impossible)?;
+        status.apply(context.now, kept).map_err(JournalError::Impossible)?;
     }
     let notice = |words: String| drop(note(context, &words));
     let clock = Clock::starting_at(context.now, 1.0);
@@ -55,8 +55,8 @@ fn readable(bytes: &[u8], plan: &str, environment: &str) -> Status {
     for line in lines {
         match (&mut status, line.record) {
             (None, Record::Header(header)) => status = Some(Status::new(header, line.at)),
-            // Records that cannot follow are left to the recovery from the account.
-            (Some(status), record) => drop(status.apply(line.at, &record)),
+            // What cannot follow any more is left to the account.
+            (Some(status), record) => drop(status.apply(line.at, record)),
             (None, _) => {}
         }
     }

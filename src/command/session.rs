@@ -75,7 +75,7 @@ impl Session {
             warn.emit(Event::Warned { message: secrets.redact(&message).into_owned() });
         });
         let run_context = Arc::new(RunContext {
-            watcher: Watcher::start(client.clone(), &durations, warn),
+            watcher: Watcher::start(client.clone(), durations.iter(), warn),
             client,
             catalog: parts.catalog,
             journal: parts.journal.hiding(context.secrets.clone()),

@@ -72,8 +72,8 @@ pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<E
 ///
 /// When there is none, with the recorded ones.
 pub(super) fn named<'s>(status: &'s Status, name: &str) -> Result<Vec<(&'s InstanceId, &'s InstanceStatus)>, Error> {
-    let found: Vec<_> =
-        status.instances.iter().filter(|(id, _)| id.step.as_str() == name || id.to_string() == name).collect();
+    let instances = status.instances.iter().map(|(id, known)| (id, &**known));
+    let found: Vec<_> = instances.filter(|(id, _)| id.step.as_str() == name || id.to_string() == name).collect();
     if !found.is_empty() {
         return Ok(found);
     }

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::files;
-use crate::journal::{self, Header, JournalError, Line, Status};
+use crate::journal::{self, Checksum, Header, JournalError, Line, Status};
 use crate::report::count;
 use crate::store::lineage::{History, Relation, relation};
 use crate::store::{EnvironmentRecord, Renewal};
@@ -32,7 +32,8 @@ pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result
         warn(context, &format!("in use by {owner}: what it writes from now on is not in the file"))?;
     }
     let Some(history) = history(&record).await? else { return Err(no_record(&record).await?) };
-    let text: String = history.lines().map(|line| line.encode()).collect();
+    let checksum = Checksum::of(&history.status.header);
+    let text: String = history.lines().map(|line| line.encode_for(checksum)).collect();
     files::replace(&to, text.as_bytes()).map_err(|error| Error::write(&arguments.to, error))?;
     note(context, &format!("`{}` holds {}", arguments.to.display(), told(&record, &history.status)))?;
     Ok(Exit::Done)
@@ -83,11 +84,11 @@ fn from_file(context: &Context, arguments: &PushArguments) -> Result<History, Er
     let no_record = |why: String| {
         Error::usage(format!("`{}` is no record{why}", path.display())).help("name a file that `plan state pull` wrote")
     };
-    let contents = journal::parse(path, &bytes).map_err(|error| match error {
+    let lines = journal::lines(path, &bytes).map_err(|error| match error {
         JournalError::Damaged { line: 1, why, .. } => no_record(format!(": {why}")),
         other => Error::Journal(other),
     })?;
-    History::of(contents.lines).ok_or_else(|| no_record(String::new()))
+    History::of(lines).ok_or_else(|| no_record(String::new()))
 }
 
 async fn history(record: &EnvironmentRecord) -> Result<Option<History>, Error> {

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::findings::length;
 use crate::clock::Clock;
@@ -27,6 +27,11 @@ use crate::source::Source;
 
 /// The interval of drawing the table on a terminal.
 const TICK: Duration = Duration::from_millis(100);
+/// After something was shown, what comes within so short a time is shown together: nobody reads faster, and being woken
+/// costs as much as a line.
+const REST: Duration = Duration::from_millis(20);
+/// Events that are taken at once.
+const TOGETHER: usize = 1024;
 
 /// How long reporters are waited for at the end of a run without any progress.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -202,18 +207,25 @@ async fn feed(
         fanout.handle(event);
         shown.fetch_add(1, Ordering::Relaxed);
     };
+    let (mut told, mut rests) = (Vec::new(), false);
+    let mut rest = std::pin::pin!(sleep(REST));
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // A command that failed before its run has no final events.
     let has_last_words = loop {
         tokio::select! {
             biased;
-            event = events.recv() => match event {
-                Some(event) => handle(&mut fanout, &event),
-                None => break false,
+            count = events.recv_many(&mut told, TOGETHER), if !rests => match count {
+                0 => break false,
+                _ => {
+                    told.drain(..).for_each(|event| handle(&mut fanout, &event));
+                    rests = true;
+                    rest.as_mut().reset(Instant::now() + REST);
+                }
             },
             finished = &mut finished => break finished.is_ok(),
-            // Ticks are sent in real time, which a simulated clock does not follow.
+            () = &mut rest, if rests => rests = false,
+            // Simulated time passes elsewhere, and in no time.
             _ = ticks.tick(), if !clock.is_simulated() => fanout.tick(clock.elapsed()),
         }
     };

@@ -79,7 +79,7 @@ async fn end_all(
         // A closed stderr does not end the wait.
         let _ = writeln!(stderr.clone(), "warning: {}", secrets.redact(&sanitize(&words)));
     });
-    let watcher = Watcher::start(Arc::clone(client), &[], warn);
+    let watcher = Watcher::start(Arc::clone(client), std::iter::empty(), warn);
     let waits =
         known.iter_mut().filter(|task| is_pending(task)).map(|task| end(context, arguments, &watcher, client, task));
     join_all(waits).await.into_iter().collect()

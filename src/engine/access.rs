@@ -49,7 +49,7 @@ fn places(context: &RunContext, call: &RecordedCall) -> Vec<(String, String)> {
 }
 
 fn blind(context: &RunContext, call: &RecordedCall, what: &str, error: &ReadError) -> StepError {
-    let about = About { call: Some(call.clone()), place: None };
+    let about = About { call: Some(call.clone().into()), place: None };
     let words = format!("the API knows nothing of it, but {what} cannot be seen with this key either: {error}");
     let class = match error.meaning() {
         Some(Meaning::NotAllowed | Meaning::NotFound | Meaning::Rejected) => ErrorClass::NotAllowed,

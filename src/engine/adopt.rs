@@ -85,7 +85,7 @@ impl Instance {
         let made = made(catalog, &rendered.recorded, &result, &undo);
         let kept = StepResult { response: result.response.as_ref().map(super::results::without_sensitive), ..result };
         let after = self.step().after.iter().cloned().collect();
-        let adopted = Adopted { instance: id.clone(), after, result: kept.clone(), made, agrees };
+        let adopted = Adopted { instance: id.clone(), after, result: kept.clone(), made, agrees: agrees.into() };
         self.run.context.journal.append(vec![Record::Adopted(Box::new(adopted))]).await?;
         *provenance = Provenance::Adopted;
         let conceal = |answer: Value| conceal(&self.run.context.secrets, answer, self.step().secret);
@@ -200,7 +200,7 @@ impl Instance {
     /// The plan's call, with the resource's current values in the fields that differ.
     fn as_it_stands(&self, id: &InstanceId, rendered: &Rendered, create: &Operation, item: &Value) -> RecordedCall {
         let context = &self.run.context;
-        let mut agrees = rendered.recorded.clone();
+        let mut agrees = RecordedCall::clone(&rendered.recorded);
         let Some(thing) = thing_route(create) else { return agrees };
         let is_owned_by_another =
             |other: &Value| context.journal.with_status(|status| status.is_made_by_another(id, other));

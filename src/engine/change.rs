@@ -29,12 +29,13 @@ use crate::journal::{
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
 use crate::secret::{Secrets, hide_digests, stands_for_secret};
+use crate::shared::Shared;
 use crate::template::{TemplateError, value_of};
 
 impl Instance {
     /// The write of this step. `update` is given when the call is an update: the plan's call that the resource agrees
     /// with once the update has succeeded.
-    pub(super) fn write_of(&self, id: &InstanceId, rendered: &Rendered, update: Option<RecordedCall>) -> Write {
+    pub(super) fn write_of(&self, id: &InstanceId, rendered: &Rendered, update: Option<Shared<RecordedCall>>) -> Write {
         let step = self.step();
         Write {
             operation: rendered.operation.clone(),
@@ -51,7 +52,7 @@ impl Instance {
                 timeout_ms: step.wait.timeout.map(millis),
                 secret: step.secret,
                 mark: Mark::default(),
-                update: update.map(Box::new),
+                update,
             },
             about: self.about(&rendered.recorded),
             retry: step.retry.clone(),
@@ -82,12 +83,11 @@ impl Instance {
                     && operation.route == next.operation.route
                     && intent.update.as_deref() == Some(&next.agrees)
                 {
-                    // The values that were read for it are in the recorded call, because they may not be readable any
-                    // more.
-                    let (recorded, sent) = (intent.call.clone(), intent.call.body.clone());
+                    // What had to be read for it is on record, and may not be there any more.
+                    let (recorded, sent) = (RecordedCall::clone(&intent.call), intent.call.body.clone());
                     next = InPlace { recorded, sent, parameters, ..next };
                 }
-                Ok(Some(next).filter(|next| next.recorded == intent.call).map(|next| self.in_place(id, &next)))
+                Ok(Some(next).filter(|next| next.recorded == *intent.call).map(|next| self.in_place(id, &next)))
             }
         }
     }
@@ -101,7 +101,7 @@ impl Instance {
 
     pub(super) fn agrees(&self, known: &InstanceStatus, rendered: &Rendered) -> bool {
         let ignored = &self.step().ignored_changes;
-        known.agrees.as_ref().is_some_and(|before| wanted_call(before, &rendered.recorded, ignored) == *before)
+        known.agrees.as_ref().is_some_and(|before| wanted_call(before, &rendered.recorded, ignored) == **before)
     }
 
     /// Completes a call with the values that have to be read for it.
@@ -109,7 +109,7 @@ impl Instance {
         let context = &self.run.context;
         let read = context.stopped.or_leave(looked_up(context, call.clone())).await.map_err(Interruption::Stopped)?;
         read.map_err(|why| {
-            let about = self.about(&call.recorded);
+            let about = self.about(&call.recorded.clone().into());
             let mut error = match why {
                 NotFound::Read(ReadError::Refused(error)) => context.refusal(&about, &error),
                 NotFound::Read(error) => {
@@ -130,9 +130,9 @@ impl Instance {
             operation: Some(call.operation.clone()),
             parameters: call.parameters.clone(),
             request,
-            recorded: call.recorded.clone(),
+            recorded: call.recorded.clone().into(),
         };
-        self.write_of(id, &rendered, Some(call.agrees.clone()))
+        self.write_of(id, &rendered, Some(call.agrees.clone().into()))
     }
 
     /// Resolves the outcome of an update that will not be sent again.
@@ -144,7 +144,7 @@ impl Instance {
         in_doubt: &InDoubt,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        let write = Write { intent: in_doubt.attempt.intent.clone(), ..self.write_of(id, rendered, None) };
+        let write = Write { intent: Intent::clone(&in_doubt.attempt.intent), ..self.write_of(id, rendered, None) };
         if let Some(called) = write.find(&self.run.context, in_doubt).await? {
             return self.finish(known, &in_doubt.attempt.intent, called, Provenance::Recovered, started, false).await;
         }
@@ -196,7 +196,7 @@ impl Instance {
             // Changes in place are made first, even when the remaining differences then fail the step.
             (ChangeKind::Update | ChangeKind::Error, None | Some(OnChange::Auto | OnChange::Replace)) => {
                 let next = change.split.calls.first();
-                let Some(next) = next.filter(|next| known.agrees.as_ref() != Some(&next.agrees)) else {
+                let Some(next) = next.filter(|next| known.agrees.as_deref() != Some(&next.agrees)) else {
                     return Err(Interruption::Failed(self.change_refused(rendered, known, change)));
                 };
                 *provenance = Provenance::Updated;
@@ -265,8 +265,9 @@ impl Instance {
         Ok(None)
     }
 
-    fn step_call(&self, id: &InstanceId) -> RecordedCall {
-        self.known(id).agrees.unwrap_or(RecordedCall::new(self.step().call.method, self.step().call.written.clone()))
+    fn step_call(&self, id: &InstanceId) -> Shared<RecordedCall> {
+        let written = || RecordedCall::new(self.step().call.method, self.step().call.written.clone()).into();
+        self.known(id).agrees.clone().unwrap_or_else(written)
     }
 
     fn change_refused(&self, rendered: &Rendered, known: &InstanceStatus, change: &Changing<'_>) -> StepError {
@@ -426,7 +427,7 @@ impl Instance {
         let parts = CallParts { headers: None, ..CallParts::of_template(template, self.step()) };
         let rendered = self.surroundings().render(&parts, Some(&value_of(own)))?;
         match RunContext::request(&rendered.recorded) == rendered.request {
-            true => Ok(rendered.recorded),
+            true => Ok(rendered.recorded.into_owned()),
             // The record has a digest instead of the secret; a digest must not be sent as the value.
             false => Err(TemplateError {
                 span: template.call.span,

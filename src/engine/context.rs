@@ -21,6 +21,7 @@ use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Journal, Mark, RecordedCall};
 use crate::secret::Secrets;
+use crate::shared::Shared;
 
 /// The shared means of a run: API client, journal, secrets, gates, events. There is one for all steps.
 pub struct RunContext {
@@ -242,7 +243,7 @@ fn not_allowed_help(status: u16) -> Vec<String> {
 /// The subject of an error message.
 #[derive(Debug, Clone, Default)]
 pub struct About {
-    pub call: Option<RecordedCall>,
+    pub call: Option<Shared<RecordedCall>>,
     /// The step in the plan file.
     pub place: Option<Place>,
 }

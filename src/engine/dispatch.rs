@@ -23,11 +23,7 @@ use crate::journal::{JournalError, RecordedCall, Status};
 use crate::plan::Turns;
 use crate::template::{Each, skipped_step, value_of};
 
-/// The most instances started and not ended. A waiting instance costs little memory, and plans can have a hundred
-/// thousand steps.
-const ALIVE: usize = 10_000;
-
-/// How an instance ended, for the totals.
+/// How an instance ended, as far as the totals care.
 #[derive(Debug)]
 pub enum Outcome {
     Done {
@@ -75,14 +71,19 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
     let mut tasks: JoinSet<(InstanceId, InstanceEnd)> = JoinSet::new();
     let mut names: HashMap<Id, InstanceId> = HashMap::new();
     loop {
-        while tasks.len() < ALIVE
+        while run.context.gates.has_room(tasks.len())
             && let Some(instance) = dispatcher.next()
         {
             let id = instance.id();
             let work = trace::of_step(&id, instance.is_secret(), instance.run());
             names.insert(tasks.spawn(work).id(), id);
         }
-        let Some(joined) = tasks.join_next_with_id().await else { break };
+        let joined = tokio::select! {
+            biased;
+            joined = tasks.join_next_with_id() => joined,
+            () = run.context.gates.room_made() => continue,
+        };
+        let Some(joined) = joined else { break };
         match joined {
             Ok((task, (id, end))) => {
                 names.remove(&task);
@@ -115,6 +116,8 @@ struct Dispatcher<'r> {
 /// The state of one step.
 #[derive(Default)]
 struct Node {
+    /// Steps that have not ended and outputs that may read its value.
+    readers: usize,
     chosen: bool,
     /// All instances of the step are selected, not only single ones.
     whole: bool,
@@ -148,11 +151,24 @@ impl<'r> Dispatcher<'r> {
             queue: VecDeque::new(),
             done: Dispatched::default(),
         };
+        dispatcher.count_readers();
         dispatcher.choose();
         dispatcher
     }
 
-    /// Selects the steps of `--target` and all they depend on; every step without it.
+    /// A value is kept for as long as anything may read it.
+    fn count_readers(&mut self) {
+        let plan = &self.run.plan;
+        let by_steps = plan.steps.values().flat_map(|step| &step.after);
+        let by_outputs = plan.outputs.values().flat_map(|output| output.value.references());
+        for step in by_steps.chain(by_outputs.map(|reference| &reference.step)) {
+            if let Some(at) = plan.steps.get_index_of(step) {
+                self.nodes[at].readers += 1;
+            }
+        }
+    }
+
+    /// `--target`: those and what they come after; all steps otherwise.
     fn choose(&mut self) {
         let plan = &self.run.plan;
         let target = &self.run.options.target;
@@ -221,9 +237,10 @@ impl<'r> Dispatcher<'r> {
         node.for_each = step.for_each.is_some();
         node.running = each.len();
         node.keys = each.iter().map(|each| each.as_ref().map(|each| each.key.clone())).collect();
+        let is_read = node.readers > 0;
         let values = Arc::new(values);
         for each in each {
-            let instance = Instance { run: self.run.clone(), step: index, each, values: values.clone() };
+            let instance = Instance { run: self.run.clone(), step: index, each, values: values.clone(), is_read };
             self.done.instances.insert(instance.id());
             self.queue.push_back(instance);
         }
@@ -245,7 +262,7 @@ impl<'r> Dispatcher<'r> {
             .filter_map(|each| {
                 let surroundings = self.run.surroundings(values, Some(each));
                 let rendered = surroundings.render(&CallParts::of_step(step), None).ok()?;
-                Some((InstanceId::new(step.id.clone(), Some(each.key.clone())), rendered.recorded))
+                Some((InstanceId::new(step.id.clone(), Some(each.key.clone())), rendered.recorded.into_owned()))
             })
             .collect();
         let calls = calls.iter().map(|(instance, call)| (instance, call));
@@ -310,7 +327,7 @@ impl<'r> Dispatcher<'r> {
         let mut broken = None;
         let outcome = match end {
             InstanceEnd::Done { value, reused } => {
-                self.nodes[index].values.insert(id.key.clone(), value);
+                self.nodes[index].values.extend(value.map(|value| (id.key.clone(), value)));
                 Outcome::Done { reused }
             }
             InstanceEnd::Skipped => {
@@ -358,7 +375,7 @@ impl<'r> Dispatcher<'r> {
     fn close(&mut self, index: usize) {
         let id = self.run.plan.steps[index].id.clone();
         let node = &mut self.nodes[index];
-        if node.broken.is_none() && node.chosen {
+        if node.broken.is_none() && node.chosen && node.readers > 0 {
             let mut values = std::mem::take(&mut node.values);
             let value = if node.for_each {
                 let done: Vec<(String, Value)> =
@@ -368,6 +385,13 @@ impl<'r> Dispatcher<'r> {
                 values.remove(&None).map_or_else(skipped_step, |value| value_of(&value))
             };
             self.done.values.insert(id, value);
+        }
+        for earlier in &self.run.plan.steps[index].after {
+            let Some(at) = self.run.plan.steps.get_index_of(earlier) else { continue };
+            self.nodes[at].readers -= 1;
+            if self.nodes[at].readers == 0 {
+                self.done.values.remove(earlier);
+            }
         }
         self.turns.done(index);
     }

@@ -24,6 +24,7 @@ use crate::journal::{
     Unanswered,
 };
 use crate::plan::Wait;
+use crate::shared::Shared;
 
 /// Gives the undo call for a result.
 pub type UndoOf<'a> = Box<dyn Fn(&StepResult) -> IntendedUndo + Send + Sync + 'a>;
@@ -41,7 +42,7 @@ pub struct Finishing<'a> {
     pub undo: UndoOf<'a>,
     pub wait: &'a Wait,
     /// For an update: the call that the resource agrees with afterwards, and its result before.
-    pub updates: Option<(RecordedCall, StepResult)>,
+    pub updates: Option<(Shared<RecordedCall>, StepResult)>,
     /// When the first request was sent, on the run's clock.
     pub since: Duration,
     /// Wait until the resource is ready, where a finished task alone does not mean that it is.
@@ -272,6 +273,7 @@ impl Finishing<'_> {
             })
         }));
         let timeout = self.wait.timeout.unwrap_or(pace.timeout);
+        let _waits = context.gates.waits();
         let limited = tokio::time::timeout(context.clock().real(timeout), ends);
         let ends = match context.stopped.or_leave(limited).await {
             Ok(Ok(ends)) => ends,
@@ -341,7 +343,7 @@ impl Finishing<'_> {
         let result = self.result_of(context, ended, None);
         let at = self.resumed.unwrap_or_else(|| context.now());
         let failed = ended.iter().map(|task| task.id.clone()).collect();
-        let attempt = Unanswered { intent: self.intent.clone(), at, head: None, failed };
+        let attempt = Unanswered { intent: self.intent.clone().into(), at, head: None, failed };
         let began = ended.iter().filter_map(|task| task.created_on).min();
         let Some(found) = leftover(context, &attempt, operation, self.parameters, result, began).await else {
             return none;

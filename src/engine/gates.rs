@@ -2,23 +2,30 @@
 //! locks, and no write to a route while an unknown outcome on that route is being resolved.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{
-    Mutex as AsyncMutex, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore,
+    Mutex as AsyncMutex, Notify, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore,
     SemaphorePermit,
 };
 
-/// How many intents may be on record at once, as a multiple of `parallelism`: enough to keep the requests busy while
-/// the disk syncs, and few to resolve after a crash.
-const INTENTS_AHEAD: usize = 3;
+use super::intents::Intents;
+
+/// Started instances that do not wait, besides those that intents need: each holds its call, so a plan of a hundred
+/// thousand steps must not start them all.
+const STARTED: usize = 256;
 
 /// The gates of one run.
 #[derive(Debug)]
 pub struct Gates {
     parallelism: usize,
     requests: Semaphore,
-    intents: Semaphore,
+    intents: Intents,
+    /// Instances that wait for something that takes its time, and need no room meanwhile.
+    waiting: AtomicUsize,
+    room: Notify,
     parents: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
     /// By the id of a resource: the parent that is locked with it.
     roots: Mutex<HashMap<String, String>>,
@@ -32,7 +39,9 @@ impl Gates {
         Self {
             parallelism,
             requests: Semaphore::new(parallelism),
-            intents: Semaphore::new(parallelism * INTENTS_AHEAD),
+            intents: Intents::new(parallelism),
+            waiting: AtomicUsize::new(0),
+            room: Notify::new(),
             parents: Mutex::default(),
             roots: Mutex::default(),
             routes: Mutex::default(),
@@ -61,7 +70,35 @@ impl Gates {
 
     /// Waits for an intent permit.
     pub async fn intent(&self) -> SemaphorePermit<'_> {
-        self.intents.acquire().await.expect("the semaphore is never closed")
+        self.intents.permit().await
+    }
+
+    /// An intent was appended in this time: the slower the record, the more intents are on their way to it at once.
+    pub fn appended(&self, took: Duration) {
+        self.intents.appended(took);
+    }
+
+    /// A request was answered in this time.
+    pub fn answered(&self, took: Duration) {
+        self.intents.answered(took);
+    }
+
+    /// Whether another instance may start while so many have not ended.
+    pub fn has_room(&self, alive: usize) -> bool {
+        let at_work = alive.saturating_sub(self.waiting.load(Ordering::Relaxed));
+        at_work < STARTED + self.intents.size()
+    }
+
+    /// Resolves when an instance began to wait since the last time.
+    pub async fn room_made(&self) {
+        self.room.notified().await;
+    }
+
+    /// An instance waits until this is dropped: another may start meanwhile.
+    pub fn waits(&self) -> Waits<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.room.notify_one();
+        Waits(self)
     }
 
     /// Waits until no other write is under way below the locked parent of `id`.
@@ -102,6 +139,15 @@ impl Gates {
 
     fn route(&self, route: &str) -> Arc<RwLock<()>> {
         lock(&self.routes).entry(route.to_owned()).or_default().clone()
+    }
+}
+
+/// An instance that waits.
+pub struct Waits<'g>(&'g Gates);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -22,6 +22,7 @@ mod evidence;
 mod find;
 mod finish;
 mod gates;
+mod intents;
 mod interruption;
 mod leased;
 mod leftover;

@@ -115,7 +115,7 @@ fn by_maker(
         // This kind does not name its maker: the task's list is trusted.
         None => Owner::Ours,
         Some(_) => {
-            let about = About { call: thing.undo.clone(), place: None };
+            let about = About { call: thing.undo.clone().map(Into::into), place: None };
             let words = "the API does not say which task made it";
             let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
             error.help.push("delete it by hand if it is yours".to_owned());
@@ -131,7 +131,7 @@ fn is_ours(known: &InstanceStatus, made: &RecordedResource, maker: &str) -> bool
 }
 
 fn cannot_read(context: &RunContext, thing: &RecordedResource, error: &ReadError) -> StepError {
-    let about = About { call: thing.undo.clone(), place: None };
+    let about = About { call: thing.undo.clone().map(Into::into), place: None };
     let mut failed = context.read_failed(&about, error);
     failed.message = format!("it cannot be told whose it is: {}", failed.message);
     failed

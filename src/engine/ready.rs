@@ -97,6 +97,7 @@ impl Readying<'_> {
                 context.events.emit(Event::ReadinessAwaited { instance, until, shown });
                 reported = true;
             }
+            let _waits = context.gates.waits();
             context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
             pause = self.wait.every.unwrap_or((pause * 2).min(LONGEST_PAUSE));
         }
@@ -224,7 +225,7 @@ impl Instance {
         };
         readying.wait(context, |value| self.judge(ready, result, value)).await?.map_err(|error| {
             let read = RecordedCall::new(Method::Get, readying.path.clone());
-            self.unreadable(&About { call: Some(read), ..about.clone() }, &error, provenance)
+            self.unreadable(&About { call: Some(read.into()), ..about.clone() }, &error, provenance)
         })
     }
 

@@ -15,6 +15,7 @@ use crate::id::StepId;
 use crate::journal::{RecordedCall, StepResult};
 use crate::plan::{Call, CallTemplate, FileTemplate, Segment, Step};
 use crate::secret::Secrets;
+use crate::shared::Shared;
 use crate::source::Span;
 use crate::template::{Each, Scope, Template, TemplateError, value_of};
 
@@ -65,7 +66,7 @@ pub struct Rendered {
     /// With the secrets.
     pub request: Request,
     /// With digests in place of the secrets.
-    pub recorded: RecordedCall,
+    pub recorded: Shared<RecordedCall>,
 }
 
 /// The values that templates of a step can refer to, except the element of `for_each` and the step's own result.
@@ -192,7 +193,7 @@ impl<'a> Surroundings<'a> {
                 body: body.as_ref().map(|body| self.secrets.reveal(body)).transpose().map_err(&wrong)?,
                 body_file: None,
             },
-            recorded: RecordedCall {
+            recorded: Shared::from(RecordedCall {
                 method: parts.call.method,
                 path: path(&digest)?,
                 query: texts(&query, &digest).map_err(&wrong)?,
@@ -203,7 +204,7 @@ impl<'a> Surroundings<'a> {
                     .transpose()
                     .map_err(&wrong)?,
                 body_file: None,
-            },
+            }),
         })
     }
 

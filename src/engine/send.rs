@@ -53,7 +53,9 @@ pub async fn send(context: &RunContext, leaving: Leaving<'_>, request: Request) 
         attempt: leaving.attempt,
     });
     let sending = async {
+        let left = context.clock().elapsed();
         let answer = context.client.send(request).await;
+        context.gates.answered(context.clock().elapsed().saturating_sub(left));
         drop(permit);
         answer
     };

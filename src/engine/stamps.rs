@@ -139,7 +139,7 @@ fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, ite
         // A machine whose creation failed exists, but is not a result.
         phase: if failed { Phase::Failed } else { Phase::Succeeded },
         attempts: 1,
-        intent: Some(Box::new(intent)),
+        intent: Some(intent.into()),
         result: Some(result),
         made: vec![made],
         ..InstanceStatus::default()
@@ -151,7 +151,7 @@ fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, ite
 pub(super) fn intent_of(instance: &InstanceId, call: RecordedCall, nonce: String) -> Intent {
     Intent {
         instance: instance.clone(),
-        call,
+        call: call.into(),
         attempt: 1,
         nonce,
         stamped: true,

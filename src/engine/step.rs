@@ -28,6 +28,7 @@ use crate::event::{Event, Provenance, SkipReason, StepDone, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
 use crate::plan::Step;
+use crate::shared::Shared;
 use crate::template::Each;
 
 /// One instance of a step, ready to run.
@@ -38,6 +39,8 @@ pub struct Instance {
     pub each: Option<Each>,
     /// The values of the steps it depends on.
     pub values: Arc<BTreeMap<StepId, minijinja::Value>>,
+    /// Whether any step or output may read its value.
+    pub is_read: bool,
 }
 
 /// How an instance ended.
@@ -45,7 +48,7 @@ pub struct Instance {
 pub enum InstanceEnd {
     /// With `steps.<id>` for templates.
     Done {
-        value: Value,
+        value: Option<Value>,
         reused: bool,
     },
     /// By the step's `when`.
@@ -73,11 +76,11 @@ impl Instance {
         self.run.surroundings(&self.values, self.each.as_ref())
     }
 
-    pub(super) fn about(&self, call: &RecordedCall) -> About {
+    pub(super) fn about(&self, call: &Shared<RecordedCall>) -> About {
         About { call: Some(call.clone()), place: Some(self.run.place(self.step().call.span)) }
     }
 
-    pub(super) fn known(&self, id: &InstanceId) -> InstanceStatus {
+    pub(super) fn known(&self, id: &InstanceId) -> Shared<InstanceStatus> {
         self.run.context.journal.with_status(|status| status.instances.get(id).cloned().unwrap_or_default())
     }
 
@@ -96,7 +99,7 @@ impl Instance {
             Err(mut why) => {
                 if let Interruption::Failed(error) = &mut why {
                     let known = self.known(&id);
-                    let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &intent.call).collect();
+                    let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &*intent.call).collect();
                     blame(&self.run.context, &id, &calls, error).await;
                 }
                 let waited = self.run.context.clock().elapsed().saturating_sub(started);
@@ -106,7 +109,11 @@ impl Instance {
         (id, end)
     }
 
-    async fn work(&self, id: &InstanceId, started: Duration) -> Result<Option<(RecordedCall, Done)>, Interruption> {
+    async fn work(
+        &self,
+        id: &InstanceId,
+        started: Duration,
+    ) -> Result<Option<(Shared<RecordedCall>, Done)>, Interruption> {
         let surroundings = self.surroundings();
         if let Some(when) = &self.step().when
             && !when.is_true(&surroundings.scope()).map_err(|error| self.run.template_failed(&error))?
@@ -138,17 +145,18 @@ impl Instance {
             let known = self.known(id);
             let difference = self.difference(&known, rendered);
             let replace = provenance == Provenance::Reused && self.run.options.replace.covers(id);
-            let orphan = difference.kind == Differs::Forces && self.run.is_orphan(id);
+            let made = known.phase != Phase::Absent;
+            let orphan = made && difference.kind == Differs::Forces && self.run.is_orphan(id);
             let mut wanted = Wanted::of(self.step(), replace, orphan);
             // `always` applies once per run.
             wanted.always &= provenance == Provenance::Reused;
             let decision = decide::instance(&wanted, Some(&known), difference.kind);
             if self.run.options.import.is_some() {
-                return self.import(id, rendered, known, decision, &mut provenance).await;
+                return self.import(id, rendered, &known, decision, &mut provenance).await;
             }
             let result = match decision {
                 Decision::Keep => {
-                    return Ok(Done { result: known.result.unwrap_or_default(), provenance, resource: None });
+                    return Ok(Done { result: known.result.clone().unwrap_or_default(), provenance, resource: None });
                 }
                 Decision::Change(kind) => {
                     let change = Changing { kind, split: &difference.split };
@@ -170,15 +178,15 @@ impl Instance {
         &self,
         id: &InstanceId,
         rendered: &Rendered,
-        known: InstanceStatus,
+        known: &InstanceStatus,
         decision: Decision,
         provenance: &mut Provenance,
     ) -> Result<Done, Interruption> {
         let wanted = self.run.options.import.as_ref().is_some_and(|import| import.instance == *id);
-        let result = match (wanted, decision, known.result) {
+        let result = match (wanted, decision, &known.result) {
             (true, Decision::Call, _) => self.adopt(id, rendered, provenance).await?,
             (true, ..) => return Err(self.refused(rendered, "it is on record already".to_owned())),
-            (false, _, Some(result)) => result,
+            (false, _, Some(result)) => result.clone(),
             (false, _, None) => {
                 return Err(
                     self.refused(rendered, "it is not on record, and what is imported comes after it".to_owned())
@@ -266,7 +274,7 @@ impl Instance {
         }
         // The recovered outcome may be that of an earlier attempt: its recorded intent is used.
         let known = self.known(&write.intent.instance);
-        let intent = known.intent.clone().unwrap_or_else(|| Box::new(write.intent.clone()));
+        let intent = known.intent.clone().unwrap_or_else(|| write.intent.clone().into());
         self.finish(&known, &intent, called, *provenance, started, false).await
     }
 
@@ -307,7 +315,7 @@ impl Instance {
         }
     }
 
-    fn succeeded(&self, id: &InstanceId, call: RecordedCall, done: Done, started: Duration) -> InstanceEnd {
+    fn succeeded(&self, id: &InstanceId, call: Shared<RecordedCall>, done: Done, started: Duration) -> InstanceEnd {
         let context = &self.run.context;
         let reused = done.provenance == Provenance::Reused;
         let conceal = |answer: Value| change::conceal(&context.secrets, answer, self.step().secret);
@@ -323,9 +331,12 @@ impl Instance {
                 duration_ms: if reused { 0 } else { millis(context.clock().elapsed().saturating_sub(started)) },
             },
         });
+        if !self.is_read {
+            return InstanceEnd::Done { value: None, reused };
+        }
         let named = change::conceal_names(&context.secrets, done.result);
         let result = StepResult { response: named.response.clone().map(conceal), ..named };
-        InstanceEnd::Done { value: step_value(&result, done.resource.map(conceal).as_ref()), reused }
+        InstanceEnd::Done { value: Some(step_value(&result, done.resource.map(conceal).as_ref())), reused }
     }
 
     fn skipped(&self, id: &InstanceId) -> InstanceEnd {
@@ -337,7 +348,7 @@ impl Instance {
     /// Emits why there is no result. A stop while tasks are under way is reported as still waiting.
     fn interrupted(&self, id: &InstanceId, why: Interruption, waited: Duration) -> Interruption {
         let instance = id.clone();
-        let why = match (why, self.known(id).phase) {
+        let why = match (why, self.known(id).phase.clone()) {
             (Interruption::Stopped(_), Phase::Accepted { tasks, .. }) => {
                 Interruption::StillWaiting { tasks, waited, until: None }
             }

@@ -30,6 +30,7 @@ pub async fn parent_turn(
         instance,
         Queue::Parent { of: holder.map_or_else(|| parent.to_owned(), |holder| holder.to_string()) },
     );
+    let _waits = context.gates.waits();
     context.stopped.or_leave(context.gates.parent(parent)).await.map(Some)
 }
 

@@ -37,7 +37,7 @@ pub fn intent_of(context: &RunContext, instance: &InstanceId, call: &RecordedCal
     let mark = context.mark(instance, &nonce);
     Some(Intent {
         instance: instance.clone(),
-        call: call.clone(),
+        call: call.clone().into(),
         attempt,
         nonce,
         stamped: false,

@@ -1,4 +1,4 @@
-//! The status of one instance: its part of the fold over the journal.
+//! Where one instance stands: its part of the fold.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,60 +9,60 @@ use super::record::{Adopted, Drifted, Record, RecordedResource, StepResult, Succ
 use super::status::Impossible;
 use crate::event::{EffectKnown, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
+use crate::shared::Shared;
 
-/// All that the journal says about one instance.
+/// What is known about one instance.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct InstanceStatus {
     pub phase: Phase,
     pub attempts: u32,
-    /// The intent of the last call.
-    pub intent: Option<Box<Intent>>,
+    /// The last intent.
+    pub intent: Option<Shared<Intent>>,
     pub intended_at: Option<Timestamp>,
     pub result: Option<StepResult>,
     /// The call that the result agrees with.
-    pub agrees: Option<RecordedCall>,
-    /// The resources that exist because of it, oldest first.
+    pub agrees: Option<Shared<RecordedCall>>,
+    /// What exists because of it, oldest first.
     pub made: Vec<RecordedResource>,
     pub after: Vec<StepId>,
-    /// The last error.
+    /// The last thing that went wrong.
     pub error: Option<StepError>,
     pub finished_at: Option<Timestamp>,
     pub duration_ms: Option<u64>,
-    /// Tasks that were attributed to this instance and proved to be another's.
+    /// Tasks that were taken for its own and turned out to be another's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disowned: Vec<String>,
-    /// The head of the last attempt's answer, if one arrived, while the outcome is unknown.
+    /// As much of an answer to the last attempt as came, while its outcome is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
-    /// Attempts before the last that were never answered, oldest first. If one of them is carried out, no record
-    /// names what it makes.
+    /// Attempts besides the last that were never answered, oldest first: what one of them made, or will make yet, is on
+    /// no record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Unanswered>,
-    /// The evidence for the tasks that it waits for, when they were found rather than answered.
+    /// How the tasks that it waits for were found, when no answer named them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// Ids of its resources that were found to be gone: instances whose calls mention them were made from a missing
-    /// resource.
+    /// Ids of what it made that were found gone: what names them was made from something that is not there any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Value>,
-    /// Fields changed outside of `plan`, as found since the last call.
+    /// Fields that somebody else changed, as they were found since it was last called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drifted: Vec<Drifted>,
-    /// The last undo call that is not idempotent.
+    /// The last call that was to take something away, where it must not be repeated blindly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal: Option<Box<Intent>>,
 }
 
-/// The state of an instance.
+/// Where an instance stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Nothing was made, or it is removed.
+    /// Nothing was done, or it is gone again.
     #[default]
     Absent,
-    /// An intent is recorded, and no outcome.
+    /// A request was about to leave, and nothing more is known.
     InDoubt,
-    /// These tasks are running for it.
+    /// These tasks run for it.
     Accepted {
         tasks: Vec<String>,
         recovered: bool,
@@ -71,16 +71,16 @@ pub enum Phase {
     Succeeded,
     /// A task ended in ERROR.
     Failed,
-    /// A removal is recorded, and no outcome.
+    /// A removal was about to leave.
     Removing,
-    /// These tasks are running for its removal.
+    /// These tasks remove it.
     RemovalAccepted {
         tasks: Vec<String>,
     },
 }
 
 impl InstanceStatus {
-    /// Whether something exists, or may exist, so that a teardown has work to do.
+    /// Something exists, or may: a teardown has work to do.
     pub fn may_exist(&self) -> bool {
         !self.made.is_empty()
             || matches!(
@@ -89,15 +89,15 @@ impl InstanceStatus {
             )
     }
 
-    /// The create's call, as the resource stands after later updates.
+    /// The call that says what it is: of what was changed in place the create, as it stands now.
     pub fn call(&self) -> Option<&RecordedCall> {
         let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
-        let intended = self.intent.as_ref().map(|intent| &intent.call);
+        let intended = self.intent.as_ref().map(|intent| &*intent.call);
         let stands = self.phase == Phase::Succeeded && (updated || intended.is_none());
-        if stands { self.agrees.as_ref().or(intended) } else { intended }
+        if stands { self.agrees.as_deref().or(intended) } else { intended }
     }
 
-    /// Whether a call that creates something is under way or in doubt.
+    /// A call that makes something is under way, or was, and nothing more is known.
     pub(super) fn is_making(&self) -> bool {
         let creates = self.intent.as_ref().is_some_and(|intent| intent.update.is_none());
         creates && matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. })
@@ -109,14 +109,14 @@ impl InstanceStatus {
             return None;
         }
         Some(Unanswered {
-            intent: self.intent.as_deref()?.clone(),
+            intent: self.intent.clone()?,
             at: self.intended_at?,
             head: self.head.clone(),
             failed: Vec::new(),
         })
     }
 
-    /// Removes what was made since `before`.
+    /// What was made since is gone.
     pub(super) fn roll_back(&mut self, before: &InstanceStatus) {
         let earlier = std::mem::take(&mut self.earlier);
         *self = Self { attempts: self.attempts, error: None, earlier, ..before.clone() };
@@ -125,13 +125,13 @@ impl InstanceStatus {
         }
     }
 
-    /// Removes one of its resources.
+    /// One of the things it made is gone.
     fn remove_resource(&mut self, kind: Option<&String>, id: Option<&Value>) {
         let tasks = self.result.iter().flat_map(|result| result.tasks.clone()).collect::<Vec<_>>();
         for made in &mut self.made {
             made.secondary.retain(|secondary| secondary.kind.as_ref() != kind || secondary.id.as_ref() != id);
             if made.kind.as_ref() == kind && made.id.as_ref() == id {
-                // The tasks that made a resource also list its secondary resources.
+                // What was made beside it is told by the tasks that made both.
                 let tasks = if made.tasks.is_empty() { tasks.clone() } else { std::mem::take(&mut made.tasks) };
                 *made = RecordedResource {
                     secondary: std::mem::take(&mut made.secondary),
@@ -149,129 +149,161 @@ impl InstanceStatus {
         self.phase = if self.result.is_some() { Phase::Succeeded } else { Phase::Absent };
     }
 
-    pub(super) fn intend(&mut self, at: Timestamp, intent: &Intent) -> Result<(), Impossible> {
-        match self.phase {
-            Phase::Absent | Phase::Succeeded | Phase::Failed => {}
-            // After an intent that was resolved as not carried out comes the next attempt.
-            Phase::InDoubt if intent.attempt > self.attempts => {}
-            _ => {
-                let record = Record::Intent(intent.clone());
-                return Err(sequence(&record, &intent.instance, &self.phase));
-            }
-        }
-        self.earlier.extend(self.in_doubt());
-        self.phase = Phase::InDoubt;
-        self.head = None;
-        self.evidence = None;
-        self.attempts = intent.attempt;
-        self.after.clone_from(&intent.after);
-        self.intent = Some(Box::new(intent.clone()));
-        self.intended_at = Some(at);
-        self.error = None;
-        Ok(())
+    /// Whether a record about it, by the name of `id`, can follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Impossible`] when it cannot.
+    pub(super) fn check(&self, record: &Record, id: &InstanceId) -> Result<(), Impossible> {
+        if self.may_precede(record) { Ok(()) } else { Err(sequence(record, id, &self.phase)) }
     }
 
-    pub(super) fn apply(&mut self, at: Timestamp, record: &Record, id: &InstanceId) -> Result<(), Impossible> {
+    /// Whether a record about it can follow what is known.
+    fn may_precede(&self, record: &Record) -> bool {
         match (&self.phase, record) {
-            // From `Accepted`: the task that was found proved to be another's.
-            (
-                Phase::InDoubt | Phase::Accepted { recovered: true, .. },
-                Record::NotApplied { error, unanswered, .. },
-            ) => {
-                if *unanswered {
+            (Phase::Absent | Phase::Succeeded | Phase::Failed, Record::Intent(_)) => true,
+            // An intent that was resolved as "never arrived" is followed by the next attempt.
+            (Phase::InDoubt, Record::Intent(intent)) => intent.attempt > self.attempts,
+            (Phase::Absent, Record::Adopted(_)) => self.made.is_empty(),
+            (Phase::InDoubt, Record::Found { attempt, .. }) | (_, Record::Resolved { attempt, .. }) => {
+                self.earlier.iter().any(|earlier| earlier.intent.attempt == *attempt)
+            }
+            // `Accepted`: the task that was found turned out to be another's.
+            (Phase::InDoubt | Phase::Accepted { recovered: true, .. }, Record::NotApplied { .. })
+            | (Phase::InDoubt, Record::Unknown { .. } | Record::Accepted { .. })
+            | (Phase::Accepted { recovered: true, .. }, Record::Disowned { .. })
+            // `Absent` and `Succeeded`: adopted by hand or because it existed, or agreed to anew without a call.
+            | (
+                Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
+                Record::Succeeded(_),
+            )
+            | (Phase::Accepted { .. }, Record::Failed { .. })
+            // Repeated, or the next of several things it made.
+            | (
+                Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
+                Record::Removing { .. },
+            )
+            | (Phase::Removing, Record::RemovalAccepted { .. })
+            | (
+                Phase::Removing | Phase::RemovalAccepted { .. },
+                Record::PartRemoved { .. } | Record::RemovalFailed { .. },
+            )
+            | (Phase::Succeeded, Record::Gone { .. } | Record::Drifted { .. })
+            | (_, Record::Removed { .. } | Record::RolledBack { .. } | Record::Forgotten { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// One step of the fold; the record may follow. What was known when the last command began is [`Self::roll_back`]'s.
+    pub(super) fn apply(&mut self, at: Timestamp, record: Record) {
+        match record {
+            Record::Intent(intent) => self.intend(at, intent),
+            Record::Adopted(adopted) => self.take_over(at, *adopted),
+            Record::NotApplied { error, unanswered, .. } => {
+                if unanswered {
                     self.phase = Phase::InDoubt;
                     self.earlier.extend(self.in_doubt());
                 }
                 self.fall_back();
-                self.error = Some(error.clone());
+                self.error = Some(error);
             }
-            (Phase::InDoubt, Record::Unknown { error, .. }) => {
+            Record::Unknown { error, .. } => {
                 let head = error.status.map(|status| Head { status, request_id: error.request_id.clone() });
                 self.head = head.or(self.head.take());
-                self.error = Some(error.clone());
+                self.error = Some(error);
             }
-            (Phase::InDoubt, Record::Found { attempt, .. }) => {
-                let Some(found) = self.take_earlier(*attempt) else { return Err(sequence(record, id, &self.phase)) };
+            Record::Found { attempt, .. } => {
+                let Some(found) = self.take_earlier(attempt) else { return };
                 self.earlier.extend(self.in_doubt());
-                self.intent = Some(Box::new(found.intent));
+                self.intent = Some(found.intent);
                 self.intended_at = Some(found.at);
                 self.head = found.head;
             }
-            (_, Record::Resolved { attempt, made, .. }) => {
-                if self.take_earlier(*attempt).is_none() {
-                    return Err(sequence(record, id, &self.phase));
-                }
-                self.made.extend(made.as_deref().cloned());
+            Record::Resolved { attempt, made, .. } => {
+                drop(self.take_earlier(attempt));
+                self.made.extend(made.map(|made| *made));
             }
-            (Phase::InDoubt, Record::Accepted { tasks, recovered, status, evidence, .. }) => {
-                self.phase = Phase::Accepted { tasks: tasks.clone(), recovered: *recovered, status: *status };
-                self.evidence = *evidence;
+            Record::Accepted { tasks, recovered, status, evidence, .. } => {
+                self.phase = Phase::Accepted { tasks, recovered, status };
+                self.evidence = evidence;
                 self.error = None;
             }
-            (Phase::Accepted { recovered: true, .. }, Record::Disowned { tasks, error, .. }) => {
+            Record::Disowned { tasks, error, .. } => {
                 self.phase = Phase::InDoubt;
                 self.evidence = None;
-                self.disowned.extend(tasks.iter().cloned());
-                self.error = Some(error.clone());
+                self.disowned.extend(tasks);
+                self.error = Some(error);
             }
-            // From `Absent` and `Succeeded`: adopted, or recorded as in agreement without a call.
-            (
-                Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
-                Record::Succeeded(done),
-            ) => {
-                self.succeed(at, done);
-            }
-            (Phase::Accepted { tasks, .. }, Record::Failed { error, leftover, unclear, .. }) => {
-                let failed = tasks.clone();
-                if *unclear {
+            Record::Succeeded(done) => self.succeed(at, *done),
+            Record::Failed { error, leftover, unclear, .. } => {
+                if let Phase::Accepted { tasks, .. } = &self.phase
+                    && unclear
+                {
+                    let failed = tasks.clone();
                     self.phase = Phase::InDoubt;
                     self.earlier.extend(self.in_doubt().map(|attempt| Unanswered { failed, ..attempt }));
                 }
                 let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
                 self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
-                self.error = Some(error.clone());
-                self.made.extend(leftover.as_deref().cloned());
+                self.error = Some(error);
+                self.made.extend(leftover.map(|leftover| *leftover));
             }
-            // A repeated record, or one for the next of several resources.
-            (
-                Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
-                Record::Removing { intent, .. },
-            ) => {
+            Record::Removing { intent, .. } => {
                 self.phase = Phase::Removing;
-                self.removal.clone_from(intent);
+                self.removal = intent;
                 self.error = None;
             }
-            (Phase::Removing, Record::RemovalAccepted { tasks, .. }) => {
-                self.phase = Phase::RemovalAccepted { tasks: tasks.clone() };
-            }
-            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::PartRemoved { kind, id, .. }) => {
+            Record::RemovalAccepted { tasks, .. } => self.phase = Phase::RemovalAccepted { tasks },
+            Record::PartRemoved { kind, id, .. } => {
                 self.removal = None;
                 self.remove_resource(kind.as_ref(), id.as_ref());
             }
-            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { error, .. }) => {
+            Record::RemovalFailed { error, .. } => {
                 self.fall_back();
-                // An undo call that may have been carried out stays recorded, to be resolved before it is sent again.
+                // What may have been carried out is looked for before it is made again.
                 self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
-                self.error = Some(error.clone());
+                self.error = Some(error);
             }
-            (Phase::Succeeded, Record::Gone { .. }) => {
+            Record::Gone { .. } => {
                 let mut lost = std::mem::take(&mut self.lost);
                 let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
                 lost.extend(things.filter_map(|thing| thing.id.clone()));
                 let earlier = std::mem::take(&mut self.earlier);
                 *self = Self { attempts: self.attempts, lost, earlier, ..Self::default() };
             }
-            (Phase::Succeeded, Record::Drifted { fields, .. }) => self.drift(fields),
-            (_, Record::Removed { .. }) => {
+            Record::Drifted { fields, .. } => self.drift(fields),
+            Record::Removed { .. } => {
                 let earlier = std::mem::take(&mut self.earlier);
                 *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, ..Self::default() };
             }
-            (_, Record::Forgotten { .. }) => {
+            Record::Forgotten { .. } => {
                 *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
             }
-            (phase, record) => return Err(sequence(record, id, phase)),
+            // Not about what one instance is at.
+            Record::Header(_)
+            | Record::Started(_)
+            | Record::RolledBack { .. }
+            | Record::Moved { .. }
+            | Record::Outputs { .. }
+            | Record::Finished { .. }
+            | Record::Compacted { .. }
+            | Record::Kept { .. }
+            | Record::Leased(_)
+            | Record::Beat
+            | Record::Released => {}
         }
-        Ok(())
+    }
+
+    fn intend(&mut self, at: Timestamp, intent: Shared<Intent>) {
+        self.earlier.extend(self.in_doubt());
+        self.phase = Phase::InDoubt;
+        self.head = None;
+        self.evidence = None;
+        self.attempts = intent.attempt;
+        self.after.clone_from(&intent.after);
+        self.intent = Some(intent);
+        self.intended_at = Some(at);
+        self.error = None;
     }
 
     fn take_earlier(&mut self, attempt: u32) -> Option<Unanswered> {
@@ -279,8 +311,8 @@ impl InstanceStatus {
         Some(self.earlier.remove(at))
     }
 
-    /// Sets the changed values in the recorded call, so that the plan's call differs from it.
-    fn drift(&mut self, fields: &[Drifted]) {
+    /// What somebody else changed stands in the call from now on: the plan differs from that.
+    fn drift(&mut self, fields: Vec<Drifted>) {
         let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()?.as_object_mut());
         let Some(body) = body else { return };
         for drifted in fields {
@@ -289,53 +321,53 @@ impl InstanceStatus {
                 None => drop(body.shift_remove(&drifted.field)),
             }
             self.drifted.retain(|known| known.field != drifted.field);
-            self.drifted.push(drifted.clone());
+            self.drifted.push(drifted);
         }
     }
 
-    pub(super) fn take_over(&mut self, at: Timestamp, adopted: &Adopted) {
+    fn take_over(&mut self, at: Timestamp, adopted: Adopted) {
         self.phase = Phase::Succeeded;
         self.intent = None;
         self.error = None;
-        self.after.clone_from(&adopted.after);
-        self.result = Some(adopted.result.clone());
-        self.agrees = Some(adopted.agrees.clone());
-        self.made = vec![adopted.made.clone()];
+        self.after = adopted.after;
+        self.result = Some(adopted.result);
+        self.agrees = Some(adopted.agrees);
+        self.made = vec![adopted.made];
         self.finished_at = Some(at);
     }
 
-    fn succeed(&mut self, at: Timestamp, done: &Succeeded) {
+    fn succeed(&mut self, at: Timestamp, done: Succeeded) {
+        let Succeeded { result, made, agrees, evidence, provenance, duration_ms, .. } = done;
         let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
         if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
-            made.name.clone_from(&done.result.name);
+            made.name.clone_from(&result.name);
         }
-        self.agrees = done.agrees.clone().or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
+        self.agrees = agrees.or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
         self.phase = Phase::Succeeded;
         self.error = None;
         self.finished_at = Some(at);
-        self.duration_ms = Some(done.duration_ms);
-        self.result = Some(done.result.clone());
+        self.duration_ms = Some(duration_ms);
+        self.result = Some(result);
         self.head = None;
-        if done.made == RecordedResource::default()
-            && let Some(intent) = &self.intent
-        {
-            // A call that creates nothing is complete, however often it was carried out.
+        let makes_nothing = made == RecordedResource::default();
+        if makes_nothing && let Some(intent) = &self.intent {
+            // What makes nothing is done, however often it was carried out.
             self.earlier.retain(|earlier| earlier.intent.call != intent.call);
         }
         self.drifted.clear();
         self.disowned.clear();
-        self.evidence = done.evidence;
-        // Earlier versions attributed results by likeness, and recorded no evidence.
-        let certain = done.provenance != Provenance::Recovered || done.evidence.is_some_and(Evidence::is_certain);
-        let made = RecordedResource { uncertain: !certain, ..done.made.clone() };
-        if !update && done.made != RecordedResource::default() && self.made.last() != Some(&made) {
+        self.evidence = evidence;
+        // Earlier versions took for theirs what was like it, and did not say by what.
+        let certain = provenance != Provenance::Recovered || evidence.is_some_and(Evidence::is_certain);
+        let made = RecordedResource { uncertain: !certain, ..made };
+        if !update && !makes_nothing && self.made.last() != Some(&made) {
             self.made.push(made);
         }
     }
 }
 
 impl Phase {
-    /// The name of the phase.
+    /// In a word.
     pub fn name(&self) -> &'static str {
         match self {
             Phase::Absent => "absent",

@@ -8,6 +8,7 @@ use crate::body_file::BodyFile;
 use crate::catalog::Method;
 use crate::id::{InstanceId, StepId};
 use crate::secret::stands_for_secret;
+use crate::shared::Shared;
 
 /// A rendered call with digests in place of secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,8 +50,8 @@ impl std::fmt::Display for RecordedCall {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     pub instance: InstanceId,
-    pub call: RecordedCall,
-    /// Counts from 1, over all runs.
+    pub call: Shared<RecordedCall>,
+    /// Counts from 1 over all runs.
     pub attempt: u32,
     /// Identifies this attempt: in the `User-Agent`, and in a tag where the operation takes tags.
     pub nonce: String,
@@ -71,7 +72,7 @@ pub struct Intent {
     pub mark: Mark,
     /// Set for an update: the plan's call that the resource agrees with afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub update: Option<Box<RecordedCall>>,
+    pub update: Option<Shared<RecordedCall>>,
 }
 
 /// The identifying marks of one attempt, recorded before it is sent.
@@ -113,8 +114,8 @@ pub struct Head {
 /// task ended in ERROR, and may have left a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unanswered {
-    pub intent: Intent,
-    /// When it was about to be sent, on the writer's clock.
+    pub intent: Shared<Intent>,
+    /// When it was about to leave, on the clock of its writer.
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,

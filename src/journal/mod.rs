@@ -6,9 +6,13 @@
 //! durable: records that arrive during one sync share the next. Where lines are stored is defined in
 //! [`crate::store`].
 
+mod ahead;
+mod durations;
 mod instance;
 mod intent;
+mod line;
 mod owner;
+mod owners;
 mod record;
 mod redact;
 mod status;
@@ -23,14 +27,16 @@ use std::sync::Arc;
 
 use crate::id::InstanceId;
 
+pub use durations::Durations;
 pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unanswered};
+pub use line::{Checksum, Line};
 pub use owner::{Lease, Owner};
 pub use record::{
-    Adopted, Drifted, Header, Line, Record, RecordedOutput, RecordedResource, Started, StepResult, Succeeded, VERSION,
+    Adopted, Drifted, Header, Record, RecordedOutput, RecordedResource, Started, StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, Status};
-pub use text::{Contents, decode, parse};
+pub use text::{Contents, decode, lines, parse};
 pub use validate::{is_id, is_identifier, may_undo, validate};
 pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 

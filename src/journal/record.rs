@@ -1,19 +1,12 @@
-//! The records of a journal: one JSON object per line, each with its number and a checksum.
+//! What is on disk: one JSON object a line, each with its number and a checksum ([`super::line`]).
 //!
-//! ```text
-//! {"sum":"1f2e3d4c","n":0,"at":"…","record":"header","version":1,…}
-//! {"sum":"…","n":1,"at":"…","record":"intent","instance":{"step":"network"},…}
-//! ```
-//!
-//! `sum` is the first eight hexadecimal digits of the SHA-256 of the rest of the line. Lines are numbered without gaps.
 //! Secrets never get here: rendered calls carry keyed digests in their place.
 //!
-//! Version 1: the first.
+//! Version 1: the first. Version 2: lines are checked by a CRC-32C instead of a part of a SHA-256; records are the same.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::instance::InstanceStatus;
 use super::intent::{Evidence, Intent, RecordedCall};
@@ -21,18 +14,10 @@ use super::owner::Lease;
 use crate::event::{Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::secret::hex;
+use crate::shared::Shared;
 
-/// The version that is written. It and every earlier one can be read.
-pub const VERSION: u32 = 1;
-
-/// One line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Line {
-    pub n: u64,
-    pub at: Timestamp,
-    #[serde(flatten)]
-    pub record: Record,
-}
+/// The version written. Readers know it and every earlier one.
+pub const VERSION: u32 = 2;
 
 /// An event in the life of an environment, as it is remembered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,10 +27,10 @@ pub enum Record {
     Header(Header),
     /// A run, destroy or other command began.
     Started(Started),
-    /// A call is about to be sent.
-    Intent(Intent),
-    /// The call had no effect: it never reached the API, or was refused. `unanswered`: concluded from a search
-    /// without candidates.
+    /// A request is about to leave.
+    Intent(Shared<Intent>),
+    /// The request surely never reached the API, or the API refused it: nothing was done. `unanswered`: that is believed
+    /// because it was looked for and nothing was found.
     NotApplied {
         instance: InstanceId,
         error: StepError,
@@ -236,7 +221,7 @@ pub struct Succeeded {
     /// The call that the resource agrees with now, when that is not the call of its intent (`on_change: update` or
     /// `ignore`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agrees: Option<RecordedCall>,
+    pub agrees: Option<Shared<RecordedCall>>,
 }
 
 /// A resource adopted for an instance.
@@ -247,8 +232,8 @@ pub struct Adopted {
     pub after: Vec<StepId>,
     pub result: StepResult,
     pub made: RecordedResource,
-    /// The create's call, with the resource's current values.
-    pub agrees: RecordedCall,
+    /// The create's call, as the thing stands.
+    pub agrees: Shared<RecordedCall>,
 }
 
 /// A field of a call's body that has another value in the resource.
@@ -377,37 +362,4 @@ impl Record {
             Record::Released => "released",
         }
     }
-}
-
-const SUM_OPEN: &str = "{\"sum\":\"";
-const SUM_LENGTH: usize = 8;
-
-impl Line {
-    /// The line, with its line break.
-    pub fn encode(&self) -> String {
-        let json = serde_json::to_string(self).expect("records are made of types JSON can hold");
-        let rest = &json[1..];
-        format!("{SUM_OPEN}{}\",{rest}\n", sum(rest))
-    }
-
-    /// Parses one line, without its line break.
-    ///
-    /// # Errors
-    ///
-    /// A message about what is wrong with it.
-    pub fn decode(text: &str) -> Result<Self, String> {
-        let inside = text.strip_prefix(SUM_OPEN).ok_or("it does not start with a checksum")?;
-        let (found, rest) = inside
-            .split_at_checked(SUM_LENGTH)
-            .and_then(|(found, rest)| Some((found, rest.strip_prefix("\",")?)))
-            .ok_or("its checksum is cut off")?;
-        if sum(rest) != found {
-            return Err("its checksum does not match".to_owned());
-        }
-        serde_json::from_str(&format!("{{{rest}")).map_err(|error| format!("it is not a known record: {error}"))
-    }
-}
-
-fn sum(rest: &str) -> String {
-    hex(&Sha256::digest(rest.as_bytes())[..SUM_LENGTH / 2])
 }

@@ -1,8 +1,8 @@
-//! Redacts secrets in a record before it is written, in all texts that come from the API.
+//! A record on its way to the disk: whatever others wrote into it is searched for secrets.
 //!
-//! Texts of `plan` itself (names of steps and phases, numbers) are kept, even when a secret has the same value. Ids
-//! are hidden only when they equal a secret or contain a long one: if a short secret that happens to occur in an id
-//! hid it, the resource could not be deleted any more. Planned calls have digests already, and must stay comparable.
+//! What is ours (names of steps, phases, numbers) stays, whatever it looks like: a password `done` hides no phase. Ids are
+//! hidden only as a whole or where a long secret stands in them: of an id that happens to hold four digits of one, the
+//! resource could not be taken down any more. Calls of the plan hold digests already, and must stay comparable.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use super::record::Record;
 use crate::catalog::Catalog;
 use crate::secret::{Redact, Secrets};
 
-/// Fields with texts of `plan` itself.
+/// Ours.
 const OURS: [&str; 25] = [
     "call",
     "update",
@@ -38,22 +38,35 @@ const OURS: [&str; 25] = [
     "expires",
     "attempt",
 ];
-/// Fields with ids and names, and with undo calls.
+/// What names things, and the calls that take them away.
 const NAMING: [&str; 10] = ["id", "ids", "task", "tasks", "name", "lock", "undo", "beside", "request_id", "path"];
 
-impl Redact for Record {
-    fn redacted(self, secrets: &Secrets) -> Self {
-        let whole = serde_json::to_string(&self).expect("records are made of types JSON can hold");
-        if !secrets.shows(&whole) {
-            return self;
-        }
-        let value = serde_json::from_str(&whole).expect("JSON that was just written can be read");
-        // Redaction turns texts into texts, and acts only on texts.
-        serde_json::from_value(hidden(value, Words::Free, secrets)).unwrap_or_else(|_| self.without_words())
+/// A record, and its fields as they stand in a line.
+#[derive(Debug)]
+pub struct Encoded {
+    pub record: Record,
+    pub json: String,
+}
+
+impl Encoded {
+    pub fn of(record: Record) -> Self {
+        Self { json: record.json(), record }
     }
 }
 
-/// The origin of a field's texts.
+impl Redact for Encoded {
+    fn redacted(self, secrets: &Secrets) -> Self {
+        if !secrets.shows(&self.json) {
+            return self;
+        }
+        let value = serde_json::from_str(&self.json).expect("JSON that was just written can be read");
+        // Texts become texts, and only where the record holds texts.
+        let hidden = serde_json::from_value(hidden(value, Words::Free, secrets));
+        Self::of(hidden.unwrap_or_else(|_| self.record.without_words()))
+    }
+}
+
+/// Whose words a field holds.
 #[derive(Clone, Copy, PartialEq)]
 enum Words {
     Free,
@@ -89,7 +102,7 @@ fn of_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (Str
     (name, field)
 }
 
-/// Redacts ids by kind, where the kinds are texts of the API as well.
+/// Ids by kind: the kinds are the API's words, too.
 fn by_kind(field: Value, secrets: &Secrets) -> Value {
     match field {
         Value::Object(kinds) => {
@@ -100,7 +113,7 @@ fn by_kind(field: Value, secrets: &Secrets) -> Value {
     }
 }
 
-/// Keeps a kind that the catalogue knows, since a resource without its kind cannot be deleted.
+/// A kind of the catalogue stays: without it, nobody knows what a thing is.
 fn kind(name: String, secrets: &Secrets) -> String {
     let is_known = || !Catalog::embedded().creators_of(&name).is_empty();
     match secrets.redact_name(&name) {
@@ -110,7 +123,7 @@ fn kind(name: String, secrets: &Secrets) -> String {
 }
 
 impl Record {
-    /// The record without any text of the API, in case the redacted one cannot be parsed.
+    /// The same with nothing of others in it, should hiding have made something else of it.
     fn without_words(mut self) -> Self {
         if let Record::Succeeded(done) = &mut self {
             done.result.response = None;

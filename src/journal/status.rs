@@ -1,7 +1,7 @@
-//! The status of an environment: a fold over its journal.
+//! A run is a fold over its journal: what each record makes of what was known before.
 //!
-//! Pure. A sequence of records that cannot happen is an error, in a live run and on resume alike: a journal in which
-//! a task was accepted for a call that was never intended must not be acted on.
+//! Pure. Impossible sequences are errors, in a live run and on resume alike: a journal that says a task was accepted for a
+//! call that was never intended is not one to act on.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,37 +9,44 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::durations::Durations;
 use super::instance::{InstanceStatus, Phase, sequence};
+use super::line::Line;
 use super::owner::Lease;
-use super::record::{Header, Line, Record, RecordedOutput, Started};
+use super::owners::Owners;
+use super::record::{Header, Record, RecordedOutput, Started, VERSION};
 use crate::id::InstanceId;
+use crate::shared::Shared;
 
-/// All that a journal says.
+/// Everything a journal says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     pub header: Header,
     pub created: Timestamp,
     /// The last command that began, and when.
     pub started: Option<(Timestamp, Started)>,
-    /// The exit code of the last command, when it has ended.
+    /// The exit code of the last command that ended, unless another has begun since.
     pub finished: Option<u8>,
     pub updated: Timestamp,
-    /// In the order of their first intents.
-    pub instances: IndexMap<InstanceId, InstanceStatus>,
-    /// Of instances with records since the last command began: their status at that time.
-    before: HashMap<InstanceId, InstanceStatus>,
+    /// In the order in which they were first intended.
+    pub instances: IndexMap<InstanceId, Shared<InstanceStatus>>,
+    /// How those instances stood when the last command began that have been written about since.
+    before: HashMap<InstanceId, Shared<InstanceStatus>>,
+    /// How an instance stands that is not on record: one for all.
+    absent: Shared<InstanceStatus>,
+    owners: Owners,
     pub outputs: Vec<RecordedOutput>,
-    /// Every task that was started by one of our calls.
+    /// Every task that belongs to one of our calls.
     pub tasks: HashSet<String>,
-    /// Type and milliseconds of finished tasks.
-    pub durations: Vec<(String, u64)>,
-    /// The current lease, when the record is in an object store.
+    /// How long tasks took.
+    pub durations: Durations,
+    /// Who has the right to write, where that is written in the record itself.
     pub lease: Option<Lease>,
-    /// The number of lines written so far, including compacted ones. Grows with every record.
+    /// Lines there have been, also those that were compacted away. Grows with every record.
     pub lines: u64,
 }
 
-/// Why a record cannot follow the earlier ones.
+/// A record that cannot follow what was there before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Impossible {
     #[error("the first record is not a header")]
@@ -53,23 +60,34 @@ pub enum Impossible {
 }
 
 impl Status {
-    /// Folds a whole journal.
+    /// The fold over a whole journal.
     ///
     /// # Errors
     ///
     /// The index of the record that cannot follow, and why.
-    pub fn of<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Result<Self, (usize, Impossible)> {
-        let mut lines = lines.into_iter().enumerate();
-        let (_, first) = lines.next().ok_or((0, Impossible::NoHeader))?;
-        let Record::Header(header) = &first.record else { return Err((0, Impossible::NoHeader)) };
-        let mut status = Self::new(header.clone(), first.at);
-        for (index, line) in lines {
-            if line.n != index as u64 {
-                return Err((index, Impossible::Number { expected: index as u64, found: line.n }));
-            }
-            status.apply(line.at, &line.record).map_err(|why| (index, why))?;
+    pub fn of(lines: impl IntoIterator<Item = Line>) -> Result<Self, (usize, Impossible)> {
+        let mut status = None;
+        for (index, line) in lines.into_iter().enumerate() {
+            Self::follow(&mut status, index as u64, line).map_err(|why| (index, why))?;
         }
-        Ok(status)
+        status.ok_or((0, Impossible::NoHeader))
+    }
+
+    /// The next line of a journal, which must have this number; the first makes the status.
+    ///
+    /// # Errors
+    ///
+    /// [`Impossible`] when it cannot follow.
+    pub fn follow(status: &mut Option<Self>, expected: u64, line: Line) -> Result<(), Impossible> {
+        match (&mut *status, line.record) {
+            (Some(_), _) if line.n != expected => Err(Impossible::Number { expected, found: line.n }),
+            (Some(status), record) => status.apply(line.at, record),
+            (None, Record::Header(header)) => {
+                *status = Some(Self::new(header, line.at));
+                Ok(())
+            }
+            (None, _) => Err(Impossible::NoHeader),
+        }
     }
 
     pub fn new(header: Header, created: Timestamp) -> Self {
@@ -81,76 +99,127 @@ impl Status {
             updated: created,
             instances: IndexMap::new(),
             before: HashMap::new(),
+            absent: Shared::default(),
+            owners: Owners::default(),
             outputs: Vec::new(),
             tasks: HashSet::new(),
-            durations: Vec::new(),
+            durations: Durations::default(),
             lease: None,
             lines: 1,
         }
     }
 
-    /// Applies one record.
+    /// Whether a record can follow.
     ///
     /// # Errors
     ///
-    /// [`Impossible`] when the record cannot follow; what is known of the instances is unchanged then.
-    pub fn apply(&mut self, at: Timestamp, record: &Record) -> Result<(), Impossible> {
+    /// [`Impossible`] when it cannot.
+    pub fn check(&self, record: &Record) -> Result<(), Impossible> {
         match record {
-            Record::Header(_) => return Err(Impossible::SecondHeader),
-            Record::Leased(lease) => self.lease = Some(lease.clone()),
+            Record::Header(_) => Err(Impossible::SecondHeader),
+            Record::Moved { instance, to } => {
+                let taken = self.instances.get(to).is_some_and(|known| known.may_exist());
+                match self.instances.contains_key(instance) && !taken {
+                    true => Ok(()),
+                    false => Err(sequence(record, instance, &Phase::Absent)),
+                }
+            }
+            Record::Kept { .. } => Ok(()),
+            record => match record.instance() {
+                None => Ok(()),
+                Some(id) => self.standing(record, id)?.check(record, id),
+            },
+        }
+    }
+
+    /// The same status with these instances alone.
+    pub(super) fn of_instances<'i>(&self, instances: impl Iterator<Item = &'i InstanceId>) -> Self {
+        let mut part = Self::new(self.header.clone(), self.created);
+        for id in instances {
+            part.instances.extend(self.instances.get_key_value(id).map(|(id, known)| (id.clone(), known.clone())));
+            part.before.extend(self.before.get_key_value(id).map(|(id, known)| (id.clone(), known.clone())));
+        }
+        part
+    }
+
+    /// How the instance stands that a record is about.
+    fn standing(&self, record: &Record, id: &InstanceId) -> Result<&Shared<InstanceStatus>, Impossible> {
+        match (self.instances.get(id), record) {
+            (Some(known), _) => Ok(known),
+            (None, Record::Intent(_) | Record::Adopted(_)) => Ok(&self.absent),
+            (None, _) => Err(sequence(record, id, &Phase::Absent)),
+        }
+    }
+
+    /// One step of the fold.
+    ///
+    /// # Errors
+    ///
+    /// [`Impossible`] when the record cannot follow; nothing is changed then.
+    pub fn apply(&mut self, at: Timestamp, record: Record) -> Result<(), Impossible> {
+        self.check(&record)?;
+        self.note(&record);
+        self.lines += 1;
+        if !matches!(record, Record::Leased(_) | Record::Beat | Record::Released) {
+            self.updated = at;
+        }
+        match record {
+            Record::Header(_) | Record::Beat => {}
+            Record::Leased(lease) => self.lease = Some(lease),
             Record::Released => self.lease = None,
-            Record::Beat => {}
             Record::Started(started) => {
-                self.started = Some((at, started.clone()));
+                self.started = Some((at, started));
                 self.finished = None;
                 self.before.clear();
             }
-            Record::Outputs { values } => self.outputs.clone_from(values),
+            Record::Outputs { values } => self.outputs = values,
             Record::Finished { exit } => {
-                self.finished = Some(*exit);
+                self.finished = Some(exit);
                 self.lease = None;
             }
             Record::Compacted { tasks, durations, lines } => {
-                self.lines = self.lines.max(lines.saturating_sub(1));
-                self.tasks.extend(tasks.iter().cloned());
-                self.durations.extend(durations.iter().cloned());
+                // This line has been counted.
+                self.lines = self.lines.max(lines);
+                self.tasks.extend(tasks);
+                self.durations.extend(durations);
             }
             Record::Kept { instance, status } => {
-                self.instances.insert(instance.clone(), (**status).clone());
+                self.put(instance, *status);
             }
-            Record::Intent(intent) => {
-                let instance = self.instances.entry(intent.instance.clone()).or_default();
-                self.before.entry(intent.instance.clone()).or_insert_with(|| instance.clone());
-                instance.intend(at, intent)?;
-            }
-            Record::Adopted(adopted) => {
-                let instance = self.instances.entry(adopted.instance.clone()).or_default();
-                self.before.entry(adopted.instance.clone()).or_insert_with(|| instance.clone());
-                if instance.phase != Phase::Absent || !instance.made.is_empty() {
-                    return Err(sequence(record, &adopted.instance, &instance.phase));
-                }
-                instance.take_over(at, adopted);
-            }
-            Record::Moved { instance, to } => self.rename(instance, to)?,
-            other => {
-                let id = other.instance().expect("every other record is about an instance");
-                let Some(instance) = self.instances.get_mut(id) else {
-                    return Err(sequence(other, id, &Phase::Absent));
-                };
-                let before = self.before.entry(id.clone()).or_insert_with(|| instance.clone());
-                match other {
-                    Record::RolledBack { .. } => instance.roll_back(before),
-                    Record::Removed { .. } | Record::Forgotten { .. } => {
-                        instance.apply(at, other, id)?;
-                        before.clone_from(instance);
-                    }
-                    _ => instance.apply(at, other, id)?,
-                }
-            }
+            Record::Moved { instance, to } => self.rename(&instance, &to),
+            record => self.apply_to_instance(at, record),
         }
+        Ok(())
+    }
+
+    /// Puts an instance on record as it stands.
+    pub fn put(&mut self, id: InstanceId, known: InstanceStatus) {
+        let (place, _) = self.instances.insert_full(id, known.into());
+        self.owners.note(place, &self.instances[place]);
+    }
+
+    fn apply_to_instance(&mut self, at: Timestamp, record: Record) {
+        let Some(id) = record.instance().cloned() else { return };
+        let entry = self.instances.entry(id.clone());
+        let place = entry.index();
+        let known = entry.or_insert_with(|| self.absent.clone());
+        let before = self.before.entry(id).or_insert_with(|| known.clone());
+        match record {
+            Record::RolledBack { .. } => known.roll_back(before),
+            record @ (Record::Removed { .. } | Record::Forgotten { .. }) => {
+                known.apply(at, record);
+                *before = known.clone();
+            }
+            record => known.apply(at, record),
+        }
+        self.owners.note(place, known);
+    }
+
+    /// Remembers tasks and how long they took.
+    fn note(&mut self, record: &Record) {
         match record {
             Record::Accepted { tasks, .. } | Record::RemovalAccepted { tasks, .. } | Record::Resolved { tasks, .. } => {
-                self.tasks.extend(tasks.iter().cloned())
+                self.tasks.extend(tasks.iter().cloned());
             }
             Record::Disowned { tasks, .. } => self.tasks.retain(|task| !tasks.contains(task)),
             Record::Succeeded(done) => {
@@ -159,75 +228,70 @@ impl Status {
             }
             _ => {}
         }
-        self.lines += 1;
-        if !matches!(record, Record::Leased(_) | Record::Beat | Record::Released) {
-            self.updated = at;
-        }
-        Ok(())
     }
 
-    /// Renames an instance, which keeps its place in the order.
-    fn rename(&mut self, from: &InstanceId, to: &InstanceId) -> Result<(), Impossible> {
-        let taken = self.instances.get(to).is_some_and(InstanceStatus::may_exist);
-        let moved = Record::Moved { instance: from.clone(), to: to.clone() };
-        let Some(at) = self.instances.get_index_of(from).filter(|_| !taken) else {
-            return Err(sequence(&moved, from, &Phase::Absent));
-        };
+    /// An instance goes by another name from now on, in its own place.
+    fn rename(&mut self, from: &InstanceId, to: &InstanceId) {
+        let Some(at) = self.instances.get_index_of(from) else { return };
         self.instances.shift_remove(to);
         let at = self.instances.get_index_of(from).unwrap_or(at);
         if let Some((_, mut known)) = self.instances.shift_remove_index(at) {
-            known.intent.iter_mut().chain(&mut known.removal).for_each(|intent| intent.instance = to.clone());
+            let InstanceStatus { intent, removal, .. } = &mut *known;
+            intent.iter_mut().for_each(|intent| intent.instance = to.clone());
+            removal.iter_mut().for_each(|intent| intent.instance = to.clone());
             self.instances.shift_insert(at, to.clone(), known);
         }
         if let Some(before) = self.before.remove(from) {
             self.before.insert(to.clone(), before);
         }
-        // When all instances of a step are renamed, references to the step are renamed as well.
+        self.owners.clear();
+        self.instances.values().enumerate().for_each(|(at, known)| self.owners.note(at, known));
+        // A step all of whose instances are renamed is what others came after.
         if from.step != to.step && !self.instances.keys().any(|other| other.step == from.step) {
-            for known in self.instances.values_mut() {
+            for known in self.instances.values_mut().filter(|known| known.after.contains(&from.step)) {
                 known.after.iter_mut().filter(|step| **step == from.step).for_each(|step| *step = to.step.clone());
             }
         }
-        Ok(())
     }
 
-    /// Whether the plans of this record had secrets. In records of earlier versions, which do not say so: whether a
-    /// call had secrets, or a secret answer.
+    /// Whether the plans of this record had secrets. Earlier versions did not write that down: there, whether calls were
+    /// made with secrets, or answered with some.
     pub fn held_secrets(&self) -> bool {
         let intents = self.instances.values().filter_map(|instance| instance.intent.as_ref());
         self.started.as_ref().is_some_and(|(_, started)| started.secrets)
             || intents.into_iter().any(|intent| intent.secret || intent.call.lacks_a_secret())
     }
 
-    /// The fewest records that fold to the same status.
+    /// Records that fold to the same status, as few as there can be.
     pub fn compacted(&self) -> Vec<(Timestamp, Record)> {
         let mut tasks: Vec<_> = self.tasks.iter().cloned().collect();
         tasks.sort();
         let mut records = Vec::new();
         records.extend(self.started.iter().map(|(at, started)| (*at, Record::Started(started.clone()))));
         for (instance, status) in &self.instances {
-            let kept = Record::Kept { instance: instance.clone(), status: Box::new(status.clone()) };
+            let kept = Record::Kept { instance: instance.clone(), status: Box::new((**status).clone()) };
             records.push((status.finished_at.or(status.intended_at).unwrap_or(self.created), kept));
         }
         records.push((self.updated, Record::Outputs { values: self.outputs.clone() }));
         records.extend(self.finished.map(|exit| (self.updated, Record::Finished { exit })));
         let before = self.lines.saturating_sub(records.len() as u64);
-        let compacted = Record::Compacted { tasks, durations: self.durations.clone(), lines: before };
-        let head = [Record::Header(self.header.clone()), compacted].map(|record| (self.created, record));
+        let compacted = Record::Compacted { tasks, durations: self.durations.iter().collect(), lines: before };
+        let header = Header { version: VERSION, ..self.header.clone() };
+        let head = [Record::Header(header), compacted].map(|record| (self.created, record));
         head.into_iter().chain(records).collect()
     }
 
-    /// Instances of which something exists, or may exist, in recorded order.
+    /// Instances for which something exists, or may, in recorded order.
     pub fn existing(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
-        self.instances.iter().filter(|(_, instance)| instance.may_exist())
+        self.instances.iter().map(|(id, known)| (id, &**known)).filter(|(_, known)| known.may_exist())
     }
 
-    /// Instances with attempts that were never answered and were given up.
+    /// Instances of which an attempt was never answered that nobody waits for any more.
     pub fn unanswered(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
-        self.instances.iter().filter(|(_, instance)| !instance.earlier.is_empty())
+        self.instances.iter().map(|(id, known)| (id, &**known)).filter(|(_, known)| !known.earlier.is_empty())
     }
 
-    /// How many resources an instance had when the last command began.
+    /// How many things an instance had made when the last command began.
     pub fn made_before(&self, instance: &InstanceId) -> usize {
         let now = self.instances.get(instance).map_or(0, |known| known.made.len());
         self.before.get(instance).map_or(now, |before| before.made.len())
@@ -241,7 +305,7 @@ impl Status {
             .collect()
     }
 
-    /// Instances whose existing resource the last command changed.
+    /// Instances whose call the last command made to change something that is there, and stays changed.
     pub fn changed_since_started(&self) -> Vec<InstanceId> {
         self.called_since_started()
             .filter(|(_, before, known)| known.made.len() == before.made.len() && !known.is_making())
@@ -253,11 +317,11 @@ impl Status {
     fn called_since_started(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus, &InstanceStatus)> {
         self.instances.iter().filter_map(|(instance, known)| {
             let before = self.before.get(instance)?;
-            (known.attempts > before.attempts).then_some((instance, before, known))
+            (known.attempts > before.attempts).then_some((instance, &**before, &**known))
         })
     }
 
-    /// Every owned resource: the instance, its kind and its id.
+    /// Everything that is on record as somebody's: the instance, and kind and id of what it made.
     pub fn owned(&self) -> impl Iterator<Item = (&InstanceId, &str, &Value)> {
         self.instances.iter().flat_map(|(instance, known)| {
             let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
@@ -265,7 +329,7 @@ impl Status {
         })
     }
 
-    /// Whether an id is recorded as that of a resource which a step made or used.
+    /// Whether an id stands anywhere on record as something that a step made or touched.
     pub fn knows(&self, id: &str) -> bool {
         let is = |value: &Value| value.as_str() == Some(id);
         self.owned().any(|(_, _, owned)| is(owned))
@@ -275,23 +339,25 @@ impl Status {
             })
     }
 
-    /// The instance that owns a resource, when it is another than this one.
+    /// The instance that a thing belongs to, when it is another than this one.
     pub fn other_owner(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
-        let owners = self.owned().filter(|(owner, _, _)| *owner != instance);
-        owners.filter(|(_, other, owned)| *other == kind && *owned == id).map(|(owner, _, _)| owner).next()
+        let others = self.owners_of(id).filter(|(owner, _)| *owner != instance);
+        others.filter(|(_, other)| *other == Some(kind)).map(|(owner, _)| owner).next()
     }
 
-    /// Whether another instance made a resource with this id, of any kind.
+    /// Whether another instance made something of this id, of whatever kind.
     pub fn is_made_by_another(&self, instance: &InstanceId, id: &Value) -> bool {
-        self.owned().any(|(owner, _, owned)| owner != instance && owned == id)
+        self.owners_of(id).any(|(owner, kind)| owner != instance && kind.is_some())
     }
 
-    /// Whether the id is that of a recorded resource.
-    pub fn claims(&self, id: &Value) -> bool {
-        self.instances.values().any(|instance| {
-            instance.made.iter().any(|made| {
-                made.id.as_ref() == Some(id) || made.secondary.iter().any(|other| other.id.as_ref() == Some(id))
-            })
+    /// The instances that made something of this id, each with the kind of that.
+    fn owners_of(&self, id: &Value) -> impl Iterator<Item = (&InstanceId, Option<&str>)> {
+        let places = self.owners.of(id).filter_map(|at| self.instances.get_index(at));
+        places.flat_map(move |(instance, known)| {
+            let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+            things
+                .filter(move |thing| thing.id.as_ref() == Some(id))
+                .map(move |thing| (instance, thing.kind.as_deref()))
         })
     }
 }

@@ -1,58 +1,87 @@
-//! A journal as text: parses its lines, and finds where the last complete one ends.
+//! A journal as text: what its lines say, and where the last whole one ends.
 
 use std::path::Path;
 
 use super::JournalError;
-use super::record::{Line, VERSION};
-use super::status::Status;
+use super::line::Line;
+use super::record::VERSION;
+use super::status::{Impossible, Status};
 use super::validate::validate;
 
-/// A parsed journal.
+/// A journal that was read.
 #[derive(Debug)]
 pub struct Contents {
-    pub lines: Vec<Line>,
     pub status: Status,
-    /// The length in bytes of all complete lines; a torn line may follow.
+    /// How many lines there are.
+    pub lines: u64,
+    /// Bytes that count; what follows is a torn line.
     pub whole: u64,
 }
 
-/// Parses the text of a whole journal; `path` is for errors.
+/// Reads the text of a whole journal; `path` names it in errors.
 ///
 /// # Errors
 ///
-/// [`JournalError::Newer`] when a newer `plan` wrote it; [`JournalError::Damaged`] with file and line when there is not even a header, when anything but the last line cannot be
-/// read, when records are missing or cannot follow one another.
+/// [`JournalError::Newer`] when a newer `plan` wrote it; [`JournalError::Damaged`] with file and line when there is not
+/// even a header, when anything but the last line cannot be read, when records are missing or cannot follow one another.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, JournalError> {
-    let damaged = |line: usize, why: String| JournalError::unreadable(path.to_owned(), line + 1, why);
+    let mut status = None;
+    let (lines, whole) = each_line(path, bytes, |n, line| Status::follow(&mut status, n, line))?;
+    let status = status.ok_or_else(|| damaged(path, 0, headless(bytes)))?;
+    validate(&status).map_err(|(instance, why)| JournalError::Foreign { path: path.to_owned(), instance, why })?;
+    Ok(Contents { status, lines, whole })
+}
+
+/// The lines of a journal, which [`parse`] finds right.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn lines(path: &Path, bytes: &[u8]) -> Result<Vec<Line>, JournalError> {
+    parse(path, bytes)?;
     let mut lines = Vec::new();
-    let mut whole = 0;
+    each_line(path, bytes, |_, line| {
+        lines.push(line);
+        Ok(())
+    })?;
+    Ok(lines)
+}
+
+/// Reads line by line. Tells how many there are, and how many bytes they take.
+fn each_line(
+    path: &Path,
+    bytes: &[u8],
+    mut tell: impl FnMut(u64, Line) -> Result<(), Impossible>,
+) -> Result<(u64, u64), JournalError> {
+    let (mut lines, mut whole) = (0, 0);
     let mut rest = bytes;
     while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
         let (text, after) = (&rest[..end], &rest[end + 1..]);
         match decode(text) {
-            Ok(line) => lines.push(line),
-            // The blocks of one write may reach the disk in any order, so that everything after the last complete
-            // line may be torn. It was never acknowledged, and no readable line follows it.
+            Ok(line) => tell(lines, line).map_err(|why| damaged(path, lines, why))?,
+            // Blocks of one write may reach the disk in any order: what follows the last whole line may be torn anywhere,
+            // but never was acknowledged, and never is followed by a line that can be read.
             Err(_) if is_torn(rest) => break,
-            Err(why) => return Err(damaged(lines.len(), why)),
+            Err(why) => return Err(damaged(path, lines, why)),
         }
+        lines += 1;
         whole += end as u64 + 1;
         rest = after;
     }
-    if lines.is_empty() {
-        // A journal is created together with its header: a file without one has lost it.
-        return Err(damaged(0, headless(bytes).to_owned()));
-    }
-    let status = Status::of(&lines).map_err(|(index, why)| damaged(index, why.to_string()))?;
-    validate(&status).map_err(|(instance, why)| JournalError::Foreign { path: path.to_owned(), instance, why })?;
-    Ok(Contents { lines, status, whole })
+    // A journal comes into being with its header, at once: one without was whole before.
+    if lines == 0 { Err(damaged(path, 0, headless(bytes))) } else { Ok((lines, whole)) }
 }
 
-/// Parses one line, without its line break.
+fn damaged(path: &Path, line: u64, why: impl ToString) -> JournalError {
+    let line = usize::try_from(line + 1).unwrap_or(usize::MAX);
+    JournalError::unreadable(path.to_owned(), line, why.to_string())
+}
+
+/// Reads one line, without its line break.
 ///
 /// # Errors
 ///
-/// A message about what is wrong with it.
+/// In words: what is wrong with it.
 pub fn decode(text: &[u8]) -> Result<Line, String> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not text".to_owned())?;
     check_version(text)?;
@@ -69,7 +98,7 @@ fn headless(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// Whether nothing in `rest` can be parsed as a line, so that it is a torn end.
+/// Nothing in `rest` can be read as a line: the end of the file, torn.
 fn is_torn(rest: &[u8]) -> bool {
     rest.contains(&0)
         && !rest
@@ -81,7 +110,7 @@ fn is_torn(rest: &[u8]) -> bool {
 pub(super) const NEWER: &str = "it was written by a newer `plan`";
 
 fn check_version(text: &str) -> Result<(), String> {
-    // Checked before the record is parsed, because a later version may have records that this one does not know.
+    // Before the record is read as ours: a later version may hold records this one does not know.
     if !text.contains("\"record\":\"header\"") {
         return Ok(());
     }

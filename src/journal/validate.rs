@@ -26,8 +26,7 @@ const COLLECTION: usize = 3;
 ///
 /// The instance with an invalid call or id, and why.
 pub fn validate(status: &Status) -> Result<(), (InstanceId, String)> {
-    let wrong = |(id, instance)| checked(instance).map_err(|why| (InstanceId::clone(id), why));
-    status.instances.iter().try_for_each(wrong)
+    status.instances.iter().try_for_each(|(id, instance)| checked(instance).map_err(|why| (id.clone(), why)))
 }
 
 /// Whether a teardown may send this undo call for a resource that `call` made.
@@ -42,8 +41,8 @@ pub fn may_undo(catalog: &Catalog, call: Option<&RecordedCall>, undo: &RecordedC
 
 fn checked(instance: &InstanceStatus) -> Result<(), String> {
     let earlier = instance.earlier.iter().map(|unanswered| &unanswered.intent);
-    instance.intent.as_deref().into_iter().chain(earlier).try_for_each(intended)?;
-    instance.agrees.iter().try_for_each(well_formed)?;
+    instance.intent.iter().chain(earlier).try_for_each(|intent| intended(intent))?;
+    instance.agrees.iter().try_for_each(|call| well_formed(call))?;
     instance.made.iter().try_for_each(made)?;
     let tasks = match &instance.phase {
         Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.as_slice(),
@@ -57,7 +56,7 @@ fn intended(intent: &Intent) -> Result<(), String> {
         IntendedUndo::Call(undo) => Some(undo),
         IntendedUndo::Default | IntendedUndo::Keep => None,
     };
-    [Some(&intent.call), undo, intent.update.as_deref()].into_iter().flatten().try_for_each(well_formed)
+    [Some(&*intent.call), undo, intent.update.as_deref()].into_iter().flatten().try_for_each(well_formed)
 }
 
 fn made(thing: &RecordedResource) -> Result<(), String> {

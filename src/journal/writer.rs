@@ -14,7 +14,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::JournalError;
-use super::record::{Line, Record};
+use super::ahead::Ahead;
+use super::line::{self, Checksum};
+use super::record::Record;
+use super::redact::Encoded;
 use super::status::Status;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, StepError};
@@ -30,8 +33,8 @@ pub struct Batch {
     pub first: u64,
     /// The number of lines.
     pub count: u64,
-    /// Complete lines.
-    pub text: String,
+    /// Whole lines.
+    pub text: Arc<str>,
 }
 
 /// Where a batch was stored.
@@ -132,19 +135,19 @@ pub struct Journal {
 struct Shared {
     /// The status of all durable records.
     status: Status,
-    /// The status including queued records, which decides what may follow.
-    ahead: Status,
+    /// What waits to be written: what may follow is decided here.
+    ahead: Ahead,
     next: u64,
-    /// The beginning of the last append that is in the log.
+    checksum: Checksum,
+    /// When the last append that is in the log began.
     confirmed: Instant,
 }
 
 struct Append {
     first: u64,
-    count: u64,
-    text: String,
-    records: Vec<(Timestamp, Record)>,
-    /// Records that revoke intents of this append, when the store cannot be reached.
+    /// Each with its time, and its fields as they will stand in its line.
+    records: Vec<(Timestamp, Arc<Record>, String)>,
+    /// What may not be done when the store is away, and the record that takes it back.
     undone: Vec<Record>,
     /// It contains an intent, whose call is sent afterwards.
     opens: bool,
@@ -168,7 +171,8 @@ impl Journal {
     /// The same for a sink whose type is known only at run time.
     pub fn start_boxed(sink: Box<dyn Sink>, status: Status, next: u64, clock: Clock) -> Self {
         let (appends, queue) = mpsc::unbounded_channel();
-        let shared = Arc::new(Mutex::new(Shared { ahead: status.clone(), status, next, confirmed: Instant::now() }));
+        let (ahead, checksum) = (Ahead::of(&status), Checksum::of(&status.header));
+        let shared = Arc::new(Mutex::new(Shared { ahead, status, next, checksum, confirmed: Instant::now() }));
         let (tell, trouble) = watch::channel(None);
         let terms = sink.terms();
         let hurry = Arc::new(watch::Sender::new(false));
@@ -191,12 +195,13 @@ impl Journal {
     ///
     /// [`JournalError`] when they could not be written, or cannot follow the existing ones. The step must stop.
     pub async fn append(&self, records: Vec<Record>) -> Result<(), JournalError> {
-        let records: Vec<Record> = records.into_iter().map(|record| self.secrets.seal(record).into_owned()).collect();
+        let encoded = |record| self.secrets.seal(Encoded::of(record)).into_owned();
+        let records: Vec<Encoded> = records.into_iter().map(encoded).collect();
         let (done, answer) = oneshot::channel();
         {
             // Numbering and queueing under one lock, so that lines are queued in the order of their numbers.
             let mut shared = self.lock();
-            let opens = records.iter().any(opens_call);
+            let opens = records.iter().any(|encoded| opens_call(&encoded.record));
             match &*self.trouble.borrow() {
                 Some(Trouble::LeaseLost(error)) => return Err(error.clone()),
                 Some(Trouble::Away(error)) if opens => return Err(error.clone()),
@@ -276,31 +281,42 @@ fn opens_call(record: &Record) -> bool {
 impl Shared {
     fn number(
         &mut self,
-        records: Vec<Record>,
+        records: Vec<Encoded>,
         clock: Clock,
         opens: bool,
         waiting: Vec<Waiting>,
     ) -> Result<Append, JournalError> {
         let first = self.next;
-        let (mut text, mut numbered) = (String::new(), Vec::new());
-        let undone = records.iter().filter_map(taken_back).collect();
-        for record in records {
-            let at = clock.now();
-            self.ahead.apply(at, &record).map_err(JournalError::Impossible)?;
-            let line = Line { n: self.next, at, record };
-            text.push_str(&line.encode());
-            numbered.push((at, line.record));
+        let mut numbered = Vec::with_capacity(records.len());
+        let undone = records.iter().filter_map(|encoded| taken_back(&encoded.record)).collect();
+        for Encoded { record, json } in records {
+            let (at, record) = (clock.now(), Arc::new(record));
+            self.ahead.add(&self.status, at, &record).map_err(JournalError::Impossible)?;
+            numbered.push((at, record, json));
             self.next += 1;
         }
-        Ok(Append { first, count: self.next - first, text, records: numbered, undone, opens, waiting })
+        Ok(Append { first, records: numbered, undone, opens, waiting })
     }
 
-    /// Applies records that are durable now.
-    fn written(&mut self, appends: &[Append]) -> Result<(), JournalError> {
-        let records = appends.iter().flat_map(|append| &append.records);
-        records
-            .into_iter()
-            .try_for_each(|(at, record)| self.status.apply(*at, record).map_err(JournalError::Impossible))
+    /// The lines of appends that follow one another.
+    fn batch(&self, appends: &[Append]) -> Batch {
+        let first = appends.first().map_or(self.next, |append| append.first);
+        let mut text = String::new();
+        let mut count = 0;
+        for (at, _, json) in appends.iter().flat_map(|append| &append.records) {
+            line::write(&mut text, self.checksum, first + count, *at, json);
+            count += 1;
+        }
+        Batch { first, count, text: text.into() }
+    }
+
+    /// These are durable now.
+    fn written(&mut self, appends: &mut [Append]) -> Result<(), JournalError> {
+        for (at, record, _) in appends.iter_mut().flat_map(|append| append.records.drain(..)) {
+            self.ahead.written();
+            self.status.apply(at, Arc::unwrap_or_clone(record)).map_err(JournalError::Impossible)?;
+        }
+        Ok(())
     }
 }
 
@@ -351,15 +367,11 @@ impl Writer {
             while let Ok(append) = self.queue.try_recv() {
                 waiting.push(append);
             }
-            let batch = Batch {
-                first: waiting[0].first,
-                count: waiting.iter().map(|append| append.count).sum(),
-                text: waiting.iter().map(|append| append.text.as_str()).collect(),
-            };
+            let batch = self.lock().batch(&waiting);
             let began = Instant::now();
             let kept = self.append(&batch).await;
-            // The status is updated first, so that a caller finds its records in it.
-            let kept = kept.and_then(|kept| self.lock().written(&waiting).map(|()| kept));
+            // State follows the journal: whoever is answered finds what was written.
+            let kept = kept.and_then(|kept| self.lock().written(&mut waiting).map(|()| kept));
             match kept {
                 Ok(Kept::Durably) => {
                     self.lock().confirmed = began;
@@ -431,8 +443,8 @@ impl Writer {
     /// Queues a heartbeat. `false` when the journal is closed.
     fn beat(&self) -> bool {
         let mut shared = self.lock();
-        let Some(own) = self.own.upgrade().filter(|_| shared.ahead.lease.is_some()) else { return false };
-        let beat = shared.number(vec![Record::Beat], self.clock, true, Vec::new());
+        let Some(own) = self.own.upgrade().filter(|_| shared.ahead.is_leased()) else { return false };
+        let beat = shared.number(vec![Encoded::of(Record::Beat)], self.clock, true, Vec::new());
         beat.is_ok_and(|beat| own.send(beat).is_ok())
     }
 
@@ -442,7 +454,8 @@ impl Writer {
         opening: Vec<Append>,
         away: &JournalError,
     ) -> Result<(), (Vec<Append>, JournalError)> {
-        let records: Vec<Record> = opening.iter().flat_map(|append| append.undone.iter().cloned()).collect();
+        let records: Vec<Encoded> =
+            opening.iter().flat_map(|append| append.undone.iter().cloned().map(Encoded::of)).collect();
         if records.is_empty() {
             answer(opening, Some(away));
             return Ok(());
@@ -459,10 +472,10 @@ impl Writer {
             }
         };
         let Some(append) = append else { return Ok(()) };
-        let batch = Batch { first: append.first, count: append.count, text: append.text.clone() };
+        let mut append = vec![append];
+        let batch = self.lock().batch(&append);
         let kept = self.append(&batch).await;
-        let append = vec![append];
-        match kept.and_then(|_| self.lock().written(&append)) {
+        match kept.and_then(|_| self.lock().written(&mut append)) {
             Ok(()) => {
                 answer(append, None);
                 Ok(())

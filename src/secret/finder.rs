@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::views::View;
+use super::views::{View, is_encoded, join};
 use super::{SHORTEST, hex};
 
 /// Shorter parts of base64 and hexadecimal occur in ordinary words.
@@ -56,8 +56,10 @@ impl Finder {
     /// The places of all secrets in a text, sorted and merged.
     pub fn find(&self, text: &str) -> Vec<Range<usize>> {
         let Some(automaton) = &self.automaton else { return Vec::new() };
-        let mut found: Vec<Range<usize>> =
-            automaton.find_overlapping_iter(text).map(|one| one.start()..one.end()).collect();
+        let mut found = Vec::new();
+        if automaton.is_match(text) {
+            found.extend(automaton.find_overlapping_iter(text).map(|one| one.start()..one.end()));
+        }
         let boundary = |at: usize| (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
         let mut start = 0;
         while start < text.len() {
@@ -66,7 +68,7 @@ impl Finder {
             found.extend(inside.into_iter().map(|range| range.start + start..range.end + start));
             start = if end == text.len() { end } else { boundary(end - OVERLAP) };
         }
-        merged(text, found)
+        if found.is_empty() { found } else { merged(text, found) }
     }
 
     /// The places of secrets in another encoding.
@@ -75,17 +77,38 @@ impl Finder {
         if is_plain(text) {
             return found;
         }
+        let mut joined = Vec::with_capacity(text.len());
+        if !is_encoded(text.as_bytes()) {
+            // Most texts: one that nothing can be read out of is not worth a view.
+            if self.is_wrapped(automaton, text.as_bytes(), &mut joined) {
+                self.wrapped(automaton, &View::plain(text), &mut found);
+            }
+            return found;
+        }
         let plain = View::plain(text);
         let mut views = plain.decoded();
         for view in &views {
             found.extend(automaton.find_overlapping_iter(&view.bytes).map(|one| view.place(one.start()..one.end())));
         }
         views.push(plain);
-        for view in views.iter().filter(|view| has_long_word(&view.bytes)).flat_map(View::joined) {
+        for view in views.iter().filter(|view| self.is_wrapped(automaton, &view.bytes, &mut joined)) {
+            self.wrapped(automaton, view, &mut found);
+        }
+        found
+    }
+
+    /// Whether something may stand in it that was wrapped. `joined` is room to look.
+    fn is_wrapped(&self, automaton: &AhoCorasick, bytes: &[u8], joined: &mut Vec<u8>) -> bool {
+        has_long_word(bytes)
+            && [false, true].into_iter().any(|signs| join(bytes, signs, joined) && automaton.is_match(&*joined))
+    }
+
+    /// Base64 and hexadecimal that was wrapped.
+    fn wrapped(&self, automaton: &AhoCorasick, view: &View, found: &mut Vec<Range<usize>>) {
+        for view in [view.joined(false), view.joined(true)] {
             let words = automaton.find_overlapping_iter(&view.bytes).filter(|one| self.wraps[one.pattern().as_usize()]);
             found.extend(words.map(|one| view.place(one.start()..one.end())));
         }
-        found
     }
 }
 

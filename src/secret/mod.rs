@@ -306,6 +306,9 @@ impl Secrets {
 
     fn hidden<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let found = self.read().finder().find(text);
+        if found.is_empty() {
+            return if Self::marks(text) { Cow::Owned(redact_markers(text)) } else { Cow::Borrowed(text) };
+        }
         let mut safe = String::new();
         let mut written = 0;
         for range in &found {
@@ -314,11 +317,7 @@ impl Secrets {
             written = range.end;
         }
         safe.push_str(&text[written..]);
-        match (found.is_empty(), Self::marks(text)) {
-            (true, false) => Cow::Borrowed(text),
-            (_, false) => Cow::Owned(safe),
-            (_, true) => Cow::Owned(redact_markers(&safe)),
-        }
+        Cow::Owned(if Self::marks(text) { redact_markers(&safe) } else { safe })
     }
 
     /// Redacts every string in a value, including keys.

@@ -71,13 +71,14 @@ impl View {
         all
     }
 
-    /// The text without line breaks and other separators in long words, for wrapped base64 and hexadecimal.
-    pub fn joined(&self) -> [View; 2] {
-        [self.read(|rest| divider(rest, false)), self.read(|rest| divider(rest, true))]
+    /// The same without line breaks and what else divides long words: for base64 and hexadecimal that were wrapped. With
+    /// `signs` also without what stands between bytes in hexadecimal.
+    pub fn joined(&self, signs: bool) -> View {
+        self.read(|rest| divider(rest, signs))
     }
 
     fn next(&self) -> impl Iterator<Item = View> {
-        let worth = DECODERS.iter().filter(|(sign, _)| self.bytes.contains(sign));
+        let worth = DECODERS.iter().filter(|(sign, decoder)| holds(&self.bytes, *sign, *decoder));
         worth.map(|(_, decoder)| self.read(*decoder)).filter(|view| view.bytes != self.bytes)
     }
 
@@ -104,6 +105,32 @@ impl View {
         self.bytes.push(byte);
         self.from.push(from);
     }
+}
+
+/// Whether a text holds anything that can be decoded: most do not, and need no view.
+pub fn is_encoded(text: &[u8]) -> bool {
+    DECODERS.iter().any(|(sign, decoder)| holds(text, *sign, *decoder))
+}
+
+fn holds(bytes: &[u8], sign: u8, decoder: Decoder) -> bool {
+    let signs = bytes.iter().enumerate().filter(|(_, byte)| **byte == sign);
+    signs.into_iter().any(|(at, _)| decoder(&bytes[at..]).is_some())
+}
+
+/// The bytes of [`View::joined`] alone, put into `joined`. `false` when nothing divides the text.
+pub fn join(text: &[u8], signs: bool, joined: &mut Vec<u8>) -> bool {
+    joined.clear();
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        rest = match divider(rest, signs) {
+            Some((length, _)) => &rest[length..],
+            None => {
+                joined.push(*first);
+                after
+            }
+        };
+    }
+    joined.len() != text.len()
 }
 
 /// `%C3`, in either case (RFC 3986 §2.1).

@@ -56,7 +56,7 @@ fn fold(lines: &[Line], is_enough: impl Fn(&Status) -> bool) -> Option<Status> {
         if is_enough(&status) {
             break;
         }
-        status.apply(line.at, &line.record).ok()?;
+        status.apply(line.at, line.record.clone()).ok()?;
     }
     Some(status)
 }

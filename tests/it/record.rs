@@ -9,6 +9,7 @@ use gcore_plan::journal::{
     Header, IntendedUndo, Intent, Line, Mark, Record, RecordedCall, RecordedOutput, RecordedResource, Started,
     StepResult, Succeeded,
 };
+use gcore_plan::shared::Shared;
 use gcore_plan::store::EnvironmentName;
 use gcore_plan::store::folder::StateFolder;
 use serde_json::json;
@@ -20,9 +21,9 @@ fn call(path: &str) -> RecordedCall {
 }
 
 fn intent(step: &str, key: Option<&str>) -> Record {
-    Record::Intent(Intent {
+    Record::Intent(Shared::from(Intent {
         instance: InstanceId::new(StepId::new(step), key.map(str::to_owned)),
-        call: call("/cloud/v1/networks/1/7"),
+        call: call("/cloud/v1/networks/1/7").into(),
         attempt: 1,
         nonce: "n".to_owned(),
         stamped: false,
@@ -32,7 +33,7 @@ fn intent(step: &str, key: Option<&str>) -> Record {
         secret: false,
         mark: Mark::default(),
         update: None,
-    })
+    }))
 }
 
 fn succeeded(step: &str) -> Record {

@@ -66,7 +66,7 @@ fn plan_of(context: &Context, file: &Path) -> Option<Plan> {
 /// A teardown of what its events tell of, as it was on record before.
 fn shape_of_told(events: &[Stamped], before: &Status) -> Shape {
     let told: HashSet<&InstanceId> = events.iter().filter_map(|stamped| stamped.event.instance()).collect();
-    shape_of_teardown(before.instances.iter().filter(|(id, _)| told.contains(id)))
+    shape_of_teardown(before.instances.iter().filter(|(id, _)| told.contains(id)).map(|(id, known)| (id, &**known)))
 }
 
 /// The events in a file of `--events`.

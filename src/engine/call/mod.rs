@@ -27,6 +27,7 @@ use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
 use crate::plan::Retry;
+use crate::shared::Shared;
 
 /// How many refusals with a request to come back later are accepted before the step fails.
 const PATIENCE: u32 = 40;
@@ -157,8 +158,10 @@ impl Write {
         let (before, secondary_before) = (state.before.clone(), state.secondary_before.clone());
         let mark = Mark { before, secondary_before, ..context.mark(self.instance(), &nonce) };
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
-        let intent = Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() };
+        let intent = Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() });
+        let appending = context.clock().elapsed();
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
+        context.gates.appended(context.clock().elapsed().saturating_sub(appending));
         let in_doubt = InDoubt {
             attempt: Unanswered { intent, at: intended_at, head: None, failed: Vec::new() },
             earlier: self.earlier(context),
@@ -180,6 +183,7 @@ impl Write {
             Next::Pause(reason, pause) => {
                 let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 context.events.emit(Event::CallDelayed { instance: self.instance().clone(), reason, pause_ms });
+                let _waits = context.gates.waits();
                 context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
                 Ok(Attempt::Again)
             }
@@ -190,6 +194,7 @@ impl Write {
                     call: self.call(),
                     parameters: &self.parameters,
                 };
+                let _waits = context.gates.waits();
                 state.locks.wait(context, &refused, &error).await.map_err(Interruption::Stopped)?;
                 state.tries = 0;
                 Ok(Attempt::Again)
@@ -453,14 +458,12 @@ struct Attempts {
     secondary_before: Option<Vec<String>>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one value an attempt, passed on at once")]
 enum Attempt {
     Called(Called),
     Again,
     InDoubt(Box<InDoubt>),
 }
 
-#[expect(clippy::large_enum_variant, reason = "one value an attempt, passed on at once")]
 enum Next {
     Done(Called),
     Pause(Delay, Duration),

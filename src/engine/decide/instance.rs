@@ -130,7 +130,7 @@ mod tests {
         .unwrap();
         InstanceStatus {
             phase,
-            intent: Some(Box::new(intent)),
+            intent: Some(intent.into()),
             made: vec![RecordedResource::default(); made],
             ..InstanceStatus::default()
         }

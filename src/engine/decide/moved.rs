@@ -51,7 +51,7 @@ mod tests {
                 made: vec![RecordedResource::default()],
                 ..InstanceStatus::default()
             };
-            status.instances.insert(Selection::name(name), known);
+            status.instances.insert(Selection::name(name), known.into());
         }
         let moved = |pairs: &[(&str, &str)]| -> Vec<Moved> {
             let one = |(from, to): &(&str, &str)| Moved {
@@ -71,7 +71,7 @@ mod tests {
         let plan = moved(&[("net", "network"), ("web", "vm"), ("vm[0]", "vm[a]"), ("both", "taken"), ("none", "x")]);
         let records = moves(&status, &plan);
         assert_eq!(words(&records), ["net network", "web[0] vm[0]", "web[1] vm[1]", "vm[0] vm[a]"]);
-        for record in &records {
+        for record in records {
             status.apply(Timestamp::UNIX_EPOCH, record).unwrap();
         }
         let names: Vec<String> = status.instances.keys().map(ToString::to_string).collect();

@@ -150,13 +150,13 @@ mod tests {
             let own = json!(format!("id-of-{name}").replace(['[', ']'], "-"));
             let known = InstanceStatus {
                 phase: Phase::Succeeded,
-                agrees: Some(call),
+                agrees: Some(call.into()),
                 result: Some(StepResult { id: Some(own.clone()), ..StepResult::default() }),
                 made: vec![RecordedResource { id: Some(own), ..RecordedResource::default() }],
                 after: after.iter().map(|step| StepId::new(*step)).collect(),
                 ..InstanceStatus::default()
             };
-            status.instances.insert(id(name), known);
+            status.instances.insert(id(name), known.into());
         }
         status
     }

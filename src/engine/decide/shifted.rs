@@ -9,7 +9,7 @@ pub fn shifted<'c>(
     status: &Status,
     calls: impl IntoIterator<Item = (&'c InstanceId, &'c RecordedCall)>,
 ) -> Option<InstanceId> {
-    let recorded = |instance: &InstanceId| status.instances.get(instance).and_then(|known| known.agrees.as_ref());
+    let recorded = |instance: &InstanceId| status.instances.get(instance).and_then(|known| known.agrees.as_deref());
     let mut found = calls.into_iter().filter(|(instance, call)| {
         let number = instance.key.as_ref().and_then(|key| key.parse::<usize>().ok());
         let next = number.map(|number| InstanceId::new(instance.step.clone(), Some((number + 1).to_string())));

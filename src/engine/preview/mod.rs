@@ -137,7 +137,7 @@ impl Preview<'_> {
         let moves = self.status.map(|status| decide::moves(status, &self.plan.moved)).unwrap_or_default();
         let Some(status) = self.status.filter(|_| !moves.is_empty()) else { return self.changes_of_record() };
         let mut moved = status.clone();
-        for record in &moves {
+        for record in moves {
             // Records that came from the status itself can be applied to it.
             let _ = moved.apply(status.updated, record);
         }
@@ -223,7 +223,7 @@ impl Preview<'_> {
     }
 
     fn recorded(&self, instance: &InstanceId) -> Option<&InstanceStatus> {
-        self.status?.instances.get(instance)
+        self.status?.instances.get(instance).map(|known| &**known)
     }
 
     /// What a run would do about one instance, and the instance's value where it is known without a request.
@@ -325,7 +325,10 @@ impl Preview<'_> {
                 let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {
                     Some(last) => known.result.as_ref().map(|result| {
                         let object = object(result);
-                        step_value(&with_new_name(known.agrees.as_ref(), &last.agrees, result.clone()), object.as_ref())
+                        step_value(
+                            &with_new_name(known.agrees.as_deref(), &last.agrees, result.clone()),
+                            object.as_ref(),
+                        )
                     }),
                     None => value(),
                 };
@@ -371,7 +374,7 @@ impl Preview<'_> {
                 let stays_for = stays.map(|kept| kept.because_of.clone());
                 let pruned = self.prune && stays_for.is_none();
                 let action = Action::Gone { pruned, stays_for, made: known.made.clone() };
-                Change { action, call: known.agrees.clone(), instance }
+                Change { action, call: known.agrees.as_deref().cloned(), instance }
             })
             .collect()
     }

@@ -105,7 +105,7 @@ impl KnownValues {
         let all_known = step.after.iter().all(|step| !self.unknown.contains_key(step) && !self.unread.contains(step));
         if all_known {
             match surroundings.render(&parts, None) {
-                Ok(Rendered { recorded, .. }) => return Ok(named(recorded)),
+                Ok(Rendered { recorded, .. }) => return Ok(named(recorded.into_owned())),
                 // A value of an instance with no result may be more than text, so that the template fails on its
                 // placeholder.
                 Err(_) if !step.after.is_disjoint(&self.partly) => {}

@@ -92,7 +92,7 @@ impl Recovered {
         let in_doubt = self.in_doubt.iter().map(|(instance, _)| instance);
         let kept = |instance: &InstanceId| Record::Kept {
             instance: instance.clone(),
-            status: Box::new(self.status.instances[instance].clone()),
+            status: Box::new(self.status.instances[instance].clone().into_owned()),
         };
         found.chain(in_doubt).map(kept).collect()
     }

@@ -22,6 +22,7 @@ use crate::api::Request;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, JournalError, Record, RecordedCall, RecordedResource, may_undo};
+use crate::shared::Shared;
 
 /// Removes the resources of an instance. `Ok(true)` when there were any.
 ///
@@ -71,7 +72,7 @@ fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &Instance
     }
 }
 
-fn status_of(context: &RunContext, instance: &InstanceId) -> Option<InstanceStatus> {
+fn status_of(context: &RunContext, instance: &InstanceId) -> Option<Shared<InstanceStatus>> {
     context.journal.with_status(|status| status.instances.get(instance).cloned())
 }
 
@@ -149,7 +150,7 @@ async fn carries_our_stamp(context: &RunContext, instance: &InstanceId, made: &R
 
 /// The error for a resource that is kept because another client may own it.
 fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> StepError {
-    let about = About { call: made.undo.clone(), place: None };
+    let about = About { call: made.undo.clone().map(Shared::from), place: None };
     let words = "kept: it was taken for this step's by its likeness alone, and may be somebody else's";
     let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
     error.help.push(format!("if it is yours, delete it by hand; then `plan state forget '{instance}'`"));
@@ -192,18 +193,18 @@ async fn remove_one(
     lock: Option<&str>,
 ) -> Result<Option<Gone>, Interruption> {
     let Some(call) = &made.undo else { return Ok(None) };
-    let known = status_of(context, instance).and_then(|known| known.intent);
+    let known = status_of(context, instance).and_then(|known| known.intent.clone());
     let why = match () {
         () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
         // Recorded by an earlier version for a result without an id.
         () if call.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
-        () if !may_undo(context.catalog, known.as_ref().map(|intent| &intent.call), call) => {
+        () if !may_undo(context.catalog, known.as_ref().map(|intent| &*intent.call), call) => {
             Some("is none of the API's")
         }
         () => None,
     };
     if let Some(why) = why {
-        let about = About { call: Some(call.clone()), place: None };
+        let about = About { call: Some(call.clone().into()), place: None };
         let words = format!("the call that would take it back {why}: it is not sent");
         let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
         error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));

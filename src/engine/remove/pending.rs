@@ -36,7 +36,7 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
                 parameters: parameters.clone(),
                 // This request is never sent: a resource that does not exist is not created only to be removed.
                 request: RunContext::request(&intent.call),
-                intent: (**intent).clone(),
+                intent: intent.clone().into_owned(),
                 about: about.clone(),
                 retry: None,
                 stamp: false,
@@ -53,8 +53,8 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
         }
         _ => return Ok(()),
     };
-    // The attempt that was found may be an earlier one.
-    let found = status_of(context, instance).and_then(|status| status.intent);
+    // An earlier attempt may be the one that was found.
+    let found = status_of(context, instance).and_then(|status| status.intent.clone());
     let intent = found.as_ref().unwrap_or(intent);
     let finishing = Finishing {
         intent,

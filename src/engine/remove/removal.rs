@@ -78,7 +78,7 @@ enum Step {
 impl<'a> Removal<'a> {
     pub(super) fn new(context: &'a RunContext, instance: &'a InstanceId, call: &'a RecordedCall) -> Self {
         let (made_at, tried_before) = context.journal.with_status(|status| {
-            let known = status.instances.get(instance);
+            let known = status.instances.get(instance).map(|known| &**known);
             let removing =
                 |known: &InstanceStatus| matches!(known.phase, Phase::Removing | Phase::RemovalAccepted { .. });
             (known.and_then(|known| known.finished_at.or(known.intended_at)), known.is_some_and(removing))
@@ -87,7 +87,7 @@ impl<'a> Removal<'a> {
             context,
             instance,
             call,
-            about: About { call: Some(call.clone()), place: None },
+            about: About { call: Some(call.clone().into()), place: None },
             made_at,
             tried_before,
             lost: Vec::new(),
@@ -102,9 +102,9 @@ impl<'a> Removal<'a> {
     /// `None`: it was not carried out, and the call may be sent.
     pub(super) async fn resumed(&mut self) -> Result<Option<Gone>, Interruption> {
         let Some(status) = status_of(self.context, self.instance) else { return Ok(None) };
-        let Some(intent) = status.removal.filter(|intent| intent.call == *self.call) else { return Ok(None) };
-        let step = match status.phase {
-            Phase::RemovalAccepted { tasks } => Some(self.wait(tasks).await?),
+        let Some(intent) = status.removal.clone().filter(|intent| *intent.call == *self.call) else { return Ok(None) };
+        let step = match &status.phase {
+            Phase::RemovalAccepted { tasks } => Some(self.wait(tasks.clone()).await?),
             _ => self.unanswered(&intent, "no answer is on record", Duration::ZERO, None).await?,
         };
         Ok(match step {
@@ -122,7 +122,7 @@ impl<'a> Removal<'a> {
         head: Option<Head>,
     ) -> Result<Option<Step>, Interruption> {
         // When it cannot be resolved, the removal stays in doubt.
-        let attempt = Unanswered { intent: intent.clone(), at: self.context.now(), head, failed: Vec::new() };
+        let attempt = Unanswered { intent: intent.clone().into(), at: self.context.now(), head, failed: Vec::new() };
         let looking = resolve_undo(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             UndoOutcome::Tasks(tasks) => self.accepted(tasks).await.map(Some),

@@ -224,7 +224,7 @@ impl Trial {
     pub fn status(&self) -> Status {
         let lines: Vec<Line> =
             String::from_utf8(self.journal.clone()).unwrap().lines().map(|line| Line::decode(line).unwrap()).collect();
-        Status::of(&lines).unwrap()
+        Status::of(lines).unwrap()
     }
 
     /// The run context, and the events that it emits.
@@ -262,7 +262,7 @@ impl Trial {
             Arc::new(move |message| events.emit(Event::Warned { message }))
         };
         let context = Arc::new(RunContext {
-            watcher: Watcher::start(client.clone(), &durations, warn),
+            watcher: Watcher::start(client.clone(), durations.iter(), warn),
             client,
             catalog: Catalog::embedded(),
             journal,

@@ -360,7 +360,7 @@ fn a_resource_of_another_record_is_not_ours() {
                     .lines()
                     .map(|line| crate::journal::Line::decode(line).unwrap())
                     .collect();
-                trial.other_records = vec![("another".to_owned(), crate::journal::Status::of(&lines).unwrap())];
+                trial.other_records = vec![("another".to_owned(), crate::journal::Status::of(lines).unwrap())];
             }
             let end = trial.run(&text).await;
             let expected = if known { (Exit::Done, 2) } else { (Exit::Unknown, 1) };

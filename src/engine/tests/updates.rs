@@ -501,7 +501,7 @@ fn drift_is_detected_for_every_kind_and_corrected() {
             }
             let status = trial.status();
             let known = status.instances.values().next().unwrap();
-            let recorded = known.agrees.clone().unwrap();
+            let recorded = known.agrees.clone().unwrap().into_owned();
             let other = RecordedCall { body: Some(after.clone()), ..recorded.clone() };
             let catalog = Catalog::embedded();
             let thing = UpdatedResource::of(catalog, &recorded, known.result.as_ref().unwrap());

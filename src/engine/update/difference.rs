@@ -8,6 +8,7 @@ use crate::engine::decide::{ChangeKind, Differs};
 use crate::journal::{InstanceStatus, Intent, RecordedCall, StepResult};
 use crate::plan::{OnChange, Step};
 use crate::secret::stands_for_secret;
+use crate::shared::Shared;
 
 /// A change with the decision about it.
 pub struct Changing<'a> {
@@ -32,7 +33,7 @@ impl Difference {
     ) -> Self {
         let Some(before) = &known.agrees else { return Self { kind: Differs::Forces, split: Split::default() } };
         let after = wanted_call(before, after, &step.ignored_changes);
-        if after == *before {
+        if after == **before {
             return Self { kind: Differs::No, split: Split::default() };
         }
         let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
@@ -48,9 +49,9 @@ impl Difference {
 }
 
 /// The call that the resource agrees with after an update, and the result as it is then.
-pub fn update_of_result(intent: &Intent, known: &InstanceStatus) -> Option<(RecordedCall, StepResult)> {
-    let (agrees, result) = intent.update.as_deref().cloned().zip(known.result.clone())?;
-    let result = with_new_name(known.agrees.as_ref(), &agrees, result);
+pub fn update_of_result(intent: &Intent, known: &InstanceStatus) -> Option<(Shared<RecordedCall>, StepResult)> {
+    let (agrees, result) = intent.update.clone().zip(known.result.clone())?;
+    let result = with_new_name(known.agrees.as_deref(), &agrees, result);
     Some((agrees, result))
 }
 

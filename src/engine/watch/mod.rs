@@ -85,11 +85,11 @@ pub struct Watcher {
 
 impl Watcher {
     /// Starts the watcher on the current runtime. `durations`: observed ones of earlier tasks (type, milliseconds).
-    pub fn start(client: Arc<Client>, durations: &[(String, u64)], warn: Warn) -> Self {
+    pub fn start(client: Arc<Client>, durations: impl Iterator<Item = (String, u64)>, warn: Warn) -> Self {
         let (messages, told) = mpsc::unbounded_channel();
         let mut schedule = Schedule::default();
         for (task_type, took) in durations {
-            schedule.learn(task_type, Duration::from_millis(*took));
+            schedule.learn(&task_type, Duration::from_millis(took));
         }
         tokio::spawn(Watch { client, schedule, waiting: HashMap::new(), warn, said: Vec::new() }.run(told));
         Self { messages, listeners: Arc::default() }

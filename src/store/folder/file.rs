@@ -12,10 +12,10 @@ use crate::files;
 use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status, parse};
 use crate::store::Renewal;
 
-/// A journal with fewer lines than this is not compacted.
-const COMPACT_ABOVE: usize = 2_000;
-/// Neither is one with fewer lines per instance than this.
-const COMPACT_RATIO: usize = 12;
+/// A journal shorter than this is not worth compacting.
+const COMPACT_ABOVE: u64 = 2_000;
+/// Nor is one with fewer lines than this for each instance.
+const COMPACT_RATIO: u64 = 12;
 
 /// Reads a journal. `None` when there is none.
 ///
@@ -35,7 +35,8 @@ pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
 fn compacted(status: &Status) -> (String, u64) {
     let records = status.compacted();
     let count = records.len() as u64;
-    let lines = records.into_iter().enumerate().map(|(n, (at, record))| Line { n: n as u64, at, record }.encode());
+    let line = |(n, (at, record))| Line { n, at, record }.encode();
+    let lines = (0..).zip(records).map(line);
     (lines.collect(), count)
 }
 
@@ -95,7 +96,7 @@ impl JournalFile {
             files::replace(path, first.encode().as_bytes()).map_err(wrong)?;
             return Ok((Self::at_end(path)?, Status::new(header, now), 1));
         };
-        if contents.lines.len() > COMPACT_ABOVE.max(contents.status.instances.len() * COMPACT_RATIO) {
+        if contents.lines > COMPACT_ABOVE.max(contents.status.instances.len() as u64 * COMPACT_RATIO) {
             let (text, lines) = compacted(&contents.status);
             let status = parse(path, text.as_bytes())?.status;
             if status.instances == contents.status.instances {
@@ -108,7 +109,7 @@ impl JournalFile {
             journal.file.set_len(contents.whole).map_err(wrong)?;
             journal.file.sync_all().map_err(wrong)?;
         }
-        Ok((journal, contents.status, contents.lines.len() as u64))
+        Ok((journal, contents.status, contents.lines))
     }
 
     fn at_end(path: &Path) -> Result<Self, JournalError> {

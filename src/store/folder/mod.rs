@@ -15,7 +15,7 @@ pub use lock::Lock;
 
 use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
 use crate::files;
-use crate::journal::{Header, JournalError, Line, Owner, Status};
+use crate::journal::{self, Header, JournalError, Line, Owner, Status};
 
 const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
@@ -150,8 +150,11 @@ impl Store for StateFolder {
     }
 
     fn lines<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<Line>> {
-        let read = self.is_ours(environment).and_then(|()| read(&self.journal(environment)));
-        let lines = read.map(|contents| contents.map(|contents| contents.lines).unwrap_or_default());
+        let path = self.journal(environment);
+        let lines = self.is_ours(environment).and_then(|()| match files::read_regular(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => journal::lines(&path, &read.map_err(|error| JournalError::io("read", &path, error))?),
+        });
         Box::pin(std::future::ready(lines))
     }
 

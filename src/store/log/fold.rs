@@ -1,7 +1,7 @@
 //! The fold over the objects of a log: the status of the record, the lease, and the place of the next object.
 
 use super::entry::{Entry, hash};
-use crate::journal::{Lease, Record, Status, decode};
+use crate::journal::{Checksum, Lease, Record, Status, decode};
 
 /// The result of reading a log, up to an object.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +59,11 @@ impl Fold {
         let (objects, lines) = if entry.fresh { (0, 0) } else { (self.objects, self.lines) };
         *self = Self::after(entry, bytes, status, objects, lines);
         Ok(())
+    }
+
+    /// How its lines are checked.
+    pub fn checksum(&self) -> Checksum {
+        Checksum::of(&self.status.header)
     }
 
     fn after(entry: Entry, bytes: &[u8], status: Status, objects: usize, lines: u64) -> Self {
@@ -134,7 +139,7 @@ fn status_of(entry: &Entry, before: Option<&Status>) -> Result<Status, Misfit> {
             (None, Record::Header(header)) => Status::new(header, line.at),
             (None, _) => return Err(wrong("the first record is not a header".to_owned())),
             (Some(mut status), record) => {
-                status.apply(line.at, &record).map_err(|why| wrong(why.to_string()))?;
+                status.apply(line.at, record).map_err(|why| wrong(why.to_string()))?;
                 status
             }
         });

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::log::{Appended, Log};
 use super::sink::LogSink;
 use super::spool::Spool;
-use crate::journal::{Header, JournalError, Lease, Line, Owner, Record, Status, decode};
+use crate::journal::{Checksum, Header, JournalError, Lease, Line, Owner, Record, Status, decode};
 use crate::store::log::{Entry, Fold, STILL, Verdict, verdict};
 use crate::store::{EnvironmentName, Opened, Opening};
 
@@ -56,7 +56,7 @@ pub async fn take_away(log: &Log, environment: &EnvironmentName, owner: Owner) -
         let Some(fold) = log.load().await? else { return Ok(true) };
         let Some(taken) = take_over(log, environment, Some(fold), &owner).await? else { continue };
         let now = owner.since;
-        let text = Line { n: taken.next, at: now, record: Record::Released }.encode();
+        let text = Line { n: taken.next, at: now, record: Record::Released }.encode_for(taken.checksum());
         match log.append(taken.next, taken.continued(text, 1).encode(), PATIENCE).await {
             // A writer that took over in between holds the lease rightly.
             Appended::Done | Appended::Fenced(_) => return Ok(true),
@@ -147,16 +147,21 @@ fn takeover(fold: Option<&Fold>, environment: &EnvironmentName, lease: &Lease) -
     let fresh = !known.is_empty();
     let records = known.into_iter().chain([(now, Record::Leased(lease.clone()))]);
     let first = fold.map_or(0, |fold| fold.next);
-    let (text, count) = lines(first, records);
+    let checksum = fold.filter(|_| !fresh).map(Fold::checksum).unwrap_or_default();
+    let (text, count) = lines(checksum, first, records);
     Fold::takeover(fold, lease, text, count, fresh)
 }
 
-/// Lines numbered from `first`, and their count.
-pub(super) fn lines(first: u64, records: impl IntoIterator<Item = (Timestamp, Record)>) -> (String, u64) {
+/// Whole lines, numbered from `first`, and how many they are.
+pub(super) fn lines(
+    checksum: Checksum,
+    first: u64,
+    records: impl IntoIterator<Item = (Timestamp, Record)>,
+) -> (String, u64) {
     let mut text = String::new();
     let mut count = 0;
     for (at, record) in records {
-        text.push_str(&Line { n: first + count, at, record }.encode());
+        text.push_str(&Line { n: first + count, at, record }.encode_for(checksum));
         count += 1;
     }
     (text, count)
@@ -223,13 +228,13 @@ async fn settle_rest(
     let (mut true_still, mut others) = (Vec::new(), 0);
     for (at, record) in rest.iter().flat_map(records_of).filter(|(_, record)| tells_an_outcome(record)) {
         let same = before.as_ref().is_some_and(|before| is_about_the_same_call(before, &status, &record));
-        match same && status.apply(at, &record).is_ok() {
+        match same && status.apply(at, record.clone()).is_ok() {
             true => true_still.push((at, record)),
             false => others += 1,
         }
     }
     if !true_still.is_empty() {
-        let (text, count) = lines(fold.next, true_still);
+        let (text, count) = lines(fold.checksum(), fold.next, true_still);
         let bytes = fold.continued(text, count).encode();
         match log.append(fold.next, bytes.clone(), PATIENCE).await {
             Appended::Done => {}

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::log::{Appended, Log};
 use super::open::{LOOK, PATIENCE, lines, take};
-use crate::journal::{JournalError, Lease, Record};
+use crate::journal::{Checksum, JournalError, Lease, Record};
 use crate::store::log::{Entry, Fold, STILL, hash};
 use crate::store::{EnvironmentName, Opening, Renewal};
 
@@ -40,14 +40,14 @@ pub async fn renew(
     };
     let known =
         renewal.status.compacted().into_iter().chain([(opening.clock.now(), Record::Leased(end.lease.clone()))]);
-    let (text, count) = lines(end.next, known);
+    let (text, count) = lines(Checksum::default(), end.next, known);
     let Lease { epoch, writer, .. } = end.lease;
     let entry = Entry { first: end.next, count, epoch, writer, previous: end.previous, fresh: true, text };
     let bytes = entry.encode();
     append(log, end.next, bytes.clone()).await?;
     log.hint(end.next).await;
     let fold = Fold::begin(&bytes).map_err(|misfit| JournalError::Closed(misfit.why))?;
-    let (text, count) = lines(fold.next, [(opening.clock.now(), Record::Released)]);
+    let (text, count) = lines(fold.checksum(), fold.next, [(opening.clock.now(), Record::Released)]);
     append(log, fold.next, fold.continued(text, count).encode()).await
 }
 

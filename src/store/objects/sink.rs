@@ -45,7 +45,7 @@ impl LogSink {
             writer: self.writer.clone(),
             previous: self.hash.clone(),
             fresh: false,
-            text: batch.text.clone(),
+            text: batch.text.to_string(),
         };
         entry.encode()
     }

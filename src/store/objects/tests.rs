@@ -312,7 +312,7 @@ async fn a_damaged_log_is_restated_by_a_new_object_and_old_writers_are_fenced() 
     assert!(matches!(refused, Err(JournalError::Locked { .. })), "{refused:?}");
     drop(frozen);
     let mut mended = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
-    mended.apply(Timestamp::UNIX_EPOCH, &finished(3)).unwrap();
+    mended.apply(Timestamp::UNIX_EPOCH, finished(3)).unwrap();
     let raw = String::from_utf8(place.records().raw(&name()).await.unwrap()).unwrap();
     assert_eq!(raw.matches("\"record\":\"finished\"").count(), 3, "{raw}");
     renew(&place, "state salvage", renewal_of(&mended)).await.unwrap();
@@ -331,7 +331,7 @@ async fn a_record_that_was_written_to_in_the_meantime_is_not_replaced() {
     let mut brought = seen.clone();
     let instance = crate::id::InstanceId::new(crate::id::StepId::new("a"), None);
     let kept = Record::Kept { instance, status: Box::default() };
-    brought.apply(Timestamp::UNIX_EPOCH, &kept).unwrap();
+    brought.apply(Timestamp::UNIX_EPOCH, kept.clone()).unwrap();
     place.journal("run").await.append(vec![kept, finished(0)]).await.unwrap();
     let refused = renew(&place, "state push", Renewal { status: &brought, over: Some(&seen) }).await.unwrap_err();
     assert!(refused.to_string().contains("in the meantime"), "{refused}");

@@ -86,9 +86,13 @@ impl<'a> Work<'a> {
         self.unread.extend(looked.unread);
         for stamped in looked.found {
             let is_found = self.found.iter().any(|(instance, _)| *instance == stamped.instance);
-            match self.status.instances.get_mut(&stamped.instance) {
+            match self.status.instances.get(&stamped.instance) {
                 // Two resources of one instance: both are recorded, and the younger one is the result.
-                Some(known) if is_found => add(known, stamped.status),
+                Some(known) if is_found => {
+                    let mut both = InstanceStatus::clone(known);
+                    add(&mut both, stamped.status);
+                    self.status.put(stamped.instance, both);
+                }
                 Some(known) if known.phase != Phase::Absent || known.may_exist() => {}
                 _ => self.put(stamped.instance, Trace::Stamp, stamped.status),
             }
@@ -116,7 +120,7 @@ impl<'a> Work<'a> {
 
     fn put(&mut self, instance: InstanceId, trace: Trace, status: InstanceStatus) {
         self.alike.remove(&instance);
-        self.status.instances.insert(instance.clone(), status);
+        self.status.put(instance.clone(), status);
         self.found.push((instance, trace));
     }
 
@@ -258,22 +262,23 @@ impl<'a> Work<'a> {
         let mut surroundings = self.surroundings(&steps);
         let each = each_of(step, instance, &surroundings);
         surroundings.each = each.as_ref();
-        surroundings.render(&CallParts::of_step(step), None).ok().map(|rendered| rendered.recorded)
+        surroundings.render(&CallParts::of_step(step), None).ok().map(|rendered| rendered.recorded.into_owned())
     }
 
     /// Matches a resource found by its stamp with the plan's call; the rest of the recorded call comes from its task.
     async fn bind(&mut self, asked: &PlannedCreate<'_>) {
-        let Some(mut known) = self.status.instances.get(asked.instance).cloned() else { return };
+        let Some(known) = self.status.instances.get(asked.instance) else { return };
+        let mut known = InstanceStatus::clone(known);
         let Some(mut result) = known.result.take() else { return };
         if let Some(task) = self.task_of(&result).await {
             let told = self.result_of_task(asked, &task);
             (result.created, result.touched) = (told.created, told.touched);
         }
-        let nonce = known.intent.map(|intent| intent.nonce).unwrap_or_default();
+        let nonce = known.intent.map(|intent| intent.nonce.clone()).unwrap_or_default();
         let bound = self.succeeded(asked, result, nonce);
         let others = known.made.len().saturating_sub(1);
         let made = known.made.into_iter().take(others).chain(bound.made).collect();
-        self.status.instances.insert(asked.instance.clone(), InstanceStatus { made, phase: known.phase, ..bound });
+        self.status.put(asked.instance.clone(), InstanceStatus { made, phase: known.phase, ..bound });
     }
 
     fn succeeded(&self, asked: &PlannedCreate<'_>, mut result: StepResult, nonce: String) -> InstanceStatus {
@@ -288,10 +293,10 @@ impl<'a> Work<'a> {
         InstanceStatus {
             phase: Phase::Succeeded,
             attempts: 1,
-            intent: Some(Box::new(intent)),
+            intent: Some(intent.into()),
             result: Some(result),
             // A call known only in part is compared by the next run.
-            agrees: asked.whole.then(|| asked.call.clone()),
+            agrees: asked.whole.then(|| asked.call.clone().into()),
             made: vec![made],
             after,
             ..InstanceStatus::default()
@@ -312,7 +317,7 @@ impl<'a> Work<'a> {
         let parts = CallParts { headers: None, ..CallParts::of_template(template, step) };
         match surroundings.render(&parts, Some(&value_of(&step_value(result, None)))) {
             Ok(rendered) if RunContext::request(&rendered.recorded) == rendered.request => {
-                IntendedUndo::Call(rendered.recorded)
+                IntendedUndo::Call(rendered.recorded.into_owned())
             }
             _ => IntendedUndo::Default,
         }
@@ -362,7 +367,7 @@ impl<'a> Work<'a> {
             if ids.is_empty() || step.is_some_and(|step| step.on_conflict == OnConflict::Adopt) {
                 continue;
             }
-            self.status.instances.insert(instance.clone(), in_doubt_status(&instance, call, step));
+            self.status.put(instance.clone(), in_doubt_status(&instance, call, step));
             in_doubt.push((instance, ids));
         }
         let doubted: BTreeSet<&StepId> = in_doubt.iter().map(|(instance, _)| &instance.step).collect();
@@ -411,6 +416,7 @@ impl<'a> Work<'a> {
                 self.undo(step, &instance, &result)
             });
             let Some(known) = self.status.instances.get_mut(&instance) else { continue };
+            let known = &mut **known;
             known.after.clone_from(&after);
             if let (Some(intent), Some(result)) = (&mut known.intent, &known.result) {
                 intent.after = after;

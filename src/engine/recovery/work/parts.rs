@@ -86,7 +86,7 @@ pub(super) fn in_doubt_status(instance: &InstanceId, call: RecordedCall, step: O
         attempts: 1,
         after: intent.after.clone(),
         intended_at: Timestamp::from_second(BEFORE_ALL).ok(),
-        intent: Some(Box::new(intent)),
+        intent: Some(intent.into()),
         ..InstanceStatus::default()
     }
 }

@@ -121,7 +121,7 @@ fn records_read_back(figures: &mut Figures, trial: &Trial) {
         .map(|(n, (at, record))| Line { n: n as u64, at, record })
         .map(|line| Line::decode(line.encode().trim_end()).unwrap())
         .collect();
-    let compacted = Status::of(&compacted).unwrap();
+    let compacted = Status::of(compacted).unwrap();
     if (&compacted.instances, &compacted.tasks) != (&status.instances, &status.tasks) {
         figures.problem("a compacted journal tells something else".to_owned());
     }

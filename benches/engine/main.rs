@@ -1,0 +1,143 @@
+//! Speed and memory of the program as its users run it, side by side in one run: `cargo bench`, or `just bench`.
+//!
+//! A table of bars: what is measured, what it came to, and what it may come to. `docs/performance.md` says how to read it.
+//! `BENCH_SCALE=100000` (10,000 without) is the size of the largest plans; words on the command line choose sections.
+
+#![expect(clippy::disallowed_macros, reason = "a benchmark speaks to whoever runs it")]
+
+mod bare;
+mod child;
+mod peers;
+mod plans;
+mod record;
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use child::{Taken, Workplace};
+use server::Server;
+
+/// Requests at once: what `plan run` does unless it is told otherwise.
+const PARALLELISM: usize = 10;
+const CALLS: usize = 10_000;
+
+fn main() {
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|word| word == name);
+    let scale = std::env::var("BENCH_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(10_000);
+    if wanted("serve") && !chosen.is_empty() {
+        let server = Server::start(Duration::from_millis(500));
+        println!("{}", server.base);
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+    if wanted("calls") {
+        calls();
+    }
+    if wanted("steps") {
+        steps(scale);
+    }
+    if wanted("records") {
+        records(scale);
+    }
+    if wanted("polls") {
+        polls();
+    }
+    if wanted("peers") {
+        peers();
+    }
+}
+
+/// In memory, where the system has a file system there; and on a disk.
+fn places() -> Vec<(&'static str, PathBuf)> {
+    let memory = Path::new("/dev/shm");
+    let memory = memory.is_dir().then(|| ("in memory", memory.to_owned()));
+    memory.into_iter().chain([("on disk", std::env::temp_dir())]).collect()
+}
+
+fn calls() {
+    println!("\n{CALLS} calls to an instant server, {PARALLELISM} at once");
+    let server = Server::start(Duration::ZERO);
+    let bare = (0..3).map(|_| bare::creates(&server.base, CALLS, PARALLELISM)).min().unwrap_or_default();
+    println!("  {:<32} {bare:>10.2?}", "bare client");
+    for (place, folder) in places() {
+        for (shape, plan) in [("steps", plans::fan(CALLS)), ("for_each", plans::for_each(CALLS))] {
+            let runs = (0..3).map(|_| Workplace::new(&folder, &server.base, &plan).plan(&["run", "plan.yaml"]));
+            let best = runs.min_by_key(|taken| taken.wall).expect("there is one");
+            let times = best.wall.as_secs_f64() / bare.as_secs_f64();
+            println!(
+                "  {:<32} {:>10.2?}   {times:.2} x   cpu {:.2?}",
+                format!("plan, {shape}, {place}"),
+                best.wall,
+                best.cpu
+            );
+        }
+    }
+}
+
+fn steps(scale: usize) {
+    println!("\nCPU and memory of a step");
+    let folder = places().remove(0).1;
+    type Shape = (&'static str, fn(usize) -> String);
+    let shapes: [Shape; 4] =
+        [("steps", plans::fan), ("for_each", plans::for_each), ("chain", plans::chain), ("volumes", plans::volumes)];
+    for (name, plan) in shapes {
+        let server = Server::start(Duration::from_millis(500));
+        let idle = Workplace::new(&folder, &server.base, &plan(1)).plan(&["run", "plan.yaml"]);
+        for size in [100, 1_000, 10_000, 100_000].into_iter().filter(|size| *size <= scale) {
+            let before = server.counted();
+            let place = Workplace::new(&folder, &server.base, &plan(size));
+            let taken = place.plan(&["run", "plan.yaml"]);
+            let after = server.counted();
+            show(name, size, &idle, &taken, (after.0 - before.0, after.1 - before.1));
+        }
+    }
+}
+
+fn show(name: &str, size: usize, idle: &Taken, taken: &Taken, (requests, lists): (u64, u64)) {
+    let cpu = taken.cpu.saturating_sub(idle.cpu).as_secs_f64() * 1e6 / size as f64;
+    let memory = taken.peak.saturating_sub(idle.peak) as f64 / 1024.0 / size as f64;
+    println!(
+        "  {name:<10} {size:>7}   {cpu:>7.0} us   {memory:>6.1} KiB   {:>9.2?}   {requests} requests, {lists} lists",
+        taken.wall
+    );
+}
+
+fn records(scale: usize) {
+    println!("\nrecords");
+    let folder = places().remove(0).1;
+    let server = Server::start(Duration::ZERO);
+    let place = Workplace::new(&folder, &server.base, &plans::fan(scale));
+    place.plan(&["run", "plan.yaml"]);
+    let shown = |words: String, taken: Taken| {
+        println!("  {words:<32} {:>10.2?}   cpu {:.2?}   {} MiB", taken.wall, taken.cpu, taken.peak >> 20);
+    };
+    shown(format!("second run of {scale} steps"), place.plan(&["run", "plan.yaml"]));
+    let place = Workplace::new(&folder, &server.base, &plans::fan(CALLS));
+    shown(format!("check of {CALLS} steps"), place.plan(&["check", "plan.yaml"]));
+    let place = Workplace::new(&folder, &server.base, &plans::for_each(1));
+    place.plan(&["run", "plan.yaml"]);
+    let lines = scale * 10;
+    record::grow(&place.journal(), lines);
+    shown(format!("status of {lines} records"), place.plan(&["status", "plan.yaml"]));
+}
+
+/// On a simulated clock: what waiting costs.
+fn polls() {
+    println!("\nwaiting, rehearsed");
+    let place = Workplace::new(&places().remove(0).1, "http://127.0.0.1:1", &plans::volumes(100));
+    println!("  100 volumes: {}", place.plan(&["rehearse", "plan.yaml"]).last);
+}
+
+fn peers() {
+    println!("\nothers, where they are installed");
+    let server = Server::start(Duration::ZERO);
+    let each =
+        |calls: usize, taken: Taken| format!("{:.2?} each", taken.wall / u32::try_from(calls).unwrap_or(u32::MAX));
+    if let Some(taken) = peers::terraform(1_000) {
+        println!("  1000 resources of terraform that make no call: {}", each(1_000, taken));
+    }
+    if let Some(taken) = peers::shell_loop(&server, 200) {
+        println!("  200 calls of curl in a shell loop: {}", each(200, taken));
+    }
+}

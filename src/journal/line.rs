@@ -1,0 +1,110 @@
+//! One line of a journal.
+//!
+//! ```text
+//! {"crc":"1f2e3d4c","n":0,"at":"…","record":"header","version":2,…}
+//! {"crc":"…","n":1,"at":"…","record":"intent","instance":{"step":"network"},…}
+//! ```
+//!
+//! `crc` is the CRC-32C of the rest of the line, in eight hexadecimal digits. Version 1 has `sum` in its place: the first
+//! eight digits of the SHA-256. Both tell damage, and neither a forger: who may write to a record, may write anything.
+//! Lines are numbered without gaps.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::record::{Header, Record};
+use crate::secret::hex;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub n: u64,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+/// How lines are told from damaged ones. A journal keeps what it began with: whoever wrote it can still read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Checksum {
+    /// Version 1.
+    Sha256,
+    /// Version 2.
+    #[default]
+    Crc32c,
+}
+
+const ALL: [Checksum; 2] = [Checksum::Crc32c, Checksum::Sha256];
+const LENGTH: usize = 8;
+
+impl Checksum {
+    /// That of a journal with this header.
+    pub fn of(header: &Header) -> Self {
+        if header.version < 2 { Checksum::Sha256 } else { Checksum::Crc32c }
+    }
+
+    /// What a line begins with.
+    fn open(self) -> &'static str {
+        match self {
+            Checksum::Sha256 => "{\"sum\":\"",
+            Checksum::Crc32c => "{\"crc\":\"",
+        }
+    }
+
+    fn sum(self, rest: &str) -> String {
+        match self {
+            Checksum::Sha256 => hex(&Sha256::digest(rest.as_bytes())[..LENGTH / 2]),
+            Checksum::Crc32c => format!("{:08x}", crc32c::crc32c(rest.as_bytes())),
+        }
+    }
+}
+
+impl Line {
+    /// The line as this version writes it, with its line break.
+    pub fn encode(&self) -> String {
+        self.encode_for(Checksum::default())
+    }
+
+    /// The same for a journal that is continued.
+    pub fn encode_for(&self, checksum: Checksum) -> String {
+        let mut text = String::new();
+        write(&mut text, checksum, self.n, self.at, &self.record.json());
+        text
+    }
+
+    /// Reads one line, without its line break.
+    ///
+    /// # Errors
+    ///
+    /// In words: what is wrong with it.
+    pub fn decode(text: &str) -> Result<Self, String> {
+        let opened = ALL.into_iter().find_map(|checksum| Some((checksum, text.strip_prefix(checksum.open())?)));
+        let (checksum, inside) = opened.ok_or("it does not start with a checksum")?;
+        let (found, rest) = inside
+            .split_at_checked(LENGTH)
+            .and_then(|(found, rest)| Some((found, rest.strip_prefix("\",")?)))
+            .ok_or("its checksum is cut off")?;
+        if checksum.sum(rest) != found {
+            return Err("its checksum does not match".to_owned());
+        }
+        let line: Self = serde_json::from_str(text).map_err(|error| format!("it is not a known record: {error}"))?;
+        Ok(line)
+    }
+}
+
+/// Writes the line of a record, whose JSON this is, with its line break.
+pub(super) fn write(text: &mut String, checksum: Checksum, n: u64, at: Timestamp, json: &str) {
+    let inside = json.strip_prefix('{').unwrap_or(json);
+    let rest = format!("\"n\":{n},\"at\":\"{at}\",{inside}");
+    let _ = writeln!(text, "{}{}\",{rest}", checksum.open(), checksum.sum(&rest));
+}
+
+impl Record {
+    /// Its fields, as they stand in a line.
+    pub(super) fn json(&self) -> String {
+        serde_json::to_string(self).expect("records are made of types JSON can hold")
+    }
+}

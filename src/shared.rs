@@ -1,0 +1,66 @@
+//! A value with many holders, copied only by a holder who changes it.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Clones are cheap and hold the same value; changing one leaves the others as they are.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Shared<T>(Arc<T>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> From<T> for Shared<T> {
+    fn from(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Shared<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: Clone> Shared<T> {
+    /// The value itself; a copy while there are other holders.
+    pub fn into_owned(self) -> T {
+        Arc::unwrap_or_clone(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_seen_by_nobody_else() {
+        let first: Shared<Vec<u8>> = vec![1].into();
+        let mut second = first.clone();
+        assert!(std::ptr::eq(&*first, &*second));
+        second.push(2);
+        assert_eq!((first.as_slice(), second.as_slice()), (&[1][..], &[1, 2][..]));
+        assert_eq!(second.into_owned(), [1, 2]);
+    }
+}

@@ -1,6 +1,5 @@
 //! Others that do the same, where they are installed and can run without a network.
 
-use std::fmt::Write as _;
 use std::process::Command;
 
 use crate::child::{Taken, took};
@@ -10,8 +9,8 @@ use crate::server::Server;
 pub fn terraform(resources: usize) -> Option<Taken> {
     Command::new("terraform").arg("version").output().ok()?;
     let folder = tempfile::tempdir().expect("a folder can be made");
-    let mut text = String::new();
-    (0..resources).for_each(|n| drop(writeln!(text, "resource \"terraform_data\" \"r{n}\" {{ input = \"{n}\" }}")));
+    let text: String =
+        (0..resources).map(|n| format!("resource \"terraform_data\" \"r{n}\" {{ input = \"{n}\" }}\n")).collect();
     std::fs::write(folder.path().join("main.tf"), text).expect("it can be written to");
     let run = |arguments: &[&str]| {
         let mut command = Command::new("terraform");

@@ -60,7 +60,7 @@ fn plan(form: Form, number: usize) -> String {
         ]),
         _ => json!([{
             "id": "made", "for_each": each, "call": "POST /cloud/v1/networks/{project_id}/{region_id}",
-            "wait": { "first": "1ms", "every": "1ms" }, "retry": { "attempts": 1 },
+            "wait": { "first": "1ms" }, "retry": { "attempts": 1 },
             "body": { "name": "n{{ each.key }}n" },
         }]),
     };

@@ -65,11 +65,15 @@ pub fn words_of(change: &Change) -> String {
 
 /// The differences of an instance, the calls that change it, and the changes that need a new resource.
 pub fn details_of(change: &Change) -> Vec<String> {
-    let Action::Change { fields, calls, removes, forced, .. } = &change.action else { return Vec::new() };
+    let Action::Change { how, fields, calls, removes, forced, because_of } = &change.action else { return Vec::new() };
     let removes = removes.iter().map(|part| format!("removes {part}"));
     let calls = calls.iter().map(|call| format!("by {call}"));
     let forced = forced.iter().map(|forced| format!("only a new one: `{}`: {}", forced.field, forced.reason));
-    fields.iter().cloned().chain(calls).chain(removes).chain(forced).collect()
+    let because_of = because_of.as_ref().map(|other| match how {
+        ChangeKind::Error => format!("`{other}` was made from it, and may not be replaced"),
+        _ => format!("it was made from `{other}`, which is replaced"),
+    });
+    fields.iter().cloned().chain(calls).chain(removes).chain(forced).chain(because_of).collect()
 }
 
 fn line(text: &mut String, change: &Change) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::adopt::Import;
 use super::context::{About, RunContext};
-use super::decide::{self, References};
+use super::decide;
 use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::finish::millis;
 use super::interruption::Interruption;
@@ -23,7 +23,7 @@ use crate::event::{EffectKnown, ErrorClass, Event, Place, RunFinished, StepError
 use crate::exit::Exit;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{JournalError, Record, RecordedOutput, Status};
-use crate::plan::{OnChange, Plan, Selection, Step};
+use crate::plan::{Plan, Selection, Step};
 use crate::secret::{BrokenMarker, Secrets};
 use crate::source::Span;
 use crate::template::{Each, TemplateError};
@@ -158,11 +158,7 @@ impl Run {
 
     /// Recorded instances that depend on this one, directly or through others.
     pub(super) fn recorded_dependants(&self, instance: &InstanceId) -> Vec<InstanceId> {
-        self.context.journal.with_status(|status| {
-            let dependants = References::of(status).dependants(instance);
-            let existing = status.existing().map(|(other, _)| other);
-            existing.filter(|other| dependants.contains(*other)).cloned().collect()
-        })
+        self.context.journal.with_status(|status| decide::replaced_with(status, instance))
     }
 
     /// Whether the instance was made from a resource that does not exist any more: then it is created again without
@@ -172,13 +168,8 @@ impl Run {
     }
 
     pub(super) fn may_replace(&self, instance: &InstanceId) -> bool {
-        self.options.replace.covers(instance)
-            || self.is_orphan(instance)
-            || self.plan.steps.get(&instance.step).is_none_or(|step| {
-                // Only an operation that creates something has a resource that can be lost.
-                let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
-                matches!(step.on_change, Some(OnChange::Replace)) || !creates
-            })
+        let orphans = self.context.journal.with_status(decide::orphans);
+        decide::may_replace(&self.plan, &self.options.replace, &orphans, instance)
     }
 }
 

@@ -8,6 +8,7 @@ mod moved;
 mod orphans;
 mod references;
 mod removal;
+mod replaced;
 mod shifted;
 
 pub use along::along;
@@ -17,4 +18,5 @@ pub use moved::moves;
 pub use orphans::orphans;
 pub use references::References;
 pub use removal::{Kept, removal, removal_order};
+pub use replaced::{may_replace, replaced_with};
 pub use shifted::{shifted, words as shifted_words};

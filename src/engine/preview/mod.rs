@@ -74,6 +74,10 @@ pub enum Action {
         /// The changes that need a new resource, and why.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         forced: Vec<Forced>,
+        /// What decides of its replacement besides its own differences: the instance that it was made from and goes
+        /// with (`replace`), or the dependant that may not be replaced (`error`).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        because_of: Option<InstanceId>,
     },
     /// `when` is false.
     Skip,
@@ -259,8 +263,46 @@ impl Preview<'_> {
             }
             None => Find::Nothing,
         };
-        let (action, value) = self.action(step, &id, &call, &find, known);
+        let (action, value) = match known.replaced.get(&id).cloned() {
+            Some(cause) => (self.replaced_with(&id, step, &call, cause), None),
+            None => self.action(step, &id, &call, &find, known),
+        };
+        let action = self.with_dependants(&id, action, known);
         (Change { instance: id, action, call: Some(call) }, value)
+    }
+
+    /// The instance is removed with the one that it was made from, and created again.
+    fn replaced_with(&self, id: &InstanceId, step: &Step, call: &RecordedCall, cause: InstanceId) -> Action {
+        let before = self.recorded(id).and_then(|known| known.agrees.as_deref());
+        let fields = before.map(|before| differences(before, &wanted_call(before, call, &step.ignored_changes)));
+        Action::Change {
+            how: ChangeKind::Replace,
+            fields: fields.unwrap_or_default(),
+            calls: Vec::new(),
+            removes: Vec::new(),
+            forced: Vec::new(),
+            because_of: Some(cause),
+        }
+    }
+
+    /// A replacement takes along everything that was made from the resource, or stops the run where one of these may
+    /// not be replaced.
+    fn with_dependants(&self, id: &InstanceId, mut action: Action, known: &mut KnownValues) -> Action {
+        let (Some(status), Action::Change { how: how @ ChangeKind::Replace, because_of: because_of @ None, .. }) =
+            (self.status, &mut action)
+        else {
+            return action;
+        };
+        let dependants = decide::replaced_with(status, id);
+        let may = |other: &&InstanceId| decide::may_replace(self.plan, self.replace, &known.orphans, other);
+        match dependants.iter().find(|other| !may(other)) {
+            Some(fixed) => {
+                *how = ChangeKind::Error;
+                *because_of = Some(fixed.clone());
+            }
+            None => known.replaced.extend(dependants.into_iter().map(|other| (other, id.clone()))),
+        }
+        action
     }
 
     fn action(
@@ -338,7 +380,7 @@ impl Preview<'_> {
                 let (calls, removes): (Vec<_>, Vec<_>) = made.map(|call| (call.recorded, call.removes)).unzip();
                 let removes = removes.into_iter().flatten().collect();
                 let fields = fields.unwrap_or_default();
-                let change = Action::Change { how, fields, calls, removes, forced: split.forced };
+                let change = Action::Change { how, fields, calls, removes, forced: split.forced, because_of: None };
                 (change, value.filter(|_| keeps))
             }
         }

@@ -1,6 +1,6 @@
 //! What a preview knows of earlier steps, and how a call is rendered when only a part of its values is known.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -36,6 +36,8 @@ pub struct KnownValues {
     partly: BTreeSet<StepId>,
     /// Instances that were made from a resource which does not exist any more.
     pub orphans: HashSet<InstanceId>,
+    /// Instances that are removed because what they were made from is replaced: by which.
+    pub replaced: HashMap<InstanceId, InstanceId>,
     /// Reads with which more would be known.
     pub wanted: Vec<RecordedCall>,
 }

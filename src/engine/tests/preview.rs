@@ -105,6 +105,45 @@ fn one_of_two_is_shown_to_change_where_one_of_two_does() {
     });
 }
 
+/// A server group, and a machine that would change its group in place if the group itself were not replaced.
+const GROUPED: &str = r#"
+name: demo
+inputs: { policy: { default: affinity } }
+steps:
+  - id: group
+    on_change: replace
+    call: POST /cloud/v1/servergroups/{project_id}/{region_id}
+    body: { name: group-1, policy: "{{ inputs.policy }}" }
+  - id: web
+    on_change: replace
+    call: POST /cloud/v2/instances/{project_id}/{region_id}
+    body:
+      name: web-1
+      flavor: g1-standard-1-2
+      interfaces: [{ type: external }]
+      volumes: [{ source: image, image_id: 6bbb4d1c-e217-4f4b-a5e8-fd2eca4b0c5c, size: 10 }]
+      servergroup_id: "{{ steps.group.id }}"
+"#;
+
+#[test]
+fn what_goes_with_a_replaced_resource_is_shown_to_be_replaced() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(GROUPED).await;
+        assert_done(&trial, &end);
+        let made = trial.made()["instances"];
+        trial.inputs = vec![("policy".to_owned(), "anti-affinity".to_owned())];
+        assert_eq!(trial.preview(GROUPED, false), ["group* change replace", "web* change replace"]);
+        // A dependant that may not be replaced stops the replacement.
+        let kept = GROUPED.replacen("on_change: replace\n    call: POST /cloud/v2", "call: POST /cloud/v2", 1);
+        assert_eq!(trial.preview(&kept, false)[0], "group* change error");
+        let end = trial.run_with(&kept, RunOptions::default(), std::future::pending()).await;
+        assert_eq!((end.finished.exit, trial.made()["instances"]), (Exit::StepFailed, made));
+        let end = trial.run_with(GROUPED, RunOptions::default(), std::future::pending()).await;
+        assert_eq!((end.finished.exit, trial.made()["instances"]), (Exit::Done, made + 1));
+    });
+}
+
 #[test]
 fn a_call_of_which_a_part_is_unknown_is_shown_in_its_own_region() {
     let plan = r#"

@@ -53,7 +53,7 @@ pub struct Client {
 pub enum Shut {
     /// The API does not accept the key.
     Key,
-    /// No connection comes about: see [`Lost::NoConnection`]; or none has for [`UNREACHED`].
+    /// No connection comes about: see [`Lost::NoConnection`]; or none has for several seconds.
     Connection,
 }
 

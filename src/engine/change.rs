@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::call::{Called, Write};
 use super::collection::adoptable;
 use super::context::RunContext;
-use super::decide::ChangeKind;
+use super::decide::{self, ChangeKind};
 use super::evidence::tags::stamp_value;
 use super::finish::millis;
 use super::interruption::Interruption;
@@ -246,8 +246,9 @@ impl Instance {
     /// Removes the resource of this step, and before it the recorded dependants that may be replaced as well.
     async fn replace(&self, id: &InstanceId, provenance: &mut Provenance) -> Result<Option<StepResult>, Interruption> {
         let dependants = self.run.recorded_dependants(id);
-        let fixed: BTreeSet<&StepId> =
-            dependants.iter().filter(|other| !self.run.may_replace(other)).map(|other| &other.step).collect();
+        let orphans = self.run.context.journal.with_status(decide::orphans);
+        let may = |other: &InstanceId| decide::may_replace(&self.run.plan, &self.run.options.replace, &orphans, other);
+        let fixed: BTreeSet<&StepId> = dependants.iter().filter(|other| !may(other)).map(|other| &other.step).collect();
         if let Some(step) = fixed.first() {
             let mut error = self.run.context.error(
                 &self.about(&self.step_call(id)),

@@ -16,16 +16,7 @@ pub fn instance_counts(
     inputs: &BTreeMap<String, minijinja::Value>,
 ) -> BTreeMap<StepId, usize> {
     let none = BTreeMap::new();
-    let surroundings = Surroundings {
-        settings,
-        secrets,
-        digest_key: &[],
-        folder: &plan.folder,
-        body_files: &plan.body_files,
-        inputs,
-        steps: &none,
-        each: None,
-    };
+    let surroundings = Surroundings::before_run(plan, settings, secrets, inputs, &none);
     let count = |for_each: &_| elements(for_each, &surroundings.scope()).ok().map(|elements| elements.len());
     let counts = plan.steps.values().map(|step| (step.id.clone(), step.for_each.as_ref().map_or(Some(1), count)));
     counts.filter_map(|(id, count)| Some((id, count?))).collect()

@@ -35,16 +35,7 @@ pub fn looked_for(
     let none = BTreeMap::new();
     let mut found = Vec::new();
     for step in plan.steps.values().filter(|step| step.call.method == Method::Get && decide::reads(step)) {
-        let mut surroundings = Surroundings {
-            settings,
-            secrets,
-            digest_key: &[],
-            folder: &plan.folder,
-            body_files: &plan.body_files,
-            inputs,
-            steps: &none,
-            each: None,
-        };
+        let mut surroundings = Surroundings::before_run(plan, settings, secrets, inputs, &none);
         let elements = step.for_each.as_ref().map(|for_each| elements(for_each, &surroundings.scope()));
         let elements = match elements {
             None => vec![None],

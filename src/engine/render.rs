@@ -13,7 +13,7 @@ use crate::body_file::{BodyFile, BodyFiles};
 use crate::catalog::{BYTES, Operation};
 use crate::id::StepId;
 use crate::journal::{RecordedCall, StepResult};
-use crate::plan::{Call, CallTemplate, FileTemplate, Segment, Step};
+use crate::plan::{Call, CallTemplate, FileTemplate, Plan, Segment, Step};
 use crate::secret::Secrets;
 use crate::shared::Shared;
 use crate::source::Span;
@@ -82,6 +82,18 @@ pub struct Surroundings<'a> {
 }
 
 impl<'a> Surroundings<'a> {
+    /// Before a run: the inputs are known, and no result of a step is. `steps`: an empty map.
+    pub fn before_run(
+        plan: &'a Plan,
+        settings: &'a Settings,
+        secrets: &'a Secrets,
+        inputs: &'a BTreeMap<String, minijinja::Value>,
+        steps: &'a BTreeMap<StepId, minijinja::Value>,
+    ) -> Self {
+        let (folder, body_files) = (&plan.folder, &plan.body_files);
+        Self { settings, secrets, digest_key: &[], folder, body_files, inputs, steps, each: None }
+    }
+
     pub fn scope(&self) -> Scope<'a> {
         Scope {
             environment: &self.settings.environment,

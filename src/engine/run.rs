@@ -166,11 +166,6 @@ impl Run {
     pub(super) fn is_orphan(&self, instance: &InstanceId) -> bool {
         self.context.journal.with_status(decide::orphans).contains(instance)
     }
-
-    pub(super) fn may_replace(&self, instance: &InstanceId) -> bool {
-        let orphans = self.context.journal.with_status(decide::orphans);
-        decide::may_replace(&self.plan, &self.options.replace, &orphans, instance)
-    }
 }
 
 /// Runs a plan to its end.

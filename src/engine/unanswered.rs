@@ -88,8 +88,8 @@ impl OpenAttempt<'_> {
         let matched = results::operation_of(self.context.catalog, call);
         let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
         // A repeated call has replaced what the earlier attempt did, and will do.
-        let is_replaced = results::is_repeatable(call.method, operation) && self.known.phase == Phase::Succeeded;
-        if !makes_something(operation) || is_replaced {
+        let is_replaced = !results::or_changes(operation) || self.known.phase == Phase::Succeeded;
+        if !makes_something(operation) || (results::is_repeatable(call.method, operation) && is_replaced) {
             return self.resolved(Vec::new(), None).await;
         }
         if !self.attempt.failed.is_empty() {

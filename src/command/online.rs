@@ -332,7 +332,7 @@ impl Online<'_> {
 
 fn quota(span: Span, words: String) -> Diagnostic {
     Diagnostic::error("quota-exceeded", span, words)
-        .help("ask for a higher limit, choose another flavor or region, or take something down")
+        .help("ask for a higher limit, choose another flavor or region, or delete resources")
 }
 
 /// The quotas that an answer of `check_limits` exceeds: `<name>_limit`, `<name>_usage`, `<name>_requested`.

@@ -172,7 +172,7 @@ fn print_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Err
     let harmed: BTreeSet<_> =
         simulator.harmed().iter().map(|harmed| format!("{} `{}` {}", harmed.kind, harmed.name, harmed.id)).collect();
     for harmed in harmed {
-        note(context, &format!("changed or removed what somebody else made: {harmed}"))?;
+        note(context, &format!("changed or removed resources of other clients: {harmed}"))?;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result
     let to = context.resolve(&arguments.to);
     if to.exists() {
         return Err(Error::usage(format!("`{}` is there already", arguments.to.display()))
-            .help("name a file that is not: what is in that one may be the only copy of something"));
+            .help("name a new file: that one may be the only copy of a record"));
     }
     if let Some(owner) = record.holder().await?.and_then(|holder| holder.owner) {
         warn(context, &format!("in use by {owner}: what it writes from now on is not in the file"))?;

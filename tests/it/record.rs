@@ -95,7 +95,7 @@ fn existing_resources_are_shown() {
     let ended = folder.run(&["status"]).with_code(0);
     ended.prints("network  done      network  net-1  demo-net");
     ended.prints("lost[a]  in doubt");
-    ended.says("ended with 7");
+    ended.says("exit code 7");
     let json = folder.run(&["status", "--plan", "demo", "--format", "json"]).with_code(0).json();
     assert_eq!((&json["existing"], &json["instances"][0]["id"]), (&json!(2), &json!("net-1")));
 }

@@ -358,7 +358,7 @@ impl Write {
         Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
     }
 
-    /// It makes something, or changes what is there.
+    /// Whether the call creates a resource, or changes an existing one.
     fn or_changes(&self) -> bool {
         let creates = self.operation.as_ref().and_then(|operation| operation.creates.as_ref());
         self.intent.update.is_none() && creates.is_some_and(|creates| creates.or_changes)
@@ -412,7 +412,7 @@ impl Write {
             &self.about,
             EffectKnown::NotApplied,
             ErrorClass::Unreachable,
-            format!("the API could not be reached ({}): {cause}", tried(tries)),
+            format!("the API could not be reached: {cause}{}", tried(tries)),
         );
         error.help.push("check the network, the proxy and `GCORE_BASE_URL`, then run again".to_owned());
         error

@@ -68,7 +68,7 @@ Exit codes:
    70  a bug in plan
   130  interrupted: run again (143 after SIGTERM)";
 
-/// Provisions Gcore resources from a YAML plan of API calls: in order, waiting for tasks, recorded, and deleted again.
+/// Provisions Gcore resources from a YAML list of API calls: in order, waiting for tasks, recorded, and deleted again.
 #[derive(Debug, Parser)]
 #[command(name = "plan", version, long_version = LONG_VERSION, about, after_help = AFTER_HELP, max_term_width = 120)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -245,7 +245,8 @@ mod tests {
         fn visit(command: &clap::Command, words: &[String], number: &mut usize) {
             let words = [words, &[command.get_name().to_owned()]].concat();
             command.get_subcommands().for_each(|command| visit(command, &words, number));
-            if command.get_arguments().any(|argument| argument.get_long() == Some("curl")) {
+            let is_switch = |argument: &clap::Arg| !argument.get_action().takes_values();
+            if command.get_arguments().any(|argument| argument.get_long() == Some("curl") && is_switch(argument)) {
                 // More positional arguments than any command takes are left out one by one.
                 let typed = (0..4).find_map(|positional| {
                     let given = (0..positional).map(|_| "x".to_owned());

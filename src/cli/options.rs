@@ -150,7 +150,7 @@ pub struct RunOptions {
     /// How long to look for the outcome of a call whose answer was lost before sending it again, at most a day
     #[arg(long, value_name = "DURATION", value_parser = values::search_time, alias = "settle-time")]
     pub resolve_time: Option<Duration>,
-    /// The most items that a list may have which a GET step reads
+    /// The most items of a list that a GET step reads
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10000")]
     pub max_items: usize,
     /// Check against this OpenAPI document instead of the built-in catalogue

@@ -115,7 +115,7 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
     })?;
     hide_once_shown(&context.secrets, &complete.answer);
     if let Some(missing) = complete.missing {
-        note(context, &format!("warning: there are {} {what}, and {} came", missing.count, missing.came))?;
+        note(context, &format!("warning: of {} {what} the API sent {}", missing.count, missing.came))?;
     }
     let Some(all) = items(&complete.answer).cloned() else {
         let error = ReadError::Failed { cause: "the answer is not a list".to_owned(), attempts: 1 };
@@ -155,7 +155,7 @@ fn words(context: &Context) -> Result<Exit, Error> {
         KNOWN.iter().map(|(word, path, _)| vec![(*word).to_owned(), format!("GET {path}")]).collect();
     let palette = Palette::new(context.color(&context.stdout));
     print_text(context, &context.secrets.redact(&table(&["WHAT", "CALL"], &rows, palette)))?;
-    note(context, "other lists go by the last word of their path, as in `plan get snapshots`")?;
+    note(context, "other lists are named by the last word of their path, as in `plan get snapshots`")?;
     Ok(Exit::Done)
 }
 

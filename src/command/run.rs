@@ -207,7 +207,7 @@ async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Res
     }
     journal.append(records).await?;
     let lines = drift::lines(&looked, &status);
-    super::note(context, &context.secrets.redact(&format!("found meanwhile:\n{}", lines.trim_end())))?;
+    super::note(context, &context.secrets.redact(&format!("drift:\n{}", lines.trim_end())))?;
     Ok(journal.with_status(Status::clone))
 }
 

@@ -54,7 +54,7 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
         .collect();
     note(context, &headline(record, status, holder, context.now))?;
     if rows.is_empty() {
-        return note(context, "nothing exists");
+        return note(context, "no resource exists");
     }
     let palette = Palette::new(context.color(&context.stdout));
     let text = table(&["STEP", "PHASE", "KIND", "ID", "NAME", "SINCE"], &rows, palette);

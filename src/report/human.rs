@@ -183,7 +183,8 @@ impl Human {
             }
             Event::InterruptReceived { signal, in_flight } => {
                 let requests = count(*in_flight, "request");
-                let words = format!("{}: nothing more is started, {requests} in flight may answer", sanitize(signal));
+                let words =
+                    format!("{}: no further call is started, {requests} in flight may answer", sanitize(signal));
                 self.sink.line(&palette.warning(words));
             }
             Event::Warned { message } => {

@@ -917,7 +917,7 @@ help: write a line `NAME: VALUE` for each input
                 &["run", "deploy.yaml", "--set", "owner=a", "--state", "text.yaml"],
                 &[("GCORE_API_KEY", "x"), ("GCORE_CLOUD_PROJECT_ID", "1"), ("GCORE_CLOUD_REGION_ID", "7")],
                 12,
-error: `text.yaml`: the OpenAPI document cannot be read: it has no `paths`
+                str![[r#"
 error: cannot make `FOLDER/text.yaml/demo/default`: Not a directory (os error 20)
 help: a part of the path is a file and not a folder: name another place
 

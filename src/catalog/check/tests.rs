@@ -367,8 +367,10 @@ fn an_interface_names_nothing_that_another_one_has() {
         })
     };
     let addresses = |ids: [&str; 2]| {
-        let interface =
-            |id| json!({ "type": "external", "floating_ip": { "source": "existing", "existing_floating_id": id } });
+        let interface = |id| {
+            let address = json!({ "source": "existing", "existing_floating_id": id });
+            json!({ "type": "any_subnet", "network_id": one, "floating_ip": address })
+        };
         let mut body = ports([one, other]);
         body["interfaces"] = ids.map(interface).into();
         body

@@ -336,7 +336,7 @@ impl<'d> Names<'d> {
             UnknownKind::Whole(_) => Diagnostic::error("not-by-name", span, "a step is asked for by its name")
                 .help("write `steps.<id>`: what a step comes after is known before it runs"),
             UnknownKind::Rebound(word) => {
-                Diagnostic::error("rebound-name", span, format!("`{word}` cannot be bound to something else"))
+                Diagnostic::error("rebound-name", span, format!("`{word}` cannot be bound to another value"))
                     .help("take another name")
             }
             UnknownKind::NotAllowed(what) => {

@@ -204,7 +204,7 @@ impl Scalar<'_> {
         if let Some(range) = uses.too_heavy.clone() {
             return Err(Refused {
                 range,
-                message: "this variable multiplies others into something too large".to_owned(),
+                message: "this variable multiplies others into a value that is too large".to_owned(),
                 help: Some("bind it to less, or compute it where it is used"),
             });
         }

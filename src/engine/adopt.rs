@@ -8,9 +8,10 @@ use super::collection::{items, list_call, result_of_item};
 use super::find::what_there_is;
 use super::interruption::Interruption;
 use super::made::made;
+use super::ownership::Claimable;
 use super::refresh::{Comparison, Shown, field};
 use super::render::Rendered;
-use super::results::{fill_path, id_text};
+use super::results::{self, fill_path, id_text};
 use super::step::Instance;
 use super::update::{UpdatedResource, split};
 use crate::api::Request;
@@ -65,7 +66,7 @@ impl Instance {
                 result.ids = vec![Value::String(wanted.clone())];
             }
         }
-        self.not_anothers(id, rendered, &result)?;
+        self.not_anothers(id, rendered, create, &result)?;
         let agrees = self.as_it_stands(id, rendered, create, &item);
         let thing = UpdatedResource::of(self.run.context.catalog, &agrees, &result);
         let catalog = self.run.context.catalog;
@@ -185,9 +186,20 @@ impl Instance {
         }
     }
 
-    fn not_anothers(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<(), Interruption> {
+    fn not_anothers(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        create: &Operation,
+        result: &StepResult,
+    ) -> Result<(), Interruption> {
         let owned = result.kind.as_ref().zip(result.id.as_ref());
-        match owned.filter(|(kind, thing)| self.run.context.is_owned_by_another(id, kind, thing)) {
+        let own = |thing: &Value| results::own_path(create, &rendered.parameters, &id_text(thing));
+        let is_owned = |(kind, thing): &(&String, &Value)| {
+            let claimed = Claimable::resource_at(kind, &id_text(thing), own(thing).as_deref());
+            self.run.context.is_owned_elsewhere(id, thing, &claimed)
+        };
+        match owned.filter(is_owned) {
             Some((_, thing)) => {
                 let words =
                     format!("{} is on record already, as another step's or another environment's", id_text(thing));

@@ -19,7 +19,7 @@ use crate::catalog::Method;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Journal, Mark, RecordedCall};
+use crate::journal::{Journal, Mark, RecordedCall, RecordedResource};
 use crate::secret::Secrets;
 use crate::shared::Shared;
 
@@ -83,8 +83,14 @@ impl RunContext {
 
     /// Whether another step of this record, or another record, owns a resource.
     pub fn is_owned_by_another(&self, instance: &InstanceId, kind: &str, id: &Value) -> bool {
-        self.journal.with_status(|status| status.other_owner(instance, kind, id).is_some())
-            || self.owners.other_record(&Claimable::resource(kind, &id_text(id))).is_some()
+        self.is_owned_elsewhere(instance, id, &Claimable::resource(kind, &id_text(id)))
+    }
+
+    /// The same for a resource with its own path.
+    pub fn is_owned_elsewhere(&self, instance: &InstanceId, id: &Value, thing: &Claimable) -> bool {
+        let is_it = |made: &RecordedResource| Claimable::of(made).is_some_and(|held| held.is(thing));
+        self.journal.with_status(|status| status.owners_of(id).any(|(owner, made)| owner != instance && is_it(made)))
+            || self.owners.other_record(thing).is_some()
     }
 
     pub fn now(&self) -> Timestamp {

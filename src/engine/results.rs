@@ -188,6 +188,12 @@ pub(super) fn own_value(resource: &Resource, result: &StepResult) -> Option<Stri
     }
 }
 
+/// The path of a resource, as its delete has it; `own`: its own value of the path.
+pub fn own_path(create: &Operation, parameters: &[(String, String)], own: &str) -> Option<String> {
+    let resource = create.creates.as_ref()?.resource.as_ref()?;
+    fill_path(&resource.delete.as_ref()?.path, parameters, &resource.parameter, own)
+}
+
 /// A documented path with its parameters filled in, percent-encoded; `None` when one is not known.
 pub fn fill_path(path: &str, parameters: &[(String, String)], own: &str, value: &str) -> Option<String> {
     let mut filled = String::new();

@@ -340,7 +340,7 @@ impl<'d> Checker<'d> {
                         input.name_span,
                         format!("no template uses the input `{}`", input.name),
                     )
-                    .help("remove it, or use it as `{{ inputs.<name> }}`"),
+                    .help(format!("remove it, or use it as `{{{{ inputs.{} }}}}`", input.name)),
                 );
             }
         }

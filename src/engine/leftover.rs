@@ -87,8 +87,7 @@ async fn look(
                 }
             },
         };
-        let ids = result.created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
-        let Value::Array(ids) = ids else { continue };
+        let ids = result.created.ids_of(kind);
         for id in found {
             if !ids.iter().any(|known| id_text(known) == id_text(&id))
                 && !context.is_owned_by_another(&intent.instance, kind, &id)

@@ -10,12 +10,15 @@ mod ahead;
 mod durations;
 mod instance;
 mod intent;
+mod json_text;
+mod kinds;
 mod line;
 mod owner;
 mod owners;
 mod record;
 mod redact;
 mod status;
+mod tagged;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -30,6 +33,8 @@ use crate::id::InstanceId;
 pub use durations::Durations;
 pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unanswered};
+pub use json_text::JsonText;
+pub use kinds::Kinds;
 pub use line::{Checksum, Line};
 pub use owner::{Lease, Owner};
 pub use record::{

@@ -6,7 +6,7 @@
 //!
 //! Pure. The checks that need the API, before a resource is deleted, are in `prove`.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::results::{Parameters, fill, fill_path, id_text, lock_value, operation_of, own_value};
 use crate::api::Task;

@@ -301,7 +301,7 @@ impl InstanceStatus {
         self.evidence = None;
         self.attempts = intent.attempt;
         self.after.clone_from(&intent.after);
-        self.intent = Some(intent.as_recorded());
+        self.intent = Some(intent.into_recorded());
         self.intended_at = Some(at);
         self.error = None;
     }

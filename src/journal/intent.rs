@@ -77,7 +77,7 @@ pub struct Intent {
 
 impl Shared<Intent> {
     /// For the record: not what the running step holds, with all that was parsed for it.
-    pub(super) fn as_recorded(self) -> Self {
+    pub(super) fn into_recorded(self) -> Self {
         if !self.is_shared() {
             return self;
         }

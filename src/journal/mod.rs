@@ -1,12 +1,13 @@
 //! The record of an environment: intended calls, answers of the API, existing resources.
 //!
-//! `record` defines the records, one per line, and `intent` the call in them; `text` parses lines; `status` is the
+//! `record` defines the records, one per line, and `intent` the call in them; `text` parses lines, `blocks` those of a long journal on several threads; `status` is the
 //! pure fold over records, `instance` its part for one instance; `validate` checks the calls in a record, `redact`
 //! hides secrets in it. A [`Journal`] takes records from many steps at once and answers each when its records are
 //! durable: records that arrive during one sync share the next. Where lines are stored is defined in
 //! [`crate::store`].
 
 mod ahead;
+mod blocks;
 mod durations;
 mod instance;
 mod intent;
@@ -41,7 +42,7 @@ pub use record::{
     Adopted, Drifted, Header, Record, RecordedOutput, RecordedResource, Started, StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, Status};
-pub use text::{Contents, decode, lines, parse};
+pub use text::{Contents, decode, lines, parse, read};
 pub use validate::{is_id, is_identifier, may_undo, validate};
 pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 

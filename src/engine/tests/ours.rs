@@ -1,6 +1,6 @@
 //! A teardown deletes only resources that the call made.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::harness::{Trial, assert_done, paused};
 use crate::engine::RunOptions;

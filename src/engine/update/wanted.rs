@@ -9,10 +9,10 @@ use crate::journal::RecordedCall;
 /// there is nothing to change. `ignored`: places such as `body/volumes/0/image_id`.
 pub fn wanted_call(before: &RecordedCall, after: &RecordedCall, ignored: &[String]) -> RecordedCall {
     let mut wanted = after.clone();
-    if let (Some(body), Some(old)) = (&mut wanted.body, &before.body) {
-        if is_unread(body.text()) {
-            body.edit(|body| take_back_unread(body, old));
-        }
+    if let (Some(body), Some(old)) = (&mut wanted.body, &before.body)
+        && is_unread(body.text())
+    {
+        body.edit(|body| take_back_unread(body, old));
     }
     for place in ignored {
         match place.split_once('/') {

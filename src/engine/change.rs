@@ -25,7 +25,8 @@ use crate::body_file::BodyFile;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{
-    Evidence, InstanceStatus, IntendedUndo, Intent, Mark, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
+    Evidence, InstanceStatus, IntendedUndo, Intent, Kinds, Mark, Record, RecordedCall, RecordedResource, StepResult,
+    Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
 use crate::secret::{Secrets, hide_digests, stands_for_secret};
@@ -84,7 +85,7 @@ impl Instance {
                     && intent.update.as_deref() == Some(&next.agrees)
                 {
                     // What had to be read for it is on record, and may not be there any more.
-                    let (recorded, sent) = (RecordedCall::clone(&intent.call), intent.call.body.clone());
+                    let (recorded, sent) = (RecordedCall::clone(&intent.call), intent.call.body.as_deref().cloned());
                     next = InPlace { recorded, sent, parameters, ..next };
                 }
                 Ok(Some(next).filter(|next| next.recorded == *intent.call).map(|next| self.in_place(id, &next)))
@@ -391,7 +392,7 @@ impl Instance {
                 });
                 // A template that needs more of the result is rendered once the result is known; until then the
                 // catalogue's undo applies.
-                self.render_undo(template, &own).map_or(IntendedUndo::Default, IntendedUndo::Call)
+                self.render_undo(template, &own).map_or(IntendedUndo::Default, |call| IntendedUndo::Call(call.into()))
             }
         }
     }
@@ -401,7 +402,7 @@ impl Instance {
         match (&intent.undo, &self.step().undo) {
             (IntendedUndo::Keep, _) | (_, Undo::Keep) => IntendedUndo::Keep,
             (_, Undo::Call(template)) => match self.render_undo(template, &step_value(result, None)) {
-                Ok(call) => IntendedUndo::Call(call),
+                Ok(call) => IntendedUndo::Call(call.into()),
                 Err(error) => {
                     self.run.context.warn(format!(
                         "`{}`: its undo cannot be evaluated: {}",
@@ -422,7 +423,7 @@ impl Instance {
             Undo::Default => IntendedUndo::Default,
             Undo::Call(template) => {
                 let undo = self.render_undo(template, &step_value(result, None));
-                undo.map_or(IntendedUndo::Keep, IntendedUndo::Call)
+                undo.map_or(IntendedUndo::Keep, |call| IntendedUndo::Call(call.into()))
             }
         }
     }
@@ -466,7 +467,7 @@ pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
         Value::String(text) => text,
         other => other.to_string(),
     };
-    let kinds = |kinds: Map<String, Value>| {
+    let kinds = |kinds: Kinds| {
         let ids = |ids: Value| match ids {
             Value::Array(ids) => Value::Array(all(ids)),
             other => conceal(other),

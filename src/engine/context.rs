@@ -19,7 +19,7 @@ use crate::catalog::Method;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Journal, Mark, RecordedCall, RecordedResource};
+use crate::journal::{Journal, JsonText, Mark, RecordedCall, RecordedResource};
 use crate::secret::Secrets;
 use crate::shared::Shared;
 
@@ -204,7 +204,7 @@ impl RunContext {
             path: call.path.clone(),
             query: call.query.clone(),
             headers: call.headers.clone(),
-            body: call.body.clone(),
+            body: call.body.clone().map(JsonText::into_value),
             // A file is sent with the call of the plan that names it, never from the record.
             body_file: None,
         }

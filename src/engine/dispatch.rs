@@ -327,7 +327,7 @@ impl<'r> Dispatcher<'r> {
         let mut broken = None;
         let outcome = match end {
             InstanceEnd::Done { value, reused } => {
-                self.nodes[index].values.extend(value.map(|value| (id.key.clone(), value)));
+                self.nodes[index].values.extend(value.map(|value| (id.key.as_deref().map(str::to_owned), value)));
                 Outcome::Done { reused }
             }
             InstanceEnd::Skipped => {

@@ -20,8 +20,8 @@ use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::{Operation, pace_of};
 use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::journal::{
-    Evidence, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
-    Unanswered,
+    Evidence, IntendedUndo, Intent, JournalError, JsonText, Record, RecordedCall, RecordedResource, StepResult,
+    Succeeded, Unanswered,
 };
 use crate::plan::Wait;
 use crate::shared::Shared;
@@ -159,7 +159,7 @@ impl Finishing<'_> {
             let is_new = before.is_some_and(|before| !before.contains(&results::id_text(&id)));
             let is_ours = is_new && !context.is_owned_by_another(&self.intent.instance, &kind, &id);
             let list = if is_ours { &mut result.created } else { &mut result.touched };
-            list.insert(kind, Value::Array(vec![id]));
+            *list.of(&kind) = Value::Array(vec![id]);
         }
     }
 
@@ -226,7 +226,7 @@ impl Finishing<'_> {
         if let (Some(id), Some(lock)) = (&made.id, &made.lock) {
             context.gates.belongs(&results::id_text(id), lock);
         }
-        let kept = StepResult { response: self.kept(result.response.as_ref()), ..result.clone() };
+        let kept = StepResult { response: self.kept(result.response.as_deref()), ..result.clone() };
         let succeeded = Succeeded {
             instance: self.intent.instance.clone(),
             provenance,
@@ -242,8 +242,8 @@ impl Finishing<'_> {
     }
 
     /// The part of the answer that the record may hold.
-    fn kept(&self, response: Option<&Value>) -> Option<Value> {
-        if self.intent.secret { None } else { response.map(results::without_sensitive) }
+    fn kept(&self, response: Option<&Value>) -> Option<JsonText> {
+        if self.intent.secret { None } else { response.map(|answer| results::without_sensitive(answer).into()) }
     }
 
     /// Waits for all tasks; gives them and the index of the first that ended in ERROR.

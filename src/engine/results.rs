@@ -47,7 +47,8 @@ pub fn of_tasks(
 
 /// The result of a synchronous call.
 pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16, answer: &Value) -> StepResult {
-    let mut result = StepResult { status: Some(status), response: Some(answer.clone()), ..StepResult::default() };
+    let mut result =
+        StepResult { status: Some(status), response: Some(answer.clone().into()), ..StepResult::default() };
     identify(&mut result, operation, call, Some(answer));
     result
 }
@@ -105,7 +106,7 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
     if let (Some(id), IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (&result.id, &creates.id_at)
         && result.created.is_empty()
     {
-        result.created.insert(creates.kind.clone(), Value::Array(vec![id.clone()]));
+        *result.created.of(&creates.kind) = Value::Array(vec![id.clone()]);
     }
 }
 
@@ -247,7 +248,7 @@ pub(super) fn fill(call: &RecordedCall, result: &StepResult) -> Option<RecordedC
         path: path?.join("/"),
         query: call.query.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         headers: call.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
-        body: call.body.as_ref().map(|body| fill_value(body, &own)),
+        body: call.body.as_ref().map(|body| fill_value(body, &own).into()),
         body_file: call.body_file.clone(),
     })
 }
@@ -365,7 +366,7 @@ mod tests {
     use crate::journal::{IntendedUndo, RecordedResource};
 
     fn post(path: &str, body: Value) -> RecordedCall {
-        RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, path) }
+        RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, path) }
     }
 
     fn finished(created: Value) -> Task {
@@ -429,13 +430,13 @@ mod tests {
             path: format!("/cloud/x/{}/stop", encode(&placeholder("/id"))),
             query: vec![("of".to_owned(), format!("id-{}", placeholder("/ids/0")))],
             headers: vec![],
-            body: Some(json!({ "number": placeholder("/ids/0") })),
+            body: Some(json!({ "number": placeholder("/ids/0") }).into()),
             body_file: None,
         };
         let filled = fill(&undo, &result).unwrap();
         assert_eq!(filled.path, "/cloud/x/a%2Fb/stop");
         assert_eq!(filled.query, [("of".to_owned(), "id-7".to_owned())]);
-        assert_eq!(filled.body, Some(json!({ "number": 7 })));
+        assert_eq!(filled.body, Some(json!({ "number": 7 }).into()));
         assert_eq!(fill(&undo, &StepResult { id: None, ..result }), None);
     }
 }

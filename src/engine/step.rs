@@ -341,7 +341,8 @@ impl Instance {
             return InstanceEnd::Done { value: None, reused };
         }
         let named = change::conceal_names(&context.secrets, done.result);
-        let result = StepResult { response: named.response.clone().map(conceal), ..named };
+        let result =
+            StepResult { response: named.response.clone().map(|answer| conceal(answer.into_value()).into()), ..named };
         InstanceEnd::Done { value: Some(step_value(&result, done.resource.map(conceal).as_ref())), reused }
     }
 

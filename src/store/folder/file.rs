@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::lock::Lock;
 use crate::files;
+use crate::journal;
 use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status, parse};
 use crate::store::Renewal;
 
@@ -23,12 +24,11 @@ const COMPACT_RATIO: u64 = 12;
 ///
 /// [`JournalError::Damaged`] as for [`parse`]; an I/O error with the path.
 pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
-    let bytes = match files::read_regular(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(JournalError::io("read", path, error)),
-    };
-    parse(path, &bytes).map(Some)
+    match files::open_regular(path, OpenOptions::new().read(true)) {
+        Ok(file) => journal::read(path, file).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(JournalError::io("read", path, error)),
+    }
 }
 
 /// The compacted journal of a status, and the number of its lines.

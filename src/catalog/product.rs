@@ -12,7 +12,7 @@ use super::schema::{BodySchema, Schema};
 use super::store::{self, Answer, Texts};
 
 /// The product with projects and regions, whose kinds are named as in the API.
-pub(super) const CLOUD: &str = "cloud";
+pub const CLOUD: &str = "cloud";
 
 /// The embedded data of a product.
 pub(super) struct Embedded {

@@ -1,5 +1,6 @@
 //! A write: recorded before it is sent and when it is answered; sent again only when that cannot act twice.
 
+mod existing;
 mod in_doubt;
 
 use std::sync::Arc;
@@ -8,16 +9,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use super::collection::{item_id, items, list_call, named_items};
 use super::context::{About, RunContext};
-use super::evidence::likeness::contradicts;
 use super::evidence::tags::{stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
-use super::made::resource_of;
 use super::ownership::Claimable;
 use super::resolve::InDoubt;
-use super::results::{self, Parameters, id_text};
+use super::results::{self, Parameters};
 use super::send::{Leaving, Sent, headers_of, send, tasks_of};
 use super::uploads;
 use super::watch::Place;
@@ -107,18 +105,14 @@ impl Write {
         in_doubt: Option<InDoubt>,
     ) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
-        if !self.is_repeatable() || self.or_changes() {
+        if self.needs_what_was_there() {
             let place = place_of(&self.parameters);
             context.stopped.or_leave(context.contact(&place)).await.map_err(Interruption::Stopped)?;
-            state.before = match &in_doubt {
-                // The list from before the first attempt: a later one may include the work of that attempt.
-                Some(in_doubt) => in_doubt.attempt.intent.mark.before.clone(),
-                None => context.stopped.or_leave(self.there_before(context)).await.map_err(Interruption::Stopped)?,
-            };
-            state.secondary_before = match &in_doubt {
-                Some(in_doubt) => in_doubt.attempt.intent.mark.secondary_before.clone(),
-                None => context.stopped.or_leave(self.side_before(context)).await.map_err(Interruption::Stopped)?,
-            };
+            // The list from before the first attempt: a later one may include the work of that attempt.
+            state.existing = in_doubt.as_ref().map(|in_doubt| {
+                let Mark { before, secondary_before, .. } = &in_doubt.attempt.intent.mark;
+                (before.clone(), secondary_before.clone())
+            });
         }
         let mut in_doubt = in_doubt;
         loop {
@@ -151,11 +145,15 @@ impl Write {
             uploads::verify(context, &self.about, upload).await.map_err(Interruption::Failed)?;
         }
         let place = context.stopped.or_leave(context.gates.intent()).await.map_err(Interruption::Stopped)?;
+        if self.needs_what_was_there() && state.existing.is_none() {
+            let existing = async { (self.there_before(context).await, self.side_before(context).await) };
+            state.existing = Some(context.stopped.or_leave(existing).await.map_err(Interruption::Stopped)?);
+        }
         state.attempt += 1;
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
         let (intended_at, since) = (context.now(), context.clock().elapsed());
-        let (before, secondary_before) = (state.before.clone(), state.secondary_before.clone());
+        let (before, secondary_before) = state.existing.clone().unwrap_or_default();
         let mark = Mark { before, secondary_before, ..context.mark(self.instance(), &nonce) };
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
         let intent = Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() });
@@ -342,46 +340,15 @@ impl Write {
         context.journal.with_status(known)
     }
 
-    /// Ids of existing resources that could later be mistaken for what this call makes. They are listed only for
-    /// kinds without our tag and without the id of the creating task. `None` when they are not listed or cannot be.
-    async fn there_before(&self, context: &RunContext) -> Option<Vec<String>> {
-        let operation = self.operation.as_deref()?;
-        let creates = operation.creates.as_ref()?;
-        let list = creates.resource.as_ref()?.list.as_ref()?;
-        if list.creator_task || (self.is_stamped(context) && list.tags) {
-            return None;
-        }
-        let _place = context.gates.request().await;
-        // When the list cannot be read, a lost answer cannot be resolved, and the step would end as unknown.
-        let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
-        let alike = found.iter().filter(|item| creates.or_changes || !contradicts(item, self.call(), &[]));
-        Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
+    /// What exists before it is sent is evidence after a lost answer, or says what it has made.
+    fn needs_what_was_there(&self) -> bool {
+        !self.is_repeatable() || self.or_changes()
     }
 
     /// It makes something, or changes what is there.
     fn or_changes(&self) -> bool {
         let creates = self.operation.as_ref().and_then(|operation| operation.creates.as_ref());
         self.intent.update.is_none() && creates.is_some_and(|creates| creates.or_changes)
-    }
-
-    /// Ids of what exists already of the kinds that this call may make on the side; `None` when it makes none there, or
-    /// nobody could look.
-    async fn side_before(&self, context: &RunContext) -> Option<Vec<String>> {
-        let creates = self.operation.as_deref()?.creates.as_ref()?;
-        let body = self.call().body.as_ref();
-        let mut lists = Vec::new();
-        for side in &creates.secondary {
-            if body.and_then(|body| body.get(&side.unless)).is_none() {
-                lists.push(resource_of(context.catalog, &side.kind)?.list?);
-            }
-        }
-        let mut ids = (!lists.is_empty()).then(Vec::new)?;
-        for list in lists {
-            let _place = context.gates.request().await;
-            let found = items(context, &list, list_call(&list, &self.parameters)?).await.ok()?;
-            ids.extend(found.iter().filter_map(|item| item.get(&list.id_field)).map(id_text));
-        }
-        Some(ids)
     }
 
     async fn accept(
@@ -452,10 +419,8 @@ struct Attempts {
     patience: u32,
     resends: u32,
     locks: Locks,
-    /// See [`Mark::before`].
-    before: Option<Vec<String>>,
-    /// See [`Mark::secondary_before`].
-    secondary_before: Option<Vec<String>>,
+    /// [`Mark::before`] and [`Mark::secondary_before`], once they are known.
+    existing: Option<(Option<Vec<String>>, Option<Vec<String>>)>,
 }
 
 enum Attempt {

@@ -7,6 +7,7 @@ mod drift;
 mod harness;
 mod late;
 mod leftovers;
+mod listings;
 mod look_ups;
 mod order;
 mod ours;

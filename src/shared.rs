@@ -43,6 +43,13 @@ impl<T: fmt::Display> fmt::Display for Shared<T> {
     }
 }
 
+impl<T> Shared<T> {
+    /// Whether both hold one value: equal without a comparison.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl<T: Clone> Shared<T> {
     /// The value itself; a copy while there are other holders.
     pub fn into_owned(self) -> T {

@@ -397,8 +397,8 @@ impl<'r> Dispatcher<'r> {
     }
 
     fn finish(mut self) -> Dispatched {
-        let order: HashMap<&StepId, usize> = self.run.plan.steps.keys().enumerate().map(|(at, id)| (id, at)).collect();
-        self.done.outcomes.sort_by_key(|(id, _)| order.get(&id.step).copied());
+        let steps = &self.run.plan.steps;
+        self.done.outcomes.sort_by_cached_key(|(id, _)| steps.get_index_of(&id.step));
         self.done
     }
 }

@@ -19,16 +19,36 @@ use crate::engine::listings::{Freshness, Listed, Listing};
 use crate::engine::made::resource_of;
 use crate::engine::pages::{Pages, Paging, each_page, endless};
 use crate::engine::results::{id_text, named_in_path};
+use crate::journal::Mark;
 
 /// So many creates of a run find what has their name by a request each, where the API looks for names; more share a
 /// reading of the whole list.
 const FEW: usize = 3;
 
+/// What exists before the first attempt.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Existing {
+    /// See [`Mark::before`].
+    pub before: Option<Vec<String>>,
+    /// See [`Mark::secondary_before`].
+    pub secondary_before: Option<Vec<String>>,
+}
+
+impl Existing {
+    pub fn recorded(mark: &Mark) -> Self {
+        Self { before: mark.before.clone(), secondary_before: mark.secondary_before.clone() }
+    }
+}
+
 impl Write {
+    pub(super) async fn existing(&self, context: &RunContext) -> Existing {
+        Existing { before: self.there_before(context).await, secondary_before: self.side_before(context).await }
+    }
+
     /// Ids of existing resources that could later be mistaken for what this call makes. They are listed only for
     /// kinds without our tag and without the id of the creating task. `None` when they are not listed or cannot be:
     /// then a lost answer cannot be resolved, and the step ends as unknown.
-    pub(super) async fn there_before(&self, context: &RunContext) -> Option<Vec<String>> {
+    async fn there_before(&self, context: &RunContext) -> Option<Vec<String>> {
         let operation = self.operation.as_deref()?;
         let creates = operation.creates.as_ref()?;
         let list = creates.resource.as_ref()?.list.as_ref()?;
@@ -93,7 +113,7 @@ impl Write {
 
     /// Ids of what exists already of the kinds that this call may make on the side; `None` when it makes none there, or
     /// they cannot be listed.
-    pub(super) async fn side_before(&self, context: &RunContext) -> Option<Vec<String>> {
+    async fn side_before(&self, context: &RunContext) -> Option<Vec<String>> {
         let creates = self.operation.as_deref()?.creates.as_ref()?;
         let body = self.call().body.as_ref();
         let mut lists = Vec::new();

@@ -26,6 +26,7 @@ use crate::id::InstanceId;
 use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
 use crate::plan::Retry;
 use crate::shared::Shared;
+use existing::Existing;
 
 /// How many refusals with a request to come back later are accepted before the step fails.
 const PATIENCE: u32 = 40;
@@ -109,10 +110,7 @@ impl Write {
             let place = place_of(&self.parameters);
             context.stopped.or_leave(context.contact(&place)).await.map_err(Interruption::Stopped)?;
             // The list from before the first attempt: a later one may include the work of that attempt.
-            state.existing = in_doubt.as_ref().map(|in_doubt| {
-                let Mark { before, secondary_before, .. } = &in_doubt.attempt.intent.mark;
-                (before.clone(), secondary_before.clone())
-            });
+            state.existing = in_doubt.as_ref().map(|in_doubt| Existing::recorded(&in_doubt.attempt.intent.mark));
         }
         let mut in_doubt = in_doubt;
         loop {
@@ -146,14 +144,14 @@ impl Write {
         }
         let place = context.stopped.or_leave(context.gates.intent()).await.map_err(Interruption::Stopped)?;
         if self.needs_what_was_there() && state.existing.is_none() {
-            let existing = async { (self.there_before(context).await, self.side_before(context).await) };
-            state.existing = Some(context.stopped.or_leave(existing).await.map_err(Interruption::Stopped)?);
+            let existing = context.stopped.or_leave(self.existing(context)).await;
+            state.existing = Some(existing.map_err(Interruption::Stopped)?);
         }
         state.attempt += 1;
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
         let (intended_at, since) = (context.now(), context.clock().elapsed());
-        let (before, secondary_before) = state.existing.clone().unwrap_or_default();
+        let Existing { before, secondary_before } = state.existing.clone().unwrap_or_default();
         let mark = Mark { before, secondary_before, ..context.mark(self.instance(), &nonce) };
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
         let intent = Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() });
@@ -226,7 +224,7 @@ impl Write {
                     }
                     self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
                 }
-                none => match self.names_nothing(&value, none.is_some(), head.status) {
+                none => match self.names_nothing(&value, none.is_some()) {
                     true => {
                         let cause = format!("the answer (status {}) does not say what was made", head.status);
                         Ok(Next::InDoubt(Box::new(InDoubt {
@@ -324,12 +322,12 @@ impl Write {
 
     /// Whether the answer of a create names no id, so that its resource could not be recorded. `no_tasks`: the answer
     /// is an empty list of tasks, with which some calls say that there was nothing to do.
-    fn names_nothing(&self, value: &Value, no_tasks: bool, status: u16) -> bool {
+    fn names_nothing(&self, value: &Value, no_tasks: bool) -> bool {
         let Some(operation) = self.operation.as_deref().filter(|operation| operation.creates.is_some()) else {
             return false;
         };
         let idle = no_tasks && operation.may_be_no_op;
-        !idle && results::of_answer(Some(operation), self.call(), status, value).id.is_none()
+        !idle && !results::names_what_was_made(operation, self.call(), value)
     }
 
     /// Earlier attempts that may have been carried out: neither answered nor resolved.
@@ -419,8 +417,8 @@ struct Attempts {
     patience: u32,
     resends: u32,
     locks: Locks,
-    /// [`Mark::before`] and [`Mark::secondary_before`], once they are known.
-    existing: Option<(Option<Vec<String>>, Option<Vec<String>>)>,
+    /// Once it is known.
+    existing: Option<Existing>,
 }
 
 enum Attempt {

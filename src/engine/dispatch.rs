@@ -33,8 +33,8 @@ pub enum Outcome {
     Skipped,
     /// Because another step failed, or the run ended first.
     NotStarted,
-    Failed(StepError),
-    Unknown(StepError),
+    Failed(Box<StepError>),
+    Unknown(Box<StepError>),
     StillWaiting,
 }
 
@@ -42,9 +42,9 @@ impl Outcome {
     fn of(why: Interruption) -> Self {
         match why {
             Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error) => {
-                Outcome::Failed(error)
+                Outcome::Failed(Box::new(error))
             }
-            Interruption::Unknown(error) => Outcome::Unknown(error),
+            Interruption::Unknown(error) => Outcome::Unknown(Box::new(error)),
             Interruption::StillWaiting { .. } => Outcome::StillWaiting,
             Interruption::Stopped(_) | Interruption::Journal(_) => Outcome::NotStarted,
         }
@@ -295,7 +295,7 @@ impl<'r> Dispatcher<'r> {
         self.run.context.events.emit(Event::StepFailed { instance: instance.clone(), error: error.clone() });
         self.nodes[index].broken = Some(Broken::By(instance.clone()));
         self.keep_recorded(index);
-        self.done.outcomes.push((instance, Outcome::Failed(error)));
+        self.done.outcomes.push((instance, Outcome::Failed(Box::new(error))));
         self.close(index);
     }
 

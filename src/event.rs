@@ -100,12 +100,15 @@ pub enum Event {
         instance: InstanceId,
         reason: SkipReason,
     },
-    /// One resource was removed.
+    /// One resource was removed, or what a call did to it was reverted.
     ResourceRemoved {
         instance: InstanceId,
         kind: Option<String>,
         id: Option<String>,
         already_gone: bool,
+        /// The plan's `undo`, when it is no DELETE: the resource may still exist.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reverted_by: Option<String>,
     },
     ResourceLeft {
         instance: InstanceId,
@@ -219,6 +222,9 @@ pub struct StepDone {
     pub kind: Option<String>,
     pub id: Option<String>,
     pub name: Option<String>,
+    /// The call changed this resource, which existed before, and made none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changed: bool,
     pub tasks: Vec<String>,
     /// From the first request to the completion.
     pub duration_ms: u64,
@@ -317,6 +323,9 @@ pub struct RunFinished {
     pub waiting: usize,
     pub unknown: usize,
     pub removed: usize,
+    /// Instances whose call was reverted by an `undo` that is no DELETE.
+    #[serde(default)]
+    pub reverted: usize,
     pub left: usize,
     /// The number of HTTP requests, and how many of them were polls.
     pub requests: u64,

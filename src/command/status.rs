@@ -108,16 +108,29 @@ pub(super) fn shown(instance: &InstanceStatus) -> (Option<String>, Option<String
     }
 }
 
+/// Whether of a create only secondary resources are left.
+fn is_remainder(made: &RecordedResource) -> bool {
+    made.id.is_none() && made.undo.is_none()
+}
+
+/// What an instance made, oldest first; of a create of which only secondary resources are left, these.
+fn things(instance: &InstanceStatus) -> impl DoubleEndedIterator<Item = &RecordedResource> {
+    instance.made.iter().flat_map(|made| match is_remainder(made) && !made.secondary.is_empty() {
+        true => made.secondary.as_slice(),
+        false => std::slice::from_ref(made),
+    })
+}
+
 fn own(instance: &InstanceStatus) -> Option<&RecordedResource> {
     let result = instance.result.as_ref().and_then(|result| result.id.as_ref());
-    let made = || instance.made.iter().rev();
+    let made = || things(instance).rev();
     made().find(|made| made.id.is_some() && made.id.as_ref() == result).or_else(|| made().next())
 }
 
 /// Its further resources that still exist.
 fn others(instance: &InstanceStatus) -> impl Iterator<Item = &RecordedResource> {
     let own = own(instance);
-    instance.made.iter().filter(move |made| own.is_some_and(|own| !std::ptr::eq(own, *made)))
+    things(instance).filter(move |made| own.is_some_and(|own| !std::ptr::eq(own, *made)))
 }
 
 /// The rows of an instance: its own, and one per further resource.
@@ -203,7 +216,7 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         "id": resource,
         "name": name,
         "exists": instance.may_exist(),
-        "beside": instance.made.iter().flat_map(secondary).collect::<Vec<_>>(),
+        "beside": instance.made.iter().filter(|made| !is_remainder(made)).flat_map(secondary).collect::<Vec<_>>(),
         "as_well": others(instance).map(one).collect::<Vec<_>>(),
         "tasks": tasks,
         "call": instance.call().map(ToString::to_string),
@@ -317,4 +330,28 @@ pub(super) fn environment_row(
 
 fn is_pending(phase: &Phase) -> bool {
     matches!(phase, Phase::InDoubt | Phase::Accepted { .. } | Phase::Removing | Phase::RemovalAccepted { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_create_is_listed_by_its_id() {
+        let volume = |id: &str| RecordedResource {
+            kind: Some("volumes".to_owned()),
+            id: Some(json!(id)),
+            ..RecordedResource::default()
+        };
+        let made = RecordedResource { secondary: vec![volume("v-1"), volume("v-2")], ..RecordedResource::default() };
+        let instance = InstanceStatus { phase: Phase::Removing, made: vec![made], ..InstanceStatus::default() };
+        let id = InstanceId::new(crate::id::StepId::new("web"), None);
+        let rows = rows(&id, &instance, Timestamp::UNIX_EPOCH);
+        assert_eq!(rows.iter().map(|row| row[3].as_str()).collect::<Vec<_>>(), ["v-2", "v-1"]);
+        let shown = instance_json(&id, &instance);
+        assert_eq!(
+            (&shown["id"], &shown["as_well"][0]["id"], &shown["beside"]),
+            (&json!("v-2"), &json!("v-1"), &json!([]))
+        );
+    }
 }

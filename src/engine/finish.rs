@@ -165,10 +165,9 @@ impl Finishing<'_> {
 
     /// What the call changed was there before it, or may have been: nobody looked.
     fn only_changed(&self, result: &StepResult) -> bool {
-        let or_changes = self.operation.and_then(|operation| operation.creates.as_ref()).is_some_and(|c| c.or_changes);
         let before = self.intent.mark.before.as_ref();
         let is_new = before.zip(result.id.as_ref()).is_some_and(|(before, id)| !before.contains(&results::id_text(id)));
-        or_changes && !is_new
+        results::or_changes(self.operation) && !is_new
     }
 
     fn result_of(&self, context: &RunContext, tasks: &[Task], status: Option<u16>) -> StepResult {

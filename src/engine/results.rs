@@ -363,6 +363,11 @@ pub fn is_repeatable(method: Method, operation: Option<&Operation>) -> bool {
     }
 }
 
+/// Whether a call creates its resource, or changes the existing one.
+pub fn or_changes(operation: Option<&Operation>) -> bool {
+    operation.and_then(|operation| operation.creates.as_ref()).is_some_and(|creates| creates.or_changes)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -15,7 +15,7 @@ use super::interruption::Interruption;
 use super::render::{Rendered, Surroundings};
 use super::stop::{Signal, Stop, Stopper};
 use super::teardown::{Extent, TeardownEnd, teardown};
-use super::unanswered::look_for_unanswered;
+use super::unanswered::{look_for_unanswered, warn_of_open};
 use super::uploads;
 use crate::catalog::Partial;
 use crate::diagnostic::Severity;
@@ -201,6 +201,9 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     if exit == Exit::Done && !missing.is_empty() {
         exit = Exit::StepFailed;
     }
+    if exit == Exit::Done {
+        warn_of_open(&run.context);
+    }
     if run.options.import.is_none() {
         record_outputs(&run, &outputs).await?;
     }
@@ -365,6 +368,7 @@ fn totals(run: &Run, dispatched: &Dispatched, torn: &TeardownEnd, exit: Exit) ->
         waiting: count(|outcome| matches!(outcome, Outcome::StillWaiting)),
         unknown: count(|outcome| matches!(outcome, Outcome::Unknown(_))),
         removed: torn.removed,
+        reverted: torn.reverted,
         left: torn.left.len(),
         requests,
         polls,
@@ -404,6 +408,9 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
         _ if remaining == 0 && torn.left.is_empty() => Exit::Done,
         _ => exit_of_rest(&torn),
     };
+    if exit == Exit::Done {
+        warn_of_open(context);
+    }
     context
         .journal
         .append(vec![Record::Outputs { values: Vec::new() }, Record::Finished { exit: exit.code() }])
@@ -418,6 +425,7 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
         waiting: 0,
         unknown: 0,
         removed: torn.removed,
+        reverted: torn.reverted,
         left: remaining.max(torn.left.len()),
         requests,
         polls,

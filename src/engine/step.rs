@@ -337,6 +337,11 @@ impl Instance {
     fn succeeded(&self, id: &InstanceId, call: Shared<RecordedCall>, done: Done, started: Duration) -> InstanceEnd {
         let context = &self.run.context;
         let reused = done.provenance == Provenance::Reused;
+        let changed = done.result.id.is_some()
+            && context.journal.with_status(|status| {
+                let made = status.instances.get(id).map(|known| known.made.as_slice()).unwrap_or_default();
+                made.iter().all(|made| made.id != done.result.id)
+            });
         let conceal = |answer: Value| change::conceal(&context.secrets, answer, self.step().secret);
         context.events.emit(Event::StepSucceeded {
             instance: id.clone(),
@@ -346,6 +351,7 @@ impl Instance {
                 kind: done.result.kind.clone(),
                 id: done.result.id.as_ref().map(|id| context.secrets.redact_name(&results::id_text(id))),
                 name: done.result.name.as_ref().map(|name| context.secrets.redact_name(name)),
+                changed,
                 tasks: done.result.tasks.iter().map(|task| context.secrets.redact_name(task)).collect(),
                 duration_ms: if reused { 0 } else { millis(context.clock().elapsed().saturating_sub(started)) },
             },

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use super::context::{About, RunContext};
 use super::decide::{Kept, along, removal};
 use super::interruption::Interruption;
-use super::remove::remove;
+use super::remove::{Removed, remove};
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
@@ -19,6 +19,8 @@ use crate::journal::{JournalError, Record};
 #[derive(Debug, Default)]
 pub struct TeardownEnd {
     pub removed: usize,
+    /// Instances whose call was reverted, by an undo that is no DELETE.
+    pub reverted: usize,
     /// What was not removed, and why.
     pub left: Vec<(InstanceId, StepError)>,
     pub stopped: Option<Stop>,
@@ -74,8 +76,9 @@ pub async fn teardown(
         }
         let Some((removed, instance)) = running.next().await else { break };
         match removed {
-            Ok(something) => {
-                torn.removed += usize::from(something);
+            Ok(removed) => {
+                torn.removed += usize::from(removed == Removed::Deleted);
+                torn.reverted += usize::from(removed == Removed::Reverted);
                 for gone in inside.remove(&instance).unwrap_or_default() {
                     record_removed_with_parent(context, &gone).await?;
                     torn.removed += 1;
@@ -133,6 +136,7 @@ async fn record_removed_with_parent(context: &RunContext, instance: &InstanceId)
             kind: made.kind,
             id: made.id.as_ref().map(super::results::id_text),
             already_gone: false,
+            reverted_by: None,
         });
     }
     Ok(())
@@ -142,6 +146,7 @@ impl TeardownEnd {
     /// Adds the outcome of another teardown of the same command.
     pub fn extend(&mut self, other: TeardownEnd) {
         self.removed += other.removed;
+        self.reverted += other.reverted;
         self.left.extend(other.left);
         self.stopped = self.stopped.or(other.stopped);
     }

@@ -48,6 +48,31 @@ pub async fn look_for_unanswered(context: &RunContext) -> Result<Vec<(InstanceId
     Ok(undecided)
 }
 
+/// Warns about attempts of which nothing was found and that may still be carried out after the command.
+pub fn warn_of_open(context: &RunContext) {
+    let open = context.journal.with_status(|status| {
+        let left = status.unanswered().map(|(instance, known)| {
+            (instance.clone(), known.earlier.iter().map(|attempt| expected_for(context, attempt)).max())
+        });
+        left.filter_map(|(instance, left)| Some((instance, left?))).collect::<Vec<_>>()
+    });
+    let Some(longest) = open.iter().map(|(_, left)| *left).max().filter(|left| left.is_positive()) else { return };
+    let names: Vec<String> = open.iter().map(|(instance, _)| format!("`{instance}`")).collect();
+    context.warn(format!(
+        "never answered, and nothing was found of it: a call of {}; it may still be carried out within {} min: \
+         another run, or `plan destroy`, searches once more",
+        names.join(", "),
+        longest.as_secs().div_euclid(60) + 1
+    ));
+}
+
+/// For how much longer the API may carry an attempt out; not positive when that time is over.
+fn expected_for(context: &RunContext, attempt: &Unanswered) -> SignedDuration {
+    let client = &context.client;
+    let sent = attempt.intent.mark.server_time.unwrap_or_else(|| client.server_time(attempt.at));
+    EXPECTED - client.server_time(context.now()).duration_since(sent)
+}
+
 /// An attempt that was given up.
 struct OpenAttempt<'a> {
     context: &'a RunContext,
@@ -62,7 +87,9 @@ impl OpenAttempt<'_> {
         let call = &self.attempt.intent.call;
         let matched = results::operation_of(self.context.catalog, call);
         let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
-        if !makes_something(operation) || results::is_repeatable(call.method, operation) {
+        // A repeated call has replaced what the earlier attempt did, and will do.
+        let is_replaced = !results::or_changes(operation) || self.known.phase == Phase::Succeeded;
+        if !makes_something(operation) || (results::is_repeatable(call.method, operation) && is_replaced) {
             return self.resolved(Vec::new(), None).await;
         }
         if !self.attempt.failed.is_empty() {
@@ -208,9 +235,7 @@ impl OpenAttempt<'_> {
 
     /// It was sent too long ago to be carried out yet.
     fn is_over(&self) -> bool {
-        let client = &self.context.client;
-        let left = self.attempt.intent.mark.server_time.unwrap_or_else(|| client.server_time(self.attempt.at));
-        client.server_time(self.context.now()).duration_since(left) > EXPECTED
+        expected_for(self.context, self.attempt).is_negative()
     }
 
     fn about(&self) -> About {

@@ -166,8 +166,8 @@ impl Human {
                 self.of(now, instance, &palette.warning(words));
             }
             Event::StepSkipped { instance, reason } => self.of(now, instance, &palette.faint(story::skip(reason))),
-            Event::ResourceRemoved { instance, kind, id, already_gone } => {
-                let words = story::removal(kind.as_deref(), id.as_deref(), *already_gone);
+            Event::ResourceRemoved { instance, kind, id, already_gone, reverted_by } => {
+                let words = story::removal(kind.as_deref(), id.as_deref(), *already_gone, reverted_by.as_deref());
                 self.of(now, instance, &palette.good(words));
             }
             Event::ResourceLeft { instance, kind, id, error } => {

@@ -156,6 +156,7 @@ pub fn verb(done: &StepDone) -> &'static str {
         Some("GET") => "read",
         Some("DELETE") => "deleted",
         Some("PUT" | "PATCH") => "changed",
+        _ if done.changed => "changed",
         _ => "created",
     }
 }
@@ -182,9 +183,14 @@ pub fn named(kind: Option<&str>, name: Option<&str>, id: Option<&str>) -> String
     words.join(" ")
 }
 
-pub fn removal(kind: Option<&str>, id: Option<&str>, already_gone: bool) -> String {
+/// `removed network 7b5c…`; `reverted_by`: the undo that set it back instead.
+pub fn removal(kind: Option<&str>, id: Option<&str>, already_gone: bool, reverted_by: Option<&str>) -> String {
     let what = named(kind, None, id);
-    if already_gone { format!("{what} was gone already") } else { format!("removed {what}") }
+    match (already_gone, reverted_by) {
+        (true, _) => format!("{what} was gone already"),
+        (false, None) => format!("removed {what}"),
+        (false, Some(call)) => format!("reverted by {}", sanitize(call)),
+    }
 }
 
 pub fn skip(reason: &SkipReason) -> String {
@@ -252,6 +258,7 @@ pub fn totals(run: &RunFinished) -> String {
         (run.succeeded, "done"),
         (run.reused, "unchanged"),
         (run.removed, "removed"),
+        (run.reverted, "reverted"),
         (run.failed, "failed"),
         (run.unknown, "unknown"),
         (run.waiting, "still waiting"),
@@ -313,6 +320,7 @@ mod tests {
             kind: Some("networks".to_owned()),
             id: Some("n1".to_owned()),
             name: None,
+            changed: false,
             tasks: vec![],
             duration_ms: 27_000,
         };
@@ -328,10 +336,14 @@ mod tests {
             kind: Some("networks".to_owned()),
             id: id.map(str::to_owned),
             name: Some("demo".to_owned()),
+            changed: false,
             tasks: vec![],
             duration_ms: 7000,
         };
         assert_eq!(success_of(&done(Provenance::Called, "POST /n", Some("n1"))), "created network `demo` n1 in 7 s");
+        let changed = StepDone { changed: true, ..done(Provenance::Called, "POST /n/grow", Some("n1")) };
+        assert_eq!(success_of(&changed), "changed network `demo` n1 in 7 s");
+        assert_eq!(existing(&changed), None);
         assert_eq!(success_of(&done(Provenance::Called, "GET /n", Some("n1"))), "read network `demo` n1 in 7 s");
         assert_eq!(success_of(&done(Provenance::Called, "PATCH /n", None)), "done: PATCH /n in 7 s");
         assert_eq!(

@@ -1,33 +1,26 @@
 //! Address ranges. Only arithmetic: which port holds which address is known to the store.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+
+use ipnet::{IpAdd, IpNet};
 
 /// A range such as `10.0.0.0/24`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Range {
-    first: u128,
-    prefix: u32,
-    bits: u32,
-}
+pub(super) struct Range(IpNet);
 
 impl Range {
     /// Reads `address/prefix`; bits below the prefix are dropped.
     pub(super) fn parse(text: &str) -> Option<Range> {
-        let (address, prefix) = text.split_once('/')?;
-        let (address, bits) = number(address.parse().ok()?);
-        let prefix: u32 = prefix.parse().ok().filter(|prefix| *prefix <= bits)?;
-        let below = bits - prefix;
-        let first = if below == 128 { 0 } else { address >> below << below };
-        Some(Range { first, prefix, bits })
+        text.parse().ok().map(|network: IpNet| Range(network.trunc()))
     }
 
     pub(super) fn is_v6(&self) -> bool {
-        self.bits == 128
+        matches!(self.0, IpNet::V6(_))
     }
 
     /// How many addresses a machine may have: without network, gateway and broadcast, at most 2^32.
     pub(super) fn hosts(&self) -> u64 {
-        let size = 1_u64 << (self.bits - self.prefix).min(32);
+        let size = 1_u64 << (self.0.max_prefix_len() - self.0.prefix_len()).min(32);
         size.saturating_sub(3).max(1)
     }
 
@@ -38,32 +31,22 @@ impl Range {
 
     /// The `n`th address for machines, from 0; beyond the end it starts again.
     pub(super) fn host(&self, n: u64) -> IpAddr {
-        self.address(2 + u128::from(n % self.hosts()))
+        self.address(2 + n % self.hosts())
     }
 
     pub(super) fn overlaps(&self, other: &Range) -> bool {
-        let last = |range: &Range| range.first | (u128::MAX.checked_shr(128 - range.bits + range.prefix).unwrap_or(0));
-        self.bits == other.bits && self.first <= last(other) && other.first <= last(self)
+        self.0.contains(&other.0) || other.0.contains(&self.0)
     }
 
     pub(super) fn contains(&self, address: IpAddr) -> bool {
-        let (address, bits) = number(address);
-        bits == self.bits && address.checked_shr(bits - self.prefix) == self.first.checked_shr(bits - self.prefix)
+        self.0.contains(&address)
     }
 
-    fn address(&self, offset: u128) -> IpAddr {
-        let address = self.first.saturating_add(offset);
-        match u32::try_from(address) {
-            Ok(address) if self.bits == 32 => IpAddr::V4(Ipv4Addr::from_bits(address)),
-            _ => IpAddr::V6(Ipv6Addr::from_bits(address)),
+    fn address(&self, offset: u64) -> IpAddr {
+        match self.0 {
+            IpNet::V4(network) => network.network().saturating_add(u32::try_from(offset).unwrap_or(u32::MAX)).into(),
+            IpNet::V6(network) => network.network().saturating_add(u128::from(offset)).into(),
         }
-    }
-}
-
-fn number(address: IpAddr) -> (u128, u32) {
-    match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
     }
 }
 

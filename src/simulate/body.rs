@@ -34,7 +34,7 @@ pub(super) fn check(operation: &Operation, request: &Request) -> Result<Map<Stri
 }
 
 /// What is wrong with the body of a request to another product, by field.
-pub(super) fn wrong_fields(operation: &Operation, request: &Request) -> Vec<(String, String)> {
+pub(super) fn wrong_fields(operation: &Operation, request: &Request, body: Option<&Value>) -> Vec<(String, String)> {
     if operation.body == BodyUse::None {
         return Vec::new();
     }
@@ -43,7 +43,7 @@ pub(super) fn wrong_fields(operation: &Operation, request: &Request) -> Vec<(Str
         // The parts of a form are not looked at.
         Some(_) => Vec::new(),
         None => {
-            let body = request.body.as_ref().map(Partial::from);
+            let body = body.map(Partial::from);
             Catalog::embedded().check_request(operation, body.as_ref(), ALLOW_NOTHING)
         }
     };
@@ -53,8 +53,10 @@ pub(super) fn wrong_fields(operation: &Operation, request: &Request) -> Vec<(Str
 /// Refusals in the recorded words of the API (`observed.md` §2, §8).
 fn observed(finding: &BodyFinding, body: Option<&Value>) -> Option<Refusal> {
     let message = match (finding.code, body) {
-        ("egress-to-any", _) => "Opening egress port 25 for TCP or UDP traffic is prohibited",
-        ("icmp-with-ipv6", _) => "Protocol icmp is not supported for IPv6: use ipv6-icmp",
+        ("egress-to-any", _) => "Opening egress port 25 for TCP or UDP traffic is prohibited. Please, contact support.",
+        ("icmp-with-ipv6", _) => {
+            "Protocol icmp is prohibited for ethertype IPv6. You should specify ipv6-icmp for ethertype: IPv6"
+        }
         ("subnet-without-network", _) => "Specify network ID in addition to subnet ID",
         ("empty-change", Some(_)) => "To update an instance you need to specify a name or tags",
         ("missing-body" | "empty-change", None) => "Invalid JSON: EOF while parsing a value at line 1 column 0",

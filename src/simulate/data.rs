@@ -284,7 +284,9 @@ pub(super) fn of_removal(state: &State, call: &Call<'_>, uid: Uid, going: &[Uid]
             }))
         }
         "volumes" => fields(json!({ "volume_id": id, "snapshot_ids": ids("snapshots") })),
-        "security_group_rules" => fields(json!({ "security_group_rule_id": id })),
+        "security_group_rules" => {
+            fields(json!({ "security_group_id": resource.field("security_group_id"), "security_group_rule_id": id }))
+        }
         "images" | "routers" | "networks" | "subnets" => Map::from_iter([(id_name(resource), id)]),
         _ => of_other(call, resource),
     }

@@ -2,48 +2,21 @@
 
 use std::net::IpAddr;
 
+use ipnet::{IpAdd, IpNet};
 use serde_json::Value;
 
-/// A network in CIDR notation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Network {
-    /// The address's bits; the lower 32 for IPv4.
-    bits: u128,
-    prefix: u32,
-    width: u32,
+/// Parses `address/prefix`, and drops the bits beyond the prefix.
+fn network(text: &str) -> Result<IpNet, String> {
+    let wrong = |_| format!("`{text}` is no network like `10.0.0.0/16`");
+    text.parse::<IpNet>().map(|network| network.trunc()).map_err(wrong)
 }
 
-impl Network {
-    fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no network like `10.0.0.0/16`");
-        let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
-        let (bits, width) = match address.parse().map_err(|_| wrong())? {
-            IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
-            IpAddr::V6(address) => (address.to_bits(), 128),
-        };
-        let prefix: u32 = prefix.parse().map_err(|_| wrong())?;
-        if prefix > width {
-            return Err(wrong());
-        }
-        Ok(Self { bits: bits & mask(prefix, width), prefix, width })
+/// The address this far behind the first of a network.
+fn offset(network: IpNet, position: u128) -> IpAddr {
+    match network {
+        IpNet::V4(network) => network.network().saturating_add(u32::try_from(position).unwrap_or(u32::MAX)).into(),
+        IpNet::V6(network) => network.network().saturating_add(position).into(),
     }
-
-    fn address(self, bits: u128) -> IpAddr {
-        match self.width {
-            32 => IpAddr::V4(u32::try_from(bits & u128::from(u32::MAX)).unwrap_or_default().into()),
-            _ => IpAddr::V6(bits.into()),
-        }
-    }
-
-    /// The number of addresses or subnets that `bits` can count; `None` for 2^128.
-    fn count(bits: u32) -> Option<u128> {
-        1_u128.checked_shl(bits)
-    }
-}
-
-fn mask(prefix: u32, width: u32) -> u128 {
-    let all = if width == 32 { u128::from(u32::MAX) } else { u128::MAX };
-    all & !all.checked_shr(prefix).unwrap_or(0)
 }
 
 /// The `number`th subnet of `network` with `more` bits of prefix, as Terraform's function of this name.
@@ -52,15 +25,14 @@ fn mask(prefix: u32, width: u32) -> u128 {
 ///
 /// When the network is invalid, or has no such subnet.
 pub(super) fn cidr_subnet(network: &str, more: i64, number: i128) -> Result<String, String> {
-    let network = Network::parse(network)?;
+    let network = self::network(network)?;
     let more = u32::try_from(more).map_err(|_| "the number of bits must not be negative".to_owned())?;
-    let prefix = network.prefix.saturating_add(more);
-    if prefix > network.width {
-        return Err(format!("a prefix of {prefix} bits is longer than an address of {} bits", network.width));
+    let (prefix, width) = (u32::from(network.prefix_len()).saturating_add(more), u32::from(network.max_prefix_len()));
+    if prefix > width {
+        return Err(format!("a prefix of {prefix} bits is longer than an address of {width} bits"));
     }
     let position = position(number, more, "subnets")?;
-    let bits = network.bits | position.checked_shl(network.width - prefix).unwrap_or(0);
-    Ok(format!("{}/{prefix}", network.address(bits)))
+    Ok(format!("{}/{prefix}", offset(network, position.checked_shl(width - prefix).unwrap_or(0))))
 }
 
 /// The `number`th address of `network`; negative numbers count from its end.
@@ -69,14 +41,15 @@ pub(super) fn cidr_subnet(network: &str, more: i64, number: i128) -> Result<Stri
 ///
 /// When the network is invalid, or has no such address.
 pub(super) fn cidr_host(network: &str, number: i128) -> Result<String, String> {
-    let network = Network::parse(network)?;
-    let position = position(number, network.width - network.prefix, "addresses")?;
-    Ok(network.address(network.bits | position).to_string())
+    let network = self::network(network)?;
+    let position = position(number, u32::from(network.max_prefix_len() - network.prefix_len()), "addresses")?;
+    Ok(offset(network, position).to_string())
 }
 
 /// A number within `2^bits`, counted from the end when it is negative.
 fn position(number: i128, bits: u32, what: &str) -> Result<u128, String> {
-    let count = Network::count(bits);
+    // 2^128 has no number here.
+    let count = 1_u128.checked_shl(bits);
     let position = match u128::try_from(number) {
         Ok(position) => position,
         Err(_) => match count {

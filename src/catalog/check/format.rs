@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
+
 /// The name of a format in messages.
 pub(super) fn words(format: &str) -> Option<&'static str> {
     Some(match format {
@@ -60,44 +62,23 @@ fn is_time(text: &str) -> bool {
 }
 
 fn network_problem(text: &str, family: impl Fn(&IpAddr) -> bool) -> Option<Problem> {
-    let Some((address, prefix)) = network(text).filter(|(address, _)| family(address)) else {
+    let Some(given) = network(text).filter(|network| family(&network.addr())) else {
         return Some(Problem::Wrong);
     };
-    let base = base_of(address, prefix);
-    (base != address).then(|| Problem::HostBits(format!("{base}/{prefix}")))
+    let base = given.trunc();
+    (base != given).then(|| Problem::HostBits(base.to_string()))
 }
 
-/// Parses address and prefix; an address alone has the full prefix.
-fn network(text: &str) -> Option<(IpAddr, u32)> {
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix)),
-        None => (text.parse::<IpAddr>().ok()?, None),
-    };
-    let widest = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = match prefix {
-        None => widest,
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
-        Some(mask) => prefix_of_mask(mask.parse().ok()?)?,
-    };
-    (prefix <= widest).then_some((address, prefix))
-}
-
-/// `255.255.255.0` → 24
-fn prefix_of_mask(mask: Ipv4Addr) -> Option<u32> {
-    let bits = u32::from(mask);
-    (bits.leading_ones() + bits.trailing_zeros() == 32 || bits == u32::MAX).then(|| bits.leading_ones())
-}
-
-fn base_of(address: IpAddr, prefix: u32) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
-            IpAddr::V4(Ipv4Addr::from(u32::from(address) & mask))
+/// Parses address and prefix length or mask; an address alone has the full prefix.
+fn network(text: &str) -> Option<IpNet> {
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let address: IpAddr = address.parse().ok()?;
+    match prefix {
+        None => Some(address.into()),
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            IpNet::new(address, digits.parse().ok()?).ok()
         }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
-            IpAddr::V6(Ipv6Addr::from(u128::from(address) & mask))
-        }
+        Some(mask) => IpNet::with_netmask(address, mask.parse::<Ipv4Addr>().ok()?.into()).ok(),
     }
 }
 

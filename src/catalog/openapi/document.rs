@@ -1,5 +1,6 @@
 //! A parsed OpenAPI document, and the references in it.
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use crate::catalog::CatalogError;
@@ -40,6 +41,21 @@ impl Document {
         } else {
             Err(CatalogError::Document("there are no `paths`: this is no OpenAPI document".to_owned()))
         }
+    }
+
+    /// The document with other schemas under these names.
+    pub fn corrected(&self, schemas: &IndexMap<String, Value>) -> Self {
+        let mut root = self.root.clone();
+        if let Some(Value::Object(own)) = root.pointer_mut("/components/schemas") {
+            own.extend(
+                schemas
+                    .iter()
+                    .filter(|(name, _)| own.contains_key(*name))
+                    .map(|(n, s)| (n.clone(), s.clone()))
+                    .collect::<Vec<_>>(),
+            );
+        }
+        Self { root }
     }
 
     pub fn paths(&self) -> impl Iterator<Item = (&String, &Value)> {

@@ -46,6 +46,8 @@ pub(super) struct Facts {
 ///
 /// [`CatalogError`] when a reference in it has no target.
 pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts, CatalogError> {
+    let corrected = (!knowledge.schemas.is_empty()).then(|| document.corrected(&knowledge.schemas));
+    let document = corrected.as_ref().unwrap_or(document);
     let mut reader = Reader { document, knowledge, converter: Converter::new(document, knowledge) };
     let (mut operations, mut answers) = (Vec::new(), BTreeMap::new());
     for (path, item) in document.paths().filter(|(path, _)| root_of(path) == knowledge.root) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::operation::{Method, Operation, Route};
 use super::{BodySchema, Catalog, root_of};
-use facts::{ELSEWHERE, FACTS, MONITOR, full, is};
+use facts::{ELSEWHERE, FACTS, MONITOR, full, is, is_fixed};
 
 pub use facts::{Form, form_of, goes_alone, has_way_back, only_grows, shown_at, shows_early};
 
@@ -170,7 +170,8 @@ impl Catalog {
             Some(_) => made.clone(),
             None => top_fields(&*self.body_schema(&operation)?),
         };
-        let fields: Vec<String> = made.into_iter().filter(|field| taken.contains(field)).collect();
+        let changes = |field: &String| taken.contains(field) && !is_fixed(&operation, field);
+        let fields: Vec<String> = made.into_iter().filter(changes).collect();
         let whole = operation.route.method == Method::Put || inside.is_some();
         (!fields.is_empty()).then_some(Way { operation, act: Act::Fields { fields, whole, inside } })
     }
@@ -254,6 +255,7 @@ mod tests {
                     r#"POST v2/volumes/PR/{volume_id}/attach: Begin { field: "instance_id_to_attach_to", sent_as: "instance_id" }"#,
                 ],
             ),
+            ("POST /dns/v2/network-mappings", &["PUT /dns/v2/network-mappings/{id} whole: mapping"]),
             ("POST v2/security_groups/PR", &["PATCH v2/security_groups/PR/{group_id}: description name rules tags"]),
             (
                 "POST v1/l7policies/PR/{l7policy_id}/rules",

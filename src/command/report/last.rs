@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use crate::catalog::Method;
 use crate::engine::id_text;
 use crate::event::{Activity, EVENTS_VERSION, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone};
 use crate::exit::Exit;
@@ -89,6 +90,7 @@ fn kept<'s>(status: &'s Status, touched: &HashSet<&InstanceId>) -> impl Iterator
             kind: made.and_then(|made| made.kind.clone()),
             id: made.and_then(|made| made.id.as_ref()).map(id_text),
             name: made.and_then(|made| made.name.clone()),
+            changed: false,
             tasks: Vec::new(),
             duration_ms: 0,
         };
@@ -139,9 +141,14 @@ fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &Recor
             kind: kind(instance),
             id: resource(instance),
             already_gone: false,
+            reverted_by: made.get(instance).and_then(|made| reverted_by(made)),
         },
         _ => return None,
     })
+}
+
+fn reverted_by(made: &RecordedResource) -> Option<String> {
+    made.undo.as_ref().filter(|undo| undo.method != Method::Delete).map(ToString::to_string)
 }
 
 fn done_of(done: &Succeeded, status: &Status) -> StepDone {
@@ -153,6 +160,7 @@ fn done_of(done: &Succeeded, status: &Status) -> StepDone {
         kind: done.made.kind.clone().or_else(|| done.result.kind.clone()),
         id: done.made.id.as_ref().or(done.result.id.as_ref()).map(id_text),
         name: done.made.name.clone().or_else(|| done.result.name.clone()),
+        changed: done.made.id.is_none() && done.provenance != Provenance::Updated,
         tasks: done.result.tasks.clone(),
         duration_ms: done.duration_ms,
     }
@@ -168,6 +176,7 @@ fn run_finished(exit: u8, at: Timestamp, start: Timestamp) -> RunFinished {
         waiting: 0,
         unknown: 0,
         removed: 0,
+        reverted: 0,
         left: 0,
         requests: 0,
         polls: 0,

@@ -345,8 +345,7 @@ impl Write {
 
     /// It makes something, or changes what is there.
     fn or_changes(&self) -> bool {
-        let creates = self.operation.as_ref().and_then(|operation| operation.creates.as_ref());
-        self.intent.update.is_none() && creates.is_some_and(|creates| creates.or_changes)
+        self.intent.update.is_none() && results::or_changes(self.operation.as_deref())
     }
 
     async fn accept(

@@ -19,26 +19,37 @@ use super::results;
 use super::teardown::Extent;
 use super::turn::parent_turn;
 use crate::api::Request;
+use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, JournalError, Record, RecordedCall, RecordedResource, may_undo};
 use crate::shared::Shared;
 
-/// Removes the resources of an instance. `Ok(true)` when there were any.
+/// What was done to the resources of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Removed {
+    /// There were none, or they are kept.
+    Nothing,
+    /// An undo that is no DELETE was carried out.
+    Reverted,
+    Deleted,
+}
+
+/// Removes the resources of an instance.
 ///
 /// # Errors
 ///
 /// [`Interruption`] when a resource is left.
-pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent) -> Result<bool, Interruption> {
+pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent) -> Result<Removed, Interruption> {
     complete_pending(context, instance).await?;
-    let Some(status) = status_of(context, instance) else { return Ok(false) };
+    let Some(status) = status_of(context, instance) else { return Ok(Removed::Nothing) };
     let stays = match extent {
         Extent::Whole => 0,
         Extent::ThisRun => context.journal.with_status(|status| status.made_before(instance)),
     };
-    let mut removed = false;
+    let mut removed = Removed::Nothing;
     for (at, made) in status.made.iter().enumerate().skip(stays).rev() {
-        removed |= remove_made(context, instance, &status, made, at > stays).await?;
+        removed = removed.max(remove_made(context, instance, &status, made, at > stays).await?);
     }
     name_what_stays(context, instance, &status);
     let instance = instance.clone();
@@ -86,7 +97,7 @@ async fn remove_made(
     known: &InstanceStatus,
     made: &RecordedResource,
     more: bool,
-) -> Result<bool, Interruption> {
+) -> Result<Removed, Interruption> {
     if made.uncertain && made.undo.is_some() && !carries_our_stamp(context, instance, made).await {
         return Err(Interruption::Failed(kept(context, instance, made)));
     }
@@ -111,8 +122,9 @@ async fn remove_made(
         proven.ours.iter().partition(|secondary| secondary.kind.as_deref() == Some("routers"));
     let (mut with, mut after): (Vec<&RecordedResource>, Vec<&RecordedResource>) =
         after.into_iter().partition(|secondary| goes_along(secondary));
+    let mut removed = Removed::Nothing;
     for secondary in before {
-        remove_one(context, instance, secondary, None).await?;
+        removed = removed.max(remove_one(context, instance, secondary, None).await?.0);
     }
     if let Some(delete) = &undo {
         prepare(context, instance, known, delete).await?;
@@ -121,21 +133,22 @@ async fn remove_made(
         undo: undo.map(|undo| include_in_delete(&undo, &along, with.iter().copied())),
         ..made.clone()
     };
-    let removed = remove_one(context, instance, &main, made.lock.as_deref()).await?;
-    if removed == Some(Gone::Already) {
+    let (main, gone) = remove_one(context, instance, &main, made.lock.as_deref()).await?;
+    removed = removed.max(main);
+    if gone == Some(Gone::Already) {
         // The delete that would have included them was not needed.
         after.append(&mut with);
     }
-    if removed.is_some() && (more || !after.is_empty() || !proven.unclear.is_empty()) {
+    if gone.is_some() && (more || !after.is_empty() || !proven.unclear.is_empty()) {
         part_removed(context, instance, made).await?;
     }
     for secondary in after {
-        remove_one(context, instance, secondary, None).await?;
+        removed = removed.max(remove_one(context, instance, secondary, None).await?.0);
         part_removed(context, instance, secondary).await?;
     }
     match proven.unclear.into_iter().next() {
         Some((_, error)) => Err(Interruption::Failed(error)),
-        None => Ok(removed.is_some()),
+        None => Ok(removed),
     }
 }
 
@@ -186,13 +199,14 @@ async fn part_removed(
     context.journal.append(vec![record]).await
 }
 
+/// Removes or reverts one resource, when there is an undo for it.
 async fn remove_one(
     context: &RunContext,
     instance: &InstanceId,
     made: &RecordedResource,
     lock: Option<&str>,
-) -> Result<Option<Gone>, Interruption> {
-    let Some(call) = &made.undo else { return Ok(None) };
+) -> Result<(Removed, Option<Gone>), Interruption> {
+    let Some(call) = &made.undo else { return Ok((Removed::Nothing, None)) };
     let known = status_of(context, instance).and_then(|known| known.intent.clone());
     let why = match () {
         () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
@@ -216,11 +230,13 @@ async fn remove_one(
         Some(gone) => gone,
         None => removal.run().await?,
     };
+    let deletes = call.method == Method::Delete;
     context.events.emit(Event::ResourceRemoved {
         instance: instance.clone(),
         kind: made.kind.clone(),
         id: made.id.as_ref().map(results::id_text),
         already_gone: gone == Gone::Already,
+        reverted_by: (!deletes).then(|| context.secrets.redact(&call.to_string()).into_owned()),
     });
-    Ok(Some(gone))
+    Ok((if deletes { Removed::Deleted } else { Removed::Reverted }, Some(gone)))
 }

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use super::status_of;
+use crate::catalog::Operation;
 use crate::engine::call::{Called, Write};
 use crate::engine::context::{About, RunContext};
 use crate::engine::finish::Finishing;
 use crate::engine::interruption::Interruption;
+use crate::engine::made::made;
 use crate::engine::resolve::InDoubt;
 use crate::engine::results;
 use crate::engine::update::update_of_result;
 use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
-use crate::journal::{Evidence, Phase, Record};
+use crate::journal::{Evidence, IntendedUndo, Intent, Phase, Record, StepResult};
 use crate::plan::Wait;
 
 /// Resolves an intent without an answer and waits for accepted tasks, so that all resources to remove are known.
@@ -24,11 +26,11 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
         matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
     let about = About { call: Some(intent.call.clone()), place: None };
     let called = match &status.phase {
-        // An idempotent call created nothing new, and the outcome of an update does not matter for a removal.
-        Phase::InDoubt
-            if results::is_repeatable(intent.call.method, operation.as_deref()) || intent.update.is_some() =>
-        {
-            return not_found(context, instance, &about, false).await;
+        // The outcome of an update does not matter for a removal.
+        Phase::InDoubt if intent.update.is_some() => return not_found(context, instance, &about, false).await,
+        Phase::InDoubt if is_only_repeated(intent, operation.as_deref()) => {
+            not_found(context, instance, &about, true).await?;
+            return undo_all_the_same(context, intent).await;
         }
         Phase::InDoubt => {
             let write = Write {
@@ -82,6 +84,22 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
         }
         Err(why) => Err(why),
     }
+}
+
+/// Whether the call is idempotent and creates nothing by which its outcome could be told.
+fn is_only_repeated(intent: &Intent, operation: Option<&Operation>) -> bool {
+    results::is_repeatable(intent.call.method, operation) && !results::or_changes(operation)
+}
+
+/// Completes an idempotent attempt that may have been carried out: the plan's own undo reverts it, and is needed
+/// whether it was or not.
+async fn undo_all_the_same(context: &RunContext, intent: &Intent) -> Result<(), Interruption> {
+    let undo = Some(&intent.undo).filter(|undo| matches!(undo, IntendedUndo::Call(_)));
+    let made = undo.map(|undo| made(context.catalog, &intent.call, &StepResult::default(), undo));
+    let made = made.filter(|made| made.undo.is_some()).map(Box::new);
+    let (instance, attempt) = (intent.instance.clone(), intent.attempt);
+    let record = Record::Resolved { instance, attempt, tasks: Vec::new(), made };
+    Ok(context.journal.append(vec![record]).await?)
 }
 
 /// `expected`: the call may still be carried out, and would create a resource.

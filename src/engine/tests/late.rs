@@ -106,7 +106,11 @@ fn a_teardown_searches_for_attempts_without_an_answer() {
                     let mut trial = trial(&[Fate::Late(SECOND * 60)], told);
                     trial.run(&plan(call, 1)).await;
                     tokio::time::sleep(SECOND * pause).await;
-                    trial.destroy().await;
+                    trial.events.clear();
+                    let exit = trial.destroy().await.exit;
+                    let is_open = trial.status().unanswered().next().is_some();
+                    let warned = trial.warnings().contains("it may still be carried out within");
+                    assert!(exit != Exit::Done || is_open == warned, "{label}: {exit:?} {is_open} {warned}");
                     // It is carried out when everything is removed already; its attempt is still on record.
                     tokio::time::sleep(SECOND * 90).await;
                     taken_down(&mut trial, &label).await;

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::death::{Life, When};
+use super::death::{Life, Moment, When};
 use super::harness::{Trial, paused};
 use crate::catalog::Method;
 use crate::event::Event;
@@ -155,6 +155,60 @@ steps:
                 assert_eq!(trial.alive(), before, "{faults:?} {kept}");
             });
         }
+    }
+}
+
+/// The same when a killed run is followed by a destroy, which sends no PUT again.
+#[test]
+fn a_put_in_doubt_is_taken_back_by_a_destroy() {
+    const ZONE: &str = "/dns/v2/zones";
+    let set = |name: &str| format!("{ZONE}/example.com/{name}.example.com/A");
+    let plan = |name: &str| {
+        let path = set(name);
+        let body = json!({ "ttl": 300, "resource_records": [{ "content": ["192.0.2.2"] }] });
+        json!({ "name": "demo", "steps": [{ "id": "set", "call": format!("PUT {path}"), "body": body }] }).to_string()
+    };
+    for (name, moment) in
+        [("old", Moment::Acted), ("new", Moment::Acted), ("new", Moment::Late), ("new", Moment::BeforeSending)]
+    {
+        for nth in 1..6 {
+            paused(async {
+                let mut trial = Trial::new(Options::default());
+                trial.by_hand(&call(Method::Post, ZONE, json!({ "name": "example.com" }))).await;
+                let old = json!({ "resource_records": [{ "content": ["192.0.2.1"] }] });
+                trial.by_hand(&call(Method::Post, &set("old"), old)).await;
+                let before = trial.alive();
+                let life = Life::until(When::Request { nth, moment });
+                trial.run_until(&Trial::plan("plan.yaml", &plan(name)), &life).await;
+                let finished = trial.destroy().await;
+                assert_eq!(finished.exit, Exit::Done, "{name} {moment:?} {nth}: {:?}", trial.left());
+                assert_eq!(trial.alive(), before, "{name} {moment:?} {nth}");
+            });
+        }
+    }
+}
+
+/// An idempotent call without a resource of its own is reverted by the plan's undo, carried out or not.
+#[test]
+fn a_change_in_doubt_is_reverted_by_the_plans_undo() {
+    const PLAN: &str = r#"
+name: demo
+steps:
+  - id: rules
+    call: PUT /dns/v2/zones/example.com
+    body: { name: example.com, contact: new@example.com }
+    undo: { call: PUT /dns/v2/zones/example.com, body: { name: example.com, contact: old@example.com } }
+"#;
+    for nth in 1..4 {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            let zone = json!({ "name": "example.com", "contact": "old@example.com" });
+            trial.by_hand(&call(Method::Post, "/dns/v2/zones", zone)).await;
+            let life = Life::until(When::Request { nth, moment: Moment::Acted });
+            trial.run_until(&Trial::plan("plan.yaml", PLAN), &life).await;
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{nth}: {:?}", trial.left());
+            assert_eq!(trial.read("/dns/v2/zones/example.com")["contact"], "old@example.com", "{nth}");
+        });
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::death::{Life, When};
 use super::harness::{Trial, assert_done, paused};
 use super::ours::{DATA, MACHINE};
+use crate::catalog::Method;
 use crate::engine::{RunEnd, RunOptions, Signal, Stop, id_text};
 use crate::event::{Delay, Event};
 use crate::exit::Exit;
-use crate::journal::Record;
+use crate::journal::{Record, RecordedCall};
 use crate::simulate::{Durations, Options};
 
 const PLACE: &str = "{project_id}/{region_id}";
@@ -371,6 +373,55 @@ fn a_failed_machine_does_not_leave_its_boot_volume() {
         assert!(made.undo.is_some(), "{made:#?}");
         assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
         assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_teardown_that_removes_only_the_remainder_of_a_create_counts_it() {
+    let plan = MACHINE
+        .replace("inputs: { data_volume: {} }\n", "")
+        .replace("        - { source: existing-volume, volume_id: \"{{ inputs.data_volume }}\" }\n", "");
+    let mut seen = 0;
+    for kept in 1..8 {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            trial.run(&plan).await;
+            let path = trial.status().instances[0].made[0].undo.as_ref().unwrap().path.clone();
+            // The boot volume outlives a machine that is deleted without it.
+            trial.by_hand(&RecordedCall::new(Method::Delete, path)).await;
+            trial.destroy_until(&Life::until(When::Records { kept, torn: false })).await;
+            let is_remainder = trial.status().instances[0].made.iter().any(|made| made.id.is_none())
+                && trial.alive() == ["volumes boot"];
+            let end = trial.destroy().await;
+            assert_eq!((end.exit, trial.alive()), (Exit::Done, vec![]), "{kept}: {:?}", trial.left());
+            seen += usize::from(is_remainder);
+            assert!(!is_remainder || end.removed == 1, "{kept}: {end:?}");
+        });
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn an_undo_that_sets_back_counts_as_reverted_and_not_as_removed() {
+    paused(async {
+        let plan = format!(
+            "{NETWORK}  - id: rename\n    call: PATCH /cloud/v2/networks/{{project_id}}/{{region_id}}/{{{{ steps.net.id }}}}\n    \
+             body: {{ name: other }}\n    undo: {{ call: \"PATCH /cloud/v2/networks/{{project_id}}/{{region_id}}/{{{{ steps.net.id }}}}\", \
+             body: {{ name: former }} }}\n"
+        );
+        let mut trial = Trial::new(Options::default());
+        trial.run(&plan).await;
+        let end = trial.destroy().await;
+        assert_eq!((end.exit, end.removed, end.reverted), (Exit::Done, 1, 1), "{:?}", trial.left());
+        let reverted = trial.events.iter().filter_map(|event| match event {
+            Event::ResourceRemoved { reverted_by: Some(call), .. } => Some(call.as_str()),
+            _ => None,
+        });
+        let reverted: Vec<&str> = reverted.collect();
+        assert!(
+            matches!(reverted.as_slice(), [call] if call.starts_with("PATCH /cloud/v2/networks/1/7/")),
+            "{reverted:?}"
+        );
     });
 }
 

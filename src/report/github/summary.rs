@@ -281,8 +281,12 @@ impl Phase {
                 }
                 (Some(instance), ends(EndState::Done))
             }
-            Event::ResourceRemoved { instance, kind, id, already_gone } => {
-                let what = if *already_gone { "was gone already" } else { "removed" };
+            Event::ResourceRemoved { instance, kind, id, already_gone, reverted_by } => {
+                let what = match (already_gone, reverted_by) {
+                    (true, _) => "was gone already",
+                    (false, None) => "removed",
+                    (false, Some(_)) => "reverted",
+                };
                 self.resource(instance, kind, id, what);
                 (Some(instance), ends(EndState::Done))
             }

@@ -110,12 +110,13 @@ impl Collector {
                 };
                 instance.reason = Some(why(reason));
             }
-            Event::ResourceRemoved { instance, kind, id, already_gone } => {
+            Event::ResourceRemoved { instance, kind, id, already_gone, reverted_by } => {
                 let instance = self.of(instance);
                 instance.state = State::Removed;
                 instance.kind = kind.as_deref().map(thing);
                 instance.id.clone_from(id);
-                instance.reason = already_gone.then(|| "it was gone already".to_owned());
+                let reverted = reverted_by.as_ref().map(|call| format!("reverted by {call}"));
+                instance.reason = if *already_gone { Some("it was gone already".to_owned()) } else { reverted };
                 instance.ended_ms = Some(now);
             }
             Event::ResourceLeft { instance, kind, id, error } => {

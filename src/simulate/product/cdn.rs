@@ -3,7 +3,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::form::bare;
 use super::item::{Item, time};
 use super::{Call, Products, Refused};
 use crate::api::Answer;
@@ -14,9 +13,19 @@ const GROUPS: &str = "/cdn/origin_groups";
 const GROUP: &str = "/cdn/origin_groups/{origin_group_id}";
 const RESOURCES: &str = "/cdn/resources";
 const RESOURCE: &str = "/cdn/resources/{resource_id}";
+const CERTIFICATES: &str = "/cdn/sslData";
 const RULE: &str = "/cdn/resources/{resource_id}/rules/{rule_id}";
 const UNRESOLVED: &str = "The domain name cannot be resolved. Please specify a valid domain name.";
 const STILL_ACTIVE: &str = "Deletion of this instance is currently not possible as it is in an active state.";
+/// What a certificate shows once it is issued.
+const ISSUED: [&str; 6] = [
+    "cert_issuer",
+    "cert_subject_cn",
+    "cert_subject_alt",
+    "validity_not_before",
+    "validity_not_after",
+    "sslCertificateChain",
+];
 /// The account of the simulated key.
 const CLIENT: u64 = 1001;
 
@@ -28,11 +37,7 @@ pub(super) fn respond(products: &mut Products, call: &Call<'_>, options: &Option
         (Method::Post, RESOURCES) => one_origin(call).map(Err),
         (Method::Put | Method::Patch, RESOURCE) => Some(switched(products, call, options)),
         (Method::Delete, RESOURCE | RULE) => still_active(products, call).map(Err),
-        // The documentation shows no answer.
-        (Method::Post, "/cdn/sslData") => {
-            let creates = call.operation.creates.as_ref()?;
-            Some(products.create(call, creates, options).map(|_| bare(201)))
-        }
+        (Method::Post, CERTIFICATES) => Some(certificate(products, call, options)),
         _ => None,
     }
 }
@@ -46,6 +51,14 @@ fn unresolved(call: &Call<'_>) -> Option<Refused> {
         .map(|host| (host.to_owned(), json!({ "source": [UNRESOLVED] })))
         .collect();
     (!wrong.is_empty()).then(|| Refused::errors(json!({ "sources": wrong })))
+}
+
+/// The documentation shows no answer; seen was the form of a read, in which `deleted` alone differs.
+fn certificate(products: &mut Products, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
+    let creates = call.operation.creates.as_ref().ok_or_else(Refused::no_path)?;
+    let mut shown = products.created(call, creates, options)?;
+    shown.insert("deleted".to_owned(), true.into());
+    Ok(super::form::json_answer(201, &Value::Object(shown)))
 }
 
 /// A group shows whether any resource uses it.
@@ -124,15 +137,27 @@ pub(super) fn complete(products: &mut Products, kind: &str, fields: &mut Map<Str
                 fields.insert("waap_domain_id".to_owned(), domain);
             }
         }
+        "cdn_ssl_certificates" => {
+            known("automated", false.into());
+            known("deleted", false.into());
+            known("hasRelatedResources", false.into());
+            for name in ISSUED {
+                known(name, Value::Null);
+            }
+        }
         "cdn_rules" => {
             known("active", true.into());
             known("deleted", false.into());
         }
         _ => {}
     }
-    if let Some(Value::Array(sources)) = fields.get_mut("sources") {
-        sources.iter_mut().for_each(tagged);
-    }
+    tag(fields);
+}
+
+/// Adds what each source of an origin group shows.
+pub(super) fn tag(fields: &mut Map<String, Value>) {
+    let sources = fields.get_mut("sources").and_then(Value::as_array_mut);
+    sources.into_iter().flatten().for_each(tagged);
 }
 
 fn tagged(source: &mut Value) {

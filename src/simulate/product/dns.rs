@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::form::bare;
 use super::item::Item;
 use super::{Call, Products, Refused};
 use crate::api::Answer;
@@ -33,12 +32,9 @@ pub(super) fn respond(products: &mut Products, call: &Call<'_>) -> Option<Result
     Some(answer)
 }
 
-/// An answer of DNS, whose content type names the character set, with or without a body.
+/// An answer of DNS, whose content type names the character set.
 fn said(body: &Value) -> Answer {
-    let mut answer = match body {
-        Value::Null => bare(200),
-        body => super::form::json_answer(200, body),
-    };
+    let mut answer = super::form::json_answer(200, body);
     answer.headers = vec![("content-type".into(), "application/json; charset=utf-8".into())];
     answer
 }
@@ -136,10 +132,15 @@ fn change_zone(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refus
     let (address, fields, now) = (call.own_address(), call.fields(), products.now);
     let zone = products.at_mut(&address).ok_or_else(|| Refused::not_found("dns_zones"))?;
     let mut shown = zone.shown(now);
+    // A change replaces `meta`, of which the state of DNSSEC stays as long as it is on.
+    let signed = shown.get("dnssec_enabled") == Some(&Value::Bool(true));
+    shown.insert("meta".to_owned(), if signed { json!({ "dnssec_status": "ACTIVE" }) } else { Value::Null });
     take_over(&mut shown, &fields);
     shown.insert("serial".to_owned(), serial(now));
-    zone.merge(&shown);
-    Ok(said(&Value::Null))
+    for (name, value) in shown {
+        zone.set(&format!("/{name}"), value);
+    }
+    Ok(said(&json!({})))
 }
 
 fn switch(products: &mut Products, call: &Call<'_>, enabled: bool) -> Result<Answer, Refused> {
@@ -156,11 +157,8 @@ fn dnssec(products: &mut Products, call: &Call<'_>) -> Answer {
         zone.set("/dnssec_enabled", enabled.into());
         zone.set("/serial", serial(now));
         let mut meta = zone.get("meta").and_then(Value::as_object).cloned().unwrap_or_default();
-        match enabled {
-            true => drop(meta.insert("dnssec_status".to_owned(), "ACTIVE".into())),
-            false => drop(meta.remove("dnssec_status")),
-        }
-        zone.set("/meta", if meta.is_empty() { Value::Null } else { Value::Object(meta) });
+        meta.insert("dnssec_status".to_owned(), if enabled { "ACTIVE" } else { "DISABLED" }.into());
+        zone.set("/meta", Value::Object(meta));
     }
     if !enabled {
         return said(&json!({ "message": "Successfully disable DNSSEC" }));
@@ -264,5 +262,5 @@ fn delete(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused> {
     }
     products.items.retain(|item| item.address != address && !item.is_below(&address));
     touch_zone(products, call.parameter("zoneName"));
-    Ok(said(&Value::Null))
+    Ok(said(&json!({})))
 }

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::Products;
+use super::form::json_answer;
 use super::item::{known_kind, time};
+use crate::api::Answer;
 use crate::body_file::BodyFile;
 use crate::secret::hex;
 
@@ -40,6 +42,7 @@ pub(super) fn complete(
         }
         "fastedge_secrets" => {
             known("app_count", 0.into());
+            known("secret_slots", json!([]));
             seal(fields);
         }
         "fastedge_kv_stores" => {
@@ -49,6 +52,11 @@ pub(super) fn complete(
         }
         _ => {}
     }
+}
+
+/// The answer that creates a secret, which only names it (recorded).
+pub(super) fn named(told: &Map<String, Value>) -> Answer {
+    json_answer(200, &json!({ "name": told.get("name"), "id": told.get("id") }))
 }
 
 /// The values of a secret are never shown again, only what they can be told apart by.

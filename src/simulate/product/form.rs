@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::item::time;
 use crate::api::Answer;
 use crate::catalog::schema::{Schema, Type};
-use crate::catalog::{BodySchema, Catalog, Operation};
+use crate::catalog::{BodySchema, Catalog, Operation, root_of};
 
 /// The greatest depth of an answer.
 const DEEPEST: usize = 6;
@@ -17,7 +17,10 @@ const TOTALS: [&str; 3] = ["count", "total_amount", "total_count"];
 /// The body of an operation's answer.
 pub(super) fn of(operation: &Operation, fields: &Map<String, Value>, now: Timestamp) -> Value {
     match Catalog::embedded().answer_schema(operation) {
-        Some((_, shape)) => Form { shape: &shape, now }.value(shape.root(), Some(&Value::Object(fields.clone())), 0),
+        Some((_, shape)) => {
+            let sparse = root_of(&operation.route.path) == "fastedge";
+            Form { shape: &shape, now, sparse }.value(shape.root(), Some(&Value::Object(fields.clone())), 0)
+        }
         None => Value::Object(fields.clone()),
     }
 }
@@ -77,6 +80,8 @@ pub(super) fn bare(status: u16) -> Answer {
 struct Form<'s> {
     shape: &'s BodySchema,
     now: Timestamp,
+    /// FastEdge omits optional fields without a value (recorded of its secrets).
+    sparse: bool,
 }
 
 impl Form<'_> {
@@ -96,7 +101,7 @@ impl Form<'_> {
                 Some(of) => items.iter().map(|item| self.value(of, Some(item), depth + 1)).collect(),
                 None => Value::Array(items.clone()),
             },
-            Some(Value::Null) | None => self.unknown(written, schema, depth),
+            None => self.unknown(written, schema, depth),
             Some(known) => known.clone(),
         }
     }
@@ -122,7 +127,7 @@ impl Form<'_> {
         for (name, field) in &schema.properties {
             let own = known.get(name);
             // A document that lists required fields omits the others when they are empty.
-            let always = schema.required.is_empty() || schema.required.contains(name);
+            let always = (schema.required.is_empty() && !self.sparse) || schema.required.contains(name);
             if own.is_some() || (always && depth < DEEPEST) {
                 shown.insert(name.clone(), self.value(field, own, depth + 1));
             }

@@ -26,6 +26,7 @@ use super::draw::Draw;
 use super::options::{Durations, Options, Strangers};
 use super::state::Creation;
 use crate::api::{Answer, Request};
+use crate::body_file::BodyFile;
 use crate::catalog::{Catalog, Creates, Effect, IdAt, Method, Operation, Resource, root_of};
 
 /// How many seconds resources of a kind take to become ready: from, to.
@@ -228,7 +229,8 @@ impl Products {
     /// Adds a resource that is assumed to exist in the account.
     fn assume(&mut self, kind: &str, address: String, id: &str) {
         let shown = json!({ "id": id.parse::<u64>().map_or_else(|_| json!(id), |id| json!(id)), "name": id });
-        let shown = shown.as_object().cloned().unwrap_or_default();
+        let mut shown = shown.as_object().cloned().unwrap_or_default();
+        self.complete(kind, id, None, &mut shown);
         self.items.push(Item::new(kind, address, id.into(), id, shown).seeded());
     }
 
@@ -254,6 +256,20 @@ impl Products {
     // ── writes ─────────────────────────────────────────────────────────────────────────────────────────
 
     fn create(&mut self, call: &Call<'_>, creates: &Creates, options: &Options) -> Result<Answer, Refused> {
+        let told = self.created(call, creates, options)?;
+        Ok(match creates.kind.as_str() {
+            "fastedge_secrets" => fastedge::named(&told),
+            _ => self.answer(call, &told),
+        })
+    }
+
+    /// Stores a created resource. Returns its fields as the answer shows them.
+    fn created(
+        &mut self,
+        call: &Call<'_>,
+        creates: &Creates,
+        options: &Options,
+    ) -> Result<Map<String, Value>, Refused> {
         self.refers_rightly(call, options)?;
         let item = self.made(call, creates)?;
         let item = self.get_ready(item, call, options);
@@ -262,7 +278,7 @@ impl Products {
             told.insert((*field).to_owned(), self.draw.secret().into());
         }
         self.add(item);
-        Ok(self.answer(call, &told))
+        Ok(told)
     }
 
     /// The item of a create, not stored yet.
@@ -286,17 +302,20 @@ impl Products {
         }
         let mut fields = innermost(call, creates);
         id_fields(&mut fields, resource, creates, &id, &name);
-        match call.root() {
-            "cdn" => cdn::complete(self, &creates.kind, &mut fields),
-            "fastedge" => {
-                let file = call.request.body_file.as_ref().map(|upload| &upload.file);
-                fastedge::complete(self, &creates.kind, &name, file, &mut fields);
-            }
-            "storage" => self.complete_storage(&creates.kind, &name, &mut fields),
-            _ => {}
-        }
+        let file = call.request.body_file.as_ref().map(|upload| &upload.file);
+        self.complete(&creates.kind, &name, file, &mut fields);
         let shown = self.form_of_read(call, resource, &fields);
         Ok(Item::new(&creates.kind, address, id, &name, shown))
+    }
+
+    /// The fields that a product adds to those of a request.
+    fn complete(&mut self, kind: &str, name: &str, file: Option<&BodyFile>, fields: &mut Map<String, Value>) {
+        match kind.split_once('_').map(|(product, _)| product) {
+            Some("cdn") => cdn::complete(self, kind, fields),
+            Some("fastedge") => fastedge::complete(self, kind, name, file, fields),
+            Some("storage") => self.complete_storage(kind, name, fields),
+            _ => {}
+        }
     }
 
     /// The fields that object storage adds to those of the request.
@@ -409,8 +428,10 @@ impl Products {
         self.refers_rightly(call, options)?;
         let (address, now) = (call.own_address(), self.now);
         let mut fields = inner(call);
-        if call.root() == "fastedge" {
-            fastedge::seal(&mut fields);
+        match call.root() {
+            "fastedge" => fastedge::seal(&mut fields),
+            "cdn" => cdn::tag(&mut fields),
+            _ => {}
         }
         if let Some(item) = self.at_mut(&address) {
             if call.operation.route.method == Method::Put {
@@ -473,11 +494,16 @@ fn understood(request: &Request) -> Result<Call<'_>, Refused> {
         let other = Method::ALL.into_iter().any(|method| catalog.matching(method, &request.path).is_some());
         return Err(if other { Refused::no_method(request.method) } else { Refused::no_path() });
     };
-    let wrong = body::wrong_fields(&operation, request);
+    let mut body = request.body.clone();
+    if let (Some(Value::Object(fields)), "dns") = (&mut body, root_of(&request.path)) {
+        // Recorded: DNS takes `null` for a field that is not given.
+        fields.retain(|_, value| !value.is_null());
+    }
+    let wrong = body::wrong_fields(&operation, request, body.as_ref());
     if !wrong.is_empty() {
         return Err(Refused::invalid(wrong));
     }
-    let body = request.body.clone().unwrap_or_default();
+    let body = body.unwrap_or_default();
     Ok(Call { request, operation, parameters, body })
 }
 

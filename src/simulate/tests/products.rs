@@ -42,16 +42,22 @@ fn a_zone_is_made_read_and_changed_as_recorded() {
     assert_eq!(zone["records"], servers);
     let amount = json!({ "total": 1, "static": 1, "dynamic": { "total": 0, "healthcheck": 0 } });
     assert_eq!(zone["rrsets_amount"], amount);
-    // An empty answer; DNSSEC has a call of its own.
-    let change = json!({ "name": "a.com", "enabled": true, "dnssec_enabled": true, "nx_ttl": 300, "retry": 3600 });
-    assert_eq!(world.send(Method::Put, "/dns/v2/zones/a.com", Some(change)), (200, Value::Null));
+    // An empty answer; DNSSEC has a call of its own; `null` counts as not given.
+    let change = json!({ "name": "a.com", "enabled": true, "dnssec_enabled": true, "nx_ttl": 300, "contact": null });
+    assert_eq!(world.send(Method::Put, "/dns/v2/zones/a.com", Some(change)), (200, json!({})));
+    assert_eq!(world.get("/dns/v2/zones/a.com")["contact"], "support@gcore.com");
     assert_eq!(world.get("/dns/v2/zones/a.com")["dnssec_enabled"], json!(false));
     let (status, dnssec) = world.send(Method::Patch, "/dns/v2/zones/a.com/dnssec", Some(json!({ "enabled": true })));
     assert_eq!((status, &dnssec["message"]), (200, &json!("Successfully enable DNSSEC")));
     assert_eq!((&dnssec["algorithm"], &dnssec["flags"]), (&json!("13"), &json!(257)));
     let zone = world.get("/dns/v2/zones/a.com");
     assert_eq!((&zone["dnssec_enabled"], &zone["meta"]), (&json!(true), &json!({ "dnssec_status": "ACTIVE" })));
-    assert_eq!(world.delete("/dns/v2/zones/a.com"), (200, Value::Null));
+    world.send(Method::Patch, "/dns/v2/zones/a.com/dnssec", Some(json!({ "enabled": false })));
+    let zone = world.get("/dns/v2/zones/a.com");
+    assert_eq!((&zone["dnssec_enabled"], &zone["meta"]), (&json!(false), &json!({ "dnssec_status": "DISABLED" })));
+    world.send(Method::Put, "/dns/v2/zones/a.com", Some(json!({ "name": "a.com", "enabled": true })));
+    assert_eq!(world.get("/dns/v2/zones/a.com")["meta"], Value::Null, "a change replaces `meta`");
+    assert_eq!(world.delete("/dns/v2/zones/a.com"), (200, json!({})));
     assert_eq!(world.send(Method::Get, "/dns/v2/zones/a.com", None).0, 404);
 }
 
@@ -99,8 +105,43 @@ fn record_sets_are_made_read_and_changed_as_recorded() {
     };
     assert_eq!(answers("MX"), json!(["mail1.a.com", "mail2.a.com"]));
     assert_eq!(world.post(path, body(1)).0, 400, "there is one of each");
-    assert_eq!(world.delete(path), (200, Value::Null));
+    assert_eq!(world.delete(path), (200, json!({})));
     assert_eq!(world.send(Method::Get, path, None).0, 404);
+}
+
+#[test]
+fn certificates_are_made_read_and_changed_as_recorded() {
+    let mut world = world(instant());
+    let (status, made) = world.post("/cdn/sslData", json!({ "name": "c", "automated": true }));
+    assert_eq!((status, &made["deleted"]), (201, &json!(true)), "{made}");
+    let path = format!("/cdn/sslData/{}", made["id"]);
+    let mut shown = json!({
+        "id": made["id"], "name": "c", "deleted": false, "cert_issuer": null, "cert_subject_cn": null,
+        "cert_subject_alt": null, "validity_not_before": null, "validity_not_after": null,
+        "sslCertificateChain": null, "hasRelatedResources": false, "automated": true,
+    });
+    assert_eq!(world.get(&path), shown);
+    let change = json!({ "automated": true, "name": "d", "validate_root_ca": false });
+    shown["name"] = "d".into();
+    assert_eq!(world.send(Method::Put, &path, Some(change)), (200, shown.clone()));
+    assert_eq!(world.get(&path), shown);
+    assert_eq!(world.delete(&path), (204, Value::Null));
+}
+
+#[test]
+fn secrets_are_made_read_and_changed_as_recorded() {
+    let mut world = world(instant());
+    let (status, made) = world.post("/fastedge/v1/secrets", json!({ "name": "one" }));
+    assert_eq!((status, fields(&made)), (200, vec!["id", "name"]));
+    let path = format!("/fastedge/v1/secrets/{}", made["id"]);
+    assert_eq!(world.get(&path), json!({ "app_count": 0, "name": "one", "secret_slots": [] }));
+    let shown = json!({ "app_count": 0, "comment": "c", "name": "one", "secret_slots": [] });
+    assert_eq!(world.send(Method::Patch, &path, Some(json!({ "comment": "c" }))), (200, shown));
+    let slots = json!({ "secret_slots": [{ "slot": 1, "value": "my-secret-value-1" }] });
+    let (_, changed) = world.send(Method::Patch, &path, Some(slots));
+    let checksum = "5423b2925dcc91a3fe23600244cae1760c6fb1ad53225a339b1d2775a4d23267";
+    assert_eq!(changed["secret_slots"], json!([{ "slot": 1, "checksum": checksum }]));
+    assert_eq!(world.delete(&format!("{path}?force=true")), (204, Value::Null));
 }
 
 #[test]
@@ -120,6 +161,9 @@ fn origin_groups_are_made_read_and_changed_as_recorded() {
     let path = format!("/cdn/origin_groups/{}", made["id"]);
     let (status, changed) = world.send(Method::Patch, &path, Some(json!({ "name": "h" })));
     assert_eq!((status, &changed["name"], &changed["sources"]), (200, &json!("h"), &made["sources"]));
+    let moved = json!({ "sources": [{ "source": "d.com", "enabled": true, "backup": false }] });
+    let (_, changed) = world.send(Method::Patch, &path, Some(moved));
+    assert_eq!(fields(&changed["sources"][0]), ["backup", "enabled", "source", "tag"]);
     let astray = json!({ "sources": [{ "source": "c.invalid", "enabled": true, "backup": false }] });
     let (status, refused) = world.send(Method::Patch, &path, Some(astray));
     assert_eq!((status, fields(&refused["errors"]["sources"]["c.invalid"])), (400, vec!["source"]));

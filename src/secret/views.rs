@@ -109,7 +109,19 @@ impl View {
 
 /// Whether a text holds anything that can be decoded: most do not, and need no view.
 pub fn is_encoded(text: &[u8]) -> bool {
-    DECODERS.iter().any(|(sign, decoder)| holds(text, *sign, *decoder))
+    // One pass for all decoders, each by its sign.
+    text.iter().enumerate().any(|(at, byte)| {
+        let rest = &text[at..];
+        match byte {
+            b'"' | b'\'' => doubled(rest).is_some(),
+            b'%' => percent(rest).is_some() || units(rest).is_some(),
+            b'+' => true,
+            b'\\' => characters(rest).is_some() || bytes(rest).is_some(),
+            b'&' => entity(rest).is_some(),
+            b'=' => quoted_printable(rest).is_some(),
+            _ => false,
+        }
+    })
 }
 
 fn holds(bytes: &[u8], sign: u8, decoder: Decoder) -> bool {
@@ -310,6 +322,12 @@ mod tests {
             let divided = join(text.as_bytes(), signs, &mut joined);
             prop_assert_eq!(&joined, &View::plain(&text).joined(signs).bytes);
             prop_assert_eq!(divided, joined.len() != text.len());
+        }
+
+        #[test]
+        fn a_text_is_encoded_when_a_decoder_finds_something(text in "[a0fux%+\\\\&#;'\"=\r\n{}q]{0,12}") {
+            let found = DECODERS.iter().any(|(sign, decoder)| holds(text.as_bytes(), *sign, *decoder));
+            prop_assert_eq!(is_encoded(text.as_bytes()), found);
         }
     }
 }

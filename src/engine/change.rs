@@ -102,7 +102,10 @@ impl Instance {
 
     pub(super) fn agrees(&self, known: &InstanceStatus, rendered: &Rendered) -> bool {
         let ignored = &self.step().ignored_changes;
-        known.agrees.as_ref().is_some_and(|before| wanted_call(before, &rendered.recorded, ignored) == **before)
+        known.agrees.as_ref().is_some_and(|before| {
+            // Equal as they are, for the most part: nothing is copied to compare them.
+            *before == rendered.recorded || wanted_call(before, &rendered.recorded, ignored) == **before
+        })
     }
 
     /// Completes a call with the values that have to be read for it.
@@ -147,7 +150,8 @@ impl Instance {
     ) -> Result<Option<StepResult>, Interruption> {
         let write = Write { intent: Intent::clone(&in_doubt.attempt.intent), ..self.write_of(id, rendered, None) };
         if let Some(called) = write.find(&self.run.context, in_doubt).await? {
-            return self.finish(known, &in_doubt.attempt.intent, called, Provenance::Recovered, started, false).await;
+            let intended = self.intended(&in_doubt.attempt.intent);
+            return self.finish(known, intended, called, Provenance::Recovered, started, false).await;
         }
         let words = "an update was never answered, and nothing was found of it";
         let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
@@ -344,7 +348,7 @@ impl Instance {
                 let intent = Intent { undo, ..write.intent.clone() };
                 self.finish(
                     &self.known(id),
-                    &intent,
+                    self.intended(&intent),
                     Called::Found { item, evidence: None },
                     Provenance::Adopted,
                     started,

@@ -9,6 +9,7 @@ use tokio::sync::{OnceCell, mpsc};
 
 use super::access::Access;
 use super::gates::Gates;
+use super::listings::Listings;
 use super::ownership::{Claimable, Ownership};
 use super::results::id_text;
 use super::stop::Stopped;
@@ -30,6 +31,7 @@ pub struct RunContext {
     pub journal: Journal,
     pub secrets: Secrets,
     pub gates: Gates,
+    pub listings: Listings,
     pub watcher: Watcher,
     pub stopped: Stopped,
     pub events: Events,

@@ -12,7 +12,7 @@ use super::context::{About, RunContext};
 use super::evidence::{Verdict, tags};
 use super::interruption::Interruption;
 use super::leftover::leftover;
-use super::made::{Before, made};
+use super::made::{Before, made_by};
 use super::ownership::Claimable;
 use super::results::{self, Parameters};
 use super::watch::{Awaited, TaskEnd, task_duration};
@@ -211,7 +211,7 @@ impl Finishing<'_> {
         evidence: Option<Evidence>,
         durations: Vec<(String, u64)>,
     ) -> Result<StepResult, JournalError> {
-        let (result, agrees, made) = match &self.updates {
+        let (mut result, agrees, made) = match &self.updates {
             Some((agrees, before)) => (before.clone(), Some(agrees.clone()), RecordedResource::default()),
             None => {
                 let made = self.made(context, &result);
@@ -226,7 +226,10 @@ impl Finishing<'_> {
         if let (Some(id), Some(lock)) = (&made.id, &made.lock) {
             context.gates.belongs(&results::id_text(id), lock);
         }
-        let kept = StepResult { response: self.kept(result.response.as_deref()), ..result.clone() };
+        // The answer is copied once: without what the record may not hold.
+        let response = result.response.take();
+        let kept = StepResult { response: self.kept(response.as_deref()), ..result.clone() };
+        result.response = response;
         let succeeded = Succeeded {
             instance: self.intent.instance.clone(),
             provenance,
@@ -361,7 +364,13 @@ impl Finishing<'_> {
             IntendedUndo::Default if self.only_changed(result) => IntendedUndo::Keep,
             undo => undo,
         };
-        made(context.catalog, &self.intent.call, result, &undo)
+        made_by(
+            context.catalog,
+            self.operation.map(|operation| (operation, self.parameters.as_slice())),
+            &self.intent.call,
+            result,
+            &undo,
+        )
     }
 
     /// The error for tasks that the key may not read, or that the API does not know.

@@ -107,8 +107,19 @@ fn collect(value: &Value, at: &str, except: Option<&str>, texts: &mut Vec<String
 /// The resources that exist because of a result, with the calls that delete them.
 pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &IntendedUndo) -> RecordedResource {
     let matched = operation_of(catalog, call);
-    let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
-    let parameters = matched.as_ref().map(|(_, parameters)| parameters.as_slice()).unwrap_or_default();
+    let matched = matched.as_ref().map(|(operation, parameters)| (operation.as_ref(), parameters.as_slice()));
+    made_by(catalog, matched, call, result, undo)
+}
+
+/// The same with the operation of the call, and its path parameters.
+pub fn made_by(
+    catalog: &Catalog,
+    matched: Option<(&Operation, &[(String, String)])>,
+    call: &RecordedCall,
+    result: &StepResult,
+    undo: &IntendedUndo,
+) -> RecordedResource {
+    let (operation, parameters) = matched.map_or((None, [].as_slice()), |(found, values)| (Some(found), values));
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     // An operation that creates nothing has an undo only where the plan gives one.
     let is_change = operation.is_some() && creates.is_none();

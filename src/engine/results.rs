@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
-use crate::journal::{RecordedCall, StepResult, is_id};
+use crate::journal::{Kinds, RecordedCall, StepResult, is_id};
 use crate::secret::{Secrets, is_sensitive_name, stands_for_secret};
 
 /// Characters around a JSON pointer into the step's own result, in an undo call that is rendered before the result is
@@ -81,10 +81,33 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
     };
     result.kind = Some(creates.kind.clone());
     result.name = name_of(creates, call, answer);
-    result.ids = match &creates.id_at {
+    result.ids = ids_of(creates, operation, call, &result.created, answer);
+    result.id = result.ids.first().cloned();
+    if let (Some(id), IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (&result.id, &creates.id_at)
+        && result.created.is_empty()
+    {
+        *result.created.of(&creates.kind) = Value::Array(vec![id.clone()]);
+    }
+}
+
+/// Whether the answer of a create, or the call itself, names what was made.
+pub fn names_what_was_made(operation: &Operation, call: &RecordedCall, answer: &Value) -> bool {
+    let creates = operation.creates.as_ref();
+    creates.is_some_and(|creates| !ids_of(creates, Some(operation), call, &Kinds::default(), Some(answer)).is_empty())
+}
+
+/// The ids of the main resources that a create made.
+fn ids_of(
+    creates: &Creates,
+    operation: Option<&Operation>,
+    call: &RecordedCall,
+    created: &Kinds,
+    answer: Option<&Value>,
+) -> Vec<Value> {
+    let ids: Vec<Value> = match &creates.id_at {
         IdAt::Task(keys) => keys
             .iter()
-            .find_map(|key| result.created.get(key).and_then(Value::as_array).filter(|ids| !ids.is_empty()))
+            .find_map(|key| created.get(key).and_then(Value::as_array).filter(|ids| !ids.is_empty()))
             .cloned()
             .unwrap_or_default(),
         IdAt::Response(pointer) => answer.and_then(|answer| scalar_at(answer, pointer)).into_iter().collect(),
@@ -93,21 +116,16 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
             operation.and_then(|operation| named_in_path(operation, call, names)).into_iter().collect()
         }
     };
-    if result.ids.is_empty() {
-        // There is no id at the documented place: an asynchronous create may have been answered at once, or a
-        // synchronous one by tasks.
-        result.ids = answer
-            .and_then(|answer| scalar_at(answer, "/id"))
-            .or_else(|| result.created.get(&creates.kind).and_then(|ids| ids.get(0)).cloned())
-            .into_iter()
-            .collect();
+    if !ids.is_empty() {
+        return ids;
     }
-    result.id = result.ids.first().cloned();
-    if let (Some(id), IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (&result.id, &creates.id_at)
-        && result.created.is_empty()
-    {
-        *result.created.of(&creates.kind) = Value::Array(vec![id.clone()]);
-    }
+    // There is no id at the documented place: an asynchronous create may have been answered at once, or a synchronous
+    // one by tasks.
+    answer
+        .and_then(|answer| scalar_at(answer, "/id"))
+        .or_else(|| created.get(&creates.kind).and_then(|ids| ids.get(0)).cloned())
+        .into_iter()
+        .collect()
 }
 
 /// Kind and id of the existing resource that a call is about: the last one named by its path.

@@ -372,6 +372,7 @@ impl InstanceStatus {
         let certain = provenance != Provenance::Recovered || evidence.is_some_and(Evidence::is_certain);
         let made = RecordedResource { uncertain: !certain, ..made };
         if !update && !makes_nothing && self.made.last() != Some(&made) {
+            // Most instances make one thing, and a vector would hold room for four.
             self.made.reserve_exact(1);
             self.made.push(made);
         }

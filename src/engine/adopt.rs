@@ -133,7 +133,7 @@ impl Instance {
             let object = context.client.read(Request::get(path)).await.map_err(|error| {
                 let mut failed = context.read_failed(&about, &error);
                 if error.is_not_found() {
-                    failed.message = format!("there is nothing to take over: {}", failed.message);
+                    failed.message = format!("the resource to adopt was not found: {}", failed.message);
                 }
                 Interruption::Failed(failed)
             })?;
@@ -173,7 +173,7 @@ impl Instance {
                 };
                 let shown = list.name_field.as_deref().filter(|_| matches!(by, By::Name(_))).unwrap_or(key);
                 let names = others.iter().filter_map(|item| item.get(shown)).map(id_text).collect();
-                let words = format!("there is nothing to take over: no {key} is `{wanted}`");
+                let words = format!("the resource to adopt was not found: no {key} is `{wanted}`");
                 Err(self.refused_with(rendered, words, what_there_is(wanted, names)))
             }
             (Some(_), more) => {

@@ -52,7 +52,7 @@ pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16
     result
 }
 
-/// What a call made on the side, or was given by it, as its answer tells: kind and id.
+/// A secondary resource of a call, as its answer names it: kind and id.
 pub fn on_the_side(operation: Option<&Operation>, call: &RecordedCall, answer: &Value) -> Vec<(String, Value)> {
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     let is_named = |field: &str| call.body.as_ref().and_then(|body| body.get(field)).is_some_and(|id| !id.is_null());

@@ -100,7 +100,7 @@ impl<'a> Search<'a> {
         self.operation.as_ref().and_then(|operation| operation.creates.as_ref())
     }
 
-    /// The call creates nothing, as far as is known: its effect is the same whoever asked for it.
+    /// The call creates no resource, as far as is known: its effect is the same from any client.
     fn only_changes(&self) -> bool {
         self.operation.as_ref().is_some_and(|operation| operation.creates.is_none())
     }

@@ -290,7 +290,7 @@ fn contains(planned: Option<&Value>, seen: Option<&Value>) -> Comparison {
     }
 }
 
-/// Whether something that `before` has and `after` does not still exists.
+/// Whether an element that is in `before` and not in `after` still exists.
 pub fn holds_any(seen: Option<&Value>, before: Option<&Value>, after: Option<&Value>) -> bool {
     let texts = |value: Option<&'_ Value>| {
         let mut texts = Vec::new();

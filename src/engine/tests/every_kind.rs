@@ -344,7 +344,7 @@ fn drift_is_detected_for_every_kind_and_corrected() {
             let end = trial.run(&plan).await;
             let left = differing(&trial);
             // A value that can only grow, or is invalid, cannot be corrected: the run fails with this message.
-            let stays = trial.failures().iter().all(|failure| failure.contains("only a new one has what differs"));
+            let stays = trial.failures().iter().all(|failure| failure.contains("which needs a new resource"));
             if end.finished.exit != Exit::Done && stays {
                 return;
             }

@@ -416,6 +416,9 @@ impl Doing {
             }
             Doing::Pausing { reason, until } => {
                 let then = match until.saturating_sub(now) {
+                    Duration::ZERO if matches!(reason, Delay::Locked { task: Some(_) }) => {
+                        "again after its end".to_owned()
+                    }
                     Duration::ZERO => "trying again".to_owned(),
                     left => format!("again in {}", duration(left)),
                 };
@@ -544,6 +547,9 @@ mod tests {
         let reason = Delay::Locked { task: Some("t1\nforged".to_owned()) };
         board.handle(&stamped(1000, Event::CallDelayed { instance: instance("lb"), reason, pause_ms: 4000 }));
         assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what.all(), "locked by task t1⏎forged, again in 3 s");
+        let reason = Delay::Locked { task: Some("t1".into()) };
+        board.handle(&stamped(1000, Event::CallDelayed { instance: instance("lb"), reason, pause_ms: 0 }));
+        assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what.all(), "locked by task t1, again after its end");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::page::Shape;
 use super::story::{self, Alike, Story};
 use super::width::width;
 use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, natural, sanitize};
-use crate::event::{Event, Provenance, RunFinished, SkipReason, Stamped, StepDone, StepError};
+use crate::event::{Delay, Event, Provenance, RunFinished, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 
@@ -142,8 +142,11 @@ impl Human {
                 self.of(now, instance, &format!("calling {}{attempt}", sanitize(call)));
             }
             Event::CallDelayed { instance, reason, pause_ms } => {
-                let pause = pause(Duration::from_millis(*pause_ms));
-                self.of(now, instance, &format!("{}, again in {pause}", delay(reason)));
+                let then = match reason {
+                    Delay::Locked { task: Some(_) } if *pause_ms == 0 => "again after its end".to_owned(),
+                    _ => format!("again in {}", pause(Duration::from_millis(*pause_ms))),
+                };
+                self.of(now, instance, &format!("{}, {then}", delay(reason)));
             }
             Event::TasksAccepted { instance, tasks, earliest_ms, latest_ms } => {
                 let (earliest, latest) = (Duration::from_millis(*earliest_ms), Duration::from_millis(*latest_ms));

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::death::{Life, Moment, When};
 use super::every_kind::{REFERENCES, SHOWN_WITHOUT_ID, before_and_after, differing, is_in, is_right, plan_of};
 use super::harness::{Trial, paused};
 use crate::catalog::schema::{Additional, BodySchema, Schema, Type};
@@ -184,13 +185,16 @@ fn is_said_to_be_fixed(operation: &Operation, name: &str) -> bool {
     operation.route.path == "/dns/v2/network-mappings" && ["name", "id"].contains(&name)
 }
 
-/// One change; gives what is wrong about it.
-async fn changed(trial: &mut Trial, operation: &Operation, after: &Value) -> Option<String> {
+/// One change; gives what is wrong about it. `killed`: when a first run of it dies.
+async fn changed(trial: &mut Trial, operation: &Operation, after: &Value, killed: Option<When>) -> Option<String> {
     let kind = operation.creates.as_ref().unwrap().kind.clone();
     let plan = plan_of(operation, after);
     let of_kind = |trial: &Trial| trial.alive().iter().filter(|alive| alive.starts_with(&format!("{kind} "))).count();
     let (made, alive) = (trial.made().get(kind.as_str()).copied(), of_kind(trial));
     let forced = forced(trial, after);
+    if let Some(when) = killed {
+        trial.run_until(&Trial::plan("plan.yaml", &plan), &Life::until(when)).await;
+    }
     trial.events.clear();
     let end = trial.run(&plan).await;
     let in_place = end.finished.exit == Exit::Done;
@@ -236,6 +240,22 @@ async fn changed(trial: &mut Trial, operation: &Operation, after: &Value) -> Opt
 
 #[test]
 fn random_changes_of_every_kind_end_in_the_plans_state() {
+    change_every_kind(7, |_| None);
+}
+
+#[test]
+fn random_changes_that_are_interrupted_anywhere_go_on_in_the_next_run() {
+    change_every_kind(11, |random| {
+        let moment = Moment::ALL[random.usize(..Moment::ALL.len())];
+        Some(match random.bool() {
+            true => When::Request { nth: random.u64(1..5), moment },
+            false => When::Records { kept: random.usize(1..6), torn: random.bool() },
+        })
+    });
+}
+
+/// Changes every kind at random; `killed`: when a first run of each change dies.
+fn change_every_kind(first: u64, killed: impl Fn(&mut fastrand::Rng) -> Option<When>) {
     let (mut wrong, mut tried, mut kinds) = (Vec::new(), 0, 0);
     for operation in Catalog::embedded().operations() {
         let is_left_out = is_in(&SHOWN_WITHOUT_ID, &operation) || is_in(&LEFT_OUT, &operation);
@@ -247,7 +267,7 @@ fn random_changes_of_every_kind_end_in_the_plans_state() {
         kinds += 1;
         paused(async {
             let seed =
-                operation.route.to_string().bytes().fold(7, |seed: u64, byte| seed * 31 % 65_521 + u64::from(byte));
+                operation.route.to_string().bytes().fold(first, |seed: u64, byte| seed * 31 % 65_521 + u64::from(byte));
             let mut draw = Draw { random: fastrand::Rng::with_seed(seed), body: &schema };
             let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
             let end = trial.run(&plan_of(&operation, &before)).await;
@@ -261,8 +281,10 @@ fn random_changes_of_every_kind_end_in_the_plans_state() {
                     continue;
                 }
                 tried += 1;
-                if let Some(why) = changed(&mut trial, &operation, &after).await {
-                    return wrong.push(format!("{}: {why}: {body} → {after}", operation.route));
+                let killed = killed(&mut draw.random);
+                if let Some(why) = changed(&mut trial, &operation, &after, killed).await {
+                    let killed = killed.map(|when| format!(" ({when:?})")).unwrap_or_default();
+                    return wrong.push(format!("{}{killed}: {why}: {body} → {after}", operation.route));
                 }
                 body = after;
             }

@@ -91,6 +91,11 @@ pub async fn each_page(
             Paging::Numbered => request.clone().query("page", number),
         };
         let mut answer = client.read(page).await?;
+        // An empty answer is not an empty list: it would say of every resource that it does not exist.
+        if !answer.is_object() && !answer.is_array() {
+            let cause = "the answer is not a list".to_owned();
+            return Err(ReadError::Failed { cause, attempts: 1 });
+        }
         let told = count(&answer);
         let items = match answer.pointer_mut(items_at).map(Value::take).unwrap_or(answer) {
             Value::Array(items) => items,

@@ -1,4 +1,4 @@
-//! Where the owner of an id is to be looked for: an index over what instances made, so that nobody reads all of them.
+//! An index from ids of resources to the instances that own them, so that a search need not read all instances.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::instance::InstanceStatus;
 
-/// Places of instances by the ids of what they made. A place may be out of date: whoever looks there checks.
+/// Positions of instances by the ids of their resources. A position may be out of date: the caller checks the instance.
 #[derive(Debug, Clone, Default)]
 pub struct Owners(BTreeSet<(u64, usize)>);
 
@@ -18,7 +18,7 @@ impl Owners {
         self.0.extend(things.filter_map(|thing| thing.id.as_ref()).map(|id| (hash(id), at)));
     }
 
-    /// The places at which something of this id may have been made, in order.
+    /// The positions of the instances that may own a resource with this id, in order.
     pub fn of(&self, id: &Value) -> impl Iterator<Item = usize> {
         let hash = hash(id);
         self.0.range((hash, 0)..=(hash, usize::MAX)).map(|(_, at)| *at)

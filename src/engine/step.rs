@@ -99,6 +99,9 @@ impl Instance {
     }
 
     /// Runs the instance to its end and emits what happened.
+    ///
+    /// Thousands wait for their tasks at once. What few need, and what is over by then, is a future of its own, so that a
+    /// waiting instance holds no room for it.
     pub async fn run(self) -> (InstanceId, InstanceEnd) {
         let id = self.id();
         let started = self.run.context.clock().elapsed();
@@ -109,7 +112,7 @@ impl Instance {
                 if let Interruption::Failed(error) = &mut why {
                     let known = self.known(&id);
                     let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &*intent.call).collect();
-                    blame(&self.run.context, &id, &calls, error).await;
+                    Box::pin(blame(&self.run.context, &id, &calls, error)).await;
                 }
                 let waited = self.run.context.clock().elapsed().saturating_sub(started);
                 InstanceEnd::Interrupted(self.interrupted(&id, why, waited))
@@ -133,16 +136,16 @@ impl Instance {
         let rendered = surroundings.render(&parts, None).map_err(|error| self.run.template_failed(&error))?;
         self.run.check_rendered(self.step(), &rendered).map_err(Interruption::Failed)?;
         let mut done = if decide::reads(self.step()) {
-            self.read(&rendered).await?
+            Box::pin(self.read(&rendered)).await?
         } else {
             self.write(id, &rendered, started).await?
         };
         if !self.step().wait.skip && !self.step().ready.is_off() {
-            self.await_own_readiness(id, &rendered, &done.result, done.provenance).await?;
+            Box::pin(self.await_own_readiness(id, &rendered, &done.result, done.provenance)).await?;
         }
         let judged = self.step().ready.condition().is_some() || self.step().fail_when.is_some();
         if done.resource.is_none() && (judged || self.step().resource_used) {
-            done.resource = Some(self.resource(id, &rendered, &done.result, done.provenance).await?);
+            done.resource = Some(Box::pin(self.resource(id, &rendered, &done.result, done.provenance)).await?);
         }
         Ok(Some((rendered.recorded, done)))
     }
@@ -161,7 +164,7 @@ impl Instance {
             wanted.always &= provenance == Provenance::Reused;
             let decision = decide::instance(&wanted, Some(&known), difference.kind);
             if self.run.options.import.is_some() {
-                return self.import(id, rendered, &known, decision, &mut provenance).await;
+                return Box::pin(self.import(id, rendered, &known, decision, &mut provenance)).await;
             }
             let result = match decision {
                 Decision::Keep => {
@@ -169,7 +172,7 @@ impl Instance {
                 }
                 Decision::Change(kind) => {
                     let change = Changing { kind, split: &difference.split };
-                    self.changed(id, rendered, &known, &change, &mut provenance, started).await?
+                    Box::pin(self.changed(id, rendered, &known, &change, &mut provenance, started)).await?
                 }
                 decision => self.turn(id, rendered, &known, decision, &mut provenance, started).await?,
             };
@@ -233,7 +236,7 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         match (decision, &known.phase, known.intent.as_deref(), InDoubt::recorded(&self.run.context, known)) {
-            (Decision::Call, ..) if self.adopts(id) => self.adopt(id, rendered, provenance).await.map(Some),
+            (Decision::Call, ..) if self.adopts(id) => Box::pin(self.adopt(id, rendered, provenance)).await.map(Some),
             (Decision::Call, ..) => {
                 *provenance = Provenance::Called;
                 let write = self.write_of(id, rendered, None);
@@ -243,7 +246,7 @@ impl Instance {
                 *provenance = if intent.update.is_some() { Provenance::Updated } else { Provenance::Called };
                 match self.write_again(id, rendered, known, intent)? {
                     Some(write) => self.make(&write, known, Some(in_doubt), provenance, started).await,
-                    None => self.give_up_update(id, rendered, known, &in_doubt, started).await,
+                    None => Box::pin(self.give_up_update(id, rendered, known, &in_doubt, started)).await,
                 }
             }
             (Decision::Wait, Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
@@ -261,7 +264,7 @@ impl Instance {
             }
             // A resource of an earlier attempt has to be removed first.
             _ => {
-                self.run.remove(id).await?;
+                Box::pin(self.run.remove(id)).await?;
                 Ok(None)
             }
         }
@@ -278,9 +281,11 @@ impl Instance {
     ) -> Result<Option<StepResult>, Interruption> {
         let matched = self.operation_of(&write.intent.call);
         let _turn = self.enter(&write.intent.instance, &write.intent.call, &matched).await?;
-        let called = match write.make(&self.run.context, known.attempts, in_doubt).await {
+        let called = match Box::pin(write.make(&self.run.context, known.attempts, in_doubt)).await {
             Ok(called) => called,
-            Err(Interruption::Conflict(refusal)) => return self.conflict(write, refusal, provenance, started).await,
+            Err(Interruption::Conflict(refusal)) => {
+                return Box::pin(self.conflict(write, refusal, provenance, started)).await;
+            }
             Err(why) => return Err(why),
         };
         // However the outcome was found, a change in place is reported as an update.

@@ -1,7 +1,8 @@
 //! Which instance depends on which, read from the recorded calls.
 //!
 //! The plan orders steps; this module finds the single instances: those whose ids occur in a call. Where the call of
-//! an instance mentions no instance of a step it comes after, it depends on that step as a whole.
+//! an instance mentions no instance of a step it comes after, it depends on that step as a whole. A name refers to an
+//! instance only where no id of that step does: instances of one step often have one name.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -75,17 +76,28 @@ impl References {
     }
 }
 
-/// By id: the instances that own a resource with it.
-fn owners(status: &Status) -> HashMap<String, Vec<&InstanceId>> {
-    let mut owners: HashMap<String, Vec<&InstanceId>> = HashMap::new();
+/// The instances that own a resource, by its id and by its name.
+#[derive(Default)]
+struct Owners<'s> {
+    by_id: HashMap<String, Vec<&'s InstanceId>>,
+    by_name: HashMap<String, Vec<&'s InstanceId>>,
+}
+
+fn owners(status: &Status) -> Owners<'_> {
+    let mut owners = Owners::default();
     let key = status.header.key.as_bytes();
+    let words = |id: String| {
+        let secret = digest_of(&Value::String(id.clone()), key);
+        let word = secret.rsplit(':').next().unwrap_or_default().to_owned();
+        [id, word]
+    };
     for (instance, known) in &status.instances {
-        for id in ids(known) {
-            let secret = digest_of(&Value::String(id.clone()), key);
-            let word = secret.rsplit(':').next().unwrap_or_default().to_owned();
-            for word in [id, word] {
-                owners.entry(word).or_default().push(instance);
-            }
+        for word in ids(known).into_iter().flat_map(words) {
+            owners.by_id.entry(word).or_default().push(instance);
+        }
+        let name = known.result.as_ref().and_then(|result| result.name.clone()).filter(|name| !name.is_empty());
+        for word in name.into_iter().flat_map(words) {
+            owners.by_name.entry(word).or_default().push(instance);
         }
     }
     owners
@@ -95,22 +107,27 @@ fn ids(known: &InstanceStatus) -> HashSet<String> {
     let made = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
     let result = known.result.iter();
     let listed = result.clone().flat_map(|result| result.created.values()).filter_map(Value::as_array).flatten();
-    let own = result.clone().flat_map(|result| result.ids.iter().chain(&result.id));
-    let names = result.filter_map(|result| result.name.clone());
+    let own = result.flat_map(|result| result.ids.iter().chain(&result.id));
     let all = made.filter_map(|made: &RecordedResource| made.id.as_ref()).chain(listed).chain(own);
-    all.map(id_text).chain(names).filter(|id| !id.is_empty()).collect()
+    all.map(id_text).filter(|id| !id.is_empty()).collect()
 }
 
-/// The instances whose ids occur in the calls of this one.
-fn used(known: &InstanceStatus, owners: &HashMap<String, Vec<&InstanceId>>) -> BTreeSet<InstanceId> {
+/// The instances whose ids, or else names, occur in the calls of this one.
+fn used(known: &InstanceStatus, owners: &Owners<'_>) -> BTreeSet<InstanceId> {
     let mut words = HashSet::new();
     let intended = known.intent.as_ref().map(|intent| &intent.call);
     for call in known.agrees.iter().chain(intended) {
         words_of(call, &mut words);
     }
-    let found = words.iter().filter_map(|word| owners.get(word)).flatten();
     // A name or a number may coincide: only instances of steps that it comes after count.
-    found.filter(|owner| known.after.contains(&owner.step)).map(|owner| (*owner).clone()).collect()
+    let found = |owners: &HashMap<String, Vec<&InstanceId>>| -> BTreeSet<InstanceId> {
+        let owners = words.iter().filter_map(|word| owners.get(word)).flatten();
+        owners.filter(|owner| known.after.contains(&owner.step)).map(|owner| (*owner).clone()).collect()
+    };
+    let mut used = found(&owners.by_id);
+    let by_id: BTreeSet<StepId> = used.iter().map(|owner| owner.step.clone()).collect();
+    used.extend(found(&owners.by_name).into_iter().filter(|owner| !by_id.contains(&owner.step)));
+    used
 }
 
 fn words_of(call: &RecordedCall, words: &mut HashSet<String>) {

@@ -203,6 +203,21 @@ mod tests {
         assert_eq!((waves, kept), (vec!["sub[1]".to_owned(), "net[1]".into()], vec![]));
     }
 
+    /// Everything has one name, which says nothing where an id says more.
+    #[test]
+    fn one_of_two_with_equal_names_goes_while_the_other_stays() {
+        let mut status = chains();
+        for known in status.instances.values_mut() {
+            known.result.as_mut().unwrap().name = Some("twin".to_owned());
+            known.agrees.as_mut().unwrap().body.as_mut().unwrap()["name"] = json!("twin");
+        }
+        assert_eq!(waves(&status, &["net[1]", "sub[1]"]), (vec!["sub[1]".to_owned(), "net[1]".into()], vec![]));
+        // What is mentioned by its name alone, as an SSH key, is still used.
+        let sub = status.instances.get_mut(&id("sub[1]")).unwrap();
+        sub.agrees.as_mut().unwrap().body = Some(json!({ "key": "twin" }));
+        assert_eq!(waves(&status, &["net[1]"]).1, ["net[1] for sub[1]"]);
+    }
+
     #[test]
     fn dependencies_of_a_kept_instance_are_kept_and_named() {
         let (waves, kept) = waves(&chains(), &["net[0]", "sub[0]", "net[1]"]);

@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(waves(&status, &["net[1]", "sub[1]"]), (vec!["sub[1]".to_owned(), "net[1]".into()], vec![]));
         // What is mentioned by its name alone, as an SSH key, is still used.
         let sub = status.instances.get_mut(&id("sub[1]")).unwrap();
-        sub.agrees.as_mut().unwrap().body = Some(json!({ "key": "twin" }));
+        sub.agrees.as_mut().unwrap().body = Some(json!({ "key": "twin" }).into());
         assert_eq!(waves(&status, &["net[1]"]).1, ["net[1] for sub[1]"]);
     }
 

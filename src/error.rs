@@ -98,15 +98,14 @@ impl Error {
     /// The documented exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            // The reader closed the pipe, as in `plan status
-            // head`.
+            // The reader closed the pipe, as in `plan status | head`.
             Error::Stream { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Error::Usage { .. }
             | Error::Read { .. }
             | Error::Catalog(_)
             | Error::Http(HttpError::BaseUrl(..) | HttpError::Authorities(_)) => Exit::Usage,
             Error::PlanWrong | Error::Moved { .. } => Exit::PlanWrong,
-            Error::NoKey { .. } | Error::KeyCommand(_) | Error::Http(HttpError::Key) => Exit::NotAllowed,
+            Error::NoKey { .. } | Error::KeyCommand(_) | Error::Http(HttpError::Key(_)) => Exit::NotAllowed,
             Error::Api { error, .. } => match error.meaning() {
                 Some(Meaning::NotAllowed) => Exit::NotAllowed,
                 Some(Meaning::Quota) => Exit::Quota,
@@ -130,8 +129,8 @@ impl Error {
         match self {
             Error::Usage { help, .. } => help.clone(),
             Error::RecordEmpty { environment, .. } => vec![
-                format!("name the place of the record with `--state`, or write it anew: `plan state recover FILE --environment {environment}`"),
-                "to make everything once more all the same, use another environment".to_owned(),
+                format!("name the place of the record with `--state`, or recover it: `plan state recover FILE --environment {environment}`"),
+                "to create everything a second time, use another environment".to_owned(),
             ],
             Error::Moved { what } => {
                 let again = "look again: `plan preview FILE --out FILE`";
@@ -151,22 +150,16 @@ impl Error {
             Error::KeyCommand(_) => {
                 vec!["the command must exit 0 and print the key, and nothing else, to stdout".to_owned()]
             }
-            Error::Http(HttpError::Key) => {
+            Error::Http(HttpError::Key(_)) => {
                 vec!["check `GCORE_API_KEY`: the token alone, on one line, without the word `APIKey`".to_owned()]
             }
-            Error::Api { error, .. } => match error.meaning() {
-                Some(Meaning::NotAllowed) => {
-                    vec!["check `GCORE_API_KEY` and its role in the project".to_owned()]
-                }
-                Some(Meaning::NotFound) => {
-                    vec!["check `--project-id`, `--region-id` and the ids that were named".to_owned()]
-                }
-                None => vec![
-                    "check that the address answers from here: `GCORE_BASE_URL`, a proxy (`HTTPS_PROXY`), the network"
-                        .to_owned(),
-                ],
-                _ => Vec::new(),
-            },
+            Error::Http(HttpError::BaseUrl(..)) => {
+                vec!["correct `--base-url` or `GCORE_BASE_URL`, or leave them out for `https://api.gcore.com`".to_owned()]
+            }
+            Error::Http(HttpError::Authorities(_)) => {
+                vec!["name a file with the certificates of the authorities to trust, as PEM".to_owned()]
+            }
+            Error::Api { error, .. } => vec![read_hint(error).to_owned()],
             Error::Journal(JournalError::Locked { .. }) => {
                 vec!["wait for it with `--lock-timeout 10m`, or end that process".to_owned()]
             }
@@ -202,7 +195,10 @@ impl Error {
                 vec!["please report this; what is on record is untouched, and running again is safe".to_owned()]
             }
             Error::Write { error, .. } if error.kind() == io::ErrorKind::NotFound => {
-                vec!["the folder it is to be in is not there: make it, or name another".to_owned()]
+                vec!["its folder does not exist: make it, or name another".to_owned()]
+            }
+            Error::Write { error, .. } if error.kind() == io::ErrorKind::AlreadyExists => {
+                vec!["a file is there already: name another place".to_owned()]
             }
             Error::Read { path, error } if error.kind() == io::ErrorKind::NotFound && is_yaml(path) => {
                 vec!["paths are looked up from the current folder; `plan init` writes a plan to start from".to_owned()]
@@ -211,11 +207,16 @@ impl Error {
             Error::Journal(JournalError::Io { error, .. }) if error.kind() == io::ErrorKind::InvalidInput => {
                 vec!["a record is a file of its own, so nothing was read or done: name another place with `--state`".to_owned()]
             }
+            Error::Journal(JournalError::Io { error, .. }) if is_full(error) => {
+                let under_way = "no further call was sent; `plan status` shows what is on record, and the next run resolves \
+                                 the outcome of the calls that were under way";
+                io_hint(error).into_iter().chain([under_way.to_owned()]).collect()
+            }
             Error::Journal(JournalError::Io { error, .. }) => io_hint(error).into_iter().collect(),
             Error::PlanWrong
             | Error::Stream { .. }
             | Error::Comment(_)
-            | Error::Http(HttpError::BaseUrl(..) | HttpError::Authorities(_) | HttpError::Client(_))
+            | Error::Http(HttpError::Client(_))
             | Error::Journal(JournalError::Closed(_))
             | Error::Catalog(_)
             | Error::Report(_) => Vec::new(),
@@ -232,8 +233,33 @@ impl Error {
     }
 }
 
+/// What helps against a read that failed.
+fn read_hint(error: &ReadError) -> &'static str {
+    let ReadError::Refused(refusal) = error else {
+        return "check that the API can be reached from here: `GCORE_BASE_URL`, a proxy (`HTTPS_PROXY`), the network; `--ca-file \
+                FILE` trusts a further authority";
+    };
+    match refusal.meaning() {
+        _ if refusal.foreign || (300..400).contains(&refusal.status) => {
+            "a proxy or another server seems to have answered: check `GCORE_BASE_URL` and `HTTPS_PROXY`"
+        }
+        Meaning::NotAllowed => "check `GCORE_API_KEY` and its role in the project",
+        Meaning::NotFound => "check `--project-id`, `--region-id` and the ids that were named",
+        Meaning::RateLimited | Meaning::Unavailable | Meaning::Locked | Meaning::Unknown => "try again later",
+        Meaning::Rejected | Meaning::Conflict | Meaning::Quota => {
+            "check the options and ids that were given; `-vv` shows the request and the whole answer"
+        }
+    }
+}
+
 fn is_yaml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// Whether nothing more fits: into the disk, or below a limit.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// A hint for an I/O error of a file or address.
@@ -247,11 +273,14 @@ fn io_hint(error: &io::Error) -> Option<String> {
             "this machine has no such address: `127.0.0.1:0` is this machine, any free port"
         }
         io::ErrorKind::IsADirectory => "it is a folder: name a file in it",
-        io::ErrorKind::NotADirectory => "a part of the path is a file, and no folder: name another place",
-        io::ErrorKind::PermissionDenied => "whoever runs this may not: look at the file's owner and mode",
+        io::ErrorKind::NotADirectory => "a part of the path is a file and not a folder: name another place",
+        io::ErrorKind::PermissionDenied => {
+            "this user has no permission: check the owner and mode of the file and its folder"
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full: make room, and run again",
-        io::ErrorKind::ReadOnlyFilesystem => {
-            "it is on a file system that nothing can be written to: name another place"
+        io::ErrorKind::ReadOnlyFilesystem => "its file system is read-only: name another place",
+        io::ErrorKind::FileTooLarge => {
+            "a limit of the file system or the shell (`ulimit -f`): raise it, or name another place"
         }
         _ => return None,
     };

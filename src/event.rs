@@ -334,7 +334,7 @@ pub struct RunFinished {
     /// 0 when read from `--events`, where the time of the event stands for it.
     #[serde(default)]
     pub elapsed_ms: u64,
-    /// The command to type next, when there is something left to do.
+    /// The command to type next, when the run did not complete.
     pub next: Option<String>,
 }
 

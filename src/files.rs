@@ -15,8 +15,10 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // Temporary files have mode 0600.
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+    fs::metadata(folder)?;
+    // Temporary files have mode 0600. The text of an error would name the temporary path, which says nothing to a user.
+    let file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder);
+    let mut file = file.map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(contents)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;

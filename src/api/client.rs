@@ -40,7 +40,7 @@ pub struct Client {
     secrets: Secrets,
     /// The API has accepted the key.
     taken: AtomicBool,
-    /// Something has answered.
+    /// Whether the address has ever answered.
     reached: AtomicBool,
     /// When a connection did not come about for the first time.
     refused_at: OnceLock<Duration>,
@@ -64,16 +64,13 @@ pub enum ReadError {
     #[error("{}", .0.story())]
     Refused(ApiError),
     /// No usable answer after this many attempts.
-    #[error("{cause} ({})", tried(*attempts))]
+    #[error("{cause}{}", tried(*attempts))]
     Failed { cause: String, attempts: u32 },
 }
 
-/// The number of attempts as text.
+/// ` (tried 8 times)`; nothing after a single attempt, which says nothing about how long an address was tried.
 pub fn tried(attempts: u32) -> String {
-    match attempts {
-        1 => "tried once".to_owned(),
-        attempts => format!("tried {attempts} times"),
-    }
+    if attempts > 1 { format!(" (tried {attempts} times)") } else { String::new() }
 }
 
 impl ReadError {

@@ -21,6 +21,8 @@ pub struct ApiError {
     pub request_id: Option<String>,
     /// JSON pointers into the request body, and what is wrong there.
     pub invalid_fields: Vec<(String, String)>,
+    /// The body is not in a form of the API: a proxy or another program may have answered.
+    pub foreign: bool,
     /// The message may repeat secrets that are not known here: it is used for decisions, and not shown.
     pub withheld: bool,
     /// Seconds from `Retry-After`, given as a number or a date; at most an hour.
@@ -59,8 +61,7 @@ const LONGEST_MESSAGE: usize = 600;
 /// The most bytes parsed of a body that is not JSON.
 const READ_OF_NO_JSON: usize = 64 * 1024;
 /// Instead of words that may repeat a secret of a plan that was not read.
-pub const WITHHELD: &str =
-    "the API's words are not shown: they may repeat a secret, and which there are is not known here";
+pub const WITHHELD: &str = "the API's message is not shown, since it may repeat a secret that is not known here";
 const KEY_REFUSED: &str = "the API does not accept this key";
 
 impl ApiError {
@@ -81,8 +82,9 @@ impl ApiError {
         let message = ["message", "detail", "error", "title"]
             .into_iter()
             .find_map(|name| text(name).filter(|text| !text.starts_with(['[', '{'])))
-            .or_else(|| body.as_ref().and_then(|body| fields::words(body, &fields)))
-            .unwrap_or_else(|| unreadable(answer, secrets));
+            .or_else(|| body.as_ref().and_then(|body| fields::words(body, &fields)));
+        let foreign = message.is_none() && !is_blank(answer);
+        let message = message.unwrap_or_else(|| unreadable(answer, secrets));
         let limits = body.as_ref().and_then(|body| body.get("info")).map(quota::limits).unwrap_or_default();
         let message = match answer.status {
             // The API's message repeats a part of the key.
@@ -106,7 +108,9 @@ impl ApiError {
                 .or_else(|| answer.request_id().map(hidden))
                 .filter(|id| !secrets.may_be_unknown() || is_request_id(id)),
             invalid_fields: if answer.status == 401 || secrets.may_be_unknown() { Vec::new() } else { fields },
-            withheld: secrets.may_be_unknown(),
+            foreign,
+            // The message for an invalid key is not the API's.
+            withheld: secrets.may_be_unknown() && answer.status != 401,
             retry_after: answer.header("retry-after").and_then(|value| retry_after(value, now)),
         }
     }
@@ -193,10 +197,14 @@ fn unreadable(answer: &Answer, secrets: &Secrets) -> String {
     let text = secrets.redact(&String::from_utf8_lossy(&answer.body[..answer.body.len().min(READ_OF_NO_JSON)]));
     let words: String = strip_tags(&text).split_whitespace().collect::<Vec<_>>().join(" ");
     if words.is_empty() {
-        "the answer has no readable body".to_owned()
+        "the answer gives no reason".to_owned()
     } else {
         format!("the answer is not the API's ({kind}): {}", words.chars().take(120).collect::<String>())
     }
+}
+
+fn is_blank(answer: &Answer) -> bool {
+    answer.body.iter().all(u8::is_ascii_whitespace)
 }
 
 fn strip_tags(text: &str) -> String {

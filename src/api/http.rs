@@ -28,10 +28,10 @@ const IDLE: Duration = Duration::from_secs(20);
 pub enum HttpError {
     #[error("`{0}` is not a base URL: {1}")]
     BaseUrl(String, &'static str),
-    #[error("the API key holds characters that cannot be sent")]
-    Key,
-    #[error("the file of authorities to trust (`--ca-file`) holds no certificate that can be read, as PEM: {0}")]
-    Authorities(String),
+    #[error("the API key cannot be sent: {0}")]
+    Key(&'static str),
+    #[error("the file of `--ca-file` {0}")]
+    Authorities(&'static str),
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
 }
@@ -75,8 +75,7 @@ impl Http {
         let base = base_url(base)?;
         // Only the first installation has an effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut authorization =
-            HeaderValue::try_from(format!("{scheme} {}", key.expose_secret())).map_err(|_| HttpError::Key)?;
+        let mut authorization = authorization(scheme, key)?;
         authorization.set_sensitive(true);
         let builder = reqwest::Client::builder();
         // No proxy for addresses of this machine.
@@ -158,10 +157,24 @@ impl Transport for Http {
     }
 }
 
+/// The value of `Authorization`. A key is one word: with a second one, or with the word `APIKey` that is put in front
+/// of it, the API would refuse every request.
+fn authorization(scheme: &str, key: &SecretString) -> Result<HeaderValue, HttpError> {
+    let key = key.expose_secret();
+    if key.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("apikey ")) {
+        return Err(HttpError::Key("it begins with the word `APIKey`"));
+    }
+    if key.contains(char::is_whitespace) {
+        return Err(HttpError::Key("it has blanks or line ends in it"));
+    }
+    HeaderValue::try_from(format!("{scheme} {key}")).map_err(|_| HttpError::Key("it has control characters in it"))
+}
+
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, HttpError> {
-    let found = Certificate::from_pem_bundle(pem).map_err(|error| HttpError::Authorities(cause(&error)))?;
+    let found = Certificate::from_pem_bundle(pem);
+    let found = found.map_err(|_| HttpError::Authorities("holds a certificate that cannot be read"))?;
     match found.is_empty() && !pem.is_empty() {
-        true => Err(HttpError::Authorities("it has none".to_owned())),
+        true => Err(HttpError::Authorities("holds no certificate")),
         false => Ok(found),
     }
 }
@@ -185,7 +198,12 @@ async fn body_of(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
 
 /// Checks a base URL: `https`, or `http` to this machine; without user, query or fragment.
 fn base_url(text: &str) -> Result<Url, HttpError> {
-    let wrong = |why| HttpError::BaseUrl(text.to_owned(), why);
+    // A user and password in it are not repeated.
+    let shown = match (text.find("://"), text.rfind('@')) {
+        (Some(start), Some(end)) if start < end => format!("{}…{}", &text[..start + 3], &text[end..]),
+        _ => text.to_owned(),
+    };
+    let wrong = |why| HttpError::BaseUrl(shown.clone(), why);
     let url = Url::parse(text).map_err(|_| wrong("it should look like `https://api.gcore.com`"))?;
     url.host_str().ok_or_else(|| wrong("it names no host"))?;
     let loopback = is_loopback(&url);
@@ -250,19 +268,30 @@ fn lasting(cause: &(dyn Error + 'static), host: &str) -> Option<String> {
     /// Resolver messages for a host that does not exist, on Linux, macOS and Windows; temporary failures have others.
     const UNKNOWN: [&str; 3] = ["Name or service not known", "nodename nor servname", "No such host is known"];
     match cause.downcast_ref::<rustls::Error>() {
-        Some(rustls::Error::InvalidCertificate(why)) => Some(format!(
-            "the certificate of `{host}` is not trusted ({why:?}): `--ca-file FILE` names a file of authorities to trust as \
-             well"
-        )),
-        Some(rustls::Error::InvalidMessage(_)) => {
-            Some(format!("`{host}` does not speak TLS: the base URL says `https`, it may have to be `http`"))
+        Some(rustls::Error::InvalidCertificate(why)) => {
+            Some(format!("the certificate of `{host}` is not trusted: {}", distrust(why)))
         }
+        Some(rustls::Error::InvalidMessage(_)) => Some(format!("`{host}` does not speak TLS")),
         Some(_) => None,
         None => {
             let text = cause.to_string();
             let unknown = UNKNOWN.iter().any(|words| text.contains(words));
-            unknown.then(|| format!("nobody knows the host `{host}`, or the proxy on the way to it"))
+            unknown.then(|| format!("no address is known for the host `{host}`, or for a proxy to it"))
         }
+    }
+}
+
+/// Why a certificate is not trusted.
+fn distrust(why: &rustls::CertificateError) -> &'static str {
+    use rustls::CertificateError as Why;
+    match why {
+        Why::Expired | Why::ExpiredContext { .. } => "it has expired",
+        Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet, or this machine's clock is wrong",
+        Why::Revoked => "it was revoked",
+        Why::UnknownIssuer => "its issuer is not known here",
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is for another host",
+        Why::BadEncoding | Why::BadSignature => "it is damaged",
+        _ => "it is not one of a server that a known authority issued",
     }
 }
 
@@ -362,5 +391,18 @@ mod tests {
         ] {
             assert!(base_url(bad).is_err(), "{bad}");
         }
+        let told = base_url("https://user:hunter2@api.gcore.com").unwrap_err().to_string();
+        assert!(told.starts_with("`https://…@api.gcore.com` is not a base URL"), "{told}");
+    }
+
+    #[test]
+    fn a_key_is_one_word() {
+        let told = |key: &str| authorization("APIKey", &key.to_owned().into()).map_err(|error| error.to_string());
+        assert!(told("123$abc").is_ok());
+        assert_eq!(told("apikey 123$abc").unwrap_err(), "the API key cannot be sent: it begins with the word `APIKey`");
+        for blank in ["123 abc", "123\tabc", "123\nabc"] {
+            assert_eq!(told(blank).unwrap_err(), "the API key cannot be sent: it has blanks or line ends in it");
+        }
+        assert_eq!(told("a\u{7f}").unwrap_err(), "the API key cannot be sent: it has control characters in it");
     }
 }

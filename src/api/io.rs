@@ -43,7 +43,7 @@ impl Io {
     }
 }
 
-/// A task that ends with whoever waits for it.
+/// A task that is aborted when its caller is dropped.
 struct GivenUp<T>(JoinHandle<T>);
 
 impl<T> Drop for GivenUp<T> {

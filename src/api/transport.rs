@@ -91,8 +91,7 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, Lost>> + Send 
 pub trait Transport: Send + Sync {
     fn send(&self, request: Request) -> Sending<'_>;
 
-    /// The base of request paths, for logs; empty without a network.
-    fn base_url(&self) -> &str {
-        ""
-    }
+    /// The base of request paths, for logs and curl lines; empty without a network. A transport around another one
+    /// passes on that one's.
+    fn base_url(&self) -> &str;
 }

@@ -91,7 +91,7 @@ pub(super) fn operation(route: Route, json: &str) -> Result<Operation, CatalogEr
     Ok(stored.operation(route))
 }
 
-/// Whether a stored operation creates something, without parsing its JSON.
+/// Whether a stored operation creates a resource, without parsing its JSON.
 pub(super) fn creates(json: &str) -> bool {
     json.contains(r#""creates":{"#)
 }

@@ -1,5 +1,6 @@
 //! What was meant by a command that does not exist: other tools have other words, and some type the plan first.
 
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
@@ -24,6 +25,31 @@ const MEANINGS: &[(&[&str], &str)] = &[
     (&["version"], "plan --version"),
 ];
 
+/// Options of other tools and of everyday use, and the option that does it here: of the commands that have it.
+const OPTIONS: &[(&[&str], &str)] = &[
+    (&["--port", "--address", "--host", "--bind", "-p"], "--listen"),
+    (&["--var", "--input", "--param", "-e"], "--set"),
+    (&["--var-file", "--values", "--vars", "--inputs-file"], "--inputs"),
+    (&["--auto-approve", "--force", "--assume-yes"], "--yes"),
+    (&["--workspace", "--env", "--stage"], "--environment"),
+    (&["--output", "--json", "-o"], "--format"),
+    (&["--destroy"], "--prune"),
+    (&["--backend", "--state-file", "--state-dir"], "--state"),
+    (&["--debug", "--trace"], "--verbose"),
+    (&["--silent"], "--quiet"),
+    (&["--api-key", "--token", "--key"], "--api-key-command"),
+    (&["--url", "--endpoint", "--api-url"], "--base-url"),
+    (&["--project"], "--project-id"),
+    (&["--region"], "--region-id"),
+    (&["--concurrency", "--jobs", "-j"], "--parallelism"),
+    (&["--detailed-exitcode"], "--exit-code"),
+    (&["--stop-on-error", "--no-continue"], "--fail-fast"),
+    (&["--no-color", "--no-colour"], "--color"),
+    (&["--cacert", "--ca-cert", "--ca"], "--ca-file"),
+    (&["--recreate", "--taint"], "--replace"),
+    (&["--only"], "--target"),
+];
+
 /// The command line of this process.
 ///
 /// # Errors
@@ -35,12 +61,18 @@ pub fn read() -> Result<Cli, clap::Error> {
 
 /// The error, with the command that was meant.
 fn explain(mut error: clap::Error) -> clap::Error {
-    // Values that look like options are nothing anybody means here.
+    // No command takes values that look like options.
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested)
         && tips.iter().any(|tip| tip.to_string().contains("as a value"))
     {
         error.remove(ContextKind::Suggested);
+    }
+    if let Some((tip, usage)) = option_meant(&error) {
+        error.remove(ContextKind::SuggestedArg);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+        return error;
     }
     let typed = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(typed))) => typed.clone(),
@@ -56,6 +88,32 @@ fn explain(mut error: clap::Error) -> clap::Error {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![format!("`{meant}` does that").into()]));
     }
     error
+}
+
+/// The option of the command that does what an unknown one says elsewhere, and the usage of the command.
+fn option_meant(error: &clap::Error) -> Option<(String, StyledStr)> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return None };
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    let typed = typed.split('=').next().unwrap_or(typed);
+    let (_, meant) = OPTIONS.iter().find(|(words, _)| words.contains(&typed))?;
+    let mut all = Cli::command();
+    all.build();
+    let command = usage.split_whitespace().skip_while(|word| *word != "plan").skip(1);
+    let command = command.map_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase()).then_some(word));
+    let command = command.fold(&all, |at, word| at.find_subcommand(word).unwrap_or(at));
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.get_long().map(|long| format!("--{long}")).as_deref() == Some(*meant))?;
+    let value =
+        argument.get_value_names().and_then(|names| names.first()).filter(|_| argument.get_action().takes_values());
+    let tip = match value {
+        Some(value) => format!("`{meant} {value}` does that"),
+        None => format!("`{meant}` does that"),
+    };
+    Some((tip, command.clone().render_usage()))
 }
 
 /// The command that does what a word says elsewhere.
@@ -89,6 +147,36 @@ mod tests {
             assert!(!said(arguments).contains("tip:"), "{}", said(arguments));
         }
         assert!(said(&["plan", "run", "--parallelsm", "3", "x.yaml"]).contains("'--parallelism'"));
+    }
+
+    #[test]
+    fn the_option_that_was_meant_is_named_where_the_command_has_it() {
+        for (arguments, tip) in [
+            (&["plan", "simulate", "--port", "8080"][..], "`--listen ADDRESS` does that"),
+            (&["plan", "run", "x.yaml", "--var", "a=b"], "`--set NAME=VALUE` does that"),
+            (&["plan", "destroy", "x.yaml", "--auto-approve"], "`--yes` does that"),
+            (&["plan", "state", "list", "--env=x"], "`--environment NAME` does that"),
+            (&["plan", "get", "images", "--debug"], "`--verbose` does that"),
+            (&["plan", "run", "x.yaml", "--api-key", "x"], "`--api-key-command COMMAND` does that"),
+        ] {
+            assert!(said(arguments).contains(tip), "{}", said(arguments));
+        }
+        assert!(!said(&["plan", "graph", "x.yaml", "--port", "1"]).contains("does that"));
+    }
+
+    #[test]
+    fn every_option_that_is_named_exists_and_no_word_is_one_already() {
+        let mut command = Cli::command();
+        command.build();
+        let mut all: Vec<&clap::Command> = vec![&command];
+        let mut options = Vec::new();
+        while let Some(command) = all.pop() {
+            options.extend(command.get_arguments().filter_map(|argument| argument.get_long()));
+            all.extend(command.get_subcommands());
+        }
+        for (_, meant) in OPTIONS {
+            assert!(options.contains(&&meant[2..]), "{meant}");
+        }
     }
 
     #[test]

@@ -34,12 +34,12 @@ const LONG_VERSION: &str =
 const AFTER_HELP: &str = "\
 First steps:
   plan init                                  write an example to start from: deploy.yaml
-  plan rehearse deploy.yaml                  try a plan: offline, in seconds, nothing is created
-  plan check deploy.yaml                     everything wrong with a plan, before the first call
+  plan rehearse deploy.yaml                  try a plan: offline, in seconds, without creating anything
+  plan check deploy.yaml                     find errors before the first call
   plan run deploy.yaml --set replicas=3      run it; run again to continue
   plan status deploy.yaml                    what exists and what is pending
-  plan destroy deploy.yaml                   take everything down again
-  plan simulate                              an account of your own to try all of it against, in memory
+  plan destroy deploy.yaml                   delete everything again
+  plan simulate                              serve a simulated API to try all of this without an account
 
 Environment:
   GCORE_API_KEY             the API key; a flag could be read by others (see --api-key-command)
@@ -68,7 +68,7 @@ Exit codes:
    70  a bug in plan
   130  interrupted: run again (143 after SIGTERM)";
 
-/// Runs a YAML plan of Gcore API calls: ordered, waited for, remembered, and taken down again.
+/// Provisions Gcore resources from a YAML list of API calls: in order, waiting for tasks, recorded, and deleted again.
 #[derive(Debug, Parser)]
 #[command(name = "plan", version, long_version = LONG_VERSION, about, after_help = AFTER_HELP, max_term_width = 120)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -84,32 +84,32 @@ pub struct Cli {
 pub enum Command {
     /// Write a plan to start from, and the schema that editors read
     ///
-    /// One of the examples, as a file of its own. It checks and rehearses as it stands. What is there already is never
+    /// One of the examples, as a file of its own, which can be checked and rehearsed unchanged. An existing file is never
     /// overwritten.
     Init(InitArguments),
     /// Run a plan, or continue it
     ///
-    /// Checks the plan, makes the calls that are not on record yet, waits for their tasks, and prints the outputs. A run
-    /// that was interrupted, or had to stop, is continued by running again.
+    /// Checks the plan, sends the calls that are not on record yet, waits for their tasks, and prints the outputs. A run
+    /// that was interrupted or had to stop continues when it is started again.
     #[command(visible_aliases = ["apply", "up"])]
     Run(Box<RunArguments>),
-    /// Find everything wrong with plans, without a call
+    /// Check plans for errors, without a call
     #[command(visible_aliases = ["validate"])]
     Check(Box<CheckArguments>),
     /// Show what a run would do
     #[command(visible_aliases = ["plan", "diff"])]
     Preview(Box<PreviewArguments>),
-    /// Run a plan against the built-in simulator; nothing is created, nothing kept
+    /// Run a plan against the built-in simulator: no resource is created, no record kept
     Rehearse(Box<RehearseArguments>),
-    /// Take an environment down, from its record
+    /// Delete the resources of an environment, from its record
     #[command(visible_aliases = ["down"])]
     Destroy(Box<DestroyArguments>),
     /// Show what exists and what is pending
     Status(Box<StatusArguments>),
-    /// Look for what somebody else changed or removed
+    /// Find resources that were changed or deleted outside of `plan`
     ///
-    /// Each thing on record is looked for, and the fields that the plan set and the API can change are compared. What is
-    /// gone or changed goes on record: the next run makes it again, or puts it back.
+    /// Every recorded resource is read, and the fields that the plan set and the API can change are compared. Drift is
+    /// recorded: the next run creates a missing resource again, and changes a differing one back.
     Drift(Box<DriftArguments>),
     /// Print the outputs of the last run
     Output(OutputArguments),
@@ -117,14 +117,14 @@ pub enum Command {
     Report(ReportArguments),
     /// Destroy the environments whose `ttl` has passed
     Sweep(Box<SweepArguments>),
-    /// Look into the record, and correct it by hand
+    /// Show the record, and correct it by hand
     #[command(subcommand)]
     State(StateCommand),
     /// List what plans name by id: images, flavors, regions, networks and more
     Get(GetArguments),
     /// List recent tasks of the API
     Tasks(TasksArguments),
-    /// Wait for tasks that somebody else started
+    /// Wait for tasks of other clients
     Wait(WaitArguments),
     /// Search the operations of the API
     Ops(OpsArguments),
@@ -136,13 +136,13 @@ pub enum Command {
     Simulate(SimulateArguments),
     /// Print the JSON Schema of the plan file, for editors
     Schema,
-    /// Tell what the code of a finding means
+    /// Explain the code of a finding
     Explain(ExplainArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Print a manual page, or write those of all commands
     Man(ManArguments),
-    /// Write the embedded catalogue anew from an OpenAPI document
+    /// Generate the embedded catalogue from an OpenAPI document
     #[command(hide = true)]
     Catalog(CatalogArguments),
 }
@@ -150,17 +150,42 @@ pub enum Command {
 impl Command {
     /// Whether every request is printed as a curl command.
     pub fn prints_curl(&self) -> bool {
-        let api = match self {
+        match self {
+            Command::Rehearse(arguments) => arguments.requests.curl,
+            other => other.api().is_some_and(|api| api.requests.curl),
+        }
+    }
+
+    /// The options about the API, of the commands that send requests to it.
+    fn api(&self) -> Option<&ApiOptions> {
+        Some(match self {
             Command::Run(arguments) => &arguments.api,
             Command::Check(arguments) => &arguments.api,
+            Command::Preview(arguments) => &arguments.api,
             Command::Destroy(arguments) => &arguments.api,
+            Command::Status(arguments) => &arguments.api,
+            Command::Drift(arguments) => &arguments.api,
             Command::Sweep(arguments) => &arguments.api,
+            Command::State(StateCommand::Import(arguments)) => &arguments.run.api,
+            Command::State(StateCommand::Recover(arguments) | StateCommand::Salvage(arguments)) => &arguments.api,
+            Command::Get(arguments) => &arguments.api,
             Command::Tasks(arguments) => &arguments.api,
             Command::Wait(arguments) => &arguments.api,
-            Command::Rehearse(arguments) => return arguments.requests.curl,
-            _ => return false,
-        };
-        api.requests.curl
+            Command::Init(_)
+            | Command::Rehearse(_)
+            | Command::Output(_)
+            | Command::Report(_)
+            | Command::State(_)
+            | Command::Ops(_)
+            | Command::New(_)
+            | Command::Graph(_)
+            | Command::Simulate(_)
+            | Command::Schema
+            | Command::Explain(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Catalog(_) => return None,
+        })
     }
 }
 
@@ -213,6 +238,28 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn every_command_with_the_option_prints_curl_lines() {
+        fn visit(command: &clap::Command, words: &[String], number: &mut usize) {
+            let words = [words, &[command.get_name().to_owned()]].concat();
+            command.get_subcommands().for_each(|command| visit(command, &words, number));
+            let is_switch = |argument: &clap::Arg| !argument.get_action().takes_values();
+            if command.get_arguments().any(|argument| argument.get_long() == Some("curl") && is_switch(argument)) {
+                // More positional arguments than any command takes are left out one by one.
+                let typed = (0..4).find_map(|positional| {
+                    let given = (0..positional).map(|_| "x".to_owned());
+                    Cli::try_parse_from(words.iter().cloned().chain(given).chain(["--curl".to_owned()])).ok()
+                });
+                let typed = typed.unwrap_or_else(|| panic!("{words:?}"));
+                assert!(typed.command.prints_curl(), "{words:?}");
+                *number += 1;
+            }
+        }
+        let mut number = 0;
+        visit(&Cli::command(), &[], &mut number);
+        assert!(number >= 13, "{number}");
     }
 
     #[test]

@@ -11,10 +11,10 @@ use super::values::{self, Assignment, ColorChoice, LogFormat};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub struct GlobalOptions {
-    /// Say only failures, warnings and the end
+    /// Print only failures, warnings and the end
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say every request, too; twice: with bodies, secrets hidden
+    /// Also print every request; twice: with bodies, secrets hidden
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// When to use colour
@@ -57,7 +57,7 @@ pub struct ApiOptions {
     pub requests: RequestOptions,
 }
 
-/// What is told of requests where they are made.
+/// How requests are logged.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Log")]
 pub struct RequestOptions {
@@ -99,13 +99,13 @@ pub struct PlanOptions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Record")]
 pub struct StateOptions {
-    /// Where records are: a folder, or an object store as `s3://BUCKET/PREFIX`, `gs://…`, `az://…` [default: .plan beside
+    /// Where records are kept: a folder, or an object store as `s3://BUCKET/PREFIX`, `gs://…`, `az://…` [default: .plan beside
     /// the plan; `ephemeral`: gone when the job is]
     #[arg(long, value_name = "PLACE")]
     pub state: Option<PathBuf>,
 }
 
-/// How patiently to ask for the record.
+/// How long to wait for the lock of a record.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Record")]
 pub struct LockOptions {
@@ -138,19 +138,19 @@ pub struct RunOptions {
     /// Only this step, or instance (`web[2]`), and what it depends on; may be repeated
     #[arg(long, value_name = "STEP")]
     pub target: Vec<String>,
-    /// After a failure start nothing new
+    /// After a failure start no further steps
     #[arg(long)]
     pub fail_fast: bool,
-    /// Stop waiting after this long; the next run goes on
+    /// Stop waiting after this long; the next run continues
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub timeout: Option<Duration>,
-    /// Leave no tags of ours on what is created
+    /// Do not tag created resources
     #[arg(long)]
     pub no_stamp: bool,
-    /// How long to look for a call whose answer was lost before it is made again, at most a day
+    /// How long to look for the outcome of a call whose answer was lost before sending it again, at most a day
     #[arg(long, value_name = "DURATION", value_parser = values::search_time, alias = "settle-time")]
     pub resolve_time: Option<Duration>,
-    /// The most items that a list may have which a GET step reads
+    /// The most items of a list that a GET step reads
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10000")]
     pub max_items: usize,
     /// Check against this OpenAPI document instead of the built-in catalogue
@@ -162,7 +162,7 @@ pub struct RunOptions {
     /// Write a report of the run to this file: .html, .md, .json or .xml (JUnit)
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Write this output, also a secret one, to a file nobody else may read; may be repeated
+    /// Write this output, also a secret one, to a file that only you can read; may be repeated
     #[arg(long, value_name = "OUTPUT=FILE", value_parser = values::output_file)]
     pub write_output: Vec<Assignment>,
     /// Print this secret output, too; may be repeated

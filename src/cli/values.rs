@@ -90,7 +90,7 @@ pub(super) fn assignment(text: &str) -> Result<Assignment, String> {
 /// Reads a duration such as `30s`, `15m` or `1h30m`; more than nothing.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let zero = duration_or_zero(text)?;
-    if zero.is_zero() { Err("it must be longer than nothing".to_owned()) } else { Ok(zero) }
+    if zero.is_zero() { Err("it must be longer than 0".to_owned()) } else { Ok(zero) }
 }
 
 /// Sums of durations stay far from what a clock can tell.
@@ -107,7 +107,7 @@ pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// How long something that was lost is looked for.
+/// How long the outcome of a call is looked for.
 ///
 /// # Errors
 ///
@@ -164,7 +164,7 @@ fn nearest_name(text: &str, longest: usize) -> String {
     name.trim_end_matches('-').to_owned()
 }
 
-/// What somebody says a step made: `web[0]=8f1c0a3e-…`.
+/// The resource of a step, as the user names it: `web[0]=8f1c0a3e-…`.
 ///
 /// # Errors
 ///

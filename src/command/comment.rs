@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// may be out of date.
 pub(super) async fn keep(context: &Context, marker: &str, body: &str) -> Result<(), Error> {
     let Some(github) = &context.environment.github else {
-        return note(context, "warning: `--comment` does something in a GitHub Actions job only");
+        return note(context, "warning: `--comment` has an effect in a GitHub Actions job only");
     };
     let Some(number) = pull_request(context, github) else {
         return note(context, "no pull request here: there is nothing to comment on");

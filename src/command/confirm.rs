@@ -15,7 +15,9 @@ pub fn confirm(context: &Context, question: &str, yes: bool) -> Result<bool, Err
         return Ok(true);
     }
     if !context.interactive {
-        return Err(Error::usage("there is nobody to ask: this is no terminal").help("say `--yes` if it is meant"));
+        return Err(
+            Error::usage("this needs a confirmation, and there is no terminal to ask on").help("confirm with `--yes`")
+        );
     }
     let mut err = context.stderr.clone();
     write!(err, "{question} [y/N] ")

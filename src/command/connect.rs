@@ -116,7 +116,7 @@ pub(super) fn authorities(context: &Context) -> Result<Vec<u8>, Error> {
         Error::usage(format!("`{named}` is `{}`, which cannot be read: {error}", path.display()))
             .help("name a file with the certificates of the authorities to trust, as PEM")
     })?;
-    if pem.is_empty() { Err(HttpError::Authorities("it is empty".to_owned()).into()) } else { Ok(pem) }
+    if pem.is_empty() { Err(HttpError::Authorities("holds no certificate").into()) } else { Ok(pem) }
 }
 
 /// An id from a flag, or else from the variable with this name.
@@ -163,7 +163,9 @@ pub(super) fn ask_command(command: &str, secrets: &Secrets, quiet: bool) -> Resu
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success() {
         let said = said.lines().last().map(|line| format!(": {}", sanitize(line))).unwrap_or_default();
-        return Err(Error::KeyCommand(format!("it ended with {}{said}", output.status)));
+        // `exit status: 1`, or the signal on Unix.
+        let status = output.status.to_string().replace(": ", " ");
+        return Err(Error::KeyCommand(format!("it ended with {status}{said}")));
     }
     let text = String::from_utf8(output.stdout).map_err(|_| Error::KeyCommand("it printed no text".to_owned()))?;
     match text.trim() {

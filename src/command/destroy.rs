@@ -50,7 +50,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
             if arguments.if_exists
                 && records::never_made(context, arguments.file.as_deref(), &arguments.record).await? =>
         {
-            note(context, "the environment was never made: there is no record of that name")?;
+            note(context, "the environment does not exist: there is no record of that name")?;
             export_ending(
                 context,
                 &Ending { exit: Exit::Done, failure_reason: None, state_path: None, resume_command: None },
@@ -61,7 +61,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     };
     let Some(status) = record.read().await? else {
         if arguments.if_exists {
-            note(context, &format!("environment `{}` was never made", record.environment()))?;
+            note(context, &format!("environment `{}` does not exist", record.environment()))?;
             return print_job(context, &record, Exit::Done);
         }
         return Err(records::no_record(&record).await?);

@@ -121,10 +121,10 @@ pub(super) fn summary(checks: &[DriftCheck]) -> String {
     let gone = checks.iter().filter(|check| check.found == DriftState::Gone).count();
     let changed = checks.iter().filter(|check| matches!(check.found, DriftState::Changed { .. })).count();
     match (gone, changed) {
-        (0, 0) => format!("looked at {}: as recorded", count(checks.len(), "thing")),
+        (0, 0) => format!("{} compared: as recorded", count(checks.len(), "resource")),
         _ => format!(
-            "looked at {}: {gone} gone, {changed} changed; `plan preview` shows what a run does about it",
-            count(checks.len(), "thing")
+            "{} compared: {gone} gone, {changed} changed; `plan preview` shows what a run does about it",
+            count(checks.len(), "resource")
         ),
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::patience::in_patience;
 use super::print::table;
 use super::{Account, note, print_json, print_text};
-use crate::api::Request;
+use crate::api::{ReadError, Request};
 use crate::catalog::{Catalog, Method, Operation, Route};
 use crate::cli::{GetArguments, ResultFormat};
 use crate::clock::Clock;
@@ -104,7 +105,9 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
     let request = request(&operation, &account)?;
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let reader = ListReader { client: &client, repeat: &[], places: None, most: arguments.max_items };
-    let complete = reader.read_all(&request, Some(&*operation)).await.map_err(|unread| match unread {
+    let reads = reader.read_all(&request, Some(&*operation));
+    let complete = in_patience(context, &client, &format!("listing the {what}"), reads).await?;
+    let complete = complete.map_err(|unread| match unread {
         ReadFailure::Read(error) => Error::Api { what: format!("the {what} cannot be listed"), error },
         ReadFailure::TooMany { most, count } => {
             Error::usage(format!("there are {count} {what}, more than {most}")).help("let more come: `--max-items N`")
@@ -112,9 +115,12 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
     })?;
     hide_once_shown(&context.secrets, &complete.answer);
     if let Some(missing) = complete.missing {
-        note(context, &format!("warning: there are {} {what}, and {} came", missing.count, missing.came))?;
+        note(context, &format!("warning: of {} {what} the API sent {}", missing.count, missing.came))?;
     }
-    let all = items(&complete.answer).cloned().unwrap_or_default();
+    let Some(all) = items(&complete.answer).cloned() else {
+        let error = ReadError::Failed { cause: "the answer is not a list".to_owned(), attempts: 1 };
+        return Err(Error::Api { what: format!("the {what} cannot be listed"), error });
+    };
     let search =
         ListSearch { items: &all, operation: Some(&operation), listed: Catalog::embedded().listed(&operation) };
     let wanted = arguments.name.as_deref().map(str::to_lowercase);
@@ -149,7 +155,7 @@ fn words(context: &Context) -> Result<Exit, Error> {
         KNOWN.iter().map(|(word, path, _)| vec![(*word).to_owned(), format!("GET {path}")]).collect();
     let palette = Palette::new(context.color(&context.stdout));
     print_text(context, &context.secrets.redact(&table(&["WHAT", "CALL"], &rows, palette)))?;
-    note(context, "other lists go by the last word of their path, as in `plan get snapshots`")?;
+    note(context, "other lists are named by the last word of their path, as in `plan get snapshots`")?;
     Ok(Exit::Done)
 }
 

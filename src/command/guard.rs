@@ -1,9 +1,9 @@
 //! Before the first run with an empty record: searches the account for resources of an earlier run.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use super::{note, warn};
+use super::patience::in_patience;
+use super::warn;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::context::Context;
@@ -11,9 +11,6 @@ use crate::engine::{Settings, is_findable, spots_of, stamped};
 use crate::error::Error;
 use crate::plan::{Plan, Step};
 use crate::report::count;
-
-/// Silence longer than this makes people wonder.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Searches for the stamps of this environment, with one list per kind and region.
 ///
@@ -32,12 +29,16 @@ pub async fn guard(
     let creates = plan.steps.values().filter(|step| takes_stamp(step));
     let operations = creates.filter_map(|step| step.operation.clone());
     let looking = stamped(client, catalog, operations, &spots, &plan.name, &settings.environment);
-    let looked = in_patience(context, looking).await?;
+    let looked = in_patience(context, client, "searching the account for resources of an earlier run", looking).await?;
     if let Some(error) = client.shut_out() {
         return Err(Error::Api { what: "nothing was begun".to_owned(), error });
     }
+    // An address that answers no read will answer no write either: a call would only be in doubt.
+    if let (0, Some((_, error))) = (looked.lists, looked.unread.iter().find(|(_, error)| error.meaning().is_none())) {
+        return Err(Error::Api { what: "nothing was begun".to_owned(), error: error.clone() });
+    }
     for (path, why) in &looked.unread {
-        warn(context, &format!("`{path}` cannot be looked through for what an earlier run made: {why}"))?;
+        warn(context, &format!("`{path}` cannot be searched for resources of an earlier run: {why}"))?;
     }
     match looked.found.len() {
         0 => Ok(()),
@@ -47,16 +48,6 @@ pub async fn guard(
             environment: settings.environment.clone(),
         }),
     }
-}
-
-/// Says what is waited for, where that takes long.
-async fn in_patience<T>(context: &Context, looking: impl Future<Output = T>) -> Result<T, Error> {
-    let mut looking = std::pin::pin!(looking);
-    if let Ok(looked) = tokio::time::timeout(PATIENCE, &mut looking).await {
-        return Ok(looked);
-    }
-    note(context, "looking in the account for what an earlier run made, before anything is made")?;
-    Ok(looking.await)
 }
 
 fn takes_stamp(step: &Step) -> bool {

@@ -53,7 +53,7 @@ fn read_bytes(context: &Context, file: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn text(bytes: Vec<u8>) -> io::Result<String> {
-    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text"))
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 /// The catalogue to check against: from an OpenAPI document, or the embedded one.
@@ -65,7 +65,11 @@ pub(super) fn catalog(context: &Context, spec: Option<&Path>) -> Result<&'static
     let Some(spec) = spec else { return Ok(Catalog::embedded()) };
     let text = fs::read(context.resolve(spec)).and_then(text).map_err(|error| Error::read(spec, error))?;
     // One for the whole process, like the embedded one.
-    Ok(Box::leak(Box::new(Catalog::from_openapi(&text)?)))
+    let catalog = Catalog::from_openapi(&text).map_err(|error| {
+        Error::usage(format!("`{}`: {error}", spec.display()))
+            .help("name the OpenAPI document of the API, as JSON or YAML")
+    })?;
+    Ok(Box::leak(Box::new(catalog)))
 }
 
 /// Reads a plan file, or stdin for `-`, and checks it against a catalogue. Invalid text is a finding as well.

@@ -26,6 +26,7 @@ mod new;
 mod online;
 mod ops;
 mod output;
+mod patience;
 pub mod preview;
 mod preview_file;
 mod preview_text;

@@ -72,7 +72,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: 
     let right = all.iter().all(|found| found.findings.is_empty());
     if right {
         let (requests, _) = client.counts();
-        note(context, &format!("{place} agrees, as far as it can tell ({})", count_of(requests)))?;
+        note(context, &format!("no findings from {place} ({})", count_of(requests)))?;
     } else {
         findings::print(context, &all)?;
     }
@@ -128,7 +128,7 @@ fn calls(
     let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, account)?;
     if let Err(missing) = need_places(plan, project_id, region_id) {
-        warn(context, &format!("{missing}: what is there is not asked for"))?;
+        warn(context, &format!("{missing}: its resources are not checked"))?;
     }
     let settings = Settings {
         plan: plan.name.clone(),
@@ -332,7 +332,7 @@ impl Online<'_> {
 
 fn quota(span: Span, words: String) -> Diagnostic {
     Diagnostic::error("quota-exceeded", span, words)
-        .help("ask for a higher limit, choose another flavor or region, or take something down")
+        .help("ask for a higher limit, choose another flavor or region, or delete resources")
 }
 
 /// The quotas that an answer of `check_limits` exceeds: `<name>_limit`, `<name>_usage`, `<name>_requested`.

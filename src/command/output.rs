@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::journal::RecordedOutput;
 use crate::plan::is_output_name;
 use crate::report::github::output::Ending;
+use crate::report::list;
 use crate::report::outputs::{self, OutputError, OutputValue};
 use crate::secret::Secrets;
 
@@ -39,7 +40,8 @@ pub(super) async fn output(context: &Context, arguments: &OutputArguments) -> Re
         OutputFormat::Raw => outputs::OutputFormat::Raw,
     };
     // The record contains no secrets.
-    let rendered = outputs::render(&values, names, &Secrets::default(), format).map_err(wrong)?;
+    let rendered =
+        outputs::render(&values, names, &Secrets::default(), format).map_err(|error| wrong(error, &values))?;
     for words in &rendered.notes {
         note(context, words)?;
     }
@@ -66,6 +68,9 @@ fn file_and_names(arguments: &OutputArguments) -> Result<(Option<&Path>, &[Strin
     }
 }
 
+/// Names listed in a hint.
+const NAMED: usize = 10;
+
 fn value_of(output: &RecordedOutput) -> OutputValue {
     OutputValue {
         name: output.name.clone(),
@@ -75,10 +80,16 @@ fn value_of(output: &RecordedOutput) -> OutputValue {
     }
 }
 
-fn wrong(error: OutputError) -> Error {
+fn wrong(error: OutputError, values: &[OutputValue]) -> Error {
     let message = error.to_string();
     match error {
-        OutputError::Missing { .. } => Error::usage(message).help("`plan output` lists those there are"),
+        OutputError::Missing { .. } if values.is_empty() => {
+            Error::usage(message).help("no outputs are on record: the plan has none, or has not run to its end")
+        }
+        OutputError::Missing { .. } => {
+            let names = values.iter().map(|output| format!("`{}`", output.name));
+            Error::usage(message).help(format!("on record are {}", list(names, NAMED)))
+        }
         OutputError::SameVariable { .. } | OutputError::ZeroByte { .. } => {
             Error::usage(message).help("`--format json` can hold them")
         }

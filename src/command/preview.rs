@@ -72,7 +72,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
             let looked = drift::look(client, status).await?;
             let lines = drift::lines(&looked, status);
             if !lines.is_empty() {
-                note(context, &context.secrets.redact(&format!("found meanwhile:\n{}", lines.trim_end())))?;
+                note(context, &context.secrets.redact(&format!("drift:\n{}", lines.trim_end())))?;
             }
             Some(drift::refreshed(context, status, &looked))
         }

@@ -68,7 +68,14 @@ pub struct Asked {
 /// When it has another version.
 pub fn read(context: &Context, path: &Path) -> Result<Option<PreviewFile>, Error> {
     let Ok(text) = std::fs::read_to_string(context.resolve(path)) else { return Ok(None) };
-    let Some(value) = parse(&text) else { return Ok(None) };
+    let Some(value) = parse(&text) else {
+        // A preview is written as one JSON object; a plan may be one as well.
+        return match text.trim_start().starts_with('{') && text.contains(&format!("\"{KIND}\"")) {
+            true => Err(Error::usage(format!("`{}` is a damaged preview", path.display()))
+                .help("write it again with `plan preview --out FILE`")),
+            false => Ok(None),
+        };
+    };
     serde_json::from_value::<PreviewFile>(value).ok().filter(|file| file.version == VERSION).map(Some).ok_or_else(
         || {
             Error::usage(format!("`{}` was written by another version of `plan`", path.display()))
@@ -132,25 +139,26 @@ impl PreviewFile {
         let resolved = |path: &Option<PathBuf>| path.as_ref().map(|path| context.resolve(path));
         let differs = |given: &[String], shown: &[String]| !given.is_empty() && given != shown;
         let differing = if environment.is_some_and(|name| *name != asked.environment) {
-            Some(("the environment", asked.environment.clone()))
+            Some(("the environment", Some(format!("`{}`", asked.environment))))
         } else if state.is_some() && resolved(&state.cloned()) != resolved(&asked.state) {
-            let shown =
-                asked.state.as_ref().map_or(".plan beside the plan".to_owned(), |path| path.display().to_string());
-            Some(("`--state`", shown))
+            Some(("`--state`", asked.state.as_ref().map(|path| format!("`{}`", path.display()))))
         } else if arguments.run.spec.is_some() && resolved(&arguments.run.spec) != resolved(&asked.spec) {
-            Some(("`--spec`", asked.spec.as_ref().map_or("none".to_owned(), |path| path.display().to_string())))
+            Some(("`--spec`", asked.spec.as_ref().map(|path| format!("`{}`", path.display()))))
         } else if differs(&arguments.run.target, &asked.target) {
             Some(("`--target`", listed(&asked.target)))
         } else if differs(&arguments.replace, &asked.replace) {
             Some(("`--replace`", listed(&asked.replace)))
         } else if arguments.prune && !asked.prune {
-            Some(("`--prune`", "none".to_owned()))
+            Some(("`--prune`", None))
         } else {
             None
         };
         if let Some((what, shown)) = differing {
-            return Err(Error::usage(format!("{what} is not what the preview was made with: {shown}"))
-                .help("leave it out, or look again: `plan preview FILE --out FILE`"));
+            let message = match shown {
+                Some(shown) => format!("{what} differs: the preview was made with {shown}"),
+                None => format!("{what} differs: the preview was made without it"),
+            };
+            return Err(Error::usage(message).help("leave it out, or look again: `plan preview FILE --out FILE`"));
         }
         let mut bound = arguments.clone();
         bound.file.clone_from(&asked.plan);
@@ -204,8 +212,10 @@ impl PreviewFile {
     }
 }
 
-fn listed(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+/// The names in backticks; `None` without any.
+fn listed(names: &[String]) -> Option<String> {
+    let quoted = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    (!quoted.is_empty()).then(|| quoted.join(", "))
 }
 
 fn digest(bytes: &[u8]) -> String {

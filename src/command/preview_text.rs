@@ -24,6 +24,7 @@ fn summary(changes: &[Change], recorded: bool) -> String {
     match (tally.words(), recorded) {
         (words, _) if words.is_empty() => format!("nothing to do: {}", kept()),
         (words, false) => format!("{words}; nothing is on record yet"),
+        (words, true) if tally.kept == 0 => words,
         (words, true) => format!("{words}; {}", kept()),
     }
 }
@@ -43,19 +44,19 @@ fn lines(changes: &[Change]) -> String {
 pub fn words_of(change: &Change) -> String {
     match &change.action {
         Action::Call => String::new(),
-        Action::Adopt => "take over what exists".to_owned(),
+        Action::Adopt => "adopt the existing resource".to_owned(),
         Action::Read => "read".to_owned(),
         Action::Keep => "keep".to_owned(),
         Action::Skip => "skip: `when` is false".to_owned(),
         Action::Continue { phase } => format!("continue: {phase}"),
-        Action::Retry => "remove what is left of it, and call again".to_owned(),
+        Action::Retry => "remove what the failed call left, and call again".to_owned(),
         Action::Change { how, .. } => change_words(*how).to_owned(),
         Action::Depends { on, read } => {
             let on = on.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
             if *read { format!("keep, unless reading {on} says otherwise") } else { format!("known after {on}") }
         }
         Action::Gone { stays_for: Some(other), .. } => {
-            format!("no longer in the plan, and cannot be removed: `{other}` was made from it, and stays")
+            format!("no longer in the plan, and cannot be removed: `{other}` depends on it, and stays")
         }
         Action::Gone { pruned: true, .. } => "remove: no longer in the plan".to_owned(),
         Action::Gone { pruned: false, .. } => "kept, though no longer in the plan (`--prune` removes it)".to_owned(),
@@ -68,10 +69,10 @@ pub fn details_of(change: &Change) -> Vec<String> {
     let Action::Change { how, fields, calls, removes, forced, because_of } = &change.action else { return Vec::new() };
     let removes = removes.iter().map(|part| format!("removes {part}"));
     let calls = calls.iter().map(|call| format!("by {call}"));
-    let forced = forced.iter().map(|forced| format!("only a new one: `{}`: {}", forced.field, forced.reason));
+    let forced = forced.iter().map(|forced| format!("needs a new resource: `{}`: {}", forced.field, forced.reason));
     let because_of = because_of.as_ref().map(|other| match how {
-        ChangeKind::Error => format!("`{other}` was made from it, and may not be replaced"),
-        _ => format!("it was made from `{other}`, which is replaced"),
+        ChangeKind::Error => format!("`{other}` depends on it, and may not be replaced"),
+        _ => format!("it depends on `{other}`, which is replaced"),
     });
     fields.iter().cloned().chain(calls).chain(removes).chain(forced).chain(because_of).collect()
 }
@@ -99,9 +100,9 @@ fn line(text: &mut String, change: &Change) {
             }
         }
         (Action::Gone { made, .. }, _) => {
-            for thing in made.iter().filter(|thing| thing.id.is_some()) {
-                let kind = thing.kind.as_deref().map(crate::report::thing).unwrap_or_default();
-                let id = thing.id.as_ref().map(crate::engine::id_text).unwrap_or_default();
+            for made in made.iter().filter(|made| made.id.is_some()) {
+                let kind = made.kind.as_deref().map(crate::report::thing).unwrap_or_default();
+                let id = made.id.as_ref().map(crate::engine::id_text).unwrap_or_default();
                 let _ = writeln!(text, "      {}", sanitize(&format!("{kind} {id}")));
             }
         }
@@ -111,11 +112,11 @@ fn line(text: &mut String, change: &Change) {
 
 fn change_words(how: ChangeKind) -> &'static str {
     match how {
-        ChangeKind::Error => "differs, and may not be made anew: the run would stop here",
+        ChangeKind::Error => "needs a replacement, which is not allowed: the run would stop here",
         ChangeKind::Replace => "replace",
         ChangeKind::Rerun => "call again",
         ChangeKind::Update => "update in place",
-        ChangeKind::Ignore => "differs, and is left as it is",
+        ChangeKind::Ignore => "differs, and stays as it is",
     }
 }
 
@@ -148,7 +149,7 @@ mod tests {
             change("images", Action::Read, json!({})),
             change("disk[2]", Action::Call, json!({ "size": 5 })),
         ];
-        let expected = "+  disk[2]  POST /cloud/v1/volumes/1/7\n      size: 5\n\n1 to make; 1 step as recorded\n";
+        let expected = "+  disk[2]  POST /cloud/v1/volumes/1/7\n      size: 5\n\n1 to create; 1 step as recorded\n";
         assert_eq!(text(&changes, true), expected);
         assert_eq!(text(&changes[..2], true), "nothing to do: 1 step as recorded\n");
     }

@@ -122,18 +122,18 @@ pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Erro
     let lists = count(recovered.lists, "list");
     note(context, &format!("{} found in {lists}", count(recovered.found.len(), "instance")))?;
     for (path, why) in &recovered.unread {
-        warn(context, &format!("not looked through: `{path}`: {why}"))?;
+        warn(context, &format!("not searched: `{path}`: {why}"))?;
     }
     for (step, id) in &recovered.refused {
-        warn(context, &format!("not accepted: `{id}` is nothing that the call of `{step}` can have made"))?;
+        warn(context, &format!("not accepted: `{id}` is no resource that the call of `{step}` creates"))?;
     }
     if !recovered.absent.is_empty() {
         let names = recovered.absent.iter().map(|instance| format!("`{instance}`"));
-        note(context, &format!("nothing like it is there, the next run makes it: {}", list(names, NAMED)))?;
+        note(context, &format!("not found, the next run creates: {}", list(names, NAMED)))?;
     }
     for (instance, on) in &recovered.not_looked_for {
         let names = on.iter().map(|step| format!("`{step}`"));
-        note(context, &format!("`{instance}` was not looked for: it builds on {}", list(names, NAMED)))?;
+        note(context, &format!("`{instance}` was not searched for: it depends on {}", list(names, NAMED)))?;
     }
     let undecided: Vec<String> = recovered.undecided().map(|instance| format!("`{instance}`")).collect();
     if !undecided.is_empty() {
@@ -146,7 +146,7 @@ pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Erro
         let words =
             format!("what is in doubt is yours to decide: recover with `--accept {accept}` when it is this one");
         note(context, &words)?;
-        note(context, &format!("when it is another's: `plan state resolve {} --not-applied`", quoted(&name)))?;
+        note(context, &format!("if it is another client's: `plan state resolve {} --not-applied`", quoted(&name)))?;
     }
     Ok(())
 }

@@ -139,7 +139,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         if is_over(&end, runs, progress, arguments) {
             break end;
         }
-        note(context, "rehearsing what a user would do next: run again")?;
+        note(context, "the run is repeated, as a user would do next")?;
     };
     print_harm(context, &simulator)?;
     write_output::write(context, &end.outputs, &arguments.run.write_output)?;
@@ -172,7 +172,7 @@ fn print_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Err
     let harmed: BTreeSet<_> =
         simulator.harmed().iter().map(|harmed| format!("{} `{}` {}", harmed.kind, harmed.name, harmed.id)).collect();
     for harmed in harmed {
-        note(context, &format!("changed or removed what somebody else made: {harmed}"))?;
+        note(context, &format!("changed or removed resources of other clients: {harmed}"))?;
     }
     Ok(())
 }

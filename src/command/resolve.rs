@@ -234,7 +234,7 @@ pub(super) async fn forget(
     let forgotten = forgotten?;
     note(context, &format!("forgot {}", count(forgotten, "instance")))?;
     if !left.is_empty() {
-        note(context, &format!("still there: {}", list(&left, NAMED)))?;
+        note(context, &format!("still exists: {}", list(&left, NAMED)))?;
     }
     Ok(Exit::Done)
 }

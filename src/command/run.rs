@@ -187,7 +187,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         stopper: session.stopper.clone(),
     };
     let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, &environment)).await?;
-    let resume = resume_command(plan, &environment, file, arguments);
+    let resume = resume_command(plan, &environment, file, arguments, import.as_ref());
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
     session.finish(context, end.finished.clone()).await?;
@@ -207,7 +207,7 @@ async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Res
     }
     journal.append(records).await?;
     let lines = drift::lines(&looked, &status);
-    super::note(context, &context.secrets.redact(&format!("found meanwhile:\n{}", lines.trim_end())))?;
+    super::note(context, &context.secrets.redact(&format!("drift:\n{}", lines.trim_end())))?;
     Ok(journal.with_status(Status::clone))
 }
 
@@ -312,8 +312,24 @@ fn print_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, mini
 }
 
 /// The command that continues the run, without secret inputs.
-fn resume_command(plan: &Plan, environment: &str, file: &Path, arguments: &RunArguments) -> String {
-    let mut words = vec!["plan".to_owned(), "run".to_owned(), quoted(&file.display().to_string())];
+fn resume_command(
+    plan: &Plan,
+    environment: &str,
+    file: &Path,
+    arguments: &RunArguments,
+    import: Option<&Import>,
+) -> String {
+    let file = quoted(&file.display().to_string());
+    let mut words = match import {
+        None => vec!["plan run".to_owned(), file],
+        // Running instead would create what was to be adopted.
+        Some(Import { instance, id, .. }) => {
+            vec!["plan state import".to_owned(), file, quoted(&instance.to_string()), quoted(id)]
+        }
+    };
+    if import.is_some_and(|import| import.own) {
+        words.push("--own".to_owned());
+    }
     let mut flag = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);
     if environment != "default" {
         flag("--environment", environment);

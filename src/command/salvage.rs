@@ -44,7 +44,7 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
     let kept = record.renew(opening, Renewal { status: &status, over: None }).await?;
     let kept = kept.map(|kept| format!("; the damaged one is `{kept}`")).unwrap_or_default();
     let added = count(recovered.records().len(), "instance");
-    note(context, &format!("the record is whole again, with {added} from the account{kept}"))?;
+    note(context, &format!("the record is repaired, with {added} from the account{kept}"))?;
     Ok(recover::ended(&recovered))
 }
 

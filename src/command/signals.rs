@@ -17,6 +17,11 @@ pub struct Signals {
     close: tokio::signal::windows::CtrlClose,
 }
 
+/// SIGXFSZ: a file has grown to the limit of the shell (`ulimit -f`). By default it ends the process without a word, in the
+/// middle of a record.
+#[cfg(unix)]
+const FILE_TOO_LARGE: i32 = 25;
+
 impl Signals {
     /// # Errors
     ///
@@ -28,6 +33,8 @@ impl Signals {
     #[cfg(unix)]
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        // A handler, which stays, turns the end of the process into an error of the write.
+        drop(signal(SignalKind::from_raw(FILE_TOO_LARGE))?);
         Ok(Self {
             streams: [
                 (signal(SignalKind::interrupt())?, Signal::Interrupt),

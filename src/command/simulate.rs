@@ -21,7 +21,7 @@ pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -
     // Programs read the port from this line.
     print_text(context, &context.secrets.redact(&format!("listening on http://{address}\n")))?;
     let key = if arguments.api_key.is_some() { "'…'" } else { "any" };
-    note(context, "in another terminal; everything is in memory, and Ctrl-C ends it:")?;
+    note(context, "set this in another terminal; everything is in memory, and Ctrl-C ends it:")?;
     note(
         context,
         &format!(

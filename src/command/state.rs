@@ -190,11 +190,11 @@ async fn unlock(context: &Context, environment: &EnvironmentRecord, force: bool)
         return Ok(Exit::Locked);
     }
     if !force {
-        note(context, &format!("locked by {who}: it is free a minute after that process fell silent"))?;
-        note(context, "when it is certain that it sends nothing any more, `--force` takes the lock away at once")?;
+        note(context, &format!("locked by {who}: the lock expires a minute after its last heartbeat"))?;
+        note(context, "if that process has certainly ended, `--force` takes the lock over at once")?;
         return Ok(Exit::Locked);
     }
     environment.unlock(records::owner(context, "state unlock")).await?;
-    note(context, &format!("taken away from {who}: should it still live, it stops before its next call"))?;
+    note(context, &format!("taken over from {who}: if it still runs, it stops before its next call"))?;
     Ok(Exit::Done)
 }

@@ -56,7 +56,7 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
         .collect();
     note(context, &headline(record, status, holder, context.now))?;
     if rows.is_empty() {
-        return note(context, "nothing exists");
+        return note(context, "no resource exists");
     }
     let palette = Palette::new(context.color(&context.stdout));
     let text = table(&["STEP", "PHASE", "KIND", "ID", "NAME", "SINCE"], &rows, palette);
@@ -70,15 +70,19 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
 }
 
 fn headline(record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>, now: Timestamp) -> String {
-    let mut words = format!("{} ({}), made {} ago", record.plan(), record.environment(), since(status.created, now));
+    let mut words = format!("{} ({}), created {} ago", record.plan(), record.environment(), since(status.created, now));
     words += &match (&status.started, status.finished, holder) {
         (_, _, Some(Holder { owner: Some(owner), .. })) => format!("; in use by {owner}"),
         (_, _, Some(Holder { owner: None, .. })) => "; in use".to_owned(),
         (Some((at, started)), Some(code), None) => {
-            format!("; last `plan {}` {} ago ended with {code}", started.command, since(*at, now))
+            format!("; last `plan {}` began {} ago, exit code {code}", started.command, since(*at, now))
         }
         (Some((at, started)), None, None) => {
-            format!("; last `plan {}` {} ago did not end: run it again to continue", started.command, since(*at, now))
+            format!(
+                "; last `plan {}` began {} ago and did not end: run it again to continue",
+                started.command,
+                since(*at, now)
+            )
         }
         (None, ..) => String::new(),
     };
@@ -140,7 +144,7 @@ fn rows(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<Vec<S
     let others = others(instance).map(|made| {
         let (kind, made_id) = (made.kind.as_deref().map(thing), made.id.as_ref().map(id_text));
         let words = [kind, made_id, made.name.clone()].map(Option::unwrap_or_default);
-        [id.to_string(), "made as well".to_owned()].into_iter().chain(words).chain([String::new()]).collect()
+        [id.to_string(), "secondary".to_owned()].into_iter().chain(words).chain([String::new()]).collect()
     });
     std::iter::once(row(id, instance, now)).chain(others).collect()
 }

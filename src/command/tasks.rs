@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::patience::in_patience;
 use super::print::{age, table};
 use super::{Account, note, print_json, print_text};
 use crate::api::{Client, Request, Task, TaskState, timestamp};
@@ -27,7 +28,8 @@ pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Resu
     read_no_plan(context, arguments.errors);
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let from = arguments.since.map(|since| context.now - since);
-    let mut found = read(&client, &account, arguments, from).await?;
+    let reads = read(&client, &account, arguments, from);
+    let mut found = in_patience(context, &client, "listing the tasks", reads).await??;
     for task in &mut found {
         without_data(task, &context.secrets);
         if !arguments.errors {

@@ -26,10 +26,10 @@ pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result
     let to = context.resolve(&arguments.to);
     if to.exists() {
         return Err(Error::usage(format!("`{}` is there already", arguments.to.display()))
-            .help("name a file that is not: what is in that one may be the only copy of something"));
+            .help("name a new file: that one may be the only copy of a record"));
     }
     if let Some(owner) = record.holder().await?.and_then(|holder| holder.owner) {
-        warn(context, &format!("in use by {owner}: what it writes from now on is not in the file"))?;
+        warn(context, &format!("in use by {owner}: what it records from now on is not in the file"))?;
     }
     let Some(history) = history(&record).await? else { return Err(no_record(&record).await?) };
     let checksum = Checksum::of(&history.status.header);
@@ -58,7 +58,7 @@ pub(super) async fn push(context: &Context, arguments: &PushArguments) -> Result
     };
     match there.as_ref().map(|there| (relation(&brought, there), there)) {
         Some((Relation::Same, _)) => {
-            note(context, &format!("`{}` says the same already", record.place()))?;
+            note(context, &format!("`{}` has the same record already", record.place()))?;
             return Ok(Exit::Done);
         }
         Some((relation, there)) if !arguments.force => may_replace(&record, relation, &brought, there)?,
@@ -71,10 +71,10 @@ pub(super) async fn push(context: &Context, arguments: &PushArguments) -> Result
     let over = there.as_ref().map(|there| &there.status).filter(|_| !arguments.force);
     let kept = record.renew(opening, Renewal { status: &brought.status, over }).await?;
     if let Some(kept) = kept {
-        note(context, &format!("what was there before is kept in `{kept}`"))?;
+        note(context, &format!("the replaced record is kept in `{kept}`"))?;
     }
     note(context, &format!("`{}` holds {}", record.place(), told(&record, &brought.status)))?;
-    note(context, &format!("name this place from now on, with `--state {}` or `PLAN_STATE`", store.name()))?;
+    note(context, &format!("use this place from now on: `--state {}` or `PLAN_STATE`", store.name()))?;
     Ok(Exit::Done)
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result
     print(context, arguments.format, &known)?;
     if early.is_some() {
         let waiting = known.iter().filter(|task| is_pending(task)).count();
-        note(context, &format!("{} still running: type the same command to go on waiting", count(waiting, "task")))?;
+        note(context, &format!("{} still running: run the same command to continue waiting", count(waiting, "task")))?;
     }
     let failed = known.iter().any(|task| task.state == TaskState::Error);
     Ok(match early {

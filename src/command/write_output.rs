@@ -56,7 +56,7 @@ fn is_output(plan: &Plan, name: &str, wanted: &str) -> Result<(), Error> {
 pub(super) fn write(context: &Context, outputs: &[RunOutput], wanted: &[Assignment]) -> Result<(), Error> {
     for Assignment { name, value: file } in wanted {
         let Some(output) = outputs.iter().find(|output| output.name == *name) else {
-            note(context, &format!("output `{name}` is not there yet: `{file}` is not written"))?;
+            note(context, &format!("output `{name}` has no value yet: `{file}` is not written"))?;
             continue;
         };
         let text = match &output.value {

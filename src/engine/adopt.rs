@@ -8,9 +8,10 @@ use super::collection::{items, list_call, result_of_item};
 use super::find::what_there_is;
 use super::interruption::Interruption;
 use super::made::made;
+use super::ownership::Claimable;
 use super::refresh::{Comparison, Shown, field};
 use super::render::Rendered;
-use super::results::{fill_path, id_text};
+use super::results::{self, fill_path, id_text};
 use super::step::Instance;
 use super::update::{UpdatedResource, split};
 use crate::api::Request;
@@ -65,7 +66,7 @@ impl Instance {
                 result.ids = vec![Value::String(wanted.clone())];
             }
         }
-        self.not_anothers(id, rendered, &result)?;
+        self.not_anothers(id, rendered, create, &result)?;
         let agrees = self.as_it_stands(id, rendered, create, &item);
         let thing = UpdatedResource::of(self.run.context.catalog, &agrees, &result);
         let catalog = self.run.context.catalog;
@@ -134,7 +135,7 @@ impl Instance {
             let object = context.client.read(Request::get(path)).await.map_err(|error| {
                 let mut failed = context.read_failed(&about, &error);
                 if error.is_not_found() {
-                    failed.message = format!("there is nothing to take over: {}", failed.message);
+                    failed.message = format!("the resource to adopt was not found: {}", failed.message);
                 }
                 Interruption::Failed(failed)
             })?;
@@ -174,7 +175,7 @@ impl Instance {
                 };
                 let shown = list.name_field.as_deref().filter(|_| matches!(by, By::Name(_))).unwrap_or(key);
                 let names = others.iter().filter_map(|item| item.get(shown)).map(id_text).collect();
-                let words = format!("there is nothing to take over: no {key} is `{wanted}`");
+                let words = format!("the resource to adopt was not found: no {key} is `{wanted}`");
                 Err(self.refused_with(rendered, words, what_there_is(wanted, names)))
             }
             (Some(_), more) => {
@@ -187,9 +188,20 @@ impl Instance {
         }
     }
 
-    fn not_anothers(&self, id: &InstanceId, rendered: &Rendered, result: &StepResult) -> Result<(), Interruption> {
+    fn not_anothers(
+        &self,
+        id: &InstanceId,
+        rendered: &Rendered,
+        create: &Operation,
+        result: &StepResult,
+    ) -> Result<(), Interruption> {
         let owned = result.kind.as_ref().zip(result.id.as_ref());
-        match owned.filter(|(kind, thing)| self.run.context.is_owned_by_another(id, kind, thing)) {
+        let own = |thing: &Value| results::own_path(create, &rendered.parameters, &id_text(thing));
+        let is_owned = |(kind, thing): &(&String, &Value)| {
+            let claimed = Claimable::resource_at(kind, &id_text(thing), own(thing).as_deref());
+            self.run.context.is_owned_elsewhere(id, thing, &claimed)
+        };
+        match owned.filter(is_owned) {
             Some((_, thing)) => {
                 let words =
                     format!("{} is on record already, as another step's or another environment's", id_text(thing));

@@ -255,7 +255,7 @@ impl Instance {
                 &self.about(&self.step_call(id)),
                 EffectKnown::NotApplied,
                 ErrorClass::Rejected,
-                format!("it cannot be replaced: `{step}` was made from it, and may not be replaced"),
+                format!("it cannot be replaced: `{step}` depends on it, and may not be replaced"),
             );
             error.help.push(format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"));
             return Err(Interruption::Failed(error));
@@ -280,15 +280,18 @@ impl Instance {
             change.split.forced.iter().filter_map(|forced| changed_by_others(known, &forced.field)).collect();
         let message = match forced.as_slice() {
             [] => {
-                format!("it was made by another call than the plan's, and may not be changed: {}", differing.join("; "))
+                format!(
+                    "the plan's call differs from the recorded one, and may not change the resource: {}",
+                    differing.join("; ")
+                )
             }
             forced if by_others.len() == forced.len() => format!(
-                "somebody else changed it, and the API cannot put it back: {} ({})",
+                "another client changed it, and the API cannot change it back: {} ({})",
                 differing.join("; "),
                 forced.join("; ")
             ),
             forced => format!(
-                "it was made by another call than the plan's, and only a new one has what differs: {} ({})",
+                "the plan's call differs from the recorded one, which needs a new resource: {} ({})",
                 differing.join("; "),
                 forced.join("; ")
             ),
@@ -306,7 +309,7 @@ impl Instance {
         }));
         error.help.extend([
             format!("keep it as it is: {ignore}; change it: `on_change: {{ update: {{ call: … }} }}`"),
-            format!("make it anew: `on_change: replace`, or `--replace {}`", self.step().id),
+            format!("replace it: `on_change: replace`, or `--replace {}`", self.step().id),
         ]);
         error
     }
@@ -440,7 +443,7 @@ impl Instance {
     }
 }
 
-/// The top field of a place, and what somebody else made of it; `None` when nobody did.
+/// The top field of a place, and the value that another client gave it; `None` without drift.
 fn changed_by_others<'c>(known: &'c InstanceStatus, place: &'c str) -> Option<(&'c str, &'c Value)> {
     let field = place.strip_prefix("body/").filter(|field| !field.contains('/'))?;
     let drifted = known.drifted.iter().find(|drifted| drifted.field == field)?;

@@ -19,7 +19,7 @@ use crate::catalog::Method;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Journal, JsonText, Mark, RecordedCall};
+use crate::journal::{Journal, JsonText, Mark, RecordedCall, RecordedResource};
 use crate::secret::Secrets;
 use crate::shared::Shared;
 
@@ -83,8 +83,14 @@ impl RunContext {
 
     /// Whether another step of this record, or another record, owns a resource.
     pub fn is_owned_by_another(&self, instance: &InstanceId, kind: &str, id: &Value) -> bool {
-        self.journal.with_status(|status| status.other_owner(instance, kind, id).is_some())
-            || self.owners.other_record(&Claimable::resource(kind, &id_text(id))).is_some()
+        self.is_owned_elsewhere(instance, id, &Claimable::resource(kind, &id_text(id)))
+    }
+
+    /// The same for a resource with its own path.
+    pub fn is_owned_elsewhere(&self, instance: &InstanceId, id: &Value, thing: &Claimable) -> bool {
+        let is_it = |made: &RecordedResource| Claimable::of(made).is_some_and(|held| held.is(thing));
+        self.journal.with_status(|status| status.owners_of(id).any(|(owner, made)| owner != instance && is_it(made)))
+            || self.owners.other_record(thing).is_some()
     }
 
     pub fn now(&self) -> Timestamp {
@@ -152,25 +158,13 @@ impl RunContext {
 
     /// The [`StepError`] for a request that the API refused.
     pub fn refusal(&self, about: &About, error: &ApiError) -> StepError {
-        let (class, help) = match error.meaning() {
-            Meaning::NotAllowed => (ErrorClass::NotAllowed, not_allowed_help(error.status)),
-            Meaning::Quota => (
-                ErrorClass::Quota,
-                vec!["ask for a higher limit, choose another flavor or region, or take something down".to_owned()],
-            ),
-            Meaning::Conflict if about.call.as_ref().is_some_and(|call| call.method == Method::Post) => (
-                ErrorClass::Rejected,
-                vec!["if it exists already and should be used, say `on_conflict: adopt` in the step".to_owned()],
-            ),
-            Meaning::NotFound => (
-                ErrorClass::Rejected,
-                vec!["check the ids in the call, and that project and region are the right ones".to_owned()],
-            ),
-            Meaning::RateLimited | Meaning::Unavailable | Meaning::Locked => {
-                (ErrorClass::Unreachable, vec!["run again later: the run continues where it stopped".to_owned()])
-            }
-            Meaning::Conflict | Meaning::Rejected | Meaning::Unknown => (ErrorClass::Rejected, Vec::new()),
+        let class = match error.meaning() {
+            Meaning::NotAllowed => ErrorClass::NotAllowed,
+            Meaning::Quota => ErrorClass::Quota,
+            Meaning::RateLimited | Meaning::Unavailable | Meaning::Locked => ErrorClass::Unreachable,
+            Meaning::Conflict | Meaning::NotFound | Meaning::Rejected | Meaning::Unknown => ErrorClass::Rejected,
         };
+        let help = vec![refusal_help(error, about.call.as_deref())];
         StepError {
             status: Some(error.status),
             request_id: error.request_id.as_deref().map(|id| self.secrets.redact(id).into_owned()),
@@ -232,12 +226,40 @@ pub(super) fn header_word(name: &str) -> String {
     name.chars().take(LONGEST_WORD).map(|character| if plain(character) { character } else { '_' }).collect()
 }
 
-fn not_allowed_help(status: u16) -> Vec<String> {
-    if status == 401 {
-        vec!["check `GCORE_API_KEY`: a permanent API token, whole, without the word `APIKey`".to_owned()]
-    } else {
-        vec!["the key is valid but may not do this: check its role in the project".to_owned()]
-    }
+/// What helps against a refusal: each has an answer to "what now".
+fn refusal_help(error: &ApiError, call: Option<&RecordedCall>) -> String {
+    let is_create = call.is_some_and(|call| call.method == Method::Post);
+    let help = match error.meaning() {
+        _ if (300..400).contains(&error.status) => {
+            "the base URL is not that of the API: set `GCORE_BASE_URL`; a redirect is not followed, because the key would \
+             be sent along"
+        }
+        _ if error.foreign && error.status < 500 => {
+            "a proxy or another server seems to have answered: check `GCORE_BASE_URL` and `HTTPS_PROXY`"
+        }
+        Meaning::NotAllowed if error.status == 401 => {
+            "check `GCORE_API_KEY`: a permanent API token, whole, without the word `APIKey`"
+        }
+        Meaning::NotAllowed => "the key is valid but may not do this: check its role in the project",
+        Meaning::Quota => "ask for a higher limit, choose another flavor or region, or delete resources",
+        Meaning::Conflict if is_create => "to use the existing resource, say `on_conflict: adopt` in the step",
+        Meaning::Conflict => "resolve the conflict and run again: the run continues with this step",
+        Meaning::NotFound => "check the ids in the call, and that project and region are the right ones",
+        Meaning::RateLimited | Meaning::Unavailable | Meaning::Locked | Meaning::Unknown => {
+            "run again later: the run continues with this step"
+        }
+        Meaning::Rejected => {
+            let fields = call.filter(|call| call.body.is_some() && matches!(error.status, 400 | 422));
+            return match fields {
+                Some(call) => format!(
+                    "correct the call in the plan and run again; `plan ops --show '{} {}'` lists its fields",
+                    call.method, call.path
+                ),
+                None => "correct the call in the plan and run again: the run continues with this step".to_owned(),
+            };
+        }
+    };
+    help.to_owned()
 }
 
 /// The subject of an error message.

@@ -49,7 +49,7 @@ pub fn looked_up(
     wanted: &Value,
 ) -> Result<StepResult, NotOne> {
     let Some(items) = items(answer) else {
-        let message = "the API answered no list that something could be found in".to_owned();
+        let message = "the answer is not a list that `find` could select from".to_owned();
         return Err(NotOne { message, help: vec!["leave `find:` out: the answer is `response`".to_owned()] });
     };
     let listed = operation.and_then(|operation| catalog.listed(operation));
@@ -141,7 +141,7 @@ impl ListSearch<'_> {
 
     fn none(&self, wanted: &Map<String, Value>) -> NotOne {
         if self.items.is_empty() {
-            let message = format!("nothing has {}: the list is empty", conditions(wanted));
+            let message = format!("no item has {}: the list is empty", conditions(wanted));
             return NotOne {
                 message,
                 help: vec!["look in another project or region, or ask for less in `query`".to_owned()],
@@ -157,7 +157,7 @@ impl ListSearch<'_> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the first has {}", listed(fields.take(SHOWN * 3))),
             };
-            return NotOne { message: format!("nothing there has a field `{unknown}`"), help: vec![help] };
+            return NotOne { message: format!("no item there has a field `{unknown}`"), help: vec![help] };
         }
         let mut help = Vec::new();
         // The values of the first field that matches no item are the ones to choose from.
@@ -179,14 +179,14 @@ impl ListSearch<'_> {
         if let Some((field, value)) = lacking {
             help.extend(what_there_is(value.as_str().unwrap_or_default(), of(field)));
         } else {
-            help.push("there is something for each of these, and nothing for all of them together".to_owned());
+            help.push("each of these conditions matches an item, but no item matches all of them".to_owned());
         }
-        NotOne { message: format!("nothing has {}", conditions(wanted)), help }
+        NotOne { message: format!("no item has {}", conditions(wanted)), help }
     }
 
     fn several(&self, wanted: &Map<String, Value>, found: &[&Value]) -> NotOne {
         let ids: Vec<String> = found.iter().filter_map(|item| self.id_of(item)).map(|id| id_text(&id)).collect();
-        let message = format!("{} things have {}", found.len(), conditions(wanted));
+        let message = format!("{} items have {}", found.len(), conditions(wanted));
         let mut help = Vec::new();
         if !ids.is_empty() {
             help.push(format!("they are {}", some(&ids)));
@@ -323,21 +323,21 @@ mod tests {
             { "id": "c", "name": "debian-12", "os": "linux" }, { "id": "d", "name": "debian-12", "os": "bsd" },
         ]);
         for (items, wanted, message, help) in [
-            (&images, json!({ "name": "ubuntu-24.04" }), "nothing has `name` `ubuntu-24.04`", "there are `debian-12`"),
-            (&images, json!({ "name": "ubuntu-24.04-x46" }), "nothing has", "did you mean `ubuntu-24.04-x64`?"),
-            (&images, json!({ "nmae": "x" }), "nothing there has a field `nmae`", "did you mean `name`?"),
-            (&images, json!({ "name": "debian-12" }), "2 things have `name` `debian-12`", "they are `c`, `d`"),
-            (&images, json!({ "name": "debian-12" }), "2 things", "for example `os:`"),
+            (&images, json!({ "name": "ubuntu-24.04" }), "no item has `name` `ubuntu-24.04`", "there are `debian-12`"),
+            (&images, json!({ "name": "ubuntu-24.04-x46" }), "no item has", "did you mean `ubuntu-24.04-x64`?"),
+            (&images, json!({ "nmae": "x" }), "no item there has a field `nmae`", "did you mean `name`?"),
+            (&images, json!({ "name": "debian-12" }), "2 items have `name` `debian-12`", "they are `c`, `d`"),
+            (&images, json!({ "name": "debian-12" }), "2 items", "for example `os:`"),
             (
                 &images,
                 json!({ "name": "ubuntu-22.04-x64", "os": "bsd" }),
                 "`name` `ubuntu-22.04-x64` and `os` `bsd`",
-                "for all of them",
+                "all of them",
             ),
             (
                 &json!([]),
                 json!({ "name": "x" }),
-                "nothing has `name` `x`: the list is empty",
+                "no item has `name` `x`: the list is empty",
                 "another project or region",
             ),
         ] {

@@ -152,7 +152,7 @@ impl Finishing<'_> {
     }
 
     /// Puts what the answer tells to be made on the side where it belongs: with what was made, when it was not there before
-    /// the call, and with what was only touched otherwise, or when nobody looked.
+    /// the call, and with what was only touched otherwise, or when no list was read.
     fn tell_secondary(&self, context: &RunContext, result: &mut StepResult, answer: &Value) {
         for (kind, id) in results::on_the_side(self.operation, &self.intent.call, answer) {
             let before = self.intent.mark.secondary_before.as_ref();
@@ -163,7 +163,7 @@ impl Finishing<'_> {
         }
     }
 
-    /// What the call changed was there before it, or may have been: nobody looked.
+    /// What the call changed was there before it, or may have been, because no list was read.
     fn only_changed(&self, result: &StepResult) -> bool {
         let before = self.intent.mark.before.as_ref();
         let is_new = before.zip(result.id.as_ref()).is_some_and(|(before, id)| !before.contains(&results::id_text(id)));
@@ -320,8 +320,11 @@ impl Finishing<'_> {
             error.help.push(format!("it left {left} behind: the next run, or `plan destroy`, removes it first"));
         } else if !certain {
             error.help.push(match candidates.as_slice() {
-                [] => "the API does not tell whether it left something behind: look for it by its name".to_owned(),
-                some => format!("it may have left something behind, or somebody else made it: {}", some.join(", ")),
+                [] => "whether the failed call left a resource behind is not known: look for it by its name".to_owned(),
+                some => format!(
+                    "the failed call may have left these behind, or another client created them: {}",
+                    some.join(", ")
+                ),
             });
         }
         error.help.push("mend the cause and run again: the run continues with this step".to_owned());

@@ -23,7 +23,7 @@ pub struct Gates {
     parallelism: usize,
     requests: Semaphore,
     intents: Intents,
-    /// Instances that wait for something that takes its time, and need no room meanwhile.
+    /// Instances that wait for a task, a pause or another instance, and do not count as running meanwhile.
     waiting: AtomicUsize,
     room: Notify,
     parents: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,

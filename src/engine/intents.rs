@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// At least so many for each request in flight.
 const FEWEST: usize = 3;
-/// At most so many, however slow the record is.
+/// The most intents in flight, however slow the record is.
 const MOST: usize = 32;
 /// How much the last measurement counts.
 const NEWEST: f64 = 0.1;

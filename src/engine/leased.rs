@@ -33,4 +33,8 @@ impl Transport for Leased {
             }
         })
     }
+
+    fn base_url(&self) -> &str {
+        self.inner.base_url()
+    }
 }

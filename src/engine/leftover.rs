@@ -10,7 +10,8 @@ use super::collection::{items, list_call};
 use super::context::RunContext;
 use super::evidence::tags::{STAMP_ATTEMPT, tag};
 use super::made::{along, resource_of};
-use super::results::{Parameters, id_text};
+use super::ownership::Claimable;
+use super::results::{self, Parameters, id_text};
 use super::search::{LeftBehind, Search};
 use crate::catalog::{Creates, ListCall, Operation};
 use crate::journal::{Intent, StepResult, Unanswered};
@@ -88,10 +89,13 @@ async fn look(
             },
         };
         let ids = result.created.ids_of(kind);
+        let is_owned = |kind: &String, id: &Value| {
+            let own = (*kind == creates.kind).then(|| results::own_path(operation, parameters, &id_text(id))).flatten();
+            let claimed = Claimable::resource_at(kind, &id_text(id), own.as_deref());
+            context.is_owned_elsewhere(&intent.instance, id, &claimed)
+        };
         for id in found {
-            if !ids.iter().any(|known| id_text(known) == id_text(&id))
-                && !context.is_owned_by_another(&intent.instance, kind, &id)
-            {
+            if !ids.iter().any(|known| id_text(known) == id_text(&id)) && !is_owned(kind, &id) {
                 ids.push(id);
             }
         }

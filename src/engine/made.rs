@@ -34,12 +34,16 @@ pub fn sort_out(
 ) -> (Kinds, Kinds) {
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     let mentions = Mentions::of(call, creates, before.digest_key);
+    // The API refuses a second resource of a kind that is known by its name: the one of this name is the call's,
+    // whatever else in the call, or in another project or region, has the same name.
+    let name = call.body.as_ref().zip(creates).and_then(|(body, creates)| body.pointer(own_name_at(creates)));
+    let is_own_name = |kind: &str, id: &Value| creates.is_some_and(|creates| creates.kind == kind) && name == Some(id);
     let (mut created, mut touched) = (Kinds::default(), Kinds::default());
     for (kind, ids) in tasks.iter().flat_map(|task| &task.created) {
         // A listed kind has an entry even when none of its resources is new, so that templates can refer to it.
         created.ids_of(kind);
         for id in ids.as_array().into_iter().flatten().filter(|id| is_id(id)) {
-            let theirs = mentions.id(id) || (before.is_owned_by_another)(kind, id);
+            let theirs = !is_own_name(kind, id) && (mentions.id(id) || (before.is_owned_by_another)(kind, id));
             let list = if theirs { touched.ids_of(kind) } else { created.ids_of(kind) };
             if !list.contains(id) {
                 list.push(id.clone());
@@ -64,7 +68,7 @@ impl<'a> Mentions<'a> {
             .map(|segment| percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned())
             .chain(call.query.iter().map(|(_, value)| value.clone()))
             .collect();
-        let own_name = creates.map(|creates| creates.name_at.as_deref().unwrap_or("/name"));
+        let own_name = creates.map(own_name_at);
         if let Some(body) = &call.body {
             collect(body, "", own_name, &mut texts);
         }
@@ -79,6 +83,11 @@ impl<'a> Mentions<'a> {
             .iter()
             .any(|text| text == id || text.contains(&secret) || (id.len() >= SHORTEST_ID && text.contains(id)))
     }
+}
+
+/// Where a create's body has the name of the new resource.
+fn own_name_at(creates: &Creates) -> &str {
+    creates.name_at.as_deref().unwrap_or("/name")
 }
 
 fn collect(value: &Value, at: &str, except: Option<&str>, texts: &mut Vec<String>) {
@@ -354,5 +363,12 @@ mod tests {
         let call = post("/cloud/v3/inference/1/deployments", json!({ "name": "a-long-name" }));
         let (result, _) = outcome(&call, json!({ "inference_instances": ["a-long-name"] }), &[]);
         assert_eq!(result.id, Some(json!("a-long-name")));
+        // The same name elsewhere in the call, or on record in another project, belongs to something else.
+        let call = post("/cloud/v3/inference/1/deployments", json!({ "name": "nginx", "image": "nginx" }));
+        for owned in [&[][..], &["nginx"]] {
+            let (result, made) = outcome(&call, json!({ "inference_instances": ["nginx"] }), owned);
+            assert_eq!(result.id, Some(json!("nginx")), "{owned:?}");
+            assert_eq!(undo(&made), "DELETE /cloud/v3/inference/1/deployments/nginx");
+        }
     }
 }

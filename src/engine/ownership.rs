@@ -4,14 +4,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::results::id_text;
+use crate::catalog::Method;
 use crate::id::InstanceId;
-use crate::journal::{Journal, Status};
+use crate::journal::{Journal, RecordedResource, Status};
 
 /// A task or resource, which can belong to one call only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Claimable {
     Task(String),
-    Resource { kind: String, id: String },
+    /// `path`: that of the resource, when its id is a name, which is unique below that path only.
+    Resource {
+        kind: String,
+        id: String,
+        path: Option<String>,
+    },
 }
 
 impl Claimable {
@@ -20,8 +26,36 @@ impl Claimable {
     }
 
     pub fn resource(kind: &str, id: &str) -> Self {
-        Claimable::Resource { kind: kind.to_owned(), id: id.to_owned() }
+        Claimable::Resource { kind: kind.to_owned(), id: id.to_owned(), path: None }
     }
+
+    /// A resource with its own path, as its delete has it.
+    pub fn resource_at(kind: &str, id: &str, path: Option<&str>) -> Self {
+        let path = path.filter(|_| is_name(id)).map(str::to_owned);
+        Claimable::Resource { kind: kind.to_owned(), id: id.to_owned(), path }
+    }
+
+    /// A recorded resource; `None` without kind or id.
+    pub fn of(made: &RecordedResource) -> Option<Self> {
+        let path = made.undo.as_ref().filter(|undo| undo.method == Method::Delete).map(|undo| undo.path.as_str());
+        Some(Self::resource_at(made.kind.as_deref()?, &id_text(made.id.as_ref()?), path))
+    }
+
+    /// Whether both are the same, as far as is known: the path of a resource may be unknown.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Claimable::Resource { kind, id, path },
+                Claimable::Resource { kind: other_kind, id: other_id, path: other_path },
+            ) => kind == other_kind && id == other_id && (path.is_none() || other_path.is_none() || path == other_path),
+            _ => self == other,
+        }
+    }
+}
+
+/// Whether an id is the name of its resource.
+fn is_name(id: &str) -> bool {
+    uuid::Uuid::try_parse(id).is_err() && !id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Reads the other records of the store: the name of each and its status. Called again whenever current data is
@@ -65,7 +99,16 @@ impl Ownership {
     /// The name of the other record that owns it, as of the last reading of the other records.
     pub fn other_record(&self, thing: &Claimable) -> Option<String> {
         let mut known = lock(&self.elsewhere);
-        known.get_or_insert_with(|| read(&self.other_records)).get(thing).cloned()
+        let known = known.get_or_insert_with(|| read(&self.other_records));
+        let without_path = match thing {
+            Claimable::Resource { kind, id, path: Some(_) } => known.get(&Claimable::resource(kind, id)),
+            // Of a name without its path, every resource of that name may be meant.
+            Claimable::Resource { id, path: None, .. } if is_name(id) => {
+                known.iter().find(|(other, _)| other.is(thing)).map(|(_, name)| name)
+            }
+            Claimable::Resource { .. } | Claimable::Task(_) => None,
+        };
+        known.get(thing).or(without_path).cloned()
     }
 
     /// Reads the other records again, on a blocking thread.
@@ -95,15 +138,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn holds(status: &Status, thing: &Claimable) -> bool {
     match thing {
         Claimable::Task(task) => status.tasks.contains(task),
-        Claimable::Resource { kind, id } => {
-            status.owned().any(|(_, held, known)| held == kind && id_text(known) == *id)
+        Claimable::Resource { .. } => {
+            status.resources().any(|(_, made)| Claimable::of(made).is_some_and(|held| held.is(thing)))
         }
     }
 }
 
 /// Every task and resource that a record owns.
 fn things_of(status: &Status) -> impl Iterator<Item = Claimable> {
-    let resources = status.owned().map(|(_, kind, id)| Claimable::resource(kind, &id_text(id)));
+    let resources = status.resources().filter_map(|(_, made)| Claimable::of(made));
     status.tasks.iter().cloned().map(Claimable::Task).chain(resources)
 }
 
@@ -126,6 +169,22 @@ mod tests {
         assert!(!ownership.claim(volume.clone(), &step("b")), "only its owner can give it back");
         ownership.release(&volume, &step("a"));
         assert!(ownership.claim(volume, &step("b")));
+    }
+
+    #[test]
+    fn a_name_is_an_id_in_one_project_and_region_only() {
+        let recorded = |path: &str| RecordedResource {
+            kind: Some("inference_instances".to_owned()),
+            id: Some(serde_json::json!("web")),
+            undo: Some(crate::journal::RecordedCall::new(Method::Delete, path)),
+            ..RecordedResource::default()
+        };
+        let [here, there] = ["/cloud/v3/inference/1/deployments/web", "/cloud/v3/inference/2/deployments/web"];
+        let held = Claimable::of(&recorded(here)).unwrap();
+        let named = |path: Option<&str>| Claimable::resource_at("inference_instances", "web", path);
+        assert!(held.is(&named(Some(here))) && held.is(&named(None)) && !held.is(&named(Some(there))));
+        let id = "6f1d2c3b-0000-4000-8000-000000000001";
+        assert_eq!(Claimable::resource_at("volumes", id, Some(here)), Claimable::resource("volumes", id));
     }
 
     #[test]

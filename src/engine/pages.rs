@@ -60,6 +60,11 @@ pub async fn pages(
             Paging::Numbered => request.clone().query("page", number),
         };
         let answer = client.read(page).await?;
+        // An empty answer is not an empty list: it would say of every resource that it does not exist.
+        if !answer.is_object() && !answer.is_array() {
+            let cause = "the answer is not a list".to_owned();
+            return Err(ReadError::Failed { cause, attempts: 1 });
+        }
         let items = answer.pointer(items_at).or(answer.as_array().map(|_| &answer)).and_then(Value::as_array);
         let items = items.cloned().unwrap_or_default();
         let length = items.len();

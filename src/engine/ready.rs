@@ -167,7 +167,7 @@ impl Instance {
                 let about = self.about(&rendered.recorded);
                 let mut error = context.error(&about, EffectKnown::Applied, ErrorClass::Task, words);
                 let step = &self.step().id;
-                error.help.push(format!("mend the cause and run with `--replace {step}`: it is made anew"));
+                error.help.push(format!("mend the cause and run with `--replace {step}`"));
                 Err(Interruption::Failed(error))
             }
             (false, true) => Ok(Judgement::Ready),
@@ -239,7 +239,7 @@ impl Instance {
             failed.message = format!("what an earlier run made is not there any more: {}", failed.message);
             let (step, id) = (&self.step().id, self.id());
             failed.help = vec![
-                format!("make it anew: run with `--replace {step}`"),
+                format!("replace it: run with `--replace {step}`"),
                 format!("or, if the plan does without it, `plan state forget '{id}'`"),
             ];
         }
@@ -292,10 +292,8 @@ impl Instance {
         let about = About { call: None, place: Some(self.run.place(fail_when.span)) };
         let message = format!("it will not come good: {words}{shown}");
         let mut error = self.run.context.error(&about, EffectKnown::Applied, ErrorClass::Task, message);
-        error.help = vec![format!(
-            "what was made stays on record: mend it, or make it anew with `--replace {}`",
-            self.step().id
-        )];
+        error.help =
+            vec![format!("what was made stays on record: mend it, or replace it with `--replace {}`", self.step().id)];
         error
     }
 }

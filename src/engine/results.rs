@@ -53,7 +53,7 @@ pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16
     result
 }
 
-/// What a call made on the side, or was given by it, as its answer tells: kind and id.
+/// A secondary resource of a call, as its answer names it: kind and id.
 pub fn on_the_side(operation: Option<&Operation>, call: &RecordedCall, answer: &Value) -> Vec<(String, Value)> {
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     let is_named = |field: &str| call.body.as_ref().and_then(|body| body.get(field)).is_some_and(|id| !id.is_null());
@@ -187,6 +187,12 @@ pub(super) fn own_value(resource: &Resource, result: &StepResult) -> Option<Stri
         (false, true) => result.name.clone(),
         (false, false) => result.id.as_ref().map(id_text),
     }
+}
+
+/// The path of a resource, as its delete has it; `own`: its own value of the path.
+pub fn own_path(create: &Operation, parameters: &[(String, String)], own: &str) -> Option<String> {
+    let resource = create.creates.as_ref()?.resource.as_ref()?;
+    fill_path(&resource.delete.as_ref()?.path, parameters, &resource.parameter, own)
 }
 
 /// A documented path with its parameters filled in, percent-encoded; `None` when one is not known.

@@ -37,7 +37,7 @@ pub struct RunOptions {
     pub replace: Selection,
     /// Take down recorded instances that the plan no longer has.
     pub prune: bool,
-    /// When the run fails, take down what it made.
+    /// When the run fails, delete what it created.
     pub rollback: bool,
     /// After a failure, start no further step.
     pub fail_fast: bool,

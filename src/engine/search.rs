@@ -100,7 +100,7 @@ impl<'a> Search<'a> {
         self.operation.as_ref().and_then(|operation| operation.creates.as_ref())
     }
 
-    /// The call creates nothing, as far as is known: its effect is the same whoever asked for it.
+    /// The call creates no resource, as far as is known: its effect is the same from any client.
     fn only_changes(&self) -> bool {
         self.operation.as_ref().is_some_and(|operation| operation.creates.is_none())
     }
@@ -222,7 +222,7 @@ impl<'a> Search<'a> {
             return Some(self.claim_task(&task, evidence));
         }
         let kind = &self.creates()?.kind;
-        Some(match self.context.owners.claim(Claimable::resource(kind, id), &self.intent().instance) {
+        Some(match self.context.owners.claim(self.resource(kind, id), &self.intent().instance) {
             true => Resolved::Resource { attempt: self.intent().attempt, item, evidence },
             false => Resolved::Undecided(vec![format!("{kind} {id}")]),
         })
@@ -410,7 +410,7 @@ impl<'a> Search<'a> {
                 likeness::of(&item, &attempt, &[]),
             ]);
             let id = id_text(&id);
-            if verdict != Verdict::NotOurs && !by_another && !owned(&Claimable::resource(&creates.kind, &id)) {
+            if verdict != Verdict::NotOurs && !by_another && !owned(&self.resource(&creates.kind, &id)) {
                 open.push(Candidate::Item { id, item });
             }
         }
@@ -438,12 +438,16 @@ impl<'a> Search<'a> {
         Ok(open)
     }
 
+    /// A resource of the kind that the call creates.
+    fn resource(&self, kind: &str, id: &str) -> Claimable {
+        let path = self.operation.as_deref().and_then(|operation| results::own_path(operation, &self.parameters, id));
+        Claimable::resource_at(kind, id, path.as_deref())
+    }
+
     fn thing(&self, candidate: &Candidate) -> Claimable {
         match candidate {
             Candidate::Task(task) => Claimable::task(&task.id),
-            Candidate::Item { id, .. } => {
-                Claimable::resource(self.creates().map_or("", |creates| creates.kind.as_str()), id)
-            }
+            Candidate::Item { id, .. } => self.resource(self.creates().map_or("", |creates| creates.kind.as_str()), id),
         }
     }
 

@@ -40,7 +40,7 @@ pub struct StampSearch {
     /// The number of lists that were read.
     pub lists: usize,
     /// The lists that could not be read, and why.
-    pub unread: Vec<(String, String)>,
+    pub unread: Vec<(String, ReadError)>,
 }
 
 /// Searches these projects and regions for everything with the environment's stamp that these operations can create.
@@ -80,7 +80,7 @@ pub async fn stamped(
                 looked.lists += 1;
                 looked.found.extend(found);
             }
-            Err(error) => looked.unread.push((path, error.to_string())),
+            Err(error) => looked.unread.push((path, error)),
         }
     }
     looked

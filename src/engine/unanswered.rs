@@ -27,7 +27,7 @@ use crate::plan::Wait;
 /// minutes.
 const EXPECTED: SignedDuration = SignedDuration::from_mins(15);
 
-/// Searches for every such attempt on record. Gives those of which something may exist, or may be another's.
+/// Searches for every such attempt on record. Returns those whose resource may exist, or may be another client's.
 ///
 /// # Errors
 ///
@@ -198,7 +198,7 @@ impl OpenAttempt<'_> {
         if let Some(made) = words {
             let why = match self.attempt.failed.is_empty() {
                 true => "which was never answered, was carried out after all",
-                false => "which ended in ERROR, left something behind",
+                false => "which ended in ERROR, left a resource behind",
             };
             self.context.warn(format!(
                 "`{}`: attempt {attempt}, {why}: {made} is on record as well, and goes with the step",
@@ -210,7 +210,7 @@ impl OpenAttempt<'_> {
 
     fn undecided(&self, candidates: &[String]) -> StepError {
         let words = format!(
-            "what attempt {} made is not known; what may be its work may be somebody else's as well: {}",
+            "what attempt {} made is not known; what may be its work may be another client's as well: {}",
             self.attempt.intent.attempt,
             candidates.join(", ")
         );

@@ -83,7 +83,7 @@ pub async fn resolve_undo(
         Resolved::Nothing if in_doubt.is_carried_out() => Ok(UndoOutcome::Done),
         Resolved::Nothing => Ok(UndoOutcome::Nothing),
         Resolved::Undecided(candidates) => unknown(format!(
-            "the answer of its undo was lost ({cause}); what may be its work may be somebody else's as well: {}",
+            "the answer of its undo was lost ({cause}); what may be its work may be another client's as well: {}",
             candidates.join(", ")
         )),
         Resolved::CannotTell(why) => {

@@ -57,7 +57,7 @@ pub async fn verify(context: &RunContext, about: &About, upload: &Upload) -> Res
     verified.map_err(|why| {
         let mut error =
             context.error(about, EffectKnown::NotApplied, ErrorClass::Template, format!("{why}: nothing was sent"));
-        error.help.push("run again: it is measured anew".to_owned());
+        error.help.push("run again: the file is measured again".to_owned());
         error
     })
 }

@@ -1,4 +1,5 @@
-//! What is on its way to the disk: records that nobody may count on yet, and that decide what may follow.
+//! Records that are being written: not durable yet, so that no event may be based on them, but they determine which
+//! records may follow.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ impl Ahead {
         Self { records: VecDeque::new(), about: HashMap::new(), leased: status.lease.is_some() }
     }
 
-    /// Somebody has the right to write, once all is written.
+    /// Whether the record has a lease, once all of these are written.
     pub fn is_leased(&self) -> bool {
         self.leased
     }

@@ -45,10 +45,10 @@ pub struct InstanceStatus {
     /// Ids of what it made that were found gone: what names them was made from something that is not there any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Value>,
-    /// Fields that somebody else changed, as they were found since it was last called.
+    /// Drift: fields that another client changed, with the values found since the last call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drifted: Vec<Drifted>,
-    /// The last call that was to take something away, where it must not be repeated blindly.
+    /// The last removal call, where it must not be repeated before its outcome is resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal: Option<Box<Intent>>,
 }
@@ -80,7 +80,7 @@ pub enum Phase {
 }
 
 impl InstanceStatus {
-    /// Something exists, or may: a teardown has work to do.
+    /// Whether a resource exists, or may exist: a teardown has work to do.
     pub fn may_exist(&self) -> bool {
         !self.made.is_empty()
             || matches!(
@@ -97,7 +97,7 @@ impl InstanceStatus {
         if stands { self.agrees.as_deref().or(intended) } else { intended }
     }
 
-    /// A call that makes something is under way, or was, and nothing more is known.
+    /// Whether a create was sent or accepted, and its result is not recorded yet.
     pub(super) fn is_making(&self) -> bool {
         let creates = self.intent.as_ref().is_some_and(|intent| intent.update.is_none());
         creates && matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. })
@@ -311,7 +311,7 @@ impl InstanceStatus {
         Some(self.earlier.remove(at))
     }
 
-    /// What somebody else changed stands in the call from now on: the plan differs from that.
+    /// Puts the drift into the recorded call, so that the plan differs from it and the next run corrects it.
     fn drift(&mut self, fields: Vec<Drifted>) {
         let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()).filter(|body| body.is_object());
         let Some(body) = body else { return };

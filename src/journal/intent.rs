@@ -108,7 +108,7 @@ pub struct Mark {
     /// Ids of existing resources that could be mistaken for what the call makes; `None` when they were not listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Vec<String>>,
-    /// Ids of what was there before the first attempt of the kinds that it may make on the side; `None`: nobody looked.
+    /// Ids of what was there before the first attempt of the kinds that it may make on the side; `None`: no list was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secondary_before: Option<Vec<String>>,
 }

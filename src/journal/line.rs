@@ -27,7 +27,7 @@ pub struct Line {
     pub record: Record,
 }
 
-/// How lines are told from damaged ones. A journal keeps what it began with: whoever wrote it can still read it.
+/// How lines are told from damaged ones. A journal keeps the kind of checksum that it began with, so that the version that began it can still read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Checksum {
     /// Version 1.

@@ -1,4 +1,4 @@
-//! Where the owner of an id is to be looked for: an index over what instances made, so that nobody reads all of them.
+//! An index from ids of resources to the instances that own them, so that a search need not read all instances.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::instance::InstanceStatus;
 
-/// Places of instances by the ids of what they made; read when an owner is first looked for, which most commands never
-/// do. A place may be out of date: whoever looks there checks.
+/// Positions of instances by the ids of their resources; made when an owner is first looked for, which most commands never
+/// do. A position may be out of date: the caller checks the instance.
 #[derive(Debug, Clone, Default)]
 pub struct Owners(OnceLock<BTreeSet<(u64, usize)>>);
 
@@ -21,7 +21,7 @@ impl Owners {
         }
     }
 
-    /// The places at which something of this id may have been made, in order. `all`: the instances, by place.
+    /// The positions of the instances that may own a resource with this id, in order. `all`: the instances, by position.
     pub fn of<'i>(&self, id: &Value, all: impl Iterator<Item = &'i InstanceStatus>) -> impl Iterator<Item = usize> {
         let hash = hash(id);
         let read = || all.enumerate().flat_map(|(place, known)| entries(place, known)).collect();

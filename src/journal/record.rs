@@ -71,7 +71,7 @@ pub enum Record {
     /// The call is complete, and this is its result.
     Succeeded(Box<Succeeded>),
     /// A task ended in ERROR. `leftover`: what it left behind, and how to delete that.
-    /// `unclear`: whether it left something is not known, and it is searched for like an attempt without an answer.
+    /// `unclear`: it is not known whether the failed call left a resource, which is searched for as after a lost answer.
     Failed {
         instance: InstanceId,
         error: StepError,

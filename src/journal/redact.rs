@@ -114,7 +114,7 @@ fn by_kind(field: Value, secrets: &Secrets) -> Value {
     }
 }
 
-/// A kind of the catalogue stays: without it, nobody knows what a thing is.
+/// A kind of the catalogue stays: without it, the resource could not be read or deleted.
 fn kind(name: String, secrets: &Secrets) -> String {
     let is_known = || !Catalog::embedded().creators_of(&name).is_empty();
     match secrets.redact_name(&name) {

@@ -14,7 +14,7 @@ use super::instance::{InstanceStatus, Phase, sequence};
 use super::line::Line;
 use super::owner::Lease;
 use super::owners::Owners;
-use super::record::{Header, Record, RecordedOutput, Started, VERSION};
+use super::record::{Header, Record, RecordedOutput, RecordedResource, Started, VERSION};
 use crate::id::InstanceId;
 use crate::shared::Shared;
 
@@ -302,12 +302,12 @@ impl Status {
         head.into_iter().chain(records).collect()
     }
 
-    /// Instances for which something exists, or may, in recorded order.
+    /// Instances with a resource that exists, or may exist, in recorded order.
     pub fn existing(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
         self.instances.iter().map(|(id, known)| (id, &**known)).filter(|(_, known)| known.may_exist())
     }
 
-    /// Instances of which an attempt was never answered that nobody waits for any more.
+    /// Instances with an attempt without an answer that the run no longer waits for.
     pub fn unanswered(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
         self.instances.iter().map(|(id, known)| (id, &**known)).filter(|(_, known)| !known.earlier.is_empty())
     }
@@ -318,7 +318,7 @@ impl Status {
         self.before(place).unwrap_or(known).made.len()
     }
 
-    /// Instances for which the last command made something, or may have.
+    /// Instances for which the last command created a resource, or may have.
     pub fn made_since_started(&self) -> Vec<InstanceId> {
         self.called_since_started()
             .filter(|(_, before, known)| known.made.len() > before.made.len() || known.is_making())
@@ -342,15 +342,21 @@ impl Status {
         })
     }
 
-    /// Everything that is on record as somebody's: the instance, and kind and id of what it made.
+    /// All owned resources: the instance, and kind and id of its resource.
     pub fn owned(&self) -> impl Iterator<Item = (&InstanceId, &str, &Value)> {
+        let resources = self.resources();
+        resources.filter_map(|(instance, thing)| Some((instance, thing.kind.as_deref()?, thing.id.as_ref()?)))
+    }
+
+    /// Everything that the instances made, with secondary resources.
+    pub fn resources(&self) -> impl Iterator<Item = (&InstanceId, &RecordedResource)> {
         self.instances.iter().flat_map(|(instance, known)| {
             let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-            things.filter_map(move |thing| Some((instance, thing.kind.as_deref()?, thing.id.as_ref()?)))
+            things.map(move |thing| (instance, thing))
         })
     }
 
-    /// Whether an id stands anywhere on record as something that a step made or touched.
+    /// Whether an id is recorded as a resource that a step created or touched.
     pub fn knows(&self, id: &str) -> bool {
         let is = |value: &Value| value.as_str() == Some(id);
         self.owned().any(|(_, _, owned)| is(owned))
@@ -363,23 +369,21 @@ impl Status {
     /// The instance that a thing belongs to, when it is another than this one.
     pub fn other_owner(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
         let others = self.owners_of(id).filter(|(owner, _)| *owner != instance);
-        others.filter(|(_, other)| *other == Some(kind)).map(|(owner, _)| owner).next()
+        others.filter(|(_, other)| other.kind.as_deref() == Some(kind)).map(|(owner, _)| owner).next()
     }
 
-    /// Whether another instance made something of this id, of whatever kind.
+    /// Whether another instance owns a resource with this id, of any kind.
     pub fn is_made_by_another(&self, instance: &InstanceId, id: &Value) -> bool {
-        self.owners_of(id).any(|(owner, kind)| owner != instance && kind.is_some())
+        self.owners_of(id).any(|(owner, made)| owner != instance && made.kind.is_some())
     }
 
-    /// The instances that made something of this id, each with the kind of that.
-    fn owners_of(&self, id: &Value) -> impl Iterator<Item = (&InstanceId, Option<&str>)> {
+    /// The instances that own a resource with this id, each with that resource.
+    pub fn owners_of(&self, id: &Value) -> impl Iterator<Item = (&InstanceId, &RecordedResource)> {
         let places = self.owners.of(id, self.instances.values().map(|known| &**known));
         let places = places.filter_map(|place| self.instances.get_index(place));
         places.flat_map(move |(instance, known)| {
             let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-            things
-                .filter(move |thing| thing.id.as_ref() == Some(id))
-                .map(move |thing| (instance, thing.kind.as_deref()))
+            things.filter(move |thing| thing.id.as_ref() == Some(id)).map(move |thing| (instance, thing))
         })
     }
 }

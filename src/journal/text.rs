@@ -133,7 +133,7 @@ fn is_torn(rest: &[u8]) -> bool {
             .any(|text| std::str::from_utf8(text).is_ok_and(|text| Line::decode(text).is_ok()))
 }
 
-/// How the words begin that say of a line that this `plan` is too old for it.
+/// The first words of the error for a line that a newer version wrote.
 pub(super) const NEWER: &str = "it was written by a newer `plan`";
 
 fn check_version(text: &str) -> Result<(), String> {

@@ -370,7 +370,7 @@ impl Writer {
             let batch = self.lock().batch(&waiting);
             let began = Instant::now();
             let kept = self.append(&batch).await;
-            // State follows the journal: whoever is answered finds what was written.
+            // State follows the journal: a caller that is answered finds its record in the state.
             let kept = kept.and_then(|kept| self.lock().written(&mut waiting).map(|()| kept));
             match kept {
                 Ok(Kept::Durably) => {

@@ -10,7 +10,9 @@ pub(super) fn check(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
     let place = step.always.as_ref().filter(|always| always.value)?.span;
     if of.own.as_ref().is_some_and(|operation| operation.creates.is_some()) {
         let finding = Diagnostic::error("always-not-here", place, "this call would make another one on every run");
-        return Some(finding.help("`on_change: replace` makes it anew when it changes; `--replace STEP` does so once"));
+        return Some(
+            finding.help("`on_change: replace` replaces it when the call changes; `--replace STEP` does so once"),
+        );
     }
     let other = step.on_change.as_ref().filter(|on_change| !matches!(on_change, OnChange::Rerun))?;
     let word = match other {

@@ -1,4 +1,4 @@
-//! Checks a plan as written and accepts it: names refer to something, there are no cycles, secrets stay secret.
+//! Checks a plan as written and accepts it: every name refers to a step or input, there are no cycles, secrets stay secret.
 //!
 //! All findings are reported at once, in file order. Single keys were checked by `doc`.
 
@@ -340,7 +340,7 @@ impl<'d> Checker<'d> {
                         input.name_span,
                         format!("no template uses the input `{}`", input.name),
                     )
-                    .help("remove it, or use it as `{{ inputs.<name> }}`"),
+                    .help(format!("remove it, or use it as `{{{{ inputs.{} }}}}`", input.name)),
                 );
             }
         }

@@ -50,9 +50,9 @@ pub(super) fn check(step: &StepDoc, findings: &mut Vec<Diagnostic>) {
     if let Some(condition) = condition {
         let finding = Diagnostic::error("find-not-here", condition.span, "a look-up is made once and not waited for");
         findings.push(
-            finding
-                .related(find.span, "because of this")
-                .help("`ready` and `fail_when` belong to the step that makes the thing, or to a GET of it by its id"),
+            finding.related(find.span, "because of this").help(
+                "`ready` and `fail_when` belong to the step that creates the resource, or to a GET of it by its id",
+            ),
         );
     }
 }

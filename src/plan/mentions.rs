@@ -318,7 +318,11 @@ impl<'d> Names<'d> {
         match &unknown.kind {
             UnknownKind::Name(word) => self.unknown_name(word, span, place),
             UnknownKind::Filter(word) => {
-                did_you_mean(unknown_name("filter", word), word, span, FILTERS.iter().copied())
+                let finding = did_you_mean(unknown_name("filter", word), word, span, FILTERS.iter().copied());
+                match finding.help.is_empty() {
+                    true => finding.help("docs/language.md lists the filters, below \"Functions and filters\""),
+                    false => finding,
+                }
             }
             UnknownKind::Test(word) => did_you_mean(unknown_name("test", word), word, span, TESTS.iter().copied()),
             UnknownKind::Function(word) => {
@@ -336,7 +340,7 @@ impl<'d> Names<'d> {
             UnknownKind::Whole(_) => Diagnostic::error("not-by-name", span, "a step is asked for by its name")
                 .help("write `steps.<id>`: what a step comes after is known before it runs"),
             UnknownKind::Rebound(word) => {
-                Diagnostic::error("rebound-name", span, format!("`{word}` cannot be bound to something else"))
+                Diagnostic::error("rebound-name", span, format!("`{word}` cannot be bound to another value"))
                     .help("take another name")
             }
             UnknownKind::NotAllowed(what) => {
@@ -357,6 +361,7 @@ impl<'d> Names<'d> {
             "step" => finding.help("write `steps.<id>`").suggest(span, "steps"),
             "value" => finding.help("write `each.value`; in a list made with `for`, `item`"),
             "env" | "secrets" => finding.help("pass it in as an input: `inputs.<name>`"),
+            "null" | "nil" | "undefined" => finding.help("the empty value is `none`; a key can also be left out"),
             _ => match self.near(word, place.names()) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
                 None => finding.help(format!("{} sees {}", place.what, listed(place.names()))),

@@ -307,7 +307,7 @@ fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
     undone.then(|| {
         let place = step.call.as_ref().map_or(step.span, |call| call.span);
         Diagnostic::note("no-undo", place, "nothing is known to take back what this call makes")
-            .help("write the call under `undo:`, or `undo: none` if it goes with something else")
+            .help("write the call under `undo:`, or `undo: none` if it is deleted with another resource")
     })
 }
 

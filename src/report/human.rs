@@ -28,6 +28,8 @@ const NAMED_EXISTING: usize = 8;
 const RECALLED: usize = 20;
 /// The most instances named together for one reason at the end.
 const NAMED_TOGETHER: usize = 8;
+/// The most instances with a line of their own when the run stops waiting for them.
+const WAITING_SHOWN: usize = 3;
 const NARROWEST: usize = 10;
 const WIDEST: usize = 32;
 
@@ -43,6 +45,8 @@ pub struct Human {
     failures: IndexMap<Alike, (Story, Vec<InstanceId>)>,
     /// What was not made, by the reason.
     not_made: IndexMap<String, Vec<InstanceId>>,
+    /// What the run stopped waiting for.
+    waiting: Vec<InstanceId>,
     /// The resources that this run made and did not remove.
     exists: Vec<(InstanceId, String)>,
     /// Calls whose delay was reported already.
@@ -64,6 +68,7 @@ impl Human {
             board: Board::default(),
             failures: IndexMap::new(),
             not_made: IndexMap::new(),
+            waiting: Vec::new(),
             exists: Vec::new(),
             held_back: HashSet::new(),
             left: HashMap::new(),
@@ -145,7 +150,7 @@ impl Human {
                 self.of(now, instance, &waiting(tasks, earliest, latest));
             }
             Event::ResolvingStarted { instance, reason } => {
-                let words = format!("looking up what became of the call: {}", sanitize(reason));
+                let words = format!("resolving the outcome of the call: {}", sanitize(reason));
                 self.of(now, instance, &palette.warning(words));
             }
             Event::ReadinessAwaited { instance, until, shown } => {
@@ -161,6 +166,8 @@ impl Human {
             }
             Event::StepFailed { instance, error } => self.failure(now, instance, "failed", error),
             Event::StepUnknown { instance, error } => self.failure(now, instance, "unknown", error),
+            // Of many, the end names the others in one line.
+            Event::StepStillWaiting { .. } if self.waiting.len() >= WAITING_SHOWN => {}
             Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
                 let words = story::still_waiting(tasks, until.as_deref(), Duration::from_millis(*waited_ms));
                 self.of(now, instance, &palette.warning(words));
@@ -176,7 +183,8 @@ impl Human {
             }
             Event::InterruptReceived { signal, in_flight } => {
                 let requests = count(*in_flight, "request");
-                let words = format!("{}: nothing more is started, {requests} in flight may answer", sanitize(signal));
+                let words =
+                    format!("{}: no further call is started, {requests} in flight may answer", sanitize(signal));
                 self.sink.line(&palette.warning(words));
             }
             Event::Warned { message } => {
@@ -228,6 +236,13 @@ impl Human {
         }
         if self.failures.len() > RECALLED {
             self.sink.line(&format!("  and {} more, told above", self.failures.len() - RECALLED));
+        }
+        if self.waiting.len() > WAITING_SHOWN {
+            let mut who = std::mem::take(&mut self.waiting);
+            who.sort_by_key(|instance| natural(&instance.to_string()));
+            let who = list(who.iter().map(|instance| sanitize(&instance.to_string()).into_owned()), NAMED_TOGETHER);
+            let label = self.palette.name("still waiting:");
+            self.sink.line(&format!("{label} {who} (the next run waits for their tasks)"));
         }
         for (why, mut who) in std::mem::take(&mut self.not_made) {
             who.sort_by_key(|instance| natural(&instance.to_string()));
@@ -281,6 +296,7 @@ impl Reporter for Human {
                 self.exists.extend(story::existing(result).map(|thing| (instance.clone(), thing)));
             }
             Event::ResourceRemoved { instance, .. } => self.exists.retain(|(existing, _)| existing != instance),
+            Event::StepStillWaiting { instance, .. } => self.waiting.push(instance.clone()),
             Event::StepSkipped { instance, reason } => {
                 if let Some(why) = story::why_not_made(reason) {
                     self.not_made.entry(why).or_default().push(instance.clone());

@@ -49,7 +49,7 @@ impl Live {
         (self.drawn, self.columns) = (lines, columns);
     }
 
-    /// Lets something be written above the lines.
+    /// Writes lines above the table.
     pub fn above(&mut self, write: impl FnOnce()) {
         let lines = self.drawn.clone();
         self.draw(Vec::new());

@@ -32,10 +32,10 @@ impl Story {
         if let Some(call) = call(error) {
             facts.push(("call", call));
         }
-        for (pointer, wrong) in &error.invalid_fields {
-            facts.push(("field", format!("`{}` {}", sanitize(pointer), sanitize(wrong))));
-        }
-        facts.push(("now", effect(error).to_owned()));
+        // A message that the API did not write is made of the fields.
+        let fields = error.invalid_fields.iter().filter(|(_, wrong)| !error.message.contains(wrong.as_str()));
+        facts.extend(fields.map(|(pointer, wrong)| ("field", format!("`{}` {}", sanitize(pointer), sanitize(wrong)))));
+        facts.extend(effect(error).map(|effect| ("now", effect.to_owned())));
         Self {
             what: sanitize(&shorten(&error.message)).into_owned(),
             place: error.place.as_ref().map(|place| sanitize(&place.to_string()).into_owned()),
@@ -45,7 +45,7 @@ impl Story {
     }
 }
 
-/// What makes failures the same for a reader: everything but the ids of requests, tasks and things.
+/// The parts of a failure by which equal ones are grouped: all but the ids of requests, tasks and resources.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Alike {
     what: String,
@@ -111,13 +111,15 @@ fn call(error: &StepError) -> Option<String> {
     }
 }
 
-/// Whether the resource exists now.
-fn effect(error: &StepError) -> &'static str {
+/// Whether the resource exists now; `None` for a read, which changes nothing.
+fn effect(error: &StepError) -> Option<&'static str> {
+    let is_read = error.call.as_deref().is_some_and(|call| call.starts_with("GET "));
     match error.effect {
-        EffectKnown::NotApplied if error.call.is_none() => "no call was made",
-        EffectKnown::NotApplied => "the call changed nothing",
-        EffectKnown::Applied => "the call was carried out, what it made may exist",
-        EffectKnown::Unknown => "not known whether the call was carried out",
+        EffectKnown::NotApplied if is_read => None,
+        EffectKnown::NotApplied if error.call.is_none() => Some("no call was made"),
+        EffectKnown::NotApplied => Some("the call changed nothing"),
+        EffectKnown::Applied => Some("the call was carried out, what it created may exist"),
+        EffectKnown::Unknown => Some("not known whether the call was carried out"),
     }
 }
 
@@ -136,7 +138,7 @@ pub fn success(done: &StepDone, queued: Duration) -> String {
             Provenance::Updated => format!("updated by {call} in {took}"),
             Provenance::Continued => format!("done: {call}, sent by an earlier run"),
             Provenance::Reused => format!("kept: {call}, done by an earlier run"),
-            Provenance::Recovered => format!("done: {call}, its answer was lost and found again"),
+            Provenance::Recovered => format!("done: {call}, its answer was lost, and its outcome resolved"),
             Provenance::Adopted => format!("adopted what {call} would have made"),
         };
     };
@@ -144,8 +146,8 @@ pub fn success(done: &StepDone, queued: Duration) -> String {
         Provenance::Called => format!("{} {resource} in {took}", verb(done)),
         Provenance::Updated => format!("updated {resource} in {took}"),
         Provenance::Continued => format!("{} {resource}, started by an earlier run", verb(done)),
-        Provenance::Reused => format!("kept {resource}, made by an earlier run"),
-        Provenance::Recovered => format!("recovered {resource}: its answer was lost and found again"),
+        Provenance::Reused => format!("kept {resource}, created by an earlier run"),
+        Provenance::Recovered => format!("recovered {resource}: its answer was lost, and its outcome resolved"),
         Provenance::Adopted => format!("adopted {resource}: it existed already"),
     }
 }
@@ -218,7 +220,7 @@ pub fn still_waiting(tasks: &[String], until: Option<&str>, waited: Duration) ->
     }
     let listed = list(tasks.iter().map(|task| sanitize(task)), 3);
     match tasks {
-        [] => format!("no answer after {waited}: the next run finds out what became of the call"),
+        [] => format!("no answer after {waited}: the next run resolves its outcome"),
         [_] => format!("still not done after {waited}: task {listed} goes on, the next run waits for it"),
         _ => format!("still not done after {waited}: tasks {listed} go on, the next run waits for them"),
     }
@@ -348,7 +350,7 @@ mod tests {
         assert_eq!(success_of(&done(Provenance::Called, "PATCH /n", None)), "done: PATCH /n in 7 s");
         assert_eq!(
             success_of(&done(Provenance::Reused, "POST /n", Some("n1"))),
-            "kept network `demo` n1, made by an earlier run"
+            "kept network `demo` n1, created by an earlier run"
         );
         assert_eq!(success_of(&done(Provenance::Called, "POST /n", Some("demo"))), "created network demo in 7 s");
     }

@@ -25,9 +25,22 @@ fn clean(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(harmful) {
         return Cow::Borrowed(text);
     }
-    text.chars()
-        .map(|character| if keep(character) { character } else { mark(character).unwrap_or(character) })
-        .collect()
+    let mut cleaned = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        let (before, after) = (cleaned.chars().next_back(), rest.clone().next());
+        let kept =
+            keep(character) || character == JOINER && before.is_some_and(is_picture) && after.is_some_and(is_picture);
+        cleaned.push(if kept { character } else { mark(character).unwrap_or(character) });
+    }
+    Cow::Owned(cleaned)
+}
+
+/// Between two pictures it makes one of them: 👩‍💻. Elsewhere it is invisible.
+const JOINER: char = '\u{200d}';
+
+fn is_picture(character: char) -> bool {
+    matches!(character, '\u{2600}'..='\u{27bf}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
 }
 
 /// The mark for a character that would have an effect.
@@ -70,6 +83,15 @@ mod tests {
     #[test]
     fn the_direction_of_text_cannot_be_turned() {
         assert_eq!(sanitize("abc\u{202e}def\u{2066}"), "abc\u{fffd}def\u{fffd}");
+    }
+
+    #[test]
+    fn only_a_joiner_between_two_pictures_stays() {
+        for kept in ["👩‍💻", "❤\u{fe0f}\u{200d}🔥", "👨\u{200d}👩\u{200d}👧"] {
+            assert_eq!(sanitize(kept), kept);
+        }
+        assert_eq!(sanitize("#\u{200d}#[set-env]"), "#\u{fffd}#[set-env]");
+        assert_eq!(sanitize("👩\u{200d}x \u{200d}👩"), "👩\u{fffd}x \u{fffd}👩");
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Finder {
         found
     }
 
-    /// Whether something may stand in it that was wrapped. `joined` is room to look.
+    /// Whether the text may contain a wrapped encoding. `joined` is a buffer.
     fn is_wrapped(&self, automaton: &AhoCorasick, bytes: &[u8], joined: &mut Vec<u8>) -> bool {
         has_long_word(bytes)
             && [false, true].into_iter().any(|signs| join(bytes, signs, joined) && automaton.is_match(&*joined))

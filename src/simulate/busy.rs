@@ -43,7 +43,7 @@ pub enum AuditLog {
 
 /// An invalid word of `--busy`, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` says nothing about a busy project: {reason}")]
+#[error("`{word}` does not describe a busy project: {reason}")]
 pub struct BusyError {
     pub word: String,
     pub reason: &'static str,

@@ -204,7 +204,7 @@ impl Scalar<'_> {
         if let Some(range) = uses.too_heavy.clone() {
             return Err(Refused {
                 range,
-                message: "this variable multiplies others into something too large".to_owned(),
+                message: "this variable multiplies others into a value that is too large".to_owned(),
                 help: Some("bind it to less, or compute it where it is used"),
             });
         }
@@ -228,6 +228,9 @@ impl Scalar<'_> {
     }
 }
 
+/// The help for a block that the text ends in.
+const CLOSE_BLOCK: &str = "close it: `{% endif %}` for `{% if %}`, `{% endfor %}` for `{% for %}`";
+
 fn shifted(refused: Refused, by: usize) -> Refused {
     Refused { range: refused.range.start + by..refused.range.end + by, ..refused }
 }
@@ -241,6 +244,7 @@ fn syntax_refused(error: &minijinja::Error, base: usize, source: &str) -> Refuse
         "" => "an empty expression".to_owned(),
         _ => format!("this template cannot be read: {}", error.detail().unwrap_or("syntax error")),
     };
-    let help = lexicon::other_language(word).or_else(|| lexicon::other_template(source, start));
+    let open_block = message.ends_with("expected end of block").then_some(CLOSE_BLOCK);
+    let help = lexicon::other_language(word).or_else(|| lexicon::other_template(source, start)).or(open_block);
     Refused { range: base + start..base + end, message, help }
 }

@@ -139,7 +139,7 @@ fn explain(program: &Program, scope: &Scope<'_>, root: &minijinja::Value, error:
         .or(error.detail());
     let message = match error.kind() {
         ErrorKind::OutOfFuel => "this template does too much work".to_owned(),
-        ErrorKind::UndefinedError => "something here is undefined".to_owned(),
+        ErrorKind::UndefinedError => "a name here is undefined".to_owned(),
         kind => detail.map_or_else(|| kind.to_string(), str::to_owned),
     };
     let (message, help) = match message.split_once("; ") {

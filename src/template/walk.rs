@@ -431,7 +431,7 @@ impl<'l> Walk<'l> {
             }
             ast::Expr::List(list) => list.items.iter().for_each(|item| self.bind(item, weight)),
             ast::Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.bind(item, weight)),
-            other => self.not_allowed("assignments to a part of something", other.span()),
+            other => self.not_allowed("assignments to a part of a value", other.span()),
         }
     }
 

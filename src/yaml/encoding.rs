@@ -31,15 +31,21 @@ type Unit = fn([u8; 2]) -> u16;
 ///
 /// When it is not UTF-8: the first invalid byte, or the encoding that it has.
 pub fn decode(bytes: Vec<u8>) -> Result<String, Box<NoText>> {
-    let error = match String::from_utf8(bytes) {
-        Ok(text) => return Ok(text),
-        Err(error) => error,
+    let (bytes, at) = match String::from_utf8(bytes) {
+        Ok(text) => match text.find('\0') {
+            None => return Ok(text),
+            // A binary file, or UTF-16 without a mark.
+            Some(at) => (text.into_bytes(), at),
+        },
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            (error.into_bytes(), at)
+        }
     };
-    let bytes = error.as_bytes();
     let other = MARKS.iter().find(|(mark, ..)| bytes.starts_with(mark));
     Err(Box::new(match other {
         Some((mark, name, unit)) => in_other_encoding(&bytes[mark.len()..], name, *unit),
-        None => at_bad_byte(bytes, error.utf8_error().valid_up_to()),
+        None => at_bad_byte(&bytes, at),
     }))
 }
 
@@ -57,8 +63,8 @@ fn at_bad_byte(bytes: &[u8], at: usize) -> NoText {
     let rest = &bytes[at..];
     let line = rest.iter().position(|byte| *byte == b'\n').map_or(rest, |end| &rest[..end]);
     let readable = String::from_utf8_lossy(&bytes[..at]) + String::from_utf8_lossy(line);
-    let span = Span::new(at, at + REPLACEMENT_CHARACTER.len_utf8());
     let byte = rest.first().copied().unwrap_or_default();
+    let span = Span::new(at, at + if byte == 0 { 1 } else { REPLACEMENT_CHARACTER.len_utf8() });
     let finding = Diagnostic::error(CODE, span, format!("the byte 0x{byte:02X} here is no UTF-8 text"))
         .help("save the file as UTF-8 text");
     NoText { readable: readable.into_owned(), finding }
@@ -81,6 +87,9 @@ mod tests {
         assert_eq!(at, Position { line: 2, column: 8 });
         assert!(no_text.finding.message.contains("0xE9"), "{:?}", no_text.finding);
         assert_eq!(no_text.readable, "name: x\nid: caf\u{FFFD} # \u{FFFD}");
+        let (at, no_text) = refused("name: a\nid: b\0é".as_bytes());
+        assert_eq!(at, Position { line: 2, column: 6 });
+        assert_eq!(no_text.finding.message, "the byte 0x00 here is no UTF-8 text");
     }
 
     #[test]

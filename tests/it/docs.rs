@@ -89,6 +89,18 @@ fn shows(sample: &str, printed: &str) -> bool {
     leaves_out || lines.next().is_none()
 }
 
+/// The plan of the samples of `plan check`.
+const BROKEN: &str = "\
+name: broken
+steps:
+  - id: network
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { nmae: web }
+  - id: subnet
+    call: POST /cloud/v1/subnets/{project_id}/{region_id}
+    body: { name: web, network_id: \"{{ steps.netwrk.id }}\", cidr: 10.0.0.0/24 }
+";
+
 /// Samples with a deterministic output. With `SAMPLES=overwrite` in the environment they are rewritten, unless they
 /// omit lines.
 #[test]
@@ -105,12 +117,12 @@ fn deterministic_samples_match_the_output() {
             let Some((command, shown)) = block.split_once('\n') else { continue };
             let words = words(command.strip_prefix("$ plan ").unwrap_or_default());
             let first = words.first().map(String::as_str).unwrap_or_default();
-            if !matches!(first, "ops" | "init" | "rehearse") || command.contains('"') {
+            if !matches!(first, "ops" | "init" | "rehearse" | "check" | "new") || command.contains('"') {
                 continue;
             }
             let mut folder = Folder::new();
             if !first.contains("init") {
-                folder = folder.with("deploy.yaml", &plan);
+                folder = folder.with("deploy.yaml", &plan).with("broken.yaml", BROKEN);
             }
             for example in ["examples/web-server.yaml", "examples/cloud-init/web-server.yaml"] {
                 folder = folder.with(example, &root(example));

@@ -256,6 +256,6 @@ fn looked_up_items_exist_in_a_rehearsal_and_are_read_once_online() {
     trial.folder.run(&["rehearse", "plan.yaml"]).with_code(0).says("4 done");
     let ended = trial.plan(&["check", "plan.yaml", "--online"]).with_code(3);
     assert_eq!(ended.stderr.matches("did you mean `ubuntu-24.04-x64`?").count(), 1, "{}", ended.stderr);
-    ended.says("nothing has `name` `Luxembourg-2`");
+    ended.says("no item has `name` `Luxembourg-2`");
     ended.says("`image[0]`, `image[1]` and `image[2]`");
 }

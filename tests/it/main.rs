@@ -9,6 +9,7 @@ mod docs;
 mod errors;
 mod fuzz;
 mod help;
+mod hub;
 mod init;
 mod language;
 mod log;
@@ -16,6 +17,7 @@ mod ops;
 mod preview;
 mod pull_request;
 mod record;
+mod refusals;
 #[cfg(unix)]
 mod reliability;
 mod report;

@@ -63,11 +63,11 @@ fn options_that_contradict_a_saved_preview_are_refused() {
     trial.preview(&[]);
     for (more, words) in [
         (&["--set", "size=3"][..], "input `size` changed since the preview"),
-        (&["--prune"], "`--prune` is not what the preview was made with: none"),
-        (&["--replace", "disk"], "`--replace` is not what the preview was made with: none"),
-        (&["--target", "disk"], "`--target` is not what the preview was made with: none"),
-        (&["--environment", "blue"], "the environment is not what the preview was made with: default"),
-        (&["--state", "records"], "`--state` is not what the preview was made with: .plan beside the plan"),
+        (&["--prune"], "`--prune` differs: the preview was made without it"),
+        (&["--replace", "disk"], "`--replace` differs: the preview was made without it"),
+        (&["--target", "disk"], "`--target` differs: the preview was made without it"),
+        (&["--environment", "blue"], "the environment differs: the preview was made with `default`"),
+        (&["--state", "records"], "`--state` differs: the preview was made without it"),
         (&["--region-id", "8"], "the project or region changed since the preview"),
     ] {
         let ended = trial.plan(&[&["run", "shown"], more].concat());

@@ -1,12 +1,9 @@
 //! `plan preview --comment`: one comment on a pull request, against a simulated GitHub.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use serde_json::{Value, json};
-
+use crate::hub::{self, Hub, comment};
 use crate::support::{Ended, Folder};
 
 const PLAN: &str = "\
@@ -20,97 +17,6 @@ steps:
     body: { name: \"{{ each.value }}\" }
 ";
 
-/// The comments of pull request 7, and the requests so far.
-#[derive(Default)]
-struct Hub {
-    comments: Vec<Value>,
-    requests: Vec<String>,
-    /// The token may only read.
-    reads_only: bool,
-    next: u64,
-}
-
-impl Hub {
-    fn answer(&mut self, method: &str, target: &str, body: &Value) -> (u16, Value) {
-        self.requests.push(format!("{method} {target}"));
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let id = || path.rsplit('/').next().and_then(|id| id.parse::<u64>().ok());
-        match (method, path) {
-            ("GET", "/user") => (403, json!({ "message": "Resource not accessible by integration" })),
-            ("GET", "/repos/o/r/issues/7/comments") => {
-                let page =
-                    query.split('&').find_map(|pair| pair.strip_prefix("page=")).unwrap().parse::<usize>().unwrap();
-                (200, self.comments.iter().skip((page - 1) * 100).take(100).cloned().collect())
-            }
-            _ if self.reads_only => (403, json!({ "message": "Resource not accessible by integration" })),
-            ("POST", "/repos/o/r/issues/7/comments") => {
-                self.next += 1;
-                self.comments.push(comment(1000 + self.next, "Bot", body["body"].as_str().unwrap()));
-                (201, json!({ "id": 1000 + self.next, "html_url": "https://hub.invalid/1" }))
-            }
-            ("PATCH", _) => {
-                let found = self.comments.iter_mut().find(|comment| comment["id"].as_u64() == id()).unwrap();
-                found["body"] = body["body"].clone();
-                (200, json!({}))
-            }
-            ("DELETE", _) => {
-                self.comments.retain(|comment| comment["id"].as_u64() != id());
-                (204, Value::Null)
-            }
-            _ => (404, json!({ "message": "Not Found" })),
-        }
-    }
-}
-
-fn comment(id: u64, kind: &str, body: &str) -> Value {
-    json!({ "id": id, "user": { "type": kind, "login": "x" }, "body": body })
-}
-
-/// Serves until the test ends.
-fn serve(hub: Arc<Mutex<Hub>>) -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let hub = hub.clone();
-            std::thread::spawn(move || while one(&stream, &hub).is_some() {});
-        }
-    });
-    address
-}
-
-/// Answers one request of a connection.
-fn one(stream: &TcpStream, hub: &Mutex<Hub>) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    (reader.read_line(&mut line).ok()? > 0).then_some(())?;
-    let mut words = line.split_whitespace().map(str::to_owned);
-    let (method, target) = (words.next()?, words.next()?);
-    let (mut length, mut authorized) = (0, false);
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).ok()?;
-        let header = header.trim().to_lowercase();
-        if header.is_empty() {
-            break;
-        }
-        authorized |= header == "authorization: bearer job-token";
-        if let Some(value) = header.strip_prefix("content-length: ") {
-            length = value.parse().ok()?;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let body = serde_json::from_slice(&body).unwrap_or_default();
-    let (status, answer) = match authorized {
-        true => hub.lock().unwrap().answer(&method, &target, &body),
-        false => (401, Value::Null),
-    };
-    let text = answer.to_string();
-    let mut stream = stream;
-    write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{text}", text.len()).ok()
-}
-
 struct Trial {
     folder: Folder,
     hub: Arc<Mutex<Hub>>,
@@ -121,7 +27,7 @@ impl Trial {
     fn new(names: &str) -> Self {
         let folder = Folder::new().with("plan.yaml", PLAN).with("in.yaml", names);
         let hub = Arc::new(Mutex::new(Hub::default()));
-        let address = serve(hub.clone());
+        let address = hub::serve(hub.clone());
         Self { folder, hub, address }
     }
 
@@ -130,23 +36,19 @@ impl Trial {
         let summary = self.folder.path().join("summary").display().to_string();
         let job = [
             ("GITHUB_ACTIONS", "true"),
-            ("GITHUB_TOKEN", "job-token"),
-            ("GITHUB_API_URL", self.address.as_str()),
-            ("GITHUB_REPOSITORY", "o/r"),
-            ("GITHUB_REF", "refs/pull/7/merge"),
             ("GITHUB_OUTPUT", output.as_str()),
             ("GITHUB_STEP_SUMMARY", summary.as_str()),
             ("GCORE_CLOUD_PROJECT_ID", "1"),
             ("GCORE_CLOUD_REGION_ID", "7"),
         ];
-        let environment: Vec<(&str, &str)> = job.into_iter().chain(more.iter().copied()).collect();
+        let request = hub::of_pull_request(&self.address);
+        let environment: Vec<(&str, &str)> = job.into_iter().chain(request).chain(more.iter().copied()).collect();
         self.folder
             .run_in(&["preview", "plan.yaml", "--inputs", "in.yaml", "--comment", "--state", "records"], &environment)
     }
 
     fn bodies(&self) -> Vec<String> {
-        let hub = self.hub.lock().unwrap();
-        hub.comments.iter().map(|comment| comment["body"].as_str().unwrap().to_owned()).collect()
+        self.hub.lock().unwrap().bodies()
     }
 
     fn read(&self, name: &str) -> String {

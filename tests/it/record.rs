@@ -95,7 +95,7 @@ fn existing_resources_are_shown() {
     let ended = folder.run(&["status"]).with_code(0);
     ended.prints("network  done      network  net-1  demo-net");
     ended.prints("lost[a]  in doubt");
-    ended.says("ended with 7");
+    ended.says("exit code 7");
     let json = folder.run(&["status", "--plan", "demo", "--format", "json"]).with_code(0).json();
     assert_eq!((&json["existing"], &json["instances"][0]["id"]), (&json!(2), &json!("net-1")));
 }
@@ -181,7 +181,7 @@ fn forgetting_asks_for_confirmation_and_names_kept_resources() {
     let folder = Folder::new();
     write_record(&folder, "default");
     folder.run(&["state", "forget", "network"]).with_code(2).says("--yes");
-    folder.run(&["state", "forget", "network", "--yes"]).with_code(0).says("still there: network net-1 (demo-net)");
+    folder.run(&["state", "forget", "network", "--yes"]).with_code(0).says("still exists: network net-1 (demo-net)");
     assert!(!folder.run(&["status"]).with_code(0).stdout.contains("net-1"));
     folder.run(&["state", "forget", "nothing", "--yes"]).with_code(2).says("on record are");
 }
@@ -238,7 +238,7 @@ fn an_environment_that_was_never_made_is_taken_down_only_when_that_is_meant() {
     write_record(&folder, "default");
     let absent = ["destroy", "--plan", "demo", "--environment", "pr-9", "--yes"];
     folder.run(&absent).with_code(2).says("environment `pr-9` of plan `demo` has no record");
-    folder.run(&[&absent[..], &["--if-exists"]].concat()).with_code(0).says("was never made");
+    folder.run(&[&absent[..], &["--if-exists"]].concat()).with_code(0).says("does not exist");
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn a_damaged_record_is_repaired_from_its_readable_part_and_the_account() {
     for text in broken {
         std::fs::write(&journal, &text).unwrap();
         account.plan(&["run", "plan.yaml"]).with_code(12).says("plan state salvage");
-        account.plan(&["state", "salvage", "plan.yaml"]).with_code(0).says("the record is whole again");
+        account.plan(&["state", "salvage", "plan.yaml"]).with_code(0).says("the record is repaired");
         account.plan(&["run", "plan.yaml"]).with_code(0).says("3 unchanged");
         assert_eq!(account.made(), made);
     }
@@ -152,8 +152,11 @@ fn a_record_moves_from_place_to_place_and_never_back_in_time() {
     account
         .plan(&["state", "push", "record.jsonl", "--state", "there"])
         .with_code(0)
-        .says("name this place from now on");
-    account.plan(&["state", "push", "record.jsonl", "--state", "there"]).with_code(0).says("says the same already");
+        .says("use this place from now on");
+    account
+        .plan(&["state", "push", "record.jsonl", "--state", "there"])
+        .with_code(0)
+        .says("has the same record already");
     account.plan(&["run", "plan.yaml", "--state", "there"]).with_code(0).says("3 unchanged");
     assert_eq!(account.made(), made);
     // The copy continues: pushing the older record is refused, the newer one may replace its origin.
@@ -162,7 +165,7 @@ fn a_record_moves_from_place_to_place_and_never_back_in_time() {
     older.says("it is older than what is there");
     older.says("--force");
     account.plan(&["state", "pull", "newer.jsonl", "-f", "plan.yaml", "--state", "there"]).with_code(0);
-    account.plan(&["state", "push", "newer.jsonl"]).with_code(0).says("what was there before is kept in");
+    account.plan(&["state", "push", "newer.jsonl"]).with_code(0).says("the replaced record is kept in");
     // Both continue: neither may replace the other without `--force`.
     account.plan(&["state", "forget", "disk[0]", "-f", "plan.yaml", "--yes"]).with_code(0);
     account.plan(&["state", "forget", "network", "-f", "plan.yaml", "--state", "there", "--yes"]).with_code(0);
@@ -194,7 +197,7 @@ fn destroying_an_environment_that_never_existed_succeeds_without_plan_or_store()
     for file in ["plan.yaml", "gone.yaml", "broken.yaml"] {
         for state in [".plan", "nowhere"] {
             let arguments = ["destroy", file, "--environment", "pr-7", "--yes", "--if-exists", "--state", state];
-            account.plan(&arguments).with_code(0).says("never made");
+            account.plan(&arguments).with_code(0).says("does not exist");
             account.plan(&arguments[..5]).with_code(2);
         }
         let whole = ["destroy", file, "--yes", "--if-exists"];

@@ -125,7 +125,7 @@ PYTHON
 ends_with 12 run plan.yaml --state s3://records/other
 says "plan state salvage"
 ends_with 0 state salvage plan.yaml --state s3://records/other
-says "the record is whole again"
+says "the record is repaired"
 ends_with 0 run plan.yaml --state s3://records/other
 says "2 unchanged"
 # More than one page of objects, from one run after another.

@@ -384,7 +384,7 @@ impl<'s> Checker<'s> {
             });
         }
         if unknown > MOST_UNKNOWN {
-            let message = format!("{} has {} more fields that nobody knows", self.name(), unknown - MOST_UNKNOWN);
+            let message = format!("{} has {} more unknown fields", self.name(), unknown - MOST_UNKNOWN);
             self.report(Self::error("unknown-field", message));
         }
         for name in &shape.required {

@@ -157,7 +157,7 @@ fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
             let Unknown { reference, result, .. } = unknown.as_ref().clone();
             Partial::Unknown(Box::new(Unknown { types, reference, result, ..Unknown::default() }))
         }
-        // What it is when nobody says otherwise goes the same way.
+        // A default is treated in the same way.
         Partial::Unknown(unknown) => {
             let of_default = |default: &Value| on_the_wire(shape, &listed(shape, &Partial::from(default))).known();
             let default = unknown.default.as_deref().and_then(of_default).map(Arc::new);

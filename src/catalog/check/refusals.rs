@@ -27,7 +27,35 @@ pub(super) fn refusals(operation: &Operation, body: Option<&Partial>) -> Vec<Bod
     if operation.route.method == Method::Post && path == "/cloud/v1/loadbalancers/{project_id}/{region_id}" {
         found.extend(subnet_alone(body));
     }
+    let once: &[&[&str]] = match path {
+        _ if path.contains("/routers/") => &[&["subnet_id"]],
+        _ if path.contains("instances/") => &[&["port_id"], &["floating_ip", "existing_floating_id"]],
+        _ => &[],
+    };
+    once.iter().for_each(|field| found.extend(doubled(body, field)));
     found
+}
+
+/// Interfaces that name what an earlier one in the list names already: a router has one port in each subnet, and a port
+/// or a floating IP belongs to one interface.
+fn doubled(body: &Partial, field: &[&str]) -> Vec<BodyFinding> {
+    let Some(Partial::List(interfaces)) = body.get("interfaces") else { return Vec::new() };
+    let named = |interface: &Partial| {
+        let value = field.iter().try_fold(interface, |at, name| at.get(name))?;
+        value.known().filter(Value::is_string)
+    };
+    let ids: Vec<Option<Value>> = interfaces.iter().map(named).collect();
+    let repeated = ids.iter().enumerate().filter_map(|(index, id)| {
+        let earlier = ids[..index].iter().position(|other| id.is_some() && other == id)?;
+        let place = ["interfaces"].into_iter().map(|name| PathSegment::Key(name.to_owned()));
+        let at = place
+            .chain([PathSegment::Index(index)])
+            .chain(field.iter().map(|name| PathSegment::Key((*name).to_owned())))
+            .collect();
+        let message = format!("interface {earlier} of this list has it already, and the API refuses it twice");
+        Some(BodyFinding { at, ..finding(Severity::Error, "duplicate-item", message) })
+    });
+    repeated.collect()
 }
 
 fn is_empty_change(operation: &Operation, body: Option<&Partial>) -> bool {

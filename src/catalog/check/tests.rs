@@ -91,7 +91,7 @@ fn many_unknown_fields_give_a_few_findings() {
     let body = Value::Object(fields.chain([("name".to_owned(), json!("demo"))]).collect());
     let found = findings(NETWORKS, &Partial::from(&body));
     assert!(found.len() < 100, "{}", found.len());
-    assert_eq!(found.last().unwrap().message, "the body has 4950 more fields that nobody knows");
+    assert_eq!(found.last().unwrap().message, "the body has 4950 more unknown fields");
 }
 
 #[test]
@@ -352,6 +352,41 @@ fn no_rule_opens_egress_to_port_25() {
     let unknown = with(json!({ "direction": "egress" }), "protocol", Partial::unknown());
     let group = with(json!({ "name": "web" }), "rules", Partial::List(vec![unknown]));
     assert_eq!(told(findings(GROUPS, &group)), [""; 0], "what a template gives may be anything");
+}
+
+#[test]
+fn an_interface_names_nothing_that_another_one_has() {
+    let router = "POST /cloud/v1/routers/PR";
+    let (one, other) = ("8f1c0a3e-0000-4000-8000-000000000001", "8f1c0a3e-0000-4000-8000-000000000002");
+    let subnets = |ids: [&str; 2]| json!({ "name": "web", "interfaces": ids.map(|id| json!({ "type": "subnet", "subnet_id": id })) });
+    let ports = |ids: [&str; 2]| {
+        json!({
+            "flavor": "g2-standard-2-4",
+            "volumes": [{ "source": "image", "image_id": one, "size": 20, "boot_index": 0 }],
+            "interfaces": ids.map(|id| json!({ "type": "reserved_fixed_ip", "port_id": id })),
+        })
+    };
+    let addresses = |ids: [&str; 2]| {
+        let interface = |id| {
+            let address = json!({ "source": "existing", "existing_floating_id": id });
+            json!({ "type": "any_subnet", "network_id": one, "floating_ip": address })
+        };
+        let mut body = ports([one, other]);
+        body["interfaces"] = ids.map(interface).into();
+        body
+    };
+    for (call, twice, once) in [
+        (router, subnets([one, one]), subnets([one, other])),
+        (MACHINES, ports([one, one]), ports([one, other])),
+        (MACHINES, addresses([one, one]), addresses([one, other])),
+    ] {
+        let found = check(call, twice.clone());
+        assert!(
+            found.len() == 1 && found[0].contains("interfaces.1.") && found[0].contains("duplicate-item"),
+            "{found:?}"
+        );
+        assert_eq!(check(call, once.clone()), [""; 0], "{once}");
+    }
 }
 
 #[test]

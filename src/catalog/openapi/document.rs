@@ -39,7 +39,7 @@ impl Document {
         if root.get("paths").is_some_and(Value::is_object) {
             Ok(Self { root })
         } else {
-            Err(CatalogError::Document("there are no `paths`: this is no OpenAPI document".to_owned()))
+            Err(CatalogError::Document("it has no `paths`".to_owned()))
         }
     }
 

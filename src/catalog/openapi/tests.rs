@@ -137,7 +137,7 @@ fn a_shape_that_is_nested_in_itself_is_followed_as_deep_as_the_body_goes() {
 fn an_invalid_document_has_a_reason() {
     let error = |text: &str| Catalog::from_openapi(text).map(|_| ()).unwrap_err().to_string();
     assert!(error("{").starts_with("the OpenAPI document cannot be read"));
-    assert!(error("name: a plan\nsteps: []\n").contains("there are no `paths`"));
+    assert!(error("name: a plan\nsteps: []\n").contains("it has no `paths`"));
     let astray = DOCUMENT.replace("schemas/Tree\" }]", "schemas/Tre\" }]");
     assert_eq!(error(&astray), "the OpenAPI document refers to `#/components/schemas/Tre`, which leads nowhere");
 }

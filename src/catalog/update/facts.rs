@@ -189,6 +189,8 @@ const FORMS: &[(&str, &str, Form)] = &[
     ("v1/securitygroups/PR/{group_id}", "rules", Form::At("/security_group_rules")),
     ("v1/lifecycle_policy/PR/{policy_id}", "volume_ids", Form::Below("/volumes")),
     ("v1/instances/PR/{instance_id}", "volumes", Form::Listed { pointer: "/volumes", key: "volume_id", shown: "id" }),
+    ("/streaming/broadcasts/{broadcast_id}", "broadcast", Form::At("")),
+    ("/streaming/restreams/{restream_id}", "restream", Form::At("")),
     ("v2/k8s/clusters/PR/{cluster_name}", "pools", Form::Listed { pointer: "/pools", key: "name", shown: "name" }),
 ];
 
@@ -203,12 +205,13 @@ pub fn shown_at(create: &Operation) -> Option<&'static str> {
     is(create, MONITOR.0).then_some("/healthmonitor")
 }
 
-/// Expands a path or call of the tables; calls of other products than the Cloud API are written in full.
+/// Expands a path or call of the tables; paths and calls of other products than the Cloud API are written in full.
 pub(super) fn full(short: &str) -> String {
     let long = short.replace("PR", "{project_id}/{region_id}");
     match long.split_once(' ') {
         Some((_, path)) if path.starts_with('/') => long,
         Some((method, path)) => format!("{method} /cloud/{path}"),
+        None if long.starts_with('/') => long,
         None => format!("/cloud/{long}"),
     }
 }
@@ -278,6 +281,9 @@ mod tests {
                 Act::Fields { .. } => panic!("{call}: the document says that"),
             };
             assert!(body.iter().any(|field| field == sent), "{call}: {sent}");
+        }
+        for (thing, ..) in FORMS {
+            assert!(things.contains(&full(thing)), "{thing}");
         }
         let elsewhere = ELSEWHERE.iter().map(|(_, call)| *call).chain([MONITOR.0, MONITOR.1]);
         let fields = ALONE

@@ -12,12 +12,12 @@ use crate::cli::values::{self, ResultFormat};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plan get                              what there are words for
+  plan get                              the names that it knows
   plan get images --name ubuntu
   plan get flavors --region-id 76 --format json
   plan get regions
 
-In a plan a GET step with `find: { name: … }` looks the same things up.")]
+In a plan, a GET step with `find: { name: … }` finds the same items.")]
 pub struct GetArguments {
     /// What to list: images, flavors, regions, projects, networks, keys, …
     #[arg(value_name = "WHAT")]
@@ -25,7 +25,7 @@ pub struct GetArguments {
     /// Only those with this in their name, upper or lower case
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
-    /// The most items that may come
+    /// The most items to accept
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10000")]
     pub max_items: usize,
     /// How they are printed
@@ -55,7 +55,7 @@ pub struct TasksArguments {
     /// At most this many
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "20")]
     pub limit: usize,
-    /// Show why tasks failed, in the API's words: they may repeat a secret that a call was given
+    /// Show the API's message for failed tasks, which may repeat a secret of a call
     #[arg(long)]
     pub errors: bool,
     /// How they are printed
@@ -72,7 +72,7 @@ Examples:
   plan wait 3fa85f64-5717-4562-b3fc-2c963f66afa6
   plan wait $(curl … | jq -r '.tasks[]') --timeout 20m --format json
 
-Prints what the tasks created. Exits 1 when one ends in ERROR, 6 when the time is over.")]
+Prints the resources that the tasks created. Exits 1 when one ends in ERROR, 6 when the timeout is over.")]
 pub struct WaitArguments {
     /// Ids of tasks
     #[arg(value_name = "TASK", required = true)]
@@ -80,7 +80,7 @@ pub struct WaitArguments {
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub timeout: Option<Duration>,
-    /// Show why tasks failed, in the API's words: they may repeat a secret that a call was given
+    /// Show the API's message for failed tasks, which may repeat a secret of a call
     #[arg(long)]
     pub errors: bool,
     /// How results are printed
@@ -105,7 +105,7 @@ pub struct OpsArguments {
     /// Show one operation: parameters, fields, result, undo
     #[arg(long, value_name = "OPERATION", conflicts_with = "words")]
     pub show: Option<String>,
-    /// Also list what only reads
+    /// Also list read-only operations
     #[arg(long)]
     pub reads: bool,
     /// How it is printed

@@ -23,7 +23,7 @@ pub struct StatusArguments {
     /// List all environments instead
     #[arg(long, conflicts_with = "environment")]
     pub all: bool,
-    /// Ask the API as well whether it is all there, and as recorded
+    /// Also compare the recorded resources with the API
     #[arg(long, conflicts_with = "all")]
     pub live: bool,
     /// How it is printed
@@ -40,12 +40,12 @@ pub struct StatusArguments {
 #[command(after_help = "\
 Examples:
   plan drift deploy.yaml
-  plan drift deploy.yaml --exit-code    for a schedule: exit 10 when something drifted")]
+  plan drift deploy.yaml --exit-code    for a schedule: exit 10 when there is drift")]
 pub struct DriftArguments {
     /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
     #[arg(value_name = "FILE", conflicts_with = "plan")]
     pub file: Option<PathBuf>,
-    /// Exit 10 when something is gone or changed
+    /// Exit 10 when a resource is gone or changed
     #[arg(long)]
     pub exit_code: bool,
     /// How it is printed
@@ -92,7 +92,7 @@ Examples:
   plan report deploy.yaml --junit > report.xml   for test reports of CI systems
   plan report --events events.ndjson --json      from what `plan run --events` wrote
 
-Tells of the last run on record. Markdown unless another format is asked for.")]
+Reports the last recorded run, as Markdown unless another format is given.")]
 pub struct ReportArguments {
     /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
     #[arg(value_name = "FILE", conflicts_with = "plan")]
@@ -109,7 +109,7 @@ pub struct ReportArguments {
     /// Print JUnit's XML
     #[arg(long, group = "written")]
     pub junit: bool,
-    /// Tell of the run whose events are in this file instead
+    /// Report the run whose events are in this file instead
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     #[command(flatten)]
@@ -120,15 +120,15 @@ pub struct ReportArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plan sweep --dry-run                  what would go
+  plan sweep --dry-run                  list what would be destroyed
   plan sweep --state records --yes
 
-Needs no plan file. An environment has a time to live when its plan says `ttl`, or it was run with `--ttl`.")]
+Needs no plan file. An environment expires when its plan has a `ttl`, or it was run with `--ttl`.")]
 pub struct SweepArguments {
     /// Only list what would be destroyed
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(short, long)]
     pub yes: bool,
     /// Only environments of this plan

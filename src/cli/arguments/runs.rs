@@ -36,27 +36,27 @@ Examples:
   plan run deploy.yaml
   plan run deploy.yaml --set replicas=3 --environment staging
   plan run deploy.yaml --target network     only `network` and what it depends on
-  plan run deploy.yaml --replace web        make `web` anew
-  plan run deploy.yaml --rollback           take down what this run made, when it fails
+  plan run deploy.yaml --replace web        replace `web`
+  plan run deploy.yaml --rollback           delete what this run created, when it fails
   plan run deploy.plan                      exactly what `plan preview --out deploy.plan` showed
 
-GCORE_API_KEY must hold the API key. Running again continues: what is on record is not made twice.")]
+GCORE_API_KEY must hold the API key. Running again continues: no recorded resource is created twice.")]
 pub struct RunArguments {
     /// The plan file, or what `plan preview --out` wrote
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     #[command(flatten)]
     pub run: RunOptions,
-    /// Make this step, or instance (`net[1]`), anew, whatever the record says; may be repeated
+    /// Replace this step, or instance (`net[1]`), even without a change; may be repeated
     #[arg(long, value_name = "STEP", help_heading = "Run")]
     pub replace: Vec<String>,
-    /// Take down what is on record and no longer in the plan
+    /// Delete recorded resources that are no longer in the plan
     #[arg(long, help_heading = "Run")]
     pub prune: bool,
-    /// First look for what somebody else changed or removed: it is put back, or made again
+    /// First read recorded resources, and correct drift: change back what differs, create what is gone
     #[arg(long)]
     pub refresh: bool,
-    /// When the run fails, take down what it made
+    /// When the run fails, delete what it created
     #[arg(long, help_heading = "Run")]
     pub rollback: bool,
     /// When a sweep may take the environment down, from now on [default: the plan's `ttl`]
@@ -84,7 +84,7 @@ Examples:
   plan check deploy.yaml --format sarif > findings.sarif
   plan check deploy.yaml --online     also ask the API whether key, project, region and quotas are right
 
-Exits 3 when there are errors. `plan explain CODE` tells more about a finding.")]
+Exits 3 when there are errors. `plan explain CODE` explains a finding.")]
 pub struct CheckArguments {
     /// Plan files; `-` is stdin
     #[arg(value_name = "FILE", required = true)]
@@ -118,7 +118,7 @@ pub struct ImportArguments {
     /// The id of what exists
     #[arg(value_name = "ID", help_heading = None::<&'static str>)]
     pub id: String,
-    /// `plan destroy` takes it down, as if it had been made here
+    /// `plan destroy` deletes it, as if this plan had created it
     #[arg(long, help_heading = None::<&'static str>)]
     pub own: bool,
 }
@@ -140,7 +140,7 @@ pub struct PreviewArguments {
     /// In a GitHub Actions job on a pull request: keep one comment with this preview up to date, with GITHUB_TOKEN
     #[arg(long)]
     pub comment: bool,
-    /// Write what was shown to a file that `plan run` takes; it refuses when anything has moved on
+    /// Save the preview to a file for `plan run`, which refuses it when the plan, its inputs or the record have changed
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// How it is printed
@@ -152,16 +152,16 @@ pub struct PreviewArguments {
     /// Make no request
     #[arg(long)]
     pub offline: bool,
-    /// First look for what somebody else changed or removed; nothing goes on record
+    /// First read recorded resources, and show what a run does about drift; drift is not recorded
     #[arg(long, conflicts_with = "offline")]
     pub refresh: bool,
     /// Only this step, or instance (`web[2]`), and what it depends on; may be repeated
     #[arg(long, value_name = "STEP", help_heading = "Run")]
     pub target: Vec<String>,
-    /// Make this step, or instance, anew, whatever the record says; may be repeated
+    /// Replace this step, or instance, even without a change; may be repeated
     #[arg(long, value_name = "STEP", help_heading = "Run")]
     pub replace: Vec<String>,
-    /// Take down what is on record and no longer in the plan
+    /// Delete recorded resources that are no longer in the plan
     #[arg(long, help_heading = "Run")]
     pub prune: bool,
     /// Check against this OpenAPI document instead of the built-in catalogue
@@ -183,7 +183,7 @@ Examples:
   plan rehearse deploy.yaml --fault lost-answer:POST:networks:1     the first network's answer is lost
   plan rehearse deploy.yaml --fault 'task-error:volumes:text=no space'
   plan rehearse deploy.yaml --fault random:0.3:seed=7               three requests in ten meet trouble
-  plan rehearse deploy.yaml --busy --fault late=3s:POST:volumes     in company, and a request that acts late
+  plan rehearse deploy.yaml --busy --fault late=3s:POST:volumes     with other clients, and a request that acts late
 
 A fault is words with colons between them: reset, lost-answer, status=503, rate-limit, cut, html, bad-json,
 task-error, delay=2s, late=3s, quota or random:P, then which requests: a method, a piece of the path, a number, every=N, p=P.")]
@@ -194,7 +194,7 @@ pub struct RehearseArguments {
     /// Trouble to rehearse; may be repeated
     #[arg(long, value_name = "RULE", help_heading = "Simulator")]
     pub fault: Vec<String>,
-    /// Others at work in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
+    /// Simulate other clients in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
     #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Simulator")]
     pub busy: Option<String>,
     /// Simulated seconds in each real one, to watch it as it would go [default: as fast as it can]
@@ -228,24 +228,24 @@ Examples:
   plan destroy deploy.yaml --environment staging --yes
   plan destroy --plan web-demo --state records     without the plan file
 
-Works from the record alone. Asks first on a terminal; elsewhere `--yes` is needed. Exits 11 when something is left.")]
+Needs only the record. Asks first on a terminal; elsewhere `--yes` is needed. Exits 11 when a resource is left.")]
 pub struct DestroyArguments {
     /// The plan file; not needed when `--plan` is given, or the folder of records holds one plan
     #[arg(value_name = "FILE", conflicts_with = "plan")]
     pub file: Option<PathBuf>,
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(short, long)]
     pub yes: bool,
-    /// Say what would be taken down, and take nothing down
+    /// Only list what would be deleted
     #[arg(long)]
     pub dry_run: bool,
-    /// An environment that was never made is no failure
+    /// Succeed when the environment does not exist
     #[arg(long)]
     pub if_exists: bool,
     /// Requests at once; waiting for tasks does not count
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10", help_heading = "Run")]
     pub parallelism: usize,
-    /// Stop waiting after this long; the next destroy goes on
+    /// Stop waiting after this long; the next destroy continues
     #[arg(long, value_name = "DURATION", value_parser = values::duration, help_heading = "Run")]
     pub timeout: Option<Duration>,
     /// Write what happens to this file, one JSON object a line

@@ -22,7 +22,7 @@ pub enum StateCommand {
         #[command(flatten)]
         record: RecordOptions,
     },
-    /// Show everything that is on record for one step
+    /// Show the record of one step
     Show {
         /// The step, or one instance of it: `web` or `web[0]`
         #[arg(value_name = "STEP")]
@@ -38,7 +38,7 @@ pub enum StateCommand {
     },
     /// Decide what became of a call whose outcome is unknown
     Resolve(ResolveArguments),
-    /// Give up what a step made: it stays, and is ours no longer
+    /// Remove a step from the record; its resource stays in the cloud
     Forget {
         /// The step, or one instance of it: `web` or `web[0]`
         #[arg(value_name = "STEP")]
@@ -46,7 +46,7 @@ pub enum StateCommand {
         /// The plan file
         #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
         file: Option<PathBuf>,
-        /// Do not ask
+        /// Skip the confirmation
         #[arg(short, long)]
         yes: bool,
         #[command(flatten)]
@@ -54,13 +54,13 @@ pub enum StateCommand {
         #[command(flatten)]
         record: RecordOptions,
     },
-    /// Let what is on record go by another name; no call is made
+    /// Rename a step or an instance in the record; no call is sent
     #[command(after_help = "\
 Examples:
   plan state mv network net                 a step, with all its instances
   plan state mv 'web[0]' 'web[front]'       one instance
 
-The same can stand in the plan, for everybody: `moved: [{ from: network, to: net }]`")]
+The plan can do the same in every environment: `moved: [{ from: network, to: net }]`")]
     Mv {
         /// The step, or one instance of it: `web` or `web[0]`
         #[arg(value_name = "FROM")]
@@ -76,7 +76,7 @@ The same can stand in the plan, for everybody: `moved: [{ from: network, to: net
         #[command(flatten)]
         record: RecordOptions,
     },
-    /// Put what exists on record as what a step made; nothing is made or changed
+    /// Adopt an existing resource as the result of a step; no resource is created or changed
     #[command(
         after_help = "\
 Examples:
@@ -85,63 +85,63 @@ Examples:
         mut_args(without_a_run)
     )]
     Import(Box<ImportArguments>),
-    /// Try whether an object store can hold records, and make it one
+    /// Test whether an object store can hold records, and prepare it
     #[command(after_help = "\
 Examples:
   plan state init s3://records/team
   AWS_ENDPOINT_URL_S3=https://… plan state init s3://records/team
 
-Of several that create one object at once exactly one must succeed. That is tried once for each store, and remembered in
+Of several concurrent creates of one object exactly one must succeed. This is tested once for each store, and noted in
 it; `plan run` does the same when it first writes there.")]
     Init {
         /// The store: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, or a folder
         #[arg(value_name = "ADDRESS")]
         address: PathBuf,
     },
-    /// Write a record into a file, to bring it elsewhere with `plan state push`
+    /// Copy a record to a file, for `plan state push`
     #[command(after_help = "\
 Examples:
   plan state pull record.jsonl -f deploy.yaml
   plan state push record.jsonl --state s3://records/team
 
-The file is a record as it stands in a folder. Others that write to the record meanwhile are not kept from it.")]
+The file has the lines of a record as in a folder. The record is not locked meanwhile.")]
     Pull(PullArguments),
-    /// Bring a record from a file, where it goes on from what is there
+    /// Put a record from a file into a store
     #[command(after_help = "\
 Examples:
   plan state push record.jsonl --state s3://records/team
   plan state push record.jsonl --state .plan
 
-The file says of which plan and environment it is. What is there must be nothing, or what the record in the file was before:
-one that is ahead of it, or went another way, is refused.")]
+The file names its plan and environment. The store must have no record of these, or an earlier state of the one in the file:
+a newer or diverged record is refused.")]
     Push(PushArguments),
-    /// Write a lost record anew from what is in the account
+    /// Recover a lost record from the account
     #[command(after_help = "\
 Examples:
   plan state recover deploy.yaml --dry-run
   plan state recover deploy.yaml --environment staging --accept key=8f1c0a3e-…
 
-Finds what carries the tag `plan` with the name of this environment, what our calls made as tasks and the audit log tell it,
-and what alone in something of ours is as the plan says. What only has the right name is put on record as in doubt: the
-next run makes nothing there, and `--accept STEP=ID` decides.")]
+Finds resources that have the tag `plan` with the name of this environment, that tasks and the audit log attribute to our
+calls, or that alone match the plan inside a resource of ours. One that has only the right name is recorded as in doubt:
+the next run does not create it, and `--accept STEP=ID` decides.")]
     Recover(RecoverArguments),
-    /// Mend a damaged record: what can be read of it, and the rest from what is in the account
+    /// Repair a damaged record: from its readable lines, and from the account
     #[command(after_help = "\
 Examples:
   plan state salvage deploy.yaml --dry-run
   plan state salvage deploy.yaml
 
-A damaged file is kept beside the new one; objects of a store stay where they are.")]
+A damaged file is kept next to the new one; objects of a store are not changed.")]
     Salvage(RecoverArguments),
-    /// Tell who holds the lock, and what to do about it
+    /// Show who holds the lock, and how to release it
     ///
-    /// In a folder the lock is the kernel's: it is released when its owner ends, however it ends. In an object store it is
+    /// In a folder the kernel holds the lock, and releases it when its owner ends. In an object store it is
     /// a line of the record, and free when its owner has been silent for a minute.
     Unlock {
         /// The plan file
         #[arg(value_name = "FILE", conflicts_with = "plan")]
         file: Option<PathBuf>,
-        /// Take the lock away at once, where the kernel does not hold it: its owner stops before its next call
+        /// Take over the lock of an object store at once: its owner stops before its next call
         #[arg(long)]
         force: bool,
         #[command(flatten)]
@@ -149,7 +149,7 @@ A damaged file is kept beside the new one; objects of a store stay where they ar
     },
 }
 
-/// An import makes no call that changes anything: options about such calls are taken, as every run takes them, and not
+/// An import sends no call that changes a resource: options about such calls are accepted, as by every run, and not
 /// shown.
 fn without_a_run(argument: Arg) -> Arg {
     const OF_RUNS: [&str; 16] = [
@@ -177,7 +177,7 @@ fn without_a_run(argument: Arg) -> Arg {
 /// `plan state pull`
 #[derive(Debug, Args)]
 pub struct PullArguments {
-    /// The file to write, which is not there yet
+    /// The new file to write
     #[arg(value_name = "RECORD")]
     pub to: PathBuf,
     /// The plan file
@@ -193,7 +193,7 @@ pub struct PushArguments {
     /// A file that `plan state pull` wrote, or the `journal.jsonl` of a folder
     #[arg(value_name = "RECORD")]
     pub from: PathBuf,
-    /// Put it in the place of what is there, whatever that is
+    /// Replace an existing record, whatever it holds
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
@@ -208,10 +208,10 @@ pub struct RecoverArguments {
     /// The plan file
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Only tell what is found
+    /// Only show what is found
     #[arg(long)]
     pub dry_run: bool,
-    /// Take this for what a step made, where only the name speaks for it; may be repeated
+    /// Accept this resource as a step's, where only its name says so; may be repeated
     #[arg(long, value_name = "STEP=ID", value_parser = values::accepted)]
     pub accept: Vec<(String, String)>,
     #[command(flatten)]
@@ -229,20 +229,20 @@ pub struct RecoverArguments {
 #[command(group = clap::ArgGroup::new("decision").required(true).args(["id", "task", "not_applied"]))]
 #[command(after_help = "\
 Examples:
-  plan state resolve network --id 8f1c0a3e-…      it was made: this is its id
-  plan state resolve network --task 7d0f6b2a-…    it runs as this task: the next run waits for it
-  plan state resolve 'web[0]' --not-applied       nothing was made: the next run makes the call again")]
+  plan state resolve network --id 8f1c0a3e-…      it was created: this is its id
+  plan state resolve network --task 7d0f6b2a-…    its task runs: the next run waits for it
+  plan state resolve 'web[0]' --not-applied       it was not created: the next run sends the call again")]
 pub struct ResolveArguments {
     /// The step, or one instance of it: `web` or `web[0]`
     #[arg(value_name = "STEP")]
     pub step: String,
-    /// It was made, and this is its id (or name, where the API addresses it by name)
+    /// The call created the resource with this id (or name, where the API addresses it by name)
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
-    /// The API started this task for it; may be repeated
+    /// The call started this task; may be repeated
     #[arg(long, value_name = "TASK")]
     pub task: Vec<String>,
-    /// It was never carried out
+    /// The call was not carried out
     #[arg(long)]
     pub not_applied: bool,
     /// The plan file

@@ -30,7 +30,7 @@ Examples:
   plan simulate --listen 127.0.0.1:8080 --speed 100
   GCORE_BASE_URL=http://127.0.0.1:8080 GCORE_API_KEY=any plan run deploy.yaml --project-id 1 --region-id 7
 
-Prints where it listens, then serves until it is interrupted. `plan rehearse --help` tells how faults are written.")]
+Prints its address, then serves until it is interrupted. `plan rehearse --help` explains the syntax of faults.")]
 pub struct SimulateArguments {
     /// Address and port; port 0 takes any that is free
     #[arg(long, value_name = "ADDRESS", value_parser = values::address, default_value = "127.0.0.1:0")]
@@ -44,7 +44,7 @@ pub struct SimulateArguments {
     /// Trouble to inject; may be repeated
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
-    /// Others at work in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
+    /// Simulate other clients in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
     #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub busy: Option<String>,
     /// Images of machines and volumes must be in the list of images
@@ -56,7 +56,7 @@ pub struct SimulateArguments {
     /// The one key that is accepted [default: any]
     #[arg(long, value_name = "KEY")]
     pub api_key: Option<String>,
-    /// Take ids it never made as existing, as a plan that builds on an account needs
+    /// Accept ids of resources that the simulator did not create
     #[arg(long)]
     pub assume_existing: bool,
 }
@@ -77,7 +77,7 @@ Examples:
   source <(plan completions zsh)             in ~/.zshrc, after compinit
   plan completions fish > ~/.config/fish/completions/plan.fish
 
-The script asks `plan` while you type: it knows the steps, inputs and outputs of the plan on the line, environments on record,
+The script asks `plan` while you type: it completes steps, inputs and outputs of the plan on the line, recorded environments,
 codes and examples.")]
 pub struct CompletionsArguments {
     /// The shell

@@ -20,6 +20,9 @@ const DESTROY: &str = "destroy";
 /// The events of the last recorded command; empty without one.
 pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stamped> {
     let Some(first) = beginning(lines) else { return Vec::new() };
+    // What was corrected by hand afterwards (`plan state mv`) is no part of the run.
+    let end = lines[first..].iter().position(|line| matches!(line.record, Record::Finished { .. }));
+    let lines = &lines[..end.map_or(lines.len(), |end| first + end + 1)];
     // What is gone is gone from the status as well.
     let made: HashMap<&InstanceId, &RecordedResource> = lines.iter().filter_map(|line| made_by(&line.record)).collect();
     let lines = &lines[first..];

@@ -47,13 +47,15 @@ impl Write {
                 Ok(None)
             }
             Resolved::Nothing => {
-                let words =
-                    format!("sent {} times, never answered and nothing was found of it: {reason}", state.resends + 1);
+                let words = format!(
+                    "sent {} times without a usable answer, and no resource or task of it was found: {reason}",
+                    state.resends + 1
+                );
                 self.unknown(context, in_doubt, words, &[]).await
             }
             Resolved::Undecided(candidates) => {
                 let words = format!(
-                    "the answer was lost ({reason}); what may be its work may be somebody else's as well: {}",
+                    "the answer was lost ({reason}); what may be its work may be another client's as well: {}",
                     candidates.join(", ")
                 );
                 self.unknown(context, in_doubt, words, &candidates).await
@@ -105,7 +107,12 @@ impl Write {
         let mut error = self.in_doubt_error(context, in_doubt, words);
         let instance = self.instance();
         error.help = if candidates.is_empty() {
-            vec!["run again: it will be looked for once more".to_owned()]
+            vec![
+                "run again: the outcome is looked up once more".to_owned(),
+                format!(
+                    "or decide: `plan state resolve '{instance}' --id ID` (it exists), or `--not-applied` (it does not)"
+                ),
+            ]
         } else {
             vec![
                 format!("decide with `plan state resolve '{instance}' --id ID` (it is that one)"),

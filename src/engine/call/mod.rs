@@ -358,7 +358,7 @@ impl Write {
         Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
     }
 
-    /// It makes something, or changes what is there.
+    /// Whether the call creates a resource, or changes an existing one.
     fn or_changes(&self) -> bool {
         self.intent.update.is_none() && results::or_changes(self.operation.as_deref())
     }
@@ -411,7 +411,7 @@ impl Write {
             &self.about,
             EffectKnown::NotApplied,
             ErrorClass::Unreachable,
-            format!("the API could not be reached ({}): {cause}", tried(tries)),
+            format!("the API could not be reached: {cause}{}", tried(tries)),
         );
         error.help.push("check the network, the proxy and `GCORE_BASE_URL`, then run again".to_owned());
         error

@@ -104,17 +104,17 @@ impl Tally {
         }
     }
 
-    /// `2 to make, 1 to update`; empty when there is nothing to do.
+    /// `2 to create, 1 to update`; empty when there is nothing to do.
     pub fn words(&self) -> String {
         let parts = [
-            (self.to_create, "to make"),
+            (self.to_create, "to create"),
             (self.to_update, "to update"),
             (self.to_replace, "to replace"),
             (self.to_remove, "to remove"),
-            (self.to_adopt, "to take over"),
-            (self.to_continue, "to go on with"),
+            (self.to_adopt, "to adopt"),
+            (self.to_continue, "to continue"),
             (self.unknown, "known later"),
-            (self.refused, "that would stop the run"),
+            (self.refused, "not allowed"),
         ];
         let some = parts.into_iter().filter(|(count, _)| *count > 0);
         some.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")

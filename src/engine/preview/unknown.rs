@@ -16,7 +16,7 @@ use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, sk
 const OPEN: char = '\u{E004}';
 const CLOSE: char = '\u{E005}';
 
-/// UnknownBecause a result is not known.
+/// A result of a step is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnknownBecause {
     /// It has to be read; it is assumed to be unchanged.

@@ -97,7 +97,7 @@ impl Recovered {
         found.chain(in_doubt).map(kept).collect()
     }
 
-    /// Instances that an earlier recovery left in doubt, and that nobody has decided since.
+    /// Instances that an earlier recovery left in doubt, and that are not decided yet.
     pub fn undecided(&self) -> impl Iterator<Item = &InstanceId> {
         let is_recovered = |known: &InstanceStatus| {
             known.intent.as_ref().is_some_and(|intent| intent.mark.user_agent.is_none())

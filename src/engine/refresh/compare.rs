@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 
 use crate::catalog::update::{Form, form_of};
-use crate::secret::{digest_of, stands_for_secret};
+use crate::secret::{digest_of, is_sensitive_name, stands_for_secret};
 
 /// The result of comparing a field.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +30,34 @@ pub struct Shown<'a> {
     pub is_owned_by_another: &'a dyn Fn(&Value) -> bool,
 }
 
+impl Shown<'_> {
+    fn has_own_keys(&self, name: &str) -> bool {
+        OWN_KEYS.contains(&name) && self.thing.starts_with("/cloud/")
+    }
+}
+
 /// Fields compared as exact texts; in other fields the API may normalise what was sent.
 const TO_THE_LETTER: [&str; 4] = ["name", "description", "tags", "envs"];
-/// Lists of mappings whose elements a read shows with the same fields.
-const COMPARABLE_LISTS: [&str; 6] =
-    ["members", "rules", "security_group_rules", "host_routes", "routes", "allowed_address_pairs"];
+/// Lists of mappings whose elements a read shows with the same fields, and to which the API adds none.
+const COMPARABLE_LISTS: [&str; 15] = [
+    "allowed_address_pairs",
+    "conditions",
+    "containers",
+    "databases",
+    "functions",
+    "host_routes",
+    "mapping",
+    "members",
+    "params",
+    "pickers",
+    "resource_records",
+    "routes",
+    "rules",
+    "security_group_rules",
+    "sources",
+];
+/// Mappings of the Cloud API with keys of the plan's choice, to which the API adds none and which an update replaces.
+const OWN_KEYS: [&str; 3] = ["envs", "labels", "taints"];
 /// Fields that the API changes by itself.
 const ITS_OWN: [&str; 4] = ["id", "serial", "created_at", "updated_at"];
 /// Fields in which tags are shown (`observed.md` §10).
@@ -101,6 +124,7 @@ fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Is 
             }
         }
         (Value::String(_) | Value::Number(_) | Value::Bool(_), Value::Null) => differs(),
+        (Value::Object(one), Value::Object(other)) if shown.has_own_keys(name) => own_keys(one, other, shown),
         (Value::Object(one), Value::Object(other)) => mappings(one, other, shown),
         (Value::Array(one), Value::Array(other)) => lists(name, one, other, shown),
         _ => Is::CannotTell,
@@ -134,10 +158,26 @@ fn address(text: &str) -> Option<(IpAddr, Option<u8>)> {
     }
 }
 
+/// The same for a mapping in which every key that the plan does not have is another client's.
+fn own_keys(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Shown<'_>) -> Is {
+    let may_be_told = |name: &String| !is_sensitive_name(name);
+    let mut now = match mappings(planned, seen, shown) {
+        Is::Differs(Value::Object(now)) => now,
+        is if planned.keys().all(|name| seen.contains_key(name)) && seen.len() == planned.len() => return is,
+        _ => planned.clone(),
+    };
+    now.retain(|name, _| seen.contains_key(name));
+    let more = seen.iter().filter(|(name, _)| !planned.contains_key(*name) && may_be_told(name));
+    now.extend(more.map(|(name, value)| (name.clone(), value.clone())));
+    if now == *planned { Is::CannotTell } else { Is::Differs(Value::Object(now)) }
+}
+
 fn mappings(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Shown<'_>) -> Is {
     let (mut now, mut differs, mut unsure) = (planned.clone(), false, false);
     for (name, value) in planned {
-        match seen.get(name).map(|seen| compared(name, value, seen, shown)) {
+        // A secret of another client must not be recorded.
+        let seen = seen.get(name).filter(|seen| !is_sensitive_name(name) || seen.is_boolean());
+        match seen.map(|seen| compared(name, value, seen, shown)) {
             Some(Is::Same) => {}
             Some(Is::Differs(seen)) => {
                 differs = true;
@@ -179,7 +219,9 @@ fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is {
     let named = |name: &String| planned.iter().any(|item| item.get(name).is_some());
     let kept = |item: &Value| match item {
         Value::Object(fields) if !planned.is_empty() => {
-            let fields = fields.iter().filter(|(name, value)| named(name) && !value.is_null());
+            let fields = fields.iter().filter(|(name, value)| {
+                named(name) && !value.is_null() && (!is_sensitive_name(name) || value.is_boolean())
+            });
             Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect())
         }
         other => other.clone(),
@@ -187,17 +229,33 @@ fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is {
     Is::Differs(seen.iter().map(kept).collect())
 }
 
-/// Whether the two lists have equal elements, in any order.
+/// Whether the elements of the two lists can be paired, in any order. An element with few fields is like several: a
+/// pair is changed when one of its elements is the only one for another.
 fn matched(planned: &[Value], seen: &[Value], alike: impl Fn(&Value, &Value) -> bool) -> bool {
-    let mut left: Vec<&Value> = seen.iter().collect();
-    planned.len() == seen.len()
-        && planned.iter().all(|item| match left.iter().position(|other| alike(item, other)) {
-            Some(at) => {
-                left.swap_remove(at);
-                true
-            }
-            None => false,
-        })
+    if planned.len() != seen.len() {
+        return false;
+    }
+    let fits: Vec<Vec<usize>> =
+        planned.iter().map(|item| (0..seen.len()).filter(|at| alike(item, &seen[*at])).collect()).collect();
+    let mut taken: Vec<Option<usize>> = vec![None; seen.len()];
+    (0..planned.len()).all(|item| pair(item, &fits, &mut taken, &mut vec![false; seen.len()]))
+}
+
+/// Pairs an element with one that it fits, and changes other pairs for that. `taken`: by which element each is taken.
+fn pair(item: usize, fits: &[Vec<usize>], taken: &mut [Option<usize>], tried: &mut [bool]) -> bool {
+    fits[item].iter().any(|&at| {
+        if std::mem::replace(&mut tried[at], true) {
+            return false;
+        }
+        let free = match taken[at] {
+            None => true,
+            Some(other) => pair(other, fits, taken, tried),
+        };
+        if free {
+            taken[at] = Some(item);
+        }
+        free
+    })
 }
 
 /// Whether every element that the plan names is shown. What it lists without a name cannot be told.
@@ -232,7 +290,7 @@ fn contains(planned: Option<&Value>, seen: Option<&Value>) -> Comparison {
     }
 }
 
-/// Whether something that `before` has and `after` does not still exists.
+/// Whether an element that is in `before` and not in `after` still exists.
 pub fn holds_any(seen: Option<&Value>, before: Option<&Value>, after: Option<&Value>) -> bool {
     let texts = |value: Option<&'_ Value>| {
         let mut texts = Vec::new();
@@ -294,4 +352,56 @@ fn tags(planned: Option<&Map<String, Value>>, object: &Value) -> Comparison {
         }
     }
     if differs { Comparison::Differs(Some(Value::Object(now))) } else { Comparison::Same }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn compare(thing: &str, name: &str, planned: Value, seen: Value) -> Comparison {
+        let object = json!({ name: seen });
+        let shown = Shown { thing, object: &object, digest_key: b"key", is_owned_by_another: &|_| false };
+        field(name, Some(&planned), &shown)
+    }
+
+    #[test]
+    fn elements_are_paired_whatever_their_order_and_their_number_of_fields() {
+        let (few, many) = (json!({ "direction": "ingress" }), json!({ "direction": "ingress", "protocol": "tcp" }));
+        let shown = |protocol: &str| json!({ "id": protocol, "direction": "ingress", "protocol": protocol });
+        for seen in [json!([shown("tcp"), shown("udp")]), json!([shown("udp"), shown("tcp")])] {
+            for planned in [json!([few, many]), json!([many, few])] {
+                assert_eq!(compare("/t", "rules", planned, seen.clone()), Comparison::Same);
+            }
+        }
+        let other = compare("/t", "rules", json!([few, many]), json!([shown("udp"), shown("udp")]));
+        assert!(matches!(other, Comparison::Differs(Some(_))), "{other:?}");
+    }
+
+    #[test]
+    fn keys_of_the_plans_choice_are_all_compared_in_the_cloud_api() {
+        let (cloud, other) = ("/cloud/v1/faas/namespaces/{namespace_name}", "/fastedge/v1/apps/{id}");
+        for (thing, planned, seen, expected) in [
+            (cloud, json!({ "A": "1" }), json!({ "A": "1" }), Comparison::Same),
+            (cloud, json!({}), json!({ "A": "1" }), Comparison::Differs(Some(json!({ "A": "1" })))),
+            (cloud, json!({ "A": "1" }), json!({}), Comparison::Differs(Some(json!({})))),
+            (
+                cloud,
+                json!({ "A": "1" }),
+                json!({ "A": "2", "B": "1" }),
+                Comparison::Differs(Some(json!({ "A": "2", "B": "1" }))),
+            ),
+            (cloud, json!({ "A": "1" }), json!({ "A": "1", "PASSWORD": "x" }), Comparison::CannotTell),
+            (other, json!({}), json!({ "A": "1" }), Comparison::Same),
+        ] {
+            assert_eq!(compare(thing, "envs", planned.clone(), seen.clone()), expected, "{planned} {seen}");
+        }
+    }
+
+    #[test]
+    fn a_secret_inside_a_field_is_not_told() {
+        let [planned, seen] = ["a", "b"].map(|text| json!([{ "name": "one", "password": text }]));
+        assert_eq!(compare("/t", "sources", planned, seen), Comparison::Same);
+    }
 }

@@ -164,7 +164,7 @@ async fn carries_our_stamp(context: &RunContext, instance: &InstanceId, made: &R
 /// The error for a resource that is kept because another client may own it.
 fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> StepError {
     let about = About { call: made.undo.clone().map(Shared::from), place: None };
-    let words = "kept: it was taken for this step's by its likeness alone, and may be somebody else's";
+    let words = "kept: it was attributed to this step by its likeness alone, and may be another client's";
     let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
     error.help.push(format!("if it is yours, delete it by hand; then `plan state forget '{instance}'`"));
     error

@@ -210,6 +210,10 @@ impl Transport for Wire {
             }
         })
     }
+
+    fn base_url(&self) -> &str {
+        self.inner.base_url()
+    }
 }
 
 fn is_trouble(answer: &Result<Answer, Lost>) -> bool {

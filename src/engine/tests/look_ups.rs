@@ -67,7 +67,7 @@ fn a_missing_item_fails_the_step_and_names_the_existing_ones() {
         let end = trial.run(&LOOK_UP.replace("debian-12-x64", "debian-12-x46")).await;
         let (_, error) = end.failure.unwrap();
         assert_eq!((end.finished.exit, error.class), (Exit::StepFailed, ErrorClass::Template));
-        assert_eq!(error.message, "nothing has `name` `debian-12-x46`");
+        assert_eq!(error.message, "no item has `name` `debian-12-x46`");
         assert_eq!(error.help[0], "did you mean `debian-12-x64`?");
     });
 }

@@ -138,3 +138,28 @@ fn a_machine_deleted_by_hand_does_not_leave_its_boot_volume() {
         assert_eq!(trial.alive(), ["volumes data"]);
     });
 }
+
+/// The id of these kinds is their name, which other texts of the call, and resources of other projects, may have too.
+#[test]
+fn a_resource_known_by_its_name_is_on_record_whatever_else_has_that_name() {
+    let plan = |project: u32| {
+        format!(
+            "name: demo\nsteps:\n  - id: model\n    call: POST /cloud/v3/inference/{project}/deployments\n    body: {{ name: nginx, image: \
+             nginx, listening_port: 80, flavor_name: small, containers: [{{ region_id: 7, scale: {{ min: 0, max: 1 }} }}] }}\n"
+        )
+    };
+    paused(async {
+        let mut trial = Trial::new(Options { strangers: crate::simulate::Strangers::Assume, ..Options::default() });
+        let end = trial.run(&plan(1)).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.status().owned().count(), 1);
+        let other = trial.status();
+        trial.another_record();
+        trial.other_records = vec![("plan `demo`, environment `other`".to_owned(), other)];
+        let end = trial.run(&plan(2)).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.status().owned().count(), 1, "{:#?}", trial.status().instances[0]);
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!(trial.alive(), ["inference_instances nginx"]);
+    });
+}

@@ -412,7 +412,7 @@ fn a_volume_that_somebody_grew_is_told_as_that_with_the_ways_out() {
         assert_eq!(end.finished.exit, Exit::StepFailed);
         let told = format!("{:?}", trial.events);
         for words in [
-            "somebody else changed it, and the API cannot put it back: body/size",
+            "another client changed it, and the API cannot change it back: body/size",
             "leave it as it is now: write `size: 20` in the plan",
             "ignore: [body/size]",
             "--replace disk",

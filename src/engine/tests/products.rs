@@ -251,7 +251,7 @@ fn a_process_that_dies_anywhere_leaves_nothing_behind() {
             let whole = trial.run_until(&plan, &Life::until(When::Records { kept, torn: kept % 2 == 0 })).await;
             let end = trial.run(PLAN).await;
             // A resource without a unique key may be another client's: the run ends as unknown.
-            let unknown = trial.failures().iter().all(|failure| failure.contains("somebody else's"));
+            let unknown = trial.failures().iter().all(|failure| failure.contains("another client's"));
             assert!(whole.is_some() || end.finished.exit == Exit::Done || unknown, "{kept}: {:?}", trial.failures());
             assert!(trial.made().values().all(|made| *made == 1), "{kept}: {:?}", trial.made());
             trial.destroy().await;

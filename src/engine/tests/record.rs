@@ -53,7 +53,7 @@ fn dependants_are_removed_before_a_step_is_replaced() {
         let network = RunOptions { replace: [StepId::new("network")].into(), ..RunOptions::default() };
         let refused = trial.run_with(CHAIN, network, std::future::pending()).await;
         assert_eq!(refused.finished.exit, Exit::StepFailed);
-        assert!(trial.failures().join("\n").contains("`subnet` was made from it"), "{:?}", trial.failures());
+        assert!(trial.failures().join("\n").contains("`subnet` depends on it"), "{:?}", trial.failures());
         let both = [StepId::new("network"), StepId::new("subnet")];
         let options = RunOptions { replace: both.into(), ..RunOptions::default() };
         let end = trial.run_with(CHAIN, options, std::future::pending()).await;

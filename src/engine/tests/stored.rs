@@ -121,4 +121,8 @@ impl Transport for Freezing {
             self.inner.send(request).await
         })
     }
+
+    fn base_url(&self) -> &str {
+        self.inner.base_url()
+    }
 }

@@ -105,7 +105,7 @@ fn an_ambiguous_adoption_fails() {
         trial.volume("disk-1", 5).await;
         let plan = adopting("{ name: other }");
         trial.run(&plan).await;
-        assert!(trial.failures().join("\n").contains("there is nothing to take over"), "{:?}", trial.failures());
+        assert!(trial.failures().join("\n").contains("the resource to adopt was not found"), "{:?}", trial.failures());
         assert!(format!("{:?}", trial.events).contains("there is only `disk-1`"), "{:?}", trial.events);
         trial.volume("disk-1", 6).await;
         trial.run(&adopting("{ name: disk-1 }")).await;

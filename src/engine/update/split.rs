@@ -117,7 +117,7 @@ pub fn split(
         let changed = old.iter().chain(new).filter(|pair| !(old.contains(pair) && new.contains(pair)));
         let mut names: Vec<&String> = changed.map(|(name, _)| name).collect();
         names.dedup();
-        names.iter().for_each(|name| split.force(format!("{what}/{name}"), "it only counts when the thing is made"));
+        names.iter().for_each(|name| split.force(format!("{what}/{name}"), "it has an effect only on a create"));
     }
     if before.body_file != after.body_file {
         split.force("body_file", NO_CALL);

@@ -177,3 +177,18 @@ fn secrets_in_texts_are_hidden() {
     handle(&mut human, 0, failed("web", "password hunter22 refused"));
     assert!(out.text().contains("password [secret] refused"), "{}", out.text());
 }
+
+#[test]
+fn what_an_interrupted_run_waited_for_is_named_in_one_line() {
+    let (out, mut human) = human(Verbosity::Normal, Color::Off);
+    for number in 0..12 {
+        let (id, tasks) = (instance(&format!("web[{number}]")), vec![format!("t{number}")]);
+        handle(&mut human, 1_000, Event::StepStillWaiting { instance: id, tasks, waited_ms: 900, until: None });
+    }
+    handle(&mut human, 1_000, Event::RunFinished(RunFinished { waiting: 12, ..finished(Exit::Interrupted) }));
+    let text = out.text();
+    assert_eq!(text.matches("still not done after").count(), 3, "{text}");
+    let named =
+        "still waiting: web[0], web[1], web[2], web[3], web[4], web[5], web[6], web[7] and 4 more (the next run";
+    assert!(text.contains(named), "{text}");
+}

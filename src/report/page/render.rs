@@ -79,7 +79,7 @@ struct View<'r> {
     #[serde(flatten)]
     report: &'r Report,
     good: bool,
-    /// Nothing failed, but something is not done.
+    /// Whether no instance failed, but some are not done.
     open: bool,
     /// In whole seconds.
     began: Option<String>,
@@ -352,7 +352,10 @@ fn axis(whole: u64) -> Vec<Mark> {
     (0..=MARKS)
         .map(|mark| {
             let at = whole * mark / MARKS;
-            Mark { at: share(at, whole), label: clock(Duration::from_millis(at)) }
+            let passed = Duration::from_millis(at);
+            // A clock has no parts of a second, which would label several marks alike.
+            let label = if whole < MARKS * 1000 { duration(passed) } else { clock(passed) };
+            Mark { at: share(at, whole), label }
         })
         .collect()
 }

@@ -63,7 +63,7 @@ async fn append(log: &Log, first: u64, bytes: Vec<u8>) -> Result<(), JournalErro
 /// would have expired.
 async fn end_of_damaged(log: &Log, opening: &Opening<'_>) -> Result<End, JournalError> {
     let (mut end, began) = (end(log, opening).await?, Instant::now());
-    (opening.notice)(format!("looking for {} s whether somebody still writes there", STILL.as_secs()));
+    (opening.notice)(format!("waiting {} s to see whether another process still writes there", STILL.as_secs()));
     while began.elapsed() < STILL {
         tokio::time::sleep(LOOK).await;
         let now = self::end(log, opening).await?;

@@ -4,9 +4,11 @@
 mod rules;
 
 use std::fs;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use crate::hub::{self, Hub};
 use crate::server::Served;
 use crate::support::{Ended, Folder};
 use rules::{Runner, values};
@@ -106,6 +108,8 @@ fn find(texts: &[String]) -> String {
 struct Job {
     folder: Folder,
     served: Served,
+    hub: Arc<Mutex<Hub>>,
+    hub_address: String,
 }
 
 impl Job {
@@ -117,7 +121,9 @@ impl Job {
             .with("wrong.yaml", &plan(texts).replace("\"id\":", "\"idd\":"))
             .with("bad.json", &format!("{{\"no-such\": {}}}", json!(texts[0])));
         let served = Served::start(&folder, &["--speed", "1000"]);
-        Self { folder, served }
+        let hub = Arc::new(Mutex::new(Hub::default()));
+        let hub_address = hub::serve(hub.clone());
+        Self { folder, served, hub, hub_address }
     }
 
     /// The output of a command, and the commands that the runner sees in it.
@@ -125,6 +131,7 @@ impl Job {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         let (output, summary) = (file("output.txt"), file("summary.md"));
         let job = [("GITHUB_ACTIONS", "true"), ("GITHUB_OUTPUT", &output), ("GITHUB_STEP_SUMMARY", &summary)];
+        let job: Vec<(&str, &str)> = job.into_iter().chain(hub::of_pull_request(&self.hub_address)).collect();
         let ended = self.served.run_in(&self.folder, arguments, &job);
         let heard = [&ended.stdout, &ended.stderr].map(|text| Runner::default().read(text).heard).concat();
         (ended, heard)
@@ -132,7 +139,7 @@ impl Job {
 }
 
 /// Every command, with the texts in plans, records and answers.
-const COMMANDS: [&str; 56] = [
+const COMMANDS: [&str; 57] = [
     "check plan.yaml",
     "check wrong.yaml",
     "check wrong.yaml --format json",
@@ -141,6 +148,7 @@ const COMMANDS: [&str; 56] = [
     "check plan.yaml --inputs bad.json",
     "rehearse plan.yaml",
     "preview plan.yaml",
+    "preview plan.yaml --comment",
     "preview plan.yaml --format json",
     "run plan.yaml --verbose",
     "run plan.yaml --format json",
@@ -235,6 +243,12 @@ fn nothing_that_others_wrote_is_a_command_whichever_of_ours_prints_it() {
         let (usual, ours) = calm.run(&arguments);
         let (ended, heard) = job.run(&arguments);
         assert_eq!((ended.code, heard), (usual.code, ours), "{line}\n{}\n{}", ended.stdout, ended.stderr);
+    }
+    // A comment is Markdown: it is one, and no text in it is a tag, a mention or another marker.
+    for bodies in [calm.hub.lock().unwrap().bodies(), job.hub.lock().unwrap().bodies()] {
+        let [body] = bodies.as_slice() else { panic!("{bodies:?}") };
+        assert!(body.starts_with("<!-- gcore-plan preview demo/default -->"), "{body}");
+        assert_eq!(body.matches("<!--").count(), 1, "{body}");
     }
     let written = fs::read_to_string(job.folder.path().join("output.txt")).unwrap();
     let outputs = values(&written);

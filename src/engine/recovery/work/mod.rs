@@ -83,7 +83,7 @@ impl<'a> Work<'a> {
         let operations = catalog.operations().filter(|operation| operation.creates.is_some() && is_findable(operation));
         let looked = stamped(client, catalog, operations, &self.spots, &settings.plan, &settings.environment).await;
         self.lists += looked.lists;
-        self.unread.extend(looked.unread);
+        self.unread.extend(looked.unread.into_iter().map(|(path, error)| (path, error.to_string())));
         for stamped in looked.found {
             let is_found = self.found.iter().any(|(instance, _)| *instance == stamped.instance);
             match self.status.instances.get(&stamped.instance) {

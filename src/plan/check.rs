@@ -437,7 +437,7 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
         operations.into_iter().flat_map(Operations::into_steps).map(Some).chain(std::iter::repeat_with(|| None));
     let many = doc.steps.len();
     let steps = doc.steps.into_iter().zip(operations);
-    let steps = steps.filter_map(|(step, of)| accept_step(*step, of.unwrap_or_default(), &resource_used));
+    let steps = steps.filter_map(|(step, of)| accept_step(step, of.unwrap_or_default(), &resource_used));
     // At its full size at once: growing would hold all of it twice.
     let mut accepted: IndexMap<StepId, Step> = IndexMap::with_capacity(many);
     accepted.extend(steps.map(|step| (step.id.clone(), step)));

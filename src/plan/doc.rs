@@ -25,8 +25,7 @@ pub(super) struct PlanDoc {
     pub project_id: Option<Template>,
     pub region_id: Option<Template>,
     pub ttl: Option<Duration>,
-    /// Each by itself, to be given back when it is accepted: a long plan is not held twice.
-    pub steps: Vec<Box<StepDoc>>,
+    pub steps: Vec<StepDoc>,
     pub outputs: Vec<OutputDoc>,
     pub moved: Vec<Moved>,
 }
@@ -118,7 +117,7 @@ fn taken_steps(root: &mut Node) -> Vec<Node> {
     }
 }
 
-fn steps(fields: &Fields<'_>, items: Vec<Node>, findings: &mut Vec<Diagnostic>) -> Vec<Box<StepDoc>> {
+fn steps(fields: &Fields<'_>, items: Vec<Node>, findings: &mut Vec<Diagnostic>) -> Vec<StepDoc> {
     let Some(node) = fields.get("steps") else {
         if fields.lacks("steps") {
             findings.push(missing_key("a plan", "steps", fields.head()).help("a plan without steps does nothing"));
@@ -142,7 +141,7 @@ fn steps(fields: &Fields<'_>, items: Vec<Node>, findings: &mut Vec<Diagnostic>) 
             .push(Diagnostic::error("no-steps", key, "there are no steps").help("a plan without steps does nothing"));
     }
     let mut steps = Vec::with_capacity(items.len());
-    steps.extend(items.into_iter().filter_map(|item| step_doc::read(&item, findings).map(Box::new)));
+    steps.extend(items.into_iter().filter_map(|item| step_doc::read(&item, findings)));
     steps
 }
 

@@ -156,7 +156,7 @@ pub(super) struct Names<'d> {
 impl<'d> Names<'d> {
     pub(super) fn new(doc: &'d PlanDoc) -> Self {
         let mut steps = HashMap::new();
-        for step in doc.steps.iter().map(|step| &**step) {
+        for step in &doc.steps {
             if let Some(id) = &step.id {
                 steps.entry(id.value.as_str()).or_insert(step);
             }

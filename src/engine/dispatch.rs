@@ -85,7 +85,7 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
             if let Some(end) = end {
                 dispatcher.ended(id, end)?;
                 kept += 1;
-                if kept % TOGETHER == 0 {
+                if kept.is_multiple_of(TOGETHER) {
                     tokio::task::yield_now().await;
                 }
                 continue;

@@ -115,16 +115,26 @@ fn records(scale: usize) {
     let place = Workplace::new(&folder, &server.base, &plans::fan(scale));
     place.plan(&["run", "plan.yaml"]);
     let shown = |words: String, taken: Taken| {
-        println!("  {words:<32} {:>10.2?}   cpu {:.2?}   {} MiB", taken.wall, taken.cpu, taken.peak >> 20);
+        println!("  {words:<40} {:>10.2?}   cpu {:.2?}   {} MiB", taken.wall, taken.cpu, taken.peak >> 20);
     };
     shown(format!("second run of {scale} steps"), place.plan(&["run", "plan.yaml"]));
-    let place = Workplace::new(&folder, &server.base, &plans::fan(CALLS));
-    shown(format!("check of {CALLS} steps"), place.plan(&["check", "plan.yaml"]));
+    let place = Workplace::new(&folder, &server.base, &plans::for_each(scale));
+    place.plan(&["run", "plan.yaml"]);
+    shown(format!("second run of {scale} instances"), place.plan(&["run", "plan.yaml"]));
+    for size in [CALLS, scale] {
+        let plan = plans::fan(size);
+        let place = Workplace::new(&folder, &server.base, &plan);
+        let file = plan.len() as f64 / f64::from(1 << 20);
+        shown(format!("check of {size} steps, {file:.1} MiB"), place.plan(&["check", "plan.yaml"]));
+    }
     let place = Workplace::new(&folder, &server.base, &plans::for_each(1));
     place.plan(&["run", "plan.yaml"]);
     let lines = scale * 10;
     record::grow(&place.journal(), lines);
-    shown(format!("status of {lines} records"), place.plan(&["status", "plan.yaml"]));
+    for command in [&["status"][..], &["status", "--all"], &["output"], &["destroy", "--dry-run"]] {
+        let arguments: Vec<&str> = command.iter().chain(&["plan.yaml"]).copied().collect();
+        shown(format!("{} of {lines} records", command.join(" ")), place.plan(&arguments));
+    }
 }
 
 /// On a simulated clock: what waiting costs.

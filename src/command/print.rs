@@ -1,5 +1,6 @@
 //! Prints results to stdout and notes to stderr.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::time::Duration;
 
@@ -137,26 +138,26 @@ fn seen(context: &Context, output: &RunOutput, shown: &[String]) -> OutputValue 
 
 /// A table with a head, each column as wide as its contents. The last column is not padded.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>], palette: Palette) -> String {
-    let length = |text: &str| text.chars().count();
-    let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| sanitize(cell).into_owned()).collect()).collect();
-    let width = |at: usize| {
-        rows.iter().filter_map(|row| row.get(at)).map(|cell| length(cell)).chain([length(head[at])]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |cells: &[&str]| {
-        let mut line = String::new();
-        for (at, cell) in cells.iter().enumerate() {
-            line.push_str(cell);
-            if at + 1 < cells.len() {
-                line.push_str(&" ".repeat(widths[at] - length(cell) + 2));
+    let length = |text: &str| if text.is_ascii() { text.len() } else { text.chars().count() };
+    let rows: Vec<Vec<Cow<'_, str>>> = rows.iter().map(|row| row.iter().map(|cell| sanitize(cell)).collect()).collect();
+    let mut widths: Vec<usize> = head.iter().map(|cell| length(cell)).collect();
+    for row in &rows {
+        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = length(cell).max(*width));
+    }
+    let line = |text: &mut String, cells: &mut dyn Iterator<Item = &str>| {
+        for (at, cell) in cells.enumerate() {
+            text.push_str(cell);
+            if at + 1 < head.len() {
+                text.extend(std::iter::repeat_n(' ', widths[at] - length(cell) + 2));
             }
         }
-        line.trim_end().to_owned()
+        text.truncate(text.trim_end_matches(' ').len());
     };
-    let mut text = palette.faint(line(head)) + "\n";
+    let mut first = String::new();
+    line(&mut first, &mut head.iter().copied());
+    let mut text = palette.faint(first) + "\n";
     for row in &rows {
-        text.push_str(&line(&row.iter().map(String::as_str).collect::<Vec<_>>()));
+        line(&mut text, &mut row.iter().map(|cell| &**cell));
         text.push('\n');
     }
     text

@@ -126,7 +126,7 @@ pub fn result_of_item(operation: Option<&Operation>, call: &RecordedCall, item: 
         result.id = Some(id.clone());
         result.ids = vec![id.clone()];
         if let Some(kind) = &result.kind {
-            *result.created.of(kind) = Value::Array(vec![id.clone()]);
+            result.created.insert(kind.clone(), Value::Array(vec![id.clone()]));
         }
     }
     result

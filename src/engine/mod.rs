@@ -24,6 +24,7 @@ mod finish;
 mod gates;
 mod intents;
 mod interruption;
+mod kept;
 mod leased;
 mod leftover;
 mod listings;

@@ -86,7 +86,7 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
     if let (Some(id), IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (&result.id, &creates.id_at)
         && result.created.is_empty()
     {
-        *result.created.of(&creates.kind) = Value::Array(vec![id.clone()]);
+        result.created.insert(creates.kind.clone(), Value::Array(vec![id.clone()]));
     }
 }
 

@@ -339,7 +339,13 @@ impl Instance {
         }
     }
 
-    fn succeeded(&self, id: &InstanceId, call: Shared<RecordedCall>, done: Done, started: Duration) -> InstanceEnd {
+    pub(super) fn succeeded(
+        &self,
+        id: &InstanceId,
+        call: Shared<RecordedCall>,
+        done: Done,
+        started: Duration,
+    ) -> InstanceEnd {
         let context = &self.run.context;
         let reused = done.provenance == Provenance::Reused;
         let changed = done.result.id.is_some()

@@ -29,18 +29,21 @@ impl Kinds {
         self.0.iter().map(|(_, ids)| ids)
     }
 
-    /// The ids of a kind; null until they are set.
-    pub fn of(&mut self, kind: &str) -> &mut Value {
-        let at = self.0.iter().position(|(other, _)| other == kind).unwrap_or_else(|| {
-            self.0.push((kind.to_owned(), Value::Null));
-            self.0.len() - 1
-        });
-        &mut self.0[at].1
+    /// Sets the ids of a kind.
+    pub fn insert(&mut self, kind: String, ids: Value) {
+        match self.0.iter_mut().find(|(other, _)| *other == kind) {
+            Some((_, known)) => *known = ids,
+            None => self.0.push((kind, ids)),
+        }
     }
 
     /// The list of a kind, empty until something is put there.
     pub fn ids_of(&mut self, kind: &str) -> &mut Vec<Value> {
-        let ids = self.of(kind);
+        let at = self.0.iter().position(|(other, _)| other == kind).unwrap_or_else(|| {
+            self.0.push((kind.to_owned(), Value::Array(Vec::new())));
+            self.0.len() - 1
+        });
+        let ids = &mut self.0[at].1;
         if !ids.is_array() {
             *ids = Value::Array(Vec::new());
         }
@@ -70,7 +73,7 @@ impl Index<&str> for Kinds {
 impl FromIterator<(String, Value)> for Kinds {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(kinds: I) -> Self {
         let mut all = Self::default();
-        kinds.into_iter().for_each(|(kind, ids)| *all.of(&kind) = ids);
+        kinds.into_iter().for_each(|(kind, ids)| all.insert(kind, ids));
         all
     }
 }
@@ -103,7 +106,7 @@ impl<'de> Deserialize<'de> for Kinds {
             fn visit_map<A: MapAccess<'de>>(self, mut kinds: A) -> Result<Kinds, A::Error> {
                 let mut all = Kinds::default();
                 while let Some((kind, ids)) = kinds.next_entry::<String, Value>()? {
-                    *all.of(&kind) = ids;
+                    all.insert(kind, ids);
                 }
                 Ok(all)
             }

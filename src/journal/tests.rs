@@ -96,6 +96,21 @@ fn text(records: &[Record]) -> String {
         .collect()
 }
 
+#[test]
+fn what_could_find_an_attempt_is_forgotten_once_its_outcome_is_known() {
+    let mark = Mark { trace: Some("t".to_owned()), before: Some(vec!["old".to_owned()]), ..Mark::default() };
+    let Record::Intent(mut marked) = intent("a", 1) else { panic!("it is an intent") };
+    marked.mark = mark.clone();
+    for (records, expected) in [
+        (vec![Record::Intent(marked.clone()), accepted("a")], mark),
+        (vec![Record::Intent(marked), accepted("a"), succeeded("a")], Mark::default()),
+    ] {
+        let status = parse(Path::new("j"), text(&records).as_bytes()).unwrap().status;
+        let intent = status.instances[&instance("a")].intent.as_ref().unwrap();
+        assert_eq!((&intent.mark, intent.nonce.as_str()), (&expected, "nonce"));
+    }
+}
+
 fn phase(records: &[Record], name: &str) -> Phase {
     let contents = parse(Path::new("j"), text(records).as_bytes()).unwrap();
     contents.status.instances[&instance(name)].phase.clone()

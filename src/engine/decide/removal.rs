@@ -209,7 +209,7 @@ mod tests {
         let mut status = chains();
         for known in status.instances.values_mut() {
             known.result.as_mut().unwrap().name = Some("twin".to_owned());
-            known.agrees.as_mut().unwrap().body.as_mut().unwrap()["name"] = json!("twin");
+            known.agrees.as_mut().unwrap().body.as_mut().unwrap().edit(|body| body["name"] = json!("twin"));
         }
         assert_eq!(waves(&status, &["net[1]", "sub[1]"]), (vec!["sub[1]".to_owned(), "net[1]".into()], vec![]));
         // What is mentioned by its name alone, as an SSH key, is still used.

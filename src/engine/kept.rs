@@ -1,0 +1,50 @@
+//! Instances that are done and agree with the plan, as most are when a plan is run again. Nothing of them has to be waited
+//! for, so that the dispatcher takes them as they are, and starts no task for each.
+
+use super::decide::{self, Decision, Differs, Wanted};
+use super::render::CallParts;
+use super::step::{Done, Instance, InstanceEnd};
+use crate::event::Provenance;
+use crate::id::InstanceId;
+use crate::journal::Phase;
+use crate::plan::Ready;
+
+impl Instance {
+    /// The end of an instance that stays as it is, when the record alone says so. `None`: it has to be run, which finds
+    /// out everything else, also what is wrong with it.
+    pub fn kept(&self, id: &InstanceId) -> Option<InstanceEnd> {
+        let (step, options) = (self.step(), &self.run.options);
+        let known = self.known(id);
+        if known.phase != Phase::Succeeded || options.import.is_some() || self.asks_the_api() {
+            return None;
+        }
+        let wanted = Wanted::of(step, options.replace.covers(id), false);
+        if decide::instance(&wanted, Some(&known), Differs::No) != Decision::Keep {
+            return None;
+        }
+        let surroundings = self.surroundings();
+        if let Some(when) = &step.when
+            && !when.is_true(&surroundings.scope()).ok()?
+        {
+            return None;
+        }
+        // What agrees with the record was checked before it was sent.
+        let rendered = surroundings.render(&CallParts::of_step(step), None).ok()?;
+        if known.agrees.as_ref() != Some(&rendered.recorded) {
+            return None;
+        }
+        let result = known.result.clone().unwrap_or_default();
+        let done = Done { result, provenance: Provenance::Reused, resource: None };
+        Some(self.succeeded(id, rendered.recorded, done, self.run.context.clock().elapsed()))
+    }
+
+    /// Whether something is read besides the record before the instance is done.
+    fn asks_the_api(&self) -> bool {
+        let step = self.step();
+        let is_awaited = !step.wait.skip && step.operation.as_ref().is_some_and(|operation| operation.ready.is_some());
+        (is_awaited && !step.ready.is_off())
+            || matches!(step.ready, Ready::Also(_))
+            || step.fail_when.is_some()
+            || step.resource_used
+    }
+}
